@@ -1,0 +1,132 @@
+//! What happened in a case, as typed events: what the clients did and believed, and what the services and the store
+//! really did (the ground truth). Checkers read these events and nothing else.
+
+use fencepost_sim::NodeId;
+use serde::Serialize;
+
+/// One outermost acquire attempt. Unique in its case across all clients, and never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct GrantId(pub u32);
+
+/// A fencing token: a number that must grow with every grant.
+pub type Token = u64;
+
+/// One order of the demand, numbered from 0 across all clients.
+pub type OrderId = u32;
+
+/// The version of the guarded row: 0 at the start, one more with every accepted write, never reused.
+pub type Version = u64;
+
+/// Whether a request took effect, as far as its sender knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ack {
+    /// The reply said yes.
+    Ok,
+    /// It certainly did not take effect.
+    Failed,
+    /// No reply came: it may have, it may still.
+    Unknown,
+}
+
+/// Why a Record ended at a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// A release was applied that had been invoked for this grant.
+    Released(GrantId),
+    /// Its deadline passed on the clock that decides.
+    Expired,
+    /// The server took it back: its session or connection ended, or its transaction was rolled back.
+    Revoked,
+}
+
+/// Why the store refused an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// A higher fencing token was seen before.
+    Fenced,
+    /// The row's version is no longer the one that was read.
+    StaleVersion,
+    /// Another claim was laid since, or this one was used before.
+    NotClaimed,
+    /// The condition `count >= quantity` does not hold.
+    SoldOut,
+}
+
+/// How an order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderEnd {
+    /// The store acknowledged its write: the customer was told "sold".
+    Acked,
+    /// The count was too low; the customer was told "sold out".
+    SoldOut,
+    /// No lock within `wait_at_most`, or the check said the lock was lost, or the store refused the write.
+    Abandoned,
+    /// The write was sent and its outcome is unknown.
+    Unknown,
+}
+
+/// One event of the history. `client` is a node; `grant` is the attempt that it belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant's text explains its fields")]
+pub enum Event {
+    // What clients do and believe.
+    /// A unit of work began.
+    OrderStarted { client: NodeId, order: OrderId, units: u32 },
+    /// An acquire attempt was invoked.
+    AcquireInvoked { client: NodeId, grant: GrantId },
+    /// An acquire attempt returned a grant: its Belief begins, and its Validity if `validity` (the lock advertises one).
+    Acquired { client: NodeId, grant: GrantId, token: Option<Token>, validity: bool },
+    /// An acquire attempt returned no grant (`Failed`), or nobody knows (`Unknown`).
+    NotAcquired { client: NodeId, grant: GrantId, ack: Ack },
+    /// The holder's monotonic clock reached the grant's `valid_until`: its Validity ends.
+    ValidityEnded { client: NodeId, grant: GrantId },
+    /// The holder's code observed that the lock is lost: its Belief ends.
+    LossObserved { client: NodeId, grant: GrantId },
+    /// The holder read the guarded row and saw `count` at `version`.
+    ReadOk { client: NodeId, grant: GrantId, order: OrderId, count: i64, version: Version },
+    /// The holder invoked its write.
+    WriteInvoked { client: NodeId, grant: GrantId, order: OrderId },
+    /// The write returned.
+    WriteReturned { client: NodeId, grant: GrantId, order: OrderId, ack: Ack },
+    /// The release was invoked: the Belief ends.
+    ReleaseInvoked { client: NodeId, grant: GrantId },
+    /// The release returned.
+    ReleaseReturned { client: NodeId, grant: GrantId, ack: Ack },
+    /// The order is resolved, as its client sees it.
+    OrderResolved { client: NodeId, order: OrderId, units: u32, end: OrderEnd },
+    /// The client's process crashed: its Beliefs end.
+    ClientCrashed { client: NodeId },
+    /// The client stopped for good with nothing left to do.
+    ClientDone { client: NodeId },
+
+    // What services really did.
+    /// A server applied the grant. A lock that needs several servers has one such event from each.
+    Granted { server: NodeId, grant: GrantId },
+    /// A server's record of the grant ended.
+    Ended { server: NodeId, grant: GrantId, cause: Cause },
+
+    // What the guarded store really did.
+    /// The store accepted a read (or a claim, which reads too) of the row at `version`.
+    ReadAccepted { grant: GrantId, version: Version },
+    /// The store accepted a write. `based_on` is the version whose count the new count was computed from: what the
+    /// writer had read for `update = "target"`, the version just before it where the database computes it itself.
+    WriteAccepted { grant: GrantId, order: OrderId, units: u32, based_on: Version, version: Version, count: i64 },
+    /// The store refused an operation.
+    OperationRefused { grant: GrantId, order: OrderId, why: Refusal },
+    /// The store lost its newest writes in a crash and is back at `version` with `count`.
+    RolledBack { version: Version, count: i64 },
+
+    // What the nemesis did, as far as liveness bounds depend on it.
+    /// A fault began: on the clients in the bit set (bit i = the i-th client), on the lock's servers, or both.
+    FaultBegan { clients: u64, servers: bool },
+    /// A fault ended.
+    FaultEnded { clients: u64, servers: bool },
+    /// All faults were healed: probes begin.
+    Healed,
+}

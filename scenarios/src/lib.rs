@@ -1,0 +1,4 @@
+//! What is done to the locks, and what comes of it.
+
+pub mod outcome;
+pub mod property;

@@ -1,0 +1,113 @@
+//! The properties a case is judged by, and the verdicts.
+
+use serde::{Deserialize, Serialize};
+
+/// What a verdict is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Property {
+    /// No two Records overlap.
+    GrantExclusion,
+    /// No two Beliefs overlap.
+    BeliefExclusion,
+    /// No two Validities overlap.
+    ValidityExclusion,
+    /// No write is accepted after an operation of a higher-ranked grant.
+    EffectExclusion,
+    /// Tokens grow with the grant order, and guards never refuse the highest-ranked grant.
+    Fencing,
+    /// A release ends only the grant it was invoked for.
+    OwnerRelease,
+    /// After a holder's crash a waiter gets the lock within the lock's own bound.
+    Takeover,
+    /// After healing the lock can be acquired within the lock's own bound.
+    Progress,
+    /// No acknowledged update is missing.
+    NoLostUpdate,
+    /// No more units are sold than there were.
+    NoOversell,
+    /// No order takes effect twice.
+    NoDuplicate,
+}
+
+/// The outcome of one property in one case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It was broken at least once.
+    Violated,
+    /// It was not broken, but the case ended before that could be judged.
+    Unknown,
+    /// It was kept.
+    Holds,
+    /// It has no meaning for this lock or workload.
+    NotApplicable,
+}
+
+impl Property {
+    /// All properties, in the order of reports.
+    pub const ALL: [Property; 11] = [
+        Property::GrantExclusion,
+        Property::BeliefExclusion,
+        Property::ValidityExclusion,
+        Property::EffectExclusion,
+        Property::Fencing,
+        Property::OwnerRelease,
+        Property::Takeover,
+        Property::Progress,
+        Property::NoLostUpdate,
+        Property::NoOversell,
+        Property::NoDuplicate,
+    ];
+
+    /// Its name in files, flags and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Property::GrantExclusion => "grant-exclusion",
+            Property::BeliefExclusion => "belief-exclusion",
+            Property::ValidityExclusion => "validity-exclusion",
+            Property::EffectExclusion => "effect-exclusion",
+            Property::Fencing => "fencing",
+            Property::OwnerRelease => "owner-release",
+            Property::Takeover => "takeover",
+            Property::Progress => "progress",
+            Property::NoLostUpdate => "no-lost-update",
+            Property::NoOversell => "no-oversell",
+            Property::NoDuplicate => "no-duplicate",
+        }
+    }
+
+    /// The requirement that it measures.
+    pub fn requirement(self) -> &'static str {
+        match self {
+            Property::Takeover => "avoids deadlock",
+            Property::Progress => "highly available",
+            Property::NoLostUpdate | Property::NoOversell | Property::NoDuplicate => "workload",
+            _ => "exclusive",
+        }
+    }
+
+    /// What it means, in one sentence.
+    pub fn about(self) -> &'static str {
+        match self {
+            Property::GrantExclusion => "the service never has two grants on record at once",
+            Property::BeliefExclusion => "no two clients believe at once that they hold the lock",
+            Property::ValidityExclusion => {
+                "no two grants are valid at once, by the validity that the lock itself advertises"
+            }
+            Property::EffectExclusion => "the store accepts no write of a grant after an operation of a later grant",
+            Property::Fencing => "tokens grow from grant to grant, and no guard refuses the newest grant",
+            Property::OwnerRelease => "a release never ends somebody else's grant",
+            Property::Takeover => "after a holder's crash a waiter gets the lock within the lock's own bound",
+            Property::Progress => "once all faults are healed the lock can be acquired within the lock's own bound",
+            Property::NoLostUpdate => "no acknowledged update is missing in the end",
+            Property::NoOversell => "no more units are sold than there were in stock",
+            Property::NoDuplicate => "no order takes effect twice",
+        }
+    }
+
+    /// The property of this name.
+    pub fn named(name: &str) -> Option<Property> {
+        Property::ALL.into_iter().find(|property| property.name() == name)
+    }
+}

@@ -1,0 +1,48 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+
+/// Clocks that run fast (or slow, if negative) by parts in a million. Both clocks of the node are affected.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClockRate {
+    ppm: Ppm,
+}
+
+/// Parts in a million by which a clock is fast; slow if negative. A clock cannot stop or run backwards.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "i64")]
+struct Ppm(#[schemars(range(min = -900_000, max = 9_000_000))] i64);
+
+impl TryFrom<i64> for Ppm {
+    type Error = String;
+
+    fn try_from(ppm: i64) -> Result<Self, String> {
+        match ppm {
+            -900_000..=9_000_000 => Ok(Ppm(ppm)),
+            _ => Err(format!("a clock's rate is from -900000 to 9000000 ppm, not {ppm}")),
+        }
+    }
+}
+
+impl FaultKind for ClockRate {
+    const NAME: &'static str = "clock-rate";
+    const ABOUT: &'static str = "lets a node's clocks run fast or slow";
+    const PLACE: Place = Place::Nodes;
+    const LASTS: Lasting = Lasting::Required;
+}
+
+impl Fault for ClockRate {
+    fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        for &node in &injection.at.nodes {
+            nemesis.skew_clock(node, injection.id, self.ppm.0);
+        }
+    }
+
+    fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        for &node in &injection.at.nodes {
+            nemesis.unskew_clock(node, injection.id);
+        }
+    }
+}

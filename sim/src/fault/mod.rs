@@ -1,0 +1,201 @@
+//! The kinds of fault. Each is one file: what a user may write about it, and what it does to the world.
+
+mod clock_rate;
+mod clock_step;
+mod crash;
+mod duplicate;
+mod hold;
+mod latency;
+mod loss;
+mod partition;
+mod pause;
+mod vm_pause;
+
+use std::fmt;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+pub use self::clock_rate::ClockRate;
+pub use self::clock_step::ClockStep;
+pub use self::crash::{Crash, CrashWhat};
+pub use self::duplicate::Duplicate;
+pub use self::hold::Hold;
+pub use self::latency::Latency;
+pub use self::loss::Loss;
+pub use self::partition::{Partition, Shape};
+pub use self::pause::Pause;
+pub use self::vm_pause::VmPause;
+use crate::disk::DiskFate;
+use crate::node::NodeId;
+use crate::schedule::{InjectionId, Placement};
+use crate::stream::Stream;
+use crate::units::Dist;
+
+/// What a fault is done to, and so which keys say where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// One or more nodes: `target`.
+    Nodes,
+    /// Links: `from` and `to` (with `both_ways`), or `target` for all links of a node.
+    Links,
+    /// The fault's own keys say where.
+    Own,
+}
+
+/// Whether a fault has a `lasts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// It begins and ends: `lasts` is required.
+    Required,
+    /// It happens at once: `lasts` is refused.
+    Instant,
+}
+
+/// A fault as configured: what its injections do.
+pub trait Fault: fmt::Debug + Send + Sync {
+    /// Draws what differs between injections, up front, as one number that `begin` gets back.
+    fn draw(&self, _stream: &mut Stream) -> i64 {
+        0
+    }
+
+    /// Begins an injection.
+    fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>);
+
+    /// Ends an injection that lasts.
+    fn end(&self, _nemesis: &mut dyn Nemesis, _injection: &Injected<'_>) {}
+
+    /// How long its effect outlives its beginning by itself, without a `lasts` (a crash's `restart_after`).
+    fn own_duration(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether healing leaves it as it is.
+    fn permanent(&self) -> bool {
+        false
+    }
+
+    /// How a fault that places itself (`Place::Own`) does so. `pick` is the fraction drawn for this injection.
+    ///
+    /// # Errors
+    /// If the world has no such place, such as a minority of one server.
+    fn place(&self, _map: &dyn Map, _pick: u64) -> Result<Placement, String> {
+        Ok(Placement::default())
+    }
+}
+
+/// A kind of fault, as the registry knows it.
+pub trait FaultKind: Fault + DeserializeOwned + JsonSchema + 'static {
+    /// Its name in scenario files: `[[fault.NAME]]`.
+    const NAME: &'static str;
+    /// One sentence for lists and docs.
+    const ABOUT: &'static str;
+    /// Where it acts.
+    const PLACE: Place;
+    /// Whether it has a `lasts`.
+    const LASTS: Lasting;
+}
+
+/// One injection as its fault sees it.
+#[derive(Debug)]
+pub struct Injected<'a> {
+    /// Which injection this is.
+    pub id: InjectionId,
+    /// Where it acts.
+    pub at: &'a Placement,
+    /// What [`Fault::draw`] gave.
+    pub drawn: i64,
+}
+
+/// The nodes of a world, by what they are.
+pub trait Map {
+    /// The clients, in order.
+    fn clients(&self) -> &[NodeId];
+    /// The lock's servers, in order.
+    fn servers(&self) -> &[NodeId];
+    /// The guarded store; the lock's own server where the lock lives in its store.
+    fn store(&self) -> NodeId;
+    /// All nodes.
+    fn all(&self) -> Vec<NodeId>;
+    /// The node of this name.
+    fn named(&self, name: &str) -> Option<NodeId>;
+}
+
+/// What faults can do to a world. Each effect carries the injection that causes it, so that effects which overlap add
+/// up to their union and end one by one.
+pub trait Nemesis {
+    /// Stops the node's process; its clocks run on.
+    fn pause(&mut self, node: NodeId, by: InjectionId);
+    /// Stops the node's whole machine: its monotonic clock stops too.
+    fn freeze(&mut self, node: NodeId, by: InjectionId);
+    /// Ends a pause or freeze.
+    fn resume(&mut self, node: NodeId, by: InjectionId);
+    /// Crashes the node's process or host.
+    fn crash(
+        &mut self,
+        node: NodeId,
+        by: InjectionId,
+        what: CrashWhat,
+        disk: DiskFate,
+        restart_after: Option<Duration>,
+    );
+    /// Steps the node's wall clock by nanoseconds.
+    fn step_clock(&mut self, node: NodeId, by: InjectionId, nanos: i64);
+    /// Lets the node's clocks run fast or slow until the injection ends.
+    fn skew_clock(&mut self, node: NodeId, by: InjectionId, ppm: i64);
+    /// Ends a skew.
+    fn unskew_clock(&mut self, node: NodeId, by: InjectionId);
+    /// Adds an effect to a link, one way.
+    fn strain(&mut self, from: NodeId, to: NodeId, by: InjectionId, effect: LinkEffect);
+    /// Removes all effects of the injection from a link, one way.
+    fn relieve(&mut self, from: NodeId, to: NodeId, by: InjectionId);
+}
+
+/// What a fault does to a link, one way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LinkEffect {
+    /// Nothing gets through. Streams retransmit after it heals, datagrams are lost.
+    Cut,
+    /// Nothing gets through, but all of it arrives when the hold ends.
+    Hold,
+    /// Every message takes longer.
+    Delay(Dist),
+    /// Messages are lost, so many in a million. Streams retransmit.
+    Lose(u32),
+    /// Datagrams arrive twice, so many in a million.
+    Duplicate(u32),
+}
+
+/// The ways of most link faults: the effect is on every link of the placement.
+fn strain_all(nemesis: &mut dyn Nemesis, injection: &Injected<'_>, effect: LinkEffect) {
+    for &(from, to) in &injection.at.links {
+        nemesis.strain(from, to, injection.id, effect);
+    }
+}
+
+fn relieve_all(nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+    for &(from, to) in &injection.at.links {
+        nemesis.relieve(from, to, injection.id);
+    }
+}
+
+/// A share of messages, from 0 to 1, as so many in a million.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, JsonSchema)]
+#[serde(try_from = "f64")]
+pub struct Rate(#[schemars(range(min = 0.0, max = 1.0))] f64);
+
+impl Rate {
+    /// So many in a million.
+    pub fn per_million(self) -> u32 {
+        (self.0 * 1e6) as u32
+    }
+}
+
+impl TryFrom<f64> for Rate {
+    type Error = String;
+
+    fn try_from(rate: f64) -> Result<Self, String> {
+        if (0.0..=1.0).contains(&rate) { Ok(Rate(rate)) } else { Err(format!("a rate is from 0.0 to 1.0, not {rate}")) }
+    }
+}

@@ -1,0 +1,128 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Fault, FaultKind, Injected, Lasting, LinkEffect, Map, Nemesis, Place, relieve_all, strain_all};
+use crate::node::NodeId;
+use crate::schedule::{Placement, pick_index};
+
+/// Cuts links, by groups that cannot reach each other or by a shape. Exactly one of `split` and `shape` is given.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Partition {
+    /// Groups of node names that cannot reach each other; nodes in no group are unaffected.
+    split: Option<Vec<Vec<String>>>,
+    /// A named shape, placed at random where it leaves a choice.
+    shape: Option<Shape>,
+}
+
+/// The shapes of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// One node of all is cut off from every other.
+    Isolate,
+    /// A minority of the lock's servers is cut off from every other node.
+    Minority,
+    /// A majority of the lock's servers is cut off from every other node.
+    Majority,
+    /// One node of all hears nothing, but is heard.
+    OneWay,
+    /// The clients are cut off from the lock's servers, but not from the store.
+    ClientsFromLock,
+    /// The clients are cut off from the store, but not from the lock's servers.
+    ClientsFromStore,
+}
+
+impl FaultKind for Partition {
+    const NAME: &'static str = "partition";
+    const ABOUT: &'static str = "cuts links between groups of nodes, or in a shape";
+    const PLACE: Place = Place::Own;
+    const LASTS: Lasting = Lasting::Required;
+}
+
+impl Fault for Partition {
+    fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        strain_all(nemesis, injection, LinkEffect::Cut);
+    }
+
+    fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        relieve_all(nemesis, injection);
+    }
+
+    fn place(&self, map: &dyn Map, pick: u64) -> Result<Placement, String> {
+        let links = match (&self.split, self.shape) {
+            (Some(groups), None) => split(map, groups)?,
+            (None, Some(shape)) => shaped(map, shape, pick)?,
+            (Some(_), Some(_)) => return Err("give `split` or `shape`, not both".into()),
+            (None, None) => return Err("a partition needs a `split` (groups of nodes) or a `shape`".into()),
+        };
+        Ok(Placement { nodes: Vec::new(), links })
+    }
+}
+
+type Links = Vec<(NodeId, NodeId)>;
+
+fn split(map: &dyn Map, groups: &[Vec<String>]) -> Result<Links, String> {
+    if groups.len() < 2 || groups.iter().any(Vec::is_empty) {
+        return Err("a split needs at least two groups, none of them empty".into());
+    }
+    let mut resolved: Vec<Vec<NodeId>> = Vec::new();
+    for group in groups {
+        let mut nodes = Vec::new();
+        for name in group {
+            let node = map.named(name).ok_or_else(|| format!("no node is named `{name}`"))?;
+            if nodes.contains(&node) || resolved.iter().flatten().any(|&other| other == node) {
+                return Err(format!("`{name}` stands twice in the split: a node can be on one side only"));
+            }
+            nodes.push(node);
+        }
+        resolved.push(nodes);
+    }
+    let mut links = Links::new();
+    for (i, left) in resolved.iter().enumerate() {
+        for right in &resolved[i + 1..] {
+            links.extend(between(left, right));
+        }
+    }
+    Ok(links)
+}
+
+fn shaped(map: &dyn Map, shape: Shape, pick: u64) -> Result<Links, String> {
+    let all = map.all();
+    let servers = map.servers();
+    Ok(match shape {
+        Shape::Isolate => cut_off(&all, &[all[pick_index(pick, all.len())]]),
+        Shape::Minority => {
+            cut_off(&all, part(servers, servers.len().saturating_sub(1) / 2, pick, "minority")?.as_slice())
+        }
+        Shape::Majority => cut_off(&all, part(servers, servers.len() / 2 + 1, pick, "majority")?.as_slice()),
+        Shape::OneWay => {
+            let deaf = all[pick_index(pick, all.len())];
+            all.iter().filter(|&&node| node != deaf).map(|&node| (node, deaf)).collect()
+        }
+        Shape::ClientsFromLock if servers.is_empty() => {
+            return Err("this lock has no servers to be cut off from".into());
+        }
+        Shape::ClientsFromLock => between(map.clients(), servers),
+        Shape::ClientsFromStore => between(map.clients(), &[map.store()]),
+    })
+}
+
+/// `count` of the servers, adjacent in their ring, starting where `pick` says.
+fn part(servers: &[NodeId], count: usize, pick: u64, what: &str) -> Result<Vec<NodeId>, String> {
+    if servers.len() < 2 || count == 0 {
+        return Err(format!("{} server(s) have no {what} to cut off", servers.len()));
+    }
+    let first = pick_index(pick, servers.len());
+    Ok((0..count).map(|i| servers[(first + i) % servers.len()]).collect())
+}
+
+fn cut_off(all: &[NodeId], group: &[NodeId]) -> Links {
+    let rest: Vec<NodeId> = all.iter().copied().filter(|node| !group.contains(node)).collect();
+    between(group, &rest)
+}
+
+/// Both ways between two groups.
+fn between(left: &[NodeId], right: &[NodeId]) -> Links {
+    left.iter().flat_map(|&a| right.iter().flat_map(move |&b| [(a, b), (b, a)])).collect()
+}

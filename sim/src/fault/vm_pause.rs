@@ -1,0 +1,32 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+
+/// A pause of the whole virtual machine, as in a live migration: the monotonic clock stops too, and the wall clock
+/// steps forward on resume.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VmPause {}
+
+impl FaultKind for VmPause {
+    const NAME: &'static str = "vm-pause";
+    const ABOUT: &'static str =
+        "stops a node's whole machine: its monotonic clock stops, its wall clock steps on resume";
+    const PLACE: Place = Place::Nodes;
+    const LASTS: Lasting = Lasting::Required;
+}
+
+impl Fault for VmPause {
+    fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        for &node in &injection.at.nodes {
+            nemesis.freeze(node, injection.id);
+        }
+    }
+
+    fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        for &node in &injection.at.nodes {
+            nemesis.resume(node, injection.id);
+        }
+    }
+}

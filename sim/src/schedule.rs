@@ -1,0 +1,251 @@
+//! The fault schedule: data, drawn up front from the seed, each fault from a stream of its own. A fault taken out of it
+//! leaves all others as they were.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::fault::{Fault, Map};
+use crate::node::NodeId;
+use crate::stream::{Stream, Streams};
+use crate::time::SimTime;
+use crate::units::Dist;
+
+/// One injection of one fault, in the order of the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct InjectionId(pub u32);
+
+/// Where an injection acts: on nodes, or on links, one way each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// The nodes.
+    pub nodes: Vec<NodeId>,
+    /// The links, from and to.
+    pub links: Vec<(NodeId, NodeId)>,
+}
+
+/// A fault as a scenario configures it.
+#[derive(Clone, Debug)]
+pub struct FaultPlan {
+    /// Its name: keys its stream, and names it in results.
+    pub name: String,
+    /// The name of its kind.
+    pub kind: &'static str,
+    /// What it does.
+    pub fault: Arc<dyn Fault>,
+    /// When.
+    pub trigger: Trigger,
+    /// Where.
+    pub aim: Aim,
+    /// How long, for a fault that lasts.
+    pub lasts: Option<Dist>,
+}
+
+/// When a fault's injections begin.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trigger {
+    /// Once, at this time.
+    At(Duration),
+    /// Again and again; the gap from one beginning to the next.
+    Every(Dist),
+    /// When a client passes a mark.
+    On(OnMark),
+}
+
+/// A client passing a mark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnMark {
+    /// The client by name; any client if left out.
+    pub client: Option<String>,
+    /// The mark, such as `acquired`.
+    pub mark: String,
+    /// The how-manieth time, from 1.
+    pub nth: u32,
+    /// How long after it.
+    pub after: Duration,
+}
+
+/// Where a fault acts, as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// On nodes.
+    Nodes(Target),
+    /// On the links from the first to the second, and back if asked.
+    #[expect(missing_docs, reason = "the names say it")]
+    Between { from: Target, to: Target, both_ways: bool },
+    /// On all links of these nodes.
+    LinksOf(Target),
+    /// Where the fault itself says.
+    Own,
+}
+
+/// Which nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The node of this name.
+    Named(String),
+    /// Some clients.
+    Clients(Which),
+    /// Some of the lock's servers.
+    Servers(Which),
+}
+
+/// Which of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// One, drawn anew for each injection.
+    Any,
+    /// All of them.
+    All,
+    /// Those that hold the lock, as they believe.
+    Holder,
+    /// The one that leads.
+    Leader,
+    /// A minority, drawn anew for each injection.
+    Minority,
+    /// A majority, drawn anew for each injection.
+    Majority,
+}
+
+/// An injection as drawn.
+#[derive(Clone, Debug)]
+pub struct Injection {
+    /// Its fault, as an index into the plans.
+    pub fault: usize,
+    /// When it begins, unless a mark triggers it.
+    pub at: Option<SimTime>,
+    /// How long it lasts.
+    pub lasts: Option<Duration>,
+    /// The fraction that resolves `any` when it begins.
+    pub pick: u64,
+    /// What the fault drew for itself.
+    pub drawn: i64,
+}
+
+/// All injections of a case.
+#[derive(Clone, Debug, Default)]
+pub struct Schedule {
+    /// The faults.
+    pub plans: Arc<[FaultPlan]>,
+    /// The injections, fault by fault.
+    pub injections: Vec<Injection>,
+}
+
+/// The most injections that one fault may have in a case.
+pub const MOST_INJECTIONS: usize = 100_000;
+
+impl Schedule {
+    /// Draws the schedule of a case whose faults begin before `until`.
+    pub fn draw(plans: &Arc<[FaultPlan]>, streams: &Streams, until: SimTime) -> Self {
+        let mut injections = Vec::new();
+        for (fault, plan) in plans.iter().enumerate() {
+            let mut stream = streams.stream(&format!("fault {}", plan.name));
+            match &plan.trigger {
+                Trigger::At(at) => injections.push(plan.draw_one(fault, Some(SimTime(0) + *at), &mut stream)),
+                Trigger::On(_) => injections.push(plan.draw_one(fault, None, &mut stream)),
+                Trigger::Every(gap) => {
+                    let mut at = SimTime(0);
+                    for _ in 0..MOST_INJECTIONS {
+                        at = at + gap.draw(&mut stream);
+                        if at >= until {
+                            break;
+                        }
+                        injections.push(plan.draw_one(fault, Some(at), &mut stream));
+                    }
+                }
+            }
+        }
+        Schedule { plans: plans.clone(), injections }
+    }
+}
+
+impl FaultPlan {
+    fn draw_one(&self, fault: usize, at: Option<SimTime>, stream: &mut Stream) -> Injection {
+        let pick = stream.next();
+        let lasts = self.lasts.map(|lasts| lasts.draw(stream));
+        let drawn = self.fault.draw(stream);
+        Injection { fault, at, lasts, pick, drawn }
+    }
+
+    /// Whether this plan can act in a world with these nodes.
+    ///
+    /// # Errors
+    /// Why not, in words for a user.
+    pub fn applicable(&self, map: &dyn Map) -> Result<(), String> {
+        resolve(self, map, 0, &|_| Vec::new()).map(|_| ())
+    }
+}
+
+/// Turns a plan's aim into nodes and links. `tagged` gives the nodes that carry a tag now (`holder`, `leader`).
+///
+/// # Errors
+/// If the world has no such place.
+pub fn resolve(
+    plan: &FaultPlan,
+    map: &dyn Map,
+    pick: u64,
+    tagged: &dyn Fn(&str) -> Vec<NodeId>,
+) -> Result<Placement, String> {
+    let nodes = |target: &Target| target.resolve(map, pick, tagged);
+    Ok(match &plan.aim {
+        Aim::Nodes(target) => Placement { nodes: nodes(target)?, links: Vec::new() },
+        Aim::LinksOf(target) => {
+            let (chosen, all) = (nodes(target)?, map.all());
+            links_between(&chosen, &all, true)
+        }
+        Aim::Between { from, to, both_ways } => links_between(&nodes(from)?, &nodes(to)?, *both_ways),
+        Aim::Own => plan.fault.place(map, pick)?,
+    })
+}
+
+fn links_between(from: &[NodeId], to: &[NodeId], both_ways: bool) -> Placement {
+    let mut links = Vec::new();
+    for &a in from {
+        for &b in to.iter().filter(|&&b| b != a) {
+            links.push((a, b));
+            if both_ways {
+                links.push((b, a));
+            }
+        }
+    }
+    links.sort_unstable();
+    links.dedup();
+    Placement { nodes: Vec::new(), links }
+}
+
+impl Target {
+    fn resolve(&self, map: &dyn Map, pick: u64, tagged: &dyn Fn(&str) -> Vec<NodeId>) -> Result<Vec<NodeId>, String> {
+        let (group, which, what) = match self {
+            Target::Named(name) => {
+                return map.named(name).map(|node| vec![node]).ok_or_else(|| format!("no node is named `{name}`"));
+            }
+            Target::Clients(which) => (map.clients(), which, "clients"),
+            Target::Servers(which) => (map.servers(), which, "servers"),
+        };
+        if group.is_empty() {
+            return Err(format!("this lock has no {what}"));
+        }
+        let some = |count: usize, name: &str| match count {
+            0 => Err(format!("{} server(s) have no {name}", group.len())),
+            _ => Ok((0..count).map(|i| group[(pick_index(pick, group.len()) + i) % group.len()]).collect()),
+        };
+        match which {
+            Which::Any => some(1, "member"),
+            Which::All => Ok(group.to_vec()),
+            Which::Holder => Ok(tagged("holder")),
+            // A lone server leads; more than one must say which of them does.
+            Which::Leader if group.len() == 1 => Ok(group.to_vec()),
+            Which::Leader => Ok(tagged("leader")),
+            Which::Minority => some(group.len().saturating_sub(1) / 2, "minority"),
+            Which::Majority if group.len() < 2 => some(0, "majority apart from a minority"),
+            Which::Majority => some(group.len() / 2 + 1, "majority"),
+        }
+    }
+}
+
+/// The index that the fraction `pick` / 2⁶⁴ means among `len`.
+pub fn pick_index(pick: u64, len: usize) -> usize {
+    ((u128::from(pick) * len as u128) >> 64) as usize
+}

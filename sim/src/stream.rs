@@ -1,0 +1,97 @@
+//! Streams of randomness: one for each purpose and owner, all keyed by the case's seed. Drawing from one never changes
+//! what another gives, so that a fault taken out of a schedule changes only what follows from it.
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Seeds stay below this, so that they survive JSON readers that hold numbers as doubles.
+pub const SEED_LIMIT: u64 = 1 << 53;
+
+/// The source of all streams of one case.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    key: [u8; 32],
+}
+
+/// One stream of random numbers. Two streams of the same seed and label give the same numbers, on every machine.
+#[derive(Clone, Debug)]
+pub struct Stream(ChaCha8Rng);
+
+impl Streams {
+    /// The streams of the case with this seed.
+    pub fn new(seed: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..24].copy_from_slice(b"fencepost stream");
+        Streams { key }
+    }
+
+    /// The stream of a purpose and owner, such as `"latency client-1 store"`.
+    pub fn stream(&self, label: &str) -> Stream {
+        let mut rng = ChaCha8Rng::from_seed(self.key);
+        rng.set_stream(xxh3_64(label.as_bytes()));
+        Stream(rng)
+    }
+}
+
+impl Stream {
+    /// Any number.
+    pub fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A number from `low` to `high`, both included. Always takes one number of the stream; its bias is below
+    /// (high − low) / 2⁶⁴.
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
+        debug_assert!(low <= high);
+        let width = u128::from(high - low) + 1;
+        low + ((u128::from(self.next()) * width) >> 64) as u64
+    }
+
+    /// A number in [0, 1), a multiple of 2⁻⁵³.
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// A standard normal number (Box–Muller).
+    pub fn normal(&mut self) -> f64 {
+        let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
+        radius * libm::cos(2.0 * std::f64::consts::PI * self.unit())
+    }
+
+    /// True with a chance of `per_million` in a million.
+    pub fn chance(&mut self, per_million: u32) -> bool {
+        self.between(0, 999_999) < u64::from(per_million)
+    }
+
+    /// Puts the items into a random order.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.between(0, last as u64) as usize);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_and_a_seed_fix_the_numbers_on_every_machine() {
+        let mut stream = Streams::new(17).stream("latency client-1 store");
+        assert_eq!(stream.next(), Streams::new(17).stream("latency client-1 store").next());
+        assert_ne!(Streams::new(17).stream("a").next(), Streams::new(17).stream("b").next());
+        assert_ne!(Streams::new(17).stream("a").next(), Streams::new(18).stream("a").next());
+    }
+
+    #[test]
+    fn between_reaches_both_ends_and_nothing_else() {
+        let mut stream = Streams::new(1).stream("ends");
+        let drawn: Vec<u64> = (0..1_000).map(|_| stream.between(3, 5)).collect();
+        assert!((3..=5).all(|n| drawn.contains(&n)));
+        assert!(drawn.iter().all(|n| (3..=5).contains(n)));
+        assert_eq!(stream.between(9, 9), 9);
+        stream.between(0, u64::MAX);
+    }
+}

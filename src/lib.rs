@@ -1,0 +1,1 @@
+//! fencepost: a deterministic simulator of distributed locks.
