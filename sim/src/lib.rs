@@ -12,12 +12,37 @@ compile_error!(
 );
 
 pub mod clock;
+mod ctx;
 pub mod disk;
 pub mod fault;
+mod kernel;
+mod message;
+mod nemesis;
+mod net;
 mod node;
+mod observer;
+mod runtime;
 pub mod schedule;
+mod service;
 pub mod stream;
 pub mod time;
+mod timers;
+mod trace;
+mod transport;
+mod triggers;
 pub mod units;
+mod waits;
+mod world;
 
+pub use self::ctx::{Call, Ctx, Either, Sleep, race};
+pub use self::kernel::Stop;
+pub use self::message::Message;
+pub use self::net::{ConnId, KEEP_ALIVE, NetworkConfig, STALL_LIMIT, Session, Transport};
 pub use self::node::NodeId;
+pub use self::observer::{Clocks, Observer};
+pub use self::runtime::{Driver, Process, Setup};
+pub use self::service::{Caller, Env, MonoDeadline, Service, WallDeadline};
+pub use self::timers::TimerId;
+pub use self::trace::{LAYOUT, Occurrence, TraceHash};
+pub use self::waits::CallError;
+pub use self::world::{InjectionState, World};

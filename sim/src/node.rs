@@ -1,6 +1,16 @@
-//! Names for the nodes of a world.
+//! The nodes of a world.
+
+use std::task::Waker;
 
 use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::message::Message;
+use crate::net::Packet;
+use crate::schedule::InjectionId;
+use crate::service::Service;
+use crate::time::SimTime;
+use crate::timers::Timers;
 
 /// A node, numbered from 0 in the order of deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -11,5 +21,106 @@ impl NodeId {
     /// Its place in a list of all nodes.
     pub fn index(self) -> usize {
         usize::from(self.0)
+    }
+}
+
+/// What a node is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It contends for the lock.
+    Client,
+    /// It serves the lock.
+    Server,
+    /// It is what the lock guards.
+    Store,
+}
+
+/// A client that believes to hold the lock carries this tag.
+pub const HOLDER: &str = "holder";
+
+pub(crate) struct Node<M: Message, N: Message> {
+    pub name: String,
+    pub role: Role,
+    pub clock: Clock,
+    pub up: bool,
+    /// Its host is down, not only its process: nothing answers for it.
+    pub host_down: bool,
+    pub never_restarts: bool,
+    /// Counts its restarts.
+    pub incarnation: u32,
+    pub stopped_by: Vec<Stop>,
+    pub skewed_by: Vec<(InjectionId, i64)>,
+    /// Every clock fault that ever began here.
+    pub clock_faults: Vec<InjectionId>,
+    pub crashed_by: Option<InjectionId>,
+    pub withheld: Vec<Withheld<M>>,
+    pub alarms: Timers<Alarm>,
+    pub notices: Timers<N>,
+    pub service: Option<Box<dyn Service<M, N>>>,
+    /// Wakes the client's madsim task.
+    pub waker: Option<Waker>,
+    pub tags: Vec<&'static str>,
+    pub last_event: SimTime,
+    /// A timer ran out early; what happens before this time happens on the wrong side of it.
+    pub early_until: SimTime,
+}
+
+/// One reason why a node does not run.
+pub(crate) struct Stop {
+    pub by: InjectionId,
+    pub machine: bool,
+}
+
+/// What happened to a node while it did not run, to be dealt with when it does.
+pub(crate) enum Withheld<M> {
+    Packet(Packet<M>),
+    /// The client stopped at a safepoint, waiting with this key.
+    Safepoint(WaitKey),
+}
+
+/// Names something that a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaitKey {
+    pub slot: u32,
+    pub serial: u32,
+}
+
+/// What a node's timer is for.
+pub(crate) enum Alarm {
+    Wait(WaitKey),
+    Tag(u64),
+}
+
+impl<M: Message, N: Message> Node<M, N> {
+    pub fn new(name: String, role: Role, service: Option<Box<dyn Service<M, N>>>) -> Self {
+        Node {
+            name,
+            role,
+            clock: Clock::new(),
+            up: true,
+            host_down: false,
+            never_restarts: false,
+            incarnation: 0,
+            stopped_by: Vec::new(),
+            skewed_by: Vec::new(),
+            clock_faults: Vec::new(),
+            crashed_by: None,
+            withheld: Vec::new(),
+            alarms: Timers::default(),
+            notices: Timers::default(),
+            service,
+            waker: None,
+            tags: Vec::new(),
+            last_event: SimTime(0),
+            early_until: SimTime(0),
+        }
+    }
+
+    pub fn stopped(&self) -> bool {
+        !self.stopped_by.is_empty()
+    }
+
+    pub fn tagged(&self, tag: &str) -> bool {
+        self.tags.contains(&tag)
     }
 }

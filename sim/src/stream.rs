@@ -3,7 +3,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// Seeds stay below this, so that they survive JSON readers that hold numbers as doubles.
 pub const SEED_LIMIT: u64 = 1 << 53;
@@ -29,8 +29,24 @@ impl Streams {
 
     /// The stream of a purpose and owner, such as `"latency client-1 store"`.
     pub fn stream(&self, label: &str) -> Stream {
+        self.numbered(xxh3_64(label.as_bytes()))
+    }
+
+    /// The stream whose label is these words, one space between each two.
+    pub(crate) fn labelled(&self, words: &[&str]) -> Stream {
+        let mut label = Xxh3::new();
+        for (i, word) in words.iter().enumerate() {
+            if i > 0 {
+                label.update(b" ");
+            }
+            label.update(word.as_bytes());
+        }
+        self.numbered(label.digest())
+    }
+
+    fn numbered(&self, number: u64) -> Stream {
         let mut rng = ChaCha8Rng::from_seed(self.key);
-        rng.set_stream(xxh3_64(label.as_bytes()));
+        rng.set_stream(number);
         Stream(rng)
     }
 }
@@ -81,6 +97,9 @@ mod tests {
     fn a_label_and_a_seed_fix_the_numbers_on_every_machine() {
         let mut stream = Streams::new(17).stream("latency client-1 store");
         assert_eq!(stream.next(), Streams::new(17).stream("latency client-1 store").next());
+        let mut same = Streams::new(17).labelled(&["latency", "client-1", "store"]);
+        same.next();
+        assert_eq!(stream.next(), same.next());
         assert_ne!(Streams::new(17).stream("a").next(), Streams::new(17).stream("b").next());
         assert_ne!(Streams::new(17).stream("a").next(), Streams::new(18).stream("a").next());
     }

@@ -1,0 +1,240 @@
+//! The client side: what the code of a client sees of its node, and the futures that it awaits.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::fault::Map;
+use crate::message::Message;
+use crate::net::ConnId;
+use crate::node::{Alarm, HOLDER, NodeId, WaitKey, Withheld};
+use crate::service::MonoDeadline;
+use crate::stream::Stream;
+use crate::time::{Mono, Wall};
+use crate::waits::{CallError, WaitKind, WaitState};
+use crate::world::World;
+
+/// What the code of a client sees of its node: its clocks, its connections, its own randomness. There is no other clock
+/// and no other way to wait.
+pub struct Ctx<M: Message, N: Message> {
+    world: Rc<RefCell<World<M, N>>>,
+    node: NodeId,
+}
+
+impl<M: Message, N: Message> Clone for Ctx<M, N> {
+    fn clone(&self) -> Self {
+        Ctx { world: self.world.clone(), node: self.node }
+    }
+}
+
+impl<M: Message, N: Message> Ctx<M, N> {
+    pub(crate) fn new(world: Rc<RefCell<World<M, N>>>, node: NodeId) -> Self {
+        Ctx { world, node }
+    }
+
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The node of this name.
+    ///
+    /// # Panics
+    /// If nothing deployed such a node.
+    pub fn find(&self, name: &str) -> NodeId {
+        self.world.borrow().named(name).unwrap_or_else(|| panic!("no node is named `{name}`: deploy it first"))
+    }
+
+    /// The node's monotonic clock.
+    pub fn mono(&self) -> Mono {
+        self.world.borrow().mono(self.node)
+    }
+
+    /// The node's wall clock.
+    pub fn wall(&self) -> Wall {
+        self.world.borrow().wall(self.node)
+    }
+
+    /// The deadline `after` the reading `from` of the monotonic clock, which lies in the past or is now.
+    pub fn deadline(&self, from: Mono, after: Duration) -> MonoDeadline {
+        let world = self.world.borrow();
+        let elapsed = world.mono(self.node) - from;
+        MonoDeadline { at: from + after, undisturbed: world.now() + after.saturating_sub(elapsed) }
+    }
+
+    /// Whether the monotonic clock has reached the deadline.
+    pub fn passed(&self, deadline: MonoDeadline) -> bool {
+        let mut world = self.world.borrow_mut();
+        let passed = world.mono(self.node) >= deadline.at;
+        world.compare_undisturbed(self.node, passed, deadline.undisturbed)
+    }
+
+    /// Waits for `duration` by the monotonic clock.
+    pub fn sleep(&self, duration: Duration) -> Sleep<M, N> {
+        self.sleep_until(self.mono() + duration)
+    }
+
+    /// Waits until the monotonic clock has reached `due`.
+    pub fn sleep_until(&self, due: Mono) -> Sleep<M, N> {
+        let mut world = self.world.borrow_mut();
+        let key = world.wait(self.node, WaitKind::Sleep);
+        let timer = world.set_alarm(self.node, due, Alarm::Wait(key));
+        world.waits[key.slot as usize].timer = Some(timer);
+        Sleep(Waiting { world: self.world.clone(), key })
+    }
+
+    /// Waits until all faults are healed.
+    pub fn healing(&self) -> Sleep<M, N> {
+        let mut world = self.world.borrow_mut();
+        let key = world.wait(self.node, WaitKind::Healing);
+        if world.healed {
+            world.fulfil(key, WaitState::Over);
+        }
+        Sleep(Waiting { world: self.world.clone(), key })
+    }
+
+    /// Whether all faults are healed.
+    pub fn healed(&self) -> bool {
+        self.world.borrow().healed
+    }
+
+    /// A connection to a server. It opens with the first call, and again with the first call after it broke.
+    pub fn connect(&self, server: NodeId) -> ConnId {
+        self.world.borrow_mut().connect(self.node, server)
+    }
+
+    /// Sends a request now, and gives a future of its reply.
+    pub fn call(&self, conn: ConnId, message: impl Into<M>, within: Duration) -> Call<M, N> {
+        let mut world = self.world.borrow_mut();
+        let key = world.wait(self.node, WaitKind::Call(conn));
+        let due = world.mono(self.node) + within;
+        let timer = world.set_alarm(self.node, due, Alarm::Wait(key));
+        world.waits[key.slot as usize].timer = Some(timer);
+        world.request(conn, key, message.into());
+        Call(Waiting { world: self.world.clone(), key })
+    }
+
+    /// Passes a mark, where a fault may be triggered and a pause may land. Costs next to nothing when no fault wants it.
+    pub async fn safepoint(&self, mark: &'static str) {
+        self.world.borrow_mut().pass_mark(self.node, mark);
+        let stopped = {
+            let world = self.world.borrow();
+            let node = &world.nodes[self.node.index()];
+            node.stopped() || !node.up
+        };
+        if stopped {
+            let key = {
+                let mut world = self.world.borrow_mut();
+                let key = world.wait(self.node, WaitKind::Safepoint);
+                // A crashed process waits forever: its code goes no further, and is dropped.
+                if world.nodes[self.node.index()].up {
+                    world.nodes[self.node.index()].withheld.push(Withheld::Safepoint(key));
+                }
+                key
+            };
+            Sleep(Waiting { world: self.world.clone(), key }).await;
+        }
+    }
+
+    /// Notes down what happened, for the checkers.
+    pub fn note(&self, note: N) {
+        self.world.borrow_mut().note(&note);
+    }
+
+    /// Notes it down when the monotonic clock reaches `due`, whether or not the process runs then.
+    pub fn note_at(&self, due: Mono, note: N) {
+        let after = due - self.mono();
+        self.world.borrow_mut().note_after(self.node, after, note);
+    }
+
+    /// Says whether this client believes to hold the lock, so that faults can be aimed at the holder.
+    pub fn set_holder(&self, holds: bool) {
+        let mut world = self.world.borrow_mut();
+        let tags = &mut world.nodes[self.node.index()].tags;
+        tags.retain(|tag| *tag != HOLDER);
+        if holds {
+            tags.push(HOLDER);
+        }
+    }
+
+    /// This client's stream of randomness for a purpose.
+    pub fn stream(&self, purpose: &str) -> Stream {
+        let world = self.world.borrow();
+        world.stream(&[purpose, world.name(self.node)])
+    }
+}
+
+/// What a client waits for. Dropping it forgets the wait.
+struct Waiting<M: Message, N: Message> {
+    world: Rc<RefCell<World<M, N>>>,
+    key: WaitKey,
+}
+
+impl<M: Message, N: Message> Waiting<M, N> {
+    fn poll(&self) -> Poll<WaitState<M>> {
+        let mut world = self.world.borrow_mut();
+        match world.waits.get_mut(self.key.slot as usize).filter(|wait| wait.serial == self.key.serial) {
+            Some(wait) if matches!(wait.state, WaitState::Pending) => Poll::Pending,
+            Some(wait) => Poll::Ready(std::mem::replace(&mut wait.state, WaitState::Over)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<M: Message, N: Message> Drop for Waiting<M, N> {
+    fn drop(&mut self) {
+        self.world.borrow_mut().forget_wait(self.key);
+    }
+}
+
+/// Waits for a time or an event.
+#[must_use = "a sleep does nothing unless it is awaited"]
+pub struct Sleep<M: Message, N: Message>(Waiting<M, N>);
+
+impl<M: Message, N: Message> Future for Sleep<M, N> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        self.0.poll().map(|_| ())
+    }
+}
+
+/// Waits for the reply to a request that was sent when this was made.
+#[must_use = "the reply comes only to those who await it"]
+pub struct Call<M: Message, N: Message>(Waiting<M, N>);
+
+impl<M: Message, N: Message> Future for Call<M, N> {
+    type Output = Result<M, CallError>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll().map(|state| match state {
+            WaitState::Reply(message) => Ok(message),
+            WaitState::Failed(error) => Err(error),
+            WaitState::Pending | WaitState::Over => unreachable!("a call ends with a reply or an error, once"),
+        })
+    }
+}
+
+/// Which of two futures was ready first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Either<A, B> {
+    /// The first, also where both were ready at once.
+    First(A),
+    /// The second.
+    Second(B),
+}
+
+/// Waits for the first of two futures and drops the other. Always looks at the first one first.
+pub async fn race<A: Future, B: Future>(first: A, second: B) -> Either<A::Output, B::Output> {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = first.as_mut().poll(cx) {
+            return Poll::Ready(Either::First(output));
+        }
+        second.as_mut().poll(cx).map(Either::Second)
+    })
+    .await
+}

@@ -1,0 +1,11 @@
+//! What nodes may send each other and note down: plain data.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Plain data that can be sent and traced. Implemented by everything that derives the three traits; its serialized form
+/// must be the same on every machine, so it holds no pointers, `usize` or floats.
+pub trait Message: Clone + fmt::Debug + Serialize + 'static {}
+
+impl<T: Clone + fmt::Debug + Serialize + 'static> Message for T {}

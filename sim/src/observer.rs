@@ -1,0 +1,49 @@
+//! Who watches a world from outside.
+
+use crate::clock::Clock;
+use crate::message::Message;
+use crate::node::NodeId;
+use crate::schedule::Placement;
+use crate::time::{Mono, SimTime, Wall};
+use crate::trace::Occurrence;
+
+/// Watches a world. Nothing that it does changes the world, but for ending a phase early.
+pub trait Observer<M: Message, N: Message> {
+    /// A node noted something down. Returns whether the phase may end now.
+    fn note(&mut self, at: SimTime, note: &N) -> bool;
+
+    /// A node crashed.
+    fn crashed(&mut self, _at: SimTime, _node: NodeId) {}
+
+    /// A node came back.
+    fn restarted(&mut self, _at: SimTime, _node: NodeId) {}
+
+    /// An injection began or ended there.
+    fn fault(&mut self, _at: SimTime, _began: bool, _placement: &Placement) {}
+
+    /// All faults were healed.
+    fn healed(&mut self, _at: SimTime) {}
+
+    /// Whether it wants to see every occurrence, which costs time.
+    fn sees_occurrences(&self) -> bool {
+        false
+    }
+
+    /// Something happened.
+    fn occurrence(&mut self, _at: SimTime, _what: &Occurrence<'_, M, N>, _clocks: &Clocks) {}
+}
+
+/// Every node's clocks at one moment.
+#[derive(Debug)]
+pub struct Clocks(Vec<(Mono, Wall)>);
+
+impl Clocks {
+    pub(crate) fn new<'a>(now: SimTime, clocks: impl Iterator<Item = &'a Clock>) -> Self {
+        Clocks(clocks.map(|clock| (clock.mono(now), clock.wall(now))).collect())
+    }
+
+    /// The node's monotonic and wall clock.
+    pub fn of(&self, node: NodeId) -> (Mono, Wall) {
+        self.0[node.index()]
+    }
+}

@@ -1,0 +1,139 @@
+//! The server side: a service is a state machine without input or output of its own. It is told what happened and
+//! answers through its [`Env`].
+
+use std::time::Duration;
+
+use crate::disk::DiskFate;
+use crate::message::Message;
+use crate::net::Session;
+use crate::node::NodeId;
+use crate::time::{Mono, SimTime, Wall};
+use crate::timers::TimerId;
+use crate::world::World;
+
+/// The code of a server.
+pub trait Service<M: Message, N: Message>: 'static {
+    /// The process started: for the first time, or again after a crash with what its disk kept.
+    fn on_start(&mut self, _env: &mut Env<'_, M, N>) {}
+
+    /// A message arrived.
+    fn on_message(&mut self, env: &mut Env<'_, M, N>, from: Caller, message: M);
+
+    /// A timer ran out that was set with this tag.
+    fn on_timer(&mut self, _env: &mut Env<'_, M, N>, _tag: u64) {}
+
+    /// A client connected.
+    fn on_connect(&mut self, _env: &mut Env<'_, M, N>, _session: Session) {}
+
+    /// A connection is gone: its client's process ended, its client's host came back without it, or keep-alive failed.
+    fn on_disconnect(&mut self, _env: &mut Env<'_, M, N>, _session: Session) {}
+
+    /// The process crashed. What it held in memory is to be dropped; its disk loses what `disk` says.
+    fn on_crash(&mut self, env: &mut Env<'_, M, N>, disk: DiskFate);
+}
+
+/// Who asked: where a reply goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub(crate) session: Session,
+    pub(crate) call: u64,
+    pub(crate) client: NodeId,
+}
+
+impl Caller {
+    /// The connection that the request came on.
+    pub fn session(&self) -> Session {
+        self.session
+    }
+
+    /// The client's node, for the ground truth only: real servers know no more than the connection.
+    pub fn client(&self) -> NodeId {
+        self.client
+    }
+}
+
+/// A deadline by a node's wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallDeadline {
+    /// When it is due, by the wall clock.
+    pub at: Wall,
+    pub(crate) undisturbed: SimTime,
+}
+
+/// A deadline by a node's monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MonoDeadline {
+    /// When it is due, by the monotonic clock.
+    pub at: Mono,
+    pub(crate) undisturbed: SimTime,
+}
+
+/// What a service sees of its node.
+pub struct Env<'a, M: Message, N: Message> {
+    pub(crate) world: &'a mut World<M, N>,
+    pub(crate) node: NodeId,
+}
+
+impl<M: Message, N: Message> Env<'_, M, N> {
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The node's monotonic clock.
+    pub fn mono(&self) -> Mono {
+        self.world.mono(self.node)
+    }
+
+    /// The node's wall clock.
+    pub fn wall(&self) -> Wall {
+        self.world.wall(self.node)
+    }
+
+    /// The deadline `after` from now by the wall clock.
+    pub fn wall_deadline(&self, after: Duration) -> WallDeadline {
+        WallDeadline { at: self.wall() + after, undisturbed: self.world.now() + after }
+    }
+
+    /// The deadline `after` from now by the monotonic clock.
+    pub fn mono_deadline(&self, after: Duration) -> MonoDeadline {
+        MonoDeadline { at: self.mono() + after, undisturbed: self.world.now() + after }
+    }
+
+    /// Whether the wall clock has reached the deadline.
+    pub fn wall_passed(&mut self, deadline: WallDeadline) -> bool {
+        let passed = self.wall() >= deadline.at;
+        self.world.compare_undisturbed(self.node, passed, deadline.undisturbed)
+    }
+
+    /// Whether the monotonic clock has reached the deadline.
+    pub fn mono_passed(&mut self, deadline: MonoDeadline) -> bool {
+        let passed = self.mono() >= deadline.at;
+        self.world.compare_undisturbed(self.node, passed, deadline.undisturbed)
+    }
+
+    /// Answers a request. It is lost if the connection is.
+    pub fn reply(&mut self, to: Caller, message: impl Into<M>) {
+        self.world.reply(to, message.into());
+    }
+
+    /// Calls `on_timer` with the tag, `after` from now by the monotonic clock.
+    pub fn set_timer(&mut self, after: Duration, tag: u64) -> TimerId {
+        self.world.set_service_timer(self.node, after, tag)
+    }
+
+    /// Forgets a timer.
+    pub fn cancel_timer(&mut self, timer: TimerId) {
+        self.world.cancel_timer(self.node, timer);
+    }
+
+    /// Notes down what really happened, for the checkers.
+    pub fn note(&mut self, note: N) {
+        self.world.note(&note);
+    }
+
+    /// Notes it down when the monotonic clock has advanced by `after`, whether or not the process still runs then.
+    pub fn note_after(&mut self, after: Duration, note: N) {
+        self.world.note_after(self.node, after, note);
+    }
+}

@@ -1,0 +1,59 @@
+//! What clients wait for: replies, timers, the end of a pause, the healing.
+
+use std::fmt;
+
+use crate::net::ConnId;
+use crate::node::{NodeId, WaitKey};
+use crate::timers::TimerId;
+
+pub(crate) struct Wait<M> {
+    pub node: NodeId,
+    pub serial: u32,
+    pub kind: WaitKind,
+    pub state: WaitState<M>,
+    pub timer: Option<TimerId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitKind {
+    Sleep,
+    Call(ConnId),
+    Safepoint,
+    Healing,
+}
+
+pub(crate) enum WaitState<M> {
+    Pending,
+    Over,
+    Reply(M),
+    Failed(CallError),
+}
+
+impl<M> Wait<M> {
+    pub fn pending(&self, key: WaitKey) -> bool {
+        self.serial == key.serial && matches!(self.state, WaitState::Pending)
+    }
+}
+
+/// Why a call brought no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// The request was never sent: nobody listens there, or the connection was found broken.
+    Refused,
+    /// The connection was reset after the request was sent.
+    Reset,
+    /// No reply came in time.
+    TimedOut,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CallError::Refused => "connection refused",
+            CallError::Reset => "connection reset",
+            CallError::TimedOut => "timed out",
+        })
+    }
+}
+
+impl std::error::Error for CallError {}
