@@ -101,9 +101,11 @@ impl<M: Message, N: Message> Setup<M, N> {
     }
 }
 
+type Shared<M, N> = Rc<RefCell<World<M, N>>>;
+
 /// The kernel as madsim knows it.
 struct Kernel<M: Message, N: Message> {
-    world: SendWrapper<RefCell<Option<Rc<RefCell<World<M, N>>>>>>,
+    world: SendWrapper<RefCell<Option<Shared<M, N>>>>,
 }
 
 impl<M: Message, N: Message> Simulator for Kernel<M, N> {
@@ -114,7 +116,7 @@ impl<M: Message, N: Message> Simulator for Kernel<M, N> {
 
 /// Lets time pass in a world.
 pub struct Driver<M: Message, N: Message> {
-    world: Rc<RefCell<World<M, N>>>,
+    world: Shared<M, N>,
     /// Wakes the driver when the task that it let run has come to rest.
     waker: Rc<RefCell<Option<Waker>>>,
     tasks: Rc<RefCell<Tasks>>,

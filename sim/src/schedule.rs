@@ -163,7 +163,7 @@ impl Schedule {
 
 impl FaultPlan {
     fn draw_one(&self, fault: usize, at: Option<SimTime>, stream: &mut Stream) -> Injection {
-        let pick = stream.next();
+        let pick = stream.number();
         let lasts = self.lasts.map(|lasts| lasts.draw(stream));
         let drawn = self.fault.draw(stream);
         Injection { fault, at, lasts, pick, drawn }

@@ -53,7 +53,7 @@ impl Streams {
 
 impl Stream {
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0.next_u64()
     }
 
@@ -62,12 +62,12 @@ impl Stream {
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         debug_assert!(low <= high);
         let width = u128::from(high - low) + 1;
-        low + ((u128::from(self.next()) * width) >> 64) as u64
+        low + ((u128::from(self.number()) * width) >> 64) as u64
     }
 
     /// A number in [0, 1), a multiple of 2⁻⁵³.
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+        (self.number() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
     /// A standard normal number (Box–Muller).
@@ -96,12 +96,12 @@ mod tests {
     #[test]
     fn a_label_and_a_seed_fix_the_numbers_on_every_machine() {
         let mut stream = Streams::new(17).stream("latency client-1 store");
-        assert_eq!(stream.next(), Streams::new(17).stream("latency client-1 store").next());
+        assert_eq!(stream.number(), Streams::new(17).stream("latency client-1 store").number());
         let mut same = Streams::new(17).labelled(&["latency", "client-1", "store"]);
-        same.next();
-        assert_eq!(stream.next(), same.next());
-        assert_ne!(Streams::new(17).stream("a").next(), Streams::new(17).stream("b").next());
-        assert_ne!(Streams::new(17).stream("a").next(), Streams::new(18).stream("a").next());
+        same.number();
+        assert_eq!(stream.number(), same.number());
+        assert_ne!(Streams::new(17).stream("a").number(), Streams::new(17).stream("b").number());
+        assert_ne!(Streams::new(17).stream("a").number(), Streams::new(18).stream("a").number());
     }
 
     #[test]
