@@ -1,3 +1,15 @@
 //! The locks that fencepost tests, and the stores they stand on and guard.
+//!
+//! A lock is one file in [`locks`]: its documented parameters, the servers it deploys, its client code, its bounds. What
+//! it claims about itself stands in its [`LockInfo`], with sources.
 
 pub mod history;
+mod lock;
+pub mod locks;
+mod site;
+pub mod stores;
+mod wire;
+
+pub use self::lock::{Attempt, BugInfo, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
+pub use self::site::Site;
+pub use self::wire::{Ctx, Env, Wire};

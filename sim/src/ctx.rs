@@ -106,6 +106,16 @@ impl<M: Message, N: Message> Ctx<M, N> {
         self.world.borrow_mut().connect(self.node, server)
     }
 
+    /// Closes a connection. The next call on it would open it anew.
+    pub fn close(&self, conn: ConnId) {
+        self.world.borrow_mut().close(conn);
+    }
+
+    /// Whether the connection is open, as far as this side knows.
+    pub fn seems_open(&self, conn: ConnId) -> bool {
+        self.world.borrow().seems_open(conn)
+    }
+
     /// Sends a request now, and gives a future of its reply.
     pub fn call(&self, conn: ConnId, message: impl Into<M>, within: Duration) -> Call<M, N> {
         let mut world = self.world.borrow_mut();

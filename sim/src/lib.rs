@@ -42,6 +42,7 @@ pub use self::node::NodeId;
 pub use self::observer::{Clocks, Observer};
 pub use self::runtime::{Driver, Process, Setup};
 pub use self::service::{Caller, Env, MonoDeadline, Service, WallDeadline};
+pub use self::time::{Mono, SimTime, Wall};
 pub use self::timers::TimerId;
 pub use self::trace::{LAYOUT, Occurrence, TraceHash};
 pub use self::waits::CallError;

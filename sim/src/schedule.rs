@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::fault::{Fault, Map};
+use crate::fault::{Fault, Harm, Map};
 use crate::node::NodeId;
 use crate::stream::{Stream, Streams};
 use crate::time::SimTime;
@@ -158,6 +158,14 @@ impl Schedule {
             }
         }
         Schedule { plans: plans.clone(), injections }
+    }
+
+    /// How all injections together may lengthen the bounds within which a lock recovers.
+    pub fn harm(&self) -> Harm {
+        self.injections.iter().fold(Harm::default(), |harm, injection| {
+            let fault = &self.plans[injection.fault].fault;
+            harm.and(fault.harm(injection.drawn, injection.lasts.unwrap_or_default()))
+        })
     }
 }
 

@@ -54,6 +54,23 @@ impl<M: Message, N: Message> World<M, N> {
         if conn.state == ConnState::Opening { conn.backlog.push(packet) } else { self.transmit(packet) }
     }
 
+    /// The client closes the connection: what it sent before still arrives, then its server learns of the end.
+    pub(crate) fn close(&mut self, id: ConnId) {
+        let conn = &mut self.conns[id.0 as usize];
+        let open = matches!(conn.state, ConnState::Open | ConnState::Opening);
+        conn.state = ConnState::Closed;
+        conn.backlog.clear();
+        let session = Session { conn: id, epoch: conn.epoch };
+        if open && self.network.transport == Transport::Stream {
+            self.transmit(Packet { session, way: Way::ToServer, call: 0, sent: self.now, body: Body::Reset });
+        }
+    }
+
+    /// Whether the client may still believe that the connection lives.
+    pub(crate) fn seems_open(&self, id: ConnId) -> bool {
+        matches!(self.conns[id.0 as usize].state, ConnState::Open | ConnState::Opening)
+    }
+
     pub(crate) fn send_reply(&mut self, to: Caller, message: M) {
         if self.conns[to.session.conn.0 as usize].epoch == to.session.epoch {
             let (session, call) = (to.session, to.call);

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
 
 /// Clocks that run fast (or slow, if negative) by parts in a million. Both clocks of the node are affected.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -44,5 +46,9 @@ impl Fault for ClockRate {
         for &node in &injection.at.nodes {
             nemesis.unskew_clock(node, injection.id);
         }
+    }
+
+    fn harm(&self, _: i64, _: Duration) -> Harm {
+        Harm { slowest_ppm: self.ppm.0.min(0).unsigned_abs() as u32, ..Harm::default() }
     }
 }

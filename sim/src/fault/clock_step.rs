@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
 use crate::stream::Stream;
 use crate::units::SignedSpan;
 
@@ -29,5 +31,10 @@ impl Fault for ClockStep {
         for &node in &injection.at.nodes {
             nemesis.step_clock(node, injection.id, injection.drawn);
         }
+    }
+
+    fn harm(&self, drawn: i64, _: Duration) -> Harm {
+        let back = Duration::from_nanos(drawn.min(0).unsigned_abs());
+        Harm { stepped_back: back, ..Harm::default() }
     }
 }

@@ -3,8 +3,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
 use crate::disk::DiskFate;
+use crate::net::RETRANSMIT_LONGEST;
 use crate::units::Span;
 
 /// A crash. What dies decides who learns of it: the peers of a crashed process at once, those of a crashed host only
@@ -56,5 +57,9 @@ impl Fault for Crash {
 
     fn permanent(&self) -> bool {
         self.permanent
+    }
+
+    fn harm(&self, _: i64, _: Duration) -> Harm {
+        Harm::of_silence(self.own_duration().unwrap_or(RETRANSMIT_LONGEST))
     }
 }

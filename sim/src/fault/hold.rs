@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, LinkEffect, Nemesis, Place, relieve_all, strain_all};
+use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Nemesis, Place, relieve_all, strain_all};
 
 /// A black hole that gives everything back when it ends: messages arrive late, once, in order.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -22,5 +24,9 @@ impl Fault for Hold {
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         relieve_all(nemesis, injection);
+    }
+
+    fn harm(&self, _: i64, lasts: Duration) -> Harm {
+        Harm::of_silence(lasts)
     }
 }

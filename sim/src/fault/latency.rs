@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, LinkEffect, Nemesis, Place, relieve_all, strain_all};
+use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Nemesis, Place, relieve_all, strain_all};
 use crate::units::Dist;
 
 /// Latency on top of what the network has.
@@ -26,5 +28,9 @@ impl Fault for Latency {
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         relieve_all(nemesis, injection);
+    }
+
+    fn harm(&self, _: i64, lasts: Duration) -> Harm {
+        Harm::of_silence(lasts)
     }
 }

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, LinkEffect, Nemesis, Place, Rate, relieve_all, strain_all};
+use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Nemesis, Place, Rate, relieve_all, strain_all};
 
 /// Lost packets. A stream hides them behind retransmission: the message arrives late.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -25,5 +27,9 @@ impl Fault for Loss {
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         relieve_all(nemesis, injection);
+    }
+
+    fn harm(&self, _: i64, lasts: Duration) -> Harm {
+        Harm::of_silence(lasts)
     }
 }

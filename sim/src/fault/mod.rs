@@ -28,6 +28,7 @@ pub use self::partition::{Partition, Shape};
 pub use self::pause::Pause;
 pub use self::vm_pause::VmPause;
 use crate::disk::DiskFate;
+use crate::net::{RETRANSMIT_FIRST, RETRANSMIT_LONGEST};
 use crate::node::NodeId;
 use crate::schedule::{InjectionId, Placement};
 use crate::stream::Stream;
@@ -71,6 +72,11 @@ pub trait Fault: fmt::Debug + Send + Sync {
         None
     }
 
+    /// How an injection may lengthen the bounds within which a lock recovers.
+    fn harm(&self, _drawn: i64, _lasts: Duration) -> Harm {
+        Harm::default()
+    }
+
     /// Whether healing leaves it as it is.
     fn permanent(&self) -> bool {
         false
@@ -95,6 +101,51 @@ pub trait FaultKind: Fault + DeserializeOwned + JsonSchema + 'static {
     const PLACE: Place;
     /// Whether it has a `lasts`.
     const LASTS: Lasting;
+}
+
+/// What faults can do to the bounds within which locks recover, summed over a schedule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Harm {
+    /// All backward steps of wall clocks together.
+    pub stepped_back: Duration,
+    /// All times together for which machines were stopped, their monotonic clocks with them.
+    pub machine_stopped: Duration,
+    /// How slow the slowest clock ran, in parts in a million.
+    pub slowest_ppm: u32,
+    /// How long a stream may take after a fault until it gets through again: its retransmissions back off for as long as
+    /// the fault lasted, but not beyond the longest back-off.
+    pub reconnect: Duration,
+}
+
+impl Harm {
+    /// Both harms together.
+    pub fn and(self, other: Harm) -> Harm {
+        Harm {
+            stepped_back: self.stepped_back + other.stepped_back,
+            machine_stopped: self.machine_stopped + other.machine_stopped,
+            slowest_ppm: self.slowest_ppm.max(other.slowest_ppm),
+            reconnect: self.reconnect.max(other.reconnect),
+        }
+    }
+
+    /// The harm of a fault that kept streams from getting through for so long.
+    pub fn of_silence(lasts: Duration) -> Harm {
+        Harm { reconnect: (lasts + RETRANSMIT_FIRST).min(RETRANSMIT_LONGEST), ..Harm::default() }
+    }
+
+    /// How long a deadline by a server's wall clock can take that was `expiry` away.
+    pub fn stretch_wall(&self, expiry: Duration) -> Duration {
+        self.stretch_rate(expiry + self.stepped_back) + self.machine_stopped
+    }
+
+    /// How long a deadline by a server's monotonic clock can take that was `expiry` away.
+    pub fn stretch_mono(&self, expiry: Duration) -> Duration {
+        self.stretch_rate(expiry) + self.machine_stopped
+    }
+
+    fn stretch_rate(&self, expiry: Duration) -> Duration {
+        expiry * 1_000_000 / (1_000_000 - self.slowest_ppm.min(900_000))
+    }
 }
 
 /// One injection as its fault sees it.

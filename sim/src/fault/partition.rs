@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, LinkEffect, Map, Nemesis, Place, relieve_all, strain_all};
+use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Map, Nemesis, Place, relieve_all, strain_all};
 use crate::node::NodeId;
 use crate::schedule::{Placement, pick_index};
 
@@ -57,6 +59,10 @@ impl Fault for Partition {
             (None, None) => return Err("a partition needs a `split` (groups of nodes) or a `shape`".into()),
         };
         Ok(Placement { nodes: Vec::new(), links })
+    }
+
+    fn harm(&self, _: i64, lasts: Duration) -> Harm {
+        Harm::of_silence(lasts)
     }
 }
 

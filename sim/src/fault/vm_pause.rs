@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
 
 /// A pause of the whole virtual machine, as in a live migration: the monotonic clock stops too, and the wall clock
 /// steps forward on resume.
@@ -28,5 +30,9 @@ impl Fault for VmPause {
         for &node in &injection.at.nodes {
             nemesis.resume(node, injection.id);
         }
+    }
+
+    fn harm(&self, _: i64, lasts: Duration) -> Harm {
+        Harm { machine_stopped: lasts, ..Harm::of_silence(lasts) }
     }
 }

@@ -1,0 +1,168 @@
+//! `SELECT … FOR UPDATE`: the row that is guarded is the lock, held by a transaction until it ends. The write and the
+//! lock share one fate: a transaction that lost the lock cannot commit.
+
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::units::Span;
+use fencepost_sim::{CallError, ConnId, KEEP_ALIVE, STALL_LIMIT};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::POLL;
+use crate::lock::{Attempt, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
+use crate::site::Site;
+use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
+use crate::stores::sql::{Sql, SqlMessage};
+use crate::wire::Ctx;
+
+/// A client that works in one transaction per unit.
+pub struct SqlForUpdate {
+    params: SqlForUpdateParams,
+    ctx: Ctx<SqlMessage>,
+    database: ConnId,
+    updated: bool,
+}
+
+/// Parameters of `sql-for-update`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SqlForUpdateParams {
+    /// How long a statement waits for a row lock: `innodb_lock_wait_timeout`, 50 s by default (MySQL manual).
+    pub lock_wait: Span,
+}
+
+impl Default for SqlForUpdateParams {
+    fn default() -> Self {
+        SqlForUpdateParams { lock_wait: Span(Duration::from_secs(50)) }
+    }
+}
+
+impl Params for SqlForUpdateParams {
+    fn set_ttl(&mut self, _: Duration) {}
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// A client gives a statement up this long after the database should have done so itself.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Drivers have no timeout of their own by default (MySQL Connector/J, `socketTimeout = 0`): the stream's is what is left.
+pub(super) const STATEMENT_TIMEOUT: Duration = STALL_LIMIT;
+
+impl SqlForUpdate {
+    async fn ask(&self, message: SqlMessage, mark: Option<&'static str>) -> Result<SqlMessage, LockError> {
+        let reply = self.ctx.ask(self.database, message, STATEMENT_TIMEOUT);
+        if let Some(mark) = mark {
+            self.ctx.safepoint(mark).await;
+        }
+        Ok(reply.await?)
+    }
+}
+
+impl Lock for SqlForUpdate {
+    const INFO: LockInfo = LockInfo {
+        name: "sql-for-update",
+        about: "SELECT … FOR UPDATE on the guarded row itself, in one transaction with the write",
+        expiry: Expiry::Connection,
+        in_store: true,
+        grants: true,
+        validity: false,
+        tokens: false,
+        reentrancy: "uncounted, within the transaction",
+        bugs: &[],
+        sources: &[
+            "MySQL 8.4 Reference Manual, InnoDB Locking Reads; innodb_lock_wait_timeout",
+            "PostgreSQL 17 documentation, Explicit Locking, Row-Level Locks",
+        ],
+    };
+    type Params = SqlForUpdateParams;
+    type Message = SqlMessage;
+
+    fn servers(_: &SqlForUpdateParams) -> Vec<String> {
+        vec!["sql".into()]
+    }
+
+    fn deploy(_: &SqlForUpdateParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
+        site.server("sql", Sql::new(*data));
+    }
+
+    fn connect(params: &SqlForUpdateParams, ctx: Ctx<SqlMessage>) -> Self {
+        let database = ctx.connect(ctx.find("sql"));
+        SqlForUpdate { params: params.clone(), ctx, database, updated: false }
+    }
+
+    /// A client that gives up waiting closes its connection, or the database might grant to nobody.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        self.updated = false;
+        let wait = self.params.lock_wait.0.min(attempt.give_up - self.ctx.mono());
+        let select = SqlMessage::SelectForUpdate { attempt: attempt.id, wait_ms: wait.as_millis() as u64 };
+        let reply = self.ctx.ask(self.database, select, wait + GRACE);
+        self.ctx.safepoint("acquire-sent").await;
+        match reply.await {
+            Ok(SqlMessage::Row(_)) => Ok(Grant { id: attempt.id, token: None, valid_until: None }),
+            Ok(_) => Err(LockError::Failed(Reason::Busy)),
+            Err(error) => {
+                if error == CallError::TimedOut {
+                    self.ctx.close(self.database);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn read(&mut self, _: &StoreClient<SqlMessage>, grant: &Grant, _: &Demand) -> Result<ReadReply, LockError> {
+        match self.ask(SqlMessage::Select { attempt: grant.id }, None).await? {
+            SqlMessage::Row(row) => Ok(row),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    async fn write(
+        &mut self,
+        _: &StoreClient<SqlMessage>,
+        grant: &Grant,
+        demand: &Demand,
+        read: ReadReply,
+    ) -> Result<(), LockError> {
+        match self.ask(SqlMessage::Update(demand.write(grant, read)), Some("write-sent")).await? {
+            SqlMessage::Done => {
+                self.updated = true;
+                Ok(())
+            }
+            SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    /// Commits what was written, which is when it takes effect; rolls back if nothing was.
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let attempt = grant.id;
+        let end = if self.updated { SqlMessage::Commit { attempt } } else { SqlMessage::Rollback { attempt } };
+        match self.ask(end, Some("release-sent")).await? {
+            SqlMessage::Done => Ok(()),
+            SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    fn is_held(&self, _: &Grant) -> bool {
+        self.ctx.seems_open(self.database)
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    /// The row lock ends with the connection. The server learns at once of a process that died, but of a dead host only
+    /// by TCP keep-alive; stalled streams of the database's own replies come first, if there are any.
+    fn takeover_bound(params: &SqlForUpdateParams, harm: &Harm) -> Duration {
+        KEEP_ALIVE + harm.reconnect + params.lock_wait.0 + GRACE
+    }
+
+    fn progress_bound(params: &SqlForUpdateParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}

@@ -1,0 +1,254 @@
+//! The shop's inventory: a row with the stock count on a store of its own, and the client's side of it.
+//!
+//! Case 1 (`update = "target"`): the program reads the count, subtracts and writes the target count back. Case 2
+//! (`update = "decrement"`): the program reads the count, and the database subtracts.
+
+use std::time::Duration;
+
+use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::{Caller, ConnId, Message, NodeId, Service};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::row::{Change, Row};
+use crate::history::{Event, GrantId, OrderId, Refusal, Token, Version};
+use crate::lock::{Grant, LockError, Reason};
+use crate::wire::{Ctx, Env, Wire};
+
+/// A client of the store waits so long for a reply before it calls the outcome unknown. Longer than any latency without
+/// a fault and a few retransmissions; real drivers range from one second to forever.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How the count is updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Update {
+    /// Case 1: the program writes the target count.
+    #[default]
+    Target,
+    /// Case 2: the database subtracts.
+    Decrement,
+    /// The database subtracts where enough is left: `… WHERE count >= quantity`.
+    Conditional,
+    /// The program writes the target count where nobody else wrote since: `… WHERE version = …`.
+    Version,
+}
+
+/// What the store checks beside the update's own condition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// Nothing.
+    #[default]
+    None,
+    /// Writes carry the fencing token; a token below the highest seen is refused.
+    FenceWrites,
+    /// Reads and writes carry the fencing token.
+    FenceReads,
+    /// The reader lays a unique claim; a write needs its claim, and the version that was read, to be in place still.
+    Claim,
+    /// The data lives in the lock service, and the write is conditional on owning the lock.
+    OwnerTxn,
+}
+
+/// What is in stock, and how it is guarded.
+#[derive(Clone, Copy, Debug)]
+pub struct InventoryConfig {
+    /// Units in stock at the start.
+    pub stock: u32,
+    /// How the count is updated.
+    pub update: Update,
+    /// What the store checks.
+    pub guard: Guard,
+}
+
+/// What one unit of work asks of the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand {
+    /// The order.
+    pub order: OrderId,
+    /// How many units it buys.
+    pub units: u32,
+    /// How the count is updated.
+    pub update: Update,
+    /// The write carries the order's id, so that the store applies it once.
+    pub with_id: bool,
+}
+
+/// The row as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ReadReply {
+    /// Units in stock.
+    pub count: i64,
+    /// The row's version.
+    pub version: Version,
+}
+
+/// A write as it is sent.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Write {
+    /// Whose it is. The store uses it for claims alone; checkers use it for the ground truth.
+    pub grant: GrantId,
+    /// The order.
+    pub order: OrderId,
+    /// How many units are bought.
+    pub units: u32,
+    /// How the count is updated.
+    pub update: Update,
+    /// What had been read.
+    pub read: ReadReply,
+    /// The fencing token.
+    pub token: Option<Token>,
+    /// The store shall apply this order once only.
+    pub with_id: bool,
+}
+
+/// What the store and its clients say to each other.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant's text explains its fields")]
+pub enum StoreMessage {
+    /// Read the row, with the token if there is one.
+    Read { grant: GrantId, order: OrderId, token: Option<Token> },
+    /// The row.
+    Row(ReadReply),
+    /// Write the row.
+    Write(Write),
+    /// It is written, and durable.
+    Written,
+    /// It is refused.
+    Refused(Refusal),
+}
+
+/// The store's server.
+pub struct InventoryStore {
+    config: InventoryConfig,
+    row: Row,
+    disk: Disk<Change>,
+}
+
+impl InventoryStore {
+    /// A store with everything in stock.
+    pub fn new(config: InventoryConfig) -> Self {
+        InventoryStore { row: Row::new(config.stock.into()), config, disk: Disk::default() }
+    }
+
+    /// Makes a change durable, then applies it: replies go out only after that.
+    fn commit(&mut self, change: Change) {
+        self.disk.write(change);
+        self.disk.sync();
+        self.row.apply(change);
+    }
+
+    fn read<L: Message>(
+        &mut self,
+        env: &mut Env<'_, L>,
+        grant: GrantId,
+        order: OrderId,
+        token: Option<Token>,
+    ) -> StoreMessage {
+        match self.row.read(self.config.guard, grant, token) {
+            Ok(change) => {
+                change.into_iter().for_each(|change| self.commit(change));
+                env.note(Event::ReadAccepted { grant, version: self.row.version });
+                StoreMessage::Row(self.row.reply())
+            }
+            Err(why) => {
+                env.note(Event::OperationRefused { grant, order, why });
+                StoreMessage::Refused(why)
+            }
+        }
+    }
+
+    fn write<L: Message>(&mut self, env: &mut Env<'_, L>, write: &Write) -> StoreMessage {
+        if self.row.knows(write) {
+            return StoreMessage::Written;
+        }
+        let Write { grant, order, units, .. } = *write;
+        match self.row.write(self.config.guard, write) {
+            Ok((accepted, changes)) => {
+                changes.into_iter().flatten().for_each(|change| self.commit(change));
+                let (based_on, version, count) = (accepted.based_on, accepted.version, accepted.count);
+                env.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
+                StoreMessage::Written
+            }
+            Err(why) => {
+                env.note(Event::OperationRefused { grant, order, why });
+                StoreMessage::Refused(why)
+            }
+        }
+    }
+}
+
+impl<L: Message> Service<Wire<L>, Event> for InventoryStore {
+    fn on_message(&mut self, env: &mut Env<'_, L>, from: Caller, message: Wire<L>) {
+        let reply = match message {
+            Wire::Store(StoreMessage::Read { grant, order, token }) => self.read(env, grant, order, token),
+            Wire::Store(StoreMessage::Write(write)) => self.write(env, &write),
+            _ => return,
+        };
+        env.reply(from, Wire::Store(reply));
+    }
+
+    fn on_crash(&mut self, env: &mut Env<'_, L>, disk: DiskFate) {
+        self.disk.crash(disk);
+        let before = self.row.version;
+        self.row = Row::new(self.config.stock.into());
+        for change in self.disk.records() {
+            self.row.apply(*change);
+        }
+        if self.row.version < before {
+            env.note(Event::RolledBack { version: self.row.version, count: self.row.count });
+        }
+    }
+}
+
+/// A client's side of the store.
+pub struct StoreClient<L: Message> {
+    ctx: Ctx<L>,
+    conn: ConnId,
+}
+
+impl<L: Message> StoreClient<L> {
+    /// A client of the store on this node.
+    pub fn new(ctx: Ctx<L>, store: NodeId) -> Self {
+        let conn = ctx.connect(store);
+        StoreClient { ctx, conn }
+    }
+
+    /// Reads the row.
+    ///
+    /// # Errors
+    /// If the store refuses or does not answer in time.
+    pub async fn read(&self, grant: &Grant, demand: &Demand) -> Result<ReadReply, LockError> {
+        let request = StoreMessage::Read { grant: grant.id, order: demand.order, token: grant.token };
+        match self.ctx.ask_store(self.conn, request, STORE_TIMEOUT).await? {
+            StoreMessage::Row(row) => Ok(row),
+            StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+            _ => unreachable!("a read is answered with the row or a refusal"),
+        }
+    }
+
+    /// Writes the row, passing `write-sent` once the request is out.
+    ///
+    /// # Errors
+    /// If the store refuses, or does not answer in time and nobody knows whether it wrote.
+    pub async fn write(&self, grant: &Grant, demand: &Demand, read: ReadReply) -> Result<(), LockError> {
+        let write = demand.write(grant, read);
+        let reply = self.ctx.ask_store(self.conn, StoreMessage::Write(write), STORE_TIMEOUT);
+        self.ctx.safepoint("write-sent").await;
+        match reply.await? {
+            StoreMessage::Written => Ok(()),
+            StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+            _ => unreachable!("a write is answered with an ack or a refusal"),
+        }
+    }
+}
+
+impl Demand {
+    /// The write that this demand comes to after a read.
+    pub fn write(&self, grant: &Grant, read: ReadReply) -> Write {
+        let Demand { order, units, update, with_id } = *self;
+        Write { grant: grant.id, order, units, update, read, token: grant.token, with_id }
+    }
+}

@@ -1,0 +1,87 @@
+//! What travels between the nodes of a case: a lock's own messages, and those of the guarded store.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::time::Duration;
+
+use fencepost_sim::{CallError, ConnId, Message};
+use serde::Serialize;
+
+use crate::history::Event;
+use crate::stores::inventory::StoreMessage;
+
+/// A message of a case whose lock speaks `L`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wire<L> {
+    /// To or from the lock's servers.
+    Lock(L),
+    /// To or from the guarded store.
+    Store(StoreMessage),
+}
+
+impl<L> From<L> for Wire<L> {
+    fn from(message: L) -> Self {
+        Wire::Lock(message)
+    }
+}
+
+/// What a service sees of its node.
+pub type Env<'a, L> = fencepost_sim::Env<'a, Wire<L>, Event>;
+
+/// What a lock's client code sees of its node: all that [`fencepost_sim::Ctx`] gives, and calls in the lock's own words.
+pub struct Ctx<L: Message>(fencepost_sim::Ctx<Wire<L>, Event>);
+
+impl<L: Message> Clone for Ctx<L> {
+    fn clone(&self) -> Self {
+        Ctx(self.0.clone())
+    }
+}
+
+impl<L: Message> From<fencepost_sim::Ctx<Wire<L>, Event>> for Ctx<L> {
+    fn from(ctx: fencepost_sim::Ctx<Wire<L>, Event>) -> Self {
+        Ctx(ctx)
+    }
+}
+
+impl<L: Message> Deref for Ctx<L> {
+    type Target = fencepost_sim::Ctx<Wire<L>, Event>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<L: Message> Ctx<L> {
+    /// Sends a request to a server of the lock now, and gives a future of its reply.
+    pub fn ask(
+        &self,
+        conn: ConnId,
+        message: L,
+        within: Duration,
+    ) -> impl Future<Output = Result<L, CallError>> + use<L> {
+        let call = self.0.call(conn, Wire::Lock(message), within);
+        async move {
+            match call.await? {
+                Wire::Lock(reply) => Ok(reply),
+                Wire::Store(_) => unreachable!("a lock's server answers in the lock's own words"),
+            }
+        }
+    }
+
+    /// Sends a request to the guarded store now, and gives a future of its reply.
+    pub fn ask_store(
+        &self,
+        conn: ConnId,
+        message: StoreMessage,
+        within: Duration,
+    ) -> impl Future<Output = Result<StoreMessage, CallError>> + use<L> {
+        let call = self.0.call(conn, Wire::Store(message), within);
+        async move {
+            match call.await? {
+                Wire::Store(reply) => Ok(reply),
+                Wire::Lock(_) => unreachable!("the store answers in its own words"),
+            }
+        }
+    }
+}
