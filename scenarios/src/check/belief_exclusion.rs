@@ -8,19 +8,19 @@ use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::Property;
 
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
-    facts.grants.then(|| Box::new(BeliefExclusion::default()) as Box<dyn Checker>)
+pub(super) fn build(facts: &Facts) -> Option<BeliefExclusion> {
+    facts.grants.then(BeliefExclusion::default)
 }
 
 #[derive(Default)]
-struct BeliefExclusion {
+pub(super) struct BeliefExclusion {
     beliefs: Overlaps,
 }
 
 impl Checker for BeliefExclusion {
     fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
         match *event {
-            Event::Acquired { client, grant, .. } => self.beliefs.open(scene.at, grant, client),
+            Event::Acquired { client, grant, .. } => self.beliefs.open(scene.at, grant, Some(client)),
             Event::ReleaseInvoked { grant, .. } | Event::LossObserved { grant, .. } => {
                 self.beliefs.close(scene.at, grant, scene.ledger);
             }
@@ -29,7 +29,7 @@ impl Checker for BeliefExclusion {
         }
     }
 
-    fn finish(mut self: Box<Self>, scene: &Scene, tally: &mut Tally) -> Finding {
+    fn finish(mut self, scene: &Scene, tally: &mut Tally) -> Finding {
         let extent = self.beliefs.finish(scene.at, scene.ledger);
         tally.belief_overlaps = extent.pairs;
         tally.belief_overlap_longest_ns = extent.longest_ns;

@@ -73,9 +73,9 @@ impl Book {
             count,
             lowest_count: count,
             in_use: false,
-            writes: Vec::new(),
+            writes: Vec::with_capacity(facts.expected_orders()),
             rolled_back: Vec::new(),
-            orders: Table::new(),
+            orders: Table::with_capacity(facts.expected_orders()),
             acked_units: 0,
         }
     }

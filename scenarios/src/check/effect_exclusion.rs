@@ -12,12 +12,12 @@ use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::Property;
 
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
-    facts.grants.then(|| Box::new(EffectExclusion::default()) as Box<dyn Checker>)
+pub(super) fn build(facts: &Facts) -> Option<EffectExclusion> {
+    facts.grants.then(EffectExclusion::default)
 }
 
 #[derive(Default)]
-struct EffectExclusion {
+pub(super) struct EffectExclusion {
     /// The highest-ranked grant of which an operation was accepted, and the first such operation.
     highest: Option<Operation>,
     first: Option<Evidence>,
@@ -59,7 +59,7 @@ impl Checker for EffectExclusion {
         }
     }
 
-    fn finish(self: Box<Self>, _scene: &Scene, _tally: &mut Tally) -> Finding {
+    fn finish(self, _scene: &Scene, _tally: &mut Tally) -> Finding {
         Finding::from_first(self.first)
     }
 }

@@ -11,12 +11,12 @@ use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::Property;
 
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
-    (facts.grants && facts.tokens).then(|| Box::new(Fencing::default()) as Box<dyn Checker>)
+pub(super) fn build(facts: &Facts) -> Option<Fencing> {
+    (facts.grants && facts.tokens).then(Fencing::default)
 }
 
 #[derive(Default)]
-struct Fencing {
+pub(super) struct Fencing {
     /// Tokens handed out, in grant order. As long as nothing is violated they grow, so that a new one need only be
     /// held against its two neighbours; and what lies before every grant still under way is needed no more, but for
     /// the last of it.
@@ -62,7 +62,7 @@ impl Checker for Fencing {
         }
     }
 
-    fn finish(self: Box<Self>, _scene: &Scene, _tally: &mut Tally) -> Finding {
+    fn finish(self, _scene: &Scene, _tally: &mut Tally) -> Finding {
         Finding::from_first(self.first)
     }
 }

@@ -1,7 +1,6 @@
 //! `grant-exclusion`: no two Records overlap.
 
 use fencepost_models::history::Event;
-use fencepost_sim::NodeId;
 
 use super::intervals::Overlaps;
 use super::ledger::RecordChange;
@@ -10,12 +9,12 @@ use super::{Checker, Facts, Finding, Scene};
 use crate::property::Property;
 
 /// Without a service there is nothing on record.
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
-    (facts.grants && !facts.rank_by_return).then(|| Box::new(GrantExclusion::default()) as Box<dyn Checker>)
+pub(super) fn build(facts: &Facts) -> Option<GrantExclusion> {
+    (facts.grants && !facts.rank_by_return).then(GrantExclusion::default)
 }
 
 #[derive(Default)]
-struct GrantExclusion {
+pub(super) struct GrantExclusion {
     records: Overlaps,
 }
 
@@ -23,22 +22,16 @@ impl Checker for GrantExclusion {
     fn observe(&mut self, scene: &Scene, _event: &Event, _tally: &mut Tally) {
         match scene.ledger.record_change() {
             RecordChange::Unchanged => {}
-            RecordChange::Began(grant) => {
-                let client = scene.ledger.party(grant).client.unwrap_or(NOBODY);
-                self.records.open(scene.at, grant, client);
-            }
+            RecordChange::Began(grant) => self.records.open(scene.at, grant, None),
             RecordChange::Over(grant) => self.records.close(scene.at, grant, scene.ledger),
         }
     }
 
-    fn finish(mut self: Box<Self>, scene: &Scene, tally: &mut Tally) -> Finding {
+    fn finish(mut self, scene: &Scene, tally: &mut Tally) -> Finding {
         tally.grant_overlaps = self.records.finish(scene.at, scene.ledger).pairs;
         Finding::from_first(self.records.evidence(Property::GrantExclusion, "were both on record at the service"))
     }
 }
-
-/// Stands for the client of a grant that nobody was seen asking for.
-const NOBODY: NodeId = NodeId(u16::MAX);
 
 #[cfg(test)]
 mod tests {

@@ -30,7 +30,8 @@ pub(super) struct Extent {
 
 struct Open {
     grant: GrantId,
-    client: NodeId,
+    /// Whose crash ends it; a Record outlives its client.
+    client: Option<NodeId>,
     since: SimTime,
 }
 
@@ -53,7 +54,7 @@ struct Both {
 }
 
 impl Overlaps {
-    pub(super) fn open(&mut self, at: SimTime, grant: GrantId, client: NodeId) {
+    pub(super) fn open(&mut self, at: SimTime, grant: GrantId, client: Option<NodeId>) {
         if self.open.iter().all(|open| open.grant != grant) {
             self.open.push(Open { grant, client, since: at });
         }
@@ -66,7 +67,7 @@ impl Overlaps {
     }
 
     pub(super) fn close_all_of(&mut self, at: SimTime, client: NodeId, ledger: &Ledger) {
-        while let Some(place) = self.open.iter().position(|open| open.client == client) {
+        while let Some(place) = self.open.iter().position(|open| open.client == Some(client)) {
             self.close_place(at, place, ledger);
         }
     }
@@ -98,9 +99,9 @@ impl Overlaps {
             self.longest_ns = self.longest_ns.max(ns);
             self.total_ns = self.total_ns.saturating_add(ns);
             if self.first.is_none_or(|first| from < first.from) {
-                let [earlier, later] = if open.since < closed.since { [open, &closed] } else { [&closed, open] };
                 let [earlier, later] =
-                    [earlier, later].map(|o| Party { client: Some(o.client), ..ledger.party(o.grant) });
+                    if open.since < closed.since { [open.grant, closed.grant] } else { [closed.grant, open.grant] };
+                let [earlier, later] = [earlier, later].map(|grant| ledger.party(grant));
                 self.first = Some(Overlap { earlier, later, from, to: at });
             }
         }

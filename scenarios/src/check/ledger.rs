@@ -59,7 +59,7 @@ impl Ledger {
         Ledger {
             quorum: facts.quorum.max(1),
             rank_by_return: facts.rank_by_return,
-            known: Table::new(),
+            known: Table::with_capacity(facts.expected_orders()),
             standing: Vec::new(),
             servers: Vec::new(),
             ranks: 0,

@@ -2,7 +2,7 @@
 //!
 //! Three books are kept for all of them: the [`Ledger`] of grants, the [`Waiters`] for the lock, and the [`Book`] of
 //! what the guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
-//! own and a line in [`REGISTRY`].
+//! own and a line in the registry.
 
 mod availability;
 mod belief_exclusion;
@@ -40,26 +40,53 @@ use self::metrics::{Meter, Tally};
 use self::waiters::Waiters;
 use crate::property::{Property, Verdict};
 
-/// Every checker, in the order of [`Property::ALL`].
-const REGISTRY: [Entry; 11] = [
-    Entry { property: Property::GrantExclusion, build: grant_exclusion::build },
-    Entry { property: Property::BeliefExclusion, build: belief_exclusion::build },
-    Entry { property: Property::ValidityExclusion, build: validity_exclusion::build },
-    Entry { property: Property::EffectExclusion, build: effect_exclusion::build },
-    Entry { property: Property::Fencing, build: fencing::build },
-    Entry { property: Property::OwnerRelease, build: owner_release::build },
-    Entry { property: Property::Takeover, build: takeover::build },
-    Entry { property: Property::Progress, build: progress::build },
-    Entry { property: Property::NoLostUpdate, build: no_lost_update::build },
-    Entry { property: Property::NoOversell, build: no_oversell::build },
-    Entry { property: Property::NoDuplicate, build: no_duplicate::build },
-];
+/// Declares the checkers in the order of [`Property::ALL`]. Each is named after its property, and its module has a
+/// `build` that returns `None` where the property has no meaning for the lock or the workload. They are fields and not
+/// boxed traits because they run at every event: so most of them cost one comparison.
+macro_rules! registry {
+    ($($module:ident::$name:ident,)+) => {
+        #[cfg(test)]
+        const REGISTRY: &[Property] = &[$(Property::$name,)+];
 
-/// A checker in the registry.
-struct Entry {
-    property: Property,
-    /// `None` if the property has no meaning for this lock or workload.
-    build: fn(&Facts) -> Option<Box<dyn Checker>>,
+        /// One checker of each kind that has a meaning in this case.
+        struct Registry { $($module: Option<$module::$name>,)+ }
+
+        impl Registry {
+            fn new(facts: &Facts) -> Self {
+                Registry { $($module: $module::build(facts),)+ }
+            }
+
+            fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
+                $(if let Some(checker) = &mut self.$module {
+                    checker.observe(scene, event, tally);
+                })+
+            }
+
+            fn open_until(&self) -> Option<SimTime> {
+                let mut latest = None;
+                $(latest = latest.max(self.$module.as_ref().and_then(|checker| checker.open_until()));)+
+                latest
+            }
+
+            fn finish(self, scene: &Scene, tally: &mut Tally, findings: &mut Findings) {
+                $(findings.add(Property::$name, self.$module.map(|checker| checker.finish(scene, tally)));)+
+            }
+        }
+    };
+}
+
+registry! {
+    grant_exclusion::GrantExclusion,
+    belief_exclusion::BeliefExclusion,
+    validity_exclusion::ValidityExclusion,
+    effect_exclusion::EffectExclusion,
+    fencing::Fencing,
+    owner_release::OwnerRelease,
+    takeover::Takeover,
+    progress::Progress,
+    no_lost_update::NoLostUpdate,
+    no_oversell::NoOversell,
+    no_duplicate::NoDuplicate,
 }
 
 /// What the checkers need to know of the lock and the workload.
@@ -79,7 +106,7 @@ pub struct Facts {
     pub rank_by_return: bool,
     /// The clients in order: bit i of a fault's bit set is the i-th of them.
     pub clients: Vec<NodeId>,
-    /// How many orders the demand has. An upper bound at most: nothing is allotted by it.
+    /// How many orders the demand has, at most. It may be far more than the case gets to.
     pub orders: u32,
     /// The initial stock, if the workload is the inventory.
     pub stock: Option<i64>,
@@ -97,7 +124,7 @@ pub struct Checkers {
     book: Book,
     meter: Meter,
     tally: Tally,
-    checkers: [Option<Box<dyn Checker>>; REGISTRY.len()],
+    registry: Registry,
 }
 
 /// What the checkers found in one case.
@@ -112,7 +139,7 @@ pub struct Findings {
 }
 
 /// A checker of one property.
-trait Checker: Send {
+trait Checker {
     /// Takes note of an event.
     fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally);
 
@@ -122,7 +149,7 @@ trait Checker: Send {
     }
 
     /// Judges the case, which ends now.
-    fn finish(self: Box<Self>, scene: &Scene, tally: &mut Tally) -> Finding;
+    fn finish(self, scene: &Scene, tally: &mut Tally) -> Finding;
 }
 
 /// The moment of an event, with the three books as they stand after it.
@@ -139,12 +166,19 @@ struct Finding {
     evidence: Option<Evidence>,
 }
 
+impl Facts {
+    /// For how many orders to make room beforehand.
+    fn expected_orders(&self) -> usize {
+        self.orders.min(64) as usize
+    }
+}
+
 impl Checkers {
     /// The checkers for a case of this lock and workload.
     pub fn new(facts: Facts) -> Self {
         Checkers {
             at: SimTime::default(),
-            checkers: std::array::from_fn(|i| (REGISTRY[i].build)(&facts)),
+            registry: Registry::new(&facts),
             ledger: Ledger::new(&facts),
             book: Book::new(&facts),
             meter: Meter::default(),
@@ -163,15 +197,13 @@ impl Checkers {
         self.book.observe(at, event);
         let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
         self.meter.observe(&scene, event, &mut self.tally);
-        for checker in self.checkers.iter_mut().flatten() {
-            checker.observe(&scene, event, &mut self.tally);
-        }
+        self.registry.observe(&scene, event, &mut self.tally);
     }
 
     /// When at the latest every liveness obligation that is now open can be judged; `None` if none is open. Later
     /// events can discharge an obligation, open another, or restart a bound, so ask again after them.
     pub fn open_until(&self) -> Option<SimTime> {
-        self.checkers.iter().flatten().filter_map(|checker| checker.open_until()).max()
+        self.registry.open_until()
     }
 
     /// Judges the case, which ended at `at`. An obligation whose bound has not passed by then makes its property
@@ -182,11 +214,7 @@ impl Checkers {
         let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
         self.meter.finish(&scene, &mut self.tally);
         let mut findings = Findings { verdicts: Vec::new(), evidence: Vec::new(), metrics: Vec::new() };
-        for (entry, checker) in REGISTRY.iter().zip(self.checkers) {
-            let finding = checker.map_or(Finding::bare(Verdict::NotApplicable), |c| c.finish(&scene, &mut self.tally));
-            findings.verdicts.push((entry.property, finding.verdict));
-            findings.evidence.extend(finding.evidence);
-        }
+        self.registry.finish(&scene, &mut self.tally, &mut findings);
         findings.metrics = self.tally.rows();
         findings
     }
@@ -196,6 +224,13 @@ impl Findings {
     /// The verdict on one property.
     pub fn verdict(&self, property: Property) -> Verdict {
         self.verdicts.iter().find(|(p, _)| *p == property).map_or(Verdict::NotApplicable, |(_, verdict)| *verdict)
+    }
+
+    /// `None`: the property has no meaning here.
+    fn add(&mut self, property: Property, finding: Option<Finding>) {
+        let finding = finding.unwrap_or(Finding::bare(Verdict::NotApplicable));
+        self.verdicts.push((property, finding.verdict));
+        self.evidence.extend(finding.evidence);
     }
 }
 
@@ -218,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_registry_lists_every_property_in_order() {
-        assert_eq!(REGISTRY.map(|entry| entry.property), Property::ALL);
+        assert_eq!(REGISTRY, Property::ALL);
     }
 
     #[test]

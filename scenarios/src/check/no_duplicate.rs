@@ -12,12 +12,12 @@ use super::{Checker, Facts, Finding, Scene};
 use crate::property::{Property, Verdict};
 
 /// Whether there is anything that could take effect is seen in the history: the store does something.
-pub(super) fn build(_facts: &Facts) -> Option<Box<dyn Checker>> {
-    Some(Box::new(NoDuplicate::default()))
+pub(super) fn build(_facts: &Facts) -> Option<NoDuplicate> {
+    Some(NoDuplicate::default())
 }
 
 #[derive(Default)]
-struct NoDuplicate {
+pub(super) struct NoDuplicate {
     first: Option<Evidence>,
 }
 
@@ -40,7 +40,7 @@ impl Checker for NoDuplicate {
         }
     }
 
-    fn finish(self: Box<Self>, scene: &Scene, _tally: &mut Tally) -> Finding {
+    fn finish(self, scene: &Scene, _tally: &mut Tally) -> Finding {
         if scene.book.stock.is_none() && !scene.book.in_use {
             return Finding::bare(Verdict::NotApplicable);
         }

@@ -16,12 +16,12 @@ use super::{Checker, Facts, Finding, Scene};
 use crate::property::{Property, Verdict};
 
 /// Whether there is shared state is seen in the history: the store does something.
-pub(super) fn build(_facts: &Facts) -> Option<Box<dyn Checker>> {
-    Some(Box::new(NoLostUpdate))
+pub(super) fn build(_facts: &Facts) -> Option<NoLostUpdate> {
+    Some(NoLostUpdate)
 }
 
 /// The book has all that it takes.
-struct NoLostUpdate;
+pub(super) struct NoLostUpdate;
 
 /// An acknowledged order is gone.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ enum How {
 impl Checker for NoLostUpdate {
     fn observe(&mut self, _scene: &Scene, _event: &Event, _tally: &mut Tally) {}
 
-    fn finish(self: Box<Self>, scene: &Scene, tally: &mut Tally) -> Finding {
+    fn finish(self, scene: &Scene, tally: &mut Tally) -> Finding {
         if scene.book.stock.is_none() && !scene.book.in_use {
             return Finding::bare(Verdict::NotApplicable);
         }

@@ -10,11 +10,11 @@ use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::Property;
 
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
-    facts.stock.map(|stock| Box::new(NoOversell { stock, first: None }) as Box<dyn Checker>)
+pub(super) fn build(facts: &Facts) -> Option<NoOversell> {
+    facts.stock.map(|stock| NoOversell { stock, first: None })
 }
 
-struct NoOversell {
+pub(super) struct NoOversell {
     stock: i64,
     first: Option<Evidence>,
 }
@@ -37,7 +37,7 @@ impl Checker for NoOversell {
         }
     }
 
-    fn finish(self: Box<Self>, scene: &Scene, tally: &mut Tally) -> Finding {
+    fn finish(self, scene: &Scene, tally: &mut Tally) -> Finding {
         tally.oversold_units = (scene.book.acked_units - self.stock).max(0);
         Finding::from_first(self.first)
     }

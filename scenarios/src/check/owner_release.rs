@@ -11,12 +11,12 @@ use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::Property;
 
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
-    (facts.grants && facts.releases).then(|| Box::new(OwnerRelease::default()) as Box<dyn Checker>)
+pub(super) fn build(facts: &Facts) -> Option<OwnerRelease> {
+    (facts.grants && facts.releases).then(OwnerRelease::default)
 }
 
 #[derive(Default)]
-struct OwnerRelease {
+pub(super) struct OwnerRelease {
     first: Option<Evidence>,
 }
 
@@ -42,7 +42,7 @@ impl Checker for OwnerRelease {
         }
     }
 
-    fn finish(self: Box<Self>, _scene: &Scene, _tally: &mut Tally) -> Finding {
+    fn finish(self, _scene: &Scene, _tally: &mut Tally) -> Finding {
         Finding::from_first(self.first)
     }
 }

@@ -12,12 +12,12 @@ use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::{Property, Verdict};
 
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
+pub(super) fn build(facts: &Facts) -> Option<Progress> {
     let (bound, grants) = (facts.progress_bound, facts.grants);
-    Some(Box::new(Progress { bound, grants, healed: None, due: None, acquired: false }))
+    Some(Progress { bound, grants, healed: None, due: None, acquired: false, stuck: false })
 }
 
-struct Progress {
+pub(super) struct Progress {
     bound: Duration,
     grants: bool,
     healed: Option<SimTime>,
@@ -25,6 +25,8 @@ struct Progress {
     due: Option<SimTime>,
     /// Somebody acquired after healing and in time.
     acquired: bool,
+    /// The bound has passed.
+    stuck: bool,
 }
 
 /// Nobody got the lock in time.
@@ -41,7 +43,8 @@ impl Checker for Progress {
             self.healed.get_or_insert(scene.at);
         }
         let Some(healed) = self.healed else { return };
-        if self.acquired {
+        self.stuck |= !self.acquired && self.due.is_some_and(|due| scene.at > due);
+        if self.acquired || self.stuck {
             return;
         }
         let success = match event {
@@ -50,7 +53,7 @@ impl Checker for Progress {
             Event::ReadOk { .. } => !self.grants,
             _ => false,
         };
-        if success && self.due.is_none_or(|due| scene.at <= due) {
+        if success {
             self.acquired = true;
         } else if self.due.is_none() {
             self.due = scene.waiters.longest_waiting_since().map(|since| since.max(healed) + self.bound);
@@ -58,10 +61,10 @@ impl Checker for Progress {
     }
 
     fn open_until(&self) -> Option<SimTime> {
-        self.due.filter(|_| !self.acquired)
+        self.due.filter(|_| !self.acquired && !self.stuck)
     }
 
-    fn finish(self: Box<Self>, scene: &Scene, _tally: &mut Tally) -> Finding {
+    fn finish(self, scene: &Scene, _tally: &mut Tally) -> Finding {
         match (self.healed, self.due) {
             (None, _) => Finding::bare(Verdict::Unknown),
             _ if self.acquired => Finding::bare(Verdict::Holds),

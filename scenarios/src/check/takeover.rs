@@ -15,14 +15,14 @@ use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::{Property, Verdict};
 
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
+pub(super) fn build(facts: &Facts) -> Option<Takeover> {
     facts.grants.then(|| {
         let bound = facts.takeover_bound;
-        Box::new(Takeover { bound, owed: None, due: None, exercised: false, first: None }) as Box<dyn Checker>
+        Takeover { bound, owed: None, due: None, exercised: false, first: None }
     })
 }
 
-struct Takeover {
+pub(super) struct Takeover {
     bound: Duration,
     owed: Option<Owed>,
     /// When the bound passes, if nothing more happens.
@@ -73,7 +73,7 @@ impl Checker for Takeover {
         self.due
     }
 
-    fn finish(mut self: Box<Self>, scene: &Scene, _tally: &mut Tally) -> Finding {
+    fn finish(mut self, scene: &Scene, _tally: &mut Tally) -> Finding {
         if self.due.is_some_and(|due| scene.at >= due) {
             self.violate();
         }

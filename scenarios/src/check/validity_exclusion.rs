@@ -8,19 +8,21 @@ use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::Property;
 
-pub(super) fn build(facts: &Facts) -> Option<Box<dyn Checker>> {
-    (facts.grants && facts.validity).then(|| Box::new(ValidityExclusion::default()) as Box<dyn Checker>)
+pub(super) fn build(facts: &Facts) -> Option<ValidityExclusion> {
+    (facts.grants && facts.validity).then(ValidityExclusion::default)
 }
 
 #[derive(Default)]
-struct ValidityExclusion {
+pub(super) struct ValidityExclusion {
     validities: Overlaps,
 }
 
 impl Checker for ValidityExclusion {
     fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
         match *event {
-            Event::Acquired { client, grant, validity: true, .. } => self.validities.open(scene.at, grant, client),
+            Event::Acquired { client, grant, validity: true, .. } => {
+                self.validities.open(scene.at, grant, Some(client))
+            }
             Event::ReleaseInvoked { grant, .. }
             | Event::LossObserved { grant, .. }
             | Event::ValidityEnded { grant, .. } => self.validities.close(scene.at, grant, scene.ledger),
@@ -29,7 +31,7 @@ impl Checker for ValidityExclusion {
         }
     }
 
-    fn finish(mut self: Box<Self>, scene: &Scene, tally: &mut Tally) -> Finding {
+    fn finish(mut self, scene: &Scene, tally: &mut Tally) -> Finding {
         tally.validity_overlaps = self.validities.finish(scene.at, scene.ledger).pairs;
         let were = "both held the lock validly by its own reckoning";
         Finding::from_first(self.validities.evidence(Property::ValidityExclusion, were))
