@@ -45,9 +45,7 @@ impl Checker for EffectExclusion {
     fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
         match *event {
             Event::ReadAccepted { grant, .. } => {
-                if self.overtaken_by(scene, grant, "read").is_some() {
-                    tally.stale_reads += 1;
-                }
+                tally.stale_reads += i64::from(self.overtaken_by(scene, grant, "read").is_some());
             }
             Event::WriteAccepted { grant, .. } => {
                 if let Some(newer) = self.overtaken_by(scene, grant, "wrote") {

@@ -51,11 +51,7 @@ impl Waiters {
             Event::OrderStarted { client, .. } => self.in_order |= self.bit(client),
             Event::AcquireInvoked { client, .. } => self.begin_wait(at, client),
             Event::Acquired { client, .. } | Event::ClientDone { client } => self.end_wait(client),
-            Event::NotAcquired { client, .. } => {
-                if self.in_order & self.bit(client) == 0 {
-                    self.end_wait(client);
-                }
-            }
+            Event::NotAcquired { client, .. } if self.in_order & self.bit(client) == 0 => self.end_wait(client),
             Event::OrderResolved { client, .. } => {
                 self.end_wait(client);
                 self.in_order &= !self.bit(client);
