@@ -1,0 +1,96 @@
+//! Availability: in which share of time slices the lock served those who wanted it.
+//!
+//! True time until healing is cut into slices of 100 ms. A slice is *wanted* if for some of it (more than 0 ns) a
+//! client waits whom no fault hinders; a wanted slice is *served* if for some of it a client believes that it holds the
+//! lock, or if a grant comes in it. A slice in which the lock changes hands is thus served, one in which all wait for a
+//! dead holder's lease to run out is not.
+
+use fencepost_sim::time::SimTime;
+
+const SLICE_NS: u64 = 100_000_000;
+
+#[derive(Default)]
+pub(super) struct Availability {
+    /// Up to when the slices are accounted for.
+    until: SimTime,
+    slice: u64,
+    wanted_in_slice: bool,
+    served_in_slice: bool,
+    wanted: u64,
+    served: u64,
+}
+
+impl Availability {
+    /// Accounts for the time until `at`, in which nothing changed.
+    pub(super) fn pass_time(&mut self, at: SimTime, wanted: bool, served: bool) {
+        if at <= self.until {
+            return;
+        }
+        self.mark(wanted, served);
+        let (whole, last) = ((at.0 - 1) / SLICE_NS, at.0 / SLICE_NS);
+        if whole > self.slice {
+            self.close_slice();
+            let between = whole - self.slice - 1;
+            self.wanted += between * u64::from(wanted);
+            self.served += between * u64::from(wanted && served);
+            self.slice = whole;
+            self.mark(wanted, served);
+        }
+        if last > self.slice {
+            self.close_slice();
+            self.slice = last;
+        }
+        self.until = at;
+    }
+
+    /// A grant came.
+    pub(super) fn grant_came(&mut self) {
+        self.served_in_slice = true;
+    }
+
+    /// Wanted slices and, of these, served ones.
+    pub(super) fn finish(&mut self) -> (u64, u64) {
+        self.close_slice();
+        (self.wanted, self.served)
+    }
+
+    fn mark(&mut self, wanted: bool, served: bool) {
+        self.wanted_in_slice |= wanted;
+        self.served_in_slice |= served;
+    }
+
+    fn close_slice(&mut self) {
+        self.wanted += u64::from(self.wanted_in_slice);
+        self.served += u64::from(self.wanted_in_slice && self.served_in_slice);
+        self.wanted_in_slice = false;
+        self.served_in_slice = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> SimTime {
+        SimTime(ms * 1_000_000)
+    }
+
+    #[test]
+    fn slices_count_as_soon_as_they_are_touched() {
+        let mut availability = Availability::default();
+        availability.pass_time(ms(150), false, false);
+        availability.pass_time(ms(450), true, false);
+        availability.grant_came();
+        availability.pass_time(ms(650), false, true);
+        assert_eq!(availability.finish(), (4, 1));
+    }
+
+    #[test]
+    fn what_ends_at_a_slices_edge_does_not_touch_the_next() {
+        let mut availability = Availability::default();
+        availability.pass_time(ms(100), true, false);
+        availability.pass_time(ms(200), false, true);
+        availability.pass_time(ms(400), true, true);
+        assert_eq!(availability.finish(), (3, 2));
+    }
+}

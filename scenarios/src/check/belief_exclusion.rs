@@ -1,0 +1,97 @@
+//! `belief-exclusion`: no two Beliefs overlap. A Belief lasts from the acquire's return until the release is invoked,
+//! the holder's code observes the loss, or its process crashes.
+
+use fencepost_models::history::Event;
+
+use super::intervals::Overlaps;
+use super::metrics::Tally;
+use super::{Checker, Facts, Finding, Scene};
+use crate::property::Property;
+
+pub(super) fn build(facts: &Facts) -> Option<BeliefExclusion> {
+    facts.grants.then(BeliefExclusion::default)
+}
+
+#[derive(Default)]
+pub(super) struct BeliefExclusion {
+    beliefs: Overlaps,
+}
+
+impl Checker for BeliefExclusion {
+    fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
+        match *event {
+            Event::Acquired { client, grant, .. } => self.beliefs.open(scene.at, grant, Some(client)),
+            Event::ReleaseInvoked { grant, .. } | Event::LossObserved { grant, .. } => {
+                self.beliefs.close(scene.at, grant, scene.ledger);
+            }
+            Event::ClientCrashed { client } => self.beliefs.close_all_of(scene.at, client, scene.ledger),
+            _ => {}
+        }
+    }
+
+    fn finish(mut self, scene: &Scene, tally: &mut Tally) -> Finding {
+        let extent = self.beliefs.finish(scene.at, scene.ledger);
+        tally.belief_overlaps = extent.pairs;
+        tally.belief_overlap_longest_ns = extent.longest_ns;
+        tally.belief_overlap_total_ns = extent.total_ns;
+        Finding::from_first(self.beliefs.evidence(Property::BeliefExclusion, "both believed that they held the lock"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    const RULE: Property = Property::BeliefExclusion;
+
+    #[test]
+    fn accepts_beliefs_one_after_another() {
+        let released = history().at(1).acquired(A, 1).at(2).releases(A, 1).at(3).acquired(B, 2);
+        released.ends_at(9).assert_holds(RULE);
+        let lost = history().at(1).acquired(A, 1).at(2).loses(A, 1).at(3).acquired(B, 2);
+        lost.ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_beliefs_that_overlap_and_measures_them() {
+        let history = history().at(1).acquired(A, 1).at(2).acquired(B, 2).at(3).acquired(C, 3);
+        let findings = history.at(5).releases(A, 1).at(6).loses(B, 2).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!(findings.metric("belief_overlaps"), 3);
+        assert_eq!(findings.metric("belief_overlap_longest_ns"), 3_000_000_000);
+        assert_eq!(findings.metric("belief_overlap_total_ns"), (3 + 2 + 3) * 1_000_000_000);
+        assert_eq!(
+            findings.told(RULE),
+            "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) \
+             both believed that they held the lock from 2.000000 s to 5.000000 s, for 3.000000 s"
+        );
+    }
+
+    #[test]
+    fn beliefs_that_touch_do_not_overlap() {
+        history().at(1).acquired(A, 1).at(2).acquired(B, 2).releases(A, 1).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn one_nanosecond_is_an_overlap() {
+        history().at(1).acquired(A, 1).at(2).acquired(B, 2).after_ns(1).releases(A, 1).ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn a_crash_ends_belief() {
+        history().at(1).acquired(A, 1).at(2).crashes(A).acquired(B, 2).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn the_end_of_validity_does_not_end_belief() {
+        let history = history().at(1).acquired(A, 1).at(2).validity_ends(A, 1).at(3).acquired(B, 2);
+        history.ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn the_end_of_the_record_does_not_end_belief() {
+        let history = history().at(1).granted(A, 1).acquired(A, 1).at(2).expired(1).granted(B, 2).acquired(B, 2);
+        history.ends_at(9).assert_violated(RULE);
+    }
+}

@@ -1,0 +1,193 @@
+//! `fencing`: tokens grow strictly from grant to grant, and no guard refuses an operation of the newest grant.
+
+use std::fmt;
+
+use fencepost_models::history::{Event, GrantId, Refusal, Token};
+use fencepost_sim::time::SimTime;
+
+use super::evidence::{Detail, Evidence, NodeNames, Party};
+use super::ledger::Rank;
+use super::metrics::Tally;
+use super::{Checker, Facts, Finding, Scene};
+use crate::property::Property;
+
+pub(super) fn build(facts: &Facts) -> Option<Fencing> {
+    (facts.grants && facts.tokens).then(Fencing::default)
+}
+
+#[derive(Default)]
+pub(super) struct Fencing {
+    /// Tokens handed out, in grant order. As long as nothing is violated they grow, so that a new one need only be
+    /// held against its two neighbours; and what lies before every grant still under way is needed no more, but for
+    /// the last of it.
+    handed: Vec<Handed>,
+    first: Option<Evidence>,
+}
+
+#[derive(Clone, Copy)]
+struct Handed {
+    rank: Rank,
+    grant: GrantId,
+    token: Token,
+}
+
+/// A later grant's token is not higher than an earlier one's.
+#[derive(Debug)]
+struct NotGrown {
+    lower: Party,
+    lower_token: Token,
+    higher: Party,
+    higher_token: Token,
+}
+
+/// A guard refused the newest grant.
+#[derive(Debug)]
+struct NewestRefused {
+    newest: Party,
+    at: SimTime,
+}
+
+impl Checker for Fencing {
+    fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
+        if self.first.is_some() {
+            return;
+        }
+        match *event {
+            Event::Acquired { grant, token: Some(token), .. } => self.hand_out(scene, grant, token),
+            Event::OperationRefused { grant, why: Refusal::Fenced, .. } if scene.ledger.newest() == Some(grant) => {
+                let detail = NewestRefused { newest: scene.ledger.party(grant), at: scene.at };
+                self.first = Some(Evidence::new(Property::Fencing, scene.at, detail));
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(self, _scene: &Scene, _tally: &mut Tally) -> Finding {
+        Finding::from_first(self.first)
+    }
+}
+
+impl Fencing {
+    fn hand_out(&mut self, scene: &Scene, grant: GrantId, token: Token) {
+        let Some(rank) = scene.ledger.rank_of(grant) else { return };
+        let new = Handed { rank, grant, token };
+        let place = self.handed.partition_point(|handed| handed.rank < rank);
+        let before = place.checked_sub(1).map(|i| self.handed[i]).filter(|before| before.token >= token);
+        let after = self.handed.get(place).copied().filter(|after| after.token <= token);
+        if let Some((lower, higher)) = before.map(|b| (b, new)).or(after.map(|a| (new, a))) {
+            let detail = NotGrown {
+                lower: scene.ledger.party(lower.grant),
+                lower_token: lower.token,
+                higher: scene.ledger.party(higher.grant),
+                higher_token: higher.token,
+            };
+            self.first = Some(Evidence::new(Property::Fencing, scene.at, detail));
+            return;
+        }
+        self.handed.insert(place, new);
+        self.forget_settled(scene.ledger.lowest_awaited());
+    }
+
+    fn forget_settled(&mut self, lowest_awaited: Option<Rank>) {
+        let settled = match lowest_awaited {
+            Some(rank) => self.handed.partition_point(|handed| handed.rank < rank),
+            None => self.handed.len(),
+        };
+        self.handed.drain(..settled.saturating_sub(1));
+    }
+}
+
+impl Detail for NotGrown {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
+        let NotGrown { lower, lower_token, higher, higher_token } = self;
+        write!(f, "{} ({higher}) was handed token {higher_token}, ", higher.who(names))?;
+        write!(f, "which is not higher than token {lower_token} of {} ({lower})", lower.who(names))
+    }
+}
+
+impl Detail for NewestRefused {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
+        let NewestRefused { newest, at } = self;
+        write!(f, "the guard refused {} ({newest}) at {at}, the newest grant of all", newest.who(names))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    const RULE: Property = Property::Fencing;
+
+    #[test]
+    fn accepts_tokens_that_grow() {
+        let history = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 8);
+        history.ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_a_token_that_shrinks() {
+        let findings = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 6).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!(
+            findings.told(RULE),
+            "client-2 (grant 2, 2nd in the grant order) was handed token 6, \
+             which is not higher than token 7 of client-1 (grant 1, 1st in the grant order)"
+        );
+    }
+
+    #[test]
+    fn rejects_the_same_token_for_two_grants_even_of_one_client() {
+        let history = history().at(1).granted(A, 1).token(A, 1, 7).expired(1).granted(A, 2).token(A, 2, 7);
+        history.ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn accepts_replies_in_another_order_than_the_grants() {
+        let history = history().at(1).granted(A, 1).granted(B, 2).granted(C, 3);
+        history.token(C, 3, 9).token(A, 1, 7).token(B, 2, 8).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_replies_that_swap_tokens() {
+        let history = history().at(1).granted(A, 1).granted(B, 2).granted(C, 3);
+        history.token(C, 3, 9).token(B, 2, 7).token(A, 1, 8).ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn holds_a_late_reply_against_tokens_of_long_ago() {
+        let history = (2..50).fold(history().at(1).granted(A, 1), |history, grant| {
+            history.granted(B, grant).token(B, grant, u64::from(grant) * 10)
+        });
+        history.token(A, 1, 20).ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn accepts_that_a_guard_refuses_an_older_grant() {
+        let history = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 8);
+        history.refused(1, Refusal::Fenced).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_that_a_guard_refuses_the_newest_grant() {
+        let history = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 8);
+        history.refused(2, Refusal::Fenced).ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn accepts_that_a_guard_refuses_the_newest_grant_for_another_reason() {
+        let history = history().at(1).granted(A, 1).token(A, 1, 7).refused(1, Refusal::SoldOut);
+        history.ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn keeps_few_tokens_however_many_grants_there_are() {
+        let mut fencing = Fencing::default();
+        for n in 1..1000 {
+            let rank = Rank::MIN.saturating_add(n);
+            fencing.handed.push(Handed { rank, grant: GrantId(n), token: u64::from(n) });
+            fencing.forget_settled(None);
+        }
+        assert_eq!(fencing.handed.len(), 1);
+    }
+}

@@ -1,0 +1,289 @@
+//! The checkers: they follow the history of a case as it happens and judge it by the [properties](Property).
+//!
+//! Three books are kept for all of them: the [`Ledger`] of grants, the [`Waiters`] for the lock, and the [`Book`] of
+//! what the guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
+//! own and a line in the registry.
+
+mod availability;
+mod belief_exclusion;
+mod book;
+mod effect_exclusion;
+mod evidence;
+mod fencing;
+mod grant_exclusion;
+mod intervals;
+mod ledger;
+mod metrics;
+mod no_duplicate;
+mod no_lost_update;
+mod no_oversell;
+mod owner_release;
+mod progress;
+mod table;
+mod takeover;
+#[cfg(test)]
+mod testing;
+mod validity_exclusion;
+mod waiters;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use fencepost_models::history::Event;
+use fencepost_sim::NodeId;
+use fencepost_sim::time::SimTime;
+
+use self::book::Book;
+pub use self::evidence::{Evidence, NodeNames, Told};
+use self::ledger::Ledger;
+use self::metrics::{Meter, Tally};
+use self::waiters::Waiters;
+use crate::property::{Property, Verdict};
+
+/// Declares the checkers in the order of [`Property::ALL`]. Each is named after its property, and its module has a
+/// `build` that returns `None` where the property has no meaning for the lock or the workload. They are fields and not
+/// boxed traits because they run at every event: so most of them cost one comparison.
+macro_rules! registry {
+    ($($module:ident::$name:ident,)+) => {
+        #[cfg(test)]
+        const REGISTRY: &[Property] = &[$(Property::$name,)+];
+
+        /// One checker of each kind that has a meaning in this case.
+        struct Registry { $($module: Option<$module::$name>,)+ }
+
+        impl Registry {
+            fn new(facts: &Facts) -> Self {
+                Registry { $($module: $module::build(facts),)+ }
+            }
+
+            fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
+                $(if let Some(checker) = &mut self.$module {
+                    checker.observe(scene, event, tally);
+                })+
+            }
+
+            fn open_until(&self) -> Option<SimTime> {
+                let mut latest = None;
+                $(latest = latest.max(self.$module.as_ref().and_then(|checker| checker.open_until()));)+
+                latest
+            }
+
+            fn finish(self, scene: &Scene, tally: &mut Tally, findings: &mut Findings) {
+                $(findings.add(Property::$name, self.$module.map(|checker| checker.finish(scene, tally)));)+
+            }
+        }
+    };
+}
+
+registry! {
+    grant_exclusion::GrantExclusion,
+    belief_exclusion::BeliefExclusion,
+    validity_exclusion::ValidityExclusion,
+    effect_exclusion::EffectExclusion,
+    fencing::Fencing,
+    owner_release::OwnerRelease,
+    takeover::Takeover,
+    progress::Progress,
+    no_lost_update::NoLostUpdate,
+    no_oversell::NoOversell,
+    no_duplicate::NoDuplicate,
+}
+
+/// What the checkers need to know of the lock and the workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// The lock has grants (`sql-version` has none).
+    pub grants: bool,
+    /// The lock advertises until when a grant is valid.
+    pub validity: bool,
+    /// The lock hands out fencing tokens.
+    pub tokens: bool,
+    /// The lock can be released.
+    pub releases: bool,
+    /// How many servers must apply a grant (Redlock: 3 of 5). Where it is 1, all servers count as one service.
+    pub quorum: u32,
+    /// There is no service (lock `none`): grants rank in the order in which their acquires returned.
+    pub rank_by_return: bool,
+    /// The clients in order: bit i of a fault's bit set is the i-th of them.
+    pub clients: Vec<NodeId>,
+    /// How many orders the demand has, at most. It may be far more than the case gets to.
+    pub orders: u32,
+    /// The initial stock, if the workload is the inventory.
+    pub stock: Option<i64>,
+    /// How long after a holder's crash a waiter may have to wait for a grant.
+    pub takeover_bound: Duration,
+    /// How long after healing the first acquire may take.
+    pub progress_bound: Duration,
+}
+
+/// All checkers at work on one case.
+pub struct Checkers {
+    at: SimTime,
+    ledger: Ledger,
+    waiters: Waiters,
+    book: Book,
+    meter: Meter,
+    tally: Tally,
+    registry: Registry,
+}
+
+/// What the checkers found in one case.
+#[derive(Debug)]
+pub struct Findings {
+    /// The verdict on each property, in the order of [`Property::ALL`].
+    pub verdicts: Vec<(Property, Verdict)>,
+    /// The first violation of each property that was violated, in the same order.
+    pub evidence: Vec<Evidence>,
+    /// All metrics, always the same ones in the same order; each is a whole number in the unit its name ends with.
+    pub metrics: Vec<(Cow<'static, str>, i64)>,
+}
+
+/// A checker of one property.
+trait Checker {
+    /// Takes note of an event.
+    fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally);
+
+    /// When at the latest the obligation that is now open can be judged, if one is.
+    fn open_until(&self) -> Option<SimTime> {
+        None
+    }
+
+    /// Judges the case, which ends now.
+    fn finish(self, scene: &Scene, tally: &mut Tally) -> Finding;
+}
+
+/// The moment of an event, with the three books as they stand after it.
+struct Scene<'a> {
+    at: SimTime,
+    ledger: &'a Ledger,
+    waiters: &'a Waiters,
+    book: &'a Book,
+}
+
+/// What one checker found.
+struct Finding {
+    verdict: Verdict,
+    evidence: Option<Evidence>,
+}
+
+impl Facts {
+    /// For how many orders to make room beforehand.
+    fn expected_orders(&self) -> usize {
+        self.orders.min(64) as usize
+    }
+}
+
+impl Checkers {
+    /// The checkers for a case of this lock and workload.
+    pub fn new(facts: Facts) -> Self {
+        Checkers {
+            at: SimTime::default(),
+            registry: Registry::new(&facts),
+            ledger: Ledger::new(&facts),
+            book: Book::new(&facts),
+            meter: Meter::default(),
+            tally: Tally::default(),
+            waiters: Waiters::new(facts.clients),
+        }
+    }
+
+    /// Takes note of an event. Events come in the order in which they happened.
+    pub fn observe(&mut self, at: SimTime, event: &Event) {
+        debug_assert!(at >= self.at, "events come in order");
+        self.at = at;
+        self.meter.pass_time(at, &self.waiters);
+        self.ledger.observe(event);
+        self.waiters.observe(at, event);
+        self.book.observe(at, event);
+        let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
+        self.meter.observe(&scene, event, &mut self.tally);
+        self.registry.observe(&scene, event, &mut self.tally);
+    }
+
+    /// When at the latest every liveness obligation that is now open can be judged; `None` if none is open. Later
+    /// events can discharge an obligation, open another, or restart a bound, so ask again after them.
+    pub fn open_until(&self) -> Option<SimTime> {
+        self.registry.open_until()
+    }
+
+    /// Judges the case, which ended at `at`. An obligation whose bound has not passed by then makes its property
+    /// unknown.
+    pub fn finish(mut self, at: SimTime) -> Findings {
+        self.meter.pass_time(at, &self.waiters);
+        self.book.settle();
+        let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
+        self.meter.finish(&scene, &mut self.tally);
+        let mut findings = Findings { verdicts: Vec::new(), evidence: Vec::new(), metrics: Vec::new() };
+        self.registry.finish(&scene, &mut self.tally, &mut findings);
+        findings.metrics = self.tally.rows();
+        findings
+    }
+}
+
+impl Findings {
+    /// The verdict on one property.
+    pub fn verdict(&self, property: Property) -> Verdict {
+        self.verdicts.iter().find(|(p, _)| *p == property).map_or(Verdict::NotApplicable, |(_, verdict)| *verdict)
+    }
+
+    /// `None`: the property has no meaning here.
+    fn add(&mut self, property: Property, finding: Option<Finding>) {
+        let finding = finding.unwrap_or(Finding::bare(Verdict::NotApplicable));
+        self.verdicts.push((property, finding.verdict));
+        self.evidence.extend(finding.evidence);
+    }
+}
+
+impl Finding {
+    /// A verdict that needs no evidence.
+    fn bare(verdict: Verdict) -> Finding {
+        Finding { verdict, evidence: None }
+    }
+
+    /// Violated if there was a first violation.
+    fn from_first(first: Option<Evidence>) -> Finding {
+        Finding { verdict: if first.is_some() { Verdict::Violated } else { Verdict::Holds }, evidence: first }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::*;
+    use super::*;
+
+    #[test]
+    fn the_registry_lists_every_property_in_order() {
+        assert_eq!(REGISTRY, Property::ALL);
+    }
+
+    #[test]
+    fn an_empty_history_breaks_nothing() {
+        let findings = history().healed().ends_at(0);
+        for (property, verdict) in &findings.verdicts {
+            let expected = if *property == Property::Takeover { Verdict::NotApplicable } else { Verdict::Holds };
+            assert_eq!(*verdict, expected, "{property:?}");
+        }
+        assert!(findings.evidence.is_empty());
+    }
+
+    #[test]
+    fn what_a_lock_does_not_have_is_not_applicable() {
+        let facts = Facts {
+            grants: false,
+            validity: false,
+            tokens: false,
+            releases: false,
+            stock: None,
+            orders: u32::MAX,
+            ..facts()
+        };
+        let findings = history_of(facts).healed().ends_at(0);
+        for (property, verdict) in &findings.verdicts {
+            let expected = match property {
+                Property::Progress => Verdict::Holds,
+                _ => Verdict::NotApplicable,
+            };
+            assert_eq!(*verdict, expected, "{property:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `no-duplicate`: no order takes effect more than once. A retry that the store recognised is not an accepted write,
+//! and a write that was rolled back before the next one has no effect left to double.
+
+use std::fmt;
+
+use fencepost_models::history::{Event, GrantId, OrderId};
+use fencepost_sim::time::SimTime;
+
+use super::evidence::{Detail, Evidence, NodeNames, Party};
+use super::metrics::Tally;
+use super::{Checker, Facts, Finding, Scene};
+use crate::property::{Property, Verdict};
+
+/// Whether there is anything that could take effect is seen in the history: the store does something.
+pub(super) fn build(_facts: &Facts) -> Option<NoDuplicate> {
+    Some(NoDuplicate::default())
+}
+
+#[derive(Default)]
+pub(super) struct NoDuplicate {
+    first: Option<Evidence>,
+}
+
+/// An order was written twice.
+#[derive(Debug)]
+struct Twice {
+    order: OrderId,
+    writer: Party,
+    first_at: SimTime,
+    again_at: SimTime,
+}
+
+impl Checker for NoDuplicate {
+    fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
+        if let Event::WriteAccepted { order, grant, .. } = *event
+            && scene.book.order(order).is_some_and(|order| order.writes > 1)
+        {
+            tally.duplicate_effects += 1;
+            self.first.get_or_insert_with(|| twice(scene, order, grant));
+        }
+    }
+
+    fn finish(self, scene: &Scene, _tally: &mut Tally) -> Finding {
+        if scene.book.stock.is_none() && !scene.book.in_use {
+            return Finding::bare(Verdict::NotApplicable);
+        }
+        Finding::from_first(self.first)
+    }
+}
+
+fn twice(scene: &Scene, order: OrderId, grant: GrantId) -> Evidence {
+    let first_at = scene.book.writes().iter().find(|write| write.order == order).map_or(scene.at, |write| write.at);
+    let detail = Twice { order, writer: scene.ledger.party(grant), first_at, again_at: scene.at };
+    Evidence::new(Property::NoDuplicate, scene.at, detail)
+}
+
+impl Detail for Twice {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
+        let Twice { order, writer, first_at, again_at } = self;
+        write!(f, "{} order {order} ({writer}) took effect at {again_at}, ", writer.whose(names))?;
+        write!(f, "although it had taken effect at {first_at} already")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    const RULE: Property = Property::NoDuplicate;
+
+    #[test]
+    fn accepts_each_order_once() {
+        history().writes(1, 0, 0).writes(2, 1, 1).acks(A, 0).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_an_order_that_is_applied_again() {
+        let findings = history().granted(A, 1).at(1).writes(1, 0, 0).at(2).writes(1, 0, 1).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!(findings.metric("duplicate_effects"), 1);
+        assert_eq!(
+            findings.told(RULE),
+            "client-1's order 0 (grant 1, 1st in the grant order) took effect at 2.000000 s, \
+             although it had taken effect at 1.000000 s already"
+        );
+    }
+
+    #[test]
+    fn accepts_a_retry_that_the_store_recognised() {
+        history().writes(1, 0, 0).write_unknown(A, 1, 0).write_ok(A, 1, 0).acks(A, 0).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn accepts_a_retry_after_the_first_effect_was_rolled_back() {
+        history().writes(1, 0, 0).rolls_back_to(0).writes(1, 0, 0).ends_at(9).assert_holds(RULE);
+    }
+}

@@ -1,0 +1,213 @@
+//! `takeover`: after a holder's crash, a waiter that could acquire gets the lock within the lock's own bound.
+//!
+//! The bound counts from the crash, from the moment the waiter began to wait, and from the last fault that began or
+//! ended on the servers or on any waiter (a waiter's crash is such a fault too: it may have been first in line),
+//! whichever comes last. Any grant discharges the obligation. While nobody waits whom no fault hinders, nothing is owed.
+
+use std::fmt;
+use std::time::Duration;
+
+use fencepost_models::history::Event;
+use fencepost_sim::time::SimTime;
+
+use super::evidence::{Detail, Evidence, NodeNames, Party, length};
+use super::metrics::Tally;
+use super::{Checker, Facts, Finding, Scene};
+use crate::property::{Property, Verdict};
+
+pub(super) fn build(facts: &Facts) -> Option<Takeover> {
+    facts.grants.then(|| {
+        let bound = facts.takeover_bound;
+        Takeover { bound, owed: None, due: None, exercised: false, first: None }
+    })
+}
+
+pub(super) struct Takeover {
+    bound: Duration,
+    owed: Option<Owed>,
+    /// When the bound passes, if nothing more happens.
+    due: Option<SimTime>,
+    /// A client crashed while it held the lock.
+    exercised: bool,
+    first: Option<Evidence>,
+}
+
+/// A holder crashed, and no grant has come since.
+struct Owed {
+    holder: Party,
+    crashed: SimTime,
+    last_crash: SimTime,
+}
+
+/// No waiter got the lock of a crashed holder in time.
+#[derive(Debug)]
+struct NotTakenOver {
+    holder: Party,
+    crashed: SimTime,
+    bound: Duration,
+    due: SimTime,
+}
+
+impl Checker for Takeover {
+    fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
+        if self.due.is_some_and(|due| scene.at > due) {
+            self.violate();
+        }
+        if let Event::ClientCrashed { client } = *event
+            && let Some(grant) = scene.ledger.record_of(client)
+        {
+            self.exercised = true;
+            let holder = scene.ledger.party(grant);
+            let owed = self.owed.get_or_insert(Owed { holder, crashed: scene.at, last_crash: scene.at });
+            owed.last_crash = scene.at;
+        }
+        if scene.ledger.came().is_some()
+            && let Some(owed) = self.owed.take()
+        {
+            tally.takeover_ns = tally.takeover_ns.max((scene.at.0 - owed.crashed.0) as i64);
+        }
+        self.due = self.due(scene);
+    }
+
+    fn open_until(&self) -> Option<SimTime> {
+        self.due
+    }
+
+    fn finish(mut self, scene: &Scene, _tally: &mut Tally) -> Finding {
+        if self.due.is_some_and(|due| scene.at >= due) {
+            self.violate();
+        }
+        match (&self.first, self.exercised, self.due) {
+            (Some(_), ..) => Finding::from_first(self.first),
+            (None, false, _) => Finding::bare(Verdict::NotApplicable),
+            (None, true, Some(_)) => Finding::bare(Verdict::Unknown),
+            (None, true, None) => Finding::bare(Verdict::Holds),
+        }
+    }
+}
+
+impl Takeover {
+    fn due(&self, scene: &Scene) -> Option<SimTime> {
+        let owed = self.owed.as_ref().filter(|_| self.first.is_none())?;
+        Some(scene.waiters.qualified_since()?.max(owed.last_crash) + self.bound)
+    }
+
+    fn violate(&mut self) {
+        let (Some(due), Some(owed)) = (self.due.take(), &self.owed) else { return };
+        let detail = NotTakenOver { holder: owed.holder, crashed: owed.crashed, bound: self.bound, due };
+        self.first.get_or_insert_with(|| Evidence::new(Property::Takeover, due, detail));
+    }
+}
+
+impl Detail for NotTakenOver {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
+        let NotTakenOver { holder, crashed, bound, due } = self;
+        write!(f, "{} crashed at {crashed} as the holder ({holder}), ", holder.who(names))?;
+        write!(f, "and by {due} no waiter had got the lock, although nothing hindered one for {}", length(*bound))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    const RULE: Property = Property::Takeover;
+
+    /// Client A crashes at 1 s as the holder, while B waits since then. The bound is 10 s.
+    fn crashed() -> History {
+        history().granted(A, 1).acquired(A, 1).asks(B, 2).at(1).crashes(A)
+    }
+
+    #[test]
+    fn accepts_a_grant_within_the_bound() {
+        let findings = crashed().at(11).expired(1).granted_unasked(2).ends_at(99);
+        findings.assert_holds(RULE);
+        assert_eq!(findings.metric("takeover_ns"), 10_000_000_000);
+    }
+
+    #[test]
+    fn rejects_a_grant_after_the_bound() {
+        let findings = crashed().at(11).after_ns(1).expired(1).granted_unasked(2).ends_at(99);
+        findings.assert_violated(RULE);
+        assert_eq!(findings.metric("takeover_ns"), 10_000_000_001);
+        assert_eq!(
+            findings.told(RULE),
+            "client-1 crashed at 1.000000 s as the holder (grant 1, 1st in the grant order), \
+             and by 11.000000 s no waiter had got the lock, although nothing hindered one for 10.000000 s"
+        );
+    }
+
+    #[test]
+    fn does_not_know_when_the_case_ends_before_the_bound() {
+        crashed().ends_at(10).assert_unknown(RULE);
+        crashed().ends_at(11).assert_violated(RULE);
+        assert_eq!(crashed().open_until(), Some(SimTime(11_000_000_000)));
+    }
+
+    #[test]
+    fn is_not_applicable_when_no_holder_crashed() {
+        history().asks(A, 1).at(1).crashes(A).ends_at(99).assert_not_applicable(RULE);
+        history().granted(A, 1).asks(B, 2).expired(1).at(1).crashes(A).ends_at(99).assert_not_applicable(RULE);
+    }
+
+    #[test]
+    fn counts_from_the_moment_the_waiter_began_to_wait() {
+        let late = || history().granted(A, 1).at(1).crashes(A).at(5).asks(B, 2);
+        late().at(14).granted_unasked(2).ends_at(99).assert_holds(RULE);
+        late().at(16).granted_unasked(2).ends_at(99).assert_violated(RULE);
+    }
+
+    #[test]
+    fn owes_nothing_to_nobody() {
+        history().granted(A, 1).at(1).crashes(A).ends_at(99).assert_holds(RULE);
+    }
+
+    #[test]
+    fn a_waiter_waits_between_the_attempts_of_an_order_too() {
+        let history = history().granted(A, 1).starts(B, 0).asks(B, 2).at(1).crashes(A);
+        history.at(2).fails(B, 2).at(8).asks(B, 3).ends_at(11).assert_violated(RULE);
+    }
+
+    #[test]
+    fn a_new_wait_counts_anew() {
+        let history = history().granted(A, 1).starts(B, 0).asks(B, 2).at(1).crashes(A);
+        let history = history.at(7).fails(B, 2).abandons(B, 0).starts(B, 1).asks(B, 3);
+        history.ends_at(16).assert_unknown(RULE);
+    }
+
+    #[test]
+    fn one_waiter_after_another_is_not_one_that_waits_throughout() {
+        let history = history().granted(A, 1).asks(B, 2).at(1).crashes(A).at(6).asks(C, 3);
+        history.at(7).fails(B, 2).ends_at(15).assert_unknown(RULE);
+    }
+
+    #[test]
+    fn the_bound_restarts_when_a_fault_begins_or_ends_on_servers_or_waiters() {
+        for (clients, servers) in [(0, true), (0b10, false), (0b10, true)] {
+            let faulted = || crashed().at(3).fault_begins(clients, servers).at(9).fault_ends(clients, servers);
+            faulted().at(19).granted_unasked(2).ends_at(99).assert_holds(RULE);
+            faulted().at(20).granted_unasked(2).ends_at(99).assert_violated(RULE);
+            crashed().at(3).fault_begins(clients, servers).ends_at(99).assert_holds(RULE);
+        }
+    }
+
+    #[test]
+    fn the_bound_does_not_restart_for_faults_on_others() {
+        let history = crashed().at(3).fault_begins(0b101, false).at(9).fault_ends(0b101, false);
+        history.at(12).granted_unasked(2).ends_at(99).assert_violated(RULE);
+    }
+
+    #[test]
+    fn a_fault_within_a_fault_ends_with_the_outer_one() {
+        let history = crashed().at(2).fault_begins(0b10, false).at(3).fault_begins(0b10, false);
+        history.at(4).fault_ends(0b10, false).ends_at(99).assert_holds(RULE);
+    }
+
+    #[test]
+    fn a_waiters_crash_restarts_the_bound_of_the_others() {
+        let queue = || history().granted(A, 1).asks(B, 2).asks(C, 3).at(1).crashes(A).at(5).crashes(B);
+        queue().at(14).granted_unasked(3).ends_at(99).assert_holds(RULE);
+        queue().at(16).granted_unasked(3).ends_at(99).assert_violated(RULE);
+    }
+}

@@ -1,0 +1,271 @@
+//! Histories for tests, written as one would tell them: `history().at(1).granted(A, 1).at(2).expired(1).ends_at(3)`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderEnd, OrderId, Refusal, Token, Version};
+use fencepost_sim::NodeId;
+use fencepost_sim::time::SimTime;
+
+use super::{Checkers, Facts, Findings};
+use crate::property::{Property, Verdict};
+
+/// `client-1`.
+pub(super) const A: NodeId = NodeId(1);
+/// `client-2`.
+pub(super) const B: NodeId = NodeId(2);
+/// `client-3`.
+pub(super) const C: NodeId = NodeId(3);
+
+/// The servers' nodes come after the clients': `server-1` is the first of them.
+const FIRST_SERVER: u16 = 10;
+
+/// A lock that has everything, one server, ten units in stock, bounds of 10 s.
+pub(super) fn facts() -> Facts {
+    Facts {
+        grants: true,
+        validity: true,
+        tokens: true,
+        releases: true,
+        quorum: 1,
+        rank_by_return: false,
+        clients: vec![A, B, C],
+        orders: 10,
+        stock: Some(10),
+        takeover_bound: Duration::from_secs(10),
+        progress_bound: Duration::from_secs(10),
+    }
+}
+
+/// An empty history of that lock, at 0 s.
+pub(super) fn history() -> History {
+    history_of(facts())
+}
+
+/// An empty history, at 0 s.
+pub(super) fn history_of(facts: Facts) -> History {
+    let counts = BTreeMap::from([(0, facts.stock.unwrap_or(0))]);
+    History { checkers: Checkers::new(facts), at: SimTime(0), version: 0, counts }
+}
+
+/// A history under way. Every order has 1 unit.
+pub(super) struct History {
+    checkers: Checkers,
+    at: SimTime,
+    version: Version,
+    counts: BTreeMap<Version, i64>,
+}
+
+impl History {
+    /// What follows happens at this second.
+    pub(super) fn at(mut self, second: u64) -> Self {
+        self.at = SimTime(second * 1_000_000_000);
+        self
+    }
+
+    /// What follows happens a little later.
+    pub(super) fn after_ns(mut self, ns: u64) -> Self {
+        self.at.0 += ns;
+        self
+    }
+
+    pub(super) fn open_until(&self) -> Option<SimTime> {
+        self.checkers.open_until()
+    }
+
+    pub(super) fn ends_at(self, second: u64) -> Findings {
+        self.checkers.finish(SimTime(second * 1_000_000_000))
+    }
+
+    pub(super) fn starts(self, client: NodeId, order: OrderId) -> Self {
+        self.event(Event::OrderStarted { client, order, units: 1 })
+    }
+
+    pub(super) fn asks(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::AcquireInvoked { client, grant: GrantId(grant) })
+    }
+
+    /// The client asks, and the first server applies it at once.
+    pub(super) fn granted(self, client: NodeId, grant: u32) -> Self {
+        self.granted_by(client, grant, &[0])
+    }
+
+    /// The client asks, and these servers apply it at once.
+    pub(super) fn granted_by(self, client: NodeId, grant: u32, servers: &[u16]) -> Self {
+        servers.iter().fold(self.asks(client, grant), |history, server| history.applied(*server, grant))
+    }
+
+    /// The first server applies a grant that was asked for earlier.
+    pub(super) fn granted_unasked(self, grant: u32) -> Self {
+        self.applied(0, grant)
+    }
+
+    pub(super) fn expired(self, grant: u32) -> Self {
+        self.expired_at(0, grant)
+    }
+
+    pub(super) fn expired_at(self, server: u16, grant: u32) -> Self {
+        self.event(Event::Ended { server: node(server), grant: GrantId(grant), cause: Cause::Expired })
+    }
+
+    /// A release invoked for the grant `by` ends `grant` at the first server.
+    pub(super) fn released(self, grant: u32, by: u32) -> Self {
+        self.event(Event::Ended { server: node(0), grant: GrantId(grant), cause: Cause::Released(GrantId(by)) })
+    }
+
+    pub(super) fn acquired(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::Acquired { client, grant: GrantId(grant), token: None, validity: true })
+    }
+
+    pub(super) fn acquired_without_validity(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::Acquired { client, grant: GrantId(grant), token: None, validity: false })
+    }
+
+    /// The client acquires and is handed a token.
+    pub(super) fn token(self, client: NodeId, grant: u32, token: Token) -> Self {
+        self.event(Event::Acquired { client, grant: GrantId(grant), token: Some(token), validity: true })
+    }
+
+    pub(super) fn fails(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::NotAcquired { client, grant: GrantId(grant), ack: Ack::Failed })
+    }
+
+    /// No reply came.
+    pub(super) fn gives_up(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::NotAcquired { client, grant: GrantId(grant), ack: Ack::Unknown })
+    }
+
+    pub(super) fn validity_ends(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::ValidityEnded { client, grant: GrantId(grant) })
+    }
+
+    pub(super) fn loses(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::LossObserved { client, grant: GrantId(grant) })
+    }
+
+    pub(super) fn releases(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::ReleaseInvoked { client, grant: GrantId(grant) })
+    }
+
+    pub(super) fn crashes(self, client: NodeId) -> Self {
+        self.event(Event::ClientCrashed { client })
+    }
+
+    pub(super) fn read_ok(self, client: NodeId, grant: u32, order: OrderId) -> Self {
+        let (count, version) = (self.counts[&self.version], self.version);
+        self.event(Event::ReadOk { client, grant: GrantId(grant), order, count, version })
+    }
+
+    pub(super) fn write_ok(self, client: NodeId, grant: u32, order: OrderId) -> Self {
+        self.event(Event::WriteReturned { client, grant: GrantId(grant), order, ack: Ack::Ok })
+    }
+
+    pub(super) fn write_unknown(self, client: NodeId, grant: u32, order: OrderId) -> Self {
+        self.event(Event::WriteReturned { client, grant: GrantId(grant), order, ack: Ack::Unknown })
+    }
+
+    /// The store accepts a read.
+    pub(super) fn reads(self, grant: u32, version: Version) -> Self {
+        self.event(Event::ReadAccepted { grant: GrantId(grant), version })
+    }
+
+    /// The store accepts a write of one unit, computed from what the count was at `based_on`.
+    pub(super) fn writes(mut self, grant: u32, order: OrderId, based_on: Version) -> Self {
+        self.version += 1;
+        let (version, count) = (self.version, self.counts[&based_on] - 1);
+        self.counts.insert(version, count);
+        self.event(Event::WriteAccepted { grant: GrantId(grant), order, units: 1, based_on, version, count })
+    }
+
+    pub(super) fn refused(self, grant: u32, why: Refusal) -> Self {
+        self.event(Event::OperationRefused { grant: GrantId(grant), order: 0, why })
+    }
+
+    pub(super) fn rolls_back_to(self, version: Version) -> Self {
+        let count = self.counts[&version];
+        self.event(Event::RolledBack { version, count })
+    }
+
+    pub(super) fn acks(self, client: NodeId, order: OrderId) -> Self {
+        self.resolved(client, order, OrderEnd::Acked)
+    }
+
+    pub(super) fn sells_out(self, client: NodeId, order: OrderId) -> Self {
+        self.resolved(client, order, OrderEnd::SoldOut)
+    }
+
+    pub(super) fn abandons(self, client: NodeId, order: OrderId) -> Self {
+        self.resolved(client, order, OrderEnd::Abandoned)
+    }
+
+    pub(super) fn unknown(self, client: NodeId, order: OrderId) -> Self {
+        self.resolved(client, order, OrderEnd::Unknown)
+    }
+
+    pub(super) fn fault_begins(self, clients: u64, servers: bool) -> Self {
+        self.event(Event::FaultBegan { clients, servers })
+    }
+
+    pub(super) fn fault_ends(self, clients: u64, servers: bool) -> Self {
+        self.event(Event::FaultEnded { clients, servers })
+    }
+
+    pub(super) fn healed(self) -> Self {
+        self.event(Event::Healed)
+    }
+
+    fn applied(self, server: u16, grant: u32) -> Self {
+        self.event(Event::Granted { server: node(server), grant: GrantId(grant) })
+    }
+
+    fn resolved(self, client: NodeId, order: OrderId, end: OrderEnd) -> Self {
+        self.event(Event::OrderResolved { client, order, units: 1, end })
+    }
+
+    fn event(mut self, event: Event) -> Self {
+        self.checkers.observe(self.at, &event);
+        self
+    }
+}
+
+impl Findings {
+    pub(super) fn metric(&self, name: &str) -> i64 {
+        self.metrics.iter().find(|(n, _)| n == name).expect("a metric of this name").1
+    }
+
+    /// The evidence against a property, as a sentence.
+    pub(super) fn told(&self, property: Property) -> String {
+        let evidence = self.evidence.iter().find(|e| e.property == property).expect("evidence against the property");
+        evidence.told(&name_of as &dyn super::NodeNames).to_string()
+    }
+
+    #[track_caller]
+    pub(super) fn assert_holds(&self, property: Property) {
+        assert_eq!(self.verdict(property), Verdict::Holds, "{:?}", self.evidence);
+        assert!(self.evidence.iter().all(|evidence| evidence.property != property));
+    }
+
+    #[track_caller]
+    pub(super) fn assert_violated(&self, property: Property) {
+        assert_eq!(self.verdict(property), Verdict::Violated);
+        assert_eq!(self.evidence.iter().filter(|evidence| evidence.property == property).count(), 1);
+    }
+
+    #[track_caller]
+    pub(super) fn assert_unknown(&self, property: Property) {
+        assert_eq!(self.verdict(property), Verdict::Unknown, "{:?}", self.evidence);
+    }
+
+    #[track_caller]
+    pub(super) fn assert_not_applicable(&self, property: Property) {
+        assert_eq!(self.verdict(property), Verdict::NotApplicable);
+    }
+}
+
+fn node(server: u16) -> NodeId {
+    NodeId(FIRST_SERVER + server)
+}
+
+fn name_of(node: NodeId) -> String {
+    if node.0 < FIRST_SERVER { format!("client-{}", node.0) } else { format!("server-{}", node.0 - FIRST_SERVER + 1) }
+}

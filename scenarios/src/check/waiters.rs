@@ -1,0 +1,166 @@
+//! Who wants the lock, and who of them could get it as far as faults are concerned.
+
+use fencepost_models::history::Event;
+use fencepost_sim::NodeId;
+use fencepost_sim::time::SimTime;
+
+/// The clients that want the lock. A client waits from the first attempt of an order until it acquires or the order
+/// is resolved, between its attempts too; outside orders (a probe) it waits for one attempt.
+pub(super) struct Waiters {
+    clients: Vec<NodeId>,
+    /// Since when each client waits, if it does.
+    since: Vec<SimTime>,
+    /// How many faults are on each client.
+    faults: Vec<u32>,
+    server_faults: u32,
+    waiting: u64,
+    in_order: u64,
+    faulty: u64,
+    /// When a fault last began or ended on the servers or on a waiter.
+    calm_since: SimTime,
+    just_ended: Option<Wait>,
+}
+
+/// A wait that the latest event ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    pub(super) since: SimTime,
+    pub(super) in_order: bool,
+}
+
+impl Waiters {
+    pub(super) fn new(clients: Vec<NodeId>) -> Self {
+        let n = clients.len();
+        assert!(n <= 64, "faults name clients by a set of 64 bits");
+        Waiters {
+            since: vec![SimTime::default(); n],
+            faults: vec![0; n],
+            clients,
+            server_faults: 0,
+            waiting: 0,
+            in_order: 0,
+            faulty: 0,
+            calm_since: SimTime::default(),
+            just_ended: None,
+        }
+    }
+
+    pub(super) fn observe(&mut self, at: SimTime, event: &Event) {
+        self.just_ended = None;
+        match *event {
+            Event::OrderStarted { client, .. } => self.in_order |= self.bit(client),
+            Event::AcquireInvoked { client, .. } => self.begin_wait(at, client),
+            Event::Acquired { client, .. } | Event::ClientDone { client } => self.end_wait(client),
+            Event::NotAcquired { client, .. } if self.in_order & self.bit(client) == 0 => self.end_wait(client),
+            Event::OrderResolved { client, .. } => {
+                self.end_wait(client);
+                self.in_order &= !self.bit(client);
+            }
+            Event::ClientCrashed { client } => {
+                if self.waiting & self.bit(client) != 0 {
+                    self.calm_since = at;
+                }
+                self.end_wait(client);
+                self.in_order &= !self.bit(client);
+            }
+            Event::FaultBegan { clients, servers } => self.change_faults(at, clients, servers, |n| n + 1),
+            Event::FaultEnded { clients, servers } => self.change_faults(at, clients, servers, |n| n.saturating_sub(1)),
+            Event::Healed => self.heal(at),
+            _ => {}
+        }
+    }
+
+    /// Since when a waiter that no fault hinders has been waiting with nothing in its way: no fault on the servers,
+    /// and none that began or ended on them or on any waiter.
+    pub(super) fn qualified_since(&self) -> Option<SimTime> {
+        if !self.any_qualified() {
+            return None;
+        }
+        let longest = bits(self.qualified()).map(|i| self.since[i]).min()?;
+        Some(longest.max(self.calm_since))
+    }
+
+    /// Whether somebody waits who could acquire, as far as faults are concerned.
+    pub(super) fn any_qualified(&self) -> bool {
+        self.qualified() != 0
+    }
+
+    /// Since when the client waits that has waited longest, fault or no fault.
+    pub(super) fn longest_waiting_since(&self) -> Option<SimTime> {
+        bits(self.waiting).map(|i| self.since[i]).min()
+    }
+
+    /// The wait that the latest event ended.
+    pub(super) fn just_ended(&self) -> Option<Wait> {
+        self.just_ended
+    }
+
+    fn qualified(&self) -> u64 {
+        if self.server_faults > 0 { 0 } else { self.waiting & !self.faulty }
+    }
+
+    fn begin_wait(&mut self, at: SimTime, client: NodeId) {
+        let Some(i) = self.place(client) else { return };
+        if self.waiting & (1 << i) == 0 {
+            self.waiting |= 1 << i;
+            self.since[i] = at;
+        }
+    }
+
+    fn end_wait(&mut self, client: NodeId) {
+        let Some(i) = self.place(client) else { return };
+        if self.waiting & (1 << i) != 0 {
+            self.waiting &= !(1 << i);
+            self.just_ended = Some(Wait { since: self.since[i], in_order: self.in_order & (1 << i) != 0 });
+        }
+    }
+
+    fn change_faults(&mut self, at: SimTime, clients: u64, servers: bool, change: fn(u32) -> u32) {
+        for i in bits(clients).take_while(|i| *i < self.clients.len()) {
+            self.faults[i] = change(self.faults[i]);
+            self.faulty = self.faulty & !(1 << i) | u64::from(self.faults[i] > 0) << i;
+        }
+        if servers {
+            self.server_faults = change(self.server_faults);
+        }
+        if servers || clients & self.waiting != 0 {
+            self.calm_since = at;
+        }
+    }
+
+    /// Nothing more will be healed: a permanent fault no longer excuses anything either.
+    fn heal(&mut self, at: SimTime) {
+        self.faults.fill(0);
+        self.faulty = 0;
+        self.server_faults = 0;
+        self.calm_since = at;
+    }
+
+    fn bit(&self, client: NodeId) -> u64 {
+        self.place(client).map_or(0, |i| 1 << i)
+    }
+
+    fn place(&self, client: NodeId) -> Option<usize> {
+        self.clients.iter().position(|c| *c == client)
+    }
+}
+
+/// The places of the bits that are set.
+fn bits(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = set.trailing_zeros() as usize;
+        set &= set.wrapping_sub(1);
+        (place < 64).then_some(place)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_told_from_the_lowest() {
+        assert_eq!(bits(0b1010_0001 | 1 << 63).collect::<Vec<_>>(), [0, 5, 7, 63]);
+        assert_eq!(bits(0).count(), 0);
+    }
+}
