@@ -1,4 +1,7 @@
 //! What is done to the locks, and what comes of it.
 
+pub mod file;
 pub mod outcome;
 pub mod property;
+pub mod registry;
+pub mod schema;
