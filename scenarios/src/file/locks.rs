@@ -1,0 +1,162 @@
+//! Which locks a scenario runs, their timing and their own parameters: `locks`, `[lock]`, `[lock.NAME]`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::problem::Report;
+use super::table::{Entry, Table};
+use super::words::{quoted, remedy};
+use crate::registry::{LockEntry, LockParams, Registry};
+
+/// How the locks are set.
+#[derive(Clone, Default)]
+pub struct LockConfig {
+    /// How long their leases are.
+    pub timing: Timing,
+    /// The parameters of the locks that have a table `[lock.NAME]`.
+    pub params: BTreeMap<String, LockParams>,
+}
+
+/// How long leases are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timing {
+    /// Each lock's own default.
+    #[default]
+    Default,
+    /// The main timing of every lock is set to this.
+    Ttl(Duration),
+    /// Every lock is set so that a crashed holder is replaced after about this long.
+    Effective(Duration),
+}
+
+/// The timing of all locks, and a table for each lock's own parameters. At most one of `ttl` and `effective` is given.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LockKeys {
+    /// The main timing of each lock: "default" for its own, or a duration for all. Dependent timings keep their
+    /// documented ratio to it; locks without expiry ignore it.
+    #[schemars(with = "Option<String>")]
+    ttl: Option<Ttl>,
+    /// Sets all locks so that a crashed holder is replaced after about this long.
+    effective: Option<Span>,
+}
+
+enum Ttl {
+    Default,
+    Of(Span),
+}
+
+impl<'de> Deserialize<'de> for Ttl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        match text.trim() {
+            "default" => Ok(Ttl::Default),
+            other => other.parse().map(Ttl::Of).map_err(D::Error::custom),
+        }
+    }
+}
+
+impl fmt::Debug for LockConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with_params: Vec<&String> = self.params.keys().collect();
+        f.debug_struct("LockConfig").field("timing", &self.timing).field("params", &with_params).finish()
+    }
+}
+
+impl LockConfig {
+    /// The parameters of a lock: those of its table, or the documented defaults.
+    pub fn params_of(&self, lock: &LockEntry) -> Option<LockParams> {
+        self.params.get(lock.name).cloned().or_else(|| (lock.parse)(None).ok())
+    }
+}
+
+/// Reads `[lock]` and the tables in it.
+pub(super) fn lock_config(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> LockConfig {
+    let Some(mut table) = entry.and_then(|entry| entry.table(report, "[lock]")) else {
+        return LockConfig::default();
+    };
+    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name).collect();
+    let mut params = BTreeMap::new();
+    for lock in registry.locks() {
+        let Some(own) = table.take(lock.name) else { continue };
+        let own = own.table(report, &format!("[lock.{}]", lock.name));
+        if let Some(read) = own.and_then(|own| own.read(report, &[], |keys| (lock.parse)(Some(keys)))) {
+            params.insert(lock.name.into(), read);
+        }
+    }
+    refuse_unknown_locks(report, &mut table, &names);
+    LockConfig { timing: timing(report, table, &names), params }
+}
+
+/// A table in `[lock]` can only be a lock's.
+fn refuse_unknown_locks(report: &mut Report, table: &mut Table<'_>, names: &[&str]) {
+    let is_table = |value: &Spanned<DeValue<'_>>| value.get_ref().is_table();
+    let keys: Vec<String> = (table.items.iter())
+        .filter(|(key, value)| is_table(value) && !matches!(&**key.get_ref(), "ttl" | "effective"))
+        .map(|(key, _)| key.get_ref().to_string())
+        .collect();
+    for key in keys {
+        if let Some(entry) = table.take(&key) {
+            unknown_lock(report, entry.key.span(), &key, names);
+        }
+    }
+}
+
+fn timing(report: &mut Report, table: Table<'_>, names: &[&str]) -> Timing {
+    let (ttl, effective) = (table.items.get("ttl").cloned(), table.items.get("effective").cloned());
+    let (ttl_key, effective_key) = (table.key_span("ttl"), table.key_span("effective"));
+    if let (Some(ttl), Some(effective)) = (ttl_key, effective_key) {
+        let second = if ttl.start < effective.start { effective } else { ttl };
+        report.add(second, "`ttl` and `effective` are both given", "keep the one you mean: each sets all timings");
+    }
+    let keys = table.read(report, names, LockKeys::deserialize).unwrap_or_default();
+    let mut lease = |value: Option<Spanned<DeValue<'_>>>, key: &str, length: Duration| {
+        if let Some(value) = value.filter(|_| length.is_zero()) {
+            let message = format!("a `{key}` of zero leaves no time to hold the lock");
+            report.add(value.span(), message, "give it some time, such as \"10s\"");
+        }
+        length
+    };
+    match (keys.ttl, keys.effective) {
+        (_, Some(Span(length))) => Timing::Effective(lease(effective, "effective", length)),
+        (Some(Ttl::Of(Span(length))), None) => Timing::Ttl(lease(ttl, "ttl", length)),
+        (Some(Ttl::Default) | None, None) => Timing::Default,
+    }
+}
+
+/// Checks the names in a list of locks.
+pub(super) fn lock_list(
+    registry: &Registry,
+    report: &mut Report,
+    key: std::ops::Range<usize>,
+    list: Vec<Spanned<String>>,
+) -> Vec<String> {
+    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name).collect();
+    if list.is_empty() {
+        report.add(key, "`locks` is empty: nothing would run", "name some locks, or leave `locks` out for all");
+    }
+    let mut seen = Vec::new();
+    for name in list {
+        if registry.lock(name.get_ref()).is_none() {
+            unknown_lock(report, name.span(), name.get_ref(), &names);
+        } else if seen.contains(name.get_ref()) {
+            report.add(name.span(), format!("{} stands twice in `locks`", quoted(name.get_ref())), "take one out");
+        } else {
+            seen.push(name.into_inner());
+        }
+    }
+    seen
+}
+
+/// Reports a lock that does not exist.
+pub(super) fn unknown_lock(report: &mut Report, span: std::ops::Range<usize>, name: &str, names: &[&str]) {
+    report.add(span, format!("no lock is named {}", quoted(name)), remedy(name, names));
+}

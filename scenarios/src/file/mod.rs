@@ -1,0 +1,169 @@
+//! Scenario and suite files. A file is first parsed into a table with positions; then each part reads its own table,
+//! and what is wrong is reported where it is, with the reason and a remedy.
+
+mod complaint;
+mod expect;
+mod faults;
+mod locks;
+mod nodes;
+mod problem;
+mod scenario;
+mod settings;
+mod suite;
+mod table;
+mod trigger;
+mod values;
+mod words;
+
+use std::io::Read;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+pub use self::expect::{CasePin, Expectation};
+pub use self::locks::{LockConfig, Timing};
+pub use self::problem::Problem;
+pub use self::scenario::{LONGEST_RUN, Scenario};
+pub use self::settings::{
+    AfterUnknown, Clients, Explore, Guard, Inventory, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport, Update,
+    Workload,
+};
+pub use self::suite::Suite;
+pub use self::trigger::MARKS;
+
+pub(crate) use self::expect::CaseKeys;
+pub(crate) use self::locks::LockKeys;
+pub(crate) use self::nodes::group_words;
+pub(crate) use self::scenario::Head;
+pub(crate) use self::suite::SuiteKeys;
+pub(crate) use self::trigger::{Common, allowed};
+
+use self::problem::Report;
+use self::table::Table;
+use crate::registry::Registry;
+
+/// What a file is: one with `scenarios` is a suite.
+#[derive(Clone, Debug)]
+pub enum File {
+    /// A scenario, or a reproducer.
+    Scenario(Box<Scenario>),
+    /// A suite.
+    Suite(Suite),
+}
+
+/// No file of ours is larger, not even a reproducer with all injections written out.
+const LARGEST_FILE: u64 = 32 << 20;
+
+/// Reads a file.
+///
+/// # Errors
+/// If it cannot be read, or is wrong; the problems are in the order of the file.
+pub fn read(registry: &Registry, path: &Path) -> Result<File, Vec<Problem>> {
+    let file = path.display().to_string();
+    let bytes = match read_bytes(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let mut report = Report::new(&file, "");
+            let help = "check the path; shipped scenarios go by name: `fencepost list scenarios`";
+            report.add(0..0, format!("cannot read this file: {}", reason(&error)), help);
+            return report.conclude(None);
+        }
+    };
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(registry, &file, text),
+        Err(error) => {
+            let mut report = Report::new(&file, &String::from_utf8_lossy(&bytes));
+            let at = error.valid_up_to();
+            let message = format!("this is not UTF-8: byte 0x{:02x} has no meaning here", bytes[at]);
+            report.add(at..at + '\u{fffd}'.len_utf8(), message, "save the file as UTF-8");
+            report.conclude(None)
+        }
+    }
+}
+
+fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(std::io::Error::other(format!("it is larger than {} MiB", LARGEST_FILE >> 20)));
+    }
+    Ok(bytes)
+}
+
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is none of this name".into(),
+        std::io::ErrorKind::IsADirectory => "it is a directory".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// Parses the text of a scenario or suite. `file` is its name for messages, and its stem the default `name`.
+///
+/// # Errors
+/// The problems, in the order of the file.
+pub fn parse(registry: &Registry, file: &str, text: &str) -> Result<File, Vec<Problem>> {
+    let mut report = Report::new(file, text);
+    let root = match DeTable::parse(text) {
+        Ok(root) => root.into_inner(),
+        Err(error) => {
+            let span = error.span().unwrap_or(0..0);
+            let help = toml_help(text, span.start);
+            report.push(span, format!("this is not TOML: {}", error.message().trim_end()), help);
+            return report.conclude(None);
+        }
+    };
+    if root.is_empty() {
+        report.add(0..0, "this file is empty", "begin with `run_for = \"60s\"`, or see `fencepost new`");
+        return report.conclude(None);
+    }
+    let is_suite = root.contains_key("scenarios");
+    let root = Table { name: format!("this {}", if is_suite { "suite" } else { "scenario" }), span: 0..0, items: root };
+    let read = if is_suite {
+        suite::suite(registry, &mut report, file, root).map(File::Suite)
+    } else {
+        scenario::scenario(registry, &mut report, file, root).map(|scenario| File::Scenario(Box::new(scenario)))
+    };
+    report.conclude(read)
+}
+
+/// Parses the text of a scenario.
+///
+/// # Errors
+/// The problems, in the order of the file; one of them if it is a suite.
+pub fn scenario(registry: &Registry, file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
+    match parse(registry, file, text)? {
+        File::Scenario(scenario) => Ok(*scenario),
+        File::Suite(_) => {
+            Err(other_kind(file, text, "a suite", "a scenario: take `scenarios` out, or run it as a suite"))
+        }
+    }
+}
+
+/// Parses the text of a suite.
+///
+/// # Errors
+/// The problems, in the order of the file; one of them if it is a scenario.
+pub fn suite(registry: &Registry, file: &str, text: &str) -> Result<Suite, Vec<Problem>> {
+    match parse(registry, file, text)? {
+        File::Suite(suite) => Ok(suite),
+        File::Scenario(_) => Err(other_kind(file, text, "a scenario", "a suite: add `scenarios = [..]`")),
+    }
+}
+
+fn other_kind(file: &str, text: &str, is: &str, wanted: &str) -> Vec<Problem> {
+    let mut report = Report::new(file, text);
+    report.add(0..0, format!("this is {is}"), format!("what is wanted here is {wanted}"));
+    report.conclude::<()>(None).err().unwrap_or_default()
+}
+
+/// The commonest slip: a duration or word without its quotes.
+fn toml_help(text: &str, at: usize) -> Option<String> {
+    let line_start = text.as_bytes()[..at.min(text.len())].iter().rposition(|&byte| byte == b'\n').map_or(0, |n| n + 1);
+    let line = text.get(line_start..)?.lines().next()?;
+    let (key, value) = line.split_once('=')?;
+    let value = value.split('#').next()?.trim();
+    let bare = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_:.()".contains(c));
+    let number = value.parse::<f64>().is_ok();
+    (bare && !number).then(|| format!("durations and words stand in quotes: {} = \"{value}\"", key.trim()))
+}

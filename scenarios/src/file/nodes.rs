@@ -1,0 +1,162 @@
+//! Which nodes a scenario has, and the words by which faults aim at them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use fencepost_sim::NodeId;
+use fencepost_sim::fault::Map;
+use fencepost_sim::schedule::{Target, Which};
+
+use super::problem::Report;
+use super::words::{listed, nearest, quoted};
+
+const CLIENT_GROUPS: [(&str, Which); 3] =
+    [("client:any", Which::Any), ("client:all", Which::All), ("client:holder", Which::Holder)];
+const SERVER_GROUPS: [(&str, Which); 5] = [
+    ("server:any", Which::Any),
+    ("server:all", Which::All),
+    ("server:leader", Which::Leader),
+    ("server:minority", Which::Minority),
+    ("server:majority", Which::Majority),
+];
+
+/// The words for groups of nodes, for lists and schemas.
+pub(crate) fn group_words() -> impl Iterator<Item = &'static str> {
+    CLIENT_GROUPS.iter().chain(&SERVER_GROUPS).map(|(word, _)| *word)
+}
+
+/// The nodes of a scenario: its clients, its store, and the servers of all its locks together.
+pub(super) struct Nodes {
+    names: Vec<String>,
+    clients: Vec<NodeId>,
+    servers: Vec<NodeId>,
+    store: NodeId,
+    /// Servers of locks that are not selected, each with one such lock.
+    elsewhere: BTreeMap<String, &'static str>,
+    /// Whether this is what the user meant, or guessed because the tables that say it are wrong.
+    certain: bool,
+}
+
+impl Nodes {
+    pub(super) fn new(
+        clients: u16,
+        servers: impl IntoIterator<Item = String>,
+        elsewhere: BTreeMap<String, &'static str>,
+        certain: bool,
+    ) -> Self {
+        let mut names: Vec<String> = (1..=clients).map(|n| format!("client-{n}")).collect();
+        let client_ids = ids(0..names.len());
+        names.push("store".into());
+        for server in servers {
+            if !names.contains(&server) {
+                names.push(server);
+            }
+        }
+        let store = client_ids.len();
+        let servers = ids(store + 1..names.len());
+        Nodes { names, clients: client_ids, servers, store: id(store), elsewhere, certain }
+    }
+
+    /// What a target means; reported where it means nothing.
+    pub(super) fn target(&self, report: &mut Report, span: Range<usize>, word: &str) -> Option<Target> {
+        if let Some((_, which)) = CLIENT_GROUPS.iter().find(|(group, _)| *group == word) {
+            return Some(Target::Clients(*which));
+        }
+        if let Some((_, which)) = SERVER_GROUPS.iter().find(|(group, _)| *group == word) {
+            return Some(Target::Servers(*which));
+        }
+        match word.split_once(':') {
+            Some((group, _)) => {
+                let words: Vec<&str> = group_words().collect();
+                let same_group: Vec<&str> = words.iter().copied().filter(|word| word.starts_with(group)).collect();
+                let help = match nearest(word, &words) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => {
+                        format!("choose one of {}", listed(if same_group.is_empty() { &words } else { &same_group }))
+                    }
+                };
+                report.add(span, format!("{} is no group of nodes", quoted(word)), help);
+                None
+            }
+            None => self.check(report, span, word).then(|| Target::Named(word.into())),
+        }
+    }
+
+    /// Whether a node has this name; reported if not.
+    pub(super) fn check(&self, report: &mut Report, span: Range<usize>, name: &str) -> bool {
+        if self.named(name).is_some() {
+            return true;
+        }
+        if self.certain {
+            report.add(span, format!("no node is named {}", quoted(name)), self.help(name));
+        }
+        false
+    }
+
+    /// Whether a client has this name; reported if not.
+    pub(super) fn check_client(&self, report: &mut Report, span: Range<usize>, name: &str) -> bool {
+        let clients = &self.names[..self.clients.len()];
+        if clients.iter().any(|client| client == name) {
+            return true;
+        }
+        if self.certain {
+            let help = format!("{}; leave `client` out for any of them", self.clients_in_words());
+            report.add(span, format!("no client is named {}", quoted(name)), help);
+        }
+        false
+    }
+
+    fn help(&self, name: &str) -> String {
+        if let Some(lock) = self.elsewhere.get(name) {
+            return format!("only locks like `{lock}` deploy it: add one of them to `locks`, or aim at another node");
+        }
+        if name.strip_prefix("client-").is_some_and(|number| number.parse::<u32>().is_ok()) {
+            return self.clients_in_words();
+        }
+        let words: Vec<&str> =
+            self.names.iter().map(String::as_str).chain(group_words().map(|word| -> &str { word })).collect();
+        if let Some(near) = nearest(name, &words) {
+            return format!("did you mean `{near}`?");
+        }
+        let servers: Vec<&str> = self.servers.iter().map(|&server| self.names[server.index()].as_str()).collect();
+        let servers = if servers.is_empty() { String::new() } else { format!(", {}", listed(&servers)) };
+        format!("{}; the other nodes are `store`{servers}", self.clients_in_words())
+    }
+
+    fn clients_in_words(&self) -> String {
+        match self.clients.len() {
+            1 => "the only client is `client-1`".into(),
+            count => format!("the clients are `client-1` to `client-{count}`"),
+        }
+    }
+}
+
+fn id(index: usize) -> NodeId {
+    NodeId(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+fn ids(indices: Range<usize>) -> Vec<NodeId> {
+    indices.map(id).collect()
+}
+
+impl Map for Nodes {
+    fn clients(&self) -> &[NodeId] {
+        &self.clients
+    }
+
+    fn servers(&self) -> &[NodeId] {
+        &self.servers
+    }
+
+    fn store(&self) -> NodeId {
+        self.store
+    }
+
+    fn all(&self) -> Vec<NodeId> {
+        ids(0..self.names.len())
+    }
+
+    fn named(&self, name: &str) -> Option<NodeId> {
+        self.names.iter().position(|node| node == name).map(id)
+    }
+}

@@ -1,0 +1,88 @@
+//! Mistakes in a file: where each is, what is wrong, and how to mend it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One mistake in a scenario or suite file. Shown as `file:line:column: message`, with the help on a second line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file as the user named it.
+    pub file: String,
+    /// What was in it. Broken UTF-8 is replaced.
+    pub text: Arc<str>,
+    /// Where in the text, in bytes.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// Line and column of its beginning, both from 1; columns count characters.
+    pub fn line_column(&self) -> (usize, usize) {
+        let before = &self.text.as_bytes()[..self.span.start.min(self.text.len())];
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        (line, String::from_utf8_lossy(&before[line_start..]).chars().count() + 1)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = self.line_column();
+        write!(f, "{}:{line}:{column}: {}", self.file, self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// More than this many problems help nobody.
+const MOST_PROBLEMS: usize = 50;
+
+/// Gathers the problems of one file.
+pub(super) struct Report {
+    file: String,
+    text: Arc<str>,
+    problems: Vec<Problem>,
+}
+
+impl Report {
+    pub(super) fn new(file: &str, text: &str) -> Self {
+        Report { file: file.into(), text: text.into(), problems: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.push(span, message.into(), Some(help.into()));
+    }
+
+    pub(super) fn push(&mut self, span: Range<usize>, message: String, help: Option<String>) {
+        self.problems.push(Problem { file: self.file.clone(), text: self.text.clone(), span, message, help });
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// The value if all is well, else the problems in the order of the file.
+    pub(super) fn conclude<T>(mut self, value: Option<T>) -> Result<T, Vec<Problem>> {
+        match value {
+            Some(value) if self.problems.is_empty() => Ok(value),
+            _ => {
+                self.problems.sort_by_key(|problem| problem.span.start);
+                self.problems.dedup();
+                self.problems.truncate(MOST_PROBLEMS);
+                Err(self.problems)
+            }
+        }
+    }
+}

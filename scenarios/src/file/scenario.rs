@@ -1,0 +1,204 @@
+//! Scenarios, from the top of the file to its end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_sim::schedule::FaultPlan;
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+use super::expect::{CasePin, Expectation, case_pin, expectations};
+use super::faults::{World, faults};
+use super::locks::{LockConfig, lock_config, lock_list};
+use super::nodes::Nodes;
+use super::problem::Report;
+use super::settings::{Clients, Explore, Inventory, Network, Workload};
+use super::table::{Entry, Table};
+use super::words::{kebab_case, listed, quoted, remedy};
+use crate::property::Property;
+use crate::registry::{LockEntry, Registry};
+
+/// A scenario as read from its file.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its name; the file's name if left out.
+    pub name: String,
+    /// What it shows.
+    pub about: String,
+    /// How long the run phase is at most, in simulated time.
+    pub run_for: Duration,
+    /// The locks to run; all if left out.
+    pub locks: Option<Vec<String>>,
+    /// Who contends for the lock.
+    pub clients: Clients,
+    /// How the locks are set.
+    pub lock: LockConfig,
+    /// What the clients do under the lock.
+    pub workload: Workload,
+    /// What the nodes talk over.
+    pub network: Network,
+    /// The faults, in the order of the file.
+    pub faults: Arc<[FaultPlan]>,
+    /// What each lock is expected to show.
+    pub expect: BTreeMap<String, BTreeMap<Property, Expectation>>,
+    /// What `explore` may place.
+    pub explore: Explore,
+    /// The case, in a reproducer.
+    pub case: Option<CasePin>,
+    /// The text of the file.
+    pub source: String,
+}
+
+/// The keys at the top of a scenario.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Head {
+    /// The scenario's name; the file's name if left out.
+    #[schemars(with = "Option<String>")]
+    name: Option<Spanned<String>>,
+    /// What it shows, in a sentence.
+    #[serde(default)]
+    about: String,
+    /// How long the run phase is at most, in simulated time. It ends earlier when every order is resolved.
+    #[schemars(with = "Option<Span>")]
+    run_for: Option<Spanned<Span>>,
+    /// The locks to run; all if left out.
+    #[schemars(with = "Option<Vec<String>>")]
+    locks: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// The tables of a scenario.
+const TABLES: [&str; 8] = ["clients", "lock", "workload", "network", "fault", "expect", "explore", "case"];
+
+/// The longest run phase.
+pub const LONGEST_RUN: Duration = Duration::from_secs(24 * 3600);
+
+/// About how many events a case makes in a simulated second; for estimates in messages.
+const EVENTS_PER_SECOND: u64 = 1_000;
+
+/// Reads a scenario.
+pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut root: Table<'_>) -> Option<Scenario> {
+    let [clients, lock, workload, network, fault, expect, explore, case] = TABLES.map(|table| root.take(table));
+    let run_for_given = root.key_span("run_for").is_some();
+    let before = report.count();
+    let head = root.read(report, &TABLES, Head::deserialize).unwrap_or_default();
+    let locks = head.locks.map(|locks| lock_list(registry, report, locks.span(), locks.into_inner()));
+    let clients: Clients = section(report, clients, "[clients]");
+    let lock = lock_config(registry, report, lock);
+    let nodes = nodes(registry, clients.count, locks.as_deref(), &lock, report.count() == before);
+
+    let run_for = run_for(report, head.run_for, run_for_given);
+    let workload = chosen_workload(registry, report, workload);
+    let network = section(report, network, "[network]");
+    let faults = faults(registry, report, fault, &World { nodes: &nodes, run_for });
+    let expect = expectations(registry, report, expect, locks.as_deref());
+    let explore = section(report, explore, "[explore]");
+    let case = case_pin(registry, report, case);
+    Some(Scenario {
+        name: file_name(report, head.name, file),
+        about: head.about,
+        run_for: run_for?,
+        locks,
+        clients,
+        lock,
+        workload,
+        network,
+        faults,
+        expect,
+        explore,
+        case,
+        source: report.text().into(),
+    })
+}
+
+/// Reads a table with fixed keys; left out, it has its defaults.
+fn section<T: DeserializeOwned + Default>(report: &mut Report, entry: Option<Entry<'_>>, name: &str) -> T {
+    entry
+        .and_then(|entry| entry.table(report, name))
+        .and_then(|table| table.read(report, &[], |keys| T::deserialize(keys)))
+        .unwrap_or_default()
+}
+
+/// The name given, else that of the file.
+pub(super) fn file_name(report: &mut Report, given: Option<Spanned<String>>, file: &str) -> String {
+    let Some(name) = given else {
+        let stem = Path::new(file).file_stem();
+        return stem.map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    };
+    if let Err(help) = kebab_case(name.get_ref()) {
+        report.add(name.span(), format!("{} is no name", quoted(name.get_ref())), help);
+    }
+    name.into_inner()
+}
+
+/// `given` also counts a `run_for` that is wrong and was reported.
+fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> Option<Duration> {
+    let Some(run_for) = run_for else {
+        if !given {
+            report.add(0..0, "this scenario has no `run_for`", "add `run_for = \"60s\"` above the first table");
+        }
+        return None;
+    };
+    let (span, Span(length)) = (run_for.span(), *run_for.get_ref());
+    if length.is_zero() {
+        report.add(span, "a run of no length shows nothing", "give it some time, such as \"60s\"");
+        return None;
+    }
+    if length > LONGEST_RUN {
+        let events = length.as_secs() * EVENTS_PER_SECOND / 1_000_000;
+        let message = format!("`{}` is too long: about {events} million events for each case", run_for.get_ref());
+        report.add(span, message, "make it `24h` at most: more seeds show more than longer cases");
+        return None;
+    }
+    Some(length)
+}
+
+fn chosen_workload(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> Workload {
+    let default = || Workload::Inventory(Inventory::default());
+    let Some(entry) = entry else { return default() };
+    let names: Vec<&str> = registry.workloads().iter().map(|workload| workload.name).collect();
+    let (key, before) = (entry.key.span(), report.count());
+    let Some(mut table) = entry.table(report, "[workload.NAME]") else { return default() };
+    let mut chosen = None;
+    for entry in table.take_all() {
+        let (span, name) = (entry.key.span(), entry.key.get_ref().clone());
+        let Some(workload) = registry.workload(&name) else {
+            report.add(span, format!("no workload is named {}", quoted(&name)), remedy(&name, &names));
+            continue;
+        };
+        let own = entry.table(report, &format!("[workload.{name}]"));
+        let own = own.and_then(|own| own.read(report, &[], |keys| (workload.parse)(keys)));
+        if chosen.is_some() {
+            report.add(span, "a scenario has one workload, and this is the second", "take one of them out");
+        }
+        chosen = Some(own.unwrap_or_else(default));
+    }
+    if chosen.is_none() && report.count() == before {
+        let help = format!("write `[workload.NAME]` with one of {}, or leave the table out", listed(&names));
+        report.add(key, "`[workload]` names no workload", help);
+    }
+    chosen.unwrap_or_else(default)
+}
+
+/// The union of the nodes of all selected locks, and whose the other servers are.
+fn nodes(registry: &Registry, clients: u16, locks: Option<&[String]>, config: &LockConfig, certain: bool) -> Nodes {
+    let is_selected = |lock: &LockEntry| locks.is_none_or(|locks| locks.iter().any(|name| name == lock.name));
+    let mut servers = Vec::new();
+    let mut elsewhere = BTreeMap::new();
+    for lock in registry.locks() {
+        let deployed = config.params_of(lock).map(|params| (lock.nodes)(&params)).unwrap_or_default();
+        if is_selected(lock) {
+            servers.extend(deployed);
+        } else {
+            for server in deployed {
+                elsewhere.entry(server).or_insert(lock.name);
+            }
+        }
+    }
+    Nodes::new(clients, servers, elsewhere, certain)
+}

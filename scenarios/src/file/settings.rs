@@ -1,0 +1,232 @@
+//! The tables with fixed keys: `[clients]`, `[network]`, `[workload.inventory]`, `[explore]`.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use fencepost_sim::units::{Dist, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::values::{duration, maybe_whole, per_million, quantity, whole};
+use crate::registry::WorkloadKind;
+
+/// The most clients of a case.
+pub const MOST_CLIENTS: u16 = 64;
+
+/// Who contends for the lock, and what each does with it.
+///
+/// A unit of work goes: think, acquire, read, hold, check (if on), prepare, write, release.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Clients {
+    /// How many clients there are, `client-1` and so on.
+    #[serde(deserialize_with = "whole::<_, _, 1, { MOST_CLIENTS as u64 }>")]
+    #[schemars(range(min = 1, max = 64))]
+    pub count: u16,
+    /// Units of work in all, dealt to the clients in advance; the case ends when each is resolved. Left out: for an
+    /// inventory 150 % of the stock in units, else until `run_for`.
+    #[serde(deserialize_with = "maybe_whole::<_, _, 1, 1_000_000>")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub orders: Option<u32>,
+    /// The time between two orders of a client.
+    pub think: Dist,
+    /// The work inside the critical section, between read and write.
+    pub hold: Dist,
+    /// The time between the check, if there is one, and the write.
+    pub prepare: Dist,
+    /// Whether the client asks the lock right before the write whether it is still held, and aborts if not.
+    pub check_before_write: bool,
+    /// How long a client tries to acquire before it gives up.
+    #[serde(deserialize_with = "duration")]
+    #[schemars(with = "Span", extend("default" = "30s"))]
+    pub wait_at_most: Duration,
+    /// What a client does about a write whose acknowledgement is lost.
+    pub on_unknown: OnUnknown,
+    /// What a client then does with the lock.
+    pub after_unknown: AfterUnknown,
+}
+
+/// What a client does about a write whose acknowledgement is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnUnknown {
+    /// Leaves it: the order may or may not have taken effect.
+    #[default]
+    GiveUp,
+    /// Writes again, blindly: the order may take effect twice.
+    Retry,
+    /// Writes again under the same id, so that it takes effect once at most.
+    RetryWithId,
+}
+
+/// What a client does with the lock after a write whose outcome it does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterUnknown {
+    /// Releases it at once.
+    #[default]
+    Release,
+    /// Keeps it until the lease ends.
+    Keep,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Clients {
+            count: 5,
+            orders: None,
+            think: Dist::Constant(Duration::from_millis(1)),
+            hold: Dist::Constant(Duration::ZERO),
+            prepare: Dist::Constant(Duration::ZERO),
+            check_before_write: false,
+            wait_at_most: Duration::from_secs(30),
+            on_unknown: OnUnknown::default(),
+            after_unknown: AfterUnknown::default(),
+        }
+    }
+}
+
+/// What the nodes talk over.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// The time that a message takes, one way.
+    pub latency: Dist,
+    /// The share of messages lost, from 0.0 to 1.0. A stream retransmits them.
+    #[serde(rename = "loss", deserialize_with = "per_million")]
+    #[schemars(with = "f64", range(min = 0.0, max = 1.0), extend("default" = 0.0))]
+    pub loss_per_million: u32,
+    /// How messages travel.
+    pub transport: Transport,
+}
+
+/// How messages travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// As over TCP: in order per connection and at most once; loss shows as delay.
+    #[default]
+    Stream,
+    /// As over UDP: messages may be lost, doubled, and overtake each other.
+    Datagram,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        let latency = Dist::Uniform(Duration::from_millis(1), Duration::from_millis(5));
+        Network { latency, loss_per_million: 0, transport: Transport::default() }
+    }
+}
+
+/// What the clients do under the lock.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Workload {
+    /// They sell units of a stock.
+    Inventory(Inventory),
+}
+
+/// Clients sell units of a stock: read the count, decide, write it back.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Inventory {
+    /// Units in stock at the beginning.
+    #[serde(deserialize_with = "whole::<_, _, 1, 1_000_000_000>")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub stock: u32,
+    /// Units of one order: an integer, or a range such as "1..=3", from which each order is drawn.
+    #[serde(deserialize_with = "quantity")]
+    #[schemars(schema_with = "quantity_schema")]
+    pub quantity: RangeInclusive<u32>,
+    /// How a sale is written.
+    pub update: Update,
+    /// What the store checks before it takes a write.
+    pub guard: Guard,
+}
+
+/// How a sale is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Update {
+    /// Sets the new count, worked out from the one read (Case 1): a lost update hides an oversell.
+    #[default]
+    Target,
+    /// Takes the quantity off, whatever the count is now (Case 2): an oversell shows as a negative stock.
+    Decrement,
+    /// Takes the quantity off only if enough is left.
+    Conditional,
+    /// Sets the new count only if the version read is still the newest.
+    Version,
+}
+
+/// What the store checks before it takes a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// Nothing.
+    #[default]
+    None,
+    /// It refuses a write whose token is below the highest one written.
+    FenceWrites,
+    /// It refuses a read or write whose token is below the highest one seen; reads count.
+    FenceReads,
+    /// A holder claims the record with a unique nonce, and writes only while its claim stands.
+    Claim,
+    /// The write runs in the transaction that holds the lock.
+    OwnerTxn,
+}
+
+impl Default for Inventory {
+    fn default() -> Self {
+        Inventory { stock: 100, quantity: 1..=1, update: Update::default(), guard: Guard::default() }
+    }
+}
+
+impl WorkloadKind for Inventory {
+    const NAME: &'static str = "inventory";
+    const ABOUT: &'static str = "clients sell units of a stock: read the count, decide, write it back";
+}
+
+impl From<Inventory> for Workload {
+    fn from(inventory: Inventory) -> Self {
+        Workload::Inventory(inventory)
+    }
+}
+
+fn quantity_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": r"^\s*\d+\s*(\.\.=\s*\d+\s*)?$" }],
+        "default": "1..=1"
+    })
+}
+
+/// What `explore` may place.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Explore {
+    /// The kinds of fault that it tries.
+    pub menu: Vec<Placeable>,
+}
+
+/// A fault that `explore` can place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placeable {
+    /// A process stops for a while.
+    Pause,
+    /// A process crashes.
+    Crash,
+    /// Messages of a link are held back, and come late.
+    Hold,
+    /// One message is lost.
+    Drop,
+    /// One message comes late.
+    Late,
+    /// A wall clock steps.
+    ClockStep,
+}
+
+impl Default for Explore {
+    fn default() -> Self {
+        Explore { menu: vec![Placeable::Pause, Placeable::Crash, Placeable::Hold] }
+    }
+}

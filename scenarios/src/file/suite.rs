@@ -1,0 +1,78 @@
+//! Suites: sets of scenarios.
+
+use fencepost_sim::stream::SEED_LIMIT;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::locks::lock_list;
+use super::problem::Report;
+use super::scenario::file_name;
+use super::table::Table;
+use super::values::maybe_whole;
+use super::words::quoted;
+use crate::registry::Registry;
+
+/// A set of scenarios to run together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suite {
+    /// Its name; the file's name if left out.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// How many seeds each cell gets, unless the command line says otherwise.
+    pub seeds: Option<u64>,
+    /// Its scenarios: shipped names, or paths that end in `.toml`.
+    pub scenarios: Vec<String>,
+    /// The locks; all if left out.
+    pub locks: Option<Vec<String>>,
+}
+
+/// A set of scenarios to run together.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SuiteKeys {
+    /// Its name; the file's name if left out.
+    #[schemars(with = "Option<String>")]
+    name: Option<Spanned<String>>,
+    /// What it is for.
+    #[serde(default)]
+    about: String,
+    /// How many seeds each cell gets, unless the command line says otherwise.
+    #[serde(default, deserialize_with = "maybe_whole::<_, _, 1, { SEED_LIMIT }>")]
+    #[schemars(range(min = 1))]
+    seeds: Option<u64>,
+    /// Its scenarios: shipped names, or paths that end in `.toml`.
+    #[schemars(with = "Vec<String>")]
+    scenarios: Spanned<Vec<Spanned<String>>>,
+    /// The locks; all if left out.
+    #[schemars(with = "Option<Vec<String>>")]
+    locks: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// Reads a suite.
+pub(super) fn suite(registry: &Registry, report: &mut Report, file: &str, root: Table<'_>) -> Option<Suite> {
+    let keys = root.read(report, &[], SuiteKeys::deserialize)?;
+    let (list, scenarios) = (keys.scenarios.span(), keys.scenarios.into_inner());
+    if scenarios.is_empty() {
+        report.add(list, "this suite has no scenarios", "name some: `fencepost list scenarios` shows those shipped");
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in scenarios {
+        let (span, name) = (name.span(), name.into_inner());
+        if name.trim().is_empty() {
+            report.add(span, "a scenario's name is empty", "give a shipped name, or a path that ends in `.toml`");
+        } else if names.contains(&name) {
+            report.add(span, format!("{} stands twice in this suite", quoted(&name)), "take one out");
+        } else {
+            names.push(name);
+        }
+    }
+    Some(Suite {
+        name: file_name(report, keys.name, file),
+        about: keys.about,
+        seeds: keys.seeds,
+        scenarios: names,
+        locks: keys.locks.map(|locks| lock_list(registry, report, locks.span(), locks.into_inner())),
+    })
+}

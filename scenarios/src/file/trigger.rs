@@ -1,0 +1,271 @@
+//! The keys that all faults share: when, where and how long.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use fencepost_sim::fault::{Lasting, Place};
+use fencepost_sim::schedule::{Aim, MOST_INJECTIONS, OnMark, Trigger};
+use fencepost_sim::units::{Dist, Span};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::nodes::Nodes;
+use super::problem::Report;
+use super::values::whole;
+use super::words::{quoted, remedy};
+
+/// What a client can pass that triggers a fault.
+pub const MARKS: [&str; 8] =
+    ["acquire-sent", "acquired", "read", "checked", "write-sent", "written", "release-sent", "released"];
+
+/// The keys that faults share.
+pub(super) const COMMON: [&str; 9] = ["name", "target", "from", "to", "both_ways", "at", "every", "on", "lasts"];
+
+/// The shared keys that a fault at such a place, lasting or not, may have.
+pub(crate) fn allowed(place: Place, lasts: Lasting) -> Vec<&'static str> {
+    let places: &[&str] = match place {
+        Place::Nodes => &["target"],
+        Place::Links => &["target", "from", "to", "both_ways"],
+        Place::Own => &[],
+    };
+    let lasts: &[&str] = if lasts == Lasting::Required { &["lasts"] } else { &[] };
+    ["name", "at", "every", "on"].iter().chain(places).chain(lasts).copied().collect()
+}
+
+/// The shared keys as written.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Common {
+    /// Its name in results; it also keys the fault's stream of randomness. Left out: its kind and number.
+    #[schemars(with = "Option<String>")]
+    pub(super) name: Option<Spanned<String>>,
+    /// The node it acts on, or a group: `client:any`, `server:minority`. For a link fault: all links of that node.
+    #[schemars(with = "Option<String>")]
+    target: Option<Spanned<String>>,
+    /// The node or group whose outgoing links it acts on.
+    #[schemars(with = "Option<String>")]
+    from: Option<Spanned<String>>,
+    /// The node or group that these links lead to.
+    #[schemars(with = "Option<String>")]
+    to: Option<Spanned<String>>,
+    /// Whether the links back are affected too.
+    #[schemars(with = "Option<bool>", extend("default" = true))]
+    both_ways: Option<Spanned<bool>>,
+    /// Begins once, at this time.
+    #[schemars(with = "Option<Span>")]
+    at: Option<Spanned<Span>>,
+    /// Begins again and again; the gap from one beginning to the next.
+    #[schemars(with = "Option<Dist>")]
+    every: Option<Spanned<Dist>>,
+    /// Begins when a client passes an event.
+    on: Option<On>,
+    /// How long it lasts.
+    #[schemars(with = "Option<Dist>")]
+    lasts: Option<Spanned<Dist>>,
+}
+
+/// An event that a client passes: `{ client = "client-1", event = "acquired", nth = 1, after = "1s" }`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table such as { event = \"acquired\" }")]
+pub(crate) struct On {
+    /// The client; any client if left out.
+    #[schemars(with = "Option<String>")]
+    client: Option<Spanned<String>>,
+    /// What it passes.
+    #[schemars(schema_with = "mark_schema")]
+    event: Spanned<String>,
+    /// The how-manieth time, from 1.
+    #[serde(default = "first", deserialize_with = "whole::<_, _, 1, 1_000_000>")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    nth: u32,
+    /// How long after it the fault begins.
+    #[serde(default)]
+    after: Span,
+}
+
+fn mark_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "string", "enum": MARKS })
+}
+
+fn first() -> u32 {
+    1
+}
+
+/// A fault table whose shared keys are being read.
+pub(super) struct Reading<'a> {
+    pub kind: &'a str,
+    /// Where its header is.
+    pub header: Range<usize>,
+    /// Where its keys are, right or wrong.
+    pub keys: BTreeMap<String, Range<usize>>,
+    pub nodes: &'a Nodes,
+    pub run_for: Option<Duration>,
+}
+
+impl Reading<'_> {
+    fn has(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+    }
+
+    /// Reports the shared keys that this kind of fault does not have.
+    pub(super) fn refuse_others(&self, report: &mut Report, place: Place, lasts: Lasting) {
+        let allowed = allowed(place, lasts);
+        for key in COMMON.iter().filter(|key| !allowed.contains(key)) {
+            let Some(span) = self.keys.get(*key) else { continue };
+            let (message, help) = match (*key, place) {
+                ("lasts", _) => {
+                    (format!("a `{}` happens at once: it has no `lasts`", self.kind), "take `lasts` out".into())
+                }
+                (_, Place::Nodes) => (
+                    format!("a `{}` acts on nodes, not on links: it has no `{key}`", self.kind),
+                    "name the node in `target`".into(),
+                ),
+                _ => (
+                    format!("a `{}` says itself where it acts: it has no `{key}`", self.kind),
+                    format!("take `{key}` out, and use the kind's own keys"),
+                ),
+            };
+            report.add(span.clone(), message, help);
+        }
+    }
+
+    /// When it begins: exactly one of `at`, `every` and `on`.
+    pub(super) fn trigger(&self, report: &mut Report, common: &Common) -> Option<Trigger> {
+        let mut given: Vec<(&Range<usize>, &str)> =
+            ["at", "every", "on"].iter().filter_map(|key| Some((self.keys.get(*key)?, *key))).collect();
+        given.sort_by_key(|(span, _)| span.start);
+        match given.as_slice() {
+            [] => {
+                let help = "add `at = \"5s\"`, `every = \"exp(5s)\"` or `on = { event = \"acquired\" }`";
+                report.add(self.header.clone(), format!("this `{}` has no trigger", self.kind), help);
+                return None;
+            }
+            [_] => {}
+            [(_, first), rest @ ..] => {
+                for (span, key) in rest {
+                    let message = format!("`{key}` beside `{first}`: a fault has exactly one trigger");
+                    report.add((*span).clone(), message, "take one out, or write a second fault");
+                }
+            }
+        }
+        if let Some(at) = &common.at {
+            return Some(Trigger::At(self.at(report, at)));
+        }
+        if let Some(every) = &common.every {
+            return Some(Trigger::Every(self.every(report, every)));
+        }
+        self.on(report, common.on.as_ref()?).map(Trigger::On)
+    }
+
+    fn at(&self, report: &mut Report, at: &Spanned<Span>) -> Duration {
+        let Span(begin) = *at.get_ref();
+        if let Some(run_for) = self.run_for.filter(|run_for| begin >= *run_for) {
+            let message = format!("`{}` never comes: the run is over after `{}`", at.get_ref(), Span(run_for));
+            report.add(at.span(), message, "let it begin earlier, or lengthen `run_for`");
+        }
+        begin
+    }
+
+    fn every(&self, report: &mut Report, every: &Spanned<Dist>) -> Dist {
+        let gap = *every.get_ref();
+        if let Some(run_for) = self.run_for {
+            let injections = run_for.as_secs_f64() / mean_seconds(&gap);
+            // A gap of zero gives infinitely many, or none in no time.
+            if injections.is_nan() || injections > MOST_INJECTIONS as f64 {
+                let many = if injections.is_finite() { format!("about {injections:.0}") } else { "endless".into() };
+                let message = format!(
+                    "{} is too short a gap: {many} injections in `{}`, and {MOST_INJECTIONS} are the most",
+                    quoted(&gap.to_string()),
+                    Span(run_for)
+                );
+                let shortest = Duration::from_nanos(run_for.as_nanos() as u64 / MOST_INJECTIONS as u64 + 1);
+                report.add(every.span(), message, format!("make the mean gap at least `{}`", readable(shortest)));
+            }
+        }
+        gap
+    }
+
+    fn on(&self, report: &mut Report, on: &On) -> Option<OnMark> {
+        let mark = on.event.get_ref();
+        let known = MARKS.contains(&mark.as_str());
+        if !known {
+            report.add(on.event.span(), format!("no event is named {}", quoted(mark)), remedy(mark, &MARKS));
+        }
+        let client = on.client.as_ref();
+        let client_known = client.is_none_or(|name| self.nodes.check_client(report, name.span(), name.get_ref()));
+        (known && client_known).then(|| OnMark {
+            client: client.map(|name| name.get_ref().clone()),
+            mark: mark.clone(),
+            nth: on.nth,
+            after: on.after.0,
+        })
+    }
+
+    /// Where it acts.
+    pub(super) fn aim(&self, report: &mut Report, place: Place, common: &Common) -> Option<Aim> {
+        let mut node = |name: &Option<Spanned<String>>| {
+            let name = name.as_ref()?;
+            self.nodes.target(report, name.span(), name.get_ref())
+        };
+        match place {
+            Place::Own => Some(Aim::Own),
+            Place::Nodes => {
+                let target = node(&common.target);
+                self.require(report, &["target"], "add `target = \"client:any\"`, or the name of a node");
+                target.map(Aim::Nodes)
+            }
+            Place::Links if self.has("target") => {
+                let target = node(&common.target);
+                for key in ["from", "to", "both_ways"] {
+                    if let Some(span) = self.keys.get(key) {
+                        let message = format!("`{key}` beside `target`, which means all links of a node");
+                        report.add(span.clone(), message, "give `target`, or `from` and `to`");
+                    }
+                }
+                target.map(Aim::LinksOf)
+            }
+            Place::Links => {
+                let (from, to) = (node(&common.from), node(&common.to));
+                self.require(report, &["from", "to"], "give `from` and `to`, or `target` for all links of a node");
+                let both_ways = common.both_ways.as_ref().is_none_or(|both| *both.get_ref());
+                Some(Aim::Between { from: from?, to: to?, both_ways })
+            }
+        }
+    }
+
+    /// How long it lasts.
+    pub(super) fn lasts(&self, report: &mut Report, lasts: Lasting, common: &Common) -> Option<Dist> {
+        if lasts == Lasting::Instant {
+            return None;
+        }
+        self.require(report, &["lasts"], "add `lasts = \"5s\"`, or a distribution such as \"1s..20s\"");
+        let lasts = common.lasts.as_ref()?;
+        if lasts.get_ref().is_zero() {
+            report.add(lasts.span(), "a fault that lasts no time does nothing", "give it some time, such as \"5s\"");
+        }
+        Some(*lasts.get_ref())
+    }
+
+    fn require(&self, report: &mut Report, keys: &[&str], help: &str) {
+        let missing: Vec<String> = keys.iter().filter(|key| !self.has(key)).map(|key| format!("`{key}`")).collect();
+        if !missing.is_empty() {
+            report.add(self.header.clone(), format!("this `{}` has no {}", self.kind, missing.join(" and no ")), help);
+        }
+    }
+}
+
+fn mean_seconds(dist: &Dist) -> f64 {
+    match *dist {
+        Dist::Constant(value) | Dist::Exponential(value) => value.as_secs_f64(),
+        Dist::Uniform(low, high) => (low.as_secs_f64() + high.as_secs_f64()) / 2.0,
+        Dist::LogNormal(median, sigma) => median.as_secs_f64() * libm::exp(sigma * sigma / 2.0),
+    }
+}
+
+/// Rounded up to a unit that people read.
+fn readable(duration: Duration) -> Span {
+    let unit = [1_000_000_000, 1_000_000, 1_000].into_iter().find(|unit| duration.as_nanos() >= *unit).unwrap_or(1);
+    Span(Duration::from_nanos((duration.as_nanos().div_ceil(unit) * unit) as u64))
+}

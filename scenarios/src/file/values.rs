@@ -1,0 +1,113 @@
+//! How single values are written: numbers within limits, ranges, shares.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use fencepost_sim::fault::Rate;
+use fencepost_sim::units::Span;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
+
+/// A whole number within limits.
+pub(super) fn whole<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64>,
+{
+    deserializer.deserialize_any(Whole::<T, MIN, MAX>(PhantomData))
+}
+
+/// A whole number within limits, for a key that may be left out.
+pub(super) fn maybe_whole<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64>,
+{
+    whole::<D, T, MIN, MAX>(deserializer).map(Some)
+}
+
+struct Whole<T, const MIN: u64, const MAX: u64>(PhantomData<T>);
+
+impl<T: TryFrom<u64>, const MIN: u64, const MAX: u64> Visitor<'_> for Whole<T, MIN, MAX> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {MIN} to {MAX}")
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<T, E> {
+        let outside = || E::invalid_value(Unexpected::Unsigned(value), &self);
+        if !(MIN..=MAX).contains(&value) {
+            return Err(outside());
+        }
+        T::try_from(value).map_err(|_| outside())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
+        match u64::try_from(value) {
+            Ok(value) => self.visit_u64(value),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(value), &self)),
+        }
+    }
+
+    fn visit_i128<E: Error>(self, value: i128) -> Result<T, E> {
+        Err(E::invalid_value(Unexpected::Other(&format!("integer `{value}`")), &self))
+    }
+
+    fn visit_u128<E: Error>(self, value: u128) -> Result<T, E> {
+        Err(E::invalid_value(Unexpected::Other(&format!("integer `{value}`")), &self))
+    }
+}
+
+/// A duration in the units of users.
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Span::deserialize(deserializer).map(|span| span.0)
+}
+
+/// A share from 0 to 1, as so many in a million.
+pub(super) fn per_million<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    Rate::deserialize(deserializer).map(Rate::per_million)
+}
+
+/// The largest quantity of one order.
+const MOST_UNITS: u32 = 1_000_000;
+
+/// A quantity: an integer, or a range such as "1..=3".
+pub(super) fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RangeInclusive<u32>, D::Error> {
+    deserializer.deserialize_any(Quantity)
+}
+
+struct Quantity;
+
+impl Visitor<'_> for Quantity {
+    type Value = RangeInclusive<u32>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from 1 to {MOST_UNITS}, or a range of them such as \"1..=3\"")
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        let units = u32::try_from(value).ok().filter(|units| (1..=MOST_UNITS).contains(units));
+        units.map(|units| units..=units).ok_or_else(|| E::invalid_value(Unexpected::Signed(value), &self))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        let wrong = || E::invalid_value(Unexpected::Str(text), &self);
+        let (low, high) = match text.split_once("..") {
+            // A range as in Rust: without `=` the end is not in it, which is rarely meant.
+            Some((_, high)) if !high.starts_with('=') => {
+                return Err(E::custom(format!("`{text}` leaves open whether its end counts: write \"1..=3\"")));
+            }
+            Some((low, high)) => (low, &high[1..]),
+            None => (text, text),
+        };
+        let number = |text: &str| text.trim().parse::<u32>().ok().filter(|units| (1..=MOST_UNITS).contains(units));
+        let (low, high) = (number(low).ok_or_else(wrong)?, number(high).ok_or_else(wrong)?);
+        if low > high {
+            return Err(E::custom(format!("`{text}` is an empty range: write the smaller end first")));
+        }
+        Ok(low..=high)
+    }
+}

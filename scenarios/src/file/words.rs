@@ -1,0 +1,91 @@
+//! Words in messages: what the user wrote, and the nearest right word.
+
+/// Longer words are no misspelling of anything.
+const LONGEST_WORD: usize = 60;
+
+/// A remedy for a wrong word: the nearest of the choices, or all of them where none is near.
+pub(super) fn remedy(word: &str, choices: &[&str]) -> String {
+    match (nearest(word, choices), choices) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "there is nothing to choose from here: leave it out".into(),
+        (None, [only]) => format!("the only choice is `{only}`"),
+        (None, _) => format!("choose one of {}", listed(choices)),
+    }
+}
+
+/// The choice that the word was probably meant to be.
+pub(super) fn nearest<'w>(word: &str, choices: &[&'w str]) -> Option<&'w str> {
+    if word.chars().count() > LONGEST_WORD {
+        return None;
+    }
+    let word = plain(word);
+    let distance = |choice: &str| strsim::damerau_levenshtein(&word, &plain(choice));
+    let near = choices.iter().copied().min_by_key(|choice| distance(choice))?;
+    let tolerated = (near.chars().count().min(word.chars().count()) / 3).max(1);
+    let begins_alike = word.len() >= 4 && plain(near).starts_with(&word);
+    (distance(near) <= tolerated && word.chars().count() > 1 || begins_alike).then_some(near)
+}
+
+/// Case and the kind of hyphen are no reason to miss a word.
+fn plain(word: &str) -> String {
+    word.trim().to_lowercase().replace(['_', ' '], "-")
+}
+
+/// The choices in backticks, with commas between.
+pub(super) fn listed(choices: &[&str]) -> String {
+    let quoted: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
+    quoted.join(", ")
+}
+
+/// What the user wrote, in backticks, on one line and not too long.
+pub(super) fn quoted(text: &str) -> String {
+    let mut shown: String = text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
+    if let Some((cut, _)) = shown.char_indices().nth(LONGEST_WORD) {
+        shown.truncate(cut);
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+/// Reports a name that is not in kebab-case, with the name as it should be.
+pub(super) fn kebab_case(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !name.is_empty() && name.chars().count() <= LONGEST_WORD && name.chars().all(allowed) {
+        return Ok(());
+    }
+    let mended: String = name.to_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    let mended = mended.trim_matches('-').chars().take(LONGEST_WORD).collect::<String>();
+    Err(match mended.as_str() {
+        "" => "use letters, digits and hyphens, such as `gc-pause`".into(),
+        mended => format!("write it with letters, digits and hyphens: `{mended}`"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_near_word_is_suggested() {
+        let choices = ["pause", "vm-pause", "crash", "clock-step"];
+        assert_eq!(nearest("puase", &choices), Some("pause"));
+        assert_eq!(nearest("clock_step", &choices), Some("clock-step"));
+        assert_eq!(nearest("VM-Pause", &choices), Some("vm-pause"));
+        assert_eq!(nearest("earthquake", &choices), None);
+        assert_eq!(nearest("", &choices), None);
+        assert_eq!(nearest(&"p".repeat(1_000_000), &choices), None);
+    }
+
+    #[test]
+    fn what_the_user_wrote_stays_on_one_short_line() {
+        assert_eq!(quoted("a\nb"), "`a\\nb`");
+        assert!(quoted(&"x".repeat(1000)).chars().count() < 70);
+    }
+
+    #[test]
+    fn a_bad_name_gets_a_good_one() {
+        assert_eq!(kebab_case("gc-pause"), Ok(()));
+        assert!(kebab_case("GC pause!").unwrap_err().contains("`gc-pause`"));
+        assert!(kebab_case("").is_err());
+    }
+}

@@ -1,0 +1,223 @@
+//! What there is to choose from: locks, faults and workloads. A registry is a value that is passed down, never global;
+//! its entries carry what the rest needs as function pointers, so that one from outside is as good as one of ours.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use fencepost_sim::fault::{
+    ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Hold, Lasting, Latency, Loss, Partition, Pause, Place,
+    VmPause,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::de::{Error, ValueDeserializer};
+
+use crate::file::{Inventory, Workload};
+
+/// A lock's parameters, of the type that its entry knows.
+pub type LockParams = Arc<dyn Any + Send + Sync>;
+
+/// What a scenario file needs to know of a lock.
+pub trait LockSpec: 'static {
+    /// Its name in files and reports.
+    const NAME: &'static str;
+    /// Its documented parameters: the keys of `[lock.NAME]`. The default is the documented default.
+    type Params: DeserializeOwned + JsonSchema + Default + Send + Sync + 'static;
+    /// The names of the server nodes that it deploys.
+    fn nodes(params: &Self::Params) -> Vec<String>;
+}
+
+/// A workload, as the registry knows it.
+pub trait WorkloadKind: DeserializeOwned + JsonSchema + Into<Workload> + 'static {
+    /// Its name in scenario files: `[workload.NAME]`.
+    const NAME: &'static str;
+    /// One sentence for lists and docs.
+    const ABOUT: &'static str;
+}
+
+/// A lock in the registry.
+#[derive(Clone, Copy)]
+pub struct LockEntry {
+    /// Its name in files and reports.
+    pub name: &'static str,
+    /// The schema of its parameters.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Reads its parameters; without a table, the documented defaults.
+    pub parse: fn(Option<ValueDeserializer<'_>>) -> Result<LockParams, Error>,
+    /// The names of the server nodes that it deploys with these parameters.
+    pub nodes: fn(&LockParams) -> Vec<String>,
+}
+
+/// A kind of fault in the registry.
+#[derive(Clone, Copy)]
+pub struct FaultEntry {
+    /// Its name in scenario files: `[[fault.NAME]]`.
+    pub name: &'static str,
+    /// One sentence for lists and docs.
+    pub about: &'static str,
+    /// Where it acts.
+    pub place: Place,
+    /// Whether it has a `lasts`.
+    pub lasts: Lasting,
+    /// The schema of its own keys.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Reads its own keys.
+    pub parse: fn(ValueDeserializer<'_>) -> Result<Arc<dyn Fault>, Error>,
+}
+
+/// A workload in the registry.
+#[derive(Clone, Copy)]
+pub struct WorkloadEntry {
+    /// Its name in scenario files: `[workload.NAME]`.
+    pub name: &'static str,
+    /// One sentence for lists and docs.
+    pub about: &'static str,
+    /// The schema of its keys.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Reads its keys.
+    pub parse: fn(ValueDeserializer<'_>) -> Result<Workload, Error>,
+}
+
+/// All there is to choose from, in the order of lists and reports.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    locks: Vec<LockEntry>,
+    faults: Vec<FaultEntry>,
+    workloads: Vec<WorkloadEntry>,
+}
+
+impl Registry {
+    /// What fencepost ships.
+    pub fn standard() -> Self {
+        Registry::default()
+            .fault_kind::<Pause>()
+            .fault_kind::<VmPause>()
+            .fault_kind::<Crash>()
+            .fault_kind::<ClockStep>()
+            .fault_kind::<ClockRate>()
+            .fault_kind::<Partition>()
+            .fault_kind::<Latency>()
+            .fault_kind::<Loss>()
+            .fault_kind::<Duplicate>()
+            .fault_kind::<Hold>()
+            .workload_kind::<Inventory>()
+    }
+
+    /// Adds a lock.
+    ///
+    /// # Panics
+    /// If there is one of this name already: names are how users choose.
+    pub fn lock_entry(mut self, entry: LockEntry) -> Self {
+        assert!(self.lock(entry.name).is_none(), "two locks are named `{}`", entry.name);
+        self.locks.push(entry);
+        self
+    }
+
+    /// Adds a kind of fault.
+    ///
+    /// # Panics
+    /// If there is one of this name already.
+    pub fn fault_kind<F: FaultKind>(mut self) -> Self {
+        assert!(self.fault(F::NAME).is_none(), "two kinds of fault are named `{}`", F::NAME);
+        self.faults.push(FaultEntry::of::<F>());
+        self
+    }
+
+    /// Adds a workload.
+    ///
+    /// # Panics
+    /// If there is one of this name already.
+    pub fn workload_kind<W: WorkloadKind>(mut self) -> Self {
+        assert!(self.workload(W::NAME).is_none(), "two workloads are named `{}`", W::NAME);
+        self.workloads.push(WorkloadEntry::of::<W>());
+        self
+    }
+
+    /// The lock of this name.
+    pub fn lock(&self, name: &str) -> Option<&LockEntry> {
+        self.locks.iter().find(|entry| entry.name == name)
+    }
+
+    /// All locks.
+    pub fn locks(&self) -> &[LockEntry] {
+        &self.locks
+    }
+
+    /// The kind of fault of this name.
+    pub fn fault(&self, name: &str) -> Option<&FaultEntry> {
+        self.faults.iter().find(|entry| entry.name == name)
+    }
+
+    /// All kinds of fault.
+    pub fn faults(&self) -> &[FaultEntry] {
+        &self.faults
+    }
+
+    /// The workload of this name.
+    pub fn workload(&self, name: &str) -> Option<&WorkloadEntry> {
+        self.workloads.iter().find(|entry| entry.name == name)
+    }
+
+    /// All workloads.
+    pub fn workloads(&self) -> &[WorkloadEntry] {
+        &self.workloads
+    }
+}
+
+impl LockEntry {
+    /// The entry of a lock.
+    pub fn of<L: LockSpec>() -> Self {
+        LockEntry {
+            name: L::NAME,
+            schema: L::Params::json_schema,
+            parse: |table| {
+                Ok(match table {
+                    Some(table) => Arc::new(L::Params::deserialize(table)?),
+                    None => Arc::new(L::Params::default()),
+                })
+            },
+            nodes: |params| params.downcast_ref::<L::Params>().map(L::nodes).unwrap_or_default(),
+        }
+    }
+}
+
+impl FaultEntry {
+    /// The entry of a kind of fault.
+    pub fn of<F: FaultKind>() -> Self {
+        FaultEntry {
+            name: F::NAME,
+            about: F::ABOUT,
+            place: F::PLACE,
+            lasts: F::LASTS,
+            schema: F::json_schema,
+            parse: |keys| Ok(Arc::new(F::deserialize(keys)?)),
+        }
+    }
+}
+
+impl WorkloadEntry {
+    /// The entry of a workload.
+    pub fn of<W: WorkloadKind>() -> Self {
+        WorkloadEntry {
+            name: W::NAME,
+            about: W::ABOUT,
+            schema: W::json_schema,
+            parse: |keys| Ok(W::deserialize(keys)?.into()),
+        }
+    }
+}
+
+/// Entries are shown by name: their function pointers say nothing.
+macro_rules! shown_by_name {
+    ($($entry:ty),*) => {$(
+        impl fmt::Debug for $entry {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name)
+            }
+        }
+    )*};
+}
+
+shown_by_name!(LockEntry, FaultEntry, WorkloadEntry);

@@ -1,0 +1,181 @@
+//! JSON Schema (2020-12) of scenario and suite files, composed from the registry, so that an editor completes the kinds
+//! of fault, the locks and their keys.
+
+use fencepost_sim::fault::{Lasting, Place};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::file::{CaseKeys, Clients, Common, Explore, Head, LockKeys, Network, SuiteKeys, allowed, group_words};
+use crate::property::Property;
+use crate::registry::{FaultEntry, Registry};
+
+/// The schema of a scenario file.
+pub fn scenario(registry: &Registry) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    let mut schema = object::<Head>(&mut generator);
+    schema["title"] = json!("A fencepost scenario");
+    schema["description"] = json!("What is done to the locks: clients, workload, network and faults.");
+    schema["required"] = json!(["run_for"]);
+    name_locks(&mut schema, registry);
+    let tables = [
+        ("clients", object::<Clients>(&mut generator)),
+        ("lock", lock(registry, &mut generator)),
+        ("workload", workload(registry, &mut generator)),
+        ("network", object::<Network>(&mut generator)),
+        ("fault", fault(registry, &mut generator)),
+        ("expect", expect(registry)),
+        ("explore", object::<Explore>(&mut generator)),
+        ("case", case(registry, &mut generator)),
+    ];
+    for (table, keys) in tables {
+        schema["properties"][table] = keys;
+    }
+    finish(schema, generator)
+}
+
+/// The schema of a suite file.
+pub fn suite(registry: &Registry) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    let mut schema = object::<SuiteKeys>(&mut generator);
+    schema["title"] = json!("A fencepost suite");
+    name_locks(&mut schema, registry);
+    finish(schema, generator)
+}
+
+fn finish(mut schema: Value, mut generator: SchemaGenerator) -> Value {
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["$defs"] = Value::Object(generator.take_definitions(true));
+    schema
+}
+
+/// The schema of a table, in place rather than by reference, so that keys can be added to it.
+fn object<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    composable(T::json_schema(generator))
+}
+
+fn composable(schema: Schema) -> Value {
+    let mut value = schema.to_value();
+    if !value.is_object() {
+        value = json!({});
+    }
+    if !value["properties"].is_object() {
+        value["properties"] = json!({});
+    }
+    value["type"] = json!("object");
+    value["additionalProperties"] = json!(false);
+    value
+}
+
+fn name_locks(schema: &mut Value, registry: &Registry) {
+    let locks = &mut schema["properties"]["locks"];
+    locks["items"] = lock_names(registry);
+    locks["minItems"] = json!(1);
+    locks["uniqueItems"] = json!(true);
+}
+
+fn lock_names(registry: &Registry) -> Value {
+    one_of(registry.locks().iter().map(|lock| lock.name))
+}
+
+fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> Value {
+    json!({ "type": "string", "enum": names.collect::<Vec<_>>() })
+}
+
+fn lock(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let mut schema = object::<LockKeys>(generator);
+    for lock in registry.locks() {
+        schema["properties"][lock.name] = composable((lock.schema)(generator));
+    }
+    schema["not"] = json!({ "required": ["ttl", "effective"] });
+    schema
+}
+
+fn workload(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let tables: Map<String, Value> = (registry.workloads().iter())
+        .map(|workload| (workload.name.to_string(), composable((workload.schema)(generator))))
+        .collect();
+    json!({
+        "type": "object",
+        "description": "What the clients do under the lock. A scenario has one workload.",
+        "properties": tables,
+        "additionalProperties": false,
+        "maxProperties": 1,
+    })
+}
+
+fn fault(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let common = object::<Common>(generator);
+    let kinds: Map<String, Value> = (registry.faults().iter())
+        .map(|kind| {
+            let one = one_fault(kind, &common, composable((kind.schema)(generator)));
+            (kind.name.to_string(), json!({ "type": "array", "description": kind.about, "items": one }))
+        })
+        .collect();
+    json!({
+        "type": "object",
+        "description": "The faults, each under its kind: [[fault.KIND]].",
+        "properties": kinds,
+        "additionalProperties": false,
+    })
+}
+
+/// A kind's own keys, and the shared keys that it may have.
+fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
+    for key in allowed(kind.place, kind.lasts) {
+        own["properties"][key] = common["properties"][key].clone();
+    }
+    for key in ["target", "from", "to"] {
+        if let Some(node) = own["properties"].get_mut(key) {
+            node["examples"] = group_words().chain(["client-1", "store"]).collect();
+        }
+    }
+    let mut required: Vec<Value> = own["required"].as_array().cloned().unwrap_or_default();
+    if kind.lasts == Lasting::Required {
+        required.push(json!("lasts"));
+    }
+    match kind.place {
+        Place::Nodes => required.push(json!("target")),
+        Place::Links => {
+            let between =
+                [json!({ "required": ["from"] }), json!({ "required": ["to"] }), json!({ "required": ["both_ways"] })];
+            own["anyOf"] = json!([
+                { "required": ["target"], "not": { "anyOf": between } },
+                { "required": ["from", "to"], "not": { "required": ["target"] } },
+            ]);
+        }
+        Place::Own => {}
+    }
+    own["required"] = json!(required);
+    own["oneOf"] = json!([{ "required": ["at"] }, { "required": ["every"] }, { "required": ["on"] }]);
+    own
+}
+
+fn expect(registry: &Registry) -> Value {
+    let properties = property_expectations();
+    let locks: Map<String, Value> =
+        registry.locks().iter().map(|lock| (lock.name.to_string(), properties.clone())).collect();
+    json!({
+        "type": "object",
+        "description": "What each lock is expected to show. What is not named is free.",
+        "properties": locks,
+        "additionalProperties": false,
+    })
+}
+
+fn property_expectations() -> Value {
+    let properties: Map<String, Value> = (Property::ALL.into_iter())
+        .map(|property| {
+            let verdict = json!({ "description": property.about(), "enum": ["violated", "holds"] });
+            (property.name().to_string(), verdict)
+        })
+        .collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn case(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let mut schema = object::<CaseKeys>(generator);
+    schema["properties"]["lock"]["enum"] = lock_names(registry)["enum"].take();
+    schema["properties"]["expect"] = property_expectations();
+    schema
+}

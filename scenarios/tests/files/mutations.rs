@@ -1,0 +1,120 @@
+//! Whatever a file says, parsing returns.
+
+use fencepost_scenarios::file::parse;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::fake::{SCENARIOS, SUITE, registry};
+
+#[derive(Clone, Debug)]
+enum Edit {
+    FlipByte(Index, u8),
+    Delete(Index, Index),
+    Duplicate(Index, Index),
+    SwapLines(Index, Index),
+    DuplicateLine(Index, Index),
+    Splice(Index, &'static str),
+}
+
+const SPLICES: [&str; 16] = [
+    "\"\"",
+    "[]",
+    "{}",
+    "-1",
+    "nan",
+    "99999999999999999999999999",
+    "[[fault.pause]]\n",
+    "[lock]\n",
+    "\u{feff}",
+    "\u{0}",
+    "\"exp()\"",
+    "\"lognormal(1s,)\"",
+    "\"..\"",
+    "\"..=\"",
+    "[[[[[[[[[[",
+    "é",
+];
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let place = any::<Index>;
+    prop_oneof![
+        (place(), any::<u8>()).prop_map(|(at, bits)| Edit::FlipByte(at, bits)),
+        (place(), place()).prop_map(|(from, length)| Edit::Delete(from, length)),
+        (place(), place()).prop_map(|(from, length)| Edit::Duplicate(from, length)),
+        (place(), place()).prop_map(|(one, other)| Edit::SwapLines(one, other)),
+        (place(), place()).prop_map(|(line, to)| Edit::DuplicateLine(line, to)),
+        (place(), prop::sample::select(&SPLICES[..])).prop_map(|(at, piece)| Edit::Splice(at, piece)),
+    ]
+}
+
+fn applied(text: &str, edit: &Edit) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    if bytes.is_empty() {
+        return String::new();
+    }
+    let range = |from: &Index, length: &Index| {
+        let from = from.index(bytes.len());
+        from..(from + 1 + length.index(40)).min(bytes.len())
+    };
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    match edit {
+        Edit::FlipByte(at, bits) => {
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+        }
+        Edit::Delete(from, length) => {
+            bytes.drain(range(from, length));
+        }
+        Edit::Duplicate(from, length) => {
+            let range = range(from, length);
+            let copy = bytes[range.clone()].to_vec();
+            bytes.splice(range.end..range.end, copy);
+        }
+        Edit::SwapLines(one, other) => {
+            let (one, other) = (one.index(lines.len()), other.index(lines.len()));
+            lines.swap(one, other);
+            return lines.concat();
+        }
+        Edit::DuplicateLine(line, to) => {
+            let (line, to) = (lines[line.index(lines.len())], to.index(lines.len()));
+            lines.insert(to, line);
+            return lines.concat();
+        }
+        Edit::Splice(at, piece) => {
+            let at = at.index(bytes.len());
+            bytes.splice(at..at, piece.bytes());
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn parsing_always_returns(file in 0..=SCENARIOS.len(), edits in prop::collection::vec(edit(), 1..6)) {
+        let mut text = SCENARIOS.get(file).map_or(SUITE, |(_, text)| text).to_string();
+        for edit in &edits {
+            text = applied(&text, edit);
+        }
+        if let Err(problems) = parse(&registry(), "mutated.toml", &text) {
+            prop_assert!(!problems.is_empty());
+            for problem in problems {
+                prop_assert!(problem.span.start <= problem.span.end && problem.span.end <= text.len());
+                prop_assert!(text.get(problem.span.clone()).is_some(), "{problem}");
+                prop_assert!(!problem.message.is_empty() && !problem.to_string().contains('\0'));
+            }
+        }
+    }
+}
+
+#[test]
+fn deep_and_long_files_are_refused_in_good_time() {
+    for text in ["[".repeat(100_000), "a = ".to_string() + &"[".repeat(100_000), "a.".repeat(50_000) + "b = 1"] {
+        assert!(parse(&registry(), "deep.toml", &text).is_err());
+    }
+    let many = "[[fault.pause]]\n".repeat(20_000);
+    assert!(parse(&registry(), "many.toml", &format!("run_for = \"1s\"\n{many}")).unwrap_err().len() <= 50);
+    let keys: String = (0..2_000).map(|n| format!("k{n} = 1\n")).collect();
+    assert!(parse(&registry(), "keys.toml", &keys).unwrap_err().len() <= 50);
+}

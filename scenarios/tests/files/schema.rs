@@ -1,0 +1,85 @@
+//! The JSON Schema knows what the parser knows.
+
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::schema::{scenario, suite};
+use serde_json::{Value, json};
+
+use crate::fake::{SCENARIOS, SUITE, registry};
+
+/// Every key of a file has a place in the schema.
+fn assert_known(root: &Value, schema: &Value, value: &toml::Value, path: &str) {
+    let schema = resolved(root, schema);
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let path = format!("{path}.{key}");
+                let property = schema["properties"].get(key).unwrap_or_else(|| panic!("{path} is not in the schema"));
+                assert_known(root, property, value, &path);
+            }
+        }
+        toml::Value::Array(items) => items.iter().for_each(|item| assert_known(root, &schema["items"], item, path)),
+        toml::Value::String(text) => {
+            if let Some(choices) = schema["enum"].as_array() {
+                assert!(choices.contains(&json!(text)), "{path}: {text} is not in {choices:?}");
+            }
+        }
+        _ => {}
+    }
+}
+
+fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    let inner = schema["anyOf"].get(0).filter(|_| schema.get("properties").is_none()).unwrap_or(schema);
+    match inner["$ref"].as_str() {
+        Some(reference) => root.pointer(reference.trim_start_matches('#')).expect("references lead somewhere"),
+        None => inner,
+    }
+}
+
+#[test]
+fn every_key_of_every_fixture_is_in_it() {
+    let schema = scenario(&registry());
+    for (name, text) in SCENARIOS {
+        assert_known(&schema, &schema, &text.parse::<toml::Table>().unwrap().into(), name);
+    }
+    let schema = suite(&registry());
+    assert_known(&schema, &schema, &SUITE.parse::<toml::Table>().unwrap().into(), "suite");
+}
+
+#[test]
+fn everything_registered_is_in_it() {
+    let registry = registry();
+    let schema = scenario(&registry);
+    for fault in registry.faults() {
+        let items = &schema["properties"]["fault"]["properties"][fault.name]["items"];
+        assert!(items["properties"]["every"].is_object(), "{}", fault.name);
+        assert_eq!(items["additionalProperties"], json!(false));
+    }
+    for lock in registry.locks() {
+        assert!(schema["properties"]["lock"]["properties"][lock.name].is_object(), "{}", lock.name);
+        let expected = &schema["properties"]["expect"]["properties"][lock.name]["properties"];
+        assert!(Property::ALL.iter().all(|property| expected[property.name()].is_object()));
+        assert!(schema["properties"]["locks"]["items"]["enum"].as_array().unwrap().contains(&json!(lock.name)));
+    }
+    for workload in registry.workloads() {
+        assert!(schema["properties"]["workload"]["properties"][workload.name].is_object());
+    }
+}
+
+#[test]
+fn every_key_is_described_and_defaults_are_as_users_write_them() {
+    let schema = scenario(&registry());
+    for table in ["clients", "network", "explore", "case"] {
+        for (key, property) in schema["properties"][table]["properties"].as_object().unwrap() {
+            let described = property["description"].is_string() || key == "expect";
+            assert!(described, "{table}.{key}: {property}");
+        }
+    }
+    let clients = &schema["properties"]["clients"]["properties"];
+    assert_eq!(clients["wait_at_most"]["default"], json!("30s"));
+    assert_eq!((&clients["think"]["default"], &clients["count"]["default"]), (&json!("1ms"), &json!(5)));
+    assert_eq!(schema["properties"]["network"]["properties"]["latency"]["default"], json!("1ms..5ms"));
+    let step = &schema["properties"]["fault"]["properties"]["clock-step"]["items"];
+    assert_eq!(step["required"], json!(["by", "target"]));
+    assert!(step["properties"].get("lasts").is_none() && step["properties"].get("from").is_none());
+    assert_eq!(schema["$schema"], json!("https://json-schema.org/draft/2020-12/schema"));
+}
