@@ -2,3 +2,4 @@
 
 pub mod outcome;
 pub mod property;
+pub mod stats;
