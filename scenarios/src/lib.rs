@@ -2,4 +2,5 @@
 
 pub mod outcome;
 pub mod property;
+pub mod results;
 pub mod stats;
