@@ -1,1 +1,15 @@
-//! Reports.
+//! What is shown: everything here renders results, and the runner needs none of it.
+
+pub mod grid;
+pub mod plot;
+#[cfg(feature = "png")]
+pub mod png;
+pub mod summary;
+pub mod tables;
+pub mod terminal;
+pub mod text;
+
+mod html;
+mod report;
+
+pub use self::report::{Report, ReportError};

@@ -6,3 +6,5 @@ pub mod outcome;
 pub mod property;
 pub mod registry;
 pub mod schema;
+pub mod results;
+pub mod stats;

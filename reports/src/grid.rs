@@ -1,0 +1,91 @@
+//! Cells arranged as lock × scenario.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::results::{CellHeader, CellResult, PropertyCount};
+
+/// A cell: what it is, and what came of it.
+pub type Cell = (CellHeader, CellResult);
+
+/// Some cells by lock and scenario, each in the order of first appearance.
+#[derive(Debug)]
+pub struct Grid<'a> {
+    /// The locks: the rows.
+    pub locks: Vec<&'a str>,
+    /// The scenarios: the columns.
+    pub scenarios: Vec<&'a str>,
+    cells: BTreeMap<(&'a str, &'a str), &'a Cell>,
+}
+
+/// What a cell says about one property.
+#[derive(Clone, Copy, Debug)]
+pub enum Finding<'a> {
+    /// There is no such cell.
+    Missing,
+    /// The lock cannot be put into the scenario, or the property has no meaning here.
+    NotApplicable(&'a str),
+    /// It was run.
+    Judged(&'a CellHeader, PropertyCount),
+}
+
+impl<'a> Grid<'a> {
+    /// Arranges cells.
+    pub fn new(cells: impl IntoIterator<Item = &'a Cell>) -> Self {
+        let mut grid = Grid { locks: Vec::new(), scenarios: Vec::new(), cells: BTreeMap::new() };
+        for cell in cells {
+            let (lock, scenario) = (cell.0.lock.as_str(), cell.0.scenario.as_str());
+            if grid.cells.insert((lock, scenario), cell).is_some() {
+                continue;
+            }
+            if !grid.locks.contains(&lock) {
+                grid.locks.push(lock);
+            }
+            if !grid.scenarios.contains(&scenario) {
+                grid.scenarios.push(scenario);
+            }
+        }
+        grid
+    }
+
+    /// The cell of a lock in a scenario.
+    pub fn cell(&self, lock: &str, scenario: &str) -> Option<&'a Cell> {
+        self.cells.get(&(lock, scenario)).copied()
+    }
+
+    /// The cells of a lock, in the order of the scenarios.
+    pub fn row(&self, lock: &str) -> impl Iterator<Item = &'a Cell> {
+        self.scenarios.iter().filter_map(move |scenario| self.cell(lock, scenario))
+    }
+
+    /// The cells of a scenario, in the order of the locks.
+    pub fn column(&self, scenario: &str) -> impl Iterator<Item = &'a Cell> {
+        self.locks.iter().filter_map(move |lock| self.cell(lock, scenario))
+    }
+
+    /// What a cell says about a property.
+    pub fn finding(&self, lock: &str, scenario: &str, property: Property) -> Finding<'a> {
+        let Some((header, result)) = self.cell(lock, scenario) else { return Finding::Missing };
+        if !header.applicable {
+            return Finding::NotApplicable(header.reason.as_deref().unwrap_or("the lock does not fit this scenario"));
+        }
+        let count = result.property(property);
+        match count.is_applicable() {
+            true => Finding::Judged(header, count),
+            false => Finding::NotApplicable("the property has no meaning for this lock or workload"),
+        }
+    }
+
+    /// Whether any cell was judged by this property.
+    pub fn is_judged(&self, property: Property) -> bool {
+        self.cells.values().any(|(header, result)| header.applicable && result.property(property).is_applicable())
+    }
+
+    /// The shortest and longest effective expiry that a lock was run with, or none if it never expires.
+    pub fn expiry_range(&self, lock: &str) -> Option<(Duration, Duration)> {
+        let all =
+            || self.row(lock).filter(|(header, _)| header.applicable).filter_map(|(header, _)| header.effective_expiry);
+        Some((all().min()?, all().max()?))
+    }
+}

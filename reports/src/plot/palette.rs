@@ -1,0 +1,144 @@
+//! Colours. Okabe–Ito for locks, since eyes that cannot tell red from green can tell those; viridis for rates.
+
+use std::fmt::Write;
+
+use plotters::style::RGBColor;
+
+/// Text and axes.
+pub const INK: RGBColor = RGBColor(0x1b, 0x1f, 0x24);
+/// What is said in passing.
+pub const MUTED: RGBColor = RGBColor(0x59, 0x63, 0x6e);
+/// Grid lines.
+pub const GRID: RGBColor = RGBColor(0xd9, 0xde, 0xe3);
+/// Behind everything.
+pub const SURFACE: RGBColor = RGBColor(0xfe, 0xfe, 0xfe);
+
+/// One colour for each lock, with its name on the page and its shade on dark ground.
+const SERIES: [(RGBColor, &str); 7] = [
+    (RGBColor(0x00, 0x72, 0xb2), "#4fa8dd"),
+    (RGBColor(0xd5, 0x5e, 0x00), "#f0803c"),
+    (RGBColor(0x00, 0x9e, 0x73), "#2fc59b"),
+    (RGBColor(0xcc, 0x79, 0xa7), "#dd94bd"),
+    (RGBColor(0x3b, 0x40, 0x47), "#d5d9de"),
+    (RGBColor(0xe6, 0x9f, 0x00), "#f0b429"),
+    (RGBColor(0x56, 0xb4, 0xe9), "#7cc8f4"),
+];
+const BASE: [(RGBColor, &str, &str); 4] =
+    [(INK, "ink", "#e6e9ed"), (MUTED, "muted", "#9aa4af"), (GRID, "grid", "#343b43"), (SURFACE, "surface", "#14181d")];
+
+/// Rates from low to high. On light ground more is darker, on dark ground more is brighter.
+const VIRIDIS: [RGBColor; 10] = [
+    RGBColor(0x44, 0x01, 0x54),
+    RGBColor(0x48, 0x28, 0x78),
+    RGBColor(0x3e, 0x4a, 0x89),
+    RGBColor(0x31, 0x68, 0x8e),
+    RGBColor(0x26, 0x7c, 0x86),
+    RGBColor(0x1f, 0x9e, 0x89),
+    RGBColor(0x35, 0xb7, 0x79),
+    RGBColor(0x6d, 0xcd, 0x59),
+    RGBColor(0xb4, 0xde, 0x2c),
+    RGBColor(0xfd, 0xe7, 0x25),
+];
+/// As many of them, from the dark end, are dark enough for white text.
+const DARK_STEPS: usize = 5;
+const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
+const BLACK: RGBColor = RGBColor(0x10, 0x12, 0x15);
+
+/// How a lock is drawn: colour, dash and marker together are different for the first 28 locks.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// The line's colour.
+    pub colour: RGBColor,
+    /// The line's dash and the marker's shape, from 0 to 3.
+    pub pattern: usize,
+}
+
+/// The style of the lock that comes at this place in the report, the same in all plots.
+pub fn style(place: usize) -> Style {
+    Style { colour: SERIES[place % SERIES.len()].0, pattern: place % 4 }
+}
+
+/// The step, from 1 to 10, of a rate above 0.
+pub fn rate_step(rate: f64) -> usize {
+    (libm::ceil(rate * VIRIDIS.len() as f64) as usize).clamp(1, VIRIDIS.len())
+}
+
+/// Fill and text colour of a step on light ground.
+pub fn rate_colours(step: usize) -> (RGBColor, RGBColor) {
+    shade(VIRIDIS.len() - step)
+}
+
+fn shade(at: usize) -> (RGBColor, RGBColor) {
+    (VIRIDIS[at], if at < DARK_STEPS { WHITE } else { BLACK })
+}
+
+/// Puts the page's variables in place of the literal colours that plots are drawn in. Only attributes can hold them:
+/// in text a quotation mark is always escaped.
+pub fn with_variables(svg: &str) -> String {
+    let base = BASE.iter().map(|(colour, name, _)| (*colour, (*name).to_owned()));
+    let series = SERIES.iter().enumerate().map(|(at, (colour, _))| (*colour, format!("s{at}")));
+    base.chain(series).fold(svg.to_owned(), |svg, (colour, name)| {
+        svg.replace(&format!("\"{}\"", hex(colour).to_uppercase()), &format!("\"var(--{name})\""))
+    })
+}
+
+/// The variables and classes that plots and matrices of a page use, for both themes.
+pub fn theme_css() -> String {
+    let light = variables(|colour, _| hex(colour), |step| shade(VIRIDIS.len() - step));
+    let dark = variables(|_, dark| dark.to_owned(), |step| shade(step - 1));
+    let mut css = format!(":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n");
+    for step in 1..=VIRIDIS.len() {
+        writeln!(css, ".r{step}{{background:var(--r{step});color:var(--t{step})}}").expect("strings take all text");
+    }
+    css
+}
+
+fn variables(pick: impl Fn(RGBColor, &str) -> String, rate: impl Fn(usize) -> (RGBColor, RGBColor)) -> String {
+    let base = BASE.iter().map(|(light, name, dark)| format!("--{name}:{};", pick(*light, dark)));
+    let series = SERIES.iter().enumerate().map(|(at, (light, dark))| format!("--s{at}:{};", pick(*light, dark)));
+    let rates = (1..=VIRIDIS.len()).map(|step| {
+        let (fill, text) = rate(step);
+        format!("--r{step}:{};--t{step}:{};", hex(fill), hex(text))
+    });
+    base.chain(series).chain(rates).collect()
+}
+
+fn hex(RGBColor(r, g, b): RGBColor) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_on_every_step_has_contrast() {
+        for at in 0..VIRIDIS.len() {
+            let (fill, text) = shade(at);
+            let (a, b) = (luminance(fill), luminance(text));
+            let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+            assert!(contrast >= 4.5, "step {at}: {contrast}");
+        }
+    }
+
+    fn luminance(RGBColor(r, g, b): RGBColor) -> f64 {
+        let linear = |channel: u8| {
+            let share = f64::from(channel) / 255.0;
+            if share <= 0.040_45 { share / 12.92 } else { libm::pow((share + 0.055) / 1.055, 2.4) }
+        };
+        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+    }
+
+    #[test]
+    fn locks_differ_by_colour_or_pattern() {
+        let mut seen: Vec<(RGBColor, usize)> = (0..28).map(|at| (style(at).colour, style(at).pattern)).collect();
+        seen.sort_by_key(|(RGBColor(r, g, b), pattern)| (*r, *g, *b, *pattern));
+        seen.dedup();
+        assert_eq!(seen.len(), 28);
+    }
+
+    #[test]
+    fn rates_find_their_step() {
+        assert_eq!([0.000_1, 0.1, 0.101, 0.95, 1.0].map(rate_step), [1, 1, 2, 10, 10]);
+    }
+}

@@ -1,0 +1,66 @@
+//! PNGs, with the one font that is shipped and none of the system's.
+
+use std::sync::{Arc, LazyLock};
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree, fontdb};
+
+static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
+    let mut fonts = fontdb::Database::new();
+    fonts.load_font_data(include_bytes!("../fonts/DejaVuSans.ttf").to_vec());
+    Arc::new(fonts)
+});
+
+/// Plots are drawn at four times their size; two times is sharp enough for every screen.
+const SCALE: f32 = 0.5;
+
+/// Why an SVG could not be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum PngError {
+    /// It is no SVG that can be read.
+    #[error("the SVG cannot be read: {0}")]
+    Svg(#[from] resvg::usvg::Error),
+    /// It has no size, or one that is too large.
+    #[error("an image of {width} by {height} cannot be made")]
+    Size {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
+    /// It could not be encoded.
+    #[error("the PNG cannot be encoded: {0}")]
+    Encode(String),
+}
+
+/// Renders an SVG of this crate.
+pub fn render(svg: &str) -> Result<Vec<u8>, PngError> {
+    let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
+    let tree = Tree::from_str(svg, &options)?;
+    let size = tree.size();
+    let (width, height) = ((size.width() * SCALE).ceil() as u32, (size.height() * SCALE).ceil() as u32);
+    let mut pixels = Pixmap::new(width, height).ok_or(PngError::Size { width, height })?;
+    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|error| PngError::Encode(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn font_has_the_marks_that_reports_use() {
+        let ink = |text: &str| {
+            let svg = format!(
+                "<svg xmlns='http://www.w3.org/2000/svg' width='60' height='60'>\
+                 <text x='10' y='40' font-size='40'>{text}</text></svg>"
+            );
+            render(&svg).unwrap()
+        };
+        let missing = ink("\u{10fffd}");
+        for mark in ["✓", "✗", "≤", "†", "–"] {
+            assert_ne!(ink(mark), missing, "{mark}");
+        }
+        assert_eq!(ink("✓"), ink("✓"));
+    }
+}

@@ -1,0 +1,133 @@
+//! A report: what it is made from, and writing it down.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fencepost_scenarios::property::Property;
+
+use crate::grid::Cell;
+use crate::html::{Figures, page};
+use crate::plot::{Figure, dose_response, heatmap, oversell};
+use crate::tables;
+use crate::text::replay_command;
+
+/// Everything that a report is made from. The same input gives the same bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Its heading.
+    pub title: String,
+    /// The command that made the results.
+    pub command: String,
+    /// The version that made them.
+    pub version: String,
+    /// The seeds, as text such as `0..1000`.
+    pub seeds: String,
+    /// What readers must know before anything else, such as missing shards.
+    pub notes: Vec<String>,
+    /// What a replay needs beside the case, such as `--bug NAME`.
+    pub replay_flags: String,
+    /// The path to replay a scenario by, for those that are not known by their name.
+    pub scenario_paths: BTreeMap<String, String>,
+    /// The results.
+    pub cells: Vec<Cell>,
+}
+
+/// What can go wrong with writing a report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file or directory could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A plot could not be turned into a PNG.
+    #[cfg(feature = "png")]
+    #[error("cannot render {}", path.display())]
+    Png {
+        /// The PNG's path.
+        path: PathBuf,
+        /// Why.
+        source: crate::png::PngError,
+    },
+}
+
+impl Report {
+    /// The page as text.
+    pub fn html(&self) -> String {
+        page(self, &self.figures())
+    }
+
+    /// The command that shows one case again.
+    pub fn replay(&self, scenario: &str, lock: &str, seed: u64) -> String {
+        let scenario = self.scenario_paths.get(scenario).map_or(scenario, String::as_str);
+        replay_command(scenario, lock, seed, &self.replay_flags)
+    }
+
+    /// Writes `report.html`, `plots/` and `tables/` into a directory, which is made if need be.
+    pub fn write(&self, dir: &Path) -> Result<(), ReportError> {
+        let figures = self.figures();
+        for sub in ["plots", "tables"] {
+            let path = dir.join(sub);
+            fs::create_dir_all(&path).map_err(|source| ReportError::Write { path, source })?;
+        }
+        write_file(&dir.join("report.html"), page(self, &figures).as_bytes())?;
+        for figure in figures.oversell.iter().chain(&figures.dose).chain(&heatmap(&self.cells)) {
+            write_figure(&dir.join("plots"), figure)?;
+        }
+        self.write_tables(&dir.join("tables"))
+    }
+
+    fn figures(&self) -> Figures {
+        let [target, decrement] = ["target", "decrement"].map(|update| oversell(&self.cells, update));
+        Figures { oversell: alternating(target, decrement), dose: dose_response(&self.cells) }
+    }
+
+    fn write_tables(&self, dir: &Path) -> Result<(), ReportError> {
+        write_file(&dir.join("properties.csv"), tables::properties_csv(&self.cells).as_bytes())?;
+        write_file(&dir.join("metrics.csv"), tables::metrics_csv(&self.cells).as_bytes())?;
+        write_file(&dir.join("locks.md"), tables::locks_markdown(&self.cells).as_bytes())?;
+        for property in Property::ALL {
+            if let Some(matrix) = tables::matrix_markdown(&self.cells, property) {
+                write_file(&dir.join(format!("{}.md", property.name())), matrix.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The plots of both cases in turn, so that they stand side by side.
+fn alternating(left: Vec<Figure>, right: Vec<Figure>) -> Vec<Figure> {
+    let (mut left, mut right) = (left.into_iter(), right.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let pair: Vec<Figure> = left.next().into_iter().chain(right.next()).collect();
+        if pair.is_empty() {
+            return all;
+        }
+        all.extend(pair);
+    }
+}
+
+fn write_figure(dir: &Path, figure: &Figure) -> Result<(), ReportError> {
+    write_file(&dir.join(format!("{}.svg", figure.name)), figure.svg.as_bytes())?;
+    #[cfg(feature = "png")]
+    {
+        let path = dir.join(format!("{}.png", figure.name));
+        let png = crate::png::render(&figure.svg).map_err(|source| ReportError::Png { path: path.clone(), source })?;
+        write_file(&path, &png)?;
+    }
+    Ok(())
+}
+
+/// Written beside its place and moved there, so that nobody reads half a file.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|source| ReportError::Write { path: path.to_owned(), source })
+}

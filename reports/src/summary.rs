@@ -1,0 +1,135 @@
+//! What a lock did and cost over all the cells shown.
+
+use fencepost_scenarios::results::{Scale, Tally, TouchedHolder, shown_metric};
+
+use crate::grid::{Cell, Grid};
+use crate::text::{grouped, percent, short};
+
+/// One lock, summed over its cells.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Cells that it was run in.
+    pub run: usize,
+    /// Cells there are.
+    pub cells: usize,
+    /// Cases in them.
+    pub cases: u64,
+    /// Orders that were acknowledged.
+    pub acked: u128,
+    /// Updates that were lost.
+    pub lost: u128,
+    /// What the workloads count as harm.
+    pub harm: u128,
+    /// Units sold beyond the stock, in cases that used up the demand.
+    pub oversold: u128,
+    /// Cases that did not use up the demand.
+    pub censored: u64,
+    /// Effect exclusion where a fault touched a held grant.
+    pub touched_holder: TouchedHolder,
+    acquire: Merged,
+    takeover: Merged,
+}
+
+/// The headings of [`Summary::texts`].
+pub const HEADINGS: [&str; 8] = [
+    "cells run",
+    "acked orders",
+    "lost updates / 1,000 orders",
+    "harm / 1,000 orders",
+    "oversold units",
+    "acquire ms (p50 / p95)",
+    "takeover s (p50 / max)",
+    "violated when a fault hit the holder",
+];
+
+impl Summary {
+    /// Sums up one row of the grid.
+    pub fn of(grid: &Grid, lock: &str) -> Self {
+        let mut summary = Summary { cells: grid.scenarios.len(), ..Summary::default() };
+        grid.row(lock).filter(|(header, _)| header.applicable).for_each(|cell| summary.add(cell));
+        summary
+    }
+
+    fn add(&mut self, (_, result): &Cell) {
+        let total = |name| result.metric(name).map_or(0, Tally::total);
+        self.run += 1;
+        self.cases += result.cases();
+        self.acked += total("acked_orders");
+        self.lost += total("lost_updates");
+        self.harm += total("harm");
+        self.oversold += result.oversold_uncensored().total();
+        self.censored += result.censored();
+        self.touched_holder.cases += result.touched_holder().cases;
+        self.touched_holder.violated += result.touched_holder().violated;
+        for (stored, tally) in result.metrics() {
+            match shown_metric(stored) {
+                (name, scale) if name == "acquire_ms" => self.acquire.add(tally, scale),
+                (name, scale) if name == "takeover_s" => self.takeover.add(tally, scale),
+                _ => {}
+            }
+        }
+    }
+
+    /// Its values as text, under [`HEADINGS`].
+    pub fn texts(&self) -> [String; 8] {
+        [
+            format!("{} of {}", self.run, self.cells),
+            grouped(self.acked),
+            self.per_thousand(self.lost),
+            self.per_thousand(self.harm),
+            self.oversold_text(),
+            self.acquire.text(|tally| tally.percentile(95)),
+            self.takeover.text(Tally::max),
+            self.touched_text(),
+        ]
+    }
+
+    fn per_thousand(&self, count: u128) -> String {
+        if self.acked == 0 { "–".into() } else { short(count as f64 * 1_000.0 / self.acked as f64) }
+    }
+
+    /// A slow lock sells less in the same time, so cases that left demand over are not counted, and it says so.
+    fn oversold_text(&self) -> String {
+        match self.censored {
+            0 => grouped(self.oversold),
+            censored if censored == self.cases => "censored".into(),
+            censored => format!("{} ({} cens.)", grouped(self.oversold), percent(censored as f64 / self.cases as f64)),
+        }
+    }
+
+    fn touched_text(&self) -> String {
+        let TouchedHolder { cases, violated } = self.touched_holder;
+        match cases {
+            0 => "no such case".into(),
+            _ => format!(
+                "{} of {} (≤ {})",
+                grouped(violated.into()),
+                grouped(cases.into()),
+                percent(self.touched_holder.ci95().upper)
+            ),
+        }
+    }
+}
+
+/// Tallies of one metric, as far as they were kept in the same unit.
+#[derive(Clone, Debug, Default)]
+struct Merged(Option<(Scale, Tally)>);
+
+impl Merged {
+    fn add(&mut self, tally: &Tally, scale: Scale) {
+        let (known, sum) = self.0.get_or_insert_with(|| (scale, Tally::default()));
+        if *known == scale {
+            sum.merge(tally);
+        }
+    }
+
+    fn text(&self, second: impl Fn(&Tally) -> u64) -> String {
+        match &self.0 {
+            Some((scale, tally)) if tally.samples() > 0 => {
+                let shown = |stored: u64| short(scale.apply(stored as f64));
+                format!("{} / {}", shown(tally.percentile(50)), shown(second(tally)))
+            }
+            _ => "–".into(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Tables for other programs: CSV and Markdown.
+
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::results::{CellHeader, CellResult, shown_metric};
+
+use crate::grid::{Cell, Finding, Grid};
+use crate::summary::{HEADINGS, Summary};
+use crate::text::{violations, visible};
+
+/// Every count of every property in every cell: one line each.
+pub fn properties_csv(cells: &[Cell]) -> String {
+    let mut csv = String::from(
+        "scenario,lock,applicable,effective_expiry_s,dose,cases,property,holds,violated,unknown,not_applicable,rate,lower95,upper95,first_seed\r\n",
+    );
+    for (header, result) in cells {
+        for (property, count) in result.properties().filter(|_| header.applicable) {
+            let (rate, interval) = (count.rate(), count.ci95());
+            let mut fields = leading(header, result);
+            fields.extend([property.name().to_owned(), count.holds.to_string(), count.violated.to_string()]);
+            fields.extend([count.unknown.to_string(), count.not_applicable.to_string(), optional(rate)]);
+            fields.extend([
+                format!("{:.6}", interval.lower),
+                format!("{:.6}", interval.upper),
+                optional(count.first_seed),
+            ]);
+            csv.push_str(&csv_line(&fields));
+        }
+        if !header.applicable {
+            let mut fields = leading(header, result);
+            fields.resize(15, String::new());
+            csv.push_str(&csv_line(&fields));
+        }
+    }
+    csv
+}
+
+/// Every metric of every cell: one line each.
+pub fn metrics_csv(cells: &[Cell]) -> String {
+    let mut csv = String::from(
+        "scenario,lock,applicable,effective_expiry_s,dose,cases,metric,samples,total,mean,p50,p95,max\r\n",
+    );
+    for (header, result) in cells.iter().filter(|(header, _)| header.applicable) {
+        for (stored, tally) in result.metrics() {
+            let (name, scale) = shown_metric(stored);
+            let shown = |stored: f64| scale.apply(stored).to_string();
+            let mut fields = leading(header, result);
+            fields.extend([name.into_owned(), tally.samples().to_string(), shown(tally.total() as f64)]);
+            fields.extend([tally.mean().map_or_else(String::new, shown), shown(tally.percentile(50) as f64)]);
+            fields.extend([shown(tally.percentile(95) as f64), shown(tally.max() as f64)]);
+            csv.push_str(&csv_line(&fields));
+        }
+    }
+    csv
+}
+
+fn leading(header: &CellHeader, result: &CellResult) -> Vec<String> {
+    vec![
+        header.scenario.clone(),
+        header.lock.clone(),
+        header.applicable.to_string(),
+        optional(header.effective_expiry.map(|expiry| expiry.as_secs_f64())),
+        optional(header.dose),
+        result.cases().to_string(),
+    ]
+}
+
+fn optional(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+fn csv_line(fields: &[String]) -> String {
+    let fields: Vec<String> = fields.iter().map(|field| csv_field(field)).collect();
+    fields.join(",") + "\r\n"
+}
+
+/// Spreadsheets run what begins like a formula, so such names get an apostrophe in front.
+fn csv_field(field: &str) -> String {
+    let field = visible(field);
+    let formula = field.starts_with(['=', '+', '-', '@']) && field.parse::<f64>().is_err();
+    let field = if formula { format!("'{field}") } else { field };
+    if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+}
+
+/// Lock × scenario for one property.
+pub fn matrix_markdown(cells: &[Cell], property: Property) -> Option<String> {
+    let grid = Grid::new(cells);
+    if !grid.is_judged(property) {
+        return None;
+    }
+    let headings = std::iter::once("lock").chain(grid.scenarios.iter().copied());
+    let mut lines = vec![markdown_row(headings), format!("|---|{}", "---:|".repeat(grid.scenarios.len()))];
+    for lock in &grid.locks {
+        let findings = grid.scenarios.iter().map(|scenario| match grid.finding(lock, scenario, property) {
+            Finding::Missing => "–".to_owned(),
+            Finding::NotApplicable(_) => "n/a".to_owned(),
+            Finding::Judged(_, count) => violations(&count),
+        });
+        lines.push(markdown_row(std::iter::once((*lock).to_owned()).chain(findings)));
+    }
+    Some(lines.join("\n") + "\n")
+}
+
+/// Harm and cost by lock.
+pub fn locks_markdown(cells: &[Cell]) -> String {
+    let grid = Grid::new(cells);
+    let mut lines =
+        vec![markdown_row(std::iter::once("lock").chain(HEADINGS)), format!("|---|{}", "---:|".repeat(HEADINGS.len()))];
+    for lock in &grid.locks {
+        let texts = Summary::of(&grid, lock).texts();
+        lines.push(markdown_row(std::iter::once((*lock).to_owned()).chain(texts)));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn markdown_row(fields: impl Iterator<Item = impl AsRef<str>>) -> String {
+    fields.fold(String::from("|"), |row, field| row + " " + &markdown_field(field.as_ref()) + " |")
+}
+
+fn markdown_field(field: &str) -> String {
+    let special = |c: char| "\\`*_{}[]<>#|~&".contains(c);
+    visible(field).chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreadsheets_and_markdown_get_plain_text() {
+        assert_eq!(csv_field("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        assert_eq!(csv_field("-1.5"), "-1.5");
+        assert_eq!(csv_field("a,\"b\"\n"), "\"a,\"\"b\"\"\u{fffd}\"");
+        assert_eq!(markdown_field("a|b<script>"), "a\\|b\\<script\\>");
+    }
+}

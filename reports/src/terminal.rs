@@ -1,0 +1,143 @@
+//! Tables for the terminal.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Attribute, Cell as Field, CellAlignment, Color, ContentArrangement, Table};
+use fencepost_scenarios::property::Property;
+
+use crate::grid::{Cell, Finding, Grid};
+use crate::summary::{HEADINGS, Summary};
+use crate::text::{clipped, violations};
+
+/// The properties that a run shows; the others are in the report.
+const KEY: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
+const LONGEST_LOCK: usize = 24;
+const LONGEST_SCENARIO: usize = 26;
+/// What a table adds around each column.
+const PADDING: usize = 2;
+
+/// What the terminal can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    /// Columns of text.
+    pub width: u16,
+    /// Whether colours are wanted: not with `NO_COLOR`, and not into a pipe.
+    pub colour: bool,
+}
+
+/// The tables that a run ends with.
+pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
+    let grid = Grid::new(cells);
+    let mut text = match grid.scenarios.as_slice() {
+        [] => return String::new(),
+        [scenario] => by_property(&grid, scenario, terminal),
+        _ => KEY.iter().map(|property| by_scenario(&grid, *property, terminal)).collect(),
+    };
+    text.push_str(&costs(&grid, terminal));
+    text
+}
+
+/// One scenario: the properties are the columns.
+fn by_property(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
+    let mut table = new_table(terminal);
+    let judged: Vec<Property> = KEY.into_iter().filter(|property| grid.is_judged(*property)).collect();
+    table.set_header(headings(judged.iter().map(|property| property.name().to_owned())));
+    for lock in &grid.locks {
+        let findings = judged.iter().map(|property| grid.finding(lock, scenario, *property));
+        table.add_row(row(lock, findings.map(field)));
+    }
+    titled(&format!("{}: violated cases", clipped(scenario, 60)), &table)
+}
+
+/// Several scenarios: one matrix for each property, cut into as many tables as the width asks for.
+fn by_scenario(grid: &Grid, property: Property, terminal: Terminal) -> String {
+    if !grid.is_judged(property) {
+        return String::new();
+    }
+    columns_that_fit(grid, property, terminal)
+        .into_iter()
+        .map(|scenarios| {
+            let mut table = new_table(terminal);
+            table.set_header(headings(scenarios.iter().map(|scenario| clipped(scenario, LONGEST_SCENARIO))));
+            for lock in &grid.locks {
+                let findings = scenarios.iter().map(|scenario| grid.finding(lock, scenario, property));
+                table.add_row(row(lock, findings.map(field)));
+            }
+            titled(&format!("{}: violated cases", property.name()), &table)
+        })
+        .collect()
+}
+
+fn columns_that_fit<'a>(grid: &Grid<'a>, property: Property, terminal: Terminal) -> Vec<Vec<&'a str>> {
+    let lock_width = grid.locks.iter().map(|lock| clipped(lock, LONGEST_LOCK).chars().count()).max().unwrap_or(0);
+    let free = usize::from(terminal.width).saturating_sub(lock_width + PADDING);
+    let mut tables: Vec<Vec<&str>> = vec![Vec::new()];
+    let mut used = 0;
+    for scenario in &grid.scenarios {
+        let texts = grid.locks.iter().map(|lock| finding_text(grid.finding(lock, scenario, property)).chars().count());
+        let heading = clipped(scenario, LONGEST_SCENARIO).chars().count();
+        let width = texts.max().unwrap_or(0).max(heading) + PADDING;
+        if used > 0 && used + width > free {
+            tables.push(Vec::new());
+            used = 0;
+        }
+        used += width;
+        tables.last_mut().expect("there is always a last one").push(scenario);
+    }
+    tables
+}
+
+/// What the locks did and cost, over all scenarios shown.
+fn costs(grid: &Grid, terminal: Terminal) -> String {
+    let mut table = new_table(terminal);
+    table.set_header(headings(HEADINGS.iter().map(|heading| (*heading).to_owned())));
+    for lock in &grid.locks {
+        table.add_row(row(lock, Summary::of(grid, lock).texts().into_iter().map(plain)));
+    }
+    titled("harm and cost, over the cells run", &table)
+}
+
+fn new_table(terminal: Terminal) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(terminal.width);
+    if terminal.colour {
+        table.enforce_styling()
+    } else {
+        table.force_no_tty()
+    };
+    table
+}
+
+fn headings(names: impl Iterator<Item = String>) -> Vec<Field> {
+    let names = names.map(|name| Field::new(name).set_alignment(CellAlignment::Right));
+    std::iter::once(Field::new("lock")).chain(names).collect()
+}
+
+fn row(lock: &str, fields: impl Iterator<Item = Field>) -> Vec<Field> {
+    std::iter::once(Field::new(clipped(lock, LONGEST_LOCK))).chain(fields).collect()
+}
+
+fn plain(text: String) -> Field {
+    Field::new(text).set_alignment(CellAlignment::Right)
+}
+
+fn field(finding: Finding) -> Field {
+    let field = plain(finding_text(finding));
+    match finding {
+        Finding::Judged(_, count) if count.violated > 0 => field.fg(Color::Yellow).add_attribute(Attribute::Bold),
+        Finding::Judged(..) => field,
+        Finding::Missing | Finding::NotApplicable(_) => field.add_attribute(Attribute::Dim),
+    }
+}
+
+fn finding_text(finding: Finding) -> String {
+    match finding {
+        Finding::Missing => "–".into(),
+        Finding::NotApplicable(_) => "n/a".into(),
+        Finding::Judged(_, count) => violations(&count),
+    }
+}
+
+fn titled(title: &str, table: &Table) -> String {
+    format!("{title}\n{}\n\n", table.trim_fmt())
+}

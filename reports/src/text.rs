@@ -1,0 +1,148 @@
+//! How names, counts and rates are put into words. Names come from users' files, so none is trusted.
+
+use std::time::Duration;
+
+use fencepost_scenarios::results::PropertyCount;
+
+/// A name with everything that is not plain text made visible: control characters, line ends, and the marks by which
+/// one text can pose as another.
+pub fn visible(name: &str) -> String {
+    name.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn is_deceptive(c: char) -> bool {
+    let reorders =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hides = matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{00ad}');
+    let not_xml = matches!(c, '\u{fffe}' | '\u{ffff}');
+    c.is_control() || reorders || hides || not_xml || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A visible name of at most so many characters.
+pub fn clipped(name: &str, longest: usize) -> String {
+    let name = visible(name);
+    if name.chars().count() <= longest {
+        return name;
+    }
+    let kept: String = name.chars().take(longest.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+/// A share as a percentage with two digits that count: `1.8 %`, `0.37 %`, `35 %`.
+pub fn percent(share: f64) -> String {
+    format!("{} %", percent_number(share))
+}
+
+fn percent_number(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent <= 0.0 {
+        return "0".into();
+    }
+    if percent >= 9.95 {
+        return format!("{percent:.0}");
+    }
+    let digits_before = libm::floor(libm::log10(percent));
+    let decimals = (1.0 - digits_before).clamp(1.0, 9.0) as usize;
+    format!("{percent:.decimals$}")
+}
+
+/// An interval of shares: `0.69–2.2 %`.
+pub fn percent_range(lower: f64, upper: f64) -> String {
+    format!("{}–{}", percent_number(lower), percent(upper))
+}
+
+/// How often a property was broken, never without what that cannot rule out: `0 of 200 (≤ 1.8 %)`.
+pub fn violations(count: &PropertyCount) -> String {
+    let bound = percent(count.ci95().upper);
+    let unjudged = if count.unknown > 0 { format!(", {} unknown", count.unknown) } else { String::new() };
+    format!("{} of {} (≤ {bound}{unjudged})", grouped(count.violated.into()), grouped(count.judged().into()))
+}
+
+/// A whole number with its thousands set apart.
+pub fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with about three digits that count.
+pub fn short(number: f64) -> String {
+    let magnitude = number.abs();
+    if number == 0.0 || (magnitude < 1e4 && number == libm::trunc(number)) {
+        return format!("{number:.0}");
+    }
+    match magnitude {
+        m if m >= 1e4 => grouped(libm::round(number).max(0.0) as u128),
+        m if m >= 100.0 => format!("{number:.0}"),
+        m if m >= 10.0 => format!("{number:.1}"),
+        m if m >= 0.01 => format!("{number:.2}"),
+        _ => format!("{number:.1e}"),
+    }
+}
+
+/// An effective expiry; locks without one keep their grants until told.
+pub fn expiry(expiry: Option<Duration>) -> String {
+    expiry.map_or_else(|| "none".into(), |expiry| format!("{} s", short(expiry.as_secs_f64())))
+}
+
+/// The command that shows one case again. It is meant to be pasted into a shell, so names are quoted.
+pub fn replay_command(scenario: &str, lock: &str, seed: u64, flags: &str) -> String {
+    let case = shell_quoted(&format!("{}/{}/{seed}", visible(scenario), visible(lock)));
+    let flags = visible(flags);
+    if flags.is_empty() { format!("fencepost replay {case}") } else { format!("fencepost replay {case} {flags}") }
+}
+
+fn shell_quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if word.chars().all(plain) && !word.starts_with('-') {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_keep_two_digits() {
+        let shares = [0.018_275, 0.003_682, 0.35, 1.0, 0.0, 0.000_036_8, 0.0995, 0.0994, 0.999];
+        let texts = ["1.8 %", "0.37 %", "35 %", "100 %", "0 %", "0.0037 %", "10 %", "9.9 %", "100 %"];
+        assert_eq!(shares.map(percent), texts);
+    }
+
+    #[test]
+    fn nothing_broken_prints_its_bound() {
+        let count = PropertyCount { holds: 200, ..PropertyCount::default() };
+        assert_eq!(violations(&count), "0 of 200 (≤ 1.8 %)");
+        let count = PropertyCount { holds: 190, unknown: 10, ..PropertyCount::default() };
+        assert_eq!(violations(&count), "0 of 190 (≤ 9.0 %, 10 unknown)");
+    }
+
+    #[test]
+    fn names_can_neither_hide_nor_run() {
+        assert_eq!(visible("a\n\u{202e}b\u{1b}[31m"), "a\u{fffd}\u{fffd}b\u{fffd}[31m");
+        assert_eq!(clipped("gc-pause-inventory", 8), "gc-paus…");
+        assert_eq!(replay_command("gc", "redlock", 7, ""), "fencepost replay gc/redlock/7");
+        assert_eq!(
+            replay_command("a'; rm -rf ~", "x", 1, "--bug b"),
+            r"fencepost replay 'a'\''; rm -rf ~/x/1' --bug b"
+        );
+    }
+
+    #[test]
+    fn numbers_stay_short() {
+        let texts = [0.0, 21.0, 0.021, 12.34, 123.4, 1_234_567.0, 0.001].map(short);
+        assert_eq!(texts, ["0", "21", "0.02", "12.3", "123", "1,234,567", "1.0e-3"]);
+        assert_eq!([9_999, 10_000, 1_234_567].map(grouped), ["9999", "10,000", "1,234,567"]);
+    }
+}

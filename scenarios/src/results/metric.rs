@@ -1,0 +1,53 @@
+//! How the whole numbers that cases count are shown.
+
+use std::borrow::Cow;
+
+/// By what a stored whole number is divided to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale(u32);
+
+impl Scale {
+    /// Shown as it is stored.
+    pub const ONE: Scale = Scale(1);
+
+    /// A stored value in the unit that is shown.
+    pub fn apply(self, stored: f64) -> f64 {
+        stored / f64::from(self.0)
+    }
+
+    /// Whether what is stored is what is shown, so that whole numbers stay whole.
+    pub fn is_one(self) -> bool {
+        self.0 == 1
+    }
+}
+
+/// Units that are stored fine, so that a whole number is precise enough, and shown coarse.
+const SUFFIXES: [(&str, &str, u32); 6] = [
+    ("takeover_ms", "takeover_s", 1_000),
+    ("takeover_us", "takeover_s", 1_000_000),
+    ("takeover_ns", "takeover_s", 1_000_000_000),
+    ("acquire_us", "acquire_ms", 1_000),
+    ("acquire_ns", "acquire_ms", 1_000_000),
+    ("availability_ppm", "availability", 1_000_000),
+];
+
+/// The name under which a case's metric is shown, and the scale that goes with it.
+pub fn shown_metric<'a>(stored: &'a str) -> (Cow<'a, str>, Scale) {
+    match SUFFIXES.iter().find(|(name, _, _)| *name == stored) {
+        Some((_, shown, divisor)) => (Cow::Borrowed(*shown), Scale(*divisor)),
+        None => (Cow::Borrowed(stored), Scale::ONE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fine_units_are_shown_coarse_and_others_as_they_are() {
+        let (name, scale) = shown_metric("takeover_ms");
+        assert_eq!((name.as_ref(), scale.apply(1_500.0)), ("takeover_s", 1.5));
+        let (name, scale) = shown_metric("oversold_units");
+        assert_eq!((name.as_ref(), scale.is_one()), ("oversold_units", true));
+    }
+}

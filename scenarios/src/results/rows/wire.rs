@@ -1,0 +1,195 @@
+//! What the lines look like.
+
+use std::borrow::Cow;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::super::json::from_seconds;
+use super::super::{CellHeader, FaultLabel};
+use crate::outcome::{FaultTally, Outcome};
+use crate::property::{Property, Verdict};
+
+const HASH_PREFIX: &str = "xxh3:";
+
+/// Tells the two kinds of line apart.
+#[derive(Deserialize)]
+pub(super) struct Probe {
+    pub(super) cell: Option<IgnoredAny>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct HeaderLine {
+    pub(super) cell: CellLine,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct CellLine {
+    scenario: String,
+    lock: String,
+    applicable: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    effective_expiry_s: Option<f64>,
+    faults: Vec<FaultLine>,
+    #[serde(default)]
+    about: String,
+    #[serde(default)]
+    family: String,
+    #[serde(default)]
+    workload: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    update: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    guard: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dose: Option<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FaultLine {
+    name: String,
+    kind: String,
+}
+
+impl From<&CellHeader> for CellLine {
+    fn from(header: &CellHeader) -> Self {
+        let header = header.clone();
+        CellLine {
+            scenario: header.scenario,
+            lock: header.lock,
+            applicable: header.applicable,
+            reason: header.reason,
+            effective_expiry_s: header.effective_expiry.map(|expiry| expiry.as_secs_f64()),
+            faults: header.faults.into_iter().map(|FaultLabel { name, kind }| FaultLine { name, kind }).collect(),
+            about: header.about,
+            family: header.family,
+            workload: header.workload,
+            update: header.update,
+            guard: header.guard,
+            dose: header.dose,
+        }
+    }
+}
+
+impl CellLine {
+    pub(super) fn into_header(self) -> Result<CellHeader, &'static str> {
+        let effective_expiry = match self.effective_expiry_s {
+            Some(seconds) => Some(from_seconds(seconds).ok_or("`effective_expiry_s` is not a duration")?),
+            None => None,
+        };
+        Ok(CellHeader {
+            scenario: self.scenario,
+            about: self.about,
+            family: self.family,
+            lock: self.lock,
+            applicable: self.applicable,
+            reason: self.reason,
+            effective_expiry,
+            faults: self.faults.into_iter().map(|FaultLine { name, kind }| FaultLabel { name, kind }).collect(),
+            workload: self.workload,
+            update: self.update,
+            guard: self.guard,
+            dose: self.dose,
+        })
+    }
+}
+
+/// A case. A property that is not named has no meaning in it; faults are `[planned, fired, touched]`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct CaseLine {
+    pub(super) seed: u64,
+    verdicts: OrderedMap<Verdict>,
+    metrics: OrderedMap<i64>,
+    faults: Vec<[u64; 3]>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    censored: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    touched_holder: bool,
+    events: u64,
+    trace: String,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl CaseLine {
+    pub(super) fn of(seed: u64, outcome: &Outcome) -> Self {
+        let judged = outcome.verdicts.iter().filter(|(_, verdict)| *verdict != Verdict::NotApplicable);
+        CaseLine {
+            seed,
+            verdicts: OrderedMap(judged.map(|(property, verdict)| (property.name().into(), *verdict)).collect()),
+            metrics: OrderedMap(outcome.metrics.clone()),
+            faults: outcome.faults.iter().map(|fault| [fault.planned, fault.fired, fault.touched]).collect(),
+            censored: outcome.censored,
+            touched_holder: outcome.touched_holder,
+            events: outcome.events,
+            trace: format!("{HASH_PREFIX}{:032x}", outcome.trace),
+        }
+    }
+
+    pub(super) fn into_outcome(self) -> Result<Outcome, String> {
+        if let Some((name, value)) = self.metrics.0.iter().find(|(_, value)| *value < 0) {
+            return Err(format!("metric `{name}` is {value}, and none can be negative"));
+        }
+        let faults = self.faults.iter().map(|&[planned, fired, touched]| FaultTally { planned, fired, touched });
+        Ok(Outcome {
+            verdicts: self.verdicts()?,
+            faults: faults.collect(),
+            censored: self.censored,
+            touched_holder: self.touched_holder,
+            trace: parse_hash(&self.trace).ok_or_else(|| format!("`{}` is no trace hash", self.trace))?,
+            events: self.events,
+            metrics: self.metrics.0,
+        })
+    }
+
+    fn verdicts(&self) -> Result<Vec<(Property, Verdict)>, String> {
+        let mut verdicts = Property::ALL.map(|property| (property, Verdict::NotApplicable));
+        for (name, verdict) in &self.verdicts.0 {
+            let known = verdicts.iter_mut().find(|(property, _)| property.name() == name);
+            known.ok_or_else(|| format!("`{name}` is no property"))?.1 = *verdict;
+        }
+        Ok(verdicts.to_vec())
+    }
+}
+
+fn parse_hash(text: &str) -> Option<u128> {
+    let digits = text.strip_prefix(HASH_PREFIX)?;
+    let all_hex = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    all_hex.then(|| u128::from_str_radix(digits, 16).ok())?
+}
+
+/// A JSON object whose order matters.
+struct OrderedMap<V>(Vec<(Cow<'static, str>, V)>);
+
+impl<V: Serialize> Serialize for OrderedMap<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for OrderedMap<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder<V>(std::marker::PhantomData<V>);
+
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for InOrder<V> {
+            type Value = OrderedMap<V>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, V>()? {
+                    entries.push((Cow::Owned(name), value));
+                }
+                Ok(OrderedMap(entries))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder(std::marker::PhantomData))
+    }
+}

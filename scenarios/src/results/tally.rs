@@ -1,0 +1,137 @@
+//! A distribution of whole numbers in bounded memory.
+
+use std::collections::BTreeMap;
+
+/// Values below this many bits are kept as they are; above, only so many leading bits.
+const EXACT_BITS: u32 = 10;
+
+/// How often each value came up. Values below 1024 are kept exactly, larger ones to within 0.2 %, so that there are
+/// never more than some 28,000 different ones, however many are added. Neither the order of adding nor of merging
+/// matters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: BTreeMap<u64, u64>,
+    samples: u64,
+    total: u128,
+    max: u64,
+}
+
+impl Tally {
+    /// Counts one value.
+    pub fn add(&mut self, value: u64) {
+        *self.counts.entry(rounded(value)).or_default() += 1;
+        self.samples += 1;
+        self.total += u128::from(value);
+        self.max = self.max.max(value);
+    }
+
+    /// Counts everything that another tally counted.
+    pub fn merge(&mut self, other: &Tally) {
+        for (value, count) in &other.counts {
+            *self.counts.entry(*value).or_default() += count;
+        }
+        self.samples += other.samples;
+        self.total += other.total;
+        self.max = self.max.max(other.max);
+    }
+
+    /// How many values were added.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Their exact sum.
+    pub fn total(&self) -> u128 {
+        self.total
+    }
+
+    /// The exact largest, or 0 if there is none.
+    pub fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// Their mean, if there is any.
+    pub fn mean(&self) -> Option<f64> {
+        (self.samples > 0).then(|| self.total as f64 / self.samples as f64)
+    }
+
+    /// The smallest value that at least `percent` % of all values do not exceed; 0 if there is none.
+    pub fn percentile(&self, percent: u64) -> u64 {
+        let wanted = (u128::from(self.samples) * u128::from(percent)).div_ceil(100);
+        self.cumulative().find(|(_, up_to)| u128::from(*up_to) >= wanted).map_or(self.max, |(value, _)| value)
+    }
+
+    /// Each value in ascending order, with how many values do not exceed it.
+    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.counts.iter().scan(0, |up_to, (value, count)| {
+            *up_to += count;
+            Some((*value, *up_to))
+        })
+    }
+}
+
+fn rounded(value: u64) -> u64 {
+    let surplus = (u64::BITS - value.leading_zeros()).saturating_sub(EXACT_BITS);
+    value >> surplus << surplus
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tally(values: &[u64]) -> Tally {
+        let mut tally = Tally::default();
+        values.iter().for_each(|value| tally.add(*value));
+        tally
+    }
+
+    #[test]
+    fn percentiles_of_small_values_are_exact() {
+        let all: Vec<u64> = (1..=1000).collect();
+        let tally = tally(&all);
+        assert_eq!((tally.percentile(50), tally.percentile(95), tally.max()), (500, 950, 1000));
+        assert_eq!(tally.mean(), Some(500.5));
+    }
+
+    #[test]
+    fn no_values_have_no_mean() {
+        let tally = Tally::default();
+        assert_eq!((tally.mean(), tally.percentile(50), tally.max(), tally.total()), (None, 0, 0, 0));
+    }
+
+    #[test]
+    fn one_value_is_every_percentile() {
+        let tally = tally(&[7]);
+        assert_eq!((tally.percentile(0), tally.percentile(50), tally.percentile(100)), (7, 7, 7));
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_values() {
+        let mut tally = Tally::default();
+        let mut value = 1_u64;
+        for _ in 0..200_000 {
+            value = value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            tally.add(value >> (value % 64));
+        }
+        assert!(tally.counts.len() < 29_000, "{}", tally.counts.len());
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_adding(left in prop::collection::vec(any::<u64>(), 0..50),
+                             right in prop::collection::vec(any::<u64>(), 0..50)) {
+            let mut merged = tally(&left);
+            merged.merge(&tally(&right));
+            let together: Vec<u64> = right.iter().chain(&left).copied().collect();
+            prop_assert_eq!(merged, tally(&together));
+        }
+
+        #[test]
+        fn rounding_stays_within_a_fifth_of_a_percent(value in any::<u64>()) {
+            let off = value - rounded(value);
+            prop_assert!(off as f64 <= value as f64 * 0.002);
+        }
+    }
+}

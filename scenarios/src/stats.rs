@@ -1,0 +1,138 @@
+//! Intervals for rates: what the counts of a finite number of cases can and cannot say.
+
+use statrs::distribution::{Beta, ContinuousCDF};
+
+/// Two-sided level of every interval: 95 %, so 2.5 % in each tail.
+const TAIL: f64 = 0.025;
+/// The 97.5 % quantile of the standard normal distribution.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// An interval for a probability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// The lower end, at least 0.
+    pub lower: f64,
+    /// The upper end, at most 1.
+    pub upper: f64,
+}
+
+impl Interval {
+    /// What no data says: anything from 0 to 1.
+    pub const ANYTHING: Interval = Interval { lower: 0.0, upper: 1.0 };
+}
+
+/// The Clopper–Pearson interval at 95 % for `hits` of `trials`. It never covers less than it claims, so it decides.
+pub fn clopper_pearson(hits: u64, trials: u64) -> Interval {
+    assert!(hits <= trials, "{hits} hits of {trials} trials");
+    Interval { lower: lower_end(hits, trials), upper: upper_end(hits, trials) }
+}
+
+/// The Clopper–Pearson interval for violations, with every case that could not be judged counted against the lock in
+/// the upper end.
+pub fn violation_interval(violated: u64, unknown: u64, holds: u64) -> Interval {
+    Interval {
+        lower: lower_end(violated, violated + holds),
+        upper: upper_end(violated + unknown, violated + unknown + holds),
+    }
+}
+
+/// The Wilson interval at 95 %: narrower, and right on average only, so it is for bands in plots.
+pub fn wilson(hits: u64, trials: u64) -> Interval {
+    assert!(hits <= trials, "{hits} hits of {trials} trials");
+    if trials == 0 {
+        return Interval::ANYTHING;
+    }
+    let (n, p) = (trials as f64, hits as f64 / trials as f64);
+    let spread = 1.0 + Z * Z / n;
+    let centre = (p + Z * Z / (2.0 * n)) / spread;
+    let half = Z * libm::sqrt(p * (1.0 - p) / n + Z * Z / (4.0 * n * n)) / spread;
+    // At 0 of n and n of n rounding would leave the end a hair away from 0 or 1.
+    let lower = if hits == 0 { 0.0 } else { (centre - half).max(0.0) };
+    let upper = if hits == trials { 1.0 } else { (centre + half).min(1.0) };
+    Interval { lower, upper }
+}
+
+fn lower_end(hits: u64, trials: u64) -> f64 {
+    if hits == 0 {
+        return 0.0;
+    }
+    beta_quantile(TAIL, hits as f64, (trials - hits + 1) as f64)
+}
+
+fn upper_end(hits: u64, trials: u64) -> f64 {
+    if hits == trials {
+        return 1.0;
+    }
+    beta_quantile(1.0 - TAIL, (hits + 1) as f64, (trials - hits) as f64)
+}
+
+fn beta_quantile(probability: f64, a: f64, b: f64) -> f64 {
+    Beta::new(a, b).expect("both shapes are at least 1").inverse_cdf(probability)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_close(interval: Interval, lower: f64, upper: f64, tolerance: f64) {
+        let off = |got: f64, want: f64| (got - want).abs() > tolerance;
+        assert!(!off(interval.lower, lower) && !off(interval.upper, upper), "{interval:?} is not {lower}..{upper}");
+    }
+
+    #[test]
+    fn clopper_pearson_matches_known_values() {
+        assert_close(clopper_pearson(0, 1000), 0.0, 0.003_682, 1e-6);
+        assert_close(clopper_pearson(3, 1000), 0.000_619, 0.008_742, 1e-6);
+        assert_close(clopper_pearson(13, 1000), 0.006_940, 0.022_122, 1e-5);
+        assert_close(clopper_pearson(0, 200), 0.0, 0.018_275, 1e-6);
+        assert_close(clopper_pearson(1000, 1000), 1.0 - 0.003_682, 1.0, 1e-6);
+        assert_close(clopper_pearson(1, 1), 0.025, 1.0, 1e-9);
+        assert_close(clopper_pearson(0, 1), 0.0, 0.975, 1e-9);
+    }
+
+    #[test]
+    fn nothing_seen_says_nothing() {
+        assert_eq!(clopper_pearson(0, 0), Interval::ANYTHING);
+        assert_eq!(wilson(0, 0), Interval::ANYTHING);
+        assert_eq!(violation_interval(0, 0, 0), Interval::ANYTHING);
+    }
+
+    #[test]
+    fn zero_of_n_has_the_closed_form() {
+        for n in [1_u64, 2, 10, 200, 1000, 1_000_000] {
+            let closed = 1.0 - libm::pow(TAIL, 1.0 / n as f64);
+            assert_close(clopper_pearson(0, n), 0.0, closed, 1e-9);
+        }
+    }
+
+    #[test]
+    fn interval_holds_the_rate_and_mirrors() {
+        for n in [1_u64, 7, 50, 333] {
+            for k in 0..=n {
+                let (there, back) = (clopper_pearson(k, n), clopper_pearson(n - k, n));
+                let rate = k as f64 / n as f64;
+                assert!(there.lower <= rate && rate <= there.upper, "{k} of {n}: {there:?}");
+                assert_close(there, 1.0 - back.upper, 1.0 - back.lower, 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn large_counts_stay_sharp() {
+        assert_close(clopper_pearson(500_000, 1_000_000), 0.499_019, 0.500_981, 1e-5);
+    }
+
+    #[test]
+    fn unknown_cases_count_against_the_upper_end_only() {
+        let interval = violation_interval(3, 10, 987);
+        assert_close(interval, clopper_pearson(3, 990).lower, clopper_pearson(13, 1000).upper, 1e-12);
+        assert_eq!(violation_interval(0, 5, 0), Interval::ANYTHING);
+    }
+
+    #[test]
+    fn wilson_matches_known_values() {
+        assert_close(wilson(0, 10), 0.0, 0.277_533, 1e-6);
+        assert_close(wilson(5, 10), 0.236_593, 0.763_407, 1e-6);
+        assert_close(wilson(10, 10), 0.722_467, 1.0, 1e-6);
+    }
+}
