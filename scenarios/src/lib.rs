@@ -5,6 +5,6 @@ pub mod file;
 pub mod outcome;
 pub mod property;
 pub mod registry;
-pub mod schema;
 pub mod results;
+pub mod schema;
 pub mod stats;
