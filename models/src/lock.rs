@@ -113,6 +113,8 @@ pub struct LockInfo {
     pub expiry: Expiry,
     /// It lives in the store that it guards; the write and the lock share one fate.
     pub in_store: bool,
+    /// What was written takes effect with the release, which commits it.
+    pub commits_at_release: bool,
     /// It has grants; an optimistic version check has none.
     pub grants: bool,
     /// Its grants say until when they are valid.

@@ -62,6 +62,7 @@ impl Lock for LeaseServerLock {
         about: "the textbook lease with fencing tokens, on one server",
         expiry: Expiry::ServerMonotonicClock,
         in_store: false,
+        commits_at_release: false,
         grants: true,
         validity: true,
         tokens: true,

@@ -39,6 +39,7 @@ impl Lock for NoLock {
         about: "no lock at all: every acquire succeeds at once",
         expiry: Expiry::Nobody,
         in_store: false,
+        commits_at_release: false,
         grants: true,
         validity: false,
         tokens: false,

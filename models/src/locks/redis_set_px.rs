@@ -102,6 +102,7 @@ impl Lock for RedisSetPx {
         about: "one Redis: SET NX PX, released by a script that compares the value",
         expiry: Expiry::ServerWallClock,
         in_store: false,
+        commits_at_release: false,
         grants: true,
         validity: true,
         tokens: false,

@@ -144,6 +144,7 @@ impl Lock for Redlock {
         about: "SET NX PX on a majority of N independent Redis masters",
         expiry: Expiry::ServerWallClock,
         in_store: false,
+        commits_at_release: false,
         grants: true,
         validity: true,
         tokens: false,

@@ -68,6 +68,7 @@ impl Lock for SqlForUpdate {
         about: "SELECT … FOR UPDATE on the guarded row itself, in one transaction with the write",
         expiry: Expiry::Connection,
         in_store: true,
+        commits_at_release: true,
         grants: true,
         validity: false,
         tokens: false,

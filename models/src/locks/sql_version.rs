@@ -50,6 +50,7 @@ impl Lock for SqlVersion {
         about: "no lock: the update compares the row's version (optimistic locking)",
         expiry: Expiry::Nobody,
         in_store: true,
+        commits_at_release: false,
         grants: false,
         validity: false,
         tokens: false,

@@ -1,0 +1,272 @@
+//! What a client does, whatever its lock: think, acquire, read, hold, check, prepare, write, release, order after order;
+//! and one probe of the lock once all faults are healed.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_models::history::{Ack, Event, GrantId, OrderEnd, Refusal};
+use fencepost_models::stores::inventory::{Demand, ReadReply, StoreClient, Update};
+use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason};
+use fencepost_sim::{Either, Mono, NodeId, race};
+
+use crate::demand::{Order, OrderBook};
+use crate::file::{AfterUnknown, Clients, OnUnknown};
+
+/// What all clients of a case share.
+pub(crate) struct Shared {
+    pub clients: Clients,
+    pub update: Update,
+    pub store: NodeId,
+    /// The probe after healing waits this long.
+    pub probe_patience: Duration,
+    pub next_grant: Cell<u32>,
+}
+
+/// What survives a crash of the client: where it stands with its orders.
+pub(crate) struct Desk {
+    pub orders: OrderBook,
+    /// The order at work, and whether its write was sent.
+    pub current: Option<(Order, bool)>,
+    pub probed: bool,
+}
+
+/// The process of one client.
+pub(crate) struct Client<L: Lock> {
+    ctx: Ctx<L::Message>,
+    lock: L,
+    store: StoreClient<L::Message>,
+    shared: Rc<Shared>,
+    desk: Rc<RefCell<Desk>>,
+}
+
+/// How one pass through the critical section came out.
+enum Pass {
+    Over(OrderEnd),
+    /// Somebody else wrote since the read: start again.
+    Again,
+}
+
+/// No attempt follows another faster than this, so that time passes whatever a lock answers.
+const SHORTEST_DELAY: Duration = Duration::from_millis(1);
+
+impl<L: Lock> Client<L> {
+    pub fn new(params: &L::Params, ctx: Ctx<L::Message>, shared: Rc<Shared>, desk: Rc<RefCell<Desk>>) -> Self {
+        let lock = L::connect(params, ctx.clone());
+        let store = StoreClient::new(ctx.clone(), shared.store);
+        Client { ctx, lock, store, shared, desk }
+    }
+
+    /// The whole life of the process.
+    pub async fn live(mut self) {
+        self.resolve_after_crash();
+        while !self.ctx.healed() {
+            let Some(order) = self.take_order() else { break };
+            if let Either::First(()) = race(self.ctx.healing(), self.ctx.sleep(order.think)).await {
+                break;
+            }
+            self.unit(&order).await;
+        }
+        self.ctx.healing().await;
+        self.probe().await;
+        self.ctx.note(Event::ClientDone { client: self.ctx.node() });
+    }
+
+    fn take_order(&mut self) -> Option<Order> {
+        self.desk.borrow_mut().orders.next()
+    }
+
+    /// An order that the crash interrupted has no one left who knows how it went.
+    fn resolve_after_crash(&mut self) {
+        let Some((order, write_sent)) = self.desk.borrow_mut().current.take() else { return };
+        self.note_resolved(&order, if write_sent { OrderEnd::Unknown } else { OrderEnd::Abandoned });
+    }
+
+    fn note_resolved(&self, order: &Order, end: OrderEnd) {
+        let (client, units) = (self.ctx.node(), order.units);
+        self.ctx.note(Event::OrderResolved { client, order: order.id, units, end });
+    }
+
+    /// One unit of work.
+    async fn unit(&mut self, order: &Order) {
+        self.desk.borrow_mut().current = Some((*order, false));
+        self.ctx.note(Event::OrderStarted { client: self.ctx.node(), order: order.id, units: order.units });
+        let begun = self.ctx.mono();
+        let end = loop {
+            let give_up = self.ctx.mono() + self.shared.clients.wait_at_most;
+            let Some(grant) = self.acquire(give_up).await else { break OrderEnd::Abandoned };
+            match self.work(&grant, order).await {
+                Pass::Over(end) => break end,
+                Pass::Again if self.ctx.mono() - begun < self.shared.clients.wait_at_most => {}
+                Pass::Again => break OrderEnd::Abandoned,
+            }
+        };
+        self.desk.borrow_mut().current = None;
+        self.note_resolved(order, end);
+    }
+
+    /// Tries until it has the lock or its patience ends.
+    async fn acquire(&mut self, give_up: Mono) -> Option<Grant> {
+        let client = self.ctx.node();
+        loop {
+            let id = GrantId(self.shared.next_grant.get());
+            self.shared.next_grant.set(id.0 + 1);
+            self.ctx.note(Event::AcquireInvoked { client, grant: id });
+            match self.lock.acquire(Attempt { id, give_up }).await {
+                Ok(grant) => {
+                    self.enter(&grant).await;
+                    return Some(grant);
+                }
+                Err(error) => self.ctx.note(Event::NotAcquired { client, grant: id, ack: ack(&Err::<(), _>(error)) }),
+            }
+            let delay = self.lock.retry_delay().max(SHORTEST_DELAY);
+            if self.ctx.mono() + delay >= give_up {
+                return None;
+            }
+            self.ctx.sleep(delay).await;
+        }
+    }
+
+    async fn enter(&mut self, grant: &Grant) {
+        let client = self.ctx.node();
+        self.ctx.set_holder(true);
+        let validity = grant.valid_until.is_some();
+        self.ctx.note(Event::Acquired { client, grant: grant.id, token: grant.token, validity });
+        if let Some(until) = grant.valid_until {
+            self.ctx.note_at(until.at, Event::ValidityEnded { client, grant: grant.id });
+        }
+        self.ctx.safepoint("acquired").await;
+    }
+
+    /// The critical section, up to and including the release.
+    async fn work(&mut self, grant: &Grant, order: &Order) -> Pass {
+        let demand = self.demand(order);
+        let row = match self.lock.read(&self.store, grant, &demand).await {
+            Ok(row) => row,
+            Err(error) => return self.abort(grant, error).await,
+        };
+        self.note_read(grant, order, row);
+        self.ctx.safepoint("read").await;
+        // Under `conditional` it is the database that decides whether enough is left.
+        if demand.update != Update::Conditional && row.count < i64::from(order.units) {
+            self.release(grant).await.ok();
+            return Pass::Over(OrderEnd::SoldOut);
+        }
+        self.ctx.sleep(order.hold).await;
+        if self.shared.clients.check_before_write {
+            let held = self.lock.is_held(grant);
+            self.ctx.safepoint("checked").await;
+            if !held {
+                return self.abort(grant, LockError::Failed(Reason::NotHeld)).await;
+            }
+        }
+        self.ctx.sleep(order.prepare).await;
+        let written = self.write(grant, order, &demand, row).await;
+        self.conclude(grant, written).await
+    }
+
+    fn demand(&self, order: &Order) -> Demand {
+        let with_id = self.shared.clients.on_unknown == OnUnknown::RetryWithId;
+        Demand { order: order.id, units: order.units, update: self.shared.update, with_id }
+    }
+
+    fn note_read(&self, grant: &Grant, order: &Order, row: ReadReply) {
+        let (client, grant, order) = (self.ctx.node(), grant.id, order.id);
+        self.ctx.note(Event::ReadOk { client, grant, order, count: row.count, version: row.version });
+    }
+
+    /// Leaves the critical section without having written.
+    async fn abort(&mut self, grant: &Grant, error: LockError) -> Pass {
+        if matches!(error, LockError::Failed(Reason::NotHeld | Reason::Refused(_))) {
+            self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });
+        }
+        self.release(grant).await.ok();
+        Pass::Over(OrderEnd::Abandoned)
+    }
+
+    /// Writes, again if the outcome is unknown and the scenario says so, for as long as a client waits for a lock.
+    async fn write(&mut self, grant: &Grant, order: &Order, demand: &Demand, row: ReadReply) -> Result<(), LockError> {
+        let client = self.ctx.node();
+        let patience = self.ctx.mono() + self.shared.clients.wait_at_most;
+        if let Some((_, write_sent)) = &mut self.desk.borrow_mut().current {
+            *write_sent = true;
+        }
+        loop {
+            self.ctx.note(Event::WriteInvoked { client, grant: grant.id, order: order.id });
+            let written = self.lock.write(&self.store, grant, demand, row).await;
+            self.ctx.note(Event::WriteReturned { client, grant: grant.id, order: order.id, ack: ack(&written) });
+            let unknown = matches!(written, Err(LockError::Unknown(_)));
+            // A transaction whose connection broke is gone: there is nothing to repeat within it.
+            if !unknown || !self.retries_unknown() || L::INFO.commits_at_release || self.ctx.mono() >= patience {
+                if written.is_ok() {
+                    self.ctx.safepoint("written").await;
+                }
+                return written;
+            }
+            self.ctx.sleep(SHORTEST_DELAY).await;
+        }
+    }
+
+    fn retries_unknown(&self) -> bool {
+        self.shared.clients.on_unknown != OnUnknown::GiveUp
+    }
+
+    /// Releases after the write, and judges the order.
+    async fn conclude(&mut self, grant: &Grant, written: Result<(), LockError>) -> Pass {
+        if matches!(written, Err(LockError::Failed(Reason::Refused(Refusal::Fenced | Refusal::NotClaimed)))) {
+            self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });
+        }
+        let unknown = matches!(written, Err(LockError::Unknown(_)));
+        if unknown && self.shared.clients.after_unknown == AfterUnknown::Keep && self.outlive(grant).await {
+            return Pass::Over(OrderEnd::Unknown);
+        }
+        let released = self.release(grant).await;
+        let decisive = if L::INFO.commits_at_release && written.is_ok() { released } else { written };
+        match decisive {
+            Ok(()) => Pass::Over(OrderEnd::Acked),
+            Err(LockError::Failed(Reason::Refused(Refusal::SoldOut))) => Pass::Over(OrderEnd::SoldOut),
+            Err(LockError::Failed(Reason::Refused(Refusal::StaleVersion))) => Pass::Again,
+            Err(LockError::Failed(_)) => Pass::Over(OrderEnd::Abandoned),
+            Err(LockError::Unknown(_)) if L::INFO.commits_at_release && self.retries_unknown() => Pass::Again,
+            Err(LockError::Unknown(_)) => Pass::Over(OrderEnd::Unknown),
+        }
+    }
+
+    /// Keeps the lock until its own validity ends. Says whether it has one.
+    async fn outlive(&mut self, grant: &Grant) -> bool {
+        let Some(until) = grant.valid_until else { return false };
+        self.ctx.sleep_until(until.at).await;
+        self.ctx.set_holder(false);
+        self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });
+        true
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let client = self.ctx.node();
+        self.ctx.set_holder(false);
+        self.ctx.note(Event::ReleaseInvoked { client, grant: grant.id });
+        let released = self.lock.release(grant).await;
+        self.ctx.note(Event::ReleaseReturned { client, grant: grant.id, ack: ack(&released) });
+        self.ctx.safepoint("released").await;
+        released
+    }
+
+    /// After healing, shows that the lock can be had again.
+    async fn probe(&mut self) {
+        if std::mem::replace(&mut self.desk.borrow_mut().probed, true) {
+            return;
+        }
+        let give_up = self.ctx.mono() + self.shared.probe_patience;
+        if let Some(grant) = self.acquire(give_up).await {
+            self.release(&grant).await.ok();
+        }
+    }
+}
+
+fn ack<T>(result: &Result<T, LockError>) -> Ack {
+    match result {
+        Ok(_) => Ack::Ok,
+        Err(LockError::Failed(_)) => Ack::Failed,
+        Err(LockError::Unknown(_)) => Ack::Unknown,
+    }
+}
