@@ -193,6 +193,14 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_from_before_the_crash_excuses_until_it_ends() {
+        let broken = || history().granted(A, 1).asks(B, 2).fault_begins(0, true).at(1).crashes(A);
+        broken().ends_at(99).assert_holds(RULE);
+        broken().at(20).fault_ends(0, true).ends_at(29).assert_unknown(RULE);
+        broken().at(20).healed().ends_at(30).assert_violated(RULE);
+    }
+
+    #[test]
     fn the_bound_does_not_restart_for_faults_on_others() {
         let history = crashed().at(3).fault_begins(0b101, false).at(9).fault_ends(0b101, false);
         history.at(12).granted_unasked(2).ends_at(99).assert_violated(RULE);
