@@ -2,7 +2,8 @@
 //!
 //! The bound counts from the crash, from the moment the waiter began to wait, and from the last fault that began or
 //! ended on the servers or on any waiter (a waiter's crash is such a fault too: it may have been first in line),
-//! whichever comes last. Any grant discharges the obligation. While nobody waits whom no fault hinders, nothing is owed.
+//! whichever comes last. Any grant discharges the obligation. While every waiter is hindered by a fault, or nobody
+//! waits, nothing is owed.
 
 use std::fmt;
 use std::time::Duration;
