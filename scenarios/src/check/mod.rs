@@ -1,7 +1,7 @@
 //! The checkers: they follow the history of a case as it happens and judge it by the [properties](Property).
 //!
-//! Three books are kept for all of them: the [`Ledger`] of grants, the [`Waiters`] for the lock, and the [`Book`] of
-//! what the guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
+//! Three books are kept for all of them: the ledger of grants, the waiters for the lock, and the book of what the
+//! guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
 //! own and a line in the registry.
 
 mod availability;

@@ -141,6 +141,12 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_from_before_healing_counts_from_healing() {
+        history().asks(A, 1).at(5).healed().ends_at(14).assert_unknown(RULE);
+        history().asks(A, 1).at(5).healed().ends_at(15).assert_violated(RULE);
+    }
+
+    #[test]
     fn holds_when_nobody_alive_wants_the_lock() {
         history().asks(A, 1).at(4).crashes(A).at(5).healed().ends_at(99).assert_holds(RULE);
     }

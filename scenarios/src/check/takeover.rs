@@ -2,7 +2,8 @@
 //!
 //! The bound counts from the crash, from the moment the waiter began to wait, and from the last fault that began or
 //! ended on the servers or on any waiter (a waiter's crash is such a fault too: it may have been first in line),
-//! whichever comes last. Any grant discharges the obligation. While nobody waits whom no fault hinders, nothing is owed.
+//! whichever comes last. Any grant discharges the obligation. While every waiter is hindered by a fault, or nobody
+//! waits, nothing is owed.
 
 use std::fmt;
 use std::time::Duration;
@@ -190,6 +191,14 @@ mod tests {
             faulted().at(20).granted_unasked(2).ends_at(99).assert_violated(RULE);
             crashed().at(3).fault_begins(clients, servers).ends_at(99).assert_holds(RULE);
         }
+    }
+
+    #[test]
+    fn a_fault_from_before_the_crash_excuses_until_it_ends() {
+        let broken = || history().granted(A, 1).asks(B, 2).fault_begins(0, true).at(1).crashes(A);
+        broken().ends_at(99).assert_holds(RULE);
+        broken().at(20).fault_ends(0, true).ends_at(29).assert_unknown(RULE);
+        broken().at(20).healed().ends_at(30).assert_violated(RULE);
     }
 
     #[test]
