@@ -89,7 +89,7 @@ fn found_in_words(found: &str) -> String {
         return rest.into();
     }
     if let Some(rest) = found.strip_prefix("string ") {
-        return format!("the text {}", quoted(rest));
+        return format!("the text {}", quoted(rest.trim_matches('"')));
     }
     match found {
         "sequence" => "a list".into(),

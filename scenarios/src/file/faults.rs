@@ -1,6 +1,7 @@
 //! The faults of a scenario: `[[fault.KIND]]`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::nodes::Nodes;
 use super::problem::Report;
 use super::table::{Entry, Table};
 use super::trigger::{COMMON, Common, Reading, allowed};
-use super::words::{kebab_case, quoted, remedy};
+use super::words::{kebab_case, nearest, quoted, remedy};
 use crate::registry::{FaultEntry, Registry};
 
 /// What the faults of a scenario are read against.
@@ -116,7 +117,8 @@ fn plan(
     let own = table.read(report, &allowed(kind.place, kind.lasts), |keys| (kind.parse)(keys));
     let own_is_right = report.count() == problems;
 
-    let reading = Reading { kind: kind.name, header, keys, nodes: world.nodes, run_for: world.run_for };
+    let misspelt = if own_is_right { BTreeSet::new() } else { misspelt(&keys) };
+    let reading = Reading { kind: kind.name, header, keys, misspelt, nodes: world.nodes, run_for: world.run_for };
     reading.refuse_others(report, kind.place, kind.lasts);
     let trigger = reading.trigger(report, &common);
     let aim = reading.aim(report, kind.place, &common);
@@ -134,11 +136,16 @@ fn plan(
     Some(FaultPlan { name, kind: kind.name, fault: own, trigger: trigger?, aim: aim?, lasts })
 }
 
+/// The shared keys that other keys come near to.
+fn misspelt(keys: &BTreeMap<String, Range<usize>>) -> BTreeSet<&'static str> {
+    keys.keys().filter(|key| !COMMON.contains(&key.as_str())).filter_map(|key| nearest(key, &COMMON)).collect()
+}
+
 fn name(
     report: &mut Report,
     names: &mut BTreeSet<String>,
     given: Option<Spanned<String>>,
-    header: &std::ops::Range<usize>,
+    header: &Range<usize>,
     kind: &FaultEntry,
     number: usize,
 ) -> String {

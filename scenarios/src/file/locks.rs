@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for Ttl {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         match text.trim() {
             "default" => Ok(Ttl::Default),
-            other => other.parse().map(Ttl::Of).map_err(D::Error::custom),
+            other => other.parse().map(Ttl::Of).map_err(|error| D::Error::custom(format!("{error}, or \"default\""))),
         }
     }
 }

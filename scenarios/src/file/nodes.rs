@@ -68,12 +68,13 @@ impl Nodes {
         match word.split_once(':') {
             Some((group, _)) => {
                 let words: Vec<&str> = group_words().collect();
-                let same_group: Vec<&str> = words.iter().copied().filter(|word| word.starts_with(group)).collect();
-                let help = match nearest(word, &words) {
+                let same_group = words.iter().copied().filter(|word| word.split(':').next() == Some(group));
+                let same_group: Vec<&str> = same_group.collect();
+                // Within a group the words differ by their last part alone, which is too little to guess from.
+                let help = match nearest(word, &words).filter(|_| same_group.is_empty()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        format!("choose one of {}", listed(if same_group.is_empty() { &words } else { &same_group }))
-                    }
+                    None if same_group.is_empty() => format!("choose one of {}", listed(&words)),
+                    None => format!("choose one of {}", listed(&same_group)),
                 };
                 report.add(span, format!("{} is no group of nodes", quoted(word)), help);
                 None
@@ -113,14 +114,23 @@ impl Nodes {
         if name.strip_prefix("client-").is_some_and(|number| number.parse::<u32>().is_ok()) {
             return self.clients_in_words();
         }
+        let alike = self.servers().filter(|server| stem(name).is_some() && stem(server) == stem(name));
+        let alike: Vec<&str> = alike.collect();
+        if !alike.is_empty() {
+            return format!("there are {}", listed(&alike));
+        }
         let words: Vec<&str> =
             self.names.iter().map(String::as_str).chain(group_words().map(|word| -> &str { word })).collect();
         if let Some(near) = nearest(name, &words) {
             return format!("did you mean `{near}`?");
         }
-        let servers: Vec<&str> = self.servers.iter().map(|&server| self.names[server.index()].as_str()).collect();
+        let servers: Vec<&str> = self.servers().collect();
         let servers = if servers.is_empty() { String::new() } else { format!(", {}", listed(&servers)) };
         format!("{}; the other nodes are `store`{servers}", self.clients_in_words())
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &str> {
+        self.servers.iter().map(|&server| self.names[server.index()].as_str())
     }
 
     fn clients_in_words(&self) -> String {
@@ -129,6 +139,12 @@ impl Nodes {
             count => format!("the clients are `client-1` to `client-{count}`"),
         }
     }
+}
+
+/// What comes before the number: `redis` of `redis-3`.
+fn stem(name: &str) -> Option<&str> {
+    let (stem, number) = name.rsplit_once('-')?;
+    number.parse::<u16>().ok().map(|_| stem)
 }
 
 fn id(index: usize) -> NodeId {

@@ -87,7 +87,10 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
     let run_for_given = root.key_span("run_for").is_some();
     let before = report.count();
     let head = root.read(report, &TABLES, Head::deserialize).unwrap_or_default();
+    let head_is_right = report.count() == before;
     let locks = head.locks.map(|locks| lock_list(registry, report, locks.span(), locks.into_inner()));
+    // A list of locks that is wrong says nothing about what is selected.
+    let selected = locks.as_deref().filter(|_| head_is_right && report.count() == before);
     let clients: Clients = section(report, clients, "[clients]");
     let lock = lock_config(registry, report, lock);
     let nodes = nodes(registry, clients.count, locks.as_deref(), &lock, report.count() == before);
@@ -96,7 +99,7 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
     let workload = chosen_workload(registry, report, workload);
     let network = section(report, network, "[network]");
     let faults = faults(registry, report, fault, &World { nodes: &nodes, run_for });
-    let expect = expectations(registry, report, expect, locks.as_deref());
+    let expect = expectations(registry, report, expect, selected);
     let explore = section(report, explore, "[explore]");
     let case = case_pin(registry, report, case);
     Some(Scenario {

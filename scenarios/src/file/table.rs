@@ -111,11 +111,20 @@ impl<'i> Table<'i> {
                 unknown_key(report, span, key, &self.name, expected, others);
             }
             _ => {
-                let (message, help) = complaint.words(key, &self.name);
+                let key = key.and_then(|key| innermost(key, self.items.get(key)?, &span));
+                let (message, help) = complaint.words(key.as_deref(), &self.name);
                 report.push(span, message, help);
             }
         }
     }
+}
+
+/// The key that an error is about, be it within an inline table under `key`.
+fn innermost(key: &str, value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<String> {
+    let encloses = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
+    let items = value.get_ref().as_table().into_iter().flat_map(|table| table.iter());
+    let mut within = items.filter(|(_, value)| encloses(value.span()));
+    within.find_map(|(key, value)| innermost(key.get_ref(), value, span)).or_else(|| Some(key.into()))
 }
 
 /// Reports a key that this table does not have.

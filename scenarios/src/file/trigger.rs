@@ -1,6 +1,6 @@
 //! The keys that all faults share: when, where and how long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -100,6 +100,8 @@ pub(super) struct Reading<'a> {
     pub header: Range<usize>,
     /// Where its keys are, right or wrong.
     pub keys: BTreeMap<String, Range<usize>>,
+    /// The shared keys that unknown keys were probably meant to be: they are not missing.
+    pub misspelt: BTreeSet<&'static str>,
     pub nodes: &'a Nodes,
     pub run_for: Option<Duration>,
 }
@@ -137,6 +139,7 @@ impl Reading<'_> {
             ["at", "every", "on"].iter().filter_map(|key| Some((self.keys.get(*key)?, *key))).collect();
         given.sort_by_key(|(span, _)| span.start);
         match given.as_slice() {
+            [] if ["at", "every", "on"].iter().any(|key| self.misspelt.contains(key)) => return None,
             [] => {
                 let help = "add `at = \"5s\"`, `every = \"exp(5s)\"` or `on = { event = \"acquired\" }`";
                 report.add(self.header.clone(), format!("this `{}` has no trigger", self.kind), help);
@@ -249,7 +252,11 @@ impl Reading<'_> {
     }
 
     fn require(&self, report: &mut Report, keys: &[&str], help: &str) {
-        let missing: Vec<String> = keys.iter().filter(|key| !self.has(key)).map(|key| format!("`{key}`")).collect();
+        let missing: Vec<String> = keys
+            .iter()
+            .filter(|key| !self.has(key) && !self.misspelt.contains(*key))
+            .map(|key| format!("`{key}`"))
+            .collect();
         if !missing.is_empty() {
             report.add(self.header.clone(), format!("this `{}` has no {}", self.kind, missing.join(" and no ")), help);
         }

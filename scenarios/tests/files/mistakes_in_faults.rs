@@ -52,7 +52,7 @@ fn triggers() {
     pause("at = «5»", "`at` must be text in quotes", "a unit");
     pause("every = «\"100us\"»", "`100us` is too short a gap: about 600000 injections in `1m`", "at least `601us`");
     pause("every = «\"exp(0s)\"»", "endless injections", "at least `601us`");
-    pause("every = «\"0s..1ms\"»", "about 120000 injections", "and 100000 are the most".trim_start_matches("and "));
+    pause("every = «\"0s..1ms\"»", "about 120000 injections", "at least");
     pause("every = «\"lognormal(1us, 1.0)\"»", "too short a gap", "at least");
 }
 
@@ -62,11 +62,11 @@ fn triggers_at_an_event() {
     pause("on = { event = «\"aquired\"» }", "no event is named `aquired`", "did you mean `acquired`?");
     pause("on = { event = «\"sunrise\"» }", "no event is named `sunrise`", "choose one of `acquire-sent`, `acquired`");
     pause("on = { «evnet» = \"acquired\" }", "unknown key `evnet` in `on`", "did you mean `event`?");
-    pause("on = { event = \"acquired\", nth = «0» }", "a whole number from 1 to 1000000", "");
+    pause("on = { event = \"acquired\", nth = «0» }", "`nth` must be a whole number from 1 to 1000000", "");
     pause("on = { event = \"acquired\", after = «\"-1s\"» }", "is negative", "zero or longer");
     pause("on = { event = \"acquired\", client = «\"client-6\"» }", "no client is named `client-6`", "to `client-5`");
     pause("on = { event = \"acquired\", client = «\"store\"» }", "no client is named `store`", "leave `client` out");
-    pause("on = «\"acquired\"»", "`on` must be a table such as", "event = \\\"acquired\\\"".trim_matches('\\'));
+    pause("on = «\"acquired\"»", "`on` must be a table such as", "");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn targets() {
     below_head(&at("«5»"), "`target` must be text in quotes", "");
     let chosen = |target: &str| format!("locks = [\"redlock\"]\n{}", at(target));
     below_head(&chosen("«\"sql\"»"), "no node is named `sql`", "only locks like `sql-for-update` deploy it");
-    below_head(&chosen("«\"redis-6\"»"), "no node is named `redis-6`", "did you mean `redis-1`?");
+    below_head(&chosen("«\"redis-6\"»"), "no node is named `redis-6`", "there are `redis-1`, `redis-2`");
     let seven = format!("{}\n[lock.redlock]\nservers = 7", chosen("\"redis-7\""));
     assert!(fencepost_scenarios::file::parse(&crate::fake::registry(), "x", &format!("run_for='9s'\n{seven}")).is_ok());
 }
