@@ -1,9 +1,14 @@
 //! What is done to the locks, and what comes of it.
 
+pub mod case;
+pub mod cell;
 pub mod check;
+mod client;
+mod demand;
 pub mod file;
 pub mod outcome;
 pub mod property;
+pub mod recorder;
 pub mod registry;
 pub mod results;
 pub mod schema;

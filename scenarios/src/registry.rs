@@ -2,32 +2,32 @@
 //! its entries carry what the rest needs as function pointers, so that one from outside is as good as one of ours.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_models::locks::{
+    LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
+};
+use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
     ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Hold, Lasting, Latency, Loss, Partition, Pause, Place,
     VmPause,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use toml::de::{Error, ValueDeserializer};
 
+use crate::case::{self, CaseReport};
+use crate::cell::Cell;
 use crate::file::{Inventory, Workload};
+use crate::recorder::Watcher;
 
 /// A lock's parameters, of the type that its entry knows.
 pub type LockParams = Arc<dyn Any + Send + Sync>;
-
-/// What a scenario file needs to know of a lock.
-pub trait LockSpec: 'static {
-    /// Its name in files and reports.
-    const NAME: &'static str;
-    /// Its documented parameters: the keys of `[lock.NAME]`. The default is the documented default.
-    type Params: DeserializeOwned + JsonSchema + Default + Send + Sync + 'static;
-    /// The names of the server nodes that it deploys.
-    fn nodes(params: &Self::Params) -> Vec<String>;
-}
 
 /// A workload, as the registry knows it.
 pub trait WorkloadKind: DeserializeOwned + JsonSchema + Into<Workload> + 'static {
@@ -40,14 +40,20 @@ pub trait WorkloadKind: DeserializeOwned + JsonSchema + Into<Workload> + 'static
 /// A lock in the registry.
 #[derive(Clone, Copy)]
 pub struct LockEntry {
-    /// Its name in files and reports.
-    pub name: &'static str,
+    /// What it is.
+    pub info: LockInfo,
     /// The schema of its parameters.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its parameters; without a table, the documented defaults.
     pub parse: fn(Option<ValueDeserializer<'_>>) -> Result<LockParams, Error>,
     /// The names of the server nodes that it deploys with these parameters.
     pub nodes: fn(&LockParams) -> Vec<String>,
+    /// Its own parameters or the documented defaults, with a timing for all locks and with bugs switched on.
+    pub configure: fn(Option<LockParams>, Option<Duration>, &[String]) -> LockParams,
+    /// After about how long a crashed holder is replaced.
+    pub effective_expiry: fn(&LockParams) -> Option<Duration>,
+    /// Runs a case of one of its cells.
+    pub run: fn(&Cell, u64, Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport,
 }
 
 /// A kind of fault in the registry.
@@ -92,6 +98,13 @@ impl Registry {
     /// What fencepost ships.
     pub fn standard() -> Self {
         Registry::default()
+            .with::<NoLock>()
+            .with::<LeaseServerLock>()
+            .with::<RedisSetPxDel>()
+            .with::<RedisSetPx>()
+            .with::<Redlock>()
+            .with::<SqlForUpdate>()
+            .with::<SqlVersion>()
             .fault_kind::<Pause>()
             .fault_kind::<VmPause>()
             .fault_kind::<Crash>()
@@ -109,9 +122,9 @@ impl Registry {
     ///
     /// # Panics
     /// If there is one of this name already: names are how users choose.
-    pub fn lock_entry(mut self, entry: LockEntry) -> Self {
-        assert!(self.lock(entry.name).is_none(), "two locks are named `{}`", entry.name);
-        self.locks.push(entry);
+    pub fn with<L: Lock>(mut self) -> Self {
+        assert!(self.lock(L::INFO.name).is_none(), "two locks are named `{}`", L::INFO.name);
+        self.locks.push(LockEntry::of::<L>());
         self
     }
 
@@ -137,7 +150,7 @@ impl Registry {
 
     /// The lock of this name.
     pub fn lock(&self, name: &str) -> Option<&LockEntry> {
-        self.locks.iter().find(|entry| entry.name == name)
+        self.locks.iter().find(|entry| entry.info.name == name)
     }
 
     /// All locks.
@@ -168,19 +181,39 @@ impl Registry {
 
 impl LockEntry {
     /// The entry of a lock.
-    pub fn of<L: LockSpec>() -> Self {
+    pub fn of<L: Lock>() -> Self {
         LockEntry {
-            name: L::NAME,
+            info: L::INFO,
             schema: L::Params::json_schema,
-            parse: |table| {
-                Ok(match table {
-                    Some(table) => Arc::new(L::Params::deserialize(table)?),
-                    None => Arc::new(L::Params::default()),
-                })
-            },
-            nodes: |params| params.downcast_ref::<L::Params>().map(L::nodes).unwrap_or_default(),
+            parse: parse_params::<L::Params>,
+            nodes: |params| params.downcast_ref::<L::Params>().map(L::servers).unwrap_or_default(),
+            configure: configure::<L::Params>,
+            effective_expiry: |params| params.downcast_ref::<L::Params>().and_then(Params::effective_expiry),
+            run: case::run_lock::<L>,
         }
     }
+
+    /// Its name in files and reports.
+    pub fn name(&self) -> &'static str {
+        self.info.name
+    }
+}
+
+fn parse_params<P: Params>(table: Option<ValueDeserializer<'_>>) -> Result<LockParams, Error> {
+    let params = table.map_or_else(|| Ok(P::default()), P::deserialize)?;
+    params.check().map_err(Error::custom)?;
+    Ok(Arc::new(params))
+}
+
+fn configure<P: Params>(own: Option<LockParams>, timing: Option<Duration>, bugs: &[String]) -> LockParams {
+    let mut params = own.and_then(|own| own.downcast_ref::<P>().cloned()).unwrap_or_default();
+    if let Some(timing) = timing {
+        params.set_ttl(timing);
+    }
+    for bug in bugs {
+        params.set_bug(bug);
+    }
+    Arc::new(params)
 }
 
 impl FaultEntry {

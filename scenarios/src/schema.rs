@@ -75,7 +75,7 @@ fn name_locks(schema: &mut Value, registry: &Registry) {
 }
 
 fn lock_names(registry: &Registry) -> Value {
-    one_of(registry.locks().iter().map(|lock| lock.name))
+    one_of(registry.locks().iter().map(|lock| lock.name()))
 }
 
 fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> Value {
@@ -85,7 +85,7 @@ fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> Value {
 fn lock(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
     let mut schema = object::<LockKeys>(generator);
     for lock in registry.locks() {
-        schema["properties"][lock.name] = composable((lock.schema)(generator));
+        schema["properties"][lock.name()] = composable((lock.schema)(generator));
     }
     schema["not"] = json!({ "required": ["ttl", "effective"] });
     schema
@@ -154,7 +154,7 @@ fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
 fn expect(registry: &Registry) -> Value {
     let properties = property_expectations();
     let locks: Map<String, Value> =
-        registry.locks().iter().map(|lock| (lock.name.to_string(), properties.clone())).collect();
+        registry.locks().iter().map(|lock| (lock.name().to_string(), properties.clone())).collect();
     json!({
         "type": "object",
         "description": "What each lock is expected to show. What is not named is free.",

@@ -38,7 +38,7 @@ pub use self::ctx::{Call, Ctx, Either, Sleep, race};
 pub use self::kernel::Stop;
 pub use self::message::Message;
 pub use self::net::{ConnId, KEEP_ALIVE, NetworkConfig, STALL_LIMIT, Session, Transport};
-pub use self::node::NodeId;
+pub use self::node::{NodeId, STORE};
 pub use self::observer::{Clocks, Observer};
 pub use self::runtime::{Driver, Process, Setup};
 pub use self::service::{Caller, Env, MonoDeadline, Service, WallDeadline};

@@ -38,6 +38,9 @@ pub enum Role {
 /// A client that believes to hold the lock carries this tag.
 pub const HOLDER: &str = "holder";
 
+/// The name that always means what the lock guards.
+pub const STORE: &str = "store";
+
 pub(crate) struct Node<M: Message, N: Message> {
     pub name: String,
     pub role: Role,

@@ -9,7 +9,7 @@ use slab::Slab;
 use crate::fault::Map;
 use crate::message::Message;
 use crate::net::{Conn, ConnId, Link, NetworkConfig, Packet, Way};
-use crate::node::{Alarm, HOLDER, Node, NodeId, Role, WaitKey};
+use crate::node::{Alarm, HOLDER, Node, NodeId, Role, STORE, WaitKey};
 use crate::observer::{Clocks, Observer};
 use crate::schedule::{InjectionId, Placement, Schedule};
 use crate::service::Caller;
@@ -370,6 +370,8 @@ impl<M: Message, N: Message> Map for World<M, N> {
     }
 
     fn named(&self, name: &str) -> Option<NodeId> {
-        self.nodes.iter().position(|node| node.name == name).map(|index| NodeId(index as u16))
+        let place = self.nodes.iter().position(|node| node.name == name);
+        // A lock that lives in its store answers to the store's name, too.
+        place.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
     }
 }

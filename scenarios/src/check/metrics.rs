@@ -51,8 +51,8 @@ tally! {
     negative_stock_units,
     /// Writes accepted for an order that had taken effect already.
     duplicate_effects,
-    /// Initial stock less final count less `applied_units`. It is 0 where the database computes the count; where
-    /// clients do, it is negative by the units that the count forgot because they were overwritten.
+    /// How far the final count is from the initial stock less `applied_units`. It is 0 where the database computes the
+    /// count; where clients do, it is the units that the count forgot because they were overwritten.
     conservation_gap_units,
     /// Acquires invoked.
     attempts,
@@ -146,7 +146,7 @@ impl Meter {
         tally.applied_units = book.writes().iter().map(|write| i64::from(write.units)).sum();
         if let Some(stock) = book.stock {
             tally.negative_stock_units = (-book.lowest_count).max(0);
-            tally.conservation_gap_units = stock - book.count - tally.applied_units;
+            tally.conservation_gap_units = (stock - book.count - tally.applied_units).abs();
         }
         if let Some(since) = scene.waiters.longest_waiting_since() {
             tally.longest_wait_ns = tally.longest_wait_ns.max((scene.at.0 - since.0) as i64);

@@ -119,7 +119,7 @@ mod tests {
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("lost_updates"), 1);
         assert_eq!(findings.metric("lost_units"), 1);
-        assert_eq!(findings.metric("conservation_gap_units"), -1);
+        assert_eq!(findings.metric("conservation_gap_units"), 1);
         assert_eq!(
             findings.told(RULE),
             "client-2's order 1 of 1 unit (grant 2, 2nd in the grant order) was acknowledged and is gone: \

@@ -77,7 +77,7 @@ pub(super) fn expectations(
 ) -> BTreeMap<String, BTreeMap<Property, Expectation>> {
     let mut expected = BTreeMap::new();
     let Some(mut table) = entry.and_then(|entry| entry.table(report, "[expect]")) else { return expected };
-    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name).collect();
+    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
     for lock in table.take_all() {
         let name = lock.key.get_ref().clone();
         if registry.lock(&name).is_none() {
@@ -133,7 +133,7 @@ pub(super) fn case_pin(registry: &Registry, report: &mut Report, entry: Option<E
     let expect = expect.map(|expect| properties(report, expect)).unwrap_or_default();
     let keys = table.read(report, &["expect"], CaseKeys::deserialize)?;
     if registry.lock(keys.lock.get_ref()).is_none() {
-        let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name).collect();
+        let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
         unknown_lock(report, keys.lock.span(), keys.lock.get_ref(), &names);
     }
     if let Some(trace) = keys.trace.as_ref().filter(|trace| !trace.get_ref().starts_with("xxh3:")) {

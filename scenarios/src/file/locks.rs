@@ -74,7 +74,7 @@ impl fmt::Debug for LockConfig {
 impl LockConfig {
     /// The parameters of a lock: those of its table, or the documented defaults.
     pub fn params_of(&self, lock: &LockEntry) -> Option<LockParams> {
-        self.params.get(lock.name).cloned().or_else(|| (lock.parse)(None).ok())
+        self.params.get(lock.name()).cloned().or_else(|| (lock.parse)(None).ok())
     }
 }
 
@@ -83,13 +83,13 @@ pub(super) fn lock_config(registry: &Registry, report: &mut Report, entry: Optio
     let Some(mut table) = entry.and_then(|entry| entry.table(report, "[lock]")) else {
         return LockConfig::default();
     };
-    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name).collect();
+    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
     let mut params = BTreeMap::new();
     for lock in registry.locks() {
-        let Some(own) = table.take(lock.name) else { continue };
-        let own = own.table(report, &format!("[lock.{}]", lock.name));
+        let Some(own) = table.take(lock.name()) else { continue };
+        let own = own.table(report, &format!("[lock.{}]", lock.name()));
         if let Some(read) = own.and_then(|own| own.read(report, &[], |keys| (lock.parse)(Some(keys)))) {
-            params.insert(lock.name.into(), read);
+            params.insert(lock.name().into(), read);
         }
     }
     refuse_unknown_locks(report, &mut table, &names);
@@ -139,7 +139,7 @@ pub(super) fn lock_list(
     key: std::ops::Range<usize>,
     list: Vec<Spanned<String>>,
 ) -> Vec<String> {
-    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name).collect();
+    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
     if list.is_empty() {
         report.add(key, "`locks` is empty: nothing would run", "name some locks, or leave `locks` out for all");
     }

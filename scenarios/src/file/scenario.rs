@@ -190,7 +190,7 @@ fn chosen_workload(registry: &Registry, report: &mut Report, entry: Option<Entry
 
 /// The union of the nodes of all selected locks, and whose the other servers are.
 fn nodes(registry: &Registry, clients: u16, locks: Option<&[String]>, config: &LockConfig, certain: bool) -> Nodes {
-    let is_selected = |lock: &LockEntry| locks.is_none_or(|locks| locks.iter().any(|name| name == lock.name));
+    let is_selected = |lock: &LockEntry| locks.is_none_or(|locks| locks.iter().any(|name| name == lock.name()));
     let mut servers = Vec::new();
     let mut elsewhere = BTreeMap::new();
     for lock in registry.locks() {
@@ -199,7 +199,7 @@ fn nodes(registry: &Registry, clients: u16, locks: Option<&[String]>, config: &L
             servers.extend(deployed);
         } else {
             for server in deployed {
-                elsewhere.entry(server).or_insert(lock.name);
+                elsewhere.entry(server).or_insert(lock.name());
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+pub use fencepost_models::stores::inventory::{Guard, Update};
+pub use fencepost_sim::Transport;
 use fencepost_sim::units::{Dist, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -100,17 +102,6 @@ pub struct Network {
     pub transport: Transport,
 }
 
-/// How messages travel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    /// As over TCP: in order per connection and at most once; loss shows as delay.
-    #[default]
-    Stream,
-    /// As over UDP: messages may be lost, doubled, and overtake each other.
-    Datagram,
-}
-
 impl Default for Network {
     fn default() -> Self {
         let latency = Dist::Uniform(Duration::from_millis(1), Duration::from_millis(5));
@@ -141,38 +132,6 @@ pub struct Inventory {
     pub update: Update,
     /// What the store checks before it takes a write.
     pub guard: Guard,
-}
-
-/// How a sale is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Update {
-    /// Sets the new count, worked out from the one read (Case 1): a lost update hides an oversell.
-    #[default]
-    Target,
-    /// Takes the quantity off, whatever the count is now (Case 2): an oversell shows as a negative stock.
-    Decrement,
-    /// Takes the quantity off only if enough is left.
-    Conditional,
-    /// Sets the new count only if the version read is still the newest.
-    Version,
-}
-
-/// What the store checks before it takes a write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Guard {
-    /// Nothing.
-    #[default]
-    None,
-    /// It refuses a write whose token is below the highest one written.
-    FenceWrites,
-    /// It refuses a read or write whose token is below the highest one seen; reads count.
-    FenceReads,
-    /// A holder claims the record with a unique nonce, and writes only while its claim stands.
-    Claim,
-    /// The write runs in the transaction that holds the lock.
-    OwnerTxn,
 }
 
 impl Default for Inventory {

@@ -1,0 +1,230 @@
+//! One case: a cell with a seed. Builds its world, lets it run, heals it, and judges what happened.
+
+use std::cell::{Cell as Counter, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_models::history::Event;
+use fencepost_models::stores::inventory::{InventoryStore, STORE_TIMEOUT};
+use fencepost_models::{Lock, Site, Wire};
+use fencepost_sim::fault::{Harm, Map};
+use fencepost_sim::schedule::Schedule;
+use fencepost_sim::stream::Streams;
+use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
+
+use crate::cell::{Cell, Deployment};
+use crate::check::{Checkers, Evidence, Facts, Findings};
+use crate::client::{Client, Desk, Shared};
+use crate::demand::{OrderBook, total_orders};
+use crate::outcome::{FaultTally, Outcome};
+use crate::property::Verdict;
+use crate::recorder::{Book, Recorder, Watcher};
+
+/// A case never has more events than this; one that wants more ends there, and what it has not shown is unknown.
+pub const MOST_EVENTS: u64 = 5_000_000;
+
+/// What a case came to, and why.
+#[derive(Debug)]
+pub struct CaseReport {
+    /// The result.
+    pub outcome: Outcome,
+    /// The first violation of each property that was violated.
+    pub evidence: Vec<Evidence>,
+    /// The names of the nodes, in order.
+    pub nodes: Vec<String>,
+    /// When the case ended.
+    pub ended: SimTime,
+}
+
+/// Runs the case of `cell` with this seed. A watcher sees everything, and changes nothing.
+pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
+    (cell.lock.run)(cell, seed, watcher)
+}
+
+/// [`run`] for the cells of one lock; what its registry entry points to.
+pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
+    let params = cell.params.downcast_ref::<L::Params>().expect("a cell's parameters are of its own lock");
+    let plan = Plan::new::<L>(cell, seed, params);
+    let book = Rc::new(RefCell::new(plan.book()));
+    let setup = build::<L>(cell, seed, params, &plan, &book, watcher);
+    let run_for = SimTime(0) + cell.scenario.run_for;
+    let phases = Phases { book: book.clone(), settle: plan.harm.reconnect + STORE_TIMEOUT };
+    let (stop, world) = setup.run(async |driver| phases.run(&driver, run_for).await);
+    finish(cell, plan, stop, world, book)
+}
+
+/// What is known of a case before it runs.
+struct Plan {
+    nodes: Deployment,
+    schedule: Schedule,
+    streams: Streams,
+    harm: Harm,
+    facts: Facts,
+}
+
+impl Plan {
+    fn new<L: Lock>(cell: &Cell, seed: u64, params: &L::Params) -> Self {
+        let streams = Streams::new(seed);
+        let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
+        let harm = schedule.harm();
+        let nodes = Deployment::new(cell.scenario.clients.count, L::servers(params), L::INFO.in_store);
+        let facts = Facts {
+            grants: L::INFO.grants,
+            validity: L::INFO.validity,
+            tokens: L::INFO.tokens,
+            releases: L::INFO.grants,
+            quorum: L::quorum(params),
+            rank_by_return: nodes.servers().is_empty(),
+            clients: nodes.clients().to_vec(),
+            orders: total_orders(&cell.scenario.clients, cell.inventory()),
+            stock: Some(cell.inventory().stock.into()),
+            takeover_bound: L::takeover_bound(params, &harm) + longest_unit(cell),
+            progress_bound: L::progress_bound(params, &harm) + longest_unit(cell),
+        };
+        Plan { nodes, schedule, streams, harm, facts }
+    }
+
+    fn book(&self) -> Book {
+        Book {
+            checkers: Checkers::new(self.facts.clone()),
+            open_orders: self.facts.orders,
+            busy_clients: self.facts.clients.len(),
+            healed: false,
+        }
+    }
+}
+
+/// How long a healthy holder may keep the lock: others wait that long without anything being wrong.
+fn longest_unit(cell: &Cell) -> Duration {
+    let clients = &cell.scenario.clients;
+    clients.hold.longest().min(clients.wait_at_most) + clients.prepare.longest().min(clients.wait_at_most)
+}
+
+fn build<L: Lock>(
+    cell: &Cell,
+    seed: u64,
+    params: &L::Params,
+    plan: &Plan,
+    book: &Rc<RefCell<Book>>,
+    watcher: Option<Rc<RefCell<dyn Watcher>>>,
+) -> Setup<Wire<L::Message>, Event> {
+    let (clients, servers) = (plan.nodes.clients().to_vec(), plan.nodes.servers().to_vec());
+    let recorder = Recorder { book: book.clone(), clients: clients.clone(), servers, watcher };
+    let mut setup = Setup::new(seed, cell.network(), plan.schedule.clone(), Box::new(recorder), MOST_EVENTS);
+    let shared = Rc::new(Shared {
+        clients: cell.scenario.clients.clone(),
+        update: cell.inventory().update,
+        store: plan.nodes.store(),
+        probe_patience: plan.facts.progress_bound,
+        next_grant: Counter::new(0),
+    });
+    for (index, name) in plan.nodes.names()[..clients.len()].iter().enumerate() {
+        let orders = OrderBook::new(&plan.streams, &shared.clients, cell.inventory(), index as u16);
+        let desk = Rc::new(RefCell::new(Desk { orders, current: None, probed: false }));
+        let (params, shared) = (params.clone(), shared.clone());
+        setup.client(
+            name.as_str(),
+            Box::new(move |ctx| {
+                let (params, shared, desk) = (params.clone(), shared.clone(), desk.clone());
+                Box::pin(async move { Client::<L>::new(&params, ctx.into(), shared, desk).live().await })
+            }),
+        );
+    }
+    L::deploy(params, &cell.data(), &mut Site::new(&mut setup));
+    if L::INFO.in_store {
+        setup.store_is_first_server();
+    } else {
+        setup.store(STORE, Box::new(InventoryStore::new(cell.data())));
+    }
+    setup
+}
+
+/// The phases of a case: run, heal, settle.
+struct Phases {
+    book: Rc<RefCell<Book>>,
+    /// How long what stalled may still arrive after healing.
+    settle: Duration,
+}
+
+impl Phases {
+    async fn run<L: fencepost_sim::Message>(&self, driver: &Driver<Wire<L>, Event>, run_for: SimTime) -> Stop {
+        if driver.run_until(run_for).await == Stop::Exhausted {
+            return Stop::Exhausted;
+        }
+        driver.heal();
+        let settled = driver.now() + self.settle;
+        loop {
+            // Until what stalled has arrived, and every obligation is discharged or its bound has passed.
+            let limit = settled.max(self.book.borrow().checkers.open_until().unwrap_or_default());
+            match driver.run_until(limit).await {
+                Stop::Halted => {}
+                Stop::Exhausted => return Stop::Exhausted,
+                Stop::Reached if self.still_open(limit) => {}
+                Stop::Reached => return Stop::Reached,
+            }
+        }
+    }
+
+    fn still_open(&self, limit: SimTime) -> bool {
+        self.book.borrow().checkers.open_until().is_some_and(|until| until > limit)
+    }
+}
+
+fn finish<L: fencepost_sim::Message>(
+    cell: &Cell,
+    plan: Plan,
+    stop: Stop,
+    mut world: World<Wire<L>, Event>,
+    book: Rc<RefCell<Book>>,
+) -> CaseReport {
+    let ended = world.now();
+    let (hash, events) = world.trace();
+    let faults = tallies(cell, &plan.schedule, &world);
+    let touched_holder = world.touched_holder();
+    drop(world);
+    let book = Rc::try_unwrap(book).ok().expect("the recorder went with the world").into_inner();
+    let mut findings = book.checkers.finish(ended);
+    if stop == Stop::Exhausted {
+        leave_open(&mut findings);
+    }
+    let acked = findings.metrics.iter().find(|(name, _)| name == "acked_units").map_or(0, |(_, units)| *units);
+    let outcome = Outcome {
+        censored: acked < i64::from(cell.inventory().stock),
+        verdicts: findings.verdicts,
+        metrics: findings.metrics,
+        faults,
+        touched_holder,
+        trace: hash.0,
+        events,
+    };
+    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended }
+}
+
+/// A case that ran out of events has not shown that anything holds.
+fn leave_open(findings: &mut Findings) {
+    for (_, verdict) in &mut findings.verdicts {
+        if *verdict == Verdict::Holds {
+            *verdict = Verdict::Unknown;
+        }
+    }
+}
+
+fn tallies<L: fencepost_sim::Message>(
+    cell: &Cell,
+    schedule: &Schedule,
+    world: &World<Wire<L>, Event>,
+) -> Vec<FaultTally> {
+    let mut tallies = vec![FaultTally::default(); cell.scenario.faults.len()];
+    for (injection, state) in schedule.injections.iter().zip(world.injections()) {
+        let tally = &mut tallies[injection.fault];
+        tally.planned += 1;
+        tally.fired += u64::from(state.fired);
+        tally.touched += u64::from(state.touched);
+    }
+    tallies
+}
+
+/// The nodes' names, for telling evidence.
+pub fn node_name(nodes: &[String], node: NodeId) -> String {
+    nodes.get(node.index()).cloned().unwrap_or_else(|| format!("node {}", node.0))
+}

@@ -1,0 +1,203 @@
+//! A cell: one scenario with one lock, prepared so that its cases can run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_models::LockInfo;
+use fencepost_models::stores::inventory::{Guard, InventoryConfig, Update};
+use fencepost_sim::fault::Map;
+use fencepost_sim::schedule::Trigger;
+use fencepost_sim::units::Dist;
+use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
+
+use crate::file::{Inventory, Scenario, Timing, Workload};
+use crate::registry::{LockEntry, LockParams, Registry};
+use crate::results::{CellHeader, FaultLabel};
+
+/// A scenario with a lock, ready to run.
+#[derive(Clone)]
+pub struct Cell {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// The lock.
+    pub lock: LockEntry,
+    /// The lock's parameters, with the scenario's timing and the bugs switched on.
+    pub params: LockParams,
+    /// What results say about the cell.
+    pub header: CellHeader,
+}
+
+impl Cell {
+    /// Prepares the cell of a scenario and a lock, with these bugs of the lock switched on.
+    pub fn new(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) -> Self {
+        let params = lock_params(scenario, lock, bugs);
+        let reason = inapplicable(scenario, lock, &params);
+        let header = header(scenario, lock, &params, reason);
+        Cell { scenario: scenario.clone(), lock: *lock, params, header }
+    }
+
+    /// The cells of a scenario: with each of its locks, or of the locks in `only`.
+    pub fn all(registry: &Registry, scenario: &Arc<Scenario>, only: Option<&[String]>, bugs: &[String]) -> Vec<Cell> {
+        let listed = |list: Option<&[String]>, name: &str| list.is_none_or(|list| list.iter().any(|lock| lock == name));
+        (registry.locks().iter())
+            .filter(|lock| listed(scenario.locks.as_deref(), lock.name()) && listed(only, lock.name()))
+            .map(|lock| Cell::new(scenario, lock, bugs))
+            .collect()
+    }
+
+    /// How the case's address is written: `SCENARIO/LOCK/SEED`.
+    pub fn case_name(&self, seed: u64) -> String {
+        format!("{}/{}/{seed}", self.header.scenario, self.header.lock)
+    }
+
+    pub(crate) fn inventory(&self) -> &Inventory {
+        let Workload::Inventory(inventory) = &self.scenario.workload;
+        inventory
+    }
+
+    pub(crate) fn data(&self) -> InventoryConfig {
+        let Inventory { stock, update, guard, .. } = *self.inventory();
+        InventoryConfig { stock, update, guard }
+    }
+
+    pub(crate) fn network(&self) -> NetworkConfig {
+        let network = &self.scenario.network;
+        NetworkConfig {
+            latency: network.latency,
+            loss_per_million: network.loss_per_million,
+            transport: network.transport,
+        }
+    }
+}
+
+fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockParams {
+    let own = scenario.lock.params.get(lock.name()).cloned();
+    let timing = match scenario.lock.timing {
+        Timing::Default => None,
+        Timing::Ttl(ttl) | Timing::Effective(ttl) => Some(ttl),
+    };
+    (lock.configure)(own, timing, bugs)
+}
+
+/// Why the lock cannot be put into the scenario, if it cannot.
+fn inapplicable(scenario: &Scenario, lock: &LockEntry, params: &LockParams) -> Option<String> {
+    let Workload::Inventory(inventory) = &scenario.workload;
+    let map = Deployment::new(scenario.clients.count, (lock.nodes)(params), lock.info.in_store);
+    guard_problem(&lock.info, inventory)
+        .or_else(|| transport_problem(&lock.info, scenario.network.transport))
+        .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&map).err()))
+}
+
+fn guard_problem(info: &LockInfo, inventory: &Inventory) -> Option<String> {
+    let computed = matches!(inventory.update, Update::Decrement | Update::Conditional);
+    if !info.grants && computed {
+        return Some("the version check needs a value that the program writes".into());
+    }
+    match inventory.guard {
+        Guard::None => None,
+        Guard::OwnerTxn => Some("the data does not live in this lock's service".into()),
+        _ if info.in_store => Some("lock and data share one transaction: there is nothing to guard".into()),
+        Guard::FenceWrites | Guard::FenceReads if !info.tokens => Some("this lock has no fencing tokens".into()),
+        Guard::FenceWrites | Guard::FenceReads | Guard::Claim => None,
+    }
+}
+
+fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
+    let needs_connections = info.in_store && transport == Transport::Datagram;
+    needs_connections.then(|| "transactions live on connections, which datagrams do not have".into())
+}
+
+fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Option<String>) -> CellHeader {
+    let Workload::Inventory(inventory) = &scenario.workload;
+    let effective_expiry = (lock.effective_expiry)(params);
+    CellHeader {
+        scenario: scenario.name.clone(),
+        about: scenario.about.clone(),
+        family: family(scenario),
+        lock: lock.name().into(),
+        applicable: reason.is_none(),
+        reason,
+        effective_expiry,
+        faults: (scenario.faults.iter())
+            .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.into() })
+            .collect(),
+        workload: "inventory".into(),
+        update: Some(kebab(inventory.update)),
+        guard: Some(kebab(inventory.guard)),
+        dose: effective_expiry.and_then(|expiry| dose(scenario, expiry)),
+    }
+}
+
+fn kebab(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(String::from)).unwrap_or_default()
+}
+
+/// The kinds of a scenario's faults.
+fn family(scenario: &Scenario) -> String {
+    let mut kinds: Vec<&str> = scenario.faults.iter().map(|plan| plan.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    match kinds.as_slice() {
+        [] => "no fault".into(),
+        [kind] => (*kind).into(),
+        [..] if kinds.len() <= 2 => kinds.join(" + "),
+        _ => "mixed".into(),
+    }
+}
+
+/// Pause divided by effective expiry, in a scenario whose only fault is a pause of fixed length after a grant.
+fn dose(scenario: &Scenario, expiry: Duration) -> Option<f64> {
+    let [plan] = &*scenario.faults else { return None };
+    match (plan.kind, &plan.trigger, plan.lasts) {
+        ("pause", Trigger::On(_), Some(Dist::Constant(pause))) => Some(pause.as_secs_f64() / expiry.as_secs_f64()),
+        _ => None,
+    }
+}
+
+/// The nodes of a cell, in the order of their deployment: clients, servers, store.
+pub(crate) struct Deployment {
+    names: Vec<String>,
+    clients: Vec<NodeId>,
+    servers: Vec<NodeId>,
+    store: NodeId,
+}
+
+impl Deployment {
+    pub fn new(clients: u16, servers: Vec<String>, in_store: bool) -> Self {
+        let mut names: Vec<String> = (1..=clients).map(|n| format!("client-{n}")).collect();
+        names.extend(servers);
+        let store = if in_store { clients } else { names.len() as u16 };
+        if !in_store {
+            names.push(STORE.into());
+        }
+        let servers = (clients..names.len() as u16).filter(|id| in_store || *id != store).map(NodeId).collect();
+        Deployment { names, clients: (0..clients).map(NodeId).collect(), servers, store: NodeId(store) }
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+}
+
+impl Map for Deployment {
+    fn clients(&self) -> &[NodeId] {
+        &self.clients
+    }
+
+    fn servers(&self) -> &[NodeId] {
+        &self.servers
+    }
+
+    fn store(&self) -> NodeId {
+        self.store
+    }
+
+    fn all(&self) -> Vec<NodeId> {
+        (0..self.names.len() as u16).map(NodeId).collect()
+    }
+
+    fn named(&self, name: &str) -> Option<NodeId> {
+        let place = self.names.iter().position(|other| other == name);
+        place.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
+    }
+}
