@@ -46,7 +46,36 @@ pub fn suite(registry: &Registry) -> Value {
 fn finish(mut schema: Value, mut generator: SchemaGenerator) -> Value {
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["$defs"] = Value::Object(generator.take_definitions(true));
+    without_nulls(&mut schema);
     schema
+}
+
+/// TOML has no null: what may be left out is left out. Also joins the lines of doc comments.
+fn without_nulls(schema: &mut Value) {
+    let Value::Object(keys) = schema else {
+        return schema.as_array_mut().into_iter().flatten().for_each(without_nulls);
+    };
+    if let Some(types) = keys.get_mut("type").and_then(Value::as_array_mut) {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            keys["type"] = only.clone();
+        }
+    }
+    if keys.get("default").is_some_and(Value::is_null) {
+        keys.remove("default");
+    }
+    if let Some(choices) = keys.get_mut("anyOf").and_then(Value::as_array_mut) {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            keys.remove("anyOf");
+            keys.extend(only);
+        }
+    }
+    if let Some(Value::String(text)) = keys.get_mut("description") {
+        *text = text.replace("\n\n", "\u{0}").replace('\n', " ").replace('\u{0}', "\n\n");
+    }
+    keys.iter_mut().for_each(|(_, value)| without_nulls(value));
 }
 
 /// The schema of a table, in place rather than by reference, so that keys can be added to it.

@@ -26,6 +26,9 @@ impl Complaint {
         if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
             return Complaint::MissingKey(key.into());
         }
+        if message.starts_with("wanted exactly 1 element") {
+            return Complaint::Unexpected { found: "a table".into(), expected: TEXT.into() };
+        }
         let wrong = ["invalid type: ", "invalid value: ", "invalid length "];
         let unexpected = wrong.iter().find_map(|prefix| message.strip_prefix(prefix)?.rsplit_once(", expected "));
         match unexpected {
@@ -51,7 +54,7 @@ impl Complaint {
             }
             Complaint::Unexpected { found, expected } => (
                 format!("{subject} must be {expected}, not {found}"),
-                quote_it(found, expected).then(|| "put it in quotes; a duration also needs a unit: \"5s\"".into()),
+                quote_it(found, expected).then(|| "put it in quotes; if it is a duration, add a unit: \"5s\"".into()),
             ),
             Complaint::Other(message) => match message.rsplit_once(": ") {
                 Some((reason, mend)) => (reason.into(), Some(mend.into())),

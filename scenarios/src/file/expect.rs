@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::locks::unknown_lock;
 use super::problem::Report;
-use super::table::{Entry, Table};
+use super::table::{Entry, Table, kind_in_words};
 use super::values::whole;
 use super::words::{quoted, remedy};
 use crate::property::Property;
@@ -115,7 +115,7 @@ fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, E
         if verdict.is_none() {
             let message = match word {
                 Some(word) => format!("{} is no verdict that can be expected", quoted(word)),
-                None => format!("{} must be a verdict, not {}", quoted(name), entry.value.get_ref().type_str()),
+                None => format!("{} must be a verdict, not {}", quoted(name), kind_in_words(entry.value.get_ref())),
             };
             report.add(entry.value.span(), message, remedy(word.unwrap_or_default(), &words));
         }

@@ -13,7 +13,7 @@ use toml::de::DeValue;
 
 use super::nodes::Nodes;
 use super::problem::Report;
-use super::table::{Entry, Table};
+use super::table::{Entry, Table, kind_in_words};
 use super::trigger::{COMMON, Common, Reading, allowed};
 use super::words::{kebab_case, nearest, quoted, remedy};
 use crate::registry::{FaultEntry, Registry};
@@ -77,7 +77,7 @@ fn of_one_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'
         other => {
             report.add(
                 span,
-                format!("`{}` must be a list of tables, not {}", kind.name, other.type_str()),
+                format!("`{}` must be a list of tables, not {}", kind.name, kind_in_words(&other)),
                 format!("write `{header}`, and the fault's keys on the lines below"),
             );
             return Vec::new();
@@ -93,7 +93,7 @@ fn of_one_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'
             }
             other => report.add(
                 span,
-                format!("a fault must be a table, not {}", other.type_str()),
+                format!("a fault must be a table, not {}", kind_in_words(&other)),
                 format!("write `{header}`, and the fault's keys on the lines below"),
             ),
         }

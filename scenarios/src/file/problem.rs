@@ -45,6 +45,15 @@ impl std::error::Error for Problem {}
 /// More than this many problems help nobody.
 const MOST_PROBLEMS: usize = 50;
 
+/// Longer messages quote something that is not worth quoting.
+const LONGEST_MESSAGE: usize = 1_000;
+
+/// Messages may quote what the user wrote, line breaks and all.
+fn one_line(message: &str) -> String {
+    let escaped = message.chars().take(LONGEST_MESSAGE);
+    escaped.map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
 /// Gathers the problems of one file.
 pub(super) struct Report {
     file: String,
@@ -62,6 +71,7 @@ impl Report {
     }
 
     pub(super) fn push(&mut self, span: Range<usize>, message: String, help: Option<String>) {
+        let (message, help) = (one_line(&message), help.map(|help| one_line(&help)));
         self.problems.push(Problem { file: self.file.clone(), text: self.text.clone(), span, message, help });
     }
 

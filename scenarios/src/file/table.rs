@@ -140,6 +140,18 @@ pub(super) fn unknown_key(
     report.add(span, format!("unknown key {} in {table}", quoted(key)), remedy(key, &choices));
 }
 
+/// What kind of value this is.
+pub(super) fn kind_in_words(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "`true` or `false`",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
 impl<'i> Entry<'i> {
     /// The entry's table, reported where it is something else. `name` is how messages name it.
     pub(super) fn table(self, report: &mut Report, name: &str) -> Option<Table<'i>> {
@@ -147,11 +159,7 @@ impl<'i> Entry<'i> {
         match self.value.into_inner() {
             DeValue::Table(items) => Some(Table { name: name.into(), span, items }),
             other => {
-                let what = match &other {
-                    DeValue::Array(_) => "a list",
-                    _ => other.type_str(),
-                };
-                let message = format!("{} must be a table, not {what}", quoted(self.key.get_ref()));
+                let message = format!("{} must be a table, not {}", quoted(self.key.get_ref()), kind_in_words(&other));
                 report.add(span, message, format!("write {name}, and its keys on the lines below"));
                 None
             }

@@ -66,10 +66,10 @@ fn unknown_names() {
         "did you mean `effect-exclusion`?",
     );
     changed(expect, "redlock = { fencing = «\"violates\"» }", "`violates` is no verdict", "did you mean `violated`?");
-    changed(expect, "redlock = { fencing = «true» }", "must be a verdict, not boolean", "`violated`, `holds`");
+    changed(expect, "redlock = { fencing = «true» }", "must be a verdict, not `true`", "`violated`, `holds`");
     changed(expect, "«fencing» = \"holds\"", "`fencing` is expected of no lock", "name the lock first");
     changed(expect, "«none» = { fencing = \"holds\" }", "`locks` does not select it", "add it to `locks`");
-    below_head("[expect]\nnone = «true»", "`none` must be a table, not boolean", "[expect.none]");
+    below_head("[expect]\nnone = «true»", "`none` must be a table, not `true`", "[expect.none]");
 }
 
 #[test]
@@ -82,6 +82,7 @@ fn unknown_values() {
     below_head("[explore]\nmenu = [«\"crush\"»]", "`crush` is no value of `menu`", "did you mean `crash`?");
     changed("\"exp(200ms)\"", "«\"exp(200 parsecs)\"»", "is not a duration", "a number and a unit (ns, us, ms");
     changed("\"exp(200ms)\"", "«\"expo(200ms)\"»", "`expo` is no distribution", "\"exp(5s)\"");
+    changed("wait_at_most = \"30s\"", "wait_at_most = «\"3\\n0\"»", "`3\\n0` is not a duration", "a unit");
     changed("wait_at_most = \"30s\"", "wait_at_most = «\"30\"»", "`30` is not a duration", "a unit");
 }
 
@@ -94,9 +95,10 @@ fn wrong_types() {
     changed("loss = 0.0", "loss = «\"none\"»", "`loss` must be a number", "");
     changed("locks = [\"redlock\"]", "locks = «\"redlock\"»", "`locks` must be a list, not the text `redlock`", "");
     one("run_for = «60»", "`run_for` must be text in quotes, not the number `60`", "a unit");
-    below_head("clients = «5»", "`clients` must be a table, not integer", "write [clients]");
+    below_head("clients = «5»", "`clients` must be a table, not a number", "write [clients]");
     below_head("«[[clients]]»\ncount = 5", "`clients` must be a table, not a list", "write [clients]");
-    below_head("[lock]\nredlock = «3»", "", "");
+    below_head("[lock]\nredlock = «3»", "`redlock` must be a table, not a number", "[lock.redlock]");
+    below_head("[network]\ntransport = «{}»", "`transport` must be text in quotes, not a table", "");
 }
 
 #[test]
@@ -212,6 +214,8 @@ fn several_mistakes_come_in_the_order_of_the_file() {
 #[test]
 fn columns_count_characters_and_lines_may_end_as_on_windows() {
     let text = "run_for = \"1s\"\r\nabout = \"äöü\"\r\nlock = { \"tü\" = 1, «x» = 2 }\r\n".replace(['«', '»'], "");
-    let problems = problems(&text);
-    assert_eq!(problems[1].line_column(), (3, 20), "{}", problems[1]);
+    let windows = problems(&text);
+    assert_eq!(windows[1].line_column(), (3, 20), "{}", windows[1]);
+    let byte_order_mark = problems("\u{feff}run_for = \"1s\"\n[clients]\ncuont = 1");
+    assert_eq!(byte_order_mark[0].line_column(), (3, 1), "{}", byte_order_mark[0]);
 }
