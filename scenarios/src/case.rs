@@ -49,7 +49,7 @@ pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCe
     let setup = build::<L>(cell, seed, params, &plan, &book, watcher);
     let run_for = SimTime(0) + cell.scenario.run_for;
     let phases = Phases { book: book.clone(), settle: plan.harm.reconnect + STORE_TIMEOUT };
-    let (stop, world) = setup.run(async |driver| phases.run(&driver, run_for).await);
+    let (stop, world) = setup.run(async move |driver| phases.run(&driver, run_for).await);
     finish(cell, plan, stop, world, book)
 }
 

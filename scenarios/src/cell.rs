@@ -15,7 +15,7 @@ use crate::registry::{LockEntry, LockParams, Registry};
 use crate::results::{CellHeader, FaultLabel};
 
 /// A scenario with a lock, ready to run.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Cell {
     /// The scenario.
     pub scenario: Arc<Scenario>,

@@ -11,5 +11,6 @@ pub mod property;
 pub mod recorder;
 pub mod registry;
 pub mod results;
+pub mod run;
 pub mod schema;
 pub mod stats;

@@ -12,7 +12,7 @@ pub use self::lease_server::LeaseServerLock;
 pub use self::none::NoLock;
 pub use self::redis_set_px::RedisSetPx;
 pub use self::redis_set_px_del::RedisSetPxDel;
-pub use self::redlock::Redlock;
+pub use self::redlock::{Redlock, RedlockParams};
 pub use self::sql_for_update::SqlForUpdate;
 pub use self::sql_version::SqlVersion;
 

@@ -1,8 +1,8 @@
 //! Scenario and suite files: what parses, what is refused and how, and the JSON Schema.
 
-mod fake;
 mod mistakes;
 mod mistakes_in_faults;
 mod mutations;
 mod right;
 mod schema;
+mod shipped;

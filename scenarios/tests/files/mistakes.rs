@@ -2,7 +2,7 @@
 
 use fencepost_scenarios::file::{File, Problem, parse, read};
 
-use crate::fake::{SCENARIOS, SUITE, registry};
+use crate::shipped::{SCENARIOS, SUITE, registry};
 
 pub fn problems(text: &str) -> Vec<Problem> {
     parse(&registry(), "it.toml", text).map(|_| ()).expect_err("this file has a mistake")

@@ -103,7 +103,9 @@ fn targets() {
     below_head(&chosen("«\"sql\"»"), "no node is named `sql`", "only locks like `sql-for-update` deploy it");
     below_head(&chosen("«\"redis-6\"»"), "no node is named `redis-6`", "there are `redis-1`, `redis-2`");
     let seven = format!("{}\n[lock.redlock]\nservers = 7", chosen("\"redis-7\""));
-    assert!(fencepost_scenarios::file::parse(&crate::fake::registry(), "x", &format!("run_for='9s'\n{seven}")).is_ok());
+    assert!(
+        fencepost_scenarios::file::parse(&crate::shipped::registry(), "x", &format!("run_for='9s'\n{seven}")).is_ok()
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use fencepost_scenarios::file::parse;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::fake::{SCENARIOS, SUITE, registry};
+use crate::shipped::{SCENARIOS, SUITE, registry};
 
 #[derive(Clone, Debug)]
 enum Edit {

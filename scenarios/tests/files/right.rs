@@ -10,7 +10,8 @@ use fencepost_scenarios::property::Property;
 use fencepost_sim::schedule::{Aim, OnMark, Target, Trigger, Which};
 use fencepost_sim::units::Dist;
 
-use crate::fake::{RedlockParams, SCENARIOS, SUITE, registry};
+use crate::shipped::{SCENARIOS, SUITE, registry};
+use fencepost_models::locks::RedlockParams;
 
 fn parsed(name: &str) -> Scenario {
     let (_, text) = SCENARIOS.iter().find(|(known, _)| *known == name).unwrap();

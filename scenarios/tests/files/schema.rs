@@ -4,7 +4,7 @@ use fencepost_scenarios::property::Property;
 use fencepost_scenarios::schema::{scenario, suite};
 use serde_json::{Value, json};
 
-use crate::fake::{SCENARIOS, SUITE, registry};
+use crate::shipped::{SCENARIOS, SUITE, registry};
 
 /// Every key of a file has a place in the schema.
 fn assert_known(root: &Value, schema: &Value, value: &toml::Value, path: &str) {
@@ -54,10 +54,10 @@ fn everything_registered_is_in_it() {
         assert_eq!(items["additionalProperties"], json!(false));
     }
     for lock in registry.locks() {
-        assert!(schema["properties"]["lock"]["properties"][lock.name].is_object(), "{}", lock.name);
-        let expected = &schema["properties"]["expect"]["properties"][lock.name]["properties"];
+        assert!(schema["properties"]["lock"]["properties"][lock.name()].is_object(), "{}", lock.name());
+        let expected = &schema["properties"]["expect"]["properties"][lock.name()]["properties"];
         assert!(Property::ALL.iter().all(|property| expected[property.name()].is_object()));
-        assert!(schema["properties"]["locks"]["items"]["enum"].as_array().unwrap().contains(&json!(lock.name)));
+        assert!(schema["properties"]["locks"]["items"]["enum"].as_array().unwrap().contains(&json!(lock.name())));
     }
     for workload in registry.workloads() {
         assert!(schema["properties"]["workload"]["properties"][workload.name].is_object());
