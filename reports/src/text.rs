@@ -51,11 +51,19 @@ pub fn percent_range(lower: f64, upper: f64) -> String {
     format!("{}–{}", percent_number(lower), percent(upper))
 }
 
-/// How often a property was broken, never without what that cannot rule out: `0 of 200 (≤ 1.8 %)`.
+/// How often a property was broken, never without what that cannot rule out: `0 of 200 (≤ 1.8 %)`. Cases that could
+/// not be judged follow as `+2?`.
 pub fn violations(count: &PropertyCount) -> String {
-    let bound = percent(count.ci95().upper);
-    let unjudged = if count.unknown > 0 { format!(", {} unknown", count.unknown) } else { String::new() };
-    format!("{} of {} (≤ {bound}{unjudged})", grouped(count.violated.into()), grouped(count.judged().into()))
+    let unjudged = if count.unknown > 0 { format!(" +{}?", count.unknown) } else { String::new() };
+    of(count.violated, count.judged(), count.ci95().upper) + &unjudged
+}
+
+/// What [`violations`] leaves to be explained.
+pub const UNJUDGED_NOTE: &str = "+k?: k more cases could not be judged; the bound counts them as violated";
+
+/// So many of so many, with the upper bound of the share.
+pub fn of(hits: u64, cases: u64, bound: f64) -> String {
+    format!("{} of {} (≤ {})", grouped(hits.into()), grouped(cases.into()), percent(bound))
 }
 
 /// A whole number with its thousands set apart.
@@ -125,7 +133,7 @@ mod tests {
         let count = PropertyCount { holds: 200, ..PropertyCount::default() };
         assert_eq!(violations(&count), "0 of 200 (≤ 1.8 %)");
         let count = PropertyCount { holds: 190, unknown: 10, ..PropertyCount::default() };
-        assert_eq!(violations(&count), "0 of 190 (≤ 9.0 %, 10 unknown)");
+        assert_eq!(violations(&count), "0 of 190 (≤ 9.0 %) +10?");
     }
 
     #[test]
