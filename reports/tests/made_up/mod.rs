@@ -104,7 +104,8 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
         lock: lock.into(),
         applicable: fits,
         reason: (!fits).then(|| "the lock hands out no tokens that this guard could compare".into()),
-        effective_expiry: lock.starts_with("redis").then_some(Duration::from_secs(10)),
+        effective_expiry: (!["none", "sql-for-update", "sql-version"].contains(&lock))
+            .then_some(Duration::from_secs(10)),
         faults: vec![
             FaultLabel { name: "gc".into(), kind: "pause".into() },
             FaultLabel { name: "cut".into(), kind: "partition".into() },
