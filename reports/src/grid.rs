@@ -27,7 +27,7 @@ pub enum Finding<'a> {
     /// The lock cannot be put into the scenario, or the property has no meaning here.
     NotApplicable(&'a str),
     /// It was run.
-    Judged(&'a CellHeader, PropertyCount),
+    Judged(&'a Cell, PropertyCount),
 }
 
 impl<'a> Grid<'a> {
@@ -66,13 +66,14 @@ impl<'a> Grid<'a> {
 
     /// What a cell says about a property.
     pub fn finding(&self, lock: &str, scenario: &str, property: Property) -> Finding<'a> {
-        let Some((header, result)) = self.cell(lock, scenario) else { return Finding::Missing };
+        let Some(cell) = self.cell(lock, scenario) else { return Finding::Missing };
+        let (header, result) = cell;
         if !header.applicable {
             return Finding::NotApplicable(header.reason.as_deref().unwrap_or("the lock does not fit this scenario"));
         }
         let count = result.property(property);
         match count.is_applicable() {
-            true => Finding::Judged(header, count),
+            true => Finding::Judged(cell, count),
             false => Finding::NotApplicable("the property has no meaning for this lock or workload"),
         }
     }

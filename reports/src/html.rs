@@ -84,10 +84,10 @@ fn top(report: &Report) -> Markup {
         header {
             h1 dir="auto" { (visible(&report.title)) }
             p.lead {
-                "What distributed locks really did when processes paused, clocks jumped and networks cut. Each cell is one "
-                "lock in one scenario, run over the same seeds in a simulator that gives the same result every time. "
-                "A cell tells how many of its cases broke a promise, and how often that could still be, for all that was "
-                "seen: 0 of 200 is not never."
+                "What distributed locks really did when processes paused, clocks jumped and networks cut. Each cell is "
+                "one lock in one scenario, run over the same seeds in a simulator that gives the same result every "
+                "time. A cell tells how many of its cases broke a promise, and how often that could still be, for all "
+                "that was seen: 0 of 200 is not never."
             }
             dl.facts {
                 div { dt { "Command" } dd { code { (visible(&report.command)) } } }
@@ -113,10 +113,11 @@ fn oversell_section(figures: &[Figure]) -> Markup {
             section id="oversell" {
                 h2 { "Units sold that were not there" }
                 p {
-                    "How many units too many were sold in a case, over all scenarios of its kind. In Case 1 clients write "
-                    "the new count, and an oversell hides behind a count that looks right. In Case 2 they lower the count, "
-                    "and it shows. A curve further to the right and below is worse. Demand is fixed beforehand: a case that "
-                    "ended before the stock was gone (censored) says nothing about overselling and is left out."
+                    "How many units too many were sold in a case, over all scenarios of its kind. In Case 1 clients "
+                    "write the new count, and an oversell hides behind a count that looks right. In Case 2 they lower "
+                    "the count, and it shows. A curve further to the right and below is worse. Demand is fixed "
+                    "beforehand: a case that ended before the stock was gone (censored) says nothing about overselling "
+                    "and is left out."
                 }
                 (figures_side_by_side(figures))
             }
@@ -130,9 +131,9 @@ fn dose_section(figures: &[Figure]) -> Markup {
             section id="dose" {
                 h2 { "How long a pause has to be" }
                 p {
-                    "Share of cases in which the store accepted a write of a lock holder that had been replaced, against the "
-                    "length of the pauses over the lock’s own effective expiry. At 1 a pause lasts as long as the lease. "
-                    "Bands are Wilson intervals at 95 %."
+                    "Share of cases in which the store accepted a write of a lock holder that had been replaced, "
+                    "against the length of the pauses over the lock’s own effective expiry. At 1 a pause lasts as long "
+                    "as the lease. Bands are Wilson intervals at 95 %."
                 }
                 (figures_side_by_side(figures))
             }
@@ -153,7 +154,10 @@ fn scenarios_section(grid: &Grid) -> Markup {
                             tr {
                                 th scope="row" { bdi { (visible(scenario)) } }
                                 td.about { bdi { (visible(&header.about)) } }
-                                td { (visible(&header.workload)) @if let Some(update) = &header.update { ", " (visible(update)) } }
+                                td {
+                                    (visible(&header.workload))
+                                    @if let Some(update) = &header.update { ", " (visible(update)) }
+                                }
                                 td { (visible(header.guard.as_deref().unwrap_or("–"))) }
                                 td { @if let Some(dose) = header.dose { (crate::text::short(dose)) } @else { "–" } }
                             }
@@ -170,18 +174,20 @@ fn limits() -> Markup {
         section id="limits" {
             h2 { "What these numbers are not" }
             p {
-                "Faults here come far more often than in production, on purpose. Rates under exaggerated faults are not "
-                "production risks: they compare locks, and show what can happen. The share to multiply by a rate of incidents "
-                "of one’s own is that of violations when a fault hit the holder."
+                "Faults here come far more often than in production, on purpose. Rates under exaggerated faults are "
+                "not production risks: they compare locks, and show what can happen. The share to multiply by a rate "
+                "of incidents of one’s own is that of violations when a fault hit the holder."
             }
             p {
-                "Each lock is a model, written from its source and held against the real server. A model leaves things out. "
-                "Seeds were drawn from a range that was fixed beforehand; intervals are Clopper–Pearson at 95 %, their upper "
-                "end with every case that could not be judged counted against the lock. Many cells are looked at here: one "
-                "interval in twenty may miss."
+                "Each lock is a model, written from its source and held against the real server. A model leaves things "
+                "out. Seeds were drawn from a range that was fixed beforehand; intervals are Clopper–Pearson at 95 %, "
+                "their upper end with every case that could not be judged counted against the lock. Many cells are "
+                "looked at here: one interval in twenty may miss."
             }
-            p { "Locks are compared on the same seeds. A slow lock does less work in the same time, and has less to lose: "
-                "compare lost updates and harm per 1,000 orders, not totals." }
+            p {
+                "Locks are compared on the same seeds. A slow lock does less work in the same time, and has less to "
+                "lose: compare lost updates and harm per 1,000 orders, not totals."
+            }
         }
     }
 }

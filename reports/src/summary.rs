@@ -3,7 +3,7 @@
 use fencepost_scenarios::results::{Scale, Tally, TouchedHolder, shown_metric};
 
 use crate::grid::{Cell, Grid};
-use crate::text::{grouped, percent, short};
+use crate::text::{grouped, of, percent, short};
 
 /// One lock, summed over its cells.
 #[derive(Clone, Debug, Default)]
@@ -101,12 +101,7 @@ impl Summary {
         let TouchedHolder { cases, violated } = self.touched_holder;
         match cases {
             0 => "no such case".into(),
-            _ => format!(
-                "{} of {} (≤ {})",
-                grouped(violated.into()),
-                grouped(cases.into()),
-                percent(self.touched_holder.ci95().upper)
-            ),
+            _ => of(violated, cases, self.touched_holder.ci95().upper),
         }
     }
 }

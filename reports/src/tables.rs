@@ -10,7 +10,8 @@ use crate::text::{violations, visible};
 /// Every count of every property in every cell: one line each.
 pub fn properties_csv(cells: &[Cell]) -> String {
     let mut csv = String::from(
-        "scenario,lock,applicable,effective_expiry_s,dose,cases,property,holds,violated,unknown,not_applicable,rate,lower95,upper95,first_seed\r\n",
+        "scenario,lock,applicable,effective_expiry_s,dose,cases,\
+         property,holds,violated,unknown,not_applicable,rate,lower95,upper95,first_seed\r\n",
     );
     for (header, result) in cells {
         for (property, count) in result.properties().filter(|_| header.applicable) {

@@ -1,19 +1,25 @@
 //! Tables for the terminal.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Attribute, Cell as Field, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{
+    Attribute, Cell as Field, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+};
 use fencepost_scenarios::property::Property;
 
 use crate::grid::{Cell, Finding, Grid};
 use crate::summary::{HEADINGS, Summary};
-use crate::text::{clipped, violations};
+use crate::text::{UNJUDGED_NOTE, clipped, violations};
 
 /// The properties that a run shows; the others are in the report.
 const KEY: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
 const LONGEST_LOCK: usize = 24;
 const LONGEST_SCENARIO: usize = 26;
 /// What a table adds around each column.
-const PADDING: usize = 2;
+const PADDING: usize = 3;
+/// Below this width the second table leaves out what the report tells anyway.
+const WIDE: u16 = 132;
+/// What the narrow second table keeps of [`HEADINGS`].
+const NARROW: [usize; 5] = [1, 2, 4, 5, 6];
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// What the terminal can do.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +38,9 @@ pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
         [scenario] => by_property(&grid, scenario, terminal),
         _ => KEY.iter().map(|property| by_scenario(&grid, *property, terminal)).collect(),
     };
+    if text.contains('?') {
+        text.push_str(&format!("{UNJUDGED_NOTE}\n\n"));
+    }
     text.push_str(&costs(&grid, terminal));
     text
 }
@@ -45,6 +54,7 @@ fn by_property(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
         let findings = judged.iter().map(|property| grid.finding(lock, scenario, *property));
         table.add_row(row(lock, findings.map(field)));
     }
+    keep_names_whole(&mut table);
     titled(&format!("{}: violated cases", clipped(scenario, 60)), &table)
 }
 
@@ -88,24 +98,33 @@ fn columns_that_fit<'a>(grid: &Grid<'a>, property: Property, terminal: Terminal)
 
 /// What the locks did and cost, over all scenarios shown.
 fn costs(grid: &Grid, terminal: Terminal) -> String {
+    let shown = |at: &usize| terminal.width >= WIDE || NARROW.contains(at);
+    let columns: Vec<usize> = (0..HEADINGS.len()).filter(shown).collect();
     let mut table = new_table(terminal);
-    table.set_header(headings(HEADINGS.iter().map(|heading| (*heading).to_owned())));
+    table.set_header(headings(columns.iter().map(|at| HEADINGS[*at].to_owned())));
     for lock in &grid.locks {
-        table.add_row(row(lock, Summary::of(grid, lock).texts().into_iter().map(plain)));
+        let texts = Summary::of(grid, lock).texts();
+        table.add_row(row(lock, columns.iter().map(|at| plain(texts[*at].clone()))));
     }
+    keep_names_whole(&mut table);
     titled("harm and cost, over the cells run", &table)
 }
 
 fn new_table(terminal: Terminal) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(terminal.width);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(terminal.width);
     if terminal.colour {
         table.enforce_styling()
     } else {
         table.force_no_tty()
     };
     table
+}
+
+fn keep_names_whole(table: &mut Table) {
+    if let Some(names) = table.column_mut(0) {
+        names.set_constraint(ColumnConstraint::ContentWidth);
+    }
 }
 
 fn headings(names: impl Iterator<Item = String>) -> Vec<Field> {

@@ -51,19 +51,24 @@ pub fn percent_range(lower: f64, upper: f64) -> String {
     format!("{}–{}", percent_number(lower), percent(upper))
 }
 
-/// How often a property was broken, never without what that cannot rule out: `0 of 200 (≤ 1.8 %)`.
+/// How often a property was broken, never without what that cannot rule out: `0 of 200 (≤ 1.8 %)`. Cases that could
+/// not be judged follow as `+2?`.
 pub fn violations(count: &PropertyCount) -> String {
-    let bound = percent(count.ci95().upper);
-    let unjudged = if count.unknown > 0 { format!(", {} unknown", count.unknown) } else { String::new() };
-    format!("{} of {} (≤ {bound}{unjudged})", grouped(count.violated.into()), grouped(count.judged().into()))
+    let unjudged = if count.unknown > 0 { format!(" +{}?", count.unknown) } else { String::new() };
+    of(count.violated, count.judged(), count.ci95().upper) + &unjudged
+}
+
+/// What [`violations`] leaves to be explained.
+pub const UNJUDGED_NOTE: &str = "+k?: k more cases could not be judged; the bound counts them as violated";
+
+/// So many of so many, with the upper bound of the share.
+pub fn of(hits: u64, cases: u64, bound: f64) -> String {
+    format!("{} of {} (≤ {})", grouped(hits.into()), grouped(cases.into()), percent(bound))
 }
 
 /// A whole number with its thousands set apart.
 pub fn grouped(number: u128) -> String {
     let digits = number.to_string();
-    if digits.len() < 5 {
-        return digits;
-    }
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -77,11 +82,11 @@ pub fn grouped(number: u128) -> String {
 /// A number with about three digits that count.
 pub fn short(number: f64) -> String {
     let magnitude = number.abs();
-    if number == 0.0 || (magnitude < 1e4 && number == libm::trunc(number)) {
+    if number == 0.0 || (magnitude < 1e3 && number == libm::trunc(number)) {
         return format!("{number:.0}");
     }
     match magnitude {
-        m if m >= 1e4 => grouped(libm::round(number).max(0.0) as u128),
+        m if m >= 1e3 => grouped(libm::round(number).max(0.0) as u128),
         m if m >= 100.0 => format!("{number:.0}"),
         m if m >= 10.0 => format!("{number:.1}"),
         m if m >= 0.01 => format!("{number:.2}"),
@@ -125,7 +130,7 @@ mod tests {
         let count = PropertyCount { holds: 200, ..PropertyCount::default() };
         assert_eq!(violations(&count), "0 of 200 (≤ 1.8 %)");
         let count = PropertyCount { holds: 190, unknown: 10, ..PropertyCount::default() };
-        assert_eq!(violations(&count), "0 of 190 (≤ 9.0 %, 10 unknown)");
+        assert_eq!(violations(&count), "0 of 190 (≤ 9.0 %) +10?");
     }
 
     #[test]
@@ -143,6 +148,6 @@ mod tests {
     fn numbers_stay_short() {
         let texts = [0.0, 21.0, 0.021, 12.34, 123.4, 1_234_567.0, 0.001].map(short);
         assert_eq!(texts, ["0", "21", "0.02", "12.3", "123", "1,234,567", "1.0e-3"]);
-        assert_eq!([9_999, 10_000, 1_234_567].map(grouped), ["9999", "10,000", "1,234,567"]);
+        assert_eq!([999, 9_999, 1_234_567].map(grouped), ["999", "9,999", "1,234,567"]);
     }
 }

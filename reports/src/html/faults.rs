@@ -11,13 +11,16 @@ pub fn section(grid: &Grid) -> Markup {
     html! {
         section id="faults" {
             h2 { "Did the faults matter?" }
-            p { "Planned: injections in the schedules of all locks. Fired: those that began before a case was over. Touched: those "
-                "that hit something: a held lock, a pending call, a message on its way. Zero violations where nothing was touched "
-                "say nothing." }
+            p {
+                "Planned: injections in the schedules of all locks. Fired: those that began before a case was over. "
+                "Touched: those that hit something: a held lock, a pending call, a message on its way. Zero violations "
+                "where nothing was touched say nothing."
+            }
             div.scroll tabindex="0" { table.plain {
                 thead { tr { th scope="col" { "scenario" } th scope="col" { "fault" } th scope="col" { "kind" }
-                    th.number scope="col" { "planned" } th.number scope="col" { "fired" } th.number scope="col" { "touched" }
-                    th.number scope="col" { "cases it touched" } } }
+                    @for heading in ["planned", "fired", "touched", "cases it touched"] {
+                        th.number scope="col" { (heading) }
+                    } } }
                 tbody { @for scenario in &grid.scenarios { (rows(grid, scenario)) } }
             } }
         }
@@ -43,7 +46,7 @@ fn rows(grid: &Grid, scenario: &str) -> Markup {
         @let idle = mostly_untouched(grid, scenario);
         @if !header.faults.is_empty() && !idle.is_empty() {
             tr.warning { td {} td colspan="6" {
-                b { "Warning: " } "no fault touched most cases of " (idle.join(", ")) "."
+                b { "Warning: " } "in most cases no fault touched anything, with " (idle) "."
             } }
         }
     }
@@ -63,7 +66,12 @@ fn summed(grid: &Grid, scenario: &str, fault: usize) -> FaultSum {
     })
 }
 
-fn mostly_untouched(grid: &Grid, scenario: &str) -> Vec<String> {
+/// The locks whose cases were mostly left alone, as text; empty if there are none.
+fn mostly_untouched(grid: &Grid, scenario: &str) -> String {
     let idle = applicable(grid, scenario).filter(|(_, result)| result.untouched() * 2 > result.cases());
-    idle.map(|(header, _)| clipped(&header.lock, 34)).collect()
+    let names: Vec<String> = idle.map(|(header, _)| clipped(&header.lock, 34)).collect();
+    match names.len() {
+        all if all > 1 && all == applicable(grid, scenario).count() => "every lock".into(),
+        _ => names.join(", "),
+    }
 }

@@ -12,13 +12,17 @@ pub fn section(grid: &Grid) -> Markup {
         section id="locks" {
             h2 { "Harm and cost by lock" }
             p {
-                "Summed over all cells that a lock was run in. Locks that were run in other cells than their neighbours have "
-                "met other faults, so compare rows with the same first number. Oversold units count only cases whose stock was "
-                "used up; cens. says how many others there were. The last column is the share of cases violating "
-                "effect-exclusion among those in which a fault hit a held lock, with its upper 95 % bound."
+                "Summed over all cells that a lock was run in. Locks that were run in other cells than their "
+                "neighbours have met other faults, so compare rows with the same first number. Oversold units count "
+                "only cases whose stock was used up; cens. says how many others there were. The last column is the "
+                "share of cases violating effect-exclusion among those in which a fault hit a held lock, with its "
+                "upper 95 % bound."
             }
             div.scroll tabindex="0" { table.plain {
-                thead { tr { th scope="col" { "lock" } @for heading in HEADINGS { th.number scope="col" { (heading) } } } }
+                thead { tr {
+                    th scope="col" { "lock" }
+                    @for heading in HEADINGS { th.number scope="col" { (heading) } }
+                } }
                 tbody {
                     @for lock in &grid.locks {
                         tr {

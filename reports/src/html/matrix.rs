@@ -57,14 +57,19 @@ fn matrix(grid: &Grid, property: Property) -> Markup {
             thead { tr {
                 th.corner scope="col" { "lock" small { "effective expiry" } }
                 @for scenario in &grid.scenarios {
-                    th.scenario scope="col" title=(visible(scenario)) { span { bdi { (clipped(scenario, LONGEST_HEADING)) } } }
+                    th.scenario scope="col" title=(visible(scenario)) {
+                        span { bdi { (clipped(scenario, LONGEST_HEADING)) } }
+                    }
                 }
             } }
             tbody {
                 @for lock in &grid.locks {
                     tr {
-                        th scope="row" title=(visible(lock)) { bdi { (clipped(lock, LONGEST_HEADING)) } small { (expiries(grid, lock)) } }
-                        @for scenario in &grid.scenarios { (cell(grid.finding(lock, scenario, property))) }
+                        th scope="row" title=(visible(lock)) {
+                            bdi { (clipped(lock, LONGEST_HEADING)) }
+                            small { (expiries(grid, lock)) }
+                        }
+                        @for scenario in &grid.scenarios { (cell(grid.finding(lock, scenario, property), property)) }
                     }
                 }
             }
@@ -80,15 +85,19 @@ fn expiries(grid: &Grid, lock: &str) -> String {
     }
 }
 
-fn cell(finding: Finding) -> Markup {
+fn cell(finding: Finding, property: Property) -> Markup {
     match finding {
         Finding::Missing => html! { td.na title="not part of this run" { "–" } },
         Finding::NotApplicable(reason) => html! { td.na title=(visible(reason)) { "n/a" } },
-        Finding::Judged(header, count) => judged(header, &count),
+        Finding::Judged((header, result), count) => {
+            // A case that did not use up the stock could hardly oversell.
+            let censored = if property == Property::NoOversell { result.censored() } else { 0 };
+            judged(header, &count, censored)
+        }
     }
 }
 
-fn judged(header: &CellHeader, count: &PropertyCount) -> Markup {
+fn judged(header: &CellHeader, count: &PropertyCount, censored: u64) -> Markup {
     let interval = count.ci95();
     let class = match count.rate() {
         Some(rate) if rate > 0.0 => format!("r{}", rate_step(rate)),
@@ -104,6 +113,7 @@ fn judged(header: &CellHeader, count: &PropertyCount) -> Markup {
             b { (count.violated) } " of " (count.judged())
             small { (range) }
             @if count.unknown > 0 { small { (count.unknown) " unknown" } }
+            @if censored > 0 { small { (censored) " censored" } }
         }
     }
 }

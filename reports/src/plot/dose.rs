@@ -10,10 +10,10 @@ use super::frame::{Frame, TEXT, TITLE, Tick, percent_ticks, spread};
 use super::palette::{INK, MUTED, Style, style};
 use super::{Figure, dealt, part};
 use crate::grid::{Cell, Grid};
-use crate::text::{clipped, short};
+use crate::text::clipped;
 
 const WIDTH: f64 = 520.0;
-const HEIGHT: f64 = 390.0;
+const HEIGHT: f64 = 412.0;
 const LABEL_GAP: f64 = 18.0;
 
 /// The curve of one lock: (violated, judged) by dose.
@@ -90,7 +90,7 @@ impl Doses {
         let every = ((last - first) / 7 + 1).max(1);
         let powers = (first..=last).filter(|power| power.rem_euclid(every) == 0);
         let doses = powers.map(|power| libm::exp2(f64::from(power)));
-        doses.map(|dose| Tick { share: self.share(dose), label: short(dose) }).collect()
+        doses.map(|dose| Tick { share: self.share(dose), label: dose.to_string() }).collect()
     }
 }
 
@@ -98,7 +98,7 @@ fn plot(title: &str, curves: &[Curve]) -> String {
     Canvas::draw(WIDTH, HEIGHT, |canvas| {
         canvas.text(title, (8.0, 18.0), Side::Right, TITLE, INK);
         let longest = curves.iter().map(|curve| curve.lock.chars().count()).max().unwrap_or(0) as f64;
-        let frame = Frame { left: 62.0, top: 66.0, right: WIDTH - 30.0 - longest * TEXT * 0.59, bottom: HEIGHT - 56.0 };
+        let frame = Frame { left: 62.0, top: 88.0, right: WIDTH - 30.0 - longest * TEXT * 0.59, bottom: HEIGHT - 56.0 };
         let doses = Doses::of(curves);
         let y = ("violated cases, with 95 % bands", percent_ticks());
         frame.axes(canvas, ("pause / effective expiry", &doses.ticks()), (y.0, &y.1));

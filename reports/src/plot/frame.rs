@@ -51,7 +51,7 @@ impl Frame {
         canvas.line(&[self.point(0.0, 0.0), self.point(1.0, 0.0)], INK, 1.2);
         let middle = self.point(0.5, 0.0);
         canvas.text(x.0, (middle.0, self.bottom + 38.0), Side::Middle, TEXT, INK);
-        canvas.text(y.0, (8.0, self.top - 18.0), Side::Right, TEXT, INK);
+        canvas.text(y.0, (8.0, 46.0), Side::Right, TEXT, INK);
     }
 }
 

@@ -1,10 +1,10 @@
 //! How many units were sold beyond the stock: the distribution over cases, one curve for each lock.
 
-use fencepost_scenarios::results::Tally;
+use fencepost_scenarios::results::{CellHeader, Tally};
 
 use super::canvas::{Canvas, Point, Side, text_width};
 use super::frame::{Frame, TEXT, TITLE, percent_ticks, whole_ticks};
-use super::palette::{INK, MUTED, Style, style};
+use super::palette::{INK, MUTED, style};
 use super::{Figure, dealt, part};
 use crate::grid::{Cell, Grid};
 use crate::text::{clipped, short};
@@ -19,12 +19,13 @@ const NOTE_ROW: f64 = 17.0;
 #[derive(Clone)]
 struct Curve {
     lock: String,
-    style: Style,
+    place: usize,
     sold: Tally,
     censored: u64,
 }
 
 /// The plots for one way to update, without the scenarios that turn the dial of a pause: they would count six times.
+/// The same locks share a plot whatever the way, so that plots can stand side by side.
 pub fn draw(cells: &[Cell], update: &str) -> Vec<Figure> {
     let curves = curves(cells, update);
     let case = match update {
@@ -32,21 +33,36 @@ pub fn draw(cells: &[Cell], update: &str) -> Vec<Figure> {
         "decrement" => "Case 2: the count is lowered",
         other => other,
     };
-    let (selling, silent): (Vec<Curve>, Vec<Curve>) = curves.into_iter().partition(|curve| curve.sold.max() > 0);
-    if selling.is_empty() && silent.is_empty() {
-        return Vec::new();
-    }
-    let max = selling.iter().map(|curve| curve.sold.max()).max().unwrap_or(0);
-    let plots = if selling.is_empty() { vec![Vec::new()] } else { dealt(&selling) };
+    let max = curves.iter().map(|curve| curve.sold.max()).max();
+    let Some(max) = max else { return Vec::new() };
+    let silent: Vec<Curve> = curves.iter().filter(|curve| curve.sold.max() == 0).cloned().collect();
+    let plots = dealt(&selling_places(cells));
     let count = plots.len();
-    let figures = plots.into_iter().enumerate().map(|(at, mut shown)| {
+    let figures = plots.into_iter().enumerate().map(|(at, places)| {
         let (suffix, number) = part(at, count);
+        let sells = |curve: &&Curve| curve.sold.max() > 0 && places.contains(&curve.place);
+        let mut shown: Vec<Curve> = curves.iter().filter(sells).cloned().collect();
         shown.sort_by(|a, b| b.sold.mean().unwrap_or(0.0).total_cmp(&a.sold.mean().unwrap_or(0.0)));
         let notes = notes(&shown, if at + 1 == count { &silent } else { &[] });
         let title = format!("{case}{number}");
         Figure { name: format!("oversell-{update}{suffix}"), svg: plot(&title, &shown, &notes, max), title }
     });
     figures.collect()
+}
+
+/// The places of the locks that oversold, whatever the way to update.
+fn selling_places(cells: &[Cell]) -> Vec<usize> {
+    let sells = |lock: &str| {
+        cells
+            .iter()
+            .any(|(header, result)| header.lock == lock && is_counted(header) && result.oversold_uncensored().max() > 0)
+    };
+    let locks = Grid::new(cells).locks;
+    (0..locks.len()).filter(|place| sells(locks[*place])).collect()
+}
+
+fn is_counted(header: &CellHeader) -> bool {
+    header.applicable && header.dose.is_none()
 }
 
 fn curves(cells: &[Cell], update: &str) -> Vec<Curve> {
@@ -58,7 +74,7 @@ fn curves(cells: &[Cell], update: &str) -> Vec<Curve> {
                 && header.dose.is_none()
                 && header.update.as_deref() == Some(update)
         });
-        let mut curve = Curve { lock: clipped(lock, 24), style: style(place), sold: Tally::default(), censored: 0 };
+        let mut curve = Curve { lock: clipped(lock, 24), place, sold: Tally::default(), censored: 0 };
         let mut any = false;
         for (_, result) in mine.filter(|(_, result)| result.metric("oversold_units").is_some()) {
             curve.sold.merge(result.oversold_uncensored());
@@ -117,7 +133,7 @@ fn plot(title: &str, curves: &[Curve], notes: &[String], max: u64) -> String {
         let x = whole_ticks(max);
         frame.axes(canvas, ("oversold units in a case", &x), ("share of cases with at most x", &percent_ticks()));
         for curve in curves.iter().rev() {
-            canvas.patterned(&steps(&curve.sold, frame, max), curve.style);
+            canvas.patterned(&steps(&curve.sold, frame, max), style(curve.place));
         }
         for (row, curve) in curves.iter().enumerate() {
             legend(canvas, curve, legend_top + row as f64 * LEGEND_ROW);
@@ -142,7 +158,7 @@ fn steps(sold: &Tally, frame: Frame, max: u64) -> Vec<Point> {
 }
 
 fn legend(canvas: &Canvas, curve: &Curve, y: f64) {
-    canvas.patterned(&[(8.0, y), (44.0, y)], curve.style);
+    canvas.patterned(&[(8.0, y), (44.0, y)], style(curve.place));
     canvas.text(&label(curve), (52.0, y), Side::Right, TEXT, INK);
     let mean = short(curve.sold.mean().unwrap_or(0.0));
     let figures = format!("mean {mean}, 95 % ≤ {}, max {}", curve.sold.percentile(95), curve.sold.max());

@@ -26,8 +26,8 @@ const SERIES: [(RGBColor, &str); 7] = [
 const BASE: [(RGBColor, &str, &str); 4] =
     [(INK, "ink", "#e6e9ed"), (MUTED, "muted", "#9aa4af"), (GRID, "grid", "#343b43"), (SURFACE, "surface", "#14181d")];
 
-/// Rates from low to high. On light ground more is darker, on dark ground more is brighter.
-const VIRIDIS: [RGBColor; 10] = [
+/// Rates from low to high on dark ground, where more is brighter.
+const RATES_ON_DARK: [RGBColor; 10] = [
     RGBColor(0x44, 0x01, 0x54),
     RGBColor(0x48, 0x28, 0x78),
     RGBColor(0x3e, 0x4a, 0x89),
@@ -39,8 +39,19 @@ const VIRIDIS: [RGBColor; 10] = [
     RGBColor(0xb4, 0xde, 0x2c),
     RGBColor(0xfd, 0xe7, 0x25),
 ];
-/// As many of them, from the dark end, are dark enough for white text.
-const DARK_STEPS: usize = 5;
+/// The same on light ground, where more is darker. It begins paler, or the lowest rates would shout loudest.
+const RATES_ON_LIGHT: [RGBColor; 10] = [
+    RGBColor(0xfb, 0xf3, 0xb9),
+    RGBColor(0xe4, 0xea, 0x7a),
+    RGBColor(0xb0, 0xdd, 0x5e),
+    RGBColor(0x70, 0xca, 0x68),
+    RGBColor(0x35, 0xb7, 0x79),
+    RGBColor(0x1f, 0x9e, 0x89),
+    RGBColor(0x26, 0x7c, 0x86),
+    RGBColor(0x31, 0x68, 0x8e),
+    RGBColor(0x41, 0x3f, 0x85),
+    RGBColor(0x44, 0x01, 0x54),
+];
 const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 const BLACK: RGBColor = RGBColor(0x10, 0x12, 0x15);
 
@@ -60,16 +71,31 @@ pub fn style(place: usize) -> Style {
 
 /// The step, from 1 to 10, of a rate above 0.
 pub fn rate_step(rate: f64) -> usize {
-    (libm::ceil(rate * VIRIDIS.len() as f64) as usize).clamp(1, VIRIDIS.len())
+    (libm::ceil(rate * RATES_ON_LIGHT.len() as f64) as usize).clamp(1, RATES_ON_LIGHT.len())
 }
 
 /// Fill and text colour of a step on light ground.
 pub fn rate_colours(step: usize) -> (RGBColor, RGBColor) {
-    shade(VIRIDIS.len() - step)
+    with_text(RATES_ON_LIGHT[step - 1])
 }
 
-fn shade(at: usize) -> (RGBColor, RGBColor) {
-    (VIRIDIS[at], if at < DARK_STEPS { WHITE } else { BLACK })
+/// A fill with the text colour that stands out more.
+fn with_text(fill: RGBColor) -> (RGBColor, RGBColor) {
+    if contrast(fill, WHITE) > contrast(fill, BLACK) { (fill, WHITE) } else { (fill, BLACK) }
+}
+
+/// The contrast of two colours as WCAG defines it.
+fn contrast(a: RGBColor, b: RGBColor) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+fn luminance(RGBColor(r, g, b): RGBColor) -> f64 {
+    let linear = |channel: u8| {
+        let share = f64::from(channel) / 255.0;
+        if share <= 0.040_45 { share / 12.92 } else { libm::pow((share + 0.055) / 1.055, 2.4) }
+    };
+    0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
 }
 
 /// Puts the page's variables in place of the literal colours that plots are drawn in. Only attributes can hold them:
@@ -84,21 +110,21 @@ pub fn with_variables(svg: &str) -> String {
 
 /// The variables and classes that plots and matrices of a page use, for both themes.
 pub fn theme_css() -> String {
-    let light = variables(|colour, _| hex(colour), |step| shade(VIRIDIS.len() - step));
-    let dark = variables(|_, dark| dark.to_owned(), |step| shade(step - 1));
+    let light = variables(|colour, _| hex(colour), RATES_ON_LIGHT);
+    let dark = variables(|_, dark| dark.to_owned(), RATES_ON_DARK);
     let mut css = format!(":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n");
-    for step in 1..=VIRIDIS.len() {
+    for step in 1..=RATES_ON_LIGHT.len() {
         writeln!(css, ".r{step}{{background:var(--r{step});color:var(--t{step})}}").expect("strings take all text");
     }
     css
 }
 
-fn variables(pick: impl Fn(RGBColor, &str) -> String, rate: impl Fn(usize) -> (RGBColor, RGBColor)) -> String {
+fn variables(pick: impl Fn(RGBColor, &str) -> String, rates: [RGBColor; 10]) -> String {
     let base = BASE.iter().map(|(light, name, dark)| format!("--{name}:{};", pick(*light, dark)));
     let series = SERIES.iter().enumerate().map(|(at, (light, dark))| format!("--s{at}:{};", pick(*light, dark)));
-    let rates = (1..=VIRIDIS.len()).map(|step| {
-        let (fill, text) = rate(step);
-        format!("--r{step}:{};--t{step}:{};", hex(fill), hex(text))
+    let rates = rates.into_iter().enumerate().map(|(at, fill)| {
+        let (fill, text) = with_text(fill);
+        format!("--r{step}:{};--t{step}:{};", hex(fill), hex(text), step = at + 1)
     });
     base.chain(series).chain(rates).collect()
 }
@@ -113,20 +139,16 @@ mod tests {
 
     #[test]
     fn text_on_every_step_has_contrast() {
-        for at in 0..VIRIDIS.len() {
-            let (fill, text) = shade(at);
-            let (a, b) = (luminance(fill), luminance(text));
-            let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
-            assert!(contrast >= 4.5, "step {at}: {contrast}");
+        for fill in RATES_ON_LIGHT.into_iter().chain(RATES_ON_DARK) {
+            let (fill, text) = with_text(fill);
+            assert!(contrast(fill, text) >= 4.5, "{fill:?}: {}", contrast(fill, text));
         }
     }
 
-    fn luminance(RGBColor(r, g, b): RGBColor) -> f64 {
-        let linear = |channel: u8| {
-            let share = f64::from(channel) / 255.0;
-            if share <= 0.040_45 { share / 12.92 } else { libm::pow((share + 0.055) / 1.055, 2.4) }
-        };
-        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+    #[test]
+    fn more_is_always_darker_or_always_brighter() {
+        assert!(RATES_ON_LIGHT.is_sorted_by(|a, b| luminance(*a) > luminance(*b)));
+        assert!(RATES_ON_DARK.is_sorted_by(|a, b| luminance(*a) < luminance(*b)));
     }
 
     #[test]

@@ -63,6 +63,10 @@ pub struct TouchedHolder {
 
 impl CellResult {
     /// Adds the outcome of one case.
+    ///
+    /// # Panics
+    ///
+    /// If a metric is negative: metrics count things, so that would be a mistake in what counted them.
     pub fn add(&mut self, seed: u64, outcome: &Outcome) {
         self.cases += 1;
         self.censored += u64::from(outcome.censored);

@@ -1,0 +1,215 @@
+//! A report is the same every time, fetches nothing, and cannot be turned against its reader by names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fencepost_reports::Report;
+use fencepost_reports::plot::{dose_response, heatmap, oversell, themed};
+use fencepost_reports::terminal::{Terminal, tables};
+
+mod made_up;
+
+const HOSTILE: [&str; 8] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "]]></style><script>",
+    "=HYPERLINK(\"http://evil\")|x",
+    "gc\n\u{202e}esuap\u{2066}\u{1b}[31m\u{0}",
+    "مرحبا-قفل",
+    "&lt;b&gt;; rm -rf ~ #",
+];
+
+fn hostile() -> Report {
+    let mut report = made_up::report(&made_up::LOCKS, 12);
+    report.title = HOSTILE[0].into();
+    report.command = HOSTILE[1].into();
+    report.notes = HOSTILE.map(str::to_owned).to_vec();
+    let long = "x".repeat(5_000);
+    for (at, (header, _)) in report.cells.iter_mut().enumerate() {
+        let name = HOSTILE[at % HOSTILE.len()];
+        let (lock, scenario) = (header.lock.clone(), header.scenario.clone());
+        header.lock = if lock == "none" { long.clone() } else { format!("{name}{lock}") };
+        header.scenario =
+            if scenario == "calm" { long.clone() } else { format!("{}{scenario}", HOSTILE[scenario.len() % 8]) };
+        header.about = name.into();
+        header.reason = header.reason.as_ref().map(|_| name.into());
+        header.family = HOSTILE[3].into();
+        header.workload = name.into();
+        header.guard = Some(name.into());
+        header.faults.iter_mut().for_each(|fault| (fault.name, fault.kind) = (name.into(), name.into()));
+    }
+    report
+}
+
+fn directory(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&dir);
+    dir
+}
+
+/// Every file below a directory with its bytes, sorted by path.
+fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push((path.clone(), fs::read(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The names of all tags of a page or drawing. No attribute value here holds a `<`, since it would be escaped.
+fn tags(markup: &str) -> Vec<&str> {
+    let inner = markup.split('<').skip(1);
+    inner.map(|rest| rest.split([' ', '>', '/', '\n']).next().unwrap()).filter(|tag| !tag.is_empty()).collect()
+}
+
+#[test]
+fn same_input_gives_the_same_bytes() {
+    let report = made_up::report(&made_up::LOCKS, 20);
+    let (first, second) = (directory("first"), directory("second"));
+    report.write(&first).unwrap();
+    report.write(&second).unwrap();
+    let strip = |dir: &Path| -> Vec<_> {
+        files(dir).into_iter().map(|(path, bytes)| (path.strip_prefix(dir).unwrap().to_owned(), bytes)).collect()
+    };
+    let written = strip(&first);
+    assert_eq!(written, strip(&second));
+    let has = |name: &str| written.iter().any(|(path, _)| path == Path::new(name));
+    for name in ["report.html", "plots/heatmap-effect-exclusion.svg", "tables/properties.csv", "tables/locks.md"] {
+        assert!(has(name), "{name}");
+    }
+    assert_eq!(has("plots/dose-response.png"), cfg!(feature = "png"));
+}
+
+#[test]
+fn what_cannot_be_written_is_named() {
+    let dir = directory("occupied");
+    fs::write(&dir, "a file").unwrap();
+    let error = made_up::report(&["none"], 1).write(&dir).unwrap_err().to_string();
+    assert!(error.contains("occupied"), "{error}");
+}
+
+#[test]
+fn page_fetches_nothing_and_runs_nothing() {
+    let page = made_up::report(&made_up::LOCKS, 20).html();
+    assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
+    for forbidden in ["<script", "javascript:", "@import", "url(", "src=", "<link"] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    let svg_namespace = page.matches("http://www.w3.org/2000/svg").count();
+    assert_eq!(page.matches("http").count(), svg_namespace + page.matches("http-equiv").count());
+}
+
+#[test]
+fn page_tells_what_a_reader_needs() {
+    let page = made_up::report(&made_up::LOCKS, 200).html();
+    for needed in [
+        "fencepost run standard --seeds 200",
+        "fencepost replay gc-pause/redlock/",
+        "n/a",
+        "the lock hands out no tokens",
+        "not production risks",
+        "in most cases no fault touched anything, with every lock.",
+        "≤ 1.8 %",
+        "prefers-color-scheme:dark",
+        "var(--s0)",
+        " censored</small>",
+    ] {
+        assert!(page.contains(needed), "{needed}");
+    }
+    assert!(!page.contains("safe<"), "nothing is ever called safe");
+}
+
+#[test]
+fn page_for_all_locks_stays_small() {
+    let page = made_up::report(&made_up::ALL_LOCKS, 200).html();
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+}
+
+#[test]
+fn hostile_names_stay_text_in_the_page() {
+    let page = hostile().html();
+    let known = [
+        "!DOCTYPE", "html", "head", "meta", "title", "style", "body", "header", "main", "section", "h1", "h2", "p",
+        "em", "dl", "div", "dt", "dd", "code", "span", "details", "summary", "table", "thead", "tbody", "tr", "th",
+        "td", "b", "bdi", "small", "figure", "svg", "rect", "text", "polyline", "polygon", "circle", "line",
+    ];
+    for tag in tags(&page) {
+        assert!(known.contains(&tag), "{tag}");
+    }
+    assert_eq!(page.matches("<style>").count(), 1);
+    assert!(!page.contains(['\u{202e}', '\u{2066}', '\u{1b}', '\u{0}']));
+    assert!(!page.contains(&"x".repeat(10_000)));
+    assert!(page.contains("مرحبا-قفل"));
+}
+
+#[test]
+fn hostile_names_stay_text_in_plots() {
+    let cells = hostile().cells;
+    let plots = oversell(&cells, "target").into_iter().chain(dose_response(&cells)).chain(heatmap(&cells));
+    let mut count = 0;
+    for figure in plots {
+        for tag in tags(&figure.svg).into_iter().chain(tags(&themed(&figure))) {
+            assert!(["svg", "rect", "text", "polyline", "polygon", "circle", "line"].contains(&tag), "{tag}");
+        }
+        assert!(!figure.svg.contains("]]>") && !figure.svg.contains('\u{1b}'));
+        assert!(figure.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+        count += 1;
+    }
+    assert!(count >= 3);
+}
+
+#[test]
+fn hostile_report_can_be_written() {
+    hostile().write(&directory("hostile")).unwrap();
+}
+
+#[test]
+fn hostile_names_cannot_steer_a_terminal() {
+    let text = tables(&hostile().cells, Terminal { width: 100, colour: false });
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+}
+
+#[test]
+fn nothing_at_all_is_still_a_report() {
+    let report = Report { title: "empty".into(), ..Report::default() };
+    report.write(&directory("empty")).unwrap();
+    assert_eq!(tables(&[], Terminal { width: 80, colour: true }), "");
+}
+
+#[test]
+fn cells_without_cases_are_not_judged() {
+    let report = made_up::report(&made_up::LOCKS, 0);
+    report.write(&directory("no-cases")).unwrap();
+    tables(&report.cells, Terminal { width: 80, colour: false });
+}
+
+#[test]
+fn terminal_tables_keep_to_the_width() {
+    let cells = made_up::report(&made_up::ALL_LOCKS, 30).cells;
+    let one: Vec<_> = cells.iter().filter(|(header, _)| header.scenario == "gc-pause").cloned().collect();
+    for width in [80, 100, 140, 200] {
+        for cells in [&cells, &one] {
+            let text = tables(cells, Terminal { width, colour: false });
+            for line in text.lines() {
+                assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn terminal_shows_bounds_and_no_colour_unless_told() {
+    let cells = made_up::report(&made_up::LOCKS, 200).cells;
+    let one: Vec<_> = cells.into_iter().filter(|(header, _)| header.scenario == "gc-pause").collect();
+    let plain = tables(&one, Terminal { width: 120, colour: false });
+    assert!(plain.contains("0 of 200 (≤ 1.8 %)") && plain.contains("redis-set-px-del"), "{plain}");
+    assert!(!plain.contains('\u{1b}'));
+    assert!(tables(&one, Terminal { width: 120, colour: true }).contains('\u{1b}'));
+}
