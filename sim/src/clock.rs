@@ -16,6 +16,8 @@ pub struct Clock {
     ppm: i64,
     wall_minus_mono: i64,
     frozen: bool,
+    /// What the wall clock missed while frozen, up to the last change of rate.
+    missed: i64,
     shadow_wall_minus_true: i64,
 }
 
@@ -88,13 +90,17 @@ impl Clock {
 
     /// Lets the monotonic clock go on where it stopped; the wall clock steps to where it would have been.
     pub fn thaw(&mut self, now: SimTime) {
-        let slept = now.0 - self.since.0;
-        self.since = now;
+        self.rebase(now);
         self.frozen = false;
-        self.step((i128::from(slept) * (MILLION + i128::from(self.ppm)) / MILLION) as i64);
+        let missed = std::mem::take(&mut self.missed);
+        self.step(missed);
     }
 
     fn rebase(&mut self, now: SimTime) {
+        if self.frozen {
+            let frozen_for = i128::from(now.0 - self.since.0);
+            self.missed += (frozen_for * (MILLION + i128::from(self.ppm)) / MILLION) as i64;
+        }
         self.mono_then = self.mono(now).0;
         self.since = now;
     }

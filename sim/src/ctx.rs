@@ -129,11 +129,11 @@ impl<M: Message, N: Message> Ctx<M, N> {
 
     /// Passes a mark, where a fault may be triggered and a pause may land. Costs next to nothing when no fault wants it.
     pub async fn safepoint(&self, mark: &'static str) {
-        self.world.borrow_mut().pass_mark(self.node, mark);
         let stopped = {
-            let world = self.world.borrow();
+            let mut world = self.world.borrow_mut();
+            world.pass_mark(self.node, mark);
             let node = &world.nodes[self.node.index()];
-            node.stopped() || !node.up
+            node.stopped() || !node.up || world.exhausted()
         };
         if stopped {
             let key = {
@@ -141,7 +141,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
                 let key = world.wait(self.node, WaitKind::Safepoint);
                 // A crashed process waits forever: its code goes no further, and is dropped.
                 if world.nodes[self.node.index()].up {
-                    world.nodes[self.node.index()].withheld.push(Withheld::Safepoint(key));
+                    world.nodes[self.node.index()].withheld.push(Withheld::Code(Some(key)));
                 }
                 key
             };

@@ -5,6 +5,7 @@ use crate::fault::{Injected, Map};
 use crate::message::Message;
 use crate::node::{Alarm, NodeId, WaitKey, Withheld};
 use crate::schedule::{InjectionId, Trigger, resolve};
+use crate::service::{Env, Service};
 use crate::time::SimTime;
 use crate::trace::Occurrence;
 use crate::triggers::Armed;
@@ -76,7 +77,7 @@ impl<M: Message, N: Message> World<M, N> {
             if self.halted {
                 return Step::Stop(Stop::Halted);
             }
-            if self.trace.events() >= self.most_events {
+            if self.exhausted() {
                 return Step::Stop(Stop::Exhausted);
             }
             let Some(event) = self.pop(limit) else {
@@ -90,15 +91,7 @@ impl<M: Message, N: Message> World<M, N> {
     fn handle(&mut self, event: Pending<M>) {
         match event {
             Pending::Arrival(packet) => self.arrive(packet),
-            Pending::Resumed(packet) => {
-                let conn = &self.conns[packet.session.conn.0 as usize];
-                let to = conn.ends(packet.way).1;
-                match &self.nodes[to.index()] {
-                    node if !node.up || packet.session.epoch != conn.epoch => {}
-                    node if node.stopped() => self.withhold(to, packet),
-                    _ => self.accept(packet),
-                }
-            }
+            Pending::Resumed(packet) => self.resumed(packet),
             Pending::Tick { node, generation } => {
                 let current = self.nodes[node.index()].alarms.take_tick(generation);
                 if current && !self.nodes[node.index()].stopped() {
@@ -115,9 +108,20 @@ impl<M: Message, N: Message> World<M, N> {
                 self.restart(node);
             }
             Pending::Restart { .. } => {}
+            Pending::Died { node, incarnation } if self.nodes[node.index()].incarnation == incarnation => {
+                self.wake = Some(node);
+            }
+            Pending::Died { .. } => {}
             Pending::Flush { conn, way, epoch } => self.flush(conn, way, epoch),
             Pending::KeepAlive { conn, epoch } => self.keep_alive(conn, epoch),
         }
+    }
+
+    /// Lets a node's service act.
+    pub(crate) fn serve(&mut self, node: NodeId, act: impl FnOnce(&mut dyn Service<M, N>, &mut Env<'_, M, N>)) {
+        let Some(mut service) = self.nodes[node.index()].service.take() else { return };
+        act(&mut *service, &mut Env { world: self, node });
+        self.nodes[node.index()].service = Some(service);
     }
 
     fn fire_alarm(&mut self, id: NodeId) {
@@ -171,10 +175,8 @@ impl<M: Message, N: Message> World<M, N> {
         if !node.up || node.incarnation != incarnation {
             return;
         }
-        if node.stopped()
-            && let Some(key) = wait
-        {
-            node.withheld.push(Withheld::Safepoint(key));
+        if node.stopped() {
+            node.withheld.push(Withheld::Code(wait));
             return;
         }
         if let Some(key) = wait {

@@ -21,6 +21,8 @@ mod nemesis;
 mod net;
 mod node;
 mod observer;
+mod outage;
+mod reception;
 mod runtime;
 pub mod schedule;
 mod service;

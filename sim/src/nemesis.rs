@@ -10,6 +10,7 @@ use crate::net::Packet;
 use crate::node::{HOLDER, NodeId, Role, Stop, WaitKey, Withheld};
 use crate::schedule::InjectionId;
 use crate::trace::Occurrence;
+use crate::waits::WaitKind;
 use crate::world::{Pending, World};
 
 impl<M: Message, N: Message> Nemesis for World<M, N> {
@@ -66,6 +67,9 @@ impl<M: Message, N: Message> Nemesis for World<M, N> {
         self.clock_changed(id);
         self.serve(id, |service, env| service.on_crash(env, disk));
         self.drop_connections(id, what == CrashWhat::Host);
+        if self.nodes[id.index()].role == Role::Client {
+            self.schedule_at(self.now, Pending::Died { node: id, incarnation });
+        }
         if let Some(after) = restart_after {
             self.schedule_at(self.now + after, Pending::Restart { node: id, incarnation });
         }
@@ -126,6 +130,18 @@ impl<M: Message, N: Message> World<M, N> {
         self.nodes[id.index()].tagged(HOLDER) || self.calling(id) || self.called(id)
     }
 
+    /// Whether the client has a call out.
+    fn calling(&self, client: NodeId) -> bool {
+        self.waits.iter().any(|(_, wait)| wait.node == client && matches!(wait.kind, WaitKind::Call(_)))
+    }
+
+    /// Whether anybody has a call out to the server.
+    fn called(&self, server: NodeId) -> bool {
+        self.waits
+            .iter()
+            .any(|(_, wait)| matches!(wait.kind, WaitKind::Call(conn) if self.conns[conn.0 as usize].server == server))
+    }
+
     /// The most that overlapping rate faults add up to, either way.
     fn change_rate(&mut self, id: NodeId) {
         let now = self.now;
@@ -173,8 +189,11 @@ impl<M: Message, N: Message> World<M, N> {
         let incarnation = self.nodes[id.index()].incarnation;
         for group in order {
             let event = match groups[group].pop_front() {
-                Some(Item::Packet(packet)) => Pending::Resumed(packet),
-                Some(Item::Safepoint(key)) => Pending::Continue { node: id, incarnation, wait: Some(key) },
+                Some(Item::Packet(packet)) => {
+                    self.deal_with_later(id, packet);
+                    continue;
+                }
+                Some(Item::Code(wait)) => Pending::Continue { node: id, incarnation, wait },
                 Some(Item::DueAlarm) => Pending::DueAlarm { node: id },
                 None => continue,
             };
@@ -186,7 +205,7 @@ impl<M: Message, N: Message> World<M, N> {
 
 enum Item<M> {
     Packet(Packet<M>),
-    Safepoint(WaitKey),
+    Code(Option<WaitKey>),
     DueAlarm,
 }
 
@@ -195,7 +214,7 @@ fn grouped<M>(withheld: Vec<Withheld<M>>, due_alarms: usize) -> Vec<VecDeque<Ite
     let mut groups: Vec<(Option<u32>, VecDeque<Item<M>>)> = Vec::new();
     for item in withheld {
         match item {
-            Withheld::Safepoint(key) => groups.push((None, VecDeque::from([Item::Safepoint(key)]))),
+            Withheld::Code(wait) => groups.push((None, VecDeque::from([Item::Code(wait)]))),
             Withheld::Packet(packet) => {
                 let conn = Some(packet.session.conn.0);
                 match groups.iter_mut().find(|(of, _)| *of == conn) {

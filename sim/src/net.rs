@@ -74,6 +74,8 @@ pub(crate) struct Packet<M> {
     /// The call that this asks or answers, as its client numbers it.
     pub call: u64,
     pub sent: SimTime,
+    /// Its place among all that was sent this way on its connection.
+    pub order: u32,
     pub body: Body<M>,
 }
 
@@ -112,6 +114,12 @@ pub(crate) struct Conn<M> {
 /// One direction of a connection.
 pub(crate) struct Lane<M> {
     pub last_arrival: SimTime,
+    /// How many messages were sent.
+    pub sent: u32,
+    /// How many messages came through in order.
+    pub received: u32,
+    /// What came through ahead of its turn.
+    pub early: Vec<Packet<M>>,
     /// What did not get through, oldest first, and since when.
     pub stalled: VecDeque<Packet<M>>,
     pub stalled_since: SimTime,
@@ -120,7 +128,15 @@ pub(crate) struct Lane<M> {
 
 impl<M> Default for Lane<M> {
     fn default() -> Self {
-        Lane { last_arrival: SimTime(0), stalled: VecDeque::new(), stalled_since: SimTime(0), flush_pending: false }
+        Lane {
+            last_arrival: SimTime(0),
+            sent: 0,
+            received: 0,
+            early: Vec::new(),
+            stalled: VecDeque::new(),
+            stalled_since: SimTime(0),
+            flush_pending: false,
+        }
     }
 }
 
@@ -160,11 +176,32 @@ impl<M> Lane<M> {
         self.flush_pending || !self.stalled.is_empty()
     }
 
+    /// Keeps a message that does not get through: before those that were sent after it, even if they stalled earlier.
     pub fn stall(&mut self, now: SimTime, packet: Packet<M>) {
         if self.stalled.is_empty() {
             self.stalled_since = now;
         }
-        self.stalled.push_back(packet);
+        let place = self.stalled.partition_point(|other| other.order <= packet.order);
+        self.stalled.insert(place, packet);
+    }
+
+    /// Takes a message out of the network, if its turn has come. A reset does not wait for its turn.
+    pub fn receive(&mut self, packet: Packet<M>) -> Option<Packet<M>> {
+        if matches!(packet.body, Body::Reset | Body::Refuse) {
+            return Some(packet);
+        }
+        if packet.order != self.received {
+            self.early.push(packet);
+            return None;
+        }
+        self.received += 1;
+        Some(packet)
+    }
+
+    /// The message whose turn it is now, if it came early.
+    pub fn next_early(&mut self) -> Option<Packet<M>> {
+        let place = self.early.iter().position(|packet| packet.order == self.received)?;
+        Some(self.early.swap_remove(place))
     }
 
     /// The first retransmission of what stalled that comes at or after `now`.
@@ -258,8 +295,7 @@ mod tests {
     fn retransmissions_come_after_200_ms_doubling() {
         assert_eq!(retransmission_delay(0), Duration::ZERO);
         assert_eq!(retransmission_delay(3), Duration::from_millis(200 + 400 + 800));
-        let mut lane = Lane::<()>::default();
-        lane.stalled_since = SimTime(0);
+        let lane = Lane::<()>::default();
         assert_eq!(lane.next_retransmission(SimTime(1)), SimTime(200_000_000));
         assert_eq!(lane.next_retransmission(SimTime(1_000_000_000)), SimTime(1_400_000_000));
     }

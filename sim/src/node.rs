@@ -57,6 +57,8 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub clock_faults: Vec<InjectionId>,
     pub crashed_by: Option<InjectionId>,
     pub withheld: Vec<Withheld<M>>,
+    /// How many messages it is to deal with at this time, before any that arrives now.
+    pub resuming: u32,
     pub alarms: Timers<Alarm>,
     pub notices: Timers<N>,
     pub service: Option<Box<dyn Service<M, N>>>,
@@ -77,8 +79,8 @@ pub(crate) struct Stop {
 /// What happened to a node while it did not run, to be dealt with when it does.
 pub(crate) enum Withheld<M> {
     Packet(Packet<M>),
-    /// The client stopped at a safepoint, waiting with this key.
-    Safepoint(WaitKey),
+    /// The client's code goes on from a safepoint, waiting with this key; or starts.
+    Code(Option<WaitKey>),
 }
 
 /// Names something that a client waits for.
@@ -109,6 +111,7 @@ impl<M: Message, N: Message> Node<M, N> {
             clock_faults: Vec::new(),
             crashed_by: None,
             withheld: Vec::new(),
+            resuming: 0,
             alarms: Timers::default(),
             notices: Timers::default(),
             service,

@@ -250,20 +250,29 @@ impl<M: Message, N: Message> ClientTask<M, N> {
             self.driver.world.borrow_mut().nodes[self.node.index()].waker = Some(cx.waker().clone());
             return;
         }
-        let incarnation = self.incarnation();
+        let (up, incarnation) = self.state();
+        if !up {
+            self.running = None;
+            return;
+        }
         if self.running.as_ref().is_none_or(|running| running.incarnation != incarnation) {
             let code = Some((self.process)(Ctx::new(self.driver.world.clone(), self.node)));
             self.running = Some(Running { incarnation, code });
         }
         let running = self.running.as_mut().expect("it was just started");
         let ended = running.code.as_mut().is_some_and(|code| code.as_mut().poll(cx).is_ready());
-        let crashed = !self.driver.world.borrow().nodes[self.node.index()].up;
-        if ended || crashed {
+        let (still_up, _) = self.state();
+        if (ended || !still_up)
+            && let Some(running) = &mut self.running
+        {
             running.code = None;
         }
     }
 
-    fn incarnation(&self) -> u32 {
-        self.driver.world.borrow().nodes[self.node.index()].incarnation
+    /// Whether the process is up, and its incarnation.
+    fn state(&self) -> (bool, u32) {
+        let world = self.driver.world.borrow();
+        let node = &world.nodes[self.node.index()];
+        (node.up, node.incarnation)
     }
 }

@@ -61,7 +61,7 @@ struct Due {
 /// An event that will happen.
 pub(crate) enum Pending<M> {
     Arrival(Packet<M>),
-    /// A message that arrived during a pause is dealt with on resume.
+    /// A message that came out of the network earlier is dealt with: its node was paused, or had others to deal with.
     Resumed(Packet<M>),
     Tick {
         node: NodeId,
@@ -84,6 +84,11 @@ pub(crate) enum Pending<M> {
     FaultBegins(InjectionId),
     FaultEnds(InjectionId),
     Restart {
+        node: NodeId,
+        incarnation: u32,
+    },
+    /// A client's process crashed: its task is to drop it.
+    Died {
         node: NodeId,
         incarnation: u32,
     },
@@ -186,6 +191,11 @@ impl<M: Message, N: Message> World<M, N> {
     /// The hash over every event so far, and their number.
     pub fn trace(&mut self) -> (crate::trace::TraceHash, u64) {
         (self.trace.hash(), self.trace.events())
+    }
+
+    /// Whether the event budget is used up.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.trace.events() >= self.most_events
     }
 
     pub(crate) fn mono(&self, node: NodeId) -> Mono {

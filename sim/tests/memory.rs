@@ -1,0 +1,44 @@
+//! Worlds go without a trace. Alone in its file, so that no other test's memory is measured.
+
+mod support;
+
+use fencepost_sim::fault::{Crash, Pause};
+use serde_json::json;
+use support::*;
+
+/// Ends with one client waiting for a reply, one paused, one crashed and one asleep.
+fn tiny(seed: u64) {
+    let waits = || {
+        process(|ctx| async move {
+            let conn = ctx.connect(ctx.find("server-1"));
+            let _ = ctx.call(conn, Msg::Later(900_000), secs(1_000)).await;
+        })
+    };
+    let sleeps = process(|ctx| async move { ctx.sleep(secs(1_000)).await });
+    let seen = lab()
+        .seed(seed)
+        .client(waits())
+        .client(waits())
+        .client(waits())
+        .client(sleeps)
+        .with(fault::<Pause>(json!({}), at(secs(1)), node("client-2"), Some(secs(1_000))))
+        .with(fault::<Crash>(json!({}), at(secs(1)), node("client-3"), None))
+        .heal_at(secs(10))
+        .end_at(secs(3))
+        .run();
+    assert_eq!(seen.fired(), [true, true]);
+}
+
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[test]
+fn twenty_thousand_worlds_leave_memory_as_it_was() {
+    (0..2_000).for_each(tiny);
+    let before = resident_bytes();
+    (0..20_000).for_each(tiny);
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 4 << 20, "memory grew by {} KiB: {} bytes a world", grown >> 10, grown / 20_000);
+}

@@ -1,0 +1,69 @@
+//! A service that answers what it is asked.
+
+use std::time::Duration;
+
+use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::{Caller, Env, Service, Session};
+
+use super::{Msg, Note};
+
+/// Answers pings, keeps what it is told to write on a disk, and notes all that happens to it.
+#[derive(Default)]
+pub struct Echo {
+    disk: Disk<u64>,
+    owed: Option<Caller>,
+}
+
+impl Service<Msg, Note> for Echo {
+    fn on_start(&mut self, env: &mut Env<'_, Msg, Note>) {
+        let records = self.disk.records().len() as u64;
+        say(env, "started", records);
+    }
+
+    fn on_message(&mut self, env: &mut Env<'_, Msg, Note>, from: Caller, message: Msg) {
+        match message {
+            Msg::Ping(n) => {
+                say(env, "got", n);
+                env.reply(from, Msg::Pong(n));
+            }
+            Msg::Later(ms) => {
+                self.owed = Some(from);
+                env.set_timer(Duration::from_millis(ms), ms);
+            }
+            Msg::Write(n) => {
+                self.disk.write(n);
+                env.reply(from, Msg::Pong(n));
+            }
+            Msg::Sync => {
+                self.disk.sync();
+                env.reply(from, Msg::Pong(0));
+            }
+            Msg::Pong(_) => unreachable!("nobody sends a pong to a server"),
+        }
+    }
+
+    fn on_timer(&mut self, env: &mut Env<'_, Msg, Note>, tag: u64) {
+        say(env, "timer", tag);
+        if let Some(owed) = self.owed.take() {
+            env.reply(owed, Msg::Pong(tag));
+        }
+    }
+
+    fn on_connect(&mut self, env: &mut Env<'_, Msg, Note>, _: Session) {
+        say(env, "connected", 0);
+    }
+
+    fn on_disconnect(&mut self, env: &mut Env<'_, Msg, Note>, _: Session) {
+        say(env, "disconnected", 0);
+    }
+
+    fn on_crash(&mut self, _: &mut Env<'_, Msg, Note>, disk: DiskFate) {
+        self.owed = None;
+        self.disk.crash(disk);
+    }
+}
+
+fn say(env: &mut Env<'_, Msg, Note>, what: &'static str, value: u64) {
+    let node = env.node();
+    env.note(Note { node, what, value });
+}

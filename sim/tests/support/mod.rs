@@ -1,0 +1,153 @@
+//! A small laboratory for kernel tests: an echo service with a disk, clients that ping it, and an observer that keeps
+//! everything that happened.
+
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
+
+mod echo;
+mod lab;
+
+use std::future::Future;
+use std::time::Duration;
+
+use fencepost_sim::fault::FaultKind;
+use fencepost_sim::schedule::{Aim, FaultPlan, OnMark, Target, Trigger};
+use fencepost_sim::{CallError, Ctx, NodeId, Process};
+use serde::Serialize;
+
+pub use self::echo::Echo;
+pub use self::lab::{Lab, lab};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Msg {
+    Ping(u64),
+    Pong(u64),
+    /// Answered, if at all, only when the timer of so many milliseconds runs out.
+    Later(u64),
+    Write(u64),
+    Sync,
+}
+
+/// What a node noted down: a word and a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    pub node: NodeId,
+    pub what: &'static str,
+    pub value: u64,
+}
+
+pub type Client = Ctx<Msg, Note>;
+
+/// Notes from the client side.
+pub fn tell(ctx: &Client, what: &'static str, value: u64) {
+    ctx.note(Note { node: ctx.node(), what, value });
+}
+
+/// Notes how a call ended: `pong`, or the error; in any case for which ping.
+pub fn tell_outcome(ctx: &Client, n: u64, outcome: &Result<Msg, CallError>) {
+    let what = match outcome {
+        Ok(Msg::Pong(answer)) if *answer == n => "pong",
+        Ok(_) => "wrong",
+        Err(CallError::Refused) => "refused",
+        Err(CallError::Reset) => "reset",
+        Err(CallError::TimedOut) => "timed out",
+    };
+    tell(ctx, what, n);
+}
+
+/// A client process from an async function.
+pub fn process<F: Future<Output = ()> + 'static>(mut code: impl FnMut(Client) -> F + 'static) -> Process<Msg, Note> {
+    Box::new(move |ctx| Box::pin(code(ctx)))
+}
+
+/// Pings `server` every `gap` by its own clock until `count` pings are answered or failed, one at a time.
+pub fn pinger(server: &'static str, count: u64, gap: Duration, within: Duration) -> Process<Msg, Note> {
+    process(move |ctx| async move {
+        let conn = ctx.connect(ctx.find(server));
+        for n in 0..count {
+            ctx.sleep(gap).await;
+            tell(&ctx, "sent", n);
+            let outcome = ctx.call(conn, Msg::Ping(n), within).await;
+            tell_outcome(&ctx, n, &outcome);
+        }
+    })
+}
+
+/// Sends all pings at once on one connection, after a warm-up ping that opens it, then waits for the replies in order.
+pub fn burster(server: &'static str, count: u64, at: Duration, gap: Duration) -> Process<Msg, Note> {
+    process(move |ctx| async move {
+        let conn = ctx.connect(ctx.find(server));
+        let _ = ctx.call(conn, Msg::Ping(1_000_000), secs(1)).await;
+        let begun = ctx.mono();
+        ctx.sleep(at.saturating_sub(begun.since_zero())).await;
+        let mut calls = Vec::new();
+        for n in 0..count {
+            tell(&ctx, "sent", n);
+            calls.push(ctx.call(conn, Msg::Ping(n), secs(3_600)));
+            if !gap.is_zero() {
+                ctx.sleep(gap).await;
+            }
+        }
+        for (n, call) in calls.into_iter().enumerate() {
+            let outcome = call.await;
+            tell_outcome(&ctx, n as u64, &outcome);
+        }
+    })
+}
+
+/// Reads of clocks as plain durations.
+pub trait SinceZero {
+    fn since_zero(self) -> Duration;
+}
+
+impl SinceZero for fencepost_sim::time::Mono {
+    fn since_zero(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+}
+
+pub fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+pub fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// A fault named after its kind, from its keys as a scenario would give them.
+pub fn fault<F: FaultKind>(keys: serde_json::Value, trigger: Trigger, aim: Aim, lasts: Option<Duration>) -> FaultPlan {
+    let fault: F = serde_json::from_value(keys).unwrap();
+    FaultPlan {
+        name: F::NAME.to_string(),
+        kind: F::NAME,
+        fault: std::sync::Arc::new(fault),
+        trigger,
+        aim,
+        lasts: lasts.map(fencepost_sim::units::Dist::Constant),
+    }
+}
+
+pub fn at(when: Duration) -> Trigger {
+    Trigger::At(when)
+}
+
+pub fn on(client: &str, mark: &str, nth: u32, after: Duration) -> Trigger {
+    Trigger::On(OnMark { client: Some(client.to_string()), mark: mark.to_string(), nth, after })
+}
+
+pub fn node(name: &str) -> Aim {
+    Aim::Nodes(Target::Named(name.to_string()))
+}
+
+/// The link between two nodes, both ways.
+pub fn link(from: &str, to: &str) -> Aim {
+    Aim::Between { from: Target::Named(from.to_string()), to: Target::Named(to.to_string()), both_ways: true }
+}
+
+pub fn one_way(from: &str, to: &str) -> Aim {
+    Aim::Between { from: Target::Named(from.to_string()), to: Target::Named(to.to_string()), both_ways: false }
+}
+
+/// Where the fault itself says.
+pub fn own() -> Aim {
+    Aim::Own
+}
