@@ -1,8 +1,23 @@
 //! why
-use std::sync::Arc; use std::rc::Rc; use std::cell::RefCell;
-use fencepost_scenarios::{file, registry::Registry, cell::Cell, case, property::{Property,Verdict}, recorder::*};
+use fencepost_scenarios::{
+    case,
+    cell::Cell,
+    file,
+    property::{Property, Verdict},
+    recorder::*,
+    registry::Registry,
+};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
 struct P(bool);
-impl Watcher for P { fn see(&mut self, s: &Sighting<'_>) { if self.0 || s.event.is_some() { println!("{} {}", s.at, s.what) } } }
+impl Watcher for P {
+    fn see(&mut self, s: &Sighting<'_>) {
+        if self.0 || s.event.is_some() {
+            println!("{} {}", s.at, s.what)
+        }
+    }
+}
 fn main() {
     let a: Vec<String> = std::env::args().collect();
     let registry = Registry::standard();
@@ -14,9 +29,13 @@ fn main() {
         let r = case::run(&cell, seed, None);
         if r.outcome.verdict(p) == Verdict::Violated {
             println!("seed {seed}");
-            if a.len() > 4 { case::run(&cell, seed, Some(Rc::new(RefCell::new(P(a[4]=="all"))))); }
-            for e in &r.evidence { println!("{:?}: {e}", e.property) }
-            break
+            if a.len() > 4 {
+                case::run(&cell, seed, Some(Rc::new(RefCell::new(P(a[4] == "all")))));
+            }
+            for e in &r.evidence {
+                println!("{:?}: {e}", e.property)
+            }
+            break;
         }
     }
 }

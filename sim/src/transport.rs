@@ -65,7 +65,7 @@ impl<M: Message, N: Message> World<M, N> {
         conn.backlog.clear();
         let session = Session { conn: id, epoch: conn.epoch };
         if open && self.network.transport == Transport::Stream {
-            self.transmit(Packet { session, way: Way::ToServer, call: 0, sent: self.now, body: Body::Reset });
+            self.transmit(Packet { session, way: Way::ToServer, call: 0, sent: self.now, order: 0, body: Body::Reset });
         }
     }
 
