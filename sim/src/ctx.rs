@@ -106,9 +106,10 @@ impl<M: Message, N: Message> Ctx<M, N> {
         self.world.borrow_mut().connect(self.node, server)
     }
 
-    /// Closes a connection. The next call on it would open it anew.
-    pub fn close(&self, conn: ConnId) {
-        self.world.borrow_mut().close(conn);
+    /// Closes a connection and gives another one to the same server, which opens with its first call.
+    #[must_use = "the old connection is of no use any more"]
+    pub fn reopen(&self, conn: ConnId) -> ConnId {
+        self.world.borrow_mut().reopen(conn)
     }
 
     /// Whether the connection is open, as far as this side knows.

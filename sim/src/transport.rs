@@ -57,16 +57,20 @@ impl<M: Message, N: Message> World<M, N> {
         if conn.state == ConnState::Opening { conn.backlog.push(packet) } else { self.transmit(packet) }
     }
 
-    /// The client closes the connection: what it sent before still arrives, then its server learns of the end.
-    pub(crate) fn close(&mut self, id: ConnId) {
+    /// The client closes the connection and gets another one to the same server. What it sent before still arrives,
+    /// then the server learns of the end.
+    pub(crate) fn reopen(&mut self, id: ConnId) -> ConnId {
         let conn = &mut self.conns[id.0 as usize];
+        let (client, server) = (conn.client, conn.server);
         let open = matches!(conn.state, ConnState::Open | ConnState::Opening);
-        conn.state = ConnState::Closed;
+        (conn.state, conn.forgotten) = (ConnState::Closed, true);
         conn.backlog.clear();
         let session = Session { conn: id, epoch: conn.epoch };
         if open && self.network.transport == Transport::Stream {
-            self.transmit(Packet { session, way: Way::ToServer, call: 0, sent: self.now, order: 0, body: Body::Reset });
+            let (way, sent) = (Way::ToServer, self.now);
+            self.transmit(Packet { session, way, call: 0, sent, order: 0, body: Body::Reset });
         }
+        self.connect(client, server)
     }
 
     /// Whether the client may still believe that the connection lives.
