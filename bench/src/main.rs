@@ -1,7 +1,7 @@
 //! What a message costs: in fencepost, in a bare event loop, and in its peers. All variants run in one process, one after
 //! the other in each round, so that a noisy machine disturbs them alike; compare ratios, not times.
 //!
-//! `cargo run --release [ROUNDS]`
+//! `cargo run --release [ROUNDS [PEERS]]`; with `PEERS` = `none` the peers are left out, to profile the kernel.
 
 #![allow(clippy::disallowed_methods, reason = "real time is what a benchmark measures")]
 
@@ -42,23 +42,28 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "turmoil UDP", run: peer_turmoil::run },
 ];
 
+/// How many variants come before the peers.
+const PEERS: usize = 3;
+
 fn main() {
-    let rounds = std::env::args().nth(1).map_or(7, |rounds| rounds.parse().expect("the argument is a number of rounds"));
+    let rounds =
+        std::env::args().nth(1).map_or(7, |rounds| rounds.parse().expect("the argument is a number of rounds"));
+    let variants = if std::env::args().nth(2).as_deref() == Some("none") { &VARIANTS[..PEERS] } else { VARIANTS };
     let long = Workload { clients: 10, requests: 1_000 };
     let short = Workload { clients: 10, requests: 20 };
-    table("10 clients × 1000 requests", long, rounds, 1);
+    table("10 clients × 1000 requests", long, rounds, 1, variants);
     // A short run alone is too short for the clock.
-    table("10 clients × 20 requests, a new world for each", short, rounds, 50);
+    table("10 clients × 20 requests, a new world for each", short, rounds, 50, variants);
     if !harness::READY {
         println!("whole harness: not wired up yet\n");
     }
     empty_worlds(rounds);
 }
 
-fn table(title: &str, workload: Workload, rounds: usize, repeats: u64) {
-    let mut samples = vec![Vec::new(); VARIANTS.len()];
+fn table(title: &str, workload: Workload, rounds: usize, repeats: u64, variants: &[Variant]) {
+    let mut samples = vec![Vec::new(); variants.len()];
     for round in 0..=rounds {
-        for (variant, samples) in VARIANTS.iter().zip(&mut samples) {
+        for (variant, samples) in variants.iter().zip(&mut samples) {
             let begun = Instant::now();
             for repeat in 0..repeats {
                 let replies = (variant.run)(workload, round as u64 * repeats + repeat);
@@ -73,7 +78,7 @@ fn table(title: &str, workload: Workload, rounds: usize, repeats: u64) {
     println!("{title} ({rounds} rounds)");
     println!("{:<28} {:>10} {:>19} {:>9}", "", "ns/message", "min–max", "× floor");
     let floor = median(&mut samples[0]);
-    for (variant, samples) in VARIANTS.iter().zip(&mut samples) {
+    for (variant, samples) in variants.iter().zip(&mut samples) {
         let middle = median(samples);
         let spread = format!("{:.1}–{:.1}", samples[0], samples[samples.len() - 1]);
         println!("{:<28} {middle:>10.1} {spread:>19} {:>9.2}", variant.name, middle / floor);
