@@ -97,11 +97,13 @@ impl<M: Message, N: Message> Setup<M, N> {
 
 type Shared<M, N> = Rc<RefCell<World<M, N>>>;
 
+/// By node; nothing where the node is no client.
+type Clients<M, N> = Vec<Option<Client<M, N>>>;
+
 /// Lets time pass in a world.
 pub struct Driver<M: Message, N: Message> {
     world: Shared<M, N>,
-    /// By node; nothing where the node is no client.
-    clients: Rc<RefCell<Vec<Option<Client<M, N>>>>>,
+    clients: Rc<RefCell<Clients<M, N>>>,
     again: Arc<Again>,
 }
 
