@@ -35,6 +35,13 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Ctx { world, node }
     }
 
+    /// Which incarnation of the process runs, if one does.
+    pub(crate) fn incarnation(&self) -> Option<u32> {
+        let world = self.world.borrow();
+        let node = &world.nodes[self.node.index()];
+        node.up.then_some(node.incarnation)
+    }
+
     /// This node.
     pub fn node(&self) -> NodeId {
         self.node
