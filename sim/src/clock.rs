@@ -65,7 +65,11 @@ impl Clock {
         if self.frozen {
             return None;
         }
-        let missing = i128::from(due.0.saturating_sub(self.mono_then));
+        let missing = due.0.saturating_sub(self.mono_then);
+        if self.ppm == 0 {
+            return Some(SimTime(self.since.0.saturating_add(missing)));
+        }
+        let missing = i128::from(missing);
         let rate = MILLION + i128::from(self.ppm);
         let elapsed = (missing * MILLION + rate - 1) / rate;
         Some(SimTime(self.since.0.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))))

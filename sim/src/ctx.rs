@@ -35,6 +35,13 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Ctx { world, node }
     }
 
+    /// Which incarnation of the process runs, if one does.
+    pub(crate) fn incarnation(&self) -> Option<u32> {
+        let world = self.world.borrow();
+        let node = &world.nodes[self.node.index()];
+        node.up.then_some(node.incarnation)
+    }
+
     /// This node.
     pub fn node(&self) -> NodeId {
         self.node
@@ -106,9 +113,10 @@ impl<M: Message, N: Message> Ctx<M, N> {
         self.world.borrow_mut().connect(self.node, server)
     }
 
-    /// Closes a connection. The next call on it would open it anew.
-    pub fn close(&self, conn: ConnId) {
-        self.world.borrow_mut().close(conn);
+    /// Closes a connection and gives another one to the same server, which opens with its first call.
+    #[must_use = "the old connection is of no use any more"]
+    pub fn reopen(&self, conn: ConnId) -> ConnId {
+        self.world.borrow_mut().reopen(conn)
     }
 
     /// Whether the connection is open, as far as this side knows.

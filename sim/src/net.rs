@@ -249,13 +249,13 @@ const MOST_LOSSES: u32 = 10;
 /// Draws a message's fate. `touched` is told which injections had a part in it.
 pub(crate) fn fate(
     config: &NetworkConfig,
-    link: &Link,
+    effects: &[(InjectionId, LinkEffect)],
     stream: &mut Stream,
     mut touched: impl FnMut(InjectionId),
 ) -> Fate {
     let mut fate = Fate { latency: config.latency.draw(stream), losses: 0, doubled: false };
     let mut keep_per_million = 1_000_000 - u64::from(config.loss_per_million);
-    for (injection, effect) in &link.effects {
+    for (injection, effect) in effects {
         match effect {
             LinkEffect::Delay(add) => {
                 fate.latency += add.draw(stream);
@@ -275,7 +275,7 @@ pub(crate) fn fate(
             fate.losses += 1;
         }
         if fate.losses > 0 {
-            let losing = link.effects.iter().filter(|(_, effect)| matches!(effect, LinkEffect::Lose(_)));
+            let losing = effects.iter().filter(|(_, effect)| matches!(effect, LinkEffect::Lose(_)));
             losing.for_each(|(injection, _)| touched(*injection));
         }
     }

@@ -1,7 +1,5 @@
 //! The nodes of a world.
 
-use std::task::Waker;
-
 use serde::Serialize;
 
 use crate::clock::Clock;
@@ -62,8 +60,6 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub alarms: Timers<Alarm>,
     pub notices: Timers<N>,
     pub service: Option<Box<dyn Service<M, N>>>,
-    /// Wakes the client's madsim task.
-    pub waker: Option<Waker>,
     pub tags: Vec<&'static str>,
     pub last_event: SimTime,
     /// A timer ran out early; what happens before this time happens on the wrong side of it.
@@ -115,7 +111,6 @@ impl<M: Message, N: Message> Node<M, N> {
             alarms: Timers::default(),
             notices: Timers::default(),
             service,
-            waker: None,
             tags: Vec::new(),
             last_event: SimTime(0),
             early_until: SimTime(0),

@@ -2,7 +2,9 @@
 
 use crate::fault::LinkEffect;
 use crate::message::Message;
-use crate::net::{Body, Conn, ConnId, ConnState, Lane, Packet, Session, Transport, Way, fate, retransmission_delay};
+use crate::net::{
+    Body, Conn, ConnId, ConnState, Lane, Link, Packet, Session, Transport, Way, fate, retransmission_delay,
+};
 use crate::node::{NodeId, WaitKey};
 use crate::schedule::InjectionId;
 use crate::service::Caller;
@@ -57,16 +59,20 @@ impl<M: Message, N: Message> World<M, N> {
         if conn.state == ConnState::Opening { conn.backlog.push(packet) } else { self.transmit(packet) }
     }
 
-    /// The client closes the connection: what it sent before still arrives, then its server learns of the end.
-    pub(crate) fn close(&mut self, id: ConnId) {
+    /// The client closes the connection and gets another one to the same server. What it sent before still arrives,
+    /// then the server learns of the end.
+    pub(crate) fn reopen(&mut self, id: ConnId) -> ConnId {
         let conn = &mut self.conns[id.0 as usize];
+        let (client, server) = (conn.client, conn.server);
         let open = matches!(conn.state, ConnState::Open | ConnState::Opening);
-        conn.state = ConnState::Closed;
+        (conn.state, conn.forgotten) = (ConnState::Closed, true);
         conn.backlog.clear();
         let session = Session { conn: id, epoch: conn.epoch };
         if open && self.network.transport == Transport::Stream {
-            self.transmit(Packet { session, way: Way::ToServer, call: 0, sent: self.now, order: 0, body: Body::Reset });
+            let (way, sent) = (Way::ToServer, self.now);
+            self.transmit(Packet { session, way, call: 0, sent, order: 0, body: Body::Reset });
         }
+        self.connect(client, server)
     }
 
     /// Whether the client may still believe that the connection lives.
@@ -127,13 +133,14 @@ impl<M: Message, N: Message> World<M, N> {
     /// Puts a message on its way.
     pub(crate) fn launch(&mut self, packet: Packet<M>, from: NodeId, to: NodeId) {
         let network = self.network;
-        let mut stream = match self.link(from, to).stream.take() {
-            Some(stream) => stream,
-            None => Box::new(self.stream(&["latency", self.name(from), self.name(to)])),
-        };
         let mut involved: Vec<InjectionId> = Vec::new();
-        let fate = fate(&network, self.link(from, to), &mut stream, |injection| involved.push(injection));
-        self.link(from, to).stream = Some(stream);
+        let place = from.index() * self.nodes.len() + to.index();
+        let Link { effects, stream } = &mut self.links[place];
+        let stream = stream.get_or_insert_with(|| {
+            let (from, to) = (&self.nodes[from.index()].name, &self.nodes[to.index()].name);
+            Box::new(self.streams.labelled(&["latency", from, to]))
+        });
+        let fate = fate(&network, effects, stream, |injection| involved.push(injection));
         for injection in involved {
             self.touch(injection, &[from, to]);
         }

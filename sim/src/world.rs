@@ -50,12 +50,26 @@ pub struct World<M: Message, N: Message> {
     pub(crate) most_events: u64,
 }
 
-/// What stands in the heap: when, in which order among equals, and where the event itself lies.
+/// What stands in the heap: when (64 bits), in which order among equals (40), and where the event itself lies (24). One
+/// number, since comparing is most of what a heap does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
-    at: SimTime,
-    seq: u64,
-    slot: u32,
+struct Due(u128);
+
+impl Due {
+    const SLOT_BITS: u32 = 24;
+
+    fn new(at: SimTime, seq: u64, slot: usize) -> Self {
+        assert!(slot < 1 << Self::SLOT_BITS && seq < 1 << (64 - Self::SLOT_BITS), "too many events for one world");
+        Due(u128::from(at.0) << 64 | u128::from(seq << Self::SLOT_BITS | slot as u64))
+    }
+
+    fn at(self) -> SimTime {
+        SimTime((self.0 >> 64) as u64)
+    }
+
+    fn slot(self) -> usize {
+        self.0 as usize & ((1 << Self::SLOT_BITS) - 1)
+    }
 }
 
 /// An event that will happen.
@@ -216,19 +230,19 @@ impl<M: Message, N: Message> World<M, N> {
     }
 
     pub(crate) fn schedule_at(&mut self, at: SimTime, event: Pending<M>) {
-        let slot = self.pending.insert(event) as u32;
-        self.heap.push(Reverse(Due { at: at.max(self.now), seq: self.next_seq, slot }));
+        let slot = self.pending.insert(event);
+        self.heap.push(Reverse(Due::new(at.max(self.now), self.next_seq, slot)));
         self.next_seq += 1;
     }
 
     /// The next event, if it happens by `limit`.
     pub(crate) fn pop(&mut self, limit: SimTime) -> Option<Pending<M>> {
-        if self.heap.peek()?.0.at > limit {
+        if self.heap.peek()?.0.at() > limit {
             return None;
         }
         let Reverse(due) = self.heap.pop()?;
-        self.now = due.at;
-        Some(self.pending.remove(due.slot as usize))
+        self.now = due.at();
+        Some(self.pending.remove(due.slot()))
     }
 
     pub(crate) fn record(&mut self, occurrence: &Occurrence<'_, M, N>) {

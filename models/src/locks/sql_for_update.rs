@@ -107,7 +107,7 @@ impl Lock for SqlForUpdate {
             Ok(_) => Err(LockError::Failed(Reason::Busy)),
             Err(error) => {
                 if error == CallError::TimedOut {
-                    self.ctx.close(self.database);
+                    self.database = self.ctx.reopen(self.database);
                 }
                 Err(error.into())
             }

@@ -48,8 +48,8 @@ struct Standing {
     client: Option<NodeId>,
     /// The attempt has not returned yet.
     awaited: bool,
-    /// The servers that ever applied it, as bits.
-    applied: u64,
+    /// A server applied it.
+    applied: bool,
     /// The servers that have it on record now.
     holding: u64,
 }
@@ -112,7 +112,7 @@ impl Ledger {
 
     /// The lowest rank among grants whose client has not heard of them yet.
     pub(super) fn lowest_awaited(&self) -> Option<Rank> {
-        self.standing.iter().filter(|s| s.awaited && s.applied != 0).filter_map(|s| self.rank_of(s.grant)).min()
+        self.standing.iter().filter(|s| s.awaited && s.applied).filter_map(|s| self.rank_of(s.grant)).min()
     }
 
     /// A grant of this client that is on record.
@@ -141,15 +141,21 @@ impl Ledger {
         let place = self.place_of(grant, None);
         let was_record = self.is_record(&self.standing[place]);
         let standing = &mut self.standing[place];
-        standing.applied |= bit;
+        standing.applied = true;
         standing.holding |= bit;
-        let (applied, client) = (standing.applied.count_ones(), standing.client);
-        if applied >= self.quorum && !self.rank_by_return {
-            self.rank(grant, client);
+        let client = standing.client;
+        if was_record || !self.is_record(&self.standing[place]) {
+            return;
         }
-        if !was_record && self.is_record(&self.standing[place]) {
-            self.record = RecordChange::Began(grant);
+        self.record = RecordChange::Began(grant);
+        if self.rank_by_return {
+            return;
         }
+        // An attempt that asks in rounds is granted when enough servers hold it together for the last time.
+        if self.standing[place].awaited {
+            self.known.row(grant).rank = None;
+        }
+        self.rank(grant, client);
     }
 
     fn end(&mut self, server: NodeId, grant: GrantId) {
@@ -199,7 +205,7 @@ impl Ledger {
             return place;
         }
         let client = client.or_else(|| self.known.get(grant).and_then(|known| known.client));
-        self.standing.push(Standing { grant, client, awaited: false, applied: 0, holding: 0 });
+        self.standing.push(Standing { grant, client, awaited: false, applied: false, holding: 0 });
         self.standing.len() - 1
     }
 
