@@ -40,30 +40,50 @@ pub struct CasePanicked {
 /// Cases are handed to threads in chunks of this many, so that handing out costs nothing.
 const CHUNK: u64 = 16;
 
+/// A stretch of one cell's seeds, as positions in the list of the seeds that are this job's.
 struct Chunk {
     cell: usize,
-    seeds: Vec<u64>,
+    positions: Range<u64>,
 }
 
-type Outcomes = Result<Vec<(u64, Outcome)>, CasePanicked>;
+/// A chunk's cell and outcomes.
+type Outcomes = Result<(usize, Vec<(u64, Outcome)>), CasePanicked>;
 
 impl Job {
-    /// The seeds of each cell that are this job's to run.
-    pub fn seeds_per_cell(&self) -> impl Iterator<Item = u64> + use<> {
+    /// How many seeds of each cell are this job's to run.
+    pub fn seeds_per_cell(&self) -> u64 {
         let (first, step) = self.shard.map_or((0, 1), |(i, n)| (i - 1, n));
-        let range = self.seeds.clone();
-        (range.start + first..range.end).step_by(step as usize)
+        (self.seeds.end.saturating_sub(self.seeds.start)).saturating_sub(first).div_ceil(step)
     }
 
-    fn chunks(&self) -> Vec<Chunk> {
-        let applicable = self.cells.iter().enumerate().filter(|(_, cell)| cell.header.applicable);
-        applicable
-            .flat_map(|(cell, _)| {
-                let done = self.done.get(cell).copied().unwrap_or(0) as usize;
-                let seeds: Vec<u64> = self.seeds_per_cell().skip(done).collect();
-                seeds.chunks(CHUNK as usize).map(|seeds| Chunk { cell, seeds: seeds.to_vec() }).collect::<Vec<_>>()
-            })
-            .collect()
+    fn seed_at(&self, position: u64) -> u64 {
+        let (first, step) = self.shard.map_or((0, 1), |(i, n)| (i - 1, n));
+        self.seeds.start + first + position * step
+    }
+
+    fn done(&self, cell: usize) -> u64 {
+        self.done.get(cell).copied().unwrap_or(0)
+    }
+
+    /// How many chunks each cell has.
+    fn chunk_counts(&self) -> Vec<usize> {
+        let count = |(index, cell): (usize, &Cell)| match cell.header.applicable {
+            true => self.seeds_per_cell().saturating_sub(self.done(index)).div_ceil(CHUNK) as usize,
+            false => 0,
+        };
+        self.cells.iter().enumerate().map(count).collect()
+    }
+
+    /// The chunk with this number, counted through all cells.
+    fn chunk(&self, counts: &[usize], mut number: usize) -> Option<Chunk> {
+        for (cell, count) in counts.iter().enumerate() {
+            if number < *count {
+                let first = self.done(cell) + number as u64 * CHUNK;
+                return Some(Chunk { cell, positions: first..(first + CHUNK).min(self.seeds_per_cell()) });
+            }
+            number -= count;
+        }
+        None
     }
 
     /// Runs everything. `sink` gets each outcome in order, with the index of its cell; it may end a cell early.
@@ -71,24 +91,23 @@ impl Job {
     /// # Errors
     /// If a case panicked. What `sink` got before that stays valid.
     pub fn run(&self, mut sink: impl FnMut(usize, u64, &Outcome) -> ControlFlow<()>) -> Result<(), CasePanicked> {
-        let chunks = self.chunks();
+        let counts = self.chunk_counts();
         let ended: Vec<AtomicBool> = self.cells.iter().map(|_| AtomicBool::new(false)).collect();
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
             let (sender, results) = channel::<(usize, Outcomes)>();
             for _ in 0..self.threads.max(1) {
-                let (sender, chunks, ended, next) = (sender.clone(), &chunks, &ended, &next);
-                scope.spawn(move || self.work(chunks, ended, next, &sender));
+                let (sender, counts, ended, next) = (sender.clone(), &counts, &ended, &next);
+                scope.spawn(move || self.work(counts, ended, next, &sender));
             }
             drop(sender);
-            let stop = || next.store(chunks.len(), Ordering::Relaxed);
+            let stop = || next.store(counts.iter().sum(), Ordering::Relaxed);
             let mut waiting = BTreeMap::new();
             let mut expected = 0;
             for (index, outcomes) in results {
                 waiting.insert(index, outcomes);
                 while let Some(outcomes) = waiting.remove(&expected) {
-                    let cell = chunks[expected].cell;
-                    let outcomes = outcomes.inspect_err(|_| stop())?;
+                    let (cell, outcomes) = outcomes.inspect_err(|_| stop())?;
                     for (seed, outcome) in &outcomes {
                         if !ended[cell].load(Ordering::Relaxed) && sink(cell, *seed, outcome).is_break() {
                             ended[cell].store(true, Ordering::Relaxed);
@@ -101,19 +120,23 @@ impl Job {
         })
     }
 
-    fn work(&self, chunks: &[Chunk], ended: &[AtomicBool], next: &AtomicUsize, sender: &Sender<(usize, Outcomes)>) {
+    fn work(&self, counts: &[usize], ended: &[AtomicBool], next: &AtomicUsize, sender: &Sender<(usize, Outcomes)>) {
         loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(chunk) = chunks.get(index) else { return };
-            let cell = &self.cells[chunk.cell];
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(chunk) = self.chunk(counts, number) else { return };
             let outcomes = match ended[chunk.cell].load(Ordering::Relaxed) {
                 true => Ok(Vec::new()),
-                false => chunk.seeds.iter().map(|seed| Ok((*seed, run_caught(cell, *seed)?))).collect(),
+                false => self.run_chunk(&chunk),
             };
-            if sender.send((index, outcomes)).is_err() {
+            if sender.send((number, outcomes.map(|outcomes| (chunk.cell, outcomes)))).is_err() {
                 return;
             }
         }
+    }
+
+    fn run_chunk(&self, chunk: &Chunk) -> Result<Vec<(u64, Outcome)>, CasePanicked> {
+        let seeds = chunk.positions.clone().map(|position| self.seed_at(position));
+        seeds.map(|seed| Ok((seed, run_caught(&self.cells[chunk.cell], seed)?))).collect()
     }
 }
 
@@ -124,4 +147,22 @@ fn run_caught(cell: &Cell, seed: u64) -> Result<Outcome, CasePanicked> {
             .unwrap_or_else(|| "it said nothing".into());
         CasePanicked { case: cell.case_name(seed), message }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_deal_the_seeds_round_robin_and_lose_none() {
+        let seeds_of = |i, n| {
+            let job = Job { seeds: 10..27, shard: Some((i, n)), ..Job::default() };
+            (0..job.seeds_per_cell()).map(|position| job.seed_at(position)).collect::<Vec<_>>()
+        };
+        assert_eq!(seeds_of(2, 5), [11, 16, 21, 26]);
+        let mut all: Vec<u64> = (1..=5).flat_map(|i| seeds_of(i, 5)).collect();
+        all.sort_unstable();
+        assert_eq!(all, (10..27).collect::<Vec<_>>());
+        assert!(seeds_of(20, 20).is_empty());
+    }
 }

@@ -45,12 +45,36 @@ impl<M: Message, N: Message> World<M, N> {
             self.touch_closing(from, to);
             self.bounce(&packet);
         } else if node.stopped() {
-            self.withhold(to, packet);
+            self.receive_for_stopped(to, packet);
         } else if node.resuming > 0 {
             self.deal_with_later(to, packet);
         } else {
             self.accept(packet);
         }
+    }
+
+    /// The operating system of a stopped process still opens connections and takes in what comes on them, but its code
+    /// learns of nothing; of a stopped machine nothing works.
+    fn receive_for_stopped(&mut self, to: NodeId, packet: Packet<M>) {
+        let machine = self.nodes[to.index()].stopped_by.iter().any(|stop| stop.machine);
+        match packet.body {
+            Body::Accept if !machine => self.accept(packet),
+            Body::Open if !machine => {
+                self.open(packet.session);
+                self.nodes[to.index()].withheld.push(Withheld::Packet(packet));
+            }
+            _ => self.withhold(to, packet),
+        }
+    }
+
+    /// The server's side of a new connection.
+    fn open(&mut self, session: Session) {
+        let conn = &mut self.conns[session.conn.0 as usize];
+        conn.accepted = true;
+        let (client, server) = (conn.client, conn.server);
+        self.record(&Occurrence::Connected { client, server });
+        let (way, sent) = (Way::ToClient, self.now);
+        self.transmit(Packet { session, way, call: 0, sent, order: 0, body: Body::Accept });
     }
 
     /// Lets a node deal with a message now, but after what it already has to deal with.
@@ -106,16 +130,9 @@ impl<M: Message, N: Message> World<M, N> {
         let accepted = self.conns[session.conn.0 as usize].accepted;
         match packet.body {
             Body::Open => {
-                self.conns[session.conn.0 as usize].accepted = true;
-                self.record(&Occurrence::Connected { client, server });
-                self.transmit(Packet {
-                    session,
-                    way: Way::ToClient,
-                    call: 0,
-                    sent: self.now,
-                    order: 0,
-                    body: Body::Accept,
-                });
+                if !accepted {
+                    self.open(session);
+                }
                 self.serve(server, |service, env| service.on_connect(env, session));
             }
             Body::Data(_) if stream && !accepted => self.bounce(&packet),

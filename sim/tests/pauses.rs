@@ -34,6 +34,20 @@ fn a_paused_server_deals_with_its_messages_when_it_resumes() {
 }
 
 #[test]
+fn the_system_of_a_paused_server_opens_connections_so_that_a_first_call_is_not_refused() {
+    let seen = lab().client(pinger("server-1", 1, secs(1), secs(2))).with(pause("server-1", ms(500), secs(5))).run();
+    assert_eq!(seen.once("timed out"), secs(3));
+    assert_eq!(seen.once("got"), ms(5_500));
+}
+
+#[test]
+fn a_first_call_to_a_stopped_machine_is_never_sent() {
+    let plan = fault::<VmPause>(json!({}), at(ms(500)), node("server-1"), Some(secs(5)));
+    let seen = lab().client(pinger("server-1", 1, secs(1), secs(2))).with(plan).run();
+    assert_eq!(seen.once("refused"), secs(3));
+}
+
+#[test]
 fn a_paused_client_wakes_late_and_its_clocks_have_run_on() {
     let seen = lab().client(ticker()).with(pause("client-1", ms(1_500), secs(4))).run();
     let times = seen.all("mono");
