@@ -13,4 +13,5 @@ pub mod registry;
 pub mod results;
 pub mod run;
 pub mod schema;
+pub mod shipped;
 pub mod stats;
