@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::fault::{Fault, Harm, Map};
+use crate::net::RETRANSMIT_LONGEST;
 use crate::node::NodeId;
 use crate::stream::{Stream, Streams};
 use crate::time::SimTime;
@@ -162,11 +163,58 @@ impl Schedule {
 
     /// How all injections together may lengthen the bounds within which a lock recovers.
     pub fn harm(&self) -> Harm {
-        self.injections.iter().fold(Harm::default(), |harm, injection| {
-            let fault = &self.plans[injection.fault].fault;
-            harm.and(fault.harm(injection.drawn, injection.lasts.unwrap_or_default()))
-        })
+        let harms: Vec<(&Injection, Harm)> = (self.injections.iter())
+            .map(|injection| {
+                let fault = &self.plans[injection.fault].fault;
+                (injection, fault.harm(injection.drawn, injection.lasts.unwrap_or_default()))
+            })
+            .collect();
+        let together = harms.iter().fold(Harm::default(), |sum, (_, harm)| sum.and(*harm));
+        Harm { reconnect: longest_silence(&harms), slowest_ppm: slowest_together(&harms), ..together }
     }
+}
+
+/// How long a stream may take to get through after faults of which the next began before it did. It has been silent since
+/// the first of them began, and its next retransmission comes after as long again at the latest.
+fn longest_silence(harms: &[(&Injection, Harm)]) -> Duration {
+    let mut spans: Vec<(SimTime, Duration)> =
+        harms.iter().filter_map(|(injection, harm)| Some((injection.at?, harm.reconnect))).collect();
+    spans.retain(|(_, length)| !length.is_zero());
+    spans.sort_unstable();
+    let (mut longest, mut since, mut silent) = (Duration::ZERO, SimTime(0), Duration::ZERO);
+    for (at, length) in spans {
+        if at > since + 2 * silent {
+            (since, silent) = (at, length);
+        }
+        silent = silent.max((at + length).since(since));
+        longest = longest.max(silent);
+    }
+    // Nobody knows beforehand when a mark is passed: what waits for one may make any silence longer.
+    let at_marks: Duration = harms.iter().filter(|(i, _)| i.at.is_none()).map(|(_, harm)| harm.reconnect).sum();
+    (longest + at_marks).min(RETRANSMIT_LONGEST)
+}
+
+/// How slow a clock may run whose faults overlap: their rates add up.
+fn slowest_together(harms: &[(&Injection, Harm)]) -> u32 {
+    let mut changes: Vec<(SimTime, bool, u64)> = Vec::new();
+    // Nobody knows beforehand when a mark is passed: those add to all others.
+    let mut now = 0;
+    for (injection, harm) in harms.iter().filter(|(_, harm)| harm.slowest_ppm > 0) {
+        let ppm = harm.slowest_ppm.into();
+        let Some(at) = injection.at else {
+            now += ppm;
+            continue;
+        };
+        changes.push((at, false, ppm));
+        changes.push((at + injection.lasts.unwrap_or_default(), true, ppm));
+    }
+    changes.sort_unstable();
+    let mut slowest = now;
+    for (_, ends, ppm) in changes {
+        now = if ends { now - ppm } else { now + ppm };
+        slowest = slowest.max(now);
+    }
+    u32::try_from(slowest).unwrap_or(u32::MAX)
 }
 
 impl FaultPlan {
