@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fencepost_models::history::{Event, GrantId, OrderId, Version};
+use fencepost_models::history::{Event, GrantId, OrderId};
 use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::Workload;
 use fencepost_sim::NodeId;
 
 pub(super) struct Cast {
@@ -13,8 +14,8 @@ pub(super) struct Cast {
     pub grants: bool,
     owners: BTreeMap<GrantId, NodeId>,
     orders: BTreeMap<OrderId, OrderOf>,
-    /// The count and version of the row, as the store has them.
-    pub row: Option<(i64, Version)>,
+    /// The row's count, as the store has it.
+    pub count: i64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -26,8 +27,15 @@ pub(super) struct OrderOf {
 
 impl Cast {
     pub fn new(cell: &Cell) -> Cast {
-        let (orders, owners) = (BTreeMap::new(), BTreeMap::new());
-        Cast { nodes: cell.nodes(), store: cell.store(), grants: cell.lock.info.grants, owners, orders, row: None }
+        let Workload::Inventory(inventory) = &cell.scenario.workload;
+        Cast {
+            nodes: cell.nodes(),
+            store: cell.store(),
+            grants: cell.lock.info.grants,
+            owners: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            count: inventory.stock.into(),
+        }
     }
 
     /// Takes note of who does what.
@@ -47,10 +55,7 @@ impl Cast {
     /// Takes note of how the row stands, once the event is told.
     pub fn learn_row(&mut self, event: &Event) {
         match *event {
-            Event::WriteAccepted { count, version, .. } | Event::RolledBack { count, version } => {
-                self.row = Some((count, version));
-            }
-            Event::ReadOk { count, version, .. } if self.row.is_none() => self.row = Some((count, version)),
+            Event::WriteAccepted { count, .. } | Event::RolledBack { count, .. } => self.count = count,
             _ => {}
         }
     }

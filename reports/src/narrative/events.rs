@@ -111,12 +111,16 @@ fn ended(grant: GrantId, cause: Cause, cast: &Cast) -> String {
 
 fn store_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
     let words = match *event {
-        Event::ReadAccepted { grant, version } => format!("lets {} read version {version}", cast.holder(grant)),
+        Event::ReadAccepted { grant, version } => {
+            format!("lets {} read: {} in stock (version {version})", cast.holder(grant), cast.count)
+        }
         Event::WriteAccepted { grant, order, based_on, version, count, .. } => {
             let who = cast.holder(grant);
-            let before = cast.row.map_or(String::new(), |(before, _)| format!("{before} → "));
+            let before = cast.count;
             let lost = overwritten(based_on, version);
-            format!("accepts {who}'s write of order {order}: count {before}{count}, based on version {based_on}{lost}")
+            format!(
+                "accepts {who}'s write of order {order}: count {before} → {count}, based on version {based_on}{lost}"
+            )
         }
         Event::OperationRefused { grant, order, why } => {
             format!("refuses {} (order {order}): {}", cast.holder(grant), refusal(why))

@@ -115,6 +115,13 @@ impl Faults {
         let Some(place) = self.in_force.iter().position(is_it) else { return Vec::new() };
         let InForce { fault, since } = self.in_force.remove(place);
         let after = seconds(at.0 - since.0);
+        let stops = |fault: &Begun| matches!(fault.kind.as_str(), "pause" | "vm-pause");
+        let still_stopped =
+            |node: &NodeId| self.in_force.iter().any(|one| stops(&one.fault) && one.fault.nodes.contains(node));
+        if stops(&fault) && fault.nodes.iter().all(still_stopped) {
+            let words = format!("stays stopped: only one of its overlapping pauses is over after {after}");
+            return vec![News { at, node: fault.nodes.first().copied(), words }];
+        }
         end_words(&fault, &after, cast).into_iter().map(|(node, words)| News { at, node, words }).collect()
     }
 
@@ -153,11 +160,16 @@ fn end_words(fault: &Begun, after: &str, cast: &Cast) -> Words {
         }
         "clock-rate" => at_each(fault, || format!("its clocks run right again after {after}{called}")),
         _ if fault.links.is_empty() => at_each(fault, || format!("{} is over after {after}{called}", fault.kind)),
-        _ => vec![(None, format!("over after {after}: {}", fault.summary(cast)))],
+        _ => vec![(None, format!("over after {after}: {}", fault.was(cast)))],
     }
 }
 
 impl Begun {
+    /// The same in the past.
+    fn was(&self, cast: &Cast) -> String {
+        self.summary(cast).replacen(" is cut off", " was cut off", 1).replacen(" are cut", " were cut", 1)
+    }
+
     /// `client-1 is paused (gc)`, `client-1 and redis-1 are cut off from client-2 (split)`.
     fn summary(&self, cast: &Cast) -> String {
         let called = self.called();

@@ -262,7 +262,8 @@ impl Teller {
         }
         match event {
             Event::ValidityEnded { grant, .. } => !self.given_up.contains(grant),
-            Event::AcquireInvoked { .. } | Event::ReadAccepted { .. } => false,
+            // A read counts from when the store let it through, which is the time that evidence names.
+            Event::AcquireInvoked { .. } | Event::ReadOk { .. } => false,
             Event::WriteReturned { ack, .. } | Event::ReleaseReturned { ack, .. } => *ack != Ack::Ok,
             _ => true,
         }
