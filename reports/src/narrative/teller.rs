@@ -202,7 +202,8 @@ impl Teller {
 
     /// Says what was counted, if it is worth an interruption: more so at a `turn` of events than amid a unit of work.
     pub(super) fn flush(&mut self, turn: bool) {
-        if !self.fold.is_weighty() && !(turn && self.fold.is_long()) {
+        let worth_it = self.fold.is_weighty() || (turn && self.fold.is_long());
+        if !worth_it {
             return;
         }
         if let Some((at, words)) = self.fold.meanwhile(&self.cast) {
