@@ -21,9 +21,9 @@ mod screen;
 mod seeds;
 mod selection;
 mod stop;
-mod story;
+
 mod summary;
-mod trace_file;
+mod traced;
 mod verify;
 
 use std::ffi::OsString;

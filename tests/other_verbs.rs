@@ -8,7 +8,7 @@ use support::{PAUSES, Place, run};
 fn a_case_replays_the_same_and_a_reproducer_says_if_not() {
     let place = Place::new();
     let json = place.done(&["replay", "quiet/redis-set-px/17", "--format", "json", "--trace", "t.jsonl"]).json();
-    for key in ["scenario", "lock", "seed", "layout", "trace", "verdicts", "evidence", "metrics", "faults"] {
+    for key in ["scenario", "lock", "seed", "layout", "trace", "verdicts", "violations", "metrics", "faults"] {
         assert!(!json[key].is_null(), "{key}");
     }
     let trace = json["trace"].as_str().expect("there is a hash");

@@ -66,6 +66,7 @@ fn golden_hashes() {
             (lock.name().into(), TraceHash(report.outcome.trace).to_string())
         })
         .collect();
-    let golden: Vec<(String, String)> = GOLDEN.iter().map(|(lock, hash)| (lock.to_string(), hash.to_string())).collect();
+    let golden: Vec<(String, String)> =
+        GOLDEN.iter().map(|(lock, hash)| (lock.to_string(), hash.to_string())).collect();
     assert_eq!(hashes, golden);
 }

@@ -1,9 +1,7 @@
 //! `fencepost hash-cases`: what `verify` runs in its processes. Prints a line for each case: its name and its hash.
 
-use std::cell::RefCell;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use fencepost_scenarios::case;
 use fencepost_scenarios::cell::Cell;
@@ -13,7 +11,7 @@ use fencepost_sim::TraceHash;
 use super::exit::{Exit, Failure};
 use super::seeds::Seeds;
 use super::selection::{Selection, cell_of};
-use super::trace_file::TraceFile;
+use super::traced::run_traced;
 
 /// What `hash-cases` is told.
 #[derive(Debug, clap::Args)]
@@ -57,10 +55,7 @@ pub(super) fn hash_cases(registry: &Registry, arguments: &Arguments) -> Result<E
 fn hash(cell: &Cell, seed: u64, arguments: &Arguments) -> Result<u128, Failure> {
     match (&arguments.trace, &arguments.to) {
         (Some(traced), Some(path)) if *traced == cell.case_name(seed) => {
-            let file = Rc::new(RefCell::new(TraceFile::create(path)?));
-            let hash = case::run(cell, seed, Some(file.clone())).outcome.trace;
-            file.borrow_mut().finish(path)?;
-            Ok(hash)
+            Ok(run_traced(cell, seed, path)?.outcome.trace)
         }
         _ => Ok(case::run(cell, seed, None).outcome.trace),
     }

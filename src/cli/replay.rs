@@ -1,10 +1,10 @@
 //! `fencepost replay`: runs one case again, and compares it with what is known of it.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::PathBuf;
 
+use fencepost_reports::case_json::case_json;
+use fencepost_reports::narrative::{self, Narrative, Told};
+use fencepost_reports::terminal::Terminal;
 use fencepost_reports::text::replay_command;
 use fencepost_scenarios::case::{self, CaseReport};
 use fencepost_scenarios::cell::Cell;
@@ -12,16 +12,15 @@ use fencepost_scenarios::file::{CasePin, Expectation};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
 use fencepost_sim::{LAYOUT, TraceHash};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::address::Address;
 use super::exit::{Exit, Failure};
 use super::fail_on::{EXPECTED, FailOn};
 use super::manifest::replay_flags;
-use super::screen::{Format, print, print_json};
+use super::screen::{Format, print, print_json, terminal};
 use super::selection::{cell, cell_of, check_bugs, load_scenario, lock_named};
-use super::story;
-use super::trace_file::TraceFile;
+use super::traced::run_traced;
 
 /// What `replay` is told.
 #[derive(Debug, clap::Args)]
@@ -41,6 +40,19 @@ pub(super) struct Arguments {
     /// Exit with 100 if one of these properties is violated, or `any`
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
+    /// Tell every event, messages and timers too, where otherwise routine is counted
+    #[arg(long, env = "FENCEPOST_FULL")]
+    full: bool,
+    /// Tell the case from its start to its end, where otherwise it is told around what was violated
+    #[arg(long, env = "FENCEPOST_WHOLE")]
+    whole: bool,
+}
+
+impl Arguments {
+    fn narrative(&self) -> Narrative {
+        let Terminal { width, colour } = terminal();
+        Narrative { full: self.full, whole: self.whole, colour, width: Some(width.into()) }
+    }
 }
 
 /// A case, ready to run, and what is known of it.
@@ -57,11 +69,21 @@ struct Replay {
 pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let fail_on = FailOn::read(&arguments.fail_on)?;
     let replay = Replay::load(registry, arguments)?;
-    let report = replay.run(arguments.trace.as_deref())?;
-    match arguments.format {
-        Format::Human => print(&story::tell(&replay.cell.case_name(replay.seed), &report))?,
-        Format::Json => print_json(&replay.json(&report))?,
+    if let Some(path) = &arguments.trace {
+        run_traced(&replay.cell, replay.seed, path)?;
     }
+    let report = match arguments.format {
+        Format::Human => {
+            let Told { text, report } = narrative::tell(&replay.cell, replay.seed, arguments.narrative());
+            print(&text)?;
+            report
+        }
+        Format::Json => {
+            let report = case::run(&replay.cell, replay.seed, None);
+            print_json(&replay.json(&report))?;
+            report
+        }
+    };
     let (diverged, broken) = (replay.divergences(&report), replay.broken(&report, &fail_on));
     diverged.iter().for_each(|what| eprintln!("diverged: {what}"));
     broken.iter().for_each(|what| eprintln!("failed: {what}"));
@@ -107,14 +129,6 @@ impl Replay {
         Ok(Replay { cell, seed, bugs, pin, command })
     }
 
-    fn run(&self, trace: Option<&Path>) -> Result<CaseReport, Failure> {
-        let Some(path) = trace else { return Ok(case::run(&self.cell, self.seed, None)) };
-        let file = Rc::new(RefCell::new(TraceFile::create(path)?));
-        let report = case::run(&self.cell, self.seed, Some(file.clone()));
-        file.borrow_mut().finish(path)?;
-        Ok(report)
-    }
-
     /// In what the case is not the one that was pinned.
     fn divergences(&self, report: &CaseReport) -> Vec<String> {
         let Some(pin) = &self.pin else { return Vec::new() };
@@ -130,7 +144,7 @@ impl Replay {
         for (property, _) in pin.expect.iter().filter(|(_, expected)| **expected == Expectation::Violated) {
             let verdict = report.outcome.verdict(*property);
             if verdict != Verdict::Violated {
-                let (name, verdict) = (property.name(), story::word(verdict));
+                let (name, verdict) = (property.name(), verdict.name());
                 found.push(format!("{name}: {verdict}, and [case.expect] says that it is violated"));
             }
         }
@@ -156,32 +170,9 @@ impl Replay {
     }
 
     fn json(&self, report: &CaseReport) -> Value {
-        let (outcome, header) = (&report.outcome, &self.cell.header);
-        let verdicts: Map<String, Value> =
-            outcome.verdicts.iter().map(|(property, verdict)| (property.name().into(), json!(verdict))).collect();
-        let metrics: BTreeMap<&str, i64> =
-            outcome.metrics.iter().map(|(name, value)| (name.as_ref(), *value)).collect();
-        let faults: Map<String, Value> = (header.faults.iter().zip(&outcome.faults))
-            .map(|(fault, tally)| {
-                let (planned, fired, touched) = (tally.planned, tally.fired, tally.touched);
-                let told = json!({ "kind": fault.kind, "planned": planned, "fired": fired, "touched": touched });
-                (fault.name.clone(), told)
-            })
-            .collect();
-        json!({
-            "schema_version": 1,
-            "scenario": header.scenario,
-            "lock": header.lock,
-            "seed": self.seed,
-            "bugs": self.bugs,
-            "layout": LAYOUT,
-            "trace": TraceHash(outcome.trace).to_string(),
-            "events": outcome.events,
-            "ended_ns": report.ended.0,
-            "verdicts": verdicts,
-            "evidence": story::evidence(report, None),
-            "metrics": metrics,
-            "faults": faults,
-        })
+        let mut value = case_json(&self.cell, self.seed, report);
+        value["schema_version"] = json!(1);
+        value["bugs"] = json!(self.bugs);
+        value
     }
 }

@@ -8,7 +8,6 @@ use fencepost_scenarios::results::{CellResult, RunResult};
 use super::fail_on::Broken;
 use super::plan::Plan;
 use super::screen;
-use super::story;
 
 /// More first violations than this are left to the report.
 const MOST_VIOLATIONS: usize = 10;
@@ -81,7 +80,9 @@ pub(super) fn tell_broken(plan: &Plan, broken: &[Broken]) {
         eprintln!("failed: {name}: {} is violated, and {}", failure.property.name(), failure.because);
         if index < MOST_STORIES {
             let report = fencepost_scenarios::case::run(cell, failure.seed, None);
-            story::evidence(&report, Some(failure.property)).iter().for_each(|line| eprintln!("  {}", line.text));
+            let names = |node| fencepost_scenarios::case::node_name(&report.nodes, node);
+            let evidence = report.evidence.iter().filter(|evidence| evidence.property == failure.property);
+            evidence.for_each(|evidence| eprintln!("  {}", evidence.told(&names)));
         }
         let command = plan.reproduce(&cell.header.scenario, &cell.header.lock, failure.seed);
         eprintln!("  to reproduce: {command}");

@@ -29,7 +29,9 @@ impl Place {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fencepost"));
         let set = std::env::vars().filter(|(name, _)| name.starts_with("FENCEPOST_"));
-        set.for_each(|(name, _)| drop(command.env_remove(name)));
+        set.for_each(|(name, _)| {
+            command.env_remove(name);
+        });
         command.args(arguments).current_dir(self.dir.path());
         command
     }
