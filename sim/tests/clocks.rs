@@ -4,9 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use fencepost_sim::Process;
-use fencepost_sim::fault::{ClockRate, ClockStep, VmPause};
-use fencepost_sim::schedule::FaultPlan;
+use fencepost_sim::fault::{ClockRate, ClockStep, Hold, VmPause};
+use fencepost_sim::schedule::{FaultPlan, Schedule};
+use fencepost_sim::stream::Streams;
+use fencepost_sim::{Process, SimTime};
 use serde_json::json;
 use support::*;
 
@@ -91,4 +92,27 @@ fn the_observer_sees_every_nodes_clocks() {
     let seen = lab().watched().client(sleeper(secs(40))).with(step).end_at(secs(50)).run();
     let (time, clocks) = seen.clocks.iter().rfind(|(time, _)| time.since_start() == secs(40)).unwrap();
     assert_eq!(clocks, &[(time.0, time.0 as i64 + 30_000_000_000), (time.0, time.0 as i64)]);
+}
+
+#[test]
+fn rates_of_faults_that_overlap_add_up_to_the_harm() {
+    let slow = |from, lasts| {
+        fault::<ClockRate>(json!({ "ppm": -300_000 }), at(secs(from)), node("client-1"), Some(secs(lasts)))
+    };
+    let harm = |plans: Vec<_>| Schedule::draw(&plans.into(), &Streams::new(0), SimTime(0) + secs(99)).harm();
+    assert_eq!(harm(vec![slow(1, 5), slow(10, 5)]).slowest_ppm, 300_000);
+    assert_eq!(harm(vec![slow(1, 5), slow(3, 5), slow(10, 5)]).slowest_ppm, 600_000);
+}
+
+#[test]
+fn cuts_that_follow_each_other_are_one_long_silence() {
+    let cut = |from, lasts| fault::<Hold>(json!({}), at(secs(from)), link("client-1", "server-1"), Some(secs(lasts)));
+    let silence = |plans: Vec<_>| {
+        Schedule::draw(&plans.into(), &Streams::new(0), SimTime(0) + secs(99)).harm().reconnect.as_secs()
+    };
+    assert_eq!(silence(vec![cut(1, 10)]), 10);
+    assert_eq!(silence(vec![cut(1, 10), cut(8, 10)]), 17, "they overlap");
+    assert_eq!(silence(vec![cut(1, 10), cut(15, 10)]), 24, "the next retransmission came after the second began");
+    assert_eq!(silence(vec![cut(1, 10), cut(40, 10)]), 10, "it came before that");
+    assert_eq!(silence((0..20).map(|n| cut(1 + 9 * n, 10)).collect()), 120, "and it never waits longer than this");
 }

@@ -1,0 +1,142 @@
+//! What clocks do to each lock: who counts the lease, and by which clock.
+
+use fencepost_scenarios::property::Property::{
+    BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Takeover, ValidityExclusion,
+};
+
+use crate::lab::{LEASES, Seen, run};
+
+const SEEDS: u64 = 60;
+
+const SAFE: [fencepost_scenarios::property::Property; 4] =
+    [BeliefExclusion, ValidityExclusion, EffectExclusion, NoLostUpdate];
+
+/// Buyers who work for up to `hold` and check before they write, under a lease of five seconds.
+fn scenario(hold: &str, fault: &str) -> String {
+    format!(
+        r#"
+        run_for = "200s"
+
+        [clients]
+        count = 3
+        orders = 40
+        think = "exp(200ms)"
+        hold = "0ms..{hold}"
+        wait_at_most = "90s"
+        check_before_write = true
+
+        [lock]
+        ttl = "5s"
+
+        [workload.inventory]
+        stock = 20
+
+        {fault}
+        "#
+    )
+}
+
+fn rate(target: &str, ppm: i64) -> String {
+    format!("[[fault.clock-rate]]\ntarget = \"{target}\"\nevery = \"exp(5s)\"\nlasts = \"5s..20s\"\nppm = {ppm}")
+}
+
+/// One node's clock is off for the whole case, so that its rate never adds up with another.
+fn steady_rate(target: &str, ppm: i64) -> String {
+    format!("[[fault.clock-rate]]\ntarget = \"{target}\"\nat = \"0s\"\nlasts = \"300s\"\nppm = {ppm}")
+}
+
+fn step(target: &str, by: &str) -> String {
+    format!("[[fault.clock-step]]\ntarget = \"{target}\"\nevery = \"exp(5s)\"\nby = \"{by}\"")
+}
+
+fn vm_pause(target: &str) -> String {
+    format!("[[fault.vm-pause]]\ntarget = \"{target}\"\nevery = \"exp(8s)\"\nlasts = \"6s..12s\"")
+}
+
+const CRASHES: &str = "[[fault.crash]]\ntarget = \"client:any\"\nevery = \"exp(3s)\"\nrestart_after = \"2s\"";
+
+#[test]
+fn a_forward_step_beyond_the_ttl_lets_a_second_holder_in_where_wall_clocks_decide() {
+    for lock in ["redis-set-px", "redis-set-px-del"] {
+        let seen = run(&scenario("2s", &step("redis-1", "6s..30s")), lock, SEEDS);
+        seen.breaks(&[ValidityExclusion, BeliefExclusion, EffectExclusion]).keeps(&[GrantExclusion]);
+    }
+    run(&scenario("2s", &step("lease-server", "6s..30s")), "lease-server", SEEDS).keeps(&SAFE);
+}
+
+#[test]
+fn redlock_outlives_a_step_of_one_master_but_not_of_a_majority() {
+    let rarely = |target: &str| step(target, "6s..30s").replace("exp(5s)", "5s..9s");
+    let one = run(&scenario("2s", &rarely("server:any")), "redlock", SEEDS).violated(ValidityExclusion);
+    let majority = run(&scenario("2s", &rarely("server:majority")), "redlock", SEEDS).violated(ValidityExclusion);
+    assert!(one * 5 < majority, "{one} cases with one master's clock, {majority} with a majority's");
+}
+
+#[test]
+fn backward_steps_of_servers_only_keep_locks_longer() {
+    for lock in LEASES {
+        let crashing = format!("{CRASHES}\n\n{}", step("server:all", "-9s..-6s").replace("exp(5s)", "exp(20s)"));
+        run(&scenario("2s", &crashing), lock, SEEDS).keeps(&SAFE).keeps(&[GrantExclusion, Takeover]);
+    }
+}
+
+#[test]
+fn fast_clients_and_slow_servers_are_safe() {
+    for lock in LEASES {
+        for fault in [rate("client:any", 500_000), rate("server:all", -300_000)] {
+            run(&scenario("2s", &fault), lock, SEEDS).keeps(&SAFE).keeps(&[GrantExclusion]);
+        }
+    }
+}
+
+#[test]
+fn slow_servers_are_slower_to_hand_over_after_a_crash() {
+    for lock in LEASES {
+        let takeover = |fault: &str| {
+            let seen = run(&scenario("2s", &format!("{CRASHES}\n\n{fault}")), lock, SEEDS);
+            seen.keeps(&[Takeover]);
+            seen.total("takeover_ns")
+        };
+        let (right, slow) = (takeover(""), takeover(&steady_rate("server:all", -500_000)));
+        assert!(slow * 2 > right * 3, "{lock}: {slow} ns at half speed, {right} ns at the right one");
+    }
+}
+
+#[test]
+fn slow_clients_and_fast_servers_are_not() {
+    for lock in LEASES {
+        for fault in [rate("client:any", -500_000), rate("server:all", 1_000_000)] {
+            let seen = run(&scenario("4s", &fault), lock, SEEDS);
+            seen.breaks(&[ValidityExclusion, EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion]);
+        }
+    }
+}
+
+#[test]
+fn an_allowance_for_drift_covers_clocks_that_run_nearly_alike() {
+    for fault in [steady_rate("client:all", -5_000), steady_rate("server:all", 5_000)] {
+        let works_too_long = scenario("8s", &fault);
+        for lock in ["lease-server", "redlock"] {
+            run(&works_too_long, lock, SEEDS).keeps(&[ValidityExclusion, EffectExclusion, NoLostUpdate]);
+        }
+        run(&works_too_long, "redis-set-px", SEEDS).breaks(&[ValidityExclusion]);
+    }
+}
+
+#[test]
+fn a_client_machine_that_stopped_trusts_a_lease_that_is_over() {
+    for lock in LEASES {
+        let seen: Seen = run(&scenario("2s", &vm_pause("client:any")), lock, SEEDS);
+        seen.breaks(&[BeliefExclusion, ValidityExclusion, EffectExclusion]).keeps(&[GrantExclusion]);
+    }
+}
+
+#[test]
+fn a_server_machine_that_stopped_keeps_the_lock_at_least_as_long() {
+    let stopped = scenario("2s", &vm_pause("server:any"));
+    for lock in ["lease-server", "redis-set-px", "redlock"] {
+        run(&stopped, lock, SEEDS).keeps(&SAFE).keeps(&[GrantExclusion]);
+    }
+    // What waited for the server meanwhile is a late release, too, and a blind one ends whatever lock is there by then.
+    run(&stopped, "redis-set-px-del", SEEDS).breaks(&[OwnerRelease]).keeps(&[GrantExclusion]);
+}

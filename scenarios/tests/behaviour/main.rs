@@ -1,0 +1,6 @@
+//! What the locks do under faults, held against what was worked out beforehand.
+
+mod clocks;
+mod lab;
+mod standard;
+mod statements;

@@ -1,0 +1,198 @@
+//! What a faithful model shows, statement by statement; see the book's chapter on properties.
+
+use fencepost_scenarios::property::Property::{
+    BeliefExclusion, EffectExclusion, Fencing, NoDuplicate, NoLostUpdate, NoOversell, OwnerRelease, ValidityExclusion,
+};
+
+use crate::lab::{IN_STORE, LEASES, altered, run, run_with_bugs, shipped};
+
+/// Enough for what happens in one case of twenty to be missed twice in a thousand times.
+const SEEDS: u64 = 120;
+
+// 1. Client pauses beyond the expiry.
+
+#[test]
+fn pauses_beyond_the_expiry_break_every_lease_lock() {
+    for lock in LEASES {
+        let seen = run(&shipped("client-pauses"), lock, SEEDS);
+        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate, NoOversell]);
+    }
+}
+
+#[test]
+fn a_check_before_the_write_leaves_hardly_anything_of_pauses() {
+    for lock in ["lease-server", "redis-set-px", "redlock"] {
+        let unchecked = run(&shipped("client-pauses"), lock, SEEDS).violated(EffectExclusion);
+        let checked = run(&shipped("client-pauses-checked"), lock, SEEDS);
+        checked.breaks(&[BeliefExclusion]);
+        let left = checked.violated(EffectExclusion);
+        assert!(left * 20 <= unchecked, "{lock}: {left} with the check on, {unchecked} without");
+    }
+}
+
+#[test]
+fn what_comes_after_the_check_is_not_helped_by_it() {
+    let while_preparing = altered(
+        "client-pauses-checked",
+        &[("check_before_write = true", "check_before_write = true\nprepare = \"0ms..1s\"")],
+    );
+    let late = altered("store-slow", &[("wait_at_most", "check_before_write = true\nwait_at_most")]);
+    for lock in LEASES {
+        for scenario in [&shipped("pause-after-check"), &shipped("client-vm-pauses"), &while_preparing, &late] {
+            run(scenario, lock, SEEDS).breaks(&[EffectExclusion, NoLostUpdate]);
+        }
+    }
+}
+
+// 2. Blind delete and compared delete.
+
+#[test]
+fn a_blind_delete_loses_more_updates_seed_by_seed() {
+    let blind = run(&shipped("client-pauses"), "redis-set-px-del", SEEDS);
+    let compared = run(&shipped("client-pauses"), "redis-set-px", SEEDS);
+    let lost = |seen: &crate::lab::Seen| -> Vec<i64> {
+        seen.outcomes.iter().map(|outcome| outcome.metric("lost_updates").unwrap_or(0)).collect()
+    };
+    let (blind_lost, compared_lost) = (lost(&blind), lost(&compared));
+    let pairs = || blind_lost.iter().zip(&compared_lost);
+    let (worse, better) = (pairs().filter(|(b, c)| b > c).count(), pairs().filter(|(b, c)| b < c).count());
+    assert!(worse > 3 * better, "worse with {worse} seeds, better with {better}");
+    assert!(blind.total("lost_updates") > compared.total("lost_updates"));
+    blind.breaks(&[OwnerRelease]);
+    compared.keeps(&[OwnerRelease]);
+}
+
+#[test]
+fn with_the_check_on_only_the_blind_delete_goes_on_losing() {
+    let blind = run(&shipped("client-pauses-checked"), "redis-set-px-del", SEEDS);
+    let compared = run(&shipped("client-pauses-checked"), "redis-set-px", SEEDS);
+    blind.breaks(&[NoLostUpdate]);
+    let (blind, compared) = (blind.violated(EffectExclusion), compared.violated(EffectExclusion));
+    assert!(blind > 10 * compared, "{blind} cases with the blind delete, {compared} with the compared one");
+}
+
+// 3. Release after an unknown write.
+
+#[test]
+fn a_write_that_is_unknown_when_the_lock_is_released_arrives_late_under_every_lock() {
+    for scenario in ["partition-clients-from-store", "store-hold", "store-slow"] {
+        for lock in LEASES {
+            let seen = run(&shipped(scenario), lock, SEEDS);
+            seen.breaks(&[EffectExclusion]).keeps(&[BeliefExclusion, ValidityExclusion]);
+        }
+    }
+}
+
+#[test]
+fn fenced_reads_stop_the_loss_from_late_writes() {
+    for scenario in ["partition-clients-from-store", "store-slow"] {
+        run(&shipped(scenario), "lease-server", SEEDS).breaks(&[NoLostUpdate]);
+        let fenced = altered(scenario, &[("[workload.inventory]", "[workload.inventory]\nguard = \"fence-reads\"")]);
+        run(&fenced, "lease-server", SEEDS).keeps(&[NoLostUpdate, EffectExclusion, Fencing]);
+    }
+}
+
+// 4. Fenced reads.
+
+#[test]
+fn fenced_reads_lose_no_update_as_long_as_tokens_are_durable() {
+    for faults in ["client-pauses", "server-restarts-durable", "store-crashes", "client-crashes"] {
+        let fenced = altered(faults, &[("[workload.inventory]", "[workload.inventory]\nguard = \"fence-reads\"")]);
+        run(&fenced, "lease-server", SEEDS).keeps(&[NoLostUpdate, EffectExclusion, Fencing]);
+    }
+}
+
+#[test]
+fn a_wiped_disk_breaks_fencing_on_either_side() {
+    let guarded = ("[workload.inventory]", "[workload.inventory]\nguard = \"fence-reads\"");
+    let lock_wiped = altered("servers-wiped", &[guarded]);
+    run(&lock_wiped, "lease-server", SEEDS).breaks(&[Fencing]);
+    let store_wiped = altered("store-crashes", &[guarded, ("unsynced", "wipe")]);
+    run(&store_wiped, "lease-server", SEEDS).breaks(&[NoLostUpdate]);
+}
+
+// 5. Fenced writes alone.
+
+#[test]
+fn fenced_writes_alone_still_lose_updates() {
+    run(&shipped("fence-writes"), "lease-server", SEEDS).breaks(&[EffectExclusion, NoLostUpdate]);
+}
+
+// 6. The locks in the store.
+
+#[test]
+fn locks_in_the_store_lose_nothing() {
+    let faults = [
+        "client-pauses",
+        "client-vm-pauses",
+        "client-crashes",
+        "server-restarts-durable",
+        "store-crashes",
+        "clock-steps-forward",
+        "clock-servers-fast",
+        "partition-isolate",
+        "packet-loss",
+        "everything",
+    ];
+    for scenario in faults {
+        for lock in IN_STORE {
+            run(&shipped(scenario), lock, SEEDS).keeps(&[NoLostUpdate, NoOversell, NoDuplicate]);
+        }
+    }
+}
+
+#[test]
+fn a_version_check_sells_twice_when_a_lost_ack_is_retried_without_an_id() {
+    let by_id = altered("sql-unknown-retry", &[("\"retry\"", "\"retry-with-id\"")]);
+    let seen = run(&shipped("sql-unknown-retry"), "sql-version", SEEDS);
+    seen.breaks(&[NoDuplicate]).keeps(&[NoLostUpdate]);
+    run(&by_id, "sql-version", SEEDS).keeps(&[NoDuplicate, NoLostUpdate]);
+    run(&by_id, "sql-for-update", SEEDS).keeps(&[NoDuplicate, NoLostUpdate]);
+}
+
+// 7. Conditional updates.
+
+#[test]
+fn a_conditional_update_never_oversells() {
+    for faults in ["client-pauses", "partition-isolate", "store-crashes", "store-slow"] {
+        let conditional =
+            altered(faults, &[("[workload.inventory]", "[workload.inventory]\nupdate = \"conditional\"")]);
+        for lock in LEASES.iter().chain(&["none", "sql-for-update"]) {
+            run(&conditional, lock, SEEDS).keeps(&[NoOversell, NoLostUpdate]);
+        }
+    }
+}
+
+#[test]
+fn a_conditional_update_oversells_when_the_store_forgets() {
+    let conditional = ("[workload.inventory]", "[workload.inventory]\nupdate = \"conditional\"");
+    let wiped = altered("store-crashes", &[conditional, ("unsynced", "wipe")]);
+    for lock in LEASES.iter().chain(&["none", "sql-for-update"]) {
+        run(&wiped, lock, SEEDS).breaks(&[NoOversell, NoLostUpdate]);
+    }
+}
+
+#[test]
+fn a_conditional_update_takes_effect_twice_when_repeated_without_an_id() {
+    let conditional = ("update = \"decrement\"", "update = \"conditional\"");
+    for lock in LEASES {
+        run(&altered("unknown-retry", &[conditional]), lock, SEEDS).breaks(&[NoDuplicate]);
+        run(&altered("unknown-retry-with-id", &[conditional]), lock, SEEDS).keeps(&[NoDuplicate, NoOversell]);
+    }
+}
+
+// 8. Redlock between its two clock reads.
+
+#[test]
+fn a_pause_between_redlocks_clock_reads_makes_no_second_believer() {
+    let pause = shipped("redlock-pause-between-reads");
+    run(&pause, "redlock", SEEDS).keeps(&[BeliefExclusion, ValidityExclusion, EffectExclusion]);
+    run_with_bugs(&pause, "redlock", &["redlock-no-second-read"], SEEDS).breaks(&[BeliefExclusion, ValidityExclusion]);
+}
+
+#[test]
+fn a_stopped_machine_or_a_slow_clock_between_them_does() {
+    let machine = altered("redlock-pause-between-reads", &[("fault.pause", "fault.vm-pause")]);
+    run(&machine, "redlock", SEEDS).breaks(&[BeliefExclusion, ValidityExclusion]);
+    run(&shipped("clock-clients-slow"), "redlock", SEEDS).breaks(&[BeliefExclusion, ValidityExclusion]);
+}
