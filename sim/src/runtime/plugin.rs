@@ -17,8 +17,10 @@ use crate::world::World;
 /// It does not keep the world alive, since a task that madsim forgot may keep the plugin alive.
 pub(super) struct Kernel<M: Message, N: Message> {
     /// madsim asks for `Send` and `Sync`, but a runtime and its plugins never leave their thread.
-    world: SendWrapper<RefCell<Weak<RefCell<World<M, N>>>>>,
+    world: SendWrapper<RefCell<Known<M, N>>>,
 }
+
+type Known<M, N> = Weak<RefCell<World<M, N>>>;
 
 impl<M: Message, N: Message> Simulator for Kernel<M, N> {
     fn new(_: &GlobalRng, _: &TimeHandle, _: &Config) -> Self {
