@@ -1,1 +1,123 @@
-//! fencepost: a deterministic simulator of distributed locks.
+//! A deterministic simulator that shows how distributed locks really behave.
+//!
+//! This is the facade: what somebody needs who brings a lock of their own. Its `main` is the whole command line with one
+//! more lock in it:
+//!
+//! ```ignore
+//! fn main() -> std::process::ExitCode {
+//!     fencepost::main(fencepost::Registry::standard().with::<MyLock>())
+//! }
+//! ```
+//!
+//! A lock is its documented parameters, its servers, its client and its bounds. This one does nothing at all, and one
+//! case of it runs in the shipped scenario `quiet`:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use fencepost::models::stores::inventory::{InventoryConfig, STORE_TIMEOUT};
+//! use fencepost::models::{Attempt, Ctx, Expiry, Grant, Lock, LockError, LockInfo, Params, Site};
+//! use fencepost::sim::fault::Harm;
+//! use fencepost::{Cell, Property, Registry, Verdict, case, file, shipped};
+//! use serde::{Deserialize, Serialize};
+//!
+//! struct Optimist {
+//!     ctx: Ctx<Silence>,
+//! }
+//!
+//! #[derive(Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+//! #[serde(deny_unknown_fields)]
+//! struct OptimistParams {}
+//!
+//! impl Params for OptimistParams {
+//!     fn set_ttl(&mut self, _: Duration) {}
+//!
+//!     fn effective_expiry(&self) -> Option<Duration> {
+//!         None
+//!     }
+//! }
+//!
+//! /// It has no servers, so nothing is ever said.
+//! #[derive(Clone, Debug, Serialize)]
+//! enum Silence {}
+//!
+//! impl Lock for Optimist {
+//!     const INFO: LockInfo = LockInfo {
+//!         name: "optimist",
+//!         about: "hopes that nobody else comes",
+//!         expiry: Expiry::Nobody,
+//!         in_store: false,
+//!         commits_at_release: false,
+//!         grants: true,
+//!         validity: false,
+//!         tokens: false,
+//!         reentrancy: "none",
+//!         bugs: &[],
+//!         sources: &[],
+//!     };
+//!     type Params = OptimistParams;
+//!     type Message = Silence;
+//!
+//!     fn servers(_: &OptimistParams) -> Vec<String> {
+//!         Vec::new()
+//!     }
+//!
+//!     fn deploy(_: &OptimistParams, _: &InventoryConfig, _: &mut Site<'_, Silence>) {}
+//!
+//!     fn connect(_: &OptimistParams, ctx: Ctx<Silence>) -> Self {
+//!         Optimist { ctx }
+//!     }
+//!
+//!     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+//!         self.ctx.safepoint("acquire-sent").await;
+//!         Ok(Grant { id: attempt.id, token: None, valid_until: None })
+//!     }
+//!
+//!     async fn release(&mut self, _: &Grant) -> Result<(), LockError> {
+//!         self.ctx.safepoint("release-sent").await;
+//!         Ok(())
+//!     }
+//!
+//!     fn is_held(&self, _: &Grant) -> bool {
+//!         true
+//!     }
+//!
+//!     fn retry_delay(&mut self) -> Duration {
+//!         Duration::ZERO
+//!     }
+//!
+//!     fn takeover_bound(_: &OptimistParams, _: &Harm) -> Duration {
+//!         STORE_TIMEOUT
+//!     }
+//!
+//!     fn progress_bound(_: &OptimistParams, _: &Harm) -> Duration {
+//!         2 * STORE_TIMEOUT
+//!     }
+//! }
+//!
+//! let registry = Registry::standard().with::<Optimist>();
+//! let text = shipped::scenario("quiet").expect("it is shipped");
+//! let scenario = Arc::new(file::scenario(&registry, "quiet.toml", text).expect("it is right"));
+//! let cell = Cell::new(&scenario, registry.lock("optimist").expect("it is there now"), &[]);
+//!
+//! let report = case::run(&cell, 17, None);
+//! assert_eq!(report.outcome.verdict(Property::BeliefExclusion), Verdict::Violated);
+//! assert_eq!(report.outcome.trace, case::run(&cell, 17, None).outcome.trace);
+//! ```
+
+pub use fencepost_models as models;
+pub use fencepost_reports as reports;
+pub use fencepost_scenarios as scenarios;
+pub use fencepost_sim as sim;
+
+pub use fencepost_models::Lock;
+pub use fencepost_scenarios::cell::Cell;
+pub use fencepost_scenarios::property::{Property, Verdict};
+pub use fencepost_scenarios::registry::Registry;
+pub use fencepost_scenarios::{case, file, shipped};
+
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "cli")]
+pub use self::cli::main;

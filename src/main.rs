@@ -1,2 +1,9 @@
-//! The command line.
-fn main() {}
+//! The command line with everything that fencepost ships.
+
+use std::process::ExitCode;
+
+use fencepost::Registry;
+
+fn main() -> ExitCode {
+    fencepost::main(Registry::standard())
+}

@@ -1,4 +1,95 @@
-//! The place of the whole harness: the same workload with history, checkers and hash on.
+//! The whole harness: clients, lock and store of a scenario, with history, checkers and hash on.
 
-/// Whether `run` measures anything.
-pub const READY: bool = false;
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fencepost_scenarios::case;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::scenario;
+use fencepost_scenarios::recorder::{Sighting, Watcher};
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::Job;
+
+/// Ten clients contend for one lease, so that most of what happens are messages: polls of those who wait, and reads,
+/// writes and releases of the one that holds. Twelve nodes; latency as in the other workloads.
+const BUSY: &str = r#"
+name = "busy"
+run_for = "20s"
+
+[clients]
+count = 10
+orders = 100000
+think = "1ms"
+hold = "1ms"
+
+[workload.inventory]
+stock = 1000000
+
+[network]
+latency = "1ms..10ms"
+"#;
+
+/// A scenario as users write them, for counting cases.
+const TYPICAL: &str = r#"
+name = "typical"
+run_for = "30s"
+
+[clients]
+count = 5
+think = "exp(200ms)"
+hold = "0ms..500ms"
+
+[workload.inventory]
+stock = 50
+
+[[fault.pause]]
+target = "client:any"
+every = "exp(5s)"
+lasts = "1s..20s"
+"#;
+
+/// The cell that [`run`] takes its cases from.
+pub fn busy() -> Cell {
+    cell(BUSY)
+}
+
+fn cell(text: &str) -> Cell {
+    let registry = Registry::standard();
+    let scenario = scenario(&registry, "bench.toml", text).unwrap_or_else(|problems| panic!("{}", problems[0]));
+    let only = ["lease-server".to_string()];
+    Cell::all(&registry, &Arc::new(scenario), Some(&only), &[]).remove(0)
+}
+
+/// Runs a case and returns how many events its trace has.
+pub fn run(cell: &Cell, seed: u64) -> u64 {
+    case::run(cell, seed, None).outcome.events
+}
+
+/// Counts the messages that are delivered in a case, by watching it.
+pub fn delivered(cell: &Cell, seed: u64) -> u64 {
+    struct Count(u64);
+    impl Watcher for Count {
+        fn see(&mut self, sighting: &Sighting<'_>) {
+            self.0 += u64::from(sighting.what.get("delivered").is_some());
+        }
+    }
+    let count = Rc::new(RefCell::new(Count(0)));
+    case::run(cell, seed, Some(count.clone()));
+    let messages = count.borrow().0;
+    assert!(messages > 0, "no message was counted");
+    messages
+}
+
+/// Runs this many cases of a typical scenario on so many threads.
+pub fn cases(seeds: u64, threads: usize) {
+    let job = Job { cells: vec![cell(TYPICAL)], seeds: 0..seeds, threads, ..Job::default() };
+    let mut done = 0;
+    job.run(|_, _, _| {
+        done += 1;
+        ControlFlow::Continue(())
+    })
+    .expect("no case panics");
+    assert_eq!(done, seeds);
+}

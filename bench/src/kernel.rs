@@ -1,14 +1,16 @@
-//! This kernel, bare and with everything that a run records.
+//! This kernel, bare and with what a run records: the hash, and notes that are kept or judged.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use fencepost_models::history::{Ack, Event, GrantId};
+use fencepost_scenarios::check::{Checkers, Facts};
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::schedule::Schedule;
 use fencepost_sim::time::SimTime;
 use fencepost_sim::units::Dist;
-use fencepost_sim::{Caller, Env, NetworkConfig, Observer, Process, Service, Setup, Transport};
+use fencepost_sim::{Caller, Env, Host, NetworkConfig, NodeId, Observer, Process, Service, Setup, Transport};
 use serde::Serialize;
 
 use crate::Workload;
@@ -19,70 +21,97 @@ enum Message {
     Answer(u64),
 }
 
-#[derive(Clone, Debug, Serialize)]
-enum Note {
-    Asked { client: u16, number: u64 },
-    Answered { client: u16, number: u64 },
-}
-
 struct Server;
 
-impl Service<Message, Note> for Server {
-    fn on_message(&mut self, env: &mut Env<'_, Message, Note>, from: Caller, message: Message) {
+impl Service<Message, Event> for Server {
+    fn on_message(&mut self, env: &mut Env<'_, Message, Event>, from: Caller, message: Message) {
         if let Message::Ask(number) = message {
             env.reply(from, Message::Answer(number));
         }
     }
 
-    fn on_crash(&mut self, _: &mut Env<'_, Message, Note>, _: DiskFate) {}
+    fn on_crash(&mut self, _: &mut Env<'_, Message, Event>, _: DiskFate) {}
 }
 
-/// Keeps the notes, as a history would.
-struct Notes(Vec<(SimTime, Note)>);
+/// Keeps the notes.
+struct Notes(Vec<(SimTime, Event)>);
 
-impl Observer<Message, Note> for Notes {
-    fn note(&mut self, at: SimTime, note: &Note) -> bool {
-        self.0.push((at, note.clone()));
+impl Observer<Message, Event> for Notes {
+    fn note(&mut self, at: SimTime, event: &Event) -> bool {
+        self.0.push((at, event.clone()));
+        false
+    }
+}
+
+/// Judges the notes as they come, as a case does.
+struct Judge(Checkers);
+
+impl Observer<Message, Event> for Judge {
+    fn note(&mut self, at: SimTime, event: &Event) -> bool {
+        self.0.observe(at, event);
         false
     }
 }
 
 pub fn bare(workload: Workload, seed: u64) -> u64 {
-    run(workload, seed, false)
+    let mut setup = setup(seed, Notes(Vec::new()));
+    setup.untraced();
+    run(setup, workload, false)
 }
 
 pub fn traced(workload: Workload, seed: u64) -> u64 {
-    run(workload, seed, true)
+    run(setup(seed, Notes(Vec::new())), workload, true)
 }
 
-fn run(workload: Workload, seed: u64, traced: bool) -> u64 {
+pub fn judged(workload: Workload, seed: u64) -> u64 {
+    let facts = Facts {
+        grants: true,
+        validity: true,
+        tokens: true,
+        releases: true,
+        quorum: 1,
+        rank_by_return: false,
+        clients: (0..workload.clients as u16).map(NodeId).collect(),
+        orders: 0,
+        stock: None,
+        takeover_bound: Duration::from_secs(10),
+        progress_bound: Duration::from_secs(10),
+    };
+    run(setup(seed, Judge(Checkers::new(facts))), workload, true)
+}
+
+pub fn on_nodes(workload: Workload, seed: u64) -> u64 {
+    let mut setup = setup(seed, Notes(Vec::new()));
+    setup.host(Host::MadsimNodes);
+    run(setup, workload, true)
+}
+
+fn run(mut setup: Setup<Message, Event>, workload: Workload, noting: bool) -> u64 {
     let replies = Rc::new(Cell::new(0));
-    let mut setup = setup(seed);
-    if !traced {
-        setup.untraced();
-    }
     for client in 0..workload.clients {
-        setup.client(format!("client-{client}"), asks(workload.requests, traced, replies.clone()));
+        setup.client(format!("client-{client}"), asks(workload.requests, noting, replies.clone()));
     }
     setup.server("server", Box::new(Server));
     setup.run(async |driver| driver.run_until(SimTime(u64::MAX / 2)).await);
     replies.get()
 }
 
-fn asks(requests: u64, noting: bool, replies: Rc<Cell<u64>>) -> Process<Message, Note> {
+/// Each request is an attempt to acquire that is refused, which is what most messages under contention are.
+fn asks(requests: u64, noting: bool, replies: Rc<Cell<u64>>) -> Process<Message, Event> {
     Box::new(move |ctx| {
         let replies = replies.clone();
         Box::pin(async move {
             let conn = ctx.connect(ctx.find("server"));
-            let client = ctx.node().0;
+            let client = ctx.node();
             for number in 0..requests {
+                let grant = GrantId(u32::from(client.0) << 24 | number as u32);
                 if noting {
-                    ctx.note(Note::Asked { client, number });
+                    ctx.note(Event::AcquireInvoked { client, grant });
                 }
                 let answer = ctx.call(conn, Message::Ask(number), Duration::from_secs(1)).await;
-                if let Ok(Message::Answer(number)) = answer {
+                if let Ok(Message::Answer(_)) = answer {
                     if noting {
-                        ctx.note(Note::Answered { client, number });
+                        ctx.note(Event::NotAcquired { client, grant, ack: Ack::Failed });
                     }
                     replies.set(replies.get() + 1);
                 }
@@ -92,8 +121,9 @@ fn asks(requests: u64, noting: bool, replies: Rc<Cell<u64>>) -> Process<Message,
 }
 
 /// Five clients and five servers that do nothing.
-pub fn empty(seed: u64) {
-    let mut setup = setup(seed);
+pub fn empty(host: Host, seed: u64) {
+    let mut setup = setup(seed, Notes(Vec::new()));
+    setup.host(host);
     for name in ["client-1", "client-2", "client-3", "client-4", "client-5"] {
         setup.client(name, Box::new(|_| Box::pin(async {})));
     }
@@ -103,8 +133,8 @@ pub fn empty(seed: u64) {
     setup.run(async |driver| driver.run_until(SimTime(1)).await);
 }
 
-fn setup(seed: u64) -> Setup<Message, Note> {
+fn setup(seed: u64, observer: impl Observer<Message, Event> + 'static) -> Setup<Message, Event> {
     let latency = Dist::Uniform(Duration::from_millis(1), Duration::from_millis(10));
     let network = NetworkConfig { latency, loss_per_million: 0, transport: Transport::Stream };
-    Setup::new(seed, network, Schedule::default(), Box::new(Notes(Vec::new())), u64::MAX)
+    Setup::new(seed, network, Schedule::default(), Box::new(observer), u64::MAX)
 }

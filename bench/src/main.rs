@@ -9,8 +9,11 @@ mod floor;
 mod harness;
 mod kernel;
 mod peer_turmoil;
+mod table;
 
-use rustix::time::{ClockId, clock_gettime};
+use fencepost_sim::Host;
+
+use self::table::{Samples, cpu_time, print_table, wall_time};
 
 /// Clients that each send so many requests to one server, one at a time, over 1 to 10 ms each way.
 #[derive(Clone, Copy)]
@@ -32,81 +35,115 @@ struct Variant {
     run: fn(Workload, u64) -> u64,
 }
 
-const VARIANTS: &[Variant] = &[
-    Variant { name: "floor: a heap, no async", run: floor::run },
+const FLOOR: Variant = Variant { name: "floor: a heap, no async", run: floor::run };
+const OURS: [Variant; 4] = [
     Variant { name: "kernel: no hash, no notes", run: kernel::bare },
     Variant { name: "kernel: hash and notes", run: kernel::traced },
-    // The place of the whole harness (history, checkers, hash): harness::run, as soon as it is there.
-    Variant { name: "madsim Endpoint", run: endpoint::run },
-    Variant { name: "turmoil UDP", run: peer_turmoil::run },
+    Variant { name: "kernel: hash and checkers", run: kernel::judged },
+    Variant { name: "  the same on madsim nodes", run: kernel::on_nodes },
 ];
-
-/// How many variants come before the peers.
-const PEERS: usize = 3;
+const PEERS: [Variant; 2] =
+    [Variant { name: "madsim Endpoint", run: endpoint::run }, Variant { name: "turmoil UDP", run: peer_turmoil::run }];
 
 fn main() {
     let rounds =
         std::env::args().nth(1).map_or(7, |rounds| rounds.parse().expect("the argument is a number of rounds"));
-    let variants = if std::env::args().nth(2).as_deref() == Some("none") { &VARIANTS[..PEERS] } else { VARIANTS };
+    let peers: &[Variant] = if std::env::args().nth(2).as_deref() == Some("none") { &[] } else { &PEERS };
     let long = Workload { clients: 10, requests: 1_000 };
     let short = Workload { clients: 10, requests: 20 };
-    table("10 clients × 1000 requests", long, rounds, 1, variants);
+    same_workload("10 clients × 1000 requests", long, rounds, 1, peers);
     // A short run alone is too short for the clock.
-    table("10 clients × 20 requests, a new world for each", short, rounds, 50, variants);
-    if !harness::READY {
-        println!("whole harness: not wired up yet\n");
-    }
+    same_workload("10 clients × 20 requests, a new world for each", short, rounds, 50, peers);
+    whole_harness(rounds, peers);
     empty_worlds(rounds);
+    two_threads();
 }
 
-fn table(title: &str, workload: Workload, rounds: usize, repeats: u64, variants: &[Variant]) {
-    let mut samples = vec![Vec::new(); variants.len()];
+fn same_workload(title: &str, workload: Workload, rounds: u64, repeats: u64, peers: &[Variant]) {
+    let variants: Vec<&Variant> = [&FLOOR].into_iter().chain(&OURS).chain(peers).collect();
+    let mut samples: Vec<Samples> = variants.iter().map(|variant| Samples::new(variant.name)).collect();
     for round in 0..=rounds {
         for (variant, samples) in variants.iter().zip(&mut samples) {
             let begun = cpu_time();
-            for repeat in 0..repeats {
-                let replies = (variant.run)(workload, round as u64 * repeats + repeat);
-                assert_eq!(replies, workload.clients * workload.requests, "{}", variant.name);
-            }
+            (0..repeats).for_each(|repeat| run_checked(variant, workload, round * repeats + repeat));
             // The first round warms up.
             if round > 0 {
-                samples.push((cpu_time() - begun) / (workload.messages() * repeats) as f64);
+                samples.add((cpu_time() - begun) / (workload.messages() * repeats) as f64);
             }
         }
     }
-    println!("{title} ({rounds} rounds)");
-    println!("{:<28} {:>10} {:>19} {:>9}", "", "ns/message", "min–max", "× floor");
-    let floor = median(&mut samples[0]);
-    for (variant, samples) in variants.iter().zip(&mut samples) {
-        let middle = median(samples);
-        let spread = format!("{:.1}–{:.1}", samples[0], samples[samples.len() - 1]);
-        println!("{:<28} {middle:>10.1} {spread:>19} {:>9.2}", variant.name, middle / floor);
+    print_table(&format!("{title} ({rounds} rounds)"), samples);
+}
+
+fn run_checked(variant: &Variant, workload: Workload, seed: u64) {
+    let replies = (variant.run)(workload, seed);
+    assert_eq!(replies, workload.clients * workload.requests, "{}", variant.name);
+}
+
+/// Cases of a scenario, beside as many messages between as many clients in the floor and the peers.
+fn whole_harness(rounds: u64, peers: &[Variant]) {
+    let cell = harness::busy();
+    let others: Vec<&Variant> = [&FLOOR].into_iter().chain(peers).collect();
+    let mut samples: Vec<Samples> = others.iter().map(|variant| Samples::new(variant.name)).collect();
+    let mut whole = Samples::new("whole harness");
+    let (mut all_messages, mut all_events) = (0, 0);
+    for round in 0..=rounds {
+        // Counted beforehand, untimed: watching costs more than running.
+        let messages = harness::delivered(&cell, round);
+        let begun = cpu_time();
+        let events = harness::run(&cell, round);
+        let took = cpu_time() - begun;
+        let alike = Workload { clients: 10, requests: messages / 20 };
+        if round > 0 {
+            whole.add(took / messages as f64);
+            (all_messages, all_events) = (all_messages + messages, all_events + events);
+        }
+        for (variant, samples) in others.iter().zip(&mut samples) {
+            let begun = cpu_time();
+            run_checked(variant, alike, round);
+            if round > 0 {
+                samples.add((cpu_time() - begun) / alike.messages() as f64);
+            }
+        }
+    }
+    samples.insert(1, whole);
+    let title = format!(
+        "lease-server, 10 clients, {} messages and {} trace events a case ({rounds} cases)",
+        all_messages / rounds,
+        all_events / rounds
+    );
+    print_table(&title, samples);
+}
+
+fn empty_worlds(rounds: u64) {
+    const WORLDS: u64 = 1_000;
+    for host in [Host::Driver, Host::MadsimNodes] {
+        let mut samples = Samples::new("");
+        for round in 0..=rounds {
+            let begun = cpu_time();
+            (0..WORLDS).for_each(|seed| kernel::empty(host, seed));
+            if round > 0 {
+                samples.add((cpu_time() - begun) / 1e3 / WORLDS as f64);
+            }
+        }
+        let (least, middle) = (samples.least(), samples.median());
+        println!("5 clients and 5 servers, built and taken down, {host:?}: {middle:.1} µs (min {least:.1})");
     }
     println!();
 }
 
-fn empty_worlds(rounds: usize) {
-    const WORLDS: u64 = 1_000;
-    let mut samples = Vec::new();
-    for round in 0..=rounds {
-        let begun = cpu_time();
-        (0..WORLDS).for_each(kernel::empty);
-        if round > 0 {
-            samples.push((cpu_time() - begun) / 1e3 / WORLDS as f64);
+/// Wall time, so a busy machine shows: the best of several tries is what the code can do.
+fn two_threads() {
+    const CASES: u64 = 2_000;
+    const TRIES: usize = 5;
+    let mut took = [Samples::new("one"), Samples::new("two")];
+    for _ in 0..TRIES {
+        for (threads, samples) in [1, 2].into_iter().zip(&mut took) {
+            let begun = wall_time();
+            harness::cases(CASES, threads);
+            samples.add((wall_time() - begun) / 1e6);
         }
     }
-    let middle = median(&mut samples);
-    println!("a world of 5 clients and 5 servers, built and taken down: {middle:.1} µs (min {:.1})", samples[0]);
-}
-
-/// Nanoseconds that this thread has run; every variant runs on one thread.
-fn cpu_time() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-/// Sorts the samples and takes the one in the middle.
-fn median(samples: &mut [f64]) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
+    let [one, two] = took.map(|samples| samples.least());
+    println!("{CASES} cases, best of {TRIES}: {one:.0} ms on one thread, {two:.0} ms on two: {:.2} ×", one / two);
 }

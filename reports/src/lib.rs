@@ -1,6 +1,8 @@
 //! What is shown: everything here renders results, and the runner needs none of it.
 
+pub mod case_json;
 pub mod grid;
+pub mod narrative;
 pub mod plot;
 #[cfg(feature = "png")]
 pub mod png;

@@ -50,6 +50,20 @@ impl Cell {
         format!("{}/{}/{seed}", self.header.scenario, self.header.lock)
     }
 
+    /// The names of the nodes of its cases, in the order of their deployment.
+    pub fn nodes(&self) -> Vec<String> {
+        self.deployment().names
+    }
+
+    /// The node that the lock guards.
+    pub fn store(&self) -> NodeId {
+        self.deployment().store
+    }
+
+    fn deployment(&self) -> Deployment {
+        Deployment::new(self.scenario.clients.count, (self.lock.nodes)(&self.params), self.lock.info.in_store)
+    }
+
     pub(crate) fn inventory(&self) -> &Inventory {
         let Workload::Inventory(inventory) = &self.scenario.workload;
         inventory

@@ -15,3 +15,4 @@ pub mod run;
 pub mod schema;
 pub mod shipped;
 pub mod stats;
+pub mod trace_file;

@@ -111,3 +111,15 @@ impl Property {
         Property::ALL.into_iter().find(|property| property.name() == name)
     }
 }
+
+impl Verdict {
+    /// Its name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Violated => "violated",
+            Verdict::Unknown => "unknown",
+            Verdict::Holds => "holds",
+            Verdict::NotApplicable => "not-applicable",
+        }
+    }
+}

@@ -25,6 +25,9 @@ pub(crate) struct Book {
 pub trait Watcher {
     /// Something happened. The line is its entry in the trace file.
     fn see(&mut self, sighting: &Sighting<'_>);
+
+    /// An injection that lasted ended there. It comes right after the sighting of its end, which names the fault alone.
+    fn fault_ended(&mut self, _at: SimTime, _placement: &Placement) {}
 }
 
 /// One thing that happened.
@@ -87,6 +90,9 @@ impl<L: Message> Observer<Wire<L>, Event> for Recorder {
         let (clients, servers) = self.fault_event(placement);
         let event = if began { Event::FaultBegan { clients, servers } } else { Event::FaultEnded { clients, servers } };
         self.observe(at, &event);
+        if let Some(watcher) = self.watcher.as_ref().filter(|_| !began) {
+            watcher.borrow_mut().fault_ended(at, placement);
+        }
     }
 
     fn crashed(&mut self, at: SimTime, node: NodeId) {

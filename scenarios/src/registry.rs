@@ -35,6 +35,9 @@ pub trait WorkloadKind: DeserializeOwned + JsonSchema + Into<Workload> + 'static
     const ABOUT: &'static str;
 }
 
+/// Runs a case of a cell: its seed, and who watches.
+pub type RunCase = fn(&Cell, u64, Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport;
+
 /// A lock in the registry.
 #[derive(Clone, Copy)]
 pub struct LockEntry {
@@ -51,7 +54,7 @@ pub struct LockEntry {
     /// After about how long a crashed holder is replaced.
     pub effective_expiry: fn(&LockParams) -> Option<Duration>,
     /// Runs a case of one of its cells.
-    pub run: fn(&Cell, u64, Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport,
+    pub run: RunCase,
 }
 
 /// A kind of fault in the registry.

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::case;
@@ -40,50 +41,27 @@ pub struct CasePanicked {
 /// Cases are handed to threads in chunks of this many, so that handing out costs nothing.
 const CHUNK: u64 = 16;
 
-/// A stretch of one cell's seeds, as positions in the list of the seeds that are this job's.
-struct Chunk {
-    cell: usize,
-    positions: Range<u64>,
-}
+/// Threads run ahead of the oldest unfinished chunk by at most this many, so that one slow case does not make the
+/// outcomes of all others pile up behind it.
+const LEAD: u64 = 1024;
 
-/// A chunk's cell and outcomes.
-type Outcomes = Result<(usize, Vec<(u64, Outcome)>), CasePanicked>;
+type Outcomes = Result<Vec<(u64, Outcome)>, CasePanicked>;
 
 impl Job {
+    /// The seeds of each cell that are this job's to run.
+    pub fn seeds_per_cell(&self) -> impl Iterator<Item = u64> + use<> {
+        let (first, step) = self.first_and_step();
+        (0..self.cases_per_cell()).map(move |nth| first + nth * step)
+    }
+
     /// How many seeds of each cell are this job's to run.
-    pub fn seeds_per_cell(&self) -> u64 {
-        let (first, step) = self.shard.map_or((0, 1), |(i, n)| (i - 1, n));
-        (self.seeds.end.saturating_sub(self.seeds.start)).saturating_sub(first).div_ceil(step)
+    pub fn cases_per_cell(&self) -> u64 {
+        let (first, step) = self.first_and_step();
+        self.seeds.end.saturating_sub(first).div_ceil(step)
     }
 
-    fn seed_at(&self, position: u64) -> u64 {
-        let (first, step) = self.shard.map_or((0, 1), |(i, n)| (i - 1, n));
-        self.seeds.start + first + position * step
-    }
-
-    fn done(&self, cell: usize) -> u64 {
-        self.done.get(cell).copied().unwrap_or(0)
-    }
-
-    /// How many chunks each cell has.
-    fn chunk_counts(&self) -> Vec<usize> {
-        let count = |(index, cell): (usize, &Cell)| match cell.header.applicable {
-            true => self.seeds_per_cell().saturating_sub(self.done(index)).div_ceil(CHUNK) as usize,
-            false => 0,
-        };
-        self.cells.iter().enumerate().map(count).collect()
-    }
-
-    /// The chunk with this number, counted through all cells.
-    fn chunk(&self, counts: &[usize], mut number: usize) -> Option<Chunk> {
-        for (cell, count) in counts.iter().enumerate() {
-            if number < *count {
-                let first = self.done(cell) + number as u64 * CHUNK;
-                return Some(Chunk { cell, positions: first..(first + CHUNK).min(self.seeds_per_cell()) });
-            }
-            number -= count;
-        }
-        None
+    fn first_and_step(&self) -> (u64, u64) {
+        self.shard.map_or((self.seeds.start, 1), |(i, n)| (self.seeds.start + i - 1, n))
     }
 
     /// Runs everything. `sink` gets each outcome in order, with the index of its cell; it may end a cell early.
@@ -91,52 +69,129 @@ impl Job {
     /// # Errors
     /// If a case panicked. What `sink` got before that stays valid.
     pub fn run(&self, mut sink: impl FnMut(usize, u64, &Outcome) -> ControlFlow<()>) -> Result<(), CasePanicked> {
-        let counts = self.chunk_counts();
+        let chunks = Chunks::of(self);
         let ended: Vec<AtomicBool> = self.cells.iter().map(|_| AtomicBool::new(false)).collect();
-        let next = AtomicUsize::new(0);
+        let queue = Queue::default();
         thread::scope(|scope| {
-            let (sender, results) = channel::<(usize, Outcomes)>();
+            let (sender, results) = channel::<(u64, Outcomes)>();
             for _ in 0..self.threads.max(1) {
-                let (sender, counts, ended, next) = (sender.clone(), &counts, &ended, &next);
-                scope.spawn(move || self.work(counts, ended, next, &sender));
+                let (sender, chunks, ended, queue) = (sender.clone(), &chunks, &ended, &queue);
+                scope.spawn(move || self.work(chunks, ended, queue, &sender));
             }
             drop(sender);
-            let stop = || next.store(counts.iter().sum(), Ordering::Relaxed);
+            // However this ends, no thread is left waiting for the queue to move on.
+            let _open = OpenWhenDone(&queue);
             let mut waiting = BTreeMap::new();
             let mut expected = 0;
             for (index, outcomes) in results {
                 waiting.insert(index, outcomes);
                 while let Some(outcomes) = waiting.remove(&expected) {
-                    let (cell, outcomes) = outcomes.inspect_err(|_| stop())?;
-                    for (seed, outcome) in &outcomes {
+                    for (seed, outcome) in &outcomes? {
+                        let cell = chunks.cell(expected);
                         if !ended[cell].load(Ordering::Relaxed) && sink(cell, *seed, outcome).is_break() {
                             ended[cell].store(true, Ordering::Relaxed);
                         }
                     }
                     expected += 1;
+                    queue.move_on(expected);
                 }
             }
             Ok(())
         })
     }
 
-    fn work(&self, counts: &[usize], ended: &[AtomicBool], next: &AtomicUsize, sender: &Sender<(usize, Outcomes)>) {
+    fn work(&self, chunks: &Chunks, ended: &[AtomicBool], queue: &Queue, sender: &Sender<(u64, Outcomes)>) {
         loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(chunk) = self.chunk(counts, number) else { return };
-            let outcomes = match ended[chunk.cell].load(Ordering::Relaxed) {
+            let index = queue.take();
+            if index >= chunks.count() {
+                return;
+            }
+            let cell = chunks.cell(index);
+            let outcomes = match ended[cell].load(Ordering::Relaxed) {
                 true => Ok(Vec::new()),
-                false => self.run_chunk(&chunk),
+                false => chunks.seeds(index).map(|seed| Ok((seed, run_caught(&self.cells[cell], seed)?))).collect(),
             };
-            if sender.send((number, outcomes.map(|outcomes| (chunk.cell, outcomes)))).is_err() {
+            if sender.send((index, outcomes)).is_err() {
                 return;
             }
         }
     }
+}
 
-    fn run_chunk(&self, chunk: &Chunk) -> Result<Vec<(u64, Outcome)>, CasePanicked> {
-        let seeds = chunk.positions.clone().map(|position| self.seed_at(position));
-        seeds.map(|seed| Ok((seed, run_caught(&self.cells[chunk.cell], seed)?))).collect()
+/// The chunks of all cells, worked out rather than listed, so that a million cases take no memory before they run.
+struct Chunks {
+    first_and_step: (u64, u64),
+    cases_per_cell: u64,
+    /// How many cases of each cell are done already.
+    done: Vec<u64>,
+    /// For each cell, how many chunks it and those before it have.
+    ends: Vec<u64>,
+}
+
+impl Chunks {
+    fn of(job: &Job) -> Self {
+        let cases_per_cell = job.cases_per_cell();
+        let nothing_to_do = |index: usize| match job.cells[index].header.applicable {
+            true => job.done.get(index).copied().unwrap_or(0).min(cases_per_cell),
+            false => cases_per_cell,
+        };
+        let done: Vec<u64> = (0..job.cells.len()).map(nothing_to_do).collect();
+        let chunks = done.iter().map(|done| (cases_per_cell - done).div_ceil(CHUNK));
+        let ends = chunks.scan(0, |end, chunks| {
+            *end += chunks;
+            Some(*end)
+        });
+        Chunks { first_and_step: job.first_and_step(), cases_per_cell, ends: ends.collect(), done }
+    }
+
+    fn count(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    fn cell(&self, index: u64) -> usize {
+        self.ends.partition_point(|end| *end <= index)
+    }
+
+    fn seeds(&self, index: u64) -> impl Iterator<Item = u64> + use<> {
+        let cell = self.cell(index);
+        let begin = if cell == 0 { 0 } else { self.ends[cell - 1] };
+        let from = self.done[cell] + (index - begin) * CHUNK;
+        let (first, step) = self.first_and_step;
+        (from..(from + CHUNK).min(self.cases_per_cell)).map(move |nth| first + nth * step)
+    }
+}
+
+/// Hands out chunks in order, to whoever asks, but not too far ahead.
+#[derive(Default)]
+struct Queue {
+    next: AtomicU64,
+    /// All chunks before this one have been used up.
+    used: Mutex<u64>,
+    moved: Condvar,
+}
+
+impl Queue {
+    /// The next chunk; waits if it is too far ahead. There is always one thread that need not wait: that with the oldest.
+    fn take(&self) -> u64 {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.moved.wait_while(used, |used| index >= used.saturating_add(LEAD)));
+        index
+    }
+
+    fn move_on(&self, used: u64) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = used;
+        self.moved.notify_all();
+    }
+}
+
+/// Lets all threads run to the end of the queue.
+struct OpenWhenDone<'q>(&'q Queue);
+
+impl Drop for OpenWhenDone<'_> {
+    fn drop(&mut self) {
+        self.0.next.store(u64::MAX / 2, Ordering::Relaxed);
+        self.0.move_on(u64::MAX);
     }
 }
 
@@ -147,22 +202,4 @@ fn run_caught(cell: &Cell, seed: u64) -> Result<Outcome, CasePanicked> {
             .unwrap_or_else(|| "it said nothing".into());
         CasePanicked { case: cell.case_name(seed), message }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shards_deal_the_seeds_round_robin_and_lose_none() {
-        let seeds_of = |i, n| {
-            let job = Job { seeds: 10..27, shard: Some((i, n)), ..Job::default() };
-            (0..job.seeds_per_cell()).map(|position| job.seed_at(position)).collect::<Vec<_>>()
-        };
-        assert_eq!(seeds_of(2, 5), [11, 16, 21, 26]);
-        let mut all: Vec<u64> = (1..=5).flat_map(|i| seeds_of(i, 5)).collect();
-        all.sort_unstable();
-        assert_eq!(all, (10..27).collect::<Vec<_>>());
-        assert!(seeds_of(20, 20).is_empty());
-    }
 }

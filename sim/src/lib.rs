@@ -42,7 +42,7 @@ pub use self::message::Message;
 pub use self::net::{ConnId, KEEP_ALIVE, NetworkConfig, STALL_LIMIT, Session, Transport};
 pub use self::node::{NodeId, STORE};
 pub use self::observer::{Clocks, Observer};
-pub use self::runtime::{Driver, Process, Setup};
+pub use self::runtime::{Driver, Host, Process, Setup};
 pub use self::service::{Caller, Env, MonoDeadline, Service, WallDeadline};
 pub use self::time::{Mono, SimTime, Wall};
 pub use self::timers::TimerId;

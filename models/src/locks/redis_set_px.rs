@@ -1,6 +1,7 @@
-//! One Redis, `SET lock value NX PX ttl`, released by the script that compares the value: the single-instance pattern of
-//! redis.io, "Distributed Locks with Redis", section "Correct Implementation with a Single Instance".
+//! Locks on one Redis, taken by `SET lock value NX PX ttl`: the single-instance pattern of redis.io, "Distributed Locks
+//! with Redis", section "Correct Implementation with a Single Instance". They differ in how they release.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use fencepost_sim::ConnId;
@@ -10,14 +11,31 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::history::GrantId;
 use crate::lock::{Attempt, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
 use crate::site::Site;
 use crate::stores::inventory::InventoryConfig;
 use crate::stores::redis::{Persistence, Redis, RedisMessage};
 use crate::wire::Ctx;
 
-/// A client of a single Redis.
-pub struct RedisSetPx(pub(super) PxClient);
+/// A client of a single Redis that releases by the rule `R`.
+pub struct PxLock<R> {
+    params: RedisPxParams,
+    ctx: Ctx<RedisMessage>,
+    redis: ConnId,
+    rule: PhantomData<R>,
+}
+
+/// How a lock on a single Redis is released.
+pub trait ReleaseRule: 'static {
+    /// The lock with this rule.
+    const NAME: &'static str;
+    /// One sentence for lists and docs.
+    const ABOUT: &'static str;
+
+    /// The command that releases this grant.
+    fn release(grant: GrantId) -> RedisMessage;
+}
 
 /// Parameters of a lock on a single Redis.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -45,61 +63,10 @@ impl Params for RedisPxParams {
     }
 }
 
-/// What the locks on a single Redis share: all but the release.
-pub(super) struct PxClient {
-    pub params: RedisPxParams,
-    pub ctx: Ctx<RedisMessage>,
-    pub redis: ConnId,
-}
-
-impl PxClient {
-    pub fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>) -> Self {
-        let redis = ctx.connect(ctx.find("redis-1"));
-        PxClient { params: params.clone(), ctx, redis }
-    }
-
-    /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from before
-    /// the request was sent.
-    pub async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        let asked = self.ctx.mono();
-        let ttl = self.params.ttl.0;
-        let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64 };
-        let reply = self.ctx.ask(self.redis, set, REQUEST_TIMEOUT);
-        self.ctx.safepoint("acquire-sent").await;
-        match reply.await? {
-            RedisMessage::Done => {
-                Ok(Grant { id: attempt.id, token: None, valid_until: Some(self.ctx.deadline(asked, ttl)) })
-            }
-            _ => Err(LockError::Failed(Reason::Busy)),
-        }
-    }
-
-    pub async fn release(&mut self, delete: RedisMessage) -> Result<(), LockError> {
-        let reply = self.ctx.ask(self.redis, delete, REQUEST_TIMEOUT);
-        self.ctx.safepoint("release-sent").await;
-        match reply.await? {
-            RedisMessage::Done => Ok(()),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
-        }
-    }
-
-    pub fn is_held(&self, grant: &Grant) -> bool {
-        grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
-    }
-
-    /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.
-    pub fn bound(params: &RedisPxParams, harm: &Harm) -> Duration {
-        poll_bound(harm.stretch_wall(params.ttl.0), harm)
-    }
-}
-
-/// What is documented of `SET NX PX` on a single Redis.
-pub(super) const SOURCE: &str = "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance";
-
-impl Lock for RedisSetPx {
+impl<R: ReleaseRule> Lock for PxLock<R> {
     const INFO: LockInfo = LockInfo {
-        name: "redis-set-px",
-        about: "one Redis: SET NX PX, released by a script that compares the value",
+        name: R::NAME,
+        about: R::ABOUT,
         expiry: Expiry::ServerWallClock,
         in_store: false,
         commits_at_release: false,
@@ -108,7 +75,7 @@ impl Lock for RedisSetPx {
         tokens: false,
         reentrancy: "refused",
         bugs: &[],
-        sources: &[SOURCE],
+        sources: &["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"],
     };
     type Params = RedisPxParams;
     type Message = RedisMessage;
@@ -122,30 +89,64 @@ impl Lock for RedisSetPx {
     }
 
     fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>) -> Self {
-        RedisSetPx(PxClient::connect(params, ctx))
+        let redis = ctx.connect(ctx.find("redis-1"));
+        PxLock { params: params.clone(), ctx, redis, rule: PhantomData }
     }
 
+    /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from before
+    /// the request was sent.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        self.0.acquire(attempt).await
+        let asked = self.ctx.mono();
+        let ttl = self.params.ttl.0;
+        let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64 };
+        let reply = self.ctx.ask(self.redis, set, REQUEST_TIMEOUT);
+        self.ctx.safepoint("acquire-sent").await;
+        match reply.await? {
+            RedisMessage::Done => {
+                Ok(Grant { id: attempt.id, token: None, valid_until: Some(self.ctx.deadline(asked, ttl)) })
+            }
+            _ => Err(LockError::Failed(Reason::Busy)),
+        }
     }
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
-        self.0.release(RedisMessage::DelIfEqual { value: grant.id }).await
+        let reply = self.ctx.ask(self.redis, R::release(grant.id), REQUEST_TIMEOUT);
+        self.ctx.safepoint("release-sent").await;
+        match reply.await? {
+            RedisMessage::Done => Ok(()),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
     }
 
     fn is_held(&self, grant: &Grant) -> bool {
-        self.0.is_held(grant)
+        grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
     }
 
     fn retry_delay(&mut self) -> Duration {
         POLL
     }
 
+    /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.
     fn takeover_bound(params: &RedisPxParams, harm: &Harm) -> Duration {
-        PxClient::bound(params, harm)
+        poll_bound(harm.stretch_wall(params.ttl.0), harm)
     }
 
     fn progress_bound(params: &RedisPxParams, harm: &Harm) -> Duration {
-        PxClient::bound(params, harm)
+        Self::takeover_bound(params, harm)
+    }
+}
+
+/// Releases by the script that compares the value.
+pub struct ComparedDelete;
+
+/// One Redis, released by the documented script: a late release finds another value and deletes nothing.
+pub type RedisSetPx = PxLock<ComparedDelete>;
+
+impl ReleaseRule for ComparedDelete {
+    const NAME: &'static str = "redis-set-px";
+    const ABOUT: &'static str = "one Redis: SET NX PX, released by a script that compares the value";
+
+    fn release(grant: GrantId) -> RedisMessage {
+        RedisMessage::DelIfEqual { value: grant }
     }
 }

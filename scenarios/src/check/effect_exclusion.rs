@@ -92,6 +92,10 @@ impl Detail for StaleWrite {
         write!(f, "{} write ({writer}) was accepted at {at}, ", writer.whose(names))?;
         write!(f, "although {} ({newer}) {newer_verb} at {newer_at} already", newer.who(names))
     }
+
+    fn parties(&self) -> Vec<Party> {
+        vec![self.writer, self.newer]
+    }
 }
 
 #[cfg(test)]

@@ -43,6 +43,11 @@ pub struct Told<'a> {
 pub(super) trait Detail: fmt::Debug + Send + Sync {
     /// Writes one sentence, without a full stop.
     fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result;
+
+    /// The grants that the sentence names.
+    fn parties(&self) -> Vec<Party> {
+        Vec::new()
+    }
 }
 
 /// A grant as it appears in a sentence.
@@ -56,6 +61,11 @@ pub(super) struct Party {
 impl Evidence {
     pub(super) fn new(property: Property, at: SimTime, detail: impl Detail + 'static) -> Evidence {
         Evidence { property, at, detail: Box::new(detail) }
+    }
+
+    /// The grants that the sentence names, in its order.
+    pub fn grants(&self) -> Vec<GrantId> {
+        self.detail.parties().iter().map(|party| party.grant).collect()
     }
 
     /// The evidence as a sentence with these names.

@@ -103,12 +103,20 @@ impl Detail for NotGrown {
         write!(f, "{} ({higher}) was handed token {higher_token}, ", higher.who(names))?;
         write!(f, "which is not higher than token {lower_token} of {} ({lower})", lower.who(names))
     }
+
+    fn parties(&self) -> Vec<Party> {
+        vec![self.lower, self.higher]
+    }
 }
 
 impl Detail for NewestRefused {
     fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
         let NewestRefused { newest, at } = self;
         write!(f, "the guard refused {} ({newest}) at {at}, the newest grant of all", newest.who(names))
+    }
+
+    fn parties(&self) -> Vec<Party> {
+        vec![self.newest]
     }
 }
 

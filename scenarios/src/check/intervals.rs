@@ -115,4 +115,8 @@ impl Detail for Both {
         write!(f, "{} ({earlier}) and {} ({later}) ", earlier.who(names), later.who(names))?;
         write!(f, "{} from {} to {}, for {lasted}", self.were, self.from, self.to)
     }
+
+    fn parties(&self) -> Vec<Party> {
+        vec![self.earlier, self.later]
+    }
 }

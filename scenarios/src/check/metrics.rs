@@ -54,6 +54,8 @@ tally! {
     /// How far the final count is from the initial stock less `applied_units`. It is 0 where the database computes the
     /// count; where clients do, it is the units that the count forgot because they were overwritten.
     conservation_gap_units,
+    /// What the shop is out of: units sold that were not there, or whose sale the count forgot.
+    harm,
     /// Acquires invoked.
     attempts,
     /// Grants that got a rank.
@@ -62,6 +64,8 @@ tally! {
     acquires,
     /// From the first attempt for an order until its acquire returned, all of them together.
     acquire_ns_total,
+    /// The mean of them.
+    acquire_ns,
     /// The longest of them.
     acquire_ns_max,
     /// The longest wait for the lock, whether it came to a grant or not.
@@ -155,6 +159,14 @@ impl Meter {
         tally.wanted_slices = wanted as i64;
         tally.served_slices = served as i64;
         tally.availability_ppm = (served * 1_000_000).checked_div(wanted).unwrap_or(1_000_000) as i64;
+    }
+}
+
+impl Tally {
+    /// What follows from the other metrics, once the checkers have finished.
+    pub(super) fn conclude(&mut self) {
+        self.harm = self.oversold_units.max(self.lost_units);
+        self.acquire_ns = self.acquire_ns_total.checked_div(self.acquires).unwrap_or(0);
     }
 }
 

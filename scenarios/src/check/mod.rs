@@ -215,6 +215,7 @@ impl Checkers {
         self.meter.finish(&scene, &mut self.tally);
         let mut findings = Findings { verdicts: Vec::new(), evidence: Vec::new(), metrics: Vec::new() };
         self.registry.finish(&scene, &mut self.tally, &mut findings);
+        self.tally.conclude();
         findings.metrics = self.tally.rows();
         findings
     }

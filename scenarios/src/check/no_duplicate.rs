@@ -60,6 +60,10 @@ impl Detail for Twice {
         write!(f, "{} order {order} ({writer}) took effect at {again_at}, ", writer.whose(names))?;
         write!(f, "although it had taken effect at {first_at} already")
     }
+
+    fn parties(&self) -> Vec<Party> {
+        vec![self.writer]
+    }
 }
 
 #[cfg(test)]

@@ -95,6 +95,13 @@ impl Detail for Gone {
             How::RolledBack { to } => write!(f, "and at {at} the store fell back to version {to}"),
         }
     }
+
+    fn parties(&self) -> Vec<Party> {
+        match self.how {
+            How::Overwritten { by, .. } => vec![self.customer, by],
+            How::RolledBack { .. } => vec![self.customer],
+        }
+    }
 }
 
 #[cfg(test)]

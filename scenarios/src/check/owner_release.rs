@@ -53,6 +53,10 @@ impl Detail for ForeignRelease {
         write!(f, "{} release ({releaser}) reached {} at {at} ", releaser.whose(names), names.name(*server))?;
         write!(f, "and ended {} ({ended}) there", ended.who(names))
     }
+
+    fn parties(&self) -> Vec<Party> {
+        vec![self.releaser, self.ended]
+    }
 }
 
 #[cfg(test)]

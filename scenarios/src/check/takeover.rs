@@ -106,6 +106,10 @@ impl Detail for NotTakenOver {
         write!(f, "{} crashed at {crashed} as the holder ({holder}), ", holder.who(names))?;
         write!(f, "and by {due} no waiter had got the lock, although nothing hindered one for {}", length(*bound))
     }
+
+    fn parties(&self) -> Vec<Party> {
+        vec![self.holder]
+    }
 }
 
 #[cfg(test)]

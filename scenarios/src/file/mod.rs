@@ -30,6 +30,7 @@ pub use self::settings::{
 };
 pub use self::suite::Suite;
 pub use self::trigger::MARKS;
+pub use self::words::{quoted, remedy};
 
 pub(crate) use self::expect::CaseKeys;
 pub(crate) use self::locks::LockKeys;

@@ -4,7 +4,7 @@
 const LONGEST_WORD: usize = 60;
 
 /// A remedy for a wrong word: the nearest of the choices, or all of them where none is near.
-pub(super) fn remedy(word: &str, choices: &[&str]) -> String {
+pub fn remedy(word: &str, choices: &[&str]) -> String {
     match (nearest(word, choices), choices) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "there is nothing to choose from here: leave it out".into(),
@@ -38,7 +38,7 @@ pub(super) fn listed(choices: &[&str]) -> String {
 }
 
 /// What the user wrote, in backticks, on one line and not too long.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut shown: String = text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
     if let Some((cut, _)) = shown.char_indices().nth(LONGEST_WORD) {
         shown.truncate(cut);

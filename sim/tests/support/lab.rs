@@ -8,8 +8,8 @@ use fencepost_sim::schedule::{FaultPlan, Schedule};
 use fencepost_sim::stream::Streams;
 use fencepost_sim::time::SimTime;
 use fencepost_sim::{
-    Clocks, InjectionState, NetworkConfig, NodeId, Observer, Occurrence, Process, Service, Setup, Stop, TraceHash,
-    Transport, World,
+    Clocks, Host, InjectionState, NetworkConfig, NodeId, Observer, Occurrence, Process, Service, Setup, Stop,
+    TraceHash, Transport, World,
 };
 
 use super::{Echo, Msg, Note, secs};
@@ -28,6 +28,7 @@ pub struct Lab {
     pub end_at: Duration,
     pub most_events: u64,
     pub watched: bool,
+    pub host: Host,
 }
 
 /// What happened in a world.
@@ -56,6 +57,7 @@ pub fn lab() -> Lab {
         end_at: secs(200),
         most_events: 1_000_000,
         watched: false,
+        host: Host::default(),
     }
 }
 
@@ -107,12 +109,18 @@ impl Lab {
         self
     }
 
+    pub fn host(mut self, host: Host) -> Self {
+        self.host = host;
+        self
+    }
+
     pub fn run(self) -> Seen {
         let log = Rc::new(RefCell::new(Log { watching: self.watched, ..Log::default() }));
         let streams = Streams::new(self.seed);
         let (heal_at, end_at) = (SimTime(0) + self.heal_at, SimTime(0) + self.end_at);
         let schedule = Schedule::draw(&self.plans.into(), &streams, heal_at);
         let mut setup = Setup::new(self.seed, self.network, schedule, Box::new(Watcher(log.clone())), self.most_events);
+        setup.host(self.host);
         for (index, process) in self.clients.into_iter().enumerate() {
             setup.client(format!("client-{}", index + 1), process);
         }

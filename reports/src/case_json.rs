@@ -1,0 +1,63 @@
+//! One case as JSON: what `replay --format json` prints.
+
+use fencepost_scenarios::case::{CaseReport, node_name};
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::results::shown_metric;
+use fencepost_sim::{LAYOUT, NodeId, TraceHash};
+use serde_json::{Map, Value, json};
+
+/// What a case came to.
+pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
+    json!({
+        "scenario": cell.header.scenario,
+        "lock": cell.header.lock,
+        "seed": seed,
+        "layout": LAYOUT,
+        "trace": TraceHash(report.outcome.trace).to_string(),
+        "events": report.outcome.events,
+        "ended_ns": report.ended.0,
+        "censored": report.outcome.censored,
+        "verdicts": verdicts(report),
+        "metrics": metrics(report),
+        "faults": faults(cell, report),
+        "violations": violations(report),
+    })
+}
+
+fn verdicts(report: &CaseReport) -> Map<String, Value> {
+    let verdicts = report.outcome.verdicts.iter();
+    verdicts.map(|(property, verdict)| (property.name().to_owned(), json!(verdict))).collect()
+}
+
+/// The metrics under the names and in the units in which runs show them.
+fn metrics(report: &CaseReport) -> Map<String, Value> {
+    let shown = report.outcome.metrics.iter().map(|(stored, value)| {
+        let (name, scale) = shown_metric(stored);
+        let value = if scale.is_one() { json!(value) } else { json!(scale.apply(*value as f64)) };
+        (name.into_owned(), value)
+    });
+    shown.collect()
+}
+
+fn faults(cell: &Cell, report: &CaseReport) -> Map<String, Value> {
+    let labels = cell.header.faults.iter().zip(&report.outcome.faults);
+    let told = labels.map(|(label, tally)| {
+        let counts = json!({
+            "kind": label.kind, "planned": tally.planned, "fired": tally.fired, "touched": tally.touched,
+        });
+        (label.name.clone(), counts)
+    });
+    told.collect()
+}
+
+fn violations(report: &CaseReport) -> Vec<Value> {
+    let names = |node: NodeId| node_name(&report.nodes, node);
+    let told = report.evidence.iter().map(|evidence| {
+        json!({
+            "property": evidence.property.name(),
+            "at_ns": evidence.at.0,
+            "sentence": evidence.told(&names).to_string(),
+        })
+    });
+    told.collect()
+}

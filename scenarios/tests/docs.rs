@@ -1,0 +1,206 @@
+//! The book says what the program does: its examples parse, and every name and key that there is has its place in it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file;
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::results::CellResult;
+use fencepost_scenarios::run::Job;
+use fencepost_scenarios::schema;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The README, CONTRIBUTING and every page of the book: path and text.
+fn pages() -> Vec<(PathBuf, String)> {
+    let book = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = book.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
+    paths.extend(["README.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join("docs").join(name)).unwrap()
+}
+
+/// The fenced blocks in this language, each with the number of its first line.
+fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else { continue };
+        let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+        if info == language {
+            found.push((number + 2, body.join("\n")));
+        }
+    }
+    found
+}
+
+/// The part of a page under the heading `## NAME` or `### NAME` whose name is in backticks.
+fn section<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let heading = [format!("\n## `{name}`\n"), format!("\n### `{name}`\n")];
+    let after = heading.iter().find_map(|heading| text.split_once(heading))?.1;
+    Some(after.split("\n## ").next().unwrap_or(after))
+}
+
+/// The names in headings that consist of one name in backticks.
+fn headings(text: &str) -> BTreeSet<&str> {
+    (text.lines())
+        .filter(|line| line.starts_with("## `") || line.starts_with("### `"))
+        .filter_map(|line| line.trim_start_matches('#').trim().strip_prefix('`')?.strip_suffix('`'))
+        .filter(|name| !name.starts_with('['))
+        .collect()
+}
+
+#[test]
+fn every_scenario_in_the_book_parses() {
+    let mut seen = 0;
+    for (path, text) in pages() {
+        for (line, block) in blocks(&text, "toml").iter().filter(|(_, block)| block.contains("run_for")) {
+            let read = file::scenario(&Registry::standard(), "example.toml", block);
+            if let Err(problems) = read {
+                panic!("{}:{line}: {problems:#?}", path.display());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} examples were found");
+}
+
+/// In how many of 50 cases of a scenario this lock lost an update.
+fn lost_updates(text: &str, lock: &str) -> u64 {
+    let registry = Registry::standard();
+    let scenario = file::scenario(&registry, "readme.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    let cells = Cell::all(&registry, &Arc::new(scenario), Some(&[lock.into()]), &[]);
+    assert!(cells[0].header.applicable, "{:?}", cells[0].header.reason);
+    let mut result = CellResult::default();
+    let done = Job { cells, seeds: 0..50, threads: 1, ..Job::default() }.run(|_, seed, outcome| {
+        result.add(seed, outcome);
+        ControlFlow::Continue(())
+    });
+    done.unwrap_or_else(|panicked| panic!("{panicked}"));
+    result.property(Property::NoLostUpdate).violated
+}
+
+#[test]
+fn the_scenario_of_the_readme_shows_what_the_readme_says() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, text) = &blocks(&readme, "toml")[0];
+    for lock in ["redis-set-px", "lease-server"] {
+        let lost = lost_updates(text, lock);
+        assert!(lost >= 40, "{lock} lost an update in {lost} of 50 cases");
+    }
+    let guarded = text.replace("[workload.inventory]", "[workload.inventory]\nguard = \"fence-reads\"");
+    assert_eq!(lost_updates(&guarded, "lease-server"), 0);
+}
+
+#[test]
+fn the_scenario_of_the_million_cases_parses() {
+    let text = fs::read_to_string(root().join(".ci/million.toml")).unwrap();
+    let read =
+        file::scenario(&Registry::standard(), "million.toml", &text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    assert_eq!((read.clients.count, read.run_for.as_secs()), (2, 5));
+}
+
+/// What is in backticks and headings, and what there is.
+fn assert_same_names(page_name: &str, there_is: impl Iterator<Item = &'static str>) {
+    let text = page(page_name);
+    assert_eq!(headings(&text), there_is.collect::<BTreeSet<_>>(), "{page_name}");
+}
+
+#[test]
+fn every_lock_fault_and_property_has_a_section_and_no_other() {
+    let registry = Registry::standard();
+    assert_same_names("locks.md", registry.locks().iter().map(|lock| lock.name()));
+    assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.name));
+    assert_same_names("properties.md", Property::ALL.into_iter().map(Property::name));
+    let scenarios = page("scenarios.md");
+    for workload in registry.workloads() {
+        assert!(section(&scenarios, &format!("[workload.{}]", workload.name)).is_some(), "{}", workload.name);
+    }
+}
+
+/// Asserts that each key of a table of the schema stands in the text, in backticks.
+fn assert_keys(what: &str, text: &str, table: &Value, except: &[&str]) {
+    let keys = table["properties"].as_object().unwrap_or_else(|| panic!("{what} has no keys"));
+    for key in keys.keys().filter(|key| !except.contains(&key.as_str())) {
+        assert!(text.contains(&format!("`{key}`")), "{what}: `{key}` is not explained");
+    }
+}
+
+#[test]
+fn every_key_is_explained_where_it_belongs() {
+    let registry = Registry::standard();
+    let schema = schema::scenario(&registry);
+    let table = |name: &str| resolved(&schema, &schema["properties"][name]);
+    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
+    let scenarios = page("scenarios.md");
+    for name in ["clients", "lock", "network", "explore", "case"] {
+        let text = section(&scenarios, &format!("[{name}]")).unwrap_or_else(|| panic!("[{name}] has no section"));
+        assert_keys(name, text, table(name), &names);
+    }
+    for workload in registry.workloads() {
+        let text = section(&scenarios, &format!("[workload.{}]", workload.name)).unwrap();
+        let keys = resolved(&schema, &table("workload")["properties"][workload.name]);
+        assert_keys(workload.name, text, keys, &[]);
+    }
+    let (faults, locks) = (page("faults.md"), page("locks.md"));
+    let shared = ["name", "at", "every", "on", "lasts", "target", "from", "to", "both_ways"];
+    for key in shared {
+        assert!(faults.contains(&format!("`{key}")), "`{key}` is not explained");
+    }
+    for fault in registry.faults() {
+        let keys = resolved(&schema, &resolved(&schema, &table("fault")["properties"][fault.name])["items"]);
+        assert_keys(fault.name, section(&faults, fault.name).unwrap(), keys, &shared);
+    }
+    for lock in registry.locks().iter().filter(|lock| lock.name() != "redis-set-px-del") {
+        let keys = resolved(&schema, &table("lock")["properties"][lock.name()]);
+        if keys["properties"].is_object() {
+            assert_keys(lock.name(), section(&locks, lock.name()).unwrap(), keys, &[]);
+        }
+    }
+}
+
+fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => root.pointer(reference.trim_start_matches('#')).expect("references lead somewhere"),
+        None => schema,
+    }
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    for (path, text) in pages() {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if link.starts_with("http") || file.ends_with(".png") {
+                continue;
+            }
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link} leads nowhere", path.display());
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                assert!(anchors(&text).any(|known| known == anchor), "{}: no heading for {link}", path.display());
+            }
+        }
+    }
+}
+
+/// Headings as they are named in links.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    (text.lines().filter(|line| line.starts_with('#'))).map(move |line| {
+        let title: String = line.trim_start_matches('#').trim().chars().filter(kept).collect();
+        title.to_lowercase().replace(' ', "-")
+    })
+}

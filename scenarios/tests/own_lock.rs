@@ -1,0 +1,192 @@
+//! A lock from outside: what somebody writes to try a lock of their own. It is as short as a lock can be: one server that
+//! remembers who came first, and no expiry. So it is exclusive, and stuck for ever when its holder's host dies.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_models::history::{Cause, Event, GrantId};
+use fencepost_models::stores::inventory::InventoryConfig;
+use fencepost_models::{Attempt, Ctx, Env, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason, Site, Wire};
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file;
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::results::CellResult;
+use fencepost_scenarios::run::Job;
+use fencepost_sim::disk::DiskFate;
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{Caller, ConnId, Service};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(100);
+
+/// What clients and server say to each other.
+#[derive(Clone, Debug, Serialize)]
+enum KeyMessage {
+    Take(GrantId),
+    GiveBack(GrantId),
+    Yes,
+    No,
+}
+
+/// The server: a hook with one key on it.
+#[derive(Default)]
+struct Hook {
+    taken_by: Option<GrantId>,
+}
+
+impl Service<Wire<KeyMessage>, Event> for Hook {
+    fn on_message(&mut self, env: &mut Env<'_, KeyMessage>, from: Caller, message: Wire<KeyMessage>) {
+        let reply = match message {
+            Wire::Lock(KeyMessage::Take(grant)) if self.taken_by.is_none() => {
+                self.taken_by = Some(grant);
+                env.note(Event::Granted { server: env.node(), grant });
+                KeyMessage::Yes
+            }
+            Wire::Lock(KeyMessage::GiveBack(grant)) if self.taken_by == Some(grant) => {
+                self.taken_by = None;
+                env.note(Event::Ended { server: env.node(), grant, cause: Cause::Released(grant) });
+                KeyMessage::Yes
+            }
+            _ => KeyMessage::No,
+        };
+        env.reply(from, Wire::Lock(reply));
+    }
+
+    fn on_crash(&mut self, _: &mut Env<'_, KeyMessage>, _: DiskFate) {
+        self.taken_by = None;
+    }
+}
+
+/// The client.
+struct KeyLock {
+    ctx: Ctx<KeyMessage>,
+    hook: ConnId,
+}
+
+/// It has no parameters.
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct KeyParams {}
+
+impl Params for KeyParams {
+    fn set_ttl(&mut self, _: Duration) {}
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl Lock for KeyLock {
+    const INFO: LockInfo = LockInfo {
+        name: "key-on-a-hook",
+        about: "one server that remembers who came first, without expiry",
+        expiry: Expiry::Nobody,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: false,
+        tokens: false,
+        reentrancy: "refused",
+        bugs: &[],
+        sources: &[],
+    };
+    type Params = KeyParams;
+    type Message = KeyMessage;
+
+    fn servers(_: &KeyParams) -> Vec<String> {
+        vec!["hook".into()]
+    }
+
+    fn deploy(_: &KeyParams, _: &InventoryConfig, site: &mut Site<'_, KeyMessage>) {
+        site.server("hook", Hook::default());
+    }
+
+    fn connect(_: &KeyParams, ctx: Ctx<KeyMessage>) -> Self {
+        let hook = ctx.connect(ctx.find("hook"));
+        KeyLock { ctx, hook }
+    }
+
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        let reply = self.ctx.ask(self.hook, KeyMessage::Take(attempt.id), PATIENCE);
+        self.ctx.safepoint("acquire-sent").await;
+        match reply.await? {
+            KeyMessage::Yes => Ok(Grant { id: attempt.id, token: None, valid_until: None }),
+            _ => Err(LockError::Failed(Reason::Busy)),
+        }
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let reply = self.ctx.ask(self.hook, KeyMessage::GiveBack(grant.id), PATIENCE);
+        self.ctx.safepoint("release-sent").await;
+        match reply.await? {
+            KeyMessage::Yes => Ok(()),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    fn is_held(&self, _: &Grant) -> bool {
+        true
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    fn takeover_bound(_: &KeyParams, harm: &Harm) -> Duration {
+        harm.reconnect + 2 * (PATIENCE + POLL)
+    }
+
+    fn progress_bound(params: &KeyParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}
+
+/// Runs the lock from outside in a scenario.
+fn run(text: &str) -> CellResult {
+    let registry = Registry::standard().with::<KeyLock>();
+    let scenario = file::scenario(&registry, "test.toml", text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let cells = Cell::all(&registry, &Arc::new(scenario), Some(&["key-on-a-hook".into()]), &[]);
+    assert_eq!(cells.len(), 1);
+    assert!(cells[0].header.applicable, "{:?}", cells[0].header.reason);
+    let job = Job { cells, seeds: 0..30, threads: 1, ..Job::default() };
+    let mut result = CellResult::default();
+    let done = job.run(|_, seed, outcome| {
+        result.add(seed, outcome);
+        ControlFlow::Continue(())
+    });
+    done.unwrap_or_else(|panicked| panic!("{panicked}"));
+    result
+}
+
+fn violated(result: &CellResult, property: Property) -> u64 {
+    result.property(property).violated
+}
+
+/// Buyers who wait longer than any bound of the lock.
+const WORK: &str = "run_for = '150s'\n[clients]\nthink = 'exp(200ms)'\nhold = '0ms..500ms'\nwait_at_most = '5m'\n\
+                    [workload.inventory]\nstock = 20\n";
+
+#[test]
+fn a_lock_from_outside_is_exclusive_even_when_its_clients_are_paused() {
+    let pauses = "[[fault.pause]]\ntarget = 'client:any'\nevery = 'exp(4s)'\nlasts = '6s..15s'\n";
+    let result = run(&format!("{WORK}{pauses}"));
+    assert_eq!(result.cases(), 30);
+    assert!(result.faults()[0].touched > 0, "the pauses made a difference");
+    for property in [Property::GrantExclusion, Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell]
+    {
+        assert_eq!(violated(&result, property), 0, "{}", property.name());
+    }
+}
+
+#[test]
+fn without_expiry_it_is_stuck_when_its_holder_dies() {
+    let crash = "[[fault.crash]]\ntarget = 'client:holder'\non = { event = 'acquired', nth = 3 }\npermanent = true\n";
+    let result = run(&format!("{WORK}{crash}"));
+    assert_eq!(violated(&result, Property::Takeover), 30);
+    assert_eq!(violated(&result, Property::Progress), 30);
+    assert_eq!(violated(&result, Property::EffectExclusion), 0);
+}

@@ -1,0 +1,87 @@
+//! `fencepost list`: what there is to choose from.
+
+use clap::ValueEnum;
+use fencepost_reports::text::visible;
+use fencepost_scenarios::file::{self, File};
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::shipped;
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure};
+use super::screen::{Format, print, print_json};
+
+/// What `list` is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// What to list
+    #[arg(value_enum)]
+    what: What,
+    /// What to print on stdout
+    #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    Locks,
+    Scenarios,
+    Suites,
+    Faults,
+    Workloads,
+    Properties,
+    Bugs,
+}
+
+/// Lists them.
+pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
+    let entries = match arguments.what {
+        What::Locks => registry.locks().iter().map(|lock| json!(lock.info)).collect(),
+        What::Scenarios => shipped::SCENARIOS.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
+        What::Suites => shipped::SUITES.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
+        What::Faults => entries(registry.faults().iter().map(|fault| (fault.name, fault.about))),
+        What::Workloads => entries(registry.workloads().iter().map(|workload| (workload.name, workload.about))),
+        What::Properties => properties(),
+        What::Bugs => bugs(registry),
+    };
+    match arguments.format {
+        Format::Human => print(&table(&entries))?,
+        Format::Json => print_json(&entries)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn entries<'n>(named: impl Iterator<Item = (&'n str, &'n str)>) -> Vec<Value> {
+    named.map(|(name, about)| json!({ "name": name, "about": about })).collect()
+}
+
+fn properties() -> Vec<Value> {
+    let entry = |property: Property| json!({ "name": property.name(), "requirement": property.requirement(), "about": property.about() });
+    Property::ALL.into_iter().map(entry).collect()
+}
+
+fn bugs(registry: &Registry) -> Vec<Value> {
+    let of_locks = registry.locks().iter().flat_map(|lock| lock.info.bugs.iter().map(|bug| (lock.name(), bug)));
+    of_locks.map(|(lock, bug)| json!({ "name": bug.name, "lock": lock, "about": bug.about })).collect()
+}
+
+/// A registry from outside may lack what a shipped file names; it is listed all the same.
+fn shipped_file(registry: &Registry, name: &str, text: &str) -> Value {
+    match file::parse(registry, &format!("{name}.toml"), text) {
+        Ok(File::Scenario(scenario)) => json!({ "name": name, "about": scenario.about }),
+        Ok(File::Suite(suite)) => {
+            json!({ "name": name, "about": suite.about, "seeds": suite.seeds, "scenarios": suite.scenarios })
+        }
+        Err(_) => json!({ "name": name, "about": "" }),
+    }
+}
+
+fn table(entries: &[Value]) -> String {
+    let text = |entry: &Value, key: &str| visible(entry[key].as_str().unwrap_or_default());
+    let widest = entries.iter().map(|entry| text(entry, "name").chars().count()).max().unwrap_or(0);
+    let line = |entry: &Value| {
+        let lock = entry["lock"].as_str().map(|lock| format!("[{lock}] ")).unwrap_or_default();
+        format!("{:<widest$}  {lock}{}\n", text(entry, "name"), text(entry, "about"))
+    };
+    entries.iter().map(line).collect()
+}

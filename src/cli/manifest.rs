@@ -1,0 +1,106 @@
+//! run.json: what a run was asked to do, so that it can be resumed, merged and reported; and the only place for wall
+//! time.
+
+use std::fs;
+use std::path::Path;
+
+use fencepost_scenarios::file::Scenario;
+use serde::{Deserialize, Serialize};
+
+use super::exit::{Exit, Failure};
+use super::seeds::{Seeds, Shard};
+
+/// The version of run.json.
+pub(super) const VERSION: u32 = 1;
+/// Its name.
+const FILE: &str = "run.json";
+
+/// What run.json says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    pub(super) schema_version: u32,
+    /// The command that gives the same results.
+    pub(super) command: String,
+    pub(super) version: String,
+    pub(super) layout: u32,
+    pub(super) suite: String,
+    pub(super) seeds: Seeds,
+    pub(super) shard: Option<Shard>,
+    pub(super) bugs: Vec<String>,
+    pub(super) locks: Vec<String>,
+    pub(super) scenarios: Vec<ScenarioInput>,
+    /// The rule by which cells stop early.
+    pub(super) until: Option<String>,
+    /// When the run began, by the machine's clock.
+    pub(super) started: String,
+    /// How long it took; missing as long as it is not done.
+    pub(super) duration_s: Option<f64>,
+}
+
+/// A scenario that was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ScenarioInput {
+    pub(super) name: String,
+    /// Where it was read from; none if it is shipped.
+    pub(super) path: Option<String>,
+    /// The hash of its text.
+    pub(super) source: String,
+}
+
+impl ScenarioInput {
+    pub(super) fn of(scenario: &Scenario, path: Option<String>) -> Self {
+        let hash = xxhash_rust::xxh3::xxh3_128(scenario.source.as_bytes());
+        ScenarioInput { name: scenario.name.clone(), path, source: format!("xxh3:{hash:032x}") }
+    }
+}
+
+impl Manifest {
+    pub(super) fn read(dir: &Path) -> Result<Self, Failure> {
+        let path = dir.join(FILE);
+        let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
+        serde_json::from_str(&text).map_err(|error| Failure::path("read", &path, error))
+    }
+
+    /// Written beside its place and moved there, so that nobody ever reads half of it.
+    pub(super) fn write(&self, dir: &Path) -> Result<(), Failure> {
+        let (path, beside) = (dir.join(FILE), dir.join("run.json.tmp"));
+        let text = serde_json::to_string_pretty(self).map_err(|error| Failure::internal(error.to_string()))?;
+        let written = fs::write(&beside, text + "\n").and_then(|()| fs::rename(&beside, &path));
+        written.map_err(|error| Failure::Plain {
+            exit: Exit::Internal,
+            message: format!("cannot write {}: {error}", path.display()),
+            help: None,
+        })
+    }
+
+    /// The first input in which two runs differ. When and how fast they ran does not matter; the shard may be set
+    /// aside.
+    pub(super) fn difference(&self, other: &Manifest, shards_matter: bool) -> Option<&'static str> {
+        let sources = |manifest: &Manifest| -> Vec<(String, String)> {
+            manifest.scenarios.iter().map(|input| (input.name.clone(), input.source.clone())).collect()
+        };
+        let checks = [
+            ("schema_version", self.schema_version == other.schema_version),
+            ("version", self.version == other.version),
+            ("layout", self.layout == other.layout),
+            ("suite", self.suite == other.suite),
+            ("seeds", self.seeds == other.seeds),
+            ("shard", !shards_matter || self.shard == other.shard),
+            ("bugs", self.bugs == other.bugs),
+            ("locks", self.locks == other.locks),
+            ("scenarios", sources(self) == sources(other)),
+            ("until", self.until == other.until),
+        ];
+        checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+    }
+
+    /// What a replay needs beside the case.
+    pub(super) fn replay_flags(&self) -> String {
+        replay_flags(&self.bugs)
+    }
+}
+
+/// What a replay needs beside the case.
+pub(super) fn replay_flags(bugs: &[String]) -> String {
+    if bugs.is_empty() { String::new() } else { format!("--bug {}", bugs.join(",")) }
+}

@@ -1,0 +1,174 @@
+//! `fencepost merge`: joins the shards of a run. What comes out is what the whole run would have written.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::PathBuf;
+
+use fencepost_scenarios::results::{CellHeader, CellResult, ResultsReader, ResultsWriter, Row};
+
+use super::directory::Directory;
+use super::exit::{Exit, Failure};
+use super::manifest::Manifest;
+use super::recording::{damaged, unwritten};
+use super::report::write_report;
+use super::screen::print;
+use super::seeds::Shard;
+
+/// What `merge` is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The directories of all shards
+    #[arg(value_name = "DIR", required = true)]
+    dirs: Vec<PathBuf>,
+    /// The directory to write to
+    #[arg(long, value_name = "DIR", env = "FENCEPOST_OUT")]
+    out: PathBuf,
+}
+
+/// One shard of the run.
+struct Part {
+    directory: Directory,
+    manifest: Manifest,
+}
+
+impl Part {
+    fn shard(&self) -> Shard {
+        self.manifest.shard.unwrap_or(Shard { number: 1, of: 1 })
+    }
+
+    fn name(&self) -> String {
+        self.directory.path().display().to_string()
+    }
+}
+
+/// Merges them.
+pub(super) fn merge(arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut parts = Vec::new();
+    for dir in &arguments.dirs {
+        let (directory, manifest) = Directory::existing(dir)?;
+        parts.push(Part { directory, manifest });
+    }
+    refuse_strangers(&parts)?;
+    refuse_gaps(&parts)?;
+    parts.sort_by_key(|part| part.shard().number);
+    let out = Directory::new(&arguments.out)?;
+    let manifest = merged(&parts);
+    let cells = join(&parts, &out)?;
+    let page = write_report(&manifest, &cells, Vec::new(), out.path())?;
+    manifest.write(out.path())?;
+    print(&format!("merged {} shards, {} cells\nreport: {}\n", parts.len(), cells.len(), page.display()))?;
+    Ok(Exit::Done)
+}
+
+fn refuse_strangers(parts: &[Part]) -> Result<(), Failure> {
+    for part in &parts[1..] {
+        let one = &parts[0];
+        let difference = one.manifest.difference(&part.manifest, false);
+        let difference = difference.or((one.shard().of != part.shard().of).then_some("shard"));
+        if let Some(input) = difference {
+            let message = format!("{} and {} are not of one run: `{input}` differs", one.name(), part.name());
+            return Err(Failure::usage(message, "merge only shards with the same inputs: see their run.json"));
+        }
+    }
+    Ok(())
+}
+
+/// Every shard must be there once and complete: rates come from all seeds of the range, fixed beforehand.
+fn refuse_gaps(parts: &[Part]) -> Result<(), Failure> {
+    let of = parts[0].shard().of;
+    let mut wrong = Vec::new();
+    for number in 1..=of {
+        let shard = Shard { number, of };
+        let found: Vec<&Part> = parts.iter().filter(|part| part.shard() == shard).collect();
+        match found.as_slice() {
+            [] => wrong.push(format!("shard {shard} is missing")),
+            [part] if part.manifest.duration_s.is_none() => {
+                wrong.push(format!("shard {shard} in {} was interrupted", part.name()));
+            }
+            [_] => {}
+            several => {
+                let names: Vec<String> = several.iter().map(|part| part.name()).collect();
+                wrong.push(format!("shard {shard} is there more than once: {}", names.join(", ")));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let again = format!("run what is missing: `{} --shard i/{of} --out DIR`", whole_command(&parts[0].manifest));
+    Err(Failure::usage(wrong.join("\n       "), again))
+}
+
+fn whole_command(manifest: &Manifest) -> String {
+    manifest.shard.map_or(manifest.command.clone(), |shard| manifest.command.replace(&format!(" --shard {shard}"), ""))
+}
+
+fn merged(parts: &[Part]) -> Manifest {
+    let mut manifest = parts[0].manifest.clone();
+    manifest.command = whole_command(&manifest);
+    manifest.shard = None;
+    manifest.started = parts.iter().map(|part| part.manifest.started.clone()).min().unwrap_or_default();
+    manifest.duration_s = Some(parts.iter().filter_map(|part| part.manifest.duration_s).sum());
+    manifest
+}
+
+/// Streams the rows of all shards into one file, in the order of the whole run: cell by cell, seed by seed.
+fn join(parts: &[Part], out: &Directory) -> Result<Vec<(CellHeader, CellResult)>, Failure> {
+    let mut shards = parts.iter().map(Rows::of).collect::<Result<Vec<_>, _>>()?;
+    let mut writer = ResultsWriter::new(BufWriter::new(out.write_results(0)?));
+    let mut cells = Vec::new();
+    while let Some(header) = next_header(&mut shards, parts)? {
+        writer.cell(&header).map_err(|error| unwritten(&error))?;
+        let mut result = CellResult::default();
+        // Seeds were dealt in turn, so they are taken in turn, until the first shard whose turn it is has none.
+        for turn in (0..shards.len()).cycle() {
+            let Some(Row::Case { seed, outcome }) = shards[turn].next_case()? else { break };
+            writer.case(seed, &outcome).map_err(|error| unwritten(&error))?;
+            result.add(seed, &outcome);
+        }
+        cells.push((header, result));
+    }
+    writer.flush().map_err(|error| unwritten(&error))?;
+    Ok(cells)
+}
+
+/// The rows of a shard, with the next one in sight.
+struct Rows {
+    reader: ResultsReader<BufReader<File>>,
+    next: Option<Row>,
+}
+
+impl Rows {
+    fn of(part: &Part) -> Result<Self, Failure> {
+        let mut rows = Rows { reader: part.directory.read_results()?, next: None };
+        rows.advance()?;
+        Ok(rows)
+    }
+
+    fn advance(&mut self) -> Result<Option<Row>, Failure> {
+        let next = self.reader.next().transpose().map_err(|error| damaged(&error))?;
+        Ok(std::mem::replace(&mut self.next, next))
+    }
+
+    fn next_case(&mut self) -> Result<Option<Row>, Failure> {
+        if matches!(self.next, Some(Row::Case { .. })) { self.advance() } else { Ok(None) }
+    }
+}
+
+/// The cell that comes next in all shards, if there is one.
+fn next_header(shards: &mut [Rows], parts: &[Part]) -> Result<Option<CellHeader>, Failure> {
+    let mut headers = Vec::new();
+    for shard in shards {
+        headers.push(shard.advance()?);
+    }
+    let different = headers.iter().position(|header| *header != headers[0]);
+    match (different, headers.swap_remove(0)) {
+        (None, None) => Ok(None),
+        (None, Some(Row::Cell(header))) => Ok(Some(header)),
+        (different, _) => {
+            let part = parts[different.unwrap_or(0)].name();
+            let message = format!("results.jsonl in {part} holds other cells or seeds than its run.json says");
+            Err(Failure::usage(message, "run this shard again"))
+        }
+    }
+}

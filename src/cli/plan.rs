@@ -1,0 +1,138 @@
+//! What a run is to do, worked out and checked before anything happens.
+
+use fencepost_reports::text::replay_command;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::Job;
+use fencepost_sim::LAYOUT;
+
+use super::exit::Failure;
+use super::fail_on::FailOn;
+use super::manifest::{Manifest, ScenarioInput, replay_flags};
+use super::run::Arguments;
+use super::seeds::{Seeds, Shard};
+use super::selection::{Selection, check_bugs, check_locks, refuse_foreign_bugs};
+use super::stop::StopRule;
+
+/// A run, ready to go.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) selection: Selection,
+    pub(super) cells: Vec<Cell>,
+    pub(super) seeds: Seeds,
+    pub(super) shard: Option<Shard>,
+    pub(super) bugs: Vec<String>,
+    pub(super) fail_on: FailOn,
+    pub(super) stop: StopRule,
+    pub(super) threads: usize,
+    /// The command that gives the same results, whatever the machine.
+    command: String,
+}
+
+impl Plan {
+    pub(super) fn of(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
+        check_locks(registry, &arguments.lock)?;
+        check_bugs(registry, &arguments.bug)?;
+        let fail_on = FailOn::read(&arguments.fail_on)?;
+        let stop = stop_rule(arguments, &fail_on);
+        if arguments.shard.is_some() && stop != StopRule::Never {
+            let help = "a shard sees only some of the seeds, and would stop elsewhere than the whole run";
+            return Err(Failure::usage("--shard and --until-… do not go together", help));
+        }
+        let selection = Selection::load(registry, &arguments.what)?;
+        let cells = selection.cells(registry, &arguments.lock, &arguments.bug);
+        let seeds = arguments.seeds.unwrap_or(Seeds::first(selection.seeds));
+        refuse_nothing(&cells, seeds)?;
+        refuse_foreign_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
+        let command = command(arguments, seeds, &stop);
+        let (shard, bugs, threads) = (arguments.shard, arguments.bug.clone(), threads(arguments.jobs));
+        Ok(Plan { selection, cells, seeds, shard, bugs, fail_on, stop, threads, command })
+    }
+
+    /// The command that shows a case again.
+    pub(super) fn reproduce(&self, scenario: &str, lock: &str, seed: u64) -> String {
+        let path = self.selection.scenarios.iter().find(|chosen| chosen.scenario.name == scenario);
+        let scenario = path.and_then(|chosen| chosen.path.as_deref()).unwrap_or(scenario);
+        replay_command(scenario, lock, seed, &replay_flags(&self.bugs))
+    }
+
+    /// The work, after an earlier run did so many cases of each cell.
+    pub(super) fn job(&self, done: Vec<u64>) -> Job {
+        Job {
+            cells: self.cells.clone(),
+            seeds: self.seeds.range(),
+            threads: self.threads,
+            shard: self.shard.map(|shard| (shard.number, shard.of)),
+            done,
+        }
+    }
+
+    /// What run.json says before the first case.
+    pub(super) fn manifest(&self) -> Manifest {
+        let mut locks: Vec<String> = Vec::new();
+        for cell in &self.cells {
+            if !locks.contains(&cell.header.lock) {
+                locks.push(cell.header.lock.clone());
+            }
+        }
+        let mut scenarios: Vec<ScenarioInput> = Vec::new();
+        for chosen in &self.selection.scenarios {
+            if !scenarios.iter().any(|known| known.name == chosen.scenario.name) {
+                scenarios.push(ScenarioInput::of(&chosen.scenario, chosen.path.clone()));
+            }
+        }
+        Manifest {
+            schema_version: super::manifest::VERSION,
+            command: self.command.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            layout: LAYOUT,
+            suite: self.selection.name.clone(),
+            seeds: self.seeds,
+            shard: self.shard,
+            bugs: self.bugs.clone(),
+            locks,
+            scenarios,
+            until: self.stop.flags(),
+            started: String::new(),
+            duration_s: None,
+        }
+    }
+}
+
+/// Written anew rather than copied, so that it carries what came from the environment, and nothing that does not matter.
+fn command(arguments: &Arguments, seeds: Seeds, stop: &StopRule) -> String {
+    let mut words = vec!["fencepost run".to_owned()];
+    words.extend(arguments.what.iter().cloned());
+    words.push(format!("--seeds {seeds}"));
+    let lists = [("--lock", &arguments.lock), ("--bug", &arguments.bug)];
+    words.extend(
+        lists.iter().filter(|(_, list)| !list.is_empty()).map(|(flag, list)| format!("{flag} {}", list.join(","))),
+    );
+    words.extend(stop.flags());
+    words.extend(arguments.shard.map(|shard| format!("--shard {shard}")));
+    words.join(" ")
+}
+
+fn stop_rule(arguments: &Arguments, fail_on: &FailOn) -> StopRule {
+    match arguments.until_interval {
+        Some(width) => StopRule::Interval(width),
+        None if arguments.until_violation => StopRule::Violation(fail_on.clone().or_any()),
+        None => StopRule::Never,
+    }
+}
+
+fn refuse_nothing(cells: &[Cell], seeds: Seeds) -> Result<(), Failure> {
+    if cells.is_empty() {
+        let message = "nothing is selected: none of these scenarios is for any of these locks";
+        return Err(Failure::nothing_selected(message, "look at `locks` in the suite and its scenarios"));
+    }
+    if seeds.count() == 0 {
+        let message = format!("nothing is selected: the range {seeds} has no seeds");
+        return Err(Failure::nothing_selected(message, "`--seeds 200` are the first 200"));
+    }
+    Ok(())
+}
+
+fn threads(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}

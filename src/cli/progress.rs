@@ -1,0 +1,60 @@
+//! The progress bar. It is drawn on a terminal only.
+
+use fencepost_scenarios::outcome::Outcome;
+use fencepost_scenarios::property::Verdict;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::plan::Plan;
+
+/// Shows how far a run is.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+    cells: u64,
+    cases_per_cell: u64,
+    cases_here: u64,
+    current: Option<usize>,
+    cells_begun: u64,
+    violations: u64,
+}
+
+const STYLE: &str = "{bar:24} {pos}/{len} cases  {msg}  {per_sec}  {eta} left";
+
+impl Progress {
+    /// `done` cases are done already. indicatif draws nothing where stderr is no terminal.
+    pub(super) fn new(plan: &Plan, cases_per_cell: u64, done: u64) -> Self {
+        let cells = plan.cells.iter().filter(|cell| cell.header.applicable).count() as u64;
+        let bar = ProgressBar::new(cells * cases_per_cell);
+        if let Ok(style) = ProgressStyle::with_template(STYLE) {
+            bar.set_style(style);
+        }
+        bar.set_position(done);
+        bar.reset_eta();
+        let (cases_here, current, cells_begun, violations) = (0, None, 0, 0);
+        Progress { bar, cells, cases_per_cell, cases_here, current, cells_begun, violations }
+    }
+
+    /// One more case is done.
+    pub(super) fn seen(&mut self, cell: usize, outcome: &Outcome, ended: bool) {
+        if self.current != Some(cell) {
+            (self.current, self.cases_here) = (Some(cell), 0);
+            self.cells_begun += 1;
+        }
+        self.cases_here += 1;
+        let violated = outcome.verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Violated);
+        self.violations += u64::from(violated);
+        if self.cases_here == 1 || violated {
+            let (at, of) = (self.cells_begun, self.cells);
+            self.bar.set_message(format!("cell {at}/{of}  {} with violations", self.violations));
+        }
+        self.bar.inc(1);
+        if ended {
+            self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(self.cases_per_cell - self.cases_here));
+        }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}

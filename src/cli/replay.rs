@@ -1,0 +1,178 @@
+//! `fencepost replay`: runs one case again, and compares it with what is known of it.
+
+use std::path::PathBuf;
+
+use fencepost_reports::case_json::case_json;
+use fencepost_reports::narrative::{self, Narrative, Told};
+use fencepost_reports::terminal::Terminal;
+use fencepost_reports::text::replay_command;
+use fencepost_scenarios::case::{self, CaseReport};
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::{CasePin, Expectation};
+use fencepost_scenarios::property::{Property, Verdict};
+use fencepost_scenarios::registry::Registry;
+use fencepost_sim::{LAYOUT, TraceHash};
+use serde_json::{Value, json};
+
+use super::address::Address;
+use super::exit::{Exit, Failure};
+use super::fail_on::{EXPECTED, FailOn};
+use super::manifest::replay_flags;
+use super::screen::{Format, print, print_json, terminal};
+use super::selection::{cell, cell_of, check_bugs, load_scenario, lock_named};
+use super::traced::run_traced;
+
+/// What `replay` is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The case, or the file of a reproducer; SCENARIO is a shipped name or a path that ends in .toml
+    #[arg(value_name = "SCENARIO/LOCK/SEED|FILE")]
+    case: String,
+    /// Write everything that happens to this file, one event a line
+    #[arg(long, value_name = "FILE", env = "FENCEPOST_TRACE")]
+    trace: Option<PathBuf>,
+    /// What to print on stdout
+    #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
+    format: Format,
+    /// Switch these bugs of the lock on
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
+    bug: Vec<String>,
+    /// Exit with 100 if one of these properties is violated, or `any`
+    #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
+    fail_on: Vec<String>,
+    /// Tell every event, messages and timers too, where otherwise routine is counted
+    #[arg(long, env = "FENCEPOST_FULL")]
+    full: bool,
+    /// Tell the case from its start to its end, where otherwise it is told around what was violated
+    #[arg(long, env = "FENCEPOST_WHOLE")]
+    whole: bool,
+}
+
+impl Arguments {
+    fn narrative(&self) -> Narrative {
+        let Terminal { width, colour } = terminal();
+        Narrative { full: self.full, whole: self.whole, colour, width: Some(width.into()) }
+    }
+}
+
+/// A case, ready to run, and what is known of it.
+struct Replay {
+    cell: Cell,
+    seed: u64,
+    bugs: Vec<String>,
+    pin: Option<CasePin>,
+    /// The command that does this again.
+    command: String,
+}
+
+/// Replays it.
+pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
+    let fail_on = FailOn::read(&arguments.fail_on)?;
+    let replay = Replay::load(registry, arguments)?;
+    if let Some(path) = &arguments.trace {
+        run_traced(&replay.cell, replay.seed, path)?;
+    }
+    let report = match arguments.format {
+        Format::Human => {
+            let Told { text, report } = narrative::tell(&replay.cell, replay.seed, arguments.narrative());
+            print(&text)?;
+            report
+        }
+        Format::Json => {
+            let report = case::run(&replay.cell, replay.seed, None);
+            print_json(&replay.json(&report))?;
+            report
+        }
+    };
+    let (diverged, broken) = (replay.divergences(&report), replay.broken(&report, &fail_on));
+    diverged.iter().for_each(|what| eprintln!("diverged: {what}"));
+    broken.iter().for_each(|what| eprintln!("failed: {what}"));
+    if !diverged.is_empty() || !broken.is_empty() {
+        eprintln!("to reproduce: {}", replay.command);
+    }
+    Ok(match (diverged.is_empty(), broken.is_empty()) {
+        (false, _) => Exit::Diverged,
+        (true, false) => Exit::Violated,
+        (true, true) => Exit::Done,
+    })
+}
+
+impl Replay {
+    fn load(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
+        if arguments.case.ends_with(".toml") {
+            return Replay::pinned(registry, arguments);
+        }
+        let help = "such as `fencepost replay quiet/none/0`";
+        let address: Address = arguments.case.parse().map_err(|message: String| Failure::usage(message, help))?;
+        let (cell, bugs) = (cell_of(registry, &address, &arguments.bug)?, arguments.bug.clone());
+        let command = replay_command(&address.scenario, &address.lock, address.seed, &replay_flags(&bugs));
+        Ok(Replay { cell, seed: address.seed, bugs, pin: None, command })
+    }
+
+    /// The case that a reproducer pins.
+    fn pinned(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
+        let file = &arguments.case;
+        let scenario = load_scenario(registry, file)?.scenario;
+        let Some(pin) = scenario.case.clone() else {
+            let message = format!("{file} is a scenario without `[case]`, so it does not say which case to replay");
+            return Err(Failure::usage(message, format!("name lock and seed: `fencepost replay {file}/LOCK/SEED`")));
+        };
+        let mut bugs = pin.bugs.clone();
+        bugs.extend(arguments.bug.iter().filter(|bug| !pin.bugs.contains(bug)).cloned());
+        check_bugs(registry, &bugs)?;
+        let cell = cell(&scenario, lock_named(registry, &pin.lock)?, &bugs)?;
+        let flags = replay_flags(&arguments.bug);
+        let command = format!("fencepost replay {file} {flags}").trim_end().to_owned();
+        // With other bugs it is another case, of which nothing is known.
+        let pin = (bugs == pin.bugs).then_some(pin);
+        let seed = scenario.case.as_ref().map_or(0, |pin| pin.seed);
+        Ok(Replay { cell, seed, bugs, pin, command })
+    }
+
+    /// In what the case is not the one that was pinned.
+    fn divergences(&self, report: &CaseReport) -> Vec<String> {
+        let Some(pin) = &self.pin else { return Vec::new() };
+        let mut found = Vec::new();
+        let now = TraceHash(report.outcome.trace).to_string();
+        if let Some(then) = &pin.trace {
+            if pin.layout != LAYOUT {
+                eprintln!("note: the trace was hashed under layout {}, this is {LAYOUT}: not compared", pin.layout);
+            } else if *then != now {
+                found.push(format!("the trace hashes to {now}, and the file says {then}"));
+            }
+        }
+        for (property, _) in pin.expect.iter().filter(|(_, expected)| **expected == Expectation::Violated) {
+            let verdict = report.outcome.verdict(*property);
+            if verdict != Verdict::Violated {
+                let (name, verdict) = (property.name(), verdict.name());
+                found.push(format!("{name}: {verdict}, and [case.expect] says that it is violated"));
+            }
+        }
+        found
+    }
+
+    /// The violations that make the replay fail.
+    fn broken(&self, report: &CaseReport, fail_on: &FailOn) -> Vec<String> {
+        let violated = report.outcome.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
+        let name = self.cell.case_name(self.seed);
+        let reasons = violated.filter_map(|(property, _)| Some((property, self.reason(*property, fail_on)?)));
+        reasons.map(|(property, why)| format!("{name}: {} is violated, and {why}", property.name())).collect()
+    }
+
+    /// What the case itself is expected to show outranks what its scenario is.
+    fn reason(&self, property: Property, fail_on: &FailOn) -> Option<&'static str> {
+        let expected = self.pin.as_ref().and_then(|pin| pin.expect.get(&property));
+        match (fail_on.reason(&self.cell, property), expected) {
+            (Some(EXPECTED), Some(Expectation::Violated)) => None,
+            (None, Some(Expectation::Holds)) => Some("[case.expect] says that it holds"),
+            (reason, _) => reason,
+        }
+    }
+
+    fn json(&self, report: &CaseReport) -> Value {
+        let mut value = case_json(&self.cell, self.seed, report);
+        value["schema_version"] = json!(1);
+        value["bugs"] = json!(self.bugs);
+        value
+    }
+}

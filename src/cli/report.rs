@@ -1,0 +1,71 @@
+//! `fencepost report`: writes the report of a run again, from its results.
+
+use std::path::{Path, PathBuf};
+
+use fencepost_reports::Report;
+use fencepost_reports::grid::Cell;
+use fencepost_scenarios::results::read_cells;
+
+use super::directory::Directory;
+use super::exit::{Exit, Failure};
+use super::manifest::Manifest;
+use super::recording::damaged;
+use super::screen::print;
+
+/// What `report` is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The directory of a run
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Where to write the report; by default into the run's own directory
+    #[arg(long, value_name = "DIR", env = "FENCEPOST_OUT")]
+    out: Option<PathBuf>,
+}
+
+/// Writes it.
+pub(super) fn report(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (directory, manifest) = Directory::existing(&arguments.dir)?;
+    let path = directory.results_path();
+    let file = std::fs::File::open(&path).map_err(|error| Failure::path("read", &path, error))?;
+    let cells = read_cells(std::io::BufReader::new(file)).map_err(|error| damaged(&error))?;
+    let mut notes = Vec::new();
+    if manifest.duration_s.is_none() {
+        notes.push("The run was interrupted: its last cells or seeds are missing.".to_owned());
+    }
+    let out = arguments.out.as_deref().unwrap_or(&arguments.dir);
+    let page = write_report(&manifest, &cells, notes, out)?;
+    print(&format!("report: {}\n", page.display()))?;
+    Ok(Exit::Done)
+}
+
+/// Writes the report of these cells, and says where.
+pub(super) fn write_report(
+    manifest: &Manifest,
+    cells: &[Cell],
+    mut notes: Vec<String>,
+    out: &Path,
+) -> Result<PathBuf, Failure> {
+    if let Some(shard) = manifest.shard {
+        notes.push(format!("This is shard {shard}: only part of the seeds. `fencepost merge` joins the shards."));
+    }
+    if let Some(rule) = &manifest.until {
+        notes.push(format!("Cells stopped early by {rule}, so they differ in their numbers of cases."));
+    }
+    let paths = manifest.scenarios.iter().filter_map(|input| Some((input.name.clone(), input.path.clone()?)));
+    let report = Report {
+        title: format!("Distributed locks under faults: {}", manifest.suite),
+        command: manifest.command.clone(),
+        version: manifest.version.clone(),
+        seeds: manifest.seeds.to_string(),
+        notes,
+        replay_flags: manifest.replay_flags(),
+        scenario_paths: paths.collect(),
+        cells: cells.to_vec(),
+    };
+    report.write(out).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Failure::internal(format!("{error}{cause}"))
+    })?;
+    Ok(out.join("report.html"))
+}

@@ -1,0 +1,175 @@
+//! `fencepost run`: runs suites and scenarios over many seeds, and reports what the locks did.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::value_parser;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::results::{CellResult, RunResult};
+
+use super::directory::Directory;
+use super::exit::{Exit, Failure};
+use super::manifest::Manifest;
+use super::plan::Plan;
+use super::progress::Progress;
+use super::recording::Recording;
+use super::report::write_report;
+use super::screen::{Format, print, print_json};
+use super::seeds::{Seeds, Shard};
+use super::summary;
+
+/// What `run` is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Suites and scenarios: shipped names, or files; the suite `standard` if left out
+    #[arg(value_name = "SUITE|FILE.toml")]
+    pub(super) what: Vec<String>,
+    /// Only these locks
+    #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
+    pub(super) lock: Vec<String>,
+    /// The seeds of each cell: N is 0..N; by default the suite's, else 200
+    #[arg(long, value_name = "N|A..B", env = "FENCEPOST_SEEDS")]
+    pub(super) seeds: Option<Seeds>,
+    /// How many threads; by default one for each core
+    #[arg(long, value_parser = value_parser!(u16).range(1..), env = "FENCEPOST_JOBS")]
+    pub(super) jobs: Option<u16>,
+    /// The directory to write to; by default a new one under fencepost-out
+    #[arg(long, value_name = "DIR", env = "FENCEPOST_OUT")]
+    pub(super) out: Option<PathBuf>,
+    /// What to print on stdout
+    #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
+    pub(super) format: Format,
+    /// Exit with 100 if one of these properties is violated, or `any`
+    #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
+    pub(super) fail_on: Vec<String>,
+    /// Only part i of n of the seeds; i counts from 1
+    #[arg(long, value_name = "i/n", env = "FENCEPOST_SHARD")]
+    pub(super) shard: Option<Shard>,
+    /// Go on with the run in --out where it was interrupted
+    #[arg(long, requires = "out", value_parser = FalseyValueParser::new(), env = "FENCEPOST_RESUME")]
+    pub(super) resume: bool,
+    /// Switch these bugs of the locks on
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
+    pub(super) bug: Vec<String>,
+    /// Stop a cell when the intervals of all its properties are narrower than this
+    #[arg(long, value_name = "W", value_parser = width, env = "FENCEPOST_UNTIL_INTERVAL",
+          conflicts_with = "until_violation")]
+    pub(super) until_interval: Option<f64>,
+    /// Stop a cell at its first violation of what --fail-on names, or of anything
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "FENCEPOST_UNTIL_VIOLATION")]
+    pub(super) until_violation: bool,
+}
+
+fn width(text: &str) -> Result<f64, String> {
+    let width = text.parse::<f64>().ok().filter(|width| *width > 0.0 && *width <= 1.0);
+    width.ok_or_else(|| "write a width of a rate between 0 and 1, such as `0.02`".into())
+}
+
+/// Runs it.
+pub(super) fn run(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
+    let plan = Plan::of(registry, arguments)?;
+    summary::tell_what_is_odd(&plan);
+    let clock = WallClock::start();
+    let (directory, earlier) = open(arguments, &clock)?;
+    let mut manifest = plan.manifest();
+    manifest.started = clock.started();
+    if let Some(earlier) = &earlier {
+        refuse_other_inputs(earlier, &manifest)?;
+        manifest.started.clone_from(&earlier.started);
+    }
+    manifest.write(directory.path())?;
+    let results = execute(&plan, &directory, earlier.is_some())?;
+    manifest.duration_s = Some(clock.seconds() + earlier.and_then(|earlier| earlier.duration_s).unwrap_or(0.0));
+    tell(&plan, arguments.format, &directory, &manifest, results)
+}
+
+fn open(arguments: &Arguments, clock: &WallClock) -> Result<(Directory, Option<Manifest>), Failure> {
+    match &arguments.out {
+        None => Ok((Directory::for_run_id(&clock.run_id())?, None)),
+        Some(out) if arguments.resume => Directory::to_resume(out),
+        Some(out) => Ok((Directory::new(out)?, None)),
+    }
+}
+
+fn refuse_other_inputs(earlier: &Manifest, now: &Manifest) -> Result<(), Failure> {
+    earlier.difference(now, true).map_or(Ok(()), |input| {
+        let message = format!("the run in this directory had other inputs: `{input}` in its run.json differs");
+        Err(Failure::usage(message, format!("it was `{}`; or choose another directory", earlier.command)))
+    })
+}
+
+fn execute(plan: &Plan, directory: &Directory, resume: bool) -> Result<Vec<CellResult>, Failure> {
+    let mut recording = Recording::new(plan);
+    let mut from = 0;
+    if resume && directory.results_path().exists() {
+        from = recording.take_over(plan, &mut directory.read_results()?)?;
+    }
+    let job = plan.job(recording.done());
+    let cases_per_cell = job.cases_per_cell();
+    let done = recording.done().iter().map(|cases| (*cases).min(cases_per_cell)).sum();
+    let mut progress = Progress::new(plan, cases_per_cell, done);
+    let out = std::io::BufWriter::new(directory.write_results(from)?);
+    let seen = |cell, outcome: &_, ended| progress.seen(cell, outcome, ended);
+    let ran = recording.run(&job, out, seen, |scenario, lock, seed| plan.reproduce(scenario, lock, seed));
+    progress.finish();
+    ran.map(|()| recording.into_results())
+}
+
+/// Writes the report, prints what was found, and judges it.
+fn tell(
+    plan: &Plan,
+    format: Format,
+    directory: &Directory,
+    manifest: &Manifest,
+    results: Vec<CellResult>,
+) -> Result<Exit, Failure> {
+    let broken = plan.fail_on.broken(&plan.cells, &results);
+    summary::warn_of_idle_faults(&plan.cells, &results);
+    let headers = plan.cells.iter().map(|cell| cell.header.clone());
+    let result = RunResult { suite: plan.selection.name.clone(), cells: headers.zip(results).collect() };
+    let report = write_report(manifest, &result.cells, Vec::new(), directory.path())?;
+    manifest.write(directory.path())?;
+    if format == Format::Human {
+        print(&summary::tables(&result))?;
+        print(&summary::first_violations(plan, &result, &broken))?;
+    } else {
+        print_json(&result)?;
+    }
+    summary::tell_broken(plan, &broken);
+    match format {
+        Format::Human => print(&format!("report: {}\n", report.display()))?,
+        Format::Json => eprintln!("report: {}", report.display()),
+    }
+    Ok(if broken.is_empty() { Exit::Done } else { Exit::Violated })
+}
+
+/// The machine's clock, for run.json and the names of directories, and nothing else.
+struct WallClock {
+    #[expect(clippy::disallowed_types, reason = "run.json says when a run began")]
+    began: std::time::SystemTime,
+    since: std::time::Instant,
+}
+
+impl WallClock {
+    #[expect(
+        clippy::disallowed_types,
+        clippy::disallowed_methods,
+        reason = "run.json says when a run was, and how long"
+    )]
+    fn start() -> Self {
+        WallClock { began: std::time::SystemTime::now(), since: std::time::Instant::now() }
+    }
+
+    fn started(&self) -> String {
+        humantime::format_rfc3339_seconds(self.began).to_string()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.since.elapsed().as_secs_f64()
+    }
+
+    /// Sorts by time; the process id keeps runs of the same second apart.
+    fn run_id(&self) -> String {
+        format!("{}-{}", self.started().replace(':', "").trim_end_matches('Z'), std::process::id())
+    }
+}

@@ -1,0 +1,24 @@
+//! `fencepost schema`: the JSON Schema of scenario files, for editors.
+
+use clap::builder::FalseyValueParser;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::schema as schemas;
+
+use super::exit::{Exit, Failure};
+use super::screen::print;
+
+/// What `schema` is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The schema of suite files instead
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "FENCEPOST_SUITE")]
+    suite: bool,
+}
+
+/// Prints it.
+pub(super) fn schema(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
+    let schema = if arguments.suite { schemas::suite(registry) } else { schemas::scenario(registry) };
+    let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::internal(error.to_string()))?;
+    print(&(text + "\n"))?;
+    Ok(Exit::Done)
+}

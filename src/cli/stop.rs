@@ -1,0 +1,50 @@
+//! When a cell has seen enough seeds. Rules see only the seeds so far, in order, so that they stop at the same seed
+//! whatever the number of threads.
+
+use fencepost_scenarios::outcome::Outcome;
+use fencepost_scenarios::results::CellResult;
+
+use super::fail_on::FailOn;
+
+/// When to stop a cell before its last seed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum StopRule {
+    /// At the last seed.
+    Never,
+    /// When the intervals of all properties are narrower than this.
+    Interval(f64),
+    /// At the first violation of one of these.
+    Violation(FailOn),
+}
+
+/// Intervals are looked at after every so many cases: working them out takes about as long as a case.
+const INTERVAL_STEP: u64 = 16;
+
+impl StopRule {
+    /// Whether the cell ends here, after the last outcome that was added to its result.
+    pub(super) fn ends(&self, result: &CellResult, last: &Outcome) -> bool {
+        match self {
+            StopRule::Never => false,
+            StopRule::Violation(properties) => properties.is_violated_in(last),
+            StopRule::Interval(width) => {
+                result.cases().is_multiple_of(INTERVAL_STEP) && widest(result).is_some_and(|widest| widest < *width)
+            }
+        }
+    }
+
+    /// As it stands on the command line.
+    pub(super) fn flags(&self) -> Option<String> {
+        match self {
+            StopRule::Never => None,
+            StopRule::Interval(width) => Some(format!("--until-interval {width}")),
+            StopRule::Violation(properties) => Some(format!("--until-violation --fail-on {}", properties.text())),
+        }
+    }
+}
+
+/// The width of the widest interval, if any property applies.
+fn widest(result: &CellResult) -> Option<f64> {
+    let applicable = result.properties().filter(|(_, count)| count.is_applicable());
+    let widths = applicable.map(|(_, count)| count.ci95().upper - count.ci95().lower);
+    widths.max_by(f64::total_cmp)
+}

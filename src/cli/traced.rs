@@ -1,0 +1,23 @@
+//! Runs a case and writes its trace to a file.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::rc::Rc;
+
+use fencepost_scenarios::case::{self, CaseReport};
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::trace_file::TraceFile;
+
+use super::exit::Failure;
+
+/// Runs the case; everything that happens goes to the file, one event a line.
+pub(super) fn run_traced(cell: &Cell, seed: u64, path: &Path) -> Result<CaseReport, Failure> {
+    let cannot_write = |error| Failure::path("write", path, error);
+    let file = File::create(path).map_err(cannot_write)?;
+    let trace = Rc::new(RefCell::new(TraceFile::new(BufWriter::new(file), cell.nodes())));
+    let report = case::run(cell, seed, Some(trace.clone()));
+    trace.borrow_mut().finish().map_err(cannot_write)?;
+    Ok(report)
+}
