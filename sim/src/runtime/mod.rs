@@ -4,8 +4,9 @@
 //!
 //! Where a client's code lives is the [`Host`]'s affair. Code that only knows its [`Ctx`] needs no executor: the driver
 //! polls it. With hash and notes on, a message then takes 4.9 times what it takes in a bare event loop, rather than 6.8
-//! times on madsim nodes, and a world of ten nodes is built and taken down in 2.7 µs rather than 7.0. Code that expects madsim's own runtime around it, its sockets, its `spawn` and a node of its own,
-//! as the client libraries of real services do, lives on madsim nodes. The same world has the same trace under both.
+//! times on madsim nodes, and a world of ten nodes is built and taken down in 2.7 µs rather than 7.0. Code that expects
+//! madsim's own runtime around it, its `spawn` and a node of its own, as the client libraries of real services do, lives
+//! on madsim nodes. The same world has the same trace under both.
 
 mod client;
 mod driver_host;
