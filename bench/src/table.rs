@@ -7,6 +7,11 @@ pub fn cpu_time() -> f64 {
     nanoseconds(ClockId::ThreadCPUTime)
 }
 
+/// Nanoseconds that all threads have run.
+pub fn process_time() -> f64 {
+    nanoseconds(ClockId::ProcessCPUTime)
+}
+
 /// Nanoseconds by the clock on the wall.
 pub fn wall_time() -> f64 {
     nanoseconds(ClockId::Monotonic)

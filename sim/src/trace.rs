@@ -108,6 +108,9 @@ impl Trace {
     }
 }
 
+/// The longest number in postcard's format takes 10 bytes.
+const SHORT: usize = 10;
+
 struct Bytes<'a>(&'a mut Vec<u8>);
 
 impl postcard::ser_flavors::Flavor for Bytes<'_> {
@@ -115,7 +118,12 @@ impl postcard::ser_flavors::Flavor for Bytes<'_> {
 
     #[inline]
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(data);
+        // Most are numbers of a few bytes, for which a call of memcpy costs more than the copying.
+        if data.len() <= SHORT {
+            data.iter().for_each(|byte| self.0.push(*byte));
+        } else {
+            self.0.extend_from_slice(data);
+        }
         Ok(())
     }
 

@@ -3,9 +3,10 @@
 //! client run whose turn it is, to quiescence, so that madsim's random ready queue never has a choice to make.
 //!
 //! Where a client's code lives is the [`Host`]'s affair. Code that only knows its [`Ctx`] needs no executor: the driver
-//! polls it, which takes half the time per message (3.8 rather than 7 times what a bare event loop takes) and a third of
-//! the time per world. Code that expects madsim's own runtime around it, its sockets, its `spawn` and a node of its own,
-//! as the client libraries of real services do, lives on madsim nodes. The same world has the same trace under both.
+//! polls it. With hash and notes on, a message then takes 4.9 times what it takes in a bare event loop, rather than 6.8
+//! times on madsim nodes, and a world of ten nodes is built and taken down in 2.7 µs rather than 7.0. Code that expects
+//! madsim's own runtime around it, its `spawn` and a node of its own, as the client libraries of real services do, lives
+//! on madsim nodes. The same world has the same trace under both.
 
 mod client;
 mod driver_host;
@@ -49,7 +50,8 @@ pub enum Host {
     Driver,
     /// Each client is a task on a madsim node of its own, named after it. What its code spawns lives there too, and what
     /// wakes it from outside the kernel gives it a turn at the world's present time; native timers of madsim run out
-    /// only when the world next moves on, and know nothing of the node's own clock and faults.
+    /// only when the world next moves on, and know nothing of the node's own clock and faults. A crash drops the
+    /// client's code, but not yet what that has spawned.
     MadsimNodes,
 }
 
