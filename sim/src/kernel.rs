@@ -92,15 +92,15 @@ impl<M: Message, N: Message> World<M, N> {
         match event {
             Pending::Arrival(packet) => self.arrive(packet),
             Pending::Resumed(packet) => self.resumed(packet),
-            Pending::Tick { node, generation } => {
-                let current = self.nodes[node.index()].alarms.take_tick(generation);
+            Pending::Tick { node } => {
+                let current = self.nodes[node.index()].alarms.take_tick(self.now);
                 if current && !self.nodes[node.index()].stopped() {
                     self.fire_alarm(node);
                 }
             }
             Pending::DueAlarm { node } if !self.nodes[node.index()].stopped() => self.fire_alarm(node),
             Pending::DueAlarm { .. } => {}
-            Pending::NoticeTick { node, generation } => self.fire_notices(node, generation),
+            Pending::NoticeTick { node } => self.fire_notices(node),
             Pending::Continue { node, incarnation, wait } => self.go_on(node, incarnation, wait),
             Pending::FaultBegins(injection) => self.begin_fault(injection),
             Pending::FaultEnds(injection) => self.end_fault(injection),
@@ -159,8 +159,8 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    fn fire_notices(&mut self, id: NodeId, generation: u32) {
-        if !self.nodes[id.index()].notices.take_tick(generation) {
+    fn fire_notices(&mut self, id: NodeId) {
+        if !self.nodes[id.index()].notices.take_tick(self.now) {
             return;
         }
         let mono = self.mono(id);

@@ -25,14 +25,14 @@ pub(crate) struct Timers<T> {
     /// Latest first, so that the next one is popped from the end.
     waiting: Vec<Timer<T>>,
     next_id: u64,
-    /// The tick that stands in the heap, and its generation: older ticks are stale.
-    armed: Option<SimTime>,
-    generation: u32,
+    /// The ticks in the heap that still count, latest first. One that stays behind when an earlier timer is set serves
+    /// the timers after that one.
+    ticks: Vec<SimTime>,
 }
 
 impl<T> Default for Timers<T> {
     fn default() -> Self {
-        Timers { waiting: Vec::new(), next_id: 0, armed: None, generation: 0 }
+        Timers { waiting: Vec::new(), next_id: 0, ticks: Vec::new() }
     }
 }
 
@@ -73,30 +73,28 @@ impl<T> Timers<T> {
         self.waiting.last().map(|timer| timer.due)
     }
 
-    /// Says that the earliest timer is due at this true time. Returns the generation of a new tick to put into the heap,
-    /// or nothing if the one that stands there comes early enough.
-    pub fn arm(&mut self, at: SimTime) -> Option<u32> {
-        if self.armed.is_some_and(|armed| armed <= at) {
-            return None;
+    /// Says that the earliest timer is due at this true time, and whether that needs a new tick in the heap: not if one
+    /// that stands there comes early enough.
+    pub fn arm(&mut self, at: SimTime) -> bool {
+        if self.ticks.last().is_some_and(|tick| *tick <= at) {
+            return false;
         }
-        self.armed = Some(at);
-        self.generation += 1;
-        Some(self.generation)
+        self.ticks.push(at);
+        true
     }
 
-    /// Forgets the tick in the heap: the clock changed under it.
+    /// Forgets the ticks in the heap: the clock changed under them.
     pub fn disarm(&mut self) {
-        self.armed = None;
-        self.generation += 1;
+        self.ticks.clear();
     }
 
-    /// Whether a tick that came out of the heap still counts.
-    pub fn take_tick(&mut self, generation: u32) -> bool {
-        let current = self.generation == generation && self.armed.is_some();
-        if current {
-            self.armed = None;
+    /// Whether a tick that came out of the heap now still counts.
+    pub fn take_tick(&mut self, now: SimTime) -> bool {
+        let counts = self.ticks.last() == Some(&now);
+        if counts {
+            self.ticks.pop();
         }
-        current
+        counts
     }
 }
 
@@ -129,10 +127,19 @@ mod tests {
     #[test]
     fn only_an_earlier_deadline_needs_a_new_tick() {
         let mut timers = Timers::<()>::default();
-        let first = timers.arm(SimTime(10)).unwrap();
-        assert_eq!(timers.arm(SimTime(20)), None);
-        let second = timers.arm(SimTime(5)).unwrap();
-        assert!(!timers.take_tick(first));
-        assert!(timers.take_tick(second));
+        assert!(timers.arm(SimTime(10)));
+        assert!(!timers.arm(SimTime(20)));
+        assert!(timers.arm(SimTime(5)));
+        assert!(timers.take_tick(SimTime(5)));
+        assert!(!timers.arm(SimTime(12)), "the first tick still stands");
+        assert!(timers.take_tick(SimTime(10)));
+    }
+
+    #[test]
+    fn ticks_from_before_a_change_of_the_clock_do_not_count() {
+        let mut timers = Timers::<()>::default();
+        timers.arm(SimTime(10));
+        timers.disarm();
+        assert!(!timers.take_tick(SimTime(10)));
     }
 }

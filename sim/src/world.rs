@@ -79,11 +79,9 @@ pub(crate) enum Pending<M> {
     Resumed(Packet<M>),
     Tick {
         node: NodeId,
-        generation: u32,
     },
     NoticeTick {
         node: NodeId,
-        generation: u32,
     },
     /// One timer that came due during a pause is dealt with on resume.
     DueAlarm {
@@ -286,19 +284,20 @@ impl<M: Message, N: Message> World<M, N> {
 
     /// Puts the node's next tick into the heap, unless one stands there early enough.
     pub(crate) fn arm(&mut self, id: NodeId) {
+        let now = self.now;
         let node = &mut self.nodes[id.index()];
-        let alarm = node.alarms.earliest().and_then(|due| node.clock.when(due));
+        let alarm = node.alarms.earliest().and_then(|due| node.clock.when(due)).map(|at| at.max(now));
         if let Some(at) = alarm
-            && let Some(generation) = node.alarms.arm(at)
+            && node.alarms.arm(at)
         {
-            self.schedule_at(at, Pending::Tick { node: id, generation });
+            self.schedule_at(at, Pending::Tick { node: id });
         }
         let node = &mut self.nodes[id.index()];
-        let notice = node.notices.earliest().and_then(|due| node.clock.when(due));
+        let notice = node.notices.earliest().and_then(|due| node.clock.when(due)).map(|at| at.max(now));
         if let Some(at) = notice
-            && let Some(generation) = node.notices.arm(at)
+            && node.notices.arm(at)
         {
-            self.schedule_at(at, Pending::NoticeTick { node: id, generation });
+            self.schedule_at(at, Pending::NoticeTick { node: id });
         }
     }
 
