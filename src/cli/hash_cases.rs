@@ -19,6 +19,7 @@ use super::trace_file::TraceFile;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// A suite, a scenario or a case
+    #[arg(long)]
     what: String,
     #[arg(long)]
     seeds: Option<Seeds>,
