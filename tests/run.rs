@@ -9,7 +9,7 @@ use support::{PAUSES, Place, run};
 #[test]
 fn json_has_the_keys_of_the_contract() {
     let place = Place::new();
-    let ran = place.done(&run(&PAUSES, &["--format", "json", "--out", "out"]));
+    let ran = place.done(&run(&PAUSES, &["--format", "json", "--out", "my-own-run"]));
     let json = ran.json();
     assert_eq!((&json["schema_version"], &json["suite"]), (&1.into(), &"client-pauses".into()));
     let cells = json["cells"].as_array().expect("there are cells");
@@ -31,8 +31,8 @@ fn json_has_the_keys_of_the_contract() {
         }
         assert_eq!(cell["faults"]["gc"]["kind"], "pause");
     }
-    assert!(!ran.out.contains("out") && !ran.out.contains(".toml"), "no path gets into the JSON");
-    assert!(ran.err.ends_with("report: out/report.html\n"), "{}", ran.err);
+    assert!(!ran.out.contains("my-own-run") && !ran.out.contains(".toml"), "no path gets into the JSON");
+    assert!(ran.err.ends_with("report: my-own-run/report.html\n"), "{}", ran.err);
 }
 
 #[test]
