@@ -17,6 +17,7 @@ use super::traced::run_traced;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// A suite, a scenario or a case
+    #[arg(long)]
     what: String,
     #[arg(long)]
     seeds: Option<Seeds>,

@@ -92,7 +92,7 @@ fn child(arguments: &Arguments) -> Result<Command, Failure> {
     if !arguments.bug.is_empty() {
         command.arg("--bug").arg(arguments.bug.join(","));
     }
-    command.arg("--").arg(&arguments.what);
+    command.arg(format!("--what={}", arguments.what));
     Ok(command)
 }
 

@@ -28,10 +28,9 @@ impl Place {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fencepost"));
-        let set = std::env::vars().filter(|(name, _)| name.starts_with("FENCEPOST_"));
-        set.for_each(|(name, _)| {
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FENCEPOST_")) {
             command.env_remove(name);
-        });
+        }
         command.args(arguments).current_dir(self.dir.path());
         command
     }
