@@ -179,8 +179,8 @@ fn limits() -> Markup {
                 "of incidents of one’s own is that of violations when a fault hit the holder."
             }
             p {
-                "Each lock is a model, written from its source and held against the real server. A model leaves things "
-                "out. Seeds were drawn from a range that was fixed beforehand; intervals are Clopper–Pearson at 95 %, "
+                "Each lock is a model, written from its documentation and source, not the product itself. A model leaves "
+                "things out. Seeds were drawn from a range that was fixed beforehand; intervals are Clopper–Pearson at 95 %, "
                 "their upper end with every case that could not be judged counted against the lock. Many cells are "
                 "looked at here: one interval in twenty may miss."
             }

@@ -37,7 +37,7 @@ pub const HEADINGS: [&str; 8] = [
     "lost updates / 1,000 orders",
     "harm / 1,000 orders",
     "oversold units",
-    "acquire ms (p50 / p95)",
+    "acquire ms, mean of a case (p50 / p95)",
     "takeover s (p50 / max)",
     "violated when a fault hit the holder",
 ];

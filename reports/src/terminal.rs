@@ -1,5 +1,7 @@
 //! Tables for the terminal.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use comfy_table::{
     Attribute, Cell as Field, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
 };
@@ -42,7 +44,24 @@ pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
         text.push_str(&format!("{UNJUDGED_NOTE}\n\n"));
     }
     text.push_str(&costs(&grid, terminal));
+    text.push_str(&not_applicable(cells));
     text
+}
+
+/// Why some cells were not run, a line for each reason.
+fn not_applicable(cells: &[Cell]) -> String {
+    let mut reasons: BTreeMap<&str, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    for (header, _) in cells.iter().filter(|(header, _)| !header.applicable) {
+        let (locks, scenarios) = reasons.entry(header.reason.as_deref().unwrap_or("not applicable")).or_default();
+        locks.insert(clipped(&header.lock, LONGEST_LOCK));
+        scenarios.insert(clipped(&header.scenario, LONGEST_SCENARIO));
+    }
+    let listed = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+    let lines = reasons
+        .into_iter()
+        .map(|(reason, (locks, scenarios))| format!("n/a: {} in {}: {reason}\n", listed(locks), listed(scenarios)));
+    let text: String = lines.collect();
+    if text.is_empty() { text } else { text + "\n" }
 }
 
 /// One scenario: the properties are the columns.

@@ -26,9 +26,18 @@ pub(crate) struct Shared {
 /// What survives a crash of the client: where it stands with its orders.
 pub(crate) struct Desk {
     pub orders: OrderBook,
-    /// The order at work, and whether its write was sent.
-    pub current: Option<(Order, bool)>,
+    /// The order that was taken up, and how far it has come.
+    pub current: Option<(Order, Progress)>,
     pub probed: bool,
+}
+
+/// How far an order has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The client is still thinking about it.
+    Taken,
+    Begun,
+    WriteSent,
 }
 
 /// The process of one client.
@@ -72,14 +81,20 @@ impl<L: Lock> Client<L> {
         self.ctx.note(Event::ClientDone { client: self.ctx.node() });
     }
 
+    /// The next order; one that a crash interrupted before it was begun comes first.
     fn take_order(&mut self) -> Option<Order> {
-        self.desk.borrow_mut().orders.next()
+        let desk = &mut *self.desk.borrow_mut();
+        let order = desk.current.map(|(order, _)| order).or_else(|| desk.orders.next())?;
+        desk.current = Some((order, Progress::Taken));
+        Some(order)
     }
 
-    /// An order that the crash interrupted has no one left who knows how it went.
+    /// An order that a crash interrupted has no one left who knows how it went.
     fn resolve_after_crash(&mut self) {
-        let Some((order, write_sent)) = self.desk.borrow_mut().current.take() else { return };
-        self.note_resolved(&order, if write_sent { OrderEnd::Unknown } else { OrderEnd::Abandoned });
+        let interrupted = self.desk.borrow_mut().current.take_if(|(_, progress)| *progress != Progress::Taken);
+        let Some((order, progress)) = interrupted else { return };
+        let unknown = progress == Progress::WriteSent;
+        self.note_resolved(&order, if unknown { OrderEnd::Unknown } else { OrderEnd::Abandoned });
     }
 
     fn note_resolved(&self, order: &Order, end: OrderEnd) {
@@ -89,7 +104,7 @@ impl<L: Lock> Client<L> {
 
     /// One unit of work.
     async fn unit(&mut self, order: &Order) {
-        self.desk.borrow_mut().current = Some((*order, false));
+        self.desk.borrow_mut().current = Some((*order, Progress::Begun));
         self.ctx.note(Event::OrderStarted { client: self.ctx.node(), order: order.id, units: order.units });
         let begun = self.ctx.mono();
         let end = loop {
@@ -188,8 +203,8 @@ impl<L: Lock> Client<L> {
     async fn write(&mut self, grant: &Grant, order: &Order, demand: &Demand, row: ReadReply) -> Result<(), LockError> {
         let client = self.ctx.node();
         let patience = self.ctx.mono() + self.shared.clients.wait_at_most;
-        if let Some((_, write_sent)) = &mut self.desk.borrow_mut().current {
-            *write_sent = true;
+        if let Some((_, progress)) = &mut self.desk.borrow_mut().current {
+            *progress = Progress::WriteSent;
         }
         loop {
             self.ctx.note(Event::WriteInvoked { client, grant: grant.id, order: order.id });

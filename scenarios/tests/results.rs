@@ -61,7 +61,7 @@ fn added(seeds: std::ops::Range<u64>) -> CellResult {
 }
 
 fn printed(header: CellHeader, result: CellResult) -> Value {
-    let run = RunResult { suite: "standard".into(), cells: vec![(header, result)] };
+    let run = RunResult { suite: "standard".into(), cells: vec![(header, result)], until: None };
     serde_json::to_value(&run).unwrap()
 }
 

@@ -55,6 +55,12 @@ impl ScenarioInput {
 }
 
 impl Manifest {
+    /// How many cases each applicable cell has when the run is done, unless it stopped early.
+    pub(super) fn expected_cases_per_cell(&self) -> u64 {
+        let (number, of) = self.shard.map_or((1, 1), |shard| (shard.number, shard.of));
+        self.seeds.count().saturating_sub(number - 1).div_ceil(of)
+    }
+
     pub(super) fn read(dir: &Path) -> Result<Self, Failure> {
         let path = dir.join(FILE);
         let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;

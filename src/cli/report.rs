@@ -33,6 +33,14 @@ pub(super) fn report(arguments: &Arguments) -> Result<Exit, Failure> {
     if manifest.duration_s.is_none() {
         notes.push("The run was interrupted: its last cells or seeds are missing.".to_owned());
     }
+    let expected = manifest.expected_cases_per_cell();
+    let short = cells.iter().filter(|(header, cell)| header.applicable && cell.cases() < expected).count();
+    if short > 0 && manifest.until.is_none() {
+        notes.push(format!("{short} cells have fewer than the {expected} cases that the run was to have."));
+    }
+    for note in &notes {
+        eprintln!("warning: {note}");
+    }
     let out = arguments.out.as_deref().unwrap_or(&arguments.dir);
     let page = write_report(&manifest, &cells, notes, out)?;
     print(&format!("report: {}\n", page.display()))?;

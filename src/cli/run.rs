@@ -126,7 +126,11 @@ fn tell(
     let broken = plan.fail_on.broken(&plan.cells, &results);
     summary::warn_of_idle_faults(&plan.cells, &results);
     let headers = plan.cells.iter().map(|cell| cell.header.clone());
-    let result = RunResult { suite: plan.selection.name.clone(), cells: headers.zip(results).collect() };
+    let until = manifest.until.clone();
+    let result = RunResult { suite: plan.selection.name.clone(), cells: headers.zip(results).collect(), until };
+    if let Some(rule) = &result.until {
+        eprintln!("note: cells stopped early by {rule}: their rates are those of a search, not of a sample");
+    }
     let report = write_report(manifest, &result.cells, Vec::new(), directory.path())?;
     manifest.write(directory.path())?;
     if format == Format::Human {

@@ -64,7 +64,7 @@ impl Teller {
                 self.leave_out(since, at);
                 self.silent_since = Some(at);
             }
-            None => self.flush(true),
+            None => self.flush_all(),
         }
         let words = "healing: all faults are over, and each client tries once to get the lock".to_owned();
         self.items.push(Item::Chapter { at, words });

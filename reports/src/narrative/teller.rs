@@ -202,10 +202,13 @@ impl Teller {
 
     /// Says what was counted, if it is worth an interruption: more so at a `turn` of events than amid a unit of work.
     pub(super) fn flush(&mut self, turn: bool) {
-        let worth_it = self.fold.is_weighty() || (turn && self.fold.is_long());
-        if !worth_it {
-            return;
+        if self.fold.is_weighty() || (turn && self.fold.is_long()) {
+            self.flush_all();
         }
+    }
+
+    /// Says what was counted, whatever it is.
+    pub(super) fn flush_all(&mut self) {
         if let Some((at, words)) = self.fold.meanwhile(&self.cast) {
             self.items.push(Item::Note { at, words });
         }

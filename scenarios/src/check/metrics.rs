@@ -18,9 +18,15 @@ macro_rules! tally {
         pub(super) struct Tally { $($(#[$about])+ pub(super) $name: i64,)+ }
 
         impl Tally {
-            /// All metrics by name.
+            /// All metrics by name, but for those of what did not happen.
             pub(super) fn rows(&self) -> Vec<(Cow<'static, str>, i64)> {
-                vec![$((Cow::Borrowed(stringify!($name)), self.$name),)+]
+                let mut rows = vec![$((Cow::Borrowed(stringify!($name)), self.$name),)+];
+                rows.retain(|(name, _)| match &**name {
+                    "takeover_ns" => self.takeovers > 0,
+                    "acquire_ns" | "acquire_ns_max" => self.acquires > 0,
+                    _ => true,
+                });
+                rows
             }
         }
     };
@@ -88,6 +94,8 @@ tally! {
     refused_operations,
     /// Releases that ended somebody else's grant.
     foreign_releases,
+    /// How often a grant came after a holder's crash.
+    takeovers,
     /// The longest time from a holder's crash to the next grant; 0 if there was none.
     takeover_ns,
     /// Slices of 100 ms before healing in which a client that no fault hindered wanted the lock.

@@ -134,7 +134,7 @@ pub struct Findings {
     pub verdicts: Vec<(Property, Verdict)>,
     /// The first violation of each property that was violated, in the same order.
     pub evidence: Vec<Evidence>,
-    /// All metrics, always the same ones in the same order; each is a whole number in the unit its name ends with.
+    /// All metrics in a fixed order, without those of what did not happen; each is a whole number in the unit its name ends with.
     pub metrics: Vec<(Cow<'static, str>, i64)>,
 }
 

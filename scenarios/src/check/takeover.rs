@@ -68,7 +68,10 @@ impl Checker for Takeover {
         if scene.ledger.came().is_some()
             && let Some(owed) = self.owed.take()
         {
-            tally.takeover_ns = tally.takeover_ns.max((scene.at.0 - owed.crashed.0) as i64);
+            // Nobody misses a lock that nobody waits for.
+            let missed_since = scene.waiters.longest_waiting_since().map_or(scene.at, |since| since.max(owed.crashed));
+            tally.takeovers += 1;
+            tally.takeover_ns = tally.takeover_ns.max((scene.at.0 - missed_since.0) as i64);
         }
         self.due = self.due(scene);
         if let (Some(owed), Some(_)) = (&mut self.owed, self.due) {

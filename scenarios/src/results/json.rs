@@ -20,15 +20,21 @@ pub struct RunResult {
     pub suite: String,
     /// The cells, scenario by scenario.
     pub cells: Vec<(CellHeader, CellResult)>,
+    /// The rule by which cells stopped early, if there was one: their rates are those of a search.
+    pub until: Option<String>,
 }
 
 impl Serialize for RunResult {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let cells: Vec<Cell> = self.cells.iter().map(|(header, result)| Cell { header, result }).collect();
-        let mut run = serializer.serialize_struct("RunResult", 3)?;
+        let mut run = serializer.serialize_struct("RunResult", 3 + usize::from(self.until.is_some()))?;
         run.serialize_field("schema_version", &SCHEMA_VERSION)?;
         run.serialize_field("suite", &self.suite)?;
         run.serialize_field("cells", &cells)?;
+        match &self.until {
+            Some(rule) => run.serialize_field("until", rule)?,
+            None => run.skip_field("until")?,
+        }
         run.end()
     }
 }

@@ -13,6 +13,7 @@ pub struct Tally {
     counts: BTreeMap<u64, u64>,
     samples: u64,
     total: u128,
+    min: Option<u64>,
     max: u64,
 }
 
@@ -22,6 +23,7 @@ impl Tally {
         *self.counts.entry(rounded(value)).or_default() += 1;
         self.samples += 1;
         self.total += u128::from(value);
+        self.min = Some(self.min.map_or(value, |min| min.min(value)));
         self.max = self.max.max(value);
     }
 
@@ -32,6 +34,7 @@ impl Tally {
         }
         self.samples += other.samples;
         self.total += other.total;
+        self.min = self.min.into_iter().chain(other.min).min();
         self.max = self.max.max(other.max);
     }
 
@@ -55,10 +58,13 @@ impl Tally {
         (self.samples > 0).then(|| self.total as f64 / self.samples as f64)
     }
 
-    /// The smallest value that at least `percent` % of all values do not exceed; 0 if there is none.
+    /// The smallest value that at least `percent` % of all values do not exceed, to within 0.2 % and never outside of
+    /// what was added; 0 if there is none.
     pub fn percentile(&self, percent: u64) -> u64 {
         let wanted = (u128::from(self.samples) * u128::from(percent)).div_ceil(100);
-        self.cumulative().find(|(_, up_to)| u128::from(*up_to) >= wanted).map_or(self.max, |(value, _)| value)
+        self.cumulative()
+            .find(|(_, up_to)| u128::from(*up_to) >= wanted)
+            .map_or(self.max, |(value, _)| value.clamp(self.min.unwrap_or(0), self.max))
     }
 
     /// Each value in ascending order, with how many values do not exceed it.
