@@ -9,7 +9,7 @@ use fencepost_scenarios::property::Property;
 
 use crate::grid::{Cell, Finding, Grid};
 use crate::summary::{HEADINGS, Summary};
-use crate::text::{UNJUDGED_NOTE, clipped, violations};
+use crate::text::{UNJUDGED_NOTE, clipped, violations, visible};
 
 /// The properties that a run shows; the others are in the report.
 const KEY: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
@@ -44,24 +44,28 @@ pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
         text.push_str(&format!("{UNJUDGED_NOTE}\n\n"));
     }
     text.push_str(&costs(&grid, terminal));
-    text.push_str(&not_applicable(cells));
+    text.push_str(&not_applicable(cells, terminal));
     text
 }
 
-/// Why some cells were not run, a line for each reason.
-fn not_applicable(cells: &[Cell]) -> String {
-    let mut reasons: BTreeMap<&str, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+/// Why some cells were not run.
+fn not_applicable(cells: &[Cell], terminal: Terminal) -> String {
+    let mut reasons: BTreeMap<&str, [BTreeSet<String>; 2]> = BTreeMap::new();
     for (header, _) in cells.iter().filter(|(header, _)| !header.applicable) {
-        let (locks, scenarios) = reasons.entry(header.reason.as_deref().unwrap_or("not applicable")).or_default();
+        let [locks, scenarios] = reasons.entry(header.reason.as_deref().unwrap_or_default()).or_default();
         locks.insert(clipped(&header.lock, LONGEST_LOCK));
         scenarios.insert(clipped(&header.scenario, LONGEST_SCENARIO));
     }
-    let listed = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
-    let lines = reasons
-        .into_iter()
-        .map(|(reason, (locks, scenarios))| format!("n/a: {} in {}: {reason}\n", listed(locks), listed(scenarios)));
-    let text: String = lines.collect();
-    if text.is_empty() { text } else { text + "\n" }
+    if reasons.is_empty() {
+        return String::new();
+    }
+    let mut table = new_table(terminal);
+    table.set_header(["n/a because", "lock", "scenario"]);
+    for (reason, [locks, scenarios]) in reasons {
+        let listed = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+        table.add_row([visible(reason), listed(locks), listed(scenarios)]);
+    }
+    titled("not applicable", &table)
 }
 
 /// One scenario: the properties are the columns.
