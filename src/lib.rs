@@ -3,7 +3,7 @@
 //! This is the facade: what somebody needs who brings a lock of their own. Its `main` is the whole command line with one
 //! more lock in it:
 //!
-//! ```ignore
+//! ```text
 //! fn main() -> std::process::ExitCode {
 //!     fencepost::main(fencepost::Registry::standard().with::<MyLock>())
 //! }
