@@ -39,6 +39,9 @@ impl Serialize for RunResult {
     }
 }
 
+/// Metrics that a case reports only where there was something to measure.
+const MAY_BE_UNMEASURED: [&str; 2] = ["acquire_ns", "takeover_ns"];
+
 struct Cell<'a> {
     header: &'a CellHeader,
     result: &'a CellResult,
@@ -85,7 +88,10 @@ impl<K: Serialize, V: Serialize> Serialize for Entries<K, V> {
 }
 
 fn metrics(result: &CellResult, told: bool) -> impl Serialize {
-    let shown = result.metrics().filter(|_| told).map(|(stored, tally)| {
+    // What never happened was never measured, but its key is part of the contract.
+    static NEVER: Tally = Tally::NONE;
+    let unmeasured = MAY_BE_UNMEASURED.iter().filter(|name| result.metric(name).is_none()).map(|name| (*name, &NEVER));
+    let shown = result.metrics().chain(unmeasured).filter(|_| told).map(|(stored, tally)| {
         let (name, scale) = shown_metric(stored);
         (name, Metric { tally, scale })
     });

@@ -18,6 +18,9 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// No values.
+    pub const NONE: Tally = Tally { counts: BTreeMap::new(), samples: 0, total: 0, min: None, max: 0 };
+
     /// Counts one value.
     pub fn add(&mut self, value: u64) {
         *self.counts.entry(rounded(value)).or_default() += 1;
