@@ -69,6 +69,17 @@ impl<L: Message> Ctx<L> {
         }
     }
 
+    /// Waits for the next message that a server of the lock pushes on the connection.
+    pub fn next(&self, conn: ConnId) -> impl Future<Output = Result<L, CallError>> + use<L> {
+        let receive = self.0.receive(conn);
+        async move {
+            match receive.await? {
+                Wire::Lock(message) => Ok(message),
+                Wire::Store(_) => unreachable!("the store pushes nothing"),
+            }
+        }
+    }
+
     /// Sends a request to the guarded store now, and gives a future of its reply.
     pub fn ask_store(
         &self,

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::fault::Map;
 use crate::message::Message;
 use crate::net::ConnId;
 use crate::node::{Alarm, HOLDER, NodeId, WaitKey, Withheld};
 use crate::service::MonoDeadline;
 use crate::stream::Stream;
+use crate::task::{Spawned, Task};
 use crate::time::{Mono, Wall};
 use crate::waits::{CallError, WaitKind, WaitState};
 use crate::world::World;
@@ -42,6 +42,11 @@ impl<M: Message, N: Message> Ctx<M, N> {
         node.up.then_some(node.incarnation)
     }
 
+    /// What was spawned since this was last asked for.
+    pub(crate) fn take_spawned(&self) -> Vec<Spawned> {
+        std::mem::take(&mut self.world.borrow_mut().spawned)
+    }
+
     /// This node.
     pub fn node(&self) -> NodeId {
         self.node
@@ -52,7 +57,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
     /// # Panics
     /// If nothing deployed such a node.
     pub fn find(&self, name: &str) -> NodeId {
-        self.world.borrow().named(name).unwrap_or_else(|| panic!("no node is named `{name}`: deploy it first"))
+        self.world.borrow().find(name)
     }
 
     /// The node's monotonic clock.
@@ -135,6 +140,27 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Call(Waiting { world: self.world.clone(), key })
     }
 
+    /// Waits for the next message that the server pushes on the connection: at once if one has come already, in vain if
+    /// the connection is not open or breaks.
+    pub fn receive(&self, conn: ConnId) -> Call<M, N> {
+        let mut world = self.world.borrow_mut();
+        let key = world.wait(self.node, WaitKind::Receive(conn));
+        if let Some(message) = world.pushed(conn) {
+            world.fulfil(key, WaitState::Reply(message));
+        } else if !world.seems_open(conn) {
+            world.fulfil(key, WaitState::Failed(CallError::Reset));
+        }
+        Call(Waiting { world: self.world.clone(), key })
+    }
+
+    /// Runs code beside the process's main code, until it returns, the [`Task`] is dropped or the process crashes: a
+    /// watchdog, a heartbeat, a watch.
+    pub fn spawn(&self, code: impl Future<Output = ()> + 'static) -> Task {
+        let (task, spawned) = Task::new(code);
+        self.world.borrow_mut().spawned.push(spawned);
+        task
+    }
+
     /// Passes a mark, where a fault may be triggered and a pause may land. Costs next to nothing when no fault wants it.
     pub async fn safepoint(&self, mark: &'static str) {
         let stopped = {
@@ -170,12 +196,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
 
     /// Says whether this client believes to hold the lock, so that faults can be aimed at the holder.
     pub fn set_holder(&self, holds: bool) {
-        let mut world = self.world.borrow_mut();
-        let tags = &mut world.nodes[self.node.index()].tags;
-        tags.retain(|tag| *tag != HOLDER);
-        if holds {
-            tags.push(HOLDER);
-        }
+        self.world.borrow_mut().nodes[self.node.index()].tag(HOLDER, holds);
     }
 
     /// This client's stream of randomness for a purpose.
@@ -220,7 +241,7 @@ impl<M: Message, N: Message> Future for Sleep<M, N> {
     }
 }
 
-/// Waits for the reply to a request that was sent when this was made.
+/// Waits for the reply to a request that was sent when this was made, or for what the server pushes.
 #[must_use = "the reply comes only to those who await it"]
 pub struct Call<M: Message, N: Message>(Waiting<M, N>);
 

@@ -27,6 +27,14 @@ pub const STALL_LIMIT: Duration = Duration::from_millis(924_600);
 /// (tcp(7) of Linux).
 pub const KEEP_ALIVE: Duration = Duration::from_secs(7_200 + 9 * 75);
 
+/// A server gives up a connection to another one that gets nothing through for this long, and dials again:
+/// `DefaultConnReadTimeout` and `DefaultConnWriteTimeout` of etcd (server/etcdserver/api/rafthttp/peer.go).
+pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// So many messages wait for a connection between servers to get through; more are dropped, as rafthttp's full buffers
+/// drop them.
+pub(crate) const PEER_BUFFER: usize = 64;
+
 /// How messages travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -71,13 +79,16 @@ pub(crate) enum Way {
 pub(crate) struct Packet<M> {
     pub session: Session,
     pub way: Way,
-    /// The call that this asks or answers, as its client numbers it.
+    /// The call that this asks or answers, as its client numbers it; [`NO_CALL`] for what nobody asked for.
     pub call: u64,
     pub sent: SimTime,
     /// Its place among all that was sent this way on its connection.
     pub order: u32,
     pub body: Body<M>,
 }
+
+/// The number of no call: serial numbers of waits begin at 1.
+pub(crate) const NO_CALL: u64 = 0;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Body<M> {
@@ -108,6 +119,8 @@ pub(crate) struct Conn<M> {
     pub accepted: bool,
     /// What waits for the connection to open.
     pub backlog: Vec<Packet<M>>,
+    /// What the server pushed and the client's code has not taken yet.
+    pub inbox: VecDeque<M>,
     pub lanes: [Lane<M>; 2],
 }
 
@@ -150,6 +163,7 @@ impl<M> Conn<M> {
             forgotten: false,
             accepted: false,
             backlog: Vec::new(),
+            inbox: VecDeque::new(),
             lanes: [Lane::default(), Lane::default()],
         }
     }
@@ -223,6 +237,8 @@ pub(crate) struct Link {
     pub effects: Vec<(InjectionId, LinkEffect)>,
     /// Made at first use.
     pub stream: Option<Box<Stream>>,
+    /// The connection for what one server sends to another, made at first use.
+    pub peer: Option<ConnId>,
 }
 
 impl Link {

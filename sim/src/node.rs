@@ -36,6 +36,9 @@ pub enum Role {
 /// A client that believes to hold the lock carries this tag.
 pub const HOLDER: &str = "holder";
 
+/// A server that leads the others carries this tag.
+pub const LEADER: &str = "leader";
+
 /// The name that always means what the lock guards.
 pub const STORE: &str = "store";
 
@@ -119,6 +122,13 @@ impl<M: Message, N: Message> Node<M, N> {
 
     pub fn stopped(&self) -> bool {
         !self.stopped_by.is_empty()
+    }
+
+    pub fn tag(&mut self, tag: &'static str, carries: bool) {
+        self.tags.retain(|other| *other != tag);
+        if carries {
+            self.tags.push(tag);
+        }
     }
 
     pub fn tagged(&self, tag: &str) -> bool {

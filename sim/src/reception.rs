@@ -1,7 +1,7 @@
 //! How messages are received: taken out of the network in order, and dealt with by the node that they reach.
 
 use crate::message::Message;
-use crate::net::{Body, ConnId, ConnState, Packet, Session, Transport, Way};
+use crate::net::{Body, ConnId, ConnState, NO_CALL, Packet, Session, Transport, Way};
 use crate::node::{NodeId, WaitKey, Withheld};
 use crate::service::Caller;
 use crate::trace::Occurrence;
@@ -133,15 +133,21 @@ impl<M: Message, N: Message> World<M, N> {
                 if !accepted {
                     self.open(session);
                 }
-                self.serve(server, |service, env| service.on_connect(env, session));
+                if self.is_client(client) {
+                    self.serve(server, |service, env| service.on_connect(env, session));
+                }
             }
             Body::Data(_) if stream && !accepted => self.bounce(&packet),
             Body::Data(message) => {
                 let sent_ns = packet.sent.0;
                 self.stir(server);
                 self.record(&Occurrence::Delivered { from: client, to: server, sent_ns, message: &message });
-                let caller = Caller { session, call: packet.call, client };
-                self.serve(server, |service, env| service.on_message(env, caller, message));
+                if self.is_client(client) {
+                    let caller = Caller { session, call: packet.call, client };
+                    self.serve(server, |service, env| service.on_message(env, caller, message));
+                } else {
+                    self.serve(server, |service, env| service.on_peer(env, client, message));
+                }
             }
             Body::Reset if accepted => self.disconnect(session),
             Body::Reset | Body::Accept | Body::Refuse => {}
@@ -166,7 +172,11 @@ impl<M: Message, N: Message> World<M, N> {
                 let sent_ns = packet.sent.0;
                 self.stir(client);
                 self.record(&Occurrence::Delivered { from: server, to: client, sent_ns, message: &message });
-                if self.fulfil(WaitKey::of_call(packet.call), WaitState::Reply(message)) {
+                let taken = match packet.call {
+                    NO_CALL => self.take_pushed(id, message),
+                    call => self.fulfil(WaitKey::of_call(call), WaitState::Reply(message)),
+                };
+                if taken {
                     self.wake = Some(client);
                 }
             }
@@ -179,6 +189,22 @@ impl<M: Message, N: Message> World<M, N> {
             Body::Reset => self.reset_at_client(id),
             Body::Open => {}
         }
+    }
+
+    /// Hands what the server pushed to whoever waits for it, or keeps it.
+    fn take_pushed(&mut self, id: ConnId, message: M) -> bool {
+        let waiting = self.waits_on(|kind| *kind == WaitKind::Receive(id)).next();
+        if let Some(key) = waiting {
+            return self.fulfil(key, WaitState::Reply(message));
+        }
+        self.conns[id.0 as usize].inbox.push_back(message);
+        false
+    }
+
+    fn waits_on(&self, concerned: impl Fn(&WaitKind) -> bool) -> impl Iterator<Item = WaitKey> {
+        (self.waits.iter())
+            .filter(move |(_, wait)| concerned(&wait.kind) && matches!(wait.state, WaitState::Pending))
+            .map(|(slot, wait)| WaitKey { slot: slot as u32, serial: wait.serial })
     }
 
     fn reset_at_client(&mut self, id: ConnId) {
@@ -195,11 +221,8 @@ impl<M: Message, N: Message> World<M, N> {
 
     /// Fails every pending call on the connection, and says whether there was one.
     fn fail_calls(&mut self, id: ConnId, client: NodeId, error: CallError) -> bool {
-        let concerned = |kind: &WaitKind| *kind == WaitKind::Call(id);
-        let keys: Vec<WaitKey> = (self.waits.iter())
-            .filter(|(_, wait)| concerned(&wait.kind) && matches!(wait.state, WaitState::Pending))
-            .map(|(slot, wait)| WaitKey { slot: slot as u32, serial: wait.serial })
-            .collect();
+        let concerned = |kind: &WaitKind| matches!(kind, WaitKind::Call(on) | WaitKind::Receive(on) if *on == id);
+        let keys: Vec<WaitKey> = self.waits_on(concerned).collect();
         for key in &keys {
             self.fulfil(*key, WaitState::Failed(error));
         }
@@ -215,6 +238,8 @@ impl<M: Message, N: Message> World<M, N> {
         conn.accepted = false;
         let (client, server) = (conn.client, conn.server);
         self.record(&Occurrence::Reset { node: server, peer: client });
-        self.serve(server, |service, env| service.on_disconnect(env, session));
+        if self.is_client(client) {
+            self.serve(server, |service, env| service.on_disconnect(env, session));
+        }
     }
 }

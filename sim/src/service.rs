@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::disk::DiskFate;
 use crate::message::Message;
 use crate::net::Session;
-use crate::node::NodeId;
+use crate::node::{LEADER, NodeId};
+use crate::stream::Stream;
 use crate::time::{Mono, SimTime, Wall};
 use crate::timers::TimerId;
 use crate::world::World;
@@ -18,6 +19,9 @@ pub trait Service<M: Message, N: Message>: 'static {
 
     /// A message arrived.
     fn on_message(&mut self, env: &mut Env<'_, M, N>, from: Caller, message: M);
+
+    /// A message from another server arrived.
+    fn on_peer(&mut self, _env: &mut Env<'_, M, N>, _from: NodeId, _message: M) {}
 
     /// A timer ran out that was set with this tag.
     fn on_timer(&mut self, _env: &mut Env<'_, M, N>, _tag: u64) {}
@@ -115,6 +119,43 @@ impl<M: Message, N: Message> Env<'_, M, N> {
     /// Answers a request. It is lost if the connection is.
     pub fn reply(&mut self, to: Caller, message: impl Into<M>) {
         self.world.reply(to, message.into());
+    }
+
+    /// Sends a message that nobody asked for to a client. It is lost if the connection is.
+    pub fn push(&mut self, to: Session, message: impl Into<M>) {
+        self.world.push(to, message.into());
+    }
+
+    /// Closes a connection: its client will see a reset. There is no `on_disconnect` for it.
+    pub fn close(&mut self, session: Session) {
+        self.world.close(session);
+    }
+
+    /// Sends a message to another server, in order with all others sent there, on a connection that is made at need.
+    /// What does not get through is lost when the connection breaks, is silent for [`PEER_TIMEOUT`], or has too much
+    /// waiting for it.
+    ///
+    /// [`PEER_TIMEOUT`]: crate::PEER_TIMEOUT
+    pub fn send(&mut self, peer: NodeId, message: impl Into<M>) {
+        self.world.send_to_peer(self.node, peer, message.into());
+    }
+
+    /// The node of this name.
+    ///
+    /// # Panics
+    /// If nothing deployed such a node.
+    pub fn find(&self, name: &str) -> NodeId {
+        self.world.find(name)
+    }
+
+    /// This server's stream of randomness for a purpose. It begins anew each time it is asked for: keep it.
+    pub fn stream(&self, purpose: &str) -> Stream {
+        self.world.stream(&[purpose, self.world.name(self.node)])
+    }
+
+    /// Says whether this server leads the others, so that faults can be aimed at the leader.
+    pub fn lead(&mut self, leads: bool) {
+        self.world.nodes[self.node.index()].tag(LEADER, leads);
     }
 
     /// Calls `on_timer` with the tag, `after` from now by the monotonic clock.

@@ -3,7 +3,8 @@
 use crate::fault::LinkEffect;
 use crate::message::Message;
 use crate::net::{
-    Body, Conn, ConnId, ConnState, Lane, Link, Packet, Session, Transport, Way, fate, retransmission_delay,
+    Body, Conn, ConnId, ConnState, Lane, Link, NO_CALL, PEER_BUFFER, PEER_TIMEOUT, Packet, Session, Transport, Way,
+    fate, retransmission_delay,
 };
 use crate::node::{NodeId, WaitKey};
 use crate::schedule::InjectionId;
@@ -39,24 +40,81 @@ impl<M: Message, N: Message> World<M, N> {
             return;
         }
         if conn.state == ConnState::Closed && !datagram {
-            conn.state = ConnState::Opening;
-            conn.epoch += 1;
-            conn.accepted = false;
-            conn.lanes = [Lane::default(), Lane::default()];
-            let session = Session { conn: id, epoch: conn.epoch };
-            self.transmit(Packet { session, way: Way::ToServer, call: 0, sent: self.now, order: 0, body: Body::Open });
+            self.dial(id);
         }
+        self.send(id, key.as_call(), message);
+    }
+
+    /// Opens a connection from the client's side.
+    fn dial(&mut self, id: ConnId) {
+        let conn = &mut self.conns[id.0 as usize];
+        conn.state = ConnState::Opening;
+        conn.epoch += 1;
+        conn.accepted = false;
+        conn.inbox.clear();
+        conn.lanes = [Lane::default(), Lane::default()];
+        let session = Session { conn: id, epoch: conn.epoch };
+        let (way, sent) = (Way::ToServer, self.now);
+        self.transmit(Packet { session, way, call: NO_CALL, sent, order: 0, body: Body::Open });
+    }
+
+    /// Sends a message to the server, as soon as the connection is open.
+    fn send(&mut self, id: ConnId, call: u64, message: M) {
         let conn = &mut self.conns[id.0 as usize];
         let session = Session { conn: id, epoch: conn.epoch };
-        let packet = Packet {
-            session,
-            way: Way::ToServer,
-            call: key.as_call(),
-            sent: self.now,
-            order: 0,
-            body: Body::Data(message),
-        };
+        let (way, sent) = (Way::ToServer, self.now);
+        let packet = Packet { session, way, call, sent, order: 0, body: Body::Data(message) };
         if conn.state == ConnState::Opening { conn.backlog.push(packet) } else { self.transmit(packet) }
+    }
+
+    /// Sends a message from one server to another, on a connection of their own.
+    pub(crate) fn send_to_peer(&mut self, from: NodeId, to: NodeId, message: M) {
+        let id = self.peer_connection(from, to);
+        let now = self.now;
+        if self.network.transport == Transport::Stream {
+            let conn = &mut self.conns[id.0 as usize];
+            let lane = &conn.lanes[Way::ToServer as usize];
+            let silent = !lane.stalled.is_empty() && now.since(lane.stalled_since) > PEER_TIMEOUT;
+            if silent || conn.state == ConnState::Broken {
+                conn.state = ConnState::Closed;
+                conn.backlog.clear();
+            }
+            if conn.state == ConnState::Closed {
+                self.dial(id);
+            }
+            let conn = &self.conns[id.0 as usize];
+            if conn.backlog.len() + conn.lanes[Way::ToServer as usize].stalled.len() >= PEER_BUFFER {
+                return;
+            }
+        }
+        self.send(id, NO_CALL, message);
+    }
+
+    fn peer_connection(&mut self, from: NodeId, to: NodeId) -> ConnId {
+        let known = self.link(from, to).peer;
+        known.filter(|id| !self.conns[id.0 as usize].forgotten).unwrap_or_else(|| {
+            let id = self.connect(from, to);
+            self.link(from, to).peer = Some(id);
+            id
+        })
+    }
+
+    /// What the server pushed on a connection, oldest first.
+    pub(crate) fn pushed(&mut self, id: ConnId) -> Option<M> {
+        self.conns[id.0 as usize].inbox.pop_front()
+    }
+
+    /// Sends a message that nobody asked for to a client.
+    pub(crate) fn push(&mut self, session: Session, message: M) {
+        self.send_to_client(session, NO_CALL, Body::Data(message));
+    }
+
+    /// The server closes a connection. What it sent before still arrives, then the client learns of the end.
+    pub(crate) fn close(&mut self, session: Session) {
+        let conn = &mut self.conns[session.conn.0 as usize];
+        if conn.epoch == session.epoch && std::mem::take(&mut conn.accepted) {
+            self.send_to_client(session, NO_CALL, Body::Reset);
+        }
     }
 
     /// The client closes the connection and gets another one to the same server. What it sent before still arrives,
@@ -81,16 +139,12 @@ impl<M: Message, N: Message> World<M, N> {
     }
 
     pub(crate) fn send_reply(&mut self, to: Caller, message: M) {
-        if self.conns[to.session.conn.0 as usize].epoch == to.session.epoch {
-            let (session, call) = (to.session, to.call);
-            self.transmit(Packet {
-                session,
-                way: Way::ToClient,
-                call,
-                sent: self.now,
-                order: 0,
-                body: Body::Data(message),
-            });
+        self.send_to_client(to.session, to.call, Body::Data(message));
+    }
+
+    fn send_to_client(&mut self, session: Session, call: u64, body: Body<M>) {
+        if self.conns[session.conn.0 as usize].epoch == session.epoch {
+            self.transmit(Packet { session, way: Way::ToClient, call, sent: self.now, order: 0, body });
         }
     }
 
@@ -135,7 +189,7 @@ impl<M: Message, N: Message> World<M, N> {
         let network = self.network;
         let mut involved: Vec<InjectionId> = Vec::new();
         let place = from.index() * self.nodes.len() + to.index();
-        let Link { effects, stream } = &mut self.links[place];
+        let Link { effects, stream, .. } = &mut self.links[place];
         let stream = stream.get_or_insert_with(|| {
             let (from, to) = (&self.nodes[from.index()].name, &self.nodes[to.index()].name);
             Box::new(self.streams.labelled(&["latency", from, to]))

@@ -18,6 +18,8 @@ pub(crate) struct Wait<M> {
 pub(crate) enum WaitKind {
     Sleep,
     Call(ConnId),
+    /// For what the server pushes.
+    Receive(ConnId),
     Safepoint,
     Healing,
 }

@@ -14,6 +14,7 @@ use crate::observer::{Clocks, Observer};
 use crate::schedule::{InjectionId, Placement, Schedule};
 use crate::service::Caller;
 use crate::stream::{Stream, Streams};
+use crate::task::Spawned;
 use crate::time::{Mono, SimTime, Wall};
 use crate::timers::TimerId;
 use crate::trace::{Occurrence, Trace};
@@ -47,6 +48,8 @@ pub struct World<M: Message, N: Message> {
     pub(crate) touched_holder: bool,
     /// The client whose task is to run before the next event.
     pub(crate) wake: Option<NodeId>,
+    /// What the client that runs has spawned: its host takes it over as soon as it has come to rest.
+    pub(crate) spawned: Vec<Spawned>,
     pub(crate) most_events: u64,
 }
 
@@ -160,6 +163,7 @@ impl<M: Message, N: Message> World<M, N> {
             halted: false,
             touched_holder: false,
             wake: None,
+            spawned: Vec::new(),
             most_events,
         }
     }
@@ -188,6 +192,15 @@ impl<M: Message, N: Message> World<M, N> {
     /// The name of a node.
     pub fn name(&self, node: NodeId) -> &str {
         &self.nodes[node.index()].name
+    }
+
+    /// The node of this name.
+    pub(crate) fn find(&self, name: &str) -> NodeId {
+        self.named(name).unwrap_or_else(|| panic!("no node is named `{name}`: deploy it first"))
+    }
+
+    pub(crate) fn is_client(&self, node: NodeId) -> bool {
+        self.nodes[node.index()].role == Role::Client
     }
 
     /// What became of each injection.

@@ -1,13 +1,12 @@
 //! What every host does for a client: runs its process, drops it when it crashes, makes it anew when it restarts.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::task::Context;
 
 use super::{Process, Shared};
 use crate::ctx::Ctx;
 use crate::message::Message;
 use crate::node::NodeId;
+use crate::task::{Code, Spawned};
 
 pub(super) struct Client<M: Message, N: Message> {
     pub ctx: Ctx<M, N>,
@@ -17,8 +16,10 @@ pub(super) struct Client<M: Message, N: Message> {
 
 struct Running {
     incarnation: u32,
-    /// Nothing once it has returned or crashed.
-    code: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// Nothing once it has returned.
+    code: Option<Code>,
+    /// What runs beside it, in the order in which it was spawned.
+    tasks: Vec<Spawned>,
 }
 
 impl<M: Message, N: Message> Client<M, N> {
@@ -35,12 +36,32 @@ impl<M: Message, N: Message> Client<M, N> {
         if self.running.as_ref().is_none_or(|running| running.incarnation != incarnation) {
             // The old code goes before the new one comes.
             self.running = None;
-            self.running = Some(Running { incarnation, code: Some((self.process)(self.ctx.clone())) });
+            let code = Some((self.process)(self.ctx.clone()));
+            self.running = Some(Running { incarnation, code, tasks: Vec::new() });
         }
         let Some(running) = &mut self.running else { return };
-        let ended = running.code.as_mut().is_some_and(|code| code.as_mut().poll(cx).is_ready());
-        if ended || self.ctx.incarnation().is_none() {
-            running.code = None;
+        running.run(&self.ctx, cx);
+        if self.ctx.incarnation().is_none() {
+            self.running = None;
         }
+    }
+}
+
+impl Running {
+    /// Polls the main code and what runs beside it, and what they spawn.
+    fn run<M: Message, N: Message>(&mut self, ctx: &Ctx<M, N>, cx: &mut Context<'_>) {
+        if self.code.as_mut().is_some_and(|code| code.as_mut().poll(cx).is_ready()) {
+            self.code = None;
+        }
+        let mut polled = 0;
+        loop {
+            self.tasks.extend(ctx.take_spawned());
+            let Some(task) = self.tasks.get_mut(polled) else { break };
+            if task.alive.get() && task.code.as_mut().poll(cx).is_ready() {
+                task.alive.set(false);
+            }
+            polled += 1;
+        }
+        self.tasks.retain(|task| task.alive.get());
     }
 }
