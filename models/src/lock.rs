@@ -47,6 +47,9 @@ pub trait Lock: Sized + 'static {
     /// library and the service.
     fn release(&mut self, grant: &Grant) -> impl Future<Output = Result<(), LockError>>;
 
+    /// The holder stops without a release, and lets the grant run out: whatever prolongs it ends.
+    fn abandon(&mut self, _grant: &Grant) {}
+
     /// Whether the grant is still held, as far as this client knows without asking anybody.
     fn is_held(&self, grant: &Grant) -> bool;
 
