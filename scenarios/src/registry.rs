@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::locks::{
-    DynamoDb, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
+    DynamoDb, K8sLease, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
 };
 use fencepost_models::{Lock, LockInfo, Params};
 
@@ -111,6 +111,7 @@ impl Registry {
             .with::<SqlForUpdate>()
             .with::<SqlVersion>()
             .with::<DynamoDb>()
+            .with::<K8sLease>()
             .fault_kind::<Pause>()
             .fault_kind::<VmPause>()
             .fault_kind::<Crash>()

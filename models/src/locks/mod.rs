@@ -1,6 +1,7 @@
 //! The locks. Each is one file.
 
 mod dynamodb;
+mod k8s_lease;
 mod lease_server;
 mod none;
 mod redis_set_px;
@@ -10,6 +11,7 @@ mod sql_for_update;
 mod sql_version;
 
 pub use self::dynamodb::{DynamoDb, DynamoDbParams};
+pub use self::k8s_lease::{CandidateIdentity, K8sLease, K8sLeaseParams};
 pub use self::lease_server::LeaseServerLock;
 pub use self::none::NoLock;
 pub use self::redis_set_px::RedisSetPx;
