@@ -120,11 +120,13 @@ impl Elector {
         })
     }
 
-    /// The identity is that of the process, which is told from others by its first attempt, or of the node.
-    pub fn introduce(&self, first_attempt: GrantId) {
+    /// `NewLeaderElector`: nothing has been seen yet. The identity is that of the process, which is told from others by
+    /// its first attempt, or of the node.
+    pub fn start(&self, attempt: GrantId) {
+        *self.observed.borrow_mut() = None;
         if self.identity.get().is_none() {
             self.identity.set(Some(match self.config.identity {
-                CandidateIdentity::Process => Identity::Process(first_attempt),
+                CandidateIdentity::Process => Identity::Process(attempt),
                 CandidateIdentity::Node => Identity::Node(self.ctx.node()),
             }));
         }

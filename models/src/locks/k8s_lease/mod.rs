@@ -8,7 +8,8 @@
 //! tells its user (`OnStoppedLeading`). `leaseTransitions` grows with every change of the leader: a usable fencing token,
 //! which nobody advertises. A candidate whose release did not take effect leads again with the number that it had.
 //!
-//! One `LeaderElector` lives as long as its process, and runs once for each acquire.
+//! Each acquire is a `RunOrDie` of its process's configuration: a new `LeaderElector`, which has seen nothing yet, under
+//! the same identity.
 
 mod config;
 mod elector;
@@ -164,10 +165,12 @@ impl Lock for K8sLease {
         K8sLease { elector: Elector::new(params, ctx, resource), renewal: None, jitter }
     }
 
-    /// `acquire`. A candidate that leads already finds itself in the record: the second elector of the same identity
-    /// leads along with the first.
+    /// `acquire`. A candidate that leads already finds its identity in the record: a second elector leads along with the
+    /// first.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        self.elector.introduce(attempt.id);
+        if self.elector.leading.get().is_none() {
+            self.elector.start(attempt.id);
+        }
         let (mut mark, mut unsure) = (Some("acquire-sent"), None);
         loop {
             let grant = self.elector.leading.get().unwrap_or(attempt.id);
