@@ -197,14 +197,16 @@ impl Elector {
         *self.observed.borrow_mut() = Some(Observed { spec, read, expires });
     }
 
+    /// A read that meets a broken connection is sent again (Go's `net/http`, comment of `Transport`).
     async fn get(&self, until: Mono, mark: Option<&'static str>) -> Result<(Option<LeaseSpec>, Version), CallError> {
-        match self.ask(ItemMessage::Get { resource: self.resource }, until, mark).await? {
-            ItemMessage::Found { item, version } => {
-                self.version.set(version);
-                Ok((item, version))
-            }
-            _ => Err(CallError::Refused),
-        }
+        let get = || ItemMessage::Get { resource: self.resource };
+        let reply = match self.ask(get(), until, mark).await {
+            Err(CallError::Reset) => self.ask(get(), until, None).await?,
+            reply => reply?,
+        };
+        let ItemMessage::Found { item, version } = reply else { return Err(CallError::Refused) };
+        self.version.set(version);
+        Ok((item, version))
     }
 
     async fn create(&self, grant: GrantId, until: Mono) -> Try {
