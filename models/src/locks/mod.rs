@@ -35,3 +35,9 @@ const POLL: Duration = Duration::from_millis(100);
 fn poll_bound(expiry: Duration, harm: &Harm) -> Duration {
     expiry + harm.reconnect + 2 * REQUEST_TIMEOUT + 2 * POLL
 }
+
+/// A timing that keeps its ratio to the main timing as that goes from `main` to `new`.
+fn scaled(timing: Duration, main: Duration, new: Duration) -> Duration {
+    let nanos = timing.as_nanos() * new.as_nanos() / main.as_nanos().max(1);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}

@@ -4,3 +4,4 @@ mod conditional;
 #[path = "../behaviour/lab.rs"]
 #[allow(dead_code, reason = "every test binary uses its own part")]
 mod lab;
+mod pinned;

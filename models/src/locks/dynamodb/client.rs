@@ -164,6 +164,11 @@ impl Client {
         self.item.borrow().filter(|item| item.beating && !self.ctx.passed(item.expires))
     }
 
+    /// The item of this grant, whether or not it has run out.
+    pub fn item_of(&self, grant: GrantId) -> Option<LockItem> {
+        self.item.borrow().filter(|item| item.grant == grant)
+    }
+
     /// Waits until no heartbeat is under way.
     pub async fn settled(&self) {
         while self.sending.get() {

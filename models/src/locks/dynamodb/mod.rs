@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use self::acquire::{Acquiring, UNAVAILABLE};
 use self::client::{Client, Condition, DynamoDbMessage, LockItem};
+use super::scaled;
 use crate::history::GrantId;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
@@ -86,8 +87,10 @@ impl Default for DynamoDbParams {
 
 impl Params for DynamoDbParams {
     fn set_ttl(&mut self, ttl: Duration) {
+        let scale = |timing: Span| Span(scaled(timing.0, self.lease_duration.0, ttl));
+        self.heartbeat_period = scale(self.heartbeat_period);
+        self.session_monitor = self.session_monitor.map(scale);
         self.lease_duration = Span(ttl);
-        self.heartbeat_period = Span(ttl / 4);
     }
 
     fn effective_expiry(&self) -> Option<Duration> {
@@ -166,7 +169,7 @@ impl DynamoDb {
     fn monitor(&self, grant: GrantId, safe: Duration) -> Task {
         let client = self.client.clone();
         self.client.ctx.spawn(async move {
-            while let Some(item) = client.item.borrow().filter(|item| item.grant == grant) {
+            while let Some(item) = client.item_of(grant) {
                 let danger = item.looked_up + safe;
                 if client.ctx.mono() >= danger {
                     return client.ctx.lose(grant);
@@ -174,11 +177,6 @@ impl DynamoDb {
                 client.ctx.sleep_until(danger).await;
             }
         })
-    }
-
-    /// The item that the grant is of.
-    fn item(&self, grant: &Grant) -> Option<LockItem> {
-        self.client.item.borrow().filter(|item| item.grant == grant.id)
     }
 
     /// The write that gives the lock back: `releaseLock`.
@@ -250,11 +248,11 @@ impl Lock for DynamoDb {
     /// Heartbeats stop whatever comes of it.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         self.client.settled().await;
-        let item = self.item(grant).ok_or(LockError::Failed(Reason::NotHeld))?;
+        let item = self.client.item_of(grant.id).ok_or(LockError::Failed(Reason::NotHeld))?;
         self.client.stop_beating();
         let write = self.release_write(&item);
         let reply = self.client.ask(write, self.client.params.request_timeout.0, Some("release-sent")).await;
-        if self.item(grant).is_some() {
+        if self.client.item_of(grant.id).is_some() {
             *self.client.item.borrow_mut() = None;
         }
         self.monitor = None;
@@ -266,14 +264,14 @@ impl Lock for DynamoDb {
     }
 
     fn abandon(&mut self, grant: &Grant) {
-        if self.item(grant).is_some() {
+        if self.client.item_of(grant.id).is_some() {
             self.client.stop_beating();
         }
     }
 
     /// `!lockItem.isExpired()`: only the clock counts, even if a heartbeat has learnt that somebody else has the lock.
     fn is_held(&self, grant: &Grant) -> bool {
-        self.item(grant).is_some_and(|item| !self.client.ctx.passed(item.expires))
+        self.client.item_of(grant.id).is_some_and(|item| !self.client.ctx.passed(item.expires))
     }
 
     /// The user's loop around `acquireLock` waits as long as the client does between two looks.

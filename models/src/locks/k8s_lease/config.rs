@@ -7,6 +7,7 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::scaled;
 use super::{EARLY_CALLBACK, OWN_DURATION};
 use crate::lock::Params;
 
@@ -74,9 +75,9 @@ impl Params for K8sLeaseParams {
     /// In whole seconds, as the record has it.
     fn set_ttl(&mut self, ttl: Duration) {
         let lease = Duration::from_secs(ttl.max(SHORTEST_LEASE).as_secs());
+        self.renew_deadline = Span(scaled(self.renew_deadline.0, self.lease_duration.0, lease));
+        self.retry_period = Span(scaled(self.retry_period.0, self.lease_duration.0, lease));
         self.lease_duration = Span(lease);
-        self.renew_deadline = Span(lease * 2 / 3);
-        self.retry_period = Span(lease * 2 / 15);
     }
 
     fn effective_expiry(&self) -> Option<Duration> {
@@ -128,14 +129,10 @@ impl K8sLeaseParams {
     }
 
     fn config(&self, lease: Duration) -> Config {
-        let scaled = |timing: Span| {
-            let nanos = timing.0.as_nanos() * lease.as_nanos() / self.lease_duration.0.as_nanos().max(1);
-            Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-        };
         Config {
             lease,
-            renew_deadline: scaled(self.renew_deadline),
-            retry_period: scaled(self.retry_period),
+            renew_deadline: scaled(self.renew_deadline.0, self.lease_duration.0, lease),
+            retry_period: scaled(self.retry_period.0, self.lease_duration.0, lease),
             release_on_cancel: self.release_on_cancel,
             identity: self.identity,
             own_duration: self.own_duration,
