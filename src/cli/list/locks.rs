@@ -42,7 +42,7 @@ fn facts(lock: &LockEntry) -> Vec<(&'static str, String)> {
     facts.extend(traits(lock));
     let promises = info.promises.iter().map(|promise| {
         let (requirement, answer) = (promise.requirement.name(), promise.answer.name());
-        format!("{requirement}: {answer}. {} [{}]", promise.says, promise.source)
+        format!("{requirement}: {answer} – {} [{}]", promise.says, promise.source)
     });
     facts.extend(promises.map(|promise| ("promise", promise)));
     facts.extend(info.flawed_defaults.iter().map(|flaw| ("flaw", (*flaw).to_owned())));
