@@ -79,6 +79,9 @@ fn measured(grid: &Grid, lock: &str, requirement: Requirement) -> String {
     let broken: Vec<String> = all.iter().filter(|m| m.violated > 0).map(Measured::words).collect();
     match (all.iter().map(|m| m.judged).max(), broken.is_empty()) {
         (None, _) => "not measured in this run".into(),
+        (Some(judged), true) if requirement == Requirement::Reentrant => {
+            format!("as described above in all {} cases", grouped(judged.into()))
+        }
         (Some(judged), true) => format!("held in all {} cases", grouped(judged.into())),
         (Some(_), false) => format!("violated in {}", broken.join("; ")),
     }
