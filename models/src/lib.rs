@@ -6,6 +6,7 @@
 pub mod history;
 mod lock;
 pub mod locks;
+pub mod raft;
 mod site;
 pub mod stores;
 mod wire;
