@@ -12,8 +12,8 @@ use fencepost_models::locks::{LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel
 use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
-    ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Hold, Lasting, Latency, Loss, Partition, Pause, Place,
-    VmPause,
+    ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Harm, Hold, Lasting, Latency, Loss, Partition, Pause,
+    Place, VmPause,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Error as _};
@@ -21,7 +21,7 @@ use toml::de::{Error, ValueDeserializer};
 
 use crate::case::{self, CaseReport};
 use crate::cell::Cell;
-use crate::file::{Inventory, Workload};
+use crate::file::{Inventory, Timing, Workload};
 use crate::recorder::Watcher;
 
 /// A lock's parameters, of the type that its entry knows.
@@ -50,9 +50,11 @@ pub struct LockEntry {
     /// The names of the server nodes that it deploys with these parameters.
     pub nodes: fn(&LockParams) -> Vec<String>,
     /// Its own parameters or the documented defaults, with a timing for all locks and with bugs switched on.
-    pub configure: fn(Option<LockParams>, Option<Duration>, &[String]) -> LockParams,
+    pub configure: fn(Option<LockParams>, Timing, &[String]) -> LockParams,
     /// After about how long a crashed holder is replaced.
     pub effective_expiry: fn(&LockParams) -> Option<Duration>,
+    /// After a holder's crash a waiter gets the lock within this, if no other fault comes.
+    pub takeover_bound: fn(&LockParams) -> Duration,
     /// Runs a case of one of its cells.
     pub run: RunCase,
 }
@@ -190,6 +192,10 @@ impl LockEntry {
             nodes: |params| params.downcast_ref::<L::Params>().map(L::servers).unwrap_or_default(),
             configure: configure::<L::Params>,
             effective_expiry: |params| params.downcast_ref::<L::Params>().and_then(Params::effective_expiry),
+            takeover_bound: |params| {
+                let params = params.downcast_ref::<L::Params>().expect("a lock's parameters are of its own type");
+                L::takeover_bound(params, &Harm::default())
+            },
             run: case::run_lock::<L>,
         }
     }
@@ -206,10 +212,12 @@ fn parse_params<P: Params>(table: Option<ValueDeserializer<'_>>) -> Result<LockP
     Ok(Arc::new(params))
 }
 
-fn configure<P: Params>(own: Option<LockParams>, timing: Option<Duration>, bugs: &[String]) -> LockParams {
+fn configure<P: Params>(own: Option<LockParams>, timing: Timing, bugs: &[String]) -> LockParams {
     let mut params = own.and_then(|own| own.downcast_ref::<P>().cloned()).unwrap_or_default();
-    if let Some(timing) = timing {
-        params.set_ttl(timing);
+    match timing {
+        Timing::Default => {}
+        Timing::Ttl(ttl) => params.set_ttl(ttl),
+        Timing::Effective(effective) => params.set_effective(effective),
     }
     for bug in bugs {
         params.set_bug(bug);
