@@ -1,6 +1,7 @@
 //! The replicated core in the simulated world.
 
 mod counter;
+mod idle;
 mod lab;
 
 use fencepost_models::raft::{Config, ReadMode};
