@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::history::{GrantId, Refusal, Token};
-use crate::info::LockInfo;
+use crate::info::{LockInfo, Reentrancy};
 use crate::site::Site;
 use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::wire::Ctx;
@@ -59,6 +59,11 @@ pub trait Lock: Sized + 'static {
     /// How many servers must have applied a grant before it counts.
     fn quorum(_params: &Self::Params) -> u32 {
         1
+    }
+
+    /// What happens when a holder acquires again, with these parameters.
+    fn reentrancy(_params: &Self::Params) -> Reentrancy {
+        Self::INFO.reentrancy
     }
 
     /// After a holder's crash, a waiter gets the lock within this.

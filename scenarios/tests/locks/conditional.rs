@@ -1,9 +1,10 @@
 //! `dynamodb` and `k8s-lease`: the waiting client's stopwatch decides.
 
 use fencepost_scenarios::property::Property::{
-    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover,
-    ValidityExclusion,
+    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
+    Takeover, ValidityExclusion,
 };
+use fencepost_scenarios::property::Verdict;
 
 use crate::lab::{run, shipped};
 use crate::pinned::Pinned;
@@ -175,6 +176,19 @@ fn service_restarts_cost_no_grant_but_a_candidates_token_repeats() {
 }
 
 #[test]
+fn a_token_that_repeats_lets_a_late_write_through_the_fence() {
+    let cuts = [("client:any", "k8s", "2s..10s"), ("client:any", "store", "1s..6s")]
+        .map(|(from, to, lasts)| {
+            format!(
+                "[[fault.hold]]\nname = \"{to}\"\nfrom = \"{from}\"\nto = \"{to}\"\nevery = \"exp(5s)\"\nlasts = \"{lasts}\"\n"
+            )
+        })
+        .join("\n");
+    let fenced = scenario("1s", false, &cuts).replace("stock = 15", "stock = 15\nguard = \"fence-reads\"");
+    run(&fenced, "k8s-lease", 200).breaks(&[Fencing, NoLostUpdate]).keeps(&[GrantExclusion]);
+}
+
+#[test]
 fn a_store_that_lost_its_disk_grants_twice() {
     let wipes = fault("crash", "server:all", "exp(20s)", "restart_after = \"1s\"\ndisk = \"wipe\"");
     for lock in LOCKS {
@@ -196,6 +210,19 @@ fn options_of_the_lock_client_keep_its_promises() {
     let options = "delete_lock_on_release = false\nreentrant = true\nsession_monitor = \"12s\"";
     let text = scenario("3s", true, &crashes).replace("[workload", &format!("[lock.dynamodb]\n{options}\n\n[workload"));
     run(&text, "dynamodb", SEEDS).keeps(&SAFE).keeps(&STORE).keeps(&[Takeover]);
+}
+
+#[test]
+fn an_owner_that_acquires_again_meets_what_is_declared() {
+    let nested = |lock: &str, option: &str| {
+        let text = scenario("500ms", false, "").replace("count = 3", "count = 3\nnested = 2");
+        let seen = run(&text.replace("[workload", &format!("{option}\n\n[workload")), lock, 10);
+        assert!(seen.outcomes.iter().all(|outcome| outcome.verdict(Reentrancy) == Verdict::Holds), "{lock} {option}");
+        seen
+    };
+    nested("dynamodb", "").keeps_everything();
+    nested("dynamodb", "[lock.dynamodb]\nreentrant = true").keeps(&STORE);
+    nested("k8s-lease", "").keeps(&STORE);
 }
 
 #[test]

@@ -41,10 +41,13 @@ impl<'a> Acquiring<'a> {
             if let Some(grant) = self.look(std::mem::take(&mut first)).await? {
                 return Ok(grant);
             }
-            if ctx.mono() - self.begun > self.patience || ctx.mono() + refresh >= self.attempt.give_up {
+            let over = ctx.mono() - self.begun > self.patience;
+            if !over {
+                ctx.sleep_until(self.attempt.give_up.min(ctx.mono() + refresh)).await;
+            }
+            if over || ctx.mono() >= self.attempt.give_up {
                 return Err(self.unsure.unwrap_or(LockError::Failed(Reason::Busy)));
             }
-            ctx.sleep(refresh).await;
         }
     }
 

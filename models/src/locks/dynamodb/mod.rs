@@ -279,6 +279,10 @@ impl Lock for DynamoDb {
         self.client.params.refresh_period.0
     }
 
+    fn reentrancy(params: &DynamoDbParams) -> Reentrancy {
+        if params.reentrant { Reentrancy::Uncounted } else { Self::INFO.reentrancy }
+    }
+
     /// One lease duration after a waiter first saw the last record version number (README, "Acquire lock with timeout"),
     /// by the waiter's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A second one, as
     /// an acquire forgets what it saw when it gives up after one lease duration and a second; and calls that hang.

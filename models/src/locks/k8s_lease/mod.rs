@@ -179,11 +179,11 @@ impl Lock for K8sLease {
                 Try::Follows => {}
                 Try::Unsure(error) => unsure = Some(error.into()),
             }
-            let pause = self.pause();
-            if self.elector.ctx.mono() + pause >= attempt.give_up {
+            let next = self.elector.ctx.mono() + self.pause();
+            self.elector.ctx.sleep_until(next.min(attempt.give_up)).await;
+            if self.elector.ctx.mono() >= attempt.give_up {
                 return Err(unsure.unwrap_or(LockError::Failed(Reason::Busy)));
             }
-            self.elector.ctx.sleep(pause).await;
         }
     }
 
