@@ -1,4 +1,4 @@
-//! The Amazon DynamoDB Lock Client (awslabs/amazon-dynamodb-lock-client, `AmazonDynamoDBLockClient.java` of version 1.4).
+//! The Amazon DynamoDB Lock Client (awslabs/amazon-dynamodb-lock-client 1.4, `AmazonDynamoDBLockClient.java`).
 //!
 //! The lock is an item with a record version number that every heartbeat changes. Who wants it reads it consistently; if
 //! it is absent or released, puts it under that condition; else remembers the number and, by its own monotonic clock,
@@ -57,11 +57,14 @@ pub struct DynamoDbParams {
     pub reentrant: bool,
     /// The user is told when so long has passed without a heartbeat (`withSessionMonitor`). Nobody is, by default.
     pub session_monitor: Option<Span>,
-    /// A heartbeat that is answered "unavailable" (503) counts as a success. Off by default (`holdLockOnServiceUnavailable`).
+    /// A heartbeat that is answered "unavailable" (503) counts as a success (`holdLockOnServiceUnavailable`). Off by
+    /// default.
     pub hold_lock_on_service_unavailable: bool,
-    /// How long a call waits for its reply: 30 s, the SDK's default (`SdkHttpConfigurationOption.DEFAULT_SOCKET_READ_TIMEOUT`).
+    /// How long a call waits for its reply: 30 s, the SDK's default (`SdkHttpConfigurationOption`,
+    /// `DEFAULT_SOCKET_READ_TIMEOUT`).
     pub request_timeout: Span,
-    /// After a restart each connection is answered "unavailable" for up to so long. No document gives a figure; none here.
+    /// After a restart each connection is answered "unavailable" for up to so long. No document gives a figure, so
+    /// there is none here.
     pub unavailable_after_restart: Span,
 }
 
@@ -87,9 +90,9 @@ impl Default for DynamoDbParams {
 
 impl Params for DynamoDbParams {
     fn set_ttl(&mut self, ttl: Duration) {
-        let scale = |timing: Span| Span(scaled(timing.0, self.lease_duration.0, ttl));
-        self.heartbeat_period = scale(self.heartbeat_period);
-        self.session_monitor = self.session_monitor.map(scale);
+        let lease = self.lease_duration.0;
+        self.heartbeat_period = Span(scaled(self.heartbeat_period.0, lease, ttl));
+        self.session_monitor = self.session_monitor.map(|safe| Span(scaled(safe.0, lease, ttl)));
         self.lease_duration = Span(ttl);
     }
 
@@ -129,13 +132,13 @@ const PROMISES: &[Promise] = &[
         answer: Answer::Conditional,
         says: "two boxes do not work on the same thing at once, even if their clocks disagree; a user should ask \
                isExpired before every operation, and must not set holdLockOnServiceUnavailable",
-        source: "awslabs/amazon-dynamodb-lock-client, README, Use cases, How we handle clock skew; LockItem.java, ensure; \
-                 AmazonDynamoDBLockClientOptions.java",
+        source: "awslabs/amazon-dynamodb-lock-client, README, Use cases, How we handle clock skew; LockItem.java, \
+                 ensure; AmazonDynamoDBLockClientOptions.java",
     },
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "a lock without heartbeats is taken over after its lease duration, which each new waiter waits out in full",
+        says: "a lock without heartbeats is taken over after its lease duration, which each waiter waits out in full",
         source: ACQUIRE_LOCK,
     },
     Promise {

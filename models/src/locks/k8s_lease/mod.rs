@@ -1,5 +1,5 @@
-//! Leader election on a Lease object, as client-go does it (kubernetes/client-go, `tools/leaderelection/leaderelection.go`
-//! and `resourcelock/leaselock.go`, as of 2025, without the alpha features).
+//! Leader election on a Lease object, as client-go does it (kubernetes/client-go, `leaderelection.go` in
+//! `tools/leaderelection` and `leaselock.go` in `resourcelock`, without the alpha features).
 //!
 //! A candidate reads the object every retry period, with jitter, and notes by its own clock when it first saw the record
 //! as it is. It takes over, by an update that names the version it read, once the record names nobody or has not changed
@@ -60,8 +60,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Conditional,
-        says: "the more skew and latency it is configured to tolerate, the longer there may be no leader; beyond that, as \
-               available as the API server",
+        says: "the more skew and latency it is configured to tolerate, the longer there may be no leader; beyond that, \
+               as available as the API server",
         source: PACKAGE,
     },
     Promise {
