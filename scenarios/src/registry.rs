@@ -8,7 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks::{LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion};
+use fencepost_models::locks::{
+    LeaseServerLock, MysqlGetLock, NoLock, PgAdvisory, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlLeaseRow,
+    SqlVersion,
+};
 use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
@@ -108,6 +111,9 @@ impl Registry {
             .with::<Redlock>()
             .with::<SqlForUpdate>()
             .with::<SqlVersion>()
+            .with::<SqlLeaseRow>()
+            .with::<PgAdvisory>()
+            .with::<MysqlGetLock>()
             .fault_kind::<Pause>()
             .fault_kind::<VmPause>()
             .fault_kind::<Crash>()

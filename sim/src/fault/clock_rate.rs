@@ -48,7 +48,8 @@ impl Fault for ClockRate {
         }
     }
 
-    fn harm(&self, _: i64, _: Duration) -> Harm {
-        Harm { slowest_ppm: self.ppm.0.min(0).unsigned_abs() as u32, ..Harm::default() }
+    fn harm(&self, _: i64, lasts: Duration) -> Harm {
+        let apart = lasts * self.ppm.0.unsigned_abs() as u32 / 1_000_000;
+        Harm { slowest_ppm: self.ppm.0.min(0).unsigned_abs() as u32, apart, ..Harm::default() }
     }
 }

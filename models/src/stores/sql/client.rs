@@ -71,7 +71,22 @@ impl Database {
     /// # Errors
     /// If it was not executed, or nobody knows whether it was.
     pub async fn run(&mut self, statement: SqlMessage, mark: Option<&'static str>) -> Result<SqlMessage, CallError> {
-        let reply = self.ask(statement, self.timeout);
+        let patience = self.ctx.mono() + self.timeout;
+        self.run_until(statement, mark, patience).await
+    }
+
+    /// The same, but the client does not wait for longer than this.
+    ///
+    /// # Errors
+    /// If it was not executed, or nobody knows whether it was.
+    pub async fn run_until(
+        &mut self,
+        statement: SqlMessage,
+        mark: Option<&'static str>,
+        give_up: Mono,
+    ) -> Result<SqlMessage, CallError> {
+        let within = self.timeout.min(give_up - self.ctx.mono());
+        let reply = self.ask(statement, within);
         if let Some(mark) = mark {
             self.ctx.safepoint(mark).await;
         }

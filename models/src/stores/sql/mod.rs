@@ -20,10 +20,10 @@ mod transactions;
 
 pub use self::client::Database;
 pub(crate) use self::client::{GRACE, failover_bound};
-pub(crate) use self::replica::{FAILOVER_AFTER, REPLICATION_LAG};
 pub use self::log::{Entry, LeaseRow, millis};
 pub use self::message::{History, Lease, SqlMessage, Times};
 pub use self::replica::Standby;
+pub(crate) use self::replica::{FAILOVER_AFTER, REPLICATION_LAG};
 pub use self::sessions::Idle;
 
 use std::cell::RefCell;
@@ -104,12 +104,7 @@ impl Sql {
     }
 
     /// Deploys a database with everything in stock.
-    pub fn deploy(
-        site: &mut Site<'_, SqlMessage>,
-        config: &InventoryConfig,
-        idle: Idle,
-        standby: Option<Standby>,
-    ) {
+    pub fn deploy(site: &mut Site<'_, SqlMessage>, config: &InventoryConfig, idle: Idle, standby: Option<Standby>) {
         let truth = Truth { timeline: 1, version: 0, count: config.stock.into(), leases: BTreeMap::new() };
         let truth = Rc::new(RefCell::new(truth));
         for (place, name) in Sql::names(standby.is_some()).into_iter().enumerate() {

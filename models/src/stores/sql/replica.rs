@@ -187,7 +187,9 @@ impl Sql {
             SqlMessage::Ship { history, from, entries } => {
                 if history.timeline < replica.timeline() {
                     // It does not know yet that it was replaced.
-                    return if replica.led() { self.ship(env) };
+                    return if replica.led() {
+                        self.ship(env)
+                    };
                 }
                 if history.timeline > replica.timeline() {
                     self.follow(env, history);

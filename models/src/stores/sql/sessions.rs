@@ -83,7 +83,13 @@ impl Sessions {
     }
 
     /// Whether the session has idled for too long. If not, it is looked at again when it may have.
-    pub fn is_over(&mut self, env: &mut Env<'_, SqlMessage>, session: Session, busy: bool, in_transaction: bool) -> bool {
+    pub fn is_over(
+        &mut self,
+        env: &mut Env<'_, SqlMessage>,
+        session: Session,
+        busy: bool,
+        in_transaction: bool,
+    ) -> bool {
         let Some(activity) = self.open.get_mut(&session) else { return false };
         let idle = if busy { Duration::ZERO } else { env.mono() - activity.since };
         let limit = self.idle.limit(in_transaction);
