@@ -60,6 +60,9 @@ const GOLDEN: &[(&str, &str)] = &[
     ("redlock", "xxh3:a712ac40211a364360fe5b047025874c"),
     ("sql-for-update", "xxh3:fbee30de260f23e2c2f6f4064ed70338"),
     ("sql-version", "xxh3:ff70dd8d9bc290935a8ac7a55cde9302"),
+    ("sql-lease-row", "xxh3:02ab12cdbc7214d2abb7357cba268acc"),
+    ("pg-advisory", "xxh3:e5903280aa50232b9846fd46d58e6db8"),
+    ("mysql-get-lock", "xxh3:7ae69903d5d4a0c4d30af5c575f2b7af"),
 ];
 
 #[test]

@@ -225,7 +225,13 @@ fn a_row_that_a_failover_lost_is_never_inserted_again() {
 fn holders_acquire_again_as_declared() {
     for lock in FAILING_OVER {
         let text = scenario("", "").replace("count = 3", "count = 3\nnested = 2");
-        run(&text, lock, SEEDS).keeps_everything();
+        let quiet = run(&text, lock, SEEDS);
+        // One release of a transaction's lock frees it, as declared: who goes on believes in vain.
+        if lock == "sql-for-update" {
+            quiet.keeps(&[Reentrancy, EffectExclusion])
+        } else {
+            quiet.keeps(&Property::ALL)
+        };
         let seen = run(&format!("{text}\n{}", pauses("1s..5s")), lock, SEEDS);
         seen.keeps(&[Reentrancy]);
     }
