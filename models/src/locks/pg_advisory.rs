@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fencepost_sim::fault::Harm;
 use fencepost_sim::units::Span;
-use fencepost_sim::{ConnId, Either, STALL_LIMIT, race};
+use fencepost_sim::{ConnId, Either, NodeId, STALL_LIMIT, race};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ use crate::wire::Ctx;
 pub struct PgAdvisory {
     ctx: Ctx<SqlMessage>,
     lock: SessionLock,
+    /// Where statements are cancelled.
+    canceller: Option<(NodeId, ConnId)>,
 }
 
 /// Parameters of `pg-advisory`.
@@ -76,10 +78,12 @@ impl Params for PgAdvisoryParams {
 impl PgAdvisory {
     /// A client asks to cancel its statement on a connection of its own, since the other one is busy (PostgreSQL 17,
     /// Frontend/Backend Protocol, Canceling Requests in Progress). Nobody hears whether that came in time.
-    async fn cancel(&self, attempt: GrantId) -> ConnId {
-        let canceller = self.ctx.connect(self.lock.database.server());
-        self.ctx.ask(canceller, SqlMessage::Cancel { attempt }, GRACE).await.ok();
-        canceller
+    async fn cancel(&mut self, attempt: GrantId) {
+        let server = self.lock.database.server();
+        let known = self.canceller.filter(|(node, _)| *node == server);
+        let conn = known.map_or_else(|| self.ctx.connect(server), |(_, conn)| conn);
+        self.ctx.ask(conn, SqlMessage::Cancel { attempt }, GRACE).await.ok();
+        self.canceller = Some((server, self.ctx.reopen(conn)));
     }
 }
 
@@ -161,7 +165,7 @@ impl Lock for PgAdvisory {
 
     fn connect(params: &PgAdvisoryParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
         let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
-        PgAdvisory { ctx, lock: SessionLock::new(database, resource) }
+        PgAdvisory { ctx, lock: SessionLock::new(database, resource), canceller: None }
     }
 
     /// The server lets the statement wait for as long as it takes (`lock_timeout = 0`, the default). A client that gives
@@ -175,10 +179,8 @@ impl Lock for PgAdvisory {
         let reply = match race(reply.as_mut(), self.ctx.sleep_until(attempt.give_up)).await {
             Either::First(reply) => reply,
             Either::Second(()) => {
-                let canceller = self.cancel(attempt.id).await;
-                let reply = reply.await;
-                let _closed = self.ctx.reopen(canceller);
-                reply
+                self.cancel(attempt.id).await;
+                reply.await
             }
         };
         self.lock.conclude(reply)
