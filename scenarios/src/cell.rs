@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::LockInfo;
 use fencepost_models::stores::inventory::{Guard, InventoryConfig, Update};
+use fencepost_models::{Expiry, LockInfo};
 use fencepost_sim::fault::Map;
 use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
@@ -121,8 +121,9 @@ fn guard_problem(info: &LockInfo, inventory: &Inventory) -> Option<String> {
 }
 
 fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
-    let needs_connections = info.in_store && transport == Transport::Datagram;
-    needs_connections.then(|| "transactions live on connections, which datagrams do not have".into())
+    let needs_connections = info.in_store || info.expiry == Expiry::Connection;
+    (needs_connections && transport == Transport::Datagram)
+        .then(|| "transactions and sessions live on connections, which datagrams do not have".into())
 }
 
 fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Option<String>) -> CellHeader {

@@ -8,9 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks::{
-    DynamoDb, K8sLease, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
-};
+use fencepost_models::locks;
 use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
@@ -105,15 +103,18 @@ impl Registry {
     /// What fencepost ships.
     pub fn standard() -> Self {
         Registry::default()
-            .with::<NoLock>()
-            .with::<LeaseServerLock>()
-            .with::<RedisSetPxDel>()
-            .with::<RedisSetPx>()
-            .with::<Redlock>()
-            .with::<SqlForUpdate>()
-            .with::<SqlVersion>()
-            .with::<DynamoDb>()
-            .with::<K8sLease>()
+            .with::<locks::NoLock>()
+            .with::<locks::LeaseServerLock>()
+            .with::<locks::RedisSetPxDel>()
+            .with::<locks::RedisSetPx>()
+            .with::<locks::Redlock>()
+            .with::<locks::SqlForUpdate>()
+            .with::<locks::SqlVersion>()
+            .with::<locks::DynamoDb>()
+            .with::<locks::K8sLease>()
+            .with::<locks::SqlLeaseRow>()
+            .with::<locks::PgAdvisory>()
+            .with::<locks::MysqlGetLock>()
             .fault_kind::<Pause>()
             .fault_kind::<VmPause>()
             .fault_kind::<Crash>()

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::inventory::{Guard, ReadReply, Update, Write};
 use crate::history::{GrantId, OrderId, Refusal, Token, Version};
 
@@ -16,10 +18,14 @@ pub(crate) struct Row {
 }
 
 /// One durable change of the row.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Change {
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// A write, and whether the order is remembered so that it is not repeated.
     Wrote { count: i64, version: Version, order: OrderId, remember: bool },
+    /// A guard saw this fencing token.
     SawToken(Token),
+    /// A reader laid a claim.
     Claimed(GrantId),
 }
 

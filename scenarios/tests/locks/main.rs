@@ -5,3 +5,4 @@ mod conditional;
 #[allow(dead_code, reason = "every test binary uses its own part")]
 mod lab;
 mod pinned;
+mod sql;
