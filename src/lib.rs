@@ -17,7 +17,8 @@
 //! use std::time::Duration;
 //!
 //! use fencepost::models::stores::inventory::{InventoryConfig, STORE_TIMEOUT};
-//! use fencepost::models::{Attempt, Ctx, Expiry, Grant, Lock, LockError, LockInfo, Params, Site};
+//! use fencepost::models::{Attempt, Ctx, Expiry, Family, Grant, Lock, LockError, LockInfo, Params, Reentrancy};
+//! use fencepost::models::{ResourceId, Site, Verification};
 //! use fencepost::sim::fault::Harm;
 //! use fencepost::{Cell, Property, Registry, Verdict, case, file, shipped};
 //! use serde::{Deserialize, Serialize};
@@ -46,14 +47,20 @@
 //!     const INFO: LockInfo = LockInfo {
 //!         name: "optimist",
 //!         about: "hopes that nobody else comes",
+//!         family: Family::None,
 //!         expiry: Expiry::Nobody,
 //!         in_store: false,
 //!         commits_at_release: false,
 //!         grants: true,
 //!         validity: false,
-//!         tokens: false,
-//!         reentrancy: "none",
+//!         token: None,
+//!         owner_txn: false,
+//!         fifo: false,
+//!         reentrancy: Reentrancy::NotApplicable,
+//!         promises: &[],
+//!         flawed_defaults: &[],
 //!         bugs: &[],
+//!         verification: Verification::Textbook,
 //!         sources: &[],
 //!     };
 //!     type Params = OptimistParams;
@@ -65,7 +72,7 @@
 //!
 //!     fn deploy(_: &OptimistParams, _: &InventoryConfig, _: &mut Site<'_, Silence>) {}
 //!
-//!     fn connect(_: &OptimistParams, ctx: Ctx<Silence>) -> Self {
+//!     fn connect(_: &OptimistParams, ctx: Ctx<Silence>, _: ResourceId) -> Self {
 //!         Optimist { ctx }
 //!     }
 //!

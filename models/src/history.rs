@@ -129,4 +129,22 @@ pub enum Event {
     FaultEnded { clients: u64, servers: bool },
     /// All faults were healed: probes begin.
     Healed,
+
+    // New variants come last: a trace is the bytes of its events, which begin with the number of the variant.
+
+    // A holder acquires again. Its Belief is that of the outer `grant`, whatever comes of it.
+    /// A holder acquires again, by the attempt `nested`.
+    NestedInvoked { client: NodeId, grant: GrantId, nested: GrantId },
+    /// That returned. `same`: the grant carries the id of the outer one.
+    NestedReturned { client: NodeId, grant: GrantId, nested: GrantId, ack: Ack, same: bool },
+    /// The release of a nested acquire was invoked.
+    NestedReleaseInvoked { client: NodeId, grant: GrantId },
+    /// The release of a nested acquire returned.
+    NestedReleaseReturned { client: NodeId, grant: GrantId, ack: Ack },
+
+    // A service that queues its waiters says in what order.
+    /// The service put this waiter at the end of its queue.
+    Enqueued { server: NodeId, grant: GrantId },
+    /// The waiter left the queue without a grant. What a service forgets, it withdraws.
+    Withdrawn { server: NodeId, grant: GrantId },
 }

@@ -4,12 +4,14 @@
 //! it claims about itself stands in its [`LockInfo`], with sources.
 
 pub mod history;
+mod info;
 mod lock;
 pub mod locks;
 mod site;
 pub mod stores;
 mod wire;
 
-pub use self::lock::{Attempt, BugInfo, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
+pub use self::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+pub use self::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 pub use self::site::Site;
 pub use self::wire::{Ctx, Env, Wire};

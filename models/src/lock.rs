@@ -6,10 +6,11 @@ use std::time::Duration;
 use fencepost_sim::fault::Harm;
 use fencepost_sim::{CallError, Message, Mono, MonoDeadline};
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::history::{GrantId, Refusal, Token};
+use crate::info::LockInfo;
 use crate::site::Site;
 use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::wire::Ctx;
@@ -32,13 +33,18 @@ pub trait Lock: Sized + 'static {
     /// Deploys its servers, in the order of [`Lock::servers`]. A lock that lives in its store puts the data there too.
     fn deploy(params: &Self::Params, data: &InventoryConfig, site: &mut Site<'_, Self::Message>);
 
-    /// The client, made once for each client process.
-    fn connect(params: &Self::Params, ctx: Ctx<Self::Message>) -> Self;
+    /// The client of one resource, made once for each client process and resource.
+    fn connect(params: &Self::Params, ctx: Ctx<Self::Message>, resource: ResourceId) -> Self;
 
     /// Tries once to acquire, the way its client library does it, giving up at `attempt.give_up` at the latest.
+    ///
+    /// Acquiring again on a client that holds already does what the real client library does, which
+    /// [`LockInfo::reentrancy`] declares. Where the service counts it as the same holding, the [`Grant`] that is returned
+    /// carries the id of the outer grant, not that of the attempt.
     fn acquire(&mut self, attempt: Attempt) -> impl Future<Output = Result<Grant, LockError>>;
 
-    /// Releases a grant.
+    /// Releases a grant. For a nested acquire's grant, too, it is one release: whether that ends the holding is up to the
+    /// library and the service.
     fn release(&mut self, grant: &Grant) -> impl Future<Output = Result<(), LockError>>;
 
     /// Whether the grant is still held, as far as this client knows without asking anybody.
@@ -102,54 +108,17 @@ pub trait Params: Clone + Default + DeserializeOwned + Serialize + JsonSchema + 
     }
 }
 
-/// What a lock is, from its documentation.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct LockInfo {
-    /// Its name in files, flags and reports.
-    pub name: &'static str,
-    /// One sentence for lists and docs.
-    pub about: &'static str,
-    /// Who decides that a grant is over, and by which clock.
-    pub expiry: Expiry,
-    /// It lives in the store that it guards; the write and the lock share one fate.
-    pub in_store: bool,
-    /// What was written takes effect with the release, which commits it.
-    pub commits_at_release: bool,
-    /// It has grants; an optimistic version check has none.
-    pub grants: bool,
-    /// Its grants say until when they are valid.
-    pub validity: bool,
-    /// Its grants carry a fencing token.
-    pub tokens: bool,
-    /// What happens when a holder acquires again.
-    pub reentrancy: &'static str,
-    /// The bugs that can be switched on.
-    pub bugs: &'static [BugInfo],
-    /// Where all this is documented.
-    pub sources: &'static [&'static str],
-}
+/// What is locked: the number of a resource, each of which has its own holder and waiters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResourceId(pub u8);
 
-/// A bug of real implementations that can be switched on.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct BugInfo {
-    /// Its name for `--bug`.
-    pub name: &'static str,
-    /// What goes wrong, where it was seen, and in which scenario and property the corrected model is clean.
-    pub about: &'static str,
-}
-
-/// Who decides that a grant is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Expiry {
-    /// Nobody: it ends with its release.
-    Nobody,
-    /// The end of the connection or transaction.
-    Connection,
-    /// The server's wall clock.
-    ServerWallClock,
-    /// The server's monotonic clock.
-    ServerMonotonicClock,
+impl ResourceId {
+    /// Whether it is the first. Messages leave its name out, so that traces of scenarios with a single resource say no
+    /// more than they need to.
+    pub fn is_first(&self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// One try to acquire.
@@ -164,7 +133,7 @@ pub struct Attempt {
 /// A lock that was granted, as its holder sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Grant {
-    /// The attempt that it came from.
+    /// The attempt that it came from; for a nested acquire that counts as the same holding, that of the outermost.
     pub id: GrantId,
     /// Its fencing token.
     pub token: Option<Token>,

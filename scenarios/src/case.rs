@@ -12,7 +12,7 @@ use fencepost_sim::schedule::Schedule;
 use fencepost_sim::stream::Streams;
 use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 
-use crate::cell::{Cell, Deployment};
+use crate::cell::{Cell, Deployment, data_in_service};
 use crate::check::{Checkers, Evidence, Facts, Findings};
 use crate::client::{Client, Desk, Shared};
 use crate::demand::{OrderBook, total_orders};
@@ -67,11 +67,11 @@ impl Plan {
         let streams = Streams::new(seed);
         let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
         let harm = schedule.harm();
-        let nodes = Deployment::new(cell.scenario.clients.count, L::servers(params), L::INFO.in_store);
+        let nodes = Deployment::new(cell.scenario.clients.count, L::servers(params), in_service::<L>(cell));
         let facts = Facts {
             grants: L::INFO.grants,
             validity: L::INFO.validity,
-            tokens: L::INFO.tokens,
+            tokens: L::INFO.tokens(),
             releases: L::INFO.grants,
             quorum: L::quorum(params),
             rank_by_return: nodes.servers().is_empty(),
@@ -94,6 +94,11 @@ impl Plan {
     }
 }
 
+/// Whether the guarded data lives in the lock's own service, so that there is no other store.
+fn in_service<L: Lock>(cell: &Cell) -> bool {
+    data_in_service(&L::INFO, cell.inventory().guard)
+}
+
 /// How long a healthy holder may keep the lock: others wait that long without anything being wrong.
 fn longest_unit(cell: &Cell) -> Duration {
     let clients = &cell.scenario.clients;
@@ -114,6 +119,7 @@ fn build<L: Lock>(
     let shared = Rc::new(Shared {
         clients: cell.scenario.clients.clone(),
         update: cell.inventory().update,
+        guard: cell.inventory().guard,
         store: plan.nodes.store(),
         probe_patience: plan.facts.progress_bound,
         next_grant: Counter::new(0),
@@ -131,7 +137,7 @@ fn build<L: Lock>(
         );
     }
     L::deploy(params, &cell.data(), &mut Site::new(&mut setup));
-    if L::INFO.in_store {
+    if in_service::<L>(cell) {
         setup.store_is_first_server();
     } else {
         setup.store(STORE, Box::new(InventoryStore::new(cell.data())));

@@ -61,7 +61,8 @@ impl Cell {
     }
 
     fn deployment(&self) -> Deployment {
-        Deployment::new(self.scenario.clients.count, (self.lock.nodes)(&self.params), self.lock.info.in_store)
+        let in_service = data_in_service(&self.lock.info, self.inventory().guard);
+        Deployment::new(self.scenario.clients.count, (self.lock.nodes)(&self.params), in_service)
     }
 
     pub(crate) fn inventory(&self) -> &Inventory {
@@ -96,10 +97,16 @@ fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockPa
 /// Why the lock cannot be put into the scenario, if it cannot.
 fn inapplicable(scenario: &Scenario, lock: &LockEntry, params: &LockParams) -> Option<String> {
     let Workload::Inventory(inventory) = &scenario.workload;
-    let map = Deployment::new(scenario.clients.count, (lock.nodes)(params), lock.info.in_store);
+    let in_service = data_in_service(&lock.info, inventory.guard);
+    let map = Deployment::new(scenario.clients.count, (lock.nodes)(params), in_service);
     guard_problem(&lock.info, inventory)
         .or_else(|| transport_problem(&lock.info, scenario.network.transport))
         .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&map).err()))
+}
+
+/// Whether the guarded data lives in the lock's own service: the name `store` means the first server then.
+pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
+    info.in_store || guard == Guard::OwnerTxn
 }
 
 fn guard_problem(info: &LockInfo, inventory: &Inventory) -> Option<String> {
@@ -109,9 +116,10 @@ fn guard_problem(info: &LockInfo, inventory: &Inventory) -> Option<String> {
     }
     match inventory.guard {
         Guard::None => None,
+        Guard::OwnerTxn if info.owner_txn => None,
         Guard::OwnerTxn => Some("the data does not live in this lock's service".into()),
         _ if info.in_store => Some("lock and data share one transaction: there is nothing to guard".into()),
-        Guard::FenceWrites | Guard::FenceReads if !info.tokens => Some("this lock has no fencing tokens".into()),
+        Guard::FenceWrites | Guard::FenceReads if !info.tokens() => Some("this lock has no fencing tokens".into()),
         Guard::FenceWrites | Guard::FenceReads | Guard::Claim => None,
     }
 }
@@ -177,14 +185,14 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    pub fn new(clients: u16, servers: Vec<String>, in_store: bool) -> Self {
+    pub fn new(clients: u16, servers: Vec<String>, in_service: bool) -> Self {
         let mut names: Vec<String> = (1..=clients).map(|n| format!("client-{n}")).collect();
         names.extend(servers);
-        let store = if in_store { clients } else { names.len() as u16 };
-        if !in_store {
+        let store = if in_service { clients } else { names.len() as u16 };
+        if !in_service {
             names.push(STORE.into());
         }
-        let servers = (clients..names.len() as u16).filter(|id| in_store || *id != store).map(NodeId).collect();
+        let servers = (clients..names.len() as u16).filter(|id| in_service || *id != store).map(NodeId).collect();
         Deployment { names, clients: (0..clients).map(NodeId).collect(), servers, store: NodeId(store) }
     }
 

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::{Ack, Event, GrantId, OrderEnd, Refusal};
-use fencepost_models::stores::inventory::{Demand, ReadReply, StoreClient, Update};
-use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason};
+use fencepost_models::stores::inventory::{Demand, Guard, ReadReply, StoreClient, Update};
+use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::{Either, Mono, NodeId, race};
 
 use crate::demand::{Order, OrderBook};
@@ -17,6 +17,7 @@ use crate::file::{AfterUnknown, Clients, OnUnknown};
 pub(crate) struct Shared {
     pub clients: Clients,
     pub update: Update,
+    pub guard: Guard,
     pub store: NodeId,
     /// The probe after healing waits this long.
     pub probe_patience: Duration,
@@ -61,7 +62,7 @@ const SHORTEST_DELAY: Duration = Duration::from_millis(1);
 
 impl<L: Lock> Client<L> {
     pub fn new(params: &L::Params, ctx: Ctx<L::Message>, shared: Rc<Shared>, desk: Rc<RefCell<Desk>>) -> Self {
-        let lock = L::connect(params, ctx.clone());
+        let lock = L::connect(params, ctx.clone(), ResourceId(0));
         let store = StoreClient::new(ctx.clone(), shared.store);
         Client { ctx, lock, store, shared, desk }
     }
@@ -144,7 +145,7 @@ impl<L: Lock> Client<L> {
 
     async fn enter(&mut self, grant: &Grant) {
         let client = self.ctx.node();
-        self.ctx.set_holder(true);
+        self.ctx.hold(grant.id);
         let validity = grant.valid_until.is_some();
         self.ctx.note(Event::Acquired { client, grant: grant.id, token: grant.token, validity });
         if let Some(until) = grant.valid_until {
@@ -182,7 +183,8 @@ impl<L: Lock> Client<L> {
 
     fn demand(&self, order: &Order) -> Demand {
         let with_id = self.shared.clients.on_unknown == OnUnknown::RetryWithId;
-        Demand { order: order.id, units: order.units, update: self.shared.update, with_id }
+        let Shared { update, guard, .. } = *self.shared;
+        Demand { order: order.id, units: order.units, update, guard, with_id }
     }
 
     fn note_read(&self, grant: &Grant, order: &Order, row: ReadReply) {
@@ -251,14 +253,14 @@ impl<L: Lock> Client<L> {
     async fn outlive(&mut self, grant: &Grant) -> bool {
         let Some(until) = grant.valid_until else { return false };
         self.ctx.sleep_until(until.at).await;
-        self.ctx.set_holder(false);
+        self.ctx.let_go(grant.id);
         self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });
         true
     }
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let client = self.ctx.node();
-        self.ctx.set_holder(false);
+        self.ctx.let_go(grant.id);
         self.ctx.note(Event::ReleaseInvoked { client, grant: grant.id });
         let released = self.lock.release(grant).await;
         self.ctx.note(Event::ReleaseReturned { client, grant: grant.id, ack: ack(&released) });

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use fencepost_models::history::{Cause, Event, GrantId};
 use fencepost_models::stores::inventory::InventoryConfig;
-use fencepost_models::{Attempt, Ctx, Env, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason, Site, Wire};
+use fencepost_models::{
+    Attempt, Ctx, Env, Expiry, Family, Grant, Lock, LockError, LockInfo, Params, Reason, Reentrancy, ResourceId, Site,
+    Verification, Wire,
+};
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
@@ -84,14 +87,20 @@ impl Lock for KeyLock {
     const INFO: LockInfo = LockInfo {
         name: "key-on-a-hook",
         about: "one server that remembers who came first, without expiry",
+        family: Family::LeaseServer,
         expiry: Expiry::Nobody,
         in_store: false,
         commits_at_release: false,
         grants: true,
         validity: false,
-        tokens: false,
-        reentrancy: "refused",
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Refused,
+        promises: &[],
+        flawed_defaults: &[],
         bugs: &[],
+        verification: Verification::Textbook,
         sources: &[],
     };
     type Params = KeyParams;
@@ -105,7 +114,7 @@ impl Lock for KeyLock {
         site.server("hook", Hook::default());
     }
 
-    fn connect(_: &KeyParams, ctx: Ctx<KeyMessage>) -> Self {
+    fn connect(_: &KeyParams, ctx: Ctx<KeyMessage>, _: ResourceId) -> Self {
         let hook = ctx.connect(ctx.find("hook"));
         KeyLock { ctx, hook }
     }

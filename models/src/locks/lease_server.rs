@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
-use crate::lock::{Attempt, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::site::Site;
 use crate::stores::inventory::InventoryConfig;
 use crate::stores::lease_server::{LeaseMessage, LeaseServer};
@@ -19,6 +20,7 @@ use crate::wire::Ctx;
 pub struct LeaseServerLock {
     params: LeaseServerParams,
     ctx: Ctx<LeaseMessage>,
+    resource: ResourceId,
     server: ConnId,
 }
 
@@ -56,18 +58,67 @@ impl Params for LeaseServerParams {
     }
 }
 
+const LEASES: &str = "Gray and Cheriton, Leases, SOSP 1989";
+const FENCING: &str = "Kleppmann, How to do distributed locking, 2016";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Conditional,
+        says: "consistent as long as clocks run at nearly the same rate: a server clock that is too fast, or a client \
+               clock that is too slow, breaks it; so does a holder that is paused past its term, if the store does not check tokens",
+        source: "Gray and Cheriton, Leases, SOSP 1989; Kleppmann, How to do distributed locking, 2016",
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "a client that crashed or cannot be reached delays the others by the rest of its term at most",
+        source: LEASES,
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::No,
+        says: "one server: while it is down nobody gets a lease, and after a restart nobody for one more term",
+        source: LEASES,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Silent,
+        says: "acquiring again is not described; this server has one holder and refuses",
+        source: LEASES,
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::Yes,
+        says: "every grant has a higher number than the one before, and the store refuses lower ones",
+        source: FENCING,
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::Silent,
+        says: "clients that poll come in any order",
+        source: LEASES,
+    },
+];
+
 impl Lock for LeaseServerLock {
     const INFO: LockInfo = LockInfo {
         name: "lease-server",
         about: "the textbook lease with fencing tokens, on one server",
+        family: Family::LeaseServer,
         expiry: Expiry::ServerMonotonicClock,
         in_store: false,
         commits_at_release: false,
         grants: true,
         validity: true,
-        tokens: true,
-        reentrancy: "refused",
+        token: Some("a number that grows with every grant, durable before the reply"),
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Refused,
+        promises: PROMISES,
+        flawed_defaults: &[],
         bugs: &[],
+        verification: Verification::Textbook,
         sources: &[
             "Gray and Cheriton, Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency, SOSP 1989",
             "Kleppmann, How to do distributed locking, 2016",
@@ -84,15 +135,16 @@ impl Lock for LeaseServerLock {
         site.server("lease-server", LeaseServer::new(params.ttl.0));
     }
 
-    fn connect(params: &LeaseServerParams, ctx: Ctx<LeaseMessage>) -> Self {
+    fn connect(params: &LeaseServerParams, ctx: Ctx<LeaseMessage>, resource: ResourceId) -> Self {
         let server = ctx.connect(ctx.find("lease-server"));
-        LeaseServerLock { params: params.clone(), ctx, server }
+        LeaseServerLock { params: params.clone(), ctx, resource, server }
     }
 
     /// The term counts from before the request was sent, so that the client gives up before the server does.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         let asked = self.ctx.mono();
-        let reply = self.ctx.ask(self.server, LeaseMessage::Acquire { attempt: attempt.id }, REQUEST_TIMEOUT);
+        let acquire = LeaseMessage::Acquire { resource: self.resource, attempt: attempt.id };
+        let reply = self.ctx.ask(self.server, acquire, REQUEST_TIMEOUT);
         self.ctx.safepoint("acquire-sent").await;
         let LeaseMessage::Granted { token } = reply.await? else { return Err(LockError::Failed(Reason::Busy)) };
         let allowance = self.params.ttl.0 * self.params.allowance_ppm / 1_000_000;
@@ -105,7 +157,7 @@ impl Lock for LeaseServerLock {
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let Some(token) = grant.token else { return Err(LockError::Failed(Reason::NotHeld)) };
-        let release = LeaseMessage::Release { token, on_behalf: grant.id };
+        let release = LeaseMessage::Release { resource: self.resource, token, on_behalf: grant.id };
         let reply = self.ctx.ask(self.server, release, REQUEST_TIMEOUT);
         self.ctx.safepoint("release-sent").await;
         match reply.await? {

@@ -6,7 +6,8 @@ use fencepost_sim::fault::Harm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::lock::{Attempt, Expiry, Grant, Lock, LockError, LockInfo, Params};
+use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
 use crate::site::Site;
 use crate::stores::inventory::{InventoryConfig, STORE_TIMEOUT};
 use crate::wire::Ctx;
@@ -37,14 +38,20 @@ impl Lock for NoLock {
     const INFO: LockInfo = LockInfo {
         name: "none",
         about: "no lock at all: every acquire succeeds at once",
+        family: Family::None,
         expiry: Expiry::Nobody,
         in_store: false,
         commits_at_release: false,
         grants: true,
         validity: false,
-        tokens: false,
-        reentrancy: "none",
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::NotApplicable,
+        promises: &[],
+        flawed_defaults: &[],
         bugs: &[],
+        verification: Verification::Textbook,
         sources: &[],
     };
     type Params = NoLockParams;
@@ -56,7 +63,7 @@ impl Lock for NoLock {
 
     fn deploy(_: &NoLockParams, _: &InventoryConfig, _: &mut Site<'_, Silence>) {}
 
-    fn connect(_: &NoLockParams, ctx: Ctx<Silence>) -> Self {
+    fn connect(_: &NoLockParams, ctx: Ctx<Silence>, _: ResourceId) -> Self {
         NoLock { ctx }
     }
 

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
 use crate::history::GrantId;
-use crate::lock::{Attempt, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::site::Site;
 use crate::stores::inventory::InventoryConfig;
 use crate::stores::redis::{Persistence, Redis, RedisMessage};
@@ -32,6 +33,10 @@ pub trait ReleaseRule: 'static {
     const NAME: &'static str;
     /// One sentence for lists and docs.
     const ABOUT: &'static str;
+    /// What the documentation says of it.
+    const PROMISES: &'static [Promise] = PROMISES;
+    /// What is wrong with it.
+    const FLAWS: &'static [&'static str] = &[];
 
     /// The command that releases this grant.
     fn release(grant: GrantId) -> RedisMessage;
@@ -63,18 +68,73 @@ impl Params for RedisPxParams {
     }
 }
 
+/// The page that describes the pattern.
+pub(super) const DISTLOCK: &str = "redis.io, Distributed Locks with Redis";
+
+const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
+
+const EXCLUSIVE: Promise = Promise {
+    requirement: Requirement::Exclusive,
+    answer: Answer::Conditional,
+    says: "safe on a single instance that is always available, for the time of the key's validity; a shift of the \
+           server's wall clock may let a second client in",
+    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance; Disclaimer about consistency",
+};
+
+pub(super) const AVOIDS_DEADLOCK: Promise = Promise {
+    requirement: Requirement::AvoidsDeadlock,
+    answer: Answer::Yes,
+    says: "the key expires, so the lock can be had in the end even if its holder crashed or was cut off",
+    source: "redis.io, Distributed Locks with Redis, Safety and Liveness Guarantees",
+};
+
+pub(super) const HIGHLY_AVAILABLE: Promise = Promise {
+    requirement: Requirement::HighlyAvailable,
+    answer: Answer::No,
+    says: "one instance is a single point of failure, and a replica does not help: replication is asynchronous",
+    source: "redis.io, Distributed Locks with Redis, Why Failover-based Implementations Are Not Enough",
+};
+
+pub(super) const REENTRANT: Promise = Promise {
+    requirement: Requirement::Reentrant,
+    answer: Answer::Silent,
+    says: "acquiring again is not described; NX refuses whoever asks while the key is there",
+    source: DISTLOCK,
+};
+
+pub(super) const FENCING: Promise = Promise {
+    requirement: Requirement::Fencing,
+    answer: Answer::No,
+    says: "advises to use fencing tokens, above all for work that takes long, and gives none: the key's value is \
+           random, so it has no order",
+    source: "redis.io, Distributed Locks with Redis, Disclaimer about consistency",
+};
+
+pub(super) const ORDER: Promise = Promise {
+    requirement: Requirement::Order,
+    answer: Answer::Silent,
+    says: "who fails tries again later, in any order",
+    source: DISTLOCK,
+};
+
 impl<R: ReleaseRule> Lock for PxLock<R> {
     const INFO: LockInfo = LockInfo {
         name: R::NAME,
         about: R::ABOUT,
+        family: Family::Redis,
         expiry: Expiry::ServerWallClock,
         in_store: false,
         commits_at_release: false,
         grants: true,
         validity: true,
-        tokens: false,
-        reentrancy: "refused",
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Refused,
+        promises: R::PROMISES,
+        flawed_defaults: R::FLAWS,
         bugs: &[],
+        verification: Verification::RealServerAvailable,
         sources: &["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"],
     };
     type Params = RedisPxParams;
@@ -88,7 +148,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
         site.server("redis-1", Redis::new(params.persistence));
     }
 
-    fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>) -> Self {
+    fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, _: ResourceId) -> Self {
         let redis = ctx.connect(ctx.find("redis-1"));
         PxLock { params: params.clone(), ctx, redis, rule: PhantomData }
     }

@@ -14,8 +14,10 @@ use fencepost_sim::{ConnId, Mono};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::redis_set_px::{AVOIDS_DEADLOCK, FENCING, ORDER, REENTRANT};
 use crate::history::GrantId;
-use crate::lock::{Attempt, BugInfo, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
+use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::site::Site;
 use crate::stores::inventory::InventoryConfig;
 use crate::stores::redis::{Persistence, Redis, RedisMessage};
@@ -138,23 +140,47 @@ impl Redlock {
     }
 }
 
+const EXCLUSIVE: Promise = Promise {
+    requirement: Requirement::Exclusive,
+    answer: Answer::Conditional,
+    says: "exclusive for a holder that finishes within the validity, if clocks run at nearly the same rate and a master \
+           that crashed does not come back without its keys before they have run out",
+    source: "redis.io, Distributed Locks with Redis, Is the Algorithm Asynchronous?; Performance, Crash Recovery and fsync",
+};
+
+const HIGHLY_AVAILABLE: Promise = Promise {
+    requirement: Requirement::HighlyAvailable,
+    answer: Answer::Yes,
+    says: "clients can acquire and release as long as a majority of the masters is up; a partition costs one time to \
+           live after another for as long as it lasts",
+    source: "redis.io, Distributed Locks with Redis, Safety and Liveness Guarantees; Liveness Arguments",
+};
+
 impl Lock for Redlock {
     const INFO: LockInfo = LockInfo {
         name: "redlock",
         about: "SET NX PX on a majority of N independent Redis masters",
+        family: Family::Redis,
         expiry: Expiry::ServerWallClock,
         in_store: false,
         commits_at_release: false,
         grants: true,
         validity: true,
-        tokens: false,
-        reentrancy: "refused",
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Refused,
+        promises: &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER],
+        flawed_defaults: &[],
         bugs: &[BugInfo {
             name: NO_SECOND_READ,
-            about: "counts the validity from the replies, without the second clock read (the implementation that \
-                    Kleppmann's second scenario needs; antirez, Is Redlock safe?). Scenario redlock-pause-between-reads, \
-                    property validity-exclusion",
+            about: "counts the validity from the replies, without the second clock read: the implementation that \
+                    Kleppmann's second scenario needs",
+            scenario: "redlock-pause-between-reads",
+            property: "validity-exclusion",
+            source: "antirez, Is Redlock safe?, 2016",
         }],
+        verification: Verification::RealServerAvailable,
         sources: &[
             "redis.io, Distributed Locks with Redis, The Redlock Algorithm",
             "antirez/redlock-rb, redlock.rb: 3 tries, 200 ms, drift factor 0.01 and 2 ms",
@@ -173,7 +199,7 @@ impl Lock for Redlock {
         }
     }
 
-    fn connect(params: &RedlockParams, ctx: Ctx<RedisMessage>) -> Self {
+    fn connect(params: &RedlockParams, ctx: Ctx<RedisMessage>, _: ResourceId) -> Self {
         let masters = Self::servers(params).iter().map(|name| ctx.connect(ctx.find(name))).collect();
         let delays = ctx.stream("redlock delay");
         Redlock { params: params.clone(), ctx, masters, delays }

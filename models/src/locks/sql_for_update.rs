@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::POLL;
-use crate::lock::{Attempt, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
+use crate::history::GrantId;
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::site::Site;
 use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::stores::sql::{Sql, SqlMessage};
@@ -21,6 +23,8 @@ pub struct SqlForUpdate {
     params: SqlForUpdateParams,
     ctx: Ctx<SqlMessage>,
     database: ConnId,
+    /// The grant of the transaction that is open.
+    open: Option<GrantId>,
     updated: bool,
 }
 
@@ -60,20 +64,77 @@ impl SqlForUpdate {
         }
         Ok(reply.await?)
     }
+
+    /// The row is locked by this transaction already, which does not wait for itself (PostgreSQL, "Row-Level Locks"): to
+    /// lock it again comes to reading it.
+    async fn acquire_again(&self, outer: GrantId) -> Result<Grant, LockError> {
+        match self.ask(SqlMessage::Select { attempt: outer }, Some("acquire-sent")).await? {
+            SqlMessage::Row(_) => Ok(Grant { id: outer, token: None, valid_until: None }),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
 }
+
+const LOCKING_READS: &str = "MySQL 8.4 Reference Manual, Locking Reads; PostgreSQL 17, Explicit Locking";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Yes,
+        says: "other transactions that want to lock or change the row wait until this one ends",
+        source: LOCKING_READS,
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "locks end with the transaction, and a session that ends is rolled back; cycles are found and one of their \
+               transactions is rolled back. How long a dead host goes unnoticed is up to TCP",
+        source: "MySQL 8.4 Reference Manual, Deadlock Detection; PostgreSQL 17, Deadlocks and tcp_keepalives_idle",
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Silent,
+        says: "as available as the database is; locks are nothing that is replicated",
+        source: LOCKING_READS,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Yes,
+        says: "a transaction never conflicts with itself; one commit or rollback frees all",
+        source: "PostgreSQL 17, Explicit Locking, Row-Level Locks",
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::Silent,
+        says: "not needed for the row: a transaction that lost the lock cannot commit",
+        source: LOCKING_READS,
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::Silent,
+        says: "who of several waiting transactions comes first is not promised",
+        source: LOCKING_READS,
+    },
+];
 
 impl Lock for SqlForUpdate {
     const INFO: LockInfo = LockInfo {
         name: "sql-for-update",
         about: "SELECT … FOR UPDATE on the guarded row itself, in one transaction with the write",
+        family: Family::Database,
         expiry: Expiry::Connection,
         in_store: true,
         commits_at_release: true,
         grants: true,
         validity: false,
-        tokens: false,
-        reentrancy: "uncounted, within the transaction",
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Uncounted,
+        promises: PROMISES,
+        flawed_defaults: &[],
         bugs: &[],
+        verification: Verification::RealServerAvailable,
         sources: &[
             "MySQL 8.4 Reference Manual, InnoDB Locking Reads; innodb_lock_wait_timeout",
             "PostgreSQL 17 documentation, Explicit Locking, Row-Level Locks",
@@ -90,20 +151,26 @@ impl Lock for SqlForUpdate {
         site.server("sql", Sql::new(*data));
     }
 
-    fn connect(params: &SqlForUpdateParams, ctx: Ctx<SqlMessage>) -> Self {
+    fn connect(params: &SqlForUpdateParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
         let database = ctx.connect(ctx.find("sql"));
-        SqlForUpdate { params: params.clone(), ctx, database, updated: false }
+        SqlForUpdate { params: params.clone(), ctx, database, open: None, updated: false }
     }
 
     /// A client that gives up waiting closes its connection, or the database might grant to nobody.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        if let Some(outer) = self.open {
+            return self.acquire_again(outer).await;
+        }
         self.updated = false;
         let wait = self.params.lock_wait.0.min(attempt.give_up - self.ctx.mono());
         let select = SqlMessage::SelectForUpdate { attempt: attempt.id, wait_ms: wait.as_millis() as u64 };
         let reply = self.ctx.ask(self.database, select, wait + GRACE);
         self.ctx.safepoint("acquire-sent").await;
         match reply.await {
-            Ok(SqlMessage::Row(_)) => Ok(Grant { id: attempt.id, token: None, valid_until: None }),
+            Ok(SqlMessage::Row(_)) => {
+                self.open = Some(attempt.id);
+                Ok(Grant { id: attempt.id, token: None, valid_until: None })
+            }
             Ok(_) => Err(LockError::Failed(Reason::Busy)),
             Err(error) => {
                 if error == CallError::TimedOut {
@@ -141,6 +208,7 @@ impl Lock for SqlForUpdate {
     /// Commits what was written, which is when it takes effect; rolls back if nothing was.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let attempt = grant.id;
+        self.open = None;
         let end = if self.updated { SqlMessage::Commit { attempt } } else { SqlMessage::Rollback { attempt } };
         match self.ask(end, Some("release-sent")).await? {
             SqlMessage::Done => Ok(()),

@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sql_for_update::STATEMENT_TIMEOUT;
-use crate::lock::{Attempt, Expiry, Grant, Lock, LockError, LockInfo, Params, Reason};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::site::Site;
 use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient, Update};
 use crate::stores::sql::{Sql, SqlMessage};
@@ -44,18 +45,41 @@ impl SqlVersion {
     }
 }
 
+const OPTIMISTIC: &str = "Kung and Robinson, On Optimistic Methods for Concurrency Control, TODS 1981";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::No,
+        says: "nobody is kept out; a change that was based on what has changed since is refused and starts again",
+        source: OPTIMISTIC,
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "nobody waits for anybody, so there is no deadlock; a transaction may have to start again often",
+        source: OPTIMISTIC,
+    },
+];
+
 impl Lock for SqlVersion {
     const INFO: LockInfo = LockInfo {
         name: "sql-version",
         about: "no lock: the update compares the row's version (optimistic locking)",
+        family: Family::Database,
         expiry: Expiry::Nobody,
         in_store: true,
         commits_at_release: false,
         grants: false,
         validity: false,
-        tokens: false,
-        reentrancy: "none",
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::NotApplicable,
+        promises: PROMISES,
+        flawed_defaults: &[],
         bugs: &[],
+        verification: Verification::RealServerAvailable,
         sources: &["Kung and Robinson, On Optimistic Methods for Concurrency Control, TODS 1981"],
     };
     type Params = SqlVersionParams;
@@ -69,7 +93,7 @@ impl Lock for SqlVersion {
         site.server("sql", Sql::new(*data));
     }
 
-    fn connect(_: &SqlVersionParams, ctx: Ctx<SqlMessage>) -> Self {
+    fn connect(_: &SqlVersionParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
         let database = ctx.connect(ctx.find("sql"));
         SqlVersion { ctx, database }
     }

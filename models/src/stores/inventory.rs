@@ -71,6 +71,8 @@ pub struct Demand {
     pub units: u32,
     /// How the count is updated.
     pub update: Update,
+    /// What the store checks. Under [`Guard::OwnerTxn`] the lock reads and writes in its own service.
+    pub guard: Guard,
     /// The write carries the order's id, so that the store applies it once.
     pub with_id: bool,
 }
@@ -248,7 +250,7 @@ impl<L: Message> StoreClient<L> {
 impl Demand {
     /// The write that this demand comes to after a read.
     pub fn write(&self, grant: &Grant, read: ReadReply) -> Write {
-        let Demand { order, units, update, with_id } = *self;
+        let Demand { order, units, update, with_id, .. } = *self;
         Write { grant: grant.id, order, units, update, read, token: grant.token, with_id }
     }
 }

@@ -5,6 +5,7 @@
 //! and a server that lost its memory waits out the longest term before it grants again. The number is the fencing token
 //! of Kleppmann, "How to do distributed locking" (2016): durable before the reply.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fencepost_sim::disk::{Disk, DiskFate};
@@ -12,6 +13,7 @@ use fencepost_sim::{Caller, MonoDeadline, Service, TimerId};
 use serde::Serialize;
 
 use crate::history::{Cause, Event, GrantId, Token};
+use crate::lock::ResourceId;
 use crate::wire::{Env, Wire};
 
 /// What the lease server and its clients say to each other.
@@ -19,10 +21,19 @@ use crate::wire::{Env, Wire};
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum LeaseMessage {
-    /// Grant me the lease.
-    Acquire { attempt: GrantId },
+    /// Grant me the lease of this resource.
+    Acquire {
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        resource: ResourceId,
+        attempt: GrantId,
+    },
     /// I give it back; the token says which grant.
-    Release { token: Token, on_behalf: GrantId },
+    Release {
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        resource: ResourceId,
+        token: Token,
+        on_behalf: GrantId,
+    },
     /// It is yours for the term.
     Granted { token: Token },
     /// It is somebody else's, or not to be had yet.
@@ -36,8 +47,8 @@ pub enum LeaseMessage {
 /// The lease server.
 pub struct LeaseServer {
     term: Duration,
-    lease: Option<Lease>,
-    expiry_timer: Option<TimerId>,
+    leases: BTreeMap<ResourceId, Lease>,
+    /// The newest token of all resources: a number is never given twice.
     last_token: Token,
     /// No grants before this, after a restart: an old lease may still be out.
     waits_until: Option<MonoDeadline>,
@@ -49,56 +60,58 @@ struct Lease {
     holder: GrantId,
     token: Token,
     ends: MonoDeadline,
+    timer: TimerId,
 }
-
-const EXPIRE: u64 = 0;
 
 impl LeaseServer {
     /// A server that grants for this term.
     pub fn new(term: Duration) -> Self {
-        LeaseServer { term, lease: None, expiry_timer: None, last_token: 0, waits_until: None, log: Disk::default() }
+        LeaseServer { term, leases: BTreeMap::new(), last_token: 0, waits_until: None, log: Disk::default() }
     }
 
-    fn acquire(&mut self, env: &mut Env<'_, LeaseMessage>, attempt: GrantId) -> LeaseMessage {
-        self.expire(env);
+    fn acquire(&mut self, env: &mut Env<'_, LeaseMessage>, resource: ResourceId, attempt: GrantId) -> LeaseMessage {
+        self.expire(env, resource);
         let waiting = self.waits_until.is_some_and(|until| !env.mono_passed(until));
-        if self.lease.is_some() || waiting {
+        if self.leases.contains_key(&resource) || waiting {
             return LeaseMessage::Busy;
         }
         let token = self.last_token + 1;
         self.last_token = token;
         self.log.compact(token);
-        self.lease = Some(Lease { holder: attempt, token, ends: env.mono_deadline(self.term) });
-        self.expiry_timer = Some(env.set_timer(self.term, EXPIRE));
+        let ends = env.mono_deadline(self.term);
+        let timer = env.set_timer(self.term, resource.0.into());
+        self.leases.insert(resource, Lease { holder: attempt, token, ends, timer });
         env.note(Event::Granted { server: env.node(), grant: attempt });
         LeaseMessage::Granted { token }
     }
 
-    fn release(&mut self, env: &mut Env<'_, LeaseMessage>, token: Token, by: GrantId) -> LeaseMessage {
-        self.expire(env);
-        match self.lease {
+    fn release(
+        &mut self,
+        env: &mut Env<'_, LeaseMessage>,
+        resource: ResourceId,
+        token: Token,
+        by: GrantId,
+    ) -> LeaseMessage {
+        self.expire(env, resource);
+        match self.leases.get(&resource) {
             Some(lease) if lease.token == token => {
-                self.end(env, Cause::Released(by));
+                self.end(env, resource, Cause::Released(by));
                 LeaseMessage::Released
             }
             _ => LeaseMessage::NotYours,
         }
     }
 
-    fn expire(&mut self, env: &mut Env<'_, LeaseMessage>) {
-        if let Some(lease) = self.lease
-            && env.mono_passed(lease.ends)
-        {
-            self.end(env, Cause::Expired);
+    fn expire(&mut self, env: &mut Env<'_, LeaseMessage>, resource: ResourceId) {
+        if self.leases.get(&resource).is_some_and(|lease| env.mono_passed(lease.ends)) {
+            self.end(env, resource, Cause::Expired);
         }
     }
 
-    fn end(&mut self, env: &mut Env<'_, LeaseMessage>, cause: Cause) {
-        if let Some(lease) = self.lease.take() {
+    fn end(&mut self, env: &mut Env<'_, LeaseMessage>, resource: ResourceId, cause: Cause) {
+        if let Some(lease) = self.leases.remove(&resource) {
             env.note(Event::Ended { server: env.node(), grant: lease.holder, cause });
-        }
-        if let Some(timer) = self.expiry_timer.take() {
-            env.cancel_timer(timer);
+            env.cancel_timer(lease.timer);
         }
     }
 }
@@ -111,24 +124,28 @@ impl Service<Wire<LeaseMessage>, Event> for LeaseServer {
     }
 
     fn on_message(&mut self, env: &mut Env<'_, LeaseMessage>, from: Caller, message: Wire<LeaseMessage>) {
+        let Wire::Lock(message) = message else { return };
         let reply = match message {
-            Wire::Lock(LeaseMessage::Acquire { attempt }) => self.acquire(env, attempt),
-            Wire::Lock(LeaseMessage::Release { token, on_behalf }) => self.release(env, token, on_behalf),
+            LeaseMessage::Acquire { resource, attempt } => self.acquire(env, resource, attempt),
+            LeaseMessage::Release { resource, token, on_behalf } => self.release(env, resource, token, on_behalf),
             _ => return,
         };
         env.reply(from, reply);
     }
 
-    fn on_timer(&mut self, env: &mut Env<'_, LeaseMessage>, _: u64) {
-        self.expire(env);
+    /// The term of a resource's lease is over; the tag says which.
+    fn on_timer(&mut self, env: &mut Env<'_, LeaseMessage>, tag: u64) {
+        if let Ok(resource) = u8::try_from(tag) {
+            self.expire(env, ResourceId(resource));
+        }
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, LeaseMessage>, disk: DiskFate) {
         self.log.crash(disk);
-        if let Some(lost) = self.lease.take() {
+        for lost in std::mem::take(&mut self.leases).into_values() {
             let left = lost.ends.at - env.mono();
             env.note_after(left, Event::Ended { server: env.node(), grant: lost.holder, cause: Cause::Expired });
         }
-        (self.expiry_timer, self.last_token, self.waits_until) = (None, 0, None);
+        (self.last_token, self.waits_until) = (0, None);
     }
 }

@@ -1,0 +1,265 @@
+//! What a lock says about itself: its facts, and what its documentation promises.
+
+use serde::Serialize;
+
+/// What a lock is, from its documentation.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LockInfo {
+    /// Its name in files, flags and reports.
+    pub name: &'static str,
+    /// One sentence for lists and docs.
+    pub about: &'static str,
+    /// What kind of service it stands on.
+    pub family: Family,
+    /// Who decides that a grant is over, and by which clock.
+    pub expiry: Expiry,
+    /// It lives in the store that it guards; the write and the lock share one fate.
+    pub in_store: bool,
+    /// What was written takes effect with the release, which commits it.
+    pub commits_at_release: bool,
+    /// It has grants; an optimistic version check has none.
+    pub grants: bool,
+    /// Its grants say until when they are valid.
+    pub validity: bool,
+    /// What serves as fencing token of a grant, if anything does.
+    pub token: Option<&'static str>,
+    /// The data can live in the service, where a write is conditional on owning the lock (guard `owner-txn`).
+    pub owner_txn: bool,
+    /// Its documentation promises that waiters get it in the order in which they came.
+    pub fifo: bool,
+    /// What happens when a holder acquires again.
+    pub reentrancy: Reentrancy,
+    /// What its documentation says about the requirements.
+    pub promises: &'static [Promise],
+    /// Flaws that are there without any switch, because the real thing has them.
+    pub flawed_defaults: &'static [&'static str],
+    /// The bugs that can be switched on.
+    pub bugs: &'static [BugInfo],
+    /// What the model can be held against.
+    pub verification: Verification,
+    /// Where all this is documented.
+    pub sources: &'static [&'static str],
+}
+
+impl LockInfo {
+    /// Its grants carry a fencing token.
+    pub const fn tokens(&self) -> bool {
+        self.token.is_some()
+    }
+}
+
+/// What kind of service a lock stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// None.
+    None,
+    /// A database: its transactions, connections or rows.
+    Database,
+    /// Redis, one or several.
+    Redis,
+    /// Servers that agree by consensus.
+    Consensus,
+    /// A store with conditional writes, where the waiting clients decide that a holder is gone.
+    ConditionalStore,
+    /// A single server that gives leases.
+    LeaseServer,
+}
+
+/// Who decides that a grant is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expiry {
+    /// Nobody: it ends with its release.
+    Nobody,
+    /// The end of the connection or transaction.
+    Connection,
+    /// The server's wall clock.
+    ServerWallClock,
+    /// The server's monotonic clock.
+    ServerMonotonicClock,
+    /// The wall clocks of the clients, which write and compare the times themselves (ShedLock's default).
+    ClientWallClock,
+    /// The waiting client's stopwatch: how long it has seen the holder's record unchanged (DynamoDB lock client,
+    /// Kubernetes leases).
+    WaiterMonotonicClock,
+    /// The monotonic clock of the server that leads now.
+    LeaderMonotonicClock,
+}
+
+/// What happens when a client that holds the lock acquires it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reentrancy {
+    /// It succeeds, and n acquires need n releases.
+    Counted,
+    /// It succeeds, and one release frees the lock.
+    Uncounted,
+    /// It is an error at once.
+    Refused,
+    /// It waits for itself, until its own grant expires or its patience ends.
+    SelfDeadlock,
+    /// There is nothing to hold.
+    NotApplicable,
+}
+
+/// What the documentation of a lock says about a requirement.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Promise {
+    /// The requirement.
+    pub requirement: Requirement,
+    /// The answer that a reader takes away.
+    pub answer: Answer,
+    /// What it says, in our own words.
+    pub says: &'static str,
+    /// Where.
+    pub source: &'static str,
+}
+
+/// What is asked of a distributed lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirement {
+    /// One holder at a time.
+    Exclusive,
+    /// A holder that dies does not block the others for ever.
+    AvoidsDeadlock,
+    /// The lock can be had although some nodes are down.
+    HighlyAvailable,
+    /// A holder may acquire again.
+    Reentrant,
+    /// Grants are numbered, so that a store can refuse an old holder.
+    Fencing,
+    /// First come, first served.
+    Order,
+}
+
+/// What documentation answers to a requirement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It promises it.
+    Yes,
+    /// It says that it is not so.
+    No,
+    /// It promises it under conditions that it names.
+    Conditional,
+    /// It says nothing about it.
+    Silent,
+}
+
+/// What a model can be held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verification {
+    /// A real server of its kind can be run and asked. That this was done is not said.
+    RealServerAvailable,
+    /// It is modelled from documentation and source only.
+    Documentation,
+    /// It is a textbook's: there is no product.
+    Textbook,
+}
+
+/// A bug of real implementations that can be switched on.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BugInfo {
+    /// Its name for `--bug`.
+    pub name: &'static str,
+    /// What goes wrong.
+    pub about: &'static str,
+    /// A scenario that shows it, and in which the model without the bug is clean.
+    pub scenario: &'static str,
+    /// The property that it violates there.
+    pub property: &'static str,
+    /// Where it was seen.
+    pub source: &'static str,
+}
+
+impl Requirement {
+    /// All of them, in the order of reports.
+    pub const ALL: [Requirement; 6] = [
+        Requirement::Exclusive,
+        Requirement::AvoidsDeadlock,
+        Requirement::HighlyAvailable,
+        Requirement::Reentrant,
+        Requirement::Fencing,
+        Requirement::Order,
+    ];
+
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Requirement::Exclusive => "exclusive",
+            Requirement::AvoidsDeadlock => "avoids deadlock",
+            Requirement::HighlyAvailable => "highly available",
+            Requirement::Reentrant => "reentrant",
+            Requirement::Fencing => "fencing",
+            Requirement::Order => "order",
+        }
+    }
+}
+
+impl Answer {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Answer::Yes => "yes",
+            Answer::No => "no",
+            Answer::Conditional => "under conditions",
+            Answer::Silent => "says nothing",
+        }
+    }
+}
+
+impl Expiry {
+    /// Who or what ends a grant, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Expiry::Nobody => "nobody",
+            Expiry::Connection => "the end of the connection or transaction",
+            Expiry::ServerWallClock => "the server's wall clock",
+            Expiry::ServerMonotonicClock => "the server's monotonic clock",
+            Expiry::ClientWallClock => "the clients' wall clocks",
+            Expiry::WaiterMonotonicClock => "the waiting client's stopwatch",
+            Expiry::LeaderMonotonicClock => "the leader's monotonic clock",
+        }
+    }
+}
+
+impl Family {
+    /// Its name in reports.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Family::None => "none",
+            Family::Database => "database",
+            Family::Redis => "Redis",
+            Family::Consensus => "consensus",
+            Family::ConditionalStore => "store with conditional writes",
+            Family::LeaseServer => "lease server",
+        }
+    }
+}
+
+impl Reentrancy {
+    /// What happens when a holder acquires again, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Reentrancy::Counted => "counted: n acquires need n releases",
+            Reentrancy::Uncounted => "uncounted: acquiring again succeeds, one release frees it",
+            Reentrancy::Refused => "refused: an error at once",
+            Reentrancy::SelfDeadlock => "self-deadlock: the holder waits for itself",
+            Reentrancy::NotApplicable => "not applicable: there is nothing to hold",
+        }
+    }
+}
+
+impl Verification {
+    /// What the model can be held against, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Verification::RealServerAvailable => "a real server is available to hold the model against",
+            Verification::Documentation => "modelled from documentation and source only",
+            Verification::Textbook => "textbook: there is no product to hold the model against",
+        }
+    }
+}
