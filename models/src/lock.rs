@@ -91,6 +91,12 @@ pub trait Params: Clone + Default + DeserializeOwned + Serialize + JsonSchema + 
     /// Sets the main timing; timings that depend on it keep their documented ratio. Locks without expiry ignore it.
     fn set_ttl(&mut self, ttl: Duration);
 
+    /// Sets the timings so that a crashed holder is replaced after about this long: the main timing is what remains
+    /// after lock-delays and grace periods, which are set along with it.
+    fn set_effective(&mut self, effective: Duration) {
+        self.set_ttl(effective);
+    }
+
     /// After about how long a crashed holder is replaced; nothing for locks without expiry.
     fn effective_expiry(&self) -> Option<Duration>;
 

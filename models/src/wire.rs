@@ -77,7 +77,7 @@ impl<L: Message> Ctx<L> {
 
     /// Waits for the next message that a server of the lock pushes on the connection.
     pub fn next(&self, conn: ConnId) -> impl Future<Output = Result<L, CallError>> + use<L> {
-        let receive = self.0.receive(conn);
+        let receive = self.node.receive(conn);
         async move {
             match receive.await? {
                 Wire::Lock(message) => Ok(message),

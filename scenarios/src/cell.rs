@@ -10,7 +10,7 @@ use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
 
-use crate::file::{Inventory, Scenario, Timing, Workload};
+use crate::file::{Inventory, Scenario, Workload};
 use crate::registry::{LockEntry, LockParams, Registry};
 use crate::results::{CellHeader, FaultLabel};
 
@@ -87,11 +87,7 @@ impl Cell {
 
 fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockParams {
     let own = scenario.lock.params.get(lock.name()).cloned();
-    let timing = match scenario.lock.timing {
-        Timing::Default => None,
-        Timing::Ttl(ttl) | Timing::Effective(ttl) => Some(ttl),
-    };
-    (lock.configure)(own, timing, bugs)
+    (lock.configure)(own, scenario.lock.timing, bugs)
 }
 
 /// Why the lock cannot be put into the scenario, if it cannot.

@@ -21,7 +21,7 @@ use toml::de::{Error, ValueDeserializer};
 
 use crate::case::{self, CaseReport};
 use crate::cell::Cell;
-use crate::file::{Inventory, Workload};
+use crate::file::{Inventory, Timing, Workload};
 use crate::recorder::Watcher;
 
 /// A lock's parameters, of the type that its entry knows.
@@ -50,7 +50,7 @@ pub struct LockEntry {
     /// The names of the server nodes that it deploys with these parameters.
     pub nodes: fn(&LockParams) -> Vec<String>,
     /// Its own parameters or the documented defaults, with a timing for all locks and with bugs switched on.
-    pub configure: fn(Option<LockParams>, Option<Duration>, &[String]) -> LockParams,
+    pub configure: fn(Option<LockParams>, Timing, &[String]) -> LockParams,
     /// After about how long a crashed holder is replaced.
     pub effective_expiry: fn(&LockParams) -> Option<Duration>,
     /// Runs a case of one of its cells.
@@ -206,10 +206,12 @@ fn parse_params<P: Params>(table: Option<ValueDeserializer<'_>>) -> Result<LockP
     Ok(Arc::new(params))
 }
 
-fn configure<P: Params>(own: Option<LockParams>, timing: Option<Duration>, bugs: &[String]) -> LockParams {
+fn configure<P: Params>(own: Option<LockParams>, timing: Timing, bugs: &[String]) -> LockParams {
     let mut params = own.and_then(|own| own.downcast_ref::<P>().cloned()).unwrap_or_default();
-    if let Some(timing) = timing {
-        params.set_ttl(timing);
+    match timing {
+        Timing::Default => {}
+        Timing::Ttl(ttl) => params.set_ttl(ttl),
+        Timing::Effective(effective) => params.set_effective(effective),
     }
     for bug in bugs {
         params.set_bug(bug);
