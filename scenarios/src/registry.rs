@@ -12,8 +12,8 @@ use fencepost_models::locks::{LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel
 use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
-    ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Hold, Lasting, Latency, Loss, Partition, Pause, Place,
-    VmPause,
+    ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Harm, Hold, Lasting, Latency, Loss, Partition, Pause,
+    Place, VmPause,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Error as _};
@@ -53,6 +53,8 @@ pub struct LockEntry {
     pub configure: fn(Option<LockParams>, Timing, &[String]) -> LockParams,
     /// After about how long a crashed holder is replaced.
     pub effective_expiry: fn(&LockParams) -> Option<Duration>,
+    /// After a holder's crash a waiter gets the lock within this, if no other fault comes.
+    pub takeover_bound: fn(&LockParams) -> Duration,
     /// Runs a case of one of its cells.
     pub run: RunCase,
 }
@@ -190,6 +192,10 @@ impl LockEntry {
             nodes: |params| params.downcast_ref::<L::Params>().map(L::servers).unwrap_or_default(),
             configure: configure::<L::Params>,
             effective_expiry: |params| params.downcast_ref::<L::Params>().and_then(Params::effective_expiry),
+            takeover_bound: |params| {
+                let params = params.downcast_ref::<L::Params>().expect("a lock's parameters are of its own type");
+                L::takeover_bound(params, &Harm::default())
+            },
             run: case::run_lock::<L>,
         }
     }

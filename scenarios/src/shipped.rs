@@ -14,6 +14,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("client-vm-pauses-decrement", include_str!("../suites/scenarios/client-vm-pauses-decrement.toml")),
     ("client-crashes", include_str!("../suites/scenarios/client-crashes.toml")),
     ("client-host-crashes", include_str!("../suites/scenarios/client-host-crashes.toml")),
+    ("crash-takeover", include_str!("../suites/scenarios/crash-takeover.toml")),
     ("server-restarts", include_str!("../suites/scenarios/server-restarts.toml")),
     ("server-restarts-decrement", include_str!("../suites/scenarios/server-restarts-decrement.toml")),
     ("server-restarts-durable", include_str!("../suites/scenarios/server-restarts-durable.toml")),

@@ -1,0 +1,89 @@
+//! Measures how long waiters wait after a holder's host died, for every lock at its documented defaults, and holds it
+//! against the bound that the lock states. Prints `docs/takeover.md`:
+//!
+//! ```sh
+//! cargo run --release -p fencepost-scenarios --example takeover > docs/takeover.md
+//! ```
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_models::Family;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file;
+use fencepost_scenarios::registry::{LockEntry, Registry};
+use fencepost_scenarios::run::Job;
+use fencepost_scenarios::shipped;
+
+const SCENARIO: &str = "crash-takeover";
+const SEEDS: u64 = 50;
+
+#[cfg_attr(test, expect(dead_code, reason = "the test calls `page` alone"))]
+fn main() -> io::Result<()> {
+    io::stdout().write_all(page().as_bytes())
+}
+
+/// The page, measured anew.
+pub fn page() -> String {
+    let registry = Registry::standard();
+    let rows: String =
+        registry.locks().iter().filter(|lock| has_record(lock)).map(|lock| row(&registry, lock)).collect();
+    HEAD.replace("{seeds}", &SEEDS.to_string()) + &rows
+}
+
+/// Without a server there is nobody who could have a grant on record.
+fn has_record(lock: &LockEntry) -> bool {
+    lock.info.grants && lock.info.family != Family::None
+}
+
+const HEAD: &str = "\
+# Takeover after a crash
+
+How long waiters wait for the lock of a holder whose host died, with every lock at its documented defaults: the bound that
+the lock states (see `takeover_bound` in its file in `models/src/locks/`), and what {seeds} cases of the scenario
+`crash-takeover` showed. Cases in which nobody held the lock at the time of the crash are not counted.
+
+`cargo run --release -p fencepost-scenarios --example takeover > docs/takeover.md` makes this page; a test keeps it true.
+
+| lock | stated bound | cases | minimum | median | maximum |
+|---|---|---|---|---|---|
+";
+
+fn row(registry: &Registry, lock: &LockEntry) -> String {
+    let mut measured = measure(registry, lock);
+    measured.sort_unstable();
+    let bound = (lock.takeover_bound)(&(lock.parse)(None).expect("the defaults are in order"));
+    let shown =
+        |place: Option<&i64>| place.map_or("never".into(), |nanos| seconds(Duration::from_nanos(*nanos as u64)));
+    format!(
+        "| `{}` | {} | {} | {} | {} | {} |\n",
+        lock.name(),
+        seconds(bound),
+        measured.len(),
+        shown(measured.first()),
+        shown(measured.get(measured.len() / 2)),
+        shown(measured.last()),
+    )
+}
+
+/// The takeover times of all cases that had one, in nanoseconds.
+fn measure(registry: &Registry, lock: &LockEntry) -> Vec<i64> {
+    let (_, text) = shipped::SCENARIOS.iter().find(|(name, _)| *name == SCENARIO).expect("the scenario is shipped");
+    let scenario = file::scenario(registry, SCENARIO, text).expect("a shipped scenario is in order");
+    let cells = vec![Cell::new(&Arc::new(scenario), lock, &[])];
+    let mut measured = Vec::new();
+    let job = Job { cells, seeds: 0..SEEDS, threads: 2, ..Job::default() };
+    job.run(|_, _, outcome| {
+        measured.extend(outcome.metric("takeover_ns"));
+        ControlFlow::Continue(())
+    })
+    .expect("no case panics");
+    measured
+}
+
+fn seconds(time: Duration) -> String {
+    let millis = (time + Duration::from_micros(500)).as_millis();
+    format!("{}.{:03} s", millis / 1_000, millis % 1_000)
+}
