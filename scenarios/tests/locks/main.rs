@@ -5,4 +5,5 @@ mod conditional;
 #[allow(dead_code, reason = "every test binary uses its own part")]
 mod lab;
 mod pinned;
+mod redis;
 mod sql;
