@@ -1,0 +1,402 @@
+//! One member of an etcd cluster: what it does beside its share of the log.
+
+use std::time::Duration;
+
+use fencepost_sim::{Caller, Mono, NodeId, Session, TimerId};
+
+use super::keyspace::{Command, Keyspace};
+use super::lessor::{LOOP, Lessor, Renewal};
+use super::message::{EtcdMessage, Key, LeaseId, Revision};
+use crate::history::{Event, GrantId};
+use crate::lock::ResourceId;
+use crate::raft::{Applied, Core, Duties, Loss};
+use crate::wire::Env;
+
+/// How a member is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// No lease is shorter, whatever was asked for.
+    pub least_seconds: u64,
+    /// Revocations are proposed without asking whether this member still leads: a bug.
+    pub stuck_leader: bool,
+}
+
+/// A member.
+pub struct Member {
+    settings: Settings,
+    /// Its place in the cluster, from 1.
+    number: u64,
+    /// Leases that it has given numbers to. Real numbers begin with the time, and so are never given twice either.
+    numbered: u64,
+    lessor: Lessor,
+    /// The lessor's next turn: when, and its timer.
+    turn: Option<(Mono, TimerId)>,
+    watches: Vec<Watch>,
+    /// Renewals of expired leases, which wait for the revocation.
+    blocked: Vec<(LeaseId, Asker)>,
+    /// Requests that wait for a leader, or for its word.
+    parked: Vec<Parked>,
+    retry: Option<TimerId>,
+    forwarded: u64,
+    /// Revocations on their way to a raft loop that was stuck.
+    stuck: Vec<LeaseId>,
+}
+
+struct Watch {
+    from: Caller,
+    key: Key,
+    since: Revision,
+}
+
+#[derive(Clone, Copy)]
+enum Asker {
+    Client(Caller),
+    /// A member that forwarded the renewal of a client of its own, and its number for it.
+    Peer(NodeId, u64),
+}
+
+struct Parked {
+    from: Caller,
+    asked: Mono,
+    what: What,
+}
+
+enum What {
+    Propose(Command),
+    /// Forwarded under this number, last at this time.
+    Renew(LeaseId, u64, Option<Mono>),
+}
+
+/// What a proposal or a read is for.
+pub enum Ticket {
+    /// A client's proposal, and since when it has been waiting.
+    Propose(Caller, Mono, Command),
+    /// A client's read.
+    Read(Caller, Read),
+    /// Whether this member leads still, so that it may revoke these.
+    Revoke(Vec<LeaseId>),
+}
+
+/// A client's read.
+pub enum Read {
+    /// [`EtcdMessage::Before`].
+    Before(ResourceId, Revision),
+    /// [`EtcdMessage::Get`].
+    Get(Key),
+    /// [`EtcdMessage::GetRow`].
+    Row(GrantId),
+}
+
+/// A request that found no leader, or whose leader did not answer, is tried again after this (v3_server.go, `LeaseRenew`:
+/// the pause between two tries to forward it).
+const RETRY: Duration = Duration::from_millis(50);
+
+/// A leader that was told of a renewal has this long to answer before it is told again (leasehttp, `applyTimeout`).
+const FORWARDED: Duration = Duration::from_secs(1);
+
+const TURN: u64 = 0;
+const RETRY_TAG: u64 = 1;
+const UNSTUCK: u64 = 2;
+
+type World<'a> = Env<'a, EtcdMessage>;
+
+impl Member {
+    /// The n-th member, from 1.
+    pub fn new(settings: Settings, number: u64) -> Self {
+        Member {
+            settings,
+            number,
+            numbered: 0,
+            lessor: Lessor::default(),
+            turn: None,
+            watches: Vec::new(),
+            blocked: Vec::new(),
+            parked: Vec::new(),
+            retry: None,
+            forwarded: 0,
+            stuck: Vec::new(),
+        }
+    }
+
+    fn grant_lease(&mut self, seconds: u64) -> Command {
+        self.numbered += 1;
+        let lease = LeaseId(self.number << 32 | self.numbered);
+        Command::GrantLease { lease, seconds: seconds.max(self.settings.least_seconds) }
+    }
+
+    fn propose(env: &World<'_>, core: &mut Core<Self>, from: Caller, command: Command) {
+        core.propose(&command, Ticket::Propose(from, env.mono(), command));
+    }
+
+    /// Renewals do not go through Raft: only the leader can tell.
+    fn renew(&mut self, env: &mut World<'_>, lease: LeaseId, asker: Asker) {
+        if !self.lessor.primary() {
+            return self.pass_on(env, lease, asker);
+        }
+        match self.lessor.renew(env, lease) {
+            Renewal::Alive(seconds) => answer_renewal(env, asker, seconds),
+            Renewal::Gone => answer_renewal(env, asker, 0),
+            Renewal::Expired => self.blocked.push((lease, asker)),
+        }
+    }
+
+    fn pass_on(&mut self, env: &mut World<'_>, lease: LeaseId, asker: Asker) {
+        match asker {
+            Asker::Peer(peer, number) => env.send(peer, EtcdMessage::Renewed { number, seconds: None }),
+            Asker::Client(from) => {
+                self.forwarded += 1;
+                self.park(env, from, env.mono(), What::Renew(lease, self.forwarded, None));
+            }
+        }
+    }
+
+    fn park(&mut self, env: &mut World<'_>, from: Caller, asked: Mono, what: What) {
+        // A renewal goes on its way at once; a proposal comes here because it could not.
+        let first = if matches!(what, What::Renew(..)) { Duration::ZERO } else { RETRY };
+        self.parked.push(Parked { from, asked, what });
+        if self.retry.is_none() {
+            self.retry = Some(env.set_timer(first, RETRY_TAG));
+        }
+    }
+
+    /// Tries again what is parked.
+    fn retry(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+        self.retry = None;
+        let (now, give_up) = (env.mono(), core.config().give_up);
+        for parked in std::mem::take(&mut self.parked) {
+            if now - parked.asked >= give_up {
+                env.reply(parked.from, EtcdMessage::Unavailable);
+            } else if let Some(parked) = self.try_again(env, core, parked) {
+                self.parked.push(parked);
+            }
+        }
+        if !self.parked.is_empty() {
+            self.retry = Some(env.set_timer(RETRY, RETRY_TAG));
+        }
+    }
+
+    /// Gives it back if it has to wait on.
+    fn try_again(&mut self, env: &mut World<'_>, core: &mut Core<Self>, mut parked: Parked) -> Option<Parked> {
+        let Some(leader) = core.leader() else { return Some(parked) };
+        match &mut parked.what {
+            What::Propose(command) => {
+                core.propose(command, Ticket::Propose(parked.from, parked.asked, *command));
+                return None;
+            }
+            What::Renew(lease, ..) if self.lessor.primary() => {
+                self.renew(env, *lease, Asker::Client(parked.from));
+                return None;
+            }
+            // Elected, but not in office yet.
+            What::Renew(..) if leader == env.node() => {}
+            What::Renew(lease, number, sent) => {
+                let now = env.mono();
+                if sent.is_none_or(|sent| now - sent >= FORWARDED) {
+                    *sent = Some(now);
+                    env.send(leader, EtcdMessage::Renew { lease: *lease, number: *number });
+                }
+            }
+        }
+        Some(parked)
+    }
+
+    /// The leader's word on a renewal that was passed on.
+    fn renewed(&mut self, env: &mut World<'_>, number: u64, seconds: Option<u64>) {
+        let is = |parked: &Parked| matches!(parked.what, What::Renew(_, own, _) if own == number);
+        let Some(place) = self.parked.iter().position(is) else { return };
+        match seconds {
+            Some(seconds) => {
+                let parked = self.parked.remove(place);
+                answer_renewal(env, Asker::Client(parked.from), seconds);
+            }
+            None => {
+                if let What::Renew(_, _, sent) = &mut self.parked[place].what {
+                    *sent = None;
+                }
+            }
+        }
+    }
+
+    /// The lessor's turn. Before it revokes, a leader that was stuck makes sure that it leads still (`ensureLeadership`,
+    /// etcd-io/etcd#16822): one whose last tick is less than three heartbeats ago trusts in it, another asks a quorum.
+    ///
+    /// A pause stops the lessor and the raft loop together here, and the lessor is taken to be first when they go on. The
+    /// window that the fix leaves where the raft loop ticks first is not modelled.
+    fn take_turn(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+        let due = self.turn.map_or(env.mono(), |(due, _)| due);
+        let late = env.mono() - due;
+        self.await_turn(env);
+        let expired = self.lessor.expired(env);
+        if expired.is_empty() {
+            return;
+        }
+        if self.settings.stuck_leader {
+            // Behind all that has been waiting for raft: who is deposed by then passes them on to the new leader.
+            self.stuck.extend(expired);
+            env.set_timer(Duration::ZERO, UNSTUCK);
+        } else if late > 3 * core.config().heartbeat {
+            core.read(Ticket::Revoke(expired));
+        } else {
+            revoke(core, &expired);
+        }
+    }
+
+    fn await_turn(&mut self, env: &mut World<'_>) {
+        self.turn = Some((env.mono() + LOOP, env.set_timer(LOOP, TURN)));
+    }
+
+    fn stop_turns(&mut self, env: &mut World<'_>) {
+        if let Some((_, timer)) = self.turn.take() {
+            env.cancel_timer(timer);
+        }
+    }
+
+    fn notify_watches(&mut self, env: &mut World<'_>, core: &Core<Self>) {
+        let revision = core.machine().revision();
+        self.watches.retain(|watch| {
+            let deleted = core.machine().deleted_since(watch.key, watch.since);
+            if deleted {
+                env.reply(watch.from, EtcdMessage::Found { key: None, revision });
+            }
+            !deleted
+        });
+    }
+
+    fn read(&mut self, env: &mut World<'_>, machine: &Keyspace, from: Caller, read: &Read) {
+        let revision = machine.revision();
+        let reply = match *read {
+            Read::Before(resource, most) => EtcdMessage::Found { key: machine.last_before(resource, most), revision },
+            Read::Get(key) => EtcdMessage::Found { key: machine.find(key), revision },
+            Read::Row(grant) => {
+                env.note(Event::ReadAccepted { grant, version: machine.row().version });
+                EtcdMessage::Row(machine.row())
+            }
+        };
+        env.reply(from, reply);
+    }
+}
+
+fn answer_renewal(env: &mut World<'_>, asker: Asker, seconds: u64) {
+    match asker {
+        Asker::Client(from) => env.reply(from, EtcdMessage::Alive { seconds }),
+        Asker::Peer(peer, number) => env.send(peer, EtcdMessage::Renewed { number, seconds: Some(seconds) }),
+    }
+}
+
+fn revoke(core: &mut Core<Member>, leases: &[LeaseId]) {
+    for lease in leases {
+        core.submit(&Command::RevokeLease { lease: *lease });
+    }
+}
+
+impl Duties for Member {
+    type Machine = Keyspace;
+    type Message = EtcdMessage;
+    type Ticket = Ticket;
+
+    fn on_request(&mut self, env: &mut World<'_>, core: &mut Core<Self>, from: Caller, message: EtcdMessage) {
+        match message {
+            EtcdMessage::GrantLease { seconds } => {
+                let command = self.grant_lease(seconds);
+                Self::propose(env, core, from, command);
+            }
+            EtcdMessage::KeepAlive { lease } => self.renew(env, lease, Asker::Client(from)),
+            EtcdMessage::Lock { key, attempt } => Self::propose(env, core, from, Command::Lock { key, attempt }),
+            EtcdMessage::Unlock { key, on_behalf } => {
+                Self::propose(env, core, from, Command::Unlock { key, on_behalf });
+            }
+            EtcdMessage::PutRow { key, created, write } => {
+                Self::propose(env, core, from, Command::PutRow { key, created, write });
+            }
+            EtcdMessage::Before { resource, most } => core.read(Ticket::Read(from, Read::Before(resource, most))),
+            EtcdMessage::Get { key } => core.read(Ticket::Read(from, Read::Get(key))),
+            EtcdMessage::GetRow { grant, .. } => core.read(Ticket::Read(from, Read::Row(grant))),
+            EtcdMessage::Watch { key, from: since } => {
+                self.watches.push(Watch { from, key, since });
+                self.notify_watches(env, core);
+            }
+            EtcdMessage::Ping => env.reply(from, EtcdMessage::Pong),
+            _ => {}
+        }
+    }
+
+    fn on_peer(&mut self, env: &mut World<'_>, _: &mut Core<Self>, from: NodeId, message: EtcdMessage) {
+        match message {
+            EtcdMessage::Renew { lease, number } => self.renew(env, lease, Asker::Peer(from, number)),
+            EtcdMessage::Renewed { number, seconds } => self.renewed(env, number, seconds),
+            _ => {}
+        }
+    }
+
+    fn on_applied(&mut self, env: &mut World<'_>, core: &mut Core<Self>, applied: Applied<Self>) {
+        match applied.command {
+            Command::GrantLease { lease, seconds } => self.lessor.grant(env, lease, seconds),
+            Command::RevokeLease { lease } => {
+                self.lessor.revoke(lease);
+                for (_, asker) in self.blocked.extract_if(.., |(blocked, _)| *blocked == lease) {
+                    answer_renewal(env, asker, 0);
+                }
+            }
+            _ => {}
+        }
+        if let Some(Ticket::Propose(from, ..)) = applied.ticket {
+            env.reply(from, applied.answer);
+        }
+        self.notify_watches(env, core);
+    }
+
+    fn on_read(&mut self, env: &mut World<'_>, core: &mut Core<Self>, ticket: Ticket) {
+        match ticket {
+            Ticket::Read(from, read) => self.read(env, core.machine(), from, &read),
+            Ticket::Revoke(leases) if core.leader() == Some(env.node()) => revoke(core, &leases),
+            Ticket::Revoke(_) | Ticket::Propose(..) => {}
+        }
+    }
+
+    fn on_lost(&mut self, env: &mut World<'_>, _: &mut Core<Self>, ticket: Ticket, loss: Loss) {
+        match (ticket, loss) {
+            (Ticket::Propose(from, asked, command), Loss::NoLeader) => {
+                self.park(env, from, asked, What::Propose(command));
+            }
+            (Ticket::Propose(from, ..) | Ticket::Read(from, _), _) => env.reply(from, EtcdMessage::Unavailable),
+            (Ticket::Revoke(_), _) => {}
+        }
+    }
+
+    fn on_leader(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+        self.lessor.promote(env, core.machine().leases(), core.config().election);
+        self.stop_turns(env);
+        self.await_turn(env);
+    }
+
+    fn on_deposed(&mut self, env: &mut World<'_>, _: &mut Core<Self>) {
+        self.lessor.demote();
+        self.stop_turns(env);
+        for (lease, asker) in std::mem::take(&mut self.blocked) {
+            self.pass_on(env, lease, asker);
+        }
+    }
+
+    fn on_restored(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+        self.notify_watches(env, core);
+    }
+
+    fn on_timer(&mut self, env: &mut World<'_>, core: &mut Core<Self>, tag: u64) {
+        match tag {
+            TURN => self.take_turn(env, core),
+            RETRY_TAG => self.retry(env, core),
+            UNSTUCK => revoke(core, &std::mem::take(&mut self.stuck)),
+            _ => {}
+        }
+    }
+
+    fn on_disconnect(&mut self, _: &mut World<'_>, _: &mut Core<Self>, session: Session) {
+        self.watches.retain(|watch| watch.from.session() != session);
+        self.parked.retain(|parked| parked.from.session() != session);
+        self.blocked.retain(|(_, asker)| !matches!(asker, Asker::Client(from) if from.session() == session));
+    }
+
+    fn on_crash(&mut self, _: &mut World<'_>) {
+        *self = Member { numbered: self.numbered, ..Member::new(self.settings, self.number) };
+    }
+}
