@@ -89,7 +89,8 @@ impl Keyspace {
     }
 
     /// The oldest key of the prefix holds the lock. A session whose key is there already gets no other: whether it holds
-    /// or waits, its new attempt takes the place of the one before.
+    /// or waits, its newer attempt takes the place of the one before, which it has given up. An older one that comes late
+    /// changes nothing.
     fn lock(&mut self, truth: &mut Truth, key: Key, attempt: GrantId) -> EtcdMessage {
         if !self.leases.contains_key(&key.lease) {
             return EtcdMessage::LeaseNotFound;
@@ -102,10 +103,11 @@ impl Keyspace {
             self.keys.len() - 1
         });
         let created = self.keys[place].created;
-        let before = std::mem::replace(&mut self.keys[place].attempt, attempt);
+        let before = self.keys[place].attempt;
+        self.keys[place].attempt = before.max(attempt);
         let first = self.first(key.resource).map_or(created, |kv| kv.created);
         match (known.is_some(), first == created) {
-            (true, _) if before == attempt => {}
+            (true, _) if before >= attempt => {}
             (true, true) => {
                 truth.note(Event::Ended { server, grant: before, cause: Cause::Revoked });
                 truth.note(Event::Granted { server, grant: attempt });

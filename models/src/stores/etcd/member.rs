@@ -7,6 +7,7 @@ use fencepost_sim::{Caller, Mono, NodeId, Session, TimerId};
 use super::keyspace::{Command, Keyspace};
 use super::lessor::{LOOP, Lessor, Renewal};
 use super::message::{EtcdMessage, Key, LeaseId, Revision};
+use super::renewals::{Asker, RETRY, Renewals};
 use crate::history::{Event, GrantId};
 use crate::lock::ResourceId;
 use crate::raft::{Applied, Core, Duties, Loss};
@@ -34,10 +35,9 @@ pub struct Member {
     watches: Vec<Watch>,
     /// Renewals of expired leases, which wait for the revocation.
     blocked: Vec<(LeaseId, Asker)>,
-    /// Requests that wait for a leader, or for its word.
-    parked: Vec<Parked>,
-    retry: Option<TimerId>,
-    forwarded: u64,
+    renewals: Renewals,
+    /// The renewals' timer runs.
+    retries: bool,
     /// Revocations on their way to a raft loop that was stuck.
     stuck: Vec<LeaseId>,
 }
@@ -48,29 +48,10 @@ struct Watch {
     since: Revision,
 }
 
-#[derive(Clone, Copy)]
-enum Asker {
-    Client(Caller),
-    /// A member that forwarded the renewal of a client of its own, and its number for it.
-    Peer(NodeId, u64),
-}
-
-struct Parked {
-    from: Caller,
-    asked: Mono,
-    what: What,
-}
-
-enum What {
-    Propose(Command),
-    /// Forwarded under this number, last at this time.
-    Renew(LeaseId, u64, Option<Mono>),
-}
-
 /// What a proposal or a read is for.
 pub enum Ticket {
-    /// A client's proposal, and since when it has been waiting.
-    Propose(Caller, Mono, Command),
+    /// A client's proposal.
+    Propose(Caller),
     /// A client's read.
     Read(Caller, Read),
     /// Whether this member leads still, so that it may revoke these.
@@ -87,15 +68,8 @@ pub enum Read {
     Row(GrantId),
 }
 
-/// A request that found no leader, or whose leader did not answer, is tried again after this (v3_server.go, `LeaseRenew`:
-/// the pause between two tries to forward it).
-const RETRY: Duration = Duration::from_millis(50);
-
-/// A leader that was told of a renewal has this long to answer before it is told again (leasehttp, `applyTimeout`).
-const FORWARDED: Duration = Duration::from_secs(1);
-
 const TURN: u64 = 0;
-const RETRY_TAG: u64 = 1;
+const RENEWALS: u64 = 1;
 const UNSTUCK: u64 = 2;
 
 type World<'a> = Env<'a, EtcdMessage>;
@@ -111,9 +85,8 @@ impl Member {
             turn: None,
             watches: Vec::new(),
             blocked: Vec::new(),
-            parked: Vec::new(),
-            retry: None,
-            forwarded: 0,
+            renewals: Renewals::default(),
+            retries: false,
             stuck: Vec::new(),
         }
     }
@@ -124,96 +97,40 @@ impl Member {
         Command::GrantLease { lease, seconds: seconds.max(self.settings.least_seconds) }
     }
 
-    fn propose(env: &World<'_>, core: &mut Core<Self>, from: Caller, command: Command) {
-        core.propose(&command, Ticket::Propose(from, env.mono(), command));
-    }
-
-    /// Renewals do not go through Raft: only the leader can tell.
+    /// Only the leader can tell.
     fn renew(&mut self, env: &mut World<'_>, lease: LeaseId, asker: Asker) {
         if !self.lessor.primary() {
             return self.pass_on(env, lease, asker);
         }
         match self.lessor.renew(env, lease) {
-            Renewal::Alive(seconds) => answer_renewal(env, asker, seconds),
-            Renewal::Gone => answer_renewal(env, asker, 0),
+            Renewal::Alive(seconds) => asker.answer(env, seconds),
+            Renewal::Gone => asker.answer(env, 0),
             Renewal::Expired => self.blocked.push((lease, asker)),
         }
     }
 
     fn pass_on(&mut self, env: &mut World<'_>, lease: LeaseId, asker: Asker) {
         match asker {
-            Asker::Peer(peer, number) => env.send(peer, EtcdMessage::Renewed { number, seconds: None }),
+            Asker::Member(member, number) => env.send(member, EtcdMessage::Renewed { number, seconds: None }),
             Asker::Client(from) => {
-                self.forwarded += 1;
-                self.park(env, from, env.mono(), What::Renew(lease, self.forwarded, None));
-            }
-        }
-    }
-
-    fn park(&mut self, env: &mut World<'_>, from: Caller, asked: Mono, what: What) {
-        // A renewal goes on its way at once; a proposal comes here because it could not.
-        let first = if matches!(what, What::Renew(..)) { Duration::ZERO } else { RETRY };
-        self.parked.push(Parked { from, asked, what });
-        if self.retry.is_none() {
-            self.retry = Some(env.set_timer(first, RETRY_TAG));
-        }
-    }
-
-    /// Tries again what is parked.
-    fn retry(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
-        self.retry = None;
-        let (now, give_up) = (env.mono(), core.config().give_up);
-        for parked in std::mem::take(&mut self.parked) {
-            if now - parked.asked >= give_up {
-                env.reply(parked.from, EtcdMessage::Unavailable);
-            } else if let Some(parked) = self.try_again(env, core, parked) {
-                self.parked.push(parked);
-            }
-        }
-        if !self.parked.is_empty() {
-            self.retry = Some(env.set_timer(RETRY, RETRY_TAG));
-        }
-    }
-
-    /// Gives it back if it has to wait on.
-    fn try_again(&mut self, env: &mut World<'_>, core: &mut Core<Self>, mut parked: Parked) -> Option<Parked> {
-        let Some(leader) = core.leader() else { return Some(parked) };
-        match &mut parked.what {
-            What::Propose(command) => {
-                core.propose(command, Ticket::Propose(parked.from, parked.asked, *command));
-                return None;
-            }
-            What::Renew(lease, ..) if self.lessor.primary() => {
-                self.renew(env, *lease, Asker::Client(parked.from));
-                return None;
-            }
-            // Elected, but not in office yet.
-            What::Renew(..) if leader == env.node() => {}
-            What::Renew(lease, number, sent) => {
-                let now = env.mono();
-                if sent.is_none_or(|sent| now - sent >= FORWARDED) {
-                    *sent = Some(now);
-                    env.send(leader, EtcdMessage::Renew { lease: *lease, number: *number });
+                self.renewals.add(from, lease, env.mono());
+                if !std::mem::replace(&mut self.retries, true) {
+                    env.set_timer(Duration::ZERO, RENEWALS);
                 }
             }
         }
-        Some(parked)
     }
 
-    /// The leader's word on a renewal that was passed on.
-    fn renewed(&mut self, env: &mut World<'_>, number: u64, seconds: Option<u64>) {
-        let is = |parked: &Parked| matches!(parked.what, What::Renew(_, own, _) if own == number);
-        let Some(place) = self.parked.iter().position(is) else { return };
-        match seconds {
-            Some(seconds) => {
-                let parked = self.parked.remove(place);
-                answer_renewal(env, Asker::Client(parked.from), seconds);
+    fn retry_renewals(&mut self, env: &mut World<'_>, core: &Core<Self>) {
+        if self.lessor.primary() {
+            for waiting in self.renewals.take() {
+                self.renew(env, waiting.lease, Asker::Client(waiting.from));
             }
-            None => {
-                if let What::Renew(_, _, sent) = &mut self.parked[place].what {
-                    *sent = None;
-                }
-            }
+        }
+        self.renewals.pass_on(env, core.leader(), core.config().give_up);
+        self.retries = !self.renewals.is_empty();
+        if self.retries {
+            env.set_timer(RETRY, RENEWALS);
         }
     }
 
@@ -276,13 +193,6 @@ impl Member {
     }
 }
 
-fn answer_renewal(env: &mut World<'_>, asker: Asker, seconds: u64) {
-    match asker {
-        Asker::Client(from) => env.reply(from, EtcdMessage::Alive { seconds }),
-        Asker::Peer(peer, number) => env.send(peer, EtcdMessage::Renewed { number, seconds: Some(seconds) }),
-    }
-}
-
 fn revoke(core: &mut Core<Member>, leases: &[LeaseId]) {
     for lease in leases {
         core.submit(&Command::RevokeLease { lease: *lease });
@@ -296,17 +206,16 @@ impl Duties for Member {
 
     fn on_request(&mut self, env: &mut World<'_>, core: &mut Core<Self>, from: Caller, message: EtcdMessage) {
         match message {
-            EtcdMessage::GrantLease { seconds } => {
-                let command = self.grant_lease(seconds);
-                Self::propose(env, core, from, command);
-            }
+            EtcdMessage::GrantLease { seconds } => core.propose(&self.grant_lease(seconds), Ticket::Propose(from)),
             EtcdMessage::KeepAlive { lease } => self.renew(env, lease, Asker::Client(from)),
-            EtcdMessage::Lock { key, attempt } => Self::propose(env, core, from, Command::Lock { key, attempt }),
+            EtcdMessage::Lock { key, attempt } => {
+                core.propose(&Command::Lock { key, attempt }, Ticket::Propose(from));
+            }
             EtcdMessage::Unlock { key, on_behalf } => {
-                Self::propose(env, core, from, Command::Unlock { key, on_behalf });
+                core.propose(&Command::Unlock { key, on_behalf }, Ticket::Propose(from));
             }
             EtcdMessage::PutRow { key, created, write } => {
-                Self::propose(env, core, from, Command::PutRow { key, created, write });
+                core.propose(&Command::PutRow { key, created, write }, Ticket::Propose(from));
             }
             EtcdMessage::Before { resource, most } => core.read(Ticket::Read(from, Read::Before(resource, most))),
             EtcdMessage::Get { key } => core.read(Ticket::Read(from, Read::Get(key))),
@@ -322,8 +231,8 @@ impl Duties for Member {
 
     fn on_peer(&mut self, env: &mut World<'_>, _: &mut Core<Self>, from: NodeId, message: EtcdMessage) {
         match message {
-            EtcdMessage::Renew { lease, number } => self.renew(env, lease, Asker::Peer(from, number)),
-            EtcdMessage::Renewed { number, seconds } => self.renewed(env, number, seconds),
+            EtcdMessage::Renew { lease, number } => self.renew(env, lease, Asker::Member(from, number)),
+            EtcdMessage::Renewed { number, seconds } => self.renewals.hear(env, number, seconds),
             _ => {}
         }
     }
@@ -334,12 +243,12 @@ impl Duties for Member {
             Command::RevokeLease { lease } => {
                 self.lessor.revoke(lease);
                 for (_, asker) in self.blocked.extract_if(.., |(blocked, _)| *blocked == lease) {
-                    answer_renewal(env, asker, 0);
+                    asker.answer(env, 0);
                 }
             }
             _ => {}
         }
-        if let Some(Ticket::Propose(from, ..)) = applied.ticket {
+        if let Some(Ticket::Propose(from)) = applied.ticket {
             env.reply(from, applied.answer);
         }
         self.notify_watches(env, core);
@@ -353,13 +262,9 @@ impl Duties for Member {
         }
     }
 
-    fn on_lost(&mut self, env: &mut World<'_>, _: &mut Core<Self>, ticket: Ticket, loss: Loss) {
-        match (ticket, loss) {
-            (Ticket::Propose(from, asked, command), Loss::NoLeader) => {
-                self.park(env, from, asked, What::Propose(command));
-            }
-            (Ticket::Propose(from, ..) | Ticket::Read(from, _), _) => env.reply(from, EtcdMessage::Unavailable),
-            (Ticket::Revoke(_), _) => {}
+    fn on_lost(&mut self, env: &mut World<'_>, _: &mut Core<Self>, ticket: Ticket, _: Loss) {
+        if let Ticket::Propose(from) | Ticket::Read(from, _) = ticket {
+            env.reply(from, EtcdMessage::Unavailable);
         }
     }
 
@@ -384,7 +289,7 @@ impl Duties for Member {
     fn on_timer(&mut self, env: &mut World<'_>, core: &mut Core<Self>, tag: u64) {
         match tag {
             TURN => self.take_turn(env, core),
-            RETRY_TAG => self.retry(env, core),
+            RENEWALS => self.retry_renewals(env, core),
             UNSTUCK => revoke(core, &std::mem::take(&mut self.stuck)),
             _ => {}
         }
@@ -392,7 +297,7 @@ impl Duties for Member {
 
     fn on_disconnect(&mut self, _: &mut World<'_>, _: &mut Core<Self>, session: Session) {
         self.watches.retain(|watch| watch.from.session() != session);
-        self.parked.retain(|parked| parked.from.session() != session);
+        self.renewals.forget(session);
         self.blocked.retain(|(_, asker)| !matches!(asker, Asker::Client(from) if from.session() == session));
     }
 

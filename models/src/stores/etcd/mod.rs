@@ -11,6 +11,7 @@ mod keyspace;
 mod lessor;
 mod member;
 mod message;
+mod renewals;
 
 pub use self::keyspace::{Command, Keyspace};
 pub use self::lessor::LOOP;
