@@ -50,7 +50,7 @@ const BUGS: &[BugInfo] = &[
         name: "etcd-stale-grant",
         about: "a waiter whose own key is gone with its lease still gets the lock when the one before it unlocks",
         scenario: "bug-etcd-stale-grant",
-        property: "belief-exclusion",
+        property: "effect-exclusion",
         source: "etcd-io/etcd#11456 (found by Jepsen, 3.4.3), earlier #9921; fixed by reading the own key again",
     },
     BugInfo {
@@ -64,9 +64,9 @@ const BUGS: &[BugInfo] = &[
     BugInfo {
         name: "raft-stale-read",
         about: "a leader reads without asking a quorum, and without stepping down when it hears of none: once deposed, it \
-                answers with old data",
+                answers with old data, such as that a waiter's own key is there still",
         scenario: "bug-raft-stale-read",
-        property: "no-lost-update",
+        property: "belief-exclusion",
         source: "etcd-io/etcd#741 (etcd 0.x, 2014)",
     },
 ];

@@ -148,14 +148,19 @@ impl Member {
             return;
         }
         if self.settings.stuck_leader {
-            // Behind all that has been waiting for raft: who is deposed by then passes them on to the new leader.
-            self.stuck.extend(expired);
-            env.set_timer(Duration::ZERO, UNSTUCK);
+            self.revoke_when_unstuck(env, expired);
         } else if late > 3 * core.config().heartbeat {
             core.read(Ticket::Revoke(expired));
         } else {
             revoke(core, &expired);
         }
+    }
+
+    /// Proposes revocations behind all that has been waiting for the raft loop. If that deposes this member, raft passes
+    /// them on to the new leader, who takes them for a follower's proposals.
+    fn revoke_when_unstuck(&mut self, env: &mut World<'_>, expired: Vec<LeaseId>) {
+        self.stuck.extend(expired);
+        env.set_timer(Duration::ZERO, UNSTUCK);
     }
 
     fn await_turn(&mut self, env: &mut World<'_>) {
@@ -275,6 +280,11 @@ impl Duties for Member {
     }
 
     fn on_deposed(&mut self, env: &mut World<'_>, _: &mut Core<Self>) {
+        if self.settings.stuck_leader {
+            // The lessor has had its turns while the raft loop was stuck.
+            let expired = self.lessor.expired(env);
+            self.revoke_when_unstuck(env, expired);
+        }
         self.lessor.demote();
         self.stop_turns(env);
         for (lease, asker) in std::mem::take(&mut self.blocked) {
