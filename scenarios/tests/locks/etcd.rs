@@ -100,16 +100,20 @@ fn a_token_comes_again_after_an_unlock_that_did_not_take_effect() {
 
 #[test]
 fn an_unlock_that_comes_late_frees_what_its_session_has_locked_since() {
-    let loss = fault("loss", "server:any", "every = \"exp(5s)\"\nlasts = \"4s..15s\"\nrate = 0.3");
-    run(&scenario(&loss), "etcd", SEEDS).breaks(&[OwnerRelease]).keeps(&[GrantExclusion]);
+    let pauses = fault("pause", "server:leader", "every = \"exp(8s)\"\nlasts = \"2s..10s\"");
+    run(&scenario(&pauses), "etcd", 2 * SEEDS).breaks(&[OwnerRelease]).keeps(&[GrantExclusion, Progress]);
 }
 
+/// Followers need up to two election timeouts to stand; a request that was passed on to the leader just before it died is
+/// given up after seven seconds.
 #[test]
-fn the_loss_of_a_minority_costs_an_election_at_most() {
+fn the_loss_of_a_minority_costs_an_election_and_a_request_at_most() {
+    let most = Duration::from_millis(2_100 + 7_000);
     for seed in 0..10 {
-        let crash = fault("crash", "server:leader", "at = \"20s\"");
+        let crash = fault("crash", "server:leader", "at = \"10s\"");
         let longest = gaps(&scenario(&crash), seed).into_iter().max().unwrap_or_default();
-        assert!(longest < Duration::from_secs(6), "seed {seed}: {longest:?}");
+        let held = Duration::from_secs(2);
+        assert!(longest < held + most, "seed {seed}: {longest:?}");
     }
 }
 
