@@ -1,6 +1,7 @@
 //! The locks. Each is one file.
 
 mod dynamodb;
+mod etcd;
 mod k8s_lease;
 mod lease_server;
 mod mysql_get_lock;
@@ -18,6 +19,7 @@ mod sql_lease_row;
 mod sql_version;
 
 pub use self::dynamodb::{DynamoDb, DynamoDbParams};
+pub use self::etcd::{Etcd, EtcdParams};
 pub use self::k8s_lease::{CandidateIdentity, K8sLease, K8sLeaseParams};
 pub use self::lease_server::LeaseServerLock;
 pub use self::mysql_get_lock::MysqlGetLock;
