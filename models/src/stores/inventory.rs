@@ -78,7 +78,7 @@ pub struct Demand {
 }
 
 /// The row as it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadReply {
     /// Units in stock.
     pub count: i64,
@@ -87,7 +87,7 @@ pub struct ReadReply {
 }
 
 /// A write as it is sent.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Write {
     /// Whose it is. The store uses it for claims alone; checkers use it for the ground truth.
     pub grant: GrantId,

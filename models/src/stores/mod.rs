@@ -5,3 +5,4 @@ pub mod lease_server;
 pub mod redis;
 mod row;
 pub mod sql;
+pub mod zookeeper;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::inventory::{Guard, ReadReply, Update, Write};
 use crate::history::{GrantId, OrderId, Refusal, Token, Version};
 
 /// The row and its guards' memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub count: i64,
     pub version: Version,
