@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks::{LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion};
+use fencepost_models::locks::{LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion, Zookeeper};
 use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
@@ -110,6 +110,7 @@ impl Registry {
             .with::<Redlock>()
             .with::<SqlForUpdate>()
             .with::<SqlVersion>()
+            .with::<Zookeeper>()
             .fault_kind::<Pause>()
             .fault_kind::<VmPause>()
             .fault_kind::<Crash>()

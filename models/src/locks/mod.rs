@@ -7,6 +7,7 @@ mod redis_set_px_del;
 mod redlock;
 mod sql_for_update;
 mod sql_version;
+mod zookeeper;
 
 pub use self::lease_server::LeaseServerLock;
 pub use self::none::NoLock;
@@ -15,6 +16,7 @@ pub use self::redis_set_px_del::RedisSetPxDel;
 pub use self::redlock::{Redlock, RedlockParams};
 pub use self::sql_for_update::SqlForUpdate;
 pub use self::sql_version::SqlVersion;
+pub use self::zookeeper::Zookeeper;
 
 use std::time::Duration;
 

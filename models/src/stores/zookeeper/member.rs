@@ -19,12 +19,22 @@ pub struct Member {
     timing: Timing,
     /// The leader and its term that this member follows.
     follows: Option<(NodeId, u64)>,
-    /// The clients' connections, and their sessions once these are known.
-    connections: BTreeMap<Session, Option<SessionId>>,
+    connections: BTreeMap<Session, Connection>,
     watches: Vec<(Session, Path)>,
     /// Sessions that were heard of since the leader last asked.
     heard_of: BTreeSet<SessionId>,
     tracker: Tracker,
+}
+
+/// A client's connection.
+#[derive(Default)]
+struct Connection {
+    /// Once it is known.
+    session: Option<SessionId>,
+    /// How many changes are under way that it asked for.
+    changing: usize,
+    /// Reads that it asked for after them, which have to see them (CommitProcessor.java; "FIFO client order").
+    reads: Vec<(Caller, ZkMessage)>,
 }
 
 /// The timings of an ensemble.
@@ -105,7 +115,7 @@ impl Member {
         session: Option<SessionId>,
         timeout: Duration,
     ) {
-        self.connections.insert(from.session(), None);
+        self.connections.insert(from.session(), Connection { changing: 1, ..Connection::default() });
         let member = env.node().0;
         let change = match session {
             Some(session) => Change::Move { member, session },
@@ -128,9 +138,17 @@ impl Member {
             ZkMessage::Create { resource, attempt } => Change::Create { by, resource, attempt },
             ZkMessage::Delete { path } => Change::Delete { by, path },
             ZkMessage::WriteRow { path, write } => Change::Write { by, path, write },
-            read => return self.read(env, core, from, read),
+            read => return self.read_in_turn(env, core, from, read),
         };
+        self.connections.entry(from.session()).or_default().changing += 1;
         core.propose(&change, Ticket::Client(from));
+    }
+
+    fn read_in_turn(&mut self, env: &mut Env<'_>, core: &Core<Self>, from: Caller, message: ZkMessage) {
+        match self.connections.get_mut(&from.session()) {
+            Some(connection) if connection.changing > 0 => connection.reads.push((from, message)),
+            _ => self.read(env, core, from, message),
+        }
     }
 
     /// Answers from what this member has applied.
@@ -158,15 +176,18 @@ impl Member {
     }
 
     fn answer(&mut self, env: &mut Env<'_>, core: &Core<Self>, from: Caller, change: &Change, reply: Reply) {
-        let Some(session) = self.connections.get_mut(&from.session()) else { return };
+        let Some(connection) = self.connections.get_mut(&from.session()) else { return };
         if let (Change::Open { .. } | Change::Move { .. }, Reply::Session { id, .. }) = (change, &reply) {
-            *session = Some(*id);
+            connection.session = Some(*id);
         }
+        connection.changing -= 1;
+        let reads = if connection.changing == 0 { std::mem::take(&mut connection.reads) } else { Vec::new() };
         let ended = matches!(reply, Reply::Expired | Reply::Moved);
         env.reply(from, ZkMessage::Reply { zxid: core.applied(), reply });
         if ended {
-            self.close(env, from.session());
+            return self.close(env, from.session());
         }
+        reads.into_iter().for_each(|(from, message)| self.read(env, core, from, message));
     }
 
     /// Tells those who watch them that nodes are gone, before anything else is answered.
@@ -181,7 +202,7 @@ impl Member {
     }
 
     fn hang_up_on(&mut self, env: &mut Env<'_>, gone: impl Fn(SessionId) -> bool) {
-        let ended = self.connections.iter().filter(|(_, session)| session.is_some_and(&gone));
+        let ended = self.connections.iter().filter(|(_, connection)| connection.session.is_some_and(&gone));
         let ended: Vec<Session> = ended.map(|(connection, _)| *connection).collect();
         ended.into_iter().for_each(|connection| self.close(env, connection));
     }
@@ -221,7 +242,7 @@ impl Duties for Member {
         if !self.serves(env, core) {
             return env.close(from.session());
         }
-        match (self.connections.get(&from.session()).copied().flatten(), message) {
+        match (self.connections.get(&from.session()).and_then(|connection| connection.session), message) {
             (None, ZkMessage::Connect { session, timeout, seen }) if seen <= core.applied() => {
                 self.connect(env, core, from, session, timeout);
             }
