@@ -41,7 +41,6 @@ pub type SessionId = u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Path {
     /// Whose parent node.
-    #[serde(default, skip_serializing_if = "ResourceId::is_first")]
     pub resource: ResourceId,
     /// The sequence number.
     pub sequence: u32,
