@@ -3,6 +3,6 @@
 #[path = "../behaviour/lab.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use other parts")]
 mod lab;
-#[allow(dead_code)]
 mod pinned;
 mod survey;
+mod zookeeper;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_sim::units::Dist;
-use fencepost_sim::{ConnId, Either, Mono, Signal, Wall, race};
+use fencepost_sim::{CallError, ConnId, Either, Mono, Signal, Wall, race};
 
 use super::{StopOn, ZookeeperParams};
 use crate::history::{GrantId, Refusal};
@@ -70,9 +70,6 @@ pub(super) enum ZkError {
     Refused(Refusal),
 }
 
-/// No request has a timeout of its own; it ends with its connection.
-const FOREVER: Duration = Duration::from_secs(24 * 3600);
-
 /// "uniform [0, 1000) ms" before each connection but the first (ClientCnxn.java, `startConnect`).
 const RECONNECT: Dist = Dist::Uniform(Duration::ZERO, Duration::from_millis(1_000));
 
@@ -134,14 +131,16 @@ impl Handle {
 
     /// Sends a request now and waits for the reply, for as long as the connection lasts.
     pub async fn request(&self, message: ZkMessage, mark: Option<&'static str>) -> Result<Reply, ZkError> {
-        let Some((conn, epoch)) = self.on_the_way() else { return Err(ZkError::Loss { sent: false }) };
-        let reply = self.ctx.ask(conn, message, FOREVER);
+        let Some((conn, epoch, within)) = self.on_the_way() else { return Err(ZkError::Loss { sent: false }) };
+        let reply = self.ctx.ask(conn, message, within);
         if let Some(mark) = mark {
             self.ctx.safepoint(mark).await;
         }
         let reply = race(reply, self.until(|state| state.epoch != epoch)).await;
-        let Either::First(Ok(ZkMessage::Reply { zxid, reply })) = reply else {
-            return Err(ZkError::Loss { sent: true });
+        let (zxid, reply) = match reply {
+            Either::First(Ok(ZkMessage::Reply { zxid, reply })) => (zxid, reply),
+            Either::First(Err(CallError::Refused)) => return Err(ZkError::Loss { sent: false }),
+            _ => return Err(ZkError::Loss { sent: true }),
         };
         self.hear(zxid);
         match reply {
@@ -152,11 +151,13 @@ impl Handle {
         }
     }
 
-    fn on_the_way(&self) -> Option<(ConnId, u64)> {
+    /// The connection, and for how long it outlives silence. No request has a timeout of its own, but where messages are
+    /// lost one by one, which ZooKeeper does not know, somebody has to stop waiting.
+    fn on_the_way(&self) -> Option<(ConnId, u64, Duration)> {
         let state = &mut *self.state.borrow_mut();
         let conn = state.connected?;
         state.sent = self.ctx.mono();
-        Some((conn, state.epoch))
+        Some((conn, state.epoch, silence(state.timeout)))
     }
 
     fn hear(&self, zxid: u64) {
@@ -266,7 +267,7 @@ impl Handle {
                     }
                     if now >= ping {
                         self.state.borrow_mut().sent = now;
-                        drop(self.ctx.ask(conn, ZkMessage::Ping, FOREVER));
+                        drop(self.ctx.ask(conn, ZkMessage::Ping, Duration::ZERO));
                     }
                 }
             }
@@ -276,7 +277,7 @@ impl Handle {
     /// When the connection counts as dead, and when a ping is due.
     fn due(&self) -> (Mono, Mono) {
         let state = self.state.borrow();
-        let silence = state.timeout * 2 / 3;
+        let silence = silence(state.timeout);
         (state.heard + silence, state.sent + ping_after(silence))
     }
 
@@ -343,6 +344,12 @@ impl State {
     }
 }
 
+/// For how long a client hears nothing until it takes the connection for dead: `readTimeout` (ClientCnxn.java,
+/// `onConnected`).
+fn silence(timeout: Duration) -> Duration {
+    timeout * 2 / 3
+}
+
 /// After how long a silence a client pings: "timeToNextPing = readTimeout / 2 - idleSend - (idleSend > 1000 ? 1000 : 0)",
 /// and not later than ten seconds (ClientCnxn.java, `SendThread.run`).
 fn ping_after(silence: Duration) -> Duration {
@@ -369,7 +376,7 @@ mod tests {
 
     #[test]
     fn pings_are_sent_as_by_the_real_client() {
-        let after = |session_ms: u64| ping_after(Duration::from_millis(session_ms) * 2 / 3).as_millis();
+        let after = |session_ms: u64| ping_after(silence(Duration::from_millis(session_ms))).as_millis();
         assert_eq!([after(40_000), after(10_000), after(4_000), after(3_000)], [10_000, 2_333, 1_000, 1_000]);
         assert_eq!(after(2_400), 800);
     }

@@ -180,7 +180,7 @@ impl Member {
         if let (Change::Open { .. } | Change::Move { .. }, Reply::Session { id, .. }) = (change, &reply) {
             connection.session = Some(*id);
         }
-        connection.changing -= 1;
+        connection.changing = connection.changing.saturating_sub(1);
         let reads = if connection.changing == 0 { std::mem::take(&mut connection.reads) } else { Vec::new() };
         let ended = matches!(reply, Reply::Expired | Reply::Moved);
         env.reply(from, ZkMessage::Reply { zxid: core.applied(), reply });
