@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks::{LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion, Zookeeper};
+use fencepost_models::locks::{
+    LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion, Zookeeper,
+};
 use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{

@@ -4,5 +4,4 @@
 #[allow(dead_code, reason = "shared with other test binaries, which use other parts")]
 mod lab;
 mod pinned;
-mod survey;
 mod zookeeper;

@@ -14,7 +14,7 @@ use fencepost_scenarios::property::Property::{
 use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
 
-use crate::lab::{altered, parsed, run, shipped};
+use crate::lab::{parsed, run, shipped};
 use crate::pinned::Pinned;
 
 const LOCK: &str = "zookeeper";
@@ -203,12 +203,13 @@ fn a_dead_majority_stops_grants_until_it_is_back() {
 }
 
 #[test]
-fn an_effective_expiry_sets_all_that_clamps_it() {
-    for effective in ["2s", "10s", "90s"] {
-        let text = altered("quiet", &[]).replace("[workload", &format!("[lock]\neffective = \"{effective}\"\n[workload"));
-        let text = if altered("quiet", &[]).contains("[lock]") { return } else { text };
+fn a_session_timeout_is_clamped_and_an_effective_expiry_sets_what_clamps_it() {
+    let expiry = |timing: &str| {
+        let text = scenario("1s", "none", "", "").replace("ttl = \"10s\"", timing);
         let cell = Cell::new(&parsed(&text), Registry::standard().lock(LOCK).unwrap(), &[]);
-        let wanted: fencepost_sim::units::Span = effective.parse().unwrap();
-        assert_eq!(cell.header.effective_expiry, Some(wanted.0));
-    }
+        cell.header.effective_expiry.map(|expiry| expiry.as_secs()).unwrap()
+    };
+    assert_eq!(["1s", "10s", "60s"].map(|ttl| expiry(&format!("ttl = \"{ttl}\""))), [6, 12, 42]);
+    let set = ["2s", "10s", "90s"].map(|effective| expiry(&format!("effective = \"{effective}\"")));
+    assert_eq!(set, [2, 10, 90]);
 }

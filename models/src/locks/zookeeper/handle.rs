@@ -196,9 +196,8 @@ impl Handle {
     /// Connects, keeps the connection alive, and connects again, for as long as the process lives: `SendThread.run`.
     pub async fn run(self: Rc<Self>) {
         let mut delays = self.ctx.stream("zookeeper reconnects");
-        let mut conns: Vec<ConnId> = (super::names(&self.params).iter())
-            .map(|name| self.ctx.connect(self.ctx.find(name)))
-            .collect();
+        let mut conns: Vec<ConnId> =
+            (super::names(&self.params).iter()).map(|name| self.ctx.connect(self.ctx.find(name))).collect();
         // StaticHostProvider.java shuffles the list.
         self.ctx.stream("zookeeper servers").shuffle(&mut conns);
         for turn in (0..conns.len()).cycle() {

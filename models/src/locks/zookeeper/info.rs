@@ -1,8 +1,6 @@
 //! What ZooKeeper and Curator say about their lock.
 
-use crate::info::{
-    Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification,
-};
+use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 
 const RECIPE: &str = "ZooKeeper Recipes and Solutions (recipes.md), Locks";
 const GUIDE: &str = "ZooKeeper Programmer's Guide (zookeeperProgrammers.md), ZooKeeper Sessions, Ephemeral Nodes";

@@ -49,6 +49,9 @@ struct Held {
     count: u32,
 }
 
+/// A change by the majority, the event of a watch and a listing take so long at most, packets that are sent again included.
+const HAND_OVER: Duration = Duration::from_secs(4);
+
 impl Held {
     fn grant(&self) -> Grant {
         Grant { id: self.grant, token: Some(self.node.stat.czxid), valid_until: None }
@@ -174,17 +177,21 @@ impl Lock for Zookeeper {
     }
 
     /// A session that was last heard of at the crash is closed its timeout and at most a tick later, and the leader may
-    /// hear of it half a tick late (ExpiryQueue.java, LearnerSessionTracker.java). A new leader begins anew
-    /// (SessionTrackerImpl.java), so that elections lengthen it: by themselves and by one more term. The timeouts run on
-    /// the leader's monotonic clock: slow rates and stopped machines lengthen them, clock steps do not. A waiter without
-    /// a connection tries all members, each for its share of the timeout, and its operation once more.
+    /// hear of it half a tick late (ExpiryQueue.java, LearnerSessionTracker.java). The timeouts run on the leader's
+    /// monotonic clock: slow rates and stopped machines lengthen them, clock steps do not. What else goes wrong may
+    /// change the leader, and a new one begins anew (SessionTrackerImpl.java), so that elections lengthen it: by
+    /// themselves and by one more term. A waiter that lost its connection then tries all members, each for its share of
+    /// the timeout, and its operation once more.
     fn takeover_bound(params: &ZookeeperParams, harm: &Harm) -> Duration {
         let (timeout, tick) = (params.negotiated(), params.tick.0);
         let term = harm.stretch_mono(timeout + tick + tick / 2);
+        if *harm == Harm::default() {
+            return term + HAND_OVER;
+        }
         let elections = 2 * params.raft().failover();
         let connect = timeout + u32::from(params.servers) * Duration::from_secs(1);
         let retry = params.retry_base.0 * (1 << params.retries.min(20));
-        2 * term + elections + connect + retry + harm.reconnect
+        2 * term + HAND_OVER + elections + connect + retry + harm.reconnect
     }
 
     /// As long as a takeover: what a client left behind goes with its session.

@@ -164,11 +164,12 @@ impl Tree {
             truth.note(Event::Withdrawn { server, grant });
         }
         let mut left = parent.children.values().map(|node| node.attempt);
-        if first && let Some(next) = left.next() {
-            truth.note(Event::Granted { server, grant: next });
+        let holder = left.next();
+        if first && let Some(grant) = holder {
+            truth.note(Event::Granted { server, grant });
         }
-        // An attempt that found its session gone has a second node, whose place in the queue is told anew.
-        if left.clone().any(|attempt| attempt == grant) {
+        // An attempt that lost its session on the way has a second node, whose place in the queue is told anew.
+        if left.clone().any(|waiter| waiter == grant) {
             left.for_each(|grant| truth.note(Event::Enqueued { server, grant }));
         }
         true
@@ -240,9 +241,7 @@ impl Machine for Tree {
             return refused.into();
         }
         match *change {
-            Change::Create { resource, attempt, .. } => {
-                self.create(truth, zxid, by.session, resource, attempt).into()
-            }
+            Change::Create { resource, attempt, .. } => self.create(truth, zxid, by.session, resource, attempt).into(),
             Change::Delete { path, .. } => self.delete(truth, path),
             Change::Write { path, ref write, .. } => self.write(truth, path, write).into(),
             Change::Open { .. } | Change::Move { .. } | Change::Close { .. } => unreachable!("dealt with above"),
