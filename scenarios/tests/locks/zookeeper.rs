@@ -172,8 +172,7 @@ fn grants_while_down(servers: &[u8], seed: u64) -> Vec<Duration> {
     let grants = Rc::new(RefCell::new(Grants::default()));
     let report = case::run(&cell, seed, Some(grants.clone()));
     assert_eq!(report.outcome.verdict(GrantExclusion), fencepost_scenarios::property::Verdict::Holds);
-    let grants = std::mem::take(&mut grants.borrow_mut().0);
-    grants
+    std::mem::take(&mut grants.borrow_mut().0)
 }
 
 fn between(grants: &[Duration], from: u64, to: u64) -> usize {

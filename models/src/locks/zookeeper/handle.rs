@@ -1,60 +1,23 @@
 //! The connection to the ensemble: what ZooKeeper's own client does (ClientCnxn.java), and what Curator makes of it
 //! (ConnectionState.java, ConnectionStateManager.java).
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_sim::units::Dist;
-use fencepost_sim::{CallError, ConnId, Either, Mono, Signal, Wall, race};
+use fencepost_sim::{CallError, ConnId, Either, Mono, race};
 
+use super::state::{Board, Chore, State};
 use super::{StopOn, ZookeeperParams};
 use crate::history::{GrantId, Refusal};
-use crate::lock::ResourceId;
-use crate::stores::zookeeper::{Path, Reply, SessionId, ZkMessage};
+use crate::stores::zookeeper::{Reply, SessionId, ZkMessage};
 use crate::wire::Ctx;
 
 /// The handle of a client on the ensemble.
 pub(super) struct Handle {
     pub ctx: Ctx<ZkMessage>,
     params: ZookeeperParams,
-    state: RefCell<State>,
-}
-
-/// Where a handle stands.
-pub(super) struct State {
-    connected: Option<ConnId>,
-    /// How often it was connected or disconnected.
-    epoch: u64,
-    /// How often something happened that wakes waiters: a watch fired, or the connection came or went.
-    pub events: u64,
-    session: Option<SessionId>,
-    /// How many sessions were given up.
-    given_up: u64,
-    /// The session's timeout; before there is one, what is asked for.
-    timeout: Duration,
-    /// The last zxid that was seen in the session.
-    seen: u64,
-    heard: Mono,
-    sent: Mono,
-    /// Since when Curator's state is SUSPENDED.
-    suspended: Option<Wall>,
-    /// The grant that Curator's user works under, and whether the user was told to stop.
-    holding: Option<(GrantId, bool)>,
-    /// What is still to be deleted in the background.
-    pub chores: VecDeque<Chore>,
-    waiting: BTreeMap<u64, Signal>,
-    waits: u64,
-}
-
-/// What Curator deletes in the background, however long it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chore {
-    /// A node (`guaranteed()`: FailedOperationManager.java).
-    Delete(Path),
-    /// The node of an attempt, if its creation took effect (FindAndDeleteProtectedNodeInBackground.java).
-    Find(ResourceId, GrantId),
+    pub state: Board,
 }
 
 /// Why an operation failed.
@@ -78,24 +41,8 @@ const MAX_SEND_PING_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Handle {
     pub fn new(ctx: Ctx<ZkMessage>, params: ZookeeperParams) -> Rc<Self> {
-        let now = ctx.mono();
-        let state = State {
-            connected: None,
-            epoch: 0,
-            events: 0,
-            session: None,
-            given_up: 0,
-            timeout: params.session_timeout.0,
-            seen: 0,
-            heard: now,
-            sent: now,
-            suspended: None,
-            holding: None,
-            chores: VecDeque::new(),
-            waiting: BTreeMap::new(),
-            waits: 0,
-        };
-        Rc::new(Handle { ctx, params, state: RefCell::new(state) })
+        let state = Board::new(ctx.mono(), params.session_timeout.0);
+        Rc::new(Handle { ctx, params, state })
     }
 
     /// The session, if there is one now.
@@ -118,7 +65,7 @@ impl Handle {
     }
 
     pub fn add_chore(&self, chore: Chore) {
-        self.change(|state| state.chores.push_back(chore));
+        self.state.change(|state| state.chores.push_back(chore));
     }
 
     pub fn first_chore(&self) -> Option<Chore> {
@@ -136,7 +83,7 @@ impl Handle {
         if let Some(mark) = mark {
             self.ctx.safepoint(mark).await;
         }
-        let reply = race(reply, self.until(|state| state.epoch != epoch)).await;
+        let reply = race(reply, self.state.until(|state| state.epoch != epoch)).await;
         let (zxid, reply) = match reply {
             Either::First(Ok(ZkMessage::Reply { zxid, reply })) => (zxid, reply),
             Either::First(Err(CallError::Refused)) => return Err(ZkError::Loss { sent: false }),
@@ -164,33 +111,6 @@ impl Handle {
         let state = &mut *self.state.borrow_mut();
         state.heard = self.ctx.mono();
         state.seen = state.seen.max(zxid);
-    }
-
-    /// Waits until this holds.
-    pub async fn until(&self, holds: impl Fn(&State) -> bool) {
-        loop {
-            let wait = {
-                let state = &mut *self.state.borrow_mut();
-                if holds(state) {
-                    return;
-                }
-                state.waits += 1;
-                let (number, signal) = (state.waits, Signal::default());
-                state.waiting.insert(number, signal.clone());
-                Wait { handle: self, number, signal }
-            };
-            wait.signal.raised().await;
-        }
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (changed, signals) = {
-            let state = &mut *self.state.borrow_mut();
-            let signals: Vec<Signal> = state.waiting.values().cloned().collect();
-            (change(state), signals)
-        };
-        signals.iter().for_each(Signal::raise);
-        changed
     }
 
     /// Connects, keeps the connection alive, and connects again, for as long as the process lives: `SendThread.run`.
@@ -222,7 +142,7 @@ impl Handle {
             (connect, timeout / u32::from(self.params.servers), given_up)
         };
         let reply = self.ctx.ask(conn, connect, within);
-        match race(reply, self.until(|state| state.given_up != given_up)).await {
+        match race(reply, self.state.until(|state| state.given_up != given_up)).await {
             Either::First(Ok(ZkMessage::Reply { zxid, reply: Reply::Session { id, timeout } })) => {
                 self.connect(conn, id, timeout);
                 self.hear(zxid);
@@ -238,7 +158,7 @@ impl Handle {
 
     fn connect(&self, conn: ConnId, session: SessionId, timeout: Duration) {
         let now = self.ctx.mono();
-        self.change(|state| {
+        self.state.change(|state| {
             (state.connected, state.session, state.timeout) = (Some(conn), Some(session), timeout);
             (state.sent, state.heard, state.suspended) = (now, now, None);
             state.epoch += 1;
@@ -254,7 +174,7 @@ impl Handle {
                 Either::First(Ok(message)) => {
                     self.hear(0);
                     if let ZkMessage::Deleted { .. } = message {
-                        self.change(|state| state.events += 1);
+                        self.state.change(|state| state.events += 1);
                     }
                 }
                 Either::First(Err(_)) => return,
@@ -283,7 +203,7 @@ impl Handle {
     /// `Disconnected`; Curator's state becomes SUSPENDED.
     fn disconnect(&self) {
         let now = self.ctx.wall();
-        self.change(|state| {
+        self.state.change(|state| {
             (state.connected, state.suspended) = (None, Some(now));
             state.epoch += 1;
             state.events += 1;
@@ -296,7 +216,7 @@ impl Handle {
     /// The session is over, or given up: Curator's state becomes LOST, and there will be a new session.
     fn give_up_session(&self) {
         let wanted = self.params.session_timeout.0;
-        self.change(|state| {
+        self.state.change(|state| {
             (state.session, state.suspended, state.seen, state.timeout) = (None, None, 0, wanted);
             state.given_up += 1;
             state.events += 1;
@@ -319,7 +239,7 @@ impl Handle {
     /// by the wall clock.
     pub async fn watch_over(self: Rc<Self>) {
         loop {
-            self.until(|state| state.suspended.is_some()).await;
+            self.state.until(|state| state.suspended.is_some()).await;
             let (since, timeout) = {
                 let state = self.state.borrow();
                 let Some(since) = state.suspended else { continue };
@@ -330,16 +250,10 @@ impl Handle {
             if elapsed >= patience {
                 self.give_up_session();
             } else {
-                let over = self.until(|state| state.suspended != Some(since));
+                let over = self.state.until(|state| state.suspended != Some(since));
                 race(over, self.ctx.sleep(patience - elapsed)).await;
             }
         }
-    }
-}
-
-impl State {
-    pub fn is_connected(&self) -> bool {
-        self.connected.is_some()
     }
 }
 
@@ -354,19 +268,6 @@ fn silence(timeout: Duration) -> Duration {
 fn ping_after(silence: Duration) -> Duration {
     let (half, second) = (silence / 2, Duration::from_secs(1));
     if half <= second { half } else { (half - second).clamp(second, MAX_SEND_PING_INTERVAL) }
-}
-
-/// Somebody who waits for the state to change.
-struct Wait<'a> {
-    handle: &'a Handle,
-    number: u64,
-    signal: Signal,
-}
-
-impl Drop for Wait<'_> {
-    fn drop(&mut self) {
-        self.handle.state.borrow_mut().waiting.remove(&self.number);
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use fencepost_sim::stream::Stream;
 use fencepost_sim::{Either, race};
 
 use super::ZookeeperParams;
-use super::handle::{Chore, Handle, ZkError};
+use super::handle::{Handle, ZkError};
+use super::state::Chore;
 use crate::history::GrantId;
 use crate::lock::ResourceId;
 use crate::stores::zookeeper::{Child, Path, Reply, Stat, ZkMessage};
@@ -109,7 +110,7 @@ impl Internals {
             let path = self.path(children[before].sequence);
             let watch = ZkMessage::GetData { path, watch: true };
             match self.retrying(async || self.zk.request(watch.clone(), None).await).await {
-                Ok(_) => self.zk.until(|state| state.events != events).await,
+                Ok(_) => self.zk.state.until(|state| state.events != events).await,
                 Err(ZkError::NoNode) => {}
                 Err(error) => return Err(error),
             }
@@ -143,7 +144,7 @@ impl Internals {
     pub async fn retrying<T>(&self, operation: impl AsyncFn() -> Result<T, ZkError>) -> Result<T, ZkError> {
         let mut retry = 0;
         loop {
-            let connected = self.zk.until(|state| state.is_connected());
+            let connected = self.zk.state.until(|state| state.is_connected());
             let outcome = match race(connected, self.zk.ctx.sleep(self.params.connection_timeout.0)).await {
                 Either::First(()) => operation().await,
                 Either::Second(()) => Err(ZkError::Loss { sent: false }),
@@ -168,7 +169,7 @@ impl Internals {
     /// Deletes in the background what is still to be deleted, for as long as the process lives.
     pub async fn tidy(self: Rc<Self>) {
         loop {
-            self.zk.until(|state| state.is_connected() && !state.chores.is_empty()).await;
+            self.zk.state.until(|state| state.is_connected() && !state.chores.is_empty()).await;
             let Some(chore) = self.zk.first_chore() else { continue };
             match self.perform(chore).await {
                 Ok(()) | Err(ZkError::NoNode) => self.zk.finish_chore(),

@@ -12,6 +12,7 @@ mod handle;
 mod info;
 mod internals;
 mod params;
+mod state;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -22,8 +23,9 @@ use fencepost_sim::{CallError, Either, Task, race};
 
 pub use self::params::{StopOn, ZookeeperParams};
 
-use self::handle::{Chore, Handle, ZkError};
+use self::handle::{Handle, ZkError};
 use self::internals::{Internals, Node};
+use self::state::Chore;
 use super::REQUEST_TIMEOUT;
 use crate::history::GrantId;
 use crate::info::LockInfo;

@@ -1,13 +1,14 @@
 //! A member of the ensemble: its clients' connections, and what it does as the leader.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fencepost_sim::{Caller, NodeId, Session};
 
+use super::connections::Connections;
 use super::tracker::{Tracker, until_next};
 use super::tree::{Change, Outcome, Requester, Tree};
-use super::{Path, Reply, SessionId, ZkMessage};
+use super::{Reply, SessionId, ZkMessage};
 use crate::history::Event;
 use crate::raft::{Applied, Core, Duties, Loss};
 use crate::wire::Env as WireEnv;
@@ -19,22 +20,10 @@ pub struct Member {
     timing: Timing,
     /// The leader and its term that this member follows.
     follows: Option<(NodeId, u64)>,
-    connections: BTreeMap<Session, Connection>,
-    watches: Vec<(Session, Path)>,
+    connections: Connections,
     /// Sessions that were heard of since the leader last asked.
     heard_of: BTreeSet<SessionId>,
     tracker: Tracker,
-}
-
-/// A client's connection.
-#[derive(Default)]
-struct Connection {
-    /// Once it is known.
-    session: Option<SessionId>,
-    /// How many changes are under way that it asked for.
-    changing: usize,
-    /// Reads that it asked for after them, which have to see them (CommitProcessor.java; "FIFO client order").
-    reads: Vec<(Caller, ZkMessage)>,
 }
 
 /// The timings of an ensemble.
@@ -62,8 +51,7 @@ impl Member {
         Member {
             timing,
             follows: None,
-            connections: BTreeMap::new(),
-            watches: Vec::new(),
+            connections: Connections::default(),
             heard_of: BTreeSet::new(),
             tracker: Tracker::default(),
         }
@@ -75,25 +63,10 @@ impl Member {
         let leader = core.leader().map(|leader| (leader, core.term()));
         if leader != self.follows {
             self.follows = leader;
-            self.hang_up(env);
+            self.connections.close_all(env);
+            self.heard_of.clear();
         }
         leader.is_some()
-    }
-
-    fn hang_up(&mut self, env: &mut Env<'_>) {
-        std::mem::take(&mut self.connections).into_keys().for_each(|connection| env.close(connection));
-        self.watches.clear();
-        self.heard_of.clear();
-    }
-
-    fn close(&mut self, env: &mut Env<'_>, connection: Session) {
-        self.forget(connection);
-        env.close(connection);
-    }
-
-    fn forget(&mut self, connection: Session) {
-        self.connections.remove(&connection);
-        self.watches.retain(|(watcher, _)| *watcher != connection);
     }
 
     /// A member hears from a session; the leader counts it at once.
@@ -115,7 +88,7 @@ impl Member {
         session: Option<SessionId>,
         timeout: Duration,
     ) {
-        self.connections.insert(from.session(), Connection { changing: 1, ..Connection::default() });
+        self.connections.begin_change(from.session());
         let member = env.node().0;
         let change = match session {
             Some(session) => Change::Move { member, session },
@@ -138,17 +111,13 @@ impl Member {
             ZkMessage::Create { resource, attempt } => Change::Create { by, resource, attempt },
             ZkMessage::Delete { path } => Change::Delete { by, path },
             ZkMessage::WriteRow { path, write } => Change::Write { by, path, write },
-            read => return self.read_in_turn(env, core, from, read),
+            read => {
+                let now = self.connections.read_in_turn(from, read);
+                return now.into_iter().for_each(|read| self.read(env, core, from, read));
+            }
         };
-        self.connections.entry(from.session()).or_default().changing += 1;
+        self.connections.begin_change(from.session());
         core.propose(&change, Ticket::Client(from));
-    }
-
-    fn read_in_turn(&mut self, env: &mut Env<'_>, core: &Core<Self>, from: Caller, message: ZkMessage) {
-        match self.connections.get_mut(&from.session()) {
-            Some(connection) if connection.changing > 0 => connection.reads.push((from, message)),
-            _ => self.read(env, core, from, message),
-        }
     }
 
     /// Answers from what this member has applied.
@@ -159,8 +128,8 @@ impl Member {
             ZkMessage::GetData { path, watch } => match tree.stat(path) {
                 None => Reply::NoNode,
                 Some(stat) => {
-                    if watch && !self.watches.contains(&(from.session(), path)) {
-                        self.watches.push((from.session(), path));
+                    if watch {
+                        self.connections.watch(from.session(), path);
                     }
                     Reply::Data(stat)
                 }
@@ -176,35 +145,17 @@ impl Member {
     }
 
     fn answer(&mut self, env: &mut Env<'_>, core: &Core<Self>, from: Caller, change: &Change, reply: Reply) {
-        let Some(connection) = self.connections.get_mut(&from.session()) else { return };
-        if let (Change::Open { .. } | Change::Move { .. }, Reply::Session { id, .. }) = (change, &reply) {
-            connection.session = Some(*id);
-        }
-        connection.changing = connection.changing.saturating_sub(1);
-        let reads = if connection.changing == 0 { std::mem::take(&mut connection.reads) } else { Vec::new() };
+        let opened = match (change, &reply) {
+            (Change::Open { .. } | Change::Move { .. }, Reply::Session { id, .. }) => Some(*id),
+            _ => None,
+        };
+        let Some(reads) = self.connections.end_change(from.session(), opened) else { return };
         let ended = matches!(reply, Reply::Expired | Reply::Moved);
         env.reply(from, ZkMessage::Reply { zxid: core.applied(), reply });
         if ended {
-            return self.close(env, from.session());
+            return self.connections.close(env, from.session());
         }
         reads.into_iter().for_each(|(from, message)| self.read(env, core, from, message));
-    }
-
-    /// Tells those who watch them that nodes are gone, before anything else is answered.
-    fn tell(&mut self, env: &mut Env<'_>, gone: impl Fn(Path) -> bool) {
-        self.watches.retain(|(watcher, path)| {
-            let gone = gone(*path);
-            if gone {
-                env.push(*watcher, ZkMessage::Deleted { path: *path });
-            }
-            !gone
-        });
-    }
-
-    fn hang_up_on(&mut self, env: &mut Env<'_>, gone: impl Fn(SessionId) -> bool) {
-        let ended = self.connections.iter().filter(|(_, connection)| connection.session.is_some_and(&gone));
-        let ended: Vec<Session> = ended.map(|(connection, _)| *connection).collect();
-        ended.into_iter().for_each(|connection| self.close(env, connection));
     }
 
     /// What the leader does about sessions when it has applied a change.
@@ -242,7 +193,7 @@ impl Duties for Member {
         if !self.serves(env, core) {
             return env.close(from.session());
         }
-        match (self.connections.get(&from.session()).and_then(|connection| connection.session), message) {
+        match (self.connections.session(from.session()), message) {
             (None, ZkMessage::Connect { session, timeout, seen }) if seen <= core.applied() => {
                 self.connect(env, core, from, session, timeout);
             }
@@ -250,7 +201,7 @@ impl Duties for Member {
                 self.touch(env, core, session);
                 self.serve(env, core, from, session, message);
             }
-            _ => self.close(env, from.session()),
+            _ => self.connections.close(env, from.session()),
         }
     }
 
@@ -272,10 +223,10 @@ impl Duties for Member {
     fn on_applied(&mut self, env: &mut Env<'_>, core: &mut Core<Self>, applied: Applied<Self>) {
         let Applied { command, answer: Outcome { reply, deleted }, ticket, .. } = applied;
         if !deleted.is_empty() {
-            self.tell(env, |path| deleted.contains(&path));
+            self.connections.tell(env, |path| deleted.contains(&path));
         }
         if let Change::Close { session } = command {
-            self.hang_up_on(env, |other| other == session);
+            self.connections.close_those(env, |other| other == session);
             self.heard_of.remove(&session);
         }
         if core.leads() {
@@ -289,7 +240,7 @@ impl Duties for Member {
     /// Nobody can say what became of it: the client is to take the connection for lost.
     fn on_lost(&mut self, env: &mut Env<'_>, _: &mut Core<Self>, ticket: Ticket, _: Loss) {
         match ticket {
-            Ticket::Client(from) => self.close(env, from.session()),
+            Ticket::Client(from) => self.connections.close(env, from.session()),
             Ticket::Expiry(session) => self.tracker.retry(env, session),
         }
     }
@@ -307,8 +258,8 @@ impl Duties for Member {
 
     fn on_restored(&mut self, env: &mut Env<'_>, core: &mut Core<Self>) {
         let tree = core.machine();
-        self.tell(env, |path| tree.stat(path).is_none());
-        self.hang_up_on(env, |session| tree.timeout(session).is_none());
+        self.connections.tell(env, |path| tree.stat(path).is_none());
+        self.connections.close_those(env, |session| tree.timeout(session).is_none());
     }
 
     /// Each half tick. Whole ticks are among them, and sessions expire at none but these.
@@ -321,7 +272,7 @@ impl Duties for Member {
     }
 
     fn on_disconnect(&mut self, _: &mut Env<'_>, _: &mut Core<Self>, connection: Session) {
-        self.forget(connection);
+        self.connections.forget(connection);
     }
 
     fn on_crash(&mut self, _: &mut Env<'_>) {

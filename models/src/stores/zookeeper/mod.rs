@@ -18,6 +18,7 @@
 //! Raft's election timeout serves both cases here. ZooKeeper's `sync` is not used. Two things are told to everybody
 //! through the log that real leaders keep in memory: which member a session is connected to, and that a client came back.
 
+mod connections;
 mod member;
 mod tracker;
 mod tree;
