@@ -118,6 +118,7 @@ impl Registry {
             .with::<locks::Redisson>()
             .with::<locks::RedissonFenced>()
             .with::<locks::Redlock>()
+            .with::<locks::Zookeeper>()
             .with::<locks::Etcd>()
             .with::<locks::DynamoDb>()
             .with::<locks::K8sLease>()

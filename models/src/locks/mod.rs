@@ -17,6 +17,7 @@ mod session_lock;
 mod sql_for_update;
 mod sql_lease_row;
 mod sql_version;
+mod zookeeper;
 
 pub use self::dynamodb::{DynamoDb, DynamoDbParams};
 pub use self::etcd::{Etcd, EtcdParams};
@@ -34,6 +35,7 @@ pub use self::redlock::{Redlock, RedlockParams};
 pub use self::sql_for_update::SqlForUpdate;
 pub use self::sql_lease_row::SqlLeaseRow;
 pub use self::sql_version::SqlVersion;
+pub use self::zookeeper::Zookeeper;
 
 use std::time::Duration;
 

@@ -7,3 +7,4 @@ pub mod lease_server;
 pub mod redis;
 mod row;
 pub mod sql;
+pub mod zookeeper;

@@ -8,3 +8,4 @@ mod lab;
 mod pinned;
 mod redis;
 mod sql;
+mod zookeeper;
