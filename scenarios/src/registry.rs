@@ -8,7 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks::{LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion};
+use fencepost_models::locks::{
+    LeaseServerLock, NoLock, RedisSetNx, RedisSetNxExpire, RedisSetPx, RedisSetPxDel, Redisson, RedissonFenced,
+    Redlock, SqlForUpdate, SqlVersion,
+};
 use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
@@ -105,8 +108,12 @@ impl Registry {
         Registry::default()
             .with::<NoLock>()
             .with::<LeaseServerLock>()
+            .with::<RedisSetNx>()
+            .with::<RedisSetNxExpire>()
             .with::<RedisSetPxDel>()
             .with::<RedisSetPx>()
+            .with::<Redisson>()
+            .with::<RedissonFenced>()
             .with::<Redlock>()
             .with::<SqlForUpdate>()
             .with::<SqlVersion>()

@@ -27,6 +27,7 @@ use crate::wire::Ctx;
 pub struct Redlock {
     params: RedlockParams,
     ctx: Ctx<RedisMessage>,
+    key: ResourceId,
     masters: Vec<ConnId>,
     delays: Stream,
 }
@@ -120,7 +121,7 @@ impl Redlock {
 
     async fn try_once(&self, id: GrantId, mark: Option<&'static str>) -> Option<Grant> {
         let asked = self.ctx.mono();
-        let set = RedisMessage::SetNxPx { value: id, ttl_ms: self.params.ttl.0.as_millis() as u64 };
+        let set = RedisMessage::SetNxPx { value: id, ttl_ms: self.params.ttl.0.as_millis() as u64, key: self.key };
         let agreed = self.ask_all(&set, mark).await;
         let counted_from = if self.params.no_second_read { self.ctx.mono() } else { asked };
         let valid_until = self.ctx.deadline(counted_from, self.params.validity());
@@ -132,7 +133,7 @@ impl Redlock {
     }
 
     async fn unlock(&self, id: GrantId, mark: Option<&'static str>) -> u32 {
-        self.ask_all(&RedisMessage::DelIfEqual { value: id }, mark).await
+        self.ask_all(&RedisMessage::DelIfEqual { value: id, key: self.key }, mark).await
     }
 
     fn time_left(&self, give_up: Mono) -> bool {
@@ -199,10 +200,10 @@ impl Lock for Redlock {
         }
     }
 
-    fn connect(params: &RedlockParams, ctx: Ctx<RedisMessage>, _: ResourceId) -> Self {
+    fn connect(params: &RedlockParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
         let masters = Self::servers(params).iter().map(|name| ctx.connect(ctx.find(name))).collect();
         let delays = ctx.stream("redlock delay");
-        Redlock { params: params.clone(), ctx, masters, delays }
+        Redlock { params: params.clone(), ctx, key, masters, delays }
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
