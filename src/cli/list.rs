@@ -61,8 +61,7 @@ fn properties() -> Vec<Value> {
 }
 
 fn bugs(registry: &Registry) -> Vec<Value> {
-    let of_locks = registry.locks().iter().flat_map(|lock| lock.info.bugs.iter().map(|bug| (lock.name(), bug)));
-    of_locks.map(|(lock, bug)| json!({ "name": bug.name, "lock": lock, "about": bug.about })).collect()
+    registry.bugs().map(|(lock, bug)| json!({ "name": bug.name, "lock": lock, "about": bug.about })).collect()
 }
 
 /// A registry from outside may lack what a shipped file names; it is listed all the same.
