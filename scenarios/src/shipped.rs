@@ -55,6 +55,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("sql-unknown-retry", include_str!("../suites/scenarios/sql-unknown-retry.toml")),
     ("everything", include_str!("../suites/scenarios/everything.toml")),
     ("redlock-pause-between-reads", include_str!("../suites/scenarios/redlock-pause-between-reads.toml")),
+    ("reentrancy", include_str!("../suites/scenarios/reentrancy.toml")),
     ("dose-025", include_str!("../suites/scenarios/dose-025.toml")),
     ("dose-050", include_str!("../suites/scenarios/dose-050.toml")),
     ("dose-090", include_str!("../suites/scenarios/dose-090.toml")),
