@@ -12,7 +12,8 @@ use fencepost_models::locks::{
     LeaseServerLock, NoLock, RedisSetNx, RedisSetNxExpire, RedisSetPx, RedisSetPxDel, Redisson, RedissonFenced,
     Redlock, SqlForUpdate, SqlVersion,
 };
-use fencepost_models::{Lock, LockInfo, Params};
+use fencepost_models::stores::inventory::STORE_BUGS;
+use fencepost_models::{BugInfo, Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
     ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Harm, Hold, Lasting, Latency, Loss, Partition, Pause,
@@ -168,6 +169,13 @@ impl Registry {
     /// All locks.
     pub fn locks(&self) -> &[LockEntry] {
         &self.locks
+    }
+
+    /// All bugs that can be switched on, each with the lock that has it, or with `store`: those are bugs of what the lock
+    /// guards, and go with every lock.
+    pub fn bugs(&self) -> impl Iterator<Item = (&'static str, &'static BugInfo)> {
+        let of_locks = self.locks.iter().flat_map(|lock| lock.info.bugs.iter().map(|bug| (lock.info.name, bug)));
+        of_locks.chain(STORE_BUGS.iter().map(|bug| ("store", bug)))
     }
 
     /// The kind of fault of this name.
