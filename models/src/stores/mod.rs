@@ -4,4 +4,5 @@ pub mod inventory;
 pub mod lease_server;
 pub mod redis;
 mod row;
+pub mod sentinel;
 pub mod sql;
