@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::locks::{
-    LeaseServerLock, NoLock, RedisSetNx, RedisSetNxExpire, RedisSetPx, RedisSetPxDel, Redisson, RedissonFenced,
-    Redlock, SqlForUpdate, SqlVersion,
+    LeaseServerLock, NoLock, RedisSentinel, RedisSetNx, RedisSetNxExpire, RedisSetPx, RedisSetPxDel, Redisson,
+    RedissonFenced, Redlock, SqlForUpdate, SqlVersion,
 };
 use fencepost_models::stores::inventory::STORE_BUGS;
 use fencepost_models::{BugInfo, Lock, LockInfo, Params};
@@ -115,6 +115,7 @@ impl Registry {
             .with::<RedisSetPx>()
             .with::<Redisson>()
             .with::<RedissonFenced>()
+            .with::<RedisSentinel>()
             .with::<Redlock>()
             .with::<SqlForUpdate>()
             .with::<SqlVersion>()

@@ -2,6 +2,7 @@
 
 mod lease_server;
 mod none;
+mod redis_sentinel;
 mod redis_set_px;
 mod redis_set_px_del;
 mod redis_setnx;
@@ -13,6 +14,7 @@ mod sql_version;
 
 pub use self::lease_server::LeaseServerLock;
 pub use self::none::NoLock;
+pub use self::redis_sentinel::RedisSentinel;
 pub use self::redis_set_px::RedisSetPx;
 pub use self::redis_set_px_del::RedisSetPxDel;
 pub use self::redis_setnx::RedisSetNx;

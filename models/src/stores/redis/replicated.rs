@@ -135,10 +135,13 @@ impl Replication {
     fn report(&self, env: &mut Env<'_, RedisMessage>) {
         let Role::Replica(following) = self.role else { return };
         let Lineage { id, offset, .. } = self.lineage;
-        env.send(following.master, match following.up {
-            true => ReplicationMessage::Ack { offset },
-            false => ReplicationMessage::Psync { history: id, offset },
-        });
+        env.send(
+            following.master,
+            match following.up {
+                true => ReplicationMessage::Ack { offset },
+                false => ReplicationMessage::Psync { history: id, offset },
+            },
+        );
     }
 
     /// A master sends a transaction to its replicas.

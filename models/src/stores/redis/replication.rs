@@ -215,7 +215,8 @@ mod tests {
     fn only_replicas_that_acknowledged_lately_count() {
         let follower = |at| Follower { acked: 3, at: Wall(at), sent: 3 };
         let role = Role::Master(BTreeMap::from([(NodeId(1), follower(0)), (NodeId(2), follower(5))]));
-        let config = |min_replicas| ReplicationConfig { min_replicas, max_lag: Duration::from_nanos(4), replica_of: None };
+        let config =
+            |min_replicas| ReplicationConfig { min_replicas, max_lag: Duration::from_nanos(4), replica_of: None };
         assert!(role.may_write(&config(2), Wall(4)));
         assert!(role.may_write(&config(1), Wall(9)) && !role.may_write(&config(2), Wall(9)));
         assert!(role.may_write(&config(0), Wall(99)));

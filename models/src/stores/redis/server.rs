@@ -7,9 +7,7 @@ use fencepost_sim::disk::DiskFate;
 use fencepost_sim::{Caller, MonoDeadline, NodeId, Service, Session, TimerId};
 
 use super::replicated::Replication;
-use super::{
-    Aof, Applied, Channels, Forgotten, Keyspace, Persistence, RedisMessage, ReplicationConfig, Truth,
-};
+use super::{Aof, Applied, Channels, Forgotten, Keyspace, Persistence, RedisMessage, ReplicationConfig, Truth};
 use crate::history::Event;
 use crate::wire::{Env, Wire};
 

@@ -36,7 +36,9 @@ impl Failover {
     pub fn promoted(&self) -> Option<NodeId> {
         match self.step {
             Step::Elect | Step::Select => None,
-            Step::Promote(node) | Step::WaitPromotion(node) | Step::Reconfigure(node) | Step::Switch(node) => Some(node),
+            Step::Promote(node) | Step::WaitPromotion(node) | Step::Reconfigure(node) | Step::Switch(node) => {
+                Some(node)
+            }
         }
     }
 

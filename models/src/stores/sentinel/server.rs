@@ -10,7 +10,9 @@ use fencepost_sim::{Caller, NodeId, Service, Wall};
 use super::election::Election;
 use super::failover::Failover;
 use super::instance::Instance;
-use super::{Info, MAX_DESYNC, PING_PERIOD, PUBLISH_PERIOD, SentinelConfig, SentinelMessage, TILT_PERIOD, TILT_TRIGGER};
+use super::{
+    Info, MAX_DESYNC, PING_PERIOD, PUBLISH_PERIOD, SentinelConfig, SentinelMessage, TILT_PERIOD, TILT_TRIGGER,
+};
 use crate::history::Event;
 use crate::stores::redis::RedisMessage;
 use crate::wire::Wire;
@@ -230,8 +232,8 @@ impl Known {
         if self.tilt.is_some() || from == master {
             return;
         }
-        let astray = instance.usurps(now) && promoted != Some(from)
-            || instance.strays(now, master, config.failover_timeout);
+        let astray =
+            instance.usurps(now) && promoted != Some(from) || instance.strays(now, master, config.failover_timeout);
         if let Some(promoted) = promoted {
             instance.advance(promoted);
         }

@@ -1,0 +1,6 @@
+//! Each lock: a failure that it must show and one that it must not, its takeover, its re-entrancy, its bugs.
+
+#[path = "../behaviour/lab.rs"]
+#[allow(dead_code, reason = "every test binary uses its own part")]
+mod lab;
+mod sentinel;
