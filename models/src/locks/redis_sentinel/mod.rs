@@ -177,6 +177,12 @@ impl RedisSentinel {
     }
 }
 
+/// How long a client waits until it asks for the master again: the guidelines say "a short time".
+const SEARCH: Duration = Duration::from_millis(500);
+
+/// What a search adds to the bounds.
+const FOUND: Duration = SEARCH.saturating_add(REQUEST_TIMEOUT);
+
 const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
 
 const EXCLUSIVE: Promise = Promise {
@@ -273,13 +279,13 @@ impl Lock for RedisSentinel {
     }
 
     fn retry_delay(&mut self) -> Duration {
-        POLL
+        if self.master.is_some() { POLL } else { SEARCH }
     }
 
     /// The key's time to live by a master's wall clock. If a server may have been out of reach, a failover may be in its
     /// way besides.
     fn takeover_bound(params: &RedisSentinelParams, harm: &Harm) -> Duration {
-        let alone = poll_bound(harm.stretch_wall(params.ttl.0), harm) + REQUEST_TIMEOUT;
+        let alone = poll_bound(harm.stretch_wall(params.ttl.0), harm) + FOUND;
         match *harm == Harm::default() {
             true => alone,
             false => alone + harm.stretch_wall(params.watch().failover_bound()),
@@ -289,6 +295,6 @@ impl Lock for RedisSentinel {
     /// A failover that came to nothing may have gone before.
     fn progress_bound(params: &RedisSentinelParams, harm: &Harm) -> Duration {
         let failover = harm.stretch_wall(params.watch().retried_failover_bound());
-        poll_bound(harm.stretch_wall(params.ttl.0), harm) + REQUEST_TIMEOUT + failover
+        poll_bound(harm.stretch_wall(params.ttl.0), harm) + FOUND + failover
     }
 }
