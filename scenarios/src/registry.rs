@@ -117,6 +117,7 @@ impl Registry {
             .with::<locks::RedisSetPx>()
             .with::<locks::Redisson>()
             .with::<locks::RedissonFenced>()
+            .with::<locks::RedisSentinel>()
             .with::<locks::Redlock>()
             .with::<locks::Zookeeper>()
             .with::<locks::Etcd>()

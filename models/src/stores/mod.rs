@@ -6,5 +6,6 @@ pub mod inventory;
 pub mod lease_server;
 pub mod redis;
 mod row;
+pub mod sentinel;
 pub mod sql;
 pub mod zookeeper;

@@ -7,5 +7,6 @@ mod etcd;
 mod lab;
 mod pinned;
 mod redis;
+mod sentinel;
 mod sql;
 mod zookeeper;
