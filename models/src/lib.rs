@@ -7,6 +7,7 @@ pub mod history;
 mod info;
 mod lock;
 pub mod locks;
+pub mod raft;
 mod site;
 pub mod stores;
 mod wire;

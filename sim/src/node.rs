@@ -11,7 +11,7 @@ use crate::time::SimTime;
 use crate::timers::Timers;
 
 /// A node, numbered from 0 in the order of deployment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct NodeId(pub u16);
 

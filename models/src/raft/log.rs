@@ -1,0 +1,180 @@
+//! A replica's log, and what of it is on the disk.
+
+use std::rc::Rc;
+
+use fencepost_sim::disk::{Disk, DiskFate};
+use raft::eraftpb::{ConfState, Entry, HardState, Snapshot as RaftSnapshot};
+use raft::{Error, GetEntriesContext, RaftState, Result, Storage, StorageError};
+
+use super::machine::Machine;
+use super::packet::{Shared, Snapshot};
+
+/// The newest snapshot, the entries around and after it, and raft's hard state.
+#[derive(Clone, Debug)]
+pub(super) struct Log<M: Machine> {
+    voters: ConfState,
+    state: State<M>,
+    disk: Disk<Record<M>>,
+    fsync: bool,
+}
+
+#[derive(Clone, Debug)]
+struct State<M: Machine> {
+    hard: HardState,
+    /// Index and term of the entry before the first one that is kept.
+    base: (u64, u64),
+    entries: Vec<Entry>,
+    snapshot: Snapshot<M>,
+}
+
+#[derive(Clone, Debug)]
+enum Record<M: Machine> {
+    Hard(HardState),
+    /// Replace whatever stood at their indices and after.
+    Entries(Vec<Entry>),
+    Checkpoint(Box<State<M>>),
+}
+
+impl<M: Machine> Log<M> {
+    /// The empty log of a cluster with so many replicas. Without `fsync`, nothing is ever made safe.
+    pub fn new(replicas: usize, machine: M, fsync: bool) -> Self {
+        let voters = ConfState { voters: (1..=replicas as u64).collect(), ..ConfState::default() };
+        Log { voters, state: State::empty(machine), disk: Disk::default(), fsync }
+    }
+
+    pub fn write_hard(&mut self, hard: HardState) {
+        self.state.hard = hard.clone();
+        self.disk.write(Record::Hard(hard));
+    }
+
+    pub fn write_commit(&mut self, commit: u64) {
+        let mut hard = self.state.hard.clone();
+        hard.commit = commit;
+        self.write_hard(hard);
+    }
+
+    pub fn append(&mut self, entries: Vec<Entry>) {
+        self.state.append(&entries);
+        self.disk.write(Record::Entries(entries));
+    }
+
+    pub fn sync(&mut self) {
+        if self.fsync {
+            self.disk.sync();
+        }
+    }
+
+    /// Takes over a snapshot that the leader sent, in place of all entries.
+    pub fn install(&mut self, snapshot: Snapshot<M>) {
+        self.state.base = (snapshot.index, snapshot.term);
+        self.state.entries.clear();
+        self.state.hard.commit = self.state.hard.commit.max(snapshot.index);
+        self.state.snapshot = snapshot;
+        self.checkpoint();
+    }
+
+    /// Keeps `machine`, the state after `index`, and lets go of all but the last `keep` entries up to there.
+    pub fn compact(&mut self, index: u64, machine: M, keep: u64) {
+        let term = self.term(index).expect("what was applied is still in the log");
+        self.state.snapshot = Snapshot { index, term, machine: Shared(Rc::new(machine)) };
+        let base = index.saturating_sub(keep).max(self.state.base.0);
+        let base_term = self.term(base).expect("the new base is still in the log");
+        self.state.entries.drain(..(base - self.state.base.0) as usize);
+        self.state.base = (base, base_term);
+        self.checkpoint();
+    }
+
+    fn checkpoint(&mut self) {
+        let record = Record::Checkpoint(Box::new(self.state.clone()));
+        if self.fsync {
+            self.disk.compact(record);
+        } else {
+            // What was synced never grows: the operating system still holds it all.
+            self.disk.write(record);
+        }
+    }
+
+    /// Loses what `fate` says, and reads back the rest; `machine` is the state before the first entry.
+    pub fn crash(&mut self, fate: DiskFate, machine: M) {
+        self.disk.crash(fate);
+        self.state = State::empty(machine);
+        for record in self.disk.records() {
+            match record {
+                Record::Hard(hard) => self.state.hard = hard.clone(),
+                Record::Entries(entries) => self.state.append(entries),
+                Record::Checkpoint(state) => self.state = (**state).clone(),
+            }
+        }
+    }
+
+    pub fn newest_snapshot(&self) -> &Snapshot<M> {
+        &self.state.snapshot
+    }
+
+    pub fn last(&self) -> u64 {
+        self.state.base.0 + self.state.entries.len() as u64
+    }
+}
+
+impl<M: Machine> State<M> {
+    fn empty(machine: M) -> Self {
+        let snapshot = Snapshot { index: 0, term: 0, machine: Shared(Rc::new(machine)) };
+        State { hard: HardState::default(), base: (0, 0), entries: Vec::new(), snapshot }
+    }
+
+    fn append(&mut self, entries: &[Entry]) {
+        let Some(first) = entries.first() else { return };
+        self.entries.truncate((first.index - self.base.0 - 1) as usize);
+        self.entries.extend_from_slice(entries);
+    }
+}
+
+impl<M: Machine> Storage for Log<M> {
+    fn initial_state(&self) -> Result<RaftState> {
+        Ok(RaftState::new(self.state.hard.clone(), self.voters.clone()))
+    }
+
+    fn entries(
+        &self,
+        low: u64,
+        high: u64,
+        max_size: impl Into<Option<u64>>,
+        _: GetEntriesContext,
+    ) -> Result<Vec<Entry>> {
+        let base = self.state.base.0;
+        if low <= base {
+            return Err(Error::Store(StorageError::Compacted));
+        }
+        let mut entries = self.state.entries[(low - base - 1) as usize..(high - base - 1) as usize].to_vec();
+        raft::util::limit_size(&mut entries, max_size.into());
+        Ok(entries)
+    }
+
+    fn term(&self, index: u64) -> Result<u64> {
+        let (base, base_term) = self.state.base;
+        match index.checked_sub(base) {
+            None => Err(Error::Store(StorageError::Compacted)),
+            Some(0) => Ok(base_term),
+            Some(nth) => (self.state.entries.get(nth as usize - 1).map(|entry| entry.term))
+                .ok_or(Error::Store(StorageError::Unavailable)),
+        }
+    }
+
+    fn first_index(&self) -> Result<u64> {
+        Ok(self.state.base.0 + 1)
+    }
+
+    fn last_index(&self) -> Result<u64> {
+        Ok(self.last())
+    }
+
+    /// Says which state; the state itself travels beside raft's message.
+    fn snapshot(&self, _: u64, _: u64) -> Result<RaftSnapshot> {
+        let Snapshot { index, term, .. } = self.state.snapshot;
+        let mut snapshot = RaftSnapshot::default();
+        snapshot.mut_metadata().index = index;
+        snapshot.mut_metadata().term = term;
+        snapshot.mut_metadata().set_conf_state(self.voters.clone());
+        Ok(snapshot)
+    }
+}

@@ -1,0 +1,159 @@
+//! A replicated list of numbers, its servers and its clients.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_models::history::{Event, GrantId};
+use fencepost_models::raft::{Applied, Carries, Core, Duties, Loss, Machine, Packet, Truth};
+use fencepost_models::{Ctx, Env, Wire};
+use fencepost_sim::{Caller, NodeId, Process, SimTime};
+use serde::{Deserialize, Serialize};
+
+/// All numbers ever added, in order.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct List(pub Vec<u32>);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Add(u32);
+
+impl Machine for List {
+    type Command = Add;
+    type Answer = u64;
+
+    fn apply(&mut self, truth: &mut Truth, _: u64, Add(number): &Add) -> u64 {
+        self.0.push(*number);
+        truth.note(Event::Granted { server: truth.server(), grant: GrantId(*number) });
+        self.0.len() as u64
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub enum Msg {
+    Add(u32),
+    Read,
+    /// How long the list is, or became.
+    Length(u64),
+    Sorry,
+    Raft(Packet<List>),
+}
+
+impl From<Packet<List>> for Msg {
+    fn from(packet: Packet<List>) -> Self {
+        Msg::Raft(packet)
+    }
+}
+
+impl Carries<Packet<List>> for Msg {
+    fn unpack(self) -> Result<Packet<List>, Self> {
+        match self {
+            Msg::Raft(packet) => Ok(packet),
+            other => Err(other),
+        }
+    }
+}
+
+/// What the test sees of it all.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// When a server began to lead, and its term.
+    pub leaders: Vec<(NodeId, u64)>,
+    /// When which number was acknowledged, and as which in the list.
+    pub added: Vec<(Duration, u32, u64)>,
+    /// When a read was asked for and answered, and the length.
+    pub reads: Vec<(Duration, Duration, u64)>,
+    pub sorry: u32,
+    pub restored: u32,
+    /// What each server had applied when it was last looked at.
+    pub lists: Vec<Vec<u32>>,
+    pub granted: Vec<(SimTime, u32)>,
+}
+
+pub type Shared = Rc<RefCell<Seen>>;
+
+pub struct Counter {
+    pub seen: Shared,
+    pub place: usize,
+}
+
+impl Duties for Counter {
+    type Machine = List;
+    type Message = Msg;
+    type Ticket = Caller;
+
+    fn on_request(&mut self, _: &mut Env<'_, Msg>, core: &mut Core<Self>, from: Caller, message: Msg) {
+        match message {
+            Msg::Add(number) => core.propose(&Add(number), from),
+            Msg::Read => core.read(from),
+            _ => {}
+        }
+    }
+
+    fn on_applied(&mut self, env: &mut Env<'_, Msg>, core: &mut Core<Self>, applied: Applied<Self>) {
+        assert_eq!(core.applied(), applied.index);
+        self.seen.borrow_mut().lists[self.place].clone_from(&core.machine().0);
+        if let Some(from) = applied.ticket {
+            env.reply(from, Msg::Length(applied.answer));
+        }
+    }
+
+    fn on_read(&mut self, env: &mut Env<'_, Msg>, core: &mut Core<Self>, from: Caller) {
+        env.reply(from, Msg::Length(core.machine().0.len() as u64));
+    }
+
+    fn on_lost(&mut self, env: &mut Env<'_, Msg>, _: &mut Core<Self>, from: Caller, _: Loss) {
+        self.seen.borrow_mut().sorry += 1;
+        env.reply(from, Msg::Sorry);
+    }
+
+    fn on_leader(&mut self, env: &mut Env<'_, Msg>, core: &mut Core<Self>) {
+        assert!(core.leads() && core.leader() == Some(env.node()));
+        self.seen.borrow_mut().leaders.push((env.node(), core.term()));
+    }
+
+    fn on_restored(&mut self, _: &mut Env<'_, Msg>, core: &mut Core<Self>) {
+        let mut seen = self.seen.borrow_mut();
+        seen.restored += 1;
+        seen.lists[self.place].clone_from(&core.machine().0);
+    }
+
+    fn on_crash(&mut self, _: &mut Env<'_, Msg>) {
+        self.seen.borrow_mut().lists[self.place].clear();
+    }
+}
+
+/// What a client does all the time.
+#[derive(Clone)]
+pub struct Work {
+    pub server: String,
+    /// The first number that it adds.
+    pub from: u32,
+    pub pause: Duration,
+    pub adds: bool,
+    pub reads: bool,
+}
+
+/// A client of one server.
+pub fn client(work: Work, seen: Shared) -> Process<Wire<Msg>, Event> {
+    Box::new(move |ctx| Box::pin(toil(Ctx::from(ctx), work.clone(), seen.clone())))
+}
+
+async fn toil(ctx: Ctx<Msg>, work: Work, seen: Shared) {
+    let conn = ctx.connect(ctx.find(&work.server));
+    let within = Duration::from_millis(900);
+    let now = || Duration::from_nanos(ctx.mono().0);
+    for number in work.from.. {
+        ctx.sleep(work.pause).await;
+        if work.adds
+            && let Ok(Msg::Length(place)) = ctx.ask(conn, Msg::Add(number), within).await
+        {
+            seen.borrow_mut().added.push((now(), number, place));
+        }
+        if work.reads {
+            let asked = now();
+            if let Ok(Msg::Length(length)) = ctx.ask(conn, Msg::Read, within).await {
+                seen.borrow_mut().reads.push((asked, now(), length));
+            }
+        }
+    }
+}
