@@ -1,6 +1,7 @@
 //! The event loop: takes the next event, lets the node concerned deal with it, and stops whenever a client's task is to
 //! run, so that only one thing ever happens at a time.
 
+use crate::agenda::Pending;
 use crate::fault::{Injected, Map};
 use crate::message::Message;
 use crate::node::{Alarm, NodeId, WaitKey, Withheld};
@@ -10,7 +11,7 @@ use crate::time::SimTime;
 use crate::trace::Occurrence;
 use crate::triggers::Armed;
 use crate::waits::{WaitKind, WaitState};
-use crate::world::{Pending, World};
+use crate::world::World;
 
 /// Why the event loop stopped.
 pub(crate) enum Step {

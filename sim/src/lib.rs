@@ -11,6 +11,7 @@ compile_error!(
      An exported RUSTFLAGS or RUSTDOCFLAGS replaces these lines: unset it, or add `--cfg madsim` to it."
 );
 
+mod agenda;
 pub mod clock;
 mod ctx;
 pub mod disk;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::agenda::Pending;
 use crate::disk::DiskFate;
 use crate::fault::{CrashWhat, LinkEffect, Nemesis};
 use crate::message::Message;
@@ -11,7 +12,7 @@ use crate::node::{HOLDER, NodeId, Role, Stop, WaitKey, Withheld};
 use crate::schedule::InjectionId;
 use crate::trace::Occurrence;
 use crate::waits::WaitKind;
-use crate::world::{Pending, World};
+use crate::world::World;
 
 impl<M: Message, N: Message> Nemesis for World<M, N> {
     fn pause(&mut self, node: NodeId, by: InjectionId) {

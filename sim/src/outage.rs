@@ -1,10 +1,11 @@
 //! What becomes of connections when the network or one of their ends fails: what stalled is sent again, or both ends
 //! learn that the connection is gone.
 
+use crate::agenda::Pending;
 use crate::message::Message;
 use crate::net::{Body, ConnId, ConnState, KEEP_ALIVE, Packet, STALL_LIMIT, Session, Transport, Way};
 use crate::node::NodeId;
-use crate::world::{Pending, World};
+use crate::world::World;
 
 impl<M: Message, N: Message> World<M, N> {
     /// Sends again what stalled on a connection.

@@ -1,12 +1,13 @@
 //! How messages are received: taken out of the network in order, and dealt with by the node that they reach.
 
+use crate::agenda::Pending;
 use crate::message::Message;
 use crate::net::{Body, ConnId, ConnState, NO_CALL, Packet, Session, Transport, Way};
 use crate::node::{NodeId, WaitKey, Withheld};
 use crate::service::Caller;
 use crate::trace::Occurrence;
 use crate::waits::{CallError, WaitKind, WaitState};
-use crate::world::{Pending, World};
+use crate::world::World;
 
 impl<M: Message, N: Message> World<M, N> {
     /// A message reaches the far end of its link.

@@ -1,5 +1,6 @@
 //! How messages are sent: connections opened, messages put on their way, stalled or lost.
 
+use crate::agenda::Pending;
 use crate::fault::LinkEffect;
 use crate::message::Message;
 use crate::net::{
@@ -11,7 +12,7 @@ use crate::schedule::InjectionId;
 use crate::service::Caller;
 use crate::trace::Occurrence;
 use crate::waits::{CallError, WaitState};
-use crate::world::{Pending, World};
+use crate::world::World;
 
 impl WaitKey {
     fn as_call(self) -> u64 {

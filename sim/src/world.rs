@@ -1,14 +1,13 @@
 //! The state of a world, and what its nodes can do in it.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use slab::Slab;
 
+use crate::agenda::{Agenda, Pending};
 use crate::fault::Map;
 use crate::message::Message;
-use crate::net::{Conn, ConnId, Link, NetworkConfig, Packet, Way};
+use crate::net::{Conn, Link, NetworkConfig};
 use crate::node::{Alarm, HOLDER, Node, NodeId, Role, STORE, WaitKey};
 use crate::observer::{Clocks, Observer};
 use crate::schedule::{InjectionId, Placement, Schedule};
@@ -24,9 +23,7 @@ use crate::waits::{Wait, WaitKind, WaitState};
 /// A world of nodes that send each other `M` and note down `N`.
 pub struct World<M: Message, N: Message> {
     pub(crate) now: SimTime,
-    heap: BinaryHeap<Reverse<Due>>,
-    next_seq: u64,
-    pub(crate) pending: Slab<Pending<M>>,
+    agenda: Agenda<M>,
     pub(crate) nodes: Vec<Node<M, N>>,
     clients: Vec<NodeId>,
     servers: Vec<NodeId>,
@@ -53,71 +50,6 @@ pub struct World<M: Message, N: Message> {
     pub(crate) most_events: u64,
 }
 
-/// What stands in the heap: when (64 bits), in which order among equals (40), and where the event itself lies (24). One
-/// number, since comparing is most of what a heap does.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Due(u128);
-
-impl Due {
-    const SLOT_BITS: u32 = 24;
-
-    fn new(at: SimTime, seq: u64, slot: usize) -> Self {
-        assert!(slot < 1 << Self::SLOT_BITS && seq < 1 << (64 - Self::SLOT_BITS), "too many events for one world");
-        Due(u128::from(at.0) << 64 | u128::from(seq << Self::SLOT_BITS | slot as u64))
-    }
-
-    fn at(self) -> SimTime {
-        SimTime((self.0 >> 64) as u64)
-    }
-
-    fn slot(self) -> usize {
-        self.0 as usize & ((1 << Self::SLOT_BITS) - 1)
-    }
-}
-
-/// An event that will happen.
-pub(crate) enum Pending<M> {
-    Arrival(Packet<M>),
-    /// A message that came out of the network earlier is dealt with: its node was paused, or had others to deal with.
-    Resumed(Packet<M>),
-    Tick {
-        node: NodeId,
-    },
-    NoticeTick {
-        node: NodeId,
-    },
-    /// One timer that came due during a pause is dealt with on resume.
-    DueAlarm {
-        node: NodeId,
-    },
-    /// A client's task starts, or goes on.
-    Continue {
-        node: NodeId,
-        incarnation: u32,
-        wait: Option<WaitKey>,
-    },
-    FaultBegins(InjectionId),
-    FaultEnds(InjectionId),
-    Restart {
-        node: NodeId,
-        incarnation: u32,
-    },
-    /// A client's process crashed: its task is to drop it.
-    Died {
-        node: NodeId,
-        incarnation: u32,
-    },
-    Flush {
-        conn: ConnId,
-        way: Way,
-        epoch: u32,
-    },
-    KeepAlive {
-        conn: ConnId,
-        epoch: u32,
-    },
-}
-
 /// What became of an injection.
 #[derive(Clone, Debug, Default)]
 pub struct InjectionState {
@@ -140,9 +72,7 @@ impl<M: Message, N: Message> World<M, N> {
     ) -> Self {
         World {
             now: SimTime(0),
-            heap: BinaryHeap::new(),
-            next_seq: 0,
-            pending: Slab::new(),
+            agenda: Agenda::default(),
             nodes: Vec::new(),
             clients: Vec::new(),
             servers: Vec::new(),
@@ -241,19 +171,14 @@ impl<M: Message, N: Message> World<M, N> {
     }
 
     pub(crate) fn schedule_at(&mut self, at: SimTime, event: Pending<M>) {
-        let slot = self.pending.insert(event);
-        self.heap.push(Reverse(Due::new(at.max(self.now), self.next_seq, slot)));
-        self.next_seq += 1;
+        self.agenda.add(at.max(self.now), event);
     }
 
     /// The next event, if it happens by `limit`.
     pub(crate) fn pop(&mut self, limit: SimTime) -> Option<Pending<M>> {
-        if self.heap.peek()?.0.at() > limit {
-            return None;
-        }
-        let Reverse(due) = self.heap.pop()?;
-        self.now = due.at();
-        Some(self.pending.remove(due.slot()))
+        let (at, event) = self.agenda.pop(limit)?;
+        self.now = at;
+        Some(event)
     }
 
     pub(crate) fn record(&mut self, occurrence: &Occurrence<'_, M, N>) {

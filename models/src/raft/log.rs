@@ -111,7 +111,16 @@ impl<M: Machine> Log<M> {
         &self.state.snapshot
     }
 
-    pub fn last(&self) -> u64 {
+    /// What raft is to know of a snapshot; the state itself travels beside its message.
+    pub fn describe(&self, snapshot: &Snapshot<M>) -> RaftSnapshot {
+        let mut described = RaftSnapshot::default();
+        described.mut_metadata().index = snapshot.index;
+        described.mut_metadata().term = snapshot.term;
+        described.mut_metadata().set_conf_state(self.voters.clone());
+        described
+    }
+
+    fn last(&self) -> u64 {
         self.state.base.0 + self.state.entries.len() as u64
     }
 }
@@ -168,13 +177,7 @@ impl<M: Machine> Storage for Log<M> {
         Ok(self.last())
     }
 
-    /// Says which state; the state itself travels beside raft's message.
     fn snapshot(&self, _: u64, _: u64) -> Result<RaftSnapshot> {
-        let Snapshot { index, term, .. } = self.state.snapshot;
-        let mut snapshot = RaftSnapshot::default();
-        snapshot.mut_metadata().index = index;
-        snapshot.mut_metadata().term = term;
-        snapshot.mut_metadata().set_conf_state(self.voters.clone());
-        Ok(snapshot)
+        Ok(self.describe(&self.state.snapshot))
     }
 }

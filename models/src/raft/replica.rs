@@ -83,7 +83,14 @@ impl<M: Machine> Replica<M> {
             self.output.packets.push(Packet::forgot(own, to, message.term));
             message.commit = 0;
         }
-        self.incoming = snapshot.or(self.incoming.take());
+        if message.get_msg_type() == MessageType::MsgAppend && message.index > 0 && message.log_term == 0 {
+            // From a leader that has lost the entry before those that it sends.
+            return;
+        }
+        if let Some(snapshot) = snapshot {
+            message.set_snapshot(self.node.store().describe(&snapshot));
+            self.incoming = Some(snapshot);
+        }
         // Raft refuses messages that are nothing to it, such as proposals while there is no leader.
         let _ = self.node.step(message);
         self.keep_time();
@@ -176,9 +183,9 @@ impl<M: Machine> Replica<M> {
     }
 
     fn post(&mut self, messages: Vec<raft::eraftpb::Message>) {
-        for mut message in messages {
+        for message in messages {
             if message.get_msg_type() == MessageType::MsgSnapshot {
-                self.watch_snapshot(&mut message);
+                self.watch_snapshot(message.to);
             }
             let log = self.node.store();
             self.output.packets.push(Packet::new(message, || log.newest_snapshot().clone()));
@@ -187,9 +194,9 @@ impl<M: Machine> Replica<M> {
 
     /// Raft waits for a report on a snapshot that it sent. None comes if it was lost: after an election timeout it is
     /// taken for lost.
-    fn watch_snapshot(&mut self, message: &mut raft::eraftpb::Message) {
-        self.sent_snapshots.retain(|(to, _)| *to != message.to);
-        self.sent_snapshots.push((message.to, self.config.election_ticks()));
+    fn watch_snapshot(&mut self, follower: u64) {
+        self.sent_snapshots.retain(|(to, _)| *to != follower);
+        self.sent_snapshots.push((follower, self.config.election_ticks()));
     }
 
     fn doubt_snapshots(&mut self) {

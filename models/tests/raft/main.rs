@@ -90,9 +90,9 @@ fn cut_off(seed: u64, reads: ReadMode) -> Seen {
 fn a_deposed_leader_gives_stale_reads_only_unchecked() {
     for seed in 0..5 {
         assert_eq!(cut_off(seed, ReadMode::Quorum).stale_reads(), 0);
-        assert!(cut_off(seed, ReadMode::Unchecked).stale_reads() > 100);
+        assert!(cut_off(seed, ReadMode::Unchecked).stale_reads() > 10);
         // With a lease, it steps down after two election timeouts at most; the others may be faster than that.
-        assert!(cut_off(seed, ReadMode::Lease).stale_reads() < 60);
+        assert!(cut_off(seed, ReadMode::Lease).stale_reads() <= 2);
     }
 }
 
@@ -120,8 +120,8 @@ fn a_server_that_lags_far_behind_gets_the_state() {
         let mut lab = lab(seed, 3).with(crash("server-2", json!({ "restart_after": "10s" }), 5));
         (lab.config.snapshot_every, lab.config.keep_entries) = (50, 10);
         let seen = run(lab);
-        assert_eq!(seen.restored, 1);
         let lengths: Vec<usize> = seen.lists.iter().map(Vec::len).collect();
+        assert_eq!(seen.restored, 1, "seed {seed} {lengths:?} {:?}", seen.leaders);
         assert!(lengths.iter().all(|length| length.abs_diff(lengths[0]) < 10), "{lengths:?}");
     }
 }

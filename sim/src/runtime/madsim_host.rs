@@ -15,9 +15,9 @@ use send_wrapper::SendWrapper;
 
 use super::client::Client;
 use super::{Process, Shared};
+use crate::agenda::Pending;
 use crate::message::Message;
 use crate::node::NodeId;
-use crate::world::Pending;
 
 pub(super) struct MadsimHost {
     /// By node; nothing where the node is no client.
