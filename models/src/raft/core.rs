@@ -231,6 +231,9 @@ impl<D: Duties> Core<D> {
             env.lead(false);
             duties.on_deposed(env, self);
         }
+        if news {
+            duties.on_news(env, self);
+        }
         if news && known.0.is_some() {
             self.ask_again();
         }
