@@ -138,13 +138,7 @@ impl Consul {
     }
 
     /// Renewing asks nobody else (agent/consul/session_endpoint.go, `Renew`).
-    fn renew(
-        &mut self,
-        env: &mut Env<'_, ConsulMessage>,
-        core: &mut ServerCore,
-        asker: Asker,
-        session: GrantId,
-    ) {
+    fn renew(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, asker: Asker, session: GrantId) {
         let terms = core.machine().session(session);
         if let Some(terms) = terms {
             self.time_session(env, session, terms);
