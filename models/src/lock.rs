@@ -122,7 +122,7 @@ pub struct ResourceId(pub u8);
 impl ResourceId {
     /// Whether it is the first. Messages leave its name out, so that traces of scenarios with a single resource say no
     /// more than they need to.
-    pub fn is_first(&self) -> bool {
+    pub(crate) fn is_first(&self) -> bool {
         self.0 == 0
     }
 }

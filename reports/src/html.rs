@@ -3,6 +3,7 @@
 mod faults;
 mod locks;
 mod matrix;
+mod promises;
 
 use fencepost_scenarios::property::Property;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -18,7 +19,7 @@ const STYLE: &str = include_str!("html/style.css");
 
 /// Shown at once; the others are folded.
 const OPEN: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
-const FOLDED: [Property; 8] = [
+const FOLDED: [Property; 10] = [
     Property::GrantExclusion,
     Property::BeliefExclusion,
     Property::ValidityExclusion,
@@ -26,6 +27,8 @@ const FOLDED: [Property; 8] = [
     Property::Progress,
     Property::Fencing,
     Property::OwnerRelease,
+    Property::Reentrancy,
+    Property::Fifo,
     Property::NoDuplicate,
 ];
 
@@ -61,6 +64,7 @@ pub fn page(report: &Report, figures: &Figures) -> String {
                     (oversell_section(&figures.oversell))
                     (dose_section(&figures.dose))
                     (locks::section(&Grid::new(&report.cells)))
+                    (promises::section(&Grid::new(&report.cells), &report.locks))
                     @if !judged.is_empty() {
                         section id="more" {
                             h2 { "The other properties" }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fencepost_models::LockInfo;
 use fencepost_scenarios::property::Property;
 
 use crate::grid::Cell;
@@ -30,6 +31,8 @@ pub struct Report {
     pub replay_flags: String,
     /// The path to replay a scenario by, for those that are not known by their name.
     pub scenario_paths: BTreeMap<String, String>,
+    /// What the locks say about themselves, for those that were run.
+    pub locks: Vec<LockInfo>,
     /// The results.
     pub cells: Vec<Cell>,
 }

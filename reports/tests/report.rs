@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fencepost_models::Verification;
 use fencepost_reports::Report;
 use fencepost_reports::plot::{dose_response, heatmap, oversell, themed};
 use fencepost_reports::terminal::{Terminal, tables};
@@ -124,6 +125,20 @@ fn page_tells_what_a_reader_needs() {
         assert!(page.contains(needed), "{needed}");
     }
     assert!(!page.contains("safe<"), "nothing is ever called safe");
+}
+
+#[test]
+fn page_sets_what_documentation_says_beside_what_was_measured() {
+    let page = made_up::report(&made_up::LOCKS, 20).html();
+    let section = page.split_once("id=\"promises\"").expect("there is such a section").1;
+    for needed in ["highly available", "under conditions", "redis.io, Distributed Locks with Redis", "violated in"] {
+        assert!(section.contains(needed), "{needed}");
+    }
+    let mut report = made_up::report(&made_up::LOCKS, 20);
+    report.locks[1].verification = Verification::Documentation;
+    assert!(report.html().contains("modelled from documentation and source only"));
+    report.locks.clear();
+    assert!(!report.html().contains("id=\"promises\""), "nothing is known of locks from elsewhere");
 }
 
 #[test]

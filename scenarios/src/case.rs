@@ -14,7 +14,7 @@ use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 
 use crate::cell::{Cell, Deployment, data_in_service};
 use crate::check::{Checkers, Evidence, Facts, Findings};
-use crate::client::{Client, Desk, Shared};
+use crate::client::{Client, Desk, Shared, nested_patience};
 use crate::demand::{OrderBook, total_orders};
 use crate::outcome::{FaultTally, Outcome};
 use crate::property::Verdict;
@@ -73,6 +73,9 @@ impl Plan {
             validity: L::INFO.validity,
             tokens: L::INFO.tokens(),
             releases: L::INFO.grants,
+            reentrancy: L::INFO.reentrancy,
+            nested_patience: nested_patience(&cell.scenario.clients),
+            fifo: L::INFO.fifo,
             quorum: L::quorum(params),
             rank_by_return: nodes.servers().is_empty(),
             clients: nodes.clients().to_vec(),
@@ -102,7 +105,9 @@ fn in_service<L: Lock>(cell: &Cell) -> bool {
 /// How long a healthy holder may keep the lock: others wait that long without anything being wrong.
 fn longest_unit(cell: &Cell) -> Duration {
     let clients = &cell.scenario.clients;
-    clients.hold.longest().min(clients.wait_at_most) + clients.prepare.longest().min(clients.wait_at_most)
+    let [hold, prepare] = [clients.hold, clients.prepare].map(|work| work.longest().min(clients.wait_at_most));
+    // What is acquired again takes as long to be released, and in vain as long as it is waited for.
+    hold + prepare + 2 * u32::from(clients.nested) * nested_patience(clients)
 }
 
 fn build<L: Lock>(

@@ -1,6 +1,8 @@
 //! What a client does, whatever its lock: think, acquire, read, hold, check, prepare, write, release, order after order;
 //! and one probe of the lock once all faults are healed.
 
+mod nested;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use fencepost_models::stores::inventory::{Demand, Guard, ReadReply, StoreClient,
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::{Either, Mono, NodeId, race};
 
+pub(crate) use self::nested::nested_patience;
 use crate::demand::{Order, OrderBook};
 use crate::file::{AfterUnknown, Clients, OnUnknown};
 
@@ -125,8 +128,7 @@ impl<L: Lock> Client<L> {
     async fn acquire(&mut self, give_up: Mono) -> Option<Grant> {
         let client = self.ctx.node();
         loop {
-            let id = GrantId(self.shared.next_grant.get());
-            self.shared.next_grant.set(id.0 + 1);
+            let id = self.next_attempt();
             self.ctx.note(Event::AcquireInvoked { client, grant: id });
             match self.lock.acquire(Attempt { id, give_up }).await {
                 Ok(grant) => {
@@ -141,6 +143,13 @@ impl<L: Lock> Client<L> {
             }
             self.ctx.sleep(delay).await;
         }
+    }
+
+    /// An id that no other attempt of the case has.
+    fn next_attempt(&self) -> GrantId {
+        let id = self.shared.next_grant.get();
+        self.shared.next_grant.set(id + 1);
+        GrantId(id)
     }
 
     async fn enter(&mut self, grant: &Grant) {
@@ -168,7 +177,9 @@ impl<L: Lock> Client<L> {
             self.release(grant).await.ok();
             return Pass::Over(OrderEnd::SoldOut);
         }
+        let inner = self.nest(grant).await;
         self.ctx.sleep(order.hold).await;
+        self.unnest(inner).await;
         if self.shared.clients.check_before_write {
             let held = self.lock.is_held(grant);
             self.ctx.safepoint("checked").await;

@@ -18,10 +18,14 @@ pub enum Property {
     Fencing,
     /// A release ends only the grant it was invoked for.
     OwnerRelease,
+    /// A holder that acquires again meets what the lock's documentation declares.
+    Reentrancy,
     /// After a holder's crash a waiter gets the lock within the lock's own bound.
     Takeover,
     /// After healing the lock can be acquired within the lock's own bound.
     Progress,
+    /// Waiters get the lock in the order in which the service enqueued them.
+    Fifo,
     /// No acknowledged update is missing.
     NoLostUpdate,
     /// No more units are sold than there were.
@@ -46,15 +50,17 @@ pub enum Verdict {
 
 impl Property {
     /// All properties, in the order of reports.
-    pub const ALL: [Property; 11] = [
+    pub const ALL: [Property; 13] = [
         Property::GrantExclusion,
         Property::BeliefExclusion,
         Property::ValidityExclusion,
         Property::EffectExclusion,
         Property::Fencing,
         Property::OwnerRelease,
+        Property::Reentrancy,
         Property::Takeover,
         Property::Progress,
+        Property::Fifo,
         Property::NoLostUpdate,
         Property::NoOversell,
         Property::NoDuplicate,
@@ -69,8 +75,10 @@ impl Property {
             Property::EffectExclusion => "effect-exclusion",
             Property::Fencing => "fencing",
             Property::OwnerRelease => "owner-release",
+            Property::Reentrancy => "reentrancy",
             Property::Takeover => "takeover",
             Property::Progress => "progress",
+            Property::Fifo => "fifo",
             Property::NoLostUpdate => "no-lost-update",
             Property::NoOversell => "no-oversell",
             Property::NoDuplicate => "no-duplicate",
@@ -80,8 +88,10 @@ impl Property {
     /// The requirement that it measures.
     pub fn requirement(self) -> &'static str {
         match self {
+            Property::Reentrancy => "reentrant",
             Property::Takeover => "avoids deadlock",
             Property::Progress => "highly available",
+            Property::Fifo => "order",
             Property::NoLostUpdate | Property::NoOversell | Property::NoDuplicate => "workload",
             _ => "exclusive",
         }
@@ -98,8 +108,10 @@ impl Property {
             Property::EffectExclusion => "the store accepts no write of a grant after an operation of a later grant",
             Property::Fencing => "tokens grow from grant to grant, and no guard refuses the newest grant",
             Property::OwnerRelease => "a release never ends somebody else's grant",
+            Property::Reentrancy => "a holder that acquires again meets what the lock's documentation declares",
             Property::Takeover => "after a holder's crash a waiter gets the lock within the lock's own bound",
             Property::Progress => "once all faults are healed the lock can be acquired within the lock's own bound",
+            Property::Fifo => "no waiter in the service's queue is overtaken",
             Property::NoLostUpdate => "no acknowledged update is missing in the end",
             Property::NoOversell => "no more units are sold than there were in stock",
             Property::NoDuplicate => "no order takes effect twice",

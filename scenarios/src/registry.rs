@@ -53,6 +53,8 @@ pub struct LockEntry {
     pub nodes: fn(&LockParams) -> Vec<String>,
     /// Its own parameters or the documented defaults, with a timing for all locks and with bugs switched on.
     pub configure: fn(Option<LockParams>, Timing, &[String]) -> LockParams,
+    /// Its parameters with the documented defaults, as data.
+    pub defaults: fn() -> serde_json::Value,
     /// After about how long a crashed holder is replaced.
     pub effective_expiry: fn(&LockParams) -> Option<Duration>,
     /// After a holder's crash a waiter gets the lock within this, if no other fault comes.
@@ -194,6 +196,7 @@ impl LockEntry {
             parse: parse_params::<L::Params>,
             nodes: |params| params.downcast_ref::<L::Params>().map(L::servers).unwrap_or_default(),
             configure: configure::<L::Params>,
+            defaults: || serde_json::to_value(L::Params::default()).expect("parameters are plain data"),
             effective_expiry: |params| params.downcast_ref::<L::Params>().and_then(Params::effective_expiry),
             takeover_bound: |params| {
                 let params = params.downcast_ref::<L::Params>().expect("a lock's parameters are of its own type");
@@ -201,6 +204,11 @@ impl LockEntry {
             },
             run: case::run_lock::<L>,
         }
+    }
+
+    /// After about how long a crashed holder is replaced, with the documented defaults.
+    pub fn default_expiry(&self) -> Option<Duration> {
+        (self.effective_expiry)(&(self.configure)(None, Timing::Default, &[]))
     }
 
     /// Its name in files and reports.

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fencepost_models::{Requirement, Verification};
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
@@ -13,6 +14,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::results::CellResult;
 use fencepost_scenarios::run::Job;
 use fencepost_scenarios::schema;
+use fencepost_scenarios::shipped;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -127,6 +129,25 @@ fn every_lock_fault_and_property_has_a_section_and_no_other() {
     let scenarios = page("scenarios.md");
     for workload in registry.workloads() {
         assert!(section(&scenarios, &format!("[workload.{}]", workload.name)).is_some(), "{}", workload.name);
+    }
+}
+
+#[test]
+fn what_locks_say_about_themselves_is_complete() {
+    let registry = Registry::standard();
+    for lock in registry.locks() {
+        let info = &lock.info;
+        let documented: BTreeSet<Requirement> = info.promises.iter().map(|promise| promise.requirement).collect();
+        assert_eq!(documented.len(), info.promises.len(), "{}: one promise for each requirement", info.name);
+        assert!(info.promises.iter().all(|promise| !promise.says.is_empty() && !promise.source.is_empty()));
+        for bug in info.bugs {
+            assert!(shipped::scenario(bug.scenario).is_some(), "{}: no scenario {}", bug.name, bug.scenario);
+            assert!(Property::named(bug.property).is_some(), "{}: no property {}", bug.name, bug.property);
+        }
+        let text = page("locks.md");
+        let marked =
+            section(&text, info.name).is_some_and(|section| section.contains(Verification::Documentation.words()));
+        assert_eq!(marked, info.verification == Verification::Documentation, "{} is marked in locks.md", info.name);
     }
 }
 

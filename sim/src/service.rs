@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::disk::DiskFate;
 use crate::message::Message;
 use crate::net::Session;
-use crate::node::{LEADER, NodeId};
+use crate::node::NodeId;
 use crate::stream::Stream;
 use crate::time::{Mono, SimTime, Wall};
 use crate::timers::TimerId;
@@ -155,7 +155,7 @@ impl<M: Message, N: Message> Env<'_, M, N> {
 
     /// Says whether this server leads the others, so that faults can be aimed at the leader.
     pub fn lead(&mut self, leads: bool) {
-        self.world.nodes[self.node.index()].tag(LEADER, leads);
+        self.world.lead(self.node, leads);
     }
 
     /// Calls `on_timer` with the tag, `after` from now by the monotonic clock.

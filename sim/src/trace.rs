@@ -44,6 +44,8 @@ pub enum Occurrence<'a, M, N> {
     Healed,
     /// A node noted something down.
     Note(&'a N),
+    /// A server began or ceased to lead the others, as it believes.
+    Led { node: NodeId, leads: bool },
 }
 
 /// The hash of a trace, printed as `xxh3:` and 32 hexadecimal digits.

@@ -8,7 +8,7 @@ use crate::agenda::{Agenda, Pending};
 use crate::fault::Map;
 use crate::message::Message;
 use crate::net::{Conn, Link, NetworkConfig};
-use crate::node::{Alarm, HOLDER, Node, NodeId, Role, STORE, WaitKey};
+use crate::node::{Alarm, HOLDER, LEADER, Node, NodeId, Role, STORE, WaitKey};
 use crate::observer::{Clocks, Observer};
 use crate::schedule::{InjectionId, Placement, Schedule};
 use crate::service::Caller;
@@ -193,6 +193,13 @@ impl<M: Message, N: Message> World<M, N> {
         self.record(&Occurrence::Note(note));
         if self.observer.note(self.now, note) {
             self.halted = true;
+        }
+    }
+
+    pub(crate) fn lead(&mut self, node: NodeId, leads: bool) {
+        if self.nodes[node.index()].tagged(LEADER) != leads {
+            self.nodes[node.index()].tag(LEADER, leads);
+            self.record(&Occurrence::Led { node, leads });
         }
     }
 

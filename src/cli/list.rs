@@ -1,5 +1,8 @@
 //! `fencepost list`: what there is to choose from.
 
+mod locks;
+mod wrap;
+
 use clap::ValueEnum;
 use fencepost_reports::text::visible;
 use fencepost_scenarios::file::{self, File};
@@ -8,8 +11,9 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::shipped;
 use serde_json::{Value, json};
 
+use self::wrap::wrapped;
 use super::exit::{Exit, Failure};
-use super::screen::{Format, print, print_json};
+use super::screen::{Format, print, print_json, width};
 
 /// What `list` is told.
 #[derive(Debug, clap::Args)]
@@ -36,7 +40,7 @@ enum What {
 /// Lists them.
 pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let entries = match arguments.what {
-        What::Locks => registry.locks().iter().map(|lock| json!(lock.info)).collect(),
+        What::Locks => registry.locks().iter().map(locks::entry).collect(),
         What::Scenarios => shipped::SCENARIOS.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
         What::Suites => shipped::SUITES.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
         What::Faults => entries(registry.faults().iter().map(|fault| (fault.name, fault.about))),
@@ -45,7 +49,7 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
         What::Bugs => bugs(registry),
     };
     match arguments.format {
-        Format::Human => print(&table(&entries))?,
+        Format::Human => print(&text(registry, arguments.what, &entries))?,
         Format::Json => print_json(&entries)?,
     }
     Ok(Exit::Done)
@@ -62,7 +66,12 @@ fn properties() -> Vec<Value> {
 
 fn bugs(registry: &Registry) -> Vec<Value> {
     let of_locks = registry.locks().iter().flat_map(|lock| lock.info.bugs.iter().map(|bug| (lock.name(), bug)));
-    of_locks.map(|(lock, bug)| json!({ "name": bug.name, "lock": lock, "about": bug.about })).collect()
+    let entry = |(lock, bug)| {
+        let mut entry = json!(bug);
+        entry["lock"] = json!(lock);
+        entry
+    };
+    of_locks.map(entry).collect()
 }
 
 /// A registry from outside may lack what a shipped file names; it is listed all the same.
@@ -74,6 +83,28 @@ fn shipped_file(registry: &Registry, name: &str, text: &str) -> Value {
         }
         Err(_) => json!({ "name": name, "about": "" }),
     }
+}
+
+/// Longer lines are hard to read.
+const WIDEST: usize = 100;
+
+fn text(registry: &Registry, what: What, entries: &[Value]) -> String {
+    let width = WIDEST.min(width().into());
+    match what {
+        What::Locks => {
+            let blocks: Vec<String> = registry.locks().iter().map(|lock| locks::block(lock, width)).collect();
+            blocks.join("\n")
+        }
+        What::Bugs => entries.iter().map(|bug| bug_text(bug, width)).collect(),
+        _ => table(entries),
+    }
+}
+
+fn bug_text(bug: &Value, width: usize) -> String {
+    let text = |key: &str| visible(bug[key].as_str().unwrap_or_default());
+    let head = wrapped(&format!("{} [{}]: {}", text("name"), text("lock"), text("about")), width, 2);
+    let shown = format!("  shown by scenario {}, property {}", text("scenario"), text("property"));
+    head + &wrapped(&shown, width, 4) + &wrapped(&format!("  source: {}", text("source")), width, 4)
 }
 
 fn table(entries: &[Value]) -> String {

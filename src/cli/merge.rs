@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 
+use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::results::{CellHeader, CellResult, ResultsReader, ResultsWriter, Row};
 
 use super::directory::Directory;
@@ -42,7 +43,7 @@ impl Part {
 }
 
 /// Merges them.
-pub(super) fn merge(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn merge(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let mut parts = Vec::new();
     for dir in &arguments.dirs {
         let (directory, manifest) = Directory::existing(dir)?;
@@ -54,7 +55,7 @@ pub(super) fn merge(arguments: &Arguments) -> Result<Exit, Failure> {
     let out = Directory::new(&arguments.out)?;
     let manifest = merged(&parts);
     let cells = join(&parts, &out)?;
-    let page = write_report(&manifest, &cells, Vec::new(), out.path())?;
+    let page = write_report(registry, &manifest, &cells, Vec::new(), out.path())?;
     manifest.write(out.path())?;
     print(&format!("merged {} shards, {} cells\nreport: {}\n", parts.len(), cells.len(), page.display()))?;
     Ok(Exit::Done)

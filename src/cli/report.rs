@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fencepost_reports::Report;
 use fencepost_reports::grid::Cell;
+use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::results::read_cells;
 
 use super::directory::Directory;
@@ -24,7 +25,7 @@ pub(super) struct Arguments {
 }
 
 /// Writes it.
-pub(super) fn report(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn report(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let (directory, manifest) = Directory::existing(&arguments.dir)?;
     let path = directory.results_path();
     let file = std::fs::File::open(&path).map_err(|error| Failure::path("read", &path, error))?;
@@ -42,13 +43,14 @@ pub(super) fn report(arguments: &Arguments) -> Result<Exit, Failure> {
         eprintln!("warning: {note}");
     }
     let out = arguments.out.as_deref().unwrap_or(&arguments.dir);
-    let page = write_report(&manifest, &cells, notes, out)?;
+    let page = write_report(registry, &manifest, &cells, notes, out)?;
     print(&format!("report: {}\n", page.display()))?;
     Ok(Exit::Done)
 }
 
 /// Writes the report of these cells, and says where.
 pub(super) fn write_report(
+    registry: &Registry,
     manifest: &Manifest,
     cells: &[Cell],
     mut notes: Vec<String>,
@@ -69,6 +71,7 @@ pub(super) fn write_report(
         notes,
         replay_flags: manifest.replay_flags(),
         scenario_paths: paths.collect(),
+        locks: registry.locks().iter().map(|lock| lock.info).collect(),
         cells: cells.to_vec(),
     };
     report.write(out).map_err(|error| {

@@ -80,7 +80,7 @@ pub(super) fn run(registry: &Registry, arguments: &Arguments) -> Result<Exit, Fa
     manifest.write(directory.path())?;
     let results = execute(&plan, &directory, earlier.is_some())?;
     manifest.duration_s = Some(clock.seconds() + earlier.and_then(|earlier| earlier.duration_s).unwrap_or(0.0));
-    tell(&plan, arguments.format, &directory, &manifest, results)
+    tell(registry, &plan, arguments.format, &directory, &manifest, results)
 }
 
 fn open(arguments: &Arguments, clock: &WallClock) -> Result<(Directory, Option<Manifest>), Failure> {
@@ -117,6 +117,7 @@ fn execute(plan: &Plan, directory: &Directory, resume: bool) -> Result<Vec<CellR
 
 /// Writes the report, prints what was found, and judges it.
 fn tell(
+    registry: &Registry,
     plan: &Plan,
     format: Format,
     directory: &Directory,
@@ -131,7 +132,7 @@ fn tell(
     if let Some(rule) = &result.until {
         eprintln!("note: cells stopped early by {rule}: their rates are those of a search, not of a sample");
     }
-    let report = write_report(manifest, &result.cells, Vec::new(), directory.path())?;
+    let report = write_report(registry, manifest, &result.cells, Vec::new(), directory.path())?;
     manifest.write(directory.path())?;
     if format == Format::Human {
         print(&summary::tables(&result))?;

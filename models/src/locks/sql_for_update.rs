@@ -100,7 +100,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Reentrant,
         answer: Answer::Yes,
-        says: "a transaction never conflicts with itself; one commit or rollback frees all",
+        says: "a transaction may hold locks on the same row that would conflict between two, so it never waits for \
+               itself; one commit or rollback frees all",
         source: "PostgreSQL 17, Explicit Locking, Row-Level Locks",
     },
     Promise {
@@ -111,9 +112,10 @@ const PROMISES: &[Promise] = &[
     },
     Promise {
         requirement: Requirement::Order,
-        answer: Answer::Silent,
-        says: "who of several waiting transactions comes first is not promised",
-        source: LOCKING_READS,
+        answer: Answer::No,
+        says: "InnoDB lets the waiting transaction come first that blocks most others, and only among equals the one \
+               that has waited longest",
+        source: "MySQL 8.4 Reference Manual, Transaction Scheduling",
     },
 ];
 

@@ -15,6 +15,9 @@ pub struct Config {
     pub check_quorum: bool,
     /// How reads are answered.
     pub reads: ReadMode,
+    /// Whether a proposal waits for a leader while there is none, as etcd's do (raft/node.go, `run`: `propc`). If not, it
+    /// fails at once.
+    pub holds: bool,
     /// After this, nobody waits for a proposal or a read any longer.
     pub give_up: Duration,
     /// After this, a read is asked for again that has brought no answer.
@@ -58,6 +61,7 @@ impl Default for Config {
             pre_vote: true,
             check_quorum: true,
             reads: ReadMode::Quorum,
+            holds: true,
             give_up: Duration::from_millis(7_000),
             read_retry: Duration::from_millis(500),
             snapshot_every: 1_000,

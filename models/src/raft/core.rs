@@ -25,6 +25,8 @@ pub struct Core<D: Duties> {
     pub(super) next_request: u64,
     /// Proposals that have not been applied here, and the tick at which they were made.
     pending: BTreeMap<u64, (D::Ticket, u64)>,
+    /// Those of them that wait for a leader.
+    held: Vec<(u64, Vec<u8>)>,
     reads: Reads<D::Ticket>,
     answers: Vec<D::Ticket>,
     losses: Vec<(D::Ticket, Loss)>,
@@ -59,6 +61,7 @@ impl<D: Duties> Core<D> {
             truth,
             next_request,
             pending: BTreeMap::new(),
+            held: Vec::new(),
             reads: Reads::default(),
             answers: Vec::new(),
             losses: Vec::new(),
@@ -73,14 +76,23 @@ impl<D: Duties> Core<D> {
     pub fn propose(&mut self, command: &<D::Machine as Machine>::Command, ticket: D::Ticket) {
         let request = self.next();
         let data = encode(Origin { server: self.me, request }, command);
-        if self.replica.propose(data) {
-            self.pending.insert(request, (ticket, self.ticks));
-        } else {
-            self.losses.push((ticket, Loss::NoLeader));
+        if !self.replica.has_leader() && self.config.holds {
+            self.held.push((request, data));
+        } else if !self.replica.propose(data) {
+            return self.losses.push((ticket, Loss::NoLeader));
+        }
+        self.pending.insert(request, (ticket, self.ticks));
+    }
+
+    fn propose_held(&mut self) {
+        for (request, data) in std::mem::take(&mut self.held) {
+            if self.pending.contains_key(&request) {
+                self.replica.propose(data);
+            }
         }
     }
 
-    /// Proposes a command whose outcome nobody here waits for.
+    /// Proposes a command whose outcome nobody here waits for. Without a leader it is dropped.
     pub fn submit(&mut self, command: &<D::Machine as Machine>::Command) {
         let request = self.next();
         self.replica.propose(encode(Origin { server: self.me, request }, command));
@@ -185,8 +197,8 @@ impl<D: Duties> Core<D> {
                 let to = self.members[usize::from(packet.head.to) - 1];
                 env.send(to, D::Message::from(packet));
             }
-            let mut busy = self.restore(duties, env);
-            busy |= self.leave_office(duties, env);
+            let mut busy = self.leave_office(duties, env);
+            busy |= self.restore(duties, env);
             busy |= self.apply(duties, env);
             busy |= self.take_office(duties, env);
             busy |= self.answer(duties, env);
@@ -235,6 +247,7 @@ impl<D: Duties> Core<D> {
             duties.on_news(env, self);
         }
         if news && known.0.is_some() {
+            self.propose_held();
             self.ask_again();
         }
         deposed

@@ -181,3 +181,58 @@ impl<M: Machine> Storage for Log<M> {
         Ok(self.describe(&self.state.snapshot))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::Truth;
+    use super::*;
+
+    #[derive(Clone, Debug, serde::Serialize)]
+    struct Nothing(u32);
+
+    impl Machine for Nothing {
+        type Command = ();
+        type Answer = ();
+        fn apply(&mut self, _: &mut Truth, _: u64, (): &()) {}
+    }
+
+    fn entries(from: u64, to: u64, term: u64) -> Vec<Entry> {
+        (from..=to).map(|index| Entry { index, term, ..Entry::default() }).collect()
+    }
+
+    fn terms(log: &Log<Nothing>) -> Vec<u64> {
+        (log.state.base.0..=log.last()).map(|index| log.term(index).unwrap()).collect()
+    }
+
+    #[test]
+    fn later_entries_replace_earlier_ones_also_after_a_crash() {
+        let mut log = Log::new(3, Nothing(0), true);
+        log.append(entries(1, 4, 1));
+        log.append(entries(3, 3, 2));
+        log.write_hard(HardState { term: 2, vote: 1, commit: 2, ..HardState::default() });
+        log.sync();
+        log.append(entries(4, 9, 2));
+        assert_eq!(terms(&log), [0, 1, 1, 2, 2, 2, 2, 2, 2, 2]);
+        log.crash(DiskFate::Unsynced, Nothing(0));
+        assert_eq!(terms(&log), [0, 1, 1, 2]);
+        assert_eq!(log.initial_state().unwrap().hard_state.commit, 2);
+        log.crash(DiskFate::Wipe, Nothing(0));
+        assert_eq!(terms(&log), [0]);
+    }
+
+    #[test]
+    fn a_compacted_log_keeps_its_tail_and_the_state() {
+        for fsync in [true, false] {
+            let mut log = Log::new(3, Nothing(0), fsync);
+            log.append(entries(1, 9, 1));
+            log.compact(7, Nothing(7), 2);
+            log.append(entries(10, 10, 2));
+            log.sync();
+            log.crash(DiskFate::Keep, Nothing(0));
+            assert_eq!((log.first_index().unwrap(), terms(&log)), (6, vec![1, 1, 1, 1, 1, 2]));
+            assert_eq!((log.newest_snapshot().index, log.newest_snapshot().machine.0.0), (7, 7));
+            assert!(log.entries(5, 7, None, GetEntriesContext::empty(false)).is_err());
+            assert_eq!(log.entries(6, 8, None, GetEntriesContext::empty(false)).unwrap().len(), 2);
+        }
+    }
+}

@@ -77,3 +77,40 @@ impl<T> Reads<T> {
         round.into_iter().chain(std::mem::take(&mut self.waiting)).map(|(ticket, _)| ticket)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(tickets: &[u32]) -> Reads<u32> {
+        let mut reads = Reads::default();
+        tickets.iter().for_each(|ticket| reads.wait(*ticket, 0));
+        reads.begin(7, 0);
+        reads
+    }
+
+    #[test]
+    fn a_round_ends_when_its_index_has_been_applied() {
+        let mut reads = asked(&[1, 2]);
+        reads.wait(3, 1);
+        assert!(!reads.may_begin(), "one round at a time");
+        reads.confirm(6, 1);
+        assert!(reads.end(9).is_none(), "another round's answer");
+        reads.confirm(7, 10);
+        assert!(reads.end(9).is_none());
+        assert_eq!(reads.end(10).unwrap().collect::<Vec<_>>(), [1, 2]);
+        assert!(reads.may_begin() && !reads.idle());
+    }
+
+    #[test]
+    fn an_unanswered_round_is_asked_for_again_and_given_up() {
+        let mut reads = asked(&[1]);
+        assert_eq!(reads.overdue(|sent| sent < 5, 5), Some(7));
+        assert_eq!(reads.overdue(|sent| sent < 5, 6), None);
+        let mut lost = Vec::new();
+        reads.wait(2, 8);
+        reads.expire(|born| born < 8, |ticket| lost.push(ticket));
+        assert_eq!((lost, reads.take_all().collect()), (vec![1], vec![2]));
+        assert!(reads.idle());
+    }
+}

@@ -148,6 +148,10 @@ impl<M: Machine> Replica<M> {
         Some(self.node.raft.leader_id).filter(|leader| *leader != INVALID_ID)
     }
 
+    pub fn has_leader(&self) -> bool {
+        self.node.raft.leader_id != INVALID_ID
+    }
+
     pub fn term(&self) -> u64 {
         self.node.raft.term
     }

@@ -96,7 +96,7 @@ pub struct Applied<D: Duties> {
 /// Why a proposal or a read brought no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// There was no leader to bring the proposal to: it certainly does not take effect.
+    /// There was no leader to bring the proposal to, and it was not held: it certainly does not take effect.
     NoLeader,
     /// Nothing came back in time: a proposal may have taken effect, or may still.
     TimedOut,

@@ -98,11 +98,14 @@ impl Seen {
         assert!(noted.starts_with(longest), "each entry is noted once, in order");
     }
 
-    /// The reads that did not see what had been acknowledged before they were asked for.
+    /// How many reads did not see what had been acknowledged before they were asked for. Acknowledgements come about in
+    /// the order of the list: the last hundred are enough to look at.
     pub fn stale_reads(&self) -> usize {
-        let stale =
-            |asked: &Duration, length: u64| self.added.iter().any(|(acked, _, place)| acked < asked && *place > length);
-        self.reads.iter().filter(|(asked, _, length)| stale(asked, *length)).count()
+        let known = |asked: Duration| {
+            let before = self.added.partition_point(|(acked, ..)| *acked < asked);
+            self.added[..before].iter().rev().take(100).map(|(.., place)| *place).max().unwrap_or(0)
+        };
+        self.reads.iter().filter(|(asked, _, length)| *length < known(*asked)).count()
     }
 
     /// How many additions were acknowledged in this time.

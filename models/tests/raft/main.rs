@@ -1,6 +1,7 @@
 //! The replicated core in the simulated world.
 
 mod counter;
+mod idle;
 mod lab;
 
 use fencepost_models::raft::{Config, ReadMode};
@@ -27,7 +28,7 @@ fn run(lab: Lab) -> Seen {
 
 #[test]
 fn a_leader_is_elected_and_every_server_serves() {
-    for servers in [3, 5] {
+    for servers in [1, 3, 5] {
         let seen = run(lab(1, servers));
         assert_eq!(seen.leaders.len(), 1);
         assert_eq!(seen.stale_reads(), 0);
@@ -98,7 +99,7 @@ fn a_deposed_leader_gives_stale_reads_only_unchecked() {
 
 #[test]
 fn nothing_acknowledged_is_lost_under_faults() {
-    for seed in 0..30 {
+    for seed in 0..20 {
         let any = || Aim::Nodes(Target::Servers(Which::Any));
         let crash = json!({ "disk": "unsynced", "restart_after": "2s" });
         let mut lab = lab(seed, if seed % 2 == 0 { 3 } else { 5 })
@@ -111,6 +112,35 @@ fn nothing_acknowledged_is_lost_under_faults() {
         let seen = run(lab);
         assert_eq!(seen.stale_reads(), 0, "seed {seed}");
         assert!(seen.added_between(secs(50), secs(60)) > 100, "seed {seed}");
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_crash_of_all_only_with_fsync() {
+    for fsync in [true, false] {
+        let all = Aim::Nodes(Target::Servers(Which::All));
+        let keys = json!({ "disk": "unsynced", "restart_after": "1s" });
+        let mut lab = lab(1, 3).with(fault::<Crash>(keys, at(secs(10)), all, None));
+        lab.config.fsync = fsync;
+        let (seen, _) = lab.run();
+        let (_, first, _) = seen.added[0];
+        assert!(seen.lists.iter().all(|list| list.contains(&first) == fsync));
+        assert!(seen.added_between(secs(20), secs(60)) > 100);
+        if fsync {
+            seen.assert_sound();
+        }
+    }
+}
+
+#[test]
+fn without_a_leader_proposals_wait_or_fail_at_once() {
+    for holds in [true, false] {
+        let mut lab = Lab { end_at: secs(4), ..lab(3, 3) };
+        lab.clients.iter_mut().for_each(|work| work.reads = false);
+        lab.config.holds = holds;
+        let seen = run(lab);
+        assert_eq!(seen.sorry == 0, holds, "{}", seen.sorry);
+        assert!(!seen.added.is_empty());
     }
 }
 

@@ -41,7 +41,7 @@ impl Cast {
     /// Takes note of who does what.
     pub fn learn(&mut self, event: &Event) {
         match *event {
-            Event::AcquireInvoked { client, grant } => {
+            Event::AcquireInvoked { client, grant } | Event::NestedInvoked { client, nested: grant, .. } => {
                 self.owners.insert(grant, client);
             }
             Event::OrderStarted { order, units, .. } => self.orders.entry(order).or_default().units = units,

@@ -7,7 +7,10 @@ use super::cast::Cast;
 
 /// At which node an event shows, and what it says. The row is still as it was before the event.
 pub(super) fn told(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
-    client_event(event, cast).or_else(|| server_event(event, cast)).or_else(|| store_event(event, cast))
+    client_event(event, cast)
+        .or_else(|| nested_event(event))
+        .or_else(|| server_event(event, cast))
+        .or_else(|| store_event(event, cast))
 }
 
 fn client_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
@@ -42,6 +45,36 @@ fn client_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
         Event::ClientDone { client } => (client, "is done".to_owned()),
         _ => return None,
     })
+}
+
+fn nested_event(event: &Event) -> Option<(NodeId, String)> {
+    Some(match *event {
+        Event::NestedInvoked { client, nested, .. } => {
+            (client, format!("asks for the lock that it holds (attempt {})", nested.0))
+        }
+        Event::NestedReturned { client, grant, ack: Ack::Ok, same: true, .. } => {
+            (client, format!("has the lock once more (grant {})", grant.0))
+        }
+        Event::NestedReturned { client, nested, ack, .. } => match ack {
+            Ack::Ok => (client, format!("acquires it a second time (grant {})", nested.0)),
+            Ack::Failed | Ack::Unknown => (client, not_acquired(nested, ack)),
+        },
+        Event::NestedReleaseInvoked { client, grant } => {
+            (client, format!("releases what it acquired again (grant {})", grant.0))
+        }
+        Event::NestedReleaseReturned { client, grant, ack } => {
+            (client, format!("{} (grant {})", nested_release_returned(ack), grant.0))
+        }
+        _ => return None,
+    })
+}
+
+fn nested_release_returned(ack: Ack) -> &'static str {
+    match ack {
+        Ack::Ok => "learns that this is done",
+        Ack::Failed => "learns that there was nothing left to release",
+        Ack::Unknown => "does not learn whether this was done",
+    }
 }
 
 fn not_acquired(grant: GrantId, ack: Ack) -> String {
@@ -88,6 +121,12 @@ fn server_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
             (server, format!("gives the lock to {} (grant {})", cast.holder(grant), grant.0))
         }
         Event::Ended { server, grant, cause } => (server, ended(grant, cause, cast)),
+        Event::Enqueued { server, grant } => {
+            (server, format!("lets {} wait in line (attempt {})", cast.holder(grant), grant.0))
+        }
+        Event::Withdrawn { server, grant } => {
+            (server, format!("takes {} out of the line (attempt {})", cast.holder(grant), grant.0))
+        }
         _ => return None,
     })
 }

@@ -53,7 +53,13 @@ pub(super) fn grant_of(event: &Event) -> Option<GrantId> {
         | Event::Ended { grant, .. }
         | Event::ReadAccepted { grant, .. }
         | Event::WriteAccepted { grant, .. }
-        | Event::OperationRefused { grant, .. } => Some(grant),
+        | Event::OperationRefused { grant, .. }
+        | Event::NestedInvoked { grant, .. }
+        | Event::NestedReturned { grant, .. }
+        | Event::NestedReleaseInvoked { grant, .. }
+        | Event::NestedReleaseReturned { grant, .. }
+        | Event::Enqueued { grant, .. }
+        | Event::Withdrawn { grant, .. } => Some(grant),
         _ => None,
     }
 }

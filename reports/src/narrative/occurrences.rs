@@ -38,6 +38,7 @@ impl Teller {
                 let node = Some(node(fields, "node"));
                 self.tell_news(at, clocks, vec![News { at, node, words: "is up again".to_owned() }]);
             }
+            "led" => self.tell_leader(at, clocks, fields),
             "healed" => self.heal(at),
             "delivered" | "lost" => self.see_message(at, clocks, fields),
             other if self.full && self.listen(at) => self.tell_detail(at, clocks, other, fields),
@@ -91,6 +92,12 @@ impl Teller {
         let marked = grant.is_some_and(|grant| self.focus.involves(grant));
         let line = Line { grant, marked, ..self.line(at, clocks, Some(to), words) };
         self.items.push(Item::Line(line));
+    }
+
+    fn tell_leader(&mut self, at: SimTime, clocks: &Clocks, fields: &Value) {
+        let leads = fields["leads"].as_bool().unwrap_or_default();
+        let words = if leads { "leads the others now" } else { "learns that it leads no longer" };
+        self.tell_news(at, clocks, vec![News { at, node: Some(node(fields, "node")), words: words.to_owned() }]);
     }
 
     fn tell_detail(&mut self, at: SimTime, clocks: &Clocks, kind: &str, fields: &Value) {

@@ -7,6 +7,7 @@ use fencepost_reports::Report;
 use fencepost_reports::grid::Cell;
 use fencepost_scenarios::outcome::{FaultTally, Outcome};
 use fencepost_scenarios::property::{Property, Verdict};
+use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::results::{CellHeader, CellResult, FaultLabel};
 
 pub const LOCKS: [&str; 7] =
@@ -88,6 +89,7 @@ pub fn report(locks: &[&str], cases: u64) -> Report {
         command: "fencepost run standard --seeds 200 --out fencepost-out/standard".into(),
         version: "fencepost 0.1.0".into(),
         seeds: format!("0..{cases}"),
+        locks: Registry::standard().locks().iter().map(|lock| lock.info).collect(),
         cells,
         ..Report::default()
     }

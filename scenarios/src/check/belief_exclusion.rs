@@ -46,6 +46,13 @@ mod tests {
     const RULE: Property = Property::BeliefExclusion;
 
     #[test]
+    fn losing_a_lock_repeatedly_or_after_its_release_changes_nothing() {
+        let lost = history().acquired(A, 1).at(1).loses(A, 1).loses(A, 1).acquired(B, 2).at(2).loses(A, 1);
+        lost.releases(A, 1).loses(A, 1).at(3).releases(B, 2).loses(B, 2).ends_at(9).assert_holds(RULE);
+        history().acquired(A, 1).acquired(B, 2).at(1).loses(A, 1).loses(B, 2).ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
     fn accepts_beliefs_one_after_another() {
         let released = history().at(1).acquired(A, 1).at(2).releases(A, 1).at(3).acquired(B, 2);
         released.ends_at(9).assert_holds(RULE);

@@ -86,6 +86,13 @@ impl Ledger {
                 }
                 self.hear(grant);
             }
+            Event::NestedInvoked { client, nested, .. } => self.ask(client, nested),
+            Event::NestedReturned { client, nested, ack, .. } => {
+                if ack == Ack::Unknown {
+                    self.known.row(nested).client = Some(client);
+                }
+                self.hear(nested);
+            }
             Event::ClientCrashed { client } => self.stop_asking(client),
             _ => {}
         }
@@ -118,6 +125,11 @@ impl Ledger {
     /// A grant of this client that is on record.
     pub(super) fn record_of(&self, client: NodeId) -> Option<GrantId> {
         self.standing.iter().find(|s| s.client == Some(client) && self.is_record(s)).map(|s| s.grant)
+    }
+
+    /// Whether the grant is on record now.
+    pub(super) fn is_on_record(&self, grant: GrantId) -> bool {
+        self.standing.iter().any(|s| s.grant == grant && self.is_record(s))
     }
 
     /// The grant as it appears in a sentence.

@@ -10,6 +10,7 @@ mod book;
 mod effect_exclusion;
 mod evidence;
 mod fencing;
+mod fifo;
 mod grant_exclusion;
 mod intervals;
 mod ledger;
@@ -19,6 +20,7 @@ mod no_lost_update;
 mod no_oversell;
 mod owner_release;
 mod progress;
+mod reentrancy;
 mod table;
 mod takeover;
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod waiters;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use fencepost_models::Reentrancy;
 use fencepost_models::history::Event;
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
@@ -82,8 +85,10 @@ registry! {
     effect_exclusion::EffectExclusion,
     fencing::Fencing,
     owner_release::OwnerRelease,
+    reentrancy::Reentrancy,
     takeover::Takeover,
     progress::Progress,
+    fifo::Fifo,
     no_lost_update::NoLostUpdate,
     no_oversell::NoOversell,
     no_duplicate::NoDuplicate,
@@ -100,6 +105,12 @@ pub struct Facts {
     pub tokens: bool,
     /// The lock can be released.
     pub releases: bool,
+    /// What happens when a holder acquires again, by the lock's documentation.
+    pub reentrancy: Reentrancy,
+    /// How long a holder that acquires again waits for it.
+    pub nested_patience: Duration,
+    /// The lock promises that waiters get it in the order in which they came.
+    pub fifo: bool,
     /// How many servers must apply a grant (Redlock: 3 of 5). Where it is 1, all servers count as one service.
     pub quorum: u32,
     /// There is no service (lock `none`): grants rank in the order in which their acquires returned.
@@ -261,7 +272,10 @@ mod tests {
     fn an_empty_history_breaks_nothing() {
         let findings = history().healed().ends_at(0);
         for (property, verdict) in &findings.verdicts {
-            let expected = if *property == Property::Takeover { Verdict::NotApplicable } else { Verdict::Holds };
+            let expected = match property {
+                Property::Takeover | Property::Reentrancy => Verdict::NotApplicable,
+                _ => Verdict::Holds,
+            };
             assert_eq!(*verdict, expected, "{property:?}");
         }
         assert!(findings.evidence.is_empty());
@@ -274,6 +288,7 @@ mod tests {
             validity: false,
             tokens: false,
             releases: false,
+            fifo: false,
             stock: None,
             orders: u32::MAX,
             ..facts()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fencepost_models::Reentrancy;
 use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderEnd, OrderId, Refusal, Token, Version};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
@@ -27,6 +28,9 @@ pub(super) fn facts() -> Facts {
         validity: true,
         tokens: true,
         releases: true,
+        reentrancy: Reentrancy::Counted,
+        nested_patience: Duration::from_secs(2),
+        fifo: true,
         quorum: 1,
         rank_by_return: false,
         clients: vec![A, B, C],
@@ -145,6 +149,40 @@ impl History {
 
     pub(super) fn releases(self, client: NodeId, grant: u32) -> Self {
         self.event(Event::ReleaseInvoked { client, grant: GrantId(grant) })
+    }
+
+    pub(super) fn release_returns(self, client: NodeId, grant: u32, ack: Ack) -> Self {
+        self.event(Event::ReleaseReturned { client, grant: GrantId(grant), ack })
+    }
+
+    /// The holder of `grant` acquires again.
+    pub(super) fn nests(self, client: NodeId, grant: u32, nested: u32) -> Self {
+        self.event(Event::NestedInvoked { client, grant: GrantId(grant), nested: GrantId(nested) })
+    }
+
+    /// That returns.
+    pub(super) fn nested(self, client: NodeId, grant: u32, nested: u32, ack: Ack, same: bool) -> Self {
+        let (grant, nested) = (GrantId(grant), GrantId(nested));
+        self.event(Event::NestedReturned { client, grant, nested, ack, same })
+    }
+
+    /// The holder releases what it acquired again.
+    pub(super) fn unnests(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::NestedReleaseInvoked { client, grant: GrantId(grant) })
+    }
+
+    /// That returns.
+    pub(super) fn unnested(self, client: NodeId, grant: u32, ack: Ack) -> Self {
+        self.event(Event::NestedReleaseReturned { client, grant: GrantId(grant), ack })
+    }
+
+    /// The first server puts a waiter at the end of its queue.
+    pub(super) fn enqueued(self, grant: u32) -> Self {
+        self.event(Event::Enqueued { server: node(0), grant: GrantId(grant) })
+    }
+
+    pub(super) fn withdrawn(self, grant: u32) -> Self {
+        self.event(Event::Withdrawn { server: node(0), grant: GrantId(grant) })
     }
 
     pub(super) fn crashes(self, client: NodeId) -> Self {

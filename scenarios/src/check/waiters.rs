@@ -90,6 +90,11 @@ impl Waiters {
         bits(self.waiting).map(|i| self.since[i]).min()
     }
 
+    /// Whether a fault is on this client or on the servers.
+    pub(super) fn is_hindered(&self, client: NodeId) -> bool {
+        self.server_faults > 0 || self.place(client).is_some_and(|i| self.faults[i] > 0)
+    }
+
     /// The wait that the latest event ended.
     pub(super) fn just_ended(&self) -> Option<Wait> {
         self.just_ended

@@ -15,6 +15,9 @@ use crate::registry::WorkloadKind;
 /// The most clients of a case.
 pub const MOST_CLIENTS: u16 = 64;
 
+/// The most times that a holder acquires again.
+pub const MOST_NESTED: u8 = 3;
+
 /// Who contends for the lock, and what each does with it.
 ///
 /// A unit of work goes: think, acquire, read, hold, check (if on), prepare, write, release.
@@ -38,6 +41,11 @@ pub struct Clients {
     pub prepare: Dist,
     /// Whether the client asks the lock right before the write whether it is still held, and aborts if not.
     pub check_before_write: bool,
+    /// How many times a holder acquires again: after the read, released again before the write. Each time it waits for
+    /// 2 s at most, or `wait_at_most` if that is less.
+    #[serde(deserialize_with = "whole::<_, _, 0, { MOST_NESTED as u64 }>")]
+    #[schemars(range(min = 0, max = 3))]
+    pub nested: u8,
     /// How long a client tries to acquire before it gives up.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Span", extend("default" = "30s"))]
@@ -81,6 +89,7 @@ impl Default for Clients {
             hold: Dist::Constant(Duration::ZERO),
             prepare: Dist::Constant(Duration::ZERO),
             check_before_write: false,
+            nested: 0,
             wait_at_most: Duration::from_secs(30),
             on_unknown: OnUnknown::default(),
             after_unknown: AfterUnknown::default(),

@@ -77,6 +77,7 @@ fn keys_left_out_have_the_documented_defaults() {
         hold: Dist::Constant(ms(0)),
         prepare: Dist::Constant(ms(0)),
         check_before_write: false,
+        nested: 0,
         wait_at_most: 30 * SECOND,
         on_unknown: OnUnknown::GiveUp,
         after_unknown: AfterUnknown::Release,

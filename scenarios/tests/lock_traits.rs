@@ -1,0 +1,177 @@
+//! What locks declare decides what is done with them: the shipped locks, each with one thing about it changed.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_models::locks::{LeaseServerLock, SqlForUpdate};
+use fencepost_models::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
+use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Reentrancy, ResourceId, Site};
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file;
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::results::CellResult;
+use fencepost_scenarios::run::Job;
+use fencepost_sim::NodeId;
+use fencepost_sim::fault::Harm;
+
+/// A lock, and what is changed about it.
+trait Twist: 'static {
+    type Inner: Lock;
+    const INFO: LockInfo;
+
+    /// What a client locks.
+    fn resource(_: NodeId) -> ResourceId {
+        ResourceId(0)
+    }
+}
+
+struct Twisted<T: Twist>(T::Inner);
+
+impl<T: Twist> Lock for Twisted<T> {
+    const INFO: LockInfo = T::INFO;
+    type Params = <T::Inner as Lock>::Params;
+    type Message = <T::Inner as Lock>::Message;
+
+    fn servers(params: &Self::Params) -> Vec<String> {
+        T::Inner::servers(params)
+    }
+
+    fn deploy(params: &Self::Params, data: &InventoryConfig, site: &mut Site<'_, Self::Message>) {
+        T::Inner::deploy(params, data, site);
+    }
+
+    fn connect(params: &Self::Params, ctx: Ctx<Self::Message>, _: ResourceId) -> Self {
+        let resource = T::resource(ctx.node());
+        Twisted(T::Inner::connect(params, ctx, resource))
+    }
+
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        self.0.acquire(attempt).await
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        self.0.release(grant).await
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.0.is_held(grant)
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        self.0.retry_delay()
+    }
+
+    fn takeover_bound(params: &Self::Params, harm: &Harm) -> Duration {
+        T::Inner::takeover_bound(params, harm)
+    }
+
+    fn progress_bound(params: &Self::Params, harm: &Harm) -> Duration {
+        T::Inner::progress_bound(params, harm)
+    }
+
+    async fn read(
+        &mut self,
+        store: &StoreClient<Self::Message>,
+        grant: &Grant,
+        demand: &Demand,
+    ) -> Result<ReadReply, LockError> {
+        self.0.read(store, grant, demand).await
+    }
+
+    async fn write(
+        &mut self,
+        store: &StoreClient<Self::Message>,
+        grant: &Grant,
+        demand: &Demand,
+        read: ReadReply,
+    ) -> Result<(), LockError> {
+        self.0.write(store, grant, demand, read).await
+    }
+}
+
+fn cell<T: Twist>(text: &str) -> Cell {
+    let registry = Registry::standard().with::<Twisted<T>>();
+    let scenario = file::scenario(&registry, "test.toml", text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    Cell::new(&Arc::new(scenario), registry.lock(T::INFO.name).expect("it was added"), &[])
+}
+
+/// Ten cases.
+fn run(cell: Cell) -> CellResult {
+    assert!(cell.header.applicable, "{:?}", cell.header.reason);
+    let mut result = CellResult::default();
+    let done = Job { cells: vec![cell], seeds: 0..10, threads: 1, ..Job::default() }.run(|_, seed, outcome| {
+        result.add(seed, outcome);
+        ControlFlow::Continue(())
+    });
+    done.unwrap_or_else(|panicked| panic!("{panicked}"));
+    result
+}
+
+fn total(result: &CellResult, metric: &str) -> u128 {
+    result.metric(metric).map_or(0, |tally| tally.total())
+}
+
+/// A lease for each client.
+struct OneLeaseEach;
+
+impl Twist for OneLeaseEach {
+    type Inner = LeaseServerLock;
+    const INFO: LockInfo = LockInfo { name: "one-lease-each", ..LeaseServerLock::INFO };
+
+    fn resource(node: NodeId) -> ResourceId {
+        ResourceId(node.0 as u8)
+    }
+}
+
+#[test]
+fn clients_of_different_resources_are_not_in_each_others_way() {
+    let result =
+        run(cell::<OneLeaseEach>("run_for = '60s'\n[clients]\nhold = '1s'\n[workload.inventory]\nstock = 20\n"));
+    assert_eq!(total(&result, "attempts"), total(&result, "grants"), "nobody ever waits");
+    assert!(total(&result, "belief_overlaps") > 0, "several are at work at once");
+    assert_eq!(result.property(Property::OwnerRelease).violated, 0);
+}
+
+/// The lease server, if its documentation said that it counts.
+struct SaysThatItCounts;
+
+impl Twist for SaysThatItCounts {
+    type Inner = LeaseServerLock;
+    const INFO: LockInfo =
+        LockInfo { name: "says-that-it-counts", reentrancy: Reentrancy::Counted, ..LeaseServerLock::INFO };
+}
+
+#[test]
+fn a_lock_that_is_not_as_reentrant_as_it_says_is_found_out() {
+    let again =
+        |nested: u8| format!("run_for = '60s'\n[clients]\nnested = {nested}\n[workload.inventory]\nstock = 5\n");
+    assert_eq!(run(cell::<SaysThatItCounts>(&again(1))).property(Property::Reentrancy).violated, 10);
+    assert_eq!(run(cell::<SaysThatItCounts>(&again(0))).property(Property::Reentrancy).judged(), 0);
+}
+
+/// A database that can hold the data, and need not.
+struct OwnersWrite;
+
+impl Twist for OwnersWrite {
+    type Inner = SqlForUpdate;
+    const INFO: LockInfo = LockInfo { name: "owners-write", in_store: false, owner_txn: true, ..SqlForUpdate::INFO };
+}
+
+#[test]
+fn data_can_live_in_the_service_of_a_lock_that_can_hold_it() {
+    let scenario = |guard: &str| {
+        format!("run_for = '60s'\n[clients]\nhold = '100ms'\n[workload.inventory]\nstock = 20\n{guard}\n")
+    };
+    let owned = cell::<OwnersWrite>(&scenario("guard = 'owner-txn'"));
+    assert_eq!(owned.nodes().last().map(String::as_str), Some("sql"), "there is no other store");
+    assert_eq!(owned.nodes()[owned.store().index()], "sql");
+    let result = run(owned);
+    assert_eq!(total(&result, "acked_units"), 200);
+    assert_eq!(result.property(Property::NoLostUpdate).violated, 0);
+    let elsewhere = cell::<OwnersWrite>(&scenario(""));
+    assert_eq!(elsewhere.nodes()[elsewhere.store().index()], "store");
+    let refused = cell::<OneLeaseEach>(&scenario("guard = 'owner-txn'"));
+    assert!(!refused.header.applicable, "its service cannot hold data");
+}
