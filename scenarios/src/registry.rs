@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::locks::{
-    ConsulLock, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
+    ChubbyLock, ConsulLock, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
 };
 use fencepost_models::{Lock, LockInfo, Params};
 
@@ -113,6 +113,7 @@ impl Registry {
             .with::<SqlForUpdate>()
             .with::<SqlVersion>()
             .with::<ConsulLock>()
+            .with::<ChubbyLock>()
             .fault_kind::<Pause>()
             .fault_kind::<VmPause>()
             .fault_kind::<Crash>()

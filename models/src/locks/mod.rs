@@ -1,5 +1,6 @@
 //! The locks. Each is one file.
 
+mod chubby;
 mod consul;
 mod lease_server;
 mod none;
@@ -9,6 +10,7 @@ mod redlock;
 mod sql_for_update;
 mod sql_version;
 
+pub use self::chubby::{ChubbyLock, ChubbyParams};
 pub use self::consul::{ConsulLock, ConsulParams};
 pub use self::lease_server::LeaseServerLock;
 pub use self::none::NoLock;

@@ -1,5 +1,6 @@
 //! What locks stand on, and what they guard.
 
+pub mod chubby;
 pub mod consul;
 pub mod inventory;
 pub mod lease_server;
