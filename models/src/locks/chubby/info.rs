@@ -12,8 +12,9 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "one handle may hold a lock in exclusive mode; locks are advisory, and what a dead holder has sent may arrive \
-               late: that is what sequencers and the lock-delay are for. Clocks must not differ in rate by more than a known factor",
+        says: "one handle may hold a lock in exclusive mode; locks are advisory, and what a dead holder has sent \
+               may arrive late: that is what sequencers and the lock-delay are for. Clocks must not differ in \
+               rate by more than a known factor",
         source: paper!("2.4, 2.8"),
     },
     Promise {
@@ -25,7 +26,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Yes,
-        says: "five replicas elect a master, a new one within seconds; sessions outlive a fail-over within the grace period",
+        says: "five replicas elect a master, a new one within seconds; sessions outlive a fail-over within the \
+               grace period",
         source: paper!("2.1, 2.8, 2.9, 4.1"),
     },
     Promise {
@@ -37,8 +39,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Yes,
-        says: "a sequencer has the lock's name, mode and generation; servers reject it if it is not valid, or older than \
-               the newest that they have seen",
+        says: "a sequencer has the lock's name, mode and generation; servers reject it if it is not valid, or \
+               older than the newest that they have seen",
         source: paper!("2.4"),
     },
     Promise {

@@ -1,9 +1,9 @@
 //! Chubby's locks, as its paper describes them. See [`crate::stores::chubby`] for the cell.
 //!
 //! A client has one session, which it keeps alive by KeepAlives that the master holds back. Its local lease is a
-//! conservative copy of the master's: the flight of the answer and a difference in the clocks' rates count against it. When it is over, the
-//! session is in jeopardy: calls wait, and [`Lock::is_held`] says no. If a master answers within the grace period, the
-//! session is safe again and the lock still held; otherwise both are lost.
+//! conservative copy of the master's: the flight of the answer and a difference in the clocks' rates count against it.
+//! When it is over, the session is in jeopardy: calls wait, and [`Lock::is_held`] says no. If a master answers within
+//! the grace period, the session is safe again and the lock still held; otherwise both are lost.
 
 mod info;
 mod link;
@@ -109,11 +109,13 @@ impl Lock for ChubbyLock {
         AFTER_ERROR
     }
 
-    /// A session ends with its lease, by the master's monotonic clock: slow rates and stopped machines lengthen it, clock steps
-    /// do not; then comes the lock-delay. A new master gives every session a whole lease again, does nothing before each has
-    /// answered or ended, and begins the lock-delay anew. A client may have to ask each replica once to find it.
+    /// A session ends with its lease, by the master's monotonic clock: slow rates and stopped machines lengthen it,
+    /// clock steps do not; then comes the lock-delay. A host that dies leaves a KeepAlive with the master, whose answer
+    /// extends the lease once more: that makes nearly two. A new master gives every session a whole lease again, does
+    /// nothing before each has answered or ended, and begins the lock-delay anew. A client may have to ask each replica
+    /// once to find it.
     fn takeover_bound(params: &ChubbyParams, harm: &Harm) -> Duration {
-        let undisturbed = params.lease.0 + params.lock_delay.0 + AFTER_ERROR;
+        let undisturbed = 2 * params.lease.0 + params.lock_delay.0 + AFTER_ERROR;
         if *harm == Harm::default() {
             return undisturbed;
         }

@@ -20,8 +20,8 @@ pub struct ChubbyParams {
     pub lease: Span,
     /// How long a client waits in jeopardy before it gives its session up: 45 s by default (2.8).
     pub grace: Span,
-    /// How long a lock cannot be acquired after its holder's session ended. The client chooses, "currently" up to one minute
-    /// (2.4); the paper states no default. 0 s here: what a client has that asks for none.
+    /// How long a lock cannot be acquired after its holder's session ended. The client chooses, "currently" up to one
+    /// minute (2.4); the paper states no default. 0 s here: what a client has that asks for none.
     pub lock_delay: Span,
     /// By how much the master's clock may run faster than a client's, in parts in a million: "a known constant
     /// factor" (2.8), which the paper does not give. One per cent here, as Redlock has it.

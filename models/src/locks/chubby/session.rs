@@ -126,7 +126,8 @@ impl Session {
                     found = true;
                     self.link.found();
                     self.seen.set(number);
-                    // The answer was sent no sooner than so long after the question: that is how long it may have been on its way.
+                    // The answer was sent no sooner after the question than it was held back: it was on its way for no
+                    // more than the rest.
                     self.extend(ctx.deadline(sent, self.params.trusted(held_back + left)));
                 }
                 Ok(ChubbyMessage::NewEpoch { epoch }) => self.enter(epoch),

@@ -1,5 +1,5 @@
-//! The agent on the client's machine, which passes requests on to the servers (agent/consul/client.go, `Client.RPC`). In
-//! reality it is a process of its own; here it lives in the client's.
+//! The agent on the client's machine, which passes requests on to the servers (agent/consul/client.go, `Client.RPC`).
+//! In reality it is a process of its own; here it lives in the client's.
 
 use std::cell::RefCell;
 use std::pin::pin;

@@ -9,15 +9,15 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "locks are purely advisory; a session can be invalidated while its owner lives, and it is not safe to assume \
-               that the lock is held until it is unlocked: by default, liveness comes before safety",
+        says: "locks are purely advisory; a session can be invalidated while its owner lives, and it is not safe \
+               to assume that the lock is held until it is unlocked: by default, liveness comes before safety",
         source: "Consul documentation, Sessions and distributed locks; hashicorp/consul, api/lock.go, Lock",
     },
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "a session is invalidated, and its locks are freed, when its node or health check fails or its time to live runs out; \
-               the time to live is a lower bound, and the lock-delay comes on top",
+        says: "a session is invalidated, and its locks are freed, when its node or health check fails or its \
+               time to live runs out; the time to live is a lower bound, and the lock-delay comes on top",
         source: SESSIONS,
     },
     Promise {
@@ -35,7 +35,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Yes,
-        says: "key, LockIndex and session are a sequencer, as Chubby's: LockIndex grows with each acquire and not with a release",
+        says: "key, LockIndex and session are a sequencer, as Chubby's: LockIndex grows with each acquire and \
+               not with a release",
         source: "Consul documentation, Sessions and distributed locks, K/V Integration",
     },
     Promise {
@@ -61,17 +62,18 @@ pub(super) const INFO: LockInfo = LockInfo {
     reentrancy: Reentrancy::Refused,
     promises: PROMISES,
     flawed_defaults: &[
-        "the lock-delay is in the servers' memory only: a server that restored a snapshot after the session's end knows \
-         nothing of it, and one that replays its log begins it anew (agent/consul/state/delay_oss.go, session.go)",
-        "a client whose session is no longer renewed is not told: only the watch over the key tells it (api/session.go, \
-         RenewPeriodic; api/lock.go, monitorLock)",
+        "the lock-delay is in the servers' memory only: a server that restored a snapshot after the session's \
+         end knows nothing of it, and one that replays its log begins it anew (agent/consul/state/delay_oss.go, \
+         session.go)",
+        "a client whose session is no longer renewed is not told: only the watch over the key tells it \
+         (api/session.go, RenewPeriodic; api/lock.go, monitorLock)",
     ],
     bugs: &[],
     verification: Verification::Documentation,
     sources: &[
         "hashicorp/consul, api/lock.go, api/session.go",
-        "hashicorp/consul, agent/consul: session_ttl.go, session_endpoint.go, kvs_endpoint.go, rpc.go, client.go, \
-         state/session.go, state/kvs.go, state/delay_oss.go",
+        "hashicorp/consul, agent/consul: session_ttl.go, session_endpoint.go, kvs_endpoint.go, rpc.go, \
+         client.go, state/session.go, state/kvs.go, state/delay_oss.go",
         "Consul documentation, Sessions and distributed locks; Consistency modes; Blocking queries",
     ],
 };

@@ -1,9 +1,9 @@
 //! Consul's `api.Lock` (hashicorp/consul, api/lock.go). See [`crate::stores::consul`] for the servers.
 //!
-//! Each `Lock` creates a session, has it renewed at half its time to live, reads the key until nobody holds it, by queries that
-//! block, and acquires it. Refused although nobody holds it, the key has a lock-delay: the client tries again each 5 s.
-//! While it holds the lock, it watches the key, and tells its user as soon as the key is another's or a query fails.
-//! That the session could not be renewed is told to nobody.
+//! Each `Lock` creates a session, has it renewed at half its time to live, reads the key until nobody holds it, by
+//! queries that block, and acquires it. Refused although nobody holds it, the key has a lock-delay: the client tries
+//! again each 5 s. While it holds the lock, it watches the key, and tells its user as soon as the key is another's or a
+//! query fails. That the session could not be renewed is told to nobody.
 
 mod agent;
 mod info;
@@ -78,8 +78,8 @@ impl Lock for ConsulLock {
         ConsulLock { params: params.clone(), ctx, agent, resource, held: None, leaving: Vec::new() }
     }
 
-    /// An attempt that is given up destroys its session, so that it leaves nothing behind but a lock-delay, if the key was
-    /// acquired in the last moment.
+    /// An attempt that is given up destroys its session, so that it leaves nothing behind but a lock-delay, if the key
+    /// was acquired in the last moment.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         if self.held.is_some() {
             return Err(LockError::Failed(Reason::Busy));
@@ -123,9 +123,9 @@ impl Lock for ConsulLock {
     }
 
     /// A session ends twice its time to live after its last renewal, its keys are free after the lock-delay, and a
-    /// client that was refused comes back within 5 s. A new leader starts all timers anew: an election, and the whole time
-    /// again. The timers run on the leader's monotonic clock: slow rates and stopped machines lengthen them, clock steps
-    /// do not. A dead connection takes up to 40 s to be noticed, and a request may be held for 7 s more.
+    /// client that was refused comes back within 5 s. A new leader starts all timers anew: an election, and the whole
+    /// time again. The timers run on the leader's monotonic clock: slow rates and stopped machines lengthen them, clock
+    /// steps do not. A dead connection takes up to 40 s to be noticed, and a request may be held for 7 s more.
     fn takeover_bound(params: &ConsulParams, harm: &Harm) -> Duration {
         let expiry = params.session() + params.lock_delay.0;
         let undisturbed = expiry + params.lock_retry.0 + AFTER_ERROR;
@@ -176,7 +176,8 @@ impl ConsulLock {
         }
     }
 
-    /// The key went to another, whose release is worth waiting for; or it has a lock-delay. Says after which index to wait.
+    /// The key went to another, whose release is worth waiting for; or it has a lock-delay. Says after which index to
+    /// wait.
     async fn after_refusal(&self) -> u64 {
         if let Ok((index, Some(_))) = self.read(0, self.params.consistency).await {
             return index;

@@ -16,17 +16,19 @@ use crate::stores::consul::{Consistency, Terms};
 pub struct ConsulParams {
     /// How many servers there are. HashiCorp recommends 3 or 5.
     pub servers: u8,
-    /// The session's time to live (`LockOptions.SessionTTL`): 15 s by default (api/lock.go, `DefaultLockSessionTTL`). Servers end a
-    /// session after twice this.
+    /// The session's time to live (`LockOptions.SessionTTL`): 15 s by default (api/lock.go, `DefaultLockSessionTTL`).
+    /// Servers end a session after twice this.
     pub session_ttl: Span,
-    /// Sessions with a shorter time to live are refused: 10 s unless the servers' `session_ttl_min` says otherwise. 24 h is
-    /// the longest (structs.SessionTTLMax).
+    /// Sessions with a shorter time to live are refused: 10 s unless the servers' `session_ttl_min` says otherwise. 24
+    /// h is the longest (structs.SessionTTLMax).
     pub session_ttl_min: Span,
-    /// How long a key cannot be acquired after its session was ended: 15 s by default, 60 s at most (Consul's documentation, Sessions).
+    /// How long a key cannot be acquired after its session was ended: 15 s by default, 60 s at most (Consul's
+    /// documentation, Sessions).
     pub lock_delay: Span,
     /// How long a query for the key blocks (`LockOptions.LockWaitTime`): 15 s, up to a sixteenth is added.
     pub lock_wait: Span,
-    /// How long a client waits where a free key was refused: 5 s (api/lock.go, `DefaultLockRetryTime`, a constant there).
+    /// How long a client waits where a free key was refused: 5 s (api/lock.go, `DefaultLockRetryTime`, a constant
+    /// there).
     pub lock_retry: Span,
     /// How often the watch over a held key may fail before the lock counts as lost (`LockOptions.MonitorRetries`): 0.
     pub monitor_retries: u32,
@@ -34,8 +36,8 @@ pub struct ConsulParams {
     pub monitor_retry_time: Span,
     /// How the key is read while it is waited for. The watch over a held key is always `consistent`.
     pub consistency: Consistency,
-    /// Raft's timings are so many times the shortest (`performance.raft_multiplier`): 5, so that followers wait for 5 s to
-    /// 10 s before they elect another leader (agent/agent_test.go, `TestAgent_ServerConfig_RaftMultiplier_Ok`).
+    /// Raft's timings are so many times the shortest (`performance.raft_multiplier`): 5, so that followers wait for 5 s
+    /// to 10 s before they elect another leader (agent/agent_test.go, `TestAgent_ServerConfig_RaftMultiplier_Ok`).
     pub raft_multiplier: u8,
 }
 
@@ -85,13 +87,13 @@ impl Params for ConsulParams {
         self.session_ttl = Span(ttl.clamp(self.session_ttl_min.0, TTL_MAX));
     }
 
-    /// Two thirds for the session's end, one for the lock-delay, as by default. `session_ttl_min` is lowered if need be, as
-    /// an operator would.
+    /// Two thirds for the session's end, one for the lock-delay, as by default. `session_ttl_min` is lowered if need
+    /// be, as an operator would.
     fn set_effective(&mut self, effective: Duration) {
-        let third = Span(effective / 3);
-        self.session_ttl_min = self.session_ttl_min.min(third);
-        self.lock_delay = third.min(Span(Duration::from_secs(60)));
-        self.session_ttl = Span((effective - self.lock_delay.0) / 2);
+        let longest = Duration::from_secs(60);
+        self.session_ttl = Span((effective / 3).max(effective.saturating_sub(longest) / 2));
+        self.session_ttl_min = self.session_ttl_min.min(self.session_ttl);
+        self.lock_delay = Span(effective.saturating_sub(self.session()).min(longest));
     }
 
     fn effective_expiry(&self) -> Option<Duration> {

@@ -1,5 +1,5 @@
-//! What `api.Lock` runs beside its caller: the renewal of its session (api/session.go, `RenewPeriodic`) and the watch over
-//! its key (api/lock.go, `monitorLock`).
+//! What `api.Lock` runs beside its caller: the renewal of its session (api/session.go, `RenewPeriodic`) and the watch
+//! over its key (api/lock.go, `monitorLock`).
 
 use std::cell::Cell;
 use std::rc::Rc;

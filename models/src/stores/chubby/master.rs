@@ -98,7 +98,8 @@ impl Chubby {
         }
     }
 
-    /// Extends the lease if its end is close and a KeepAlive waits for that, or ends the session if none does and it is over.
+    /// Extends the lease if its end is close and a KeepAlive waits for that, or ends the session if none does and it is
+    /// over.
     pub(super) fn check_lease(&mut self, env: &mut Env<'_, ChubbyMessage>, core: &mut Core<Self>, session: GrantId) {
         let certain = self.is_master(env, core);
         let Some(lease) = self.leases.get_mut(&session).filter(|lease| !lease.ending) else { return };

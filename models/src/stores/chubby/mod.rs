@@ -4,19 +4,19 @@
 //!
 //! - The replicas elect a master and promise not to elect another for some seconds, which the master has renewed by a
 //!   majority: its lease (section 2.1). Raft stands in for the consensus protocol here, and a follower that has heard
-//!   of its leader votes for nobody until an election timeout has passed: that is the promise. The master renews its lease
-//!   each second, and answers nothing without.
-//! - The master promises not to end a session before its lease is over. A lease is extended when the session is created, at a
-//!   fail-over, and with the answer to a KeepAlive, which the master holds back until the last lease is close to its end (2.8). The
-//!   paper does not say how close; here it is a sixth of the lease.
-//! - Who holds which lock, in which generation, is in the replicated database; leases are in the master's memory. A lock that is freed because its
-//!   session ended cannot be acquired for the lock-delay that its holder chose (2.4).
-//! - A new master (2.9) has a new epoch, and rejects calls that carry an older one; it takes the sessions from the database
-//!   and gives all of them the longest lease that the old master may have given; and it does nothing else until every session
-//!   has acknowledged the fail-over or ended.
+//!   of its leader votes for nobody until an election timeout has passed: that is the promise. The master renews its
+//!   lease each second, and answers nothing without.
+//! - The master promises not to end a session before its lease is over. A lease is extended when the session is
+//!   created, at a fail-over, and with the answer to a KeepAlive, which the master holds back until the last lease is
+//!   close to its end (2.8). The paper does not say how close; here it is a sixth of the lease.
+//! - Who holds which lock, in which generation, is in the replicated database; leases are in the master's memory. A
+//!   lock that is freed because its session ended cannot be acquired for the lock-delay that its holder chose (2.4).
+//! - A new master (2.9) has a new epoch, and rejects calls that carry an older one; it takes the sessions from the
+//!   database and gives all of them the longest lease that the old master may have given; and it does nothing else
+//!   until every session has acknowledged the fail-over or ended.
 //!
-//! What the paper leaves open, and what is chosen here: whoever waits for a lock has an `Acquire` outstanding, and the master grants
-//! the lock to the one that has waited longest; it drops the calls of a connection that is closed. A new
+//! What the paper leaves open, and what is chosen here: whoever waits for a lock has an `Acquire` outstanding, and the
+//! master grants the lock to the one that has waited longest; it drops the calls of a connection that is closed. A new
 //! master begins a lock-delay anew, for it cannot know when it began.
 //!
 //! Left out: files, caching and its invalidation, shared locks, idle sessions.
@@ -70,8 +70,8 @@ pub enum ChubbyMessage {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Call {
-    /// `Acquire`, in exclusive mode. The answer comes once the lock is held. It brings what `GetSequencer` would: lock name
-    /// and mode go without saying.
+    /// `Acquire`, in exclusive mode. The answer comes once the lock is held. It brings what `GetSequencer` would: lock
+    /// name and mode go without saying.
     Acquire {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,

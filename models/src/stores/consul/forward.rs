@@ -12,7 +12,8 @@ use super::{Consistency, ConsulMessage, Reply, Request};
 use crate::raft::Core;
 use crate::wire::Env;
 
-/// Config.RPCHoldTimeout: a request is held for so long where there is no leader (agent/config/default.go, `rpc_hold_timeout`).
+/// Config.RPCHoldTimeout: a request is held for so long where there is no leader (agent/config/default.go,
+/// `rpc_hold_timeout`).
 pub const HOLD: Duration = Duration::from_secs(7);
 
 /// Requests of which another server, or time, must say what becomes of them.
@@ -109,9 +110,9 @@ impl Consul {
         }
     }
 
-    /// What was passed on to a server that no longer leads, or leads anew, is lost: its process crashed, or the connection
-    /// broke, or it was deposed. Consul tries a read again if the connection broke, but finds the same dead leader then,
-    /// until a new one is elected, and reports that as an error.
+    /// What was passed on to a server that no longer leads, or leads anew, is lost: its process crashed, or the
+    /// connection broke, or it was deposed. Consul tries a read again if the connection broke, but finds the same dead
+    /// leader then, until a new one is elected, and reports that as an error.
     pub(super) fn recall(&mut self, env: &mut Env<'_, ConsulMessage>, core: &Core<Self>) {
         let (leader, term) = (core.leader(), core.term());
         let lost = self.forwards.passed.extract_if(.., |_, (_, to, then)| Some(*to) != leader || *then != term);

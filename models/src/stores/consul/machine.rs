@@ -90,8 +90,8 @@ impl Catalog {
         self.sessions.iter().map(|(session, terms)| (*session, *terms))
     }
 
-    /// A key's index, and the session that holds it with its `LockIndex`. The index of a key that was never written is 1:
-    /// 0 would let a query that waits for news return at once, for ever (kvs_endpoint.go, `Get`).
+    /// A key's index, and the session that holds it with its `LockIndex`. The index of a key that was never written is
+    /// 1: 0 would let a query that waits for news return at once, for ever (kvs_endpoint.go, `Get`).
     pub fn entry(&self, resource: ResourceId) -> (u64, Option<(GrantId, u64)>) {
         match self.keys.get(&resource) {
             Some(key) => (key.modify_index, key.holder.map(|holder| (holder, key.lock_index))),

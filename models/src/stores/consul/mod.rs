@@ -3,26 +3,28 @@
 //!
 //! - A session's timer runs in the leader's memory, for twice its time to live ("to give a client a grace period"), and
 //!   starts anew with every renewal and for all sessions when a leader is elected (agent/consul/session_ttl.go:
-//!   `createSessionTimer`, `initializeSessionTimers`; structs.SessionTTLMultiplier). When it runs out, the leader has the
-//!   session destroyed through Raft, and tries that up to six times (`invalidateSession`).
+//!   `createSessionTimer`, `initializeSessionTimers`; structs.SessionTTLMultiplier). When it runs out, the leader has
+//!   the session destroyed through Raft, and tries that up to six times (`invalidateSession`).
 //! - Destroying a session frees its keys and puts a lock-delay on them. The delay is in the memory of every server that
-//!   applies the destruction, by that server's own clock (agent/consul/state/session.go, `deleteSessionTxn`; state/delay_oss.go),
-//!   and the leader asks its own before it proposes an acquire (agent/consul/kvs_endpoint.go, `kvsPreApply`). So a follower that
-//!   becomes leader knows the delays. A server that restarts begins them anew as it replays its log, and knows none
-//!   of those that its snapshot covers: a state that was restored from a snapshot has none.
+//!   applies the destruction, by that server's own clock (agent/consul/state/session.go, `deleteSessionTxn`;
+//!   state/delay_oss.go), and the leader asks its own before it proposes an acquire (agent/consul/kvs_endpoint.go,
+//!   `kvsPreApply`). So a follower that becomes leader knows the delays. A server that restarts begins them anew as it
+//!   replays its log, and knows none of those that its snapshot covers: a state that was restored from a snapshot has
+//!   none.
 //! - A key's `LockIndex` grows with each acquire by a session that did not hold it (state/kvs.go, `kvsLockTxn`).
-//! - Servers pass requests on to the leader, and hold them for up to seven seconds where there is none (agent/consul/rpc.go,
-//!   `forward`).
+//! - Servers pass requests on to the leader, and hold them for up to seven seconds where there is none
+//!   (agent/consul/rpc.go, `forward`).
 //! - Queries that block are answered by the leader that got them, also if it is deposed meanwhile; those that must be
 //!   consistent ask a quorum before every look at the state (rpc.go, `blockingQuery`, `consistentRead`).
 //!
-//! Left out: health checks. A session also ends when its node's gossip (`serfHealth`) calls it dead, which finds crashed hosts sooner, and
-//! sometimes live ones.
+//! Left out: health checks. A session also ends when its node's gossip (`serfHealth`) calls it dead, which finds
+//! crashed hosts sooner, and sometimes live ones.
 
 mod forward;
 mod machine;
 mod queries;
 mod server;
+mod sessions;
 
 pub use self::forward::HOLD;
 pub use self::machine::{Catalog, Change, Outcome, Terms};

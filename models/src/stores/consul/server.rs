@@ -8,31 +8,18 @@ use fencepost_sim::{Caller, MonoDeadline, NodeId, TimerId};
 use super::forward::Forwards;
 use super::machine::{Catalog, Change, Outcome, Terms};
 use super::queries::{Asker, Queries, Query};
-use super::{Consistency, ConsulMessage, Reply, Request};
+use super::sessions::invalidate_again;
+use super::{ConsulMessage, Reply, Request};
 use crate::history::GrantId;
 use crate::lock::ResourceId;
 use crate::raft::{Applied, Core, Duties, Loss};
 use crate::wire::Env;
 
-/// The timer of a session runs for so many times its time to live (structs.SessionTTLMultiplier).
-const TTL_MULTIPLIER: u32 = 2;
-
-/// structs.SessionTTLMax.
-const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
-
 /// structs.MaxLockDelay.
 const MAX_LOCK_DELAY: Duration = Duration::from_secs(60);
 
-/// session_ttl.go, `maxInvalidateAttempts` and `invalidateRetryBase`.
-const INVALIDATE_ATTEMPTS: u64 = 6;
-const INVALIDATE_RETRY: Duration = Duration::from_secs(10);
-
 /// rpc.go, `jitterFraction`.
 pub(super) const JITTER_FRACTION: u32 = 16;
-
-/// Config.DefaultQueryTime and Config.MaxQueryTime (agent/config/default.go).
-const QUERY_TIME: Duration = Duration::from_secs(300);
-const QUERY_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// What a server is configured with.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +28,12 @@ pub struct ServerConfig {
     pub session_ttl_min: Duration,
 }
 
-/// A server. All but `forwards` and `queries` concerns the leader.
+/// A server. What it keeps here is in its memory only.
 pub struct Consul {
-    config: ServerConfig,
+    pub(super) config: ServerConfig,
     pub(super) forwards: Forwards,
-    queries: Queries,
-    next: u64,
-    sessions: BTreeMap<GrantId, TimerId>,
+    pub(super) queries: Queries,
+    pub(super) sessions: BTreeMap<GrantId, TimerId>,
     /// Until when keys cannot be acquired, as this server has it.
     delays: BTreeMap<ResourceId, MonoDeadline>,
 }
@@ -55,21 +41,18 @@ pub struct Consul {
 /// To whom the outcome of a proposal or a read matters.
 pub enum Ticket {
     /// Somebody who asked.
-    #[doc(hidden)]
     Write(WriteTicket),
     /// A query that must be consistent.
-    #[doc(hidden)]
     Look(u64),
     /// A session that ran out, and how often its destruction has failed.
-    #[doc(hidden)]
     Invalidate(GrantId, u64),
 }
 
-#[doc(hidden)]
+/// Who asked for a change.
 pub struct WriteTicket {
-    asker: Asker,
+    pub(super) asker: Asker,
     /// A session to be timed once it exists.
-    created: Option<(GrantId, Terms)>,
+    pub(super) created: Option<(GrantId, Terms)>,
 }
 
 /// What a timer is for: the low byte of its tag. The rest is a number.
@@ -90,7 +73,6 @@ impl Consul {
             config,
             forwards: Forwards::default(),
             queries: Queries::default(),
-            next: 0,
             sessions: BTreeMap::new(),
             delays: BTreeMap::new(),
         }
@@ -113,37 +95,9 @@ impl Consul {
             Request::Release { resource, session } => propose(core, asker, &Change::Unlock { resource, session }),
             Request::Get { resource, after, wait, consistency } => {
                 let timer = (after > 0).then(|| self.time_query(env, wait));
-                let query = Query { asker, resource, after, consistency, timer };
-                self.queries.insert(self.next, query);
-                let number = self.next;
-                self.next += 1;
-                self.look(env, core, number);
+                self.open(env, core, Query { asker, resource, after, consistency, timer });
             }
         }
-    }
-
-    fn create(
-        &mut self,
-        env: &mut Env<'_, ConsulMessage>,
-        core: &mut ServerCore,
-        asker: Asker,
-        session: GrantId,
-        terms: Terms,
-    ) {
-        if !(self.config.session_ttl_min..=TTL_MAX).contains(&terms.ttl) {
-            return answer(env, asker, Reply::Invalid);
-        }
-        let ticket = WriteTicket { asker, created: Some((session, terms)) };
-        core.propose(&Change::Create { session, terms }, Ticket::Write(ticket));
-    }
-
-    /// Renewing asks nobody else (agent/consul/session_endpoint.go, `Renew`).
-    fn renew(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, asker: Asker, session: GrantId) {
-        let terms = core.machine().session(session);
-        if let Some(terms) = terms {
-            self.time_session(env, session, terms);
-        }
-        answer(env, asker, Reply::Done { ok: terms.is_some() });
     }
 
     fn acquire(
@@ -161,72 +115,6 @@ impl Consul {
         propose(core, asker, &Change::Lock { resource, session });
     }
 
-    fn time_session(&mut self, env: &mut Env<'_, ConsulMessage>, session: GrantId, terms: Terms) {
-        let timer = env.set_timer(terms.ttl * TTL_MULTIPLIER, tag::SESSION | u64::from(session.0) << 8);
-        if let Some(old) = self.sessions.insert(session, timer) {
-            env.cancel_timer(old);
-        }
-    }
-
-    fn time_query(&mut self, env: &mut Env<'_, ConsulMessage>, wait: Duration) -> TimerId {
-        let wait = if wait.is_zero() { QUERY_TIME } else { wait.min(QUERY_TIME_MAX) };
-        let jitter = self.forwards.stagger(env, wait / JITTER_FRACTION);
-        env.set_timer(wait + jitter, tag::QUERY | self.next << 8)
-    }
-
-    fn invalidate(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, session: GrantId, attempt: u64) {
-        if core.leads() {
-            core.propose(&Change::Destroy { session, expired: true }, Ticket::Invalidate(session, attempt));
-        } else {
-            invalidate_again(env, session, attempt);
-        }
-    }
-
-    /// Answers a query unless it blocks; one that must be consistent only after a quorum was asked.
-    fn look(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, number: u64) {
-        let Some(query) = self.queries.get(number) else { return };
-        match query.consistency {
-            Consistency::Consistent if core.leads() => core.read(Ticket::Look(number)),
-            Consistency::Consistent => self.answer_query(env, number, Reply::Lost),
-            Consistency::Default | Consistency::Stale => self.answer_news(env, core, number),
-        }
-    }
-
-    fn answer_news(&mut self, env: &mut Env<'_, ConsulMessage>, core: &ServerCore, number: u64) {
-        let Some(query) = self.queries.get(number) else { return };
-        let (index, holder) = core.machine().entry(query.resource);
-        if query.after == 0 || index > query.after {
-            self.answer_query(env, number, Reply::Entry { index, holder });
-        }
-    }
-
-    fn answer_query(&mut self, env: &mut Env<'_, ConsulMessage>, number: u64, reply: Reply) {
-        let Some(query) = self.queries.remove(number) else { return };
-        if let Some(timer) = query.timer {
-            env.cancel_timer(timer);
-        }
-        answer(env, query.asker, reply);
-    }
-
-    /// Answers with what there is: the query has blocked long enough, or the state is another one altogether.
-    fn answer_now(&mut self, env: &mut Env<'_, ConsulMessage>, core: &ServerCore, number: u64) {
-        let Some(query) = self.queries.get(number) else { return };
-        let (index, holder) = core.machine().entry(query.resource);
-        self.answer_query(env, number, Reply::Entry { index, holder });
-    }
-
-    fn wake(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, resource: ResourceId) {
-        for number in self.queries.about(resource) {
-            self.look(env, core, number);
-        }
-    }
-
-    fn end_session(&mut self, env: &mut Env<'_, ConsulMessage>, session: GrantId) {
-        if let Some(timer) = self.sessions.remove(&session) {
-            env.cancel_timer(timer);
-        }
-    }
-
     fn lose(&mut self, env: &mut Env<'_, ConsulMessage>, ticket: Ticket, reply: Reply) {
         match ticket {
             Ticket::Write(ticket) => answer(env, ticket.asker, reply),
@@ -238,14 +126,6 @@ impl Consul {
 
 fn propose(core: &mut ServerCore, asker: Asker, change: &Change) {
     core.propose(change, Ticket::Write(WriteTicket { asker, created: None }));
-}
-
-/// The server that lost its lead goes on trying, and would end the session should it lead again by then.
-fn invalidate_again(env: &mut Env<'_, ConsulMessage>, session: GrantId, attempt: u64) {
-    if attempt + 1 < INVALIDATE_ATTEMPTS {
-        let tag = (tag::INVALIDATE + attempt + 1) | u64::from(session.0) << 8;
-        env.set_timer(INVALIDATE_RETRY * (1 << attempt), tag);
-    }
 }
 
 pub(super) fn answer(env: &mut Env<'_, ConsulMessage>, asker: Asker, reply: Reply) {
