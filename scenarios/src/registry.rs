@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::locks::{
-    ChubbyLock, ConsulLock, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
+    ChubbyLock, ConsulLock, DynamoDb, K8sLease, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock,
+    SqlForUpdate, SqlVersion,
 };
 use fencepost_models::{Lock, LockInfo, Params};
 
@@ -112,6 +113,8 @@ impl Registry {
             .with::<Redlock>()
             .with::<SqlForUpdate>()
             .with::<SqlVersion>()
+            .with::<DynamoDb>()
+            .with::<K8sLease>()
             .with::<ConsulLock>()
             .with::<ChubbyLock>()
             .fault_kind::<Pause>()

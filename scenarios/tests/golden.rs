@@ -60,6 +60,8 @@ const GOLDEN: &[(&str, &str)] = &[
     ("redlock", "xxh3:a712ac40211a364360fe5b047025874c"),
     ("sql-for-update", "xxh3:fbee30de260f23e2c2f6f4064ed70338"),
     ("sql-version", "xxh3:ff70dd8d9bc290935a8ac7a55cde9302"),
+    ("dynamodb", "xxh3:9fc18c775ea0f0acb1988aa86dd5a7e8"),
+    ("k8s-lease", "xxh3:03b2462791c12aa5eefecfa8559e9388"),
 ];
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod chubby;
 mod consul;
+mod dynamodb;
+mod k8s_lease;
 mod lease_server;
 mod none;
 mod redis_set_px;
@@ -12,6 +14,8 @@ mod sql_version;
 
 pub use self::chubby::{ChubbyLock, ChubbyParams};
 pub use self::consul::{ConsulLock, ConsulParams};
+pub use self::dynamodb::{DynamoDb, DynamoDbParams};
+pub use self::k8s_lease::{CandidateIdentity, K8sLease, K8sLeaseParams};
 pub use self::lease_server::LeaseServerLock;
 pub use self::none::NoLock;
 pub use self::redis_set_px::RedisSetPx;
@@ -34,4 +38,10 @@ const POLL: Duration = Duration::from_millis(100);
 /// through again, for a request of its own that brings no reply, and for its next turns.
 fn poll_bound(expiry: Duration, harm: &Harm) -> Duration {
     expiry + harm.reconnect + 2 * REQUEST_TIMEOUT + 2 * POLL
+}
+
+/// A timing that keeps its ratio to the main timing as that goes from `main` to `new`.
+fn scaled(timing: Duration, main: Duration, new: Duration) -> Duration {
+    let nanos = timing.as_nanos() * new.as_nanos() / main.as_nanos().max(1);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

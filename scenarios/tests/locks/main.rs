@@ -1,7 +1,8 @@
-//! What each lock keeps and breaks, found by the ordinary fault generators.
+//! Each lock: a failure that it must show and one that it must not, its takeover, its re-entrancy, its bugs.
 
-#[path = "../behaviour/lab.rs"]
-#[allow(dead_code)]
-mod lab;
-
+mod conditional;
 mod consul;
+#[path = "../behaviour/lab.rs"]
+#[allow(dead_code, reason = "every test binary uses its own part")]
+mod lab;
+mod pinned;
