@@ -121,6 +121,8 @@ impl Registry {
             .with::<locks::Redlock>()
             .with::<locks::Zookeeper>()
             .with::<locks::Etcd>()
+            .with::<locks::ConsulLock>()
+            .with::<locks::ChubbyLock>()
             .with::<locks::DynamoDb>()
             .with::<locks::K8sLease>()
             .fault_kind::<Pause>()

@@ -1,5 +1,7 @@
 //! The locks. Each is one file.
 
+mod chubby;
+mod consul;
 mod dynamodb;
 mod etcd;
 mod k8s_lease;
@@ -20,6 +22,8 @@ mod sql_lease_row;
 mod sql_version;
 mod zookeeper;
 
+pub use self::chubby::{ChubbyLock, ChubbyParams};
+pub use self::consul::{ConsulLock, ConsulParams};
 pub use self::dynamodb::{DynamoDb, DynamoDbParams};
 pub use self::etcd::{Etcd, EtcdParams};
 pub use self::k8s_lease::{CandidateIdentity, K8sLease, K8sLeaseParams};

@@ -1,6 +1,8 @@
 //! What locks stand on, and what they guard.
 
+pub mod chubby;
 pub mod conditional;
+pub mod consul;
 pub mod etcd;
 pub mod inventory;
 pub mod lease_server;
