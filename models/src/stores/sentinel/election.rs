@@ -88,7 +88,7 @@ impl Election {
 
     /// The other Sentinels that are to be asked whether the master is down: answers that are too old count no more, and
     /// nobody is asked more than once a second, unless at once.
-    pub fn to_ask(&mut self, now: Wall, at_once: bool) -> impl Iterator<Item = NodeId> {
+    pub fn due_questions(&mut self, now: Wall, at_once: bool) -> impl Iterator<Item = NodeId> {
         self.peers.iter_mut().filter_map(move |(node, peer)| {
             if peer.answered.is_some_and(|at| now - at > 5 * ASK_PERIOD) {
                 (peer.finds_down, peer.vote) = (false, None);
@@ -129,7 +129,8 @@ impl Election {
         if let Some((candidate, _)) = self.conf.vote.filter(|(_, voted_in)| *voted_in == epoch) {
             *votes.entry(candidate).or_default() += 1;
         }
-        let majority = (self.peers.len() as u32 + 1) / 2 + 1;
+        let voters = self.peers.len() as u32 + 1;
+        let majority = voters / 2 + 1;
         first_with_most(&votes).filter(|(_, count)| *count >= majority.max(quorum)).map(|(candidate, _)| candidate)
     }
 }
@@ -179,8 +180,8 @@ mod tests {
     #[test]
     fn nobody_is_asked_twice_a_second_unless_at_once() {
         let mut election = of_three();
-        assert_eq!(election.to_ask(Wall(0), false).count(), 2);
-        assert_eq!(election.to_ask(Wall(999_999_999), false).count(), 0);
-        assert_eq!(election.to_ask(Wall(999_999_999), true).count(), 2);
+        assert_eq!(election.due_questions(Wall(0), false).count(), 2);
+        assert_eq!(election.due_questions(Wall(999_999_999), false).count(), 0);
+        assert_eq!(election.due_questions(Wall(999_999_999), true).count(), 2);
     }
 }

@@ -191,7 +191,7 @@ impl Known {
         }
         let (master, epoch) = (self.election.conf.master, self.election.conf.epoch);
         let seeks_vote = self.failover.is_some();
-        for node in self.election.to_ask(now, at_once) {
+        for node in self.election.due_questions(now, at_once) {
             env.send(node, SentinelMessage::IsMasterDown { master, epoch, seeks_vote });
         }
     }
