@@ -23,6 +23,7 @@ use crate::wire::Ctx;
 pub struct PxLock<R> {
     params: RedisPxParams,
     ctx: Ctx<RedisMessage>,
+    key: ResourceId,
     redis: ConnId,
     rule: PhantomData<R>,
 }
@@ -39,7 +40,7 @@ pub trait ReleaseRule: 'static {
     const FLAWS: &'static [&'static str] = &[];
 
     /// The command that releases this grant.
-    fn release(grant: GrantId) -> RedisMessage;
+    fn release(grant: GrantId, key: ResourceId) -> RedisMessage;
 }
 
 /// Parameters of a lock on a single Redis.
@@ -148,9 +149,9 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
         site.server("redis-1", Redis::new(params.persistence));
     }
 
-    fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, _: ResourceId) -> Self {
+    fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
         let redis = ctx.connect(ctx.find("redis-1"));
-        PxLock { params: params.clone(), ctx, redis, rule: PhantomData }
+        PxLock { params: params.clone(), ctx, key, redis, rule: PhantomData }
     }
 
     /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from before
@@ -158,7 +159,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         let asked = self.ctx.mono();
         let ttl = self.params.ttl.0;
-        let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64 };
+        let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64, key: self.key };
         let reply = self.ctx.ask(self.redis, set, REQUEST_TIMEOUT);
         self.ctx.safepoint("acquire-sent").await;
         match reply.await? {
@@ -170,7 +171,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
     }
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
-        let reply = self.ctx.ask(self.redis, R::release(grant.id), REQUEST_TIMEOUT);
+        let reply = self.ctx.ask(self.redis, R::release(grant.id, self.key), REQUEST_TIMEOUT);
         self.ctx.safepoint("release-sent").await;
         match reply.await? {
             RedisMessage::Done => Ok(()),
@@ -206,7 +207,7 @@ impl ReleaseRule for ComparedDelete {
     const NAME: &'static str = "redis-set-px";
     const ABOUT: &'static str = "one Redis: SET NX PX, released by a script that compares the value";
 
-    fn release(grant: GrantId) -> RedisMessage {
-        RedisMessage::DelIfEqual { value: grant }
+    fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
+        RedisMessage::DelIfEqual { value: grant, key }
     }
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use fencepost_models::history::Event;
 use fencepost_scenarios::case;
 use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property::{
-    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover,
+    BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover,
 };
 use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
 
 use crate::lab::{parsed, run, run_with_bugs, shipped};
+use crate::pinned::Pinned;
 
 const SEEDS: u64 = 30;
 
@@ -135,22 +135,9 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
 
 #[test]
 fn reproducers_show_their_bugs_and_nothing_without_them() {
-    for bug in ["etcd-stale-grant", "etcd-stuck-leader", "raft-stale-read"] {
-        let path = format!("{}/suites/bugs/bug-{bug}.toml", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&path).expect("each bug has a reproducer");
-        let registry = Registry::standard();
-        let scenario = file::scenario(&registry, &path, &text).unwrap_or_else(|problems| panic!("{}", problems[0]));
-        let lock = registry.lock("etcd").expect("it is registered");
-        let info = lock.info.bugs.iter().find(|info| info.name == bug).expect("it is declared");
-        let seed = scenario.case.as_ref().expect("it pins a case").seed;
-        let property = Property::ALL.into_iter().find(|property| property.name() == info.property).expect("a property");
-        let violated = |bugs: &[String]| {
-            let report = case::run(&Cell::new(&parsed(&text), lock, bugs), seed, None);
-            report.evidence.iter().any(|evidence| evidence.property == property)
-        };
-        assert!(violated(&[bug.into()]), "{bug}");
-        assert!(!violated(&[]), "{bug}");
-    }
+    Pinned::parse(include_str!("../../suites/bugs/bug-etcd-stale-grant.toml")).shows_its_bug();
+    Pinned::parse(include_str!("../../suites/bugs/bug-etcd-stuck-leader.toml")).shows_its_bug();
+    Pinned::parse(include_str!("../../suites/bugs/bug-raft-stale-read.toml")).shows_its_bug();
 }
 
 #[test]
