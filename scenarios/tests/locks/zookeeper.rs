@@ -182,7 +182,7 @@ fn between(grants: &[Duration], from: u64, to: u64) -> usize {
 
 #[test]
 fn a_dead_minority_costs_an_election_at_most() {
-    for seed in 0..9 {
+    for seed in 0..6 {
         let grants = grants_while_down(&[1 + (seed % 3) as u8], seed);
         // A holder's own operations may wait as long for a member, and its session lives on: nobody overtakes it.
         assert!(between(&grants, 20, 32) > 0 && between(&grants, 32, 50) > 20, "seed {seed}: {grants:?}");
