@@ -3,8 +3,11 @@
 pub mod chubby;
 pub mod conditional;
 pub mod consul;
+pub mod etcd;
 pub mod inventory;
 pub mod lease_server;
 pub mod redis;
 mod row;
+pub mod sentinel;
 pub mod sql;
+pub mod zookeeper;

@@ -2,7 +2,12 @@
 
 mod conditional;
 mod consul;
+mod etcd;
 #[path = "../behaviour/lab.rs"]
 #[allow(dead_code, reason = "every test binary uses its own part")]
 mod lab;
 mod pinned;
+mod redis;
+mod sentinel;
+mod sql;
+mod zookeeper;
