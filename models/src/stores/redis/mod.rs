@@ -29,6 +29,7 @@ mod replicated;
 mod replication;
 mod scripts;
 mod server;
+mod sync;
 #[cfg(test)]
 mod tests;
 

@@ -11,11 +11,10 @@ use fencepost_sim::disk::{Disk, DiskFate};
 use fencepost_sim::stream::Stream;
 use fencepost_sim::{Caller, NodeId, TimerId, Wall};
 
-use super::replication::{Follower, Following, Lineage, REPL_TIMEOUT, Role};
-use super::server::{CRON, Redis, WAIT};
+use super::replication::{Lineage, REPL_TIMEOUT, Role};
+use super::server::{CRON, WAIT};
 use super::{Record, RedisMessage, ReplicationConfig, ReplicationMessage};
-use crate::history::{Cause, Event};
-use crate::stores::sentinel::{Info, SentinelMessage};
+use crate::stores::sentinel::Info;
 use crate::wire::Env;
 
 /// A server's part in replication. Without a configuration it is a master that has no replicas.
@@ -26,10 +25,10 @@ pub struct Replication {
     run_id: u64,
     ids: Option<Stream>,
     /// `replicaof`, as `CONFIG REWRITE` left it in redis.conf.
-    conf: Disk<Option<NodeId>>,
+    pub(super) conf: Disk<Option<NodeId>>,
     /// This server granted what is in its data set, as far as the ground truth is concerned: it is a master, or was one
     /// until the data set of another replaces its own.
-    granted_these: bool,
+    pub(super) granted_these: bool,
     crons: u64,
     waiting: BTreeMap<u64, Waiting>,
     next_wait: u64,
@@ -77,10 +76,6 @@ impl Replication {
 
     pub(super) fn is_master(&self) -> bool {
         self.role.is_master()
-    }
-
-    pub(super) fn granted_these(&self) -> bool {
-        self.granted_these
     }
 
     pub(super) fn may_write(&self, now: Wall) -> bool {
@@ -132,7 +127,7 @@ impl Replication {
     }
 
     /// A replica acknowledges what it has; without a link it asks for one.
-    fn report(&self, env: &mut Env<'_, RedisMessage>) {
+    pub(super) fn report(&self, env: &mut Env<'_, RedisMessage>) {
         let Role::Replica(following) = self.role else { return };
         let Lineage { id, offset, .. } = self.lineage;
         env.send(
@@ -156,7 +151,7 @@ impl Replication {
     }
 
     /// Sends a replica what it misses. Says whether that is possible.
-    fn continue_with(&self, env: &mut Env<'_, RedisMessage>, to: NodeId, history: u64, offset: u64) -> bool {
+    pub(super) fn continue_with(&self, env: &mut Env<'_, RedisMessage>, to: NodeId, history: u64, offset: u64) -> bool {
         let Some(missing) = self.lineage.missing(history, offset) else { return false };
         env.send(to, ReplicationMessage::Continue { history: self.lineage.id });
         for (offset, records) in missing {
@@ -165,7 +160,7 @@ impl Replication {
         true
     }
 
-    fn on_ack(&mut self, env: &mut Env<'_, RedisMessage>, from: NodeId, offset: u64) {
+    pub(super) fn on_ack(&mut self, env: &mut Env<'_, RedisMessage>, from: NodeId, offset: u64) {
         let Role::Master(followers) = &mut self.role else { return env.send(from, ReplicationMessage::Reset) };
         let Some(follower) = followers.get_mut(&from) else { return env.send(from, ReplicationMessage::Reset) };
         let behind = offset < follower.sent;
@@ -174,6 +169,22 @@ impl Replication {
             self.continue_with(env, from, self.lineage.id, offset);
         }
         self.answer_waiting(env);
+    }
+
+    /// `WAIT` is for what this client wrote; what others wrote until now counts too here, as nothing comes in between
+    /// where a client waits at once.
+    pub(super) fn wait(&mut self, env: &mut Env<'_, RedisMessage>, caller: Caller, replicas: u32, timeout_ms: u64) {
+        let offset = self.lineage.offset;
+        let acked = self.role.acked(offset);
+        if acked >= replicas {
+            return env.reply(caller, RedisMessage::Number(acked.into()));
+        }
+        for (node, _) in self.role.followers() {
+            env.send(node, ReplicationMessage::GetAck);
+        }
+        let timer = (timeout_ms > 0).then(|| env.set_timer(Duration::from_millis(timeout_ms), self.next_wait));
+        self.waiting.insert(self.next_wait, Waiting { caller, replicas, offset, timer });
+        self.next_wait += 1;
     }
 
     fn answer_waiting(&mut self, env: &mut Env<'_, RedisMessage>) {
@@ -193,7 +204,7 @@ impl Replication {
         }
     }
 
-    fn info(&self, now: Wall) -> Info {
+    pub(super) fn info(&self, now: Wall) -> Info {
         let following = match &self.role {
             Role::Master(_) => None,
             Role::Replica(following) => Some(following),
@@ -205,149 +216,15 @@ impl Replication {
             offset: self.lineage.offset,
         }
     }
-}
 
-impl Redis {
-    /// `WAIT` is for what this client wrote; what others wrote until now counts too here, as nothing comes in between
-    /// where a client waits at once.
-    pub(super) fn wait(&mut self, env: &mut Env<'_, RedisMessage>, from: Caller, replicas: u32, timeout_ms: u64) {
-        let Replication { role, lineage, waiting, next_wait, .. } = &mut self.replication;
-        let acked = role.acked(lineage.offset);
-        if acked >= replicas {
-            return env.reply(from, RedisMessage::Number(acked.into()));
+    /// `REPLICAOF`. Whoever is promoted goes on with the history under a new id.
+    pub(super) fn take_role(&mut self, env: &mut Env<'_, RedisMessage>, master: Option<NodeId>) {
+        self.role = Role::following(master, env.wall());
+        self.waiting.clear();
+        if let (None, Some(ids)) = (master, &mut self.ids) {
+            self.lineage.rename(ids.number());
+            self.granted_these = true;
         }
-        for (node, _) in role.followers() {
-            env.send(node, ReplicationMessage::GetAck);
-        }
-        let timer = (timeout_ms > 0).then(|| env.set_timer(Duration::from_millis(timeout_ms), *next_wait));
-        waiting.insert(*next_wait, Waiting { caller: from, replicas, offset: lineage.offset, timer });
-        *next_wait += 1;
-    }
-
-    pub(super) fn on_replication(
-        &mut self,
-        env: &mut Env<'_, RedisMessage>,
-        from: NodeId,
-        message: ReplicationMessage,
-    ) {
-        let following = match self.replication.role {
-            Role::Master(_) => None,
-            Role::Replica(following) => Some(following).filter(|following| following.master == from),
-        };
-        match (message, following) {
-            (ReplicationMessage::Psync { history, offset }, _) => self.synchronise(env, from, history, offset),
-            (ReplicationMessage::Ack { offset }, _) => self.replication.on_ack(env, from, offset),
-            (ReplicationMessage::Full { history, offset, data }, Some(_)) => {
-                self.replace(env, Lineage::joined(history, offset), &data);
-            }
-            (ReplicationMessage::Continue { history }, Some(_)) => {
-                self.replication.lineage.rename(history);
-                self.replication.granted_these = false;
-                self.heard(env, true);
-            }
-            (ReplicationMessage::Stream { offset, records }, Some(following)) if following.up => {
-                self.follow(env, offset, records);
-            }
-            (ReplicationMessage::GetAck, Some(following)) if following.up => self.replication.report(env),
-            (ReplicationMessage::Reset, Some(following)) if following.up => self.lose_link(env),
-            _ => {}
-        }
-    }
-
-    /// A replica asks for what it misses (`PSYNC`). A replica of a replica is not served.
-    fn synchronise(&mut self, env: &mut Env<'_, RedisMessage>, from: NodeId, history: u64, offset: u64) {
-        let continued = self.replication.is_master() && self.replication.continue_with(env, from, history, offset);
-        let Role::Master(followers) = &mut self.replication.role else { return };
-        let Lineage { id, offset: sent, .. } = self.replication.lineage;
-        let acked = if continued { offset } else { 0 };
-        followers.insert(from, Follower { acked, at: env.wall(), sent });
-        if !continued {
-            env.send(from, ReplicationMessage::Full { history: id, offset: sent, data: self.keys.records() });
-        }
-    }
-
-    /// A replica gets all of its master's data, and loses its own.
-    fn replace(&mut self, env: &mut Env<'_, RedisMessage>, lineage: Lineage, data: &[Record]) {
-        let before = std::mem::take(&mut self.keys);
-        data.iter().for_each(|record| self.keys.replay(record));
-        self.aof.replace(&self.keys);
-        if std::mem::take(&mut self.replication.granted_these) {
-            self.forgotten.compare(env, &before, &self.keys);
-        }
-        self.replication.lineage = lineage;
-        self.heard(env, true);
-        self.replication.report(env);
-    }
-
-    fn follow(&mut self, env: &mut Env<'_, RedisMessage>, offset: u64, records: Vec<Record>) {
-        let known = self.replication.lineage.offset;
-        if offset > known + 1 {
-            return self.lose_link(env);
-        }
-        self.heard(env, true);
-        if offset == known + 1 {
-            records.iter().for_each(|record| self.keys.replay(record));
-            self.aof.append(&records, &self.keys);
-            self.replication.lineage.append(records);
-        }
-    }
-
-    fn heard(&mut self, env: &mut Env<'_, RedisMessage>, up: bool) {
-        if let Role::Replica(following) = &mut self.replication.role {
-            (following.up, following.since) = (up, env.wall());
-        }
-    }
-
-    fn lose_link(&mut self, env: &mut Env<'_, RedisMessage>) {
-        self.heard(env, false);
-        self.replication.report(env);
-    }
-
-    pub(super) fn on_sentinel(&mut self, env: &mut Env<'_, RedisMessage>, from: NodeId, message: &SentinelMessage) {
-        match *message {
-            SentinelMessage::Ping => env.send(from, SentinelMessage::Pong),
-            SentinelMessage::Info => env.send(from, SentinelMessage::InfoIs(self.replication.info(env.wall()))),
-            SentinelMessage::ReplicaOf { master } => {
-                self.replica_of(env, master);
-                self.replication.conf.compact(master);
-                self.kill_clients(env);
-            }
-            _ => {}
-        }
-    }
-
-    fn replica_of(&mut self, env: &mut Env<'_, RedisMessage>, master: Option<NodeId>) {
-        let same = match &self.replication.role {
-            Role::Master(_) => master.is_none(),
-            Role::Replica(Following { master: of, .. }) => master == Some(*of),
-        };
-        if same {
-            return;
-        }
-        self.replication.role = Role::following(master, env.wall());
-        self.replication.waiting.clear();
-        if master.is_none() {
-            let id = self.replication.ids.as_mut().map_or(0, Stream::number);
-            self.replication.lineage.rename(id);
-            self.replication.granted_these = true;
-        }
-        env.lead(master.is_none());
-        self.watch_expiry(env);
-        self.replication.report(env);
-    }
-
-    fn kill_clients(&mut self, env: &mut Env<'_, RedisMessage>) {
-        for session in std::mem::take(&mut self.clients) {
-            self.channels.drop_session(session);
-            env.close(session);
-        }
-    }
-
-    /// A release found nothing. If another server granted, and this one never heard of it, then the holder wants no more
-    /// of it all the same; if it had ended, it ends once more. See [`Forgotten`](super::Forgotten).
-    pub(super) fn settle_elsewhere(&self, env: &mut Env<'_, RedisMessage>, command: &RedisMessage) {
-        if let Some(grant) = command.releases() {
-            env.note(Event::Ended { server: env.node(), grant, cause: Cause::Released(grant) });
-        }
+        env.lead(self.is_master());
     }
 }

@@ -69,7 +69,9 @@ impl Redis {
                 self.channels.unsubscribe(key, from.session());
                 RedisMessage::Done
             }
-            RedisMessage::Wait { replicas, timeout_ms } => return self.wait(env, from, replicas, timeout_ms),
+            RedisMessage::Wait { replicas, timeout_ms } => {
+                return self.replication.wait(env, from, replicas, timeout_ms);
+            }
             RedisMessage::Role => RedisMessage::RoleIs { master: self.replication.is_master() },
             _ if !self.replication.is_master() => RedisMessage::ReadOnly,
             _ if !self.replication.may_write(env.wall()) => RedisMessage::NoReplicas,
@@ -180,7 +182,7 @@ impl Service<Wire<RedisMessage>, Event> for Redis {
     fn on_crash(&mut self, env: &mut Env<'_, RedisMessage>, disk: DiskFate) {
         self.aof.crash(disk);
         let lost = std::mem::take(&mut self.keys);
-        if self.replication.granted_these() {
+        if self.replication.granted_these {
             self.forgotten.compare(env, &lost, &self.aof.load());
         }
         self.replication.crash(env, disk);

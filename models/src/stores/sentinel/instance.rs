@@ -171,3 +171,67 @@ impl Instance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOWN_AFTER: Duration = Duration::from_secs(30);
+
+    fn at(seconds: i64) -> Wall {
+        Wall(seconds * 1_000_000_000)
+    }
+
+    fn server(master: bool) -> Instance {
+        let mut server = Instance::new(NodeId(0), master, at(0));
+        server.pong(at(0));
+        server
+    }
+
+    fn info(replica_of: Option<NodeId>, offset: u64) -> Info {
+        Info { run_id: 1, replica_of, link_down_for: None, offset }
+    }
+
+    #[test]
+    fn a_server_is_down_when_a_ping_has_been_unanswered_for_too_long() {
+        let mut server = server(true);
+        assert!(!server.ping_due(at(1), DOWN_AFTER) && server.ping_due(at(2), DOWN_AFTER));
+        server.check_down(at(32), DOWN_AFTER, true);
+        assert!(!server.down, "it counts from the first ping that was not answered");
+        server.check_down(at(33), DOWN_AFTER, true);
+        assert!(server.down);
+        server.pong(at(34));
+        server.check_down(at(34), DOWN_AFTER, true);
+        assert!(!server.down);
+    }
+
+    #[test]
+    fn a_master_that_calls_itself_a_replica_is_down_after_a_while() {
+        let mut server = server(true);
+        server.learn(at(1), info(Some(NodeId(7)), 0));
+        server.check_down(at(51), DOWN_AFTER, true);
+        assert!(!server.down);
+        server.check_down(at(52), DOWN_AFTER, true);
+        assert!(server.down);
+    }
+
+    #[test]
+    fn the_replica_that_is_furthest_ahead_is_the_best() {
+        let (mut near, mut far, master) = (server(false), server(false), server(true));
+        near.learn(at(1), info(Some(NodeId(7)), 9));
+        far.learn(at(1), info(Some(NodeId(7)), 5));
+        let [near, far] = [&near, &far].map(|replica| replica.candidate(at(2), &master, DOWN_AFTER));
+        assert!(near.is_some() && near < far);
+        let silent = server(false).candidate(at(2), &master, DOWN_AFTER);
+        assert_eq!(silent, None, "nothing is known of it");
+    }
+
+    #[test]
+    fn a_replica_that_calls_itself_a_master_is_left_alone_for_eight_seconds() {
+        let mut back = server(false);
+        back.learn(at(1), info(None, 9));
+        assert!(!back.usurps(at(9)));
+        back.learn(at(11), info(None, 9));
+        assert!(back.usurps(at(11)));
+    }
+}
