@@ -14,7 +14,6 @@ use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
 
 use crate::lab::{parsed, run, run_with_bugs, shipped};
-use crate::pinned::Pinned;
 
 const SEEDS: u64 = 30;
 
@@ -131,13 +130,6 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
         assert!(between(0, 5) > 0 && between(35, 100) > 3, "seed {seed}: {grants:?}");
     }
     run(&scenario, "etcd", SEEDS).keeps(&[GrantExclusion, Progress]);
-}
-
-#[test]
-fn reproducers_show_their_bugs_and_nothing_without_them() {
-    Pinned::parse(include_str!("../../suites/bugs/bug-etcd-stale-grant.toml")).shows_its_bug();
-    Pinned::parse(include_str!("../../suites/bugs/bug-etcd-stuck-leader.toml")).shows_its_bug();
-    Pinned::parse(include_str!("../../suites/bugs/bug-raft-stale-read.toml")).shows_its_bug();
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod etcd;
 #[path = "../behaviour/lab.rs"]
 #[allow(dead_code, reason = "every test binary uses its own part")]
 mod lab;
-mod pinned;
 mod redis;
 mod sentinel;
 mod sql;

@@ -15,7 +15,6 @@ use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
 
 use crate::lab::{parsed, run, shipped};
-use crate::pinned::Pinned;
 
 const LOCK: &str = "zookeeper";
 
@@ -141,12 +140,6 @@ fn wiped_disks_make_the_servers_forget() {
 #[test]
 fn a_release_after_an_unknown_write_lets_it_arrive_late() {
     run(&shipped("partition-clients-from-store"), LOCK, SEEDS).breaks(&[EffectExclusion]).keeps(&[BeliefExclusion]);
-}
-
-#[test]
-fn pinned_bugs_show_themselves_and_nothing_without_them() {
-    Pinned::parse(include_str!("../../suites/bugs/bug-curator-own-old-node.toml")).shows_its_bug();
-    Pinned::parse(include_str!("../../suites/bugs/bug-curator-release-forgets.toml")).shows_its_bug();
 }
 
 /// When grants were recorded.
