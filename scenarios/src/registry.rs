@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks::{LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion};
+use fencepost_models::locks::{
+    Hazelcast, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
+};
 use fencepost_models::{Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
@@ -110,6 +112,7 @@ impl Registry {
             .with::<Redlock>()
             .with::<SqlForUpdate>()
             .with::<SqlVersion>()
+            .with::<Hazelcast>()
             .fault_kind::<Pause>()
             .fault_kind::<VmPause>()
             .fault_kind::<Crash>()

@@ -1,5 +1,6 @@
 //! The locks. Each is one file.
 
+mod hazelcast;
 mod lease_server;
 mod none;
 mod redis_set_px;
@@ -8,6 +9,7 @@ mod redlock;
 mod sql_for_update;
 mod sql_version;
 
+pub use self::hazelcast::{Hazelcast, HazelcastParams};
 pub use self::lease_server::LeaseServerLock;
 pub use self::none::NoLock;
 pub use self::redis_set_px::RedisSetPx;
