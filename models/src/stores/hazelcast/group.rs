@@ -120,6 +120,12 @@ impl Group {
         self.locks.values().filter_map(FencedLock::holder)
     }
 
+    /// The same for a group that takes the place of one that was lost: nobody can take its sessions for those of the
+    /// other, as the identifiers of two groups differ in their seeds (cp/internal/RaftGroupId.java).
+    pub(super) fn seeded(self, seed: u32) -> Self {
+        Group { next_session: u64::from(seed) << 32, ..self }
+    }
+
     fn create_session(&mut self) -> Effects {
         self.next_session += 1;
         let session = self.next_session;

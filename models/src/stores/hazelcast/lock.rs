@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Endpoint, Reply, SessionId};
 use crate::history::{GrantId, Token};
@@ -33,6 +33,7 @@ pub(super) struct FencedLock {
     waits: Vec<Wait>,
     /// What was answered to requests of the owner, of those that got nothing, and to the last unlock of the owner before
     /// (`ownerInvocationRefUids`), so that a request which is repeated is not carried out again.
+    #[serde(serialize_with = "pairs")]
     answered: BTreeMap<(Endpoint, u64), Reply>,
 }
 
@@ -174,6 +175,11 @@ impl Wait {
     fn answer(self, reply: Reply) -> Vec<(Token, Reply)> {
         std::iter::once(self.key.index).chain(self.retries).map(|index| (index, reply)).collect()
     }
+}
+
+/// A map whose keys are no strings, for readers who know only strings as keys.
+fn pairs<S: Serializer>(map: &BTreeMap<(Endpoint, u64), Reply>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(map)
 }
 
 fn locked(owner: &Key) -> Reply {

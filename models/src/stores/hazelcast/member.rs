@@ -4,15 +4,17 @@
 //! they wait for the lock, when that wait ends. A leader that is deposed answers nothing that waits: it sends the callers
 //! on (LeaderDemotedException.java), who ask again under the same invocation uid.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::{Caller, NodeId, Service, Session};
 
 use super::stamps::{CHECK_SESSIONS, CHECK_WAITS, Stamps};
-use super::{Effects, Group, HazelcastMessage};
-use crate::history::{Event, Token};
+use super::{Effects, Group, HazelcastMessage, Note};
+use crate::history::{Cause, Event, GrantId, Token};
 use crate::raft::{self, Applied, Core, Duties, Loss, ReadMode};
 use crate::site::Site;
 use crate::wire::{Env, Wire};
@@ -75,29 +77,81 @@ pub(crate) fn leader_failover() -> Duration {
 /// A CP member.
 pub struct Member {
     server: raft::Server<CpDuties>,
-    persistence: bool,
+    n: usize,
+    names: Vec<String>,
+    config: CpConfig,
+    cluster: Rc<Cluster>,
+    /// The group that it belongs to, or belonged to.
+    seed: u32,
     /// It lost its CP identity in a crash.
     outsider: bool,
+}
+
+/// What a cluster remembers for as long as one of its members runs: that its CP members were found, and so which group
+/// there is. Beside it, for the ground truth, what was granted.
+#[derive(Default)]
+struct Cluster {
+    running: Cell<usize>,
+    seed: Cell<u32>,
+    lineage: RefCell<raft::Lineage>,
+    applied: Cell<Token>,
+    held: RefCell<Vec<GrantId>>,
+}
+
+impl Cluster {
+    fn applied(&self, index: Token, notes: &[Note]) {
+        if index <= self.applied.replace(index.max(self.applied.get())) {
+            return;
+        }
+        for note in notes {
+            match note {
+                Note::Granted(grant) => self.held.borrow_mut().push(*grant),
+                Note::Ended(grant, _) => self.held.borrow_mut().retain(|held| held != grant),
+            }
+        }
+    }
+
+    /// Nobody remembers: the members that start now are a new cluster with a new group, whose log begins anew. What the
+    /// old one had granted was given for about the time to live of a session.
+    fn forget(&self, env: &mut Env<'_, HazelcastMessage>, ttl: Duration) {
+        self.seed.set(self.seed.get() + 1);
+        self.lineage.take();
+        self.applied.take();
+        for grant in self.held.take() {
+            env.note_after(ttl, Event::Ended { server: env.node(), grant, cause: Cause::Expired });
+        }
+    }
 }
 
 impl Member {
     /// Deploys the members of one CP group.
     pub fn deploy(site: &mut Site<'_, HazelcastMessage>, names: &[String], config: CpConfig) {
-        let lineage = raft::Lineage::default();
+        let cluster = Rc::new(Cluster::default());
         for (n, name) in names.iter().enumerate() {
-            let duties = CpDuties::new(&config);
-            let empty = Group::new(config.limit, config.ttl, config.heartbeat);
-            let server = raft::Server::new(duties, n, names.to_vec(), raft_config(), empty, lineage.clone());
-            site.server(name, Member { server, persistence: config.persistence, outsider: false });
+            let server = Member::server(&cluster, n, names, &config);
+            let (names, cluster) = (names.to_vec(), cluster.clone());
+            site.server(name, Member { server, n, names, config, cluster, seed: 0, outsider: false });
         }
+    }
+
+    fn server(cluster: &Rc<Cluster>, n: usize, names: &[String], config: &CpConfig) -> raft::Server<CpDuties> {
+        let empty = Group::new(config.limit, config.ttl, config.heartbeat).seeded(cluster.seed.get());
+        let (duties, lineage) = (CpDuties::new(config, cluster.clone()), cluster.lineage.borrow().clone());
+        raft::Server::new(duties, n, names.to_vec(), raft_config(), empty, lineage)
     }
 }
 
 /// "By default, CP Subsystem works in memory without persisting any state": "a crashed CP member will not be able to
 /// recover" (CPSubsystemManagementService javadoc). It comes back as a member of the cluster that has no part in the
-/// group, until somebody promotes it; the group goes on counting the lost one for its majority.
+/// group, until somebody promotes it; the group goes on counting the lost one for its majority (hazelcast/hazelcast,
+/// issue 24897: by design). Only when all members were down at the same time, CP members are found anew.
 impl Service<Wire<HazelcastMessage>, Event> for Member {
     fn on_start(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+        self.cluster.running.set(self.cluster.running.get() + 1);
+        if self.outsider && self.seed != self.cluster.seed.get() {
+            (self.seed, self.outsider) = (self.cluster.seed.get(), false);
+            self.server = Member::server(&self.cluster, self.n, &self.names, &self.config);
+        }
         if !self.outsider {
             self.server.on_start(env);
         }
@@ -129,13 +183,18 @@ impl Service<Wire<HazelcastMessage>, Event> for Member {
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, HazelcastMessage>, disk: DiskFate) {
-        self.outsider |= !self.persistence;
         self.server.on_crash(env, disk);
+        self.outsider |= !self.config.persistence;
+        self.cluster.running.set(self.cluster.running.get() - 1);
+        if self.cluster.running.get() == 0 && self.outsider {
+            self.cluster.forget(env, self.config.ttl);
+        }
     }
 }
 
 /// What a member does beside the log.
 struct CpDuties {
+    cluster: Rc<Cluster>,
     heartbeat: Duration,
     stamps: Stamps,
     /// The term that the stamps know of.
@@ -147,9 +206,9 @@ struct CpDuties {
 }
 
 impl CpDuties {
-    fn new(config: &CpConfig) -> Self {
+    fn new(config: &CpConfig, cluster: Rc<Cluster>) -> Self {
         let (stamps, callers) = (Stamps::new(config.ttl), BTreeMap::new());
-        CpDuties { heartbeat: config.heartbeat, stamps, term: 0, callers, watching: false }
+        CpDuties { cluster, heartbeat: config.heartbeat, stamps, term: 0, callers, watching: false }
     }
 
     /// Every replica shifts its table when it sees that a term has begun.
@@ -195,7 +254,8 @@ impl Duties for CpDuties {
 
     fn on_applied(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>, applied: Applied<Self>) {
         self.see_term(env, core.term());
-        let Effects { reply, others, alive, .. } = applied.answer;
+        let Effects { reply, others, alive, notes } = applied.answer;
+        self.cluster.applied(applied.index, &notes);
         self.stamps.applied(env, core.machine(), &applied.command, alive);
         for (index, reply) in others {
             if let Some(caller) = self.callers.remove(&index) {
