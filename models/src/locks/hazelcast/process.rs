@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::{ConnId, NodeId, Task, Wall};
+use fencepost_sim::{ConnId, Either, Mono, NodeId, Task, Wall, race};
 
 use crate::stores::hazelcast::{HazelcastMessage, Op, Reply, SessionId};
 use crate::wire::Ctx;
@@ -14,7 +14,7 @@ use crate::wire::Ctx;
 /// (spi/impl/operationservice/impl/RaftInvocation.java).
 pub(super) struct Process {
     pub ctx: Ctx<HazelcastMessage>,
-    members: RefCell<Vec<(NodeId, ConnId)>>,
+    members: RefCell<Vec<Member>>,
     /// The member that was last known to lead.
     leader: Cell<Option<usize>>,
     cursor: Cell<usize>,
@@ -23,6 +23,18 @@ pub(super) struct Process {
     /// Calls that nobody waits for any longer.
     late: RefCell<BTreeMap<u32, Task>>,
     next_late: Cell<u32>,
+}
+
+/// A member, as the process sees it.
+struct Member {
+    node: NodeId,
+    conn: ConnId,
+    /// When it last said something, or was asked for the first time since.
+    heard: Mono,
+    /// Whether something that it was asked since has not been answered.
+    owes: bool,
+    /// It was silent for too long, and has left the cluster for so long at least.
+    left_until: Mono,
 }
 
 struct Session {
@@ -40,6 +52,9 @@ pub(super) struct Unreachable;
 /// A member that says nothing for so long has left, for its caller (`hazelcast.max.no.heartbeat.seconds`).
 pub(super) const MEMBER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A call ends with its answer or with its member.
+const FOR_EVER: Duration = Duration::from_secs(1_000_000);
+
 /// `hazelcast.invocation.max.retry.count`.
 const TRIES: u32 = 250;
 
@@ -50,7 +65,11 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 impl Process {
     pub fn new(ctx: Ctx<HazelcastMessage>, members: &[String]) -> Rc<Self> {
-        let members = members.iter().map(|name| ctx.find(name)).map(|node| (node, ctx.connect(node))).collect();
+        let member = |name: &String| {
+            let node = ctx.find(name);
+            Member { node, conn: ctx.connect(node), heard: ctx.mono(), owes: false, left_until: Mono::default() }
+        };
+        let members = members.iter().map(member).collect();
         // Members begin their round anywhere.
         let cursor = Cell::new(usize::from(ctx.node().0));
         Rc::new(Process {
@@ -70,38 +89,87 @@ impl Process {
     pub async fn invoke(&self, op: Op, mark: Option<&'static str>) -> Result<Reply, Unreachable> {
         for tries in 1..=TRIES {
             let target = self.target();
-            let conn = self.members.borrow()[target].1;
-            let call = self.ctx.ask(conn, HazelcastMessage::Op(op.clone()), MEMBER_TIMEOUT);
+            let conn = self.expect_answer(target);
+            let call = self.ctx.ask(conn, HazelcastMessage::Op(op.clone()), FOR_EVER);
             if let Some(mark) = mark.filter(|_| tries == 1) {
                 self.ctx.safepoint(mark).await;
             }
-            match call.await {
-                Ok(HazelcastMessage::Reply(reply)) => {
-                    self.leader.set(Some(target));
-                    return Ok(reply);
+            match race(call, self.silence(target)).await {
+                Either::First(Ok(message)) => {
+                    self.hear(target);
+                    match message {
+                        HazelcastMessage::Reply(reply) => {
+                            self.leader.set(Some(target));
+                            return Ok(reply);
+                        }
+                        HazelcastMessage::NotLeader { leader } => self.leader.set(self.place(leader)),
+                        _ => self.leader.set(None),
+                    }
                 }
-                Ok(HazelcastMessage::NotLeader { leader }) => self.leader.set(leader.and_then(|node| self.place(node))),
-                Ok(_) => self.leader.set(None),
-                Err(_) => {
-                    self.leader.set(None);
-                    self.members.borrow_mut()[target].1 = self.ctx.reopen(conn);
-                }
+                Either::First(Err(_)) => self.forget_leader(target),
+                Either::Second(()) => self.put_out(target, conn),
             }
             self.pause(tries).await;
         }
         Err(Unreachable)
     }
 
+    /// Whom to ask: the leader, or else the next member that has not left.
     fn target(&self) -> usize {
-        self.leader.get().unwrap_or_else(|| {
-            let next = (self.cursor.get() + 1) % self.members.borrow().len();
-            self.cursor.set(next);
-            next
-        })
+        let (members, now) = (self.members.borrow(), self.ctx.mono());
+        let there = |place: &usize| members[*place].left_until <= now;
+        if let Some(leader) = self.leader.get().filter(there) {
+            return leader;
+        }
+        let after = |step| (self.cursor.get() + step) % members.len();
+        let next = (1..=members.len()).map(after).find(there).unwrap_or(after(1));
+        self.cursor.set(next);
+        next
     }
 
-    fn place(&self, node: NodeId) -> Option<usize> {
-        self.members.borrow().iter().position(|(member, _)| *member == node)
+    fn expect_answer(&self, target: usize) -> ConnId {
+        let member = &mut self.members.borrow_mut()[target];
+        if !std::mem::replace(&mut member.owes, true) {
+            member.heard = self.ctx.mono();
+        }
+        member.conn
+    }
+
+    fn hear(&self, target: usize) {
+        let member = &mut self.members.borrow_mut()[target];
+        (member.heard, member.owes) = (self.ctx.mono(), false);
+    }
+
+    /// Ends when the member has owed an answer and said nothing for so long that it counts as having left. One that
+    /// answers others, such as heartbeats, is there, and an operation may wait on it for as long as it takes.
+    async fn silence(&self, target: usize) {
+        loop {
+            let until = self.members.borrow()[target].heard + MEMBER_TIMEOUT;
+            if self.ctx.mono() >= until {
+                return;
+            }
+            self.ctx.sleep_until(until).await;
+        }
+    }
+
+    /// `MemberLeftException`.
+    fn put_out(&self, target: usize, conn: ConnId) {
+        let member = &mut self.members.borrow_mut()[target];
+        if member.conn == conn {
+            member.conn = self.ctx.reopen(conn);
+            (member.owes, member.left_until) = (false, self.ctx.mono() + MEMBER_TIMEOUT);
+        }
+        self.forget_leader(target);
+    }
+
+    fn forget_leader(&self, target: usize) {
+        if self.leader.get() == Some(target) {
+            self.leader.set(None);
+        }
+    }
+
+    fn place(&self, node: Option<NodeId>) -> Option<usize> {
+        self.members.borrow().iter().position(|member| Some(member.node) == node)
     }
 
     async fn pause(&self, tries: u32) {
