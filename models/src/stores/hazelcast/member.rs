@@ -4,18 +4,17 @@
 //! they wait for the lock, when that wait ends. A leader that is deposed answers nothing that waits: it sends the callers
 //! on (LeaderDemotedException.java), who ask again under the same invocation uid.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::{Caller, NodeId, Service, Session};
 
-use super::stamps::{CHECK_SESSIONS, CHECK_WAITS, Stamps};
-use super::{Effects, Group, HazelcastMessage, Note};
-use crate::history::{Cause, Event, GrantId, Token};
-use crate::raft::{self, Applied, Core, Duties, Loss, ReadMode};
+use super::cluster::Cluster;
+use super::duties::CpDuties;
+use super::{Group, HazelcastMessage};
+use crate::history::Event;
+use crate::raft::{self, ReadMode};
 use crate::site::Site;
 use crate::wire::{Env, Wire};
 
@@ -43,9 +42,6 @@ const LEADER_SEARCH: Duration = Duration::from_secs(2);
 
 /// An operation that brings no answer is given up by its caller after this (`hazelcast.operation.call.timeout.millis`).
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-
-const SESSIONS: u64 = 0;
-const WAITS: u64 = 1;
 
 /// Raft as Hazelcast has it. The core counts time in heartbeats, so they are each second here and each 5 s in reality;
 /// what matters is when a leader that is gone is noticed: 25 to 28 s after it was last heard of. (A member that sees a
@@ -85,42 +81,6 @@ pub struct Member {
     seed: u32,
     /// It lost its CP identity in a crash.
     outsider: bool,
-}
-
-/// What a cluster remembers for as long as one of its members runs: that its CP members were found, and so which group
-/// there is. Beside it, for the ground truth, what was granted.
-#[derive(Default)]
-struct Cluster {
-    running: Cell<usize>,
-    seed: Cell<u32>,
-    lineage: RefCell<raft::Lineage>,
-    applied: Cell<Token>,
-    held: RefCell<Vec<GrantId>>,
-}
-
-impl Cluster {
-    fn applied(&self, index: Token, notes: &[Note]) {
-        if index <= self.applied.replace(index.max(self.applied.get())) {
-            return;
-        }
-        for note in notes {
-            match note {
-                Note::Granted(grant) => self.held.borrow_mut().push(*grant),
-                Note::Ended(grant, _) => self.held.borrow_mut().retain(|held| held != grant),
-            }
-        }
-    }
-
-    /// Nobody remembers: the members that start now are a new cluster with a new group, whose log begins anew. What the
-    /// old one had granted was given for about the time to live of a session.
-    fn forget(&self, env: &mut Env<'_, HazelcastMessage>, ttl: Duration) {
-        self.seed.set(self.seed.get() + 1);
-        self.lineage.take();
-        self.applied.take();
-        for grant in self.held.take() {
-            env.note_after(ttl, Event::Ended { server: env.node(), grant, cause: Cause::Expired });
-        }
-    }
 }
 
 impl Member {
@@ -189,138 +149,5 @@ impl Service<Wire<HazelcastMessage>, Event> for Member {
         if self.cluster.running.get() == 0 && self.outsider {
             self.cluster.forget(env, self.config.ttl);
         }
-    }
-}
-
-/// What a member does beside the log.
-struct CpDuties {
-    cluster: Rc<Cluster>,
-    heartbeat: Duration,
-    stamps: Stamps,
-    /// The term that the stamps know of.
-    term: u64,
-    /// Callers whose operations wait, by their places in the log. Only the leader has any.
-    callers: BTreeMap<Token, Caller>,
-    /// Whether the timer for waits runs.
-    watching: bool,
-}
-
-impl CpDuties {
-    fn new(config: &CpConfig, cluster: Rc<Cluster>) -> Self {
-        let (stamps, callers) = (Stamps::new(config.ttl), BTreeMap::new());
-        CpDuties { cluster, heartbeat: config.heartbeat, stamps, term: 0, callers, watching: false }
-    }
-
-    /// Every replica shifts its table when it sees that a term has begun.
-    fn see_term(&mut self, env: &Env<'_, HazelcastMessage>, term: u64) {
-        if self.term != term {
-            self.term = term;
-            self.stamps.shift(env, self.heartbeat);
-        }
-    }
-
-    fn watch_waits(&mut self, env: &mut Env<'_, HazelcastMessage>) {
-        if !self.watching && self.stamps.waits() {
-            self.watching = true;
-            env.set_timer(CHECK_WAITS, WAITS);
-        }
-    }
-}
-
-impl Duties for CpDuties {
-    type Machine = Group;
-    type Message = HazelcastMessage;
-    type Ticket = Caller;
-
-    fn on_start(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>) {
-        self.stamps.adopt(env, core.machine());
-        env.set_timer(CHECK_SESSIONS, SESSIONS);
-    }
-
-    fn on_request(
-        &mut self,
-        env: &mut Env<'_, HazelcastMessage>,
-        core: &mut Core<Self>,
-        from: Caller,
-        message: HazelcastMessage,
-    ) {
-        let HazelcastMessage::Op(op) = message else { return };
-        if !core.leads() {
-            let leader = core.leader().filter(|leader| *leader != env.node());
-            return env.reply(from, HazelcastMessage::NotLeader { leader });
-        }
-        core.propose(&op, from);
-    }
-
-    fn on_applied(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>, applied: Applied<Self>) {
-        self.see_term(env, core.term());
-        let Effects { reply, others, alive, notes } = applied.answer;
-        self.cluster.applied(applied.index, &notes);
-        self.stamps.applied(env, core.machine(), &applied.command, alive);
-        for (index, reply) in others {
-            if let Some(caller) = self.callers.remove(&index) {
-                env.reply(caller, HazelcastMessage::Reply(reply));
-            }
-        }
-        match (applied.ticket, reply) {
-            (Some(caller), Some(reply)) => env.reply(caller, HazelcastMessage::Reply(reply)),
-            (Some(caller), None) => {
-                self.callers.insert(applied.index, caller);
-            }
-            (None, _) => {}
-        }
-        if core.leads() {
-            self.watch_waits(env);
-        }
-    }
-
-    fn on_lost(&mut self, env: &mut Env<'_, HazelcastMessage>, _: &mut Core<Self>, from: Caller, loss: Loss) {
-        if loss == Loss::NoLeader {
-            env.reply(from, HazelcastMessage::NotLeader { leader: None });
-        }
-    }
-
-    fn on_leader(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>) {
-        self.see_term(env, core.term());
-        self.watch_waits(env);
-    }
-
-    fn on_deposed(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>) {
-        let waiting = std::mem::take(&mut self.callers).into_values();
-        for caller in waiting.chain(core.take_pending()) {
-            env.reply(caller, HazelcastMessage::NotLeader { leader: None });
-        }
-    }
-
-    fn on_restored(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>) {
-        self.stamps.adopt(env, core.machine());
-    }
-
-    /// All members look, but only what the leader proposes gets anywhere.
-    fn on_timer(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>, tag: u64) {
-        let leads = core.leads();
-        match tag {
-            SESSIONS => {
-                env.set_timer(CHECK_SESSIONS, SESSIONS);
-                if leads {
-                    let ops = self.stamps.look_at_sessions(env, core.machine());
-                    ops.iter().for_each(|op| core.submit(op));
-                }
-            }
-            _ => {
-                self.watching = false;
-                if leads {
-                    let op = self.stamps.look_at_waits(env, core.machine());
-                    op.iter().for_each(|op| core.submit(op));
-                    self.watch_waits(env);
-                }
-            }
-        }
-    }
-
-    fn on_crash(&mut self, _: &mut Env<'_, HazelcastMessage>) {
-        self.stamps.clear();
-        self.callers.clear();
-        (self.term, self.watching) = (0, false);
     }
 }

@@ -4,6 +4,8 @@
 //!
 //! Paths in this folder are those of hazelcast/hazelcast below hazelcast/src/main/java/com/hazelcast/.
 
+mod cluster;
+mod duties;
 mod group;
 mod lock;
 mod member;
