@@ -104,7 +104,7 @@ impl Config {
     /// The ticks, from the fewest to the most, that a replica lets pass before it stands which has heard of its leader.
     pub(super) fn patience(&self) -> (u64, u64) {
         let election = self.election_ticks() as u64;
-        (election, self.search.map_or(2 * election - 1, |search| election + self.ticks(search) - 1))
+        (election, self.search.map_or(2 * election - 1, |search| election + self.ticks(search)))
     }
 
     /// The same for one that knows of no leader, if that makes a difference.
@@ -116,5 +116,20 @@ impl Config {
     /// How many ticks a span takes, at least one.
     pub(super) fn ticks(&self, span: Duration) -> u64 {
         span.as_nanos().div_ceil(self.heartbeat.as_nanos().max(1)).max(1) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_leader_stands_sooner_if_the_system_has_two_timeouts() {
+        let (heartbeat, election) = (Duration::from_secs(1), Duration::from_secs(25));
+        let one = Config { heartbeat, election, ..Config::default() };
+        assert_eq!((one.patience(), one.search_ticks()), ((25, 49), None));
+        let two = Config { search: Some(Duration::from_secs(2)), ..one };
+        assert_eq!((two.patience(), two.search_ticks()), ((25, 27), Some((2, 4))));
+        assert_eq!(two.failover(), Duration::from_secs(28));
     }
 }
