@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::{ConnId, Either, Mono, NodeId, Task, Wall, race};
+use fencepost_sim::{CallError, ConnId, Either, Mono, NodeId, Task, Wall, race};
 
 use crate::stores::hazelcast::{HazelcastMessage, Op, Reply, SessionId};
 use crate::wire::Ctx;
@@ -52,8 +52,9 @@ pub(super) struct Unreachable;
 /// A member that says nothing for so long has left, for its caller (`hazelcast.max.no.heartbeat.seconds`).
 pub(super) const MEMBER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A call ends with its answer or with its member.
-const FOR_EVER: Duration = Duration::from_secs(1_000_000);
+/// `hazelcast.operation.call.timeout.millis`. In reality it counts for operations only that their member does not report
+/// as running; here one that waits is asked for again, which changes nothing, as it has the same invocation uid.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// `hazelcast.invocation.max.retry.count`.
 const TRIES: u32 = 250;
@@ -90,12 +91,12 @@ impl Process {
         for tries in 1..=TRIES {
             let target = self.target();
             let conn = self.expect_answer(target);
-            let call = self.ctx.ask(conn, HazelcastMessage::Op(op.clone()), FOR_EVER);
+            let call = self.ctx.ask(conn, HazelcastMessage::Op(op.clone()), CALL_TIMEOUT);
             if let Some(mark) = mark.filter(|_| tries == 1) {
                 self.ctx.safepoint(mark).await;
             }
-            match race(call, self.silence(target)).await {
-                Either::First(Ok(message)) => {
+            match race(self.silence(target), call).await {
+                Either::Second(Ok(message)) => {
                     self.hear(target);
                     match message {
                         HazelcastMessage::Reply(reply) => {
@@ -106,8 +107,9 @@ impl Process {
                         _ => self.leader.set(None),
                     }
                 }
-                Either::First(Err(_)) => self.forget_leader(target),
-                Either::Second(()) => self.put_out(target, conn),
+                Either::Second(Err(CallError::TimedOut)) => {}
+                Either::Second(Err(_)) => self.forget_leader(target),
+                Either::First(()) => self.put_out(target, conn),
             }
             self.pause(tries).await;
         }
