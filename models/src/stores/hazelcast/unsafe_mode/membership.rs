@@ -34,7 +34,10 @@ impl UnsafeMember {
             }
             Peer::Welcome { .. } => {}
             Peer::Leave => self.leave(env),
-            Peer::BackedUp { index } => self.acknowledge(env, index),
+            Peer::BackedUp { index } => {
+                self.backed_up = self.backed_up.max(index);
+                self.acknowledge(env, index);
+            }
             Peer::Resend => self.send_all(env, from),
             Peer::Backup { .. } | Peer::State { .. } if self.cluster.first() != Some(&from) => {}
             Peer::Backup { index, .. } if index > self.replica.index + 1 => say(env, from, Peer::Resend),
@@ -47,6 +50,7 @@ impl UnsafeMember {
             Peer::State { index, group } => {
                 (self.replica.index, self.replica.group) = (index, *group);
                 self.replica.stamps.adopt(env, &self.replica.group);
+                say(env, from, Peer::BackedUp { index });
             }
         }
     }
@@ -67,7 +71,7 @@ impl UnsafeMember {
         env.lead(leads);
         let backup = self.cluster.get(1).copied().filter(|_| leads);
         if backup != self.backup {
-            self.backup = backup;
+            (self.backup, self.backed_up) = (backup, 0);
             // Answers no longer wait for a backup that has left.
             let unacked: Vec<_> = self.unacked.keys().copied().collect();
             unacked.into_iter().for_each(|index| self.acknowledge(env, index));
@@ -134,7 +138,7 @@ impl UnsafeMember {
 
     /// Its state is gone. Grants that no other member knows of were given until their sessions would have expired.
     pub(super) fn forget(&mut self, env: &mut Env<'_, HazelcastMessage>) {
-        let alone = self.backup.is_none() || !self.unacked.is_empty();
+        let alone = self.backup.is_none() || self.backed_up < self.replica.index;
         if self.leads(env) && alone {
             for (grant, session) in self.replica.group.holders() {
                 let left = self.replica.stamps.left(env, session);

@@ -91,6 +91,8 @@ pub struct UnsafeMember {
     /// Answers that wait for the backup.
     unacked: BTreeMap<Token, (Caller, Reply)>,
     backup: Option<NodeId>,
+    /// Up to where the backup has said that it has everything.
+    backed_up: Token,
     restarted: bool,
 }
 
@@ -128,6 +130,7 @@ impl UnsafeMember {
                 callers: BTreeMap::new(),
                 unacked: BTreeMap::new(),
                 backup: None,
+                backed_up: 0,
                 restarted: false,
             };
             site.server(name, member);
@@ -231,7 +234,7 @@ impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
         self.heard.clear();
         self.callers.clear();
         self.unacked.clear();
-        self.backup = None;
+        (self.backup, self.backed_up) = (None, 0);
         self.restarted = true;
         env.lead(false);
     }
