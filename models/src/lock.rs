@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::history::{GrantId, Refusal, Token};
-use crate::info::LockInfo;
+use crate::info::{LockInfo, Reentrancy};
 use crate::site::Site;
 use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::wire::Ctx;
@@ -47,6 +47,9 @@ pub trait Lock: Sized + 'static {
     /// library and the service.
     fn release(&mut self, grant: &Grant) -> impl Future<Output = Result<(), LockError>>;
 
+    /// The holder stops without a release, and lets the grant run out: whatever prolongs it ends.
+    fn abandon(&mut self, _grant: &Grant) {}
+
     /// Whether the grant is still held, as far as this client knows without asking anybody.
     fn is_held(&self, grant: &Grant) -> bool;
 
@@ -56,6 +59,11 @@ pub trait Lock: Sized + 'static {
     /// How many servers must have applied a grant before it counts.
     fn quorum(_params: &Self::Params) -> u32 {
         1
+    }
+
+    /// What happens when a holder acquires again, with these parameters.
+    fn reentrancy(_params: &Self::Params) -> Reentrancy {
+        Self::INFO.reentrancy
     }
 
     /// After a holder's crash, a waiter gets the lock within this.

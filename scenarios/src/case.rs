@@ -73,7 +73,7 @@ impl Plan {
             validity: L::INFO.validity,
             tokens: L::INFO.tokens(),
             releases: L::INFO.grants,
-            reentrancy: L::INFO.reentrancy,
+            reentrancy: L::reentrancy(params),
             nested_patience: nested_patience(&cell.scenario.clients),
             fifo: L::INFO.fifo,
             quorum: L::quorum(params),

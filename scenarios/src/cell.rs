@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::LockInfo;
-use fencepost_models::stores::inventory::{Guard, InventoryConfig, Update};
+use fencepost_models::stores::inventory::{FenceBugs, Guard, InventoryConfig, Update};
+use fencepost_models::{Expiry, LockInfo};
 use fencepost_sim::fault::Map;
 use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
@@ -23,17 +23,19 @@ pub struct Cell {
     pub lock: LockEntry,
     /// The lock's parameters, with the scenario's timing and the bugs switched on.
     pub params: LockParams,
+    /// The bugs of the guarded store that are switched on.
+    pub fence: FenceBugs,
     /// What results say about the cell.
     pub header: CellHeader,
 }
 
 impl Cell {
-    /// Prepares the cell of a scenario and a lock, with these bugs of the lock switched on.
+    /// Prepares the cell of a scenario and a lock, with these bugs of the lock or of the store switched on.
     pub fn new(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) -> Self {
         let params = lock_params(scenario, lock, bugs);
         let reason = inapplicable(scenario, lock, &params);
         let header = header(scenario, lock, &params, reason);
-        Cell { scenario: scenario.clone(), lock: *lock, params, header }
+        Cell { scenario: scenario.clone(), lock: *lock, params, fence: FenceBugs::among(bugs), header }
     }
 
     /// The cells of a scenario: with each of its locks, or of the locks in `only`.
@@ -72,7 +74,7 @@ impl Cell {
 
     pub(crate) fn data(&self) -> InventoryConfig {
         let Inventory { stock, update, guard, .. } = *self.inventory();
-        InventoryConfig { stock, update, guard }
+        InventoryConfig { stock, update, guard, fence: self.fence }
     }
 
     pub(crate) fn network(&self) -> NetworkConfig {
@@ -121,8 +123,9 @@ fn guard_problem(info: &LockInfo, inventory: &Inventory) -> Option<String> {
 }
 
 fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
-    let needs_connections = info.in_store && transport == Transport::Datagram;
-    needs_connections.then(|| "transactions live on connections, which datagrams do not have".into())
+    let needs_connections = info.in_store || info.expiry == Expiry::Connection;
+    (needs_connections && transport == Transport::Datagram)
+        .then(|| "transactions and sessions live on connections, which datagrams do not have".into())
 }
 
 fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Option<String>) -> CellHeader {

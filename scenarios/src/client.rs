@@ -263,6 +263,7 @@ impl<L: Lock> Client<L> {
     /// Keeps the lock until its own validity ends. Says whether it has one.
     async fn outlive(&mut self, grant: &Grant) -> bool {
         let Some(until) = grant.valid_until else { return false };
+        self.lock.abandon(grant);
         self.ctx.sleep_until(until.at).await;
         self.ctx.let_go(grant.id);
         self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });

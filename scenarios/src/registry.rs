@@ -8,10 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks::{
-    Hazelcast, LeaseServerLock, NoLock, RedisSetPx, RedisSetPxDel, Redlock, SqlForUpdate, SqlVersion,
-};
-use fencepost_models::{Lock, LockInfo, Params};
+use fencepost_models::locks;
+use fencepost_models::stores::inventory::STORE_BUGS;
+use fencepost_models::{BugInfo, Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
     ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Harm, Hold, Lasting, Latency, Loss, Partition, Pause,
@@ -105,14 +104,28 @@ impl Registry {
     /// What fencepost ships.
     pub fn standard() -> Self {
         Registry::default()
-            .with::<NoLock>()
-            .with::<LeaseServerLock>()
-            .with::<RedisSetPxDel>()
-            .with::<RedisSetPx>()
-            .with::<Redlock>()
-            .with::<SqlForUpdate>()
-            .with::<SqlVersion>()
-            .with::<Hazelcast>()
+            .with::<locks::NoLock>()
+            .with::<locks::LeaseServerLock>()
+            .with::<locks::SqlForUpdate>()
+            .with::<locks::SqlVersion>()
+            .with::<locks::SqlLeaseRow>()
+            .with::<locks::PgAdvisory>()
+            .with::<locks::MysqlGetLock>()
+            .with::<locks::RedisSetNx>()
+            .with::<locks::RedisSetNxExpire>()
+            .with::<locks::RedisSetPxDel>()
+            .with::<locks::RedisSetPx>()
+            .with::<locks::Redisson>()
+            .with::<locks::RedissonFenced>()
+            .with::<locks::RedisSentinel>()
+            .with::<locks::Redlock>()
+            .with::<locks::Zookeeper>()
+            .with::<locks::Etcd>()
+            .with::<locks::ConsulLock>()
+            .with::<locks::ChubbyLock>()
+            .with::<locks::Hazelcast>()
+            .with::<locks::DynamoDb>()
+            .with::<locks::K8sLease>()
             .fault_kind::<Pause>()
             .fault_kind::<VmPause>()
             .fault_kind::<Crash>()
@@ -164,6 +177,13 @@ impl Registry {
     /// All locks.
     pub fn locks(&self) -> &[LockEntry] {
         &self.locks
+    }
+
+    /// All bugs that can be switched on, each with the lock that has it, or with `store`: those are bugs of what the lock
+    /// guards, and go with every lock.
+    pub fn bugs(&self) -> impl Iterator<Item = (&'static str, &'static BugInfo)> {
+        let of_locks = self.locks.iter().flat_map(|lock| lock.info.bugs.iter().map(|bug| (lock.info.name, bug)));
+        of_locks.chain(STORE_BUGS.iter().map(|bug| ("store", bug)))
     }
 
     /// The kind of fault of this name.

@@ -6,7 +6,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::file::{CaseKeys, Clients, Common, Explore, Head, LockKeys, Network, SuiteKeys, allowed, group_words};
+use crate::file::{
+    ByProperty, CaseKeys, Clients, Common, Explore, Head, LockKeys, Network, SuiteKeys, allowed, group_words,
+};
 use crate::property::Property;
 use crate::registry::{FaultEntry, Registry};
 
@@ -24,7 +26,7 @@ pub fn scenario(registry: &Registry) -> Value {
         ("workload", workload(registry, &mut generator)),
         ("network", object::<Network>(&mut generator)),
         ("fault", fault(registry, &mut generator)),
-        ("expect", expect(registry)),
+        ("expect", expect(registry, &mut generator)),
         ("explore", object::<Explore>(&mut generator)),
         ("case", case(registry, &mut generator)),
     ];
@@ -180,14 +182,19 @@ fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
     own
 }
 
-fn expect(registry: &Registry) -> Value {
+fn expect(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
     let properties = property_expectations();
-    let locks: Map<String, Value> =
+    let mut keys: Map<String, Value> =
         registry.locks().iter().map(|lock| (lock.name().to_string(), properties.clone())).collect();
+    let mut by_property = object::<ByProperty>(generator);
+    for verdict in ["violated", "holds"] {
+        by_property["properties"][verdict]["items"] = lock_names(registry);
+    }
+    keys.extend(Property::ALL.iter().map(|property| (property.name().to_string(), by_property.clone())));
     json!({
         "type": "object",
-        "description": "What each lock is expected to show. What is not named is free.",
-        "properties": locks,
+        "description": "What each lock is expected to show, by lock or by property. What is not named is free.",
+        "properties": keys,
         "additionalProperties": false,
     })
 }

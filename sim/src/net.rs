@@ -127,6 +127,8 @@ pub(crate) struct Conn<M> {
 /// One direction of a connection.
 pub(crate) struct Lane<M> {
     pub last_arrival: SimTime,
+    /// Since when and until when nothing comes through: retransmissions of one message take longer than peers wait.
+    pub late: (SimTime, SimTime),
     /// How many messages were sent.
     pub sent: u32,
     /// How many messages came through in order.
@@ -143,6 +145,7 @@ impl<M> Default for Lane<M> {
     fn default() -> Self {
         Lane {
             last_arrival: SimTime(0),
+            late: (SimTime(0), SimTime(0)),
             sent: 0,
             received: 0,
             early: Vec::new(),
@@ -188,6 +191,21 @@ impl Way {
 impl<M> Lane<M> {
     pub fn blocked(&self) -> bool {
         self.flush_pending || !self.stalled.is_empty()
+    }
+
+    /// What was sent last arrives then.
+    pub fn expect(&mut self, now: SimTime, arrival: SimTime) {
+        self.last_arrival = arrival;
+        let (since, until) = self.late;
+        if arrival.since(now) > PEER_TIMEOUT {
+            self.late = (if until > now { since } else { now }, arrival);
+        }
+    }
+
+    /// Whether nothing has come through for as long as peers wait, although nothing is in the way.
+    pub fn is_late(&self, now: SimTime) -> bool {
+        let (since, until) = self.late;
+        until > now && now.since(since) > PEER_TIMEOUT
     }
 
     /// Keeps a message that does not get through: before those that were sent after it, even if they stalled earlier.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::disk::DiskFate;
 use crate::message::Message;
 use crate::net::Session;
@@ -56,12 +58,20 @@ impl Caller {
     }
 }
 
-/// A deadline by a node's wall clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A deadline by a node's wall clock. In a message it is the absolute time that servers tell each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct WallDeadline {
     /// When it is due, by the wall clock.
     pub at: Wall,
+    #[serde(skip)]
     pub(crate) undisturbed: SimTime,
+}
+
+impl WallDeadline {
+    /// A deadline in a world whose wall clocks show the true time: for code that is tried out without a world.
+    pub fn of_true_time(at: SimTime) -> Self {
+        WallDeadline { at: Wall(at.0.cast_signed()), undisturbed: at }
+    }
 }
 
 /// A deadline by a node's monotonic clock.

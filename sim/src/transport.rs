@@ -75,8 +75,9 @@ impl<M: Message, N: Message> World<M, N> {
         if self.network.transport == Transport::Stream {
             let conn = &mut self.conns[id.0 as usize];
             let lane = &conn.lanes[Way::ToServer as usize];
-            let silent = !lane.stalled.is_empty() && now.since(lane.stalled_since) > PEER_TIMEOUT;
-            if silent || conn.state == ConnState::Broken {
+            let stalled = !lane.stalled.is_empty() && now.since(lane.stalled_since) > PEER_TIMEOUT;
+            let unanswered = conn.state == ConnState::Opening && conn.lanes[Way::ToClient as usize].is_late(now);
+            if stalled || lane.is_late(now) || unanswered || conn.state == ConnState::Broken {
                 conn.state = ConnState::Closed;
                 conn.backlog.clear();
             }
@@ -210,10 +211,11 @@ impl<M: Message, N: Message> World<M, N> {
             self.schedule_at(self.now + fate.latency, Pending::Arrival(packet));
             return;
         }
-        let arrival = self.now + fate.latency + retransmission_delay(fate.losses);
+        let now = self.now;
+        let arrival = now + fate.latency + retransmission_delay(fate.losses);
         let lane = self.lane(&packet);
-        lane.last_arrival = lane.last_arrival.max(arrival);
-        let at = lane.last_arrival;
+        let at = lane.last_arrival.max(arrival);
+        lane.expect(now, at);
         self.schedule_at(at, Pending::Arrival(packet));
     }
 

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use fencepost_sim::disk::DiskFate;
-use fencepost_sim::fault::{Crash, Partition};
+use fencepost_sim::fault::{Crash, Loss, Partition};
 use fencepost_sim::{CallError, Caller, Env, NodeId, Process, Service, Session};
 use serde_json::json;
 use support::*;
@@ -118,6 +118,22 @@ fn servers_hear_each_other_again_after_a_cut() {
     let after = seen.all("from peer").into_iter().map(|(at, _)| at).find(|at| *at > secs(15)).unwrap();
     assert!(after < secs(46), "it was dialled again and again: {after:?}");
     assert_eq!(heard.last(), Some(&59));
+}
+
+#[test]
+fn servers_hear_each_other_again_after_much_was_lost() {
+    for seed in 0..10 {
+        let keys = json!({ "rate": 0.8 });
+        let loss = fault::<Loss>(keys, at(secs(10)), link("a", "b"), Some(secs(30)));
+        let mut lab = lab().seed(seed).servers(0).with(loss).end_at(secs(60));
+        lab.extra = vec![("a".into(), beacon("b", ms(100))), ("b".into(), beacon("nobody", secs(1_000)))];
+        let seen = lab.run();
+        let heard = seen.all("from peer");
+        // Retransmissions back off for longer than this: such a connection is given up.
+        let after = heard.iter().filter(|(at, _)| *at > secs(46)).count();
+        assert!(after > 130, "seed {seed}: {after}");
+        assert!(seen.values("from peer").is_sorted());
+    }
 }
 
 #[test]

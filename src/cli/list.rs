@@ -65,13 +65,12 @@ fn properties() -> Vec<Value> {
 }
 
 fn bugs(registry: &Registry) -> Vec<Value> {
-    let of_locks = registry.locks().iter().flat_map(|lock| lock.info.bugs.iter().map(|bug| (lock.name(), bug)));
     let entry = |(lock, bug)| {
         let mut entry = json!(bug);
         entry["lock"] = json!(lock);
         entry
     };
-    of_locks.map(entry).collect()
+    registry.bugs().map(entry).collect()
 }
 
 /// A registry from outside may lack what a shipped file names; it is listed all the same.

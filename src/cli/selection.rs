@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fencepost_models::LockInfo;
+use fencepost_models::stores::inventory::STORE_BUGS;
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{self, File, Problem, Scenario, Suite, quoted, remedy};
 use fencepost_scenarios::registry::{LockEntry, Registry};
@@ -192,16 +193,17 @@ pub(super) fn lock_named<'r>(registry: &'r Registry, name: &str) -> Result<&'r L
     registry.lock(name).ok_or_else(|| unknown("lock", name, &known))
 }
 
-/// Refuses bugs that no lock has.
+/// Refuses bugs that neither a lock nor the store has.
 pub(super) fn check_bugs(registry: &Registry, bugs: &[String]) -> Result<(), Failure> {
-    let known: Vec<&str> = registry.locks().iter().flat_map(|lock| lock.info.bugs).map(|bug| bug.name).collect();
+    let known: Vec<&str> = registry.bugs().map(|(_, bug)| bug.name).collect();
     let missing = bugs.iter().find(|bug| !known.contains(&bug.as_str()));
     missing.map_or(Ok(()), |bug| Err(unknown("bug", bug, &known)))
 }
 
-/// Refuses bugs that none of these locks has: switching them on would change nothing.
+/// Refuses bugs that neither one of these locks nor the store has: switching them on would change nothing.
 pub(super) fn refuse_foreign_bugs(locks: &[LockInfo], bugs: &[String]) -> Result<(), Failure> {
-    let has = |bug: &str| locks.iter().any(|lock| lock.bugs.iter().any(|known| known.name == bug));
+    let of_locks = || locks.iter().flat_map(|lock| lock.bugs);
+    let has = |bug: &str| of_locks().chain(STORE_BUGS).any(|known| known.name == bug);
     let foreign = bugs.iter().find(|bug| !has(bug));
     foreign.map_or(Ok(()), |bug| {
         let message = format!("none of the selected locks has the bug {}", quoted(bug));

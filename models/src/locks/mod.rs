@@ -1,22 +1,49 @@
 //! The locks. Each is one file.
 
+mod chubby;
+mod consul;
+mod dynamodb;
+mod etcd;
 mod hazelcast;
+mod k8s_lease;
 mod lease_server;
+mod mysql_get_lock;
 mod none;
+mod pg_advisory;
+mod redis_sentinel;
 mod redis_set_px;
 mod redis_set_px_del;
+mod redis_setnx;
+mod redis_setnx_expire;
+mod redisson;
 mod redlock;
+mod session_lock;
 mod sql_for_update;
+mod sql_lease_row;
 mod sql_version;
+mod zookeeper;
 
+pub use self::chubby::{ChubbyLock, ChubbyParams};
+pub use self::consul::{ConsulLock, ConsulParams};
+pub use self::dynamodb::{DynamoDb, DynamoDbParams};
+pub use self::etcd::{Etcd, EtcdParams};
 pub use self::hazelcast::{Hazelcast, HazelcastParams};
+pub use self::k8s_lease::{CandidateIdentity, K8sLease, K8sLeaseParams};
 pub use self::lease_server::LeaseServerLock;
+pub use self::mysql_get_lock::MysqlGetLock;
 pub use self::none::NoLock;
+pub use self::pg_advisory::PgAdvisory;
+pub use self::redis_sentinel::RedisSentinel;
 pub use self::redis_set_px::RedisSetPx;
 pub use self::redis_set_px_del::RedisSetPxDel;
+pub use self::redis_setnx::RedisSetNx;
+pub use self::redis_setnx_expire::RedisSetNxExpire;
+pub use self::redisson::{Redisson, RedissonFenced};
 pub use self::redlock::{Redlock, RedlockParams};
 pub use self::sql_for_update::SqlForUpdate;
+pub use self::sql_lease_row::SqlLeaseRow;
 pub use self::sql_version::SqlVersion;
+pub use self::zookeeper::Zookeeper;
 
 use std::time::Duration;
 
@@ -32,4 +59,10 @@ const POLL: Duration = Duration::from_millis(100);
 /// through again, for a request of its own that brings no reply, and for its next turns.
 fn poll_bound(expiry: Duration, harm: &Harm) -> Duration {
     expiry + harm.reconnect + 2 * REQUEST_TIMEOUT + 2 * POLL
+}
+
+/// A timing that keeps its ratio to the main timing as that goes from `main` to `new`.
+fn scaled(timing: Duration, main: Duration, new: Duration) -> Duration {
+    let nanos = timing.as_nanos() * new.as_nanos() / main.as_nanos().max(1);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

@@ -4,9 +4,9 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use fencepost_sim::ConnId;
 use fencepost_sim::fault::Harm;
 use fencepost_sim::units::Span;
+use fencepost_sim::{CallError, ConnId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,7 @@ use crate::wire::Ctx;
 pub struct PxLock<R> {
     params: RedisPxParams,
     ctx: Ctx<RedisMessage>,
+    key: ResourceId,
     redis: ConnId,
     rule: PhantomData<R>,
 }
@@ -39,7 +40,7 @@ pub trait ReleaseRule: 'static {
     const FLAWS: &'static [&'static str] = &[];
 
     /// The command that releases this grant.
-    fn release(grant: GrantId) -> RedisMessage;
+    fn release(grant: GrantId, key: ResourceId) -> RedisMessage;
 }
 
 /// Parameters of a lock on a single Redis.
@@ -117,6 +118,21 @@ pub(super) const ORDER: Promise = Promise {
     source: DISTLOCK,
 };
 
+impl<R> PxLock<R> {
+    /// The client of a lock on the server at the other end of this connection.
+    pub(super) fn on(redis: ConnId, params: RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
+        PxLock { params, ctx, key, redis, rule: PhantomData }
+    }
+}
+
+/// A server that takes no commands that write has not carried this one out.
+fn refused(reply: &RedisMessage, otherwise: Reason) -> LockError {
+    LockError::Failed(match reply {
+        RedisMessage::ReadOnly | RedisMessage::NoReplicas => Reason::Call(CallError::Refused),
+        _ => otherwise,
+    })
+}
+
 impl<R: ReleaseRule> Lock for PxLock<R> {
     const INFO: LockInfo = LockInfo {
         name: R::NAME,
@@ -148,9 +164,9 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
         site.server("redis-1", Redis::new(params.persistence));
     }
 
-    fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, _: ResourceId) -> Self {
+    fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
         let redis = ctx.connect(ctx.find("redis-1"));
-        PxLock { params: params.clone(), ctx, redis, rule: PhantomData }
+        PxLock::on(redis, params.clone(), ctx, key)
     }
 
     /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from before
@@ -158,23 +174,23 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         let asked = self.ctx.mono();
         let ttl = self.params.ttl.0;
-        let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64 };
+        let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64, key: self.key };
         let reply = self.ctx.ask(self.redis, set, REQUEST_TIMEOUT);
         self.ctx.safepoint("acquire-sent").await;
         match reply.await? {
             RedisMessage::Done => {
                 Ok(Grant { id: attempt.id, token: None, valid_until: Some(self.ctx.deadline(asked, ttl)) })
             }
-            _ => Err(LockError::Failed(Reason::Busy)),
+            reply => Err(refused(&reply, Reason::Busy)),
         }
     }
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
-        let reply = self.ctx.ask(self.redis, R::release(grant.id), REQUEST_TIMEOUT);
+        let reply = self.ctx.ask(self.redis, R::release(grant.id, self.key), REQUEST_TIMEOUT);
         self.ctx.safepoint("release-sent").await;
         match reply.await? {
             RedisMessage::Done => Ok(()),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
+            reply => Err(refused(&reply, Reason::NotHeld)),
         }
     }
 
@@ -206,7 +222,7 @@ impl ReleaseRule for ComparedDelete {
     const NAME: &'static str = "redis-set-px";
     const ABOUT: &'static str = "one Redis: SET NX PX, released by a script that compares the value";
 
-    fn release(grant: GrantId) -> RedisMessage {
-        RedisMessage::DelIfEqual { value: grant }
+    fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
+        RedisMessage::DelIfEqual { value: grant, key }
     }
 }

@@ -4,6 +4,7 @@
 use super::redis_set_px::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, PxLock, REENTRANT, ReleaseRule};
 use crate::history::GrantId;
 use crate::info::{Answer, Promise, Requirement};
+use crate::lock::ResourceId;
 use crate::stores::redis::RedisMessage;
 
 /// Releases by deleting whatever is there.
@@ -29,7 +30,7 @@ impl ReleaseRule for BlindDelete {
     const FLAWS: &'static [&'static str] =
         &["the release deletes the key whoever set it, so a late release frees somebody else's lock"];
 
-    fn release(grant: GrantId) -> RedisMessage {
-        RedisMessage::Del { on_behalf: grant }
+    fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
+        RedisMessage::Del { on_behalf: grant, key }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fencepost_sim::fault::Harm;
 use fencepost_sim::units::Span;
-use fencepost_sim::{CallError, ConnId, KEEP_ALIVE, STALL_LIMIT};
+use fencepost_sim::{KEEP_ALIVE, STALL_LIMIT};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,14 +15,16 @@ use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Require
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::site::Site;
 use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
-use crate::stores::sql::{Sql, SqlMessage};
+use crate::stores::sql::{
+    Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, failover_bound,
+};
 use crate::wire::Ctx;
 
 /// A client that works in one transaction per unit.
 pub struct SqlForUpdate {
     params: SqlForUpdateParams,
     ctx: Ctx<SqlMessage>,
-    database: ConnId,
+    database: Database,
     /// The grant of the transaction that is open.
     open: Option<GrantId>,
     updated: bool,
@@ -34,11 +36,44 @@ pub struct SqlForUpdate {
 pub struct SqlForUpdateParams {
     /// How long a statement waits for a row lock: `innodb_lock_wait_timeout`, 50 s by default (MySQL manual).
     pub lock_wait: Span,
+    /// The server closes a connection that was idle for so long, even within a transaction: `wait_timeout`, 28800 s by
+    /// default (MySQL 8.4 Reference Manual, Server System Variables). `"0s"`: never.
+    pub wait_timeout: Span,
+    /// The server closes a connection that was idle within a transaction for so long:
+    /// `idle_in_transaction_session_timeout`, off (`"0s"`) by default (PostgreSQL 17, Client Connection Defaults).
+    pub idle_in_transaction_timeout: Span,
+    /// How long the client waits for a statement other than the locking one. `"0s"`, the drivers' default: until the
+    /// stream is given up (MySQL Connector/J and pgjdbc, `socketTimeout`).
+    pub socket_timeout: Span,
+    /// Whether there is an asynchronous standby that takes over.
+    pub standby: bool,
+    /// How late the standby gets a commit, beside the network's own latency.
+    pub replication_lag: Span,
+    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    pub failover_after: Span,
 }
 
 impl Default for SqlForUpdateParams {
     fn default() -> Self {
-        SqlForUpdateParams { lock_wait: Span(Duration::from_secs(50)) }
+        SqlForUpdateParams {
+            lock_wait: Span(Duration::from_secs(50)),
+            wait_timeout: Span(WAIT_TIMEOUT),
+            idle_in_transaction_timeout: Span(Duration::ZERO),
+            socket_timeout: Span(Duration::ZERO),
+            standby: false,
+            replication_lag: Span(REPLICATION_LAG),
+            failover_after: Span(FAILOVER_AFTER),
+        }
+    }
+}
+
+impl SqlForUpdateParams {
+    fn idle(&self) -> Idle {
+        Idle { session: self.wait_timeout.0, in_transaction: self.idle_in_transaction_timeout.0 }
+    }
+
+    fn rules(&self) -> Option<Standby> {
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0)
     }
 }
 
@@ -50,25 +85,17 @@ impl Params for SqlForUpdateParams {
     }
 }
 
-/// A client gives a statement up this long after the database should have done so itself.
-const GRACE: Duration = Duration::from_secs(1);
+/// `wait_timeout` of MySQL.
+pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(28_800);
 
 /// Drivers have no timeout of their own by default (MySQL Connector/J, `socketTimeout = 0`): the stream's is what is left.
 pub(super) const STATEMENT_TIMEOUT: Duration = STALL_LIMIT;
 
 impl SqlForUpdate {
-    async fn ask(&self, message: SqlMessage, mark: Option<&'static str>) -> Result<SqlMessage, LockError> {
-        let reply = self.ctx.ask(self.database, message, STATEMENT_TIMEOUT);
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
-        }
-        Ok(reply.await?)
-    }
-
     /// The row is locked by this transaction already, which does not wait for itself (PostgreSQL, "Row-Level Locks"): to
     /// lock it again comes to reading it.
-    async fn acquire_again(&self, outer: GrantId) -> Result<Grant, LockError> {
-        match self.ask(SqlMessage::Select { attempt: outer }, Some("acquire-sent")).await? {
+    async fn acquire_again(&mut self, outer: GrantId) -> Result<Grant, LockError> {
+        match self.database.run(SqlMessage::Select { attempt: outer }, Some("acquire-sent")).await? {
             SqlMessage::Row(_) => Ok(Grant { id: outer, token: None, valid_until: None }),
             _ => Err(LockError::Failed(Reason::NotHeld)),
         }
@@ -145,16 +172,16 @@ impl Lock for SqlForUpdate {
     type Params = SqlForUpdateParams;
     type Message = SqlMessage;
 
-    fn servers(_: &SqlForUpdateParams) -> Vec<String> {
-        vec!["sql".into()]
+    fn servers(params: &SqlForUpdateParams) -> Vec<String> {
+        Sql::names(params.standby)
     }
 
-    fn deploy(_: &SqlForUpdateParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
-        site.server("sql", Sql::new(*data));
+    fn deploy(params: &SqlForUpdateParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, data, params.idle(), params.rules());
     }
 
     fn connect(params: &SqlForUpdateParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
-        let database = ctx.connect(ctx.find("sql"));
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
         SqlForUpdate { params: params.clone(), ctx, database, open: None, updated: false }
     }
 
@@ -164,27 +191,23 @@ impl Lock for SqlForUpdate {
             return self.acquire_again(outer).await;
         }
         self.updated = false;
+        self.database.ready(attempt.give_up).await?;
         let wait = self.params.lock_wait.0.min(attempt.give_up - self.ctx.mono());
         let select = SqlMessage::SelectForUpdate { attempt: attempt.id, wait_ms: wait.as_millis() as u64 };
-        let reply = self.ctx.ask(self.database, select, wait + GRACE);
+        let reply = self.database.ask(select, wait + GRACE);
         self.ctx.safepoint("acquire-sent").await;
-        match reply.await {
-            Ok(SqlMessage::Row(_)) => {
+        let reply = reply.await;
+        match self.database.digest(reply)? {
+            SqlMessage::Row(_) => {
                 self.open = Some(attempt.id);
                 Ok(Grant { id: attempt.id, token: None, valid_until: None })
             }
-            Ok(_) => Err(LockError::Failed(Reason::Busy)),
-            Err(error) => {
-                if error == CallError::TimedOut {
-                    self.database = self.ctx.reopen(self.database);
-                }
-                Err(error.into())
-            }
+            _ => Err(LockError::Failed(Reason::Busy)),
         }
     }
 
     async fn read(&mut self, _: &StoreClient<SqlMessage>, grant: &Grant, _: &Demand) -> Result<ReadReply, LockError> {
-        match self.ask(SqlMessage::Select { attempt: grant.id }, None).await? {
+        match self.database.run(SqlMessage::Select { attempt: grant.id }, None).await? {
             SqlMessage::Row(row) => Ok(row),
             _ => Err(LockError::Failed(Reason::NotHeld)),
         }
@@ -197,7 +220,7 @@ impl Lock for SqlForUpdate {
         demand: &Demand,
         read: ReadReply,
     ) -> Result<(), LockError> {
-        match self.ask(SqlMessage::Update(demand.write(grant, read)), Some("write-sent")).await? {
+        match self.database.run(SqlMessage::Update(demand.write(grant, read)), Some("write-sent")).await? {
             SqlMessage::Done => {
                 self.updated = true;
                 Ok(())
@@ -212,7 +235,7 @@ impl Lock for SqlForUpdate {
         let attempt = grant.id;
         self.open = None;
         let end = if self.updated { SqlMessage::Commit { attempt } } else { SqlMessage::Rollback { attempt } };
-        match self.ask(end, Some("release-sent")).await? {
+        match self.database.run(end, Some("release-sent")).await? {
             SqlMessage::Done => Ok(()),
             SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
             _ => Err(LockError::Failed(Reason::NotHeld)),
@@ -220,7 +243,7 @@ impl Lock for SqlForUpdate {
     }
 
     fn is_held(&self, _: &Grant) -> bool {
-        self.ctx.seems_open(self.database)
+        self.database.seems_open()
     }
 
     fn retry_delay(&mut self) -> Duration {
@@ -230,7 +253,7 @@ impl Lock for SqlForUpdate {
     /// The row lock ends with the connection. The server learns at once of a process that died, but of a dead host only
     /// by TCP keep-alive; stalled streams of the database's own replies come first, if there are any.
     fn takeover_bound(params: &SqlForUpdateParams, harm: &Harm) -> Duration {
-        KEEP_ALIVE + harm.reconnect + params.lock_wait.0 + GRACE
+        KEEP_ALIVE + harm.reconnect + params.lock_wait.0 + GRACE + failover_bound(params.rules(), harm)
     }
 
     fn progress_bound(params: &SqlForUpdateParams, harm: &Harm) -> Duration {

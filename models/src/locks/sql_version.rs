@@ -13,7 +13,7 @@ use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Require
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::site::Site;
 use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient, Update};
-use crate::stores::sql::{Sql, SqlMessage};
+use crate::stores::sql::{Idle, Sql, SqlMessage};
 use crate::wire::Ctx;
 
 /// A client that compares the version.
@@ -86,11 +86,11 @@ impl Lock for SqlVersion {
     type Message = SqlMessage;
 
     fn servers(_: &SqlVersionParams) -> Vec<String> {
-        vec!["sql".into()]
+        Sql::names(false)
     }
 
     fn deploy(_: &SqlVersionParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
-        site.server("sql", Sql::new(*data));
+        Sql::deploy(site, data, Idle::default(), None);
     }
 
     fn connect(_: &SqlVersionParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {

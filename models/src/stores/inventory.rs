@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::row::{Change, Row};
 use crate::history::{Event, GrantId, OrderId, Refusal, Token, Version};
+use crate::info::BugInfo;
 use crate::lock::{Grant, LockError, Reason};
 use crate::wire::{Ctx, Env, Wire};
 
@@ -60,6 +61,46 @@ pub struct InventoryConfig {
     pub update: Update,
     /// What the store checks.
     pub guard: Guard,
+    /// What is wrong with its fence.
+    pub fence: FenceBugs,
+}
+
+/// Bugs of a store's fence that can be switched on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FenceBugs {
+    /// A token that was seen before is refused, and with it a holder's second operation.
+    pub refuses_equal: bool,
+    /// The highest token seen is kept in memory only.
+    pub not_durable: bool,
+}
+
+/// The bugs of the guarded store, whatever the lock.
+pub const STORE_BUGS: &[BugInfo] = &[REFUSES_EQUAL, NOT_DURABLE];
+
+const REFUSES_EQUAL: BugInfo = BugInfo {
+    name: "fence-refuses-equal",
+    about: "the store's fence refuses a token that it has seen already, and so the holder's own second operation",
+    scenario: "bug-fence-refuses-equal",
+    property: "fencing",
+    source: "redisson/redisson, RedissonFencedLock.java, class comment: the service has to accept a token that is greater \
+             or equal",
+};
+
+const NOT_DURABLE: BugInfo = BugInfo {
+    name: "fence-not-durable",
+    about: "the store's fence forgets the highest token when the store restarts, and lets an old holder in again",
+    scenario: "bug-fence-not-durable",
+    property: "effect-exclusion",
+    source: "Kleppmann, How to do distributed locking, 2016: the storage has to remember that it has processed a higher \
+             token",
+};
+
+impl FenceBugs {
+    /// Those of the bugs that are the store's.
+    pub fn among(bugs: &[String]) -> Self {
+        let on = |bug: &BugInfo| bugs.iter().any(|name| name == bug.name);
+        FenceBugs { refuses_equal: on(&REFUSES_EQUAL), not_durable: on(&NOT_DURABLE) }
+    }
 }
 
 /// What one unit of work asks of the store.
@@ -78,7 +119,7 @@ pub struct Demand {
 }
 
 /// The row as it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadReply {
     /// Units in stock.
     pub count: i64,
@@ -87,7 +128,7 @@ pub struct ReadReply {
 }
 
 /// A write as it is sent.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Write {
     /// Whose it is. The store uses it for claims alone; checkers use it for the ground truth.
     pub grant: GrantId,
@@ -132,13 +173,19 @@ pub struct InventoryStore {
 impl InventoryStore {
     /// A store with everything in stock.
     pub fn new(config: InventoryConfig) -> Self {
-        InventoryStore { row: Row::new(config.stock.into()), config, disk: Disk::default() }
+        InventoryStore { row: Self::first_row(&config), config, disk: Disk::default() }
+    }
+
+    fn first_row(config: &InventoryConfig) -> Row {
+        Row::new(config.stock.into()).with_strict_fence(config.fence.refuses_equal)
     }
 
     /// Makes a change durable, then applies it: replies go out only after that.
     fn commit(&mut self, change: Change) {
-        self.disk.write(change);
-        self.disk.sync();
+        if !(self.config.fence.not_durable && matches!(change, Change::SawToken(_))) {
+            self.disk.write(change);
+            self.disk.sync();
+        }
         self.row.apply(change);
     }
 
@@ -195,7 +242,7 @@ impl<L: Message> Service<Wire<L>, Event> for InventoryStore {
     fn on_crash(&mut self, env: &mut Env<'_, L>, disk: DiskFate) {
         self.disk.crash(disk);
         let before = self.row.version;
-        self.row = Row::new(self.config.stock.into());
+        self.row = Self::first_row(&self.config);
         for change in self.disk.records() {
             self.row.apply(*change);
         }

@@ -2,24 +2,32 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::inventory::{Guard, ReadReply, Update, Write};
 use crate::history::{GrantId, OrderId, Refusal, Token, Version};
 
 /// The row and its guards' memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub count: i64,
     pub version: Version,
     highest_token: Token,
+    /// A bug that can be switched on: equal tokens are refused, too.
+    strict_fence: bool,
     claim: Option<GrantId>,
     applied: BTreeSet<OrderId>,
 }
 
 /// One durable change of the row.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Change {
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// A write, and whether the order is remembered so that it is not repeated.
     Wrote { count: i64, version: Version, order: OrderId, remember: bool },
+    /// A guard saw this fencing token.
     SawToken(Token),
+    /// A reader laid a claim.
     Claimed(GrantId),
 }
 
@@ -33,7 +41,11 @@ pub(crate) struct Accepted {
 
 impl Row {
     pub fn new(stock: i64) -> Self {
-        Row { count: stock, version: 0, highest_token: 0, claim: None, applied: BTreeSet::new() }
+        Row { count: stock, version: 0, highest_token: 0, strict_fence: false, claim: None, applied: BTreeSet::new() }
+    }
+
+    pub fn with_strict_fence(self, strict: bool) -> Self {
+        Row { strict_fence: strict, ..self }
     }
 
     pub fn reply(&self) -> ReadReply {
@@ -51,7 +63,8 @@ impl Row {
 
     fn fence(&self, token: Token) -> Result<Change, Refusal> {
         // Equal tokens pass: a holder writes many times.
-        if token < self.highest_token { Err(Refusal::Fenced) } else { Ok(Change::SawToken(token)) }
+        let refused = token < self.highest_token || self.strict_fence && token == self.highest_token;
+        if refused { Err(Refusal::Fenced) } else { Ok(Change::SawToken(token)) }
     }
 
     /// Whether a write with an id was applied before, so that its repetition changes nothing.

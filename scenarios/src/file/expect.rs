@@ -1,6 +1,7 @@
 //! What a scenario is expected to show, and the case that a reproducer pins: `[expect]`, `[case]`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use fencepost_sim::stream::SEED_LIMIT;
 use schemars::JsonSchema;
@@ -68,36 +69,103 @@ pub(crate) struct CaseKeys {
     trace: Option<Spanned<String>>,
 }
 
-/// Reads `[expect]`. A lock that `selected` leaves out is refused: what is expected of it would never be judged.
+/// What is expected of each lock.
+pub(super) type Expected = BTreeMap<String, BTreeMap<Property, Expectation>>;
+
+/// Which locks are expected to keep a property, and which to break it.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ByProperty {
+    /// The locks that violate it in at least one case.
+    #[schemars(with = "Vec<String>")]
+    violated: Vec<Spanned<String>>,
+    /// The locks that hold it in every case.
+    #[schemars(with = "Vec<String>")]
+    holds: Vec<Spanned<String>>,
+}
+
+/// Reads `[expect]`, by lock or by property. A lock that `selected` leaves out is refused: what is expected of it would
+/// never be judged.
 pub(super) fn expectations(
     registry: &Registry,
     report: &mut Report,
     entry: Option<Entry<'_>>,
     selected: Option<&[String]>,
-) -> BTreeMap<String, BTreeMap<Property, Expectation>> {
-    let mut expected = BTreeMap::new();
+) -> Expected {
+    let mut expected = Expected::new();
     let Some(mut table) = entry.and_then(|entry| entry.table(report, "[expect]")) else { return expected };
-    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
-    for lock in table.take_all() {
-        let name = lock.key.get_ref().clone();
-        if registry.lock(&name).is_none() {
-            if Property::named(&name).is_some() {
-                let help = format!("name the lock first: `[expect]`, then `LOCK = {{ {name} = \"holds\" }}`");
-                report.add(lock.key.span(), format!("{} is expected of no lock", quoted(&name)), help);
-            } else {
-                unknown_lock(report, lock.key.span(), &name, &names);
+    for entry in table.take_all() {
+        let name = entry.key.get_ref().clone();
+        let own = format!("[expect.{name}]");
+        if let Some(property) = Property::named(&name) {
+            if let Some(table) = entry.by_property(report, &own) {
+                expect_of_locks(registry, report, &mut expected, selected, property, table);
             }
-            continue;
-        }
-        if selected.is_some_and(|selected| !selected.contains(&name)) {
-            let message = format!("{} is expected to show something, but `locks` does not select it", quoted(&name));
-            report.add(lock.key.span(), message, "add it to `locks`, or take it out of `[expect]`");
-        }
-        if let Some(table) = lock.table(report, &format!("[expect.{name}]")) {
-            expected.insert(name, properties(report, table));
+        } else if check_lock(registry, report, entry.key.span(), &name, selected)
+            && let Some(table) = entry.table(report, &own)
+        {
+            expected.entry(name).or_default().extend(properties(report, table));
         }
     }
     expected
+}
+
+impl<'i> Entry<'i> {
+    fn by_property(self, report: &mut Report, name: &str) -> Option<Table<'i>> {
+        if !self.value.get_ref().is_str() {
+            return self.table(report, name);
+        }
+        let property = self.key.get_ref();
+        let help = format!(
+            "name the locks: `{property} = {{ holds = [\"LOCK\"] }}`, or `LOCK = {{ {property} = \"holds\" }}`"
+        );
+        report.add(self.key.span(), format!("{} is expected of no lock", quoted(property)), help);
+        None
+    }
+}
+
+/// Reads what is expected of a property.
+fn expect_of_locks(
+    registry: &Registry,
+    report: &mut Report,
+    expected: &mut Expected,
+    selected: Option<&[String]>,
+    property: Property,
+    table: Table<'_>,
+) {
+    let ByProperty { violated, holds } = table.read(report, &[], ByProperty::deserialize).unwrap_or_default();
+    for (locks, verdict) in [(violated, Expectation::Violated), (holds, Expectation::Holds)] {
+        for lock in locks {
+            let (span, name) = (lock.span(), lock.into_inner());
+            if !check_lock(registry, report, span.clone(), &name, selected) {
+                continue;
+            }
+            if expected.entry(name.clone()).or_default().insert(property, verdict).is_some() {
+                let message = format!("{} is expected twice of {}", quoted(property.name()), quoted(&name));
+                report.add(span, message, "keep the one you mean");
+            }
+        }
+    }
+}
+
+/// Whether there is such a lock here; reported if not.
+fn check_lock(
+    registry: &Registry,
+    report: &mut Report,
+    span: Range<usize>,
+    name: &str,
+    selected: Option<&[String]>,
+) -> bool {
+    if registry.lock(name).is_none() {
+        let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
+        unknown_lock(report, span, name, &names);
+        return false;
+    }
+    if selected.is_some_and(|selected| !selected.contains(&name.to_string())) {
+        let message = format!("{} is expected to show something, but `locks` does not select it", quoted(name));
+        report.add(span, message, "add it to `locks`, or take it out of `[expect]`");
+    }
+    true
 }
 
 fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, Expectation> {

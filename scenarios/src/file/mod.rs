@@ -32,7 +32,7 @@ pub use self::suite::Suite;
 pub use self::trigger::MARKS;
 pub use self::words::{quoted, remedy};
 
-pub(crate) use self::expect::CaseKeys;
+pub(crate) use self::expect::{ByProperty, CaseKeys};
 pub(crate) use self::locks::LockKeys;
 pub(crate) use self::nodes::group_words;
 pub(crate) use self::scenario::Head;

@@ -67,7 +67,15 @@ fn unknown_names() {
     );
     changed(expect, "redlock = { fencing = «\"violates\"» }", "`violates` is no verdict", "did you mean `violated`?");
     changed(expect, "redlock = { fencing = «true» }", "must be a verdict, not `true`", "`violated`, `holds`");
-    changed(expect, "«fencing» = \"holds\"", "`fencing` is expected of no lock", "name the lock first");
+    changed(expect, "«fencing» = \"holds\"", "`fencing` is expected of no lock", "name the locks");
+    changed(expect, "fencing = { holds = [«\"redlokc\"»] }", "no lock is named `redlokc`", "did you mean `redlock`?");
+    changed(expect, "fencing = { «hold» = [\"redlock\"] }", "unknown key `hold`", "did you mean `holds`?");
+    changed(
+        expect,
+        "fencing = { holds = [\"redlock\", «\"redlock\"»] }",
+        "`fencing` is expected twice of `redlock`",
+        "keep the one you mean",
+    );
     changed(expect, "«none» = { fencing = \"holds\" }", "`locks` does not select it", "add it to `locks`");
     below_head("[expect]\nnone = «true»", "`none` must be a table, not `true`", "[expect.none]");
 }

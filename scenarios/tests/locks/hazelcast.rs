@@ -2,17 +2,16 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use fencepost_models::history::Event;
 use fencepost_scenarios::case;
 use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::file::{self, File};
-use fencepost_scenarios::property::{Property, Verdict};
+use fencepost_scenarios::property::Property;
 use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
 
 use crate::lab::{parsed, run, run_with_bugs, shipped};
+use crate::pinned::Pinned;
 
 const LOCK: &str = "hazelcast";
 
@@ -156,16 +155,7 @@ fn a_crashed_holder_is_replaced_within_the_bound() {
 #[test]
 fn a_split_cluster_without_cp_members_hands_out_the_lock_on_both_sides() {
     let text = include_str!("../../suites/bugs/bug-hazelcast-no-cp.toml");
-    let read = file::parse(&Registry::standard(), "bug-hazelcast-no-cp.toml", text);
-    let Ok(File::Scenario(scenario)) = read else { panic!("{:?}", read.err()) };
-    let pin = scenario.case.clone().expect("it pins a case");
-    let registry = Registry::standard();
-    let verdict = |bugs: &[String]| {
-        let cell = Cell::new(&Arc::new((*scenario).clone()), registry.lock(&pin.lock).unwrap(), bugs);
-        let verdicts = case::run(&cell, pin.seed, None).outcome.verdicts;
-        verdicts.into_iter().find(|(property, _)| *property == Property::GrantExclusion).unwrap().1
-    };
-    assert_eq!((verdict(&pin.bugs), verdict(&[])), (Verdict::Violated, Verdict::Holds));
+    Pinned::parse(text).shows_its_bug();
     let text = text.split("[case]").next().unwrap();
     run_with_bugs(text, LOCK, &["hazelcast-no-cp"], 10).breaks(&[Property::GrantExclusion, Property::Fencing]);
     run(text, LOCK, 10).keeps(&[Property::GrantExclusion, Property::Fencing]);

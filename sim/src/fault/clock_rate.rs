@@ -48,7 +48,20 @@ impl Fault for ClockRate {
         }
     }
 
-    fn harm(&self, _: i64, _: Duration) -> Harm {
-        Harm { slowest_ppm: self.ppm.0.min(0).unsigned_abs() as u32, ..Harm::default() }
+    fn harm(&self, _: i64, lasts: Duration) -> Harm {
+        let apart = lasts * self.ppm.0.unsigned_abs() as u32 / 1_000_000;
+        Harm { slowest_ppm: self.ppm.0.min(0).unsigned_abs() as u32, apart, ..Harm::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_rate_takes_clocks_apart_either_way() {
+        let apart = |ppm| ClockRate { ppm: Ppm(ppm) }.harm(0, Duration::from_secs(10)).apart;
+        assert_eq!(apart(-500_000), Duration::from_secs(5));
+        assert_eq!(apart(200_000), Duration::from_secs(2));
     }
 }

@@ -35,6 +35,6 @@ impl Fault for ClockStep {
 
     fn harm(&self, drawn: i64, _: Duration) -> Harm {
         let back = Duration::from_nanos(drawn.min(0).unsigned_abs());
-        Harm { stepped_back: back, ..Harm::default() }
+        Harm { stepped_back: back, apart: Duration::from_nanos(drawn.unsigned_abs()), ..Harm::default() }
     }
 }

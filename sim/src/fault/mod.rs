@@ -108,6 +108,8 @@ pub trait FaultKind: Fault + DeserializeOwned + JsonSchema + 'static {
 pub struct Harm {
     /// All backward steps of wall clocks together.
     pub stepped_back: Duration,
+    /// How far the wall clocks of two nodes may have come apart: all steps either way, and what wrong rates add up to.
+    pub apart: Duration,
     /// All times together for which machines were stopped, their monotonic clocks with them.
     pub machine_stopped: Duration,
     /// How slow the slowest clock ran, in parts in a million.
@@ -122,6 +124,7 @@ impl Harm {
     pub fn and(self, other: Harm) -> Harm {
         Harm {
             stepped_back: self.stepped_back + other.stepped_back,
+            apart: self.apart + other.apart,
             machine_stopped: self.machine_stopped + other.machine_stopped,
             slowest_ppm: self.slowest_ppm.max(other.slowest_ppm),
             reconnect: self.reconnect.max(other.reconnect),

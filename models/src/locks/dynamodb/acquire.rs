@@ -1,0 +1,116 @@
+//! `acquireLock`.
+
+use std::time::Duration;
+
+use fencepost_sim::{CallError, Mono, MonoDeadline};
+
+use super::client::{Client, Condition, LockItem, LockRow, RecordNumber};
+use crate::lock::{Attempt, Grant, LockError, Reason};
+use crate::stores::conditional::{Item, ItemMessage};
+
+/// The item that a waiter is waiting for.
+struct Seen {
+    number: RecordNumber,
+    expires: MonoDeadline,
+}
+
+/// One acquire: `acquireLock` and its variables.
+pub(super) struct Acquiring<'a> {
+    client: &'a Client,
+    attempt: Attempt,
+    begun: Mono,
+    /// `millisecondsToWait`.
+    patience: Duration,
+    /// `lockTryingToBeAcquired`.
+    seen: Option<Seen>,
+    /// A put whose outcome is unknown.
+    unsure: Option<LockError>,
+}
+
+impl<'a> Acquiring<'a> {
+    pub fn new(client: &'a Client, attempt: Attempt) -> Self {
+        let patience = client.params.additional_time_to_wait.0;
+        Acquiring { client, attempt, begun: client.ctx.mono(), patience, seen: None, unsure: None }
+    }
+
+    /// Polls until it has the lock, or has waited for as long as the real client does.
+    pub async fn run(mut self) -> Result<Grant, LockError> {
+        let (ctx, refresh) = (&self.client.ctx, self.client.params.refresh_period.0);
+        let mut first = true;
+        loop {
+            if let Some(grant) = self.look(std::mem::take(&mut first)).await? {
+                return Ok(grant);
+            }
+            let over = ctx.mono() - self.begun > self.patience;
+            if !over {
+                ctx.sleep_until(self.attempt.give_up.min(ctx.mono() + refresh)).await;
+            }
+            if over || ctx.mono() >= self.attempt.give_up {
+                return Err(self.unsure.unwrap_or(LockError::Failed(Reason::Busy)));
+            }
+        }
+    }
+
+    /// One turn of the loop. Only what the loop does not catch is an error: a reply that says "unavailable".
+    async fn look(&mut self, first: bool) -> Result<Option<Grant>, LockError> {
+        let mark = first.then_some("acquire-sent");
+        match self.client.ask(ItemMessage::Get { resource: self.client.resource }, self.within(), mark).await {
+            Ok(ItemMessage::Found { item, .. }) => match self.condition(item) {
+                Some(condition) => self.put(condition).await,
+                None => Ok(None),
+            },
+            Ok(_) => Err(self.unavailable()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Under which condition to put the own item now, after what was found.
+    fn condition(&mut self, found: Option<LockRow>) -> Option<Condition> {
+        let Some(row) = found else { return Some(Condition::Absent) };
+        if row.released {
+            return Some(Condition::Released);
+        }
+        match &self.seen {
+            Some(seen) if seen.number == row.number => {
+                return self.client.ctx.passed(seen.expires).then_some(Condition::Number(row.number));
+            }
+            Some(_) => {}
+            None => self.patience += row.lease(),
+        }
+        let ctx = &self.client.ctx;
+        self.seen = Some(Seen { number: row.number, expires: ctx.deadline(ctx.mono(), row.lease()) });
+        None
+    }
+
+    async fn put(&mut self, condition: Condition) -> Result<Option<Grant>, LockError> {
+        let Client { ctx, params, resource, .. } = self.client;
+        let row = self.client.new_row(self.attempt.id);
+        let (looked_up, number, grant) = (ctx.mono(), row.number, self.attempt.id);
+        let expires = ctx.deadline(looked_up, params.lease_duration.0);
+        let put = ItemMessage::Put { resource: *resource, condition, item: row, on_behalf: grant };
+        match self.client.ask(put, self.within(), None).await {
+            Ok(ItemMessage::Written { .. }) => {
+                *self.client.item.borrow_mut() = Some(LockItem { grant, number, looked_up, expires, beating: true });
+                self.client.woken.raise();
+                Ok(Some(Grant { id: grant, token: None, valid_until: Some(expires) }))
+            }
+            Ok(ItemMessage::Unavailable) => Err(self.unavailable()),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                self.unsure = Some(error.into()).filter(|error| matches!(error, LockError::Unknown(_))).or(self.unsure);
+                Ok(None)
+            }
+        }
+    }
+
+    fn unavailable(&self) -> LockError {
+        self.unsure.unwrap_or(UNAVAILABLE)
+    }
+
+    fn within(&self) -> Duration {
+        (self.attempt.give_up - self.client.ctx.mono()).min(self.client.params.request_timeout.0)
+    }
+}
+
+/// The service said that it did nothing.
+pub(super) const UNAVAILABLE: LockError = LockError::Failed(Reason::Call(CallError::Refused));

@@ -1,0 +1,302 @@
+//! The Amazon DynamoDB Lock Client (awslabs/amazon-dynamodb-lock-client 1.4, `AmazonDynamoDBLockClient.java`).
+//!
+//! The lock is an item with a record version number that every heartbeat changes. Who wants it reads it consistently; if
+//! it is absent or released, puts it under that condition; else remembers the number and, by its own monotonic clock,
+//! when it first saw it, and may put its own item over it once the number has stayed the same for the lease duration
+//! that the item names. Nobody compares times with anybody else (README, "How we handle clock skew").
+//!
+//! The owner counts its lease from before its write was sent, who waits counts from after the item was read
+//! (`putLockItemAndStartSessionMonitor`, `createLockItem`). Retries that the SDK below makes by itself are left out: the
+//! lock client's own loops follow.
+
+mod acquire;
+mod client;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::Task;
+use fencepost_sim::fault::Harm;
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::acquire::{Acquiring, UNAVAILABLE};
+use self::client::{Client, Condition, DynamoDbMessage, LockItem};
+use super::scaled;
+use crate::history::GrantId;
+use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::site::Site;
+use crate::stores::conditional::{ItemMessage, ItemStore};
+use crate::stores::inventory::InventoryConfig;
+use crate::wire::Ctx;
+
+/// A client of `dynamodb`.
+pub struct DynamoDb {
+    client: Rc<Client>,
+    _beats: Task,
+    monitor: Option<Task>,
+}
+
+/// Parameters of `dynamodb`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DynamoDbParams {
+    /// The lease duration: 20 s (`DEFAULT_LEASE_DURATION`).
+    pub lease_duration: Span,
+    /// How often a heartbeat is sent: every 5 s (`DEFAULT_HEARTBEAT_PERIOD`).
+    pub heartbeat_period: Span,
+    /// How long a waiter sleeps between two looks: 1 s (`DEFAULT_BUFFER_MS`).
+    pub refresh_period: Span,
+    /// How long an acquire waits beyond one lease duration: 1 s (`DEFAULT_BUFFER_MS`).
+    pub additional_time_to_wait: Span,
+    /// A release deletes the item; otherwise it marks it as released. On by default (`AcquireLockOptionsBuilder`).
+    pub delete_lock_on_release: bool,
+    /// Acquiring a lock that the client has returns it at once. Off by default: it blocks.
+    pub reentrant: bool,
+    /// The user is told when so long has passed without a heartbeat (`withSessionMonitor`). Nobody is, by default.
+    pub session_monitor: Option<Span>,
+    /// A heartbeat that is answered "unavailable" (503) counts as a success (`holdLockOnServiceUnavailable`). Off by
+    /// default.
+    pub hold_lock_on_service_unavailable: bool,
+    /// How long a call waits for its reply: 30 s, the SDK's default (`SdkHttpConfigurationOption`,
+    /// `DEFAULT_SOCKET_READ_TIMEOUT`).
+    pub request_timeout: Span,
+    /// After a restart each connection is answered "unavailable" for up to so long. No document gives a figure, so
+    /// there is none here.
+    pub unavailable_after_restart: Span,
+}
+
+const UNAVAILABLE_COUNTS: &str = "dynamodb-unavailable-counts";
+
+impl Default for DynamoDbParams {
+    fn default() -> Self {
+        let seconds = |seconds| Span(Duration::from_secs(seconds));
+        DynamoDbParams {
+            lease_duration: seconds(20),
+            heartbeat_period: seconds(5),
+            refresh_period: seconds(1),
+            additional_time_to_wait: seconds(1),
+            delete_lock_on_release: true,
+            reentrant: false,
+            session_monitor: None,
+            hold_lock_on_service_unavailable: false,
+            request_timeout: seconds(30),
+            unavailable_after_restart: seconds(0),
+        }
+    }
+}
+
+impl Params for DynamoDbParams {
+    fn set_ttl(&mut self, ttl: Duration) {
+        let lease = self.lease_duration.0;
+        self.heartbeat_period = Span(scaled(self.heartbeat_period.0, lease, ttl));
+        self.session_monitor = self.session_monitor.map(|safe| Span(scaled(safe.0, lease, ttl)));
+        self.lease_duration = Span(ttl);
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.lease_duration.0)
+    }
+
+    fn set_bug(&mut self, bug: &str) -> bool {
+        self.hold_lock_on_service_unavailable |= bug == UNAVAILABLE_COUNTS;
+        bug == UNAVAILABLE_COUNTS
+    }
+
+    /// As the real client checks them (its constructor, `sessionMonitorArgsValidate`).
+    fn check(&self) -> Result<(), String> {
+        let (lease, period) = (self.lease_duration.0, self.heartbeat_period.0);
+        if period.is_zero() || self.refresh_period.0.is_zero() {
+            return Err("`heartbeat_period` and `refresh_period` must be longer than zero".into());
+        }
+        if lease < 2 * period {
+            return Err("`heartbeat_period` must be at most half of `lease_duration`".into());
+        }
+        match self.session_monitor {
+            Some(Span(safe)) if safe <= period || safe >= lease => {
+                Err("`session_monitor` must lie between `heartbeat_period` and `lease_duration`".into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+const README: &str = "awslabs/amazon-dynamodb-lock-client, README";
+const ACQUIRE_LOCK: &str = "awslabs/amazon-dynamodb-lock-client, AmazonDynamoDBLockClient.java, acquireLock";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Conditional,
+        says: "two boxes do not work on the same thing at once, even if their clocks disagree; a user should ask \
+               isExpired before every operation, and must not set holdLockOnServiceUnavailable",
+        source: "awslabs/amazon-dynamodb-lock-client, README, Use cases, How we handle clock skew; LockItem.java, \
+                 ensure; AmazonDynamoDBLockClientOptions.java",
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "a lock without heartbeats is taken over after its lease duration, which each waiter waits out in full",
+        source: ACQUIRE_LOCK,
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Silent,
+        says: "it is as available as DynamoDB is",
+        source: README,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Conditional,
+        says: "with the option `reentrant` an owner gets the lock that it has; without it the call blocks",
+        source: "awslabs/amazon-dynamodb-lock-client, AcquireLockOptions.java, withReentrant",
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::No,
+        says: "the record version number is a GUID, which has no order; the question has been open since 2017",
+        source: "awslabs/amazon-dynamodb-lock-client, issues 1 and 62",
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::Silent,
+        says: "waiters poll, and whose condition holds first gets it",
+        source: ACQUIRE_LOCK,
+    },
+];
+
+impl DynamoDb {
+    /// Tells the user once so long has passed without a heartbeat (`lockSessionMonitorChecker`).
+    fn monitor(&self, grant: GrantId, safe: Duration) -> Task {
+        let client = self.client.clone();
+        self.client.ctx.spawn(async move {
+            while let Some(item) = client.item_of(grant) {
+                let danger = item.looked_up + safe;
+                if client.ctx.mono() >= danger {
+                    return client.ctx.lose(grant);
+                }
+                client.ctx.sleep_until(danger).await;
+            }
+        })
+    }
+
+    /// The write that gives the lock back: `releaseLock`.
+    fn release_write(&self, item: &LockItem) -> DynamoDbMessage {
+        let (resource, on_behalf, condition) = (self.client.resource, item.grant, Condition::Number(item.number));
+        if self.client.params.delete_lock_on_release {
+            return ItemMessage::Delete { resource, condition, on_behalf };
+        }
+        let row = self.client.row(item.grant, item.number, true);
+        ItemMessage::Put { resource, condition, item: row, on_behalf }
+    }
+}
+
+impl Lock for DynamoDb {
+    const INFO: LockInfo = LockInfo {
+        name: "dynamodb",
+        about: "the Amazon DynamoDB Lock Client: an item with heartbeats that each waiter times by itself",
+        family: Family::ConditionalStore,
+        expiry: Expiry::WaiterMonotonicClock,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: true,
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::SelfDeadlock,
+        promises: PROMISES,
+        flawed_defaults: &[],
+        bugs: &[BugInfo {
+            name: UNAVAILABLE_COUNTS,
+            about: "a heartbeat that is answered \"unavailable\" counts as a success (the option \
+                    holdLockOnServiceUnavailable, whose text says that two clients may hold the lock then)",
+            scenario: "bug-dynamodb-unavailable-counts",
+            property: "effect-exclusion",
+            source: "awslabs/amazon-dynamodb-lock-client, AmazonDynamoDBLockClientOptions.java, \
+                     withHoldLockOnServiceUnavailable; AmazonDynamoDBLockClient.java, sendHeartbeat",
+        }],
+        verification: Verification::Documentation,
+        sources: &["awslabs/amazon-dynamodb-lock-client 1.4: README, AmazonDynamoDBLockClient.java, LockItem.java, \
+             AcquireLockOptions.java, AmazonDynamoDBLockClientOptions.java"],
+    };
+    type Params = DynamoDbParams;
+    type Message = DynamoDbMessage;
+
+    fn servers(_: &DynamoDbParams) -> Vec<String> {
+        vec!["dynamodb".into()]
+    }
+
+    fn deploy(params: &DynamoDbParams, _: &InventoryConfig, site: &mut Site<'_, DynamoDbMessage>) {
+        site.server("dynamodb", ItemStore::new(params.unavailable_after_restart.0));
+    }
+
+    fn connect(params: &DynamoDbParams, ctx: Ctx<DynamoDbMessage>, resource: ResourceId) -> Self {
+        let client = Client::new(params.clone(), ctx.clone(), resource);
+        let beats = ctx.spawn(client.clone().beat());
+        DynamoDb { client, _beats: beats, monitor: None }
+    }
+
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        if let Some(item) = self.client.has_lock().filter(|_| self.client.params.reentrant) {
+            return Ok(Grant { id: item.grant, token: None, valid_until: Some(item.expires) });
+        }
+        let grant = Acquiring::new(&self.client, attempt).run().await?;
+        self.monitor = self.client.params.session_monitor.map(|safe| self.monitor(grant.id, safe.0));
+        Ok(grant)
+    }
+
+    /// Heartbeats stop whatever comes of it.
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        self.client.settled().await;
+        let item = self.client.item_of(grant.id).ok_or(LockError::Failed(Reason::NotHeld))?;
+        self.client.stop_beating();
+        let write = self.release_write(&item);
+        let reply = self.client.ask(write, self.client.params.request_timeout.0, Some("release-sent")).await;
+        if self.client.item_of(grant.id).is_some() {
+            *self.client.item.borrow_mut() = None;
+        }
+        self.monitor = None;
+        match reply? {
+            ItemMessage::Written { .. } => Ok(()),
+            ItemMessage::Unavailable => Err(UNAVAILABLE),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    fn abandon(&mut self, grant: &Grant) {
+        if self.client.item_of(grant.id).is_some() {
+            self.client.stop_beating();
+        }
+    }
+
+    /// `!lockItem.isExpired()`: only the clock counts, even if a heartbeat has learnt that somebody else has the lock.
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.client.item_of(grant.id).is_some_and(|item| !self.client.ctx.passed(item.expires))
+    }
+
+    /// The user's loop around `acquireLock` waits as long as the client does between two looks.
+    fn retry_delay(&mut self) -> Duration {
+        self.client.params.refresh_period.0
+    }
+
+    fn reentrancy(params: &DynamoDbParams) -> Reentrancy {
+        if params.reentrant { Reentrancy::Uncounted } else { Self::INFO.reentrancy }
+    }
+
+    /// One lease duration after a waiter first saw the last record version number (README, "Acquire lock with timeout"),
+    /// by the waiter's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A second one, as
+    /// an acquire forgets what it saw when it gives up after one lease duration and a second; and calls that hang.
+    fn takeover_bound(params: &DynamoDbParams, harm: &Harm) -> Duration {
+        let turns = 5 * params.refresh_period.0 + params.additional_time_to_wait.0;
+        let hanging = 2 * params.request_timeout.0 + params.unavailable_after_restart.0;
+        harm.stretch_mono(2 * params.lease_duration.0 + turns) + harm.reconnect + hanging
+    }
+
+    /// As for a takeover: a release or a put whose outcome nobody knows leaves an item that must be waited out.
+    fn progress_bound(params: &DynamoDbParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}

@@ -1,0 +1,105 @@
+//! What etcd's documentation and source say about its lock.
+
+use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Conditional,
+        says: "a lease cannot keep a process from acting that was paused past it: what is guarded has to check a version, \
+               or live in etcd and be written on condition that the key is still owned",
+        source: "etcd, contrib/lock/README.md; v3lock.proto, LockResponse.key; Jepsen, etcd 3.4.3",
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "when the lease expires or is revoked, the lock is released; a client that ends abnormally delays the others \
+               by up to the time to live",
+        source: "etcd, v3lock.proto, LockRequest.lease; etcdctl README, LOCK",
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Yes,
+        says: "the cluster works as long as a majority of its members does; leases go through Raft. The pages on locks say \
+               nothing of their own",
+        source: "etcd documentation, Failure modes",
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Conditional,
+        says: "locking twice with the same lease comes to locking once, and one unlock frees it",
+        source: "etcd, v3lock.proto, LockRequest.lease",
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::Yes,
+        says: "revisions grow with every change and serve as a logical clock; the mutex gives the create revision of its \
+               key, and a comparison of it to put into transactions",
+        source: "etcd, api_guarantees.md, Revision; concurrency/mutex.go, IsOwner",
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::Silent,
+        says: "the documentation says nothing; by its code, the key with the lowest create revision is next",
+        source: "etcd, concurrency/mutex.go, Lock",
+    },
+];
+
+const BUGS: &[BugInfo] = &[
+    BugInfo {
+        name: "etcd-stale-grant",
+        about: "a waiter whose own key is gone with its lease still gets the lock when the one before it unlocks",
+        scenario: "bug-etcd-stale-grant",
+        property: "effect-exclusion",
+        source: "etcd-io/etcd#11456 (found by Jepsen, 3.4.3), earlier #9921; fixed by reading the own key again",
+    },
+    BugInfo {
+        name: "etcd-stuck-leader",
+        about: "a leader that was stuck and replaced revokes leases that were renewed at its successor: a follower forwards \
+                its proposals, and they do not say of which term they are",
+        scenario: "bug-etcd-stuck-leader",
+        property: "belief-exclusion",
+        source: "etcd-io/etcd#12528, #15247; fixed by #16822, which makes sure of the leadership before it revokes",
+    },
+    BugInfo {
+        name: "raft-stale-read",
+        about: "a leader reads without asking a quorum, and without stepping down when it hears of none: once deposed, it \
+                answers with old data, such as that a waiter's own key is there still",
+        scenario: "bug-raft-stale-read",
+        property: "belief-exclusion",
+        source: "etcd-io/etcd#741 (etcd 0.x, 2014)",
+    },
+];
+
+pub(super) const INFO: LockInfo = LockInfo {
+    name: "etcd",
+    about: "etcd's concurrency.Mutex: a key with a lease for each client, the oldest of which holds the lock",
+    family: Family::Consensus,
+    expiry: Expiry::LeaderMonotonicClock,
+    in_store: false,
+    commits_at_release: false,
+    grants: true,
+    validity: false,
+    token: Some(
+        "the create revision of the client's key: it repeats when the same session locks again after an unlock \
+                 that did not take effect",
+    ),
+    owner_txn: true,
+    fifo: false,
+    reentrancy: Reentrancy::Uncounted,
+    promises: PROMISES,
+    flawed_defaults: &[
+        "a Lock whose first transaction brings no answer leaves its key in line, where it blocks the others for as long as \
+         the session lives",
+        "a waiter does not notice that its own session is over until it is its turn (etcd-io/etcd#19597)",
+        "without keep-alive pings, which programs have to ask for, a client hangs on a member that cannot be reached",
+    ],
+    bugs: BUGS,
+    verification: Verification::RealServerAvailable,
+    sources: &[
+        "etcd-io/etcd, client/v3/concurrency/mutex.go and session.go, client/v3/lease.go, client/v3/retry.go",
+        "etcd-io/etcd, server/lease/lessor.go, server/etcdserver/v3_server.go and server.go",
+        "etcd documentation, KV API guarantees",
+        "Jepsen, etcd 3.4.3, 2020",
+    ],
+};

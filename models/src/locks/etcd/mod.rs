@@ -1,0 +1,243 @@
+//! `concurrency.Mutex` on an etcd cluster (client/v3/concurrency/mutex.go). See [`crate::stores::etcd`] for the servers.
+//!
+//! One session per client of a resource. When it is over, or a call says that its lease is gone, the next acquire makes a
+//! new one, as users have to; the old lease is left to run out.
+
+mod info;
+mod link;
+mod params;
+mod session;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{CallError, Mono};
+
+use self::link::Link;
+pub use self::params::EtcdParams;
+use self::session::Session;
+use super::POLL;
+use crate::history::GrantId;
+use crate::info::LockInfo;
+use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::raft;
+use crate::site::Site;
+use crate::stores::etcd::{EtcdMessage, Key, Keyspace, LOOP, Member, Revision};
+use crate::stores::inventory::{Demand, Guard, InventoryConfig, ReadReply, STORE_TIMEOUT, StoreClient};
+use crate::wire::Ctx;
+
+/// A client with its session and its mutex.
+pub struct Etcd {
+    params: EtcdParams,
+    resource: ResourceId,
+    link: Rc<Link>,
+    session: Option<Session>,
+    mine: Cell<Option<Mine>>,
+}
+
+/// What the mutex remembers of a lock that it holds.
+#[derive(Clone, Copy)]
+struct Mine {
+    grant: GrantId,
+    key: Key,
+    created: Revision,
+}
+
+const NOT_HELD: LockError = LockError::Failed(Reason::NotHeld);
+
+impl Etcd {
+    /// The lease of the session; of a new one if there is none that is still alive.
+    async fn lease(&mut self, give_up: Mono) -> Result<Key, LockError> {
+        if self.session.as_ref().is_none_or(Session::done) {
+            self.session = None;
+            self.session = Some(Session::open(&self.link, self.params.seconds(), give_up).await?);
+        }
+        let lease = self.session.as_ref().expect("a session was just opened").lease();
+        Ok(Key { resource: self.resource, lease })
+    }
+
+    /// `Mutex.Lock`: puts the key, and waits until no older one is left.
+    async fn lock(&mut self, key: Key, attempt: Attempt) -> Result<Revision, LockError> {
+        let request = EtcdMessage::Lock { key, attempt: attempt.id };
+        let reply = self.link.once(request, Some(attempt.give_up), Some("acquire-sent")).await?;
+        let EtcdMessage::Locked { created, first, .. } = reply else {
+            self.session = None;
+            return Err(NOT_HELD);
+        };
+        if created == first {
+            return Ok(created);
+        }
+        let waited = self.wait_deletes(created - 1, attempt.give_up).await;
+        let found = match waited {
+            Ok(()) if self.params.stale_grant => return Ok(created),
+            Ok(()) => self.find(EtcdMessage::Get { key }, attempt.give_up).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok((Some(_), _)) => Ok(created),
+            Ok((None, _)) => {
+                self.session = None;
+                Err(NOT_HELD)
+            }
+            Err(_) => Err(self.withdraw(key, attempt.id).await),
+        }
+    }
+
+    /// Waits for the youngest of the older keys to be deleted, then for the youngest that is left (`waitDeletes`). It is
+    /// not told that its own session is over.
+    async fn wait_deletes(&self, most: Revision, give_up: Mono) -> Result<(), CallError> {
+        let resource = self.resource;
+        while let (Some(key), from) = self.find(EtcdMessage::Before { resource, most }, give_up).await? {
+            // A watch whose stream breaks goes on at the next member, from the same revision (client/v3/watch.go).
+            while self.link.repeat(EtcdMessage::Watch { key, from }, Some(give_up)).await.is_err() {
+                if self.link.ctx.mono() >= give_up {
+                    return Err(CallError::TimedOut);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn find(&self, range: EtcdMessage, give_up: Mono) -> Result<(Option<Key>, Revision), CallError> {
+        match self.link.repeat(range, Some(give_up)).await? {
+            EtcdMessage::Found { key, revision } => Ok((key, revision)),
+            _ => Err(CallError::TimedOut),
+        }
+    }
+
+    /// A wait that failed ends with `Unlock`, with the context of the client, which knows no end.
+    async fn withdraw(&self, key: Key, attempt: GrantId) -> LockError {
+        match self.unlock(key, attempt, None).await {
+            Ok(()) => LockError::Failed(Reason::Busy),
+            Err(error) => LockError::Unknown(Reason::Call(error)),
+        }
+    }
+
+    /// Deletes the key: nobody else's, since its name has the lease in it, but whatever it stands for by then.
+    async fn unlock(&self, key: Key, on_behalf: GrantId, mark: Option<&'static str>) -> Result<(), CallError> {
+        self.link.once(EtcdMessage::Unlock { key, on_behalf }, None, mark).await.map(drop)
+    }
+
+    /// The lock that this session holds, as far as the client knows.
+    fn held(&self) -> Option<Mine> {
+        self.mine.get().filter(|mine| self.session.as_ref().is_some_and(|own| own.lease() == mine.key.lease))
+    }
+
+    fn until_store(&self) -> Option<Mono> {
+        Some(self.link.ctx.mono() + STORE_TIMEOUT)
+    }
+
+    /// A leader that fails late starts all leases anew. Nothing bounds how often; here, once after the last fault: the
+    /// followers elect another one (three times, in case votes are split), and its lessor gives each lease its full time
+    /// and an election timeout, and looks for expired ones twice a second (server/lease/lessor.go). A client may be stuck
+    /// with a member that it cannot reach until its pings tell it so, and a request with one that finds no leader until
+    /// the member gives it up.
+    fn bound(params: &EtcdParams, harm: &Harm) -> Duration {
+        let raft = params.raft();
+        let lease = Duration::from_secs(params.seconds()) + raft.election + 2 * LOOP;
+        let patience = params.patience();
+        harm.stretch_mono(lease + 3 * raft.failover())
+            + harm.reconnect
+            + 2 * (patience.time + patience.timeout + raft.give_up + POLL)
+    }
+}
+
+impl Lock for Etcd {
+    const INFO: LockInfo = info::INFO;
+    type Params = EtcdParams;
+    type Message = EtcdMessage;
+
+    fn servers(params: &EtcdParams) -> Vec<String> {
+        (1..=params.servers).map(|n| format!("etcd-{n}")).collect()
+    }
+
+    fn deploy(params: &EtcdParams, data: &InventoryConfig, site: &mut Site<'_, EtcdMessage>) {
+        let settings = params.settings();
+        let member = |n| Member::new(settings, n as u64 + 1);
+        raft::deploy(site, &Self::servers(params), params.raft(), Keyspace::new(data.stock), member);
+    }
+
+    fn connect(params: &EtcdParams, ctx: Ctx<EtcdMessage>, resource: ResourceId) -> Self {
+        let link = Link::new(ctx, &Self::servers(params), params.patience());
+        Etcd { params: params.clone(), resource, link, session: None, mine: Cell::new(None) }
+    }
+
+    /// A session that holds the lock already gets it again, since its key is there: that counts once.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        let key = self.lease(attempt.give_up).await?;
+        let id = self.held().map_or(attempt.id, |outer| outer.grant);
+        let created = self.lock(key, Attempt { id, ..attempt }).await?;
+        self.mine.set(Some(Mine { grant: id, key, created }));
+        if let Some(session) = &self.session {
+            session.protect(id);
+        }
+        Ok(Grant { id, token: Some(created), valid_until: None })
+    }
+
+    /// Whatever comes of it, the mutex does not hold the lock any more.
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let Some(mine) = self.mine.take().filter(|mine| mine.grant == grant.id) else { return Err(NOT_HELD) };
+        if let Some(session) = self.session.as_ref().filter(|session| session.lease() == mine.key.lease) {
+            session.let_go();
+        }
+        Ok(self.unlock(mine.key, grant.id, Some("release-sent")).await?)
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.held().is_some_and(|mine| mine.grant == grant.id) && !self.session.as_ref().is_none_or(Session::done)
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    /// The lease lasts from the holder's last renewal. Clock steps do nothing; slow rates and stopped machines of the
+    /// leader lengthen it.
+    fn takeover_bound(params: &EtcdParams, harm: &Harm) -> Duration {
+        Self::bound(params, harm)
+    }
+
+    /// Whoever held the lock, or stood in line, before the faults ended may be gone: as for a crash.
+    fn progress_bound(params: &EtcdParams, harm: &Harm) -> Duration {
+        Self::bound(params, harm)
+    }
+
+    /// Under `owner-txn`, a linearizable read.
+    async fn read(
+        &mut self,
+        store: &StoreClient<EtcdMessage>,
+        grant: &Grant,
+        demand: &Demand,
+    ) -> Result<ReadReply, LockError> {
+        if demand.guard != Guard::OwnerTxn {
+            return store.read(grant, demand).await;
+        }
+        let request = EtcdMessage::GetRow { grant: grant.id, order: demand.order };
+        match self.link.repeat(request, self.until_store()).await? {
+            EtcdMessage::Row(row) => Ok(row),
+            _ => Err(NOT_HELD),
+        }
+    }
+
+    /// Under `owner-txn`, a transaction on condition of `Mutex.IsOwner`.
+    async fn write(
+        &mut self,
+        store: &StoreClient<EtcdMessage>,
+        grant: &Grant,
+        demand: &Demand,
+        read: ReadReply,
+    ) -> Result<(), LockError> {
+        if demand.guard != Guard::OwnerTxn {
+            return store.write(grant, demand, read).await;
+        }
+        let Some(Mine { key, created, .. }) = self.mine.get() else { return Err(NOT_HELD) };
+        let request = EtcdMessage::PutRow { key, created, write: demand.write(grant, read) };
+        match self.link.once(request, self.until_store(), Some("write-sent")).await? {
+            EtcdMessage::Written => Ok(()),
+            EtcdMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+            _ => Err(NOT_HELD),
+        }
+    }
+}

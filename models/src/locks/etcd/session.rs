@@ -1,0 +1,148 @@
+//! A lease that is kept alive: `concurrency.Session` (concurrency/session.go, client/v3/lease.go).
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::{CallError, Mono, MonoDeadline, Task, race};
+
+use super::link::Link;
+use crate::history::GrantId;
+use crate::lock::{LockError, Reason};
+use crate::stores::etcd::{EtcdMessage, LeaseId};
+
+/// A session. It ends when its lease is gone, or when nothing was heard of it for as long as it lasts.
+pub(super) struct Session {
+    state: Rc<State>,
+    _keeper: Task,
+    teller: Cell<Option<Task>>,
+}
+
+struct State {
+    link: Rc<Link>,
+    lease: LeaseId,
+    begun: Mono,
+    /// When the session ends if nothing is heard.
+    ends: Cell<MonoDeadline>,
+    next: Cell<Mono>,
+    done: Cell<bool>,
+    /// What is lost when the session is.
+    grant: Cell<Option<GrantId>>,
+}
+
+/// The first deadline, while nothing was heard yet (`defaultTTL`; it is the dial timeout and a second where one is set).
+const FIRST: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it is time to send, and how long after a broken stream there is another (`retryConnWait`,
+/// `sendKeepAliveLoop`).
+const SEND_LOOP: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether the deadline has passed (`deadlineLoop`).
+const DEADLINE_LOOP: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Gets a lease and begins to keep it alive.
+    pub async fn open(link: &Rc<Link>, seconds: u64, give_up: Mono) -> Result<Self, LockError> {
+        let reply = link.repeat(EtcdMessage::GrantLease { seconds }, Some(give_up)).await;
+        // A lease that nobody knows of is nothing to the lock.
+        let reply = reply.map_err(|error| LockError::Failed(Reason::Call(error)))?;
+        let EtcdMessage::Leased { lease, .. } = reply else { return Err(LockError::Failed(Reason::NotHeld)) };
+        let now = link.ctx.mono();
+        let state = Rc::new(State {
+            link: link.clone(),
+            lease,
+            begun: now,
+            ends: Cell::new(link.ctx.deadline(now, FIRST)),
+            next: Cell::new(now),
+            done: Cell::new(false),
+            grant: Cell::new(None),
+        });
+        let keeper = link.ctx.spawn(keep(state.clone()));
+        Ok(Session { state, _keeper: keeper, teller: Cell::new(None) })
+    }
+
+    pub fn lease(&self) -> LeaseId {
+        self.state.lease
+    }
+
+    pub fn done(&self) -> bool {
+        self.state.done.get()
+    }
+
+    /// From now on this grant is lost when the session is; at once if it is over already.
+    pub fn protect(&self, grant: GrantId) {
+        self.state.grant.set(Some(grant));
+        if self.done() {
+            let state = self.state.clone();
+            self.teller.set(Some(self.state.link.ctx.spawn(async move {
+                state.link.ctx.sleep(Duration::ZERO).await;
+                state.end();
+            })));
+        }
+    }
+
+    pub fn let_go(&self) {
+        self.state.grant.set(None);
+    }
+}
+
+async fn keep(state: Rc<State>) {
+    race(state.keep_alive(), state.deadline()).await;
+    state.end();
+}
+
+impl State {
+    /// Comes to an end when the lease is gone. A stream that broke is replaced by one to the next member.
+    async fn keep_alive(&self) {
+        let ctx = &self.link.ctx;
+        loop {
+            let begun = ctx.mono();
+            if let Some(member) = self.link.pick() {
+                while self.renew(begun, member).await.is_ok() {
+                    if self.done.get() {
+                        return;
+                    }
+                }
+            }
+            ctx.sleep(SEND_LOOP).await;
+        }
+    }
+
+    /// One keep-alive on a stream that began then. A third of the lease after an answer, it is time for the next.
+    async fn renew(&self, begun: Mono, member: usize) -> Result<(), CallError> {
+        let ctx = &self.link.ctx;
+        ctx.sleep_until(next_turn(begun, self.next.get(), SEND_LOOP)).await;
+        let lease = self.lease;
+        match self.link.stream(member, EtcdMessage::KeepAlive { lease }, None).await? {
+            EtcdMessage::Alive { seconds: 0 } => self.done.set(true),
+            EtcdMessage::Alive { seconds } => {
+                let (now, lasts) = (ctx.mono(), Duration::from_secs(seconds));
+                self.next.set(now + lasts / 3);
+                self.ends.set(ctx.deadline(now, lasts));
+            }
+            _ => return Err(CallError::TimedOut),
+        }
+        Ok(())
+    }
+
+    async fn deadline(&self) {
+        let ctx = &self.link.ctx;
+        while !ctx.passed(self.ends.get()) {
+            ctx.sleep_until(next_turn(self.begun, self.ends.get().at, DEADLINE_LOOP)).await;
+        }
+    }
+
+    /// `Session.Done`.
+    fn end(&self) {
+        self.done.set(true);
+        if let Some(grant) = self.grant.take() {
+            self.link.ctx.lose(grant);
+        }
+    }
+}
+
+/// The first turn of a loop that began then, at or after the time.
+fn next_turn(begun: Mono, time: Mono, every: Duration) -> Mono {
+    let turns = (time - begun).as_nanos().div_ceil(every.as_nanos());
+    begun + every * turns as u32
+}

@@ -1,0 +1,297 @@
+//! What a candidate remembers, and its tries: `LeaderElector` with a `LeaseLock`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::{CallError, ConnId, Mono, MonoDeadline, NodeId};
+use serde::Serialize;
+
+use super::K8sLeaseParams;
+use super::config::{CandidateIdentity, Config};
+use crate::history::{GrantId, Token};
+use crate::lock::{LockError, Reason, ResourceId};
+use crate::stores::conditional::{Item, ItemMessage, Version};
+use crate::wire::Ctx;
+
+/// What is said to the API server and by it.
+pub type K8sMessage = ItemMessage<LeaseSpec>;
+
+/// The spec of a Lease object. Its times are left out: nobody compares them, and the object's version tells, as they do,
+/// that it was renewed.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeaseSpec {
+    /// `holderIdentity`: nobody's after a release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Identity>,
+    /// `leaseDurationSeconds`.
+    pub seconds: u32,
+    /// `leaseTransitions`.
+    pub transitions: Token,
+    /// Whose it is, for the ground truth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantId>,
+}
+
+/// A candidate's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Identity {
+    /// Of a process, by its first attempt: the host's name and a random UUID in Kubernetes' own components.
+    Process(GrantId),
+    /// Of a node, the same after a restart.
+    Node(NodeId),
+}
+
+/// What must be true of the object.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// There is none: `create`.
+    Absent,
+    /// It still has this `resourceVersion`: `update`.
+    Version(Version),
+}
+
+impl Item for LeaseSpec {
+    type Condition = Condition;
+
+    fn meets(stored: Option<&Self>, version: Version, condition: &Condition) -> bool {
+        match condition {
+            Condition::Absent => stored.is_none(),
+            Condition::Version(expected) => stored.is_some() && version == *expected,
+        }
+    }
+
+    fn holder(&self) -> Option<GrantId> {
+        self.grant
+    }
+
+    fn lease(&self) -> Duration {
+        Duration::from_secs(self.seconds.into())
+    }
+}
+
+/// How a try came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Try {
+    /// This candidate leads.
+    Leads,
+    /// It does not.
+    Follows,
+    /// It may: an update was sent and no reply came.
+    Unsure(CallError),
+}
+
+/// A candidate.
+pub(super) struct Elector {
+    pub ctx: Ctx<K8sMessage>,
+    pub config: Config,
+    resource: ResourceId,
+    server: ConnId,
+    identity: Cell<Option<Identity>>,
+    observed: RefCell<Option<Observed>>,
+    /// The version of the object that the `LeaseLock` keeps from its last request.
+    version: Cell<Version>,
+    /// For which grant the user was told that it leads.
+    pub leading: Cell<Option<GrantId>>,
+}
+
+/// `observedRecord`, `observedRawRecord` and what follows from `observedTime`.
+struct Observed {
+    spec: LeaseSpec,
+    /// The version under which it was read last; a record of one's own making has not been read yet.
+    read: Option<Version>,
+    expires: MonoDeadline,
+}
+
+impl Elector {
+    pub fn new(params: &K8sLeaseParams, ctx: Ctx<K8sMessage>, resource: ResourceId) -> Rc<Self> {
+        let server = ctx.connect(ctx.find("k8s"));
+        Rc::new(Elector {
+            config: params.config_of(ctx.node()),
+            ctx,
+            resource,
+            server,
+            identity: Cell::new(None),
+            observed: RefCell::new(None),
+            version: Cell::new(0),
+            leading: Cell::new(None),
+        })
+    }
+
+    /// `NewLeaderElector`: nothing has been seen yet. The identity is that of the process, which is told from others by
+    /// its first attempt, or of the node.
+    pub fn start(&self, attempt: GrantId) {
+        *self.observed.borrow_mut() = None;
+        if self.identity.get().is_none() {
+            self.identity.set(Some(match self.config.identity {
+                CandidateIdentity::Process => Identity::Process(attempt),
+                CandidateIdentity::Node => Identity::Node(self.ctx.node()),
+            }));
+        }
+    }
+
+    /// `IsLeader`: the last record that this candidate saw names it.
+    pub fn is_leader(&self) -> bool {
+        self.observed.borrow().as_ref().is_some_and(|observed| self.is_me(&observed.spec))
+    }
+
+    /// `leaseTransitions` of the last record that it saw.
+    pub fn transitions(&self) -> Token {
+        self.observed.borrow().as_ref().map_or(0, |observed| observed.spec.transitions)
+    }
+
+    fn is_me(&self, spec: &LeaseSpec) -> bool {
+        spec.holder.is_some() && spec.holder == self.identity.get()
+    }
+
+    /// `tryAcquireOrRenew`, given up at `until`. Passes the mark once the first request is out.
+    pub async fn try_once(&self, grant: GrantId, until: Mono, mark: Option<&'static str>) -> Try {
+        let valid = self.is_lease_valid();
+        let mut otherwise = Try::Follows;
+        if self.is_leader() && valid {
+            match self.update(self.own(grant, self.transitions()), until, mark).await {
+                Try::Leads => return Try::Leads,
+                failed => otherwise = failed,
+            }
+        }
+        let Ok((found, version)) = self.get(until, mark).await else { return otherwise };
+        let Some(found) = found else { return self.create(grant, until).await };
+        let changed = self.observe_read(&found, version);
+        let is_me = self.is_me(&found);
+        if found.holder.is_some() && (changed || valid) && !is_me {
+            return otherwise;
+        }
+        if self.config.early_callback && is_me && self.leading.get() != Some(grant) {
+            return Try::Leads;
+        }
+        let transitions = if is_me { found.transitions } else { found.transitions + 1 };
+        match self.update(self.own(grant, transitions), until, None).await {
+            Try::Follows => otherwise,
+            decided => decided,
+        }
+    }
+
+    /// Whether the record that it saw was seen first less than a lease duration ago.
+    fn is_lease_valid(&self) -> bool {
+        self.observed.borrow().as_ref().is_some_and(|observed| !self.ctx.passed(observed.expires))
+    }
+
+    fn own(&self, grant: GrantId, transitions: Token) -> LeaseSpec {
+        LeaseSpec { holder: self.identity.get(), seconds: self.config.lease_seconds(), transitions, grant: Some(grant) }
+    }
+
+    /// Whether the record is another one than what was read last; if so, its time counts from now.
+    fn observe_read(&self, found: &LeaseSpec, version: Version) -> bool {
+        let changed = self.observed.borrow().as_ref().is_none_or(|observed| observed.read != Some(version));
+        if changed {
+            self.observe(found.clone(), Some(version));
+        }
+        changed
+    }
+
+    fn observe(&self, spec: LeaseSpec, read: Option<Version>) {
+        let duration = if self.config.own_duration { self.config.lease } else { spec.lease() };
+        let expires = self.ctx.deadline(self.ctx.mono(), duration);
+        *self.observed.borrow_mut() = Some(Observed { spec, read, expires });
+    }
+
+    /// A read that meets a broken connection is sent again (Go's `net/http`, comment of `Transport`).
+    async fn get(&self, until: Mono, mark: Option<&'static str>) -> Result<(Option<LeaseSpec>, Version), CallError> {
+        let get = || ItemMessage::Get { resource: self.resource };
+        let reply = match self.ask(get(), until, mark).await {
+            Err(CallError::Reset) => self.ask(get(), until, None).await?,
+            reply => reply?,
+        };
+        let ItemMessage::Found { item, version } = reply else { return Err(CallError::Refused) };
+        self.version.set(version);
+        Ok((item, version))
+    }
+
+    async fn create(&self, grant: GrantId, until: Mono) -> Try {
+        self.put(Condition::Absent, self.own(grant, 0), grant, until, None).await
+    }
+
+    async fn update(&self, spec: LeaseSpec, until: Mono, mark: Option<&'static str>) -> Try {
+        let on_behalf = spec.grant.expect("who updates in order to lead has a grant");
+        self.put(Condition::Version(self.version.get()), spec, on_behalf, until, mark).await
+    }
+
+    async fn put(
+        &self,
+        condition: Condition,
+        spec: LeaseSpec,
+        on_behalf: GrantId,
+        until: Mono,
+        mark: Option<&'static str>,
+    ) -> Try {
+        let put = ItemMessage::Put { resource: self.resource, condition, item: spec.clone(), on_behalf };
+        match self.ask(put, until, mark).await {
+            Ok(ItemMessage::Written { version }) => {
+                self.version.set(version);
+                self.observe(spec, None);
+                Try::Leads
+            }
+            Ok(_) | Err(CallError::Refused) => Try::Follows,
+            Err(error) => Try::Unsure(error),
+        }
+    }
+
+    /// The client's own timeout, or the context's deadline if that is sooner.
+    async fn ask(&self, message: K8sMessage, until: Mono, mark: Option<&'static str>) -> Result<K8sMessage, CallError> {
+        let within = (until - self.ctx.mono()).min(self.config.request_timeout());
+        let call = self.ctx.ask(self.server, message, within);
+        if let Some(mark) = mark {
+            self.ctx.safepoint(mark).await;
+        }
+        call.await
+    }
+
+    /// `tryRelease`: reads, and clears the holder if it is still this candidate; again if somebody wrote in between.
+    pub async fn release(&self, grant: GrantId) -> Result<(), LockError> {
+        let until = self.ctx.mono() + self.config.renew_deadline;
+        let mut mark = Some("release-sent");
+        loop {
+            let (found, _) = self.get(until, None).await.map_err(|error| LockError::Failed(Reason::Call(error)))?;
+            let Some(found) = found.filter(|found| self.is_leader() && self.is_me(found)) else {
+                return Err(LockError::Failed(Reason::NotHeld));
+            };
+            let cleared = LeaseSpec { holder: None, seconds: 1, transitions: found.transitions, grant: None };
+            let condition = Condition::Version(self.version.get());
+            match self.put(condition, cleared, grant, until, mark.take()).await {
+                Try::Leads => return Ok(()),
+                Try::Unsure(error) => return Err(error.into()),
+                Try::Follows if self.ctx.mono() >= until => return Err(LockError::Failed(Reason::NotHeld)),
+                Try::Follows => {}
+            }
+        }
+    }
+
+    /// `renew`, until it has failed for the renew deadline. Then the user is told, after a release.
+    pub async fn renew(self: Rc<Self>, grant: GrantId) {
+        while self.renew_once(grant).await {
+            self.ctx.sleep(self.config.retry_period).await;
+        }
+        if self.config.release_on_cancel {
+            self.release(grant).await.ok();
+        }
+        self.leading.set(None);
+        self.ctx.lose(grant);
+    }
+
+    /// Tries every retry period until it succeeds or the renew deadline is over.
+    async fn renew_once(&self, grant: GrantId) -> bool {
+        let begun = self.ctx.mono();
+        let until = begun + self.config.renew_deadline;
+        let mut next = begun;
+        while self.ctx.mono() < until {
+            if self.try_once(grant, until, None).await == Try::Leads {
+                return true;
+            }
+            next = (next + self.config.retry_period).max(self.ctx.mono());
+            self.ctx.sleep_until(next.min(until)).await;
+        }
+        false
+    }
+}

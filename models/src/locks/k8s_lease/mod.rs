@@ -1,0 +1,223 @@
+//! Leader election on a Lease object, as client-go does it (kubernetes/client-go, `leaderelection.go` in
+//! `tools/leaderelection` and `leaselock.go` in `resourcelock`, without the alpha features).
+//!
+//! A candidate reads the object every retry period, with jitter, and notes by its own clock when it first saw the record
+//! as it is. It takes over, by an update that names the version it read, once the record names nobody or has not changed
+//! for the lease duration that the record itself states (kubernetes/kubernetes#114872; before, its own). The leader
+//! renews every retry period; when that has failed for the renew deadline it clears the record, if it still can, and
+//! tells its user (`OnStoppedLeading`). `leaseTransitions` grows with every change of the leader: a usable fencing token,
+//! which nobody advertises. A candidate whose release did not take effect leads again with the number that it had.
+//!
+//! Each acquire is a `RunOrDie` of its process's configuration: a new `LeaderElector`, which has seen nothing yet, under
+//! the same identity.
+
+mod config;
+mod elector;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::Task;
+use fencepost_sim::fault::Harm;
+use fencepost_sim::stream::Stream;
+use fencepost_sim::units::Dist;
+
+pub use self::config::{CandidateIdentity, K8sLeaseParams};
+use self::elector::{Elector, K8sMessage, Try};
+use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::site::Site;
+use crate::stores::conditional::ItemStore;
+use crate::stores::inventory::InventoryConfig;
+use crate::wire::Ctx;
+
+/// A candidate.
+pub struct K8sLease {
+    elector: Rc<Elector>,
+    renewal: Option<Task>,
+    jitter: Stream,
+}
+
+const OWN_DURATION: &str = "k8s-own-duration";
+const EARLY_CALLBACK: &str = "k8s-early-callback";
+
+const PACKAGE: &str = "kubernetes/client-go, tools/leaderelection/leaderelection.go, package comment";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::No,
+        says: "it is not guaranteed that only one client acts as the leader; clocks may differ by any amount, but their \
+               rates only by about the ratio of lease duration to renew deadline",
+        source: PACKAGE,
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "others may take over when they have seen no change for the lease duration",
+        source: "kubernetes/client-go, tools/leaderelection/leaderelection.go, LeaderElectionConfig.LeaseDuration",
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Conditional,
+        says: "the more skew and latency it is configured to tolerate, the longer there may be no leader; beyond that, \
+               as available as the API server",
+        source: PACKAGE,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Silent,
+        says: "it is no lock; a candidate that finds its own identity in the record renews it",
+        source: "kubernetes/client-go, tools/leaderelection/leaderelection.go, tryAcquireOrRenew",
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::No,
+        says: "there is no fencing; the record counts its transitions, which is not offered as a token",
+        source: PACKAGE,
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::Silent,
+        says: "candidates poll, and whose update comes first wins",
+        source: "kubernetes/client-go, tools/leaderelection/leaderelection.go, acquire",
+    },
+];
+
+const FLAWED_DEFAULTS: &[&str] = &[
+    "with ReleaseOnCancel a leader that failed to renew first tries to release and tells its user only then, which an \
+     API server that does not answer delays by half a renew deadline",
+    "a leader that reads that somebody else leads goes on trying for the rest of its renew deadline before it tells its \
+     user, and leads on without a word if the record comes free meanwhile",
+    "a candidate whose release did not take effect leads again with the same leaseTransitions",
+];
+
+const BUGS: &[BugInfo] = &[
+    BugInfo {
+        name: OWN_DURATION,
+        about: "a candidate times the leader's record by its own lease duration instead of the record's",
+        scenario: "bug-k8s-own-duration",
+        property: "belief-exclusion",
+        source: "fabric8io/kubernetes-client#7160; client-go before kubernetes/kubernetes#114872",
+    },
+    BugInfo {
+        name: EARLY_CALLBACK,
+        about: "a candidate says that it leads as soon as it reads a record that names it, before its update succeeded",
+        scenario: "bug-k8s-early-callback",
+        property: "belief-exclusion",
+        source: "fabric8io/kubernetes-client#7350",
+    },
+];
+
+impl K8sLease {
+    fn pause(&mut self) -> Duration {
+        let config = &self.elector.config;
+        config.retry_period + Dist::Uniform(Duration::ZERO, config.jitter()).draw(&mut self.jitter)
+    }
+
+    /// The renewals begin at once, and go on until the grant is released or lost.
+    fn lead(&mut self, attempt: Attempt) -> Grant {
+        let elector = &self.elector;
+        let id = elector.leading.get().unwrap_or_else(|| {
+            elector.leading.set(Some(attempt.id));
+            self.renewal = Some(elector.ctx.spawn(elector.clone().renew(attempt.id)));
+            attempt.id
+        });
+        Grant { id, token: Some(elector.transitions()), valid_until: None }
+    }
+}
+
+impl Lock for K8sLease {
+    const INFO: LockInfo = LockInfo {
+        name: "k8s-lease",
+        about: "Kubernetes leader election: a Lease object that candidates watch by their own stopwatch",
+        family: Family::ConditionalStore,
+        expiry: Expiry::WaiterMonotonicClock,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: false,
+        token: Some(
+            "leaseTransitions, which is not advertised as one; it repeats after a release that did not take effect",
+        ),
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Uncounted,
+        promises: PROMISES,
+        flawed_defaults: FLAWED_DEFAULTS,
+        bugs: BUGS,
+        verification: Verification::Documentation,
+        sources: &["kubernetes/client-go: tools/leaderelection/leaderelection.go, resourcelock/leaselock.go"],
+    };
+    type Params = K8sLeaseParams;
+    type Message = K8sMessage;
+
+    fn servers(_: &K8sLeaseParams) -> Vec<String> {
+        vec!["k8s".into()]
+    }
+
+    fn deploy(_: &K8sLeaseParams, _: &InventoryConfig, site: &mut Site<'_, K8sMessage>) {
+        site.server("k8s", ItemStore::new(Duration::ZERO));
+    }
+
+    fn connect(params: &K8sLeaseParams, ctx: Ctx<K8sMessage>, resource: ResourceId) -> Self {
+        let jitter = ctx.stream("jitter");
+        K8sLease { elector: Elector::new(params, ctx, resource), renewal: None, jitter }
+    }
+
+    /// `acquire`. A candidate that leads already finds its identity in the record: a second elector leads along with the
+    /// first.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        if self.elector.leading.get().is_none() {
+            self.elector.start(attempt.id);
+        }
+        let (mut mark, mut unsure) = (Some("acquire-sent"), None);
+        loop {
+            let grant = self.elector.leading.get().unwrap_or(attempt.id);
+            match self.elector.try_once(grant, attempt.give_up, mark.take()).await {
+                Try::Leads => return Ok(self.lead(attempt)),
+                Try::Follows => {}
+                Try::Unsure(error) => unsure = Some(error.into()),
+            }
+            let next = self.elector.ctx.mono() + self.pause();
+            self.elector.ctx.sleep_until(next.min(attempt.give_up)).await;
+            if self.elector.ctx.mono() >= attempt.give_up {
+                return Err(unsure.unwrap_or(LockError::Failed(Reason::Busy)));
+            }
+        }
+    }
+
+    /// The context is cancelled: renewals end, then the record is cleared.
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        if self.elector.leading.get() != Some(grant.id) {
+            return Err(LockError::Failed(Reason::NotHeld));
+        }
+        self.renewal = None;
+        self.elector.leading.set(None);
+        if self.elector.config.release_on_cancel { self.elector.release(grant.id).await } else { Ok(()) }
+    }
+
+    /// Its user was told that it leads and not yet that it stopped, and `IsLeader` says so, too. Neither asks a clock.
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.elector.leading.get() == Some(grant.id) && self.elector.is_leader()
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        self.pause()
+    }
+
+    /// The lease duration, from when the waiter first saw the last record, which is up to a retry with its jitter after
+    /// it was written, up to the waiter's next retry (comments of `LeaderElectionConfig`); by the waiter's monotonic
+    /// clock: slow rates and stopped machines lengthen it, clock steps do not. A request that hangs costs its timeout.
+    fn takeover_bound(params: &K8sLeaseParams, harm: &Harm) -> Duration {
+        let lease = params.longest_lease();
+        let slowest = params.slowest();
+        let turn = slowest.retry_period + slowest.jitter();
+        harm.stretch_mono(lease + 2 * turn) + harm.reconnect + 2 * slowest.request_timeout()
+    }
+
+    /// As for a takeover: what a release left behind that did not take effect must be waited out.
+    fn progress_bound(params: &K8sLeaseParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}

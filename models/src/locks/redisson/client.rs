@@ -1,0 +1,232 @@
+//! What a Redisson client does, in `tryLock(waitTime, unit)` and `unlock()`.
+
+use std::time::Duration;
+
+use fencepost_sim::{ConnId, Mono, Wall, race};
+
+use super::watchdog::Renewal;
+use crate::history::GrantId;
+use crate::lock::{Attempt, Grant, LockError, Reason, ResourceId};
+use crate::locks::POLL;
+use crate::stores::redis::RedisMessage;
+use crate::wire::Ctx;
+
+/// How long a command waits for its reply: Redisson's default `timeout` (the 3000 ms in the log of issue #775).
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The latch is not looked at more often than this: `PTTL` counts in milliseconds.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// One thread of a Redisson client, with one lock.
+pub struct Client {
+    pub ctx: Ctx<RedisMessage>,
+    pub key: ResourceId,
+    pub redis: ConnId,
+    /// Redisson subscribes on connections of their own.
+    pubsub: ConnId,
+    pub settings: Settings,
+    /// `clientUUID:threadId`. The id of this process's first attempt is as unique as a UUID.
+    me: Option<GrantId>,
+    /// The acquires that were not released yet, as ground truth: the client itself only counts.
+    open: Vec<GrantId>,
+    renewal: Option<Renewal>,
+}
+
+/// How the lock is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// `lockWatchdogTimeout`.
+    pub watchdog_timeout: Duration,
+    /// `leaseTime`: no watchdog.
+    pub lease: Option<Duration>,
+    /// The watchdog gives up after one failure.
+    pub renewal_stops: bool,
+    /// Where the fencing token comes from.
+    pub token: TokenUse,
+}
+
+/// Where the fencing token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenUse {
+    /// The lock has none.
+    None,
+    /// From the acquire's own reply: `tryLockAndGetToken(waitTime, unit)`.
+    OfAcquire,
+    /// From the shared counter, after the acquire: `getToken()`.
+    Asked,
+}
+
+enum Try {
+    Held(Grant),
+    Busy(Option<Duration>),
+}
+
+impl Settings {
+    /// `internalLockLeaseTime`.
+    pub fn lease_time(&self) -> Duration {
+        self.lease.unwrap_or(self.watchdog_timeout)
+    }
+}
+
+impl Client {
+    pub fn new(ctx: Ctx<RedisMessage>, key: ResourceId, settings: Settings) -> Self {
+        let server = ctx.find("redis-1");
+        let (redis, pubsub) = (ctx.connect(server), ctx.connect(server));
+        Client { ctx, key, redis, pubsub, settings, me: None, open: Vec::new(), renewal: None }
+    }
+
+    /// Tries; if in vain subscribes, and tries again after every message and whenever the key should have expired.
+    pub async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        let mut patience = Patience::new(&self.ctx, attempt.give_up);
+        if let Try::Held(grant) = self.try_acquire(attempt.id, Some("acquire-sent")).await? {
+            return Ok(grant);
+        }
+        if patience.over() || self.subscribe(patience.left()).await.is_err() || patience.over() {
+            return Err(LockError::Failed(Reason::Busy));
+        }
+        let acquired = self.acquire_subscribed(attempt.id, &mut patience).await;
+        drop(self.ctx.ask(self.pubsub, RedisMessage::Unsubscribe { key: self.key }, COMMAND_TIMEOUT));
+        acquired
+    }
+
+    async fn acquire_subscribed(&mut self, id: GrantId, patience: &mut Patience) -> Result<Grant, LockError> {
+        loop {
+            let left = match self.try_acquire(id, None).await? {
+                Try::Held(grant) => return Ok(grant),
+                Try::Busy(left) => left,
+            };
+            if patience.over() {
+                return Err(LockError::Failed(Reason::Busy));
+            }
+            let wait = left.map_or(patience.left(), |left| left.min(patience.left()));
+            self.message_or(self.ctx.mono() + wait.max(SHORTEST_WAIT)).await;
+            if patience.over() {
+                return Err(LockError::Failed(Reason::Busy));
+            }
+        }
+    }
+
+    async fn try_acquire(&mut self, attempt: GrantId, mark: Option<&'static str>) -> Result<Try, LockError> {
+        let owner = *self.me.get_or_insert(attempt);
+        let numbered = self.settings.token != TokenUse::None;
+        let ttl_ms = self.settings.lease_time().as_millis() as u64;
+        let within = self.open.last().copied();
+        let lock = RedisMessage::Lock { owner, ttl_ms, numbered, attempt, within, key: self.key };
+        let reply = self.ctx.ask(self.redis, lock, COMMAND_TIMEOUT);
+        if let Some(mark) = mark {
+            self.ctx.safepoint(mark).await;
+        }
+        match reply.await? {
+            RedisMessage::Locked { grant, token } => {
+                self.open.push(grant);
+                self.schedule_renewal(owner);
+                let token = if self.settings.token == TokenUse::Asked { self.get_token(grant).await? } else { token };
+                Ok(Try::Held(Grant { id: grant, token, valid_until: None }))
+            }
+            RedisMessage::Busy { left_ms } => Ok(Try::Busy(left_ms.map(Duration::from_millis))),
+            _ => unreachable!("the script returns nil, a token or the time to live"),
+        }
+    }
+
+    /// `getToken()` reads what the counter says by now, whoever counted. Without it the caller unlocks, and has nothing.
+    async fn get_token(&mut self, grant: GrantId) -> Result<Option<u64>, LockError> {
+        self.ctx.safepoint("locked").await;
+        match self.ctx.ask(self.redis, RedisMessage::GetToken { key: self.key }, COMMAND_TIMEOUT).await {
+            Ok(RedisMessage::Number(token)) => Ok(Some(token)),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                self.unlock(grant, None).await.ok();
+                Err(error.into())
+            }
+        }
+    }
+
+    pub async fn unlock(&mut self, grant: GrantId, mark: Option<&'static str>) -> Result<(), LockError> {
+        let owner = self.me.unwrap_or(grant);
+        let ttl_ms = self.settings.lease_time().as_millis() as u64;
+        let unlock = RedisMessage::Unlock { owner, ttl_ms, on_behalf: grant, key: self.key };
+        let reply = self.ctx.ask(self.redis, unlock, COMMAND_TIMEOUT);
+        if let Some(mark) = mark {
+            self.ctx.safepoint(mark).await;
+        }
+        let reply = reply.await;
+        self.cancel_renewal();
+        if let Some(place) = self.open.iter().rposition(|open| *open == grant) {
+            self.open.remove(place);
+        }
+        match reply? {
+            RedisMessage::Done => Ok(()),
+            // "attempt to unlock lock, not locked by current thread"
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    /// Believed until the watchdog saw the field gone: Redisson keeps nothing else, and `isHeldByCurrentThread()` asks the
+    /// server.
+    pub fn is_held(&self, grant: GrantId) -> bool {
+        self.open.contains(&grant) && self.renewal.as_ref().is_none_or(|renewal| !renewal.saw_it_gone())
+    }
+
+    fn schedule_renewal(&mut self, owner: GrantId) {
+        if self.settings.lease.is_some() {
+            return;
+        }
+        match &mut self.renewal {
+            Some(renewal) if !renewal.ended() => renewal.acquires += 1,
+            renewal => *renewal = Some(Renewal::start(&self.ctx, self.redis, self.key, owner, self.settings)),
+        }
+    }
+
+    /// This runs when the unlock has returned, also if it failed: then the key is left to expire.
+    fn cancel_renewal(&mut self) {
+        if let Some(renewal) = &mut self.renewal {
+            renewal.acquires -= 1;
+            if renewal.acquires == 0 {
+                self.renewal = None;
+            }
+        }
+    }
+
+    async fn subscribe(&self, within: Duration) -> Result<(), LockError> {
+        let subscribe = RedisMessage::Subscribe { key: self.key };
+        self.ctx.ask(self.pubsub, subscribe, within.min(COMMAND_TIMEOUT)).await?;
+        Ok(())
+    }
+
+    /// Waits for a message of a release; a lost connection is subscribed again. What is missed meanwhile is missed.
+    async fn message_or(&self, due: Mono) {
+        let message = async {
+            while self.ctx.next(self.pubsub).await.is_err() {
+                if self.subscribe(COMMAND_TIMEOUT).await.is_err() {
+                    self.ctx.sleep(POLL).await;
+                }
+            }
+        };
+        race(message, self.ctx.sleep_until(due)).await;
+    }
+}
+
+/// The waiting time that is left, by `System.currentTimeMillis()`: the wall clock, with all its steps.
+struct Patience {
+    ctx: Ctx<RedisMessage>,
+    since: Wall,
+    left_ns: i64,
+}
+
+impl Patience {
+    fn new(ctx: &Ctx<RedisMessage>, give_up: Mono) -> Self {
+        let left_ns = i64::try_from((give_up - ctx.mono()).as_nanos()).unwrap_or(i64::MAX);
+        Patience { ctx: ctx.clone(), since: ctx.wall(), left_ns }
+    }
+
+    fn over(&mut self) -> bool {
+        let now = self.ctx.wall();
+        self.left_ns = self.left_ns.saturating_sub(now.0.saturating_sub(self.since.0));
+        self.since = now;
+        self.left_ns <= 0
+    }
+
+    fn left(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.left_ns).unwrap_or(0))
+    }
+}

@@ -1,0 +1,92 @@
+//! Automatic extension, as in node-redlock's `using()` (mike-marcacci/node-redlock, src/index.ts): the lock is extended on
+//! a majority when little of its validity is left; when that fails it is tried again until the validity is over, and then
+//! the caller's abort signal is raised. A lock whose validity is over is not extended.
+//!
+//! node-redlock counts by `Date.now()`; here, as in the acquire, it is the monotonic clock that the documentation asks for.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::{MonoDeadline, Task};
+
+use super::RedlockParams;
+use super::masters::Masters;
+use crate::history::GrantId;
+use crate::stores::redis::RedisMessage;
+
+/// Time passes between two tries whatever the parameters say.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
+/// A lock that is being extended until this is dropped.
+pub(super) struct Extension {
+    pub grant: GrantId,
+    aborted: Rc<Cell<bool>>,
+    _task: Task,
+}
+
+impl Extension {
+    pub fn start(
+        masters: &Masters,
+        params: &RedlockParams,
+        left: Duration,
+        grant: GrantId,
+        valid: MonoDeadline,
+    ) -> Self {
+        let aborted = Rc::new(Cell::new(false));
+        let extending = Extending {
+            masters: masters.clone(),
+            ttl: params.ttl.0,
+            validity: params.validity(),
+            pause: params.retry_delay.0.max(SHORTEST_PAUSE),
+            left,
+        };
+        let signal = aborted.clone();
+        let task = masters.ctx.spawn(async move {
+            extending.until_it_fails(grant, valid).await;
+            signal.set(true);
+            extending.masters.ctx.lose(grant);
+        });
+        Extension { grant, aborted, _task: task }
+    }
+
+    /// The abort signal.
+    pub fn aborted(&self) -> bool {
+        self.aborted.get()
+    }
+}
+
+struct Extending {
+    masters: Masters,
+    ttl: Duration,
+    validity: Duration,
+    pause: Duration,
+    left: Duration,
+}
+
+impl Extending {
+    async fn until_it_fails(&self, grant: GrantId, mut valid: MonoDeadline) {
+        let ctx = &self.masters.ctx;
+        loop {
+            ctx.sleep((valid.at - ctx.mono()).saturating_sub(self.left)).await;
+            loop {
+                if ctx.passed(valid) {
+                    return;
+                }
+                if let Some(longer) = self.extend(grant).await {
+                    valid = longer;
+                    break;
+                }
+                ctx.sleep(self.pause).await;
+            }
+        }
+    }
+
+    async fn extend(&self, grant: GrantId) -> Option<MonoDeadline> {
+        let asked = self.masters.ctx.mono();
+        let ttl_ms = self.ttl.as_millis() as u64;
+        let extend = RedisMessage::ExtendIfEqual { value: grant, ttl_ms, key: self.masters.key };
+        let agreed = self.masters.ask_all(&extend, None).await;
+        (agreed >= self.masters.quorum()).then(|| self.masters.ctx.deadline(asked, self.validity))
+    }
+}

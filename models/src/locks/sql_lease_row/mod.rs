@@ -1,0 +1,176 @@
+//! A table of lock rows with an expiry: ShedLock's `JdbcTemplateLockProvider`.
+//!
+//! What the client does is read from lukas-krecan/ShedLock: `StorageBasedLockProvider.java` (insert once, then update),
+//! `SqlStatementsSource.java` (the statements, and that `now` is the client's clock at the time when the statement is
+//! put together) and `LockConfiguration.java` (that `lock_until` counts from when the attempt began). The statements are
+//! in [`crate::stores::sql`]. ShedLock does not wait: a task whose lock is taken is skipped. Here the client comes again.
+
+mod keep_alive;
+mod params;
+mod promises;
+
+pub use self::params::{Clock, SqlLeaseRowParams};
+
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{Mono, STALL_LIMIT};
+
+use self::keep_alive::KeepAlive;
+use self::promises::{FLAWS, PROMISES};
+use super::POLL;
+use crate::history::GrantId;
+use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::site::Site;
+use crate::stores::inventory::InventoryConfig;
+use crate::stores::sql::{Database, Idle, Lease, Sql, SqlMessage, Times, failover_bound, millis};
+use crate::wire::Ctx;
+
+/// A client of the table.
+pub struct SqlLeaseRow {
+    params: SqlLeaseRowParams,
+    ctx: Ctx<SqlMessage>,
+    resource: ResourceId,
+    database: Database,
+    /// The row is known to exist, so that nobody tries to insert it (`LockRecordRegistry`).
+    known: bool,
+    held: Option<Held>,
+    keep_alive: Option<KeepAlive>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    grant: GrantId,
+    /// When the attempt began, by the client's wall clock in milliseconds.
+    created: i64,
+}
+
+impl SqlLeaseRow {
+    /// A statement about the row. `until` is by the client's clock, `lasts` what it comes to by the database's.
+    fn lease(&self, attempt: GrantId, until: i64, lasts: Duration) -> Lease {
+        let times = match self.params.clock {
+            Clock::Client => Times::Client { now: millis(self.ctx.wall()), until },
+            Clock::Database => Times::Database { lasts: lasts.as_millis() as i64 },
+        };
+        Lease { resource: self.resource, attempt, by: self.ctx.node().0, times }
+    }
+
+    async fn try_to_lock(&mut self, attempt: Attempt, until: i64) -> Result<bool, LockError> {
+        let (lasts, mut mark) = (self.params.lock_at_most.0, Some("acquire-sent"));
+        if !self.known {
+            let insert = SqlMessage::InsertLease(self.lease(attempt.id, until, lasts));
+            let inserted = self.run(insert, mark.take(), attempt.give_up).await?;
+            self.known = true;
+            if inserted {
+                return Ok(true);
+            }
+        }
+        let take = SqlMessage::TakeLease(self.lease(attempt.id, until, lasts));
+        self.run(take, mark, attempt.give_up).await
+    }
+
+    /// Executes a statement, and says whether it changed a row.
+    async fn run(&mut self, statement: SqlMessage, mark: Option<&'static str>, by: Mono) -> Result<bool, LockError> {
+        let reply = self.database.run_until(statement, mark, by).await?;
+        Ok(matches!(reply, SqlMessage::Changed))
+    }
+}
+
+impl Lock for SqlLeaseRow {
+    const INFO: LockInfo = LockInfo {
+        name: "sql-lease-row",
+        about: "a row with lock_until in a table of locks, as ShedLock does it by the clients' clocks",
+        family: Family::Database,
+        expiry: Expiry::ClientWallClock,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: false,
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Refused,
+        promises: PROMISES,
+        flawed_defaults: FLAWS,
+        bugs: &[],
+        verification: Verification::RealServerAvailable,
+        sources: &[
+            "lukas-krecan/ShedLock, README.md, SqlStatementsSource.java, StorageBasedLockProvider.java, KeepAliveLockProvider.java",
+            "lukas-krecan/ShedLock issue 132",
+            "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
+        ],
+    };
+    type Params = SqlLeaseRowParams;
+    type Message = SqlMessage;
+
+    fn servers(params: &SqlLeaseRowParams) -> Vec<String> {
+        Sql::names(params.standby)
+    }
+
+    fn deploy(params: &SqlLeaseRowParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, data, Idle::default(), params.rules());
+    }
+
+    fn connect(params: &SqlLeaseRowParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        let keep_alive = params.keep_alive.then(|| KeepAlive::new(params, &ctx, resource));
+        SqlLeaseRow { params: params.clone(), ctx, resource, database, known: false, held: None, keep_alive }
+    }
+
+    /// How long the lock lasts counts from before anything is sent, by the clock that was read then.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        self.database.ready(attempt.give_up).await?;
+        let created = millis(self.ctx.wall());
+        let until = created + self.params.lock_at_most.0.as_millis() as i64;
+        if !self.try_to_lock(attempt, until).await? {
+            return Err(LockError::Failed(Reason::Busy));
+        }
+        self.held = Some(Held { grant: attempt.id, created });
+        if let Some(keep_alive) = &self.keep_alive {
+            keep_alive.keep(&self.params, self.ctx.mono(), attempt.id, until);
+        }
+        Ok(Grant { id: attempt.id, token: None, valid_until: None })
+    }
+
+    /// By the client's clock the statement names the row alone, whoever has locked it by now.
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let Some(held) = self.held.take_if(|held| held.grant == grant.id) else {
+            return Err(LockError::Failed(Reason::NotHeld));
+        };
+        if let Some(keep_alive) = &self.keep_alive {
+            keep_alive.stop().await;
+        }
+        let at_least = self.params.lock_at_least.0;
+        let unlock_time = millis(self.ctx.wall()).max(held.created + at_least.as_millis() as i64);
+        let release = SqlMessage::ReleaseLease(self.lease(grant.id, unlock_time, at_least));
+        match self.database.run(release, Some("release-sent")).await? {
+            SqlMessage::Changed => Ok(()),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    /// ShedLock tells nobody how long the lock lasts: a task that has begun counts as holding it (`LockAssert`).
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.held.is_some_and(|held| held.grant == grant.id)
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    /// The row is free once the clock of whoever asks says so, which may lag behind the clock that locked it. Then the
+    /// waiter needs a turn, and for that its last statement must have come to an end.
+    fn takeover_bound(params: &SqlLeaseRowParams, harm: &Harm) -> Duration {
+        let expired = match params.clock {
+            Clock::Client => params.lock_at_most.0 + harm.apart,
+            Clock::Database => harm.stretch_wall(params.lock_at_most.0),
+        };
+        let statement = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
+        expired + harm.reconnect + 2 * statement + 2 * POLL + failover_bound(params.rules(), harm)
+    }
+
+    fn progress_bound(params: &SqlLeaseRowParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}

@@ -1,0 +1,92 @@
+//! The parameters of `sql-lease-row`.
+
+use std::time::Duration;
+
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lock::Params;
+use crate::stores::sql::{FAILOVER_AFTER, REPLICATION_LAG, Standby};
+
+/// Parameters of `sql-lease-row`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SqlLeaseRowParams {
+    /// `lockAtMostFor`: the row is locked until so long after the attempt began. It has no default; the README's first
+    /// example has 10 minutes (`defaultLockAtMostFor = "10m"`).
+    pub lock_at_most: Span,
+    /// `lockAtLeastFor`: a release leaves the row locked until so long after the attempt began. None by default.
+    pub lock_at_least: Span,
+    /// Whose clock says what time it is. The application server's by default; `usingDbTime()` for the database's, which
+    /// the README strongly recommends.
+    pub clock: Clock,
+    /// Whether the lock is extended every half of `lock_at_most` (`KeepAliveLockProvider`). Off by default: it is a
+    /// wrapper of its own. It refuses a `lock_at_most` below 30 s.
+    pub keep_alive: bool,
+    /// How long the client waits for a statement. `"0s"`, the default: until the stream is given up (MySQL Connector/J
+    /// and pgjdbc, `socketTimeout`).
+    pub socket_timeout: Span,
+    /// Whether there is an asynchronous standby that takes over.
+    pub standby: bool,
+    /// How late the standby gets a commit, beside the network's own latency.
+    pub replication_lag: Span,
+    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    pub failover_after: Span,
+}
+
+/// Whose wall clock counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// Each client's own, read before its statement is sent.
+    #[default]
+    Client,
+    /// The database's, read when it executes the statement.
+    Database,
+}
+
+/// A lock that is kept alive is locked for at least this long (ShedLock, KeepAliveLockProvider.java).
+const SHORTEST_KEPT_ALIVE: Duration = Duration::from_secs(30);
+
+impl Default for SqlLeaseRowParams {
+    fn default() -> Self {
+        SqlLeaseRowParams {
+            lock_at_most: Span(Duration::from_secs(600)),
+            lock_at_least: Span(Duration::ZERO),
+            clock: Clock::Client,
+            keep_alive: false,
+            socket_timeout: Span(Duration::ZERO),
+            standby: false,
+            replication_lag: Span(REPLICATION_LAG),
+            failover_after: Span(FAILOVER_AFTER),
+        }
+    }
+}
+
+impl SqlLeaseRowParams {
+    /// The standby, if there is one.
+    pub(super) fn rules(&self) -> Option<Standby> {
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0)
+    }
+}
+
+impl Params for SqlLeaseRowParams {
+    fn set_ttl(&mut self, ttl: Duration) {
+        self.lock_at_most = Span(if self.keep_alive { ttl.max(SHORTEST_KEPT_ALIVE) } else { ttl });
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.lock_at_most.0)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.keep_alive && self.lock_at_most.0 < SHORTEST_KEPT_ALIVE {
+            return Err("`keep_alive` needs a `lock_at_most` of at least 30s".into());
+        }
+        if self.lock_at_least.0 > self.lock_at_most.0 {
+            return Err("`lock_at_least` is longer than `lock_at_most`".into());
+        }
+        Ok(())
+    }
+}

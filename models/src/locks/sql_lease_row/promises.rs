@@ -1,0 +1,50 @@
+//! What ShedLock promises, and what is wrong with its defaults.
+
+use crate::info::{Answer, Promise, Requirement};
+
+const README: &str = "lukas-krecan/ShedLock, README.md";
+
+pub(super) const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Conditional,
+        says: "at most one at the same time, provided that the task takes less than lockAtMostFor and that the clocks of \
+               the nodes are synchronized; beyond that more than one may hold the lock",
+        source: "lukas-krecan/ShedLock, README.md, Behavior and JdbcTemplate",
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "always released after lockAtMostFor, even if the process died",
+        source: "lukas-krecan/ShedLock, README.md, Behavior",
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Silent,
+        says: "as available as the database is",
+        source: README,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Silent,
+        says: "acquiring again is not described; the statement changes no row while the lock lasts",
+        source: README,
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::Silent,
+        says: "a row has no number that grows",
+        source: README,
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::No,
+        says: "others are not blocked but skipped",
+        source: "lukas-krecan/ShedLock, README.md, Behavior",
+    },
+];
+
+pub(super) const FLAWS: &[&str] = &[
+    "the client's own clock decides when the lock is free and until when it is locked (clock = \"client\")",
+    "by the client's clock a release names the row and not who locked it: a late one frees the lock of the next",
+];

@@ -1,0 +1,283 @@
+//! The connection to the ensemble: what ZooKeeper's own client does (ClientCnxn.java), and what Curator makes of it
+//! (ConnectionState.java, ConnectionStateManager.java).
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::units::Dist;
+use fencepost_sim::{CallError, ConnId, Either, Mono, race};
+
+use super::state::{Board, Chore, State};
+use super::{StopOn, ZookeeperParams};
+use crate::history::{GrantId, Refusal};
+use crate::stores::zookeeper::{Reply, SessionId, ZkMessage};
+use crate::wire::Ctx;
+
+/// The handle of a client on the ensemble.
+pub(super) struct Handle {
+    pub ctx: Ctx<ZkMessage>,
+    params: ZookeeperParams,
+    pub state: Board,
+}
+
+/// Why an operation failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ZkError {
+    /// The connection broke, or there was none: it may have taken effect.
+    Loss { sent: bool },
+    /// The session has expired, or moved on: it took no effect.
+    Session,
+    /// There is no such node.
+    NoNode,
+    /// The row's own condition did not hold.
+    Refused(Refusal),
+}
+
+/// "uniform [0, 1000) ms" before each connection but the first (ClientCnxn.java, `startConnect`).
+const RECONNECT: Dist = Dist::Uniform(Duration::ZERO, Duration::from_millis(1_000));
+
+/// `MAX_SEND_PING_INTERVAL` (ClientCnxn.java).
+const MAX_SEND_PING_INTERVAL: Duration = Duration::from_secs(10);
+
+impl Handle {
+    pub fn new(ctx: Ctx<ZkMessage>, params: ZookeeperParams) -> Rc<Self> {
+        let state = Board::new(ctx.mono(), params.session_timeout.0);
+        Rc::new(Handle { ctx, params, state })
+    }
+
+    /// The session, if there is one now.
+    pub fn session(&self) -> Option<SessionId> {
+        self.state.borrow().session
+    }
+
+    pub fn events(&self) -> u64 {
+        self.state.borrow().events
+    }
+
+    /// The user works under this grant from now on, or under none.
+    pub fn hold(&self, grant: Option<GrantId>) {
+        self.state.borrow_mut().holding = grant.map(|grant| (grant, false));
+    }
+
+    /// Whether the user works under this grant and was not told to stop.
+    pub fn holds(&self, grant: GrantId) -> bool {
+        self.state.borrow().holding == Some((grant, false))
+    }
+
+    pub fn add_chore(&self, chore: Chore) {
+        self.state.change(|state| state.chores.push_back(chore));
+    }
+
+    pub fn first_chore(&self) -> Option<Chore> {
+        self.state.borrow().chores.front().copied()
+    }
+
+    pub fn finish_chore(&self) {
+        self.state.borrow_mut().chores.pop_front();
+    }
+
+    /// Sends a request now and waits for the reply, for as long as the connection lasts.
+    pub async fn request(&self, message: ZkMessage, mark: Option<&'static str>) -> Result<Reply, ZkError> {
+        let Some((conn, epoch, within)) = self.on_the_way() else { return Err(ZkError::Loss { sent: false }) };
+        let reply = self.ctx.ask(conn, message, within);
+        if let Some(mark) = mark {
+            self.ctx.safepoint(mark).await;
+        }
+        let reply = race(reply, self.state.until(|state| state.epoch != epoch)).await;
+        let (zxid, reply) = match reply {
+            Either::First(Ok(ZkMessage::Reply { zxid, reply })) => (zxid, reply),
+            Either::First(Err(CallError::Refused)) => return Err(ZkError::Loss { sent: false }),
+            _ => return Err(ZkError::Loss { sent: true }),
+        };
+        self.hear(zxid);
+        match reply {
+            Reply::Expired | Reply::Moved => Err(ZkError::Session),
+            Reply::NoNode => Err(ZkError::NoNode),
+            Reply::Refused(why) => Err(ZkError::Refused(why)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// The connection, and for how long it outlives silence. No request has a timeout of its own, but where messages are
+    /// lost one by one, which ZooKeeper does not know, somebody has to stop waiting.
+    fn on_the_way(&self) -> Option<(ConnId, u64, Duration)> {
+        let state = &mut *self.state.borrow_mut();
+        let conn = state.connected?;
+        state.sent = self.ctx.mono();
+        Some((conn, state.epoch, silence(state.timeout)))
+    }
+
+    fn hear(&self, zxid: u64) {
+        let state = &mut *self.state.borrow_mut();
+        state.heard = self.ctx.mono();
+        state.seen = state.seen.max(zxid);
+    }
+
+    /// Connects, keeps the connection alive, and connects again, for as long as the process lives: `SendThread.run`.
+    pub async fn run(self: Rc<Self>) {
+        let mut delays = self.ctx.stream("zookeeper reconnects");
+        let mut conns: Vec<ConnId> =
+            (super::names(&self.params).iter()).map(|name| self.ctx.connect(self.ctx.find(name))).collect();
+        // StaticHostProvider.java shuffles the list.
+        self.ctx.stream("zookeeper servers").shuffle(&mut conns);
+        for turn in (0..conns.len()).cycle() {
+            let given_up = self.state.borrow().given_up;
+            if self.establish(conns[turn]).await {
+                self.serve(conns[turn]).await;
+                self.disconnect();
+            }
+            conns[turn] = self.ctx.reopen(conns[turn]);
+            if self.state.borrow().given_up == given_up {
+                self.ctx.sleep(RECONNECT.draw(&mut delays)).await;
+            }
+        }
+    }
+
+    /// Opens a session, or goes on with the one that there is.
+    async fn establish(&self, conn: ConnId) -> bool {
+        let (connect, within, given_up) = {
+            let State { session, seen, timeout, given_up, .. } = *self.state.borrow();
+            let wanted = self.params.session_timeout.0;
+            let connect = ZkMessage::Connect { session, timeout: wanted, seen };
+            (connect, timeout / u32::from(self.params.servers), given_up)
+        };
+        let reply = self.ctx.ask(conn, connect, within);
+        match race(reply, self.state.until(|state| state.given_up != given_up)).await {
+            Either::First(Ok(ZkMessage::Reply { zxid, reply: Reply::Session { id, timeout } })) => {
+                self.connect(conn, id, timeout);
+                self.hear(zxid);
+                true
+            }
+            Either::First(Ok(ZkMessage::Reply { reply: Reply::Expired, .. })) => {
+                self.give_up_session();
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn connect(&self, conn: ConnId, session: SessionId, timeout: Duration) {
+        let now = self.ctx.mono();
+        self.state.change(|state| {
+            (state.connected, state.session, state.timeout) = (Some(conn), Some(session), timeout);
+            (state.sent, state.heard, state.suspended) = (now, now, None);
+            state.epoch += 1;
+            state.events += 1;
+        });
+    }
+
+    /// Until the connection breaks, nothing is heard for two thirds of the session's timeout, or the session is given up.
+    async fn serve(&self, conn: ConnId) {
+        loop {
+            let (silent, ping) = self.due();
+            match race(self.ctx.next(conn), self.ctx.sleep_until(silent.min(ping))).await {
+                Either::First(Ok(message)) => {
+                    self.hear(0);
+                    if let ZkMessage::Deleted { .. } = message {
+                        self.state.change(|state| state.events += 1);
+                    }
+                }
+                Either::First(Err(_)) => return,
+                Either::Second(()) => {
+                    let (silent, ping) = self.due();
+                    let now = self.ctx.mono();
+                    if now >= silent {
+                        return;
+                    }
+                    if now >= ping {
+                        self.state.borrow_mut().sent = now;
+                        drop(self.ctx.ask(conn, ZkMessage::Ping, Duration::ZERO));
+                    }
+                }
+            }
+        }
+    }
+
+    /// When the connection counts as dead, and when a ping is due.
+    fn due(&self) -> (Mono, Mono) {
+        let state = self.state.borrow();
+        let silence = silence(state.timeout);
+        (state.heard + silence, state.sent + ping_after(silence))
+    }
+
+    /// `Disconnected`; Curator's state becomes SUSPENDED.
+    fn disconnect(&self) {
+        let now = self.ctx.wall();
+        self.state.change(|state| {
+            (state.connected, state.suspended) = (None, Some(now));
+            state.epoch += 1;
+            state.events += 1;
+        });
+        if self.params.stop_on == StopOn::Suspended {
+            self.tell_to_stop();
+        }
+    }
+
+    /// The session is over, or given up: Curator's state becomes LOST, and there will be a new session.
+    fn give_up_session(&self) {
+        let wanted = self.params.session_timeout.0;
+        self.state.change(|state| {
+            (state.session, state.suspended, state.seen, state.timeout) = (None, None, 0, wanted);
+            state.given_up += 1;
+            state.events += 1;
+        });
+        self.tell_to_stop();
+    }
+
+    /// The user's listener is called.
+    fn tell_to_stop(&self) {
+        let told = self.state.borrow_mut().holding.as_mut().map(|(grant, told)| {
+            *told = true;
+            *grant
+        });
+        if let Some(grant) = told {
+            self.ctx.lose(grant);
+        }
+    }
+
+    /// Gives the session up that could not be continued in time: `ConnectionStateManager.checkSessionExpiration`. It counts
+    /// by the wall clock.
+    pub async fn watch_over(self: Rc<Self>) {
+        loop {
+            self.state.until(|state| state.suspended.is_some()).await;
+            let (since, timeout) = {
+                let state = self.state.borrow();
+                let Some(since) = state.suspended else { continue };
+                (since, state.timeout)
+            };
+            let patience = timeout * self.params.simulated_session_expiration_percent / 100;
+            let elapsed = self.ctx.wall() - since;
+            if elapsed >= patience {
+                self.give_up_session();
+            } else {
+                let over = self.state.until(|state| state.suspended != Some(since));
+                race(over, self.ctx.sleep(patience - elapsed)).await;
+            }
+        }
+    }
+}
+
+/// For how long a client hears nothing until it takes the connection for dead: `readTimeout` (ClientCnxn.java,
+/// `onConnected`).
+fn silence(timeout: Duration) -> Duration {
+    timeout * 2 / 3
+}
+
+/// After how long a silence a client pings: "timeToNextPing = readTimeout / 2 - idleSend - (idleSend > 1000 ? 1000 : 0)",
+/// and not later than ten seconds (ClientCnxn.java, `SendThread.run`).
+fn ping_after(silence: Duration) -> Duration {
+    let (half, second) = (silence / 2, Duration::from_secs(1));
+    if half <= second { half } else { (half - second).clamp(second, MAX_SEND_PING_INTERVAL) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pings_are_sent_as_by_the_real_client() {
+        let after = |session_ms: u64| ping_after(silence(Duration::from_millis(session_ms))).as_millis();
+        assert_eq!([after(40_000), after(10_000), after(4_000), after(3_000)], [10_000, 2_333, 1_000, 1_000]);
+        assert_eq!(after(2_400), 800);
+    }
+}

@@ -1,0 +1,87 @@
+//! What ZooKeeper and Curator say about their lock.
+
+use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+
+const RECIPE: &str = "ZooKeeper Recipes and Solutions (recipes.md), Locks";
+const GUIDE: &str = "ZooKeeper Programmer's Guide (zookeeperProgrammers.md), ZooKeeper Sessions, Ephemeral Nodes";
+const MUTEX: &str = "apache/curator, InterProcessMutex.java";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Conditional,
+        says: "at no time do two clients think that they hold the lock; but a holder whose connection is suspended cannot \
+               be certain to hold it, and once the session is lost it does not: it has to listen and stop",
+        source: "ZooKeeper recipes.md, Locks; Curator, Shared Reentrant Lock, Error Handling; CURATOR-206 (#727)",
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "the node lives as long as the session that created it; when that expires the servers delete it",
+        source: GUIDE,
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Silent,
+        says: "the pages on locks say nothing; the service needs a majority of its servers",
+        source: RECIPE,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Yes,
+        says: "the same thread may acquire again, and must release as often",
+        source: MUTEX,
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::Silent,
+        says: "zxids are totally ordered and every node tells that of its creation, but nobody calls it a fencing token; \
+               sequence numbers begin again with their parent node",
+        source: "ZooKeeper zookeeperProgrammers.md, Time in ZooKeeper, ZooKeeper Stat Structure",
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::Yes,
+        says: "each user gets the mutex in the order requested, from ZooKeeper's point of view",
+        source: MUTEX,
+    },
+];
+
+pub(super) const INFO: LockInfo = LockInfo {
+    name: "zookeeper",
+    about: "Curator's InterProcessMutex: ephemeral sequential nodes on ZooKeeper",
+    family: Family::Consensus,
+    expiry: Expiry::LeaderMonotonicClock,
+    in_store: false,
+    commits_at_release: false,
+    grants: true,
+    validity: false,
+    token: Some("czxid: the zxid that created the own node"),
+    owner_txn: true,
+    fifo: true,
+    reentrancy: Reentrancy::Counted,
+    promises: PROMISES,
+    flawed_defaults: &[],
+    bugs: &[
+        BugInfo {
+            name: "curator-own-old-node",
+            about: "takes its own node of a session that is over for its lock; the servers will delete it",
+            scenario: "bug-curator-own-old-node",
+            property: "belief-exclusion",
+            source: "CURATOR-604 (apache/curator#1121); CURATOR-498 (#1018), fixed in part",
+        },
+        BugInfo {
+            name: "curator-release-forgets",
+            about: "a release that fails with the connection forgets the node, which blocks all while the session lives",
+            scenario: "bug-curator-release-forgets",
+            property: "progress",
+            source: "CURATOR-678 (apache/curator#1193), CURATOR-486 (#1006)",
+        },
+    ],
+    verification: Verification::RealServerAvailable,
+    sources: &[
+        "apache/zookeeper: zookeeperProgrammers.md, recipes.md; ExpiryQueue.java, SessionTrackerImpl.java, \
+         LearnerSessionTracker.java, ClientCnxn.java",
+        "apache/curator: LockInternals.java, InterProcessMutex.java, ConnectionStateManager.java, ProtectedMode.java",
+    ],
+};

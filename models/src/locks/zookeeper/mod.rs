@@ -1,0 +1,232 @@
+//! A lock on ZooKeeper, as Curator's InterProcessMutex takes it. What the servers do, and why Raft stands in for Zab there,
+//! says [`crate::stores::zookeeper`].
+//!
+//! From Curator's source (apache/curator; InterProcessMutex.java, LockInternals.java) and documentation:
+//! - Everybody creates an ephemeral sequential node; the first has the lock, the others watch the one before them.
+//! - A holder may acquire again: its thread counts, without asking the servers.
+//! - Nobody interrupts a holder whose connection or session is gone (CURATOR-206, issue #727). Listeners are told; what
+//!   the program does then is its own affair: here `stop_on`.
+//! - The raw Curator takes a node of a dead session for its own (bug `curator-own-old-node`); the model's does not.
+
+mod handle;
+mod info;
+mod internals;
+mod params;
+mod state;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{CallError, Either, Task, race};
+
+pub use self::params::{StopOn, ZookeeperParams};
+
+use self::handle::{Handle, ZkError};
+use self::internals::{Internals, Node};
+use self::state::Chore;
+use super::REQUEST_TIMEOUT;
+use crate::history::GrantId;
+use crate::info::LockInfo;
+use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::raft;
+use crate::site::Site;
+use crate::stores::inventory::{Demand, Guard, InventoryConfig, ReadReply, StoreClient};
+use crate::stores::zookeeper::{Member, Reply, Tree, ZkMessage};
+use crate::wire::Ctx;
+
+/// A client of the ensemble.
+pub struct Zookeeper {
+    internals: Rc<Internals>,
+    /// The entry in Curator's `threadData`.
+    held: Option<Held>,
+    _background: [Task; 3],
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    grant: GrantId,
+    node: Node,
+    count: u32,
+}
+
+/// A change by the majority, the event of a watch and a listing take so long at most, packets that are sent again included.
+const HAND_OVER: Duration = Duration::from_secs(4);
+
+impl Held {
+    fn grant(&self) -> Grant {
+        Grant { id: self.grant, token: Some(self.node.stat.czxid), valid_until: None }
+    }
+}
+
+fn names(params: &ZookeeperParams) -> Vec<String> {
+    (1..=params.servers).map(|n| format!("zk-{n}")).collect()
+}
+
+impl Zookeeper {
+    fn zk(&self) -> &Handle {
+        &self.internals.zk
+    }
+
+    /// The time is up: the own node is deleted. Where that cannot be done at once it is done in the background, as it is
+    /// where nobody knows whether there is a node.
+    async fn give_up(&self, attempt: GrantId, own: Option<Node>) -> LockError {
+        let Some(node) = own else {
+            self.zk().add_chore(Chore::Find(self.internals.resource, attempt));
+            return LockError::Unknown(Reason::Busy);
+        };
+        let deleted = self.zk().request(ZkMessage::Delete { path: node.path }, None);
+        match race(deleted, self.zk().ctx.sleep(REQUEST_TIMEOUT)).await {
+            Either::First(Ok(_) | Err(ZkError::NoNode)) => LockError::Failed(Reason::Busy),
+            _ => {
+                self.zk().add_chore(Chore::Delete(node.path));
+                LockError::Unknown(Reason::Busy)
+            }
+        }
+    }
+
+    /// The data is a node of the same tree. The member that said that the lock is free has applied all that was written
+    /// before, so that no `sync` is needed.
+    async fn read_row(&self, grant: &Grant, demand: &Demand) -> Result<ReadReply, ZkError> {
+        let read = ZkMessage::ReadRow { grant: grant.id, order: demand.order };
+        match self.internals.retrying(async || self.zk().request(read.clone(), None).await).await? {
+            Reply::Row(row) => Ok(row),
+            _ => Err(ZkError::NoNode),
+        }
+    }
+}
+
+impl From<ZkError> for LockError {
+    fn from(error: ZkError) -> Self {
+        match error {
+            ZkError::Loss { sent: true } => LockError::Unknown(Reason::Call(CallError::Reset)),
+            ZkError::Loss { sent: false } => LockError::Failed(Reason::Call(CallError::Refused)),
+            ZkError::Session | ZkError::NoNode => LockError::Failed(Reason::NotHeld),
+            ZkError::Refused(why) => LockError::Failed(Reason::Refused(why)),
+        }
+    }
+}
+
+impl Lock for Zookeeper {
+    const INFO: LockInfo = info::INFO;
+    type Params = ZookeeperParams;
+    type Message = ZkMessage;
+
+    fn servers(params: &ZookeeperParams) -> Vec<String> {
+        names(params)
+    }
+
+    fn deploy(params: &ZookeeperParams, data: &InventoryConfig, site: &mut Site<'_, ZkMessage>) {
+        let timing = params.timing();
+        raft::deploy(site, &names(params), params.raft(), Tree::new(data.stock), |_| Member::new(timing));
+    }
+
+    fn connect(params: &ZookeeperParams, ctx: Ctx<ZkMessage>, resource: ResourceId) -> Self {
+        let zk = Handle::new(ctx.clone(), params.clone());
+        let internals = Rc::new(Internals::new(zk.clone(), params.clone(), resource));
+        let tidy = ctx.spawn(internals.clone().tidy());
+        let background = [ctx.spawn(zk.clone().run()), ctx.spawn(zk.watch_over()), tidy];
+        Zookeeper { internals, held: None, _background: background }
+    }
+
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        if let Some(held) = &mut self.held {
+            held.count += 1;
+            return Ok(held.grant());
+        }
+        let own = Cell::new(None);
+        let locked = self.internals.attempt_lock(attempt.id, &own);
+        match race(locked, self.zk().ctx.sleep_until(attempt.give_up)).await {
+            Either::First(Ok(node)) => {
+                let held = Held { grant: attempt.id, node, count: 1 };
+                self.held = Some(held);
+                self.zk().hold(Some(attempt.id));
+                Ok(held.grant())
+            }
+            // What was created may be there for a while.
+            Either::First(Err(_)) => Err(LockError::Unknown(Reason::Call(CallError::Reset))),
+            Either::Second(()) => Err(self.give_up(attempt.id, own.get()).await),
+        }
+    }
+
+    /// The entry goes whatever becomes of the node, which is deleted in the background if it cannot be deleted now. The
+    /// bug `curator-release-forgets` has lost that, too.
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let Some(held) = self.held.as_mut().filter(|held| held.grant == grant.id) else {
+            return Err(LockError::Failed(Reason::NotHeld));
+        };
+        held.count -= 1;
+        if held.count > 0 {
+            return Ok(());
+        }
+        let path = held.node.path;
+        self.held = None;
+        self.zk().hold(None);
+        let deleted = self.internals.delete(path, Some("release-sent")).await;
+        if deleted.is_err() && !self.internals.params.release_forgets {
+            self.zk().add_chore(Chore::Delete(path));
+        }
+        deleted.map_err(|_| LockError::Unknown(Reason::Call(CallError::Reset)))
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.zk().holds(grant.id)
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// A session that was last heard of at the crash is closed its timeout and at most a tick later, and the leader may
+    /// hear of it half a tick late (ExpiryQueue.java, LearnerSessionTracker.java). The timeouts run on the leader's
+    /// monotonic clock: slow rates and stopped machines lengthen them, clock steps do not. What else goes wrong may
+    /// change the leader, and a new one begins anew (SessionTrackerImpl.java), so that elections lengthen it: by
+    /// themselves and by one more term. A waiter that lost its connection then tries all members, each for its share of
+    /// the timeout, and its operation once more.
+    fn takeover_bound(params: &ZookeeperParams, harm: &Harm) -> Duration {
+        let (timeout, tick) = (params.negotiated(), params.tick.0);
+        let term = harm.stretch_mono(timeout + tick + tick / 2);
+        if *harm == Harm::default() {
+            return term + HAND_OVER;
+        }
+        let elections = 2 * params.raft().failover();
+        let connect = timeout + u32::from(params.servers) * Duration::from_secs(1);
+        let retry = params.retry_base.0 * (1 << params.retries.min(20));
+        2 * term + HAND_OVER + elections + connect + retry + harm.reconnect
+    }
+
+    /// As long as a takeover: what a client left behind goes with its session.
+    fn progress_bound(params: &ZookeeperParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+
+    async fn read(
+        &mut self,
+        store: &StoreClient<ZkMessage>,
+        grant: &Grant,
+        demand: &Demand,
+    ) -> Result<ReadReply, LockError> {
+        match demand.guard {
+            Guard::OwnerTxn => self.read_row(grant, demand).await.map_err(LockError::from),
+            _ => store.read(grant, demand).await,
+        }
+    }
+
+    /// Under `owner-txn`: a `multi` that checks that the own node is there and sets the data. It is sent once: whether an
+    /// unknown outcome is tried again is the scenario's choice.
+    async fn write(
+        &mut self,
+        store: &StoreClient<ZkMessage>,
+        grant: &Grant,
+        demand: &Demand,
+        read: ReadReply,
+    ) -> Result<(), LockError> {
+        if demand.guard != Guard::OwnerTxn {
+            return store.write(grant, demand, read).await;
+        }
+        let Some(held) = self.held else { return Err(LockError::Failed(Reason::NotHeld)) };
+        let write = ZkMessage::WriteRow { path: held.node.path, write: demand.write(grant, read) };
+        self.zk().request(write, Some("write-sent")).await.map(drop).map_err(LockError::from)
+    }
+}

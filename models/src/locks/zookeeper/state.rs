@@ -1,0 +1,127 @@
+//! Where a client's connection stands, and who waits for it to change.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use fencepost_sim::{ConnId, Mono, Signal, Wall};
+
+use crate::history::GrantId;
+use crate::lock::ResourceId;
+use crate::stores::zookeeper::{Path, SessionId};
+
+/// Where a handle stands.
+pub(super) struct State {
+    pub connected: Option<ConnId>,
+    /// How often it was connected or disconnected.
+    pub epoch: u64,
+    /// How often something happened that wakes waiters: a watch fired, or the connection came or went.
+    pub events: u64,
+    pub session: Option<SessionId>,
+    /// How many sessions were given up.
+    pub given_up: u64,
+    /// The session's timeout; before there is one, what is asked for.
+    pub timeout: Duration,
+    /// The last zxid that was seen in the session.
+    pub seen: u64,
+    pub heard: Mono,
+    pub sent: Mono,
+    /// Since when Curator's state is SUSPENDED.
+    pub suspended: Option<Wall>,
+    /// The grant that Curator's user works under, and whether the user was told to stop.
+    pub holding: Option<(GrantId, bool)>,
+    /// What is still to be deleted in the background.
+    pub chores: VecDeque<Chore>,
+    waiting: BTreeMap<u64, Signal>,
+    waits: u64,
+}
+
+/// What Curator deletes in the background, however long it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chore {
+    /// A node (`guaranteed()`: FailedOperationManager.java).
+    Delete(Path),
+    /// The node of an attempt, if its creation took effect (FindAndDeleteProtectedNodeInBackground.java).
+    Find(ResourceId, GrantId),
+}
+
+/// The state, for all parts of a process to see.
+pub(super) struct Board(RefCell<State>);
+
+impl Board {
+    /// Before the first connection.
+    pub fn new(now: Mono, wanted: Duration) -> Self {
+        Board(RefCell::new(State {
+            connected: None,
+            epoch: 0,
+            events: 0,
+            session: None,
+            given_up: 0,
+            timeout: wanted,
+            seen: 0,
+            heard: now,
+            sent: now,
+            suspended: None,
+            holding: None,
+            chores: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            waits: 0,
+        }))
+    }
+
+    pub fn borrow(&self) -> Ref<'_, State> {
+        self.0.borrow()
+    }
+
+    /// For changes that nobody waits for.
+    pub fn borrow_mut(&self) -> RefMut<'_, State> {
+        self.0.borrow_mut()
+    }
+
+    /// Waits until this holds.
+    pub async fn until(&self, holds: impl Fn(&State) -> bool) {
+        loop {
+            let wait = {
+                let state = &mut *self.0.borrow_mut();
+                if holds(state) {
+                    return;
+                }
+                state.waits += 1;
+                let (number, signal) = (state.waits, Signal::default());
+                state.waiting.insert(number, signal.clone());
+                Wait { board: self, number, signal }
+            };
+            wait.signal.raised().await;
+        }
+    }
+
+    /// Changes it, and lets all who wait look again.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (changed, signals) = {
+            let state = &mut *self.0.borrow_mut();
+            let signals: Vec<Signal> = state.waiting.values().cloned().collect();
+            (change(state), signals)
+        };
+        signals.iter().for_each(Signal::raise);
+        changed
+    }
+}
+
+impl State {
+    pub fn is_connected(&self) -> bool {
+        self.connected.is_some()
+    }
+}
+
+/// Somebody who waits for the state to change.
+struct Wait<'a> {
+    board: &'a Board,
+    number: u64,
+    signal: Signal,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.board.0.borrow_mut().waiting.remove(&self.number);
+    }
+}

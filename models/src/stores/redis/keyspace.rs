@@ -1,0 +1,278 @@
+//! The data set of a Redis, apart from any node.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fencepost_sim::{Message, Wall, WallDeadline};
+use serde::Serialize;
+
+use super::RedisMessage;
+use crate::history::{Cause, GrantId};
+use crate::lock::ResourceId;
+use crate::wire::Env;
+
+/// The clock by which a master sets and judges expiries.
+pub trait WallClock {
+    /// The time.
+    fn now(&self) -> Wall;
+    /// The deadline `after` from now.
+    fn deadline(&self, after: Duration) -> WallDeadline;
+    /// Whether the deadline is reached.
+    fn passed(&mut self, deadline: WallDeadline) -> bool;
+}
+
+/// A key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Key {
+    /// The lock.
+    Lock(ResourceId),
+    /// The counter of the lock's tokens: `redisson_lock_token:{name}`.
+    Token(ResourceId),
+}
+
+/// What is at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The value.
+    pub value: Value,
+    /// When it is gone, by the master's wall clock.
+    pub expires: Option<WallDeadline>,
+}
+
+/// A key's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Value {
+    /// A string: the attempt that set it.
+    Text(GrantId),
+    /// A hash of one field, since Redisson's script adds none beside another's: its owner, how often it acquired, and,
+    /// as ground truth, by which attempt the holding began.
+    Held {
+        /// The field.
+        owner: GrantId,
+        /// The field's value.
+        count: u32,
+        /// Ground truth.
+        grant: GrantId,
+    },
+    /// A number.
+    Number(u64),
+}
+
+/// One change of the data set, as replicas and the append-only file get it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// This is at the key now.
+    Put(Key, Entry),
+    /// The key is gone.
+    Del(Key),
+}
+
+/// What really happened to a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// It was applied.
+    Granted(GrantId),
+    /// It ended.
+    Ended(GrantId, Cause),
+}
+
+/// What came of a command.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// What to answer.
+    pub reply: RedisMessage,
+    /// What changed: one transaction, to be replayed as a whole.
+    pub records: Vec<Record>,
+    /// What happened to grants.
+    pub truth: Vec<Truth>,
+    /// Whose subscribers hear of it.
+    pub publish: Option<ResourceId>,
+}
+
+/// The data set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keyspace {
+    keys: BTreeMap<Key, Entry>,
+}
+
+impl Keyspace {
+    /// Applies a command as a master. What is no command changes nothing.
+    pub fn apply(&mut self, command: &RedisMessage, clock: &mut impl WallClock) -> Applied {
+        let mut change = Change { keys: self, clock, applied: Applied::default() };
+        change.applied.reply = change.command(command);
+        change.applied
+    }
+
+    /// Deletes all keys that are due, as a master.
+    pub fn expire(&mut self, clock: &mut impl WallClock) -> Applied {
+        let keys: Vec<Key> = self.keys.keys().copied().collect();
+        let mut change = Change { keys: self, clock, applied: Applied::default() };
+        keys.into_iter().for_each(|key| {
+            change.look(key);
+        });
+        change.applied
+    }
+
+    /// Follows a change that a master made.
+    pub fn replay(&mut self, record: &Record) {
+        match *record {
+            Record::Put(key, entry) => {
+                self.keys.insert(key, entry);
+            }
+            Record::Del(key) => {
+                self.keys.remove(&key);
+            }
+        }
+    }
+
+    /// The records that make this data set out of an empty one.
+    pub fn records(&self) -> Vec<Record> {
+        self.keys.iter().map(|(key, entry)| Record::Put(*key, *entry)).collect()
+    }
+
+    /// When the next key is due.
+    pub fn next_expiry(&self) -> Option<WallDeadline> {
+        self.keys.values().filter_map(|entry| entry.expires).min_by_key(|deadline| deadline.at)
+    }
+
+    /// The grants on record here, and when they end.
+    pub fn grants(&self) -> impl Iterator<Item = (GrantId, Option<WallDeadline>)> {
+        self.keys.values().filter_map(|entry| Some((entry.value.grant()?, entry.expires)))
+    }
+}
+
+impl Value {
+    /// The grant that it stands for.
+    pub fn grant(&self) -> Option<GrantId> {
+        match *self {
+            Value::Text(grant) | Value::Held { grant, .. } => Some(grant),
+            Value::Number(_) => None,
+        }
+    }
+}
+
+impl Default for Applied {
+    fn default() -> Self {
+        Applied { reply: RedisMessage::Nothing, records: Vec::new(), truth: Vec::new(), publish: None }
+    }
+}
+
+/// A command while it is applied: nothing else comes in between.
+pub(super) struct Change<'a, C> {
+    keys: &'a mut Keyspace,
+    clock: &'a mut C,
+    pub applied: Applied,
+}
+
+impl<C: WallClock> Change<'_, C> {
+    fn command(&mut self, command: &RedisMessage) -> RedisMessage {
+        match *command {
+            RedisMessage::SetNxPx { value, ttl_ms, key } => self.set_if_absent(key, value, Some(ttl_ms)),
+            RedisMessage::SetNx { value, key } => self.set_if_absent(key, value, None),
+            RedisMessage::Expire { ttl_ms, key } => self.renew_if(key, ttl_ms, |_| true),
+            RedisMessage::ExtendIfEqual { value, ttl_ms, key } => {
+                self.renew_if(key, ttl_ms, |found| found == Value::Text(value))
+            }
+            RedisMessage::Del { on_behalf, key } => self.delete_if(key, on_behalf, |_| true),
+            RedisMessage::DelIfEqual { value, key } => self.delete_if(key, value, |found| found == Value::Text(value)),
+            RedisMessage::Lock { owner, ttl_ms, numbered, attempt, within, key } => {
+                self.lock(key, owner, Duration::from_millis(ttl_ms), numbered, (attempt, within))
+            }
+            RedisMessage::Unlock { owner, ttl_ms, on_behalf, key } => self.unlock(key, owner, ttl_ms, on_behalf),
+            RedisMessage::Renew { owner, ttl_ms, key } => {
+                self.renew_if(key, ttl_ms, |found| matches!(found, Value::Held { owner: of, .. } if of == owner))
+            }
+            RedisMessage::GetToken { key } => match self.look(Key::Token(key)) {
+                Some(Entry { value: Value::Number(token), .. }) => RedisMessage::Number(token),
+                _ => RedisMessage::Nothing,
+            },
+            _ => RedisMessage::Nothing,
+        }
+    }
+
+    fn set_if_absent(&mut self, key: ResourceId, value: GrantId, ttl_ms: Option<u64>) -> RedisMessage {
+        if self.look(Key::Lock(key)).is_some() {
+            return RedisMessage::Nothing;
+        }
+        let expires = ttl_ms.map(|ttl| self.deadline(Duration::from_millis(ttl)));
+        self.put(Key::Lock(key), Entry { value: Value::Text(value), expires });
+        self.note(Truth::Granted(value));
+        RedisMessage::Done
+    }
+
+    pub fn renew_if(&mut self, key: ResourceId, ttl_ms: u64, same: impl Fn(Value) -> bool) -> RedisMessage {
+        match self.look(Key::Lock(key)) {
+            Some(entry) if same(entry.value) => {
+                let expires = Some(self.deadline(Duration::from_millis(ttl_ms)));
+                self.put(Key::Lock(key), Entry { expires, ..entry });
+                RedisMessage::Done
+            }
+            _ => RedisMessage::Nothing,
+        }
+    }
+
+    fn delete_if(&mut self, key: ResourceId, by: GrantId, same: impl Fn(Value) -> bool) -> RedisMessage {
+        match self.look(Key::Lock(key)) {
+            Some(entry) if same(entry.value) => {
+                self.delete(Key::Lock(key), entry, Cause::Released(by));
+                RedisMessage::Done
+            }
+            _ => RedisMessage::Nothing,
+        }
+    }
+
+    /// What is at the key, after it was deleted if it is due.
+    pub fn look(&mut self, key: Key) -> Option<Entry> {
+        let entry = *self.keys.keys.get(&key)?;
+        if entry.expires.is_some_and(|deadline| self.clock.passed(deadline)) {
+            self.delete(key, entry, Cause::Expired);
+            return None;
+        }
+        Some(entry)
+    }
+
+    pub fn put(&mut self, key: Key, entry: Entry) {
+        self.record(Record::Put(key, entry));
+    }
+
+    pub fn delete(&mut self, key: Key, entry: Entry, cause: Cause) {
+        self.record(Record::Del(key));
+        if let Some(grant) = entry.value.grant() {
+            self.note(Truth::Ended(grant, cause));
+        }
+    }
+
+    fn record(&mut self, record: Record) {
+        self.keys.replay(&record);
+        self.applied.records.push(record);
+    }
+
+    pub fn note(&mut self, truth: Truth) {
+        self.applied.truth.push(truth);
+    }
+
+    pub fn deadline(&self, after: Duration) -> WallDeadline {
+        self.clock.deadline(after)
+    }
+
+    pub fn left(&self, entry: &Entry) -> Option<Duration> {
+        entry.expires.map(|deadline| deadline.at - self.clock.now())
+    }
+}
+
+impl<L: Message> WallClock for Env<'_, L> {
+    fn now(&self) -> Wall {
+        self.wall()
+    }
+
+    fn deadline(&self, after: Duration) -> WallDeadline {
+        self.wall_deadline(after)
+    }
+
+    fn passed(&mut self, deadline: WallDeadline) -> bool {
+        self.wall_passed(deadline)
+    }
+}

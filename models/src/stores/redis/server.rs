@@ -1,0 +1,190 @@
+//! The server of one Redis instance: a master, with replicas or without any, or a replica.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use fencepost_sim::disk::DiskFate;
+use fencepost_sim::{Caller, MonoDeadline, NodeId, Service, Session, TimerId};
+
+use super::replicated::Replication;
+use super::{Aof, Applied, Channels, Forgotten, Keyspace, Persistence, RedisMessage, ReplicationConfig, Truth};
+use crate::history::Event;
+use crate::wire::{Env, Wire};
+
+/// A Redis server.
+pub struct Redis {
+    pub(super) keys: Keyspace,
+    pub(super) aof: Aof,
+    pub(super) channels: Channels,
+    pub(super) forgotten: Forgotten,
+    pub(super) replication: Replication,
+    pub(super) clients: BTreeSet<Session>,
+    expiry_timer: Option<TimerId>,
+    started: bool,
+    stays_out: Option<Duration>,
+    out_until: Option<MonoDeadline>,
+}
+
+/// Tags of the server's timers; those from `WAIT` on each belong to a waiting caller.
+const EXPIRE: u64 = 0;
+const SYNC: u64 = 1;
+pub(super) const CRON: u64 = 2;
+pub(super) const WAIT: u64 = 3;
+
+impl Redis {
+    /// An empty server.
+    pub fn new(persistence: Persistence) -> Self {
+        Redis {
+            keys: Keyspace::default(),
+            aof: Aof::new(persistence),
+            channels: Channels::default(),
+            forgotten: Forgotten::default(),
+            replication: Replication::default(),
+            clients: BTreeSet::new(),
+            expiry_timer: None,
+            started: false,
+            stays_out: None,
+            out_until: None,
+        }
+    }
+
+    /// The same server, whose operators let nobody in for so long after a crash (redis.io, "Distributed Locks with Redis",
+    /// "Performance, crash recovery and fsync": delayed restarts).
+    pub fn with_delayed_restart(self, delay: Option<Duration>) -> Self {
+        Redis { stays_out: delay, ..self }
+    }
+
+    /// The same server, as a master with replicas or as one of them.
+    pub fn replicated(self, config: ReplicationConfig) -> Self {
+        Redis { replication: Replication::new(config), ..self }
+    }
+
+    fn handle(&mut self, env: &mut Env<'_, RedisMessage>, from: Caller, message: RedisMessage) {
+        let reply = match message {
+            RedisMessage::Subscribe { key } => {
+                self.channels.subscribe(key, from.session());
+                RedisMessage::Done
+            }
+            RedisMessage::Unsubscribe { key } => {
+                self.channels.unsubscribe(key, from.session());
+                RedisMessage::Done
+            }
+            RedisMessage::Wait { replicas, timeout_ms } => return self.wait(env, from, replicas, timeout_ms),
+            RedisMessage::Role => RedisMessage::RoleIs { master: self.replication.is_master() },
+            _ if !self.replication.is_master() => RedisMessage::ReadOnly,
+            _ if !self.replication.may_write(env.wall()) => RedisMessage::NoReplicas,
+            command => self.command(env, &command),
+        };
+        env.reply(from, reply);
+    }
+
+    fn command(&mut self, env: &mut Env<'_, RedisMessage>, command: &RedisMessage) -> RedisMessage {
+        let applied = self.keys.apply(command, env);
+        self.carry_out(env, &applied);
+        self.forgotten.settle(env, command, &applied.truth);
+        if self.replication.is_on() && applied.truth.is_empty() {
+            self.settle_elsewhere(env, command);
+        }
+        applied.reply
+    }
+
+    /// Does what a change of the data set demands: file, ground truth, subscribers, timer.
+    fn carry_out(&mut self, env: &mut Env<'_, RedisMessage>, applied: &Applied) {
+        if applied.records.is_empty() {
+            return;
+        }
+        self.aof.append(&applied.records, &self.keys);
+        self.replication.stream(env, &applied.records);
+        for truth in &applied.truth {
+            env.note(match *truth {
+                Truth::Granted(grant) => Event::Granted { server: env.node(), grant },
+                Truth::Ended(grant, cause) => Event::Ended { server: env.node(), grant, cause },
+            });
+        }
+        if let Some(key) = applied.publish {
+            self.channels.publish(env, key);
+        }
+        self.watch_expiry(env);
+    }
+
+    /// Looks again when the next deadline will be reached, if the wall clock goes on as it does now.
+    /// A replica leaves that to its master.
+    pub(super) fn watch_expiry(&mut self, env: &mut Env<'_, RedisMessage>) {
+        if let Some(timer) = self.expiry_timer.take() {
+            env.cancel_timer(timer);
+        }
+        if !self.replication.is_master() {
+            return;
+        }
+        self.expiry_timer = self.keys.next_expiry().map(|deadline| env.set_timer(deadline.at - env.wall(), EXPIRE));
+    }
+}
+
+impl Service<Wire<RedisMessage>, Event> for Redis {
+    fn on_start(&mut self, env: &mut Env<'_, RedisMessage>) {
+        if std::mem::replace(&mut self.started, true) {
+            self.out_until = self.stays_out.map(|delay| env.mono_deadline(delay));
+        }
+        self.keys = self.aof.load();
+        self.replication.start(env);
+        self.watch_expiry(env);
+        if self.aof.syncs_every_second() {
+            env.set_timer(Duration::from_secs(1), SYNC);
+        }
+    }
+
+    fn on_message(&mut self, env: &mut Env<'_, RedisMessage>, from: Caller, message: Wire<RedisMessage>) {
+        let Wire::Lock(message) = message else { return };
+        if self.out_until.is_some_and(|until| !env.mono_passed(until)) {
+            return env.close(from.session());
+        }
+        self.out_until = None;
+        self.handle(env, from, message);
+    }
+
+    fn on_timer(&mut self, env: &mut Env<'_, RedisMessage>, tag: u64) {
+        match tag {
+            EXPIRE => {
+                self.expiry_timer = None;
+                let applied = self.keys.expire(env);
+                self.carry_out(env, &applied);
+                // What is still there, since the clock stepped back, waits for what is missing.
+                self.watch_expiry(env);
+            }
+            SYNC => {
+                self.aof.sync(&self.keys);
+                env.set_timer(Duration::from_secs(1), SYNC);
+            }
+            CRON => self.replication.cron(env),
+            wait => self.replication.stop_waiting(env, wait),
+        }
+    }
+
+    fn on_peer(&mut self, env: &mut Env<'_, RedisMessage>, from: NodeId, message: Wire<RedisMessage>) {
+        match message {
+            Wire::Lock(RedisMessage::Replication(message)) => self.on_replication(env, from, message),
+            Wire::Lock(RedisMessage::Sentinel(message)) => self.on_sentinel(env, from, &message),
+            _ => {}
+        }
+    }
+
+    fn on_connect(&mut self, _: &mut Env<'_, RedisMessage>, session: Session) {
+        self.clients.insert(session);
+    }
+
+    fn on_disconnect(&mut self, _: &mut Env<'_, RedisMessage>, session: Session) {
+        self.channels.drop_session(session);
+        self.clients.remove(&session);
+    }
+
+    fn on_crash(&mut self, env: &mut Env<'_, RedisMessage>, disk: DiskFate) {
+        self.aof.crash(disk);
+        let lost = std::mem::take(&mut self.keys);
+        if self.replication.granted_these() {
+            self.forgotten.compare(env, &lost, &self.aof.load());
+        }
+        self.replication.crash(env, disk);
+        (self.channels, self.expiry_timer, self.out_until) = (Channels::default(), None, None);
+        self.clients.clear();
+    }
+}

@@ -1,0 +1,160 @@
+//! A client's connection to the database, whose primary may move.
+//!
+//! With several hosts the client does what libpq does with `target_session_attrs=read-write` (PostgreSQL 17, libpq,
+//! Specifying Multiple Hosts): it tries them in the order given until one accepts the connection and takes writes. It
+//! does so only when it needs a connection; one that is open is used until it breaks.
+
+use std::future::Future;
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{CallError, ConnId, Mono, NodeId, PEER_TIMEOUT, STALL_LIMIT};
+
+use super::message::SqlMessage;
+use super::replica::{MONITOR_INTERVAL, PAIR, Standby};
+use crate::wire::Ctx;
+
+/// How long a client tries to reach a host before it goes on to the next: `connectTimeout` of the PostgreSQL JDBC driver,
+/// 10 s by default (pgjdbc, Connection parameters).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client gives a statement up this long after the database should have done so itself.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// One client's connection.
+pub struct Database {
+    ctx: Ctx<SqlMessage>,
+    hosts: Vec<Host>,
+    /// The host that it uses.
+    at: usize,
+    /// That host said that it takes writes.
+    checked: bool,
+    timeout: Duration,
+}
+
+struct Host {
+    node: NodeId,
+    conn: ConnId,
+}
+
+impl Database {
+    /// A connection that opens when it is needed. Drivers have no timeout for statements by default (`socketTimeout = 0`
+    /// of MySQL Connector/J and of pgjdbc), which zero stands for: the stream's is what is left.
+    pub fn new(ctx: Ctx<SqlMessage>, standby: bool, socket_timeout: Duration) -> Self {
+        let nodes = PAIR.iter().take(1 + usize::from(standby)).map(|name| ctx.find(name));
+        let hosts = nodes.map(|node| Host { node, conn: ctx.connect(node) }).collect();
+        let timeout = Some(socket_timeout).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
+        Database { ctx, hosts, at: 0, checked: false, timeout }
+    }
+
+    /// Whether the connection is open, as far as this side knows.
+    pub fn seems_open(&self) -> bool {
+        self.ctx.seems_open(self.hosts[self.at].conn)
+    }
+
+    /// The server that it uses.
+    pub fn server(&self) -> NodeId {
+        self.hosts[self.at].node
+    }
+
+    /// Sends a statement now, and gives a future of its reply.
+    pub fn ask(
+        &self,
+        statement: SqlMessage,
+        within: Duration,
+    ) -> impl Future<Output = Result<SqlMessage, CallError>> + use<> {
+        self.ctx.ask(self.hosts[self.at].conn, statement, within)
+    }
+
+    /// Executes a statement, passing the mark once it is sent.
+    ///
+    /// # Errors
+    /// If it was not executed, or nobody knows whether it was.
+    pub async fn run(&mut self, statement: SqlMessage, mark: Option<&'static str>) -> Result<SqlMessage, CallError> {
+        let patience = self.ctx.mono() + self.timeout;
+        self.run_until(statement, mark, patience).await
+    }
+
+    /// The same, but the client does not wait for longer than this.
+    ///
+    /// # Errors
+    /// If it was not executed, or nobody knows whether it was.
+    pub async fn run_until(
+        &mut self,
+        statement: SqlMessage,
+        mark: Option<&'static str>,
+        give_up: Mono,
+    ) -> Result<SqlMessage, CallError> {
+        let within = self.timeout.min(give_up - self.ctx.mono());
+        let reply = self.ask(statement, within);
+        if let Some(mark) = mark {
+            self.ctx.safepoint(mark).await;
+        }
+        let reply = reply.await;
+        self.digest(reply)
+    }
+
+    /// Closes the connection if the reply shows that it is of no use: a driver closes one whose statement timed out.
+    ///
+    /// # Errors
+    /// Those of the reply; and a standby has certainly not executed anything.
+    pub fn digest(&mut self, reply: Result<SqlMessage, CallError>) -> Result<SqlMessage, CallError> {
+        match reply {
+            Ok(SqlMessage::ReadOnly) => {
+                self.close();
+                Err(CallError::Refused)
+            }
+            Err(CallError::TimedOut) => {
+                self.close();
+                Err(CallError::TimedOut)
+            }
+            other => other,
+        }
+    }
+
+    /// Closes the connection. The next statement opens another one.
+    pub fn close(&mut self) {
+        let host = &mut self.hosts[self.at];
+        host.conn = self.ctx.reopen(host.conn);
+        self.checked = false;
+    }
+
+    /// Finds the primary, if there are several hosts and there is no open connection to it.
+    ///
+    /// # Errors
+    /// If no host takes writes.
+    pub async fn ready(&mut self, give_up: Mono) -> Result<(), CallError> {
+        if self.hosts.len() == 1 || (self.checked && self.seems_open()) {
+            return Ok(());
+        }
+        for at in 0..self.hosts.len() {
+            self.at = at;
+            if self.takes_writes(give_up).await {
+                self.checked = true;
+                return Ok(());
+            }
+        }
+        Err(CallError::Refused)
+    }
+
+    async fn takes_writes(&mut self, give_up: Mono) -> bool {
+        // A connection that broke unnoticed is found out by the first request.
+        for _ in 0..2 {
+            let within = CONNECT_TIMEOUT.min(give_up - self.ctx.mono());
+            match self.ask(SqlMessage::ShowReadOnly, within).await {
+                Ok(SqlMessage::Writable) => return true,
+                Err(CallError::Refused) => {}
+                _ => break,
+            }
+        }
+        self.close();
+        false
+    }
+}
+
+/// How long a failover may take until every client has found the new primary, counted from the last fault.
+pub(crate) fn failover_bound(standby: Option<Standby>, harm: &Harm) -> Duration {
+    let Some(Standby { failover_after, .. }) = standby else { return Duration::ZERO };
+    let promoted = harm.stretch_mono(failover_after + 2 * MONITOR_INTERVAL) + PEER_TIMEOUT + harm.reconnect;
+    promoted + 2 * PAIR.len() as u32 * CONNECT_TIMEOUT
+}

@@ -1,0 +1,98 @@
+//! The table of lock rows: name → `lock_until`, `locked_at`, `locked_by`. Each statement is a transaction of its own.
+//!
+//! The statements are those of ShedLock (lukas-krecan/ShedLock, SqlStatementsSource.java, and its `…ServerTime…` kin for
+//! the database's clock). A row says nothing of attempts: what it is on record for is kept beside it, as ground truth.
+
+use std::time::Duration;
+
+use super::Sql;
+use super::log::{Entry, LeaseRow, millis};
+use super::message::{Lease, SqlMessage, Times};
+use crate::history::{Cause, Event};
+use crate::lock::ResourceId;
+use crate::wire::Env;
+
+impl Times {
+    /// What `now` and the time to write come to when the statement is executed.
+    fn resolve(self, env: &Env<'_, SqlMessage>) -> (i64, i64) {
+        match self {
+            Times::Client { now, until } => (now, until),
+            Times::Database { lasts } => {
+                let now = millis(env.wall());
+                (now, now + lasts)
+            }
+        }
+    }
+}
+
+impl Sql {
+    pub(super) fn insert_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease) -> SqlMessage {
+        if self.tables.leases.contains_key(&lease.resource) {
+            return SqlMessage::Unchanged;
+        }
+        self.grant_lease(env, lease)
+    }
+
+    pub(super) fn take_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease) -> SqlMessage {
+        let (now, _) = lease.times.resolve(env);
+        let Some(row) = self.tables.leases.get(&lease.resource).filter(|row| row.until <= now) else {
+            return SqlMessage::Unchanged;
+        };
+        if let Some(grant) = row.holder {
+            env.note(Event::Ended { server: env.node(), grant, cause: Cause::Expired });
+        }
+        self.grant_lease(env, lease)
+    }
+
+    fn grant_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease) -> SqlMessage {
+        let (at, until) = lease.times.resolve(env);
+        env.note(Event::Granted { server: env.node(), grant: lease.attempt });
+        self.put_lease(env, lease.resource, LeaseRow { until, at, by: lease.by, holder: Some(lease.attempt) })
+    }
+
+    pub(super) fn extend_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease) -> SqlMessage {
+        let (now, until) = lease.times.resolve(env);
+        match self.tables.leases.get(&lease.resource).copied() {
+            Some(row) if row.by == lease.by && row.until > now => {
+                self.put_lease(env, lease.resource, LeaseRow { until, ..row })
+            }
+            _ => SqlMessage::Unchanged,
+        }
+    }
+
+    pub(super) fn release_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease) -> SqlMessage {
+        let Some(row) = self.tables.leases.get(&lease.resource).copied() else { return SqlMessage::Unchanged };
+        let until = match lease.times {
+            Times::Client { until, .. } => until,
+            Times::Database { .. } if row.by != lease.by => return SqlMessage::Unchanged,
+            Times::Database { lasts } => millis(env.wall()).max(row.at + lasts),
+        };
+        if let Some(grant) = row.holder {
+            env.note(Event::Ended { server: env.node(), grant, cause: Cause::Released(lease.attempt) });
+        }
+        self.put_lease(env, lease.resource, LeaseRow { until, holder: None, ..row })
+    }
+
+    fn put_lease(&mut self, env: &mut Env<'_, SqlMessage>, resource: ResourceId, row: LeaseRow) -> SqlMessage {
+        self.put(env, Entry::Lease(resource, row));
+        if self.is_true_line() {
+            self.truth.borrow_mut().leases.insert(resource, row);
+        }
+        SqlMessage::Changed
+    }
+
+    /// What rows said before they were lost stays on record until the deadline that was granted.
+    pub(super) fn outlive(&self, env: &mut Env<'_, SqlMessage>, lost: impl Iterator<Item = (ResourceId, LeaseRow)>) {
+        for (resource, row) in lost {
+            let kept = self.tables.leases.get(&resource).and_then(|row| row.holder);
+            if let Some(grant) = row.holder.filter(|holder| Some(*holder) != kept) {
+                let left = left(env, row.until);
+                env.note_after(left, Event::Ended { server: env.node(), grant, cause: Cause::Expired });
+            }
+        }
+    }
+}
+
+fn left(env: &Env<'_, SqlMessage>, until: i64) -> Duration {
+    Duration::from_millis(u64::try_from(until - millis(env.wall())).unwrap_or(0))
+}

@@ -1,0 +1,268 @@
+//! `dynamodb` and `k8s-lease`: the waiting client's stopwatch decides.
+
+use fencepost_scenarios::property::Property::{
+    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
+    Takeover, ValidityExclusion,
+};
+use fencepost_scenarios::property::Verdict;
+
+use crate::lab::{run, shipped};
+use crate::pinned::Pinned;
+
+const LOCKS: [&str; 2] = ["dynamodb", "k8s-lease"];
+
+const SEEDS: u64 = 40;
+
+/// What nobody's clock, pause or crash may touch: the store decides between writers.
+const STORE: [Property; 3] = [GrantExclusion, OwnerRelease, Progress];
+
+const SAFE: [Property; 4] = [BeliefExclusion, ValidityExclusion, EffectExclusion, NoLostUpdate];
+
+/// Buyers who work for up to `hold` under a lease of five seconds.
+fn scenario(hold: &str, checked: bool, faults: &str) -> String {
+    format!(
+        r#"
+        run_for = "150s"
+
+        [clients]
+        count = 3
+        orders = 30
+        think = "exp(200ms)"
+        hold = "0ms..{hold}"
+        wait_at_most = "90s"
+        check_before_write = {checked}
+
+        [lock]
+        ttl = "5s"
+
+        [workload.inventory]
+        stock = 15
+
+        {faults}
+        "#
+    )
+}
+
+fn fault(kind: &str, target: &str, every: &str, more: &str) -> String {
+    format!("[[fault.{kind}]]\ntarget = \"{target}\"\nevery = \"{every}\"\n{more}\n")
+}
+
+/// One node's clock is off for the whole case.
+fn steady_rate(target: &str, ppm: i64) -> String {
+    format!("[[fault.clock-rate]]\ntarget = \"{target}\"\nat = \"0s\"\nlasts = \"300s\"\nppm = {ppm}\n")
+}
+
+#[test]
+fn a_quiet_run_keeps_everything() {
+    for lock in LOCKS {
+        run(&shipped("quiet"), lock, 100).keeps_everything();
+    }
+}
+
+#[test]
+fn an_owner_that_was_paused_beyond_the_lease_writes_too_late() {
+    let pauses = fault("pause", "client:any", "exp(6s)", "lasts = \"5s..12s\"");
+    for lock in LOCKS {
+        let seen = run(&scenario("2s", false, &pauses), lock, SEEDS);
+        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&STORE);
+    }
+}
+
+#[test]
+fn asking_the_clock_before_the_write_helps_against_a_pause_and_asking_is_leader_does_not() {
+    let pauses = fault("pause", "client:any", "exp(6s)", "lasts = \"5s..12s\"");
+    let checked = scenario("2s", true, &pauses);
+    run(&checked, "dynamodb", SEEDS).keeps(&[ValidityExclusion, EffectExclusion, NoLostUpdate]).keeps(&STORE);
+    run(&checked, "k8s-lease", SEEDS).breaks(&[EffectExclusion, NoLostUpdate]).keeps(&STORE);
+}
+
+#[test]
+fn a_machine_that_stopped_trusts_a_lease_that_is_over() {
+    let stops = fault("vm-pause", "client:any", "exp(6s)", "lasts = \"6s..12s\"");
+    for lock in LOCKS {
+        let seen = run(&scenario("2s", true, &stops), lock, SEEDS);
+        seen.breaks(&[BeliefExclusion, EffectExclusion]).keeps(&STORE);
+    }
+}
+
+#[test]
+fn steps_of_wall_clocks_change_nothing_on_any_node() {
+    let steps = ["client:any", "server:all"]
+        .map(|target| fault("clock-step", target, "exp(5s)", "by = \"-60s..60s\""))
+        .join("\n");
+    let crashing = steps + &fault("crash", "client:any", "exp(15s)", "restart_after = \"2s\"");
+    for lock in LOCKS {
+        run(&scenario("4s", false, &crashing), lock, SEEDS).keeps(&SAFE).keeps(&STORE).keeps(&[Takeover]);
+    }
+}
+
+#[test]
+fn the_servers_clock_has_no_say() {
+    for lock in LOCKS {
+        for ppm in [-800_000, 3_000_000] {
+            run(&scenario("4s", false, &steady_rate("server:all", ppm)), lock, 10).keeps(&SAFE).keeps(&STORE);
+        }
+    }
+}
+
+#[test]
+fn clocks_that_run_apart_by_less_than_the_documented_ratio_are_tolerated() {
+    let fast = steady_rate("client-1", 200_000) + &steady_rate("client-2", -200_000);
+    for lock in LOCKS {
+        run(&scenario("8s", false, &fast), lock, SEEDS).keeps(&SAFE).keeps(&STORE);
+    }
+}
+
+#[test]
+fn clocks_that_run_apart_by_more_are_not() {
+    // The owner's heartbeats come every quarter of a lease, a leader's renewals every two fifteenths.
+    for (lock, ppm) in [("dynamodb", 4_000_000), ("k8s-lease", 9_000_000)] {
+        let seen = run(&scenario("8s", true, &steady_rate("client-1", ppm)), lock, SEEDS);
+        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&STORE);
+    }
+}
+
+#[test]
+fn a_leader_that_cannot_reach_the_service_stops_in_time_if_it_checks() {
+    let cuts = "[[fault.partition]]\nshape = \"clients-from-lock\"\nevery = \"exp(15s)\"\nlasts = \"2s..15s\"\n";
+    for lock in LOCKS {
+        run(&scenario("6s", true, cuts), lock, SEEDS).keeps(&STORE).keeps(&SAFE);
+    }
+}
+
+#[test]
+fn a_crashed_owner_is_replaced_within_the_bound_at_the_defaults() {
+    for lock in LOCKS {
+        let text = shipped("crash-takeover");
+        let seen = run(&text, lock, SEEDS);
+        seen.keeps(&[Takeover]).keeps(&STORE);
+    }
+}
+
+#[test]
+fn whoever_comes_late_waits_a_full_lease_from_the_first_look() {
+    let text = r#"
+        run_for = "200s"
+        [clients]
+        count = 2
+        orders = 4
+        think = "exp(2s)"
+        hold = "100s"
+        wait_at_most = "90s"
+        [lock.dynamodb]
+        refresh_period = "1s"
+        [workload.inventory]
+        stock = 4
+        [[fault.crash]]
+        target = "client:holder"
+        at = "8s"
+        what = "host"
+        permanent = true
+    "#;
+    for (lock, lease_ns) in [("dynamodb", 15_000_000_000_u128), ("k8s-lease", 13_000_000_000)] {
+        let seen = run(text, lock, SEEDS);
+        let takeovers = seen.total("takeovers");
+        assert!(takeovers > 0, "{lock}: nothing was taken over");
+        assert!(seen.total("takeover_ns") > takeovers * lease_ns, "{lock}: {} ns", seen.total("takeover_ns"));
+    }
+}
+
+#[test]
+fn service_restarts_cost_no_grant_but_a_candidates_token_repeats() {
+    let restarts = fault("crash", "server:all", "exp(6s)", "restart_after = \"2s\"");
+    run(&scenario("2s", true, &restarts), "dynamodb", SEEDS).keeps(&SAFE).keeps(&STORE);
+    let seen = run(&scenario("2s", true, &restarts), "k8s-lease", SEEDS);
+    seen.keeps(&SAFE).keeps(&STORE).breaks(&[Fencing]);
+}
+
+/// Writes that overtake each other on their way to the store, and releases that do not get through.
+const OVERTAKEN: &str = r#"
+    run_for = "300s"
+
+    [clients]
+    count = 3
+    orders = 40
+    think = "exp(200ms)"
+    hold = "2s..4s"
+    wait_at_most = "90s"
+
+    [lock]
+    ttl = "5s"
+
+    [network]
+    transport = "datagram"
+
+    [workload.inventory]
+    stock = 20
+    guard = "fence-reads"
+
+    [[fault.latency]]
+    from = "client:any"
+    to = "store"
+    both_ways = false
+    every = "exp(3s)"
+    lasts = "500ms..2s"
+    add = "3s..9s"
+
+    [[fault.hold]]
+    from = "client:any"
+    to = "server:all"
+    both_ways = false
+    every = "exp(4s)"
+    lasts = "5s..8s"
+"#;
+
+#[test]
+fn a_token_that_repeats_lets_late_writes_through_the_fence() {
+    let guarded = [Fencing, EffectExclusion, NoLostUpdate];
+    run(OVERTAKEN, "k8s-lease", 60).breaks(&guarded).keeps(&[GrantExclusion]);
+    run(OVERTAKEN, "lease-server", 60).keeps(&guarded);
+}
+
+#[test]
+fn a_store_that_lost_its_disk_grants_twice() {
+    let wipes = fault("crash", "server:all", "exp(20s)", "restart_after = \"1s\"\ndisk = \"wipe\"");
+    for lock in LOCKS {
+        run(&scenario("4s", false, &wipes), lock, SEEDS).breaks(&[GrantExclusion, BeliefExclusion]);
+    }
+}
+
+#[test]
+fn heartbeats_that_are_refused_for_a_while_do_not_make_two_owners() {
+    let restarts = fault("crash", "server:all", "exp(20s)", "restart_after = \"1s\"");
+    let text = scenario("8s", true, &restarts)
+        .replace("[workload", "[lock.dynamodb]\nunavailable_after_restart = \"10s\"\n\n[workload");
+    run(&text, "dynamodb", SEEDS).keeps(&[GrantExclusion, ValidityExclusion, EffectExclusion, Progress]);
+}
+
+#[test]
+fn options_of_the_lock_client_keep_its_promises() {
+    let crashes = fault("crash", "client:any", "exp(10s)", "restart_after = \"2s\"");
+    let options = "delete_lock_on_release = false\nreentrant = true\nsession_monitor = \"12s\"";
+    let text = scenario("3s", true, &crashes).replace("[workload", &format!("[lock.dynamodb]\n{options}\n\n[workload"));
+    run(&text, "dynamodb", SEEDS).keeps(&SAFE).keeps(&STORE).keeps(&[Takeover]);
+}
+
+#[test]
+fn an_owner_that_acquires_again_meets_what_is_declared() {
+    let nested = |lock: &str, option: &str| {
+        let text = scenario("500ms", false, "").replace("count = 3", "count = 3\nnested = 2");
+        let seen = run(&text.replace("[workload", &format!("{option}\n\n[workload")), lock, 10);
+        assert!(seen.outcomes.iter().all(|outcome| outcome.verdict(Reentrancy) == Verdict::Holds), "{lock} {option}");
+        seen
+    };
+    nested("dynamodb", "").keeps_everything();
+    nested("dynamodb", "[lock.dynamodb]\nreentrant = true").keeps(&STORE);
+    nested("k8s-lease", "").keeps(&STORE);
+}
+
+#[test]
+fn every_bug_shows_and_without_it_nothing_does() {
+    for text in [
+        include_str!("../../suites/bugs/bug-dynamodb-unavailable-counts.toml"),
+        include_str!("../../suites/bugs/bug-k8s-own-duration.toml"),
+        include_str!("../../suites/bugs/bug-k8s-early-callback.toml"),
+    ] {
+        Pinned::parse(text).shows_its_bug();
+    }
+}

@@ -1,0 +1,188 @@
+//! `etcd`: the leader's lessor decides, and what a session does not see it cannot tell.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_models::history::Event;
+use fencepost_scenarios::case;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file;
+use fencepost_scenarios::property::Property::{
+    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover,
+};
+use fencepost_scenarios::recorder::{Sighting, Watcher};
+use fencepost_scenarios::registry::Registry;
+
+use crate::lab::{parsed, run, run_with_bugs, shipped};
+
+const SEEDS: u64 = 30;
+
+/// Four buyers whose sessions last 5 s; `more` begins with keys of the inventory.
+fn scenario(more: &str) -> String {
+    format!(
+        r#"
+name = "etcd-test"
+about = "A test."
+run_for = "120s"
+
+[clients]
+count = 4
+think = "exp(200ms)"
+hold = "0ms..2s"
+wait_at_most = "60s"
+
+[lock]
+ttl = "5s"
+
+[workload.inventory]
+stock = 20
+{more}
+"#
+    )
+}
+
+fn fault(kind: &str, target: &str, keys: &str) -> String {
+    let name = target.replace(':', "-");
+    format!("\n[[fault.{kind}]]\nname = \"{name}\"\ntarget = \"{target}\"\n{keys}\n")
+}
+
+const PAUSES: &str = "every = \"exp(4s)\"\nlasts = \"4s..15s\"";
+
+#[test]
+fn all_is_well_while_nothing_happens() {
+    run(&shipped("quiet"), "etcd", 20).keeps_everything();
+    for servers in [1, 5] {
+        let cluster = format!("[lock.etcd]\nservers = {servers}\n\n[workload.inventory]");
+        run(&scenario("").replace("[workload.inventory]", &cluster), "etcd", 5).keeps_everything();
+    }
+    run(&scenario("guard = \"owner-txn\""), "etcd", 10).keeps_everything();
+}
+
+#[test]
+fn it_locks_again_without_counting() {
+    run(&shipped("reentrancy"), "etcd", 10).keeps_everything();
+}
+
+#[test]
+fn pauses_beyond_the_lease_break_it_unless_writes_are_guarded() {
+    let pauses = fault("pause", "client:any", PAUSES);
+    run(&scenario(&pauses), "etcd", SEEDS).breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[
+        GrantExclusion,
+        Fencing,
+        Progress,
+    ]);
+    for guard in ["fence-reads", "owner-txn"] {
+        let guarded = scenario(&format!("guard = \"{guard}\"\n{pauses}"));
+        run(&guarded, "etcd", SEEDS).breaks(&[BeliefExclusion]).keeps(&[EffectExclusion, NoLostUpdate, Fencing]);
+    }
+}
+
+#[test]
+fn wall_clocks_of_the_servers_do_nothing() {
+    let steps = fault("clock-step", "server:any", "every = \"exp(2s)\"\nby = \"-100s..100s\"");
+    run(&scenario(&steps), "etcd", 10).keeps_everything();
+}
+
+#[test]
+fn a_crashed_holder_is_replaced_in_time() {
+    run(&shipped("crash-takeover"), "etcd", 10).keeps(&[Takeover, GrantExclusion]);
+    let crashes = fault("crash", "client:holder", "every = \"exp(10s)\"\nrestart_after = \"3s\"");
+    run(&scenario(&crashes), "etcd", SEEDS).keeps(&[Takeover, Progress, GrantExclusion, BeliefExclusion]);
+}
+
+/// Statement 4 of the chapter on properties.
+#[test]
+fn a_token_comes_again_after_an_unlock_that_did_not_take_effect() {
+    let crashes = fault("crash", "server:leader", "every = \"exp(20s)\"\nrestart_after = \"3s\"\ndisk = \"unsynced\"");
+    run(&scenario(&crashes), "etcd", SEEDS).breaks(&[Fencing]).keeps(&[GrantExclusion, Progress]);
+}
+
+#[test]
+fn an_unlock_that_comes_late_frees_what_its_session_has_locked_since() {
+    let pauses = fault("pause", "server:leader", "every = \"exp(8s)\"\nlasts = \"2s..10s\"");
+    run(&scenario(&pauses), "etcd", 2 * SEEDS).breaks(&[OwnerRelease]).keeps(&[GrantExclusion, Progress]);
+}
+
+/// Followers need up to two election timeouts to stand; a request that was passed on to the leader just before it died is
+/// given up after seven seconds.
+#[test]
+fn the_loss_of_a_minority_costs_an_election_and_a_request_at_most() {
+    let most = Duration::from_millis(2_100 + 7_000);
+    for seed in 0..10 {
+        let crash = fault("crash", "server:leader", "at = \"10s\"");
+        let longest = gaps(&scenario(&crash), seed).into_iter().max().unwrap_or_default();
+        let held = Duration::from_secs(2);
+        assert!(longest < held + most, "seed {seed}: {longest:?}");
+    }
+}
+
+#[test]
+fn without_a_majority_nothing_is_granted_until_it_is_back() {
+    let down = |n| fault("crash", &format!("etcd-{n}"), "at = \"5s\"\nrestart_after = \"30s\"");
+    let scenario = scenario(&format!("{}{}", down(1), down(3)));
+    for seed in 0..10 {
+        let grants = grants(&scenario, seed);
+        let between = |from: u64, to: u64| {
+            grants.iter().filter(|at| (Duration::from_secs(from)..Duration::from_secs(to)).contains(at)).count()
+        };
+        // What two had agreed on may be applied a moment later.
+        assert_eq!(between(6, 35), 0, "seed {seed}");
+        assert!(between(0, 5) > 0 && between(35, 100) > 3, "seed {seed}: {grants:?}");
+    }
+    run(&scenario, "etcd", SEEDS).keeps(&[GrantExclusion, Progress]);
+}
+
+#[test]
+fn reproducers_show_their_bugs_and_nothing_without_them() {
+    for bug in ["etcd-stale-grant", "etcd-stuck-leader", "raft-stale-read"] {
+        let path = format!("{}/suites/bugs/bug-{bug}.toml", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).expect("each bug has a reproducer");
+        let registry = Registry::standard();
+        let scenario = file::scenario(&registry, &path, &text).unwrap_or_else(|problems| panic!("{}", problems[0]));
+        let lock = registry.lock("etcd").expect("it is registered");
+        let info = lock.info.bugs.iter().find(|info| info.name == bug).expect("it is declared");
+        let seed = scenario.case.as_ref().expect("it pins a case").seed;
+        let property = Property::ALL.into_iter().find(|property| property.name() == info.property).expect("a property");
+        let violated = |bugs: &[String]| {
+            let report = case::run(&Cell::new(&parsed(&text), lock, bugs), seed, None);
+            report.evidence.iter().any(|evidence| evidence.property == property)
+        };
+        assert!(violated(&[bug.into()]), "{bug}");
+        assert!(!violated(&[]), "{bug}");
+    }
+}
+
+#[test]
+fn bugs_are_found_by_random_faults_too() {
+    let pauses = fault("pause", "client:any", "every = \"exp(10s)\"\nlasts = \"6s..15s\"");
+    // A stale grant holds a token lower than that of the one who holds the lock.
+    run_with_bugs(&scenario(&pauses), "etcd", &["etcd-stale-grant"], SEEDS).breaks(&[Fencing]);
+    run(&scenario(&pauses), "etcd", SEEDS).keeps(&[Fencing]);
+}
+
+/// When something was granted.
+#[derive(Default)]
+struct Grants(Vec<Duration>);
+
+impl Watcher for Grants {
+    fn see(&mut self, sighting: &Sighting<'_>) {
+        if let Some(Event::Granted { .. }) = sighting.event {
+            self.0.push(Duration::from_nanos(sighting.at.0));
+        }
+    }
+}
+
+fn grants(text: &str, seed: u64) -> Vec<Duration> {
+    let cell = Cell::new(&parsed(text), Registry::standard().lock("etcd").expect("it is registered"), &[]);
+    let seen = Rc::new(RefCell::new(Grants::default()));
+    case::run(&cell, seed, Some(seen.clone()));
+    seen.take().0
+}
+
+/// How long nothing was granted, over and over, while there was demand.
+fn gaps(text: &str, seed: u64) -> Vec<Duration> {
+    let grants = grants(text, seed);
+    let sold: Vec<_> = grants.iter().take(20).collect();
+    sold.windows(2).map(|pair| *pair[1] - *pair[0]).collect()
+}

@@ -1,0 +1,156 @@
+//! The locks on Redis.
+
+use fencepost_scenarios::property::Property::{
+    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
+    Takeover,
+};
+use fencepost_scenarios::registry::Registry;
+
+use crate::lab::{altered, parsed, run, run_with_bugs, shipped};
+
+const LOCKS: [&str; 7] =
+    ["redis-setnx", "redis-setnx-expire", "redis-set-px-del", "redis-set-px", "redisson", "redisson-fenced", "redlock"];
+
+#[test]
+fn nothing_goes_wrong_where_nothing_happens() {
+    for lock in LOCKS {
+        run(&shipped("quiet"), lock, 20).keeps_everything();
+    }
+}
+
+#[test]
+fn acquiring_again_does_what_the_documentation_says() {
+    for lock in LOCKS {
+        run(&shipped("reentrancy"), lock, 20).keeps(&[Reentrancy, GrantExclusion, OwnerRelease, Progress]);
+    }
+}
+
+#[test]
+fn a_crashed_holder_is_replaced_in_time_where_the_key_expires() {
+    for lock in &LOCKS[1..] {
+        run(&shipped("crash-takeover"), lock, 20).keeps(&[Takeover, Progress]);
+    }
+}
+
+#[test]
+fn setnx_without_expiry_outlasts_every_pause_and_every_holder() {
+    let paused = run(&shipped("client-pauses"), "redis-setnx", 50);
+    paused.keeps(&[GrantExclusion, BeliefExclusion, EffectExclusion, OwnerRelease, NoLostUpdate]);
+    run(&shipped("crash-takeover"), "redis-setnx", 20).breaks(&[Takeover, Progress]);
+    run(&shipped("client-crashes"), "redis-setnx", 20).breaks(&[Progress]);
+}
+
+/// Far from their Redis, clients crash now and then between one command and the next.
+const CRASHES_FAR_AWAY: &str = r#"
+name = "crashes-far-away"
+run_for = "120s"
+
+[clients]
+count = 4
+think = "exp(100ms)"
+hold = "0ms..100ms"
+wait_at_most = "60s"
+
+[lock]
+ttl = "5s"
+
+[workload.inventory]
+stock = 100000
+update = "decrement"
+
+[network]
+latency = "20ms..60ms"
+
+[[fault.crash]]
+target = "client:any"
+every = "exp(2s)"
+restart_after = "1s"
+"#;
+
+#[test]
+fn a_crash_between_setnx_and_expire_leaves_the_lock_for_ever() {
+    run(CRASHES_FAR_AWAY, "redis-setnx-expire", 30).breaks(&[Progress]);
+    run(CRASHES_FAR_AWAY, "redis-set-px", 30).keeps(&[Progress, Takeover]);
+    run(&shipped("client-pauses"), "redis-setnx-expire", 30).breaks(&[EffectExclusion, OwnerRelease]);
+}
+
+#[test]
+fn redisson_renews_through_slow_work_and_not_through_pauses() {
+    for lock in ["redisson", "redisson-fenced"] {
+        run(&shipped("slow-work"), lock, 30).keeps_everything();
+        let paused = run(&shipped("client-pauses"), lock, 50);
+        paused.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
+        paused.keeps(&[GrantExclusion, OwnerRelease, Progress]);
+    }
+}
+
+#[test]
+fn a_lease_is_not_renewed_and_the_fenced_lock_drops_it() {
+    let leased = |lock: &str| {
+        let lease = format!("\n[lock.{lock}]\nlease = \"3s\"\n\n[workload.inventory]");
+        run(&altered("slow-work", &[("\n[workload.inventory]", &lease)]), lock, 30)
+    };
+    leased("redisson").breaks(&[BeliefExclusion, EffectExclusion]);
+    leased("redisson-fenced").keeps_everything();
+}
+
+#[test]
+fn redissons_tokens_fence_for_as_long_as_redis_remembers_them() {
+    let fenced = run(&shipped("fence-reads"), "redisson-fenced", 50);
+    fenced.breaks(&[BeliefExclusion]).keeps(&[EffectExclusion, Fencing, NoLostUpdate]);
+    run(&shipped("server-restarts"), "redisson-fenced", 20).breaks(&[Fencing]);
+    let durable = with_key("server-restarts", "redisson-fenced", "persistence = \"always\"");
+    run(&durable, "redisson-fenced", 20).keeps(&[GrantExclusion, Fencing]);
+}
+
+#[test]
+fn who_asks_for_the_token_late_gets_another_ones() {
+    let asked = with_key("client-pauses", "redisson-fenced", "get_token = true");
+    run(&asked, "redisson-fenced", 50).breaks(&[Fencing]);
+    run(&shipped("client-pauses"), "redisson-fenced", 50).keeps(&[Fencing]);
+}
+
+#[test]
+fn redlock_needs_its_masters_memory_or_their_absence() {
+    run(&shipped("server-restarts"), "redlock", 30).breaks(&[GrantExclusion, EffectExclusion]);
+    for remedy in ["persistence = \"always\"", "delayed_restart = true"] {
+        let text = with_key("server-restarts", "redlock", remedy);
+        let seen = run(&text, "redlock", 30);
+        seen.keeps(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, Progress]);
+    }
+}
+
+#[test]
+fn redlock_extends_through_slow_work() {
+    run(&shipped("slow-work"), "redlock", 30).breaks(&[EffectExclusion]);
+    let extended = with_key("slow-work", "redlock", "extend = \"500ms\"");
+    run(&extended, "redlock", 30).keeps(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, Progress]);
+}
+
+/// A shipped scenario with a parameter of the lock.
+fn with_key(name: &str, lock: &str, key: &str) -> String {
+    altered(name, &[("\n[workload.inventory]", &format!("\n[lock.{lock}]\n{key}\n\n[workload.inventory]"))])
+}
+
+const BUGS: [(&str, &str); 4] = [
+    ("bug-redisson-renewal-stops", include_str!("../../suites/bugs/bug-redisson-renewal-stops.toml")),
+    ("bug-redlock-expiry-before-retries", include_str!("../../suites/bugs/bug-redlock-expiry-before-retries.toml")),
+    ("bug-fence-refuses-equal", include_str!("../../suites/bugs/bug-fence-refuses-equal.toml")),
+    ("bug-fence-not-durable", include_str!("../../suites/bugs/bug-fence-not-durable.toml")),
+];
+
+#[test]
+fn every_bug_violates_its_property_which_holds_without_it() {
+    for (name, text) in BUGS {
+        let scenario = parsed(text);
+        let case = scenario.case.as_ref().expect("it pins a case");
+        let properties: Vec<Property> = case.expect.keys().copied().collect();
+        let bugs: Vec<&str> = case.bugs.iter().map(String::as_str).collect();
+        let registry = Registry::standard();
+        let (_, bug) = registry.bugs().find(|(_, bug)| bug.name == bugs[0]).expect("the registry knows it");
+        assert_eq!((bug.scenario, bug.property), (name, properties[0].name()));
+        assert_eq!(scenario.name, name);
+        run_with_bugs(text, &case.lock, &bugs, case.seed + 1).breaks(&properties);
+        run(text, &case.lock, case.seed + 1).keeps(&properties);
+    }
+}

@@ -1,0 +1,263 @@
+//! The locks of a SQL database: transactions, sessions, rows with an expiry; alone and with a standby.
+
+use fencepost_scenarios::property::Property::{
+    self, BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy, Takeover,
+};
+
+use crate::lab::{Seen, run};
+
+const SEEDS: u64 = 40;
+
+/// The locks that a connection holds and that guard a store of their own.
+const SESSIONS: [&str; 2] = ["pg-advisory", "mysql-get-lock"];
+
+/// All that guard a store of their own.
+const SEPARATE: [&str; 3] = ["pg-advisory", "mysql-get-lock", "sql-lease-row"];
+
+/// All that can have a standby.
+const FAILING_OVER: [&str; 4] = ["sql-for-update", "pg-advisory", "mysql-get-lock", "sql-lease-row"];
+
+/// Buyers who work for up to a second.
+fn scenario(lock: &str, fault: &str) -> String {
+    format!(
+        r#"
+        run_for = "200s"
+
+        [clients]
+        count = 3
+        orders = 40
+        think = "exp(200ms)"
+        hold = "0ms..1s"
+        wait_at_most = "60s"
+
+        {lock}
+
+        [workload.inventory]
+        stock = 40
+
+        {fault}
+        "#
+    )
+}
+
+const LEASE: &str = "[lock.sql-lease-row]\nlock_at_most = \"5s\"";
+const SHORT_LEASE: &str = "[lock.sql-lease-row]\nlock_at_most = \"20s\"";
+const LEASE_BY_DATABASE: &str = "[lock.sql-lease-row]\nlock_at_most = \"5s\"\nclock = \"database\"";
+
+fn pauses(lasts: &str) -> String {
+    format!("[[fault.pause]]\ntarget = \"client:any\"\nevery = \"exp(4s)\"\nlasts = \"{lasts}\"")
+}
+
+fn crashes(what: &str) -> String {
+    format!("[[fault.crash]]\ntarget = \"client:any\"\nwhat = \"{what}\"\nevery = \"exp(8s)\"\nrestart_after = \"20s\"")
+}
+
+const SERVER_RESTARTS: &str =
+    "[[fault.crash]]\ntarget = \"sql\"\nwhat = \"process\"\nevery = \"exp(5s)\"\nrestart_after = \"100ms\"";
+
+/// Its clocks are off from early on.
+fn skewed_clients() -> &'static str {
+    "[[fault.clock-step]]\ntarget = \"client:any\"\nevery = \"exp(15s)\"\nby = \"-20s..20s\""
+}
+
+#[test]
+fn quiet_runs_keep_everything() {
+    for lock in FAILING_OVER {
+        run(&scenario("", ""), lock, SEEDS).keeps_everything();
+        run(&scenario(&standby(lock, ""), ""), lock, SEEDS).keeps_everything();
+    }
+    for clock in [LEASE, LEASE_BY_DATABASE] {
+        run(&scenario(clock, ""), "sql-lease-row", SEEDS).keeps_everything();
+    }
+}
+
+#[test]
+fn a_session_keeps_its_lock_through_any_pause() {
+    for lock in SESSIONS {
+        let seen = run(&scenario("", &pauses("1s..40s")), lock, SEEDS);
+        seen.keeps(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, OwnerRelease, Progress]);
+    }
+}
+
+#[test]
+fn a_session_that_idles_for_too_long_loses_its_lock() {
+    for (lock, limit) in [("pg-advisory", "idle_session_timeout"), ("mysql-get-lock", "wait_timeout")] {
+        let limited = format!("[lock.{lock}]\n{limit} = \"3s\"");
+        let seen = run(&scenario(&limited, &pauses("5s..20s")), lock, SEEDS);
+        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion, OwnerRelease]);
+    }
+}
+
+#[test]
+fn a_transaction_that_idles_for_too_long_is_rolled_back_and_cannot_commit() {
+    let limited = "[lock.sql-for-update]\nidle_in_transaction_timeout = \"3s\"";
+    let seen = run(&scenario(limited, &pauses("5s..20s")), "sql-for-update", SEEDS);
+    seen.breaks(&[BeliefExclusion]).keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate, OwnerRelease]);
+}
+
+#[test]
+fn a_database_that_restarts_forgets_the_locks_of_sessions() {
+    for lock in SESSIONS {
+        let seen = run(&scenario("", SERVER_RESTARTS), lock, SEEDS);
+        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion, Progress]);
+    }
+    for lock in ["sql-for-update", "sql-lease-row"] {
+        let seen = run(&scenario(SHORT_LEASE, SERVER_RESTARTS), lock, SEEDS);
+        seen.keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
+    }
+}
+
+#[test]
+fn a_row_expires_under_a_client_that_is_paused() {
+    for clock in [LEASE, LEASE_BY_DATABASE] {
+        let seen = run(&scenario(clock, &pauses("6s..20s")), "sql-lease-row", SEEDS);
+        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion, Progress]);
+    }
+}
+
+#[test]
+fn the_late_release_of_a_row_frees_the_lock_of_the_next_by_the_clients_clock_alone() {
+    let by_client = run(&scenario(LEASE, &pauses("6s..20s")), "sql-lease-row", SEEDS);
+    by_client.breaks(&[OwnerRelease]);
+    let by_database = run(&scenario(LEASE_BY_DATABASE, &pauses("6s..20s")), "sql-lease-row", SEEDS);
+    by_database.keeps(&[OwnerRelease]);
+}
+
+#[test]
+fn clients_whose_clocks_disagree_share_a_row_unless_the_database_says_what_time_it_is() {
+    let by_client = run(&scenario(LEASE, skewed_clients()), "sql-lease-row", SEEDS);
+    by_client.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[Progress]);
+    run(&scenario(LEASE_BY_DATABASE, skewed_clients()), "sql-lease-row", SEEDS).keeps(&Property::ALL);
+}
+
+#[test]
+fn a_kept_alive_row_outlives_its_expiry_but_not_a_pause() {
+    let long_work = |keep_alive: bool, fault: &str| {
+        let lock = format!("[lock.sql-lease-row]\nlock_at_most = \"30s\"\nkeep_alive = {keep_alive}");
+        let text = scenario(&lock, fault).replace("0ms..1s", "20s..50s").replace("200s", "900s");
+        run(&text, "sql-lease-row", SEEDS / 2)
+    };
+    long_work(false, "").breaks(&[BeliefExclusion, EffectExclusion]);
+    long_work(true, "").keeps(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
+    long_work(true, &pauses("31s..60s").replace("exp(4s)", "exp(100s)")).breaks(&[EffectExclusion]);
+}
+
+#[test]
+fn holders_that_crash_are_replaced_in_time() {
+    for lock in FAILING_OVER {
+        for what in ["process", "host"] {
+            let seen = run(&scenario(SHORT_LEASE, &crashes(what)), lock, SEEDS);
+            assert!(seen.total("takeovers") > 0, "{lock}: nobody crashed as the holder");
+            seen.keeps(&[GrantExclusion, Takeover, Progress, EffectExclusion]);
+        }
+    }
+    let forever = crashes("host").replace("restart_after = \"20s\"", "permanent = true").replace("exp(8s)", "exp(60s)");
+    for lock in FAILING_OVER {
+        let patient = scenario(SHORT_LEASE, &forever).replace("\"60s\"", "\"10000s\"");
+        run(&patient, lock, SEEDS / 2).keeps(&[GrantExclusion, Takeover, EffectExclusion]);
+    }
+}
+
+/// A lock with a standby, and clients that do not wait for a dead server for ever.
+fn standby(lock: &str, more: &str) -> String {
+    let expiry = if lock == "sql-lease-row" { "lock_at_most = \"60s\"" } else { "" };
+    format!("[lock.{lock}]\nstandby = true\nsocket_timeout = \"5s\"\nfailover_after = \"5s\"\n{expiry}\n{more}")
+}
+
+fn failing_over(lock: &str, more: &str, fault: &str) -> Seen {
+    run(&scenario(&standby(lock, more), fault), lock, SEEDS)
+}
+
+const PRIMARY_CUT_OFF: &str = r#"
+    [[fault.partition]]
+    split = [["sql", "client-1"], ["sql-standby", "client-2", "client-3", "store"]]
+    every = "exp(60s)"
+    lasts = "15s..30s"
+"#;
+
+fn primary_cut_off(lock: &str) -> String {
+    if lock == "sql-for-update" { PRIMARY_CUT_OFF.replace(", \"store\"]", "]") } else { PRIMARY_CUT_OFF.into() }
+}
+
+#[test]
+fn a_standby_that_takes_over_from_a_living_primary_makes_two_holders() {
+    for lock in FAILING_OVER {
+        let seen = failing_over(lock, "", &primary_cut_off(lock));
+        seen.breaks(&[GrantExclusion]).keeps(&[Progress]);
+    }
+}
+
+/// The primary's host dies, and comes back after the standby has taken over.
+const PRIMARY_DIES: &str =
+    "[[fault.crash]]\ntarget = \"server:leader\"\nwhat = \"host\"\nevery = \"exp(30s)\"\nrestart_after = \"15s\"";
+
+/// The same, with buyers who work for longer than a failover takes.
+fn failing_over_during_work(lock: &str, more: &str) -> Seen {
+    let text = scenario(&standby(lock, more), PRIMARY_DIES).replace("0ms..1s", "0s..30s");
+    run(&text, lock, SEEDS)
+}
+
+#[test]
+fn a_standby_that_takes_over_knows_nothing_of_sessions() {
+    for lock in SESSIONS {
+        failing_over_during_work(lock, "").breaks(&[BeliefExclusion, EffectExclusion]).keeps(&[Progress]);
+    }
+}
+
+#[test]
+fn what_the_standby_did_not_get_is_lost() {
+    let late = "replication_lag = \"3s\"";
+    let seen = failing_over("sql-for-update", late, PRIMARY_DIES);
+    seen.breaks(&[NoLostUpdate]).keeps(&[EffectExclusion, Progress]);
+    failing_over_during_work("sql-lease-row", late).breaks(&[GrantExclusion, BeliefExclusion, EffectExclusion]);
+}
+
+/// "ShedLock has an in-memory cache of existing lock rows so the row will NOT be automatically recreated until
+/// application restart" (README, Warning), which says it of rows that somebody deletes.
+#[test]
+fn a_row_that_a_failover_lost_is_never_inserted_again() {
+    let lost = failing_over_during_work("sql-lease-row", "replication_lag = \"3s\"");
+    lost.breaks(&[Progress]);
+    failing_over_during_work("sql-lease-row", "replication_lag = \"0s\"").keeps(&[Progress]);
+}
+
+#[test]
+fn holders_acquire_again_as_declared() {
+    for lock in FAILING_OVER {
+        let text = scenario("", "").replace("count = 3", "count = 3\nnested = 2");
+        let quiet = run(&text, lock, SEEDS);
+        // One release of a transaction's lock frees it, as declared: who goes on believes in vain.
+        if lock == "sql-for-update" {
+            quiet.keeps(&[Reentrancy, EffectExclusion])
+        } else {
+            quiet.keeps(&Property::ALL)
+        };
+        let seen = run(&format!("{text}\n{}", pauses("1s..5s")), lock, SEEDS);
+        seen.keeps(&[Reentrancy]);
+    }
+}
+
+#[test]
+fn a_primary_that_restarts_soon_enough_stays_the_primary() {
+    for lock in ["sql-for-update", "sql-lease-row"] {
+        let seen = failing_over(lock, "", SERVER_RESTARTS);
+        seen.keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
+    }
+}
+
+#[test]
+fn the_loss_of_the_standby_costs_nothing() {
+    let dies =
+        "[[fault.crash]]\ntarget = \"sql-standby\"\nwhat = \"host\"\nevery = \"exp(10s)\"\nrestart_after = \"15s\"";
+    for lock in FAILING_OVER {
+        failing_over(lock, "", dies).keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
+    }
+}
+
+#[test]
+fn separate_stores_see_what_was_late() {
+    let late = "[[fault.hold]]\nfrom = \"client:any\"\nto = \"store\"\nevery = \"exp(5s)\"\nlasts = \"3s..10s\"";
+    for lock in SEPARATE {
+        run(&scenario("", late), lock, SEEDS).breaks(&[EffectExclusion]).keeps(&[GrantExclusion]);
+    }
+}
