@@ -123,6 +123,7 @@ impl Registry {
             .with::<locks::Etcd>()
             .with::<locks::ConsulLock>()
             .with::<locks::ChubbyLock>()
+            .with::<locks::Hazelcast>()
             .with::<locks::DynamoDb>()
             .with::<locks::K8sLease>()
             .fault_kind::<Pause>()

@@ -4,6 +4,7 @@ pub mod chubby;
 pub mod conditional;
 pub mod consul;
 pub mod etcd;
+pub mod hazelcast;
 pub mod inventory;
 pub mod lease_server;
 pub mod redis;

@@ -74,6 +74,12 @@ impl Seen {
         self.result.property(property).violated
     }
 
+    /// In how many cases the property had a meaning, and was judged.
+    pub fn judged(&self, property: Property) -> u64 {
+        let count = self.result.property(property);
+        count.holds + count.violated
+    }
+
     /// The sum of a metric over all cases.
     pub fn total(&self, metric: &str) -> u128 {
         self.result.metric(metric).unwrap_or_else(|| panic!("no metric {metric}")).total()

@@ -65,8 +65,7 @@ fn history(text: &str, lock: &str, seed: u64) -> Vec<(Duration, Event)> {
     assert!(cell.header.applicable, "{:?}", cell.header.reason);
     let seen = Rc::new(RefCell::new(Notes::default()));
     case::run(&cell, seed, Some(seen.clone()));
-    let notes = std::mem::take(&mut seen.borrow_mut().0);
-    notes
+    seen.take().0
 }
 
 #[derive(Default)]

@@ -3,10 +3,10 @@
 mod conditional;
 mod consul;
 mod etcd;
+mod hazelcast;
 #[path = "../behaviour/lab.rs"]
 #[allow(dead_code, reason = "every test binary uses its own part")]
 mod lab;
-mod pinned;
 mod redis;
 mod sentinel;
 mod sql;
