@@ -1,5 +1,7 @@
 //! Runs scenarios and says what came of them.
 
+#![allow(dead_code, reason = "every test binary uses its own part")]
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 

@@ -11,7 +11,6 @@ use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
 
 use crate::lab::{parsed, run, run_with_bugs, shipped};
-use crate::pinned::Pinned;
 
 const LOCK: &str = "hazelcast";
 
@@ -150,15 +149,6 @@ fn a_crashed_holder_is_replaced_within_the_bound() {
                           restart_after = '1s'",
     );
     run(&short, LOCK, 20).keeps(&SERVICE).keeps(&[Property::Takeover]);
-}
-
-#[test]
-fn a_split_cluster_without_cp_members_hands_out_the_lock_on_both_sides() {
-    let text = include_str!("../../suites/bugs/bug-hazelcast-no-cp.toml");
-    Pinned::parse(text).shows_its_bug();
-    let text = text.split("[case]").next().unwrap();
-    run_with_bugs(text, LOCK, &["hazelcast-no-cp"], 10).breaks(&[Property::GrantExclusion, Property::Fencing]);
-    run(text, LOCK, 10).keeps(&[Property::GrantExclusion, Property::Fencing]);
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod consul;
 mod etcd;
 mod hazelcast;
 #[path = "../behaviour/lab.rs"]
-#[allow(dead_code, reason = "every test binary uses its own part")]
 mod lab;
 mod redis;
 mod sentinel;
