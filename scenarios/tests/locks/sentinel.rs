@@ -206,7 +206,7 @@ restart_after = "20s"
     let believers = |wait: u32| {
         let params = format!("down_after = \"5s\"\nttl = \"60s\"\nwait_replicas = {wait}");
         let text = scenario(&params, &format!("{SPLIT}{faults}")).replace("0ms..500ms", "1s..20s");
-        run(&text, LOCK, 2 * SEEDS).violated(BeliefExclusion)
+        run(&text, LOCK, SEEDS + SEEDS / 2).violated(BeliefExclusion)
     };
     let [none, one, both] = [0, 1, 2].map(believers);
     assert!(none > one && one > 0 && one >= both, "{none} without, {one} with one replica, {both} with two");
