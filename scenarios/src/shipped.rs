@@ -39,6 +39,7 @@ pub const SCENARIOS: &[(&str, &str)] = texts!(
     "partition-minority",
     "partition-clients-from-lock",
     "partition-clients-from-store",
+    "partition-clients-from-store-decrement",
     "partition-one-way",
     "leader-crashes",
     "leader-pauses",
