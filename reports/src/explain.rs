@@ -20,7 +20,7 @@ use crate::text::visible;
 
 use self::links::Links;
 
-pub(crate) use self::faults::label as fault_label;
+pub(crate) use self::faults::{label as fault_label, words as fault_words};
 
 /// Why one property was violated.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Chain {
     pub sentence: String,
     /// The grants that it is about, the one that went wrong first.
     pub grants: Vec<GrantId>,
+    /// The same grants as the sentence names them.
+    pub parties: Vec<GrantId>,
     /// The causes, in the order of true time.
     pub causes: Vec<Cause>,
 }
@@ -139,10 +141,15 @@ pub fn chains(run: &CaseRun) -> Vec<Chain> {
     run.report.evidence.iter().map(|evidence| chain(run, evidence)).collect()
 }
 
-/// The chain of the violation that matters most.
+/// The chain of the violation that matters most. Where the same two grants then lost an update, that chain tells more.
 pub fn gravest(chains: &[Chain]) -> Option<&Chain> {
-    let gravity = |chain: &&Chain| GRAVITY.iter().position(|property| *property == chain.property);
-    chains.iter().min_by_key(|chain| gravity(chain).unwrap_or(GRAVITY.len()))
+    let first = chains.iter().min_by_key(|chain| chain.gravity())?;
+    let goes_on = |chain: &&Chain| {
+        chain.property == Property::NoLostUpdate
+            && chain.at > first.at
+            && chain.sorted_grants() == first.sorted_grants()
+    };
+    chains.iter().find(goes_on).or(Some(first))
 }
 
 /// The chain of one violation.
@@ -159,7 +166,7 @@ pub fn chain(run: &CaseRun, evidence: &Evidence) -> Chain {
     };
     let sentence = told(run, evidence);
     let causes = links.finish(evidence, &sentence);
-    Chain { property: evidence.property, at: evidence.at, sentence, grants, causes }
+    Chain { property: evidence.property, at: evidence.at, sentence, grants, parties: evidence.grants(), causes }
 }
 
 fn told(run: &CaseRun, evidence: &Evidence) -> String {
@@ -167,43 +174,27 @@ fn told(run: &CaseRun, evidence: &Evidence) -> String {
     visible(&evidence.told(&names).to_string())
 }
 
-/// Chains as text, the gravest first. Violations that share their grants share a chain.
+/// The gravest chain as text, and what else was violated.
 pub fn text(chains: &[Chain]) -> String {
-    let mut text = String::new();
-    for group in groups(chains) {
-        text += &format!("Why {} violated:\n", are(&group));
-        let Some(longest) = group.iter().max_by_key(|chain| (chain.at, chain.causes.len())) else { continue };
-        for (place, cause) in longest.causes.iter().enumerate() {
-            let here = group.iter().filter(|chain| chain.at == cause.at && !cause.violates.is_empty());
-            let here: Vec<&str> = here.map(|chain| chain.property.name()).collect();
-            let mark = if here.is_empty() { String::new() } else { format!("   ◀ {}", here.join(", ")) };
-            text += &format!("{:>3}. {:>10}  {}{mark}\n", place + 1, moment(cause.at), cause.text);
-        }
-        text.push('\n');
+    let Some(lead) = gravest(chains) else { return String::new() };
+    let all: Vec<&Chain> = chains.iter().collect();
+    let told: Vec<&str> = lead.causes.iter().flat_map(|cause| lead.broken_at(cause, &all)).collect();
+    let mut text = format!("Why {} violated:\n", are(&told));
+    for (place, cause) in lead.causes.iter().enumerate() {
+        let here = lead.broken_at(cause, &all);
+        let mark = if here.is_empty() { String::new() } else { format!("   ◀ {}", listed(&here)) };
+        text += &format!("{:>3}. {:>10}  {}{mark}\n", place + 1, moment(cause.at), cause.text);
+    }
+    let others = chains.iter().map(|chain| chain.property.name()).filter(|name| !told.contains(name));
+    let others: Vec<&str> = others.collect();
+    if !others.is_empty() {
+        text += &format!("Also {} violated, each by a chain of its own.\n", are(&others));
     }
     text
 }
 
-/// Violations about the same grants belong together.
-fn groups(chains: &[Chain]) -> Vec<Vec<&Chain>> {
-    let mut rest: Vec<&Chain> = chains.iter().collect();
-    let mut groups = Vec::new();
-    while let Some(first) = {
-        let left: Vec<Chain> = rest.iter().map(|chain| (*chain).clone()).collect();
-        gravest(&left).map(|chain| chain.property)
-    } {
-        let lead = rest.iter().find(|chain| chain.property == first).expect("it is among them").sorted_grants();
-        let (same, others) =
-            rest.into_iter().partition(|chain| chain.property == first || chain.sorted_grants() == lead);
-        groups.push(same);
-        rest = others;
-    }
-    groups
-}
-
-fn are(group: &[&Chain]) -> String {
-    let names: Vec<&str> = group.iter().map(|chain| chain.property.name()).collect();
-    format!("{} {}", listed(&names), if names.len() == 1 { "is" } else { "are" })
+fn are(names: &[&str]) -> String {
+    format!("{} {}", listed(names), if names.len() == 1 { "is" } else { "are" })
 }
 
 impl Chain {
@@ -218,8 +209,11 @@ impl Chain {
                 format!("{old} wrote after {new} had taken over, and wiped out what {new} had done")
             }
             Property::EffectExclusion => format!("{old} wrote after {new} had taken over"),
-            Property::NoLostUpdate if self.grants.len() > 1 => format!("What {old} and {new} wrote was not both kept"),
-            Property::NoLostUpdate => format!("What {old} had been told was done is gone"),
+            Property::NoLostUpdate if self.parties.len() > 1 => {
+                let [lost, by] = [0, 1].map(|place| run.holder(self.parties[place]));
+                format!("{lost}'s acknowledged update was wiped out by {by}")
+            }
+            Property::NoLostUpdate => format!("{old}'s acknowledged update is gone: the store lost it"),
             Property::NoDuplicate => "One order took effect twice".to_owned(),
             Property::NoOversell => "More was sold than there was".to_owned(),
             Property::OwnerRelease => format!("{old}'s release ended {new}'s grant"),
@@ -232,6 +226,25 @@ impl Chain {
             Property::Fifo => format!("{new} got the lock before {old}, which had been in line longer"),
             Property::Reentrancy => format!("{old} acquired what it held, and met what was not declared"),
         })
+    }
+
+    fn gravity(&self) -> usize {
+        GRAVITY.iter().position(|property| *property == self.property).unwrap_or(GRAVITY.len())
+    }
+
+    /// Whether another violation is part of what this chain tells.
+    fn explains(&self, other: &Chain) -> bool {
+        self.sorted_grants() == other.sorted_grants() && self.causes.iter().any(|cause| cause.at == other.at)
+    }
+
+    /// The properties of these chains that were violated by a cause of this one.
+    pub(crate) fn broken_at<'a>(&self, cause: &Cause, chains: &[&'a Chain]) -> Vec<&'a str> {
+        let last = self.causes.iter().rev().find(|other| other.at == cause.at && other.kind != CauseKind::Fault);
+        let others = chains.iter().filter(|chain| chain.at == cause.at && last == Some(cause));
+        others
+            .filter(|chain| self.property == chain.property || self.explains(chain))
+            .map(|c| c.property.name())
+            .collect()
     }
 
     fn sorted_grants(&self) -> Vec<GrantId> {

@@ -77,12 +77,18 @@ impl Spans {
     pub fn crash(&mut self, at: SimTime, node: NodeId) {
         let cause = self.crashing.as_ref().or(self.spans.last().filter(|span| span.from == at).map(|span| &span.fault));
         let name = cause.map_or(String::new(), |fault| fault.name.clone());
+        if let Some(last) =
+            self.spans.last_mut().filter(|span| span.is("crash") && span.from == at && span.fault.name == name)
+        {
+            last.fault.nodes.push(node);
+            return;
+        }
         let fault = Begun { name, kind: "crash".to_owned(), nodes: vec![node], links: Vec::new() };
         self.spans.push(Span { fault, from: at, to: None, shifts: Vec::new(), before: Vec::new() });
     }
 
     pub fn restart(&mut self, at: SimTime, node: NodeId) {
-        let down = |span: &&mut Span| span.is("crash") && span.to.is_none() && span.fault.nodes == [node];
+        let down = |span: &&mut Span| span.is("crash") && span.to.is_none() && span.fault.nodes.contains(&node);
         if let Some(span) = self.spans.iter_mut().rev().find(down) {
             span.to = Some(at);
         }

@@ -54,7 +54,11 @@ fn weight(run: &CaseRun, span: &Span, scene: &Scene<'_>) -> u8 {
     let at = |node: Option<NodeId>| node.is_some_and(|node| span.fault.nodes.contains(&node));
     let at_server = span.fault.nodes.iter().any(|node| run.servers.contains(node));
     let past = span.from < scene.from && !span.overlaps(scene.from, scene.to);
+    // What happened to the service after it had given the lock away again explains nothing.
+    let came = scene.new.and_then(GrantStory::began);
+    let too_late = came.is_some_and(|came| span.from > came) && !at(old);
     match span.fault.kind.as_str() {
+        "clock-step" | "clock-rate" | "clock-strobe" if too_late && at_server => 2,
         "clock-step" | "clock-rate" | "clock-strobe" if at_server || at(old) => {
             if past {
                 6
@@ -63,6 +67,7 @@ fn weight(run: &CaseRun, span: &Span, scene: &Scene<'_>) -> u8 {
             }
         }
         _ if past => 0,
+        _ if too_late && at_server => 2,
         "pause" | "vm-pause" | "slow" if at(old) => 9,
         "crash" if at(old) => 8,
         "crash" if gave(scene.old, span) => 9,
@@ -97,12 +102,13 @@ pub(crate) fn words(run: &CaseRun, span: &Span) -> String {
     let nodes = run.cast.list(fault.nodes.iter().copied());
     let called = if fault.name.is_empty() { String::new() } else { format!(" ({})", fault.name) };
     let until = span.to.map_or(" and for good".to_owned(), |to| format!(" until {}", moment(to)));
+    let (was, crowd) = if fault.nodes.len() == 1 { ("was", "its") } else { ("were", "their") };
     match fault.kind.as_str() {
         _ if !fault.links.is_empty() => format!("{}{until}", fault.was(&run.cast)),
-        "pause" => format!("{nodes} was paused{until}{called}; its clocks ran on"),
+        "pause" => format!("{nodes} {was} paused{until}{called}; {crowd} clocks ran on"),
         "vm-pause" => format!("{nodes}'s machine stood still{until}{called}, and its monotonic clock with it"),
         "crash" => match span.to {
-            Some(to) => format!("{nodes} crashed{called}, and was up again at {}", moment(to)),
+            Some(to) => format!("{nodes} crashed{called}, and {was} up again at {}", moment(to)),
             None => format!("{nodes} crashed{called}, and stayed down"),
         },
         "clock-step" => {

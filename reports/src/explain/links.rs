@@ -6,7 +6,7 @@ use fencepost_sim::{NodeId, SimTime};
 
 use super::{Cause, CauseKind, moment};
 use crate::case_run::{CaseRun, GrantStory, Span};
-use crate::narrative::clocks::signed;
+use crate::narrative::clocks::seconds;
 use crate::text::visible;
 
 /// More than this nobody reads.
@@ -75,7 +75,10 @@ impl<'a> Links<'a> {
         if self.run.servers.len() < 2 || givers.is_empty() {
             return String::new();
         }
-        format!(" from {}", self.run.cast.list(givers))
+        match givers.len() == self.run.servers.len() {
+            true => format!(" from all {} servers", givers.len()),
+            false => format!(" from {}", self.run.cast.list(givers)),
+        }
     }
 
     /// The service had the grant on record no longer.
@@ -84,7 +87,10 @@ impl<'a> Links<'a> {
         let Some(end) = story.record_end(self.run.servers.len()).filter(|end| end.at <= before) else { return };
         let (who, server) = (self.who(grant), self.run.name_of(end.server));
         let text = match end.cause {
-            End::Expired => format!("{who}'s lease ended on {server}'s clock{}", ahead(end.mono_ahead, end.wall_ahead)),
+            End::Expired => {
+                let many = if story.givers().len() > 1 { ", and no majority was left" } else { "" };
+                format!("{who}'s lease ended on {server}'s clock{}{many}", ahead(end.mono_ahead, end.wall_ahead))
+            }
             End::Revoked => format!("{server} took the lock back from {who}, whose session was over"),
             End::Released(by) if by == grant => format!("{server} freed the lock, which {who} had released"),
             End::Released(by) => {
@@ -172,11 +178,13 @@ fn rank(cause: &Cause) -> u8 {
 /// How far a clock was off, if it was.
 fn ahead(mono: i64, wall: i64) -> String {
     let off = |ns: i64| ns.abs() >= SLIGHT_NS;
+    let words = |ns: i64| format!("{} {}", seconds(ns.unsigned_abs()), if ns < 0 { "behind" } else { "ahead" });
     match (off(mono), off(wall)) {
         (false, false) => String::new(),
-        _ if mono == wall => format!(" ({} against true time)", signed(wall)),
-        (true, _) => format!(" (monotonic {}, wall {} against true time)", signed(mono), signed(wall)),
-        (false, true) => format!(" (its wall clock {} against true time)", signed(wall)),
+        _ if mono == wall => format!(", which was {}", words(wall)),
+        (false, true) => format!(" (its wall clock was {})", words(wall)),
+        (true, false) => format!(" (its monotonic clock was {})", words(mono)),
+        (true, true) => format!(" (its monotonic clock was {}, its wall clock {})", words(mono), words(wall)),
     }
 }
 

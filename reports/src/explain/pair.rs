@@ -52,12 +52,30 @@ impl Links<'_> {
         if first.released.is_some_and(|at| at <= came) {
             self.released(9, old, came);
         }
-        let aside = self.still_held(first, second, evidence.property);
-        self.acquired(10, new, &aside);
+        self.came(first, second, evidence);
         self.effects(new, 8);
         self.late_acts(old, came, evidence);
         self.rolled_back();
         self.refusal();
+    }
+
+    /// The second grant came, although the first was still there.
+    fn came(&mut self, first: &GrantStory, second: &GrantStory, evidence: &Evidence) {
+        let new = GrantId(second.id);
+        let here = second.given.iter().find(|(at, _)| *at == self.at);
+        if let (Property::GrantExclusion, Some((at, server))) = (evidence.property, here) {
+            let (name, who) = (self.run.name_of(*server), self.who(new));
+            let aside = self.still_held(first, second, evidence.property);
+            let text = format!("{name} gave the lock to {who}{aside}");
+            self.add(10, *at, Some(*server), CauseKind::Granted, text);
+        }
+        let belief = if evidence.property == Property::ValidityExclusion {
+            evidence.property
+        } else {
+            Property::BeliefExclusion
+        };
+        let aside = self.still_held(first, second, belief);
+        self.acquired(if self.has(CauseKind::Granted) { 7 } else { 10 }, new, &aside);
     }
 
     /// One grant on its own, with the faults around it.
@@ -84,7 +102,7 @@ impl Links<'_> {
         let paused = if stopped { ", standing still," } else { "" };
         match (first.believed_at(at), property) {
             (_, Property::GrantExclusion) if on_record && !first.given.is_empty() => {
-                format!(", while {who}'s grant was still on record")
+                format!(", although {who}'s grant had neither ended nor run out")
             }
             (true, Property::ValidityExclusion) => format!(", while {who}{paused} took its own grant for valid"),
             (true, _) if first.client != second.client => format!("; {who}{paused} believed that it held it, too"),

@@ -192,6 +192,9 @@ impl Begun {
             "partition" if complete(2) => format!("cut off from each other: {left} | {right}{called}"),
             "partition" if complete(1) => format!("nothing gets from {left} to {right}{called}"),
             "partition" => format!("{} links are cut{called}", self.links.len()),
+            kind if complete(2) && few.len() == 1 && from.len() + to.len() == cast.len() => {
+                format!("{kind} on all links of {}{called}", cast.list(few.iter().copied()))
+            }
             kind if complete(2) => format!("{kind} between {left} and {right}{called}"),
             kind if complete(1) => format!("{kind} from {left} to {right}{called}"),
             kind => format!("{kind} on {} links{called}", self.links.len()),

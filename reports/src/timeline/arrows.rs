@@ -36,9 +36,21 @@ fn arrow(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, message: &Messag
     let (from, to) = ((x0, y0), (x1, y1));
     paper.path(&class, &shaft(from, to));
     paper.path(&format!("f{}", scene.colour(Some(client))), &head(from, to));
-    if late {
+}
+
+/// How late the late ones were. These come last, so that nothing hides them.
+pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    for message in scene.messages.iter().filter(|message| !message.lost) {
+        let took = message.at.0 - message.sent.0;
+        let (Some(y0), Some(y1)) = (tracks.y(message.from), tracks.y(message.to)) else { continue };
+        if took <= scene.run.late_ns {
+            continue;
+        }
+        let (x0, x1) = (tracks.x(message.sent), tracks.x(message.at));
+        let clear = |share: &f64| tracks.is_between_lanes(y0 + (y1 - y0) * share);
+        let share = [0.5, 0.38, 0.62, 0.27, 0.73].into_iter().find(clear).unwrap_or(0.5);
+        let (x, y) = (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
         let label = format!("{} late", seconds(took));
-        let (x, y) = ((x0 + x1) / 2.0, (y0 + y1) / 2.0);
         let wide = width(&label, 11.0) + 8.0;
         paper.rectangle("bg", (x - wide / 2.0, y - 9.0), (wide, 15.0), 3.0);
         paper.text(x, y + 2.5, "sm", Anchor::Middle, &label);

@@ -108,7 +108,7 @@ fn records(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantS
         let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("on record for {who}") } else { who };
         let (line, room) = if place % 2 == 0 { (y - 4.0, x1 - x0) } else { (y + RECORD + 11.0, x1 - x0) };
         if room > 30.0 {
-            paper.text(x0, line, "sm", Anchor::Start, &fitting(&label, 11.0, room.max(60.0)));
+            paper.text(x0 + 5.0, line, "sm", Anchor::Start, &fitting(&label, 11.0, room.max(60.0)));
         }
     }
 }

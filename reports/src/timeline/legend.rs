@@ -33,15 +33,13 @@ struct Row {
 impl Legend {
     pub fn new(scene: &Scene<'_>, chain: Option<&Chain>, all: &[Chain]) -> Legend {
         let mut rows = Vec::new();
+        let chains: Vec<&Chain> = all.iter().collect();
         for (place, cause) in scene.causes.iter().enumerate() {
-            let here: Vec<&str> = match cause.violates.is_empty() {
-                true => Vec::new(),
-                false => all.iter().filter(|chain| chain.at == cause.at).map(|chain| chain.property.name()).collect(),
-            };
+            let here = chain.map_or(Vec::new(), |chain| chain.broken_at(cause, &chains));
             let breaks = if here.is_empty() { String::new() } else { format!("◂ {} violated", listed(&here)) };
             let mut lines = wrapped(&cause.text, TEXT, WIDTH - WORDS - MARGIN).into_iter();
             let first = lines.next().unwrap_or_default();
-            let number = Some((place + 1, !here.is_empty()));
+            let number = Some((place + 1, !cause.violates.is_empty()));
             rows.push(Row { number, time: moment(cause.at), words: first, breaks: String::new() });
             rows.extend(lines.map(|words| Row { number: None, time: String::new(), words, breaks: String::new() }));
             rows.extend((!breaks.is_empty()).then(|| Row {

@@ -6,6 +6,7 @@ use super::labels::{Shelf, spread};
 use super::metrics::width;
 use super::paper::{Anchor, Paper};
 use super::scene::Scene;
+use super::strip;
 use super::tracks::{RIGHT, Tracks};
 use crate::explain::CauseKind;
 
@@ -86,7 +87,11 @@ impl Operation {
         }
         let (class, size) = if self.stale { ("rd nb", 12.0) } else { ("sm", 11.0) };
         let wide = width(&self.label, size);
-        let disc = if self.number.is_some() { 2.0 * NUMBER + 4.0 } else { 0.0 };
+        let disc = match (self.number, self.stale) {
+            (None, _) => 0.0,
+            (Some(_), false) => 2.0 * NUMBER + 4.0,
+            (Some(_), true) => 2.0 * NUMBER + 9.0,
+        };
         let half = (wide + disc) / 2.0 + 4.0;
         let middle = x.clamp(half, RIGHT + 24.0 - half);
         let Some(row) = shelf.place(middle - half, middle + half) else { return };
@@ -104,7 +109,7 @@ fn numbers(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
     let mut lanes: Vec<Option<NodeId>> = vec![None];
     lanes.extend(scene.nodes.iter().copied().map(Some));
     for lane in lanes {
-        let here = scene.causes.iter().enumerate().filter(|(_, cause)| cause.place == lane && !at_store(scene, cause));
+        let here = scene.causes.iter().enumerate().filter(|(_, cause)| cause.place == lane && !elsewhere(scene, cause));
         let here: Vec<(usize, f64, bool)> =
             here.map(|(place, cause)| (place + 1, tracks.x(cause.at), !cause.violates.is_empty())).collect();
         let y = lane.and_then(|node| tracks.y(node));
@@ -120,8 +125,9 @@ fn numbers(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
     }
 }
 
-fn at_store(scene: &Scene<'_>, cause: &crate::explain::Cause) -> bool {
-    cause.place == Some(scene.run.cast.store) && is_operation(cause.kind)
+/// Whether the number stands at the store's operation, or in the strip of faults.
+fn elsewhere(scene: &Scene<'_>, cause: &crate::explain::Cause) -> bool {
+    cause.place == Some(scene.run.cast.store) && is_operation(cause.kind) || strip::has(scene, cause)
 }
 
 /// A number in a disc; where a rule was broken, with a ring around it.

@@ -1,11 +1,12 @@
 //! Faults that are at no single lane, and those of clocks: a strip above the lanes.
 
+use super::marks::numbered;
 use super::metrics::{fitting, width};
 use super::paper::{Anchor, Paper};
 use super::scene::Scene;
 use super::tracks::{LEFT, RIGHT, Tracks};
 use crate::case_run::Span;
-use crate::explain::fault_label;
+use crate::explain::{Cause, CauseKind, fault_label};
 
 const ROW: f64 = 24.0;
 const MOST: usize = 5;
@@ -22,6 +23,19 @@ fn rows<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Span> {
 pub(super) fn height(scene: &Scene<'_>) -> f64 {
     let rows = rows(scene).count();
     if rows == 0 { 0.0 } else { rows as f64 * ROW + 6.0 }
+}
+
+/// The number of a fault in the chain of causes.
+fn number(scene: &Scene<'_>, span: &Span) -> Option<usize> {
+    let text = crate::explain::fault_words(scene.run, span);
+    let is_it = |cause: &Cause| cause.kind == CauseKind::Fault && cause.at == span.from && cause.text == text;
+    scene.causes.iter().position(is_it).map(|place| place + 1)
+}
+
+/// Whether a cause is a fault that is shown in the strip.
+pub(super) fn has(scene: &Scene<'_>, cause: &Cause) -> bool {
+    let place = scene.causes.iter().position(|other| other == cause).map(|place| place + 1);
+    rows(scene).any(|span| number(scene, span) == place && place.is_some())
 }
 
 /// Faults of the network darken the time that they last.
@@ -41,14 +55,19 @@ pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
         let x1 = x1.max(x0 + 5.0);
         paper.rectangle("ft", (x0, y), (x1 - x0, 18.0), 3.0);
         let label = fault_label(scene.run, span);
-        let inside = x1 - x0 - 12.0;
+        let number = number(scene, span);
+        let disc = if number.is_some() { 24.0 } else { 0.0 };
+        let inside = x1 - x0 - 12.0 - disc;
         let wide = width(&label, 12.0);
         let (x, anchor, room) = match () {
-            () if wide <= inside => (x0 + 6.0, Anchor::Start, inside),
-            () if RIGHT - x1 >= x0 - LEFT => (x1 + 6.0, Anchor::Start, RIGHT - x1 - 6.0),
+            () if wide <= inside => (x0 + 6.0 + disc, Anchor::Start, inside),
+            () if RIGHT - x1 >= x0 - LEFT => (x1.max(x0 + disc) + 6.0, Anchor::Start, RIGHT - x1.max(x0 + disc) - 6.0),
             () => (x0 - 6.0, Anchor::End, x0 - LEFT - 6.0),
         };
         paper.text(x, y + 13.5, "", anchor, &fitting(&label, 12.0, room.max(40.0)));
+        if let Some(number) = number {
+            numbered(paper, (x0 + 10.0, y + 9.0), number, false);
+        }
         if span.is("clock-step") {
             mark_step(paper, tracks, span, x0, y);
         }

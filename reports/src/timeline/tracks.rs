@@ -60,6 +60,11 @@ impl Tracks {
         self.axis.x(at)
     }
 
+    /// Whether a label at this height keeps clear of every lane.
+    pub fn is_between_lanes(&self, y: f64) -> bool {
+        self.nodes.iter().filter_map(|node| self.y(*node)).all(|lane| (lane - y).abs() > 20.0)
+    }
+
     /// Where a message leaves or reaches a lane: at the edge of the bar that is there.
     pub fn edge(&self, scene: &Scene<'_>, node: NodeId, at: SimTime, towards: f64) -> Option<f64> {
         let y = self.y(node)?;
