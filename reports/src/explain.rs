@@ -188,7 +188,7 @@ pub fn text(chains: &[Chain]) -> String {
     let others = chains.iter().map(|chain| chain.property.name()).filter(|name| !told.contains(name));
     let others: Vec<&str> = others.collect();
     if !others.is_empty() {
-        text += &format!("Also {} violated, each by a chain of its own.\n", are(&others));
+        text += &format!("Violated by chains of their own, which `--format json` gives: {}.\n", listed(&others));
     }
     text
 }

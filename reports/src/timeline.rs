@@ -117,6 +117,7 @@ fn draw(run: &CaseRun, chain: Option<&Chain>, all: &[Chain], theme: Theme) -> St
     strip::draw(&mut paper, &scene, &tracks);
     arrows::draw(&mut paper, &scene, &tracks);
     bars::draw(&mut paper, &scene, &tracks);
+    strip::steps(&mut paper, &scene, &tracks);
     arrows::labels(&mut paper, &scene, &tracks);
     marks::draw(&mut paper, &scene, &tracks);
     legend.foot(&mut paper, tracks.bottom);

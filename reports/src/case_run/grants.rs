@@ -98,6 +98,12 @@ impl GrantStory {
         self.ended.get(givers.saturating_sub(quorum)).copied()
     }
 
+    /// When enough servers had given it.
+    pub fn granted(&self, servers: usize) -> Option<SimTime> {
+        let quorum = if self.givers().len() > 1 { servers / 2 + 1 } else { 1 };
+        self.given.get(quorum - 1).or(self.given.last()).map(|(at, _)| *at).or(self.acquired)
+    }
+
     /// The servers that gave it, in order.
     pub fn givers(&self) -> Vec<NodeId> {
         let mut servers: Vec<NodeId> = self.given.iter().map(|(_, server)| *server).collect();

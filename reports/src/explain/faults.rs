@@ -54,9 +54,11 @@ fn weight(run: &CaseRun, span: &Span, scene: &Scene<'_>) -> u8 {
     let at = |node: Option<NodeId>| node.is_some_and(|node| span.fault.nodes.contains(&node));
     let at_server = span.fault.nodes.iter().any(|node| run.servers.contains(node));
     let past = span.from < scene.from && !span.overlaps(scene.from, scene.to);
-    // What happened to the service after it had given the lock away again explains nothing.
+    // What happened to the service once the lock was free explains nothing.
     let came = scene.new.and_then(GrantStory::began);
-    let too_late = came.is_some_and(|came| span.from > came) && !at(old);
+    let ended = scene.old.and_then(|story| story.record_end(run.servers.len())).map(|end| end.at);
+    let free = [came, ended.filter(|_| came.is_some())].into_iter().flatten().min();
+    let too_late = free.is_some_and(|free| span.from > free) && !at(old);
     match span.fault.kind.as_str() {
         "clock-step" | "clock-rate" | "clock-strobe" if too_late && at_server => 2,
         "clock-step" | "clock-rate" | "clock-strobe" if at_server || at(old) => {

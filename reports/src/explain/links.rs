@@ -5,7 +5,7 @@ use fencepost_scenarios::check::Evidence;
 use fencepost_sim::{NodeId, SimTime};
 
 use super::{Cause, CauseKind, moment};
-use crate::case_run::{CaseRun, GrantStory, Span};
+use crate::case_run::{CaseRun, GrantStory, Message, Span};
 use crate::narrative::clocks::seconds;
 use crate::text::visible;
 
@@ -72,6 +72,11 @@ impl<'a> Links<'a> {
     /// From which servers, where there are several.
     fn from(&self, story: &GrantStory) -> String {
         let givers = story.givers();
+        if let Some(other) =
+            self.informant(story).filter(|server| givers.is_empty() && self.run.servers.contains(server))
+        {
+            return format!(" on the word of {}", self.run.name_of(other));
+        }
         if self.run.servers.len() < 2 || givers.is_empty() {
             return String::new();
         }
@@ -79,6 +84,12 @@ impl<'a> Links<'a> {
             true => format!(" from all {} servers", givers.len()),
             false => format!(" from {}", self.run.cast.list(givers)),
         }
+    }
+
+    /// Whose message told the client that it had the lock.
+    fn informant(&self, story: &GrantStory) -> Option<NodeId> {
+        let here = |message: &&Message| Some(message.at) == story.acquired && Some(message.to) == story.client;
+        self.run.messages.iter().find(here).map(|message| message.from)
     }
 
     /// The service had the grant on record no longer.

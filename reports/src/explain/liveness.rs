@@ -23,6 +23,7 @@ pub(super) fn takeover(links: &mut Links<'_>, evidence: &Evidence) -> Vec<GrantI
     links.on_record(links.at);
     links.record_ended(8, holder, links.at);
     links.leaders(5, from, links.at);
+    links.due();
     links.came_too_late();
     grants
 }
@@ -42,6 +43,7 @@ pub(super) fn progress(links: &mut Links<'_>) -> Vec<GrantId> {
     links.waiters(healed, None);
     links.on_record(links.at);
     links.leaders(5, from, links.at);
+    links.due();
     links.came_too_late();
     grants
 }
@@ -131,6 +133,11 @@ impl Links<'_> {
             let text = format!("{name} gave the lock to {who}, and still had that on record when the time was up");
             self.add(8, since, server, CauseKind::Kept, text);
         }
+    }
+
+    fn due(&mut self) {
+        let text = "the time in which the lock promises to be had was up, and nobody had it".to_owned();
+        self.add(10, self.at, None, CauseKind::Due, text);
     }
 
     fn came_too_late(&mut self) {

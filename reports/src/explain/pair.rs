@@ -36,14 +36,17 @@ fn fenced_by(links: &Links<'_>, newest: GrantId) -> Option<GrantId> {
 impl Links<'_> {
     pub(super) fn pair(&mut self, old: GrantId, new: GrantId, evidence: &Evidence) {
         let (Some(first), Some(second)) = (self.story(old), self.story(new)) else { return };
-        let came = second.began().unwrap_or(self.at);
+        let came = second.granted(self.run.servers.len()).unwrap_or(self.at);
         let scene = Scene {
             old: Some(first),
             new: Some(second),
             from: first.asked.or(first.began()).unwrap_or_default(),
             to: self.at,
         };
-        self.acquired(10, old, "");
+        // It may have learnt of its grant after the other.
+        let late = first.acquired.zip(second.acquired).is_some_and(|(first, second)| first > second);
+        let aside = if late { self.still_held(second, first, Property::BeliefExclusion) } else { String::new() };
+        self.acquired(10, old, &aside);
         self.basis(old);
         self.faults(&scene);
         self.validity_ended(old);
@@ -94,7 +97,7 @@ impl Links<'_> {
     fn still_held(&self, first: &GrantStory, second: &GrantStory, property: Property) -> String {
         let who = first.client.map_or("somebody", |client| self.run.name_of(client));
         let at = second.acquired.or(second.began()).unwrap_or(self.at);
-        let came = second.began().unwrap_or(at);
+        let came = second.granted(self.run.servers.len()).unwrap_or(at);
         let on_record = first.record_end(self.run.servers.len()).is_none_or(|end| end.at > came);
         let stopped = first.client.is_some_and(|client| {
             self.run.spans.iter().any(|span| span.stops(client) && span.from <= at && span.to.is_none_or(|to| to > at))

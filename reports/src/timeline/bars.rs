@@ -53,10 +53,12 @@ fn waits(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, client: NodeId) 
     // The probes after healing are no part of the story.
     let last = scene.causes.last().map_or(scene.to, |cause| cause.at);
     let told = drawn.into_iter().filter(|(from, _)| *from < last);
+    let mut labelled = false;
     for (x0, x1) in told.filter_map(|(from, to)| tracks.stretch(scene, from, to)) {
         paper.line(&class, (x0, y), (x1, y));
         let label = "wants the lock";
-        if x1 - x0 > width(label, 11.0) + 40.0 {
+        if !labelled && x1 - x0 > width(label, 11.0) + 40.0 {
+            labelled = true;
             paper.text(x0 + 8.0, y + 17.0, "sm mu", Anchor::Start, label);
         }
     }
@@ -105,7 +107,7 @@ fn records(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantS
         let y = y + if place % 2 == 0 { -RECORD - 1.0 } else { 1.0 };
         paper.rectangle(&class, (x0, y), ((x1 - x0).max(3.0), RECORD), 1.5);
         let who = story.client.map_or("somebody".to_owned(), |client| scene.name(client));
-        let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("on record for {who}") } else { who };
+        let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("granted to {who}") } else { who };
         let (line, room) = if place % 2 == 0 { (y - 4.0, x1 - x0) } else { (y + RECORD + 11.0, x1 - x0) };
         if room > 30.0 {
             paper.text(x0 + 5.0, line, "sm", Anchor::Start, &fitting(&label, 11.0, room.max(60.0)));

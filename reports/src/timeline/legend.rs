@@ -99,7 +99,7 @@ fn subtitle(scene: &Scene<'_>) -> String {
 
 /// What the signs mean, as far as they are there.
 fn key(scene: &Scene<'_>) -> String {
-    let mut parts = vec!["bar: what a client believes", "thin bar: what a server has on record", "arrow: message"];
+    let mut parts = vec!["bar: what a client believes", "thin bar: what a server has granted", "arrow: message"];
     if scene.messages.iter().any(|message| message.at.0 - message.sent.0 > scene.run.late_ns) {
         parts.push("dashed arrow: late");
     }

@@ -8,6 +8,7 @@ use super::paper::{Anchor, Paper};
 use super::scene::Scene;
 use super::strip;
 use super::tracks::{RIGHT, Tracks};
+use crate::case_run::{GrantStory, Written};
 use crate::explain::CauseKind;
 
 const NUMBER: f64 = 9.5;
@@ -41,9 +42,7 @@ fn operations(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
             operations.push(Operation { at: *at, number: None, label, write: false, colour, stale: false });
         }
         for write in story.written.iter().filter(|write| shown(write.at)) {
-            let stale = is_stale(scene, write.at);
-            let label =
-                format!("{} v{} → v{}", if stale { "stale write" } else { "write" }, write.based_on, write.version);
+            let (stale, label) = (breaks_rule(scene, write.at), write_label(scene, story, write));
             operations.push(Operation { at: write.at, number: None, label, write: true, colour, stale });
         }
         for (at, _) in story.refused.iter().filter(|(at, _)| shown(*at)) {
@@ -69,9 +68,22 @@ fn is_operation(kind: CauseKind) -> bool {
 }
 
 /// Whether a write at this moment broke a rule.
-fn is_stale(scene: &Scene<'_>, at: SimTime) -> bool {
+fn breaks_rule(scene: &Scene<'_>, at: SimTime) -> bool {
     let breaks = |cause: &&crate::explain::Cause| !cause.violates.is_empty() && cause.kind == CauseKind::Wrote;
     scene.causes.iter().filter(breaks).any(|cause| cause.at == at)
+}
+
+/// `stale write v0 → v2`: of a grant that another had come after.
+fn write_label(scene: &Scene<'_>, story: &GrantStory, write: &Written) -> String {
+    let newer =
+        |other: &&&GrantStory| other.began() > story.began() && other.first_effect().is_some_and(|at| at < write.at);
+    let stale = if scene.grants.iter().any(|other| newer(&other)) { "stale write" } else { "write" };
+    let gone = match write.version.saturating_sub(write.based_on) {
+        0 | 1 => String::new(),
+        2 => format!(", v{} lost", write.version - 1),
+        _ => format!(", v{} to v{} lost", write.based_on + 1, write.version - 1),
+    };
+    format!("{stale} v{} → v{}{gone}", write.based_on, write.version)
 }
 
 impl Operation {

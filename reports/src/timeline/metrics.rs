@@ -18,6 +18,12 @@ pub(super) fn width(text: &str, size: f64) -> f64 {
 }
 
 fn of(c: char) -> u16 {
+    match c {
+        '·' => return 317,
+        '–' | '◂' => return 500,
+        '…' => return 1000,
+        _ => {}
+    }
     let place = u32::from(c).checked_sub(32).and_then(|place| usize::try_from(place).ok());
     place.and_then(|place| WIDTHS.get(place)).copied().unwrap_or(OTHER)
 }

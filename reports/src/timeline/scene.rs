@@ -15,6 +15,9 @@ const MOST_LATE: usize = 8;
 /// What comes right after the end of the chain is shown, too.
 const AFTER_NS: u64 = 60_000_000;
 
+/// The nodes of a fault have lanes of their own only if they are no more than this.
+const FEW: usize = 3;
+
 /// Of a case that violates nothing, so many grants are shown.
 const FIRST_GRANTS: usize = 4;
 
@@ -101,7 +104,8 @@ impl<'a> Scene<'a> {
         shown.extend(self.own_notes(self.from, self.to).map(|(_, node)| node));
         for cause in self.causes.iter().filter(|cause| cause.kind == CauseKind::Fault) {
             let span = self.run.spans.iter().find(|span| span.from == cause.at);
-            shown.extend(span.into_iter().flat_map(|span| span.fault.nodes.iter().copied()));
+            let few = span.filter(|span| span.fault.nodes.len() <= FEW);
+            shown.extend(few.into_iter().flat_map(|span| span.fault.nodes.iter().copied()));
         }
         let run = self.run;
         let order = |node: &NodeId| match (run.servers.contains(node), *node == run.cast.store) {

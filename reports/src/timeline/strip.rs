@@ -53,7 +53,9 @@ pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
         let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) else { continue };
         let y = tracks.top + ROW * row as f64;
         let x1 = x1.max(x0 + 5.0);
-        paper.rectangle("ft", (x0, y), (x1 - x0, 18.0), 3.0);
+        if !span.is("clock-step") {
+            paper.rectangle("ft", (x0, y), (x1 - x0, 18.0), 3.0);
+        }
         let label = fault_label(scene.run, span);
         let number = number(scene, span);
         let disc = if number.is_some() { 24.0 } else { 0.0 };
@@ -68,16 +70,21 @@ pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
         if let Some(number) = number {
             numbered(paper, (x0 + 10.0, y + 9.0), number, false);
         }
-        if span.is("clock-step") {
-            mark_step(paper, tracks, span, x0, y);
+    }
+}
+
+/// Where clocks jumped. These come late, so that no bar hides them.
+pub(super) fn steps(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    for (row, span) in rows(scene).enumerate().filter(|(_, span)| span.is("clock-step")) {
+        if let Some((x, _)) = tracks.stretch(scene, span.from, span.to) {
+            mark_step(paper, tracks, span, x, tracks.top + ROW * row as f64);
         }
     }
 }
 
-/// Where a clock jumped.
 fn mark_step(paper: &mut Paper, tracks: &Tracks, span: &Span, x: f64, top: f64) {
     for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
-        paper.line("dn", (x, top + 18.0), (x, y));
+        paper.line("dn", (x, top + 20.0), (x, y - 7.0));
         paper.path("op", &format!("M{x:.1} {:.1}l7 7l-7 7l-7 -7z", y - 7.0));
     }
 }

@@ -118,9 +118,13 @@ impl Tracks {
             }
         }
         let mut shelf = Shelf::new(2);
-        let ends = [scene.from, scene.to];
-        for at in scene.causes.iter().map(|cause| cause.at).chain(ends) {
+        let mut told = Vec::new();
+        for at in scene.causes.iter().map(|cause| cause.at).chain([scene.from, scene.to]) {
             let (x, label) = (self.x(at), moment(at));
+            if told.contains(&label) {
+                continue;
+            }
+            told.push(label.clone());
             let half = width(&label, 11.0) / 2.0 + 4.0;
             let Some(row) = shelf.place(x - half, x + half) else { continue };
             paper.line("ax", (x, y - 4.0), (x, y + 4.0));
