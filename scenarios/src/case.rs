@@ -8,7 +8,7 @@ use fencepost_models::history::Event;
 use fencepost_models::stores::inventory::{InventoryStore, STORE_TIMEOUT};
 use fencepost_models::{Lock, Site, Wire};
 use fencepost_sim::fault::{Harm, Map};
-use fencepost_sim::schedule::Schedule;
+use fencepost_sim::schedule::{Placement, Schedule};
 use fencepost_sim::stream::Streams;
 use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 
@@ -34,6 +34,25 @@ pub struct CaseReport {
     pub nodes: Vec<String>,
     /// When the case ended.
     pub ended: SimTime,
+    /// The injections that began, in the order of the schedule.
+    pub injections: Vec<Injected>,
+}
+
+/// An injection as it was in a case.
+#[derive(Clone, Debug)]
+pub struct Injected {
+    /// Its fault, as an index into the scenario's faults.
+    pub fault: usize,
+    /// When it began.
+    pub at: SimTime,
+    /// How long it was to last.
+    pub lasts: Option<Duration>,
+    /// What the fault drew for it.
+    pub drawn: i64,
+    /// Where it acted.
+    pub placement: Placement,
+    /// It made a difference.
+    pub touched: bool,
 }
 
 /// Runs the case of `cell` with this seed. A watcher sees everything, and changes nothing.
@@ -191,6 +210,7 @@ fn finish<L: fencepost_sim::Message>(
     let ended = world.now();
     let (hash, events) = world.trace();
     let faults = tallies(cell, &plan.schedule, &world);
+    let injections = begun(&plan.schedule, &world);
     let touched_holder = world.touched_holder();
     drop(world);
     let book = Rc::try_unwrap(book).ok().expect("the recorder went with the world").into_inner();
@@ -208,7 +228,7 @@ fn finish<L: fencepost_sim::Message>(
         trace: hash.0,
         events,
     };
-    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended }
+    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
 }
 
 /// A case that ran out of events has not shown that anything holds.
@@ -233,6 +253,19 @@ fn tallies<L: fencepost_sim::Message>(
         tally.touched += u64::from(state.touched);
     }
     tallies
+}
+
+fn begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, Event>) -> Vec<Injected> {
+    let states = schedule.injections.iter().zip(world.injections()).filter(|(_, state)| state.fired);
+    let injected = states.map(|(injection, state)| Injected {
+        fault: injection.fault,
+        at: state.began,
+        lasts: injection.lasts,
+        drawn: injection.drawn,
+        placement: state.placement.clone(),
+        touched: state.touched,
+    });
+    injected.collect()
 }
 
 /// The nodes' names, for telling evidence.
