@@ -143,7 +143,8 @@ fn ground(text: &str, lock: &str) -> String {
     let mut scenario: Table = toml::from_str(text).expect("a shipped file is TOML");
     scenario.remove("case");
     scenario.insert("locks".into(), Value::Array(vec![Value::String(lock.into())]));
-    let run_for: fencepost_sim::units::Span = scenario["run_for"].as_str().unwrap_or("60s").parse().expect("a duration");
+    let run_for: fencepost_sim::units::Span =
+        scenario["run_for"].as_str().unwrap_or("60s").parse().expect("a duration");
     let gap = format!("exp({})", fencepost_sim::units::Span(run_for.0 / 6));
     for (_, faults) in scenario.get_mut("fault").and_then(Value::as_table_mut).into_iter().flatten() {
         let Some(faults) = faults.as_array_mut() else { continue };

@@ -45,7 +45,8 @@ fn shrunk(scenario: &str, lock: &str, property: Property) -> Shrunk {
 /// The reproducer violates what it says, and its trace has the hash that it says.
 fn assert_replays(text: &str, property: Property) {
     let registry = Registry::standard();
-    let scenario = file::scenario(&registry, "reproducer.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{text}"));
+    let scenario =
+        file::scenario(&registry, "reproducer.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{text}"));
     let pin = scenario.case.clone().expect("a reproducer pins a case");
     let cell = Cell::new(&Arc::new(scenario), registry.lock(&pin.lock).expect("its lock"), &pin.bugs);
     let outcome = case::run(&cell, pin.seed, None).outcome;

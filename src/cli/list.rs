@@ -41,7 +41,9 @@ enum What {
 pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let entries = match arguments.what {
         What::Locks => registry.locks().iter().map(locks::entry).collect(),
-        What::Scenarios => shipped::SCENARIOS.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
+        What::Scenarios => (shipped::SCENARIOS.iter().chain(shipped::SEARCHES))
+            .map(|(name, text)| shipped_file(registry, name, text))
+            .collect(),
         What::Suites => shipped::SUITES.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
         What::Faults => entries(registry.faults().iter().map(|fault| (fault.name, fault.about))),
         What::Workloads => entries(registry.workloads().iter().map(|workload| (workload.name, workload.about))),

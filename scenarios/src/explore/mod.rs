@@ -56,7 +56,7 @@ pub struct Level {
     pub faults: u32,
     /// How many placements were run.
     pub placements: u64,
-    /// How many of them differed from all others in more than times.
+    /// How many of them differed from all others in more than times. Not asked of the last level: 0.
     pub different: u64,
 }
 

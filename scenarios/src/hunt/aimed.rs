@@ -50,15 +50,16 @@ fn aimed(hunt: &Hunt<'_>, stream: &mut Stream, kind: &str, keys: &Table, number:
     let mut on = Table::new();
     on.insert("client".into(), Value::String(client.clone()));
     on.insert("event".into(), Value::String(mark.into()));
-    on.insert("nth".into(), Value::Integer(stream.between(1, MOST_TIMES) as i64));
-    // Half of them strike at once, the others while something is on its way.
-    let after = Duration::from_millis(stream.between(0, 20).saturating_sub(10));
-    on.insert("after".into(), span(after));
+    on.insert("nth".into(), Value::Integer(nth(hunt, stream)));
+    // Some strike at once, some while something is on its way, some in the middle of a lease.
+    let latest = [Duration::ZERO, Duration::from_millis(10), expiry][stream.between(0, 2) as usize];
+    on.insert("after".into(), span(Duration::from_millis(stream.between(0, latest.as_millis() as u64))));
     let mut keys = keys.clone();
     ["every", "at"].iter().for_each(|key| drop(keys.remove(*key)));
     keys.insert("name".into(), Value::String(format!("{kind}-{number}")));
     keys.insert("on".into(), Value::Table(on));
-    if keys.contains_key("lasts") {
+    // The other half lasts as long as the scenario says.
+    if keys.contains_key("lasts") && stream.chance(500_000) {
         keys.insert("lasts".into(), span(length));
     }
     for place in ["target", "from", "to"] {
@@ -68,6 +69,14 @@ fn aimed(hunt: &Hunt<'_>, stream: &mut Stream, kind: &str, keys: &Table, number:
         }
     }
     DraftFault { kind: kind.into(), keys }
+}
+
+/// Early times more often than late ones, and none that a client with its share of the orders never comes to.
+fn nth(hunt: &Hunt<'_>, stream: &mut Stream) -> i64 {
+    let clients = hunt.cell.scenario.clients.count;
+    let share = hunt.cell.scenario.clients.orders.map_or(MOST_TIMES, |n| u64::from(n).div_ceil(clients.into()));
+    let most = share.clamp(1, MOST_TIMES);
+    stream.between(1, most).min(stream.between(1, most)) as i64
 }
 
 fn span(length: Duration) -> Value {

@@ -49,6 +49,31 @@ fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
     vec![fewer.with_orders(share as u32), fewer]
 }
 
+/// The drafts in which the clients change places: who comes first may be what matters.
+pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
+    let count = draft.clients();
+    let by = |shift: u16| {
+        let mut rotated = draft.clone();
+        let new_name = |name: &str| -> Option<Option<String>> {
+            client_index(name).map(|index| Some(format!("client-{}", (index + shift) % count + 1)))
+        };
+        for fault in &mut rotated.faults {
+            for (_, value) in fault.keys.iter_mut() {
+                rename(value, &new_name);
+            }
+        }
+        rotated
+    };
+    // With more of them it costs more than it brings.
+    if count > 3 { Vec::new() } else { (1..count).map(by).collect() }
+}
+
+/// More orders, where that lets more scheduling seeds show the violation: it matters less who comes first.
+pub(crate) fn more_orders(lab: &mut Lab<'_>) {
+    let more = lab.best().orders() + u32::from(lab.best().clients());
+    lab.offer_steadier(lab.best().with_orders(more));
+}
+
 /// Gives clients their new names; says whether anything is left. A fault at a client that is gone is gone too.
 fn rename(value: &mut Value, new_name: &impl Fn(&str) -> Option<Option<String>>) -> bool {
     match value {

@@ -139,6 +139,37 @@ pub(crate) fn at_events(lab: &mut Lab<'_>) {
     }
 }
 
+/// One fault alone, at one of the moments that matter most to a lock, and longer than a lease: that may do what several
+/// did together.
+pub(crate) fn alone(lab: &mut Lab<'_>) {
+    if lab.best().faults.len() < 2 {
+        return;
+    }
+    let long = lab.lease().unwrap_or_default() * 2;
+    let mut candidates = Vec::new();
+    for index in 0..lab.best().faults.len() {
+        let only = without(lab.best(), |other| other != index);
+        for client in parties(lab, index) {
+            for mark in MOMENTS {
+                let passed = Passed { at: SimTime(0), client, mark, nth: 1 };
+                let mut draft = with_fault(&only, 0, |fault| {
+                    fault.keys.remove("at");
+                    fault.keys.insert("on".into(), Value::Table(passed.as_table(1, Duration::ZERO)));
+                });
+                candidates.push(draft.clone());
+                if draft.faults[0].span("lasts").is_some_and(|lasts| lasts < long) {
+                    draft.faults[0].set_span("lasts", long);
+                    candidates.push(draft);
+                }
+            }
+        }
+    }
+    first_of(lab, candidates);
+}
+
+/// The moments that matter most to a lock.
+const MOMENTS: [&str; 5] = ["read", "acquired", "checked", "write-sent", "acquire-sent"];
+
 /// The clients whose events say when a fault strikes: its own target, else those that the violation names.
 fn parties(lab: &Lab<'_>, index: usize) -> Vec<u16> {
     let own = lab.best().faults[index].keys.get("target").and_then(Value::as_str).and_then(client_index);

@@ -120,58 +120,65 @@ pub fn shrink(registry: &Registry, failing: &Failing<'_>, effort: Effort) -> Res
     let lab = Lab::new(registry, &cell.lock, draft, effort.budget, effort.other_seeds);
     let mut lab = lab.ok_or(NotShrunk::NotResolved(property))?;
     let before = Size::of(&mut lab);
-    settle(
-        &mut lab,
-        &[
-            faults::fewer,
-            values::shorter_run,
-            clients::fewer_orders,
-            clients::fewer,
-            faults::at_events,
-            values::smaller_workload,
-            clients::fewer_orders,
-            values::simpler_times,
-        ],
-    );
+    sweep(&mut lab, &FIRST);
     steady(&mut lab);
-    settle(
-        &mut lab,
-        &[
-            faults::fewer,
-            faults::at_events,
-            faults::rounder,
-            faults::shorter,
-            clients::fewer,
-            clients::fewer_orders,
-            values::smaller_workload,
-            values::simpler_times,
-            values::shorter_run,
-        ],
-    );
+    settle(&mut lab, &AGAIN);
     Ok(conclude(lab, failing, before))
 }
 
 type Pass = fn(&mut Lab<'_>);
 
+/// What makes a large case small in few runs.
+const FIRST: [Pass; 7] = [
+    faults::fewer,
+    values::shorter_run,
+    faults::at_events,
+    clients::fewer,
+    values::simpler_times,
+    clients::fewer_orders,
+    faults::fewer,
+];
+
+/// What makes a small case smaller.
+const AGAIN: [Pass; 11] = [
+    faults::fewer,
+    faults::alone,
+    clients::fewer,
+    clients::fewer_orders,
+    values::simpler_times,
+    faults::at_events,
+    faults::rounder,
+    values::shorter_lease,
+    faults::shorter,
+    values::smaller_workload,
+    values::shorter_run,
+];
+
 /// Goes through the passes until none of them makes the case smaller.
 fn settle(lab: &mut Lab<'_>, passes: &[Pass]) {
     loop {
         let before = lab.best().clone();
-        for pass in passes {
-            pass(lab);
-        }
+        sweep(lab, passes);
         if *lab.best() == before || lab.exhausted() {
             return;
         }
     }
 }
 
-/// Makes the case hold for as many scheduling seeds as it can, and keeps it there.
+/// Goes through the passes once.
+fn sweep(lab: &mut Lab<'_>, passes: &[Pass]) {
+    for pass in passes {
+        pass(lab);
+    }
+}
+
+/// Makes the case hold for more scheduling seeds if it can, and keeps it there.
 fn steady(lab: &mut Lab<'_>) {
     if lab.exhausted() {
         return;
     }
     if lab.demand_steadiness() < lab.others() {
+        clients::more_orders(lab);
         faults::longer(lab);
     }
 }

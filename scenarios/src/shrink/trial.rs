@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fencepost_sim::SimTime;
 use fencepost_sim::stream::SEED_LIMIT;
@@ -40,6 +41,8 @@ pub(crate) struct Shown {
     pub injections: Vec<Injected>,
     /// The hash of the trace.
     pub trace: u128,
+    /// After about how long a crashed holder is replaced.
+    pub lease: Option<Duration>,
 }
 
 impl<'a> Lab<'a> {
@@ -58,6 +61,11 @@ impl<'a> Lab<'a> {
     /// What it showed.
     pub fn shown(&self) -> &Shown {
         &self.shown
+    }
+
+    /// The lease of the smallest so far.
+    pub fn lease(&self) -> Option<Duration> {
+        self.shown.lease
     }
 
     /// How many candidates were run.
@@ -158,5 +166,6 @@ fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Optio
         clients: clients.iter().map(|node| node.0).collect(),
         injections: report.injections,
         trace: report.outcome.trace,
+        lease: cell.header.effective_expiry,
     })
 }

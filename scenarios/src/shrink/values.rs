@@ -6,6 +6,7 @@ use fencepost_sim::SimTime;
 use fencepost_sim::units::Dist;
 use toml::{Table, Value};
 
+use super::clients::rotated;
 use super::draft::{Draft, span_value};
 use super::ladder::{counts_below, first_of, lengths_below, lower};
 use super::trial::Lab;
@@ -19,8 +20,9 @@ pub(crate) fn shorter_run(lab: &mut Lab<'_>) {
         lab.offer(set(lab.best(), just_after));
     }
     let lengths = lengths_below(lab.best().run_for);
-    // Bisecting from the violation on: what ends before it rarely shows it.
-    let late: Vec<Duration> = lengths.into_iter().filter(|length| *length > seen_by).collect();
+    // Bisecting from the violation on: what ends before it rarely shows it, unless it shows after the run phase anyway.
+    let after_run = seen_by >= lab.best().run_for;
+    let late: Vec<Duration> = lengths.into_iter().filter(|length| after_run || *length > seen_by).collect();
     lower(lab, &late, set);
 }
 
@@ -30,6 +32,52 @@ fn ends_by(draft: &Draft, run_for: Duration) -> Draft {
     draft.run_for = run_for;
     draft.faults.retain(|fault| fault.span("at").is_none_or(|at| at < run_for));
     draft
+}
+
+/// A lease no shorter than this is still much longer than what messages take.
+const SHORTEST_LEASE: Duration = Duration::from_millis(500);
+
+/// What a client does while it holds the lock.
+const WORK: [&str; 2] = ["hold", "prepare"];
+
+/// A shorter lease, and work and faults that last shorter by as much: those who wait ask less often.
+pub(crate) fn shorter_lease(lab: &mut Lab<'_>) {
+    let Some(lease) = lab.lease() else { return };
+    // A lease that is short against the work under it would be another story.
+    let constant = |key| matches!(dist(lab.best(), "clients", key), Some(Dist::Constant(_)));
+    if !WORK.into_iter().all(constant) {
+        return;
+    }
+    let key = if lock_key(lab.best(), "ttl").is_some() { "ttl" } else { "effective" };
+    let lengths: Vec<Duration> = lengths_below(lease).into_iter().filter(|length| *length >= SHORTEST_LEASE).collect();
+    lower(lab, &lengths, |draft, length| {
+        let mut draft = draft.clone();
+        draft.table("lock").insert(key.into(), span_value(length));
+        for work in WORK {
+            if let Some(Dist::Constant(lasts)) = dist(&draft, "clients", work).filter(|lasts| !lasts.is_zero()) {
+                draft.table("clients").insert(work.into(), span_value(scaled(lasts, length, lease)));
+            }
+        }
+        for fault in &mut draft.faults {
+            for key in ["lasts", "restart_after"] {
+                if let Some(lasts) = fault.span(key) {
+                    fault.set_span(key, scaled(lasts, length, lease));
+                }
+            }
+        }
+        draft
+    });
+}
+
+/// The length times `to` / `from`, in whole milliseconds.
+fn scaled(length: Duration, to: Duration, from: Duration) -> Duration {
+    let ms = length.as_millis() * to.as_millis() / from.as_millis().max(1);
+    Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX).max(1))
+}
+
+/// A timing of all locks, where the scenario gives one.
+fn lock_key<'d>(draft: &'d Draft, key: &str) -> Option<&'d str> {
+    draft.tables.get("lock")?.get(key)?.as_str().filter(|length| *length != "default")
 }
 
 /// Constants where something was drawn: all at once, else one by one.
@@ -45,7 +93,8 @@ pub(crate) fn simpler_times(lab: &mut Lab<'_>) {
     }
     none.table("network").insert("latency".into(), span_value(Duration::from_millis(1)));
     none.table("network").remove("loss");
-    first_of(lab, [none, all]);
+    let places = |draft: Draft| std::iter::once(draft.clone()).chain(rotated(&draft)).collect::<Vec<_>>();
+    first_of(lab, [places(none), places(all)].concat());
     for (table, key) in keys {
         let least = if key == "latency" { Duration::from_millis(1) } else { Duration::ZERO };
         let set = |draft: &Draft, length: Duration| {
