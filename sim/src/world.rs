@@ -45,6 +45,8 @@ pub struct World<M: Message, N: Message> {
     pub(crate) touched_holder: bool,
     /// The client whose task is to run before the next event.
     pub(crate) wake: Option<NodeId>,
+    /// The client that has just run, and has to be held up for it: it is slow.
+    pub(crate) ran: Option<NodeId>,
     /// What the client that runs has spawned: its host takes it over as soon as it has come to rest.
     pub(crate) spawned: Vec<Spawned>,
     pub(crate) most_events: u64,
@@ -93,6 +95,7 @@ impl<M: Message, N: Message> World<M, N> {
             halted: false,
             touched_holder: false,
             wake: None,
+            ran: None,
             spawned: Vec::new(),
             most_events,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fencepost_sim::disk::DiskFate;
+use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, MonoDeadline, Service, Session, TimerId};
 
 use super::{Aof, Applied, Channels, Forgotten, Keyspace, Persistence, RedisMessage, Truth};
@@ -154,6 +154,10 @@ impl Service<Wire<RedisMessage>, Event> for Redis {
 
     fn on_disconnect(&mut self, _: &mut Env<'_, RedisMessage>, session: Session) {
         self.channels.drop_session(session);
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        self.aof.disks(each);
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, RedisMessage>, disk: DiskFate) {
