@@ -7,6 +7,7 @@ mod client;
 mod demand;
 pub mod file;
 pub mod outcome;
+pub mod presets;
 pub mod property;
 pub mod recorder;
 pub mod registry;

@@ -192,6 +192,20 @@ fn every_key_is_explained_where_it_belongs() {
     }
 }
 
+#[test]
+fn every_preset_stands_in_the_book_as_it_is() {
+    let text = page("faults.md");
+    let presets = section(&text.replace("## Presets\n", "## `Presets`\n"), "Presets").unwrap().to_string();
+    for preset in fencepost_scenarios::presets::PRESETS {
+        let row = presets.lines().find(|line| line.starts_with(&format!("| `{}` | `{}` |", preset.name, preset.kind)));
+        let row = row.unwrap_or_else(|| panic!("{} has no row", preset.name));
+        assert!(row.contains(preset.about) && row.contains(preset.source), "{row}");
+        assert!(preset.keys.lines().all(|key| row.contains(&format!("`{key}`"))), "{row}");
+    }
+    let rows = presets.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, fencepost_scenarios::presets::PRESETS.len());
+}
+
 fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     match schema["$ref"].as_str() {
         Some(reference) => root.pointer(reference.trim_start_matches('#')).expect("references lead somewhere"),
