@@ -108,7 +108,7 @@ impl<M: Message, N: Message> World<M, N> {
 
     /// The node is done with what held it up.
     pub(crate) fn unblock(&mut self, id: NodeId, by: InjectionId) {
-        self.settle_disks(id);
+        self.settle_disks(id, by);
         self.resume(id, by);
     }
 
@@ -131,10 +131,15 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A sync returned: what it was asked for is safe, unless the disk lies.
-    pub(crate) fn settle_disks(&mut self, id: NodeId) {
+    /// A sync that `by` held up returned: what it was for is safe, unless the disk lies or something else stalls it.
+    pub(crate) fn settle_disks(&mut self, id: NodeId, by: InjectionId) {
         let node = &mut self.nodes[id.index()];
-        if node.burdens.iter().any(|carried| carried.burden == Burden::DiskLies) {
+        let unsafe_still = |carried: &Carried| match carried.burden {
+            Burden::DiskLies => true,
+            Burden::DiskStalls => carried.by != by,
+            Burden::DiskIsSlow(_) | Burden::Slow(_) => false,
+        };
+        if node.burdens.iter().any(unsafe_still) {
             return;
         }
         if let Some(service) = &mut node.service {

@@ -125,7 +125,7 @@ impl<M: Message, N: Message> Nemesis for World<M, N> {
     }
 
     fn unburden(&mut self, id: NodeId, by: InjectionId) {
-        self.settle_disks(id);
+        self.settle_disks(id, by);
         self.nodes[id.index()].burdens.retain(|carried| carried.by != by);
         self.withhold_syncs(id);
         self.resume(id, by);

@@ -127,7 +127,7 @@ fn the_order_of_tables_does_not_matter_but_that_of_faults_is_kept() {
 fn a_preset_gives_what_is_left_out_and_what_is_written_wins() {
     let fault = |kind: &str, keys: &str| {
         let text = format!("run_for = \"60s\"\n[[fault.{kind}]]\nat = \"1s\"\n{keys}");
-        let read = file::scenario(&registry(), "x.toml", &text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        let read = scenario(&registry(), "x.toml", &text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
         read.faults[0].clone()
     };
     let target = "target = \"client-1\"\n";
@@ -148,7 +148,7 @@ fn every_preset_can_be_used_as_it_is() {
         let shape = if partition && !preset.keys.contains("shape") { "shape = \"isolate\"" } else { "" };
         let fault = format!("[[fault.{}]]\npreset = \"{}\"\nat = \"1s\"\n{target}\n{shape}", preset.kind, preset.name);
         let text = format!("run_for = \"60s\"\n{fault}\n[network]\ntransport = \"stream\"");
-        if let Err(wrong) = file::scenario(&registry(), "x.toml", &text) {
+        if let Err(wrong) = scenario(&registry(), "x.toml", &text) {
             panic!("{}: {wrong:#?}", preset.name);
         }
         assert!(!preset.about.is_empty() && !preset.source.is_empty());
