@@ -176,7 +176,7 @@ fn every_key_is_explained_where_it_belongs() {
         assert_keys(workload.name, text, keys, &[]);
     }
     let (faults, locks) = (page("faults.md"), page("locks.md"));
-    let shared = ["name", "at", "every", "on", "lasts", "target", "from", "to", "both_ways"];
+    let shared = ["name", "at", "every", "on", "lasts", "preset", "target", "from", "to", "both_ways"];
     for key in shared {
         assert!(faults.contains(&format!("`{key}")), "`{key}` is not explained");
     }

@@ -281,8 +281,17 @@ impl<M: Message, N: Message> World<M, N> {
 
     pub(crate) fn touch(&mut self, injection: InjectionId, nodes: &[NodeId]) {
         self.injected[injection.0 as usize].touched = true;
-        if nodes.iter().any(|node| self.nodes[node.index()].tagged(HOLDER)) {
+        if nodes.iter().any(|node| self.concerns_holder(*node)) {
             self.touched_holder = true;
+        }
+    }
+
+    /// Whether what happens to the node happens to a grant that is held: it holds it, or is a server of the lock, which
+    /// keeps it for whoever does.
+    fn concerns_holder(&self, node: NodeId) -> bool {
+        match self.nodes[node.index()].role {
+            Role::Server => self.clients.iter().any(|client| self.nodes[client.index()].tagged(HOLDER)),
+            Role::Client | Role::Store => self.nodes[node.index()].tagged(HOLDER),
         }
     }
 
