@@ -1,6 +1,7 @@
 //! What locks stand on, and what they guard.
 
 pub mod conditional;
+pub mod effects;
 pub mod etcd;
 pub mod inventory;
 pub mod lease_server;

@@ -64,8 +64,7 @@ impl Serialize for Cell<'_> {
             cell.serialize_entry("reason", reason)?;
         }
         cell.serialize_entry("effective_expiry_s", &header.effective_expiry.map(|expiry| expiry.as_secs_f64()))?;
-        // The unit of the metric `harm`: for an inventory, what was sold but not there.
-        cell.serialize_entry("harm_unit", "units")?;
+        cell.serialize_entry("harm_unit", &header.harm_unit)?;
         if let Some(dose) = header.dose {
             cell.serialize_entry("dose", &dose)?;
         }
