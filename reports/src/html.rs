@@ -30,6 +30,7 @@ const FOLDED: [Property; 10] = [
     Property::Reentrancy,
     Property::Fifo,
     Property::NoDuplicate,
+    Property::Consistent,
 ];
 
 /// The plots of a page.

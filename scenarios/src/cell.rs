@@ -118,7 +118,9 @@ pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
 /// What cannot be where this lock, or this guard, would have it.
 fn place_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
     match workload.work.guarded {
-        Guarded::Effects { .. } if info.in_store => Some("an effect on the world outside is no part of a transaction".into()),
+        Guarded::Effects { .. } if info.in_store => {
+            Some("an effect on the world outside is no part of a transaction".into())
+        }
         Guarded::Accounts { .. } if info.in_store => {
             Some("one transaction would move the money: there are no two locks to acquire".into())
         }

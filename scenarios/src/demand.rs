@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fencepost_models::history::OrderId;
-use fencepost_sim::stream::{Stream, Streams};
-use fencepost_sim::units::Dist;
 use fencepost_sim::Wall;
+use fencepost_sim::stream::{Stream, Streams};
 use fencepost_sim::time::nanos;
+use fencepost_sim::units::Dist;
 
 use crate::file::{Clients, Scenario};
 use crate::workload::{Pace, Workload};

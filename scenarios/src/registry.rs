@@ -16,7 +16,7 @@ use fencepost_sim::fault::{
     ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Harm, Hold, Lasting, Latency, Loss, Partition, Pause,
     Place, VmPause,
 };
-use schemars::{Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use toml::de::{Error, ValueDeserializer};
 

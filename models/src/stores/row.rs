@@ -116,7 +116,17 @@ mod tests {
     use crate::lock::ResourceId;
 
     fn write(update: Update, read: ReadReply, token: Option<Token>) -> Write {
-        Write { grant: GrantId(1), order: 0, units: 2, update, read, token, with_id: false, adds: false, row: ResourceId(0) }
+        Write {
+            grant: GrantId(1),
+            order: 0,
+            units: 2,
+            update,
+            read,
+            token,
+            with_id: false,
+            adds: false,
+            row: ResourceId(0),
+        }
     }
 
     fn row(count: i64, version: Version) -> Row {

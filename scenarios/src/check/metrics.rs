@@ -8,7 +8,9 @@ use fencepost_sim::time::SimTime;
 
 use super::Scene;
 use super::availability::Availability;
+use super::book::Order;
 use super::waiters::{Wait, Waiters};
+use crate::workload::{Guarded, Object};
 
 /// Declares the metrics: their order is the order of reports, their names are the names there.
 macro_rules! tally {
@@ -18,13 +20,13 @@ macro_rules! tally {
         pub(super) struct Tally { $($(#[$about])+ pub(super) $name: i64,)+ }
 
         impl Tally {
-            /// All metrics by name, but for those of what did not happen.
-            pub(super) fn rows(&self) -> Vec<(Cow<'static, str>, i64)> {
+            /// All metrics by name, but for those of what did not happen and of other workloads.
+            pub(super) fn rows(&self, workload: Option<Guarded>) -> Vec<(Cow<'static, str>, i64)> {
                 let mut rows = vec![$((Cow::Borrowed(stringify!($name)), self.$name),)+];
                 rows.retain(|(name, _)| match &**name {
                     "takeover_ns" => self.takeovers > 0,
                     "acquire_ns" | "acquire_ns_max" => self.acquires > 0,
-                    _ => true,
+                    name => belongs(name, workload),
                 });
                 rows
             }
@@ -60,7 +62,27 @@ tally! {
     /// How far the final count is from the initial stock less `applied_units`. It is 0 where the database computes the
     /// count; where clients do, it is the units that the count forgot because they were overwritten.
     conservation_gap_units,
-    /// What the shop is out of: units sold that were not there, or whose sale the count forgot.
+    /// Events that nobody dealt with, although somebody took them up.
+    missed_effects,
+    /// Units of work that found their event dealt with.
+    done_already_orders,
+    /// Times that a file was written back without something that was in it.
+    corrupted_writes,
+    /// Acknowledged records that are missing in the end.
+    lost_records,
+    /// Acknowledged elements that are missing in the end.
+    lost_elements,
+    /// Elements in the set in the end whose client does not know that.
+    recovered_elements,
+    /// By how much the accounts together differ from what they held in the beginning.
+    imbalance,
+    /// How often two clients waited for each other's lock.
+    deadlocks,
+    /// The longest of these waits.
+    deadlock_longest_ns,
+    /// What the lock's failure cost, in cents.
+    harm_cents,
+    /// What it cost in the workload's unit. In an inventory: units sold that were not there, or whose sale the count forgot.
     harm,
     /// Acquires invoked.
     attempts,
@@ -106,6 +128,29 @@ tally! {
     availability_ppm,
 }
 
+/// Whether a metric says anything about this workload.
+fn belongs(name: &str, workload: Option<Guarded>) -> bool {
+    use Guarded::{Accounts, Effects, Records, Stock};
+    let stock = matches!(workload, None | Some(Stock(_)));
+    match name {
+        "acked_units"
+        | "oversold_units"
+        | "lost_units"
+        | "applied_units"
+        | "negative_stock_units"
+        | "conservation_gap_units" => stock,
+        "sold_out_orders" => stock || matches!(workload, Some(Accounts { .. })),
+        "lost_updates" | "overwritten_unacked" => !matches!(workload, Some(Effects { .. })),
+        "missed_effects" | "done_already_orders" => matches!(workload, Some(Effects { .. })),
+        "corrupted_writes" | "lost_records" => workload == Some(Records(Object::File)),
+        "lost_elements" | "recovered_elements" => workload == Some(Records(Object::Set)),
+        "imbalance" | "deadlocks" | "deadlock_longest_ns" => matches!(workload, Some(Accounts { .. })),
+        "harm_cents" => matches!(workload, Some(Effects { cost_cents: Some(_), .. })),
+        "harm" => !matches!(workload, Some(Effects { cost_cents: Some(_), .. })),
+        _ => true,
+    }
+}
+
 /// Measures what belongs to no property.
 #[derive(Default)]
 pub(super) struct Meter {
@@ -144,7 +189,9 @@ impl Meter {
                 OrderEnd::SoldOut => tally.sold_out_orders += 1,
                 OrderEnd::Abandoned => tally.abandoned_orders += 1,
                 OrderEnd::Unknown => tally.unknown_orders += 1,
+                OrderEnd::DoneAlready => tally.done_already_orders += 1,
             },
+            Event::WriteAccepted { based_on, version, .. } if based_on + 1 < version => tally.corrupted_writes += 1,
             Event::OperationRefused { .. } => tally.refused_operations += 1,
             Event::Healed => self.healed = true,
             _ => {}
@@ -155,11 +202,14 @@ impl Meter {
         let book = scene.book;
         tally.acked_orders = book.orders().filter(|order| order.acked).count() as i64;
         tally.acked_units = book.acked_units;
-        tally.applied_units = book.writes().iter().map(|write| i64::from(write.units)).sum();
-        if let Some(stock) = book.stock {
-            tally.negative_stock_units = (-book.lowest_count).max(0);
-            tally.conservation_gap_units = (stock - book.count - tally.applied_units).abs();
+        tally.applied_units = book.writes(0).iter().map(|write| i64::from(write.units)).sum();
+        if let Some(Guarded::Stock(stock)) = book.workload {
+            tally.negative_stock_units = (-book.lowest_count()).max(0);
+            tally.conservation_gap_units = (i64::from(stock) - book.counts()[0] - tally.applied_units).abs();
         }
+        tally.missed_effects = book.orders().filter(|order| order.is_missed()).count() as i64;
+        let recovered = |order: &&Order| order.unknown && !order.acked && order.parts[0].in_effect;
+        tally.recovered_elements = book.orders().filter(recovered).count() as i64;
         if let Some(since) = scene.waiters.longest_waiting_since() {
             tally.longest_wait_ns = tally.longest_wait_ns.max((scene.at.0 - since.0) as i64);
         }
@@ -172,8 +222,17 @@ impl Meter {
 
 impl Tally {
     /// What follows from the other metrics, once the checkers have finished.
-    pub(super) fn conclude(&mut self) {
-        self.harm = self.oversold_units.max(self.lost_units);
+    pub(super) fn conclude(&mut self, workload: Option<Guarded>) {
+        (self.lost_records, self.lost_elements) = (self.lost_updates, self.lost_updates);
+        match workload {
+            None | Some(Guarded::Stock(_)) => self.harm = self.oversold_units.max(self.lost_units),
+            Some(Guarded::Effects { cost_cents, .. }) => {
+                self.harm = self.duplicate_effects;
+                self.harm_cents = self.duplicate_effects * i64::from(cost_cents.unwrap_or(0));
+            }
+            Some(Guarded::Records(_)) => self.harm = self.lost_updates,
+            Some(Guarded::Accounts { .. }) => self.harm = self.imbalance,
+        }
         self.acquire_ns = self.acquire_ns_total.checked_div(self.acquires).unwrap_or(0);
     }
 }
@@ -191,6 +250,8 @@ fn measure_wait(at: SimTime, wait: Wait, acquired: bool, tally: &mut Tally) {
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
+    use crate::property::Property;
+    use crate::workload::Object;
 
     const SECOND: i64 = 1_000_000_000;
 
@@ -232,6 +293,27 @@ mod tests {
         let findings = history().asks(B, 2).fault_begins(0, true).at(5).fault_ends(0, true).at(6).healed().ends_at(9);
         assert_eq!(findings.metric("wanted_slices"), 10);
         assert_eq!(findings.metric("availability_ppm"), 0);
+    }
+
+    #[test]
+    fn records_are_counted_by_what_became_of_them() {
+        let history = |object| {
+            let history = history_of(records(object)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 0, 2, 1).acks(B, 1);
+            history.sets(3, 2, 2, 3, 2).unknown(C, 2).unknown(C, 3).ends_at(9)
+        };
+        let file = history(Object::File);
+        assert_eq!(["corrupted_writes", "lost_records", "harm"].map(|name| file.metric(name)), [1, 1, 1]);
+        let set = history(Object::Set);
+        assert_eq!(["acked_orders", "lost_elements", "recovered_elements"].map(|name| set.metric(name)), [2, 1, 1]);
+        set.assert_violated(Property::NoLostUpdate);
+    }
+
+    #[test]
+    fn records_that_follow_each_other_are_all_there() {
+        let history = history_of(records(Object::File)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 1, 2, 2).acks(B, 1);
+        let findings = history.ends_at(9);
+        findings.assert_holds(Property::NoLostUpdate);
+        assert_eq!(["corrupted_writes", "lost_records", "harm"].map(|name| findings.metric(name)), [0, 0, 0]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod availability;
 mod belief_exclusion;
 mod book;
+mod consistent;
 mod effect_exclusion;
 mod evidence;
 mod fencing;
@@ -15,6 +16,7 @@ mod grant_exclusion;
 mod intervals;
 mod ledger;
 mod metrics;
+mod mutual_wait;
 mod no_duplicate;
 mod no_lost_update;
 mod no_oversell;
@@ -42,6 +44,7 @@ use self::ledger::Ledger;
 use self::metrics::{Meter, Tally};
 use self::waiters::Waiters;
 use crate::property::{Property, Verdict};
+use crate::workload::Guarded;
 
 /// Declares the checkers in the order of [`Property::ALL`]. Each is named after its property, and its module has a
 /// `build` that returns `None` where the property has no meaning for the lock or the workload. They are fields and not
@@ -92,6 +95,7 @@ registry! {
     no_lost_update::NoLostUpdate,
     no_oversell::NoOversell,
     no_duplicate::NoDuplicate,
+    consistent::Consistent,
 }
 
 /// What the checkers need to know of the lock and the workload.
@@ -119,12 +123,14 @@ pub struct Facts {
     pub clients: Vec<NodeId>,
     /// How many orders the demand has, at most. It may be far more than the case gets to.
     pub orders: u32,
-    /// The initial stock, if the workload is the inventory.
-    pub stock: Option<i64>,
+    /// What the lock guards, if it guards anything.
+    pub workload: Option<Guarded>,
     /// How long after a holder's crash a waiter may have to wait for a grant.
     pub takeover_bound: Duration,
     /// How long after healing the first acquire may take.
     pub progress_bound: Duration,
+    /// How long two clients may wait for each other's lock.
+    pub deadlock_bound: Duration,
 }
 
 /// All checkers at work on one case.
@@ -182,6 +188,16 @@ impl Facts {
     fn expected_orders(&self) -> usize {
         self.orders.min(64) as usize
     }
+
+    /// The initial stock, if there is one.
+    fn stock(&self) -> Option<i64> {
+        if let Some(Guarded::Stock(stock)) = self.workload { Some(stock.into()) } else { None }
+    }
+
+    /// Two resources are locked, each with a lock of its own.
+    fn two_resources(&self) -> bool {
+        self.workload.is_some_and(|guarded| guarded.resources() > 1)
+    }
 }
 
 impl Checkers {
@@ -205,7 +221,7 @@ impl Checkers {
         self.meter.pass_time(at, &self.waiters);
         self.ledger.observe(event);
         self.waiters.observe(at, event);
-        self.book.observe(at, event);
+        self.book.observe(at, event, &self.ledger);
         let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
         self.meter.observe(&scene, event, &mut self.tally);
         self.registry.observe(&scene, event, &mut self.tally);
@@ -226,8 +242,8 @@ impl Checkers {
         self.meter.finish(&scene, &mut self.tally);
         let mut findings = Findings { verdicts: Vec::new(), evidence: Vec::new(), metrics: Vec::new() };
         self.registry.finish(&scene, &mut self.tally, &mut findings);
-        self.tally.conclude();
-        findings.metrics = self.tally.rows();
+        self.tally.conclude(self.book.workload);
+        findings.metrics = self.tally.rows(self.book.workload);
         findings
     }
 }
@@ -273,7 +289,7 @@ mod tests {
         let findings = history().healed().ends_at(0);
         for (property, verdict) in &findings.verdicts {
             let expected = match property {
-                Property::Takeover | Property::Reentrancy => Verdict::NotApplicable,
+                Property::Takeover | Property::Reentrancy | Property::Consistent => Verdict::NotApplicable,
                 _ => Verdict::Holds,
             };
             assert_eq!(*verdict, expected, "{property:?}");
@@ -289,7 +305,7 @@ mod tests {
             tokens: false,
             releases: false,
             fifo: false,
-            stock: None,
+            workload: None,
             orders: u32::MAX,
             ..facts()
         };

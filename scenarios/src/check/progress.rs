@@ -1,5 +1,6 @@
 //! `progress`: once all faults are healed, a live client that wants the lock gets it within the lock's own bound,
-//! counted from healing or from the moment somebody began to want it, whichever is later.
+//! counted from healing or from the moment somebody began to want it, whichever is later. And where work takes two locks,
+//! no two clients wait for each other beyond the bound, healing or not.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,12 +10,21 @@ use fencepost_sim::time::SimTime;
 
 use super::evidence::{Detail, Evidence, NodeNames, length};
 use super::metrics::Tally;
+use super::mutual_wait::MutualWait;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::{Property, Verdict};
 
 pub(super) fn build(facts: &Facts) -> Option<Progress> {
     let (bound, grants) = (facts.progress_bound, facts.grants);
-    Some(Progress { bound, grants, healed: None, due: None, acquired: false, stuck: false })
+    Some(Progress {
+        bound,
+        grants,
+        healed: None,
+        due: None,
+        acquired: false,
+        stuck: false,
+        mutual: MutualWait::new(facts),
+    })
 }
 
 pub(super) struct Progress {
@@ -27,6 +37,7 @@ pub(super) struct Progress {
     acquired: bool,
     /// The bound has passed.
     stuck: bool,
+    mutual: Option<MutualWait>,
 }
 
 /// Nobody got the lock in time.
@@ -38,7 +49,10 @@ struct Stuck {
 }
 
 impl Checker for Progress {
-    fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
+    fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
+        if let Some(mutual) = &mut self.mutual {
+            mutual.observe(scene, tally);
+        }
         if matches!(event, Event::Healed) {
             self.healed.get_or_insert(scene.at);
         }
@@ -61,12 +75,21 @@ impl Checker for Progress {
     }
 
     fn open_until(&self) -> Option<SimTime> {
-        self.due.filter(|_| !self.acquired && !self.stuck)
+        let mutual = self.mutual.as_ref().and_then(MutualWait::open_until);
+        self.due.filter(|_| !self.acquired && !self.stuck).max(mutual)
     }
 
-    fn finish(self, scene: &Scene, _tally: &mut Tally) -> Finding {
+    fn finish(mut self, scene: &Scene, tally: &mut Tally) -> Finding {
+        let mut deadlocked = false;
+        if let Some(mutual) = &mut self.mutual {
+            deadlocked = mutual.finish(scene.at, tally);
+            if mutual.first.is_some() {
+                return Finding::from_first(mutual.first.take());
+            }
+        }
         match (self.healed, self.due) {
             (None, _) => Finding::bare(Verdict::Unknown),
+            _ if deadlocked => Finding::bare(Verdict::Unknown),
             _ if self.acquired => Finding::bare(Verdict::Holds),
             (Some(_), None) => Finding::bare(Verdict::Holds),
             (Some(healed), Some(due)) if scene.at >= due => {

@@ -1,5 +1,6 @@
 //! Who wants the lock, and who of them could get it as far as faults are concerned.
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::Event;
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
@@ -10,6 +11,8 @@ pub(super) struct Waiters {
     clients: Vec<NodeId>,
     /// Since when each client waits, if it does.
     since: Vec<SimTime>,
+    /// For what each client waits, if it does.
+    wants: Vec<ResourceId>,
     /// How many faults are on each client.
     faults: Vec<u32>,
     server_faults: u32,
@@ -34,6 +37,7 @@ impl Waiters {
         assert!(n <= 64, "faults name clients by a set of 64 bits");
         Waiters {
             since: vec![SimTime::default(); n],
+            wants: vec![ResourceId::default(); n],
             faults: vec![0; n],
             clients,
             server_faults: 0,
@@ -49,7 +53,7 @@ impl Waiters {
         self.just_ended = None;
         match *event {
             Event::OrderStarted { client, .. } => self.in_order |= self.bit(client),
-            Event::AcquireInvoked { client, .. } => self.begin_wait(at, client),
+            Event::AcquireInvoked { client, resource, .. } => self.begin_wait(at, client, resource),
             Event::Acquired { client, .. } | Event::ClientDone { client } => self.end_wait(client),
             Event::NotAcquired { client, .. } if self.in_order & self.bit(client) == 0 => self.end_wait(client),
             Event::OrderResolved { client, .. } => {
@@ -70,13 +74,13 @@ impl Waiters {
         }
     }
 
-    /// Since when a waiter that no fault hinders has been waiting with nothing in its way: no fault on the servers,
+    /// Since when a waiter for this resource that no fault hinders has been waiting with nothing in its way: no fault on the servers,
     /// and none that began or ended on them or on any waiter.
-    pub(super) fn qualified_since(&self) -> Option<SimTime> {
+    pub(super) fn qualified_since(&self, resource: ResourceId) -> Option<SimTime> {
         if !self.any_qualified() {
             return None;
         }
-        let longest = bits(self.qualified()).map(|i| self.since[i]).min()?;
+        let longest = self.longest_since(self.qualified(), resource)?;
         Some(longest.max(self.calm_since))
     }
 
@@ -88,6 +92,22 @@ impl Waiters {
     /// Since when the client waits that has waited longest, fault or no fault.
     pub(super) fn longest_waiting_since(&self) -> Option<SimTime> {
         bits(self.waiting).map(|i| self.since[i]).min()
+    }
+
+    /// Since when the client waits that has waited longest for this resource, fault or no fault.
+    pub(super) fn longest_waiting_for(&self, resource: ResourceId) -> Option<SimTime> {
+        self.longest_since(self.waiting, resource)
+    }
+
+    /// Since when this client waits for this resource.
+    pub(super) fn waits_for(&self, client: NodeId, resource: ResourceId) -> Option<SimTime> {
+        let i = self.place(client).filter(|i| self.waiting & (1 << i) != 0 && self.wants[*i] == resource)?;
+        Some(self.since[i])
+    }
+
+    /// When a fault last began or ended on the servers or on a waiter.
+    pub(super) fn calm_since(&self) -> SimTime {
+        self.calm_since
     }
 
     /// Whether a fault is on this client or on the servers.
@@ -104,12 +124,17 @@ impl Waiters {
         if self.server_faults > 0 { 0 } else { self.waiting & !self.faulty }
     }
 
-    fn begin_wait(&mut self, at: SimTime, client: NodeId) {
+    fn longest_since(&self, among: u64, resource: ResourceId) -> Option<SimTime> {
+        bits(among).filter(|i| self.wants[*i] == resource).map(|i| self.since[i]).min()
+    }
+
+    fn begin_wait(&mut self, at: SimTime, client: NodeId, resource: ResourceId) {
         let Some(i) = self.place(client) else { return };
         if self.waiting & (1 << i) == 0 {
             self.waiting |= 1 << i;
             self.since[i] = at;
         }
+        self.wants[i] = resource;
     }
 
     fn end_wait(&mut self, client: NodeId) {

@@ -27,8 +27,8 @@ impl<L: Lock> Client<L> {
         };
         let held = [(outer, first), (inner, second)];
         let pass = self.move_money(order, &held).await;
-        let keeps = matches!(pass, Pass::Over(OrderEnd::Unknown))
-            && self.shared.clients.after_unknown == AfterUnknown::Keep;
+        let keeps =
+            matches!(pass, Pass::Over(OrderEnd::Unknown)) && self.shared.clients.after_unknown == AfterUnknown::Keep;
         for (resource, grant) in held.iter().rev() {
             if !(keeps && self.outlive(*resource, grant).await) {
                 self.release(*resource, grant).await.ok();

@@ -24,9 +24,7 @@ pub use self::expect::{CasePin, Expectation};
 pub use self::locks::{LockConfig, Timing};
 pub use self::problem::Problem;
 pub use self::scenario::{LONGEST_RUN, Scenario};
-pub use self::settings::{
-    AfterUnknown, Clients, Explore, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport,
-};
+pub use self::settings::{AfterUnknown, Clients, Explore, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport};
 pub use self::suite::Suite;
 pub use self::trigger::MARKS;
 pub use self::words::{quoted, remedy};

@@ -50,7 +50,8 @@ impl Default for Transfer {
 
 impl WorkloadKind for Transfer {
     const NAME: &'static str = "transfer";
-    const ABOUT: &'static str = "clients move money between two accounts under two locks: the sum is to stay what it was";
+    const ABOUT: &'static str =
+        "clients move money between two accounts under two locks: the sum is to stay what it was";
     const USE_CASE: UseCase = UseCase::Correctness;
     const UNIT: &'static str = "dollars off";
 

@@ -55,7 +55,7 @@ fn unknown_names() {
     changed("[lock.redlock]", "[lock.«redlok»]", "no lock is named `redlok`", "did you mean `redlock`?");
     changed("[\"redlock\"]", "[«\"postgres\"»]", "no lock is named `postgres`", "choose one of `none`, `lease-server`");
     changed("[workload.inventory]", "[workload.«inventroy»]", "no workload is named", "did you mean `inventory`?");
-    below_head("[workload.«chess»]", "no workload is named `chess`", "the only choice is `inventory`");
+    below_head("[workload.«chess»]", "no workload is named `chess`", "choose one of `inventory`, `compute`");
     below_head("[«workload»]\n", "names no workload", "`inventory`");
     let expect = "redlock = { effect-exclusion = \"violated\" }";
     changed(expect, "«redlokc» = { }", "no lock is named `redlokc`", "did you mean `redlock`?");
