@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::stores::inventory::{FenceBugs, Guard, InventoryConfig, Update};
-use fencepost_models::{Expiry, LockInfo};
+use fencepost_models::{Expiry, Family, LockInfo};
 use fencepost_sim::fault::Map;
 use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
@@ -147,7 +147,9 @@ fn guard_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
 }
 
 fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
-    let needs_connections = info.in_store || info.expiry == Expiry::Connection;
+    // Clients of consensus services take for granted that a request brings a reply or a reset.
+    let sessions = info.expiry == Expiry::Connection || info.family == Family::Consensus;
+    let needs_connections = info.in_store || sessions;
     (needs_connections && transport == Transport::Datagram)
         .then(|| "transactions and sessions live on connections, which datagrams do not have".into())
 }

@@ -1,12 +1,16 @@
 //! The locks. Each is one file.
 
+mod chubby;
+mod consul;
 mod dynamodb;
 mod etcd;
+mod hazelcast;
 mod k8s_lease;
 mod lease_server;
 mod mysql_get_lock;
 mod none;
 mod pg_advisory;
+mod redis_sentinel;
 mod redis_set_px;
 mod redis_set_px_del;
 mod redis_setnx;
@@ -19,13 +23,17 @@ mod sql_lease_row;
 mod sql_version;
 mod zookeeper;
 
+pub use self::chubby::{ChubbyLock, ChubbyParams};
+pub use self::consul::{ConsulLock, ConsulParams};
 pub use self::dynamodb::{DynamoDb, DynamoDbParams};
 pub use self::etcd::{Etcd, EtcdParams};
+pub use self::hazelcast::{Hazelcast, HazelcastParams};
 pub use self::k8s_lease::{CandidateIdentity, K8sLease, K8sLeaseParams};
 pub use self::lease_server::LeaseServerLock;
 pub use self::mysql_get_lock::MysqlGetLock;
 pub use self::none::NoLock;
 pub use self::pg_advisory::PgAdvisory;
+pub use self::redis_sentinel::RedisSentinel;
 pub use self::redis_set_px::RedisSetPx;
 pub use self::redis_set_px_del::RedisSetPxDel;
 pub use self::redis_setnx::RedisSetNx;

@@ -4,9 +4,9 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use fencepost_sim::ConnId;
 use fencepost_sim::fault::Harm;
 use fencepost_sim::units::Span;
+use fencepost_sim::{CallError, ConnId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +118,21 @@ pub(super) const ORDER: Promise = Promise {
     source: DISTLOCK,
 };
 
+impl<R> PxLock<R> {
+    /// The client of a lock on the server at the other end of this connection.
+    pub(super) fn on(redis: ConnId, params: RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
+        PxLock { params, ctx, key, redis, rule: PhantomData }
+    }
+}
+
+/// A server that takes no commands that write has not carried this one out.
+fn refused(reply: &RedisMessage, otherwise: Reason) -> LockError {
+    LockError::Failed(match reply {
+        RedisMessage::ReadOnly | RedisMessage::NoReplicas => Reason::Call(CallError::Refused),
+        _ => otherwise,
+    })
+}
+
 impl<R: ReleaseRule> Lock for PxLock<R> {
     const INFO: LockInfo = LockInfo {
         name: R::NAME,
@@ -151,7 +166,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
 
     fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
         let redis = ctx.connect(ctx.find("redis-1"));
-        PxLock { params: params.clone(), ctx, key, redis, rule: PhantomData }
+        PxLock::on(redis, params.clone(), ctx, key)
     }
 
     /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from before
@@ -166,7 +181,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
             RedisMessage::Done => {
                 Ok(Grant { id: attempt.id, token: None, valid_until: Some(self.ctx.deadline(asked, ttl)) })
             }
-            _ => Err(LockError::Failed(Reason::Busy)),
+            reply => Err(refused(&reply, Reason::Busy)),
         }
     }
 
@@ -175,7 +190,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
         self.ctx.safepoint("release-sent").await;
         match reply.await? {
             RedisMessage::Done => Ok(()),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
+            reply => Err(refused(&reply, Reason::NotHeld)),
         }
     }
 

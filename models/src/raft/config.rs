@@ -9,6 +9,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// A follower that hears nothing for this long, and up to as long again (drawn anew each time), stands for election.
     pub election: Duration,
+    /// If given: a replica that knows of no leader stands after this and up to as long again, without waiting for
+    /// `election`; and one that knew a leader waits for `election` and for this at the most, as Hazelcast's do.
+    pub search: Option<Duration>,
     /// Whether a replica asks if it could win before it disturbs a leader by standing (Ongaro's thesis, 9.6).
     pub pre_vote: bool,
     /// Whether a leader steps down that has not heard of a quorum for an election timeout (thesis, 6.2).
@@ -58,6 +61,7 @@ impl Default for Config {
         Config {
             heartbeat: Duration::from_millis(100),
             election: Duration::from_millis(1_000),
+            search: None,
             pre_vote: true,
             check_quorum: true,
             reads: ReadMode::Quorum,
@@ -88,17 +92,44 @@ impl Config {
     }
 
     /// How long it takes at the most until a new leader acts, from the loss of the old one, if the first election
-    /// succeeds and the network takes no time: followers wait up to two election timeouts.
+    /// succeeds and the network takes no time: followers wait up to two election timeouts, or what `search` adds.
     pub fn failover(&self) -> Duration {
-        2 * self.election + self.heartbeat
+        self.election + self.search.unwrap_or(self.election) + self.heartbeat
     }
 
     pub(super) fn election_ticks(&self) -> usize {
         self.ticks(self.election).max(2) as usize
     }
 
+    /// The ticks, from the fewest to the most, that a replica lets pass before it stands which has heard of its leader.
+    pub(super) fn patience(&self) -> (u64, u64) {
+        let election = self.election_ticks() as u64;
+        (election, self.search.map_or(2 * election - 1, |search| election + self.ticks(search)))
+    }
+
+    /// The same for one that knows of no leader, if that makes a difference.
+    pub(super) fn search_ticks(&self) -> Option<(u64, u64)> {
+        let search = self.search.map(|search| self.ticks(search).min(self.election_ticks() as u64 / 2))?;
+        Some((search, 2 * search))
+    }
+
     /// How many ticks a span takes, at least one.
     pub(super) fn ticks(&self, span: Duration) -> u64 {
         span.as_nanos().div_ceil(self.heartbeat.as_nanos().max(1)).max(1) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_leader_stands_sooner_if_the_system_has_two_timeouts() {
+        let (heartbeat, election) = (Duration::from_secs(1), Duration::from_secs(25));
+        let one = Config { heartbeat, election, ..Config::default() };
+        assert_eq!((one.patience(), one.search_ticks()), ((25, 49), None));
+        let two = Config { search: Some(Duration::from_secs(2)), ..one };
+        assert_eq!((two.patience(), two.search_ticks()), ((25, 27), Some((2, 4))));
+        assert_eq!(two.failover(), Duration::from_secs(28));
     }
 }

@@ -243,6 +243,9 @@ impl<D: Duties> Core<D> {
             env.lead(false);
             duties.on_deposed(env, self);
         }
+        if news {
+            duties.on_news(env, self);
+        }
         if news && known.0.is_some() {
             self.propose_held();
             self.ask_again();

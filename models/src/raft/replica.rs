@@ -240,10 +240,17 @@ impl<M: Machine> Replica<M> {
         let is = (raft.state, raft.term);
         if is != self.was {
             if is.1 != self.was.1 || is.0 != StateRole::PreCandidate {
-                let ticks = self.config.election_ticks() as u64;
-                self.timeout = self.stream.between(ticks, 2 * ticks - 1) as usize;
+                let (least, most) = self.config.patience();
+                self.timeout = self.stream.between(least, most) as usize;
             }
             self.was = is;
+        }
+        // Raft-rs knows one patience only: whoever has no leader is taken to have waited for most of it already.
+        if let Some((least, most)) = self.config.search_ticks()
+            && raft.leader_id == INVALID_ID
+            && raft.election_elapsed + (most as usize) < self.timeout
+        {
+            raft.election_elapsed = self.timeout - self.stream.between(least, most) as usize;
         }
         raft.set_randomized_election_timeout(self.timeout);
     }

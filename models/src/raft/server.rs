@@ -62,6 +62,9 @@ pub trait Duties: Sized + 'static {
     /// It learnt that it leads no longer. What only the leader holds is to be dropped.
     fn on_deposed(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>) {}
 
+    /// It learnt of another leader, of a new term, or that there is no leader.
+    fn on_news(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>) {}
+
     /// It had fallen so far behind that the leader sent it the whole state.
     fn on_restored(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>) {}
 

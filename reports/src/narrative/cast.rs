@@ -104,6 +104,11 @@ impl Cast {
         }
     }
 
+    /// Orders are those of customers.
+    pub fn sells(&self) -> bool {
+        matches!(self.guarded, Guarded::Stock(_))
+    }
+
     /// The store counts what is there, and does not log effects.
     pub fn has_rows(&self) -> bool {
         !matches!(self.guarded, Guarded::Effects { .. })

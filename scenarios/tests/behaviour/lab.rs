@@ -1,5 +1,7 @@
 //! Runs scenarios and says what came of them.
 
+#![allow(dead_code, reason = "every test binary uses its own part")]
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -72,6 +74,12 @@ impl Seen {
     /// In how many cases the property was violated.
     pub fn violated(&self, property: Property) -> u64 {
         self.result.property(property).violated
+    }
+
+    /// In how many cases the property had a meaning, and was judged.
+    pub fn judged(&self, property: Property) -> u64 {
+        let count = self.result.property(property);
+        count.holds + count.violated
     }
 
     /// The sum of a metric over all cases.

@@ -7,7 +7,6 @@ use fencepost_scenarios::property::Property::{
 use fencepost_scenarios::property::Verdict;
 
 use crate::lab::{run, shipped};
-use crate::pinned::Pinned;
 
 const LOCKS: [&str; 2] = ["dynamodb", "k8s-lease"];
 
@@ -254,15 +253,4 @@ fn an_owner_that_acquires_again_meets_what_is_declared() {
     nested("dynamodb", "").keeps_everything();
     nested("dynamodb", "[lock.dynamodb]\nreentrant = true").keeps(&STORE);
     nested("k8s-lease", "").keeps(&STORE);
-}
-
-#[test]
-fn every_bug_shows_and_without_it_nothing_does() {
-    for text in [
-        include_str!("../../suites/bugs/bug-dynamodb-unavailable-counts.toml"),
-        include_str!("../../suites/bugs/bug-k8s-own-duration.toml"),
-        include_str!("../../suites/bugs/bug-k8s-early-callback.toml"),
-    ] {
-        Pinned::parse(text).shows_its_bug();
-    }
 }

@@ -7,9 +7,8 @@ use std::time::Duration;
 use fencepost_models::history::Event;
 use fencepost_scenarios::case;
 use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property::{
-    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover,
+    BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover,
 };
 use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
@@ -131,26 +130,6 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
         assert!(between(0, 5) > 0 && between(35, 100) > 3, "seed {seed}: {grants:?}");
     }
     run(&scenario, "etcd", SEEDS).keeps(&[GrantExclusion, Progress]);
-}
-
-#[test]
-fn reproducers_show_their_bugs_and_nothing_without_them() {
-    for bug in ["etcd-stale-grant", "etcd-stuck-leader", "raft-stale-read"] {
-        let path = format!("{}/suites/bugs/bug-{bug}.toml", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&path).expect("each bug has a reproducer");
-        let registry = Registry::standard();
-        let scenario = file::scenario(&registry, &path, &text).unwrap_or_else(|problems| panic!("{}", problems[0]));
-        let lock = registry.lock("etcd").expect("it is registered");
-        let info = lock.info.bugs.iter().find(|info| info.name == bug).expect("it is declared");
-        let seed = scenario.case.as_ref().expect("it pins a case").seed;
-        let property = Property::ALL.into_iter().find(|property| property.name() == info.property).expect("a property");
-        let violated = |bugs: &[String]| {
-            let report = case::run(&Cell::new(&parsed(&text), lock, bugs), seed, None);
-            report.evidence.iter().any(|evidence| evidence.property == property)
-        };
-        assert!(violated(&[bug.into()]), "{bug}");
-        assert!(!violated(&[]), "{bug}");
-    }
 }
 
 #[test]

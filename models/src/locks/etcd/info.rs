@@ -91,6 +91,7 @@ pub(super) const INFO: LockInfo = LockInfo {
     flawed_defaults: &[
         "a Lock whose first transaction brings no answer leaves its key in line, where it blocks the others for as long as \
          the session lives",
+        "Unlock deletes the key by its name: one that comes late frees what the same session has locked again since",
         "a waiter does not notice that its own session is over until it is its turn (etcd-io/etcd#19597)",
         "without keep-alive pings, which programs have to ask for, a client hangs on a member that cannot be reached",
     ],

@@ -128,6 +128,11 @@ impl Keyspace {
         }
     }
 
+    /// The records that make this data set out of an empty one.
+    pub fn records(&self) -> Vec<Record> {
+        self.keys.iter().map(|(key, entry)| Record::Put(*key, *entry)).collect()
+    }
+
     /// When the next key is due.
     pub fn next_expiry(&self) -> Option<WallDeadline> {
         self.keys.values().filter_map(|entry| entry.expires).min_by_key(|deadline| deadline.at)

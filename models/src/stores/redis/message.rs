@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use super::ReplicationMessage;
 use crate::history::{GrantId, Token};
 use crate::lock::ResourceId;
+use crate::stores::sentinel::SentinelMessage;
+use crate::wire::Wire;
 
 /// What Redis and its clients say to each other: commands and scripts, then replies, in two rounds since traces number
 /// the variants. `key` is the lock that is meant.
@@ -112,6 +115,31 @@ pub enum RedisMessage {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         key: ResourceId,
     },
+
+    /// `ROLE`.
+    Role,
+    /// What `ROLE` says.
+    RoleIs { master: bool },
+    /// `-READONLY`: this is a replica.
+    ReadOnly,
+    /// `-NOREPLICAS`: too few replicas keep up.
+    NoReplicas,
+    /// Between a master and its replicas.
+    Replication(ReplicationMessage),
+    /// To and from Sentinels.
+    Sentinel(SentinelMessage),
+}
+
+impl From<ReplicationMessage> for Wire<RedisMessage> {
+    fn from(message: ReplicationMessage) -> Self {
+        Wire::Lock(RedisMessage::Replication(message))
+    }
+}
+
+impl From<SentinelMessage> for Wire<RedisMessage> {
+    fn from(message: SentinelMessage) -> Self {
+        Wire::Lock(RedisMessage::Sentinel(message))
+    }
 }
 
 impl RedisMessage {

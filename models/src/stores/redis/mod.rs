@@ -25,8 +25,11 @@ mod channels;
 mod forgotten;
 mod keyspace;
 mod message;
+mod replicated;
+mod replication;
 mod scripts;
 mod server;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -35,4 +38,5 @@ pub use self::channels::Channels;
 pub use self::forgotten::Forgotten;
 pub use self::keyspace::{Applied, Entry, Key, Keyspace, Record, Truth, Value, WallClock};
 pub use self::message::RedisMessage;
+pub use self::replication::{ReplicationConfig, ReplicationMessage};
 pub use self::server::Redis;

@@ -1,24 +1,25 @@
-//! The server of one Redis instance without replicas.
+//! The server of one Redis instance: a master, with replicas or without any, or a replica.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fencepost_sim::disk::DiskFate;
-use fencepost_sim::{Caller, MonoDeadline, Service, Session, TimerId};
+use fencepost_sim::{Caller, MonoDeadline, NodeId, Service, Session, TimerId};
 
-use super::{Aof, Applied, Channels, Forgotten, Keyspace, Persistence, RedisMessage, Truth};
+use super::replicated::Replication;
+use super::{Aof, Applied, Channels, Forgotten, Keyspace, Persistence, RedisMessage, ReplicationConfig, Truth};
 use crate::history::Event;
 use crate::wire::{Env, Wire};
 
 /// A Redis server.
 pub struct Redis {
-    keys: Keyspace,
-    aof: Aof,
-    channels: Channels,
-    forgotten: Forgotten,
+    pub(super) keys: Keyspace,
+    pub(super) aof: Aof,
+    pub(super) channels: Channels,
+    pub(super) forgotten: Forgotten,
+    pub(super) replication: Replication,
+    pub(super) clients: BTreeSet<Session>,
     expiry_timer: Option<TimerId>,
-    waiting: BTreeMap<u64, Caller>,
-    next_wait: u64,
     started: bool,
     stays_out: Option<Duration>,
     out_until: Option<MonoDeadline>,
@@ -27,7 +28,8 @@ pub struct Redis {
 /// Tags of the server's timers; those from `WAIT` on each belong to a waiting caller.
 const EXPIRE: u64 = 0;
 const SYNC: u64 = 1;
-const WAIT: u64 = 2;
+pub(super) const CRON: u64 = 2;
+pub(super) const WAIT: u64 = 3;
 
 impl Redis {
     /// An empty server.
@@ -37,9 +39,9 @@ impl Redis {
             aof: Aof::new(persistence),
             channels: Channels::default(),
             forgotten: Forgotten::default(),
+            replication: Replication::default(),
+            clients: BTreeSet::new(),
             expiry_timer: None,
-            waiting: BTreeMap::new(),
-            next_wait: WAIT,
             started: false,
             stays_out: None,
             out_until: None,
@@ -52,6 +54,11 @@ impl Redis {
         Redis { stays_out: delay, ..self }
     }
 
+    /// The same server, as a master with replicas or as one of them.
+    pub fn replicated(self, config: ReplicationConfig) -> Self {
+        Redis { replication: Replication::new(config), ..self }
+    }
+
     fn handle(&mut self, env: &mut Env<'_, RedisMessage>, from: Caller, message: RedisMessage) {
         let reply = match message {
             RedisMessage::Subscribe { key } => {
@@ -62,16 +69,25 @@ impl Redis {
                 self.channels.unsubscribe(key, from.session());
                 RedisMessage::Done
             }
-            RedisMessage::Wait { replicas: 1.., timeout_ms } => return self.wait(env, from, timeout_ms),
-            RedisMessage::Wait { .. } => RedisMessage::Number(0),
-            command => {
-                let applied = self.keys.apply(&command, env);
-                self.carry_out(env, &applied);
-                self.forgotten.settle(env, &command, &applied.truth);
-                applied.reply
+            RedisMessage::Wait { replicas, timeout_ms } => {
+                return self.replication.wait(env, from, replicas, timeout_ms);
             }
+            RedisMessage::Role => RedisMessage::RoleIs { master: self.replication.is_master() },
+            _ if !self.replication.is_master() => RedisMessage::ReadOnly,
+            _ if !self.replication.may_write(env.wall()) => RedisMessage::NoReplicas,
+            command => self.command(env, &command),
         };
         env.reply(from, reply);
+    }
+
+    fn command(&mut self, env: &mut Env<'_, RedisMessage>, command: &RedisMessage) -> RedisMessage {
+        let applied = self.keys.apply(command, env);
+        self.carry_out(env, &applied);
+        self.forgotten.settle(env, command, &applied.truth);
+        if self.replication.is_on() && applied.truth.is_empty() {
+            self.settle_elsewhere(env, command);
+        }
+        applied.reply
     }
 
     /// Does what a change of the data set demands: file, ground truth, subscribers, timer.
@@ -80,6 +96,7 @@ impl Redis {
             return;
         }
         self.aof.append(&applied.records, &self.keys);
+        self.replication.stream(env, &applied.records);
         for truth in &applied.truth {
             env.note(match *truth {
                 Truth::Granted(grant) => Event::Granted { server: env.node(), grant },
@@ -92,19 +109,14 @@ impl Redis {
         self.watch_expiry(env);
     }
 
-    /// There are no replicas to wait for: the time will run out.
-    fn wait(&mut self, env: &mut Env<'_, RedisMessage>, from: Caller, timeout_ms: u64) {
-        if timeout_ms > 0 {
-            env.set_timer(Duration::from_millis(timeout_ms), self.next_wait);
-            self.waiting.insert(self.next_wait, from);
-            self.next_wait += 1;
-        }
-    }
-
     /// Looks again when the next deadline will be reached, if the wall clock goes on as it does now.
-    fn watch_expiry(&mut self, env: &mut Env<'_, RedisMessage>) {
+    /// A replica leaves that to its master.
+    pub(super) fn watch_expiry(&mut self, env: &mut Env<'_, RedisMessage>) {
         if let Some(timer) = self.expiry_timer.take() {
             env.cancel_timer(timer);
+        }
+        if !self.replication.is_master() {
+            return;
         }
         self.expiry_timer = self.keys.next_expiry().map(|deadline| env.set_timer(deadline.at - env.wall(), EXPIRE));
     }
@@ -116,6 +128,7 @@ impl Service<Wire<RedisMessage>, Event> for Redis {
             self.out_until = self.stays_out.map(|delay| env.mono_deadline(delay));
         }
         self.keys = self.aof.load();
+        self.replication.start(env);
         self.watch_expiry(env);
         if self.aof.syncs_every_second() {
             env.set_timer(Duration::from_secs(1), SYNC);
@@ -144,23 +157,36 @@ impl Service<Wire<RedisMessage>, Event> for Redis {
                 self.aof.sync(&self.keys);
                 env.set_timer(Duration::from_secs(1), SYNC);
             }
-            wait => {
-                if let Some(caller) = self.waiting.remove(&wait) {
-                    env.reply(caller, RedisMessage::Number(0));
-                }
-            }
+            CRON => self.replication.cron(env),
+            wait => self.replication.stop_waiting(env, wait),
         }
+    }
+
+    fn on_peer(&mut self, env: &mut Env<'_, RedisMessage>, from: NodeId, message: Wire<RedisMessage>) {
+        match message {
+            Wire::Lock(RedisMessage::Replication(message)) => self.on_replication(env, from, message),
+            Wire::Lock(RedisMessage::Sentinel(message)) => self.on_sentinel(env, from, &message),
+            _ => {}
+        }
+    }
+
+    fn on_connect(&mut self, _: &mut Env<'_, RedisMessage>, session: Session) {
+        self.clients.insert(session);
     }
 
     fn on_disconnect(&mut self, _: &mut Env<'_, RedisMessage>, session: Session) {
         self.channels.drop_session(session);
+        self.clients.remove(&session);
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, RedisMessage>, disk: DiskFate) {
         self.aof.crash(disk);
         let lost = std::mem::take(&mut self.keys);
-        self.forgotten.compare(env, &lost, &self.aof.load());
+        if self.replication.granted_these {
+            self.forgotten.compare(env, &lost, &self.aof.load());
+        }
+        self.replication.crash(env, disk);
         (self.channels, self.expiry_timer, self.out_until) = (Channels::default(), None, None);
-        self.waiting.clear();
+        self.clients.clear();
     }
 }

@@ -21,7 +21,7 @@ struct Connection {
     session: Option<SessionId>,
     /// How many changes are under way that it asked for.
     changing: usize,
-    /// Reads that it asked for after them, which have to see them (CommitProcessor.java; "FIFO client order").
+    /// Reads that it asked for after them: "Each session's requests must be processed in order" (CommitProcessor.java).
     reads: Vec<(Caller, ZkMessage)>,
 }
 

@@ -1,0 +1,73 @@
+//! The connections of a client to the replicas of its cell, and which of them it takes for the master.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use fencepost_sim::{CallError, ConnId};
+
+use crate::stores::chubby::ChubbyMessage;
+use crate::wire::Ctx;
+
+/// Between two tries to find the master. The paper gives none.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// How long a replica that may not be the master has to answer. The paper gives none.
+pub(super) const PROBE: Duration = Duration::from_secs(2);
+
+pub(super) struct Link {
+    pub ctx: Ctx<ChubbyMessage>,
+    conns: RefCell<Vec<ConnId>>,
+    at: Cell<usize>,
+    /// How often in a row it was sent on.
+    hops: Cell<u32>,
+}
+
+impl Link {
+    pub fn new(ctx: Ctx<ChubbyMessage>, replicas: &[String]) -> Self {
+        let conns = replicas.iter().map(|name| ctx.connect(ctx.find(name))).collect();
+        let at = ctx.stream("replica").between(0, replicas.len() as u64 - 1) as usize;
+        Link { ctx, conns: RefCell::new(conns), at: Cell::new(at), hops: Cell::new(0) }
+    }
+
+    pub fn conn(&self) -> ConnId {
+        self.conns.borrow()[self.at.get()]
+    }
+
+    /// The replica answered as the master does.
+    pub fn found(&self) {
+        self.hops.set(0);
+    }
+
+    pub async fn wait(&self) {
+        self.ctx.sleep(RETRY).await;
+    }
+
+    /// The replica is not the master, but knows perhaps who is. Two may send a client back and forth for a while.
+    pub async fn follow(&self, master: Option<u8>) {
+        match master {
+            Some(master) if self.hops.get() < 2 => {
+                self.hops.set(self.hops.get() + 1);
+                self.at.set(usize::from(master));
+            }
+            _ => {
+                self.hops.set(0);
+                self.next();
+                self.wait().await;
+            }
+        }
+    }
+
+    /// The replica did not answer. A connection on which nothing comes is made anew.
+    pub async fn leave(&self, error: CallError) {
+        if error == CallError::TimedOut {
+            let conn = &mut self.conns.borrow_mut()[self.at.get()];
+            *conn = self.ctx.reopen(*conn);
+        }
+        self.next();
+        self.wait().await;
+    }
+
+    fn next(&self) {
+        self.at.set((self.at.get() + 1) % self.conns.borrow().len());
+    }
+}

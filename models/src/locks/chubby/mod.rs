@@ -1,0 +1,156 @@
+//! Chubby's locks, as its paper describes them. See [`crate::stores::chubby`] for the cell.
+//!
+//! A client has one session, which it keeps alive by KeepAlives that the master holds back. Its local lease is a
+//! conservative copy of the master's: the flight of the answer and a difference in the clocks' rates count against it.
+//! When it is over, the session is in jeopardy: calls wait, and [`Lock::is_held`] says no. If a master answers within
+//! the grace period, the session is safe again and the lock still held; otherwise both are lost.
+
+mod info;
+mod link;
+mod params;
+mod session;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{CallError, Either, Task, race};
+
+use self::link::{Link, PROBE};
+pub use self::params::ChubbyParams;
+use self::session::{Answer, Session};
+use crate::history::GrantId;
+use crate::info::LockInfo;
+use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::raft::deploy;
+use crate::site::Site;
+use crate::stores::chubby::{Call, Chubby, ChubbyMessage, Database};
+use crate::stores::inventory::InventoryConfig;
+use crate::wire::Ctx;
+
+/// A client of a Chubby cell.
+pub struct ChubbyLock {
+    params: ChubbyParams,
+    ctx: Ctx<ChubbyMessage>,
+    resource: ResourceId,
+    link: Rc<Link>,
+    session: Option<(Rc<Session>, Task)>,
+    /// Attempts that were given up, until the master has closed their handles.
+    closing: Vec<Closing>,
+}
+
+struct Closing {
+    done: Rc<Cell<bool>>,
+    _task: Task,
+}
+
+/// How long an application waits after an attempt that failed. Ours: the paper does not say.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+impl Lock for ChubbyLock {
+    const INFO: LockInfo = info::INFO;
+    type Params = ChubbyParams;
+    type Message = ChubbyMessage;
+
+    fn servers(params: &ChubbyParams) -> Vec<String> {
+        (1..=params.replicas).map(|n| format!("chubby-{n}")).collect()
+    }
+
+    fn deploy(params: &ChubbyParams, _: &InventoryConfig, site: &mut Site<'_, ChubbyMessage>) {
+        let timing = params.timing();
+        deploy(site, &Self::servers(params), params.raft(), Database::default(), |_| Chubby::new(timing));
+    }
+
+    fn connect(params: &ChubbyParams, ctx: Ctx<ChubbyMessage>, resource: ResourceId) -> Self {
+        let link = Rc::new(Link::new(ctx.clone(), &Self::servers(params)));
+        ChubbyLock { params: params.clone(), ctx, resource, link, session: None, closing: Vec::new() }
+    }
+
+    /// An attempt that is given up closes its handle, however long that takes.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        self.closing.retain(|closing| !closing.done.get());
+        let handle = attempt.id;
+        let session = self.session(attempt).await?;
+        let lock_delay = self.params.lock_delay.0;
+        let acquire = session.call(Call::Acquire { resource: self.resource, handle, lock_delay }, Some("acquire-sent"));
+        match race(acquire, self.ctx.sleep_until(attempt.give_up)).await {
+            Either::First(Ok(Answer { message: ChubbyMessage::Acquired { generation }, .. })) => {
+                session.held.set(Some(handle));
+                Ok(Grant { id: handle, token: Some(generation), valid_until: None })
+            }
+            Either::First(Ok(_)) => Err(LockError::Failed(Reason::NotHeld)),
+            Either::First(Err(_)) => Err(LockError::Unknown(Reason::NotHeld)),
+            Either::Second(()) => {
+                self.close(session.clone(), handle);
+                Err(LockError::Unknown(Reason::Call(CallError::TimedOut)))
+            }
+        }
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let holds = |session: &&(Rc<Session>, Task)| session.0.held.get() == Some(grant.id);
+        let Some((session, _)) = self.session.as_ref().filter(holds) else {
+            return Err(LockError::Failed(Reason::NotHeld));
+        };
+        session.held.set(None);
+        let release = Call::Release { resource: self.resource, handle: grant.id };
+        match session.call(release, Some("release-sent")).await {
+            Ok(Answer { message: ChubbyMessage::Released { held }, repeated }) if held || repeated => Ok(()),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.session.as_ref().is_some_and(|(session, _)| session.held.get() == Some(grant.id) && session.is_safe())
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        AFTER_ERROR
+    }
+
+    /// A session ends with its lease, by the master's monotonic clock: slow rates and stopped machines lengthen it,
+    /// clock steps do not; then comes the lock-delay. A host that dies leaves a KeepAlive with the master, whose answer
+    /// extends the lease once more: that makes nearly two. A new master gives every session a whole lease again, does
+    /// nothing before each has answered or ended, and begins the lock-delay anew. A client may have to ask each replica
+    /// once to find it.
+    fn takeover_bound(params: &ChubbyParams, harm: &Harm) -> Duration {
+        let undisturbed = 2 * params.lease.0 + params.lock_delay.0 + AFTER_ERROR;
+        if *harm == Harm::default() {
+            return undisturbed;
+        }
+        let election = 2 * params.raft().failover();
+        let again = harm.stretch_mono(election + params.lease.0 + undisturbed);
+        again + harm.reconnect + 2 * PROBE * u32::from(params.replicas)
+    }
+
+    fn progress_bound(params: &ChubbyParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, &Harm { reconnect: harm.reconnect.max(Duration::from_nanos(1)), ..*harm })
+    }
+}
+
+impl ChubbyLock {
+    /// The session, a new one if there is none that lives.
+    async fn session(&mut self, attempt: Attempt) -> Result<Rc<Session>, LockError> {
+        if let Some((session, _)) = self.session.as_ref().filter(|(session, _)| !session.is_expired()) {
+            return Ok(session.clone());
+        }
+        let begin = Session::begin(self.link.clone(), self.params.clone(), attempt.id);
+        let Either::First(session) = race(begin, self.ctx.sleep_until(attempt.give_up)).await else {
+            return Err(LockError::Failed(Reason::Busy));
+        };
+        let task = self.ctx.spawn(session.clone().keep_alive());
+        self.session = Some((session.clone(), task));
+        Ok(session)
+    }
+
+    fn close(&mut self, session: Rc<Session>, handle: GrantId) {
+        let done = Rc::new(Cell::new(false));
+        let (resource, flag) = (self.resource, done.clone());
+        let task = self.ctx.spawn(async move {
+            session.call(Call::Release { resource, handle }, None).await.ok();
+            flag.set(true);
+        });
+        self.closing.push(Closing { done, _task: task });
+    }
+}

@@ -1,0 +1,93 @@
+//! What can be set about a Chubby lock.
+
+use std::time::Duration;
+
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lock::Params;
+use crate::raft;
+use crate::stores::chubby::Timing;
+
+/// Parameters of `chubby`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChubbyParams {
+    /// How many replicas a cell has: "typically five" (2.1).
+    pub replicas: u8,
+    /// How far a session's lease is extended: 12 s by default (2.8).
+    pub lease: Span,
+    /// How long a client waits in jeopardy before it gives its session up: 45 s by default (2.8).
+    pub grace: Span,
+    /// How long a lock cannot be acquired after its holder's session ended. The client chooses, "currently" up to one
+    /// minute (2.4); the paper states no default. 0 s here: what a client has that asks for none.
+    pub lock_delay: Span,
+    /// By how much the master's clock may run faster than a client's, in parts in a million: "a known constant
+    /// factor" (2.8), which the paper does not give. One per cent here, as Redlock has it.
+    pub rate_ppm: u32,
+    /// How long the master is sure that there is no other: "a few seconds" (2.1). 3 s here.
+    pub master_lease: Span,
+}
+
+impl Default for ChubbyParams {
+    fn default() -> Self {
+        let secs = |secs| Span(Duration::from_secs(secs));
+        ChubbyParams {
+            replicas: 5,
+            lease: secs(12),
+            grace: secs(45),
+            lock_delay: secs(0),
+            rate_ppm: 10_000,
+            master_lease: secs(3),
+        }
+    }
+}
+
+impl ChubbyParams {
+    /// What a client trusts of a span that the master's clock has measured.
+    pub(super) fn trusted(&self, span: Duration) -> Duration {
+        span * 1_000_000 / (1_000_000 + self.rate_ppm)
+    }
+
+    pub(super) fn timing(&self) -> Timing {
+        let master_lease = self.master_lease.0;
+        Timing { lease: self.lease.0, master_lease, master_renewal: master_lease / 3 }
+    }
+
+    /// Replicas keep their promise for longer than the master relies on it: by a tick, as they count time, and a sixth.
+    pub(super) fn raft(&self) -> raft::Config {
+        let election = self.master_lease.0 * 4 / 3;
+        let (heartbeat, give_up) = (election / 10, Duration::from_secs(30));
+        raft::Config { election, heartbeat, give_up, pre_vote: false, ..raft::Config::default() }
+    }
+}
+
+impl Params for ChubbyParams {
+    fn set_ttl(&mut self, ttl: Duration) {
+        self.lease = Span(ttl);
+    }
+
+    /// The lease is what the lock-delay leaves.
+    fn set_effective(&mut self, effective: Duration) {
+        self.lock_delay = self.lock_delay.min(Span(effective / 2));
+        self.lease = Span(effective - self.lock_delay.0);
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.lease.0 + self.lock_delay.0)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !matches!(self.replicas, 1 | 3 | 5 | 7) {
+            return Err("`replicas` must be 1, 3, 5 or 7".into());
+        }
+        if self.lock_delay.0 > Duration::from_secs(60) {
+            return Err("`lock_delay` must be at most 60 s".into());
+        }
+        if self.rate_ppm >= 1_000_000 {
+            return Err("`rate_ppm` must be below 1000000".into());
+        }
+        self.raft().check()
+    }
+}

@@ -1,0 +1,227 @@
+//! A client's session: its local lease, jeopardy, grace, and the calls that wait for better times (the paper, 2.8).
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::{CallError, Either, MonoDeadline, Signal, race};
+
+use super::link::{Link, PROBE};
+use super::params::ChubbyParams;
+use crate::history::GrantId;
+use crate::stores::chubby::{Call, ChubbyMessage};
+
+/// A call is answered at some time, or the session is lost.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) struct Session {
+    pub id: GrantId,
+    link: Rc<Link>,
+    params: ChubbyParams,
+    epoch: Cell<u64>,
+    /// The number of the last lease.
+    seen: Cell<u64>,
+    lease: Cell<MonoDeadline>,
+    state: Cell<State>,
+    /// The grant that is lost with the session.
+    pub held: Cell<Option<GrantId>>,
+    watchers: RefCell<BTreeMap<u64, Signal>>,
+    next_watcher: Cell<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Safe,
+    /// The local lease is over; it is not known whether the master has ended the session.
+    Jeopardy,
+    Expired,
+}
+
+/// The session expired before the call was answered.
+pub(super) struct Lost;
+
+/// What was answered, and whether the call was made more than once.
+pub(super) struct Answer {
+    pub message: ChubbyMessage,
+    pub repeated: bool,
+}
+
+impl Session {
+    /// Begins a session, however long it takes.
+    pub async fn begin(link: Rc<Link>, params: ChubbyParams, id: GrantId) -> Rc<Session> {
+        loop {
+            let sent = link.ctx.mono();
+            match link.ctx.ask(link.conn(), ChubbyMessage::Create { session: id }, PROBE).await {
+                Ok(ChubbyMessage::Created { epoch, left }) => {
+                    link.found();
+                    let lease = link.ctx.deadline(sent, params.trusted(left));
+                    return Rc::new(Session {
+                        id,
+                        link,
+                        params,
+                        epoch: Cell::new(epoch),
+                        seen: Cell::new(0),
+                        lease: Cell::new(lease),
+                        state: Cell::new(State::Safe),
+                        held: Cell::default(),
+                        watchers: RefCell::default(),
+                        next_watcher: Cell::default(),
+                    });
+                }
+                Ok(ChubbyMessage::NotMaster { master }) => link.follow(master).await,
+                Ok(_) => link.wait().await,
+                Err(error) => link.leave(error).await,
+            }
+        }
+    }
+
+    /// Whether the session is safe, by the local lease.
+    pub fn is_safe(&self) -> bool {
+        self.state.get() == State::Safe && !self.link.ctx.passed(self.lease.get())
+    }
+
+    pub fn is_expired(&self) -> bool {
+        self.state.get() == State::Expired
+    }
+
+    /// Calls the master, again whenever there is another one, and not while the session is in jeopardy.
+    pub async fn call(&self, call: Call, mut mark: Option<&'static str>) -> Result<Answer, Lost> {
+        let mut repeated = false;
+        loop {
+            match self.state.get() {
+                State::Expired => return Err(Lost),
+                State::Jeopardy => {
+                    self.changed().await;
+                    continue;
+                }
+                State::Safe => {}
+            }
+            let message = ChubbyMessage::Call { session: self.id, epoch: self.epoch.get(), call };
+            let reply = self.link.ctx.ask(self.link.conn(), message, LONG);
+            if let Some(mark) = mark.take() {
+                self.link.ctx.safepoint(mark).await;
+            }
+            match race(reply, self.changed()).await {
+                Either::First(Ok(ChubbyMessage::NewEpoch { epoch })) => self.enter(epoch),
+                Either::First(Ok(ChubbyMessage::NotMaster { .. }) | Err(_)) => self.link.wait().await,
+                Either::First(Ok(message)) => return Ok(Answer { message, repeated }),
+                Either::Second(()) => {}
+            }
+            repeated = true;
+        }
+    }
+
+    /// Keeps the session alive for as long as it can.
+    pub async fn keep_alive(self: Rc<Self>) {
+        let ctx = &self.link.ctx;
+        let mut found = true;
+        while !self.is_expired() {
+            let sent = ctx.mono();
+            let left = self.turn() - sent;
+            let within = if found { left } else { left.min(PROBE) };
+            let message = ChubbyMessage::KeepAlive { session: self.id, epoch: self.epoch.get(), seen: self.seen.get() };
+            match ctx.ask(self.link.conn(), message, within.max(Duration::from_millis(1))).await {
+                Ok(ChubbyMessage::Lease { number, held_back, left }) => {
+                    found = true;
+                    self.link.found();
+                    self.seen.set(number);
+                    // The answer was sent no sooner after the question than it was held back: it was on its way for no
+                    // more than the rest.
+                    self.extend(ctx.deadline(sent, self.params.trusted(held_back + left)));
+                }
+                Ok(ChubbyMessage::NewEpoch { epoch }) => self.enter(epoch),
+                Ok(ChubbyMessage::Gone) => self.expire(),
+                Ok(ChubbyMessage::NotMaster { master }) => {
+                    found = false;
+                    self.link.follow(master).await;
+                    self.tell();
+                }
+                Ok(_) => self.link.wait().await,
+                Err(error) => {
+                    found = false;
+                    self.search(error).await;
+                }
+            }
+            self.look_at_clock();
+        }
+    }
+
+    async fn search(&self, error: CallError) {
+        self.look_at_clock();
+        self.link.leave(error).await;
+        self.tell();
+    }
+
+    /// When the state changes unless the master is heard of.
+    fn turn(&self) -> fencepost_sim::Mono {
+        let lease = self.lease.get().at;
+        if self.state.get() == State::Safe { lease } else { lease + self.params.grace.0 }
+    }
+
+    fn look_at_clock(&self) {
+        let now = self.link.ctx.mono();
+        let state = self.state.get();
+        if state == State::Safe && now >= self.lease.get().at {
+            self.turn_to(State::Jeopardy);
+        }
+        if state != State::Expired && now >= self.lease.get().at + self.params.grace.0 {
+            self.expire();
+        }
+    }
+
+    fn extend(&self, lease: MonoDeadline) {
+        if lease.at > self.lease.get().at {
+            self.lease.set(lease);
+        }
+        if self.link.ctx.mono() < self.lease.get().at {
+            self.turn_to(State::Safe);
+        }
+    }
+
+    /// There is a new master. A late answer of an old one is none.
+    fn enter(&self, epoch: u64) {
+        if epoch > self.epoch.get() {
+            self.epoch.set(epoch);
+            self.seen.set(0);
+        }
+    }
+
+    fn expire(&self) {
+        self.turn_to(State::Expired);
+        if let Some(grant) = self.held.take() {
+            self.link.ctx.lose(grant);
+        }
+    }
+
+    fn turn_to(&self, state: State) {
+        if self.state.replace(state) != state {
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        self.watchers.borrow().values().for_each(Signal::raise);
+    }
+
+    /// Waits until the state or the master is another one.
+    async fn changed(&self) {
+        let key = self.next_watcher.get();
+        self.next_watcher.set(key + 1);
+        let signal = Signal::default();
+        self.watchers.borrow_mut().insert(key, signal.clone());
+        let _watcher = Watcher { session: self, key };
+        signal.raised().await;
+    }
+}
+
+struct Watcher<'s> {
+    session: &'s Session,
+    key: u64,
+}
+
+impl Drop for Watcher<'_> {
+    fn drop(&mut self) {
+        self.session.watchers.borrow_mut().remove(&self.key);
+    }
+}

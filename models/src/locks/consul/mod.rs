@@ -1,0 +1,215 @@
+//! Consul's `api.Lock` (hashicorp/consul, api/lock.go). See [`crate::stores::consul`] for the servers.
+//!
+//! Each `Lock` creates a session, has it renewed at half its time to live, reads the key until nobody holds it, by
+//! queries that block, and acquires it. Refused although nobody holds it, the key has a lock-delay: the client tries
+//! again each 5 s. While it holds the lock, it watches the key, and tells its user as soon as the key is another's or a
+//! query fails. That the session could not be renewed is told to nobody.
+
+mod agent;
+mod info;
+mod params;
+mod session;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{CallError, Either, Task, race};
+
+use self::agent::{Agent, DETECTION};
+pub use self::params::ConsulParams;
+use self::session::{Keeper, Watch, until_lost};
+use crate::history::{GrantId, Token};
+use crate::info::LockInfo;
+use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::raft::deploy;
+use crate::site::Site;
+use crate::stores::consul::{Catalog, Consistency, Consul, ConsulMessage, HOLD, Reply, Request, ServerConfig};
+use crate::stores::inventory::InventoryConfig;
+use crate::wire::Ctx;
+
+/// A client of Consul.
+pub struct ConsulLock {
+    params: ConsulParams,
+    ctx: Ctx<ConsulMessage>,
+    agent: Rc<Agent>,
+    resource: ResourceId,
+    held: Option<Held>,
+    /// Those that still have a session to destroy.
+    leaving: Vec<Keeper>,
+}
+
+struct Held {
+    session: GrantId,
+    keeper: Keeper,
+    /// Whether the channel that `Lock` returned is closed.
+    lost: Rc<Cell<bool>>,
+    _monitor: Task,
+}
+
+/// How far an attempt has come.
+#[derive(Default)]
+struct Attempted {
+    keeper: RefCell<Option<Keeper>>,
+    /// The key may have been acquired without the client's knowing.
+    in_flight: Cell<bool>,
+}
+
+/// How long an application waits after `Lock` returned an error. Ours: Consul leaves it to the application.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+impl Lock for ConsulLock {
+    const INFO: LockInfo = info::INFO;
+    type Params = ConsulParams;
+    type Message = ConsulMessage;
+
+    fn servers(params: &ConsulParams) -> Vec<String> {
+        (1..=params.servers).map(|n| format!("consul-{n}")).collect()
+    }
+
+    fn deploy(params: &ConsulParams, _: &InventoryConfig, site: &mut Site<'_, ConsulMessage>) {
+        let config = ServerConfig { session_ttl_min: params.session_ttl_min.0 };
+        deploy(site, &Self::servers(params), params.raft(), Catalog::default(), |_| Consul::new(config));
+    }
+
+    fn connect(params: &ConsulParams, ctx: Ctx<ConsulMessage>, resource: ResourceId) -> Self {
+        let agent = Rc::new(Agent::new(ctx.clone(), &Self::servers(params)));
+        ConsulLock { params: params.clone(), ctx, agent, resource, held: None, leaving: Vec::new() }
+    }
+
+    /// An attempt that is given up destroys its session, so that it leaves nothing behind but a lock-delay, if the key
+    /// was acquired in the last moment.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        if self.held.is_some() {
+            return Err(LockError::Failed(Reason::Busy));
+        }
+        self.leaving.retain(|keeper| !keeper.is_done());
+        let attempted = Attempted::default();
+        let locked = race(self.lock(attempt.id, &attempted), self.ctx.sleep_until(attempt.give_up)).await;
+        let keeper = attempted.keeper.take();
+        let token = match (locked, attempted.in_flight.get()) {
+            (Either::First(token), _) => token,
+            (Either::Second(()), true) => Err(LockError::Unknown(Reason::Call(CallError::TimedOut))),
+            (Either::Second(()), false) => Err(LockError::Failed(Reason::Busy)),
+        };
+        match (token, keeper) {
+            (Ok(token), Some(keeper)) => Ok(self.hold(attempt.id, token, keeper)),
+            (token, keeper) => {
+                keeper.into_iter().for_each(|keeper| self.leave(keeper));
+                Err(token.err().unwrap_or(LockError::Failed(Reason::NotHeld)))
+            }
+        }
+    }
+
+    /// `Unlock` ends the session in any case, and does not look at whether the key was its own.
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let Some(held) = self.held.take_if(|held| held.session == grant.id) else {
+            return Err(LockError::Failed(Reason::NotHeld));
+        };
+        let release = Request::Release { resource: self.resource, session: held.session };
+        let released = self.agent.rpc(release, Some("release-sent")).await;
+        self.leave(held.keeper);
+        released?;
+        Ok(())
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.held.as_ref().is_some_and(|held| held.session == grant.id && !held.lost.get())
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        AFTER_ERROR
+    }
+
+    /// A session ends twice its time to live after its last renewal, its keys are free after the lock-delay, and a
+    /// client that was refused comes back within 5 s. A new leader starts all timers anew: an election, and the whole
+    /// time again. The timers run on the leader's monotonic clock: slow rates and stopped machines lengthen them, clock
+    /// steps do not. A dead connection takes up to 40 s to be noticed, and a request may be held for 7 s more.
+    fn takeover_bound(params: &ConsulParams, harm: &Harm) -> Duration {
+        let expiry = params.session() + params.lock_delay.0;
+        let undisturbed = expiry + params.lock_retry.0 + AFTER_ERROR;
+        if *harm == Harm::default() {
+            return undisturbed;
+        }
+        let election = 2 * params.raft().failover();
+        let again = harm.stretch_mono(undisturbed + election);
+        again + harm.reconnect + DETECTION + 2 * HOLD
+    }
+
+    fn progress_bound(params: &ConsulParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, &Harm { reconnect: harm.reconnect.max(Duration::from_nanos(1)), ..*harm })
+    }
+}
+
+impl ConsulLock {
+    /// api/lock.go, `Lock`, and then the read that shows the sequencer.
+    async fn lock(&self, session: GrantId, attempted: &Attempted) -> Result<Token, LockError> {
+        let terms = self.params.terms();
+        self.agent.rpc(Request::CreateSession { session, terms }, None).await?;
+        let keeper = Keeper::new(&self.ctx, self.agent.clone(), session, terms.ttl);
+        attempted.keeper.replace(Some(keeper));
+        let (mut after, mut mark) = (0, Some("acquire-sent"));
+        loop {
+            match self.read(after, self.params.consistency).await? {
+                (_, Some((holder, _))) if holder == session => break,
+                (index, Some(_)) => {
+                    after = index;
+                    continue;
+                }
+                (_, None) => {}
+            }
+            attempted.in_flight.set(true);
+            let acquire = Request::Acquire { resource: self.resource, session };
+            let acquired = self.agent.rpc(acquire, mark.take()).await?;
+            if matches!(acquired, Reply::Done { ok: true }) {
+                break;
+            }
+            attempted.in_flight.set(false);
+            after = self.after_refusal().await;
+        }
+        attempted.in_flight.set(true);
+        match self.read(0, Consistency::Consistent).await {
+            Ok((_, Some((holder, lock_index)))) if holder == session => Ok(lock_index),
+            Ok(_) => Err(LockError::Unknown(Reason::NotHeld)),
+            Err(LockError::Failed(reason) | LockError::Unknown(reason)) => Err(LockError::Unknown(reason)),
+        }
+    }
+
+    /// The key went to another, whose release is worth waiting for; or it has a lock-delay. Says after which index to
+    /// wait.
+    async fn after_refusal(&self) -> u64 {
+        if let Ok((index, Some(_))) = self.read(0, self.params.consistency).await {
+            return index;
+        }
+        self.ctx.sleep(self.params.lock_retry.0).await;
+        0
+    }
+
+    async fn read(&self, after: u64, consistency: Consistency) -> Result<(u64, Option<(GrantId, u64)>), LockError> {
+        let (resource, wait) = (self.resource, self.params.lock_wait.0);
+        match self.agent.rpc(Request::Get { resource, after, wait, consistency }, None).await? {
+            Reply::Entry { index, holder } => Ok((index, holder)),
+            _ => Err(LockError::Failed(Reason::Call(CallError::Refused))),
+        }
+    }
+
+    fn hold(&mut self, session: GrantId, token: Token, keeper: Keeper) -> Grant {
+        let ConsulParams { monitor_retries: retries, monitor_retry_time, .. } = self.params;
+        let watch = Watch { resource: self.resource, session, retries, retry_time: monitor_retry_time.0 };
+        let lost = Rc::new(Cell::new(false));
+        let (ctx, agent, closed) = (self.ctx.clone(), self.agent.clone(), lost.clone());
+        let monitor = self.ctx.spawn(async move {
+            until_lost(&ctx, &agent, watch).await;
+            closed.set(true);
+            ctx.lose(session);
+        });
+        self.held = Some(Held { session, keeper, lost, _monitor: monitor });
+        Grant { id: session, token: Some(token), valid_until: None }
+    }
+
+    fn leave(&mut self, keeper: Keeper) {
+        keeper.stop();
+        self.leaving.push(keeper);
+    }
+}

@@ -1,0 +1,115 @@
+//! What can be set about a Consul lock.
+
+use std::time::Duration;
+
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lock::Params;
+use crate::raft;
+use crate::stores::consul::{Consistency, Terms};
+
+/// Parameters of `consul`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsulParams {
+    /// How many servers there are. HashiCorp recommends 3 or 5.
+    pub servers: u8,
+    /// The session's time to live (`LockOptions.SessionTTL`): 15 s by default (api/lock.go, `DefaultLockSessionTTL`).
+    /// Servers end a session after twice this.
+    pub session_ttl: Span,
+    /// Sessions with a shorter time to live are refused: 10 s unless the servers' `session_ttl_min` says otherwise. 24
+    /// h is the longest (structs.SessionTTLMax).
+    pub session_ttl_min: Span,
+    /// How long a key cannot be acquired after its session was ended: 15 s by default, 60 s at most (Consul's
+    /// documentation, Sessions).
+    pub lock_delay: Span,
+    /// How long a query for the key blocks (`LockOptions.LockWaitTime`): 15 s, up to a sixteenth is added.
+    pub lock_wait: Span,
+    /// How long a client waits where a free key was refused: 5 s (api/lock.go, `DefaultLockRetryTime`, a constant
+    /// there).
+    pub lock_retry: Span,
+    /// How often the watch over a held key may fail before the lock counts as lost (`LockOptions.MonitorRetries`): 0.
+    pub monitor_retries: u32,
+    /// How long it waits in between (`LockOptions.MonitorRetryTime`): 2 s.
+    pub monitor_retry_time: Span,
+    /// How the key is read while it is waited for. The watch over a held key is always `consistent`.
+    pub consistency: Consistency,
+    /// Raft's timings are so many times the shortest (`performance.raft_multiplier`): 5, so that followers wait for 5 s
+    /// to 10 s before they elect another leader (agent/agent_test.go, `TestAgent_ServerConfig_RaftMultiplier_Ok`).
+    pub raft_multiplier: u8,
+}
+
+impl Default for ConsulParams {
+    fn default() -> Self {
+        let secs = |secs| Span(Duration::from_secs(secs));
+        ConsulParams {
+            servers: 3,
+            session_ttl: secs(15),
+            session_ttl_min: secs(10),
+            lock_delay: secs(15),
+            lock_wait: secs(15),
+            lock_retry: secs(5),
+            monitor_retries: 0,
+            monitor_retry_time: secs(2),
+            consistency: Consistency::Default,
+            raft_multiplier: 5,
+        }
+    }
+}
+
+/// structs.SessionTTLMax.
+const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
+
+impl ConsulParams {
+    pub(super) fn terms(&self) -> Terms {
+        Terms { ttl: self.session_ttl.0, lock_delay: self.lock_delay.0 }
+    }
+
+    /// After how long a session ends that nobody renews.
+    pub(super) fn session(&self) -> Duration {
+        2 * self.session_ttl.0
+    }
+
+    /// hashicorp/raft has a leader step down after half the time that a follower waits; raft-rs after the whole of it.
+    /// Proposals wait for as long as their leader leads.
+    pub(super) fn raft(&self) -> raft::Config {
+        let election = Duration::from_secs(1) * self.raft_multiplier.into();
+        let (heartbeat, give_up) = (election / 10, Duration::from_secs(30));
+        raft::Config { election, heartbeat, give_up, pre_vote: false, ..raft::Config::default() }
+    }
+}
+
+impl Params for ConsulParams {
+    /// The servers refuse what is out of range.
+    fn set_ttl(&mut self, ttl: Duration) {
+        self.session_ttl = Span(ttl.clamp(self.session_ttl_min.0, TTL_MAX));
+    }
+
+    /// Two thirds for the session's end, one for the lock-delay, as by default. `session_ttl_min` is lowered if need
+    /// be, as an operator would.
+    fn set_effective(&mut self, effective: Duration) {
+        let longest = Duration::from_secs(60);
+        self.session_ttl = Span((effective / 3).max(effective.saturating_sub(longest) / 2));
+        self.session_ttl_min = self.session_ttl_min.min(self.session_ttl);
+        self.lock_delay = Span(effective.saturating_sub(self.session()).min(longest));
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.session() + self.lock_delay.0)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !matches!(self.servers, 1 | 3 | 5 | 7) {
+            return Err("`servers` must be 1, 3, 5 or 7".into());
+        }
+        if !(self.session_ttl_min.0..=TTL_MAX).contains(&self.session_ttl.0) {
+            return Err("`session_ttl` must be from `session_ttl_min` to 24 h: the servers refuse all else".into());
+        }
+        if self.lock_delay.0 > Duration::from_secs(60) {
+            return Err("`lock_delay` must be at most 60 s".into());
+        }
+        self.raft().check()
+    }
+}

@@ -1,0 +1,264 @@
+//! Hazelcast's `FencedLock` (cp/internal/datastructures/lock/proxy/AbstractFencedLockProxy.java) and its servers: see
+//! [`crate::stores::hazelcast`].
+//!
+//! A holder never stops believing by its own clock: as long as a session is in use the client takes it for valid, and
+//! nobody tells the holder that it was closed. It finds out when its next operation meets a session that is gone or
+//! another one: `LockOwnershipLostException`.
+
+mod info;
+mod params;
+mod process;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{CallError, Either, Mono, race};
+
+pub use self::params::HazelcastParams;
+use self::process::{Process, Unreachable};
+use super::POLL;
+use crate::info::LockInfo;
+use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::site::Site;
+use crate::stores::hazelcast::{Endpoint, HazelcastMessage, Member, Op, Reply, SessionId, UnsafeMember};
+use crate::stores::inventory::InventoryConfig;
+use crate::wire::Ctx;
+
+/// A proxy of a `FencedLock`, as one thread uses it.
+pub struct Hazelcast {
+    proxy: Rc<Proxy>,
+    /// The grant that it believes to hold.
+    outer: Option<Grant>,
+    /// How often.
+    depth: u32,
+    /// How many threads were left behind in a call that brought no answer.
+    thread: u32,
+    next_unlock: u64,
+}
+
+struct Proxy {
+    process: Rc<Process>,
+    resource: ResourceId,
+    /// The session by which the thread has the lock (`lockedSessionIds`).
+    locked: Cell<Option<SessionId>>,
+    /// The request that is on its way: its session, and how long it asked to wait.
+    asked: Cell<Option<(SessionId, u64)>>,
+}
+
+/// A caller of `tryLock` gets its answer a little after the time that it was ready to wait: the server looks each 500 ms,
+/// and commits. The library waits for it for as long as it takes.
+const ANSWER: Duration = Duration::from_secs(2);
+
+const LOST: LockError = LockError::Failed(Reason::NotHeld);
+
+impl From<Unreachable> for LockError {
+    fn from(_: Unreachable) -> Self {
+        LockError::Unknown(Reason::Call(CallError::TimedOut))
+    }
+}
+
+impl Lock for Hazelcast {
+    const INFO: LockInfo = info::INFO;
+    type Params = HazelcastParams;
+    type Message = HazelcastMessage;
+
+    fn servers(params: &HazelcastParams) -> Vec<String> {
+        (1..=params.servers).map(|n| format!("hazelcast-{n}")).collect()
+    }
+
+    fn deploy(params: &HazelcastParams, _: &InventoryConfig, site: &mut Site<'_, HazelcastMessage>) {
+        let names = Self::servers(params);
+        if params.no_cp {
+            UnsafeMember::deploy(site, &names, params.cp());
+        } else {
+            Member::deploy(site, &names, params.cp());
+        }
+    }
+
+    fn connect(params: &HazelcastParams, ctx: Ctx<HazelcastMessage>, resource: ResourceId) -> Self {
+        let process = Process::new(ctx, &Self::servers(params));
+        let proxy = Rc::new(Proxy { process, resource, locked: Cell::default(), asked: Cell::default() });
+        Hazelcast { proxy, outer: None, depth: 0, thread: 0, next_unlock: 0 }
+    }
+
+    /// `tryLockAndGetFence`. A thread whose call brings no answer in time stays in it, as the library's do; when it gets
+    /// the lock after all, it unlocks, since nobody wants it any longer. A holder has only its own thread.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        let call = Call { attempt, thread: self.thread, timeout_ms: None };
+        let proxy = self.proxy.clone();
+        let locked = if self.depth > 0 {
+            proxy.try_lock(call, Some("acquire-sent")).await
+        } else {
+            let patience = proxy.process.ctx.sleep_until(attempt.give_up + ANSWER);
+            match race(proxy.try_lock(call, Some("acquire-sent")), patience).await {
+                Either::First(locked) => locked,
+                Either::Second(()) => return Err(self.leave_thread(call)),
+            }
+        };
+        match locked {
+            Ok(grant) => {
+                self.depth += 1;
+                Ok(*self.outer.insert(grant))
+            }
+            Err(error) => {
+                self.observe_loss();
+                Err(error)
+            }
+        }
+    }
+
+    async fn release(&mut self, _: &Grant) -> Result<(), LockError> {
+        let Some(outer) = self.outer else { return Err(LOST) };
+        self.next_unlock += 1;
+        let released = self.proxy.unlock(self.thread, self.next_unlock, &outer, Some("release-sent")).await;
+        self.depth = self.depth.saturating_sub(1);
+        if self.proxy.locked.get().is_none() {
+            (self.outer, self.depth) = (None, 0);
+        }
+        released
+    }
+
+    /// The session by which it was acquired is the process's session still, as far as the process has heard.
+    fn is_held(&self, grant: &Grant) -> bool {
+        let locked = self.proxy.locked.get();
+        let holds = self.outer.is_some_and(|outer| outer.id == grant.id && outer.token == grant.token);
+        holds && locked.is_some() && locked == self.proxy.process.session()
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    fn takeover_bound(params: &HazelcastParams, harm: &Harm) -> Duration {
+        params.takeover_bound(harm)
+    }
+
+    fn progress_bound(params: &HazelcastParams, harm: &Harm) -> Duration {
+        params.takeover_bound(harm)
+    }
+}
+
+impl Hazelcast {
+    /// The thread stays in its call; the work goes on in another one.
+    fn leave_thread(&mut self, call: Call) -> LockError {
+        let Proxy { process, resource, asked, .. } = &*self.proxy;
+        self.thread += 1;
+        if let Some((session, timeout_ms)) = asked.take() {
+            process.release_session(session);
+            let (locked, asked) = (Cell::default(), Cell::default());
+            let left = Proxy { process: process.clone(), resource: *resource, locked, asked };
+            let call = Call { timeout_ms: Some(timeout_ms), ..call };
+            process.leave(async move {
+                if let Ok(grant) = left.try_lock(call, None).await {
+                    left.unlock(call.thread, 0, &grant, None).await.ok();
+                }
+            });
+        }
+        LockError::from(Unreachable)
+    }
+
+    /// An operation of a holder that finds the lock lost says so: `LockOwnershipLostException`.
+    fn observe_loss(&mut self) {
+        if self.proxy.locked.get().is_none()
+            && let Some(outer) = self.outer.take()
+        {
+            self.depth = 0;
+            self.proxy.process.ctx.lose(outer.id);
+        }
+    }
+}
+
+/// A call of `tryLock`.
+#[derive(Clone, Copy)]
+struct Call {
+    attempt: Attempt,
+    thread: u32,
+    /// How long a request that is repeated had asked to wait.
+    timeout_ms: Option<u64>,
+}
+
+impl Proxy {
+    async fn try_lock(&self, call: Call, mark: Option<&'static str>) -> Result<Grant, LockError> {
+        let process = &self.process;
+        loop {
+            let session = process.acquire_session().await?;
+            if self.locked.get().is_some_and(|locked| locked != session) {
+                self.locked.set(None);
+                process.release_session(session);
+                return Err(LOST);
+            }
+            let reply = self.ask(call, session, mark).await;
+            match reply {
+                Ok(Reply::Locked { fence, attempt }) => {
+                    self.locked.set(Some(session));
+                    return Ok(Grant { id: attempt, token: Some(fence), valid_until: None });
+                }
+                Ok(Reply::SessionExpired) => {
+                    process.invalidate_session(session);
+                    if self.locked.take().is_some() {
+                        return Err(LOST);
+                    }
+                    if self.time_left(call.attempt.give_up).is_zero() {
+                        return Err(LockError::Failed(Reason::Busy));
+                    }
+                }
+                Ok(_) => {
+                    process.release_session(session);
+                    return Err(LockError::Failed(Reason::Busy));
+                }
+                Err(unreachable) => {
+                    process.release_session(session);
+                    return Err(unreachable.into());
+                }
+            }
+        }
+    }
+
+    async fn ask(&self, call: Call, session: SessionId, mark: Option<&'static str>) -> Result<Reply, Unreachable> {
+        let timeout_ms = call.timeout_ms.unwrap_or_else(|| self.time_left(call.attempt.give_up).as_millis() as u64);
+        self.asked.set(Some((session, timeout_ms)));
+        let (resource, endpoint) = (self.resource, Endpoint { session, thread: call.thread });
+        let (uid, attempt) = (call.attempt.id.0.into(), call.attempt.id);
+        let reply = self.process.invoke(Op::TryLock { resource, endpoint, uid, timeout_ms, attempt }, mark).await;
+        self.asked.set(None);
+        reply
+    }
+
+    fn time_left(&self, until: Mono) -> Duration {
+        until - self.process.ctx.mono()
+    }
+
+    /// `unlock`, whose requests are numbered apart from those of `tryLock`.
+    async fn unlock(
+        &self,
+        thread: u32,
+        number: u64,
+        grant: &Grant,
+        mark: Option<&'static str>,
+    ) -> Result<(), LockError> {
+        let Some(session) = self.process.session().filter(|session| self.locked.get() == Some(*session)) else {
+            self.locked.set(None);
+            return Err(LOST);
+        };
+        let endpoint = Endpoint { session, thread };
+        let (resource, uid, on_behalf) = (self.resource, 1 << 32 | number, grant.id);
+        match self.process.invoke(Op::Unlock { resource, endpoint, uid, on_behalf }, mark).await? {
+            Reply::Unlocked { still } => {
+                self.locked.set(still.then_some(session));
+                self.process.release_session(session);
+                Ok(())
+            }
+            Reply::SessionExpired => {
+                self.process.invalidate_session(session);
+                self.locked.set(None);
+                Err(LOST)
+            }
+            _ => {
+                self.locked.set(None);
+                Err(LOST)
+            }
+        }
+    }
+}

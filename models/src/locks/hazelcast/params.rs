@@ -1,0 +1,107 @@
+//! The parameters of `hazelcast`, and the bounds that follow from them.
+
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::info::NO_CP;
+use super::process::MEMBER_TIMEOUT;
+use crate::lock::Params;
+use crate::stores::hazelcast::{CpConfig, MERGE_EVERY, leader_failover};
+
+/// Parameters of `hazelcast`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HazelcastParams {
+    /// How many members the CP group has: 3, 5 or 7 (`group-size`). The documented default of `cp-member-count` is 0:
+    /// that is the switch `hazelcast-no-cp`; 3 is the smallest number with which there is a CP subsystem at all.
+    pub servers: u16,
+    /// How long a session lasts without a sign of life: 300 s (`session-time-to-live-seconds`). Whole seconds.
+    pub session_ttl: Span,
+    /// How often a session in use gives one: each 5 s (`session-heartbeat-interval-seconds`). Whole seconds.
+    pub session_heartbeat: Span,
+    /// How often a holder may acquire: 0, without limit (`FencedLockConfig`, `lock-acquire-limit`).
+    pub lock_acquire_limit: u32,
+    /// Whether members keep their state on disk: no (`persistence-enabled`). If not, a member that restarts is no member
+    /// of its group any more.
+    pub persistence: bool,
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) no_cp: bool,
+}
+
+impl Default for HazelcastParams {
+    fn default() -> Self {
+        HazelcastParams {
+            servers: 3,
+            session_ttl: Span(Duration::from_secs(300)),
+            session_heartbeat: Span(Duration::from_secs(5)),
+            lock_acquire_limit: 0,
+            persistence: false,
+            no_cp: false,
+        }
+    }
+}
+
+/// How often the real defaults give a sign of life in a session's time to live.
+const BEATS: u64 = 60;
+
+impl Params for HazelcastParams {
+    /// Both are whole seconds, and the heartbeat must be the shorter one (`CPSubsystemConfig`): 2 s at the least.
+    fn set_ttl(&mut self, ttl: Duration) {
+        let ttl = (ttl.as_millis().div_ceil(1_000) as u64).max(2);
+        self.session_ttl = Span(Duration::from_secs(ttl));
+        self.session_heartbeat = Span(Duration::from_secs((ttl / BEATS).max(1)));
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.session_ttl.0)
+    }
+
+    fn set_bug(&mut self, bug: &str) -> bool {
+        self.no_cp |= bug == NO_CP;
+        bug == NO_CP
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let whole = |span: Span| span.0.subsec_nanos() == 0 && !span.0.is_zero();
+        if !matches!(self.servers, 3 | 5 | 7) {
+            return Err("`servers` must be 3, 5 or 7: CP groups are odd and have from 3 to 7 members".into());
+        }
+        if !whole(self.session_ttl) || !whole(self.session_heartbeat) {
+            return Err("`session_ttl` and `session_heartbeat` are whole seconds".into());
+        }
+        if self.session_heartbeat.0 >= self.session_ttl.0 {
+            return Err("`session_heartbeat` must be shorter than `session_ttl`".into());
+        }
+        Ok(())
+    }
+}
+
+impl HazelcastParams {
+    pub(super) fn cp(&self) -> CpConfig {
+        CpConfig {
+            ttl: self.session_ttl.0,
+            heartbeat: self.session_heartbeat.0,
+            limit: self.lock_acquire_limit,
+            persistence: self.persistence,
+        }
+    }
+
+    /// The session of a crashed holder is closed a time to live after its last heartbeat was applied, by the leader's wall
+    /// clock (`session-time-to-live-seconds`; CPSessionInfo.java): backward steps and slow rates lengthen it. Then come
+    /// the leader's next look (1 s), and commits. A change of leaders in between takes an election, and lengthens all
+    /// sessions by a heartbeat interval (RaftSessionService.java, `onNewTermCommit`); a second one may follow while
+    /// replicas look for each other. A caller whose member fell silent asks another after
+    /// `hazelcast.max.no.heartbeat.seconds`.
+    pub(super) fn takeover_bound(&self, harm: &Harm) -> Duration {
+        let session = harm.stretch_wall(self.session_ttl.0 + 2 * self.session_heartbeat.0);
+        let elections = harm.stretch_mono(2 * leader_failover());
+        let silent = if harm.reconnect.is_zero() { Duration::ZERO } else { harm.reconnect + MEMBER_TIMEOUT };
+        let split = if self.no_cp { MEMBER_TIMEOUT + MERGE_EVERY } else { Duration::ZERO };
+        session + elections + silent + split + Duration::from_secs(5)
+    }
+}

@@ -1,0 +1,72 @@
+//! How a client finds the master (redis.io, "Guidelines for Redis clients with support for Redis Sentinel").
+
+use std::time::Duration;
+
+use fencepost_sim::{ConnId, NodeId};
+
+use crate::locks::REQUEST_TIMEOUT;
+use crate::stores::redis::RedisMessage;
+use crate::stores::sentinel::SentinelMessage;
+use crate::wire::Ctx;
+
+/// A client's connections to the Sentinels and to the Redis servers that they named.
+pub struct Masters {
+    ctx: Ctx<RedisMessage>,
+    /// Whoever answered last is asked first.
+    sentinels: Vec<ConnId>,
+    servers: Vec<(NodeId, ConnId)>,
+}
+
+/// How long a Sentinel has for its answer: the guidelines ask for short timeouts, "in the order of a few hundreds of
+/// milliseconds".
+const SENTINEL_TIMEOUT: Duration = Duration::from_millis(300);
+
+impl Masters {
+    pub fn new(ctx: Ctx<RedisMessage>, sentinels: &[String]) -> Self {
+        let sentinels = sentinels.iter().map(|name| ctx.connect(ctx.find(name))).collect();
+        Masters { ctx, sentinels, servers: Vec::new() }
+    }
+
+    /// A connection to the master: one Sentinel after the other is asked for its address, and whoever is there is asked
+    /// whether it is one. If it is not, or nobody knows, the caller tries again later.
+    pub async fn find(&mut self) -> Option<ConnId> {
+        for place in 0..self.sentinels.len() {
+            let ask = RedisMessage::Sentinel(SentinelMessage::GetMaster);
+            match self.ctx.ask(self.sentinels[place], ask, SENTINEL_TIMEOUT).await {
+                Ok(RedisMessage::Sentinel(SentinelMessage::Master { node })) => {
+                    self.sentinels[..=place].rotate_right(1);
+                    return self.check_role(node).await;
+                }
+                _ => self.sentinels[place] = self.ctx.reopen(self.sentinels[place]),
+            }
+        }
+        None
+    }
+
+    async fn check_role(&mut self, node: NodeId) -> Option<ConnId> {
+        let conn = match self.servers.iter().find(|(known, _)| *known == node) {
+            Some((_, conn)) => *conn,
+            None => {
+                let conn = self.ctx.connect(node);
+                self.servers.push((node, conn));
+                conn
+            }
+        };
+        match self.ctx.ask(conn, RedisMessage::Role, REQUEST_TIMEOUT).await {
+            Ok(RedisMessage::RoleIs { master: true }) => Some(conn),
+            Ok(_) => None,
+            Err(_) => {
+                self.leave(conn);
+                None
+            }
+        }
+    }
+
+    /// Closes a connection that brought no reply.
+    pub fn leave(&mut self, conn: ConnId) {
+        let place = self.servers.iter().position(|(_, known)| *known == conn);
+        if let Some(place) = place {
+            self.servers[place].1 = self.ctx.reopen(conn);
+        }
+    }
+}

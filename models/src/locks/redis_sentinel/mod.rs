@@ -1,0 +1,200 @@
+//! `SET lock value NX PX ttl` on a Redis master with asynchronous replicas, which Sentinels replace when it fails: the
+//! way to a lock that stays available that redis.io warns of ("Distributed Locks with Redis", section "Why
+//! Failover-based Implementations Are Not Enough").
+//!
+//! The client is that of [`redis-set-px`](super::RedisSetPx), on a connection to whoever the Sentinels call the master.
+//! `WAIT` after the `SET` is not part of the pattern, but of what is offered against its weakness: redis.io's page of
+//! `WAIT` says that it makes the loss less likely and no more.
+
+mod masters;
+mod params;
+
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::{CallError, ConnId};
+
+use self::masters::Masters;
+pub use self::params::RedisSentinelParams;
+use super::redis_set_px::{
+    AVOIDS_DEADLOCK, ComparedDelete, DISTLOCK, FENCING, ORDER, PxLock, REENTRANT, RedisPxParams,
+};
+use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::site::Site;
+use crate::stores::inventory::InventoryConfig;
+use crate::stores::redis::{Redis, RedisMessage, ReplicationConfig};
+use crate::stores::sentinel::Sentinel;
+use crate::wire::Ctx;
+
+/// A client of a Redis under Sentinels.
+pub struct RedisSentinel {
+    params: RedisSentinelParams,
+    ctx: Ctx<RedisMessage>,
+    key: ResourceId,
+    masters: Masters,
+    /// Connected to the master; nothing before the first use, and after a failure.
+    master: Option<(ConnId, PxLock<ComparedDelete>)>,
+}
+
+impl RedisSentinel {
+    async fn master(&mut self) -> Result<&mut PxLock<ComparedDelete>, LockError> {
+        if self.master.is_none() {
+            let conn = self.masters.find().await.ok_or(LockError::Failed(Reason::Call(CallError::Refused)))?;
+            let params = RedisPxParams { ttl: self.params.ttl, persistence: self.params.persistence };
+            self.master = Some((conn, PxLock::on(conn, params, self.ctx.clone(), self.key)));
+        }
+        let (_, lock) = self.master.as_mut().expect("it was found just now");
+        Ok(lock)
+    }
+
+    /// After a call without a reply, or one that was refused, the client connects anew, which is to ask a Sentinel.
+    fn leave_if_broken<T>(&mut self, result: &Result<T, LockError>) {
+        if let Err(LockError::Failed(Reason::Call(_)) | LockError::Unknown(Reason::Call(_))) = result
+            && let Some((conn, _)) = self.master.take()
+        {
+            self.masters.leave(conn);
+        }
+    }
+
+    /// Asks for so many replicas to have the lock, and gives it back if they do not have it in time.
+    async fn replicated(&mut self, grant: Grant) -> Result<Grant, LockError> {
+        let (replicas, timeout) = (u32::from(self.params.wait_replicas), self.params.wait_timeout.0);
+        let Some((conn, lock)) = self.master.as_mut().filter(|_| replicas > 0) else { return Ok(grant) };
+        let wait = RedisMessage::Wait { replicas, timeout_ms: timeout.as_millis() as u64 };
+        let reply = self.ctx.ask(*conn, wait, timeout + REQUEST_TIMEOUT).await?;
+        if matches!(reply, RedisMessage::Number(have) if have >= replicas.into()) {
+            return Ok(grant);
+        }
+        lock.release(&grant).await?;
+        Err(LockError::Failed(Reason::Busy))
+    }
+
+    async fn acquire_on_master(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        let grant = self.master().await?.acquire(attempt).await?;
+        self.replicated(grant).await
+    }
+}
+
+/// How long a client waits until it asks for the master again: the guidelines say "a short time".
+const SEARCH: Duration = Duration::from_millis(500);
+
+/// What a search adds to the bounds.
+const FOUND: Duration = SEARCH.saturating_add(REQUEST_TIMEOUT);
+
+const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
+
+const EXCLUSIVE: Promise = Promise {
+    requirement: Requirement::Exclusive,
+    answer: Answer::No,
+    says: "not viable, because replication is asynchronous: the master crashes before it has sent the key on, a replica \
+           is promoted, and a second client gets the lock",
+    source: "redis.io, Distributed Locks with Redis, Why Failover-based Implementations Are Not Enough",
+};
+
+const HIGHLY_AVAILABLE: Promise = Promise {
+    requirement: Requirement::HighlyAvailable,
+    answer: Answer::Yes,
+    says: "when the master fails a replica is promoted and clients are told the new address, as long as a majority of \
+           the Sentinels can talk to each other",
+    source: "redis.io, High availability with Redis Sentinel, Fundamental things to know about Sentinel before deploying",
+};
+
+impl Lock for RedisSentinel {
+    const INFO: LockInfo = LockInfo {
+        name: "redis-sentinel",
+        about: "SET NX PX on a Redis master with asynchronous replicas, failed over by Sentinels",
+        family: Family::Redis,
+        expiry: Expiry::ServerWallClock,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: true,
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Refused,
+        promises: PROMISES,
+        flawed_defaults: &[
+            "replication is asynchronous, so a failover loses the grants that no replica had yet",
+            "a master that is cut off from its replicas goes on granting (min-replicas-to-write 0)",
+        ],
+        bugs: &[],
+        verification: Verification::RealServerAvailable,
+        sources: &[
+            DISTLOCK,
+            "redis.io, High availability with Redis Sentinel",
+            "redis.io, Guidelines for Redis clients with support for Redis Sentinel",
+            "redis.io, Redis replication",
+            "redis/redis, src/sentinel.c and src/replication.c",
+        ],
+    };
+    type Params = RedisSentinelParams;
+    type Message = RedisMessage;
+
+    fn servers(params: &RedisSentinelParams) -> Vec<String> {
+        let mut servers = params.redis();
+        servers.extend(params.sentinels());
+        servers
+    }
+
+    fn deploy(params: &RedisSentinelParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+        let redis = params.redis();
+        for name in &redis {
+            let config = ReplicationConfig {
+                replica_of: Some(&redis[0]).filter(|master| *master != name).cloned(),
+                min_replicas: params.min_replicas_to_write.into(),
+                max_lag: params.min_replicas_max_lag.0,
+            };
+            site.server(name, Redis::new(params.persistence).replicated(config));
+        }
+        for name in params.sentinels() {
+            site.server(name, Sentinel::new(params.watch()));
+        }
+    }
+
+    fn connect(params: &RedisSentinelParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
+        let masters = Masters::new(ctx.clone(), &params.sentinels());
+        RedisSentinel { params: params.clone(), ctx, key, masters, master: None }
+    }
+
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        let acquired = self.acquire_on_master(attempt).await;
+        self.leave_if_broken(&acquired);
+        acquired
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let released = match self.master().await {
+            Ok(lock) => lock.release(grant).await,
+            Err(error) => Err(error),
+        };
+        self.leave_if_broken(&released);
+        released
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        if self.master.is_some() { POLL } else { SEARCH }
+    }
+
+    /// The key's time to live by a master's wall clock. If a server may have been out of reach, a failover may be in its
+    /// way besides.
+    fn takeover_bound(params: &RedisSentinelParams, harm: &Harm) -> Duration {
+        let alone = poll_bound(harm.stretch_wall(params.ttl.0), harm) + FOUND;
+        match *harm == Harm::default() {
+            true => alone,
+            false => alone + harm.stretch_wall(params.watch().failover_bound()),
+        }
+    }
+
+    /// A failover that came to nothing may have gone before.
+    fn progress_bound(params: &RedisSentinelParams, harm: &Harm) -> Duration {
+        let failover = harm.stretch_wall(params.watch().retried_failover_bound());
+        poll_bound(harm.stretch_wall(params.ttl.0), harm) + FOUND + failover
+    }
+}

@@ -1,0 +1,241 @@
+//! Members of a cluster without CP members, the default: the same API on a partition of the cluster.
+//!
+//! "When CP Subsystem is not enabled ... CP data structures operate in the unsafe mode": "even though you receive a
+//! success response, the write operation (... acquire of FencedLock) can be lost", and "split-brain protection is not
+//! supported" (docs.hazelcast.com, IMDG, "CP Subsystem Unsafe Mode").
+//!
+//! - The partition's primary carries out what clients ask and sends it to one backup (cp/internal/operation/unsafe/
+//!   UnsafeRaftReplicateOp.java: `getSyncBackupCount`, 1). The answer waits for the backup, but not for long: after
+//!   `hazelcast.operation.backup.timeout.millis` (5 s) it is a success all the same.
+//! - The number of the operation, which becomes the fence, is counted by each replica for itself
+//!   (cp/internal/UnsafeModePartitionState.java): two primaries give out the same ones.
+//! - A member that was not heard of for `hazelcast.max.no.heartbeat.seconds` is out; the next in line is primary then, with
+//!   what it has. Both sides of a split do so, and both go on.
+//! - Split clusters look for each other after 5 minutes first and each 2 minutes then; the smaller one throws away what it
+//!   has and joins the larger ("Split-Brain Recovery": data structures without merge policy).
+//!
+//! In reality members also notice when another's connections close; here only its silence, or its return.
+
+mod membership;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fencepost_sim::disk::DiskFate;
+use fencepost_sim::{Caller, Mono, NodeId, Service};
+use serde::Serialize;
+
+use super::stamps::{CHECK_SESSIONS, CHECK_WAITS, Stamps};
+use super::{CpConfig, Effects, Group, HazelcastMessage, Op, Reply};
+use crate::history::{Event, Token};
+use crate::site::Site;
+use crate::wire::{Env, Wire};
+
+/// `hazelcast.heartbeat.interval.seconds`.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// `hazelcast.max.no.heartbeat.seconds`.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// `hazelcast.operation.backup.timeout.millis`.
+const BACKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `hazelcast.merge.first.run.delay.seconds`.
+const MERGE_FIRST: Duration = Duration::from_secs(300);
+
+/// `hazelcast.merge.next.run.delay.seconds`.
+pub(crate) const MERGE_EVERY: Duration = Duration::from_secs(120);
+
+/// Tags of timers; from `BACKUP` on they are those of answers that wait for a backup.
+const BEAT: u64 = 0;
+const SESSIONS: u64 = 1;
+const WAITS: u64 = 2;
+const MERGE: u64 = 3;
+const BACKUP: u64 = 16;
+
+/// What members say to each other.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant's text explains its fields")]
+pub enum Peer {
+    /// "I am here", and who is in my cluster.
+    Heartbeat { cluster: Vec<NodeId> },
+    /// "Take me into your cluster": from a process that has just started, or that left another cluster.
+    Join,
+    /// The cluster that took it in.
+    Welcome { cluster: Vec<NodeId> },
+    /// To the members of a cluster: leave it for another.
+    Leave,
+    /// An operation for the backup.
+    Backup { index: Token, op: Op },
+    /// The backup has it.
+    BackedUp { index: Token },
+    /// The backup has missed something.
+    Resend,
+    /// All there is.
+    State { index: Token, group: Box<Group> },
+}
+
+/// A member of a cluster without CP members.
+pub struct UnsafeMember {
+    config: CpConfig,
+    names: Vec<String>,
+    /// All that might be in the cluster.
+    all: Vec<NodeId>,
+    /// Those that are, as far as this one knows, in the order in which they came: first the primary, then its backup.
+    cluster: Vec<NodeId>,
+    /// When others were last heard of, and with whom they were.
+    heard: BTreeMap<NodeId, (Mono, Vec<NodeId>)>,
+    replica: Replica,
+    callers: BTreeMap<Token, Caller>,
+    /// Answers that wait for the backup.
+    unacked: BTreeMap<Token, (Caller, Reply)>,
+    backup: Option<NodeId>,
+    /// Up to where the backup has said that it has everything.
+    backed_up: Token,
+    restarted: bool,
+}
+
+struct Replica {
+    group: Group,
+    index: Token,
+    stamps: Stamps,
+}
+
+impl Replica {
+    fn new(config: &CpConfig) -> Self {
+        let group = Group::new(config.limit, config.ttl, config.heartbeat);
+        Replica { group, index: 0, stamps: Stamps::new(config.ttl) }
+    }
+
+    fn run(&mut self, env: &Env<'_, HazelcastMessage>, op: &Op) -> Effects {
+        self.index += 1;
+        let effects = self.group.run(self.index, op);
+        self.stamps.applied(env, &self.group, op, effects.alive);
+        effects
+    }
+}
+
+impl UnsafeMember {
+    /// Deploys the members of a cluster.
+    pub fn deploy(site: &mut Site<'_, HazelcastMessage>, names: &[String], config: CpConfig) {
+        for name in names {
+            let member = UnsafeMember {
+                config,
+                names: names.to_vec(),
+                all: Vec::new(),
+                cluster: Vec::new(),
+                heard: BTreeMap::new(),
+                replica: Replica::new(&config),
+                callers: BTreeMap::new(),
+                unacked: BTreeMap::new(),
+                backup: None,
+                backed_up: 0,
+                restarted: false,
+            };
+            site.server(name, member);
+        }
+    }
+
+    fn leads(&self, env: &Env<'_, HazelcastMessage>) -> bool {
+        self.cluster.first() == Some(&env.node())
+    }
+
+    /// Carries out an operation as the primary.
+    fn execute(&mut self, env: &mut Env<'_, HazelcastMessage>, op: Op, from: Option<Caller>) {
+        let effects = self.replica.run(env, &op);
+        let (index, server) = (self.replica.index, env.node());
+        effects.notes.iter().for_each(|note| env.note(note.at(server)));
+        for (index, reply) in effects.others {
+            if let Some(caller) = self.callers.remove(&index) {
+                env.reply(caller, HazelcastMessage::Reply(reply));
+            }
+        }
+        if let Some(backup) = self.backup {
+            say(env, backup, Peer::Backup { index, op });
+        }
+        match (from, effects.reply) {
+            (Some(caller), Some(reply)) if self.backup.is_some() => {
+                self.unacked.insert(index, (caller, reply));
+                env.set_timer(BACKUP_TIMEOUT, BACKUP + index);
+            }
+            (Some(caller), Some(reply)) => env.reply(caller, HazelcastMessage::Reply(reply)),
+            (Some(caller), None) => {
+                self.callers.insert(index, caller);
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn acknowledge(&mut self, env: &mut Env<'_, HazelcastMessage>, index: Token) {
+        if let Some((caller, reply)) = self.unacked.remove(&index) {
+            env.reply(caller, HazelcastMessage::Reply(reply));
+        }
+    }
+}
+
+fn say(env: &mut Env<'_, HazelcastMessage>, to: NodeId, peer: Peer) {
+    env.send(to, HazelcastMessage::Unsafe(peer));
+}
+
+impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
+    fn on_start(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+        self.all = self.names.iter().map(|name| env.find(name)).collect();
+        if self.restarted {
+            self.tell_all(env, &Peer::Join);
+        } else {
+            self.cluster = self.all.clone();
+            self.heard = self.all.iter().map(|member| (*member, (env.mono(), Vec::new()))).collect();
+            self.settle(env);
+        }
+        env.set_timer(HEARTBEAT, BEAT);
+        env.set_timer(CHECK_SESSIONS, SESSIONS);
+        env.set_timer(CHECK_WAITS, WAITS);
+        env.set_timer(MERGE_FIRST, MERGE);
+    }
+
+    fn on_message(&mut self, env: &mut Env<'_, HazelcastMessage>, from: Caller, message: Wire<HazelcastMessage>) {
+        let Wire::Lock(HazelcastMessage::Op(op)) = message else { return };
+        if !self.leads(env) {
+            let leader = self.cluster.first().copied();
+            return env.reply(from, HazelcastMessage::NotLeader { leader });
+        }
+        self.execute(env, op, Some(from));
+    }
+
+    fn on_peer(&mut self, env: &mut Env<'_, HazelcastMessage>, from: NodeId, message: Wire<HazelcastMessage>) {
+        if let Wire::Lock(HazelcastMessage::Unsafe(peer)) = message {
+            self.hear(env, from, peer);
+        }
+    }
+
+    fn on_timer(&mut self, env: &mut Env<'_, HazelcastMessage>, tag: u64) {
+        match tag {
+            BEAT => self.beat(env),
+            MERGE => self.look_for_others(env),
+            SESSIONS | WAITS => {
+                env.set_timer(if tag == SESSIONS { CHECK_SESSIONS } else { CHECK_WAITS }, tag);
+                if self.leads(env) {
+                    let Replica { stamps, group, .. } = &mut self.replica;
+                    let ops = match tag {
+                        SESSIONS => stamps.look_at_sessions(env, group),
+                        _ => stamps.look_at_waits(env, group).into_iter().collect(),
+                    };
+                    ops.into_iter().for_each(|op| self.execute(env, op, None));
+                }
+            }
+            unacked => self.acknowledge(env, unacked - BACKUP),
+        }
+    }
+
+    fn on_crash(&mut self, env: &mut Env<'_, HazelcastMessage>, _: DiskFate) {
+        self.forget(env);
+        self.cluster.clear();
+        self.heard.clear();
+        self.callers.clear();
+        self.unacked.clear();
+        (self.backup, self.backed_up) = (None, 0);
+        self.restarted = true;
+        env.lead(false);
+    }
+}

@@ -1,0 +1,245 @@
+//! Consul and Chubby: sessions and lock-delay, on a quorum.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_models::Lock;
+use fencepost_models::Params;
+use fencepost_models::history::{Cause, Event};
+use fencepost_models::locks::{ChubbyLock, ChubbyParams, ConsulLock, ConsulParams};
+use fencepost_scenarios::case;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::property::Property::{
+    self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
+    Takeover,
+};
+use fencepost_scenarios::recorder::{Sighting, Watcher};
+use fencepost_scenarios::registry::Registry;
+
+use crate::lab::{parsed, run};
+
+const LOCKS: [&str; 2] = ["consul", "chubby"];
+const SEEDS: u64 = 25;
+
+const SAFE: [Property; 6] = [GrantExclusion, BeliefExclusion, EffectExclusion, Fencing, NoLostUpdate, OwnerRelease];
+
+/// Buyers with the locks at their defaults, with these lines in the tables of the clients and the workload.
+fn scenario(clients: &str, workload: &str, fault: &str) -> String {
+    format!(
+        r#"
+        run_for = "200s"
+
+        [clients]
+        count = 3
+        orders = 20
+        think = "exp(500ms)"
+        hold = "0ms..2s"
+        wait_at_most = "150s"
+        {clients}
+
+        [workload.inventory]
+        stock = 30
+        {workload}
+
+        {fault}
+        "#
+    )
+}
+
+fn crash(target: &str, trigger: &str) -> String {
+    format!("[[fault.crash]]\ntarget = \"{target}\"\n{trigger}\nrestart_after = \"3s\"\n")
+}
+
+fn pause(target: &str, lasts: &str) -> String {
+    format!("[[fault.pause]]\ntarget = \"{target}\"\nevery = \"exp(30s)\"\nlasts = \"{lasts}\"\n")
+}
+
+fn cut(shape: &str, lasts: &str) -> String {
+    format!("[[fault.partition]]\nshape = \"{shape}\"\nevery = \"exp(50s)\"\nlasts = \"{lasts}\"\n")
+}
+
+/// What happened to the lock, and when.
+fn history(text: &str, lock: &str, seed: u64) -> Vec<(Duration, Event)> {
+    let cell = Cell::new(&parsed(text), Registry::standard().lock(lock).unwrap(), &[]);
+    assert!(cell.header.applicable, "{:?}", cell.header.reason);
+    let seen = Rc::new(RefCell::new(Notes::default()));
+    case::run(&cell, seed, Some(seen.clone()));
+    seen.take().0
+}
+
+#[derive(Default)]
+struct Notes(Vec<(Duration, Event)>);
+
+impl Watcher for Notes {
+    fn see(&mut self, sighting: &Sighting<'_>) {
+        if let Some(event @ (Event::Granted { .. } | Event::Ended { .. })) = sighting.event {
+            self.0.push((Duration::from_nanos(sighting.at.0), event.clone()));
+        }
+    }
+}
+
+fn grants(history: &[(Duration, Event)]) -> impl Iterator<Item = Duration> {
+    history.iter().filter(|(_, event)| matches!(event, Event::Granted { .. })).map(|(at, _)| *at)
+}
+
+#[test]
+fn nothing_is_broken_where_nothing_goes_wrong() {
+    for lock in LOCKS {
+        run(&scenario("", "", ""), lock, SEEDS).keeps_everything();
+    }
+}
+
+#[test]
+fn a_holder_that_acquires_again_meets_what_is_declared() {
+    for lock in LOCKS {
+        let seen = run(&scenario("nested = 1", "", ""), lock, SEEDS);
+        seen.keeps(&SAFE).keeps(&[Reentrancy, Progress]);
+    }
+}
+
+#[test]
+fn crashed_holders_are_replaced_in_time() {
+    for lock in LOCKS {
+        for what in ["process", "host"] {
+            let crashes = crash("client:any", "every = \"exp(40s)\"") + &format!("what = \"{what}\"\n");
+            run(&scenario("", "", &crashes), lock, SEEDS).keeps(&SAFE).keeps(&[Takeover, Progress]);
+        }
+    }
+}
+
+#[test]
+fn a_pause_beyond_session_and_lock_delay_breaks_what_no_token_guards() {
+    let pauses = pause("client:any", "60s..100s");
+    for lock in LOCKS {
+        run(&scenario("", "", &pauses), lock, 3 * SEEDS).breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
+        let fenced = run(&scenario("", "guard = \"fence-reads\"", &pauses), lock, SEEDS);
+        fenced.breaks(&[BeliefExclusion]).keeps(&[GrantExclusion, EffectExclusion, Fencing, NoLostUpdate, Progress]);
+    }
+}
+
+#[test]
+fn servers_may_crash_pause_and_be_cut_off() {
+    for lock in LOCKS {
+        for fault in [
+            crash("server:leader", "every = \"exp(40s)\""),
+            crash("server:any", "every = \"exp(20s)\""),
+            pause("server:leader", "5s..40s"),
+            cut("minority", "5s..40s"),
+        ] {
+            run(&scenario("", "", &fault), lock, SEEDS).keeps(&SAFE).keeps(&[Progress]);
+        }
+    }
+}
+
+#[test]
+fn clock_steps_of_servers_do_nothing() {
+    let steps = "[[fault.clock-step]]\ntarget = \"server:any\"\nevery = \"exp(5s)\"\nby = \"-90s..90s\"\n";
+    for lock in LOCKS {
+        let crashes = crash("client:any", "every = \"exp(40s)\"");
+        let seen = run(&scenario("", "", &(crashes + steps)), lock, SEEDS);
+        seen.keeps(&SAFE).keeps(&[Takeover, Progress]);
+    }
+}
+
+/// How long nobody got the lock after its leader crashed or was cut off, in each case.
+fn gaps(lock: &str, fault: &str) -> Vec<Duration> {
+    let gap = |seed| {
+        let all: Vec<Duration> = grants(&history(&scenario("", "", fault), lock, seed)).collect();
+        let before = all.iter().rposition(|at| *at < Duration::from_secs(20)).expect("there were grants before");
+        all[before + 1] - all[before]
+    };
+    let mut gaps: Vec<Duration> = (0..SEEDS).map(gap).collect();
+    gaps.sort_unstable();
+    gaps
+}
+
+/// Consul's holders do not come through an election with their release: the destruction of the session that follows
+/// puts the lock-delay on the key.
+#[test]
+fn the_loss_of_a_leader_costs_an_election_and_in_consul_a_lock_delay() {
+    let crashed = crash("server:leader", "at = \"20s\"");
+    let silent = "[[fault.loss]]\ntarget = \"server:leader\"\nrate = 1.0\nat = \"20s\"\nlasts = \"60s\"\n";
+    for fault in [&crashed, silent] {
+        let (consul, chubby) = (gaps("consul", fault), gaps("chubby", fault));
+        assert!(chubby.iter().all(|gap| *gap < Duration::from_secs(15)), "{chubby:?}");
+        assert!(consul.iter().all(|gap| *gap < Duration::from_secs(65)), "{consul:?}");
+        assert!(consul[SEEDS as usize / 2] > Duration::from_secs(15), "{consul:?}");
+    }
+}
+
+#[test]
+fn without_a_majority_nobody_gets_the_lock() {
+    let gone = "[[fault.crash]]\ntarget = \"server:majority\"\nat = \"20s\"\nrestart_after = \"60s\"\n";
+    let text = scenario("", "", gone);
+    for lock in LOCKS {
+        for seed in 0..SEEDS {
+            let all: Vec<Duration> = grants(&history(&text, lock, seed)).collect();
+            let (from, to) = (Duration::from_secs(21), Duration::from_secs(80));
+            assert!(!all.iter().any(|at| (from..to).contains(at)), "{lock}, {seed}: {all:?}");
+            assert!(all.iter().any(|at| *at > to), "{lock} went on");
+        }
+        run(&text, lock, SEEDS).keeps(&SAFE).keeps(&[Progress]);
+    }
+}
+
+/// From the end of a session that held the key to the next grant, in all cases.
+fn delays(text: &str, lock: &str) -> Vec<Duration> {
+    let mut delays = Vec::new();
+    for seed in 0..SEEDS {
+        let history = history(text, lock, seed);
+        for (place, (ended, event)) in history.iter().enumerate() {
+            if matches!(event, Event::Ended { cause: Cause::Expired, .. }) {
+                delays.extend(grants(&history[place..]).next().map(|granted| granted - *ended));
+            }
+        }
+    }
+    delays
+}
+
+#[test]
+fn a_new_leader_remembers_the_lock_delay() {
+    let changes = crash("client:holder", "every = \"exp(30s)\"") + &crash("server:leader", "every = \"exp(20s)\"");
+    let changes = changes.replace("exp(20s)\"\nrestart_after = \"3s\"", "exp(20s)\"\nrestart_after = \"1s\"");
+    let consul = delays(&scenario("", "", &changes), "consul");
+    assert!(consul.len() > 10 && consul.iter().all(|delay| *delay >= Duration::from_secs(15)), "{consul:?}");
+}
+
+#[test]
+fn chubbys_local_lease_ends_before_the_masters() {
+    let checked = |fault: &str| scenario("check_before_write = true", "", fault);
+    let cuts = cut("clients-from-lock", "10s..70s") + &pause("client:any", "5s..40s");
+    run(&checked(&cuts), "chubby", SEEDS).keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate]);
+}
+
+/// The paper demands that the master's clock is faster than a client's by no more than a known factor.
+#[test]
+fn a_clock_that_is_too_slow_lets_a_client_trust_a_lease_that_is_over() {
+    let fault = |ppm: i32| {
+        let cuts = cut("clients-from-lock", "10s..70s") + &pause("client:any", "5s..40s");
+        format!(
+            "{cuts}[[fault.clock-rate]]\ntarget = \"client:any\"\nevery = \"exp(20s)\"\nlasts = \"50s\"\nppm = {ppm}\n"
+        )
+    };
+    let seen = |ppm| {
+        let text = scenario("check_before_write = true", "", &fault(ppm)).replace("0ms..2s", "0ms..20s");
+        run(&text, "chubby", SEEDS)
+    };
+    seen(-5_000).keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate]);
+    seen(-700_000).breaks(&[EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion]);
+}
+
+#[test]
+fn effective_sets_all_timings() {
+    let ten = Duration::from_secs(10);
+    let (mut consul, mut chubby) = (ConsulParams::default(), ChubbyParams::default());
+    consul.set_effective(ten);
+    chubby.set_effective(ten);
+    assert_eq!((consul.effective_expiry(), chubby.effective_expiry()), (Some(ten), Some(ten)));
+    assert_eq!((consul.check(), chubby.check()), (Ok(()), Ok(())));
+    consul = ConsulParams::default();
+    consul.set_ttl(Duration::from_secs(5));
+    assert_eq!(consul.session_ttl.0, ten, "servers refuse less");
+    assert_eq!(ConsulLock::servers(&consul).len(), 3);
+    assert_eq!(ChubbyLock::servers(&chubby).len(), 5);
+}

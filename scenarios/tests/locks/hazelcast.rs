@@ -1,0 +1,169 @@
+//! `hazelcast` in worlds with random faults.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use fencepost_models::history::Event;
+use fencepost_scenarios::case;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::recorder::{Sighting, Watcher};
+use fencepost_scenarios::registry::Registry;
+
+use crate::lab::{parsed, run, run_with_bugs, shipped};
+
+const LOCK: &str = "hazelcast";
+
+/// All but what a client shows that does not notice that its session was closed.
+const SERVICE: [Property; 4] =
+    [Property::GrantExclusion, Property::Fencing, Property::OwnerRelease, Property::Progress];
+
+/// A scenario with these faults and changes.
+fn scenario(clients: &str, lock: &str, faults: &str) -> String {
+    format!(
+        r#"
+name = "made-up"
+about = "for a test"
+run_for = "150s"
+[clients]
+count = 3
+orders = 90
+think = "exp(200ms)"
+hold = "0ms..500ms"
+wait_at_most = "60s"
+{clients}
+[lock]
+{lock}
+[workload.inventory]
+stock = 90
+{faults}"#
+    )
+}
+
+/// Keeps when the service applied grants, in seconds.
+#[derive(Default)]
+struct Grants(Vec<f64>);
+
+impl Watcher for Grants {
+    fn see(&mut self, sighting: &Sighting<'_>) {
+        if let Some(Event::Granted { .. }) = sighting.event {
+            self.0.push(sighting.at.since_start().as_secs_f64());
+        }
+    }
+}
+
+fn grants(text: &str, seed: u64) -> Vec<f64> {
+    let registry = Registry::standard();
+    let cell = Cell::new(&parsed(text), registry.lock(LOCK).unwrap(), &[]);
+    let watcher = Rc::new(RefCell::new(Grants::default()));
+    case::run(&cell, seed, Some(watcher.clone()));
+    watcher.take().0
+}
+
+/// The longest time without a grant while the orders last.
+fn longest_gap(grants: &[f64]) -> f64 {
+    grants.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
+}
+
+#[test]
+fn a_quiet_run_holds_everything() {
+    run(&shipped("quiet"), LOCK, 20).keeps_everything();
+    let nested = scenario("nested = 2", "", "");
+    let seen = run(&nested, LOCK, 10);
+    seen.keeps_everything();
+    assert_eq!(seen.judged(Property::Reentrancy), 10);
+}
+
+#[test]
+fn a_minority_cut_off_or_dead_costs_an_election_at_the_most() {
+    let cut = "[[fault.partition]]\nshape = 'minority'\nevery = 'exp(20s)'\nlasts = '5s..40s'";
+    run(&scenario("", "", cut), LOCK, 20).keeps(&SERVICE).keeps(&[Property::EffectExclusion]);
+    let dead = "[[fault.crash]]\ntarget = 'server:leader'\nwhat = 'host'\nat = '10s'\npermanent = true";
+    let text = scenario("", "", dead);
+    run(&text, LOCK, 20).keeps(&SERVICE).keeps(&[Property::EffectExclusion]);
+    for seed in 0..5 {
+        let grants = grants(&text, seed);
+        assert!(grants[0] < 9.0, "the first leader was long in coming: {} s", grants[0]);
+        let gap = longest_gap(&grants);
+        // A caller that waits for the dead leader's reply goes to another member after 60 s only; the others within 28 s.
+        assert!((15.0..75.0).contains(&gap), "seed {seed}: {gap} s");
+        let process = text.replace("what = 'host'", "what = 'process'");
+        let gap = longest_gap(&self::grants(&process, seed));
+        assert!((15.0..32.0).contains(&gap), "seed {seed}: {gap} s");
+    }
+}
+
+#[test]
+fn without_a_majority_nothing_is_granted_until_it_is_back() {
+    let apart = "[[fault.partition]]\nat = '10s'\nlasts = '60s'\n\
+                 split = [['client-1', 'client-2', 'hazelcast-1'], ['client-3', 'hazelcast-2'], ['hazelcast-3']]";
+    let text = scenario("", "", apart);
+    run(&text, LOCK, 20).keeps(&SERVICE);
+    for seed in 0..5 {
+        let grants = grants(&text, seed);
+        let meanwhile = grants.iter().filter(|at| (10.1..70.0).contains(*at)).count();
+        assert_eq!(meanwhile, 0, "seed {seed}: {grants:?}");
+        assert!(grants.iter().any(|at| *at < 10.0) && grants.iter().any(|at| *at > 70.0), "seed {seed}");
+    }
+}
+
+#[test]
+fn members_that_restart_are_lost_to_their_group_unless_they_persist() {
+    let two = "[[fault.crash]]\ntarget = 'hazelcast-1'\nat = '10s'\nrestart_after = '5s'\n\
+               [[fault.crash]]\ntarget = 'hazelcast-2'\nat = '15s'\nrestart_after = '5s'";
+    run(&scenario("", "", two), LOCK, 5).breaks(&[Property::Progress]).keeps(&[Property::GrantExclusion]);
+    let persistent = scenario("", "[lock.hazelcast]\npersistence = true", two);
+    run(&persistent, LOCK, 10).keeps(&SERVICE).keeps(&[Property::EffectExclusion]);
+    // All at once: a new group takes the old one's place, and its fences begin anew.
+    let all = "[[fault.crash]]\ntarget = 'server:all'\nevery = 'exp(40s)'\nrestart_after = '1s'";
+    run(&scenario("", "", all), LOCK, 10).breaks(&[Property::Fencing]).keeps(&[Property::Progress]);
+}
+
+#[test]
+fn a_client_paused_beyond_its_session_writes_late_unless_fences_are_checked() {
+    run(&shipped("client-pauses"), LOCK, 20).breaks(&[Property::EffectExclusion]).keeps(&SERVICE);
+    let fenced = [Property::EffectExclusion, Property::NoLostUpdate, Property::Fencing, Property::GrantExclusion];
+    run(&shipped("fence-reads"), LOCK, 20).keeps(&fenced);
+}
+
+#[test]
+fn the_leaders_wall_clock_ends_sessions() {
+    let step = |by: &str| format!("[[fault.clock-step]]\ntarget = 'server:leader'\nevery = 'exp(20s)'\nby = '{by}'");
+    let holds = "hold = '0ms..500ms'";
+    let long = scenario("", "", &step("301s")).replace(holds, "hold = '1s..5s'");
+    run(&long, LOCK, 20).breaks(&[Property::EffectExclusion]).keeps(&SERVICE);
+    let short =
+        scenario("", "", &step("100s")).replace("every = 'exp(20s)'", "at = '20s'").replace(holds, "hold = '1s..5s'");
+    run(&short, LOCK, 20).keeps(&SERVICE).keeps(&[Property::EffectExclusion]);
+}
+
+#[test]
+fn a_crashed_holder_is_replaced_within_the_bound() {
+    let seen = run(&shipped("crash-takeover"), LOCK, 20);
+    seen.keeps_everything();
+    assert!(seen.judged(Property::Takeover) > 10, "hardly ever did a holder crash");
+    let short = scenario(
+        "",
+        "ttl = '10s'",
+        "[[fault.crash]]\ntarget = 'client:holder'\nevery = 'exp(15s)'\n\
+                          restart_after = '1s'",
+    );
+    run(&short, LOCK, 20).keeps(&SERVICE).keeps(&[Property::Takeover]);
+}
+
+#[test]
+fn without_cp_members_an_answered_acquire_can_be_lost() {
+    let lost = "[[fault.partition]]\nat = '10s'\nlasts = '40s'\n\
+                split = [['hazelcast-1'], ['hazelcast-2', 'hazelcast-3']]\n\
+                [[fault.crash]]\ntarget = 'hazelcast-1'\nwhat = 'host'\nat = '25s'\npermanent = true";
+    // The backup has a copy in which the lock is free, for lack of work.
+    let text = scenario("", "", lost).replace("exp(200ms)", "exp(20s)").replace("0ms..500ms", "5s..20s");
+    run_with_bugs(&text, LOCK, &["hazelcast-no-cp"], 10).breaks(&[Property::GrantExclusion]);
+    run(&text, LOCK, 10).keeps(&SERVICE);
+}
+
+#[test]
+fn without_cp_members_a_quiet_run_holds_everything_too() {
+    run_with_bugs(&shipped("quiet"), LOCK, &["hazelcast-no-cp"], 20).keeps_everything();
+    run_with_bugs(&shipped("crash-takeover"), LOCK, &["hazelcast-no-cp"], 10).keeps_everything();
+}
