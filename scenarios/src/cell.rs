@@ -169,6 +169,7 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
             .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.into() })
             .collect(),
         workload: workload.kind.into(),
+        use_case: workload.use_case.name().into(),
         harm_unit: workload.unit.into(),
         update: workload.work.update.map(kebab),
         guard: workload.work.guard.map(kebab),

@@ -9,6 +9,7 @@ use fencepost_sim::NodeId;
 
 use super::Facts;
 use super::evidence::Party;
+use super::obstacles::Record;
 use super::table::Table;
 
 /// A grant's place in the grant order, counted from 1.
@@ -136,6 +137,12 @@ impl Ledger {
     pub(super) fn record_on(&self, resource: ResourceId) -> Option<Party> {
         let record = self.standing.iter().find(|s| s.resource == resource && self.is_record(s))?;
         Some(self.party(record.grant))
+    }
+
+    /// The grants of this resource that are on record.
+    pub(super) fn records_on(&self, resource: ResourceId) -> impl Iterator<Item = Record> {
+        let records = self.standing.iter().filter(move |s| s.resource == resource && self.is_record(s));
+        records.map(|standing| Record { grant: standing.grant, awaited: standing.awaited })
     }
 
     /// The lowest rank among grants whose client has not heard of them yet.

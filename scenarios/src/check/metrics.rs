@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use fencepost_models::history::{Event, GrantId, OrderEnd};
-use fencepost_sim::NodeId;
+use fencepost_models::history::{Event, OrderEnd};
 use fencepost_sim::time::SimTime;
 
 use super::Scene;
 use super::availability::Availability;
 use super::book::Order;
+use super::obstacles::Obstacles;
 use super::waiters::{Wait, Waiters};
 use crate::workload::{Guarded, Object};
 
@@ -98,6 +98,19 @@ tally! {
     acquire_ns_max,
     /// The longest wait for the lock, whether it came to a grant or not.
     longest_wait_ns,
+    /// The most grants of what a client waited for that went to others in one wait. In order of arrival it is at most the
+    /// number of the other clients.
+    overtaken_most,
+    /// Waits that ended without the lock, or had not ended, although others got it oftener than any order allows.
+    starved_waits,
+    /// The longest time that the lock was free on record although somebody wanted it.
+    idle_ns_max,
+    /// The longest time that the lock was on record for a holder that was gone, although somebody wanted it.
+    orphaned_ns_max,
+    /// After healing nobody got the lock in time although it was free and a waiter was in the service's queue.
+    lost_wakeups,
+    /// After healing nobody got the lock in time because it was on record for a holder that was gone.
+    stuck_locks,
     /// Pairs of overlapping Records.
     grant_overlaps,
     /// Pairs of overlapping Beliefs.
@@ -156,14 +169,13 @@ fn belongs(name: &str, workload: Option<Guarded>) -> bool {
 pub(super) struct Meter {
     availability: Availability,
     healed: bool,
-    beliefs: Vec<(GrantId, NodeId)>,
 }
 
 impl Meter {
     /// Accounts for the time until `at`. To be called before the books note what happens then.
-    pub(super) fn pass_time(&mut self, at: SimTime, waiters: &Waiters) {
+    pub(super) fn pass_time(&mut self, at: SimTime, waiters: &Waiters, obstacles: &Obstacles) {
         if !self.healed {
-            self.availability.pass_time(at, waiters.any_qualified(), !self.beliefs.is_empty());
+            self.availability.pass_time(at, waiters.any_qualified(), obstacles.any_belief());
         }
     }
 
@@ -175,15 +187,10 @@ impl Meter {
             }
         }
         if let Some(wait) = scene.waiters.just_ended() {
-            measure_wait(scene.at, wait, matches!(event, Event::Acquired { .. }), tally);
+            measure_wait(scene, wait, Some(event), tally);
         }
         match *event {
             Event::AcquireInvoked { .. } => tally.attempts += 1,
-            Event::Acquired { client, grant, .. } => self.beliefs.push((grant, client)),
-            Event::ReleaseInvoked { grant, .. } | Event::LossObserved { grant, .. } => {
-                self.beliefs.retain(|(believed, _)| *believed != grant);
-            }
-            Event::ClientCrashed { client } => self.beliefs.retain(|(_, believer)| *believer != client),
             Event::OrderResolved { end, .. } => match end {
                 OrderEnd::Acked => {}
                 OrderEnd::SoldOut => tally.sold_out_orders += 1,
@@ -210,9 +217,7 @@ impl Meter {
         tally.missed_effects = book.orders().filter(|order| order.is_missed()).count() as i64;
         let recovered = |order: &&Order| order.unknown && !order.acked && order.parts[0].in_effect;
         tally.recovered_elements = book.orders().filter(recovered).count() as i64;
-        if let Some(since) = scene.waiters.longest_waiting_since() {
-            tally.longest_wait_ns = tally.longest_wait_ns.max((scene.at.0 - since.0) as i64);
-        }
+        scene.waiters.open_waits().for_each(|wait| measure_wait(scene, wait, None, tally));
         let (wanted, served) = self.availability.finish();
         tally.wanted_slices = wanted as i64;
         tally.served_slices = served as i64;
@@ -237,9 +242,15 @@ impl Tally {
     }
 }
 
-fn measure_wait(at: SimTime, wait: Wait, acquired: bool, tally: &mut Tally) {
-    let ns = (at.0 - wait.since.0) as i64;
+/// `ended_by`: the event that ended the wait, if it is over.
+fn measure_wait(scene: &Scene, wait: Wait, ended_by: Option<&Event>, tally: &mut Tally) {
+    let ns = (scene.at.0 - wait.since.0) as i64;
     tally.longest_wait_ns = tally.longest_wait_ns.max(ns);
+    tally.overtaken_most = tally.overtaken_most.max(wait.overtaken.into());
+    let acquired = matches!(ended_by, Some(Event::Acquired { .. }));
+    let crashed = matches!(ended_by, Some(Event::ClientCrashed { .. }));
+    let unfair = wait.overtaken as usize >= scene.waiters.clients();
+    tally.starved_waits += i64::from(unfair && !wait.excused && !acquired && !crashed);
     if acquired && wait.in_order {
         tally.acquires += 1;
         tally.acquire_ns_total += ns;
@@ -314,6 +325,36 @@ mod tests {
         let findings = history.ends_at(9);
         findings.assert_holds(Property::NoLostUpdate);
         assert_eq!(["corrupted_writes", "lost_records", "harm"].map(|name| findings.metric(name)), [0, 0, 0]);
+    }
+
+    /// Three others get the lock while B waits.
+    fn overtaken_thrice(history: History) -> History {
+        let history = history.starts(B, 1).asks(B, 2);
+        let history = history.granted(A, 3).acquired(A, 3).released(3, 3).granted(C, 4).acquired(C, 4).released(4, 4);
+        history.granted(A, 5).acquired(A, 5).released(5, 5)
+    }
+
+    #[test]
+    fn who_gives_up_while_others_get_it_again_and_again_starves() {
+        let counts =
+            |findings: super::super::Findings| ["starved_waits", "overtaken_most"].map(|name| findings.metric(name));
+        assert_eq!(counts(overtaken_thrice(history()).at(9).fails(B, 2).abandons(B, 1).ends_at(9)), [1, 3]);
+        assert_eq!(counts(overtaken_thrice(history()).ends_at(9)), [1, 3]);
+    }
+
+    #[test]
+    fn who_gets_it_late_or_was_hindered_or_crashed_does_not() {
+        let starved = |history: History| history.ends_at(9).metric("starved_waits");
+        assert_eq!(starved(overtaken_thrice(history()).granted_unasked(2).acquired(B, 2)), 0);
+        assert_eq!(starved(overtaken_thrice(history().fault_begins(0b010, false)).fails(B, 2).abandons(B, 1)), 0);
+        assert_eq!(starved(overtaken_thrice(history()).crashes(B)), 0);
+    }
+
+    #[test]
+    fn who_gives_up_in_its_turn_does_not_starve() {
+        let history = history().starts(B, 1).asks(B, 2).granted(A, 3).acquired(A, 3).released(3, 3);
+        let findings = history.granted(C, 4).acquired(C, 4).released(4, 4).fails(B, 2).abandons(B, 1).ends_at(9);
+        assert_eq!((findings.metric("starved_waits"), findings.metric("overtaken_most")), (0, 2));
     }
 
     #[test]

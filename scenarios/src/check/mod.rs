@@ -1,7 +1,7 @@
 //! The checkers: they follow the history of a case as it happens and judge it by the [properties](Property).
 //!
-//! Three books are kept for all of them: the ledger of grants, the waiters for the lock, and the book of what the
-//! guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
+//! Four books are kept for all of them: the ledger of grants, the waiters for the lock, what is in their way, and the
+//! book of what the guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
 //! own and a line in the registry.
 
 mod availability;
@@ -20,6 +20,7 @@ mod mutual_wait;
 mod no_duplicate;
 mod no_lost_update;
 mod no_oversell;
+mod obstacles;
 mod owner_release;
 mod progress;
 mod reentrancy;
@@ -42,6 +43,7 @@ use self::book::Book;
 pub use self::evidence::{Evidence, NodeNames, Told};
 use self::ledger::Ledger;
 use self::metrics::{Meter, Tally};
+use self::obstacles::Obstacles;
 use self::waiters::Waiters;
 use crate::property::{Property, Verdict};
 use crate::workload::Guarded;
@@ -138,6 +140,7 @@ pub struct Checkers {
     at: SimTime,
     ledger: Ledger,
     waiters: Waiters,
+    obstacles: Obstacles,
     book: Book,
     meter: Meter,
     tally: Tally,
@@ -169,11 +172,12 @@ trait Checker {
     fn finish(self, scene: &Scene, tally: &mut Tally) -> Finding;
 }
 
-/// The moment of an event, with the three books as they stand after it.
+/// The moment of an event, with the four books as they stand after it.
 struct Scene<'a> {
     at: SimTime,
     ledger: &'a Ledger,
     waiters: &'a Waiters,
+    obstacles: &'a Obstacles,
     book: &'a Book,
 }
 
@@ -207,6 +211,7 @@ impl Checkers {
             at: SimTime::default(),
             registry: Registry::new(&facts),
             ledger: Ledger::new(&facts),
+            obstacles: Obstacles::new(&facts),
             book: Book::new(&facts),
             meter: Meter::default(),
             tally: Tally::default(),
@@ -218,11 +223,13 @@ impl Checkers {
     pub fn observe(&mut self, at: SimTime, event: &Event) {
         debug_assert!(at >= self.at, "events come in order");
         self.at = at;
-        self.meter.pass_time(at, &self.waiters);
+        self.meter.pass_time(at, &self.waiters, &self.obstacles);
         self.ledger.observe(event);
-        self.waiters.observe(at, event);
+        self.waiters.observe(at, event, &self.ledger);
+        self.obstacles.observe(at, event, &self.ledger, &self.waiters, &mut self.tally);
         self.book.observe(at, event, &self.ledger);
-        let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
+        let scene =
+            Scene { at, ledger: &self.ledger, waiters: &self.waiters, obstacles: &self.obstacles, book: &self.book };
         self.meter.observe(&scene, event, &mut self.tally);
         self.registry.observe(&scene, event, &mut self.tally);
     }
@@ -236,9 +243,11 @@ impl Checkers {
     /// Judges the case, which ended at `at`. An obligation whose bound has not passed by then makes its property
     /// unknown.
     pub fn finish(mut self, at: SimTime) -> Findings {
-        self.meter.pass_time(at, &self.waiters);
+        self.meter.pass_time(at, &self.waiters, &self.obstacles);
         self.book.settle();
-        let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
+        self.obstacles.finish(at, &mut self.tally);
+        let scene =
+            Scene { at, ledger: &self.ledger, waiters: &self.waiters, obstacles: &self.obstacles, book: &self.book };
         self.meter.finish(&scene, &mut self.tally);
         let mut findings = Findings { verdicts: Vec::new(), evidence: Vec::new(), metrics: Vec::new() };
         self.registry.finish(&scene, &mut self.tally, &mut findings);

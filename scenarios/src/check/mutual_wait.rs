@@ -144,16 +144,27 @@ mod tests {
 
     #[test]
     fn accepts_that_an_expiry_or_a_loss_of_patience_ends_it() {
-        let findings = deadlock().at(11).expired(1).at(20).healed().ends_at(20);
+        let findings =
+            deadlock().at(11).expired(1).granted_unasked(4).acquired(B, 4).at(20).healed().acquired(A, 3).ends_at(20);
         findings.assert_holds(Property::Progress);
         assert_eq!(findings.metric("deadlock_longest_ns"), 9_000_000_000);
-        deadlock().at(11).fails(B, 4).abandons(B, 1).at(20).healed().ends_at(20).assert_holds(Property::Progress);
+        let history = deadlock().at(11).fails(B, 4).abandons(B, 1).releases(B, 2).released(2, 2);
+        history.granted_unasked(3).acquired(A, 3).at(20).healed().ends_at(20).assert_holds(Property::Progress);
     }
 
     #[test]
     fn a_fault_on_one_of_them_is_an_excuse() {
         let history = deadlock().at(3).fault_begins(0b01, false).at(9).fault_ends(0b01, false);
-        history.at(18).expired(1).at(20).healed().ends_at(20).assert_holds(Property::Progress);
+        history
+            .at(18)
+            .expired(1)
+            .granted_unasked(4)
+            .acquired(B, 4)
+            .at(20)
+            .healed()
+            .acquired(A, 3)
+            .ends_at(20)
+            .assert_holds(Property::Progress);
     }
 
     #[test]
