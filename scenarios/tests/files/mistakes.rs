@@ -95,6 +95,24 @@ fn unknown_values() {
 }
 
 #[test]
+fn workloads() {
+    below_head("[workload.compute]\ncost_cents = «0»", "`cost_cents` must be a whole number from 1", "");
+    below_head("[workload.compute]\n«cost» = 5", "unknown key `cost` in [workload.compute]", "`cost_cents`");
+    below_head("[workload.notify]\nevery = «\"0s\"»", "`every`", "");
+    below_head("[workload.dose]\nevery = «\"1 moon\"»", "is not a duration", "a unit");
+    below_head("[workload.notify]\n«guard» = \"none\"", "unknown key `guard` in [workload.notify]", "`every`");
+    below_head(
+        "[workload.file]\nupdate = «\"decrement\"»",
+        "`decrement` is no value of `update`",
+        "`target`, `version`",
+    );
+    below_head("[workload.set]\nguard = «\"fence\"»", "`fence` is no value of `guard`", "`claim`");
+    below_head("[workload.transfer]\norder = «\"oposite\"»", "`oposite` is no value of `order`", "`opposite`");
+    below_head("[workload.transfer]\nbalance = «0»", "`balance` must be a whole number from 1", "");
+    below_head("[workload.«sets»]\n", "no workload is named `sets`", "did you mean `set`?");
+}
+
+#[test]
 fn wrong_types() {
     changed("count = 5", "count = «\"five\"»", "`count` must be a whole number from 1 to 64, not the text", "");
     changed("count = 5", "count = «1.5»", "not the number `1.5`", "");
