@@ -16,3 +16,4 @@ pub mod schema;
 pub mod shipped;
 pub mod stats;
 pub mod trace_file;
+pub mod workload;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use fencepost_reports::text::visible;
 use fencepost_scenarios::file::{self, File};
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::registry::{Registry, WorkloadEntry};
 use fencepost_scenarios::shipped;
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
         What::Scenarios => shipped::SCENARIOS.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
         What::Suites => shipped::SUITES.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
         What::Faults => entries(registry.faults().iter().map(|fault| (fault.name, fault.about))),
-        What::Workloads => entries(registry.workloads().iter().map(|workload| (workload.name, workload.about))),
+        What::Workloads => workloads(registry),
         What::Properties => properties(),
         What::Bugs => bugs(registry),
     };
@@ -57,6 +57,11 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
 
 fn entries<'n>(named: impl Iterator<Item = (&'n str, &'n str)>) -> Vec<Value> {
     named.map(|(name, about)| json!({ "name": name, "about": about })).collect()
+}
+
+fn workloads(registry: &Registry) -> Vec<Value> {
+    let entry = |workload: &WorkloadEntry| json!({ "name": workload.name, "use_case": workload.use_case, "unit": workload.unit, "about": workload.about });
+    registry.workloads().iter().map(entry).collect()
 }
 
 fn properties() -> Vec<Value> {
@@ -111,7 +116,9 @@ fn table(entries: &[Value]) -> String {
     let widest = entries.iter().map(|entry| text(entry, "name").chars().count()).max().unwrap_or(0);
     let line = |entry: &Value| {
         let lock = entry["lock"].as_str().map(|lock| format!("[{lock}] ")).unwrap_or_default();
-        format!("{:<widest$}  {lock}{}\n", text(entry, "name"), text(entry, "about"))
+        let unit = entry["unit"].as_str().map(|unit| format!(" ({}; harm in {unit})", text(entry, "use_case")));
+        let (name, about) = (text(entry, "name"), text(entry, "about"));
+        format!("{name:<widest$}  {lock}{about}{}\n", unit.unwrap_or_default())
     };
     entries.iter().map(line).collect()
 }

@@ -17,11 +17,12 @@ use super::faults::{World, faults};
 use super::locks::{LockConfig, lock_config, lock_list};
 use super::nodes::Nodes;
 use super::problem::Report;
-use super::settings::{Clients, Explore, Inventory, Network, Workload};
+use super::settings::{Clients, Explore, Network};
 use super::table::{Entry, Table};
 use super::words::{kebab_case, listed, quoted, remedy};
 use crate::property::Property;
 use crate::registry::{LockEntry, Registry};
+use crate::workload::{Inventory, Workload};
 
 /// A scenario as read from its file.
 #[derive(Clone, Debug)]
@@ -162,7 +163,7 @@ fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> 
 }
 
 fn chosen_workload(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> Workload {
-    let default = || Workload::Inventory(Inventory::default());
+    let default = || Workload::of(&Inventory::default());
     let Some(entry) = entry else { return default() };
     let names: Vec<&str> = registry.workloads().iter().map(|workload| workload.name).collect();
     let (key, before) = (entry.key.span(), report.count());
