@@ -11,6 +11,7 @@ pub mod tables;
 pub mod terminal;
 pub mod text;
 
+mod faults;
 mod html;
 mod report;
 

@@ -4,6 +4,7 @@ mod cell;
 mod json;
 mod metric;
 mod rows;
+mod sample;
 mod tally;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ pub use self::cell::{CellResult, FaultSum, PropertyCount, TouchedHolder};
 pub use self::json::{RunResult, SCHEMA_VERSION};
 pub use self::metric::{Scale, shown_metric};
 pub use self::rows::{ResultsError, ResultsReader, ResultsWriter, Row, read_cells};
+pub use self::sample::{DECISIVE_CASES, Decisive, Sample};
 pub use self::tally::Tally;
 
 /// What a cell is, known before any of its cases runs.

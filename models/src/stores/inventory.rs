@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{CallError, Caller, ConnId, Message, NodeId, Service};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -267,6 +267,10 @@ impl<L: Message> Service<Wire<L>, Event> for InventoryStore {
             _ => return,
         };
         env.reply(from, Wire::Store(reply));
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.disk);
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, L>, disk: DiskFate) {

@@ -12,10 +12,11 @@ use crate::property::{Property, Verdict};
 
 const HASH_PREFIX: &str = "xxh3:";
 
-/// Tells the two kinds of line apart.
+/// Tells the kinds of line apart.
 #[derive(Deserialize)]
 pub(super) struct Probe {
     pub(super) cell: Option<IgnoredAny>,
+    pub(super) decisive: Option<IgnoredAny>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +102,13 @@ impl CellLine {
             dose: self.dose,
         })
     }
+}
+
+/// A violated case that was looked at again; `decisive` is its seed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DecisiveLine {
+    pub(super) decisive: u64,
+    pub(super) changed: Vec<Option<bool>>,
 }
 
 /// A case. A property that is not named has no meaning in it; faults are `[planned, fired, touched]`.
