@@ -18,3 +18,4 @@ pub mod schema;
 pub mod shipped;
 pub mod stats;
 pub mod trace_file;
+pub mod workload;

@@ -17,25 +17,19 @@ use fencepost_sim::fault::{
     Latency, Loss, Partition, Pause, Place, Slow, VmPause,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::Error as _;
 use toml::de::{Error, ValueDeserializer};
 
 use crate::case::{self, CaseReport};
 use crate::cell::Cell;
-use crate::file::{Inventory, Timing, Workload};
+use crate::file::Timing;
 use crate::presets::{PRESETS, Preset};
 use crate::recorder::Watcher;
+pub use crate::workload::WorkloadKind;
+use crate::workload::{Compute, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, UseCase, Workload};
 
 /// A lock's parameters, of the type that its entry knows.
 pub type LockParams = Arc<dyn Any + Send + Sync>;
-
-/// A workload, as the registry knows it.
-pub trait WorkloadKind: DeserializeOwned + JsonSchema + Into<Workload> + 'static {
-    /// Its name in scenario files: `[workload.NAME]`.
-    const NAME: &'static str;
-    /// One sentence for lists and docs.
-    const ABOUT: &'static str;
-}
 
 /// Runs a case of a cell: its seed, and who watches.
 pub type RunCase = fn(&Cell, u64, Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport;
@@ -87,6 +81,10 @@ pub struct WorkloadEntry {
     pub name: &'static str,
     /// One sentence for lists and docs.
     pub about: &'static str,
+    /// What the lock is there for.
+    pub use_case: UseCase,
+    /// The unit of its harm.
+    pub unit: &'static str,
     /// The schema of its keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its keys.
@@ -144,6 +142,12 @@ impl Registry {
             .fault_kind::<Failover>()
             .presets(PRESETS)
             .workload_kind::<Inventory>()
+            .workload_kind::<Compute>()
+            .workload_kind::<Notify>()
+            .workload_kind::<SharedFile>()
+            .workload_kind::<SharedSet>()
+            .workload_kind::<Dose>()
+            .workload_kind::<Transfer>()
     }
 
     /// Adds a lock.
@@ -306,8 +310,10 @@ impl WorkloadEntry {
         WorkloadEntry {
             name: W::NAME,
             about: W::ABOUT,
+            use_case: W::USE_CASE,
+            unit: W::UNIT,
             schema: W::json_schema,
-            parse: |keys| Ok(W::deserialize(keys)?.into()),
+            parse: |keys| Ok(Workload::of(&W::deserialize(keys)?)),
         }
     }
 }

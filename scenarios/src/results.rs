@@ -37,6 +37,10 @@ pub struct CellHeader {
     pub faults: Vec<FaultLabel>,
     /// The workload's kind, such as `inventory`.
     pub workload: String,
+    /// What the lock is there for: `efficiency` or `correctness`.
+    pub use_case: String,
+    /// The unit of its harm, such as `units`.
+    pub harm_unit: String,
     /// How a unit of work updates what is shared, where that can be chosen: `target` (Case 1), `decrement` (Case 2), …
     pub update: Option<String>,
     /// What the store checks before it accepts an operation, where that can be chosen.

@@ -121,14 +121,28 @@ fn assert_same_names(page_name: &str, there_is: impl Iterator<Item = &'static st
 }
 
 #[test]
-fn every_lock_fault_and_property_has_a_section_and_no_other() {
+fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
     let registry = Registry::standard();
     assert_same_names("locks.md", registry.locks().iter().map(|lock| lock.name()));
     assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.name));
+    assert_same_names("workloads.md", registry.workloads().iter().map(|workload| workload.name));
     assert_same_names("properties.md", Property::ALL.into_iter().map(Property::name));
     let scenarios = page("scenarios.md");
     for workload in registry.workloads() {
         assert!(section(&scenarios, &format!("[workload.{}]", workload.name)).is_some(), "{}", workload.name);
+    }
+}
+
+#[test]
+fn the_table_of_workloads_says_what_they_say_of_themselves() {
+    let table = page("workloads.md");
+    for workload in Registry::standard().workloads() {
+        let row = format!("| `{}` | {} | {} |", workload.name, workload.use_case.name(), workload.unit);
+        let line = table.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
+        let scenarios = line.split('|').nth(5).unwrap_or_default().split(',');
+        for name in scenarios.map(|name| name.trim().trim_matches('`')) {
+            assert!(shipped::scenario(name).is_some(), "{}: no scenario {name}", workload.name);
+        }
     }
 }
 

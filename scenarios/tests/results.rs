@@ -21,6 +21,8 @@ fn header() -> CellHeader {
         effective_expiry: Some(Duration::from_millis(10_250)),
         faults: vec![FaultLabel { name: "gc".into(), kind: "pause".into() }],
         workload: "inventory".into(),
+        use_case: "efficiency".into(),
+        harm_unit: "units".into(),
         update: Some("target".into()),
         guard: Some("none".into()),
         dose: Some(0.1 + 0.2),

@@ -8,7 +8,7 @@ use fencepost_reports::text::visible;
 use fencepost_scenarios::file::{self, File};
 use fencepost_scenarios::presets::Preset;
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::registry::{FaultEntry, Registry};
+use fencepost_scenarios::registry::{FaultEntry, Registry, WorkloadEntry};
 use fencepost_scenarios::shipped;
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
         What::Scenarios => shipped::SCENARIOS.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
         What::Suites => shipped::SUITES.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
         What::Faults => registry.faults().iter().map(|fault| fault_entry(registry, fault)).collect(),
-        What::Workloads => entries(registry.workloads().iter().map(|workload| (workload.name, workload.about))),
+        What::Workloads => workloads(registry),
         What::Properties => properties(),
         What::Bugs => bugs(registry),
     };
@@ -56,8 +56,9 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn entries<'n>(named: impl Iterator<Item = (&'n str, &'n str)>) -> Vec<Value> {
-    named.map(|(name, about)| json!({ "name": name, "about": about })).collect()
+fn workloads(registry: &Registry) -> Vec<Value> {
+    let entry = |workload: &WorkloadEntry| json!({ "name": workload.name, "use_case": workload.use_case, "unit": workload.unit, "about": workload.about });
+    registry.workloads().iter().map(entry).collect()
 }
 
 fn fault_entry(registry: &Registry, fault: &FaultEntry) -> Value {
@@ -131,7 +132,9 @@ fn table(entries: &[Value]) -> String {
     let widest = entries.iter().map(|entry| text(entry, "name").chars().count()).max().unwrap_or(0);
     let line = |entry: &Value| {
         let lock = entry["lock"].as_str().map(|lock| format!("[{lock}] ")).unwrap_or_default();
-        format!("{:<widest$}  {lock}{}\n", text(entry, "name"), text(entry, "about"))
+        let unit = entry["unit"].as_str().map(|unit| format!(" ({}; harm in {unit})", text(entry, "use_case")));
+        let (name, about) = (text(entry, "name"), text(entry, "about"));
+        format!("{name:<widest$}  {lock}{about}{}\n", unit.unwrap_or_default())
     };
     entries.iter().map(line).collect()
 }

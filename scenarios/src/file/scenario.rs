@@ -18,12 +18,13 @@ use super::faults::{World, faults};
 use super::locks::{LockConfig, lock_config, lock_list};
 use super::nodes::Nodes;
 use super::problem::Report;
-use super::settings::{Clients, Explore, Inventory, Network, Workload};
+use super::settings::{Clients, Explore, Network};
 use super::table::{Entry, Table};
 use super::words::{kebab_case, listed, quoted, remedy};
-use crate::demand::total_orders;
+use crate::demand::total_units;
 use crate::property::Property;
 use crate::registry::{LockEntry, Registry};
+use crate::workload::{Inventory, Workload};
 
 /// A scenario as read from its file.
 #[derive(Clone, Debug)]
@@ -101,8 +102,7 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
     let run_for = run_for(report, head.run_for, run_for_given);
     let workload = chosen_workload(registry, report, workload);
     let network = section(report, network, "[network]");
-    let Workload::Inventory(inventory) = &workload;
-    let orders = total_orders(&clients, inventory).into();
+    let orders = total_units(&clients, &workload, run_for.unwrap_or_default()).into();
     check_demand(report, run_for_span.zip(run_for), &clients, &network, orders);
     let faults = faults(registry, report, fault, &World { nodes: &nodes, run_for });
     let expect = expectations(registry, report, expect, selected);
@@ -168,7 +168,7 @@ fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> 
 }
 
 fn chosen_workload(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> Workload {
-    let default = || Workload::Inventory(Inventory::default());
+    let default = || Workload::of(&Inventory::default());
     let Some(entry) = entry else { return default() };
     let names: Vec<&str> = registry.workloads().iter().map(|workload| workload.name).collect();
     let (key, before) = (entry.key.span(), report.count());

@@ -65,18 +65,28 @@ impl Serialize for Cell<'_> {
             cell.serialize_entry("reason", reason)?;
         }
         cell.serialize_entry("effective_expiry_s", &header.effective_expiry.map(|expiry| expiry.as_secs_f64()))?;
-        // The unit of the metric `harm`: for an inventory, what was sold but not there.
-        cell.serialize_entry("harm_unit", "units")?;
+        cell.serialize_entry("workload", &header.workload)?;
+        cell.serialize_entry("use_case", &header.use_case)?;
+        cell.serialize_entry("harm_unit", &header.harm_unit)?;
         if let Some(dose) = header.dose {
             cell.serialize_entry("dose", &dose)?;
         }
         if told {
+            cell.serialize_entry("harm_per_1000_orders", &harm_per_thousand(result))?;
             cell.serialize_entry("censored", &result.censored())?;
             cell.serialize_entry("untouched", &result.untouched())?;
             cell.serialize_entry("touched_holder", &result.touched_holder())?;
         }
         cell.end()
     }
+}
+
+/// In the workload's unit, for each 1,000 orders that were acknowledged; to six places.
+fn harm_per_thousand(result: &CellResult) -> Option<f64> {
+    let acked = result.metric("acked_orders").map(Tally::total).filter(|acked| *acked > 0)?;
+    let (stored, harm) = result.metrics().find(|(stored, _)| shown_metric(stored).0 == "harm")?;
+    let shown = shown_metric(stored).1.apply(harm.total() as f64);
+    Some(libm::round(shown * 1e9 / acked as f64) / 1e6)
 }
 
 /// A map written in the order given.

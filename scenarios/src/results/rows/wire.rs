@@ -39,6 +39,10 @@ pub(super) struct CellLine {
     family: String,
     #[serde(default)]
     workload: String,
+    #[serde(default)]
+    use_case: String,
+    #[serde(default)]
+    harm_unit: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     update: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,6 +70,8 @@ impl From<&CellHeader> for CellLine {
             about: header.about,
             family: header.family,
             workload: header.workload,
+            use_case: header.use_case,
+            harm_unit: header.harm_unit,
             update: header.update,
             guard: header.guard,
             dose: header.dose,
@@ -89,6 +95,8 @@ impl CellLine {
             effective_expiry,
             faults: self.faults.into_iter().map(|FaultLine { name, kind }| FaultLabel { name, kind }).collect(),
             workload: self.workload,
+            use_case: self.use_case,
+            harm_unit: self.harm_unit,
             update: self.update,
             guard: self.guard,
             dose: self.dose,
