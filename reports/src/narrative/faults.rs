@@ -8,7 +8,7 @@ use super::cast::Cast;
 use super::clocks::{ahead, seconds, signed};
 
 /// A fault in the words of the trace.
-pub(super) struct Begun {
+pub(crate) struct Begun {
     pub name: String,
     pub kind: String,
     pub nodes: Vec<NodeId>,
@@ -29,7 +29,7 @@ struct Stepping {
 }
 
 #[derive(Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     in_force: Vec<InForce>,
     stepping: Option<Stepping>,
     /// The name of the fault that is just ending.
@@ -39,7 +39,7 @@ pub(super) struct Faults {
 }
 
 /// One thing to tell of a fault.
-pub(super) struct News {
+pub(crate) struct News {
     pub at: SimTime,
     pub node: Option<NodeId>,
     pub words: String,
@@ -176,12 +176,12 @@ fn end_words(fault: &Begun, after: &str, cast: &Cast) -> Words {
 
 impl Begun {
     /// The same in the past.
-    fn was(&self, cast: &Cast) -> String {
+    pub(crate) fn was(&self, cast: &Cast) -> String {
         self.summary(cast).replacen(" is cut off", " was cut off", 1).replacen(" are cut", " were cut", 1)
     }
 
     /// `client-1 is paused (gc)`, `client-1 and redis-1 are cut off from client-2 (split)`.
-    fn summary(&self, cast: &Cast) -> String {
+    pub(crate) fn summary(&self, cast: &Cast) -> String {
         let called = self.called();
         if self.links.is_empty() {
             let nodes = cast.list(self.nodes.iter().copied());
@@ -206,6 +206,9 @@ impl Begun {
             "partition" if complete(2) => format!("cut off from each other: {left} | {right}{called}"),
             "partition" if complete(1) => format!("nothing gets from {left} to {right}{called}"),
             "partition" => format!("{} links are cut{called}", self.links.len()),
+            kind if complete(2) && few.len() == 1 && from.len() + to.len() == cast.len() => {
+                format!("{kind} on all links of {}{called}", cast.list(few.iter().copied()))
+            }
             kind if complete(2) => format!("{kind} between {left} and {right}{called}"),
             kind if complete(1) => format!("{kind} from {left} to {right}{called}"),
             kind => format!("{kind} on {} links{called}", self.links.len()),
