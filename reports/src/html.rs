@@ -19,7 +19,7 @@ const STYLE: &str = include_str!("html/style.css");
 
 /// Shown at once; the others are folded.
 const OPEN: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
-const FOLDED: [Property; 10] = [
+const FOLDED: [Property; 11] = [
     Property::GrantExclusion,
     Property::BeliefExclusion,
     Property::ValidityExclusion,
@@ -30,6 +30,7 @@ const FOLDED: [Property; 10] = [
     Property::Reentrancy,
     Property::Fifo,
     Property::NoDuplicate,
+    Property::Consistent,
 ];
 
 /// The plots of a page.

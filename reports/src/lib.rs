@@ -1,6 +1,8 @@
 //! What is shown: everything here renders results, and the runner needs none of it.
 
 pub mod case_json;
+pub mod case_run;
+pub mod explain;
 pub mod grid;
 pub mod narrative;
 pub mod plot;
@@ -10,7 +12,9 @@ pub mod summary;
 pub mod tables;
 pub mod terminal;
 pub mod text;
+pub mod timeline;
 
+mod faults;
 mod html;
 mod report;
 

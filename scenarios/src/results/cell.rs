@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::sample::{Decisive, Sample, Samples};
 use super::tally::Tally;
 use crate::outcome::Outcome;
 use crate::property::{Property, Verdict};
@@ -21,6 +22,7 @@ pub struct CellResult {
     events: u128,
     touched_holder: TouchedHolder,
     sold_uncensored: Tally,
+    samples: Samples,
 }
 
 /// How often a property was kept and broken.
@@ -83,6 +85,7 @@ impl CellResult {
             }
         }
         self.add_faults(outcome);
+        self.samples.add(seed, outcome);
         if outcome.touched_holder {
             self.touched_holder.add(outcome.verdict(Property::EffectExclusion));
         }
@@ -119,6 +122,7 @@ impl CellResult {
         for (sum, more) in self.faults.iter_mut().zip(&other.faults) {
             sum.merge(more);
         }
+        self.samples.merge(&other.samples);
         self.touched_holder.cases += other.touched_holder.cases;
         self.touched_holder.violated += other.touched_holder.violated;
     }
@@ -151,6 +155,21 @@ impl CellResult {
     /// What became of each fault, in the order of the scenario.
     pub fn faults(&self) -> &[FaultSum] {
         &self.faults
+    }
+
+    /// The violated cases that are looked at again with each fault taken out.
+    pub fn samples(&self) -> &[Sample] {
+        self.samples.all()
+    }
+
+    /// What came of looking at a violated case again: for each fault, whether taking it out took a violation away.
+    pub fn decide(&mut self, seed: u64, changed: Vec<Option<bool>>) {
+        self.samples.decide(seed, changed);
+    }
+
+    /// How often taking this fault out took a violation away.
+    pub fn decisive(&self, fault: usize) -> Decisive {
+        self.samples.decisive(fault)
     }
 
     /// Cases that ended before the demand was used up.
