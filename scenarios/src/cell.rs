@@ -10,7 +10,7 @@ use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
 
-use crate::file::{Inventory, Scenario, Workload};
+use crate::file::{Clients, Inventory, Scenario, Workload};
 use crate::registry::{LockEntry, LockParams, Registry};
 use crate::results::{CellHeader, FaultLabel};
 
@@ -147,8 +147,22 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         workload: "inventory".into(),
         update: Some(kebab(inventory.update)),
         guard: Some(kebab(inventory.guard)),
+        clients: scenario.clients.count,
+        takeover_bound: lock.info.grants.then(|| (lock.takeover_bound)(params)),
+        setting: setting(scenario),
         dose: effective_expiry.and_then(|expiry| dose(scenario, expiry)),
     }
+}
+
+/// Names everything in a scenario but its words, its guard and update, and the number of clients.
+fn setting(scenario: &Scenario) -> String {
+    let Workload::Inventory(inventory) = &scenario.workload;
+    let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
+    let said = format!(
+        "{:?} {clients:?} {:?} {:?} {:?} {:?} {:?}",
+        scenario.run_for, scenario.lock, scenario.network, scenario.faults, inventory.stock, inventory.quantity,
+    );
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
 }
 
 fn kebab(value: impl serde::Serialize) -> String {

@@ -43,6 +43,8 @@ pub struct World<M: Message, N: Message> {
     pub(crate) healed: bool,
     pub(crate) halted: bool,
     pub(crate) touched_holder: bool,
+    /// Messages sent between nodes other than a separate store.
+    pub(crate) lock_messages: u64,
     /// The client whose task is to run before the next event.
     pub(crate) wake: Option<NodeId>,
     /// What the client that runs has spawned: its host takes it over as soon as it has come to rest.
@@ -92,6 +94,7 @@ impl<M: Message, N: Message> World<M, N> {
             healed: false,
             halted: false,
             touched_holder: false,
+            lock_messages: 0,
             wake: None,
             spawned: Vec::new(),
             most_events,
@@ -141,6 +144,11 @@ impl<M: Message, N: Message> World<M, N> {
     /// Whether a fault touched a client while it held the lock.
     pub fn touched_holder(&self) -> bool {
         self.touched_holder
+    }
+
+    /// How many messages clients and the lock's servers sent each other, those that were lost too.
+    pub fn lock_messages(&self) -> u64 {
+        self.lock_messages
     }
 
     /// The hash over every event so far, and their number.

@@ -115,6 +115,9 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
         workload: "inventory".into(),
         update: Some(scenario.update.into()),
         guard: Some(scenario.guard.into()),
+        clients: 4,
+        takeover_bound: Some(Duration::from_secs(12)),
+        setting: format!("{}{dose:?}", scenario.harsh),
         dose,
     };
     let mut result = CellResult::default();
@@ -177,6 +180,7 @@ fn outcome(lock: &str, risk: f64, key: u64, seed: u64, faulty: bool) -> Outcome 
         touched_holder: touched > 0,
         trace: 0,
         events: 4_000,
+        spans: Vec::new(),
     }
 }
 

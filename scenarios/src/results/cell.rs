@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::tally::Tally;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, SPANS, Span};
 use crate::property::{Property, Verdict};
 use crate::stats::{Interval, clopper_pearson, violation_interval};
 
@@ -21,6 +21,7 @@ pub struct CellResult {
     events: u128,
     touched_holder: TouchedHolder,
     sold_uncensored: Tally,
+    spans: Vec<Span>,
 }
 
 /// How often a property was kept and broken.
@@ -82,10 +83,18 @@ impl CellResult {
                 self.sold_uncensored.add(value);
             }
         }
+        self.add_spans(&outcome.spans);
         self.add_faults(outcome);
         if outcome.touched_holder {
             self.touched_holder.add(outcome.verdict(Property::EffectExclusion));
         }
+    }
+
+    fn add_spans(&mut self, spans: &[Span]) {
+        if self.spans.len() < spans.len() {
+            self.spans.resize(spans.len().min(SPANS), Span::default());
+        }
+        self.spans.iter_mut().zip(spans).for_each(|(sum, span)| sum.add(span));
     }
 
     fn add_faults(&mut self, outcome: &Outcome) {
@@ -113,6 +122,7 @@ impl CellResult {
             self.metrics.entry(name.clone()).or_default().merge(tally);
         }
         self.sold_uncensored.merge(&other.sold_uncensored);
+        self.add_spans(&other.spans);
         if self.faults.len() < other.faults.len() {
             self.faults.resize(other.faults.len(), FaultSum::default());
         }
@@ -161,6 +171,11 @@ impl CellResult {
     /// Oversold units in the cases that used up the demand, the only ones that may be compared on it.
     pub fn oversold_uncensored(&self) -> &Tally {
         &self.sold_uncensored
+    }
+
+    /// The course of all cases together, in equal parts of the run phase.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
     }
 
     /// Cases in which no fault made a difference.

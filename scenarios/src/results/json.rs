@@ -66,6 +66,8 @@ impl Serialize for Cell<'_> {
         cell.serialize_entry("effective_expiry_s", &header.effective_expiry.map(|expiry| expiry.as_secs_f64()))?;
         // The unit of the metric `harm`: for an inventory, what was sold but not there.
         cell.serialize_entry("harm_unit", "units")?;
+        cell.serialize_entry("clients", &header.clients)?;
+        cell.serialize_entry("takeover_bound_s", &header.takeover_bound.map(|bound| bound.as_secs_f64()))?;
         if let Some(dose) = header.dose {
             cell.serialize_entry("dose", &dose)?;
         }
