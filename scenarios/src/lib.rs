@@ -4,6 +4,7 @@ pub mod case;
 pub mod cell;
 pub mod check;
 mod client;
+pub mod compare;
 mod demand;
 pub mod file;
 pub mod outcome;
