@@ -78,7 +78,10 @@ impl CellResult {
         }
         for (name, value) in &outcome.metrics {
             let value = u64::try_from(*value).unwrap_or_else(|_| panic!("metric {name} of seed {seed} is {value} < 0"));
-            self.metrics.entry(name.clone()).or_default().add(value);
+            match self.metrics.get_mut(name.as_ref()) {
+                Some(tally) => tally.add(value),
+                None => self.metrics.entry(name.clone()).or_default().add(value),
+            }
             if name == "oversold_units" && !outcome.censored {
                 self.sold_uncensored.add(value);
             }

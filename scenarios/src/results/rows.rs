@@ -151,13 +151,19 @@ impl<R: BufRead> ResultsReader<R> {
 
     fn parse(&self, bytes: &[u8]) -> Result<Row, ResultsError> {
         let malformed = |source| ResultsError::Malformed { line: self.line, source };
-        // Two steps, since an untagged enum would hide what is wrong with a line behind "matched no variant".
-        let probe: Probe = serde_json::from_slice(bytes).map_err(malformed)?;
-        if probe.cell.is_some() {
-            let line: HeaderLine = serde_json::from_slice(bytes).map_err(malformed)?;
-            return line.cell.into_header().map(Row::Cell).map_err(|what| malformed(serde_json::Error::custom(what)));
-        }
-        let line: CaseLine = serde_json::from_slice(bytes).map_err(malformed)?;
+        // By hand, since an untagged enum would hide what is wrong with a line behind "matched no variant". Nearly all
+        // lines are cases, so the other kind is looked for only where a line is none.
+        let line: CaseLine = match serde_json::from_slice(bytes) {
+            Ok(line) => line,
+            Err(error) => {
+                let probe: Probe = serde_json::from_slice(bytes).map_err(malformed)?;
+                if probe.cell.is_none() {
+                    return Err(malformed(error));
+                }
+                let line: HeaderLine = serde_json::from_slice(bytes).map_err(malformed)?;
+                return line.cell.into_header().map(Row::Cell).map_err(|what| malformed(serde_json::Error::custom(what)));
+            }
+        };
         let seed = line.seed;
         let outcome = line.into_outcome().map_err(|what| malformed(serde_json::Error::custom(what)))?;
         Ok(Row::Case { seed, outcome })
