@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::results::PropertyCount;
 
+use crate::case_run::CaseRun;
+use crate::explain::{chains, gravest};
 use crate::grid::Cell;
+use crate::timeline::{self, without_style};
 
 /// What is known of a counterexample beyond the numbers: its smallest case, told and drawn.
 #[derive(Clone, Debug, Default)]
@@ -16,16 +19,27 @@ pub struct Story {
     pub smallest: Option<String>,
     /// The chain of causes, one sentence each, the last being the violation.
     pub causes: Vec<String>,
-    /// The case as a drawing: an SVG of this crate.
+    /// The case as a timeline: an SVG of this crate, without a style of its own.
     pub diagram: Option<String>,
-    /// The case as a log, for readers of text.
-    pub log: Option<String>,
 }
 
 impl Story {
-    /// About how many bytes it takes in the page.
+    /// The story of a case that was watched.
+    pub fn of(run: &CaseRun) -> Self {
+        let chains = chains(run);
+        let Some(chain) = gravest(&chains) else { return Story::default() };
+        let causes = chain.causes.iter().map(|cause| format!("{}: {}", cause.at, cause.text));
+        let sentence = format!("{} is violated: {}", chain.property.name(), chain.sentence);
+        Story {
+            causes: causes.chain([sentence]).collect(),
+            diagram: Some(without_style(&timeline::svg(run))),
+            ..Story::default()
+        }
+    }
+
+    /// How many bytes its drawing takes in the page.
     fn size(&self) -> usize {
-        self.diagram.as_ref().map_or(0, String::len) + self.log.as_ref().map_or(0, String::len)
+        self.diagram.as_ref().map_or(0, String::len)
     }
 }
 
@@ -42,12 +56,9 @@ pub struct Failure<'a> {
     pub seed: u64,
     /// What is told of it.
     pub story: Option<&'a Story>,
-    /// Whether the page has room for its diagram and log.
+    /// Whether the page has room for its diagram.
     pub drawn: bool,
 }
-
-/// Diagrams and logs may take so many bytes of a page.
-const ROOM: usize = 1_900_000;
 
 /// All failing cells, in their order.
 #[derive(Clone, Debug, Default)]
@@ -57,8 +68,8 @@ pub struct Failures<'a> {
 }
 
 impl<'a> Failures<'a> {
-    /// Finds the cells that violated anything, and deals out the room for diagrams.
-    pub fn of(cells: &'a [Cell], stories: &'a BTreeMap<(String, String), Story>) -> Self {
+    /// Finds the cells that violated anything, and deals out so many bytes for diagrams.
+    pub fn of(cells: &'a [Cell], stories: &'a BTreeMap<(String, String), Story>, room: usize) -> Self {
         let mut failures = Failures::default();
         for (at, cell) in cells.iter().enumerate() {
             let (header, result) = cell;
@@ -73,7 +84,7 @@ impl<'a> Failures<'a> {
             let anchor = anchor(&header.scenario, &header.lock, at);
             failures.list.push(Failure { cell, anchor, violated, seed, story, drawn: false });
         }
-        failures.deal_room();
+        failures.deal_room(room);
         failures
     }
 
@@ -88,7 +99,7 @@ impl<'a> Failures<'a> {
     }
 
     /// The locks get room in turn, each for its gravest and most frequent failures first.
-    fn deal_room(&mut self) {
+    fn deal_room(&mut self, mut left: usize) {
         let mut turns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, failure) in self.list.iter().enumerate() {
             turns.entry(&failure.cell.0.lock).or_default().push(at);
@@ -99,7 +110,6 @@ impl<'a> Failures<'a> {
         let most = turns.values().map(Vec::len).max().unwrap_or(0);
         let order: Vec<usize> =
             (0..most).flat_map(|turn| turns.values().filter_map(move |places| places.get(turn).copied())).collect();
-        let mut left = ROOM;
         for at in order {
             let size = self.list[at].story.map_or(0, Story::size);
             if size > 0 && size <= left {
@@ -119,8 +129,13 @@ impl Failure<'_> {
 
 /// What matters most comes first. Beliefs overlap under every lease whose holder is paused, so they come last.
 fn gravity(property: Property) -> usize {
-    const ORDER: [Property; 4] =
-        [Property::NoLostUpdate, Property::NoOversell, Property::NoDuplicate, Property::EffectExclusion];
+    const ORDER: [Property; 5] = [
+        Property::NoLostUpdate,
+        Property::NoOversell,
+        Property::NoDuplicate,
+        Property::Consistent,
+        Property::EffectExclusion,
+    ];
     match property {
         Property::BeliefExclusion => 90,
         Property::ValidityExclusion => 80,

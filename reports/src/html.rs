@@ -22,6 +22,7 @@ use crate::plot::{Figure, theme_css};
 use crate::pool::is_bare;
 use crate::report::Report;
 use crate::text::{grouped, visible};
+use crate::timeline::page_css;
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
@@ -63,6 +64,9 @@ impl Page<'_> {
     }
 }
 
+/// A page has at most about so many bytes.
+const LARGEST: usize = 4_600_000;
+
 /// The outline, in order: fragment and heading.
 const OUTLINE: [(&str, &str); 8] = [
     ("guide", "Which lock, then?"),
@@ -77,7 +81,13 @@ const OUTLINE: [(&str, &str); 8] = [
 
 /// The whole page.
 pub fn page(report: &Report, figures: &Figures) -> String {
-    let failures = Failures::of(&report.cells, &report.stories);
+    // Once without any diagram, to see how much room is left for them.
+    let plain = render(report, figures, 0).len();
+    render(report, figures, LARGEST.saturating_sub(plain))
+}
+
+fn render(report: &Report, figures: &Figures, room: usize) -> String {
+    let failures = Failures::of(&report.cells, &report.stories, room);
     let bare = |cell: &&Cell| is_bare(&cell.0);
     let page = Page {
         report,
@@ -85,7 +95,7 @@ pub fn page(report: &Report, figures: &Figures) -> String {
         bare: Grid::new(report.cells.iter().filter(bare)),
         failures: &failures,
     };
-    let style = format!("{}{STYLE}", theme_css());
+    let style = format!("{}{STYLE}{}", theme_css(), page_css());
     let markup = html! {
         (DOCTYPE)
         html lang="en" {

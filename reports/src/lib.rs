@@ -1,7 +1,9 @@
 //! What is shown: everything here renders results, and the runner needs none of it.
 
 pub mod case_json;
+pub mod case_run;
 pub mod comparison;
+pub mod explain;
 pub mod failures;
 pub mod grid;
 pub mod guards;
@@ -16,8 +18,10 @@ pub mod summary;
 pub mod tables;
 pub mod terminal;
 pub mod text;
+pub mod timeline;
 pub mod use_cases;
 
+mod faults;
 mod html;
 mod report;
 

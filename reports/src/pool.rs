@@ -7,8 +7,13 @@ use fencepost_scenarios::stats::{Interval, violation_interval};
 use crate::grid::Cell;
 
 /// The properties that count as harm: an effect under a lock that was lost, and what the workload cannot bear.
-pub const HARM: [Property; 4] =
-    [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell, Property::NoDuplicate];
+pub const HARM: [Property; 5] = [
+    Property::EffectExclusion,
+    Property::NoLostUpdate,
+    Property::NoOversell,
+    Property::NoDuplicate,
+    Property::Consistent,
+];
 
 /// How often a property was violated in some cells together.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,6 @@ use crate::junit::junit;
 use crate::plot::{self, Figure};
 use crate::tables;
 use crate::text::replay_command;
-use crate::use_cases::WorkloadInfo;
 
 /// Everything that a report is made from. The same input gives the same bytes.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +35,8 @@ pub struct Report {
     pub scenario_paths: BTreeMap<String, String>,
     /// What the locks say about themselves, for those that were run.
     pub locks: Vec<LockInfo>,
-    /// What the workloads say about themselves.
-    pub workloads: Vec<WorkloadInfo>,
+    /// What the workloads are about, by their names.
+    pub workloads: BTreeMap<String, String>,
     /// What it was measured on and with, beside the version: name and value.
     pub environment: Vec<(String, String)>,
     /// What is known of counterexamples, by scenario and lock.

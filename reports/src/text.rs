@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_scenarios::results::PropertyCount;
+use fencepost_scenarios::results::{PropertyCount, TouchedHolder};
 
 /// A name with everything that is not plain text made visible: control characters, line ends, and the marks by which
 /// one text can pose as another.
@@ -64,6 +64,14 @@ pub const UNJUDGED_NOTE: &str = "+k?: k more cases could not be judged; the boun
 /// So many of so many, with the upper bound of the share.
 pub fn of(hits: u64, cases: u64, bound: f64) -> String {
     format!("{} of {} (≤ {})", grouped(hits.into()), grouped(cases.into()), percent(bound))
+}
+
+/// Violations of effect exclusion among the cases in which a fault touched a held grant.
+pub fn touched_holder(count: TouchedHolder) -> String {
+    match count.cases {
+        0 => "no such case".into(),
+        cases => of(count.violated, cases, count.ci95().upper),
+    }
 }
 
 /// A whole number with its thousands set apart.

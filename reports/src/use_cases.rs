@@ -4,28 +4,6 @@ use fencepost_scenarios::results::{Scale, shown_metric};
 
 use crate::grid::{Cell, Grid};
 
-/// What a workload uses its lock for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UseCase {
-    /// It saves doing the same twice: a failure costs something.
-    Efficiency,
-    /// It keeps data or people from harm: a failure is not made good.
-    Correctness,
-}
-
-/// What is known of a workload.
-#[derive(Clone, Debug)]
-pub struct WorkloadInfo {
-    /// Its name.
-    pub name: String,
-    /// One sentence.
-    pub about: String,
-    /// What its lock is there for.
-    pub use_case: UseCase,
-    /// The unit of its harm.
-    pub unit: String,
-}
-
 /// Harm in some cells of one lock and workload.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Harm<'a> {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::Event;
+use fencepost_models::stores::effects::EffectStore;
 use fencepost_models::stores::inventory::{InventoryStore, STORE_TIMEOUT};
 use fencepost_models::{Lock, Site, Wire};
 use fencepost_sim::fault::{Harm, Map};
@@ -15,10 +16,12 @@ use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 use crate::cell::{Cell, Deployment, data_in_service};
 use crate::check::{Checkers, Evidence, Facts, Findings};
 use crate::client::{Client, Desk, Shared, nested_patience};
-use crate::demand::{OrderBook, total_orders};
+use crate::demand::{OrderBook, total_orders, total_units};
+use crate::file::Scenario;
 use crate::outcome::{FaultTally, Outcome};
 use crate::property::Verdict;
 use crate::recorder::{Book, Recorder, Watcher};
+use crate::workload::{Guarded, Workload};
 
 /// A case never has more events than this; one that wants more ends there, and what it has not shown is unknown.
 pub const MOST_EVENTS: u64 = 5_000_000;
@@ -59,11 +62,14 @@ struct Plan {
     schedule: Schedule,
     streams: Streams,
     harm: Harm,
+    /// Units of work in all.
+    units: u32,
     facts: Facts,
 }
 
 impl Plan {
     fn new<L: Lock>(cell: &Cell, seed: u64, params: &L::Params) -> Self {
+        let Scenario { clients, workload, run_for, .. } = &*cell.scenario;
         let streams = Streams::new(seed);
         let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
         let harm = schedule.harm();
@@ -79,18 +85,19 @@ impl Plan {
             quorum: L::quorum(params),
             rank_by_return: nodes.servers().is_empty(),
             clients: nodes.clients().to_vec(),
-            orders: total_orders(&cell.scenario.clients, cell.inventory()),
-            stock: Some(cell.inventory().stock.into()),
-            takeover_bound: L::takeover_bound(params, &harm) + longest_unit(cell),
-            progress_bound: L::progress_bound(params, &harm) + longest_unit(cell),
+            orders: total_orders(clients, workload, *run_for),
+            workload: Some(workload.work.guarded),
+            takeover_bound: L::takeover_bound(params, &harm) + longest_unit(cell) + longest_inner_wait(cell),
+            progress_bound: L::progress_bound(params, &harm) + longest_unit(cell) + longest_inner_wait(cell),
+            deadlock_bound: L::progress_bound(params, &harm) + longest_unit(cell),
         };
-        Plan { nodes, schedule, streams, harm, facts }
+        Plan { nodes, schedule, streams, harm, units: total_units(clients, workload, *run_for), facts }
     }
 
     fn book(&self, run_for: Duration) -> Book {
         Book {
             checkers: Checkers::new(self.facts.clone()).following(run_for),
-            open_orders: self.facts.orders,
+            open_orders: self.units,
             busy_clients: self.facts.clients.len(),
             healed: false,
         }
@@ -99,7 +106,7 @@ impl Plan {
 
 /// Whether the guarded data lives in the lock's own service, so that there is no other store.
 fn in_service<L: Lock>(cell: &Cell) -> bool {
-    data_in_service(&L::INFO, cell.inventory().guard)
+    data_in_service(&L::INFO, cell.workload().guard())
 }
 
 /// How long a healthy holder may keep the lock: others wait that long without anything being wrong.
@@ -108,6 +115,12 @@ fn longest_unit(cell: &Cell) -> Duration {
     let [hold, prepare] = [clients.hold, clients.prepare].map(|work| work.longest().min(clients.wait_at_most));
     // What is acquired again takes as long to be released, and in vain as long as it is waited for.
     hold + prepare + 2 * u32::from(clients.nested) * nested_patience(clients)
+}
+
+/// How long a healthy holder of one lock may wait for another.
+fn longest_inner_wait(cell: &Cell) -> Duration {
+    let two = cell.workload().work.guarded.resources() > 1;
+    if two { cell.scenario.clients.wait_at_most } else { Duration::ZERO }
 }
 
 fn build<L: Lock>(
@@ -123,14 +136,13 @@ fn build<L: Lock>(
     let mut setup = Setup::new(seed, cell.network(), plan.schedule.clone(), Box::new(recorder), MOST_EVENTS);
     let shared = Rc::new(Shared {
         clients: cell.scenario.clients.clone(),
-        update: cell.inventory().update,
-        guard: cell.inventory().guard,
+        workload: cell.workload().clone(),
         store: plan.nodes.store(),
         probe_patience: plan.facts.progress_bound,
         next_grant: Counter::new(0),
     });
     for (index, name) in plan.nodes.names()[..clients.len()].iter().enumerate() {
-        let orders = OrderBook::new(&plan.streams, &shared.clients, cell.inventory(), index as u16);
+        let orders = OrderBook::new(&plan.streams, &cell.scenario, index as u16);
         let desk = Rc::new(RefCell::new(Desk { orders, current: None, probed: false }));
         let (params, shared) = (params.clone(), shared.clone());
         setup.client(
@@ -145,7 +157,10 @@ fn build<L: Lock>(
     if in_service::<L>(cell) {
         setup.store_is_first_server();
     } else {
-        setup.store(STORE, Box::new(InventoryStore::new(cell.data())));
+        match cell.workload().work.guarded {
+            Guarded::Effects { slot, .. } => setup.store(STORE, Box::new(EffectStore::new(slot))),
+            _ => setup.store(STORE, Box::new(InventoryStore::new(cell.data()))),
+        };
     }
     setup
 }
@@ -199,9 +214,8 @@ fn finish<L: fencepost_sim::Message>(
         leave_open(&mut findings);
     }
     findings.metrics.push(("lock_messages".into(), lock_messages as i64));
-    let acked = findings.metrics.iter().find(|(name, _)| name == "acked_units").map_or(0, |(_, units)| *units);
     let outcome = Outcome {
-        censored: acked < i64::from(cell.inventory().stock),
+        censored: is_censored(cell.workload(), &findings),
         verdicts: findings.verdicts,
         metrics: findings.metrics,
         faults,
@@ -211,6 +225,12 @@ fn finish<L: fencepost_sim::Message>(
         spans: findings.spans,
     };
     CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended }
+}
+
+/// Whether there was stock left, so that how much was sold says nothing about oversell.
+fn is_censored(workload: &Workload, findings: &Findings) -> bool {
+    let acked = findings.metrics.iter().find(|(name, _)| name == "acked_units").map_or(0, |(_, units)| *units);
+    matches!(workload.work.guarded, Guarded::Stock(stock) if acked < i64::from(stock))
 }
 
 /// A case that ran out of events has not shown that anything holds.

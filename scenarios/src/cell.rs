@@ -10,9 +10,10 @@ use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
 
-use crate::file::{Clients, Inventory, Scenario, Workload};
+use crate::file::{Clients, Scenario};
 use crate::registry::{LockEntry, LockParams, Registry};
 use crate::results::{CellHeader, FaultLabel};
+use crate::workload::{Guarded, Workload};
 
 /// A scenario with a lock, ready to run.
 #[derive(Clone, Debug)]
@@ -63,18 +64,24 @@ impl Cell {
     }
 
     fn deployment(&self) -> Deployment {
-        let in_service = data_in_service(&self.lock.info, self.inventory().guard);
+        let in_service = data_in_service(&self.lock.info, self.workload().guard());
         Deployment::new(self.scenario.clients.count, (self.lock.nodes)(&self.params), in_service)
     }
 
-    pub(crate) fn inventory(&self) -> &Inventory {
-        let Workload::Inventory(inventory) = &self.scenario.workload;
-        inventory
+    pub(crate) fn workload(&self) -> &Workload {
+        &self.scenario.workload
     }
 
     pub(crate) fn data(&self) -> InventoryConfig {
-        let Inventory { stock, update, guard, .. } = *self.inventory();
-        InventoryConfig { stock, update, guard, fence: self.fence }
+        let workload = self.workload();
+        let guarded = workload.work.guarded;
+        InventoryConfig {
+            stock: guarded.first_count(),
+            update: workload.update(),
+            guard: workload.guard(),
+            fence: self.fence,
+            rows: guarded.resources(),
+        }
     }
 
     pub(crate) fn network(&self) -> NetworkConfig {
@@ -94,10 +101,11 @@ fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockPa
 
 /// Why the lock cannot be put into the scenario, if it cannot.
 fn inapplicable(scenario: &Scenario, lock: &LockEntry, params: &LockParams) -> Option<String> {
-    let Workload::Inventory(inventory) = &scenario.workload;
-    let in_service = data_in_service(&lock.info, inventory.guard);
+    let workload = &scenario.workload;
+    let in_service = data_in_service(&lock.info, workload.guard());
     let map = Deployment::new(scenario.clients.count, (lock.nodes)(params), in_service);
-    guard_problem(&lock.info, inventory)
+    place_problem(&lock.info, workload)
+        .or_else(|| guard_problem(&lock.info, workload))
         .or_else(|| transport_problem(&lock.info, scenario.network.transport))
         .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&map).err()))
 }
@@ -107,12 +115,28 @@ pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
     info.in_store || guard == Guard::OwnerTxn
 }
 
-fn guard_problem(info: &LockInfo, inventory: &Inventory) -> Option<String> {
-    let computed = matches!(inventory.update, Update::Decrement | Update::Conditional);
+/// What cannot be where this lock, or this guard, would have it.
+fn place_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
+    match workload.work.guarded {
+        Guarded::Effects { .. } if info.in_store => {
+            Some("an effect on the world outside is no part of a transaction".into())
+        }
+        Guarded::Accounts { .. } if info.in_store => {
+            Some("one transaction would move the money: there are no two locks to acquire".into())
+        }
+        Guarded::Accounts { .. } if workload.guard() == Guard::OwnerTxn => {
+            Some("the lock service holds one row, and this takes two".into())
+        }
+        _ => None,
+    }
+}
+
+fn guard_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
+    let computed = matches!(workload.update(), Update::Decrement | Update::Conditional);
     if !info.grants && computed {
         return Some("the version check needs a value that the program writes".into());
     }
-    match inventory.guard {
+    match workload.guard() {
         Guard::None => None,
         Guard::OwnerTxn if info.owner_txn => None,
         Guard::OwnerTxn => Some("the data does not live in this lock's service".into()),
@@ -131,7 +155,7 @@ fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
 }
 
 fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Option<String>) -> CellHeader {
-    let Workload::Inventory(inventory) = &scenario.workload;
+    let workload = &scenario.workload;
     let effective_expiry = (lock.effective_expiry)(params);
     CellHeader {
         scenario: scenario.name.clone(),
@@ -144,9 +168,11 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         faults: (scenario.faults.iter())
             .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.into() })
             .collect(),
-        workload: "inventory".into(),
-        update: Some(kebab(inventory.update)),
-        guard: Some(kebab(inventory.guard)),
+        workload: workload.kind.into(),
+        use_case: workload.use_case.name().into(),
+        harm_unit: workload.unit.into(),
+        update: workload.work.update.map(kebab),
+        guard: workload.work.guard.map(kebab),
         clients: scenario.clients.count,
         takeover_bound: lock.info.grants.then(|| (lock.takeover_bound)(params)),
         setting: setting(scenario),
@@ -156,12 +182,11 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
 
 /// Names everything in a scenario but its words, its guard and update, and the number of clients.
 fn setting(scenario: &Scenario) -> String {
-    let Workload::Inventory(inventory) = &scenario.workload;
+    let Scenario { run_for, lock, network, faults, workload, .. } = scenario;
     let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
-    let said = format!(
-        "{:?} {clients:?} {:?} {:?} {:?} {:?} {:?}",
-        scenario.run_for, scenario.lock, scenario.network, scenario.faults, inventory.stock, inventory.quantity,
-    );
+    let work = &workload.work;
+    let work = (workload.kind, work.guarded, &work.quantity, work.pace);
+    let said = format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {work:?}");
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
 }
 

@@ -62,6 +62,7 @@ impl Run {
                 Row::Case { seed, outcome } => {
                     run.cells[current].1.insert(seed, Case::of(&outcome));
                 }
+                Row::Decisive { .. } => {}
             }
         }
         Ok(run)

@@ -121,14 +121,28 @@ fn assert_same_names(page_name: &str, there_is: impl Iterator<Item = &'static st
 }
 
 #[test]
-fn every_lock_fault_and_property_has_a_section_and_no_other() {
+fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
     let registry = Registry::standard();
     assert_same_names("locks.md", registry.locks().iter().map(|lock| lock.name()));
     assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.name));
+    assert_same_names("workloads.md", registry.workloads().iter().map(|workload| workload.name));
     assert_same_names("properties.md", Property::ALL.into_iter().map(Property::name));
     let scenarios = page("scenarios.md");
     for workload in registry.workloads() {
         assert!(section(&scenarios, &format!("[workload.{}]", workload.name)).is_some(), "{}", workload.name);
+    }
+}
+
+#[test]
+fn the_table_of_workloads_says_what_they_say_of_themselves() {
+    let table = page("workloads.md");
+    for workload in Registry::standard().workloads() {
+        let row = format!("| `{}` | {} | {} |", workload.name, workload.use_case.name(), workload.unit);
+        let line = table.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
+        let scenarios = line.split('|').nth(5).unwrap_or_default().split(',');
+        for name in scenarios.map(|name| name.trim().trim_matches('`')) {
+            assert!(shipped::scenario(name).is_some(), "{}: no scenario {name}", workload.name);
+        }
     }
 }
 
@@ -176,7 +190,7 @@ fn every_key_is_explained_where_it_belongs() {
         assert_keys(workload.name, text, keys, &[]);
     }
     let (faults, locks) = (page("faults.md"), page("locks.md"));
-    let shared = ["name", "at", "every", "on", "lasts", "target", "from", "to", "both_ways"];
+    let shared = ["name", "at", "every", "on", "lasts", "preset", "target", "from", "to", "both_ways"];
     for key in shared {
         assert!(faults.contains(&format!("`{key}")), "`{key}` is not explained");
     }
@@ -190,6 +204,20 @@ fn every_key_is_explained_where_it_belongs() {
             assert_keys(lock.name(), section(&locks, lock.name()).unwrap(), keys, &[]);
         }
     }
+}
+
+#[test]
+fn every_preset_stands_in_the_book_as_it_is() {
+    let text = page("faults.md");
+    let presets = section(&text.replace("## Presets\n", "## `Presets`\n"), "Presets").unwrap().to_string();
+    for preset in fencepost_scenarios::presets::PRESETS {
+        let row = presets.lines().find(|line| line.starts_with(&format!("| `{}` | `{}` |", preset.name, preset.kind)));
+        let row = row.unwrap_or_else(|| panic!("{} has no row", preset.name));
+        assert!(row.contains(preset.about) && row.contains(preset.source), "{row}");
+        assert!(preset.keys.lines().all(|key| row.contains(&format!("`{key}`"))), "{row}");
+    }
+    let rows = presets.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, fencepost_scenarios::presets::PRESETS.len());
 }
 
 fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {

@@ -21,6 +21,8 @@ fn header() -> CellHeader {
         effective_expiry: Some(Duration::from_millis(10_250)),
         faults: vec![FaultLabel { name: "gc".into(), kind: "pause".into() }],
         workload: "inventory".into(),
+        use_case: "efficiency".into(),
+        harm_unit: "units".into(),
         update: Some("target".into()),
         guard: Some("none".into()),
         clients: 5,
@@ -162,7 +164,10 @@ fn json_has_the_keys_of_the_contract() {
     );
     let sold = &cell["metrics"]["oversold_units"];
     assert_eq!(*sold, json!({"total":99,"mean":0.99,"p50":1,"p95":2,"max":2}));
-    assert_eq!(cell["faults"]["gc"], json!({"kind":"pause","planned":900,"fired":800,"touched":50}));
+    assert_eq!(
+        cell["faults"]["gc"],
+        json!({"kind":"pause","planned":900,"fired":800,"touched":50,"decisive":{"sampled":0,"changed":0}})
+    );
     assert_eq!((&cell["effective_expiry_s"], &cell["censored"]), (&json!(10.25), &json!(20)));
     assert_eq!(cell["touched_holder"]["violated"], 10);
 }

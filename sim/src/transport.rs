@@ -166,6 +166,10 @@ impl<M: Message, N: Message> World<M, N> {
 
     pub(crate) fn transmit(&mut self, mut packet: Packet<M>) {
         let (from, to) = self.conns[packet.session.conn.0 as usize].ends(packet.way);
+        if self.nodes[from.index()].holds_back {
+            self.nodes[from.index()].unsent.push(packet);
+            return;
+        }
         let guarded = |node: NodeId| self.nodes[node.index()].role == Role::Store;
         if matches!(packet.body, Body::Data(_)) && !guarded(from) && !guarded(to) {
             self.lock_messages += 1;

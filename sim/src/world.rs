@@ -47,6 +47,8 @@ pub struct World<M: Message, N: Message> {
     pub(crate) lock_messages: u64,
     /// The client whose task is to run before the next event.
     pub(crate) wake: Option<NodeId>,
+    /// The client that has just run, and has to be held up for it: it is slow.
+    pub(crate) ran: Option<NodeId>,
     /// What the client that runs has spawned: its host takes it over as soon as it has come to rest.
     pub(crate) spawned: Vec<Spawned>,
     pub(crate) most_events: u64,
@@ -96,6 +98,7 @@ impl<M: Message, N: Message> World<M, N> {
             touched_holder: false,
             lock_messages: 0,
             wake: None,
+            ran: None,
             spawned: Vec::new(),
             most_events,
         }
@@ -286,8 +289,17 @@ impl<M: Message, N: Message> World<M, N> {
 
     pub(crate) fn touch(&mut self, injection: InjectionId, nodes: &[NodeId]) {
         self.injected[injection.0 as usize].touched = true;
-        if nodes.iter().any(|node| self.nodes[node.index()].tagged(HOLDER)) {
+        if nodes.iter().any(|node| self.concerns_holder(*node)) {
             self.touched_holder = true;
+        }
+    }
+
+    /// Whether what happens to the node happens to a grant that is held: it holds it, or is a server of the lock, which
+    /// keeps it for whoever does.
+    fn concerns_holder(&self, node: NodeId) -> bool {
+        match self.nodes[node.index()].role {
+            Role::Server => self.clients.iter().any(|client| self.nodes[client.index()].tagged(HOLDER)),
+            Role::Client | Role::Store => self.nodes[node.index()].tagged(HOLDER),
         }
     }
 

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fencepost_reports::Report;
 use fencepost_reports::grid::Cell;
-use fencepost_reports::use_cases::{UseCase, WorkloadInfo};
-use fencepost_scenarios::registry::{Registry, WorkloadEntry};
+use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::results::read_cells;
 
 use super::directory::Directory;
@@ -87,7 +86,7 @@ pub(super) fn write_report(
         notes,
         replay_flags: manifest.replay_flags(),
         scenario_paths: paths.collect(),
-        workloads: workloads(registry),
+        workloads: registry.workloads().iter().map(|entry| (entry.name.into(), entry.about.into())).collect(),
         environment: vec![
             ("Layout of the randomness".into(), manifest.layout.to_string()),
             (
@@ -105,14 +104,4 @@ pub(super) fn write_report(
         Failure::internal(format!("{error}{cause}"))
     })?;
     Ok(places.out.join("report.html"))
-}
-
-fn workloads(registry: &Registry) -> Vec<WorkloadInfo> {
-    let info = |entry: &WorkloadEntry| WorkloadInfo {
-        name: entry.name.into(),
-        about: entry.about.into(),
-        use_case: UseCase::Correctness,
-        unit: "units".into(),
-    };
-    registry.workloads().iter().map(info).collect()
 }

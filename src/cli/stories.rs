@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fencepost_reports::case_run::CaseRun;
 use fencepost_reports::failures::{Failures, Story};
 use fencepost_reports::grid::Cell as Counted;
-use fencepost_reports::narrative::{Narrative, tell};
-use fencepost_reports::text::{replay_file_command, visible};
-use fencepost_scenarios::case::node_name;
+use fencepost_reports::text::replay_file_command;
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{Expectation, Scenario};
 use fencepost_scenarios::property::Property;
@@ -19,8 +18,6 @@ use super::selection::{is_path, load_scenario};
 
 /// Where runs leave the smallest counterexamples that they found.
 const REPRODUCERS: &str = "reproducers";
-/// A log in the page has at most so many lines.
-const MOST_LINES: usize = 60;
 
 /// The scenarios of a run, as far as they can still be read and are what was run.
 pub(super) struct Scenarios(BTreeMap<String, Arc<Scenario>>);
@@ -70,14 +67,14 @@ pub(super) fn stories(
     dir: &Path,
 ) -> BTreeMap<(String, String), Story> {
     let none = BTreeMap::new();
-    let failures = Failures::of(cells, &none);
+    let failures = Failures::of(cells, &none, 0);
     let told = failures.all().iter().filter_map(|failure| {
         let (header, _) = failure.cell;
         let story = match shrunk(registry, dir, &header.scenario, &header.lock) {
             Some(story) => story,
             None => {
                 let cell = scenarios.cell(registry, &header.scenario, &header.lock, &manifest.bugs)?;
-                story(&cell, failure.seed)
+                Story::of(&CaseRun::watch(&cell, failure.seed))
             }
         };
         Some(((header.scenario.clone(), header.lock.clone()), story))
@@ -94,7 +91,7 @@ fn shrunk(registry: &Registry, dir: &Path, scenario: &str, lock: &str) -> Option
     let faults: usize = chosen.scenario.faults.len();
     let clients = chosen.scenario.clients.count;
     let smallest = format!("{clients} clients and {faults} {}", if faults == 1 { "fault" } else { "faults" });
-    let mut story = cell.header.applicable.then(|| story(&cell, pin.seed))?;
+    let mut story = cell.header.applicable.then(|| Story::of(&CaseRun::watch(&cell, pin.seed)))?;
     story.smallest = Some(smallest);
     story.command = Some(replay_file_command(&format!("{REPRODUCERS}/{scenario}--{lock}.toml")));
     Some(story)
@@ -105,17 +102,4 @@ fn reproducer(dir: &Path, scenario: &str, lock: &str) -> Option<PathBuf> {
     let plain = |name: &str| !name.contains(['/', '\\']) && !name.starts_with('.') && !is_path(name);
     let path = dir.join(REPRODUCERS).join(format!("{scenario}--{lock}.toml"));
     (plain(scenario) && plain(lock) && path.is_file()).then_some(path)
-}
-
-fn story(cell: &Cell, seed: u64) -> Story {
-    let told = tell(cell, seed, Narrative { width: Some(118), ..Narrative::default() });
-    let names = |node| node_name(&told.report.nodes, node);
-    let last = |property: &Property| *property == Property::BeliefExclusion;
-    let mut evidence: Vec<_> = told.report.evidence.iter().collect();
-    evidence.sort_by_key(|evidence| (last(&evidence.property), evidence.at));
-    Story {
-        causes: evidence.iter().take(3).map(|evidence| visible(&evidence.told(&names).to_string())).collect(),
-        log: (told.text.lines().count() <= MOST_LINES).then_some(told.text),
-        ..Story::default()
-    }
 }

@@ -4,7 +4,6 @@ use maud::{Markup, PreEscaped, html};
 
 use super::Page;
 use crate::failures::{Failure, Story};
-use crate::plot::themed;
 use crate::text::{clipped, grouped, percent, visible};
 
 /// The section, lock by lock.
@@ -16,8 +15,8 @@ pub fn section(page: &Page) -> Markup {
             h2 { "Failures" }
             p {
                 "For each failing cell the smallest counterexample that is known: what was violated, why, and the command \
-                 that shows it again, event by event. Diagrams show time from top to bottom or left to right as drawn; all \
-                 times are true time, which no node of the case could see."
+                 that shows it again, event by event. All times are true time, which no node of the case could see. The page \
+                 has room for some diagrams of each lock; `replay … --timeline FILE.svg` draws any other."
             }
             @if all.is_empty() { p { "No cell failed. The bounds in the cells say what that is worth." } }
             @for lock in &page.grid.locks {
@@ -60,17 +59,9 @@ fn told(story: &Story, failure: &Failure) -> Markup {
         @if failure.drawn {
             @if let Some(diagram) = &story.diagram {
                 div.scroll.diagram tabindex="0" role="region" aria-label="Space-time diagram" {
-                    (PreEscaped(themed(diagram, "space-time diagram of the counterexample")))
+                    (PreEscaped(diagram))
                 }
-            }
-            @if let Some(log) = &story.log {
-                pre.log tabindex="0" role="region" aria-label="What happened, line by line" { (lines(log)) }
             }
         }
     }
-}
-
-/// A log keeps its line ends, and nothing else that is not plain text.
-fn lines(log: &str) -> String {
-    log.lines().map(visible).collect::<Vec<_>>().join("\n")
 }

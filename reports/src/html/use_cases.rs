@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::Page;
 use crate::grid::Cell;
 use crate::text::{clipped, short, visible};
-use crate::use_cases::{Harm, UseCase, workloads};
+use crate::use_cases::{Harm, workloads};
 
 /// A table for each workload, under what its lock is there for.
 pub fn section(page: &Page) -> Markup {
@@ -17,25 +17,28 @@ pub fn section(page: &Page) -> Markup {
                  money or one email too many. In the second it destroys something: a sale, a file, a balance, a dose. Harm \
                  is told per 1,000 acknowledged orders, since a slow lock does less work and so less harm."
             }
-            (use_case(page, UseCase::Efficiency, "Efficiency: what a failure costs"))
-            (use_case(page, UseCase::Correctness, "Correctness: what a failure destroys"))
+            (use_case(page, "efficiency", "Efficiency: what a failure costs"))
+            (use_case(page, "correctness", "Correctness: what a failure destroys"))
         }
     }
 }
 
-fn use_case(page: &Page, wanted: UseCase, heading: &str) -> Markup {
-    let of = |name: &str| page.report.workloads.iter().find(|info| info.name == name);
-    let mine: Vec<&str> = (workloads(&page.bare).into_iter())
-        .filter(|name| of(name).map_or(UseCase::Correctness, |info| info.use_case) == wanted)
-        .collect();
+fn use_case(page: &Page, wanted: &str, heading: &str) -> Markup {
+    let headers = || page.report.cells.iter().map(|(header, _)| header);
+    // What nobody has said is for efficiency may cost data.
+    let is_wanted = |name: &&str| {
+        let known = headers().find(|header| header.workload == *name).map_or("", |header| header.use_case.as_str());
+        (known == "efficiency") == (wanted == "efficiency")
+    };
+    let mine: Vec<&str> = workloads(&page.bare).into_iter().filter(is_wanted).collect();
     html! {
         h3 { (heading) }
         @if mine.is_empty() { p.aside { "No workload of this kind was part of this run." } }
         @for name in mine {
-            @let info = of(name);
             h4 { bdi { (clipped(name, 40)) } }
-            @if let Some(info) = info { p { (visible(&info.about)) } }
-            (table(page, name, info.map_or("units", |info| info.unit.as_str())))
+            @if let Some(about) = page.report.workloads.get(name) { p { (visible(about)) } }
+            @let unit = headers().find(|header| header.workload == name).map_or("", |header| header.harm_unit.as_str());
+            (table(page, name, if unit.is_empty() { "units" } else { unit }))
         }
     }
 }

@@ -113,6 +113,8 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
             FaultLabel { name: "cut".into(), kind: "partition".into() },
         ],
         workload: "inventory".into(),
+        use_case: "efficiency".into(),
+        harm_unit: "units".into(),
         update: Some(scenario.update.into()),
         guard: Some(scenario.guard.into()),
         clients: 4,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::sample::{Decisive, Sample, Samples};
 use super::tally::Tally;
 use crate::outcome::{Outcome, SPANS, Span};
 use crate::property::{Property, Verdict};
@@ -22,6 +23,7 @@ pub struct CellResult {
     touched_holder: TouchedHolder,
     sold_uncensored: Tally,
     spans: Vec<Span>,
+    samples: Samples,
 }
 
 /// How often a property was kept and broken.
@@ -88,6 +90,7 @@ impl CellResult {
         }
         self.add_spans(&outcome.spans);
         self.add_faults(outcome);
+        self.samples.add(seed, outcome);
         if outcome.touched_holder {
             self.touched_holder.add(outcome.verdict(Property::EffectExclusion));
         }
@@ -132,6 +135,7 @@ impl CellResult {
         for (sum, more) in self.faults.iter_mut().zip(&other.faults) {
             sum.merge(more);
         }
+        self.samples.merge(&other.samples);
         self.touched_holder.cases += other.touched_holder.cases;
         self.touched_holder.violated += other.touched_holder.violated;
     }
@@ -164,6 +168,21 @@ impl CellResult {
     /// What became of each fault, in the order of the scenario.
     pub fn faults(&self) -> &[FaultSum] {
         &self.faults
+    }
+
+    /// The violated cases that are looked at again with each fault taken out.
+    pub fn samples(&self) -> &[Sample] {
+        self.samples.all()
+    }
+
+    /// What came of looking at a violated case again: for each fault, whether taking it out took a violation away.
+    pub fn decide(&mut self, seed: u64, changed: Vec<Option<bool>>) {
+        self.samples.decide(seed, changed);
+    }
+
+    /// How often taking this fault out took a violation away.
+    pub fn decisive(&self, fault: usize) -> Decisive {
+        self.samples.decisive(fault)
     }
 
     /// Cases that ended before the demand was used up.

@@ -4,3 +4,4 @@ mod clocks;
 mod lab;
 mod standard;
 mod statements;
+mod workloads;

@@ -12,10 +12,11 @@ use crate::property::{Property, Verdict};
 
 const HASH_PREFIX: &str = "xxh3:";
 
-/// Tells the two kinds of line apart.
+/// Tells the kinds of line apart.
 #[derive(Deserialize)]
 pub(super) struct Probe {
     pub(super) cell: Option<IgnoredAny>,
+    pub(super) decisive: Option<IgnoredAny>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,6 +39,10 @@ pub(super) struct CellLine {
     family: String,
     #[serde(default)]
     workload: String,
+    #[serde(default)]
+    use_case: String,
+    #[serde(default)]
+    harm_unit: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     update: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +76,8 @@ impl From<&CellHeader> for CellLine {
             about: header.about,
             family: header.family,
             workload: header.workload,
+            use_case: header.use_case,
+            harm_unit: header.harm_unit,
             update: header.update,
             guard: header.guard,
             clients: header.clients,
@@ -96,6 +103,8 @@ impl CellLine {
             effective_expiry,
             faults: self.faults.into_iter().map(|FaultLine { name, kind }| FaultLabel { name, kind }).collect(),
             workload: self.workload,
+            use_case: self.use_case,
+            harm_unit: self.harm_unit,
             update: self.update,
             guard: self.guard,
             clients: self.clients,
@@ -104,6 +113,13 @@ impl CellLine {
             dose: self.dose,
         })
     }
+}
+
+/// A violated case that was looked at again; `decisive` is its seed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DecisiveLine {
+    pub(super) decisive: u64,
+    pub(super) changed: Vec<Option<bool>>,
 }
 
 /// A case. A property that is not named has no meaning in it; faults are `[planned, fired, touched]`.
