@@ -84,9 +84,9 @@ test("the keyboard leads from the matrix to the diagram and the command, and bac
   await context.close();
 });
 
-test("some counterexample is drawn or told", async () => {
+test("some counterexample is drawn", async () => {
   const { context, page } = await open();
-  assert.ok(await page.locator("article.failure :is(.diagram svg, pre.log)").count() > 0);
+  assert.ok(await page.locator("article.failure .diagram svg").count() > 0);
   await context.close();
 });
 
@@ -116,7 +116,7 @@ for (const [name, options] of [
 ]) {
   test(`axe finds nothing serious: ${name}`, async () => {
     const { context, page, trouble } = await open(options);
-    await page.evaluate(() => { document.querySelector("details.lock")?.setAttribute("open", ""); });
+    await page.evaluate(() => { document.querySelector("details.lock:has(.diagram)")?.setAttribute("open", ""); });
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
     const serious = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));

@@ -22,7 +22,7 @@ for (const [name, options] of [
     else await page.evaluate((id) => document.getElementById(id)?.scrollIntoView(), section);
     if (section === "failures") {
       await page.evaluate(() => {
-        const article = document.querySelector("article.failure:has(.diagram, .log)");
+        const article = document.querySelector("article.failure:has(.diagram)");
         for (let up = article?.closest("details"); up; up = up.parentElement.closest("details")) up.open = true;
         article?.scrollIntoView();
       });

@@ -17,6 +17,8 @@ pub struct Story {
     pub command: Option<String>,
     /// What is left of it: faults and clients, in words.
     pub smallest: Option<String>,
+    /// What went wrong, in a few words.
+    pub headline: Option<String>,
     /// The chain of causes, one sentence each, the last being the violation.
     pub causes: Vec<String>,
     /// The case as a timeline: an SVG of this crate, without a style of its own.
@@ -31,6 +33,7 @@ impl Story {
         let causes = chain.causes.iter().map(|cause| format!("{}: {}", cause.at, cause.text));
         let sentence = format!("{} is violated: {}", chain.property.name(), chain.sentence);
         Story {
+            headline: Some(chain.headline(run)),
             causes: causes.chain([sentence]).collect(),
             diagram: Some(without_style(&timeline::svg(run))),
             ..Story::default()

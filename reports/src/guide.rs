@@ -106,14 +106,22 @@ fn violators(judged: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
     parts
 }
 
-/// `a, b: 0 of 200 (≤ 1.8 %)`, each with a cell of its own.
+/// `0 of 200 (≤ 1.8 %): a, b; 0 of 100 (≤ 3.6 %): c`, each with a cell of its own.
 fn clean(judged: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
-    let kept: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.violated == 0).collect();
+    let mut kept: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.violated == 0).collect();
+    kept.sort_by(|a, b| a.1.ci95().upper.total_cmp(&b.1.ci95().upper));
     let mut parts = Vec::new();
-    for (at, (lock, pooled, mine)) in kept.iter().enumerate() {
-        parts.push(text(if at == 0 { "" } else { ", " }));
-        let words = format!("{} {}", clipped(lock, 24), of(0, pooled.judged(), pooled.ci95().upper));
-        parts.push(mine.first().map_or_else(|| text(words.clone()), |first| cell(words.clone(), first)));
+    let mut bound = String::new();
+    for (lock, pooled, mine) in kept {
+        let held = of(0, pooled.judged(), pooled.ci95().upper);
+        if held == bound {
+            parts.push(text(", "));
+        } else {
+            parts.push(text(format!("{}{held}: ", if parts.is_empty() { "" } else { "; " })));
+            bound = held;
+        }
+        let name = clipped(lock, 24);
+        parts.push(mine.first().map_or_else(|| text(name.clone()), |first| cell(name.clone(), first)));
     }
     parts
 }
@@ -157,8 +165,8 @@ fn cents(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
         _ => Vec::new(),
     };
     let all = [
-        sentence("Take the lock that you can run. Without faults these did no harm: ", clean(&calm), "."),
-        sentence("Without faults these did: ", violators(&calm), "."),
+        sentence("Take the lock that you can run. Where nothing went wrong these did no harm: ", clean(&calm), "."),
+        sentence("Where nothing went wrong but work that outlasted the lease, these did: ", violators(&calm), "."),
         sentence("Fewest messages per acquire, without faults: ", cheapest, "."),
     ];
     all.into_iter().flatten().chain(harm).collect()

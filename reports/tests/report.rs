@@ -46,7 +46,7 @@ fn hostile() -> Report {
     let story = Story {
         smallest: Some(HOSTILE[0].into()),
         causes: HOSTILE.map(str::to_owned).to_vec(),
-        log: Some(HOSTILE.join("\n")),
+        headline: Some(HOSTILE[1].into()),
         ..Story::default()
     };
     let keys = report.cells.iter().map(|(header, _)| (header.scenario.clone(), header.lock.clone()));
@@ -59,8 +59,17 @@ fn hostile() -> Report {
 fn plots(report: &Report) -> Vec<Figure> {
     let cells = &report.cells;
     let draw = [
-        plot::oversell, plot::shown_and_hidden, plot::dose_response, plot::contention, plot::acquire_latency,
-        plot::messages, plot::throughput, plot::takeover, plot::heatmap, plot::families, plot::guards,
+        plot::oversell,
+        plot::shown_and_hidden,
+        plot::dose_response,
+        plot::contention,
+        plot::acquire_latency,
+        plot::messages,
+        plot::throughput,
+        plot::takeover,
+        plot::heatmap,
+        plot::families,
+        plot::guards,
     ];
     draw.into_iter().filter_map(|draw| draw(cells)).chain(plot::availability(cells)).collect()
 }
@@ -107,7 +116,9 @@ fn same_input_gives_the_same_bytes() {
     for name in ["report.html", "plots/heatmap-effect-exclusion.svg", "tables/properties.csv", "tables/locks.md"] {
         assert!(has(name), "{name}");
     }
-    for name in ["junit.xml", "tables/guide.md", "tables/comparison.csv", "plots/takeover.svg", "plots/availability-1.svg"] {
+    for name in
+        ["junit.xml", "tables/guide.md", "tables/comparison.csv", "plots/takeover.svg", "plots/availability-1.svg"]
+    {
         assert!(has(name), "{name}");
     }
     assert_eq!(has("plots/dose-response.png"), cfg!(feature = "png"));
@@ -181,10 +192,57 @@ fn page_for_all_locks_stays_small() {
 fn hostile_names_stay_text_in_the_page() {
     let page = hostile().html();
     let known = [
-        "!DOCTYPE", "html", "head", "meta", "title", "style", "body", "header", "main", "section", "h1", "h2", "p",
-        "em", "dl", "div", "dt", "dd", "code", "span", "details", "summary", "table", "thead", "tbody", "tr", "th",
-        "td", "b", "bdi", "small", "figure", "svg", "rect", "text", "polyline", "polygon", "circle", "line", "a", "nav",
-        "ul", "ol", "li", "h3", "h4", "form", "input", "label", "figcaption", "article", "pre", "script",
+        "!DOCTYPE",
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "header",
+        "main",
+        "section",
+        "h1",
+        "h2",
+        "p",
+        "em",
+        "dl",
+        "div",
+        "dt",
+        "dd",
+        "code",
+        "span",
+        "details",
+        "summary",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "b",
+        "bdi",
+        "small",
+        "figure",
+        "svg",
+        "rect",
+        "text",
+        "polyline",
+        "polygon",
+        "circle",
+        "line",
+        "a",
+        "nav",
+        "ul",
+        "ol",
+        "li",
+        "h3",
+        "h4",
+        "form",
+        "input",
+        "label",
+        "figcaption",
+        "article",
     ];
     let (markup, script) = page.split_once("<script>").expect("there is a script");
     for tag in tags(markup) {
@@ -215,7 +273,9 @@ fn hostile_names_stay_text_in_plots() {
 #[test]
 fn hostile_names_stay_text_in_tables_and_junit() {
     let report = hostile();
-    for csv in [files::properties_csv(&report.cells), files::metrics_csv(&report.cells), files::comparison_csv(&report.cells)] {
+    for csv in
+        [files::properties_csv(&report.cells), files::metrics_csv(&report.cells), files::comparison_csv(&report.cells)]
+    {
         for line in csv.lines() {
             let first = line.trim_start_matches('"');
             assert!(!first.starts_with(['=', '+', '@']) && !line.contains('\u{1b}'), "{line}");
@@ -269,9 +329,16 @@ fn rates_at_the_edges_have_their_bounds() {
         (report.html(), files::comparison_csv(&report.cells))
     };
     let (page, csv) = edge(false);
-    assert!(page.contains("0</b> of 200<small>≤ 1.8 %</small>") && csv.contains(",0,200,0,0.000000,0.000000,0.018275,"), "{csv}");
+    assert!(
+        page.contains("0</b> of 200<small>≤ 1.8 %</small>") && csv.contains(",0,200,0,0.000000,0.000000,0.018275,"),
+        "{csv}"
+    );
     let (page, csv) = edge(true);
-    assert!(page.contains("200</b> of 200<small>98–100 %</small>") && csv.contains(",200,200,0,1.000000,0.981725,1.000000,"), "{csv}");
+    assert!(
+        page.contains("200</b> of 200<small>98–100 %</small>")
+            && csv.contains(",200,200,0,1.000000,0.981725,1.000000,"),
+        "{csv}"
+    );
 }
 
 #[test]

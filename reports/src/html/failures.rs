@@ -52,6 +52,7 @@ fn article(page: &Page, failure: &Failure) -> Markup {
 
 fn told(story: &Story, failure: &Failure) -> Markup {
     html! {
+        @if let Some(headline) = &story.headline { p.headline { (visible(headline)) "." } }
         @if let Some(smallest) = &story.smallest { p { b { "Smallest counterexample: " } (visible(smallest)) } }
         @if !story.causes.is_empty() {
             ol.causes { @for cause in &story.causes { li { (visible(cause)) } } }

@@ -37,7 +37,7 @@ pub fn expiries(grid: &Grid, lock: &str) -> String {
 /// A field for cells added up. It leads to the worst of them.
 pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
     let Some(pooled) = pooled.filter(|pooled| pooled.judged() + pooled.unknown > 0) else {
-        return html! { td.na data-v="-1" { "n/a" } };
+        return html! { td.na { "n/a" } };
     };
     let interval = pooled.ci95();
     let counts = html! {
@@ -46,7 +46,7 @@ pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
         @if pooled.unknown > 0 { small { (pooled.unknown) " unknown" } }
     };
     html! {
-        td class=(shade(pooled.violated, pooled.rate())) data-v=(format!("{:.6}", pooled.rate()))
+        td class=(shade(pooled.violated, pooled.rate())) data-v=(sorted(pooled.rate()))
             title={ (pooled.property.name()) @if let Some((worst, _)) = pooled.worst {
                 ", worst in " (clipped(&worst.scenario, 40)) } } {
             @match pooled.worst {
@@ -55,6 +55,11 @@ pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
             }
         }
     }
+}
+
+/// What the rows are sorted by: a rate in parts per million.
+fn sorted(rate: f64) -> u32 {
+    (rate * 1e6) as u32
 }
 
 fn shade(violated: u64, rate: f64) -> String {
@@ -83,23 +88,27 @@ pub fn folded(page: &Page, property: Property) -> Markup {
 
 fn matrix(page: &Page, property: Property) -> Markup {
     let grid = &page.grid;
+    let judged = |lock: &str, scenario: &str| matches!(grid.finding(lock, scenario, property), Finding::Judged(..));
+    let scenarios: Vec<&str> =
+        grid.scenarios.iter().copied().filter(|s| grid.locks.iter().any(|lock| judged(lock, s))).collect();
+    let locks: Vec<&str> = grid.locks.iter().copied().filter(|l| scenarios.iter().any(|s| judged(l, s))).collect();
     html! {
         div.scroll tabindex="0" role="region" aria-label={ (property.name()) " by lock and scenario" } {
             table.matrix.sortable {
                 thead { tr {
                     th.corner scope="col" { "lock" small { "effective expiry" } }
-                    @for scenario in &grid.scenarios {
+                    @for scenario in &scenarios {
                         th.scenario scope="col" { span { bdi { (clipped(scenario, LONGEST_HEADING)) } } }
                     }
                 } }
                 tbody {
-                    @for lock in &grid.locks {
+                    @for lock in &locks {
                         tr data-lock=(visible(lock)) {
                             th scope="row" {
                                 bdi { (clipped(lock, LONGEST_HEADING)) }
                                 small { (expiries(grid, lock)) }
                             }
-                            @for scenario in &grid.scenarios {
+                            @for scenario in &scenarios {
                                 (cell(page, grid.finding(lock, scenario, property), property))
                             }
                         }
@@ -112,8 +121,8 @@ fn matrix(page: &Page, property: Property) -> Markup {
 
 fn cell(page: &Page, finding: Finding, property: Property) -> Markup {
     match finding {
-        Finding::Missing => html! { td.na data-v="-2" title="not part of this run" { "–" } },
-        Finding::NotApplicable(reason) => html! { td.na data-v="-1" title=(visible(reason)) { "n/a" } },
+        Finding::Missing => html! { td.na { "–" } },
+        Finding::NotApplicable(reason) => html! { td.na title=(visible(reason)) { "n/a" } },
         Finding::Judged((header, result), count) => {
             // A case that did not use up the stock could hardly oversell.
             let censored = if property == Property::NoOversell { result.censored() } else { 0 };
@@ -132,7 +141,7 @@ fn judged(page: &Page, header: &CellHeader, count: &PropertyCount, censored: u64
     };
     let rate = count.rate().unwrap_or(0.0);
     html! {
-        td class=(shade(count.violated, rate)) data-v=(format!("{rate:.6}")) {
+        td class=(shade(count.violated, rate)) data-v=(sorted(rate)) {
             @if count.violated > 0 { (page.link(&header.scenario, &header.lock, &counts)) } @else { (counts) }
         }
     }

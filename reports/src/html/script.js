@@ -76,6 +76,7 @@
   const bodyRows = (table) => [...table.tBodies[0].rows];
   const key = (row, column) => {
     const cell = row.cells[column];
+    if (cell.matches(".na")) return -1;
     return cell.dataset.v === undefined ? cell.textContent.trim() : Number(cell.dataset.v);
   };
   const order = (table, column, down) => {

@@ -74,7 +74,7 @@ fn of_scenario(grid: &Grid, scenario: &str, at: usize) -> Figure {
     let notes = vec![
         "What is left above is time in which nobody wanted the lock, or only clients that a fault hindered. The shade behind \
          is as dark as faults were frequent then. Cases end when all their orders are resolved; later time counts only \
-         cases that still ran."
+         cases that still ran, and is left out where these are less than a tenth."
             .to_owned(),
     ];
     let title = format!("Availability: {}", clipped(scenario, 40));
@@ -91,8 +91,15 @@ fn panel(cell: &Cell, spans: usize) -> Panel<'_> {
     Panel {
         lock: header.lock.clone(),
         note: format!("n {} · not blocked {}", result.cases(), percent(whole)),
-        draw: Box::new(move |canvas, frame| areas(canvas, frame, result.spans(), spans)),
+        draw: Box::new(move |canvas, frame| areas(canvas, frame, well_told(result.spans()), spans)),
     }
+}
+
+/// Without the end, in which less than a tenth of the cases still ran.
+fn well_told(spans: &[Span]) -> &[Span] {
+    let most = spans.first().map_or(0, |span| span.slices);
+    let end = spans.iter().position(|span| span.slices * 10 < most).unwrap_or(spans.len());
+    &spans[..end]
 }
 
 fn areas(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {

@@ -53,7 +53,7 @@ fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> Vec<Row> {
 pub fn acquire_latency(cells: &[Cell]) -> Option<Figure> {
     let notes = [
         "From the first attempt for an order until the lock is acquired, other holders’ work included. A case counts \
-         with its mean; marker: median over cases, line: up to the 95th percentile. The number is the last marker’s."
+         with its mean; marker: median over cases, line: up to the 95th percentile."
             .to_owned(),
     ];
     Rows {

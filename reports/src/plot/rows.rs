@@ -8,6 +8,8 @@ use crate::text::{clipped, short};
 
 const WIDTH: f64 = 640.0;
 const ROW: f64 = 24.0;
+/// The lines of one lock's marks are so far apart.
+const LANE: f64 = 8.0;
 const TEXT: f64 = 13.0;
 
 /// One lock's marks.
@@ -27,6 +29,16 @@ pub struct Mark {
     pub value: f64,
     /// How far its line reaches to the right, or to both sides.
     pub reach: Option<(f64, f64)>,
+}
+
+impl Mark {
+    /// The value, and how far it reaches.
+    fn words(&self) -> String {
+        match self.reach {
+            Some((_, to)) => format!("{}–{}", plain(self.value), plain(to)),
+            None => plain(self.value),
+        }
+    }
 }
 
 /// A plot of rows.
@@ -65,10 +77,13 @@ impl Rows<'_> {
     fn draw(&self) -> String {
         let lines: Vec<String> = self.notes.iter().flat_map(|note| super::wrapped(note, 12.0, WIDTH - 20.0)).collect();
         let top = 78.0;
-        let bottom = top + self.rows.len() as f64 * ROW + 4.0;
+        let row_height = ROW.max(self.series.len() as f64 * LANE + 8.0);
+        let bottom = top + self.rows.len() as f64 * row_height + 4.0;
         let height = bottom + 56.0 + lines.len() as f64 * 16.0;
         let longest = self.rows.iter().map(|row| text_width(&clipped(&row.lock, 22), TEXT)).fold(0.0, f64::max);
-        let frame = Frame { left: longest + 14.0, top, right: WIDTH - 62.0, bottom };
+        let told = |row: &Row| row.marks.iter().flatten().map(|mark| mark.words().chars().count() + 3).sum::<usize>();
+        let room = self.rows.iter().map(told).max().unwrap_or(0) as f64 * (TEXT - 2.5) * 0.56 + 10.0;
+        let frame = Frame { left: longest + 14.0, top, right: WIDTH - room, bottom };
         let scale = Scale::of(&self.rows, self.log);
         Canvas::draw(WIDTH, height, |canvas| {
             canvas.text(self.title, (8.0, 18.0), Side::Right, 16.0, INK);
@@ -80,7 +95,7 @@ impl Rows<'_> {
             }
             canvas.text(self.axis, (frame.left, bottom + 33.0), Side::Right, TEXT, INK);
             for (at, row) in self.rows.iter().enumerate() {
-                self.row(canvas, row, frame, &scale, top + (at as f64 + 0.5) * ROW);
+                self.row(canvas, row, frame, &scale, top + (at as f64 + 0.5) * row_height);
             }
             for (at, line) in lines.iter().enumerate() {
                 canvas.text(line, (8.0, bottom + 54.0 + at as f64 * 16.0), Side::Right, 12.0, MUTED);
@@ -106,10 +121,9 @@ impl Rows<'_> {
         let x = |value: f64| frame.point(scale.share(value), 0.0).0;
         let lanes = row.marks.len() as f64;
         let mut rightmost: f64 = 0.0;
-        let mut last = None;
         for (at, (mark, (_, place))) in row.marks.iter().zip(self.series).enumerate() {
             let Some(mark) = mark else { continue };
-            let lane = y + (at as f64 - (lanes - 1.0) / 2.0) * 8.0;
+            let lane = y + (at as f64 - (lanes - 1.0) / 2.0) * LANE;
             let style: Style = style(*place);
             if let Some((from, to)) = mark.reach {
                 canvas.line(&[(x(from), lane), (x(to), lane)], style.colour, 1.6);
@@ -118,16 +132,17 @@ impl Rows<'_> {
             }
             canvas.marker((x(mark.value), lane), style);
             rightmost = rightmost.max(x(mark.value));
-            last = Some(mark.value);
         }
         if let Some(bound) = row.bound {
             bound_mark(canvas, (x(bound), y));
             rightmost = rightmost.max(x(bound));
         }
-        let Some(last) = last else {
-            return canvas.text("nothing measured", (frame.left + 6.0, y), Side::Right, TEXT - 2.0, MUTED);
-        };
-        canvas.text(&short(last), (rightmost + 8.0, y), Side::Right, TEXT - 2.0, MUTED);
+        let told: Vec<String> = row.marks.iter().flatten().map(Mark::words).collect();
+        if told.is_empty() {
+            canvas.text("nothing measured", (frame.left + 6.0, y), Side::Right, TEXT - 2.0, MUTED);
+        } else {
+            canvas.text(&told.join(" | "), (rightmost + 8.0, y), Side::Right, TEXT - 2.5, MUTED);
+        }
     }
 }
 
@@ -154,8 +169,8 @@ impl Scale {
         if !log {
             return Scale { from: 0.0, to: if largest > 0.0 { largest } else { 1.0 }, log };
         }
-        // Zeros stand at the left edge: a tenth of a thousandth of the largest is as good as nothing here.
-        let floor = largest * 1e-5;
+        // Zeros stand at the left edge.
+        let floor = largest * 1e-7;
         let smallest = all.iter().copied().filter(|value| *value > floor).fold(largest, f64::min);
         let (from, to) = (libm::floor(libm::log10(smallest.max(1e-9))), libm::ceil(libm::log10(largest.max(1e-8))));
         Scale { from, to: to.max(from + 1.0), log }
@@ -181,7 +196,10 @@ impl Scale {
 }
 
 fn named(value: f64) -> (f64, String) {
-    let plain =
-        if value >= 0.001 && value < 1.0 { format!("{}", libm::round(value * 1e3) / 1e3) } else { short(value) };
-    (value, plain)
+    (value, plain(value))
+}
+
+/// Without powers of ten as far as that is readable.
+fn plain(value: f64) -> String {
+    if (0.0001..1.0).contains(&value) { format!("{}", libm::round(value * 1e4) / 1e4) } else { short(value) }
 }
