@@ -1,6 +1,7 @@
 //! The command line: one file for each verb, and around them what verbs share.
 
 mod address;
+mod compare;
 mod completions;
 mod directory;
 mod exit;
@@ -27,6 +28,7 @@ mod seeds;
 mod selection;
 mod shrink;
 mod stop;
+mod stories;
 
 mod summary;
 mod traced;
@@ -69,6 +71,8 @@ enum Verb {
     Verify(verify::Arguments),
     /// Write the report of a run again, from its results
     Report(report::Arguments),
+    /// Set two runs side by side: better, worse, newly violated
+    Compare(compare::Arguments),
     /// Join the shards of a run
     Merge(merge::Arguments),
     /// List what there is to choose from
@@ -116,6 +120,7 @@ fn dispatch(registry: &Registry, verb: &Verb) -> Result<Exit, Failure> {
         Verb::Hunt(arguments) => hunt::hunt(registry, arguments),
         Verb::Verify(arguments) => verify::verify(registry, arguments),
         Verb::Report(arguments) => report::report(registry, arguments),
+        Verb::Compare(arguments) => compare::compare(registry, arguments),
         Verb::Merge(arguments) => merge::merge(registry, arguments),
         Verb::List(arguments) => list::list(registry, arguments),
         Verb::Schema(arguments) => schema::schema(registry, arguments),

@@ -67,7 +67,7 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
 pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
     let params = cell.params.downcast_ref::<L::Params>().expect("a cell's parameters are of its own lock");
     let plan = Plan::new::<L>(cell, seed, params);
-    let book = Rc::new(RefCell::new(plan.book()));
+    let book = Rc::new(RefCell::new(plan.book(cell.scenario.run_for)));
     let setup = build::<L>(cell, seed, params, &plan, &book, watcher);
     let run_for = SimTime(0) + cell.scenario.run_for;
     let phases = Phases { book: book.clone(), settle: plan.harm.reconnect + STORE_TIMEOUT };
@@ -113,9 +113,9 @@ impl Plan {
         Plan { nodes, schedule, streams, harm, units: total_units(clients, workload, *run_for), facts }
     }
 
-    fn book(&self) -> Book {
+    fn book(&self, run_for: Duration) -> Book {
         Book {
-            checkers: Checkers::new(self.facts.clone()),
+            checkers: Checkers::new(self.facts.clone()).following(run_for),
             open_orders: self.units,
             busy_clients: self.facts.clients.len(),
             healed: false,
@@ -226,13 +226,14 @@ fn finish<L: fencepost_sim::Message>(
     let (hash, events) = world.trace();
     let faults = tallies(cell, &plan.schedule, &world);
     let injections = begun(&plan.schedule, &world);
-    let touched_holder = world.touched_holder();
+    let (touched_holder, lock_messages) = (world.touched_holder(), world.lock_messages());
     drop(world);
     let book = Rc::try_unwrap(book).ok().expect("the recorder went with the world").into_inner();
     let mut findings = book.checkers.finish(ended);
     if stop == Stop::Exhausted {
         leave_open(&mut findings);
     }
+    findings.metrics.push(("lock_messages".into(), lock_messages as i64));
     let outcome = Outcome {
         censored: is_censored(cell.workload(), &findings),
         verdicts: findings.verdicts,
@@ -241,6 +242,7 @@ fn finish<L: fencepost_sim::Message>(
         touched_holder,
         trace: hash.0,
         events,
+        spans: findings.spans,
     };
     CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
 }

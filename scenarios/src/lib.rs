@@ -4,6 +4,7 @@ pub mod case;
 pub mod cell;
 pub mod check;
 mod client;
+pub mod compare;
 pub mod decisive;
 mod demand;
 pub mod explore;

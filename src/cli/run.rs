@@ -14,7 +14,7 @@ use super::plan::Plan;
 use super::progress::Progress;
 use super::recording::Recording;
 use super::regressions::{self, Regression};
-use super::report::write_report;
+use super::report::{Places, write_report};
 use super::reproducers;
 use super::screen::{Format, print, print_json};
 use super::seeds::{Seeds, Shard};
@@ -157,7 +157,7 @@ fn tell(
     if let Some(rule) = &result.until {
         eprintln!("note: cells stopped early by {rule}: their rates are those of a search, not of a sample");
     }
-    let report = write_report(registry, manifest, &result.cells, Vec::new(), directory.path())?;
+    let report = write_report(registry, manifest, &result.cells, Vec::new(), &Places::both(directory.path()))?;
     manifest.write(directory.path())?;
     if format == Format::Human {
         print(&summary::tables(&result))?;

@@ -226,7 +226,7 @@ fn intersection(listed: Option<&[String]>, asked: &[String]) -> Option<Vec<Strin
     }
 }
 
-fn is_path(name: &str) -> bool {
+pub(super) fn is_path(name: &str) -> bool {
     name.ends_with(".toml")
 }
 
