@@ -105,6 +105,27 @@ fn lists_say_what_there_is() {
 }
 
 #[test]
+fn presets_stand_with_their_kinds_in_the_list_and_in_the_schema() {
+    let place = Place::new();
+    let (listed, human) =
+        (place.done(&["list", "faults", "--format", "json"]).json(), place.done(&["list", "faults"]).out);
+    let schema = place.done(&["schema"]).json();
+    for kind in listed.as_array().expect("a list is an array") {
+        let presets = kind["presets"].as_array().expect("each kind says its presets");
+        let known = schema.pointer(&format!(
+            "/properties/fault/properties/{}/items/properties/preset/enum",
+            kind["name"].as_str().expect("a name")
+        ));
+        let known: Vec<&serde_json::Value> = known.and_then(|names| names.as_array()).into_iter().flatten().collect();
+        assert_eq!(presets.iter().map(|preset| &preset["name"]).collect::<Vec<_>>(), known, "{}", kind["name"]);
+        for preset in presets {
+            assert!(human.contains(preset["name"].as_str().expect("a name")) && preset["keys"].is_object());
+            assert!(preset["source"].as_str().is_some_and(|source| !source.is_empty()), "{preset}");
+        }
+    }
+}
+
+#[test]
 fn schema_and_completions_print() {
     let place = Place::new();
     assert_eq!(place.done(&["schema"]).json()["title"], "A fencepost scenario");

@@ -6,6 +6,9 @@ use fencepost_scenarios::results::shown_metric;
 use fencepost_sim::{LAYOUT, NodeId, TraceHash};
 use serde_json::{Map, Value, json};
 
+use crate::case_run::CaseRun;
+use crate::explain::chains;
+
 /// What a case came to.
 pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
     json!({
@@ -22,6 +25,16 @@ pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
         "faults": faults(cell, report),
         "violations": violations(report),
     })
+}
+
+/// The same, each violation with the chain of its causes.
+pub fn explained_json(cell: &Cell, seed: u64, run: &CaseRun) -> Value {
+    let mut value = case_json(cell, seed, &run.report);
+    let chains = chains(run);
+    for (violation, chain) in value["violations"].as_array_mut().into_iter().flatten().zip(&chains) {
+        violation["causes"] = chain.json();
+    }
+    value
 }
 
 fn verdicts(report: &CaseReport) -> Map<String, Value> {

@@ -1,11 +1,11 @@
 //! A case as a story: a log that a person can follow to the rule that was violated, one line for each thing worth
 //! telling. What leads nowhere is counted, not told.
 
-mod cast;
-mod clocks;
+pub(crate) mod cast;
+pub(crate) mod clocks;
 mod events;
-mod faults;
-mod focus;
+pub(crate) mod faults;
+pub(crate) mod focus;
 mod fold;
 mod messages;
 mod occurrences;

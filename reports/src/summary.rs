@@ -3,7 +3,7 @@
 use fencepost_scenarios::results::{CellResult, Scale, Tally, TouchedHolder, shown_metric};
 
 use crate::grid::{Cell, Grid};
-use crate::text::{grouped, of, percent, short};
+use crate::text::{grouped, percent, short, touched_holder};
 
 /// One lock, summed over its cells.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +107,7 @@ impl Summary {
             self.oversold_text(),
             self.acquire.text(|tally| tally.percentile(95)),
             self.takeover.text(Tally::max),
-            self.touched_text(),
+            touched_holder(self.touched_holder),
         ]
     }
 
@@ -123,14 +123,6 @@ impl Summary {
             0 => grouped(self.oversold),
             censored if censored == self.cases => "censored".into(),
             censored => format!("{} ({} cens.)", grouped(self.oversold), percent(censored as f64 / self.cases as f64)),
-        }
-    }
-
-    fn touched_text(&self) -> String {
-        let TouchedHolder { cases, violated } = self.touched_holder;
-        match cases {
-            0 => "no such case".into(),
-            _ => of(violated, cases, self.touched_holder.ci95().upper),
         }
     }
 }

@@ -20,6 +20,8 @@ pub const SCENARIOS: &[(&str, &str)] = texts!(
     "pause-after-check",
     "client-vm-pauses",
     "client-vm-pauses-decrement",
+    "gc-old-heap",
+    "vm-migrations",
     "client-crashes",
     "client-host-crashes",
     "crash-takeover",
@@ -35,15 +37,26 @@ pub const SCENARIOS: &[(&str, &str)] = texts!(
     "clock-servers-fast",
     "clock-servers-fast-decrement",
     "clock-safe-side",
+    "clock-strobes",
+    "clock-strobes-clients",
+    "ntp-steps",
     "partition-isolate",
     "partition-minority",
     "partition-clients-from-lock",
     "partition-clients-from-store",
     "partition-clients-from-store-decrement",
     "partition-one-way",
+    "partition-ring",
+    "partition-bridge",
+    "failover",
+    "failover-clients-too",
     "leader-crashes",
     "leader-pauses",
     "leader-held",
+    "disk-stalls",
+    "disk-lies",
+    "slow-servers",
+    "slow-clients",
     "minority-crashes",
     "majority-crashes",
     "store-slow",
@@ -54,6 +67,9 @@ pub const SCENARIOS: &[(&str, &str)] = texts!(
     "store-hold-decrement",
     "datagrams",
     "slow-work",
+    "contention-02",
+    "contention-08",
+    "contention-16",
     "fence-writes",
     "fence-reads",
     "token-repeats",
@@ -104,6 +120,16 @@ pub const BUGS: &[(&str, &str)] = texts!(
     "bug-redlock-no-second-read",
 );
 
+/// The scenarios that `explore` and `hunt` are for: name and text.
+pub const SEARCHES: &[(&str, &str)] = texts!(
+    "../suites/searches/":
+    "explore-unguarded",
+    "explore-fence-writes",
+    "explore-fence-reads",
+    "explore-messages",
+    "hunt",
+);
+
 /// The text of the shipped suite of this name.
 pub fn suite(name: &str) -> Option<&'static str> {
     text_of(SUITES, name)
@@ -111,7 +137,7 @@ pub fn suite(name: &str) -> Option<&'static str> {
 
 /// The text of the shipped scenario or reproducer of this name.
 pub fn scenario(name: &str) -> Option<&'static str> {
-    text_of(SCENARIOS, name).or_else(|| text_of(BUGS, name))
+    [SCENARIOS, SEARCHES, BUGS].into_iter().find_map(|files| text_of(files, name))
 }
 
 fn text_of(files: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
@@ -142,12 +168,12 @@ mod tests {
 
     #[test]
     fn every_scenario_parses_and_has_its_own_name() {
-        for (name, text) in SCENARIOS.iter().chain(BUGS) {
+        for (name, text) in SCENARIOS.iter().chain(SEARCHES).chain(BUGS) {
             let scenario = file::scenario(&Registry::standard(), &file_of(name), text);
             let scenario = scenario.unwrap_or_else(|problems| panic!("{problems:#?}"));
             assert_eq!(scenario.name, *name, "a scenario goes by the name that it is listed under");
             assert_eq!(
-                SCENARIOS.iter().chain(BUGS).filter(|(other, _)| other == name).count(),
+                SCENARIOS.iter().chain(SEARCHES).chain(BUGS).filter(|(other, _)| other == name).count(),
                 1,
                 "{name} is listed twice"
             );

@@ -190,7 +190,7 @@ fn every_key_is_explained_where_it_belongs() {
         assert_keys(workload.name, text, keys, &[]);
     }
     let (faults, locks) = (page("faults.md"), page("locks.md"));
-    let shared = ["name", "at", "every", "on", "lasts", "target", "from", "to", "both_ways"];
+    let shared = ["name", "at", "every", "on", "lasts", "preset", "target", "from", "to", "both_ways"];
     for key in shared {
         assert!(faults.contains(&format!("`{key}")), "`{key}` is not explained");
     }
@@ -204,6 +204,20 @@ fn every_key_is_explained_where_it_belongs() {
             assert_keys(lock.name(), section(&locks, lock.name()).unwrap(), keys, &[]);
         }
     }
+}
+
+#[test]
+fn every_preset_stands_in_the_book_as_it_is() {
+    let text = page("faults.md");
+    let presets = section(&text.replace("## Presets\n", "## `Presets`\n"), "Presets").unwrap().to_string();
+    for preset in fencepost_scenarios::presets::PRESETS {
+        let row = presets.lines().find(|line| line.starts_with(&format!("| `{}` | `{}` |", preset.name, preset.kind)));
+        let row = row.unwrap_or_else(|| panic!("{} has no row", preset.name));
+        assert!(row.contains(preset.about) && row.contains(preset.source), "{row}");
+        assert!(preset.keys.lines().all(|key| row.contains(&format!("`{key}`"))), "{row}");
+    }
+    let rows = presets.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, fencepost_scenarios::presets::PRESETS.len());
 }
 
 fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {

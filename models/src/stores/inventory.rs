@@ -4,10 +4,11 @@
 //! Case 1 (`update = "target"`): the program reads the count, subtracts and writes the target count back. Case 2
 //! (`update = "decrement"`): the program reads the count, and the database subtracts.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use fencepost_sim::disk::{Disk, DiskFate};
-use fencepost_sim::{Caller, ConnId, Message, NodeId, Service};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
+use fencepost_sim::{CallError, Caller, ConnId, Message, NodeId, Service};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -268,6 +269,10 @@ impl<L: Message> Service<Wire<L>, Event> for InventoryStore {
         env.reply(from, Wire::Store(reply));
     }
 
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.disk);
+    }
+
     fn on_crash(&mut self, env: &mut Env<'_, L>, disk: DiskFate) {
         self.disk.crash(disk);
         let before = std::mem::replace(&mut self.rows, Self::first_rows(&self.config));
@@ -286,16 +291,17 @@ impl<L: Message> Service<Wire<L>, Event> for InventoryStore {
     }
 }
 
-/// A client's side of the store.
+/// A client's side of the store. As drivers do, it closes a connection on which an answer did not come in time, since
+/// the next answer there would be taken for the missing one, and opens another: a late request can be overtaken.
 pub struct StoreClient<L: Message> {
     ctx: Ctx<L>,
-    conn: ConnId,
+    conn: Cell<ConnId>,
 }
 
 impl<L: Message> StoreClient<L> {
     /// A client of the store on this node.
     pub fn new(ctx: Ctx<L>, store: NodeId) -> Self {
-        let conn = ctx.connect(store);
+        let conn = Cell::new(ctx.connect(store));
         StoreClient { ctx, conn }
     }
 
@@ -305,7 +311,8 @@ impl<L: Message> StoreClient<L> {
     /// If the store refuses or does not answer in time.
     pub async fn read(&self, grant: &Grant, demand: &Demand) -> Result<ReadReply, LockError> {
         let request = StoreMessage::Read { grant: grant.id, order: demand.order, token: grant.token, row: demand.row };
-        match self.ctx.ask_store(self.conn, request, STORE_TIMEOUT).await? {
+        let reply = self.ctx.ask_store(self.conn.get(), request, STORE_TIMEOUT);
+        match self.answer(reply).await? {
             StoreMessage::Row(row) => Ok(row),
             StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
             _ => unreachable!("a read is answered with the row or a refusal"),
@@ -318,13 +325,24 @@ impl<L: Message> StoreClient<L> {
     /// If the store refuses, or does not answer in time and nobody knows whether it wrote.
     pub async fn write(&self, grant: &Grant, demand: &Demand, read: ReadReply) -> Result<(), LockError> {
         let write = demand.write(grant, read);
-        let reply = self.ctx.ask_store(self.conn, StoreMessage::Write(write), STORE_TIMEOUT);
+        let reply = self.ctx.ask_store(self.conn.get(), StoreMessage::Write(write), STORE_TIMEOUT);
         self.ctx.safepoint("write-sent").await;
-        match reply.await? {
+        match self.answer(reply).await? {
             StoreMessage::Written => Ok(()),
             StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
             _ => unreachable!("a write is answered with an ack or a refusal"),
         }
+    }
+
+    async fn answer<F>(&self, reply: F) -> Result<StoreMessage, CallError>
+    where
+        F: Future<Output = Result<StoreMessage, CallError>>,
+    {
+        let answer = reply.await;
+        if let Err(CallError::TimedOut) = answer {
+            self.conn.set(self.ctx.reopen(self.conn.get()));
+        }
+        answer
     }
 }
 

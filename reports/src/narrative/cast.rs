@@ -8,7 +8,7 @@ use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::workload::{Guarded, Object};
 use fencepost_sim::NodeId;
 
-pub(super) struct Cast {
+pub(crate) struct Cast {
     nodes: Vec<String>,
     pub store: NodeId,
     /// The lock has grants; where it has none, attempts are transactions and nobody "holds" anything.
@@ -23,7 +23,7 @@ pub(super) struct Cast {
 }
 
 #[derive(Clone, Copy, Default)]
-pub(super) struct OrderOf {
+pub(crate) struct OrderOf {
     pub units: u32,
     /// The grant under which it was last worked on.
     pub grant: Option<GrantId>,
@@ -152,7 +152,7 @@ impl Cast {
 }
 
 /// `a, b and c`.
-pub(super) fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     match names {
         [] => "nobody".to_owned(),
         [only] => (*only).to_owned(),

@@ -2,6 +2,7 @@
 //! and what is wrong is reported where it is, with the reason and a remedy.
 
 mod complaint;
+mod effort;
 mod expect;
 mod faults;
 mod locks;

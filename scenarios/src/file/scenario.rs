@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::effort::check_demand;
 use super::expect::{CasePin, Expectation, case_pin, expectations};
 use super::faults::{World, faults};
 use super::locks::{LockConfig, lock_config, lock_list};
@@ -20,6 +21,7 @@ use super::problem::Report;
 use super::settings::{Clients, Explore, Network};
 use super::table::{Entry, Table};
 use super::words::{kebab_case, listed, quoted, remedy};
+use crate::demand::total_units;
 use crate::property::Property;
 use crate::registry::{LockEntry, Registry};
 use crate::workload::{Inventory, Workload};
@@ -96,9 +98,12 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
     let lock = lock_config(registry, report, lock);
     let nodes = nodes(registry, clients.count, locks.as_deref(), &lock, report.count() == before);
 
+    let run_for_span = head.run_for.as_ref().map(Spanned::span);
     let run_for = run_for(report, head.run_for, run_for_given);
     let workload = chosen_workload(registry, report, workload);
     let network = section(report, network, "[network]");
+    let orders = total_units(&clients, &workload, run_for.unwrap_or_default()).into();
+    check_demand(report, run_for_span.zip(run_for), &clients, &network, orders);
     let faults = faults(registry, report, fault, &World { nodes: &nodes, run_for });
     let expect = expectations(registry, report, expect, selected);
     let explore = section(report, explore, "[explore]");

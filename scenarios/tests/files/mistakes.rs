@@ -153,6 +153,8 @@ fn lengths_of_runs() {
     one("run_for = «\"0s\"»", "a run of no length", "\"60s\"");
     one("run_for = «\"25h\"»", "`1day 1h` is too long: about 90 million events for each case", "`24h` at most");
     one("run_for = «\"500 days\"»", "is too long", "10000000s");
+    let demand = "run_for = «\"24h\"»\nclients.orders = 1_000_000";
+    one(demand, "about 1000000 units of work in `1day`, which make at least 20 million events", "fewer `orders`");
     one("[clients]\ncount = 2", "this scenario has no `run_for`", "above the first table");
 }
 

@@ -122,3 +122,35 @@ fn the_order_of_tables_does_not_matter_but_that_of_faults_is_kept() {
     let names: Vec<_> = read.faults.iter().map(|fault| fault.name.as_str()).collect();
     assert_eq!(names, ["pause-1", "crash-1", "pause-2"]);
 }
+
+#[test]
+fn a_preset_gives_what_is_left_out_and_what_is_written_wins() {
+    let fault = |kind: &str, keys: &str| {
+        let text = format!("run_for = \"60s\"\n[[fault.{kind}]]\nat = \"1s\"\n{keys}");
+        let read = scenario(&registry(), "x.toml", &text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        read.faults[0].clone()
+    };
+    let target = "target = \"client-1\"\n";
+    let given = fault("pause", &format!("{target}preset = \"gc-full-old-heap\""));
+    assert_eq!(given.lasts, Some("64s..80s".parse().unwrap()));
+    let own = fault("pause", &format!("{target}preset = \"gc-full-old-heap\"\nlasts = \"70s\""));
+    assert_eq!(own.lasts, Some("70s".parse().unwrap()));
+    fault("partition", "preset = \"deaf-nic\"");
+    fault("partition", "preset = \"deaf-nic\"\nsplit = [[\"client-1\"], [\"store\"]]");
+    fault("crash", &format!("{target}preset = \"cell-outage\"\npermanent = true"));
+}
+
+#[test]
+fn every_preset_can_be_used_as_it_is() {
+    for preset in fencepost_scenarios::presets::PRESETS {
+        let partition = preset.kind == "partition";
+        let target = if partition { "" } else { "target = \"client-1\"" };
+        let shape = if partition && !preset.keys.contains("shape") { "shape = \"isolate\"" } else { "" };
+        let fault = format!("[[fault.{}]]\npreset = \"{}\"\nat = \"1s\"\n{target}\n{shape}", preset.kind, preset.name);
+        let text = format!("run_for = \"60s\"\n{fault}\n[network]\ntransport = \"stream\"");
+        if let Err(wrong) = scenario(&registry(), "x.toml", &text) {
+            panic!("{}: {wrong:#?}", preset.name);
+        }
+        assert!(!preset.about.is_empty() && !preset.source.is_empty());
+    }
+}

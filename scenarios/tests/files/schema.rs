@@ -52,6 +52,9 @@ fn everything_registered_is_in_it() {
         let items = &schema["properties"]["fault"]["properties"][fault.name]["items"];
         assert!(items["properties"]["every"].is_object(), "{}", fault.name);
         assert_eq!(items["additionalProperties"], json!(false));
+        let presets: Vec<&str> = registry.presets_of(fault.name).map(|preset| preset.name).collect();
+        let known = items["properties"]["preset"]["enum"].as_array().map_or(0, Vec::len);
+        assert_eq!(known, presets.len(), "{}: {presets:?}", fault.name);
     }
     for lock in registry.locks() {
         assert!(schema["properties"]["lock"]["properties"][lock.name()].is_object(), "{}", lock.name());
@@ -78,7 +81,9 @@ fn every_key_is_described_and_defaults_are_as_users_write_them() {
     assert_eq!((&clients["think"]["default"], &clients["count"]["default"]), (&json!("1ms"), &json!(5)));
     assert_eq!(schema["properties"]["network"]["properties"]["latency"]["default"], json!("1ms..5ms"));
     let step = &schema["properties"]["fault"]["properties"]["clock-step"]["items"];
-    assert_eq!(step["required"], json!(["by", "target"]));
+    assert_eq!(step["required"], json!(["target"]));
+    let either = json!([{ "anyOf": [{ "required": ["preset"] }, { "required": ["by"] }] }]);
+    assert_eq!(step["allOf"], either, "a preset gives what is left out");
     assert!(step["properties"].get("lasts").is_none() && step["properties"].get("from").is_none());
     let text = schema.to_string();
     assert!(!text.contains("null"), "TOML has no null");
