@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::draft::{Draft, DraftFault};
+use super::draft::{Draft, DraftFault, ENDLESS};
 use super::faults::client_index;
 use super::ladder::{counts_below, first_of, lower};
 use super::trial::Lab;
@@ -46,7 +46,8 @@ fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
     fewer.faults.retain_mut(|fault| fault.keys.iter_mut().all(|(_, value)| rename(value, &new_name)));
     fewer.table("clients").insert("count".into(), Value::Integer(kept.len() as i64));
     let share = (u64::from(draft.orders()) * kept.len() as u64).div_ceil(u64::from(draft.clients().max(1)));
-    vec![fewer.with_orders(share as u32), fewer]
+    let share = if draft.orders() == ENDLESS { ENDLESS } else { share as u32 };
+    vec![fewer.with_orders(share), fewer]
 }
 
 /// The drafts in which the clients change places: who comes first may be what matters.
@@ -70,7 +71,7 @@ pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
 
 /// More orders, where that lets more scheduling seeds show the violation: it matters less who comes first.
 pub(crate) fn more_orders(lab: &mut Lab<'_>) {
-    let more = lab.best().orders() + u32::from(lab.best().clients());
+    let more = lab.best().orders().saturating_add(lab.best().clients().into());
     lab.offer_steadier(lab.best().with_orders(more));
 }
 

@@ -32,6 +32,11 @@ pub(crate) struct DraftFault {
     pub keys: Table,
 }
 
+/// The most orders that a scenario can name.
+const MOST_ORDERS: u32 = 1_000_000;
+/// Orders until the run ends.
+pub(crate) const ENDLESS: u32 = u32::MAX;
+
 /// Keys that come first, in this order; the others follow by name.
 const FIRST_KEYS: [&str; 16] = [
     "name",
@@ -131,15 +136,17 @@ impl Draft {
         self.client_key("count").and_then(Value::as_integer).and_then(|count| u16::try_from(count).ok()).unwrap_or(1)
     }
 
-    /// How many orders there are.
+    /// How many orders there are; without end where the workload has them until the run ends.
     pub fn orders(&self) -> u32 {
-        self.client_key("orders").and_then(Value::as_integer).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
+        self.client_key("orders").and_then(Value::as_integer).and_then(|n| u32::try_from(n).ok()).unwrap_or(ENDLESS)
     }
 
     /// The draft with these orders.
     pub fn with_orders(&self, orders: u32) -> Draft {
         let mut draft = self.clone();
-        draft.table("clients").insert("orders".into(), Value::Integer(orders.into()));
+        if orders <= MOST_ORDERS {
+            draft.table("clients").insert("orders".into(), Value::Integer(orders.into()));
+        }
         draft
     }
 }

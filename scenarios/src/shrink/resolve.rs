@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::draft::{Draft, DraftFault, span_value};
 use crate::case::{CaseReport, Injected};
 use crate::cell::Cell;
-use crate::demand::total_orders;
+use crate::demand::total_units;
 use crate::property::Property;
 
 /// The case that this report is of, as a draft.
@@ -42,7 +42,7 @@ pub(crate) fn base(cell: &Cell, seed: u64, bugs: &[String], property: Property) 
     }
     drop_other_locks(&mut draft, cell.lock.name());
     draft.table("clients").insert("count".into(), Value::Integer(scenario.clients.count.into()));
-    draft.with_orders(total_orders(&scenario.clients, cell.inventory()))
+    draft.with_orders(total_units(&scenario.clients, cell.workload(), scenario.run_for))
 }
 
 fn source(cell: &Cell) -> Table {
@@ -135,7 +135,7 @@ fn places(plan: &FaultPlan, own: &Table, nodes: &[String], placement: &Placement
             both.chain(single.iter().map(one_way)).collect()
         }
         Aim::Own if own.contains_key("shape") => cuts(nodes, &placement.links, own),
-        Aim::Own => vec![Table::new()],
+        Aim::Own | Aim::Leader => vec![Table::new()],
     }
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use fencepost_sim::SimTime;
 
+use super::draft::ENDLESS;
 use super::trial::Lab;
 use crate::recorder::{Glance, Glimpse, Sighting, Watcher};
 
@@ -36,7 +37,11 @@ impl Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Size { clients, faults, orders, events } = self;
-        write!(f, "{clients} clients, {orders} orders, {faults} faults, {events} events of history")
+        write!(f, "{clients} clients, ")?;
+        if *orders != ENDLESS {
+            write!(f, "{orders} orders, ")?;
+        }
+        write!(f, "{faults} faults, {events} events of history")
     }
 }
 
