@@ -54,7 +54,7 @@ fn a_run_keeps_its_first_failures_and_tries_them_first_next_time() {
 }
 
 #[test]
-fn a_regression_fails_a_run_whose_own_seeds_do_not() {
+fn a_regression_that_breaks_what_is_named_fails_the_run() {
     let place = Place::new();
     run(&place, &["--out", "one"]);
     let none = ["run", "client-pauses", "--lock", "lease-server", "--seeds", "0..1", "--fail-on", "no-lost-update"];
