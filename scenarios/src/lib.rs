@@ -17,5 +17,6 @@ pub mod run;
 pub mod schema;
 pub mod shipped;
 pub mod stats;
+pub mod swarm;
 pub mod trace_file;
 pub mod workload;

@@ -45,6 +45,8 @@ pub struct CellHeader {
     pub update: Option<String>,
     /// What the store checks before it accepts an operation, where that can be chosen.
     pub guard: Option<String>,
+    /// Each case draws its faults and settings, so that rates are a swarm's: never put together with others.
+    pub swarm: bool,
     /// Length of the scenario's pauses, divided by the effective expiry, for scenarios that turn that dial.
     pub dose: Option<f64>,
 }

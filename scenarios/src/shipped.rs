@@ -8,7 +8,21 @@ macro_rules! texts {
 }
 
 /// The suites: name and text.
-pub const SUITES: &[(&str, &str)] = texts!("../suites/": "standard");
+pub const SUITES: &[(&str, &str)] = texts!(
+    "../suites/":
+    "standard",
+    "efficiency",
+    "correctness",
+    "requirements",
+    "oversell",
+    "clocks",
+    "partitions",
+    "failover",
+    "statements",
+    "clean",
+    "swarm",
+    "smoke",
+);
 
 /// The scenarios: name and text.
 pub const SCENARIOS: &[(&str, &str)] = texts!(
@@ -49,7 +63,7 @@ pub const SCENARIOS: &[(&str, &str)] = texts!(
     "partition-one-way",
     "partition-ring",
     "partition-bridge",
-    "failover",
+    "failover-servers-only",
     "failover-clients-too",
     "leader-crashes",
     "leader-pauses",
@@ -122,6 +136,9 @@ pub const SCENARIOS: &[(&str, &str)] = texts!(
     "contention-5",
     "contention-10",
     "contention-20",
+    "swarm-inventory",
+    "swarm-fenced",
+    "swarm-jobs",
     "small-fenced",
     "small-conditional",
     "small-claim",

@@ -25,6 +25,7 @@ fn header() -> CellHeader {
         harm_unit: "units".into(),
         update: Some("target".into()),
         guard: Some("none".into()),
+        swarm: false,
         dose: Some(0.1 + 0.2),
     }
 }

@@ -117,6 +117,7 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
         harm_unit: "units".into(),
         update: Some(scenario.update.into()),
         guard: Some(scenario.guard.into()),
+        swarm: false,
         dose,
     };
     let mut result = CellResult::default();

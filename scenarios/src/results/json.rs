@@ -68,6 +68,9 @@ impl Serialize for Cell<'_> {
         cell.serialize_entry("workload", &header.workload)?;
         cell.serialize_entry("use_case", &header.use_case)?;
         cell.serialize_entry("harm_unit", &header.harm_unit)?;
+        if header.swarm {
+            cell.serialize_entry("swarm", &true)?;
+        }
         if let Some(dose) = header.dose {
             cell.serialize_entry("dose", &dose)?;
         }

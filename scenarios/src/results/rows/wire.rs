@@ -47,6 +47,8 @@ pub(super) struct CellLine {
     update: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     guard: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    swarm: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dose: Option<f64>,
 }
@@ -74,6 +76,7 @@ impl From<&CellHeader> for CellLine {
             harm_unit: header.harm_unit,
             update: header.update,
             guard: header.guard,
+            swarm: header.swarm,
             dose: header.dose,
         }
     }
@@ -99,6 +102,7 @@ impl CellLine {
             harm_unit: self.harm_unit,
             update: self.update,
             guard: self.guard,
+            swarm: self.swarm,
             dose: self.dose,
         })
     }
