@@ -3,6 +3,7 @@
 pub mod case;
 pub mod cell;
 pub mod check;
+pub mod clean;
 mod client;
 pub mod decisive;
 mod demand;

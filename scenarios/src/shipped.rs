@@ -164,6 +164,9 @@ pub const BUGS: &[(&str, &str)] = texts!(
     "bug-redlock-no-second-read",
 );
 
+/// The list of the cells that must be clean; [`crate::clean`] reads it.
+pub const MUST_BE_CLEAN: &str = include_str!("../suites/must-be-clean.toml");
+
 /// The text of the shipped suite of this name.
 pub fn suite(name: &str) -> Option<&'static str> {
     text_of(SUITES, name)

@@ -53,7 +53,8 @@ impl Choice {
     pub fn applied(&self, scenario: &Scenario) -> Scenario {
         let mut alone = scenario.clone();
         alone.swarm = false;
-        alone.faults = scenario.faults.iter().zip(&self.faults).filter(|(_, has)| **has).map(|(p, _)| p.clone()).collect();
+        alone.faults =
+            scenario.faults.iter().zip(&self.faults).filter(|(_, has)| **has).map(|(p, _)| p.clone()).collect();
         alone.clients.count = self.clients;
         let default = Clients::default();
         for key in &self.without {
