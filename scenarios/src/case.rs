@@ -58,9 +58,15 @@ pub struct Injected {
     pub touched: bool,
 }
 
-/// Runs the case of `cell` with this seed. A watcher sees everything, and changes nothing.
+/// Runs the case of `cell` with this seed; a case of a swarm draws first what it has. A watcher sees everything, and
+/// changes nothing.
 pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
-    (cell.lock.run)(cell, seed, watcher)
+    let Some(drawn) = cell.drawn_to_run(seed) else { return (cell.lock.run)(cell, seed, watcher) };
+    let mut report = (drawn.lock.run)(&drawn, seed, watcher);
+    if let Some(choice) = &drawn.choice {
+        report.outcome.faults = choice.spread(&report.outcome.faults);
+    }
+    report
 }
 
 /// [`run`] for the cells of one lock; what its registry entry points to.

@@ -3,6 +3,7 @@
 pub mod case;
 pub mod cell;
 pub mod check;
+pub mod clean;
 mod client;
 pub mod compare;
 pub mod decisive;
@@ -22,5 +23,6 @@ pub mod schema;
 pub mod shipped;
 pub mod shrink;
 pub mod stats;
+pub mod swarm;
 pub mod trace_file;
 pub mod workload;
