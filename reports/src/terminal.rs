@@ -153,7 +153,7 @@ fn costs(grid: &Grid, terminal: Terminal) -> String {
     titled("harm and cost, over the cells run", &table)
 }
 
-fn new_table(terminal: Terminal) -> Table {
+pub(crate) fn new_table(terminal: Terminal) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(terminal.width);
     if terminal.colour {
@@ -200,6 +200,6 @@ fn finding_text(finding: Finding) -> String {
     }
 }
 
-fn titled(title: &str, table: &Table) -> String {
+pub(crate) fn titled(title: &str, table: &Table) -> String {
     format!("{title}\n{}\n\n", table.trim_fmt())
 }

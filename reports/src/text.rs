@@ -114,6 +114,11 @@ pub fn replay_command(scenario: &str, lock: &str, seed: u64, flags: &str) -> Str
     if flags.is_empty() { format!("fencepost replay {case}") } else { format!("fencepost replay {case} {flags}") }
 }
 
+/// The command that shows the case of a file again.
+pub fn replay_file_command(path: &str) -> String {
+    format!("fencepost replay {}", shell_quoted(&visible(path)))
+}
+
 fn shell_quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if word.chars().all(plain) && !word.starts_with('-') {

@@ -9,7 +9,7 @@ use fencepost_models::stores::effects::EffectStore;
 use fencepost_models::stores::inventory::{InventoryStore, STORE_TIMEOUT};
 use fencepost_models::{Lock, Site, Wire};
 use fencepost_sim::fault::{Harm, Map};
-use fencepost_sim::schedule::Schedule;
+use fencepost_sim::schedule::{Placement, Schedule};
 use fencepost_sim::stream::Streams;
 use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 
@@ -37,6 +37,25 @@ pub struct CaseReport {
     pub nodes: Vec<String>,
     /// When the case ended.
     pub ended: SimTime,
+    /// The injections that began, in the order of the schedule.
+    pub injections: Vec<Injected>,
+}
+
+/// An injection as it was in a case.
+#[derive(Clone, Debug)]
+pub struct Injected {
+    /// Its fault, as an index into the scenario's faults.
+    pub fault: usize,
+    /// When it began.
+    pub at: SimTime,
+    /// How long it was to last.
+    pub lasts: Option<Duration>,
+    /// What the fault drew for it.
+    pub drawn: i64,
+    /// Where it acted.
+    pub placement: Placement,
+    /// It made a difference.
+    pub touched: bool,
 }
 
 /// Runs the case of `cell` with this seed; a case of a swarm draws first what it has. A watcher sees everything, and
@@ -46,6 +65,9 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
     let mut report = (drawn.lock.run)(&drawn, seed, watcher);
     if let Some(choice) = &drawn.choice {
         report.outcome.faults = choice.spread(&report.outcome.faults);
+        for injected in &mut report.injections {
+            injected.fault = choice.place(injected.fault);
+        }
     }
     report
 }
@@ -54,7 +76,7 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
 pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
     let params = cell.params.downcast_ref::<L::Params>().expect("a cell's parameters are of its own lock");
     let plan = Plan::new::<L>(cell, seed, params);
-    let book = Rc::new(RefCell::new(plan.book()));
+    let book = Rc::new(RefCell::new(plan.book(cell.scenario.run_for)));
     let setup = build::<L>(cell, seed, params, &plan, &book, watcher);
     let run_for = SimTime(0) + cell.scenario.run_for;
     let phases = Phases { book: book.clone(), settle: plan.harm.reconnect + STORE_TIMEOUT };
@@ -100,9 +122,9 @@ impl Plan {
         Plan { nodes, schedule, streams, harm, units: total_units(clients, workload, *run_for), facts }
     }
 
-    fn book(&self) -> Book {
+    fn book(&self, run_for: Duration) -> Book {
         Book {
-            checkers: Checkers::new(self.facts.clone()),
+            checkers: Checkers::new(self.facts.clone()).following(run_for),
             open_orders: self.units,
             busy_clients: self.facts.clients.len(),
             healed: false,
@@ -212,13 +234,15 @@ fn finish<L: fencepost_sim::Message>(
     let ended = world.now();
     let (hash, events) = world.trace();
     let faults = tallies(cell, &plan.schedule, &world);
-    let touched_holder = world.touched_holder();
+    let injections = begun(&plan.schedule, &world);
+    let (touched_holder, lock_messages) = (world.touched_holder(), world.lock_messages());
     drop(world);
     let book = Rc::try_unwrap(book).ok().expect("the recorder went with the world").into_inner();
     let mut findings = book.checkers.finish(ended);
     if stop == Stop::Exhausted {
         leave_open(&mut findings);
     }
+    findings.metrics.push(("lock_messages".into(), lock_messages as i64));
     let outcome = Outcome {
         censored: is_censored(cell.workload(), &findings),
         verdicts: findings.verdicts,
@@ -227,8 +251,9 @@ fn finish<L: fencepost_sim::Message>(
         touched_holder,
         trace: hash.0,
         events,
+        spans: findings.spans,
     };
-    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended }
+    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
 }
 
 /// Whether there was stock left, so that how much was sold says nothing about oversell.
@@ -259,6 +284,19 @@ fn tallies<L: fencepost_sim::Message>(
         tally.touched += u64::from(state.touched);
     }
     tallies
+}
+
+fn begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, Event>) -> Vec<Injected> {
+    let states = schedule.injections.iter().zip(world.injections()).filter(|(_, state)| state.fired);
+    let injected = states.map(|(injection, state)| Injected {
+        fault: injection.fault,
+        at: state.began,
+        lasts: injection.lasts,
+        drawn: injection.drawn,
+        placement: state.placement.clone(),
+        touched: state.touched,
+    });
+    injected.collect()
 }
 
 /// The nodes' names, for telling evidence.

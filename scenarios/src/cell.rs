@@ -11,7 +11,7 @@ use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
 
-use crate::file::Scenario;
+use crate::file::{Clients, Scenario};
 use crate::registry::{LockEntry, LockParams, Registry};
 use crate::results::{CellHeader, FaultLabel};
 use crate::swarm::Choice;
@@ -196,6 +196,9 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         harm_unit: workload.unit.into(),
         update: workload.work.update.map(kebab),
         guard: workload.work.guard.map(kebab),
+        clients: scenario.clients.count,
+        takeover_bound: lock.info.grants.then(|| (lock.takeover_bound)(params)),
+        setting: setting(scenario),
         swarm: scenario.swarm,
         dose: effective_expiry.filter(|_| !scenario.swarm).and_then(|expiry| dose(scenario, expiry)),
     }
@@ -204,6 +207,16 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
 /// In its own words; a swarm is marked wherever they are shown.
 fn about(scenario: &Scenario) -> String {
     if scenario.swarm { format!("A swarm. {}", scenario.about) } else { scenario.about.clone() }
+}
+
+/// Names everything in a scenario but its words, its guard and update, and the number of clients.
+fn setting(scenario: &Scenario) -> String {
+    let Scenario { run_for, lock, network, faults, workload, .. } = scenario;
+    let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
+    let work = &workload.work;
+    let work = (workload.kind, work.guarded, &work.quantity, work.pace);
+    let said = format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {work:?}");
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
 }
 
 fn kebab(value: impl serde::Serialize) -> String {

@@ -45,6 +45,13 @@ pub struct CellHeader {
     pub update: Option<String>,
     /// What the store checks before it accepts an operation, where that can be chosen.
     pub guard: Option<String>,
+    /// How many clients contend.
+    pub clients: u16,
+    /// Within how long after a holder's crash a waiter gets the lock, by the lock's documentation and if no other fault
+    /// comes.
+    pub takeover_bound: Option<Duration>,
+    /// The same for scenarios that differ in nothing but their guard, their update, the number of clients, and words.
+    pub setting: String,
     /// Each case draws its faults and settings, so that rates are a swarm's: never put together with others.
     pub swarm: bool,
     /// Length of the scenario's pauses, divided by the effective expiry, for scenarios that turn that dial.

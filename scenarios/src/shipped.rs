@@ -164,6 +164,16 @@ pub const BUGS: &[(&str, &str)] = texts!(
     "bug-redlock-no-second-read",
 );
 
+/// The scenarios that `explore` and `hunt` are for: name and text.
+pub const SEARCHES: &[(&str, &str)] = texts!(
+    "../suites/searches/":
+    "explore-unguarded",
+    "explore-fence-writes",
+    "explore-fence-reads",
+    "explore-messages",
+    "hunt",
+);
+
 /// The list of the cells that must be clean; [`crate::clean`] reads it.
 pub const MUST_BE_CLEAN: &str = include_str!("../suites/must-be-clean.toml");
 
@@ -174,7 +184,7 @@ pub fn suite(name: &str) -> Option<&'static str> {
 
 /// The text of the shipped scenario or reproducer of this name.
 pub fn scenario(name: &str) -> Option<&'static str> {
-    text_of(SCENARIOS, name).or_else(|| text_of(BUGS, name))
+    [SCENARIOS, SEARCHES, BUGS].into_iter().find_map(|files| text_of(files, name))
 }
 
 fn text_of(files: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
@@ -205,12 +215,12 @@ mod tests {
 
     #[test]
     fn every_scenario_parses_and_has_its_own_name() {
-        for (name, text) in SCENARIOS.iter().chain(BUGS) {
+        for (name, text) in SCENARIOS.iter().chain(SEARCHES).chain(BUGS) {
             let scenario = file::scenario(&Registry::standard(), &file_of(name), text);
             let scenario = scenario.unwrap_or_else(|problems| panic!("{problems:#?}"));
             assert_eq!(scenario.name, *name, "a scenario goes by the name that it is listed under");
             assert_eq!(
-                SCENARIOS.iter().chain(BUGS).filter(|(other, _)| other == name).count(),
+                SCENARIOS.iter().chain(SEARCHES).chain(BUGS).filter(|(other, _)| other == name).count(),
                 1,
                 "{name} is listed twice"
             );

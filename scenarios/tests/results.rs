@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_scenarios::outcome::{FaultTally, Outcome};
+use fencepost_scenarios::outcome::{FaultTally, Outcome, Span};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::results::{
     CellHeader, CellResult, FaultLabel, ResultsError, ResultsReader, ResultsWriter, Row, RunResult, read_cells,
@@ -25,6 +25,9 @@ fn header() -> CellHeader {
         harm_unit: "units".into(),
         update: Some("target".into()),
         guard: Some("none".into()),
+        clients: 5,
+        takeover_bound: Some(Duration::from_millis(12_500)),
+        setting: "00ff".into(),
         swarm: false,
         dose: Some(0.1 + 0.2),
     }
@@ -45,6 +48,7 @@ fn outcome(seed: u64) -> Outcome {
         touched_holder: seed % 2 == 1,
         trace: u128::from(seed) << 64 | 0xabc,
         events: 1000 + seed,
+        spans: vec![Span { slices: 9, wanted: 7, served: seed % 7, faulty: 3 }; 2],
     }
 }
 

@@ -7,7 +7,7 @@ use crate::net::{
     Body, Conn, ConnId, ConnState, Lane, Link, NO_CALL, PEER_BUFFER, PEER_TIMEOUT, Packet, Session, Transport, Way,
     fate, retransmission_delay,
 };
-use crate::node::{NodeId, WaitKey};
+use crate::node::{NodeId, Role, WaitKey};
 use crate::schedule::InjectionId;
 use crate::service::Caller;
 use crate::trace::Occurrence;
@@ -169,6 +169,10 @@ impl<M: Message, N: Message> World<M, N> {
         if self.nodes[from.index()].holds_back {
             self.nodes[from.index()].unsent.push(packet);
             return;
+        }
+        let guarded = |node: NodeId| self.nodes[node.index()].role == Role::Store;
+        if matches!(packet.body, Body::Data(_)) && !guarded(from) && !guarded(to) {
+            self.lock_messages += 1;
         }
         let (closed, cut) = (self.link(from, to).closed(), self.link(from, to).cut());
         match self.network.transport {

@@ -43,6 +43,8 @@ pub struct World<M: Message, N: Message> {
     pub(crate) healed: bool,
     pub(crate) halted: bool,
     pub(crate) touched_holder: bool,
+    /// Messages sent between nodes other than a separate store.
+    pub(crate) lock_messages: u64,
     /// The client whose task is to run before the next event.
     pub(crate) wake: Option<NodeId>,
     /// The client that has just run, and has to be held up for it: it is slow.
@@ -59,8 +61,11 @@ pub struct InjectionState {
     pub fired: bool,
     /// It made a difference.
     pub touched: bool,
+    /// When it began, if it did.
+    pub began: SimTime,
+    /// Where it began, if it did.
+    pub placement: Placement,
     pub(crate) active: bool,
-    pub(crate) placement: Placement,
 }
 
 impl<M: Message, N: Message> World<M, N> {
@@ -94,6 +99,7 @@ impl<M: Message, N: Message> World<M, N> {
             healed: false,
             halted: false,
             touched_holder: false,
+            lock_messages: 0,
             wake: None,
             ran: None,
             spawned: Vec::new(),
@@ -144,6 +150,11 @@ impl<M: Message, N: Message> World<M, N> {
     /// Whether a fault touched a client while it held the lock.
     pub fn touched_holder(&self) -> bool {
         self.touched_holder
+    }
+
+    /// How many messages clients and the lock's servers sent each other, those that were lost too.
+    pub fn lock_messages(&self) -> u64 {
+        self.lock_messages
     }
 
     /// The hash over every event so far, and their number.

@@ -10,14 +10,14 @@ use crate::text::{clipped, visible};
 pub fn section(grid: &Grid) -> Markup {
     html! {
         section id="faults" {
-            h2 { "Did the faults matter?" }
+            h3 { "Did the faults matter?" }
             p {
                 "Planned: injections in the schedules of all locks. Fired: those that began before a case was over. "
                 "Touched: those that hit something: a held lock, a pending call, a message on its way. Zero violations "
                 "where nothing was touched say nothing. Decisive: of a few violated cases in which the fault began, how many "
                 "no longer violate something that they did once this fault alone is taken out."
             }
-            div.scroll tabindex="0" { table.plain {
+            div.scroll tabindex="0" role="region" aria-label="Faults by scenario" { table.plain {
                 thead { tr { th scope="col" { "scenario" } th scope="col" { "fault" } th scope="col" { "kind" }
                     @for heading in HEADINGS {
                         th.number scope="col" { (heading) }

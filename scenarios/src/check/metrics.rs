@@ -1,6 +1,7 @@
 //! The metrics of a case: whole numbers, always the same ones in the same order.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use fencepost_models::history::{Event, OrderEnd};
 use fencepost_sim::time::SimTime;
@@ -10,6 +11,7 @@ use super::availability::Availability;
 use super::book::Order;
 use super::obstacles::Obstacles;
 use super::waiters::{Wait, Waiters};
+use crate::outcome::Span;
 use crate::workload::{Guarded, Object};
 
 /// Declares the metrics: their order is the order of reports, their names are the names there.
@@ -139,6 +141,8 @@ tally! {
     served_slices,
     /// `served_slices` of `wanted_slices`, in parts per million; all of them if nobody wanted the lock.
     availability_ppm,
+    /// From the start of the case to healing.
+    run_ns,
 }
 
 /// Whether a metric says anything about this workload.
@@ -172,6 +176,16 @@ pub(super) struct Meter {
 }
 
 impl Meter {
+    /// Follows the course of a run phase of this length.
+    pub(super) fn follow(&mut self, run_for: Duration) {
+        self.availability = Availability::with_spans(run_for);
+    }
+
+    /// The course so far.
+    pub(super) fn take_spans(&mut self) -> Vec<Span> {
+        self.availability.take_spans()
+    }
+
     /// Accounts for the time until `at`. To be called before the books note what happens then.
     pub(super) fn pass_time(&mut self, at: SimTime, waiters: &Waiters, obstacles: &Obstacles) {
         if !self.healed {
@@ -200,7 +214,12 @@ impl Meter {
             },
             Event::WriteAccepted { based_on, version, .. } if based_on + 1 < version => tally.corrupted_writes += 1,
             Event::OperationRefused { .. } => tally.refused_operations += 1,
-            Event::Healed => self.healed = true,
+            Event::FaultBegan { .. } => self.availability.fault(true),
+            Event::FaultEnded { .. } => self.availability.fault(false),
+            Event::Healed => {
+                self.healed = true;
+                tally.run_ns = scene.at.0 as i64;
+            }
             _ => {}
         }
     }

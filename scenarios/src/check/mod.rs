@@ -28,6 +28,8 @@ mod table;
 mod takeover;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod two_resources;
 mod validity_exclusion;
 mod waiters;
 
@@ -45,6 +47,7 @@ use self::ledger::Ledger;
 use self::metrics::{Meter, Tally};
 use self::obstacles::Obstacles;
 use self::waiters::Waiters;
+use crate::outcome::Span;
 use crate::property::{Property, Verdict};
 use crate::workload::Guarded;
 
@@ -148,7 +151,7 @@ pub struct Checkers {
 }
 
 /// What the checkers found in one case.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Findings {
     /// The verdict on each property, in the order of [`Property::ALL`].
     pub verdicts: Vec<(Property, Verdict)>,
@@ -156,6 +159,8 @@ pub struct Findings {
     pub evidence: Vec<Evidence>,
     /// All metrics in a fixed order, without those of what did not happen; each is a whole number in the unit its name ends with.
     pub metrics: Vec<(Cow<'static, str>, i64)>,
+    /// The course until healing, if it was followed.
+    pub spans: Vec<Span>,
 }
 
 /// A checker of one property.
@@ -219,6 +224,12 @@ impl Checkers {
         }
     }
 
+    /// Follows the course of a run phase of this length, too.
+    pub fn following(mut self, run_for: Duration) -> Self {
+        self.meter.follow(run_for);
+        self
+    }
+
     /// Takes note of an event. Events come in the order in which they happened.
     pub fn observe(&mut self, at: SimTime, event: &Event) {
         debug_assert!(at >= self.at, "events come in order");
@@ -249,7 +260,7 @@ impl Checkers {
         let scene =
             Scene { at, ledger: &self.ledger, waiters: &self.waiters, obstacles: &self.obstacles, book: &self.book };
         self.meter.finish(&scene, &mut self.tally);
-        let mut findings = Findings { verdicts: Vec::new(), evidence: Vec::new(), metrics: Vec::new() };
+        let mut findings = Findings { spans: self.meter.take_spans(), ..Findings::default() };
         self.registry.finish(&scene, &mut self.tally, &mut findings);
         self.tally.conclude(self.book.workload);
         findings.metrics = self.tally.rows(self.book.workload);

@@ -68,6 +68,8 @@ impl Serialize for Cell<'_> {
         cell.serialize_entry("workload", &header.workload)?;
         cell.serialize_entry("use_case", &header.use_case)?;
         cell.serialize_entry("harm_unit", &header.harm_unit)?;
+        cell.serialize_entry("clients", &header.clients)?;
+        cell.serialize_entry("takeover_bound_s", &header.takeover_bound.map(|bound| bound.as_secs_f64()))?;
         if header.swarm {
             cell.serialize_entry("swarm", &true)?;
         }

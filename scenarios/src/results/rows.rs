@@ -164,7 +164,20 @@ impl<R: BufRead> ResultsReader<R> {
 
     fn parse(&self, bytes: &[u8]) -> Result<Row, ResultsError> {
         let malformed = |source| ResultsError::Malformed { line: self.line, source };
-        // Two steps, since an untagged enum would hide what is wrong with a line behind "matched no variant".
+        // By hand, since an untagged enum would hide what is wrong with a line behind "matched no variant". Nearly all
+        // lines are cases, so the other kinds are looked for only where a line is none.
+        let line: CaseLine = match serde_json::from_slice(bytes) {
+            Ok(line) => line,
+            Err(error) => return self.parse_rare(bytes, error),
+        };
+        let seed = line.seed;
+        let outcome = line.into_outcome().map_err(|what| malformed(serde_json::Error::custom(what)))?;
+        Ok(Row::Case { seed, outcome })
+    }
+
+    /// A line that is no case, and why it is none.
+    fn parse_rare(&self, bytes: &[u8], error: serde_json::Error) -> Result<Row, ResultsError> {
+        let malformed = |source| ResultsError::Malformed { line: self.line, source };
         let probe: Probe = serde_json::from_slice(bytes).map_err(malformed)?;
         if probe.cell.is_some() {
             let line: HeaderLine = serde_json::from_slice(bytes).map_err(malformed)?;
@@ -174,10 +187,7 @@ impl<R: BufRead> ResultsReader<R> {
             let DecisiveLine { decisive, changed } = serde_json::from_slice(bytes).map_err(malformed)?;
             return Ok(Row::Decisive { seed: decisive, changed });
         }
-        let line: CaseLine = serde_json::from_slice(bytes).map_err(malformed)?;
-        let seed = line.seed;
-        let outcome = line.into_outcome().map_err(|what| malformed(serde_json::Error::custom(what)))?;
-        Ok(Row::Case { seed, outcome })
+        Err(malformed(error))
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::json::from_seconds;
 use super::super::{CellHeader, FaultLabel};
-use crate::outcome::{FaultTally, Outcome};
+use crate::outcome::{FaultTally, Outcome, SPANS, Span};
 use crate::property::{Property, Verdict};
 
 const HASH_PREFIX: &str = "xxh3:";
@@ -47,6 +47,12 @@ pub(super) struct CellLine {
     update: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     guard: Option<String>,
+    #[serde(default)]
+    clients: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    takeover_bound_s: Option<f64>,
+    #[serde(default)]
+    setting: String,
     #[serde(default, skip_serializing_if = "is_false")]
     swarm: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,6 +82,9 @@ impl From<&CellHeader> for CellLine {
             harm_unit: header.harm_unit,
             update: header.update,
             guard: header.guard,
+            clients: header.clients,
+            takeover_bound_s: header.takeover_bound.map(|bound| bound.as_secs_f64()),
+            setting: header.setting,
             swarm: header.swarm,
             dose: header.dose,
         }
@@ -84,10 +93,9 @@ impl From<&CellHeader> for CellLine {
 
 impl CellLine {
     pub(super) fn into_header(self) -> Result<CellHeader, &'static str> {
-        let effective_expiry = match self.effective_expiry_s {
-            Some(seconds) => Some(from_seconds(seconds).ok_or("`effective_expiry_s` is not a duration")?),
-            None => None,
-        };
+        let duration = |seconds: Option<f64>| seconds.map(|seconds| from_seconds(seconds).ok_or(())).transpose();
+        let effective_expiry = duration(self.effective_expiry_s).or(Err("`effective_expiry_s` is not a duration"))?;
+        let takeover_bound = duration(self.takeover_bound_s).or(Err("`takeover_bound_s` is not a duration"))?;
         Ok(CellHeader {
             scenario: self.scenario,
             about: self.about,
@@ -102,6 +110,9 @@ impl CellLine {
             harm_unit: self.harm_unit,
             update: self.update,
             guard: self.guard,
+            clients: self.clients,
+            takeover_bound,
+            setting: self.setting,
             swarm: self.swarm,
             dose: self.dose,
         })
@@ -127,6 +138,9 @@ pub(super) struct CaseLine {
     #[serde(default, skip_serializing_if = "is_false")]
     touched_holder: bool,
     events: u64,
+    /// The course until healing: `[slices, wanted, served, faulty]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    spans: Vec<[u64; 4]>,
     trace: String,
 }
 
@@ -145,6 +159,7 @@ impl CaseLine {
             censored: outcome.censored,
             touched_holder: outcome.touched_holder,
             events: outcome.events,
+            spans: outcome.spans.iter().map(|span| [span.slices, span.wanted, span.served, span.faulty]).collect(),
             trace: format!("{HASH_PREFIX}{:032x}", outcome.trace),
         }
     }
@@ -161,6 +176,7 @@ impl CaseLine {
             touched_holder: self.touched_holder,
             trace: parse_hash(&self.trace).ok_or_else(|| format!("`{}` is no trace hash", self.trace))?,
             events: self.events,
+            spans: spans(&self.spans)?,
             metrics: self.metrics.0,
         })
     }
@@ -173,6 +189,17 @@ impl CaseLine {
         }
         Ok(verdicts.to_vec())
     }
+}
+
+fn spans(rows: &[[u64; 4]]) -> Result<Vec<Span>, String> {
+    if rows.len() > SPANS {
+        return Err(format!("{} spans, and there are at most {SPANS}", rows.len()));
+    }
+    let span = |&[slices, wanted, served, faulty]: &[u64; 4]| match served <= wanted && wanted.max(faulty) <= slices {
+        true => Ok(Span { slices, wanted, served, faulty }),
+        false => Err("a span in which parts are more than the whole".to_owned()),
+    };
+    rows.iter().map(span).collect()
 }
 
 fn parse_hash(text: &str) -> Option<u128> {
