@@ -65,6 +65,9 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
     let mut report = (drawn.lock.run)(&drawn, seed, watcher);
     if let Some(choice) = &drawn.choice {
         report.outcome.faults = choice.spread(&report.outcome.faults);
+        for injected in &mut report.injections {
+            injected.fault = choice.place(injected.fault);
+        }
     }
     report
 }

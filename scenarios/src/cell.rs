@@ -182,7 +182,7 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
     let effective_expiry = (lock.effective_expiry)(params);
     CellHeader {
         scenario: scenario.name.clone(),
-        about: scenario.about.clone(),
+        about: about(scenario),
         family: family(scenario),
         lock: lock.name().into(),
         applicable: reason.is_none(),
@@ -202,6 +202,11 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         swarm: scenario.swarm,
         dose: effective_expiry.filter(|_| !scenario.swarm).and_then(|expiry| dose(scenario, expiry)),
     }
+}
+
+/// In its own words; a swarm is marked wherever they are shown.
+fn about(scenario: &Scenario) -> String {
+    if scenario.swarm { format!("A swarm. {}", scenario.about) } else { scenario.about.clone() }
 }
 
 /// Names everything in a scenario but its words, its guard and update, and the number of clients.

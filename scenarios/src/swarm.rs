@@ -95,6 +95,12 @@ impl Choice {
         root.to_string()
     }
 
+    /// Which fault of the scenario this fault of the case alone is.
+    pub(crate) fn place(&self, own: usize) -> usize {
+        let mut chosen = self.faults.iter().enumerate().filter(|(_, has)| **has).map(|(place, _)| place);
+        chosen.nth(own).unwrap_or(own)
+    }
+
     /// What became of the case's own faults, as what became of the scenario's.
     pub(crate) fn spread(&self, tallies: &[FaultTally]) -> Vec<FaultTally> {
         let mut tallies = tallies.iter().copied();
@@ -224,6 +230,7 @@ by = "5s"
         let choice = Choice { faults: vec![true, false, true], clients: 3, without: vec![THINK, HOLD], names };
         assert_eq!(choice.to_string(), "3 clients, without think and hold; gc, ntp");
         let counted = FaultTally { planned: 2, fired: 1, touched: 0 };
+        assert_eq!([choice.place(0), choice.place(1)], [0, 2]);
         assert_eq!(choice.spread(&[counted, counted]), [counted, FaultTally::default(), counted]);
     }
 }

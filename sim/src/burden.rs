@@ -131,12 +131,14 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A sync that `by` held up returned: what it was for is safe, unless the disk lies or something else stalls it.
+    /// A sync that `by` held up returned: what it was for is safe, unless the disk lies or the sync waits for another
+    /// stall, too. A stall that began meanwhile does not hold it up.
     pub(crate) fn settle_disks(&mut self, id: NodeId, by: InjectionId) {
         let node = &mut self.nodes[id.index()];
+        let waits_for = |other: InjectionId| node.stopped_by.iter().any(|stop| stop.by == other);
         let unsafe_still = |carried: &Carried| match carried.burden {
             Burden::DiskLies => true,
-            Burden::DiskStalls => carried.by != by,
+            Burden::DiskStalls => carried.by != by && waits_for(carried.by),
             Burden::DiskIsSlow(_) | Burden::Slow(_) => false,
         };
         if node.burdens.iter().any(unsafe_still) {

@@ -93,6 +93,17 @@ fn a_sync_that_never_returned_made_nothing_safe_and_nothing_was_answered() {
 }
 
 #[test]
+fn a_stall_that_begins_while_another_holds_a_sync_up_does_not_undo_it() {
+    static MESSAGES: [Msg; 4] = [Msg::Ping(0), Msg::Write(1), Msg::Write(2), Msg::Sync];
+    let second = FaultPlan { name: "second".into(), ..disk(json!({}), 4_200, 20_000) };
+    let seen =
+        lab().client(asks(&MESSAGES)).with(power_failure(5_000)).with(disk(json!({}), 3_500, 1_000)).with(second);
+    let seen = seen.run();
+    assert_eq!(seen.when("done", 3), ms(4_501), "it returned with the end of the first");
+    assert_eq!(seen.values("started")[1], 2, "what was answered is safe");
+}
+
+#[test]
 fn a_slow_server_answers_late_and_one_after_the_other() {
     let slow = fault::<Slow>(json!({ "factor": 101 }), at(ms(500)), node("server-1"), Some(secs(20)));
     let seen = lab().client(burster("server-1", 3, secs(2), ms(0))).with(slow).run();

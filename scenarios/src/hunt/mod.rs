@@ -107,7 +107,7 @@ fn try_case(registry: &Registry, hunt: &Hunt<'_>, seed: u64) -> Result<Option<Fo
     let (cell, choice) = match hunt.aim {
         Aim::Uniform => (hunt.cell.clone(), String::new()),
         Aim::Aimed => made(registry, hunt, aimed::draft(hunt, seed)),
-        Aim::Swarm => made(registry, hunt, swarm::draft(hunt, seed)),
+        Aim::Swarm => swarm::drawn(hunt, seed),
     };
     let outcome = run_caught(&cell, seed)?;
     let violated = hunt.wanted.iter().find(|property| outcome.verdict(**property) == Verdict::Violated);

@@ -94,12 +94,14 @@ pub enum NotShrunk {
 
 /// The draft of a case whose faults, if it has any, are those of its own schedule.
 pub(crate) fn draft_of(cell: &Cell, seed: u64, bugs: &[String], property: Property) -> Draft {
+    let cell = &*cell.drawn(seed);
     resolve(cell, seed, bugs, property, &case::run(cell, seed, None))
 }
 
 /// The reproducer of a case as it is: its scenario, which draws its faults again, with the case pinned.
 pub fn unshrunk(failing: &Failing<'_>) -> String {
     let Failing { cell, seed, bugs, property } = *failing;
+    let cell = &*cell.drawn(seed);
     let report = case::run(cell, seed, None);
     let draft = resolve(cell, seed, bugs, property, &report);
     let comment = format!("{} violates {}. It was not shrunk.", cell.case_name(seed), property.name());
@@ -112,6 +114,7 @@ pub fn unshrunk(failing: &Failing<'_>) -> String {
 /// If there is nothing to shrink.
 pub fn shrink(registry: &Registry, failing: &Failing<'_>, effort: Effort) -> Result<Shrunk, NotShrunk> {
     let Failing { cell, seed, bugs, property } = *failing;
+    let cell = &*cell.drawn(seed);
     let report = case::run(cell, seed, None);
     if report.outcome.verdict(property) != Verdict::Violated {
         return Err(NotShrunk::Holds(property));
