@@ -120,9 +120,10 @@ impl CauseKind {
 
 /// Which violation matters most, where a case has several: what was done to the data, then what the lock did, then what
 /// lease locks are expected to do.
-const GRAVITY: [Property; 13] = [
+const GRAVITY: [Property; 14] = [
     Property::EffectExclusion,
     Property::NoLostUpdate,
+    Property::Consistent,
     Property::NoDuplicate,
     Property::OwnerRelease,
     Property::Fencing,
@@ -221,6 +222,7 @@ impl Chain {
             Property::GrantExclusion => format!("The lock was given to {old} and to {new} at once"),
             Property::ValidityExclusion => format!("{old} and {new} both held the lock validly, by its own reckoning"),
             Property::BeliefExclusion => format!("{old} and {new} both believed that they held the lock"),
+            Property::Consistent => "The accounts no longer hold what they held together".to_owned(),
             Property::Takeover => format!("Nobody got the lock of {old}, which had crashed"),
             Property::Progress => "Nobody got the lock, although nothing was wrong any more".to_owned(),
             Property::Fifo => format!("{new} got the lock before {old}, which had been in line longer"),

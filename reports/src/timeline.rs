@@ -62,6 +62,19 @@ pub fn themed(run: &CaseRun, property: Option<Property>, theme: Theme) -> String
     draw(run, chosen.or_else(|| gravest(&chains)), &chains, theme)
 }
 
+/// The style of timelines in a page that holds several, and lets its reader choose the theme by `data-theme` on its root.
+pub fn page_css() -> String {
+    style::page_css()
+}
+
+/// A timeline without the style that it brings along.
+pub fn without_style(svg: &str) -> String {
+    match (svg.find("<style>"), svg.find("</style>")) {
+        (Some(from), Some(to)) if from < to => svg[..from].to_owned() + &svg[to + "</style>".len()..],
+        _ => svg.to_owned(),
+    }
+}
+
 /// A page that holds the timeline and nothing else.
 pub fn html(run: &CaseRun) -> String {
     let title = escaped(&run.name);

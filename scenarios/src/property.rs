@@ -30,8 +30,10 @@ pub enum Property {
     NoLostUpdate,
     /// No more units are sold than there were.
     NoOversell,
-    /// No order takes effect twice.
+    /// No order or event takes effect twice.
     NoDuplicate,
+    /// The accounts together hold what they held in the beginning.
+    Consistent,
 }
 
 /// The outcome of one property in one case.
@@ -50,7 +52,7 @@ pub enum Verdict {
 
 impl Property {
     /// All properties, in the order of reports.
-    pub const ALL: [Property; 13] = [
+    pub const ALL: [Property; 14] = [
         Property::GrantExclusion,
         Property::BeliefExclusion,
         Property::ValidityExclusion,
@@ -64,6 +66,7 @@ impl Property {
         Property::NoLostUpdate,
         Property::NoOversell,
         Property::NoDuplicate,
+        Property::Consistent,
     ];
 
     /// Its name in files, flags and reports.
@@ -82,6 +85,7 @@ impl Property {
             Property::NoLostUpdate => "no-lost-update",
             Property::NoOversell => "no-oversell",
             Property::NoDuplicate => "no-duplicate",
+            Property::Consistent => "consistent",
         }
     }
 
@@ -92,7 +96,7 @@ impl Property {
             Property::Takeover => "avoids deadlock",
             Property::Progress => "highly available",
             Property::Fifo => "order",
-            Property::NoLostUpdate | Property::NoOversell | Property::NoDuplicate => "workload",
+            Property::NoLostUpdate | Property::NoOversell | Property::NoDuplicate | Property::Consistent => "workload",
             _ => "exclusive",
         }
     }
@@ -114,7 +118,8 @@ impl Property {
             Property::Fifo => "no waiter in the service's queue is overtaken",
             Property::NoLostUpdate => "no acknowledged update is missing in the end",
             Property::NoOversell => "no more units are sold than there were in stock",
-            Property::NoDuplicate => "no order takes effect twice",
+            Property::NoDuplicate => "no order or event takes effect twice",
+            Property::Consistent => "at the end the accounts together hold what they held in the beginning",
         }
     }
 

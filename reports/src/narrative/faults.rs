@@ -146,6 +146,12 @@ fn begin_words(fault: &Begun, cast: &Cast) -> Words {
             at_each(fault, || format!("its machine is stopped{called}: process and monotonic clock stand still"))
         }
         "clock-rate" => at_each(fault, || format!("its clocks begin to run at a wrong rate{called}")),
+        "clock-strobe" => at_each(fault, || format!("its wall clock begins to jump away and back{called}")),
+        "slow" => at_each(fault, || format!("becomes slow{called}: all that it deals with takes longer")),
+        "disk-stall" => at_each(fault, || format!("its disk goes bad{called}: what it syncs is late or not safe")),
+        "failover" => {
+            at_each(fault, || format!("is lost from the other servers' sight{called}: they are to replace it"))
+        }
         _ if fault.links.is_empty() => at_each(fault, || format!("{} begins{called}", fault.kind)),
         _ => vec![(None, fault.summary(cast))],
     }
@@ -159,6 +165,10 @@ fn end_words(fault: &Begun, after: &str, cast: &Cast) -> Words {
             at_each(fault, || format!("its machine goes on after {after}{called}, a monotonic clock behind the world"))
         }
         "clock-rate" => at_each(fault, || format!("its clocks run right again after {after}{called}")),
+        "clock-strobe" => at_each(fault, || format!("its wall clock is back for good after {after}{called}")),
+        "slow" => at_each(fault, || format!("is as fast as before after {after}{called}")),
+        "disk-stall" => at_each(fault, || format!("its disk is well again after {after}{called}")),
+        "failover" => at_each(fault, || format!("is in the other servers' sight again after {after}{called}")),
         _ if fault.links.is_empty() => at_each(fault, || format!("{} is over after {after}{called}", fault.kind)),
         _ => vec![(None, format!("over after {after}: {}", fault.was(cast)))],
     }
@@ -177,6 +187,10 @@ impl Begun {
             let nodes = cast.list(self.nodes.iter().copied());
             return match self.kind.as_str() {
                 "pause" => format!("{nodes} paused{called}"),
+                "clock-strobe" => format!("the wall clock of {nodes} jumps{called}"),
+                "slow" => format!("{nodes} slow{called}"),
+                "disk-stall" => format!("the disk of {nodes} bad{called}"),
+                "failover" => format!("{nodes} out of the other servers' sight{called}"),
                 kind => format!("{kind} at {nodes}{called}"),
             };
         }

@@ -59,6 +59,16 @@ pub(super) fn css(theme: Theme) -> String {
     }
 }
 
+/// The same for a page that holds several drawings and lets its reader choose the theme by `data-theme` on its root.
+pub(super) fn page_css() -> String {
+    let dark = rules(&DARK);
+    format!(
+        "{SHAPES}{}@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\
+         @media screen{{:root[data-theme=dark]{{{dark}}}}}",
+        rules(&LIGHT)
+    )
+}
+
 /// What is the same in every theme.
 const SHAPES: &str = "\
 .fptl text{font-family:DejaVu Sans,Verdana,sans-serif;font-size:12px}\
