@@ -107,7 +107,7 @@ fn shipped_violations_are_explained() {
 
 #[test]
 fn a_release_that_ends_anothers_grant_is_explained() {
-    let run = CaseRun::watch(&cell(&PAUSED.replace("15s", "10100ms"), "redis-set-px-del", &[]), 0);
+    let run = CaseRun::watch(&cell(&PAUSED.replace("15s", "10s"), "redis-set-px-del", &[]), 0);
     let chains = chains(&run);
     let chain = chains.iter().find(|chain| chain.property == Property::OwnerRelease).expect("a foreign release");
     assert_in_order(chain, &["client-2 acquired", "client-1 released the lock", "release ended the grant of client-2"]);
