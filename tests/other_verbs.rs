@@ -51,6 +51,24 @@ fn replay_judges_what_it_is_told_to() {
 }
 
 #[test]
+fn what_a_case_of_a_swarm_drew_is_told_with_it() {
+    let place = Place::new();
+    let case = "swarm-inventory/redis-set-px/3";
+    let json = place.done(&["replay", case, "--format", "json", "--trace", "t.jsonl"]).json();
+    let choice = json["swarm"].as_str().expect("it says what it drew");
+    assert!(choice.contains("clients") && choice.contains("; "), "{choice}");
+    let all = json["faults"].as_object().expect("it has faults");
+    assert!(all.len() > 10 && all.values().any(|fault| fault["planned"] == 0), "not all were drawn");
+    let told = place.done(&["replay", case]).out;
+    assert!(told.contains("This case of the swarm drew"), "{told}");
+    assert!(told.contains(json["trace"].as_str().expect("there is a hash")), "it is the same case");
+    let ran = place.done(&["run", "swarm-inventory", "--lock", "redis-set-px", "--seeds", "3", "--format", "json"]);
+    assert_eq!(ran.json()["cells"][0]["swarm"], true);
+    assert!(ran.err.contains("its rates stand apart"), "{}", ran.err);
+    assert!(place.done(&["replay", "quiet/none/1", "--format", "json"]).json()["swarm"].is_null());
+}
+
+#[test]
 fn cases_come_out_the_same_in_two_processes() {
     let place = Place::new();
     let ran = place.done(&["verify", "--seeds", "2"]);

@@ -11,7 +11,7 @@ use crate::explain::chains;
 
 /// What a case came to.
 pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
-    json!({
+    let mut value = json!({
         "scenario": cell.header.scenario,
         "lock": cell.header.lock,
         "seed": seed,
@@ -24,7 +24,11 @@ pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
         "metrics": metrics(report),
         "faults": faults(cell, report),
         "violations": violations(report),
-    })
+    });
+    if let Some(choice) = &cell.drawn(seed).choice {
+        value["swarm"] = json!(choice.to_string());
+    }
+    value
 }
 
 /// The same, each violation with the chain of its causes.

@@ -72,14 +72,15 @@ const LATE_NS: u64 = 1_000_000_000;
 impl CaseRun {
     /// Runs the case of this seed and keeps what happened.
     pub fn watch(cell: &Cell, seed: u64) -> CaseRun {
-        let mut cast = Cast::new(cell);
+        let drawn = &*cell.drawn(seed);
+        let mut cast = Cast::new(drawn);
         let late_ns = late_ns(cell);
         let log =
-            Rc::new(RefCell::new(Log::new((0..cast.len() as u16).map(NodeId), cell.scenario.clients.count, late_ns)));
+            Rc::new(RefCell::new(Log::new((0..cast.len() as u16).map(NodeId), drawn.scenario.clients.count, late_ns)));
         let report = case::run(cell, seed, Some(log.clone()));
         let Log { notes, spans, turns, messages, .. } = log.take();
         notes.iter().for_each(|note| cast.learn(&note.event));
-        let clients = usize::from(cell.scenario.clients.count);
+        let clients = usize::from(drawn.scenario.clients.count);
         let servers = (clients..cast.len()).map(|id| NodeId(id as u16));
         CaseRun {
             name: visible(&cell.case_name(seed)),

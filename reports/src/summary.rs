@@ -59,7 +59,10 @@ impl Summary {
     /// Sums up one row of the grid.
     pub fn of(grid: &Grid, lock: &str) -> Self {
         let mut summary = Summary { cells: grid.scenarios.len(), ..Summary::default() };
-        grid.row(lock).filter(|(header, _)| header.applicable).for_each(|cell| summary.add(cell));
+        // What a swarm drew is no sample of anything else: it is summed up on its own, or not at all.
+        let swarm_only = grid.row(lock).all(|(header, _)| header.swarm);
+        let counted = |(header, _): &&Cell| header.applicable && header.swarm == swarm_only;
+        grid.row(lock).filter(counted).for_each(|cell| summary.add(cell));
         summary
     }
 

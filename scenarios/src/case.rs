@@ -9,7 +9,7 @@ use fencepost_models::stores::effects::EffectStore;
 use fencepost_models::stores::inventory::{InventoryStore, STORE_TIMEOUT};
 use fencepost_models::{Lock, Site, Wire};
 use fencepost_sim::fault::{Harm, Map};
-use fencepost_sim::schedule::Schedule;
+use fencepost_sim::schedule::{Placement, Schedule};
 use fencepost_sim::stream::Streams;
 use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 
@@ -37,11 +37,36 @@ pub struct CaseReport {
     pub nodes: Vec<String>,
     /// When the case ended.
     pub ended: SimTime,
+    /// The injections that began, in the order of the schedule.
+    pub injections: Vec<Injected>,
 }
 
-/// Runs the case of `cell` with this seed. A watcher sees everything, and changes nothing.
+/// An injection as it was in a case.
+#[derive(Clone, Debug)]
+pub struct Injected {
+    /// Its fault, as an index into the scenario's faults.
+    pub fault: usize,
+    /// When it began.
+    pub at: SimTime,
+    /// How long it was to last.
+    pub lasts: Option<Duration>,
+    /// What the fault drew for it.
+    pub drawn: i64,
+    /// Where it acted.
+    pub placement: Placement,
+    /// It made a difference.
+    pub touched: bool,
+}
+
+/// Runs the case of `cell` with this seed; a case of a swarm draws first what it has. A watcher sees everything, and
+/// changes nothing.
 pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
-    (cell.lock.run)(cell, seed, watcher)
+    let Some(drawn) = cell.drawn_to_run(seed) else { return (cell.lock.run)(cell, seed, watcher) };
+    let mut report = (drawn.lock.run)(&drawn, seed, watcher);
+    if let Some(choice) = &drawn.choice {
+        report.outcome.faults = choice.spread(&report.outcome.faults);
+    }
+    report
 }
 
 /// [`run`] for the cells of one lock; what its registry entry points to.
@@ -206,6 +231,7 @@ fn finish<L: fencepost_sim::Message>(
     let ended = world.now();
     let (hash, events) = world.trace();
     let faults = tallies(cell, &plan.schedule, &world);
+    let injections = begun(&plan.schedule, &world);
     let (touched_holder, lock_messages) = (world.touched_holder(), world.lock_messages());
     drop(world);
     let book = Rc::try_unwrap(book).ok().expect("the recorder went with the world").into_inner();
@@ -224,7 +250,7 @@ fn finish<L: fencepost_sim::Message>(
         events,
         spans: findings.spans,
     };
-    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended }
+    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
 }
 
 /// Whether there was stock left, so that how much was sold says nothing about oversell.
@@ -255,6 +281,19 @@ fn tallies<L: fencepost_sim::Message>(
         tally.touched += u64::from(state.touched);
     }
     tallies
+}
+
+fn begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, Event>) -> Vec<Injected> {
+    let states = schedule.injections.iter().zip(world.injections()).filter(|(_, state)| state.fired);
+    let injected = states.map(|(injection, state)| Injected {
+        fault: injection.fault,
+        at: state.began,
+        lasts: injection.lasts,
+        drawn: injection.drawn,
+        placement: state.placement.clone(),
+        touched: state.touched,
+    });
+    injected.collect()
 }
 
 /// The nodes' names, for telling evidence.

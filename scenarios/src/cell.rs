@@ -1,5 +1,6 @@
 //! A cell: one scenario with one lock, prepared so that its cases can run.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
 use crate::file::{Clients, Scenario};
 use crate::registry::{LockEntry, LockParams, Registry};
 use crate::results::{CellHeader, FaultLabel};
+use crate::swarm::Choice;
 use crate::workload::{Guarded, Workload};
 
 /// A scenario with a lock, ready to run.
@@ -28,6 +30,8 @@ pub struct Cell {
     pub fence: FenceBugs,
     /// What results say about the cell.
     pub header: CellHeader,
+    /// What the case drew, if this is the cell of one case of a swarm.
+    pub choice: Option<Choice>,
 }
 
 impl Cell {
@@ -36,7 +40,7 @@ impl Cell {
         let params = lock_params(scenario, lock, bugs);
         let reason = inapplicable(scenario, lock, &params);
         let header = header(scenario, lock, &params, reason);
-        Cell { scenario: scenario.clone(), lock: *lock, params, fence: FenceBugs::among(bugs), header }
+        Cell { scenario: scenario.clone(), lock: *lock, params, fence: FenceBugs::among(bugs), header, choice: None }
     }
 
     /// The cells of a scenario: with each of its locks, or of the locks in `only`.
@@ -46,6 +50,25 @@ impl Cell {
             .filter(|lock| listed(scenario.locks.as_deref(), lock.name()) && listed(only, lock.name()))
             .map(|lock| Cell::new(scenario, lock, bugs))
             .collect()
+    }
+
+    /// The cell of one case alone: in a swarm, with what the case of this seed drew; else this one.
+    pub fn drawn(&self, seed: u64) -> Cow<'_, Cell> {
+        let Some(mut cell) = self.drawn_to_run(seed) else { return Cow::Borrowed(self) };
+        if let Some(choice) = &cell.choice {
+            let source = choice.written(&self.scenario);
+            cell.scenario = Arc::new(Scenario { source, ..(*cell.scenario).clone() });
+        }
+        Cow::Owned(cell)
+    }
+
+    /// [`Cell::drawn`] without the scenario's text, if there is anything to draw.
+    pub(crate) fn drawn_to_run(&self, seed: u64) -> Option<Cell> {
+        let choice = self.scenario.swarm.then(|| Choice::draw(&self.scenario, seed))?;
+        let scenario = choice.applied(&self.scenario);
+        let labels = self.header.faults.iter().zip(&choice.faults).filter(|(_, has)| **has);
+        let header = CellHeader { faults: labels.map(|(label, _)| label.clone()).collect(), ..self.header.clone() };
+        Some(Cell { scenario: Arc::new(scenario), header, choice: Some(choice), ..self.clone() })
     }
 
     /// How the case's address is written: `SCENARIO/LOCK/SEED`.
@@ -176,7 +199,8 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         clients: scenario.clients.count,
         takeover_bound: lock.info.grants.then(|| (lock.takeover_bound)(params)),
         setting: setting(scenario),
-        dose: effective_expiry.and_then(|expiry| dose(scenario, expiry)),
+        swarm: scenario.swarm,
+        dose: effective_expiry.filter(|_| !scenario.swarm).and_then(|expiry| dose(scenario, expiry)),
     }
 }
 
@@ -196,6 +220,9 @@ fn kebab(value: impl serde::Serialize) -> String {
 
 /// The kinds of a scenario's faults.
 fn family(scenario: &Scenario) -> String {
+    if scenario.swarm {
+        return "swarm".into();
+    }
     let mut kinds: Vec<&str> = scenario.faults.iter().map(|plan| plan.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();

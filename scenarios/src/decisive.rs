@@ -13,7 +13,15 @@ use crate::results::Sample;
 /// that never began in the case, and for a case that cannot be run without it.
 pub fn without_each(cell: &Cell, sample: &Sample) -> Vec<Option<bool>> {
     let began = |fault: usize| sample.fired.get(fault).copied().unwrap_or(false);
-    (0..cell.scenario.faults.len()).map(|fault| began(fault).then(|| changes(cell, fault, sample)).flatten()).collect()
+    // In a swarm the case has only some of the faults; the counterfactual is of that case, not of another draw.
+    let drawn = cell.drawn_to_run(sample.seed);
+    let case = drawn.as_ref().unwrap_or(cell);
+    let own = |fault: usize| match &case.choice {
+        Some(choice) => choice.faults[fault].then(|| choice.faults[..fault].iter().filter(|has| **has).count()),
+        None => Some(fault),
+    };
+    let changed = |fault: usize| began(fault).then(|| own(fault)).flatten().and_then(|own| changes(case, own, sample));
+    (0..cell.scenario.faults.len()).map(changed).collect()
 }
 
 fn changes(cell: &Cell, fault: usize, sample: &Sample) -> Option<bool> {

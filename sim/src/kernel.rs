@@ -235,7 +235,7 @@ impl<M: Message, N: Message> World<M, N> {
         let (fault, kind) = (plan.name.as_str(), plan.kind);
         self.record(&Occurrence::FaultBegan { fault, kind, nodes: &placement.nodes, links: &placement.links });
         let state = &mut self.injected[id.0 as usize];
-        (state.fired, state.active) = (true, true);
+        (state.fired, state.active, state.began) = (true, true, self.now);
         self.observer.fault(self.now, true, &placement);
         plan.fault.begin(self, &Injected { id, at: &placement, drawn: injection.drawn });
         match injection.lasts {
@@ -255,7 +255,7 @@ impl<M: Message, N: Message> World<M, N> {
         let plans = self.schedule.plans.clone();
         let injection = &self.schedule.injections[id.0 as usize];
         let (plan, drawn) = (&plans[injection.fault], injection.drawn);
-        let placement = std::mem::take(&mut self.injected[id.0 as usize].placement);
+        let placement = self.injected[id.0 as usize].placement.clone();
         self.record(&Occurrence::FaultEnded { fault: &plan.name });
         plan.fault.end(self, &Injected { id, at: &placement, drawn });
         self.observer.fault(self.now, false, &placement);

@@ -61,8 +61,11 @@ pub struct InjectionState {
     pub fired: bool,
     /// It made a difference.
     pub touched: bool,
+    /// When it began, if it did.
+    pub began: SimTime,
+    /// Where it began, if it did.
+    pub placement: Placement,
     pub(crate) active: bool,
-    pub(crate) placement: Placement,
 }
 
 impl<M: Message, N: Message> World<M, N> {

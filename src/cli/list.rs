@@ -42,7 +42,9 @@ enum What {
 pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let entries = match arguments.what {
         What::Locks => registry.locks().iter().map(locks::entry).collect(),
-        What::Scenarios => shipped::SCENARIOS.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
+        What::Scenarios => (shipped::SCENARIOS.iter().chain(shipped::SEARCHES))
+            .map(|(name, text)| shipped_file(registry, name, text))
+            .collect(),
         What::Suites => shipped::SUITES.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
         What::Faults => registry.faults().iter().map(|fault| fault_entry(registry, fault)).collect(),
         What::Workloads => workloads(registry),

@@ -12,6 +12,7 @@ use super::exit::{Exit, Failure};
 use super::manifest::Manifest;
 use super::recording::{damaged, unwritten};
 use super::report::{Places, write_report};
+use super::reproducers;
 use super::screen::print;
 use super::seeds::Shard;
 
@@ -55,6 +56,7 @@ pub(super) fn merge(registry: &Registry, arguments: &Arguments) -> Result<Exit, 
     let out = Directory::new(&arguments.out)?;
     let manifest = merged(&parts);
     let cells = join(&parts, &out)?;
+    reproducers::merge(&parts.iter().map(|part| part.directory.path()).collect::<Vec<_>>(), out.path())?;
     let page = write_report(registry, &manifest, &cells, Vec::new(), &Places::both(out.path()))?;
     manifest.write(out.path())?;
     print(&format!("merged {} shards, {} cells\nreport: {}\n", parts.len(), cells.len(), page.display()))?;

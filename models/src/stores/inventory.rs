@@ -153,15 +153,9 @@ pub struct Write {
     /// The store shall apply this order once only.
     pub with_id: bool,
     /// The units come to what is there; otherwise they are taken from it.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub adds: bool,
     /// The row.
-    #[serde(default, skip_serializing_if = "ResourceId::is_first")]
     pub row: ResourceId,
-}
-
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// What the store and its clients say to each other.

@@ -120,6 +120,7 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
         clients: 4,
         takeover_bound: Some(Duration::from_secs(12)),
         setting: format!("{}{dose:?}", scenario.name.split_inclusive("pause").next().unwrap_or_default()),
+        swarm: false,
         dose,
     };
     let mut result = CellResult::default();

@@ -28,6 +28,8 @@ mod table;
 mod takeover;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod two_resources;
 mod validity_exclusion;
 mod waiters;
 

@@ -37,6 +37,8 @@ pub struct Scenario {
     pub run_for: Duration,
     /// The locks to run; all if left out.
     pub locks: Option<Vec<String>>,
+    /// Each case draws which of the faults and settings it has.
+    pub swarm: bool,
     /// Who contends for the lock.
     pub clients: Clients,
     /// How the locks are set.
@@ -73,6 +75,10 @@ pub(crate) struct Head {
     /// The locks to run; all if left out.
     #[schemars(with = "Option<Vec<String>>")]
     locks: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Each case draws from its seed which of the faults and settings it has: a non-empty part of the faults, how many
+    /// clients, and whether they think, hold, prepare and check. Its rates are a swarm's, and counted apart.
+    #[serde(default)]
+    swarm: bool,
 }
 
 /// The tables of a scenario.
@@ -113,6 +119,7 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
         about: head.about,
         run_for: run_for?,
         locks,
+        swarm: head.swarm,
         clients,
         lock,
         workload,

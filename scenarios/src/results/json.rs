@@ -70,6 +70,9 @@ impl Serialize for Cell<'_> {
         cell.serialize_entry("harm_unit", &header.harm_unit)?;
         cell.serialize_entry("clients", &header.clients)?;
         cell.serialize_entry("takeover_bound_s", &header.takeover_bound.map(|bound| bound.as_secs_f64()))?;
+        if header.swarm {
+            cell.serialize_entry("swarm", &true)?;
+        }
         if let Some(dose) = header.dose {
             cell.serialize_entry("dose", &dose)?;
         }

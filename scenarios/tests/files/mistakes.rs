@@ -98,7 +98,7 @@ fn unknown_values() {
 fn workloads() {
     below_head("[workload.compute]\ncost_cents = «0»", "`cost_cents` must be a whole number from 1", "");
     below_head("[workload.compute]\n«cost» = 5", "unknown key `cost` in [workload.compute]", "`cost_cents`");
-    below_head("[workload.notify]\nevery = «\"0s\"»", "`every`", "");
+    below_head("[workload.notify]\nevery = «\"0s\"»", "an interval lasts from `1ms` to `24h`", "");
     below_head("[workload.dose]\nevery = «\"1 moon\"»", "is not a duration", "a unit");
     below_head("[workload.notify]\n«guard» = \"none\"", "unknown key `guard` in [workload.notify]", "`every`");
     below_head(
