@@ -79,6 +79,7 @@ impl CaseRun {
             Rc::new(RefCell::new(Log::new((0..cast.len() as u16).map(NodeId), drawn.scenario.clients.count, late_ns)));
         let report = case::run(cell, seed, Some(log.clone()));
         let Log { notes, spans, turns, messages, .. } = log.take();
+        let spans = spans.into_spans();
         notes.iter().for_each(|note| cast.learn(&note.event));
         let clients = usize::from(drawn.scenario.clients.count);
         let servers = (clients..cast.len()).map(|id| NodeId(id as u16));
@@ -88,11 +89,11 @@ impl CaseRun {
             servers: servers
                 .filter(|id| *id != cast.store || id.index() == clients && cast.len() == clients + 1)
                 .collect(),
-            grants: grants::stories(&notes),
+            grants: grants::stories(&notes, &spans),
             report,
             cast,
             notes,
-            spans: spans.into_spans(),
+            spans,
             turns,
             messages,
             late_ns,
@@ -114,6 +115,12 @@ impl CaseRun {
 
     pub(crate) fn is_client(&self, node: NodeId) -> bool {
         node != self.cast.store && !self.servers.contains(&node)
+    }
+
+    /// When the client crashed, the first time from then on.
+    pub(crate) fn crashed(&self, client: NodeId, from: SimTime) -> Option<SimTime> {
+        let crash = |span: &&Span| span.is("crash") && span.from >= from && span.fault.nodes.contains(&client);
+        self.spans.iter().find(crash).map(|span| span.from)
     }
 
     /// The events of the history in `from..=to`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderId, Token, Version};
 use fencepost_sim::{NodeId, SimTime};
 
-use super::Note;
+use super::{Note, Span};
 use crate::narrative::focus::grant_of;
 
 /// One grant, or an attempt at one.
@@ -93,15 +93,33 @@ impl GrantStory {
 
     /// When the service had it on record no longer: where several servers gave it, fewer than a majority.
     pub fn record_end(&self, servers: usize) -> Option<Ended> {
-        let givers = self.givers().len();
-        let quorum = if givers > 1 { servers / 2 + 1 } else { 1 };
-        self.ended.get(givers.saturating_sub(quorum)).copied()
+        self.record(servers)?.1
     }
 
     /// When enough servers had given it.
     pub fn granted(&self, servers: usize) -> Option<SimTime> {
+        self.record(servers).map(|record| record.0).or(self.began())
+    }
+
+    /// From when to when enough servers had it on record: an attempt that asks in rounds counts from its last.
+    fn record(&self, servers: usize) -> Option<(SimTime, Option<Ended>)> {
         let quorum = if self.givers().len() > 1 { servers / 2 + 1 } else { 1 };
-        self.given.get(quorum - 1).or(self.given.last()).map(|(at, _)| *at).or(self.acquired)
+        let mut holding: Vec<NodeId> = Vec::new();
+        let mut record = None;
+        let mut ended = self.ended.iter().peekable();
+        for (at, server) in &self.given {
+            while let Some(end) = ended.next_if(|end| end.at <= *at) {
+                close(&mut holding, end, quorum, &mut record);
+            }
+            if !holding.contains(server) {
+                holding.push(*server);
+                if holding.len() == quorum {
+                    record = Some((*at, None));
+                }
+            }
+        }
+        ended.for_each(|end| close(&mut holding, end, quorum, &mut record));
+        record
     }
 
     /// The servers that gave it, in order.
@@ -147,16 +165,32 @@ impl GrantStory {
     }
 }
 
-pub(super) fn stories(notes: &[Note]) -> BTreeMap<GrantId, GrantStory> {
+/// A server has it on record no longer. Where one is enough, another may have taken over from it.
+fn close(holding: &mut Vec<NodeId>, end: &Ended, quorum: usize, record: &mut Option<(SimTime, Option<Ended>)>) {
+    let before = holding.len();
+    holding.retain(|server| *server != end.server && quorum > 1);
+    if let Some((_, over @ None)) = record
+        && before >= quorum
+        && holding.len() < quorum
+    {
+        *over = Some(*end);
+    }
+}
+
+pub(super) fn stories(notes: &[Note], spans: &[Span]) -> BTreeMap<GrantId, GrantStory> {
     let mut stories: BTreeMap<GrantId, GrantStory> = BTreeMap::new();
     for note in notes {
-        if let Event::ClientCrashed { client } = note.event {
-            let of_client = stories.values_mut().filter(|story| story.client == Some(client));
-            of_client.for_each(|story| story.given_up = story.given_up.or(Some(note.at)));
-        }
         if let Some(grant) = subject(&note.event) {
             stories.entry(grant).or_insert_with(|| GrantStory { id: grant.0, ..GrantStory::default() }).note(note);
         }
+    }
+    for crash in spans.iter().filter(|span| span.is("crash")) {
+        let holds = |story: &&mut GrantStory| {
+            story.acquired.is_some_and(|at| at <= crash.from)
+                && story.given_up.is_none_or(|at| at > crash.from)
+                && story.client.is_some_and(|client| crash.fault.nodes.contains(&client))
+        };
+        stories.values_mut().filter(holds).for_each(|story| story.given_up = Some(crash.from));
     }
     stories
 }

@@ -55,7 +55,7 @@ fn weight(run: &CaseRun, span: &Span, scene: &Scene<'_>) -> u8 {
     let at_server = span.fault.nodes.iter().any(|node| run.servers.contains(node));
     let past = span.from < scene.from && !span.overlaps(scene.from, scene.to);
     // What happened to the service once the lock was free explains nothing.
-    let came = scene.new.and_then(GrantStory::began);
+    let came = scene.new.and_then(|story| story.granted(run.servers.len()));
     let ended = scene.old.and_then(|story| story.record_end(run.servers.len())).map(|end| end.at);
     let free = [came, ended.filter(|_| came.is_some())].into_iter().flatten().min();
     let too_late = free.is_some_and(|free| span.from > free) && !at(old);

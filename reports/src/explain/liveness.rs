@@ -111,12 +111,11 @@ impl Links<'_> {
     fn answered(&self, story: &GrantStory) -> Option<SimTime> {
         let from = story.asked?;
         let notes = self.run.notes_between(from, self.run.report.ended).iter();
-        let mut over = notes.filter(|note| match note.event {
-            Event::NotAcquired { grant, .. } => grant.0 == story.id,
-            Event::ClientCrashed { client } => story.client == Some(client),
-            _ => false,
-        });
-        over.next().map(|note| note.at)
+        let mut over =
+            notes.filter(|note| matches!(note.event, Event::NotAcquired { grant, .. } if grant.0 == story.id));
+        let failed = over.next().map(|note| note.at);
+        let crashed = story.client.and_then(|client| self.run.crashed(client, from));
+        failed.into_iter().chain(crashed).min()
     }
 
     /// What the service still had on record.

@@ -17,7 +17,8 @@ pub(super) fn two_grants(links: &mut Links<'_>, evidence: &Evidence) -> Vec<Gran
         grants.extend(fenced_by(links, *newest));
     }
     grants.dedup();
-    grants.sort_by_key(|grant| links.story(*grant).and_then(GrantStory::began).unwrap_or_default());
+    let servers = links.run.servers.len();
+    grants.sort_by_key(|grant| links.story(*grant).and_then(|story| story.granted(servers)).unwrap_or_default());
     match *grants.as_slice() {
         [old, new] => links.pair(old, new, evidence),
         [only] => links.alone(only),

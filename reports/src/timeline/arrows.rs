@@ -40,6 +40,7 @@ fn arrow(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, message: &Messag
 
 /// How late the late ones were. These come last, so that nothing hides them.
 pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    let mut taken: Vec<(f64, f64)> = Vec::new();
     for message in scene.messages.iter().filter(|message| !message.lost) {
         let took = message.at.0 - message.sent.0;
         let (Some(y0), Some(y1)) = (tracks.y(message.from), tracks.y(message.to)) else { continue };
@@ -47,9 +48,12 @@ pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
             continue;
         }
         let (x0, x1) = (tracks.x(message.sent), tracks.x(message.at));
-        let clear = |share: &f64| tracks.is_between_lanes(y0 + (y1 - y0) * share);
-        let share = [0.5, 0.38, 0.62, 0.27, 0.73].into_iter().find(clear).unwrap_or(0.5);
-        let (x, y) = (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
+        let at = |share: f64| (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
+        let clear = |(x, y): &(f64, f64)| {
+            tracks.is_between_lanes(*y) && taken.iter().all(|(a, b)| (a - x).abs() > 70.0 || (b - y).abs() > 16.0)
+        };
+        let Some((x, y)) = [0.5, 0.38, 0.62, 0.27, 0.73].map(at).into_iter().find(clear) else { continue };
+        taken.push((x, y));
         let label = format!("{} late", seconds(took));
         let wide = width(&label, 11.0) + 8.0;
         paper.rectangle("bg", (x - wide / 2.0, y - 9.0), (wide, 15.0), 3.0);

@@ -38,7 +38,6 @@ fn waits(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, client: NodeId) 
             }
             Event::Acquired { client: who, .. }
             | Event::OrderResolved { client: who, .. }
-            | Event::ClientCrashed { client: who }
             | Event::ClientDone { client: who }
                 if who == client =>
             {
@@ -48,6 +47,9 @@ fn waits(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, client: NodeId) 
         }
     }
     drawn.extend(since.map(|from| (from, None)));
+    for (from, to) in &mut drawn {
+        *to = scene.run.crashed(client, *from).into_iter().chain(*to).min();
+    }
     let Some(y) = tracks.y(client) else { return };
     let class = format!("wt s{}", scene.colour(Some(client)));
     // The probes after healing are no part of the story.
@@ -57,7 +59,11 @@ fn waits(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, client: NodeId) 
     for (x0, x1) in told.filter_map(|(from, to)| tracks.stretch(scene, from, to)) {
         paper.line(&class, (x0, y), (x1, y));
         let label = "wants the lock";
-        if !labelled && x1 - x0 > width(label, 11.0) + 40.0 {
+        let stands_still = |span: &&&Span| {
+            span.stops(client)
+                && tracks.stretch(scene, span.from, span.to).is_some_and(|(a, b)| a < x0 + 120.0 && b > x0)
+        };
+        if !labelled && !scene.spans.iter().any(|span| stands_still(&span)) && x1 - x0 > width(label, 11.0) + 40.0 {
             labelled = true;
             paper.text(x0 + 8.0, y + 17.0, "sm mu", Anchor::Start, label);
         }

@@ -176,7 +176,8 @@ fn grants<'a>(run: &'a CaseRun, chain: Option<&Chain>) -> Vec<&'a GrantStory> {
         }
         None => run.grants.values().filter(|story| story.acquired.is_some()).take(FIRST_GRANTS).collect(),
     };
-    grants.sort_by_key(|story| (story.began(), story.id));
+    let servers = run.servers.len();
+    grants.sort_by_key(|story| (story.granted(servers), story.id));
     grants
 }
 
