@@ -11,7 +11,7 @@ use super::trial::Lab;
 pub(crate) fn fewer(lab: &mut Lab<'_>) {
     let count = lab.best().clients();
     let mut parties = lab.shown().clients.clone();
-    parties.extend(lab.best().faults.iter().flat_map(|fault| named_clients(fault)));
+    parties.extend(lab.best().faults.iter().flat_map(named_clients));
     parties.sort_unstable();
     parties.dedup();
     parties.retain(|client| *client < count);

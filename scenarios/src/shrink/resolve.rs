@@ -139,8 +139,10 @@ fn places(plan: &FaultPlan, own: &Table, nodes: &[String], placement: &Placement
     }
 }
 
+type Links = Vec<(NodeId, NodeId)>;
+
 /// Links that are there both ways, once each, and those that are not.
-fn pairs(links: &[(NodeId, NodeId)]) -> (Vec<(NodeId, NodeId)>, Vec<(NodeId, NodeId)>) {
+fn pairs(links: &[(NodeId, NodeId)]) -> (Links, Links) {
     let there: BTreeSet<(NodeId, NodeId)> = links.iter().copied().collect();
     let (both, single): (Vec<_>, Vec<_>) = there.iter().partition(|(a, b)| there.contains(&(*b, *a)));
     (both.into_iter().filter(|(a, b)| a < b).collect(), single)
