@@ -1,6 +1,7 @@
 //! What is shown: everything here renders results, and the runner needs none of it.
 
 pub mod case_json;
+pub mod checked;
 pub mod grid;
 pub mod narrative;
 pub mod plot;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fencepost_models::history::Event;
 use fencepost_models::stores::inventory::{InventoryStore, STORE_TIMEOUT};
-use fencepost_models::{Lock, Site, Wire};
+use fencepost_models::{Family, Lock, Site, Wire};
 use fencepost_sim::fault::{Harm, Map};
 use fencepost_sim::schedule::Schedule;
 use fencepost_sim::stream::Streams;
@@ -77,6 +77,7 @@ impl Plan {
             nested_patience: nested_patience(&cell.scenario.clients),
             fifo: L::INFO.fifo,
             quorum: L::quorum(params),
+            consensus: L::INFO.family == Family::Consensus,
             rank_by_return: nodes.servers().is_empty(),
             clients: nodes.clients().to_vec(),
             orders: total_orders(&cell.scenario.clients, cell.inventory()),

@@ -6,6 +6,7 @@ pub mod check;
 mod client;
 mod demand;
 pub mod file;
+pub mod history_file;
 pub mod linearizable;
 pub mod outcome;
 pub mod property;
@@ -17,4 +18,6 @@ pub mod schema;
 pub mod shipped;
 pub mod spec;
 pub mod stats;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod trace_file;

@@ -32,6 +32,8 @@ pub enum Property {
     NoOversell,
     /// No order takes effect twice.
     NoDuplicate,
+    /// The operations on the lock, with the service's own expiries, have a legal order.
+    Linearizable,
 }
 
 /// The outcome of one property in one case.
@@ -50,7 +52,7 @@ pub enum Verdict {
 
 impl Property {
     /// All properties, in the order of reports.
-    pub const ALL: [Property; 13] = [
+    pub const ALL: [Property; 14] = [
         Property::GrantExclusion,
         Property::BeliefExclusion,
         Property::ValidityExclusion,
@@ -64,6 +66,7 @@ impl Property {
         Property::NoLostUpdate,
         Property::NoOversell,
         Property::NoDuplicate,
+        Property::Linearizable,
     ];
 
     /// Its name in files, flags and reports.
@@ -82,6 +85,7 @@ impl Property {
             Property::NoLostUpdate => "no-lost-update",
             Property::NoOversell => "no-oversell",
             Property::NoDuplicate => "no-duplicate",
+            Property::Linearizable => "linearizable",
         }
     }
 
@@ -115,6 +119,7 @@ impl Property {
             Property::NoLostUpdate => "no acknowledged update is missing in the end",
             Property::NoOversell => "no more units are sold than there were in stock",
             Property::NoDuplicate => "no order takes effect twice",
+            Property::Linearizable => "what clients and service did to the lock has an order that one lock allows",
         }
     }
 

@@ -20,7 +20,7 @@ use super::fail_on::{EXPECTED, FailOn};
 use super::manifest::replay_flags;
 use super::screen::{Format, print, print_json, terminal};
 use super::selection::{cell, cell_of, check_bugs, load_scenario, lock_named};
-use super::traced::run_traced;
+use super::traced::{run_traced, write_history};
 
 /// What `replay` is told.
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Write everything that happens to this file, one event a line
     #[arg(long, value_name = "FILE", env = "FENCEPOST_TRACE")]
     trace: Option<PathBuf>,
+    /// Write what clients and service did to the lock to this file, for `check`
+    #[arg(long, value_name = "FILE", env = "FENCEPOST_HISTORY")]
+    history: Option<PathBuf>,
     /// What to print on stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
@@ -71,6 +74,9 @@ pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     let replay = Replay::load(registry, arguments)?;
     if let Some(path) = &arguments.trace {
         run_traced(&replay.cell, replay.seed, path)?;
+    }
+    if let Some(path) = &arguments.history {
+        write_history(&replay.cell, replay.seed, path)?;
     }
     let report = match arguments.format {
         Format::Human => {

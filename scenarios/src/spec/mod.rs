@@ -16,6 +16,7 @@ mod reentrant;
 mod reentrant_fenced;
 mod refusal;
 mod semaphore;
+mod session;
 #[cfg(test)]
 mod testing;
 
@@ -31,6 +32,7 @@ pub use self::reentrant::Reentrant;
 pub use self::reentrant_fenced::ReentrantFenced;
 pub use self::refusal::{Names, Refusal};
 pub use self::semaphore::Semaphore;
+pub(crate) use self::session::Session;
 
 /// Who acquires: a thread, a session, a client. What counts as one owner is for the history to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
