@@ -1,6 +1,7 @@
 //! The command line: one file for each verb, and around them what verbs share.
 
 mod address;
+mod check;
 mod compare;
 mod completions;
 mod directory;
@@ -75,6 +76,8 @@ enum Verb {
     Compare(compare::Arguments),
     /// Join the shards of a run
     Merge(merge::Arguments),
+    /// Check a history from any system: is there an order of its operations that a lock allows?
+    Check(check::Arguments),
     /// List what there is to choose from
     List(list::Arguments),
     /// Print the JSON Schema of scenario files, for editors
@@ -122,6 +125,7 @@ fn dispatch(registry: &Registry, verb: &Verb) -> Result<Exit, Failure> {
         Verb::Report(arguments) => report::report(registry, arguments),
         Verb::Compare(arguments) => compare::compare(registry, arguments),
         Verb::Merge(arguments) => merge::merge(registry, arguments),
+        Verb::Check(arguments) => check::check(arguments),
         Verb::List(arguments) => list::list(registry, arguments),
         Verb::Schema(arguments) => schema::schema(registry, arguments),
         Verb::Completions(arguments) => completions::completions(arguments),

@@ -122,7 +122,7 @@ impl CauseKind {
 
 /// Which violation matters most, where a case has several: what was done to the data, then what the lock did, then what
 /// lease locks are expected to do.
-const GRAVITY: [Property; 14] = [
+const GRAVITY: [Property; 15] = [
     Property::EffectExclusion,
     Property::NoLostUpdate,
     Property::Consistent,
@@ -132,6 +132,7 @@ const GRAVITY: [Property; 14] = [
     Property::NoOversell,
     Property::GrantExclusion,
     Property::ValidityExclusion,
+    Property::Linearizable,
     Property::Takeover,
     Property::Progress,
     Property::Fifo,
@@ -225,6 +226,7 @@ impl Chain {
             Property::ValidityExclusion => format!("{old} and {new} both held the lock validly, by its own reckoning"),
             Property::BeliefExclusion => format!("{old} and {new} both believed that they held the lock"),
             Property::Consistent => "The accounts no longer hold what they held together".to_owned(),
+            Property::Linearizable => format!("What {old} was told fits into no order that one lock allows"),
             Property::Takeover => format!("Nobody got the lock of {old}, which had crashed"),
             Property::Progress => "Nobody got the lock, although nothing was wrong any more".to_owned(),
             Property::Fifo => format!("{new} got the lock before {old}, which had been in line longer"),

@@ -212,7 +212,7 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
         let bound = fencepost_scenarios::stats::clopper_pearson(violated, cases).upper;
         let begin = match guard.as_str() {
             "none" => "With no check at the store".to_owned(),
-            guard => format!("With `{}`", clipped(guard, 24)),
+            guard => format!("With “{}”", clipped(guard, 24)),
         };
         let words = match lost {
             0 => format!("{begin} none of {locks} locks lost an update: {}", of(0, cases, bound)),

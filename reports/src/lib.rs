@@ -2,6 +2,7 @@
 
 pub mod case_json;
 pub mod case_run;
+pub mod checked;
 pub mod comparison;
 pub mod explain;
 pub mod failures;

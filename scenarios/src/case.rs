@@ -7,7 +7,7 @@ use std::time::Duration;
 use fencepost_models::history::Event;
 use fencepost_models::stores::effects::EffectStore;
 use fencepost_models::stores::inventory::{InventoryStore, STORE_TIMEOUT};
-use fencepost_models::{Lock, Site, Wire};
+use fencepost_models::{Family, Lock, Site, Wire};
 use fencepost_sim::fault::{Harm, Map};
 use fencepost_sim::schedule::{Placement, Schedule};
 use fencepost_sim::stream::Streams;
@@ -111,6 +111,7 @@ impl Plan {
             nested_patience: nested_patience(&cell.scenario.clients),
             fifo: L::INFO.fifo,
             quorum: L::quorum(params),
+            consensus: L::INFO.family == Family::Consensus,
             rank_by_return: nodes.servers().is_empty(),
             clients: nodes.clients().to_vec(),
             orders: total_orders(clients, workload, *run_for),

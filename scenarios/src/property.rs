@@ -34,6 +34,8 @@ pub enum Property {
     NoDuplicate,
     /// The accounts together hold what they held in the beginning.
     Consistent,
+    /// The operations on the lock, with the service's own expiries, have a legal order.
+    Linearizable,
 }
 
 /// The outcome of one property in one case.
@@ -52,7 +54,7 @@ pub enum Verdict {
 
 impl Property {
     /// All properties, in the order of reports.
-    pub const ALL: [Property; 14] = [
+    pub const ALL: [Property; 15] = [
         Property::GrantExclusion,
         Property::BeliefExclusion,
         Property::ValidityExclusion,
@@ -67,6 +69,7 @@ impl Property {
         Property::NoOversell,
         Property::NoDuplicate,
         Property::Consistent,
+        Property::Linearizable,
     ];
 
     /// Its name in files, flags and reports.
@@ -86,6 +89,7 @@ impl Property {
             Property::NoOversell => "no-oversell",
             Property::NoDuplicate => "no-duplicate",
             Property::Consistent => "consistent",
+            Property::Linearizable => "linearizable",
         }
     }
 
@@ -120,6 +124,7 @@ impl Property {
             Property::NoOversell => "no more units are sold than there were in stock",
             Property::NoDuplicate => "no order or event takes effect twice",
             Property::Consistent => "at the end the accounts together hold what they held in the beginning",
+            Property::Linearizable => "what clients and service did to the lock has an order that one lock allows",
         }
     }
 

@@ -23,7 +23,7 @@ use super::fail_on::{EXPECTED, FailOn};
 use super::manifest::replay_flags;
 use super::screen::{Format, print, print_json, terminal};
 use super::selection::{cell, cell_of, check_bugs, load_scenario, lock_named};
-use super::traced::run_traced;
+use super::traced::{run_traced, write_history};
 
 /// What `replay` is told.
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// The colours of the timeline; `auto` follows the reader's system, and is light in a PNG
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_THEME")]
     theme: Colours,
+    /// Write what clients and service did to the lock to this file, for `check`
+    #[arg(long, value_name = "FILE", env = "FENCEPOST_HISTORY")]
+    history: Option<PathBuf>,
     /// What to print on stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
@@ -89,6 +92,9 @@ pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     let replay = Replay::load(registry, arguments)?;
     if let Some(path) = &arguments.trace {
         run_traced(&replay.cell, replay.seed, path)?;
+    }
+    if let Some(path) = &arguments.history {
+        write_history(&replay.cell, replay.seed, path)?;
     }
     let run = CaseRun::watch(&replay.cell, replay.seed);
     if let Some(path) = &arguments.timeline {

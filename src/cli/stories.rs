@@ -1,13 +1,14 @@
 //! What a report tells of each failing cell: its smallest known case, run again and told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fencepost_reports::case_run::CaseRun;
 use fencepost_reports::failures::{Failures, Story};
 use fencepost_reports::grid::Cell as Counted;
-use fencepost_reports::text::replay_file_command;
+use fencepost_reports::text::{replay_file_command, visible};
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{Expectation, Scenario};
 use fencepost_scenarios::property::Property;
@@ -74,7 +75,7 @@ pub(super) fn stories(
             Some(story) => story,
             None => {
                 let cell = scenarios.cell(registry, &header.scenario, &header.lock, &manifest.bugs)?;
-                Story::of(&CaseRun::watch(&cell, failure.seed))
+                story(&cell, failure.seed)?
             }
         };
         Some(((header.scenario.clone(), header.lock.clone()), story))
@@ -91,7 +92,7 @@ fn shrunk(registry: &Registry, dir: &Path, scenario: &str, lock: &str) -> Option
     let faults: usize = chosen.scenario.faults.len();
     let clients = chosen.scenario.clients.count;
     let smallest = format!("{clients} clients and {faults} {}", if faults == 1 { "fault" } else { "faults" });
-    let mut story = cell.header.applicable.then(|| Story::of(&CaseRun::watch(&cell, pin.seed)))?;
+    let mut story = cell.header.applicable.then(|| story(&cell, pin.seed))??;
     story.smallest = Some(smallest);
     story.command = Some(replay_file_command(&format!("{REPRODUCERS}/{scenario}--{lock}.toml")));
     Some(story)
@@ -102,4 +103,13 @@ fn reproducer(dir: &Path, scenario: &str, lock: &str) -> Option<PathBuf> {
     let plain = |name: &str| !name.contains(['/', '\\']) && !name.starts_with('.') && !is_path(name);
     let path = dir.join(REPRODUCERS).join(format!("{scenario}--{lock}.toml"));
     (plain(scenario) && plain(lock) && path.is_file()).then_some(path)
+}
+
+/// Watches a case and tells it. One that breaks down costs its own story, and not the report.
+fn story(cell: &Cell, seed: u64) -> Option<Story> {
+    let watched = catch_unwind(AssertUnwindSafe(|| Story::of(&CaseRun::watch(cell, seed))));
+    if watched.is_err() {
+        eprintln!("warning: {} breaks down and is not told: please report it", visible(&cell.case_name(seed)));
+    }
+    watched.ok()
 }

@@ -1,4 +1,4 @@
-//! Runs a case and writes its trace to a file.
+//! Runs a case and writes its trace or its history to a file.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use fencepost_scenarios::case::{self, CaseReport};
 use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::history_file::HistoryWriter;
 use fencepost_scenarios::trace_file::TraceFile;
 
 use super::exit::Failure;
@@ -21,4 +22,13 @@ pub(super) fn run_traced(cell: &Cell, seed: u64, path: &Path) -> Result<CaseRepo
     let report = case::run(cell, seed, Some(trace.clone()));
     trace.borrow_mut().finish().map_err(cannot_write)?;
     Ok(report)
+}
+
+/// Runs the case; what clients and service did to the lock goes to the file, as `check` reads it.
+pub(super) fn write_history(cell: &Cell, seed: u64, path: &Path) -> Result<(), Failure> {
+    let cannot_write = |error| Failure::path("write", path, error);
+    let file = File::create(path).map_err(cannot_write)?;
+    let history = Rc::new(RefCell::new(HistoryWriter::new(cell.nodes())));
+    case::run(cell, seed, Some(history.clone()));
+    history.take().write(BufWriter::new(file)).map_err(cannot_write)
 }

@@ -55,8 +55,8 @@ pub fn section(page: &Page) -> Markup {
                     label for={ "view-" (id) } { (label) }
                 }
                 (legend())
-                @for (id, label, properties) in VIEWS {
-                    div class={ "view view-" (id) } { (table(page, &families, label, properties)) }
+                @for (at, (id, label, properties)) in VIEWS.into_iter().enumerate() {
+                    div class={ "view view-" (id) } { (table(page, &families, label, properties, at == 0)) }
                 }
             }
             h3 { "By scenario" }
@@ -66,7 +66,7 @@ pub fn section(page: &Page) -> Markup {
     }
 }
 
-fn table(page: &Page, families: &[&str], label: &str, properties: &[Property]) -> Markup {
+fn table(page: &Page, families: &[&str], label: &str, properties: &[Property], first: bool) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label={ "Locks by requirement and family of faults: " (label) } {
             table.matrix.sortable {
@@ -83,18 +83,20 @@ fn table(page: &Page, families: &[&str], label: &str, properties: &[Property]) -
                         @for family in families { th.flat scope="col" { (family) } }
                     }
                 }
-                tbody { @for lock in &page.bare.locks { (row(page, lock, families, properties)) } }
+                tbody { @for (at, lock) in page.bare.locks.iter().enumerate() {
+                    (row(page, lock, families, properties, first.then_some(at)))
+                } }
             }
         }
     }
 }
 
-fn row(page: &Page, lock: &str, families: &[&str], properties: &[Property]) -> Markup {
+fn row(page: &Page, lock: &str, families: &[&str], properties: &[Property], place: Option<usize>) -> Markup {
     let mine: Vec<&Cell> = page.bare.row(lock).collect();
     let info = page.report.locks.iter().find(|info| info.name == lock);
     let seconds = page.bare.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
     html! {
-        tr data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.words()))
+        tr id=[place.map(|place| format!("row.{place}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.words()))
             data-model=(if unverified(page, lock) { "unverified" } else { "checkable" }) {
             th scope="row" {
                 bdi { (clipped(lock, LONGEST_HEADING)) }

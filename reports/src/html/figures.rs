@@ -15,7 +15,9 @@ pub fn figure(figure: &Figure) -> Markup {
                 @if let Some(key) = &figure.key { div.key { (PreEscaped(themed(key, "key"))) } }
                 div.panels { @for (label, svg) in &figure.panels { (PreEscaped(themed(svg, label))) } }
             }
-            figcaption { (figure.caption) " "
+            figcaption {
+                // What is drawn as a whole has its axes and notes drawn with it.
+                @if !figure.panels.is_empty() { (figure.caption) " " }
                 a href={ "plots/" (figure.name) ".svg" } { "SVG" } " "
                 a href={ "plots/" (figure.name) ".png" } { "PNG" }
             }

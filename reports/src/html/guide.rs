@@ -6,6 +6,16 @@ use super::Page;
 use crate::guide::{Part, guide};
 use crate::text::visible;
 
+/// Words that lead to the counterexample of a cell, or else to the row of its lock.
+fn carried(page: &Page, scenario: &str, lock: &str, words: &str) -> Markup {
+    let words = html! { bdi { (visible(words)) } };
+    let row = page.bare.locks.iter().position(|known| *known == lock);
+    match (page.failures.anchor(scenario, lock), row) {
+        (None, Some(row)) => html! { a href={ "#row." (row) } { (words) } },
+        _ => page.link(scenario, lock, &words),
+    }
+}
+
 /// What the results say to whoever has to choose.
 pub fn section(page: &Page) -> Markup {
     let advice = guide(&page.report.cells);
@@ -22,7 +32,7 @@ pub fn section(page: &Page) -> Markup {
                     @for sentence in &advice.sentences {
                         li { @for part in sentence { @match part {
                             Part::Text(words) => (visible(words)),
-                            Part::Cell { words, scenario, lock } => (page.link(scenario, lock, &html! { bdi { (visible(words)) } })),
+                            Part::Cell { words, scenario, lock } => (carried(page, scenario, lock, words)),
                         } } }
                     }
                 }

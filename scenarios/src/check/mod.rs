@@ -15,12 +15,14 @@ mod fifo;
 mod grant_exclusion;
 mod intervals;
 mod ledger;
+mod linearizable;
 mod metrics;
 mod mutual_wait;
 mod no_duplicate;
 mod no_lost_update;
 mod no_oversell;
 mod obstacles;
+pub(crate) mod operations;
 mod owner_release;
 mod progress;
 mod reentrancy;
@@ -101,6 +103,7 @@ registry! {
     no_oversell::NoOversell,
     no_duplicate::NoDuplicate,
     consistent::Consistent,
+    linearizable::Linearizable,
 }
 
 /// What the checkers need to know of the lock and the workload.
@@ -122,6 +125,8 @@ pub struct Facts {
     pub fifo: bool,
     /// How many servers must apply a grant (Redlock: 3 of 5). Where it is 1, all servers count as one service.
     pub quorum: u32,
+    /// The servers agree by consensus, and so promise linearizable operations.
+    pub consensus: bool,
     /// There is no service (lock `none`): grants rank in the order in which their acquires returned.
     pub rank_by_return: bool,
     /// The clients in order: bit i of a fault's bit set is the i-th of them.

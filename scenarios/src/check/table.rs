@@ -6,6 +6,12 @@ pub(super) struct Table<K, V> {
     rows: Vec<(K, V)>,
 }
 
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Table { rows: Vec::new() }
+    }
+}
+
 impl<K: Copy + Ord, V: Default> Table<K, V> {
     /// An empty table with space for so many rows before it has to grow.
     pub(super) fn with_capacity(rows: usize) -> Self {

@@ -34,6 +34,7 @@ pub(super) fn facts() -> Facts {
         nested_patience: Duration::from_secs(2),
         fifo: true,
         quorum: 1,
+        consensus: true,
         rank_by_return: false,
         clients: vec![A, B, C],
         orders: 10,

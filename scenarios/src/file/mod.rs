@@ -37,7 +37,7 @@ pub(crate) use self::scenario::Head;
 pub(crate) use self::suite::SuiteKeys;
 pub(crate) use self::trigger::{Common, allowed};
 
-use self::problem::Report;
+pub(crate) use self::problem::Report;
 use self::table::Table;
 use crate::registry::Registry;
 pub use crate::workload::{Guard, Inventory, Update, Workload};

@@ -55,36 +55,36 @@ fn one_line(message: &str) -> String {
 }
 
 /// Gathers the problems of one file.
-pub(super) struct Report {
+pub(crate) struct Report {
     file: String,
     text: Arc<str>,
     problems: Vec<Problem>,
 }
 
 impl Report {
-    pub(super) fn new(file: &str, text: &str) -> Self {
+    pub(crate) fn new(file: &str, text: &str) -> Self {
         Report { file: file.into(), text: text.into(), problems: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn add(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.push(span, message.into(), Some(help.into()));
     }
 
-    pub(super) fn push(&mut self, span: Range<usize>, message: String, help: Option<String>) {
+    pub(crate) fn push(&mut self, span: Range<usize>, message: String, help: Option<String>) {
         let (message, help) = (one_line(&message), help.map(|help| one_line(&help)));
         self.problems.push(Problem { file: self.file.clone(), text: self.text.clone(), span, message, help });
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.problems.len()
     }
 
     /// The value if all is well, else the problems in the order of the file.
-    pub(super) fn conclude<T>(mut self, value: Option<T>) -> Result<T, Vec<Problem>> {
+    pub(crate) fn conclude<T>(mut self, value: Option<T>) -> Result<T, Vec<Problem>> {
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),
             _ => {

@@ -6,6 +6,7 @@ mod etcd;
 mod hazelcast;
 #[path = "../behaviour/lab.rs"]
 mod lab;
+mod linearizable;
 mod redis;
 mod sentinel;
 mod sql;

@@ -1,0 +1,81 @@
+//! What a line of a history says, in whatever format it was written.
+
+use std::fmt;
+
+use fencepost_models::history::Token;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// An event of a history: an operation begins or ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Line {
+    pub(super) process: String,
+    pub(super) phase: Phase,
+    pub(super) f: Function,
+    pub(super) lock: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) token: Option<Token>,
+    pub(super) permits: Option<u32>,
+}
+
+/// Where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Phase {
+    Invoke,
+    /// It took effect.
+    Ok,
+    /// It did not and will not.
+    Fail,
+    /// Nobody knows.
+    Info,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Function {
+    Acquire,
+    Release,
+    Expire,
+}
+
+impl Function {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Function::Acquire => "acquire",
+            Function::Release => "release",
+            Function::Expire => "expire",
+        }
+    }
+}
+
+/// A name, which may be written as a number.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Name(pub(super) String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Named;
+        impl Visitor<'_> for Named {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a whole number")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Name, E> {
+                Ok(Name(name.to_owned()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Name, E> {
+                Ok(Name(number.to_string()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Name, E> {
+                Ok(Name(number.to_string()))
+            }
+        }
+        deserializer.deserialize_any(Named)
+    }
+}

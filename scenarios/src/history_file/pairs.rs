@@ -1,0 +1,155 @@
+//! Finds the end of each operation.
+
+use std::collections::BTreeMap;
+
+use super::line::{Function, Line, Phase};
+use super::{Complaint, HistoryFile};
+use crate::linearizable::Entry;
+use crate::spec::{Call, Kind, Operation, Owner};
+
+/// Operations under way, and those that came to an end.
+pub(super) struct Pairs {
+    spec: Kind,
+    history: HistoryFile,
+    locks: Numbers,
+    owners: Numbers,
+    /// What each process is doing: the number of the line, and the line.
+    under_way: BTreeMap<String, (u64, Line)>,
+}
+
+/// Names, and the numbers that they have been given.
+#[derive(Default)]
+struct Numbers(BTreeMap<String, u32>);
+
+impl Numbers {
+    fn of(&mut self, name: &str) -> u32 {
+        let next = self.0.len() as u32;
+        *self.0.entry(name.to_owned()).or_insert(next)
+    }
+
+    fn into_names(self) -> Vec<String> {
+        let mut names: Vec<(String, u32)> = self.0.into_iter().collect();
+        names.sort_unstable_by_key(|(_, number)| *number);
+        names.into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+impl Pairs {
+    pub(super) fn new(spec: Kind) -> Self {
+        let history = HistoryFile {
+            entries: Vec::new(),
+            locks: Vec::new(),
+            owners: Vec::new(),
+            processes: Vec::new(),
+            failed: 0,
+        };
+        Pairs { spec, history, locks: Numbers::default(), owners: Numbers::default(), under_way: BTreeMap::new() }
+    }
+
+    pub(super) fn take(&mut self, number: u64, line: Line) -> Result<(), Complaint> {
+        if line.phase == Phase::Invoke {
+            return self.begin(number, line);
+        }
+        let Some((begun, invoked)) = self.under_way.remove(&line.process) else {
+            let message = format!("process {} ends an operation, and has nothing under way", line.process);
+            return Err(Complaint::new(message, "write the line with `\"type\":\"invoke\"` before it"));
+        };
+        same(begun, &invoked, &line)?;
+        let token = line.token.or(invoked.token);
+        let complete = Line { token, ..invoked };
+        match line.phase {
+            Phase::Invoke => {}
+            Phase::Ok => {
+                self.has_its_token(&complete)?;
+                self.push(begun, Some(number), &complete);
+            }
+            Phase::Fail => self.history.failed += 1,
+            Phase::Info => self.push(begun, None, &complete),
+        }
+        Ok(())
+    }
+
+    /// The history, now that there are no more lines: nobody knows how what is under way ends.
+    pub(super) fn finish(mut self) -> HistoryFile {
+        for (_, (begun, line)) in std::mem::take(&mut self.under_way) {
+            self.push(begun, None, &line);
+        }
+        let HistoryFile { entries, processes, failed, .. } = self.history;
+        let mut both: Vec<_> = entries.into_iter().zip(processes).collect();
+        both.sort_by_key(|((_, entry), _)| entry.invoked);
+        let (entries, processes) = both.into_iter().unzip();
+        HistoryFile { entries, processes, failed, locks: self.locks.into_names(), owners: self.owners.into_names() }
+    }
+
+    fn begin(&mut self, number: u64, line: Line) -> Result<(), Complaint> {
+        if line.f == Function::Expire && line.owner.is_none() {
+            return Err(Complaint::new("this expiry does not say whose grant ends", "add `owner`"));
+        }
+        if line.permits == Some(0) {
+            return Err(Complaint::new("it is about no permits", "`permits` is at least 1, which is the default"));
+        }
+        match self.under_way.get(&line.process) {
+            None => {
+                self.under_way.insert(line.process.clone(), (number, line));
+                Ok(())
+            }
+            Some((begun, known)) => {
+                let message = format!(
+                    "the {} that process {} began in line {begun} is still under way",
+                    known.f.name(),
+                    line.process
+                );
+                let help = "a process does one thing at a time: what ends without a known outcome ends with `info`, and \
+                            what happens at once needs processes of its own";
+                Err(Complaint::new(message, help))
+            }
+        }
+    }
+
+    fn has_its_token(&self, line: &Line) -> Result<(), Complaint> {
+        if line.f != Function::Acquire || !self.spec.wants_tokens() || line.token.is_some() {
+            return Ok(());
+        }
+        let message = format!("this acquire is ok and has no `token`, which `{}` is about", self.spec.name());
+        Err(Complaint::new(message, "add `token`, or check with --spec owner or --spec reentrant"))
+    }
+
+    fn push(&mut self, invoked: u64, returned: Option<u64>, line: &Line) {
+        let Line { f, token, permits, .. } = *line;
+        let permits = permits.unwrap_or(1);
+        let call = match f {
+            Function::Acquire => Call::Acquire { token, permits },
+            Function::Release => Call::Release { token, permits },
+            Function::Expire => Call::Expire,
+        };
+        let lock = self.locks.of(line.lock.as_deref().unwrap_or_default());
+        let owner = Owner(self.owners.of(line.owner.as_ref().unwrap_or(&line.process)));
+        self.history.entries.push((lock, Entry { operation: Operation { owner, call }, invoked, returned }));
+        self.history.processes.push(line.process.clone());
+    }
+}
+
+/// Whether the line can end the operation that began in line `begun`.
+fn same(begun: u64, invoked: &Line, line: &Line) -> Result<(), Complaint> {
+    let help = || format!("it ends what began in line {begun}, and must not contradict it");
+    if invoked.f != line.f {
+        let message = format!("what is under way is not a {} but a {}", line.f.name(), invoked.f.name());
+        return Err(Complaint::new(message, help()));
+    }
+    let other = |field: &str| Complaint::new(format!("another `{field}` than at the beginning"), help());
+    let owner = invoked.owner.as_ref().unwrap_or(&invoked.process);
+    if line.owner.as_ref().is_some_and(|name| name != owner) {
+        return Err(other("owner"));
+    }
+    let lock = invoked.lock.as_deref().unwrap_or_default();
+    if line.lock.as_deref().is_some_and(|name| name != lock) {
+        return Err(other("lock"));
+    }
+    if line.permits.is_some_and(|permits| permits != invoked.permits.unwrap_or(1)) {
+        return Err(other("permits"));
+    }
+    if line.token.is_some() && invoked.token.is_some_and(|token| Some(token) != line.token) {
+        return Err(other("token"));
+    }
+    Ok(())
+}

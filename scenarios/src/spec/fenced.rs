@@ -1,0 +1,150 @@
+//! `fenced`: one holder at a time, and every acquire has a higher token than all acquires before it.
+
+use fencepost_models::history::Token;
+
+use super::{Call, Names, Operation, Owner, Refusal, Spec};
+
+/// A lock that hands out tokens.
+///
+/// An acquire whose token nobody knows may have had any token above the highest. The lowest of those excludes least, so
+/// it stands for all of them: no history is rejected for it that some token would have explained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fenced {
+    holder: Option<Owner>,
+    /// The token of the grant that is held, if it is known.
+    held: Option<Token>,
+    highest: Option<Token>,
+}
+
+impl Spec for Fenced {
+    const ORDERED_BY_TOKEN: bool = true;
+
+    fn step(&self, operation: &Operation) -> Result<Self, Refusal> {
+        let owner = operation.owner;
+        match (operation.call, self.holder) {
+            (Call::Acquire { token, .. }, None) => {
+                let highest = next_highest(self.highest, token)?;
+                Ok(Fenced { holder: Some(owner), held: token, highest: Some(highest) })
+            }
+            (Call::Acquire { .. }, Some(by)) => Err(Refusal::Held { by }),
+            (Call::Release { .. }, None) => Err(Refusal::Free),
+            (Call::Release { .. }, Some(by)) if by != owner => Err(Refusal::HeldByAnother { by }),
+            (Call::Release { token, .. }, _) => {
+                let (_, highest) = named(self.held, self.highest, token)?;
+                Ok(Fenced { holder: None, held: None, highest })
+            }
+            (Call::Expire, Some(by)) if by == owner => Ok(Fenced { holder: None, held: None, ..*self }),
+            (Call::Expire, _) => Ok(*self),
+        }
+    }
+
+    fn tell(&self, names: &dyn Names) -> String {
+        told(self.holder, self.held, self.highest, names)
+    }
+}
+
+/// The highest token after a fresh grant with this one.
+pub(super) fn next_highest(highest: Option<Token>, token: Option<Token>) -> Result<Token, Refusal> {
+    match (highest, token) {
+        (Some(highest), Some(token)) if token <= highest => Err(Refusal::TokenNotHigher { highest }),
+        (_, Some(token)) => Ok(token),
+        (None, None) => Ok(0),
+        (Some(highest), None) => Ok(highest.saturating_add(1)),
+    }
+}
+
+/// The token of the grant that is held and the highest token, now that the holder has named its token, if it has.
+pub(super) fn named(
+    held: Option<Token>,
+    highest: Option<Token>,
+    token: Option<Token>,
+) -> Result<(Option<Token>, Option<Token>), Refusal> {
+    match (held, token) {
+        (_, None) => Ok((held, highest)),
+        (Some(held), Some(token)) if held != token => Err(Refusal::OtherToken { held }),
+        (Some(_), Some(_)) => Ok((held, highest)),
+        // Nobody knew it so far, but that it was above the highest before it.
+        (None, Some(token)) => match highest {
+            Some(lowest) if token < lowest => Err(Refusal::TokenNotHigher { highest: lowest.saturating_sub(1) }),
+            _ => Ok((Some(token), Some(token))),
+        },
+    }
+}
+
+/// `held by a with token 7; highest token 7`.
+pub(super) fn told(holder: Option<Owner>, held: Option<Token>, highest: Option<Token>, names: &dyn Names) -> String {
+    let holder = match (holder, held) {
+        (None, _) => "free".into(),
+        (Some(holder), Some(token)) => format!("held by {} with token {token}", names.name(holder)),
+        (Some(holder), None) => format!("held by {} with a token that nobody knows", names.name(holder)),
+    };
+    match highest {
+        Some(highest) => format!("{holder}; highest token {highest}"),
+        None => holder,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    fn start() -> Fenced {
+        Fenced::default()
+    }
+
+    #[test]
+    fn accepts_tokens_that_grow_with_gaps_too() {
+        accepts(start(), &[token(A, 0), release(A), token(B, 1), release(B), token(A, 7)]);
+    }
+
+    #[test]
+    fn rejects_a_token_that_does_not_grow() {
+        rejects(start(), &[token(A, 7), release(A), token(B, 7)], Refusal::TokenNotHigher { highest: 7 });
+        rejects(start(), &[token(A, 7), release(A), token(A, 6)], Refusal::TokenNotHigher { highest: 7 });
+        rejects(start(), &[token(A, 7), expire(A), token(A, 7)], Refusal::TokenNotHigher { highest: 7 });
+    }
+
+    #[test]
+    fn rejects_two_holders_whatever_the_token() {
+        rejects(start(), &[token(A, 1), token(B, 2)], Refusal::Held { by: A });
+        rejects(start(), &[token(A, 1), token(A, 2)], Refusal::Held { by: A });
+        rejects(start(), &[token(A, 1), expire(B), token(B, 2)], Refusal::Held { by: A });
+    }
+
+    #[test]
+    fn rejects_a_release_by_another_or_with_another_token() {
+        rejects(start(), &[token(A, 1), release(B)], Refusal::HeldByAnother { by: A });
+        rejects(start(), &[token(A, 1), give_back(A, 2)], Refusal::OtherToken { held: 1 });
+        rejects(start(), &[token(A, 1), give_back(A, 1), release(A)], Refusal::Free);
+    }
+
+    #[test]
+    fn a_token_that_nobody_knows_takes_its_place_in_the_order() {
+        accepts(start(), &[token(A, 1), release(A), acquire(B), release(B), token(A, 3)]);
+        let no_room = [token(A, 1), release(A), acquire(B), release(B), token(A, 2)];
+        rejects(start(), &no_room, Refusal::TokenNotHigher { highest: 2 });
+        rejects(start(), &[acquire(A), release(A), token(A, 0)], Refusal::TokenNotHigher { highest: 0 });
+    }
+
+    #[test]
+    fn a_release_can_tell_the_token_that_nobody_knew() {
+        accepts(start(), &[token(A, 1), release(A), acquire(B), give_back(B, 5), token(A, 6)]);
+        accepts(start(), &[token(A, 1), release(A), acquire(B), give_back(B, 2), token(A, 3)]);
+        let told = [acquire(B), give_back(B, 5), token(A, 5)];
+        rejects(start(), &told, Refusal::TokenNotHigher { highest: 5 });
+        let too_low = [token(A, 1), release(A), acquire(B), give_back(B, 1)];
+        rejects(start(), &too_low, Refusal::TokenNotHigher { highest: 1 });
+    }
+
+    #[test]
+    fn says_who_holds_it_under_which_token() {
+        assert_eq!(after(start(), &[]).tell(&name), "free");
+        assert_eq!(after(start(), &[token(A, 3)]).tell(&name), "held by a with token 3; highest token 3");
+        let unknown = "held by a with a token that nobody knows; highest token 0";
+        assert_eq!(after(start(), &[acquire(A)]).tell(&name), unknown);
+        for end in [release(A), expire(A)] {
+            assert_eq!(after(start(), &[token(A, 3), end]).tell(&name), "free; highest token 3");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The specifications by name.
+
+use std::str::FromStr;
+
+/// A specification that a history can be held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// [`Mutex`](super::Mutex).
+    Mutex,
+    /// [`OwnedMutex`](super::OwnedMutex).
+    Owner,
+    /// [`Reentrant`](super::Reentrant).
+    Reentrant,
+    /// [`Fenced`](super::Fenced).
+    Fenced,
+    /// [`ReentrantFenced`](super::ReentrantFenced).
+    ReentrantFenced,
+    /// [`Semaphore`](super::Semaphore).
+    Semaphore,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 6] =
+        [Kind::Mutex, Kind::Owner, Kind::Reentrant, Kind::Fenced, Kind::ReentrantFenced, Kind::Semaphore];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Mutex => "mutex",
+            Kind::Owner => "owner",
+            Kind::Reentrant => "reentrant",
+            Kind::Fenced => "fenced",
+            Kind::ReentrantFenced => "reentrant-fenced",
+            Kind::Semaphore => "semaphore",
+        }
+    }
+
+    /// What it demands, in one sentence.
+    pub fn about(self) -> &'static str {
+        match self {
+            Kind::Mutex => "one holder at a time; anybody may release",
+            Kind::Owner => "one holder at a time; only the holder releases",
+            Kind::Reentrant => "the holder may acquire again, and releases as often as it acquired",
+            Kind::Fenced => "one holder at a time, and every acquire has a higher token than all before it",
+            Kind::ReentrantFenced => "the holder may acquire again, under the token that it has",
+            Kind::Semaphore => "at most so many permits are out; each owner gives back its own",
+        }
+    }
+
+    /// Whether its acquires come with tokens.
+    pub fn wants_tokens(self) -> bool {
+        matches!(self, Kind::Fenced | Kind::ReentrantFenced)
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let names = || Kind::ALL.map(Kind::name).join(", ");
+        let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        found.ok_or_else(|| format!("no specification is named `{name}`: there are {}", names()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_found_by_its_name_and_nothing_else_is() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+            assert!(!kind.about().is_empty());
+        }
+        assert!("mutexes".parse::<Kind>().unwrap_err().contains("reentrant-fenced, semaphore"));
+    }
+
+    #[test]
+    fn two_of_them_are_about_tokens() {
+        let with = Kind::ALL.into_iter().filter(|kind| kind.wants_tokens());
+        assert_eq!(with.collect::<Vec<_>>(), [Kind::Fenced, Kind::ReentrantFenced]);
+    }
+}

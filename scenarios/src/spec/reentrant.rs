@@ -1,0 +1,85 @@
+//! `reentrant`: the holder may acquire again; n acquires need n releases.
+
+use super::{Call, Names, Operation, Owner, Refusal, Spec};
+
+/// A lock that counts how often its holder has it. An expiry ends all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reentrant {
+    held: Option<Held>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    by: Owner,
+    times: u32,
+}
+
+impl Reentrant {
+    fn held(by: Owner, times: u32) -> Self {
+        Reentrant { held: (times > 0).then_some(Held { by, times }) }
+    }
+}
+
+impl Spec for Reentrant {
+    fn step(&self, operation: &Operation) -> Result<Self, Refusal> {
+        let owner = operation.owner;
+        match (operation.call, self.held) {
+            (Call::Acquire { .. }, None) => Ok(Reentrant::held(owner, 1)),
+            (Call::Acquire { .. }, Some(Held { by, times })) if by == owner => Ok(Reentrant::held(by, times + 1)),
+            (Call::Acquire { .. }, Some(Held { by, .. })) => Err(Refusal::Held { by }),
+            (Call::Release { .. }, None) => Err(Refusal::Free),
+            (Call::Release { .. }, Some(Held { by, times })) if by == owner => Ok(Reentrant::held(by, times - 1)),
+            (Call::Release { .. }, Some(Held { by, .. })) => Err(Refusal::HeldByAnother { by }),
+            (Call::Expire, Some(Held { by, .. })) if by == owner => Ok(Reentrant { held: None }),
+            (Call::Expire, _) => Ok(*self),
+        }
+    }
+
+    fn tell(&self, names: &dyn Names) -> String {
+        match self.held {
+            None => "free".into(),
+            Some(Held { by, times: 1 }) => format!("held by {}", names.name(by)),
+            Some(Held { by, times }) => format!("held by {}, {times} times", names.name(by)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn accepts_as_many_releases_as_acquires() {
+        let history = [acquire(A), acquire(A), release(A), acquire(A), release(A), release(A), acquire(B)];
+        accepts(Reentrant::default(), &history);
+    }
+
+    #[test]
+    fn rejects_another_holder_before_the_last_release() {
+        rejects(Reentrant::default(), &[acquire(A), acquire(A), release(A), acquire(B)], Refusal::Held { by: A });
+    }
+
+    #[test]
+    fn rejects_one_release_too_many() {
+        rejects(Reentrant::default(), &[acquire(A), acquire(A), release(A), release(A), release(A)], Refusal::Free);
+    }
+
+    #[test]
+    fn rejects_that_somebody_else_releases() {
+        rejects(Reentrant::default(), &[acquire(A), release(B)], Refusal::HeldByAnother { by: A });
+    }
+
+    #[test]
+    fn an_expiry_ends_all_that_its_owner_holds() {
+        accepts(Reentrant::default(), &[acquire(A), acquire(A), expire(A), acquire(B)]);
+        rejects(Reentrant::default(), &[acquire(A), expire(B), acquire(B)], Refusal::Held { by: A });
+    }
+
+    #[test]
+    fn says_who_holds_it_and_how_often() {
+        assert_eq!(after(Reentrant::default(), &[]).tell(&name), "free");
+        assert_eq!(after(Reentrant::default(), &[acquire(A)]).tell(&name), "held by a");
+        assert_eq!(after(Reentrant::default(), &[acquire(A), acquire(A)]).tell(&name), "held by a, 2 times");
+    }
+}

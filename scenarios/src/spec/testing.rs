@@ -1,0 +1,66 @@
+//! Sequential histories for tests.
+
+use fencepost_models::history::Token;
+
+use super::{Call, Operation, Owner, Refusal, Spec};
+
+/// `a`.
+pub(crate) const A: Owner = Owner(0);
+/// `b`.
+pub(crate) const B: Owner = Owner(1);
+/// `c`.
+pub(crate) const C: Owner = Owner(2);
+
+pub(crate) fn name(owner: Owner) -> String {
+    ["a", "b", "c"][owner.0 as usize].to_owned()
+}
+
+pub(crate) fn acquire(owner: Owner) -> Operation {
+    permits(owner, 1)
+}
+
+pub(crate) fn token(owner: Owner, token: Token) -> Operation {
+    Operation { owner, call: Call::Acquire { token: Some(token), permits: 1 } }
+}
+
+pub(crate) fn permits(owner: Owner, permits: u32) -> Operation {
+    Operation { owner, call: Call::Acquire { token: None, permits } }
+}
+
+pub(crate) fn release(owner: Owner) -> Operation {
+    put_back(owner, 1)
+}
+
+/// A release that names its token.
+pub(crate) fn give_back(owner: Owner, token: Token) -> Operation {
+    Operation { owner, call: Call::Release { token: Some(token), permits: 1 } }
+}
+
+pub(crate) fn put_back(owner: Owner, permits: u32) -> Operation {
+    Operation { owner, call: Call::Release { token: None, permits } }
+}
+
+pub(crate) fn expire(owner: Owner) -> Operation {
+    Operation { owner, call: Call::Expire }
+}
+
+/// The state after these operations.
+#[track_caller]
+pub(crate) fn after<S: Spec>(start: S, operations: &[Operation]) -> S {
+    operations.iter().fold(start, |state, operation| match state.step(operation) {
+        Ok(next) => next,
+        Err(why) => panic!("{operation:?} in {state:?}: {}", why.told(&name)),
+    })
+}
+
+#[track_caller]
+pub(crate) fn accepts<S: Spec>(start: S, operations: &[Operation]) {
+    after(start, operations);
+}
+
+/// All of them are accepted but the last.
+#[track_caller]
+pub(crate) fn rejects<S: Spec>(start: S, operations: &[Operation], because: Refusal) {
+    let (last, before) = operations.split_last().expect("there is an operation to reject");
+    assert_eq!(after(start, before).step(last), Err(because));
+}

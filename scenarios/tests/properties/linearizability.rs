@@ -1,0 +1,129 @@
+//! The search for a legal order against trying every order, and against the tester of stateright, an independent
+//! implementation (<https://github.com/stateright/stateright>, `src/semantics/linearizability.rs`).
+
+use std::cell::Cell;
+
+use fencepost_scenarios::linearizable::{Entry, Judgement, check};
+use fencepost_scenarios::spec::{Fenced, Mutex, Operation, OwnedMutex, Reentrant, ReentrantFenced, Semaphore, Spec};
+use fencepost_scenarios::strategies::{History, broken, history};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
+
+use crate::{brute, cases};
+
+const BUDGET: u64 = 1_000_000;
+
+/// Whether the search finds an order. It must be a legal one.
+fn found<S: Spec>(start: S, entries: &[Entry]) -> bool {
+    match check(start.clone(), entries, BUDGET).judgement {
+        Judgement::Unknown => panic!("{BUDGET} steps are enough for so few operations"),
+        Judgement::Stuck(_) => false,
+        Judgement::Linearizable { order } => {
+            let last = order.iter().try_fold(start, |state, entry| state.step(&entries[*entry].operation));
+            assert!(last.is_ok(), "the order is not legal");
+            let in_time = |(place, later): (usize, &usize)| {
+                let earlier = |other: &usize| entries[*other].returned.is_none_or(|end| end > entries[*later].invoked);
+                order[place + 1..].iter().all(earlier)
+            };
+            assert!(order.iter().enumerate().all(in_time), "the order is against time");
+            assert!((0..entries.len()).all(|n| order.contains(&n) || entries[n].returned.is_none()));
+            true
+        }
+    }
+}
+
+/// One of our specifications as stateright wants them: an operation that is not allowed returns that it was refused.
+#[derive(Clone)]
+struct Adapted<S>(S);
+
+impl<S: Spec> SequentialSpec for Adapted<S> {
+    type Op = Operation;
+    type Ret = bool;
+
+    fn invoke(&mut self, operation: &Operation) -> bool {
+        match self.0.step(operation) {
+            Ok(next) => {
+                self.0 = next;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// What stateright says. Each operation is a thread of its own, since one that never returns does not keep its owner
+/// from going on.
+fn stateright_finds<S: Spec>(start: S, entries: &[Entry]) -> bool {
+    let mut tester = LinearizabilityTester::new(Adapted(start));
+    let mut events: Vec<(u64, usize, bool)> = Vec::new();
+    for (n, entry) in entries.iter().enumerate() {
+        events.push((entry.invoked, n, false));
+        events.extend(entry.returned.map(|returned| (returned, n, true)));
+    }
+    events.sort_unstable();
+    for (_, n, end) in events {
+        let taken = match end {
+            false => tester.on_invoke(n, entries[n].operation),
+            true => tester.on_return(n, true),
+        };
+        taken.expect("the events are in order");
+    }
+    tester.is_consistent()
+}
+
+/// Judges `number` generated histories both ways. Both answers must come often, or the comparison shows nothing.
+fn agree<S: Spec + 'static>(start: S, number: u32, operations: usize, other: fn(S, &[Entry]) -> bool) {
+    let (legal, illegal) = (Cell::new(0), Cell::new(0));
+    let histories = prop_oneof![history(start.clone(), operations), broken(start.clone(), operations)];
+    let compared = TestRunner::new(cases(number)).run(&histories, |History(entries)| {
+        let ours = found(start.clone(), &entries);
+        prop_assert_eq!(ours, other(start.clone(), &entries));
+        let count = if ours { &legal } else { &illegal };
+        count.set(count.get() + 1);
+        Ok(())
+    });
+    compared.unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(legal.get() > number / 5 && illegal.get() > number / 20, "{} and {}", legal.get(), illegal.get());
+}
+
+#[test]
+fn what_is_linearizable_by_construction_is_found_to_be() {
+    fn holds<S: Spec + 'static>(start: S) {
+        let long = history(start.clone(), 200);
+        let found = TestRunner::new(cases(100)).run(&long, |History(entries)| {
+            prop_assert!(found(start.clone(), &entries));
+            Ok(())
+        });
+        found.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+    holds(Mutex::default());
+    holds(OwnedMutex::default());
+    holds(Reentrant::default());
+    holds(Fenced::default());
+    holds(ReentrantFenced::default());
+    holds(Semaphore::of(2));
+}
+
+#[test]
+fn agrees_with_trying_every_order() {
+    fn brute<S: Spec>(start: S, entries: &[Entry]) -> bool {
+        brute::linearizable(&start, entries)
+    }
+    agree(Mutex::default(), 1_000, 7, brute);
+    agree(OwnedMutex::default(), 1_000, 7, brute);
+    agree(Reentrant::default(), 1_000, 7, brute);
+    agree(Fenced::default(), 1_000, 7, brute);
+    agree(ReentrantFenced::default(), 1_000, 7, brute);
+    agree(Semaphore::of(2), 1_000, 7, brute);
+}
+
+#[test]
+fn agrees_with_stateright() {
+    agree(Mutex::default(), 1_000, 6, stateright_finds);
+    agree(OwnedMutex::default(), 1_000, 6, stateright_finds);
+    agree(Reentrant::default(), 1_000, 6, stateright_finds);
+    agree(Fenced::default(), 1_000, 6, stateright_finds);
+    agree(ReentrantFenced::default(), 1_000, 6, stateright_finds);
+    agree(Semaphore::of(2), 1_000, 6, stateright_finds);
+}
