@@ -21,6 +21,7 @@ const SCENARIO: &str = "name = \"made-up\"\nrun_for = \"1s\"\n[clients]\ncount =
 fn facts() -> Facts {
     Facts {
         grants: true,
+        consensus: false,
         validity: true,
         tokens: true,
         releases: true,
@@ -84,7 +85,7 @@ fn takeover_names_the_holder_and_who_waited() {
     let crash = Event::ClientCrashed { client: A };
     let events = [(1, ask(A, 1)), (1, granted(1)), (1, acquired(A, 1)), (2, ask(B, 2)), (3, crash)];
     let chain = explained(Property::Takeover, &events, 60);
-    let parts = ["still had that on record", "client-1 acquired the lock", "client-2 wanted the lock", "was up"];
+    let parts = ["client-1 acquired the lock", "still had that on record", "client-2 wanted the lock", "was up"];
     assert_told(&chain, &parts);
 }
 
