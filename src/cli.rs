@@ -2,26 +2,34 @@
 
 mod address;
 mod check;
+mod compare;
 mod completions;
 mod directory;
 mod exit;
+mod explore;
 mod fail_on;
 mod hash_cases;
+mod hunt;
 mod list;
 mod manifest;
 mod merge;
 mod new;
+mod pinned;
 mod plan;
 mod progress;
 mod recording;
+mod regressions;
 mod replay;
 mod report;
+mod reproducers;
 mod run;
 mod schema;
 mod screen;
 mod seeds;
 mod selection;
+mod shrink;
 mod stop;
+mod stories;
 
 mod summary;
 mod traced;
@@ -46,7 +54,7 @@ struct CommandLine {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 100 a property was violated that --fail-on names or [expect] says holds; 2 usage or bad input; \
-4 nothing selected; 5 replay or verify diverged; 1 internal error.";
+4 nothing selected, or nothing to shrink; 5 replay or verify diverged; 1 internal error.";
 
 #[derive(Subcommand)]
 enum Verb {
@@ -54,10 +62,18 @@ enum Verb {
     Run(run::Arguments),
     /// Run one case again and say what happened in it
     Replay(replay::Arguments),
+    /// Make a case that violates a property as small as it gets
+    Shrink(shrink::Arguments),
+    /// Try every placement of a few faults in a small scenario
+    Explore(explore::Arguments),
+    /// Look for one violation as fast as can be
+    Hunt(hunt::Arguments),
     /// Check that cases come out the same in two fresh processes
     Verify(verify::Arguments),
     /// Write the report of a run again, from its results
     Report(report::Arguments),
+    /// Set two runs side by side: better, worse, newly violated
+    Compare(compare::Arguments),
     /// Join the shards of a run
     Merge(merge::Arguments),
     /// Check a history from any system: is there an order of its operations that a lock allows?
@@ -102,8 +118,12 @@ fn dispatch(registry: &Registry, verb: &Verb) -> Result<Exit, Failure> {
     match verb {
         Verb::Run(arguments) => run::run(registry, arguments),
         Verb::Replay(arguments) => replay::replay(registry, arguments),
+        Verb::Shrink(arguments) => shrink::shrink(registry, arguments),
+        Verb::Explore(arguments) => explore::explore(registry, arguments),
+        Verb::Hunt(arguments) => hunt::hunt(registry, arguments),
         Verb::Verify(arguments) => verify::verify(registry, arguments),
         Verb::Report(arguments) => report::report(registry, arguments),
+        Verb::Compare(arguments) => compare::compare(registry, arguments),
         Verb::Merge(arguments) => merge::merge(registry, arguments),
         Verb::Check(arguments) => check::check(arguments),
         Verb::List(arguments) => list::list(registry, arguments),

@@ -51,6 +51,24 @@ fn replay_judges_what_it_is_told_to() {
 }
 
 #[test]
+fn what_a_case_of_a_swarm_drew_is_told_with_it() {
+    let place = Place::new();
+    let case = "swarm-inventory/redis-set-px/3";
+    let json = place.done(&["replay", case, "--format", "json", "--trace", "t.jsonl"]).json();
+    let choice = json["swarm"].as_str().expect("it says what it drew");
+    assert!(choice.contains("clients") && choice.contains("; "), "{choice}");
+    let all = json["faults"].as_object().expect("it has faults");
+    assert!(all.len() > 10 && all.values().any(|fault| fault["planned"] == 0), "not all were drawn");
+    let told = place.done(&["replay", case]).out;
+    assert!(told.contains("This case of the swarm drew"), "{told}");
+    assert!(told.contains(json["trace"].as_str().expect("there is a hash")), "it is the same case");
+    let ran = place.done(&["run", "swarm-inventory", "--lock", "redis-set-px", "--seeds", "3", "--format", "json"]);
+    assert_eq!(ran.json()["cells"][0]["swarm"], true);
+    assert!(ran.err.contains("its rates stand apart"), "{}", ran.err);
+    assert!(place.done(&["replay", "quiet/none/1", "--format", "json"]).json()["swarm"].is_null());
+}
+
+#[test]
 fn cases_come_out_the_same_in_two_processes() {
     let place = Place::new();
     let ran = place.done(&["verify", "--seeds", "2"]);
@@ -100,6 +118,27 @@ fn lists_say_what_there_is() {
         for entry in entries {
             let name = entry["name"].as_str().expect("an entry has a name");
             assert!(human.contains(name) && entry["about"].is_string(), "{what}: {name}");
+        }
+    }
+}
+
+#[test]
+fn presets_stand_with_their_kinds_in_the_list_and_in_the_schema() {
+    let place = Place::new();
+    let (listed, human) =
+        (place.done(&["list", "faults", "--format", "json"]).json(), place.done(&["list", "faults"]).out);
+    let schema = place.done(&["schema"]).json();
+    for kind in listed.as_array().expect("a list is an array") {
+        let presets = kind["presets"].as_array().expect("each kind says its presets");
+        let known = schema.pointer(&format!(
+            "/properties/fault/properties/{}/items/properties/preset/enum",
+            kind["name"].as_str().expect("a name")
+        ));
+        let known: Vec<&serde_json::Value> = known.and_then(|names| names.as_array()).into_iter().flatten().collect();
+        assert_eq!(presets.iter().map(|preset| &preset["name"]).collect::<Vec<_>>(), known, "{}", kind["name"]);
+        for preset in presets {
+            assert!(human.contains(preset["name"].as_str().expect("a name")) && preset["keys"].is_object());
+            assert!(preset["source"].as_str().is_some_and(|source| !source.is_empty()), "{preset}");
         }
     }
 }

@@ -106,7 +106,7 @@ fn asks(requests: u64, noting: bool, replies: Rc<Cell<u64>>) -> Process<Message,
             for number in 0..requests {
                 let grant = GrantId(u32::from(client.0) << 24 | number as u32);
                 if noting {
-                    ctx.note(Event::AcquireInvoked { client, grant });
+                    ctx.note(Event::AcquireInvoked { client, grant, resource: ResourceId::default() });
                 }
                 let answer = ctx.call(conn, Message::Ask(number), Duration::from_secs(1)).await;
                 if let Ok(Message::Answer(_)) = answer {

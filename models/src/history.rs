@@ -4,6 +4,8 @@
 use fencepost_sim::NodeId;
 use serde::Serialize;
 
+use crate::lock::ResourceId;
+
 /// One outermost acquire attempt. Unique in its case across all clients, and never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(transparent)]
@@ -68,6 +70,8 @@ pub enum OrderEnd {
     Abandoned,
     /// The write was sent and its outcome is unknown.
     Unknown,
+    /// There was nothing left to do: the read showed that the event had taken effect already.
+    DoneAlready,
 }
 
 /// One event of the history. `client` is a node; `grant` is the attempt that it belongs to.
@@ -78,8 +82,13 @@ pub enum Event {
     // What clients do and believe.
     /// A unit of work began.
     OrderStarted { client: NodeId, order: OrderId, units: u32 },
-    /// An acquire attempt was invoked.
-    AcquireInvoked { client: NodeId, grant: GrantId },
+    /// An acquire attempt was invoked, for this resource.
+    AcquireInvoked {
+        client: NodeId,
+        grant: GrantId,
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        resource: ResourceId,
+    },
     /// An acquire attempt returned a grant: its Belief begins, and its Validity if `validity` (the lock advertises one).
     Acquired { client: NodeId, grant: GrantId, token: Option<Token>, validity: bool },
     /// An acquire attempt returned no grant (`Failed`), or nobody knows (`Unknown`).
@@ -147,4 +156,7 @@ pub enum Event {
     Enqueued { server: NodeId, grant: GrantId },
     /// The waiter left the queue without a grant. What a service forgets, it withdraws.
     Withdrawn { server: NodeId, grant: GrantId },
+
+    /// The store lost the newest writes of a row other than the first in a crash: that row is back at `version`.
+    OtherRowRolledBack { resource: ResourceId, version: Version, count: i64 },
 }

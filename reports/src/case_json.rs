@@ -6,9 +6,12 @@ use fencepost_scenarios::results::shown_metric;
 use fencepost_sim::{LAYOUT, NodeId, TraceHash};
 use serde_json::{Map, Value, json};
 
+use crate::case_run::CaseRun;
+use crate::explain::chains;
+
 /// What a case came to.
 pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
-    json!({
+    let mut value = json!({
         "scenario": cell.header.scenario,
         "lock": cell.header.lock,
         "seed": seed,
@@ -21,7 +24,21 @@ pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
         "metrics": metrics(report),
         "faults": faults(cell, report),
         "violations": violations(report),
-    })
+    });
+    if let Some(choice) = &cell.drawn(seed).choice {
+        value["swarm"] = json!(choice.to_string());
+    }
+    value
+}
+
+/// The same, each violation with the chain of its causes.
+pub fn explained_json(cell: &Cell, seed: u64, run: &CaseRun) -> Value {
+    let mut value = case_json(cell, seed, &run.report);
+    let chains = chains(run);
+    for (violation, chain) in value["violations"].as_array_mut().into_iter().flatten().zip(&chains) {
+        violation["causes"] = chain.json();
+    }
+    value
 }
 
 fn verdicts(report: &CaseReport) -> Map<String, Value> {

@@ -1,197 +1,181 @@
-//! The page: one file, no script, nothing fetched.
+//! The page: one file that fetches nothing. Scripts only add to it: without them everything can be read.
 
+mod comparison;
+mod cost;
+mod failures;
 mod faults;
+mod figures;
+mod guide;
 mod locks;
 mod matrix;
+mod measured;
+mod oversell;
+mod policy;
 mod promises;
+mod use_cases;
 
-use fencepost_scenarios::property::Property;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::grid::Grid;
-use crate::plot::{Figure, theme_css, themed};
+use crate::failures::Failures;
+use crate::grid::{Cell, Grid};
+use crate::plot::{Figure, theme_css};
+use crate::pool::is_bare;
 use crate::report::Report;
 use crate::text::{grouped, visible};
+use crate::timeline::page_css;
 
-/// Nothing may be fetched or run, so that a hostile name that got past escaping could still do nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 const STYLE: &str = include_str!("html/style.css");
-
-/// Shown at once; the others are folded.
-const OPEN: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
-const FOLDED: [Property; 10] = [
-    Property::GrantExclusion,
-    Property::BeliefExclusion,
-    Property::ValidityExclusion,
-    Property::Takeover,
-    Property::Progress,
-    Property::Fencing,
-    Property::OwnerRelease,
-    Property::Reentrancy,
-    Property::Fifo,
-    Property::NoDuplicate,
-];
+const SCRIPT: &str = include_str!("html/script.js");
 
 /// The plots of a page.
+#[derive(Debug, Default)]
 pub struct Figures {
-    /// Oversold units, Case 1 and Case 2 in turn.
-    pub oversell: Vec<Figure>,
+    /// Oversold units, Case 1 beside Case 2.
+    pub oversell: Option<Figure>,
+    /// What the count says beside what was oversold.
+    pub cases: Option<Figure>,
     /// Violations against the length of pauses.
-    pub dose: Vec<Figure>,
+    pub dose: Option<Figure>,
+    /// Lost updates against the number of clients.
+    pub contention: Option<Figure>,
+    /// Waiting, messages, throughput, takeover.
+    pub cost: Vec<Figure>,
+    /// Availability through faults.
+    pub availability: Vec<Figure>,
 }
+
+/// What all sections need.
+struct Page<'a> {
+    report: &'a Report,
+    /// All cells.
+    grid: Grid<'a>,
+    /// The cells in which nothing but the lock carries the safety.
+    bare: Grid<'a>,
+    failures: &'a Failures<'a>,
+}
+
+impl Page<'_> {
+    /// A link to the counterexample of a cell, or nothing but the words if it did not fail.
+    fn link(&self, scenario: &str, lock: &str, words: &Markup) -> Markup {
+        match self.failures.anchor(scenario, lock) {
+            Some(anchor) => html! { a href={ "#" (anchor) } { (words) } },
+            None => words.clone(),
+        }
+    }
+}
+
+/// A page has at most about so many bytes.
+const LARGEST: usize = 4_600_000;
+
+/// The outline, in order: fragment and heading.
+const OUTLINE: [(&str, &str); 8] = [
+    ("guide", "Which lock, then?"),
+    ("use-cases", "Use cases"),
+    ("requirements", "Requirements"),
+    ("comparison", "Comparison"),
+    ("oversell", "Oversell"),
+    ("cost", "What safety costs"),
+    ("failures", "Failures"),
+    ("measured", "How it was measured"),
+];
 
 /// The whole page.
 pub fn page(report: &Report, figures: &Figures) -> String {
-    let grid = Grid::new(report.cells.iter().filter(|(header, _)| header.dose.is_none()));
-    let judged: Vec<Property> = FOLDED.into_iter().filter(|property| grid.is_judged(*property)).collect();
-    let page = html! {
+    // Once without any diagram, to see how much room is left for them.
+    let plain = render(report, figures, 0).len();
+    render(report, figures, LARGEST.saturating_sub(plain))
+}
+
+fn render(report: &Report, figures: &Figures, room: usize) -> String {
+    let failures = Failures::of(&report.cells, &report.stories, room);
+    let bare = |cell: &&Cell| is_bare(&cell.0);
+    let page = Page {
+        report,
+        grid: Grid::new(&report.cells),
+        bare: Grid::new(report.cells.iter().filter(bare)),
+        failures: &failures,
+    };
+    let style = format!("{}{STYLE}{}", theme_css(), page_css());
+    let markup = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(policy::policy(&style, SCRIPT));
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                meta name="generator" content={ "fencepost " (visible(&report.version)) };
                 title { (visible(&report.title)) }
-                style { (PreEscaped(theme_css())) (PreEscaped(STYLE)) }
+                style { (PreEscaped(&style)) }
             }
             body {
-                (top(report))
+                a.skip href="#comparison" { "Skip to the comparison" }
+                (top(&page))
                 main {
-                    @for property in OPEN.into_iter().filter(|property| grid.is_judged(*property)) {
-                        section id=(property.name()) { (matrix::section(report, &grid, property)) }
-                    }
-                    (oversell_section(&figures.oversell))
-                    (dose_section(&figures.dose))
-                    (locks::section(&Grid::new(&report.cells)))
-                    (promises::section(&Grid::new(&report.cells), &report.locks))
-                    @if !judged.is_empty() {
-                        section id="more" {
-                            h2 { "The other properties" }
-                            @for property in judged { (matrix::folded(report, &grid, property)) }
-                        }
-                    }
-                    (faults::section(&Grid::new(&report.cells)))
-                    (scenarios_section(&Grid::new(&report.cells)))
-                    (limits())
+                    (guide::section(&page))
+                    (use_cases::section(&page))
+                    (promises::section(&page))
+                    (comparison::section(&page))
+                    (oversell::section(&page, figures))
+                    (cost::section(&page, figures))
+                    (failures::section(&page))
+                    (measured::section(&page))
                 }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     };
-    page.into_string()
+    markup.into_string()
 }
 
-fn top(report: &Report) -> Markup {
+fn top(page: &Page) -> Markup {
+    let report = page.report;
     let cases: u64 = report.cells.iter().map(|(_, result)| result.cases()).sum();
     let run = report.cells.iter().filter(|(header, _)| header.applicable).count();
     html! {
         header {
             h1 dir="auto" { (visible(&report.title)) }
             p.lead {
-                "What distributed locks really did when processes paused, clocks jumped and networks cut. Each cell is "
-                "one lock in one scenario, run over the same seeds in a simulator that gives the same result every "
-                "time. A cell tells how many of its cases broke a promise, and how often that could still be, for all "
-                "that was seen: 0 of 200 is not never."
+                "What " (page.grid.locks.len()) " distributed locks did in " (grouped(cases.into()))
+                " simulated cases in which processes paused, clocks jumped, machines died and networks cut; the same for \
+                 every lock, and the same again every time it is run."
             }
+            p.verdict { (verdict(page)) }
             dl.facts {
-                div { dt { "Command" } dd { code { (visible(&report.command)) } } }
+                div.wide { dt { "Command" } dd { code { (visible(&report.command)) } } }
                 div { dt { "Version" } dd { (visible(&report.version)) } }
                 div { dt { "Seeds" } dd { (visible(&report.seeds)) } }
-                div { dt { "Cases" } dd { (grouped(cases.into())) " in " (run) " cells; "
-                    (report.cells.len() - run) " more not applicable" } }
+                div { dt { "Cells" } dd { (run) " run, " (report.cells.len() - run) " not applicable" } }
             }
             @for note in &report.notes { p.warning { (visible(note)) } }
-        }
-    }
-}
-
-fn figures_side_by_side(figures: &[Figure]) -> Markup {
-    html! {
-        div.figures { @for figure in figures { figure { (PreEscaped(themed(figure))) } } }
-    }
-}
-
-fn oversell_section(figures: &[Figure]) -> Markup {
-    html! {
-        @if !figures.is_empty() {
-            section id="oversell" {
-                h2 { "Units sold that were not there" }
-                p {
-                    "How many units too many were sold in a case, over all scenarios of its kind. In Case 1 clients "
-                    "write the new count, and an oversell hides behind a count that looks right. In Case 2 they lower "
-                    "the count, and it shows. A curve further to the right and below is worse. Demand is fixed "
-                    "beforehand: a case that ended before the stock was gone (censored) says nothing about overselling "
-                    "and is left out."
-                }
-                (figures_side_by_side(figures))
-            }
-        }
-    }
-}
-
-fn dose_section(figures: &[Figure]) -> Markup {
-    html! {
-        @if !figures.is_empty() {
-            section id="dose" {
-                h2 { "How long a pause has to be" }
-                p {
-                    "Share of cases in which the store accepted a write of a lock holder that had been replaced, "
-                    "against the length of the pauses over the lock’s own effective expiry. At 1 a pause lasts as long "
-                    "as the lease. Bands are Wilson intervals at 95 %."
-                }
-                (figures_side_by_side(figures))
-            }
-        }
-    }
-}
-
-fn scenarios_section(grid: &Grid) -> Markup {
-    html! {
-        section id="scenarios" {
-            h2 { "The scenarios" }
-            div.scroll tabindex="0" { table.plain {
-                thead { tr { th scope="col" { "scenario" } th scope="col" { "about" } th scope="col" { "work" }
-                    th scope="col" { "guard" } th scope="col" { "pause / expiry" } } }
-                tbody {
-                    @for scenario in &grid.scenarios {
-                        @if let Some((header, _)) = grid.column(scenario).next() {
-                            tr {
-                                th scope="row" { bdi { (visible(scenario)) } }
-                                td.about { bdi { (visible(&header.about)) } }
-                                td {
-                                    (visible(&header.workload))
-                                    @if let Some(update) = &header.update { ", " (visible(update)) }
-                                }
-                                td { (visible(header.guard.as_deref().unwrap_or("–"))) }
-                                td { @if let Some(dose) = header.dose { (crate::text::short(dose)) } @else { "–" } }
-                            }
-                        }
-                    }
-                }
+            nav aria-label="Contents" { ul {
+                @for (id, heading) in OUTLINE { li { a href={ "#" (id) } { (heading) } } }
             } }
         }
     }
 }
 
-fn limits() -> Markup {
+/// The one thing to take away, as far as numbers go.
+fn verdict(page: &Page) -> Markup {
+    let harmed = |lock: &str| {
+        let mine: Vec<&Cell> = page.bare.row(lock).filter(|(header, _)| header.applicable).collect();
+        crate::pool::Pooled::worst_of(&mine, &crate::pool::HARM)
+    };
+    let judged: Vec<(&str, crate::pool::Pooled)> = page
+        .bare
+        .locks
+        .iter()
+        .filter_map(|lock| Some((*lock, harmed(lock)?)))
+        .filter(|(_, p)| p.judged() > 0)
+        .collect();
+    let broke = judged.iter().filter(|(_, pooled)| pooled.violated > 0).count();
     html! {
-        section id="limits" {
-            h2 { "What these numbers are not" }
-            p {
-                "Faults here come far more often than in production, on purpose. Rates under exaggerated faults are "
-                "not production risks: they compare locks, and show what can happen. The share to multiply by a rate "
-                "of incidents of one’s own is that of violations when a fault hit the holder."
-            }
-            p {
-                "Each lock is a model, written from its documentation and source, not the product itself. A model leaves "
-                "things out. Seeds were drawn from a range that was fixed beforehand; intervals are Clopper–Pearson at 95 %, "
-                "their upper end with every case that could not be judged counted against the lock. Many cells are "
-                "looked at here: one interval in twenty may miss."
-            }
-            p {
-                "Locks are compared on the same seeds. A slow lock does less work in the same time, and has less to "
-                "lose: compare lost updates and harm per 1,000 orders, not totals."
-            }
+        @if judged.is_empty() {
+            "Nothing was judged."
+        } @else {
+            b { (broke) " of " (judged.len()) " locks" }
+            " lost or doubled work in at least one case when nothing but the lock protected it. 0 of n never means safe: \
+             each zero here stands beside the largest rate that it cannot rule out."
         }
     }
 }

@@ -1,17 +1,28 @@
 //! What is shown: everything here renders results, and the runner needs none of it.
 
 pub mod case_json;
+pub mod case_run;
 pub mod checked;
+pub mod comparison;
+pub mod explain;
+pub mod failures;
 pub mod grid;
+pub mod guards;
+pub mod guide;
+pub mod junit;
 pub mod narrative;
 pub mod plot;
 #[cfg(feature = "png")]
 pub mod png;
+pub mod pool;
 pub mod summary;
 pub mod tables;
 pub mod terminal;
 pub mod text;
+pub mod timeline;
+pub mod use_cases;
 
+mod faults;
 mod html;
 mod report;
 

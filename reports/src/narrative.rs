@@ -1,11 +1,11 @@
 //! A case as a story: a log that a person can follow to the rule that was violated, one line for each thing worth
 //! telling. What leads nowhere is counted, not told.
 
-mod cast;
-mod clocks;
+pub(crate) mod cast;
+pub(crate) mod clocks;
 mod events;
-mod faults;
-mod focus;
+pub(crate) mod faults;
+pub(crate) mod focus;
 mod fold;
 mod messages;
 mod occurrences;
@@ -45,11 +45,12 @@ pub struct Told {
 
 /// Runs a case and tells it. The case runs twice, since only its end shows what matters; both runs are the same.
 pub fn tell(cell: &Cell, seed: u64, narrative: Narrative) -> Told {
+    let drawn = &*cell.drawn(seed);
     let scout = Rc::new(RefCell::new(Scout::default()));
     let report = case::run(cell, seed, Some(scout.clone()));
     let focus = Focus::new(&report.evidence, &scout.borrow(), narrative.whole);
-    let teller = Rc::new(RefCell::new(Teller::new(cell, focus, narrative.full)));
+    let teller = Rc::new(RefCell::new(Teller::new(drawn, focus, narrative.full)));
     case::run(cell, seed, Some(teller.clone()));
     let items = teller.borrow_mut().finish(report.ended);
-    Told { text: page::render(cell, seed, &report, &items, narrative), report }
+    Told { text: page::render(drawn, seed, &report, &items, narrative), report }
 }

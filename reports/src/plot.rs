@@ -1,15 +1,26 @@
 //! Plots, as SVG text. Every plot is drawn in literal colours of the light theme; [`themed`] makes it follow a page.
 
+mod availability;
 mod canvas;
-mod dose;
+mod cases;
+mod cost;
 mod frame;
 mod heatmap;
 mod oversell;
 mod palette;
+mod panels;
+mod response;
+mod rows;
 
-use crate::grid::Cell;
+use self::canvas::text_width;
 
+pub use self::availability::availability;
+pub use self::cases::shown_and_hidden;
+pub use self::cost::{acquire_latency, messages, takeover, throughput};
+pub use self::heatmap::{families, guards, heatmap};
+pub use self::oversell::{case_twins, oversell};
 pub use self::palette::{rate_step, theme_css};
+pub use self::response::{contention, dose_response};
 
 /// A plot.
 #[derive(Clone, Debug)]
@@ -18,45 +29,36 @@ pub struct Figure {
     pub name: String,
     /// What it shows, in one line.
     pub title: String,
+    /// Axes with units, and what readers must know.
+    pub caption: String,
     /// The plot as an SVG document of its own.
     pub svg: String,
-}
-
-/// At most so many locks share a plot: more could not be told apart.
-const LOCKS_PER_PLOT: usize = 8;
-
-/// Lock × scenario for effect exclusion.
-pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
-    heatmap::draw(cells)
-}
-
-/// The distribution of oversold units per lock, for workloads of one way to update.
-pub fn oversell(cells: &[Cell], update: &str) -> Vec<Figure> {
-    oversell::draw(cells, update)
-}
-
-/// How the rate of violations grows with the length of pauses.
-pub fn dose_response(cells: &[Cell]) -> Vec<Figure> {
-    dose::draw(cells)
+    /// The parts that it is made of, each with what it shows, where a page can lay them out by its own width.
+    pub panels: Vec<(String, String)>,
+    /// What the marks of the parts mean.
+    pub key: Option<String>,
 }
 
 /// An SVG to be set into a page: its colours are the page's, and its size is that of the place it is put.
-pub fn themed(figure: &Figure) -> String {
-    let body = figure.svg.find("viewBox").map_or(figure.svg.as_str(), |at| &figure.svg[at..]);
-    let label: String = figure.title.chars().filter(|c| !"<>&\"".contains(*c)).collect();
+pub fn themed(svg: &str, label: &str) -> String {
+    let body = svg.find("viewBox").map_or(svg, |at| &svg[at..]);
+    let label: String = label.chars().filter(|c| !"<>&\"".contains(*c)).collect();
     palette::with_variables(&format!("<svg role=\"img\" aria-label=\"{label}\" {body}"))
 }
 
-/// Locks dealt out evenly over as few plots as can be read.
-fn dealt<T: Clone>(locks: &[T]) -> Vec<Vec<T>> {
-    let plots = locks.len().div_ceil(LOCKS_PER_PLOT).max(1);
-    locks.chunks(locks.len().div_ceil(plots).max(1)).map(<[T]>::to_vec).collect()
-}
-
-/// The number of a plot in its title and file name, where there are several.
-fn part(at: usize, of: usize) -> (String, String) {
-    match of {
-        1 => (String::new(), String::new()),
-        _ => (format!("-{}", at + 1), format!(" ({} of {of})", at + 1)),
+/// A text broken into lines of at most this width.
+fn wrapped(text: &str, size: f64, width: f64) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always a last one");
+        if !line.is_empty() && text_width(line, size) + text_width(word, size) > width {
+            lines.push(word.to_owned());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
     }
+    lines
 }

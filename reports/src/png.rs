@@ -33,14 +33,19 @@ pub enum PngError {
     Encode(String),
 }
 
-/// Renders an SVG of this crate.
+/// Renders a plot of this crate.
 pub fn render(svg: &str) -> Result<Vec<u8>, PngError> {
+    render_scaled(svg, SCALE)
+}
+
+/// Renders an SVG of this crate at so many times its size.
+pub fn render_scaled(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
     let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
     let tree = Tree::from_str(svg, &options)?;
     let size = tree.size();
-    let (width, height) = ((size.width() * SCALE).ceil() as u32, (size.height() * SCALE).ceil() as u32);
+    let (width, height) = ((size.width() * scale).ceil() as u32, (size.height() * scale).ceil() as u32);
     let mut pixels = Pixmap::new(width, height).ok_or(PngError::Size { width, height })?;
-    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
+    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
     pixels.encode_png().map_err(|error| PngError::Encode(error.to_string()))
 }
 

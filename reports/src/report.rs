@@ -1,6 +1,6 @@
 //! A report: what it is made from, and writing it down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use fencepost_models::LockInfo;
 use fencepost_scenarios::property::Property;
 
+use crate::failures::Story;
 use crate::grid::Cell;
 use crate::html::{Figures, page};
-use crate::plot::{Figure, dose_response, heatmap, oversell};
+use crate::junit::junit;
+use crate::plot::{self, Figure};
 use crate::tables;
 use crate::text::replay_command;
 
@@ -33,6 +35,14 @@ pub struct Report {
     pub scenario_paths: BTreeMap<String, String>,
     /// What the locks say about themselves, for those that were run.
     pub locks: Vec<LockInfo>,
+    /// What the workloads are about, by their names.
+    pub workloads: BTreeMap<String, String>,
+    /// What it was measured on and with, beside the version: name and value.
+    pub environment: Vec<(String, String)>,
+    /// What is known of counterexamples, by scenario and lock.
+    pub stories: BTreeMap<(String, String), Story>,
+    /// What scenarios say will be violated: scenario, lock and property. It is then no news.
+    pub expected_violations: BTreeSet<(String, String, Property)>,
     /// The results.
     pub cells: Vec<Cell>,
 }
@@ -71,7 +81,7 @@ impl Report {
         replay_command(scenario, lock, seed, &self.replay_flags)
     }
 
-    /// Writes `report.html`, `plots/` and `tables/` into a directory, which is made if need be.
+    /// Writes `report.html`, `junit.xml`, `plots/` and `tables/` into a directory, which is made if need be.
     pub fn write(&self, dir: &Path) -> Result<(), ReportError> {
         let figures = self.figures();
         for sub in ["plots", "tables"] {
@@ -79,20 +89,35 @@ impl Report {
             fs::create_dir_all(&path).map_err(|source| ReportError::Write { path, source })?;
         }
         write_file(&dir.join("report.html"), page(self, &figures).as_bytes())?;
-        for figure in figures.oversell.iter().chain(&figures.dose).chain(&heatmap(&self.cells)) {
+        write_file(&dir.join("junit.xml"), junit(self).as_bytes())?;
+        let heatmaps = [plot::heatmap(&self.cells), plot::families(&self.cells), plot::guards(&self.cells)];
+        let single = [&figures.oversell, &figures.cases, &figures.dose, &figures.contention];
+        let many = figures.cost.iter().chain(&figures.availability);
+        for figure in single.into_iter().chain(&heatmaps).flatten().chain(many) {
             write_figure(&dir.join("plots"), figure)?;
         }
         self.write_tables(&dir.join("tables"))
     }
 
     fn figures(&self) -> Figures {
-        let [target, decrement] = ["target", "decrement"].map(|update| oversell(&self.cells, update));
-        Figures { oversell: alternating(target, decrement), dose: dose_response(&self.cells) }
+        let cells = &self.cells;
+        let cost = [plot::acquire_latency, plot::messages, plot::throughput, plot::takeover];
+        Figures {
+            oversell: plot::oversell(cells),
+            cases: plot::shown_and_hidden(cells),
+            dose: plot::dose_response(cells),
+            contention: plot::contention(cells),
+            cost: cost.into_iter().filter_map(|draw| draw(cells)).collect(),
+            availability: plot::availability(cells),
+        }
     }
 
     fn write_tables(&self, dir: &Path) -> Result<(), ReportError> {
         write_file(&dir.join("properties.csv"), tables::properties_csv(&self.cells).as_bytes())?;
         write_file(&dir.join("metrics.csv"), tables::metrics_csv(&self.cells).as_bytes())?;
+        write_file(&dir.join("guide.md"), tables::guide_markdown(&self.cells).as_bytes())?;
+        write_file(&dir.join("comparison.csv"), tables::comparison_csv(&self.cells).as_bytes())?;
+        write_file(&dir.join("comparison.md"), tables::comparison_markdown(&self.cells).as_bytes())?;
         write_file(&dir.join("locks.md"), tables::locks_markdown(&self.cells).as_bytes())?;
         for property in Property::ALL {
             if let Some(matrix) = tables::matrix_markdown(&self.cells, property) {
@@ -100,19 +125,6 @@ impl Report {
             }
         }
         Ok(())
-    }
-}
-
-/// The plots of both cases in turn, so that they stand side by side.
-fn alternating(left: Vec<Figure>, right: Vec<Figure>) -> Vec<Figure> {
-    let (mut left, mut right) = (left.into_iter(), right.into_iter());
-    let mut all = Vec::new();
-    loop {
-        let pair: Vec<Figure> = left.next().into_iter().chain(right.next()).collect();
-        if pair.is_empty() {
-            return all;
-        }
-        all.extend(pair);
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a lock did and cost over all the cells shown.
 
-use fencepost_scenarios::results::{Scale, Tally, TouchedHolder, shown_metric};
+use fencepost_scenarios::results::{CellResult, Scale, Tally, TouchedHolder, shown_metric};
 
 use crate::grid::{Cell, Grid};
-use crate::text::{grouped, of, percent, short};
+use crate::text::{grouped, percent, short, touched_holder};
 
 /// One lock, summed over its cells.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +18,10 @@ pub struct Summary {
     pub acked: u128,
     /// Updates that were lost.
     pub lost: u128,
-    /// What the workloads count as harm.
-    pub harm: u128,
+    /// What the workloads count as harm, by its unit.
+    pub harm: Vec<Harm>,
+    /// Orders that were acknowledged where updates can be lost.
+    pub losable: u128,
     /// Units sold beyond the stock, in cases that used up the demand.
     pub oversold: u128,
     /// Cases that did not use up the demand.
@@ -28,6 +30,17 @@ pub struct Summary {
     pub touched_holder: TouchedHolder,
     acquire: Merged,
     takeover: Merged,
+}
+
+/// What one unit of harm came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Harm {
+    /// The unit.
+    pub unit: String,
+    /// How much there was.
+    pub total: f64,
+    /// Orders that were acknowledged in workloads whose harm is counted so.
+    pub acked: u128,
 }
 
 /// The headings of [`Summary::texts`].
@@ -46,17 +59,23 @@ impl Summary {
     /// Sums up one row of the grid.
     pub fn of(grid: &Grid, lock: &str) -> Self {
         let mut summary = Summary { cells: grid.scenarios.len(), ..Summary::default() };
-        grid.row(lock).filter(|(header, _)| header.applicable).for_each(|cell| summary.add(cell));
+        // What a swarm drew is no sample of anything else: it is summed up on its own, or not at all.
+        let swarm_only = grid.row(lock).all(|(header, _)| header.swarm);
+        let counted = |(header, _): &&Cell| header.applicable && header.swarm == swarm_only;
+        grid.row(lock).filter(counted).for_each(|cell| summary.add(cell));
         summary
     }
 
-    fn add(&mut self, (_, result): &Cell) {
+    fn add(&mut self, (header, result): &Cell) {
         let total = |name| result.metric(name).map_or(0, Tally::total);
         self.run += 1;
         self.cases += result.cases();
         self.acked += total("acked_orders");
-        self.lost += total("lost_updates");
-        self.harm += total("harm");
+        if result.metric("lost_updates").is_some() {
+            self.lost += total("lost_updates");
+            self.losable += total("acked_orders");
+        }
+        self.add_harm(&header.harm_unit, result);
         self.oversold += result.oversold_uncensored().total();
         self.censored += result.censored();
         self.touched_holder.cases += result.touched_holder().cases;
@@ -70,22 +89,35 @@ impl Summary {
         }
     }
 
+    fn add_harm(&mut self, unit: &str, result: &CellResult) {
+        let shown = result.metrics().map(|(stored, tally)| (shown_metric(stored), tally));
+        let mine = shown.filter(|((name, _), _)| name == "harm");
+        let total: f64 = mine.map(|((_, scale), tally)| scale.apply(tally.total() as f64)).sum();
+        let acked = result.metric("acked_orders").map_or(0, Tally::total);
+        match self.harm.iter_mut().find(|harm| harm.unit == unit) {
+            Some(harm) => (harm.total, harm.acked) = (harm.total + total, harm.acked + acked),
+            None => self.harm.push(Harm { unit: unit.into(), total, acked }),
+        }
+    }
+
     /// Its values as text, under [`HEADINGS`].
     pub fn texts(&self) -> [String; 8] {
         [
             format!("{} of {}", self.run, self.cells),
             grouped(self.acked),
-            self.per_thousand(self.lost),
-            self.per_thousand(self.harm),
+            per_thousand(self.lost as f64, self.losable),
+            self.harm_text(),
             self.oversold_text(),
             self.acquire.text(|tally| tally.percentile(95)),
             self.takeover.text(Tally::max),
-            self.touched_text(),
+            touched_holder(self.touched_holder),
         ]
     }
 
-    fn per_thousand(&self, count: u128) -> String {
-        if self.acked == 0 { "–".into() } else { short(count as f64 * 1_000.0 / self.acked as f64) }
+    /// What is counted in different units is not added up.
+    fn harm_text(&self) -> String {
+        let one = |harm: &Harm| format!("{} {}", per_thousand(harm.total, harm.acked), harm.unit).trim_end().to_owned();
+        if self.acked == 0 { "–".into() } else { self.harm.iter().map(one).collect::<Vec<_>>().join(", ") }
     }
 
     /// A slow lock sells less in the same time, so cases that left demand over are not counted, and it says so.
@@ -96,14 +128,10 @@ impl Summary {
             censored => format!("{} ({} cens.)", grouped(self.oversold), percent(censored as f64 / self.cases as f64)),
         }
     }
+}
 
-    fn touched_text(&self) -> String {
-        let TouchedHolder { cases, violated } = self.touched_holder;
-        match cases {
-            0 => "no such case".into(),
-            _ => of(violated, cases, self.touched_holder.ci95().upper),
-        }
-    }
+fn per_thousand(count: f64, acked: u128) -> String {
+    if acked == 0 { "–".into() } else { short(count * 1_000.0 / acked as f64) }
 }
 
 /// Tallies of one metric, as far as they were kept in the same unit.

@@ -4,8 +4,10 @@ use fencepost_scenarios::property::Property;
 use fencepost_scenarios::results::{CellHeader, CellResult, shown_metric};
 
 use crate::grid::{Cell, Finding, Grid};
+use crate::guide::{Part, guide};
+use crate::pool::{FAMILIES, HARM, Pooled, fault_family, is_bare};
 use crate::summary::{HEADINGS, Summary};
-use crate::text::{violations, visible};
+use crate::text::{of, violations, visible};
 
 /// Every count of every property in every cell: one line each.
 pub fn properties_csv(cells: &[Cell]) -> String {
@@ -80,6 +82,85 @@ fn csv_field(field: &str) -> String {
     let formula = field.starts_with(['=', '+', '-', '@']) && field.parse::<f64>().is_err();
     let field = if formula { format!("'{field}") } else { field };
     if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+}
+
+/// The columns of the comparison: what they are called, and which cells of a lock they add up by which properties.
+fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<(&str, Vec<Option<Pooled<'_>>>)>) {
+    let bare: Vec<&Cell> = cells.iter().filter(|(header, _)| is_bare(header)).collect();
+    let grid = Grid::new(bare.iter().copied());
+    let judged: Vec<Property> = Property::ALL.into_iter().filter(|property| grid.is_judged(*property)).collect();
+    let families =
+        FAMILIES.into_iter().filter(|family| bare.iter().any(|(h, _)| h.applicable && fault_family(h) == *family));
+    let families: Vec<&str> = families.collect();
+    let names = judged.iter().map(|property| property.name().to_owned());
+    let names = names.chain(families.iter().map(|family| format!("harm: {family}"))).collect();
+    let rows = grid.locks.iter().map(|lock| {
+        let mine: Vec<&Cell> = grid.row(lock).collect();
+        let by_property = judged.iter().map(|property| Pooled::of(mine.iter().copied(), *property));
+        let by_family = families.iter().map(|family| {
+            let cells: Vec<&Cell> = mine.iter().copied().filter(|(h, _)| fault_family(h) == *family).collect();
+            Pooled::worst_of(&cells, &HARM)
+        });
+        (*lock, by_property.chain(by_family).collect())
+    });
+    (names, rows.collect())
+}
+
+/// The comparison, one line for each lock and column.
+pub fn comparison_csv(cells: &[Cell]) -> String {
+    let (columns, rows) = comparison(cells);
+    let mut csv = String::from("lock,column,property,violated,judged,unknown,rate,lower95,upper95,worst_scenario\r\n");
+    for (lock, pooled) in rows {
+        for (column, pooled) in columns.iter().zip(pooled) {
+            let mut fields = vec![lock.to_owned(), column.clone()];
+            match pooled {
+                None => fields.resize(10, String::new()),
+                Some(pooled) => {
+                    let interval = pooled.ci95();
+                    fields.extend([pooled.property.name().to_owned(), pooled.violated.to_string()]);
+                    fields.extend([pooled.judged().to_string(), pooled.unknown.to_string()]);
+                    fields.extend([pooled.rate(), interval.lower, interval.upper].map(|share| format!("{share:.6}")));
+                    fields.push(pooled.worst.map_or_else(String::new, |(header, _)| header.scenario.clone()));
+                }
+            }
+            csv.push_str(&csv_line(&fields));
+        }
+    }
+    csv
+}
+
+/// The comparison as the page shows it.
+pub fn comparison_markdown(cells: &[Cell]) -> String {
+    let (columns, rows) = comparison(cells);
+    let mut lines = vec![
+        markdown_row(std::iter::once("lock").chain(columns.iter().map(String::as_str))),
+        format!("|---|{}", "---:|".repeat(columns.len())),
+    ];
+    for (lock, pooled) in rows {
+        let fields = pooled.iter().map(|pooled| match pooled {
+            None => "n/a".to_owned(),
+            Some(pooled) => of(pooled.violated, pooled.judged(), pooled.ci95().upper),
+        });
+        lines.push(markdown_row(std::iter::once(lock.to_owned()).chain(fields)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The decision guide.
+pub fn guide_markdown(cells: &[Cell]) -> String {
+    let mut markdown = String::new();
+    for advice in guide(cells) {
+        markdown.push_str(&format!("### {}\n\n", advice.question));
+        for sentence in advice.sentences {
+            let words = sentence.iter().map(|part| match part {
+                Part::Text(words) | Part::Cell { words, .. } => markdown_field(words),
+            });
+            let words: String = words.collect();
+            markdown.push_str(&format!("- {words}\n"));
+        }
+        markdown.push('\n');
+    }
+    markdown
 }
 
 /// Lock × scenario for one property.

@@ -7,9 +7,10 @@ use comfy_table::{
 };
 use fencepost_scenarios::property::Property;
 
+use crate::faults;
 use crate::grid::{Cell, Finding, Grid};
 use crate::summary::{HEADINGS, Summary};
-use crate::text::{UNJUDGED_NOTE, clipped, violations, visible};
+use crate::text::{UNJUDGED_NOTE, clipped, touched_holder, violations, visible};
 
 /// The properties that a run shows; the others are in the report.
 const KEY: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
@@ -37,7 +38,7 @@ pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
     let grid = Grid::new(cells);
     let mut text = match grid.scenarios.as_slice() {
         [] => return String::new(),
-        [scenario] => by_property(&grid, scenario, terminal),
+        [scenario] => by_property(&grid, scenario, terminal) + &what_faults_did(&grid, scenario, terminal),
         _ => KEY.iter().map(|property| by_scenario(&grid, *property, terminal)).collect(),
     };
     if text.contains('?') {
@@ -72,13 +73,32 @@ fn not_applicable(cells: &[Cell], terminal: Terminal) -> String {
 fn by_property(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
     let mut table = new_table(terminal);
     let judged: Vec<Property> = KEY.into_iter().filter(|property| grid.is_judged(*property)).collect();
-    table.set_header(headings(judged.iter().map(|property| property.name().to_owned())));
+    let names = judged.iter().map(|property| property.name().to_owned());
+    table.set_header(headings(names.chain(["effect-exclusion when a fault hit the holder".into()])));
     for lock in &grid.locks {
         let findings = judged.iter().map(|property| grid.finding(lock, scenario, *property));
-        table.add_row(row(lock, findings.map(field)));
+        let hit = grid.cell(lock, scenario).filter(|(header, _)| header.applicable);
+        let hit = hit.map_or_else(|| "n/a".into(), |(_, result)| touched_holder(result.touched_holder()));
+        table.add_row(row(lock, findings.map(field).chain([plain(hit)])));
     }
     keep_names_whole(&mut table);
     titled(&format!("{}: violated cases", clipped(scenario, 60)), &table)
+}
+
+/// Whether the faults of one scenario mattered.
+fn what_faults_did(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
+    let rows = faults::rows(grid, scenario);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = new_table(terminal);
+    let names = faults::HEADINGS.iter().map(|name| Field::new(name).set_alignment(CellAlignment::Right));
+    table.set_header([Field::new("fault"), Field::new("kind")].into_iter().chain(names));
+    for fault in rows {
+        let named = [clipped(fault.name, LONGEST_SCENARIO), visible(fault.kind)].map(Field::new);
+        table.add_row(named.into_iter().chain(fault.texts().map(plain)));
+    }
+    titled("what the faults did, with all locks", &table)
 }
 
 /// Several scenarios: one matrix for each property, cut into as many tables as the width asks for.
@@ -133,7 +153,7 @@ fn costs(grid: &Grid, terminal: Terminal) -> String {
     titled("harm and cost, over the cells run", &table)
 }
 
-fn new_table(terminal: Terminal) -> Table {
+pub(crate) fn new_table(terminal: Terminal) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(terminal.width);
     if terminal.colour {
@@ -180,6 +200,6 @@ fn finding_text(finding: Finding) -> String {
     }
 }
 
-fn titled(title: &str, table: &Table) -> String {
+pub(crate) fn titled(title: &str, table: &Table) -> String {
     format!("{title}\n{}\n\n", table.trim_fmt())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_scenarios::results::PropertyCount;
+use fencepost_scenarios::results::{PropertyCount, TouchedHolder};
 
 /// A name with everything that is not plain text made visible: control characters, line ends, and the marks by which
 /// one text can pose as another.
@@ -66,6 +66,14 @@ pub fn of(hits: u64, cases: u64, bound: f64) -> String {
     format!("{} of {} (≤ {})", grouped(hits.into()), grouped(cases.into()), percent(bound))
 }
 
+/// Violations of effect exclusion among the cases in which a fault touched a held grant.
+pub fn touched_holder(count: TouchedHolder) -> String {
+    match count.cases {
+        0 => "no such case".into(),
+        cases => of(count.violated, cases, count.ci95().upper),
+    }
+}
+
 /// A whole number with its thousands set apart.
 pub fn grouped(number: u128) -> String {
     let digits = number.to_string();
@@ -104,6 +112,11 @@ pub fn replay_command(scenario: &str, lock: &str, seed: u64, flags: &str) -> Str
     let case = shell_quoted(&format!("{}/{}/{seed}", visible(scenario), visible(lock)));
     let flags = visible(flags);
     if flags.is_empty() { format!("fencepost replay {case}") } else { format!("fencepost replay {case} {flags}") }
+}
+
+/// The command that shows the case of a file again.
+pub fn replay_file_command(path: &str) -> String {
+    format!("fencepost replay {}", shell_quoted(&visible(path)))
 }
 
 fn shell_quoted(word: &str) -> String {

@@ -1,5 +1,6 @@
 //! A cell: one scenario with one lock, prepared so that its cases can run.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
 
-use crate::file::{Inventory, Scenario, Workload};
+use crate::file::{Clients, Scenario};
 use crate::registry::{LockEntry, LockParams, Registry};
 use crate::results::{CellHeader, FaultLabel};
+use crate::swarm::Choice;
+use crate::workload::{Guarded, Workload};
 
 /// A scenario with a lock, ready to run.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct Cell {
     pub fence: FenceBugs,
     /// What results say about the cell.
     pub header: CellHeader,
+    /// What the case drew, if this is the cell of one case of a swarm.
+    pub choice: Option<Choice>,
 }
 
 impl Cell {
@@ -35,7 +40,7 @@ impl Cell {
         let params = lock_params(scenario, lock, bugs);
         let reason = inapplicable(scenario, lock, &params);
         let header = header(scenario, lock, &params, reason);
-        Cell { scenario: scenario.clone(), lock: *lock, params, fence: FenceBugs::among(bugs), header }
+        Cell { scenario: scenario.clone(), lock: *lock, params, fence: FenceBugs::among(bugs), header, choice: None }
     }
 
     /// The cells of a scenario: with each of its locks, or of the locks in `only`.
@@ -45,6 +50,25 @@ impl Cell {
             .filter(|lock| listed(scenario.locks.as_deref(), lock.name()) && listed(only, lock.name()))
             .map(|lock| Cell::new(scenario, lock, bugs))
             .collect()
+    }
+
+    /// The cell of one case alone: in a swarm, with what the case of this seed drew; else this one.
+    pub fn drawn(&self, seed: u64) -> Cow<'_, Cell> {
+        let Some(mut cell) = self.drawn_to_run(seed) else { return Cow::Borrowed(self) };
+        if let Some(choice) = &cell.choice {
+            let source = choice.written(&self.scenario);
+            cell.scenario = Arc::new(Scenario { source, ..(*cell.scenario).clone() });
+        }
+        Cow::Owned(cell)
+    }
+
+    /// [`Cell::drawn`] without the scenario's text, if there is anything to draw.
+    pub(crate) fn drawn_to_run(&self, seed: u64) -> Option<Cell> {
+        let choice = self.scenario.swarm.then(|| Choice::draw(&self.scenario, seed))?;
+        let scenario = choice.applied(&self.scenario);
+        let labels = self.header.faults.iter().zip(&choice.faults).filter(|(_, has)| **has);
+        let header = CellHeader { faults: labels.map(|(label, _)| label.clone()).collect(), ..self.header.clone() };
+        Some(Cell { scenario: Arc::new(scenario), header, choice: Some(choice), ..self.clone() })
     }
 
     /// How the case's address is written: `SCENARIO/LOCK/SEED`.
@@ -63,18 +87,24 @@ impl Cell {
     }
 
     fn deployment(&self) -> Deployment {
-        let in_service = data_in_service(&self.lock.info, self.inventory().guard);
+        let in_service = data_in_service(&self.lock.info, self.workload().guard());
         Deployment::new(self.scenario.clients.count, (self.lock.nodes)(&self.params), in_service)
     }
 
-    pub(crate) fn inventory(&self) -> &Inventory {
-        let Workload::Inventory(inventory) = &self.scenario.workload;
-        inventory
+    pub(crate) fn workload(&self) -> &Workload {
+        &self.scenario.workload
     }
 
     pub(crate) fn data(&self) -> InventoryConfig {
-        let Inventory { stock, update, guard, .. } = *self.inventory();
-        InventoryConfig { stock, update, guard, fence: self.fence }
+        let workload = self.workload();
+        let guarded = workload.work.guarded;
+        InventoryConfig {
+            stock: guarded.first_count(),
+            update: workload.update(),
+            guard: workload.guard(),
+            fence: self.fence,
+            rows: guarded.resources(),
+        }
     }
 
     pub(crate) fn network(&self) -> NetworkConfig {
@@ -94,10 +124,11 @@ fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockPa
 
 /// Why the lock cannot be put into the scenario, if it cannot.
 fn inapplicable(scenario: &Scenario, lock: &LockEntry, params: &LockParams) -> Option<String> {
-    let Workload::Inventory(inventory) = &scenario.workload;
-    let in_service = data_in_service(&lock.info, inventory.guard);
+    let workload = &scenario.workload;
+    let in_service = data_in_service(&lock.info, workload.guard());
     let map = Deployment::new(scenario.clients.count, (lock.nodes)(params), in_service);
-    guard_problem(&lock.info, inventory)
+    place_problem(&lock.info, workload)
+        .or_else(|| guard_problem(&lock.info, workload))
         .or_else(|| transport_problem(&lock.info, scenario.network.transport))
         .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&map).err()))
 }
@@ -107,12 +138,28 @@ pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
     info.in_store || guard == Guard::OwnerTxn
 }
 
-fn guard_problem(info: &LockInfo, inventory: &Inventory) -> Option<String> {
-    let computed = matches!(inventory.update, Update::Decrement | Update::Conditional);
+/// What cannot be where this lock, or this guard, would have it.
+fn place_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
+    match workload.work.guarded {
+        Guarded::Effects { .. } if info.in_store => {
+            Some("an effect on the world outside is no part of a transaction".into())
+        }
+        Guarded::Accounts { .. } if info.in_store => {
+            Some("one transaction would move the money: there are no two locks to acquire".into())
+        }
+        Guarded::Accounts { .. } if workload.guard() == Guard::OwnerTxn => {
+            Some("the lock service holds one row, and this takes two".into())
+        }
+        _ => None,
+    }
+}
+
+fn guard_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
+    let computed = matches!(workload.update(), Update::Decrement | Update::Conditional);
     if !info.grants && computed {
         return Some("the version check needs a value that the program writes".into());
     }
-    match inventory.guard {
+    match workload.guard() {
         Guard::None => None,
         Guard::OwnerTxn if info.owner_txn => None,
         Guard::OwnerTxn => Some("the data does not live in this lock's service".into()),
@@ -131,11 +178,11 @@ fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
 }
 
 fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Option<String>) -> CellHeader {
-    let Workload::Inventory(inventory) = &scenario.workload;
+    let workload = &scenario.workload;
     let effective_expiry = (lock.effective_expiry)(params);
     CellHeader {
         scenario: scenario.name.clone(),
-        about: scenario.about.clone(),
+        about: about(scenario),
         family: family(scenario),
         lock: lock.name().into(),
         applicable: reason.is_none(),
@@ -144,11 +191,32 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         faults: (scenario.faults.iter())
             .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.into() })
             .collect(),
-        workload: "inventory".into(),
-        update: Some(kebab(inventory.update)),
-        guard: Some(kebab(inventory.guard)),
-        dose: effective_expiry.and_then(|expiry| dose(scenario, expiry)),
+        workload: workload.kind.into(),
+        use_case: workload.use_case.name().into(),
+        harm_unit: workload.unit.into(),
+        update: workload.work.update.map(kebab),
+        guard: workload.work.guard.map(kebab),
+        clients: scenario.clients.count,
+        takeover_bound: lock.info.grants.then(|| (lock.takeover_bound)(params)),
+        setting: setting(scenario),
+        swarm: scenario.swarm,
+        dose: effective_expiry.filter(|_| !scenario.swarm).and_then(|expiry| dose(scenario, expiry)),
     }
+}
+
+/// In its own words; a swarm is marked wherever they are shown.
+fn about(scenario: &Scenario) -> String {
+    if scenario.swarm { format!("A swarm. {}", scenario.about) } else { scenario.about.clone() }
+}
+
+/// Names everything in a scenario but its words, its guard and update, and the number of clients.
+fn setting(scenario: &Scenario) -> String {
+    let Scenario { run_for, lock, network, faults, workload, .. } = scenario;
+    let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
+    let work = &workload.work;
+    let work = (workload.kind, work.guarded, &work.quantity, work.pace);
+    let said = format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {work:?}");
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
 }
 
 fn kebab(value: impl serde::Serialize) -> String {
@@ -157,6 +225,9 @@ fn kebab(value: impl serde::Serialize) -> String {
 
 /// The kinds of a scenario's faults.
 fn family(scenario: &Scenario) -> String {
+    if scenario.swarm {
+        return "swarm".into();
+    }
     let mut kinds: Vec<&str> = scenario.faults.iter().map(|plan| plan.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();

@@ -2,25 +2,26 @@
 //! and one probe of the lock once all faults are healed.
 
 mod nested;
+mod transfer;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::{Ack, Event, GrantId, OrderEnd, Refusal};
-use fencepost_models::stores::inventory::{Demand, Guard, ReadReply, StoreClient, Update};
+use fencepost_models::stores::inventory::{Demand, ReadReply, StoreClient, Update};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::{Either, Mono, NodeId, race};
 
 pub(crate) use self::nested::nested_patience;
 use crate::demand::{Order, OrderBook};
 use crate::file::{AfterUnknown, Clients, OnUnknown};
+use crate::workload::{Guarded, Workload};
 
 /// What all clients of a case share.
 pub(crate) struct Shared {
     pub clients: Clients,
-    pub update: Update,
-    pub guard: Guard,
+    pub workload: Workload,
     pub store: NodeId,
     /// The probe after healing waits this long.
     pub probe_patience: Duration,
@@ -48,6 +49,8 @@ pub(crate) enum Progress {
 pub(crate) struct Client<L: Lock> {
     ctx: Ctx<L::Message>,
     lock: L,
+    /// The lock on the second resource, where the work takes two.
+    second: Option<L>,
     store: StoreClient<L::Message>,
     shared: Rc<Shared>,
     desk: Rc<RefCell<Desk>>,
@@ -63,11 +66,19 @@ enum Pass {
 /// No attempt follows another faster than this, so that time passes whatever a lock answers.
 const SHORTEST_DELAY: Duration = Duration::from_millis(1);
 
+/// The resource of work that takes only one.
+const FIRST: ResourceId = ResourceId(0);
+
+/// The other resource of work that takes two.
+const SECOND: ResourceId = ResourceId(1);
+
 impl<L: Lock> Client<L> {
     pub fn new(params: &L::Params, ctx: Ctx<L::Message>, shared: Rc<Shared>, desk: Rc<RefCell<Desk>>) -> Self {
-        let lock = L::connect(params, ctx.clone(), ResourceId(0));
+        let lock = L::connect(params, ctx.clone(), FIRST);
+        let two = shared.workload.work.guarded.resources() > 1;
+        let second = two.then(|| L::connect(params, ctx.clone(), SECOND));
         let store = StoreClient::new(ctx.clone(), shared.store);
-        Client { ctx, lock, store, shared, desk }
+        Client { ctx, lock, second, store, shared, desk }
     }
 
     /// The whole life of the process.
@@ -75,7 +86,7 @@ impl<L: Lock> Client<L> {
         self.resolve_after_crash();
         while !self.ctx.healed() {
             let Some(order) = self.take_order() else { break };
-            if let Either::First(()) = race(self.ctx.healing(), self.ctx.sleep(order.think)).await {
+            if let Either::First(()) = race(self.ctx.healing(), self.ctx.sleep(self.until(&order))).await {
                 break;
             }
             self.unit(&order).await;
@@ -83,6 +94,19 @@ impl<L: Lock> Client<L> {
         self.ctx.healing().await;
         self.probe().await;
         self.ctx.note(Event::ClientDone { client: self.ctx.node() });
+    }
+
+    /// How long until the client turns to the order: until its event, and for as long as it thinks.
+    fn until(&self, order: &Order) -> Duration {
+        order.not_before.map_or(Duration::ZERO, |due| due - self.ctx.wall()) + order.think
+    }
+
+    /// The lock on a resource.
+    fn lock(&mut self, resource: ResourceId) -> &mut L {
+        match &mut self.second {
+            Some(second) if resource == SECOND => second,
+            _ => &mut self.lock,
+        }
     }
 
     /// The next order; one that a crash interrupted before it was begun comes first.
@@ -113,8 +137,11 @@ impl<L: Lock> Client<L> {
         let begun = self.ctx.mono();
         let end = loop {
             let give_up = self.ctx.mono() + self.shared.clients.wait_at_most;
-            let Some(grant) = self.acquire(give_up).await else { break OrderEnd::Abandoned };
-            match self.work(&grant, order).await {
+            let pass = match self.shared.workload.work.guarded {
+                Guarded::Accounts { .. } => self.transfer(order, give_up).await,
+                _ => self.under_the_lock(order, give_up).await,
+            };
+            match pass {
                 Pass::Over(end) => break end,
                 Pass::Again if self.ctx.mono() - begun < self.shared.clients.wait_at_most => {}
                 Pass::Again => break OrderEnd::Abandoned,
@@ -124,20 +151,27 @@ impl<L: Lock> Client<L> {
         self.note_resolved(order, end);
     }
 
+    async fn under_the_lock(&mut self, order: &Order, give_up: Mono) -> Pass {
+        match self.acquire(FIRST, give_up).await {
+            Some(grant) => self.work(&grant, order).await,
+            None => Pass::Over(OrderEnd::Abandoned),
+        }
+    }
+
     /// Tries until it has the lock or its patience ends.
-    async fn acquire(&mut self, give_up: Mono) -> Option<Grant> {
+    async fn acquire(&mut self, resource: ResourceId, give_up: Mono) -> Option<Grant> {
         let client = self.ctx.node();
         loop {
             let id = self.next_attempt();
-            self.ctx.note(Event::AcquireInvoked { client, grant: id });
-            match self.lock.acquire(Attempt { id, give_up }).await {
+            self.ctx.note(Event::AcquireInvoked { client, grant: id, resource });
+            match self.lock(resource).acquire(Attempt { id, give_up }).await {
                 Ok(grant) => {
                     self.enter(&grant).await;
                     return Some(grant);
                 }
                 Err(error) => self.ctx.note(Event::NotAcquired { client, grant: id, ack: ack(&Err::<(), _>(error)) }),
             }
-            let delay = self.lock.retry_delay().max(SHORTEST_DELAY);
+            let delay = self.lock(resource).retry_delay().max(SHORTEST_DELAY);
             if self.ctx.mono() + delay >= give_up {
                 return None;
             }
@@ -172,10 +206,9 @@ impl<L: Lock> Client<L> {
         };
         self.note_read(grant, order, row);
         self.ctx.safepoint("read").await;
-        // Under `conditional` it is the database that decides whether enough is left.
-        if demand.update != Update::Conditional && row.count < i64::from(order.units) {
-            self.release(grant).await.ok();
-            return Pass::Over(OrderEnd::SoldOut);
+        if let Some(end) = self.needless(&demand, row) {
+            self.release(FIRST, grant).await.ok();
+            return Pass::Over(end);
         }
         let inner = self.nest(grant).await;
         self.ctx.sleep(order.hold).await;
@@ -188,14 +221,29 @@ impl<L: Lock> Client<L> {
             }
         }
         self.ctx.sleep(order.prepare).await;
-        let written = self.write(grant, order, &demand, row).await;
+        let written = self.write(grant, &demand, row).await;
         self.conclude(grant, written).await
+    }
+
+    /// What the read may have shown: that there is nothing to write.
+    fn needless(&self, demand: &Demand, row: ReadReply) -> Option<OrderEnd> {
+        match self.shared.workload.work.guarded {
+            // Under `conditional` it is the database that decides whether enough is left.
+            Guarded::Stock(_) if demand.update == Update::Conditional => None,
+            Guarded::Stock(_) | Guarded::Accounts { .. } => {
+                (row.count < i64::from(demand.units)).then_some(OrderEnd::SoldOut)
+            }
+            Guarded::Effects { .. } => (row.count > 0).then_some(OrderEnd::DoneAlready),
+            Guarded::Records(_) => None,
+        }
     }
 
     fn demand(&self, order: &Order) -> Demand {
         let with_id = self.shared.clients.on_unknown == OnUnknown::RetryWithId;
-        let Shared { update, guard, .. } = *self.shared;
-        Demand { order: order.id, units: order.units, update, guard, with_id }
+        let workload = &self.shared.workload;
+        let (update, guard) = (workload.update(), workload.guard());
+        let adds = matches!(workload.work.guarded, Guarded::Records(_));
+        Demand { order: order.id, units: order.units, update, guard, with_id, adds, row: FIRST }
     }
 
     fn note_read(&self, grant: &Grant, order: &Order, row: ReadReply) {
@@ -208,21 +256,21 @@ impl<L: Lock> Client<L> {
         if matches!(error, LockError::Failed(Reason::NotHeld | Reason::Refused(_))) {
             self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });
         }
-        self.release(grant).await.ok();
+        self.release(FIRST, grant).await.ok();
         Pass::Over(OrderEnd::Abandoned)
     }
 
     /// Writes, again if the outcome is unknown and the scenario says so, for as long as a client waits for a lock.
-    async fn write(&mut self, grant: &Grant, order: &Order, demand: &Demand, row: ReadReply) -> Result<(), LockError> {
-        let client = self.ctx.node();
+    async fn write(&mut self, grant: &Grant, demand: &Demand, row: ReadReply) -> Result<(), LockError> {
+        let (client, order) = (self.ctx.node(), demand.order);
         let patience = self.ctx.mono() + self.shared.clients.wait_at_most;
         if let Some((_, progress)) = &mut self.desk.borrow_mut().current {
             *progress = Progress::WriteSent;
         }
         loop {
-            self.ctx.note(Event::WriteInvoked { client, grant: grant.id, order: order.id });
-            let written = self.lock.write(&self.store, grant, demand, row).await;
-            self.ctx.note(Event::WriteReturned { client, grant: grant.id, order: order.id, ack: ack(&written) });
+            self.ctx.note(Event::WriteInvoked { client, grant: grant.id, order });
+            let written = self.write_once(grant, demand, row).await;
+            self.ctx.note(Event::WriteReturned { client, grant: grant.id, order, ack: ack(&written) });
             let unknown = matches!(written, Err(LockError::Unknown(_)));
             // A transaction whose connection broke is gone: there is nothing to repeat within it.
             if !unknown || !self.retries_unknown() || L::INFO.commits_at_release || self.ctx.mono() >= patience {
@@ -235,6 +283,14 @@ impl<L: Lock> Client<L> {
         }
     }
 
+    async fn write_once(&mut self, grant: &Grant, demand: &Demand, row: ReadReply) -> Result<(), LockError> {
+        let lock = match &mut self.second {
+            Some(second) if demand.row == SECOND => second,
+            _ => &mut self.lock,
+        };
+        lock.write(&self.store, grant, demand, row).await
+    }
+
     fn retries_unknown(&self) -> bool {
         self.shared.clients.on_unknown != OnUnknown::GiveUp
     }
@@ -245,10 +301,10 @@ impl<L: Lock> Client<L> {
             self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });
         }
         let unknown = matches!(written, Err(LockError::Unknown(_)));
-        if unknown && self.shared.clients.after_unknown == AfterUnknown::Keep && self.outlive(grant).await {
+        if unknown && self.shared.clients.after_unknown == AfterUnknown::Keep && self.outlive(FIRST, grant).await {
             return Pass::Over(OrderEnd::Unknown);
         }
-        let released = self.release(grant).await;
+        let released = self.release(FIRST, grant).await;
         let decisive = if L::INFO.commits_at_release && written.is_ok() { released } else { written };
         match decisive {
             Ok(()) => Pass::Over(OrderEnd::Acked),
@@ -261,33 +317,35 @@ impl<L: Lock> Client<L> {
     }
 
     /// Keeps the lock until its own validity ends. Says whether it has one.
-    async fn outlive(&mut self, grant: &Grant) -> bool {
+    async fn outlive(&mut self, resource: ResourceId, grant: &Grant) -> bool {
         let Some(until) = grant.valid_until else { return false };
-        self.lock.abandon(grant);
+        self.lock(resource).abandon(grant);
         self.ctx.sleep_until(until.at).await;
         self.ctx.let_go(grant.id);
         self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });
         true
     }
 
-    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+    async fn release(&mut self, resource: ResourceId, grant: &Grant) -> Result<(), LockError> {
         let client = self.ctx.node();
         self.ctx.let_go(grant.id);
         self.ctx.note(Event::ReleaseInvoked { client, grant: grant.id });
-        let released = self.lock.release(grant).await;
+        let released = self.lock(resource).release(grant).await;
         self.ctx.note(Event::ReleaseReturned { client, grant: grant.id, ack: ack(&released) });
         self.ctx.safepoint("released").await;
         released
     }
 
-    /// After healing, shows that the lock can be had again.
+    /// After healing, shows that the lock can be had again, or each of two.
     async fn probe(&mut self) {
         if std::mem::replace(&mut self.desk.borrow_mut().probed, true) {
             return;
         }
-        let give_up = self.ctx.mono() + self.shared.probe_patience;
-        if let Some(grant) = self.acquire(give_up).await {
-            self.release(&grant).await.ok();
+        for resource in (0..self.shared.workload.work.guarded.resources()).map(ResourceId) {
+            let give_up = self.ctx.mono() + self.shared.probe_patience;
+            if let Some(grant) = self.acquire(resource, give_up).await {
+                self.release(resource, &grant).await.ok();
+            }
         }
     }
 }

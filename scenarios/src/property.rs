@@ -30,8 +30,10 @@ pub enum Property {
     NoLostUpdate,
     /// No more units are sold than there were.
     NoOversell,
-    /// No order takes effect twice.
+    /// No order or event takes effect twice.
     NoDuplicate,
+    /// The accounts together hold what they held in the beginning.
+    Consistent,
     /// The operations on the lock, with the service's own expiries, have a legal order.
     Linearizable,
 }
@@ -52,7 +54,7 @@ pub enum Verdict {
 
 impl Property {
     /// All properties, in the order of reports.
-    pub const ALL: [Property; 14] = [
+    pub const ALL: [Property; 15] = [
         Property::GrantExclusion,
         Property::BeliefExclusion,
         Property::ValidityExclusion,
@@ -66,6 +68,7 @@ impl Property {
         Property::NoLostUpdate,
         Property::NoOversell,
         Property::NoDuplicate,
+        Property::Consistent,
         Property::Linearizable,
     ];
 
@@ -85,6 +88,7 @@ impl Property {
             Property::NoLostUpdate => "no-lost-update",
             Property::NoOversell => "no-oversell",
             Property::NoDuplicate => "no-duplicate",
+            Property::Consistent => "consistent",
             Property::Linearizable => "linearizable",
         }
     }
@@ -96,7 +100,7 @@ impl Property {
             Property::Takeover => "avoids deadlock",
             Property::Progress => "highly available",
             Property::Fifo => "order",
-            Property::NoLostUpdate | Property::NoOversell | Property::NoDuplicate => "workload",
+            Property::NoLostUpdate | Property::NoOversell | Property::NoDuplicate | Property::Consistent => "workload",
             _ => "exclusive",
         }
     }
@@ -118,7 +122,8 @@ impl Property {
             Property::Fifo => "no waiter in the service's queue is overtaken",
             Property::NoLostUpdate => "no acknowledged update is missing in the end",
             Property::NoOversell => "no more units are sold than there were in stock",
-            Property::NoDuplicate => "no order takes effect twice",
+            Property::NoDuplicate => "no order or event takes effect twice",
+            Property::Consistent => "at the end the accounts together hold what they held in the beginning",
             Property::Linearizable => "what clients and service did to the lock has an order that one lock allows",
         }
     }

@@ -28,6 +28,35 @@ pub trait Watcher {
 
     /// An injection that lasted ended there. It comes right after the sighting of its end, which names the fault alone.
     fn fault_ended(&mut self, _at: SimTime, _placement: &Placement) {}
+
+    /// Whether glances are enough for it. They cost little.
+    fn only_glances(&self) -> bool {
+        false
+    }
+
+    /// Something happened, for one that takes glances.
+    fn glance(&mut self, _glance: &Glance<'_>) {}
+}
+
+/// One thing that happened, without what it says in a trace.
+pub struct Glance<'a> {
+    /// When, in true time.
+    pub at: SimTime,
+    /// What.
+    pub what: Glimpse<'a>,
+}
+
+/// What happened, as far as somebody sees who only glances.
+#[derive(Clone, Copy, Debug)]
+pub enum Glimpse<'a> {
+    /// A message got there that was sent at this time.
+    Delivered(NodeId, NodeId, u64),
+    /// Something else happened at a node.
+    At(NodeId),
+    /// A client passed a mark.
+    Mark(NodeId, &'a str),
+    /// An event of the history.
+    Event(&'a Event),
 }
 
 /// One thing that happened.
@@ -119,10 +148,34 @@ impl<L: Message> Observer<Wire<L>, Event> for Recorder {
 
     fn occurrence(&mut self, at: SimTime, what: &Occurrence<'_, Wire<L>, Event>, clocks: &Clocks) {
         let Some(watcher) = &self.watcher else { return };
+        if watcher.borrow().only_glances() {
+            if let Some(what) = glimpse(what) {
+                watcher.borrow_mut().glance(&Glance { at, what });
+            }
+            return;
+        }
         let event = if let Occurrence::Note(event) = what { Some(*event) } else { None };
         let what = serde_json::to_value(Serialized(what)).expect("occurrences are plain data");
         watcher.borrow_mut().see(&Sighting { at, clocks, what: &what, event });
     }
+}
+
+fn glimpse<'a, L: Message>(what: &Occurrence<'a, Wire<L>, Event>) -> Option<Glimpse<'a>> {
+    Some(match *what {
+        Occurrence::Delivered { from, to, sent_ns, .. } => Glimpse::Delivered(from, to, sent_ns),
+        Occurrence::Lost { to: node, .. }
+        | Occurrence::Connected { server: node, .. }
+        | Occurrence::Refused { node, .. }
+        | Occurrence::Reset { node, .. }
+        | Occurrence::Timer { node }
+        | Occurrence::Continued { node }
+        | Occurrence::Crashed { node }
+        | Occurrence::Restarted { node }
+        | Occurrence::Led { node, .. } => Glimpse::At(node),
+        Occurrence::Mark { node, mark } => Glimpse::Mark(node, mark),
+        Occurrence::Note(event) => Glimpse::Event(event),
+        Occurrence::FaultBegan { .. } | Occurrence::FaultEnded { .. } | Occurrence::Healed => return None,
+    })
 }
 
 #[derive(Serialize)]

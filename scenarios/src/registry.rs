@@ -13,28 +13,23 @@ use fencepost_models::stores::inventory::STORE_BUGS;
 use fencepost_models::{BugInfo, Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
-    ClockRate, ClockStep, Crash, Duplicate, Fault, FaultKind, Harm, Hold, Lasting, Latency, Loss, Partition, Pause,
-    Place, VmPause,
+    ClockRate, ClockStep, ClockStrobe, Crash, DiskStall, Duplicate, Failover, Fault, FaultKind, Harm, Hold, Lasting,
+    Latency, Loss, Partition, Pause, Place, Slow, VmPause,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::Error as _;
 use toml::de::{Error, ValueDeserializer};
 
 use crate::case::{self, CaseReport};
 use crate::cell::Cell;
-use crate::file::{Inventory, Timing, Workload};
+use crate::file::Timing;
+use crate::presets::{PRESETS, Preset};
 use crate::recorder::Watcher;
+pub use crate::workload::WorkloadKind;
+use crate::workload::{Compute, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, UseCase, Workload};
 
 /// A lock's parameters, of the type that its entry knows.
 pub type LockParams = Arc<dyn Any + Send + Sync>;
-
-/// A workload, as the registry knows it.
-pub trait WorkloadKind: DeserializeOwned + JsonSchema + Into<Workload> + 'static {
-    /// Its name in scenario files: `[workload.NAME]`.
-    const NAME: &'static str;
-    /// One sentence for lists and docs.
-    const ABOUT: &'static str;
-}
 
 /// Runs a case of a cell: its seed, and who watches.
 pub type RunCase = fn(&Cell, u64, Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport;
@@ -86,6 +81,10 @@ pub struct WorkloadEntry {
     pub name: &'static str,
     /// One sentence for lists and docs.
     pub about: &'static str,
+    /// What the lock is there for.
+    pub use_case: UseCase,
+    /// The unit of its harm.
+    pub unit: &'static str,
     /// The schema of its keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its keys.
@@ -98,6 +97,7 @@ pub struct Registry {
     locks: Vec<LockEntry>,
     faults: Vec<FaultEntry>,
     workloads: Vec<WorkloadEntry>,
+    presets: Vec<Preset>,
 }
 
 impl Registry {
@@ -131,12 +131,23 @@ impl Registry {
             .fault_kind::<Crash>()
             .fault_kind::<ClockStep>()
             .fault_kind::<ClockRate>()
+            .fault_kind::<ClockStrobe>()
             .fault_kind::<Partition>()
             .fault_kind::<Latency>()
             .fault_kind::<Loss>()
             .fault_kind::<Duplicate>()
             .fault_kind::<Hold>()
+            .fault_kind::<Slow>()
+            .fault_kind::<DiskStall>()
+            .fault_kind::<Failover>()
+            .presets(PRESETS)
             .workload_kind::<Inventory>()
+            .workload_kind::<Compute>()
+            .workload_kind::<Notify>()
+            .workload_kind::<SharedFile>()
+            .workload_kind::<SharedSet>()
+            .workload_kind::<Dose>()
+            .workload_kind::<Transfer>()
     }
 
     /// Adds a lock.
@@ -156,6 +167,19 @@ impl Registry {
     pub fn fault_kind<F: FaultKind>(mut self) -> Self {
         assert!(self.fault(F::NAME).is_none(), "two kinds of fault are named `{}`", F::NAME);
         self.faults.push(FaultEntry::of::<F>());
+        self
+    }
+
+    /// Adds presets for kinds of faults.
+    ///
+    /// # Panics
+    /// If there is one of the same name already, or one is for a kind that there is not.
+    pub fn presets(mut self, presets: &[Preset]) -> Self {
+        for preset in presets {
+            assert!(self.preset(preset.name).is_none(), "two presets are named `{}`", preset.name);
+            assert!(self.fault(preset.kind).is_some(), "there is no kind of fault `{}`", preset.kind);
+            self.presets.push(*preset);
+        }
         self
     }
 
@@ -194,6 +218,16 @@ impl Registry {
     /// All kinds of fault.
     pub fn faults(&self) -> &[FaultEntry] {
         &self.faults
+    }
+
+    /// The preset of this name.
+    pub fn preset(&self, name: &str) -> Option<&Preset> {
+        self.presets.iter().find(|preset| preset.name == name)
+    }
+
+    /// The presets of a kind of fault.
+    pub fn presets_of(&self, kind: &str) -> impl Iterator<Item = &Preset> {
+        self.presets.iter().filter(move |preset| preset.kind == kind)
     }
 
     /// The workload of this name.
@@ -276,8 +310,10 @@ impl WorkloadEntry {
         WorkloadEntry {
             name: W::NAME,
             about: W::ABOUT,
+            use_case: W::USE_CASE,
+            unit: W::UNIT,
             schema: W::json_schema,
-            parse: |keys| Ok(W::deserialize(keys)?.into()),
+            parse: |keys| Ok(Workload::of(&W::deserialize(keys)?)),
         }
     }
 }

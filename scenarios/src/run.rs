@@ -195,7 +195,8 @@ impl Drop for OpenWhenDone<'_> {
     }
 }
 
-fn run_caught(cell: &Cell, seed: u64) -> Result<Outcome, CasePanicked> {
+/// Runs a case; a panic is caught.
+pub(crate) fn run_caught(cell: &Cell, seed: u64) -> Result<Outcome, CasePanicked> {
     catch_unwind(AssertUnwindSafe(|| case::run(cell, seed, None).outcome)).map_err(|panic| {
         let message = (panic.downcast_ref::<&str>().map(|text| text.to_string()))
             .or_else(|| panic.downcast_ref::<String>().cloned())

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::file::{
     ByProperty, CaseKeys, Clients, Common, Explore, Head, LockKeys, Network, SuiteKeys, allowed, group_words,
 };
+use crate::presets::Preset;
 use crate::property::Property;
 use crate::registry::{FaultEntry, Registry};
 
@@ -139,7 +140,11 @@ fn fault(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
     let common = object::<Common>(generator);
     let kinds: Map<String, Value> = (registry.faults().iter())
         .map(|kind| {
-            let one = one_fault(kind, &common, composable((kind.schema)(generator)));
+            let mut one = one_fault(kind, &common, composable((kind.schema)(generator)));
+            let presets: Vec<&Preset> = registry.presets_of(kind.name).collect();
+            if !presets.is_empty() {
+                add_presets(&mut one, &presets);
+            }
             (kind.name.to_string(), json!({ "type": "array", "description": kind.about, "items": one }))
         })
         .collect();
@@ -149,6 +154,22 @@ fn fault(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
         "properties": kinds,
         "additionalProperties": false,
     })
+}
+
+/// Adds the key `preset`, whose choices say what they stand for. What presets give need not be written beside one.
+fn add_presets(fault: &mut Value, presets: &[&Preset]) {
+    let told: Vec<String> =
+        presets.iter().map(|preset| format!("`{}`: {} ({})", preset.name, preset.about, preset.source)).collect();
+    let mut schema = one_of(presets.iter().map(|preset| preset.name));
+    schema["description"] = json!(format!("Gives the keys that are left out. {}", told.join("; ")));
+    fault["properties"]["preset"] = schema;
+    let given = |key: &Value| presets.iter().any(|preset| preset.values().get(key.as_str().unwrap_or("")).is_some());
+    let required = fault["required"].as_array().cloned().unwrap_or_default();
+    let (given, required): (Vec<Value>, Vec<Value>) = required.into_iter().partition(given);
+    fault["required"] = json!(required);
+    if !given.is_empty() {
+        fault["allOf"] = json!([{ "anyOf": [{ "required": ["preset"] }, { "required": given }] }]);
+    }
 }
 
 /// A kind's own keys, and the shared keys that it may have.
@@ -175,7 +196,7 @@ fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
                 { "required": ["from", "to"], "not": { "required": ["target"] } },
             ]);
         }
-        Place::Own => {}
+        Place::Leader | Place::Own => {}
     }
     own["required"] = json!(required);
     own["oneOf"] = json!([{ "required": ["at"] }, { "required": ["every"] }, { "required": ["on"] }]);

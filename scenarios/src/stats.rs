@@ -1,6 +1,6 @@
 //! Intervals for rates: what the counts of a finite number of cases can and cannot say.
 
-use statrs::distribution::{Beta, ContinuousCDF};
+use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
 
 /// Two-sided level of every interval: 95 %, so 2.5 % in each tail.
 const TAIL: f64 = 0.025;
@@ -70,6 +70,46 @@ fn beta_quantile(probability: f64, a: f64, b: f64) -> f64 {
     Beta::new(a, b).expect("both shapes are at least 1").inverse_cdf(probability)
 }
 
+/// The exact two-sided test of pairs that differ: how likely a split at least this uneven is if either side is as likely
+/// as the other. For pairs of verdicts this is McNemar’s exact test. Nothing that differs says nothing: 1.
+pub fn paired_sign_test(one: u64, other: u64) -> f64 {
+    let pairs = one + other;
+    if pairs == 0 {
+        return 1.0;
+    }
+    let binomial = Binomial::new(0.5, pairs).expect("one half is a probability");
+    (2.0 * binomial.cdf(one.min(other))).min(1.0)
+}
+
+/// Corrects several tests so that any false alarm among all of them is as rare as the level says (Holm 1979).
+pub fn holm(p: &[f64]) -> Vec<f64> {
+    let mut corrected = vec![1.0; p.len()];
+    let mut largest: f64 = 0.0;
+    for (rank, at) in ranked(p).into_iter().enumerate() {
+        largest = largest.max((p[at] * (p.len() - rank) as f64).min(1.0));
+        corrected[at] = largest;
+    }
+    corrected
+}
+
+/// Corrects several tests so that false alarms are at most that share of all alarms (Benjamini and Hochberg 1995).
+pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
+    let mut corrected = vec![1.0; p.len()];
+    let mut smallest: f64 = 1.0;
+    for (rank, at) in ranked(p).into_iter().enumerate().rev() {
+        smallest = smallest.min(p[at] * p.len() as f64 / (rank + 1) as f64);
+        corrected[at] = smallest;
+    }
+    corrected
+}
+
+/// The places of the tests, smallest first.
+fn ranked(p: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]).then(a.cmp(b)));
+    order
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +167,30 @@ mod tests {
         let interval = violation_interval(3, 10, 987);
         assert_close(interval, clopper_pearson(3, 990).lower, clopper_pearson(13, 1000).upper, 1e-12);
         assert_eq!(violation_interval(0, 5, 0), Interval::ANYTHING);
+    }
+
+    #[test]
+    fn paired_tests_are_exact_at_the_edges_too() {
+        let close = |got: f64, want: f64| assert!((got - want).abs() < 1e-9, "{got} is not {want}");
+        close(paired_sign_test(0, 0), 1.0);
+        close(paired_sign_test(0, 1), 1.0);
+        close(paired_sign_test(5, 5), 1.0);
+        close(paired_sign_test(0, 5), 0.0625);
+        close(paired_sign_test(10, 0), 2.0 / 1024.0);
+        close(paired_sign_test(2, 8), 2.0 * (1.0 + 10.0 + 45.0) / 1024.0);
+        assert!(paired_sign_test(0, 1_000_000) < 1e-100);
+    }
+
+    #[test]
+    fn corrections_match_the_textbook() {
+        let p = [0.01, 0.04, 0.03, 0.005];
+        let close = |got: Vec<f64>, want: [f64; 4]| {
+            assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-12), "{got:?} is not {want:?}");
+        };
+        close(holm(&p), [0.03, 0.06, 0.06, 0.02]);
+        close(benjamini_hochberg(&p), [0.02, 0.04, 0.04, 0.02]);
+        assert!(holm(&[]).is_empty() && benjamini_hochberg(&[]).is_empty());
+        assert_eq!((holm(&[0.3]), benjamini_hochberg(&[1.0])), (vec![0.3], vec![1.0]));
     }
 
     #[test]

@@ -121,14 +121,97 @@ fn assert_same_names(page_name: &str, there_is: impl Iterator<Item = &'static st
 }
 
 #[test]
-fn every_lock_fault_and_property_has_a_section_and_no_other() {
+fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
     let registry = Registry::standard();
     assert_same_names("locks.md", registry.locks().iter().map(|lock| lock.name()));
     assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.name));
+    assert_same_names("workloads.md", registry.workloads().iter().map(|workload| workload.name));
     assert_same_names("properties.md", Property::ALL.into_iter().map(Property::name));
     let scenarios = page("scenarios.md");
     for workload in registry.workloads() {
         assert!(section(&scenarios, &format!("[workload.{}]", workload.name)).is_some(), "{}", workload.name);
+    }
+}
+
+#[test]
+fn the_table_of_workloads_says_what_they_say_of_themselves() {
+    let table = page("workloads.md");
+    for workload in Registry::standard().workloads() {
+        let row = format!("| `{}` | {} | {} |", workload.name, workload.use_case.name(), workload.unit);
+        let line = table.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
+        let scenarios = line.split('|').nth(5).unwrap_or_default().split(',');
+        for name in scenarios.map(|name| name.trim().trim_matches('`')) {
+            assert!(shipped::scenario(name).is_some(), "{}: no scenario {name}", workload.name);
+        }
+    }
+}
+
+#[test]
+fn the_table_of_suites_says_what_they_say_of_themselves() {
+    let text = page("scenarios.md");
+    let table = text.split_once("\n## Suites\n").expect("a section").1;
+    let suites = shipped::SUITES.iter().map(|(name, text)| {
+        file::suite(&Registry::standard(), name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"))
+    });
+    let rows: Vec<String> = suites
+        .map(|suite| format!("| `{}` | {} | {} |", suite.name, suite.seeds.unwrap_or_default(), suite.about))
+        .collect();
+    for row in &rows {
+        assert!(table.lines().any(|line| line == row), "no row {row}");
+    }
+    let named = table.lines().filter(|line| line.starts_with("| `") && !line.starts_with("| `name`"));
+    let keys = ["| `scenarios`", "| `seeds`", "| `locks`"];
+    let listed = named.filter(|line| !keys.iter().any(|key| line.starts_with(key))).count();
+    assert_eq!(listed, rows.len(), "every row is of a suite that there is");
+}
+
+/// The names in backticks of a table's cell that are scenarios.
+fn scenarios_in(cell: &str) -> Vec<&str> {
+    cell.split(',').map(|name| name.trim().trim_matches('`')).collect()
+}
+
+#[test]
+fn every_statement_is_a_set_of_scenarios_that_expect_something() {
+    let registry = Registry::standard();
+    let text = page("statements.md");
+    let suite = shipped::suite("statements").expect("a suite");
+    let suite = file::suite(&registry, "statements.toml", suite).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    let mut named = BTreeSet::new();
+    for statement in 1..=9 {
+        let row = text.lines().find(|line| line.starts_with(&format!("| {statement} |")));
+        let row = row.unwrap_or_else(|| panic!("statement {statement} has no row"));
+        for name in scenarios_in(row.split('|').nth(3).unwrap_or_default()) {
+            let text = shipped::scenario(name).unwrap_or_else(|| panic!("{statement}: no scenario {name}"));
+            let scenario = file::scenario(&registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
+            assert!(!scenario.expect.is_empty() || scenario.case.is_some(), "{name} expects nothing");
+            if scenario.case.is_none() {
+                named.insert(name.to_string());
+            }
+        }
+    }
+    assert_eq!(named, suite.scenarios.into_iter().collect(), "the suite has the scenarios of the table");
+}
+
+#[test]
+fn the_ablation_turns_one_switch_at_a_time() {
+    let text = page("scenarios.md");
+    let registry = Registry::standard();
+    let rows = ["no guard", "fenced writes", "fenced reads", "claims"].map(|guard| {
+        let row = text.lines().find(|line| line.starts_with(&format!("| {guard} |")));
+        row.unwrap_or_else(|| panic!("no row {guard}")).split('|').skip(2).take(4).map(str::trim).collect::<Vec<_>>()
+    });
+    for (guard, row) in ["none", "fence-writes", "fence-reads", "claim"].iter().zip(&rows) {
+        for (column, name) in row.iter().enumerate() {
+            let name = name.trim_matches('`');
+            let text = shipped::scenario(name).unwrap_or_else(|| panic!("no scenario {name}"));
+            let scenario = file::scenario(&registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
+            let said = serde_json::to_value(scenario.workload.guard()).expect("a word");
+            assert_eq!(said, Value::String((*guard).into()), "{name}");
+            let kind = if column < 2 { "pause" } else { "vm-pause" };
+            assert_eq!((scenario.faults[0].kind, scenario.faults.len()), (kind, 1), "{name}");
+            assert_eq!(scenario.clients.check_before_write, column % 2 == 1, "{name}");
+            assert_eq!((scenario.clients.count, scenario.run_for.as_secs()), (4, 180), "{name}: all else is equal");
+        }
     }
 }
 
@@ -166,6 +249,9 @@ fn every_key_is_explained_where_it_belongs() {
     let table = |name: &str| resolved(&schema, &schema["properties"][name]);
     let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
     let scenarios = page("scenarios.md");
+    let head = scenarios.split_once("\n## Top of the file\n").and_then(|(_, rest)| rest.split_once("\n## "));
+    let tables = ["clients", "lock", "workload", "network", "fault", "expect", "explore", "case"];
+    assert_keys("the top", head.expect("a section").0, &schema, &tables);
     for name in ["clients", "lock", "network", "explore", "case"] {
         let text = section(&scenarios, &format!("[{name}]")).unwrap_or_else(|| panic!("[{name}] has no section"));
         assert_keys(name, text, table(name), &names);
@@ -176,7 +262,7 @@ fn every_key_is_explained_where_it_belongs() {
         assert_keys(workload.name, text, keys, &[]);
     }
     let (faults, locks) = (page("faults.md"), page("locks.md"));
-    let shared = ["name", "at", "every", "on", "lasts", "target", "from", "to", "both_ways"];
+    let shared = ["name", "at", "every", "on", "lasts", "preset", "target", "from", "to", "both_ways"];
     for key in shared {
         assert!(faults.contains(&format!("`{key}")), "`{key}` is not explained");
     }
@@ -190,6 +276,20 @@ fn every_key_is_explained_where_it_belongs() {
             assert_keys(lock.name(), section(&locks, lock.name()).unwrap(), keys, &[]);
         }
     }
+}
+
+#[test]
+fn every_preset_stands_in_the_book_as_it_is() {
+    let text = page("faults.md");
+    let presets = section(&text.replace("## Presets\n", "## `Presets`\n"), "Presets").unwrap().to_string();
+    for preset in fencepost_scenarios::presets::PRESETS {
+        let row = presets.lines().find(|line| line.starts_with(&format!("| `{}` | `{}` |", preset.name, preset.kind)));
+        let row = row.unwrap_or_else(|| panic!("{} has no row", preset.name));
+        assert!(row.contains(preset.about) && row.contains(preset.source), "{row}");
+        assert!(preset.keys.lines().all(|key| row.contains(&format!("`{key}`"))), "{row}");
+    }
+    let rows = presets.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, fencepost_scenarios::presets::PRESETS.len());
 }
 
 fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_scenarios::outcome::{FaultTally, Outcome};
+use fencepost_scenarios::outcome::{FaultTally, Outcome, Span};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::results::{
     CellHeader, CellResult, FaultLabel, ResultsError, ResultsReader, ResultsWriter, Row, RunResult, read_cells,
@@ -21,8 +21,14 @@ fn header() -> CellHeader {
         effective_expiry: Some(Duration::from_millis(10_250)),
         faults: vec![FaultLabel { name: "gc".into(), kind: "pause".into() }],
         workload: "inventory".into(),
+        use_case: "efficiency".into(),
+        harm_unit: "units".into(),
         update: Some("target".into()),
         guard: Some("none".into()),
+        clients: 5,
+        takeover_bound: Some(Duration::from_millis(12_500)),
+        setting: "00ff".into(),
+        swarm: false,
         dose: Some(0.1 + 0.2),
     }
 }
@@ -42,6 +48,7 @@ fn outcome(seed: u64) -> Outcome {
         touched_holder: seed % 2 == 1,
         trace: u128::from(seed) << 64 | 0xabc,
         events: 1000 + seed,
+        spans: vec![Span { slices: 9, wanted: 7, served: seed % 7, faulty: 3 }; 2],
     }
 }
 
@@ -158,7 +165,10 @@ fn json_has_the_keys_of_the_contract() {
     );
     let sold = &cell["metrics"]["oversold_units"];
     assert_eq!(*sold, json!({"total":99,"mean":0.99,"p50":1,"p95":2,"max":2}));
-    assert_eq!(cell["faults"]["gc"], json!({"kind":"pause","planned":900,"fired":800,"touched":50}));
+    assert_eq!(
+        cell["faults"]["gc"],
+        json!({"kind":"pause","planned":900,"fired":800,"touched":50,"decisive":{"sampled":0,"changed":0}})
+    );
     assert_eq!((&cell["effective_expiry_s"], &cell["censored"]), (&json!(10.25), &json!(20)));
     assert_eq!(cell["touched_holder"]["violated"], 10);
 }

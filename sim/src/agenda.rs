@@ -85,6 +85,17 @@ pub(crate) enum Pending<M> {
     },
     FaultBegins(InjectionId),
     FaultEnds(InjectionId),
+    /// A node that was slow, or waited for its disk, is done.
+    Unblock {
+        node: NodeId,
+        incarnation: u32,
+        by: InjectionId,
+    },
+    /// A strobing clock jumps again.
+    Strobe {
+        node: NodeId,
+        by: InjectionId,
+    },
     Restart {
         node: NodeId,
         incarnation: u32,

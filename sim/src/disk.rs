@@ -17,12 +17,34 @@ pub enum DiskFate {
 #[derive(Clone, Debug)]
 pub struct Disk<T> {
     records: Vec<T>,
+    /// So many records were synced, as their writer believes.
     synced: usize,
+    /// So many of them are really safe.
+    safe: usize,
+    /// What is really safe of a log that was replaced by one which is not.
+    replaced: Option<Vec<T>>,
+    withholds: bool,
+    syncs: u64,
+}
+
+/// What faults of a disk do to a log, whatever its records are.
+pub trait Syncs {
+    /// How often it was synced.
+    fn syncs(&self) -> u64;
+
+    /// From now on syncs make nothing safe, or do so again.
+    fn withhold(&mut self, withholds: bool);
+
+    /// Makes safe whatever was synced while that was withheld.
+    fn settle(&mut self);
+
+    /// Whether its writer believes something to be safe that is not.
+    fn owes(&self) -> bool;
 }
 
 impl<T> Default for Disk<T> {
     fn default() -> Self {
-        Disk { records: Vec::new(), synced: 0 }
+        Disk { records: Vec::new(), synced: 0, safe: 0, replaced: None, withholds: false, syncs: 0 }
     }
 }
 
@@ -34,29 +56,72 @@ impl<T> Disk<T> {
 
     /// Makes all that was written safe.
     pub fn sync(&mut self) {
+        self.syncs += 1;
         self.synced = self.records.len();
+        if !self.withholds {
+            self.settle();
+        }
     }
 
     /// Loses what `fate` says.
     pub fn crash(&mut self, fate: DiskFate) {
         match fate {
             DiskFate::Keep => {}
-            DiskFate::Unsynced => self.records.truncate(self.synced),
+            DiskFate::Unsynced => self.keep_safe(),
             DiskFate::Wipe => self.records.clear(),
         }
-        self.synced = self.records.len();
+        self.all_is_safe();
+    }
+
+    fn keep_safe(&mut self) {
+        match self.replaced.take() {
+            Some(old) => self.records = old,
+            None => self.records.truncate(self.safe),
+        }
+    }
+
+    fn all_is_safe(&mut self) {
+        (self.synced, self.safe, self.replaced) = (self.records.len(), self.records.len(), None);
     }
 
     /// Replaces the log by one record that says the same, safe at once, so that the log stays short.
     pub fn compact(&mut self, snapshot: T) {
-        self.records.clear();
+        let mut old = std::mem::take(&mut self.records);
+        if self.withholds && self.replaced.is_none() {
+            old.truncate(self.safe);
+            self.replaced = Some(old);
+        }
         self.records.push(snapshot);
         self.sync();
+    }
+
+    /// Forgets the records after the first `length`, safely at once.
+    pub fn rewind(&mut self, length: usize) {
+        self.records.truncate(length);
+        self.all_is_safe();
     }
 
     /// What is on the disk, oldest first.
     pub fn records(&self) -> &[T] {
         &self.records
+    }
+}
+
+impl<T> Syncs for Disk<T> {
+    fn syncs(&self) -> u64 {
+        self.syncs
+    }
+
+    fn withhold(&mut self, withholds: bool) {
+        self.withholds = withholds;
+    }
+
+    fn settle(&mut self) {
+        (self.safe, self.replaced) = (self.synced, None);
+    }
+
+    fn owes(&self) -> bool {
+        self.replaced.is_some() || self.safe < self.synced
     }
 }
 
@@ -79,5 +144,37 @@ mod tests {
             disk.crash(fate);
             assert_eq!(disk.records(), left, "{fate:?}");
         }
+    }
+
+    #[test]
+    fn what_was_synced_while_that_was_withheld_is_lost() {
+        let mut disk = written();
+        disk.withhold(true);
+        disk.sync();
+        assert!(disk.owes());
+        disk.crash(DiskFate::Unsynced);
+        assert_eq!((disk.records(), disk.owes()), (&[1][..], false));
+    }
+
+    #[test]
+    fn the_old_log_comes_back_if_its_replacement_was_never_safe() {
+        let mut disk = written();
+        disk.withhold(true);
+        disk.compact(12);
+        disk.compact(13);
+        disk.crash(DiskFate::Unsynced);
+        assert_eq!(disk.records(), [1]);
+    }
+
+    #[test]
+    fn an_honest_sync_makes_safe_what_was_owed() {
+        let mut disk = written();
+        disk.withhold(true);
+        disk.compact(12);
+        disk.withhold(false);
+        disk.write(3);
+        disk.sync();
+        disk.crash(DiskFate::Unsynced);
+        assert_eq!(disk.records(), [12, 3]);
     }
 }

@@ -2,6 +2,7 @@
 //! run, so that only one thing ever happens at a time.
 
 use crate::agenda::Pending;
+use crate::burden::syncs;
 use crate::fault::{Injected, Map};
 use crate::message::Message;
 use crate::node::{Alarm, NodeId, WaitKey, Withheld};
@@ -72,7 +73,11 @@ impl<M: Message, N: Message> World<M, N> {
     /// Lets events happen until a client's task is to run or the phase is over.
     pub(crate) fn step(&mut self, limit: SimTime) -> Step {
         loop {
+            if let Some(client) = self.ran.take() {
+                self.end_work(client, 0);
+            }
             if let Some(client) = self.wake.take() {
+                self.begin_run(client);
                 return Step::Wake(client);
             }
             if self.halted {
@@ -105,6 +110,11 @@ impl<M: Message, N: Message> World<M, N> {
             Pending::Continue { node, incarnation, wait } => self.go_on(node, incarnation, wait),
             Pending::FaultBegins(injection) => self.begin_fault(injection),
             Pending::FaultEnds(injection) => self.end_fault(injection),
+            Pending::Unblock { node, incarnation, by } if self.nodes[node.index()].incarnation == incarnation => {
+                self.unblock(node, by);
+            }
+            Pending::Unblock { .. } => {}
+            Pending::Strobe { node, by } => self.strobe(node, by),
             Pending::Restart { node, incarnation } if self.nodes[node.index()].incarnation == incarnation => {
                 self.restart(node);
             }
@@ -121,8 +131,17 @@ impl<M: Message, N: Message> World<M, N> {
     /// Lets a node's service act.
     pub(crate) fn serve(&mut self, node: NodeId, act: impl FnOnce(&mut dyn Service<M, N>, &mut Env<'_, M, N>)) {
         let Some(mut service) = self.nodes[node.index()].service.take() else { return };
+        if !self.burdened(node) {
+            act(&mut *service, &mut Env { world: self, node });
+            self.nodes[node.index()].service = Some(service);
+            return;
+        }
+        let before = syncs(&mut *service);
+        self.nodes[node.index()].holds_back = true;
         act(&mut *service, &mut Env { world: self, node });
+        let synced = syncs(&mut *service) - before;
         self.nodes[node.index()].service = Some(service);
+        self.end_work(node, synced);
     }
 
     fn fire_alarm(&mut self, id: NodeId) {
@@ -216,7 +235,7 @@ impl<M: Message, N: Message> World<M, N> {
         let (fault, kind) = (plan.name.as_str(), plan.kind);
         self.record(&Occurrence::FaultBegan { fault, kind, nodes: &placement.nodes, links: &placement.links });
         let state = &mut self.injected[id.0 as usize];
-        (state.fired, state.active) = (true, true);
+        (state.fired, state.active, state.began) = (true, true, self.now);
         self.observer.fault(self.now, true, &placement);
         plan.fault.begin(self, &Injected { id, at: &placement, drawn: injection.drawn });
         match injection.lasts {
@@ -236,7 +255,7 @@ impl<M: Message, N: Message> World<M, N> {
         let plans = self.schedule.plans.clone();
         let injection = &self.schedule.injections[id.0 as usize];
         let (plan, drawn) = (&plans[injection.fault], injection.drawn);
-        let placement = std::mem::take(&mut self.injected[id.0 as usize].placement);
+        let placement = self.injected[id.0 as usize].placement.clone();
         self.record(&Occurrence::FaultEnded { fault: &plan.name });
         plan.fault.end(self, &Injected { id, at: &placement, drawn });
         self.observer.fault(self.now, false, &placement);

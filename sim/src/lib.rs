@@ -12,6 +12,7 @@ compile_error!(
 );
 
 mod agenda;
+mod burden;
 pub mod clock;
 mod ctx;
 pub mod disk;

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::agenda::Pending;
+use crate::burden::{Carried, Strobe};
 use crate::disk::DiskFate;
-use crate::fault::{CrashWhat, LinkEffect, Nemesis};
+use crate::fault::{Burden, CrashWhat, LinkEffect, Nemesis};
 use crate::message::Message;
 use crate::net::Packet;
 use crate::node::{HOLDER, NodeId, Role, Stop, WaitKey, Withheld};
@@ -49,6 +50,7 @@ impl<M: Message, N: Message> Nemesis for World<M, N> {
         if self.busy(id) {
             self.touch(by, &[id]);
         }
+        self.touch_lies(id, disk);
         self.record(&Occurrence::Crashed { node: id });
         self.observer.crashed(self.now, id);
         let now = self.now;
@@ -59,6 +61,8 @@ impl<M: Message, N: Message> Nemesis for World<M, N> {
         node.crashed_by = Some(by);
         node.tags.clear();
         node.withheld.clear();
+        node.unsent.clear();
+        node.holds_back = false;
         node.alarms.clear();
         if node.stopped_by.iter().any(|stop| stop.machine) {
             node.clock.thaw(now);
@@ -94,6 +98,39 @@ impl<M: Message, N: Message> Nemesis for World<M, N> {
         self.change_rate(id);
     }
 
+    fn strobe_clock(&mut self, id: NodeId, by: InjectionId, nanos: i64, period: Duration) {
+        let node = &mut self.nodes[id.index()];
+        node.clock_faults.push(by);
+        node.strobes.push(Strobe { by, nanos, period, away: false });
+        self.strobe(id, by);
+    }
+
+    fn unstrobe_clock(&mut self, id: NodeId, by: InjectionId) {
+        let node = &mut self.nodes[id.index()];
+        let Some(place) = node.strobes.iter().position(|strobe| strobe.by == by) else { return };
+        let strobe = node.strobes.remove(place);
+        if strobe.away {
+            node.clock.step(-strobe.nanos);
+        }
+    }
+
+    fn burden(&mut self, id: NodeId, by: InjectionId, burden: Burden, drawn: i64) {
+        let stream = self.stream(&["burden", self.name(id), &drawn.to_string()]);
+        let node = &mut self.nodes[id.index()];
+        if burden == Burden::DiskLies {
+            node.lies.push(by);
+        }
+        node.burdens.push(Carried { by, burden, stream });
+        self.withhold_syncs(id);
+    }
+
+    fn unburden(&mut self, id: NodeId, by: InjectionId) {
+        self.settle_disks(id, by);
+        self.nodes[id.index()].burdens.retain(|carried| carried.by != by);
+        self.withhold_syncs(id);
+        self.resume(id, by);
+    }
+
     fn strain(&mut self, from: NodeId, to: NodeId, by: InjectionId, effect: LinkEffect) {
         self.link(from, to).effects.push((by, effect));
     }
@@ -127,7 +164,7 @@ impl<M: Message, N: Message> World<M, N> {
     }
 
     /// Whether a fault of the node itself would disturb anything: a belief, an operation that is under way.
-    fn busy(&self, id: NodeId) -> bool {
+    pub(crate) fn busy(&self, id: NodeId) -> bool {
         self.nodes[id.index()].tagged(HOLDER) || self.calling(id) || self.called(id)
     }
 
@@ -180,6 +217,7 @@ impl<M: Message, N: Message> World<M, N> {
     /// What happened during a pause now happens, in an order that is drawn: messages of one connection stay in order, and
     /// so do timers, but which of them the process deals with first is anybody's guess.
     fn release_withheld(&mut self, id: NodeId) {
+        self.send_unsent(id);
         let due = self.nodes[id.index()].alarms.due_count(self.mono(id));
         let mut groups = grouped(std::mem::take(&mut self.nodes[id.index()].withheld), due);
         let mut order: Vec<usize> =

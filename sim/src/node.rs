@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::burden::{Carried, Strobe};
 use crate::clock::Clock;
 use crate::message::Message;
 use crate::net::Packet;
@@ -60,6 +61,14 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub withheld: Vec<Withheld<M>>,
     /// How many messages it is to deal with at this time, before any that arrives now.
     pub resuming: u32,
+    /// What makes it slow, or its disk bad.
+    pub burdens: Vec<Carried>,
+    /// Every lie of its disk since its last crash.
+    pub lies: Vec<InjectionId>,
+    /// What it sends while this is set has to wait until it is done with what it does.
+    pub holds_back: bool,
+    pub unsent: Vec<Packet<M>>,
+    pub strobes: Vec<Strobe>,
     pub alarms: Timers<Alarm>,
     pub notices: Timers<N>,
     pub service: Option<Box<dyn Service<M, N>>>,
@@ -111,6 +120,11 @@ impl<M: Message, N: Message> Node<M, N> {
             crashed_by: None,
             withheld: Vec::new(),
             resuming: 0,
+            burdens: Vec::new(),
+            lies: Vec::new(),
+            holds_back: false,
+            unsent: Vec::new(),
+            strobes: Vec::new(),
             alarms: Timers::default(),
             notices: Timers::default(),
             service,

@@ -78,6 +78,8 @@ pub enum Aim {
     Between { from: Target, to: Target, both_ways: bool },
     /// On all links of these nodes.
     LinksOf(Target),
+    /// On the server that leads.
+    Leader,
     /// Where the fault itself says.
     Own,
 }
@@ -252,6 +254,7 @@ pub fn resolve(
             links_between(&chosen, &all, true)
         }
         Aim::Between { from, to, both_ways } => links_between(&nodes(from)?, &nodes(to)?, *both_ways),
+        Aim::Leader => Placement { nodes: nodes(&Target::Servers(Which::Leader))?, links: Vec::new() },
         Aim::Own => plan.fault.place(map, pick)?,
     })
 }

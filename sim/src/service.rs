@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::disk::DiskFate;
+use crate::disk::{DiskFate, Syncs};
 use crate::message::Message;
 use crate::net::Session;
 use crate::node::NodeId;
@@ -36,6 +36,10 @@ pub trait Service<M: Message, N: Message>: 'static {
 
     /// The process crashed. What it held in memory is to be dropped; its disk loses what `disk` says.
     fn on_crash(&mut self, env: &mut Env<'_, M, N>, disk: DiskFate);
+
+    /// Shows every log on its disk, so that faults of the disk can act on them. A service that syncs and shows none
+    /// has a disk that never fails.
+    fn disks(&mut self, _each: &mut dyn FnMut(&mut dyn Syncs)) {}
 }
 
 /// Who asked: where a reply goes.

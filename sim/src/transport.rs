@@ -7,7 +7,7 @@ use crate::net::{
     Body, Conn, ConnId, ConnState, Lane, Link, NO_CALL, PEER_BUFFER, PEER_TIMEOUT, Packet, Session, Transport, Way,
     fate, retransmission_delay,
 };
-use crate::node::{NodeId, WaitKey};
+use crate::node::{NodeId, Role, WaitKey};
 use crate::schedule::InjectionId;
 use crate::service::Caller;
 use crate::trace::Occurrence;
@@ -166,6 +166,14 @@ impl<M: Message, N: Message> World<M, N> {
 
     pub(crate) fn transmit(&mut self, mut packet: Packet<M>) {
         let (from, to) = self.conns[packet.session.conn.0 as usize].ends(packet.way);
+        if self.nodes[from.index()].holds_back {
+            self.nodes[from.index()].unsent.push(packet);
+            return;
+        }
+        let guarded = |node: NodeId| self.nodes[node.index()].role == Role::Store;
+        if matches!(packet.body, Body::Data(_)) && !guarded(from) && !guarded(to) {
+            self.lock_messages += 1;
+        }
         let (closed, cut) = (self.link(from, to).closed(), self.link(from, to).cut());
         match self.network.transport {
             Transport::Stream => {

@@ -43,8 +43,12 @@ pub struct World<M: Message, N: Message> {
     pub(crate) healed: bool,
     pub(crate) halted: bool,
     pub(crate) touched_holder: bool,
+    /// Messages sent between nodes other than a separate store.
+    pub(crate) lock_messages: u64,
     /// The client whose task is to run before the next event.
     pub(crate) wake: Option<NodeId>,
+    /// The client that has just run, and has to be held up for it: it is slow.
+    pub(crate) ran: Option<NodeId>,
     /// What the client that runs has spawned: its host takes it over as soon as it has come to rest.
     pub(crate) spawned: Vec<Spawned>,
     pub(crate) most_events: u64,
@@ -57,8 +61,11 @@ pub struct InjectionState {
     pub fired: bool,
     /// It made a difference.
     pub touched: bool,
+    /// When it began, if it did.
+    pub began: SimTime,
+    /// Where it began, if it did.
+    pub placement: Placement,
     pub(crate) active: bool,
-    pub(crate) placement: Placement,
 }
 
 impl<M: Message, N: Message> World<M, N> {
@@ -92,7 +99,9 @@ impl<M: Message, N: Message> World<M, N> {
             healed: false,
             halted: false,
             touched_holder: false,
+            lock_messages: 0,
             wake: None,
+            ran: None,
             spawned: Vec::new(),
             most_events,
         }
@@ -141,6 +150,11 @@ impl<M: Message, N: Message> World<M, N> {
     /// Whether a fault touched a client while it held the lock.
     pub fn touched_holder(&self) -> bool {
         self.touched_holder
+    }
+
+    /// How many messages clients and the lock's servers sent each other, those that were lost too.
+    pub fn lock_messages(&self) -> u64 {
+        self.lock_messages
     }
 
     /// The hash over every event so far, and their number.
@@ -278,8 +292,17 @@ impl<M: Message, N: Message> World<M, N> {
 
     pub(crate) fn touch(&mut self, injection: InjectionId, nodes: &[NodeId]) {
         self.injected[injection.0 as usize].touched = true;
-        if nodes.iter().any(|node| self.nodes[node.index()].tagged(HOLDER)) {
+        if nodes.iter().any(|node| self.concerns_holder(*node)) {
             self.touched_holder = true;
+        }
+    }
+
+    /// Whether what happens to the node happens to a grant that is held: it holds it, or is a server of the lock, which
+    /// keeps it for whoever does.
+    fn concerns_holder(&self, node: NodeId) -> bool {
+        match self.nodes[node.index()].role {
+            Role::Server => self.clients.iter().any(|client| self.nodes[client.index()].tagged(HOLDER)),
+            Role::Client | Role::Store => self.nodes[node.index()].tagged(HOLDER),
         }
     }
 

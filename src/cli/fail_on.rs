@@ -41,6 +41,11 @@ impl FailOn {
         self.0.contains(&property)
     }
 
+    /// The properties.
+    pub(super) fn properties(&self) -> &[Property] {
+        &self.0
+    }
+
     /// These properties, or all where none is named.
     pub(super) fn or_any(self) -> Self {
         if self.0.is_empty() { FailOn(Property::ALL.to_vec()) } else { self }

@@ -6,8 +6,9 @@ mod wrap;
 use clap::ValueEnum;
 use fencepost_reports::text::visible;
 use fencepost_scenarios::file::{self, File};
+use fencepost_scenarios::presets::Preset;
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::registry::{FaultEntry, Registry, WorkloadEntry};
 use fencepost_scenarios::shipped;
 use serde_json::{Value, json};
 
@@ -41,10 +42,12 @@ enum What {
 pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let entries = match arguments.what {
         What::Locks => registry.locks().iter().map(locks::entry).collect(),
-        What::Scenarios => shipped::SCENARIOS.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
+        What::Scenarios => (shipped::SCENARIOS.iter().chain(shipped::SEARCHES))
+            .map(|(name, text)| shipped_file(registry, name, text))
+            .collect(),
         What::Suites => shipped::SUITES.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
-        What::Faults => entries(registry.faults().iter().map(|fault| (fault.name, fault.about))),
-        What::Workloads => entries(registry.workloads().iter().map(|workload| (workload.name, workload.about))),
+        What::Faults => registry.faults().iter().map(|fault| fault_entry(registry, fault)).collect(),
+        What::Workloads => workloads(registry),
         What::Properties => properties(),
         What::Bugs => bugs(registry),
     };
@@ -55,8 +58,15 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn entries<'n>(named: impl Iterator<Item = (&'n str, &'n str)>) -> Vec<Value> {
-    named.map(|(name, about)| json!({ "name": name, "about": about })).collect()
+fn workloads(registry: &Registry) -> Vec<Value> {
+    let entry = |workload: &WorkloadEntry| json!({ "name": workload.name, "use_case": workload.use_case, "unit": workload.unit, "about": workload.about });
+    registry.workloads().iter().map(entry).collect()
+}
+
+fn fault_entry(registry: &Registry, fault: &FaultEntry) -> Value {
+    let preset = |preset: &Preset| json!({ "name": preset.name, "about": preset.about, "source": preset.source, "keys": preset.values() });
+    let presets: Vec<Value> = registry.presets_of(fault.name).map(preset).collect();
+    json!({ "name": fault.name, "about": fault.about, "presets": presets })
 }
 
 fn properties() -> Vec<Value> {
@@ -94,9 +104,22 @@ fn text(registry: &Registry, what: What, entries: &[Value]) -> String {
             let blocks: Vec<String> = registry.locks().iter().map(|lock| locks::block(lock, width)).collect();
             blocks.join("\n")
         }
+        What::Faults => entries.iter().map(|fault| fault_text(fault, width)).collect(),
         What::Bugs => entries.iter().map(|bug| bug_text(bug, width)).collect(),
         _ => table(entries),
     }
+}
+
+fn fault_text(fault: &Value, width: usize) -> String {
+    let text = |entry: &Value, key: &str| visible(entry[key].as_str().unwrap_or_default());
+    let head = wrapped(&format!("{}: {}", text(fault, "name"), text(fault, "about")), width, 2);
+    let preset = |preset: &Value| {
+        let keys = preset["keys"].as_object().into_iter().flatten();
+        let keys: Vec<String> = keys.map(|(key, value)| visible(&format!("{key} = {value}")).to_string()).collect();
+        let shown = format!("  preset {}: {} ({})", text(preset, "name"), text(preset, "about"), keys.join(", "));
+        wrapped(&shown, width, 4) + &wrapped(&format!("    source: {}", text(preset, "source")), width, 6)
+    };
+    head + &fault["presets"].as_array().into_iter().flatten().map(preset).collect::<String>()
 }
 
 fn bug_text(bug: &Value, width: usize) -> String {
@@ -111,7 +134,9 @@ fn table(entries: &[Value]) -> String {
     let widest = entries.iter().map(|entry| text(entry, "name").chars().count()).max().unwrap_or(0);
     let line = |entry: &Value| {
         let lock = entry["lock"].as_str().map(|lock| format!("[{lock}] ")).unwrap_or_default();
-        format!("{:<widest$}  {lock}{}\n", text(entry, "name"), text(entry, "about"))
+        let unit = entry["unit"].as_str().map(|unit| format!(" ({}; harm in {unit})", text(entry, "use_case")));
+        let (name, about) = (text(entry, "name"), text(entry, "about"));
+        format!("{name:<widest$}  {lock}{about}{}\n", unit.unwrap_or_default())
     };
     entries.iter().map(line).collect()
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use fencepost_reports::text::replay_command;
 use fencepost_scenarios::file::Scenario;
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +99,12 @@ impl Manifest {
             ("until", self.until == other.until),
         ];
         checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+    }
+
+    /// The command that shows a case again.
+    pub(super) fn replay(&self, scenario: &str, lock: &str, seed: u64) -> String {
+        let path = self.scenarios.iter().find(|input| input.name == scenario).and_then(|input| input.path.as_deref());
+        replay_command(path.unwrap_or(scenario), lock, seed, &self.replay_flags())
     }
 
     /// What a replay needs beside the case.

@@ -5,13 +5,14 @@ use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::{CellHeader, CellResult, ResultsReader, ResultsWriter, Row};
+use fencepost_scenarios::results::{CellHeader, CellResult, ResultsError, ResultsReader, ResultsWriter, Row};
 
 use super::directory::Directory;
 use super::exit::{Exit, Failure};
 use super::manifest::Manifest;
 use super::recording::{damaged, unwritten};
-use super::report::write_report;
+use super::report::{Places, write_report};
+use super::reproducers;
 use super::screen::print;
 use super::seeds::Shard;
 
@@ -55,7 +56,8 @@ pub(super) fn merge(registry: &Registry, arguments: &Arguments) -> Result<Exit, 
     let out = Directory::new(&arguments.out)?;
     let manifest = merged(&parts);
     let cells = join(&parts, &out)?;
-    let page = write_report(registry, &manifest, &cells, Vec::new(), out.path())?;
+    reproducers::merge(&parts.iter().map(|part| part.directory.path()).collect::<Vec<_>>(), out.path())?;
+    let page = write_report(registry, &manifest, &cells, Vec::new(), &Places::both(out.path()))?;
     manifest.write(out.path())?;
     print(&format!("merged {} shards, {} cells\nreport: {}\n", parts.len(), cells.len(), page.display()))?;
     Ok(Exit::Done)
@@ -127,6 +129,12 @@ fn join(parts: &[Part], out: &Directory) -> Result<Vec<(CellHeader, CellResult)>
             writer.case(seed, &outcome).map_err(|error| unwritten(&error))?;
             result.add(seed, &outcome);
         }
+        for shard in &mut shards {
+            while let Some(Row::Decisive { seed, changed }) = shard.next_decisive()? {
+                result.decide(seed, changed);
+            }
+        }
+        write_samples(&mut writer, &result).map_err(|error| unwritten(&error))?;
         cells.push((header, result));
     }
     writer.flush().map_err(|error| unwritten(&error))?;
@@ -154,6 +162,20 @@ impl Rows {
     fn next_case(&mut self) -> Result<Option<Row>, Failure> {
         if matches!(self.next, Some(Row::Case { .. })) { self.advance() } else { Ok(None) }
     }
+
+    fn next_decisive(&mut self) -> Result<Option<Row>, Failure> {
+        if matches!(self.next, Some(Row::Decisive { .. })) { self.advance() } else { Ok(None) }
+    }
+}
+
+/// Of what the shards looked at again, what the whole run would have.
+fn write_samples(writer: &mut ResultsWriter<impl std::io::Write>, result: &CellResult) -> Result<(), ResultsError> {
+    for sample in result.samples() {
+        if let Some(changed) = &sample.changed {
+            writer.decisive(sample.seed, changed)?;
+        }
+    }
+    Ok(())
 }
 
 /// The cell that comes next in all shards, if there is one.

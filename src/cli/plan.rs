@@ -134,5 +134,10 @@ fn refuse_nothing(cells: &[Cell], seeds: Seeds) -> Result<(), Failure> {
 }
 
 fn threads(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    asked.map_or_else(all_cores, usize::from)
+}
+
+/// One thread for each core.
+pub(super) fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::decisive;
 use fencepost_scenarios::outcome::Outcome;
 use fencepost_scenarios::results::{CellResult, ResultsError, ResultsReader, ResultsWriter, Row};
 use fencepost_scenarios::run::Job;
@@ -21,13 +22,15 @@ pub(super) struct Recording<'p> {
     ended: Vec<bool>,
     /// Cells whose line is written.
     begun: usize,
+    /// Cells whose violated cases were looked at again.
+    settled: usize,
 }
 
 impl<'p> Recording<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
         let cells = plan.cells.as_slice();
         let (results, ended) = (vec![CellResult::default(); cells.len()], vec![false; cells.len()]);
-        Recording { cells, stop: &plan.stop, results, ended, begun: 0 }
+        Recording { cells, stop: &plan.stop, results, ended, begun: 0, settled: 0 }
     }
 
     /// Takes over what an earlier run left. Says after how many bytes to go on.
@@ -49,12 +52,18 @@ impl<'p> Recording<'p> {
                     self.add(self.begun - 1, seed, &outcome);
                     seeds.next() == Some(seed)
                 }
+                Row::Decisive { seed, changed } => {
+                    let known = self.results[self.begun - 1].samples().iter().any(|sample| sample.seed == seed);
+                    self.results[self.begun - 1].decide(seed, changed);
+                    known
+                }
             };
             if !fits {
                 let message = "results.jsonl holds other cells or seeds than this run would write";
                 return Err(Failure::usage(message, "start afresh in another directory"));
             }
         }
+        self.settled = self.begun.saturating_sub(1);
         Ok(rows.complete_bytes())
     }
 
@@ -94,7 +103,8 @@ impl<'p> Recording<'p> {
             let seed = seed.and_then(|seed| seed.parse().ok()).unwrap_or_default();
             Failure::panicked(&panic, &reproduce(scenario.unwrap_or_default(), lock.unwrap_or_default(), seed))
         })?;
-        self.begin(&mut rows, self.cells.len()).map_err(|error| unwritten(&error))
+        self.begin(&mut rows, self.cells.len()).map_err(|error| unwritten(&error))?;
+        self.settle(&mut rows, self.cells.len()).map_err(|error| unwritten(&error))
     }
 
     /// What came of each cell.
@@ -122,11 +132,29 @@ impl<'p> Recording<'p> {
 
     /// Writes the lines of the first so many cells, also of those without cases.
     fn begin(&mut self, rows: &mut ResultsWriter<impl Write>, cells: usize) -> Result<(), ResultsError> {
+        if self.begun < cells {
+            self.settle(rows, self.begun)?;
+        }
         for cell in self.cells.iter().take(cells).skip(self.begun) {
             rows.cell(&cell.header)?;
         }
         self.begun = self.begun.max(cells);
         rows.flush()
+    }
+
+    /// Looks again at violated cases of the first so many cells, all of whose cases are known, as far as that is not done
+    /// yet. Meanwhile the threads go on with the cases of the next.
+    fn settle(&mut self, rows: &mut ResultsWriter<impl Write>, cells: usize) -> Result<(), ResultsError> {
+        for index in self.settled..cells {
+            for sample in self.results[index].samples().to_vec().into_iter().filter(|sample| sample.changed.is_none()) {
+                let changed = decisive::without_each(&self.cells[index], &sample);
+                rows.decisive(sample.seed, &changed)?;
+                rows.flush()?;
+                self.results[index].decide(sample.seed, changed);
+            }
+        }
+        self.settled = self.settled.max(cells);
+        Ok(())
     }
 }
 

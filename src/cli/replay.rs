@@ -1,12 +1,15 @@
 //! `fencepost replay`: runs one case again, and compares it with what is known of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use fencepost_reports::case_json::case_json;
+use fencepost_reports::case_json::explained_json;
+use fencepost_reports::case_run::CaseRun;
+use fencepost_reports::explain;
 use fencepost_reports::narrative::{self, Narrative, Told};
 use fencepost_reports::terminal::Terminal;
 use fencepost_reports::text::replay_command;
-use fencepost_scenarios::case::{self, CaseReport};
+use fencepost_reports::timeline::{self, Theme};
+use fencepost_scenarios::case::CaseReport;
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{CasePin, Expectation};
 use fencepost_scenarios::property::{Property, Verdict};
@@ -31,6 +34,12 @@ pub(super) struct Arguments {
     /// Write everything that happens to this file, one event a line
     #[arg(long, value_name = "FILE", env = "FENCEPOST_TRACE")]
     trace: Option<PathBuf>,
+    /// Draw what was violated, and why, to this file: a space-time diagram as SVG, HTML or PNG
+    #[arg(long, value_name = "FILE.svg|.html|.png", env = "FENCEPOST_TIMELINE")]
+    timeline: Option<PathBuf>,
+    /// The colours of the timeline; `auto` follows the reader's system, and is light in a PNG
+    #[arg(long, value_enum, default_value_t, env = "FENCEPOST_THEME")]
+    theme: Colours,
     /// Write what clients and service did to the lock to this file, for `check`
     #[arg(long, value_name = "FILE", env = "FENCEPOST_HISTORY")]
     history: Option<PathBuf>,
@@ -49,6 +58,15 @@ pub(super) struct Arguments {
     /// Tell the case from its start to its end, where otherwise it is told around what was violated
     #[arg(long, env = "FENCEPOST_WHOLE")]
     whole: bool,
+}
+
+/// The colours of a timeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Colours {
+    #[default]
+    Auto,
+    Light,
+    Dark,
 }
 
 impl Arguments {
@@ -78,18 +96,15 @@ pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     if let Some(path) = &arguments.history {
         write_history(&replay.cell, replay.seed, path)?;
     }
-    let report = match arguments.format {
-        Format::Human => {
-            let Told { text, report } = narrative::tell(&replay.cell, replay.seed, arguments.narrative());
-            print(&text)?;
-            report
-        }
-        Format::Json => {
-            let report = case::run(&replay.cell, replay.seed, None);
-            print_json(&replay.json(&report))?;
-            report
-        }
-    };
+    let run = CaseRun::watch(&replay.cell, replay.seed);
+    if let Some(path) = &arguments.timeline {
+        draw(&run, path, arguments.theme)?;
+    }
+    match arguments.format {
+        Format::Human => print(&replay.story(&run, arguments.narrative()))?,
+        Format::Json => print_json(&replay.json(&run))?,
+    }
+    let report = run.report;
     let (diverged, broken) = (replay.divergences(&report), replay.broken(&report, &fail_on));
     diverged.iter().for_each(|what| eprintln!("diverged: {what}"));
     broken.iter().for_each(|what| eprintln!("failed: {what}"));
@@ -101,6 +116,18 @@ pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit,
         (true, false) => Exit::Violated,
         (true, true) => Exit::Done,
     })
+}
+
+/// Draws the timeline.
+fn draw(run: &CaseRun, path: &Path, colours: Colours) -> Result<(), Failure> {
+    let theme = match colours {
+        Colours::Auto => Theme::Auto,
+        Colours::Light => Theme::Light,
+        Colours::Dark => Theme::Dark,
+    };
+    let help = "such as `--timeline why.svg`";
+    let drawn = timeline::file(run, path, theme).map_err(|error| Failure::usage(error.to_string(), help))?;
+    std::fs::write(path, drawn).map_err(|error| Failure::path("write", path, error))
 }
 
 impl Replay {
@@ -175,8 +202,15 @@ impl Replay {
         }
     }
 
-    fn json(&self, report: &CaseReport) -> Value {
-        let mut value = case_json(&self.cell, self.seed, report);
+    /// The chain of causes, and then the whole story.
+    fn story(&self, run: &CaseRun, how: Narrative) -> String {
+        let chain = explain::text(&explain::chains(run));
+        let Told { text, .. } = narrative::tell(&self.cell, self.seed, how);
+        if chain.is_empty() { text } else { format!("{chain}\n{text}") }
+    }
+
+    fn json(&self, run: &CaseRun) -> Value {
+        let mut value = explained_json(&self.cell, self.seed, run);
         value["schema_version"] = json!(1);
         value["bugs"] = json!(self.bugs);
         value

@@ -12,6 +12,7 @@ use super::exit::{Exit, Failure};
 use super::manifest::Manifest;
 use super::recording::damaged;
 use super::screen::print;
+use super::stories::{Scenarios, stories};
 
 /// What `report` is told.
 #[derive(Debug, clap::Args)]
@@ -43,9 +44,22 @@ pub(super) fn report(registry: &Registry, arguments: &Arguments) -> Result<Exit,
         eprintln!("warning: {note}");
     }
     let out = arguments.out.as_deref().unwrap_or(&arguments.dir);
-    let page = write_report(registry, &manifest, &cells, notes, out)?;
+    let page = write_report(registry, &manifest, &cells, notes, &Places { run: directory.path(), out })?;
     print(&format!("report: {}\n", page.display()))?;
     Ok(Exit::Done)
+}
+
+/// Where a run is, and where its report goes.
+pub(super) struct Places<'a> {
+    pub(super) run: &'a Path,
+    pub(super) out: &'a Path,
+}
+
+impl<'a> Places<'a> {
+    /// The report goes where the run is.
+    pub(super) fn both(dir: &'a Path) -> Self {
+        Places { run: dir, out: dir }
+    }
 }
 
 /// Writes the report of these cells, and says where.
@@ -54,7 +68,7 @@ pub(super) fn write_report(
     manifest: &Manifest,
     cells: &[Cell],
     mut notes: Vec<String>,
-    out: &Path,
+    places: &Places<'_>,
 ) -> Result<PathBuf, Failure> {
     if let Some(shard) = manifest.shard {
         notes.push(format!("This is shard {shard}: only part of the seeds. `fencepost merge` joins the shards."));
@@ -63,6 +77,7 @@ pub(super) fn write_report(
         notes.push(format!("Cells stopped early by {rule}, so they differ in their numbers of cases."));
     }
     let paths = manifest.scenarios.iter().filter_map(|input| Some((input.name.clone(), input.path.clone()?)));
+    let scenarios = Scenarios::of(registry, manifest);
     let report = Report {
         title: format!("Distributed locks under faults: {}", manifest.suite),
         command: manifest.command.clone(),
@@ -71,12 +86,22 @@ pub(super) fn write_report(
         notes,
         replay_flags: manifest.replay_flags(),
         scenario_paths: paths.collect(),
+        workloads: registry.workloads().iter().map(|entry| (entry.name.into(), entry.about.into())).collect(),
+        environment: vec![
+            ("Layout of the randomness".into(), manifest.layout.to_string()),
+            (
+                "Bugs switched on".into(),
+                if manifest.bugs.is_empty() { "none".into() } else { manifest.bugs.join(", ") },
+            ),
+        ],
+        stories: stories(registry, &scenarios, manifest, cells, places.run),
+        expected_violations: scenarios.expected_violations(),
         locks: registry.locks().iter().map(|lock| lock.info).collect(),
         cells: cells.to_vec(),
     };
-    report.write(out).map_err(|error| {
+    report.write(places.out).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Failure::internal(format!("{error}{cause}"))
     })?;
-    Ok(out.join("report.html"))
+    Ok(places.out.join("report.html"))
 }

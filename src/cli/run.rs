@@ -13,7 +13,9 @@ use super::manifest::Manifest;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::recording::Recording;
-use super::report::write_report;
+use super::regressions::{self, Regression};
+use super::report::{Places, write_report};
+use super::reproducers;
 use super::screen::{Format, print, print_json};
 use super::seeds::{Seeds, Shard};
 use super::summary;
@@ -58,6 +60,9 @@ pub(super) struct Arguments {
     /// Stop a cell at its first violation of what --fail-on names, or of anything
     #[arg(long, value_parser = FalseyValueParser::new(), env = "FENCEPOST_UNTIL_VIOLATION")]
     pub(super) until_violation: bool,
+    /// Do not shrink the first failure of each failing cell, and keep no regressions
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "FENCEPOST_NO_SHRINK")]
+    pub(super) no_shrink: bool,
 }
 
 fn width(text: &str) -> Result<f64, String> {
@@ -78,9 +83,29 @@ pub(super) fn run(registry: &Registry, arguments: &Arguments) -> Result<Exit, Fa
         manifest.started.clone_from(&earlier.started);
     }
     manifest.write(directory.path())?;
+    let regressions = regressions::try_first(registry, &plan, directory.path())?;
     let results = execute(&plan, &directory, earlier.is_some())?;
+    let kept =
+        if arguments.no_shrink { None } else { Some(shrink(registry, &plan, &regressions, &results, &directory)?) };
     manifest.duration_s = Some(clock.seconds() + earlier.and_then(|earlier| earlier.duration_s).unwrap_or(0.0));
-    tell(registry, &plan, arguments.format, &directory, &manifest, results)
+    let exit = tell(registry, &plan, arguments.format, &directory, &manifest, results)?;
+    if let Some((reproducers, kept)) = kept.filter(|(reproducers, _)| *reproducers > 0) {
+        eprintln!("reproducers: {reproducers} written, {kept} of them new in fencepost-regressions");
+    }
+    Ok(if regressions::tell_broken(&plan, &regressions) { Exit::Violated } else { exit })
+}
+
+/// Shrinks the first failure of each failing cell. Says how many there are, and how many are new.
+fn shrink(
+    registry: &Registry,
+    plan: &Plan,
+    regressions: &[Regression],
+    results: &[CellResult],
+    directory: &Directory,
+) -> Result<(usize, usize), Failure> {
+    let found = reproducers::write(registry, plan, results, directory.path())?;
+    let kept = regressions::keep(plan, regressions, &found, directory.path())?;
+    Ok((found.len(), kept))
 }
 
 fn open(arguments: &Arguments, clock: &WallClock) -> Result<(Directory, Option<Manifest>), Failure> {
@@ -132,7 +157,7 @@ fn tell(
     if let Some(rule) = &result.until {
         eprintln!("note: cells stopped early by {rule}: their rates are those of a search, not of a sample");
     }
-    let report = write_report(registry, manifest, &result.cells, Vec::new(), directory.path())?;
+    let report = write_report(registry, manifest, &result.cells, Vec::new(), &Places::both(directory.path()))?;
     manifest.write(directory.path())?;
     if format == Format::Human {
         print(&summary::tables(&result))?;

@@ -114,7 +114,8 @@ fn load_one(registry: &Registry, name: &str) -> Result<Selection, Failure> {
     if shipped::scenario(name).is_some() {
         return Ok(Selection::of_scenario(load_scenario(registry, name)?));
     }
-    let known: Vec<&str> = shipped::SUITES.iter().chain(shipped::SCENARIOS).map(|(name, _)| *name).collect();
+    let known: Vec<&str> =
+        shipped::SUITES.iter().chain(shipped::SCENARIOS).chain(shipped::SEARCHES).map(|(name, _)| *name).collect();
     Err(unknown("suite or scenario", name, &known))
 }
 
@@ -152,7 +153,7 @@ pub(super) fn load_scenario(registry: &Registry, name: &str) -> Result<Chosen, F
             }
         };
     }
-    let known: Vec<&str> = shipped::SCENARIOS.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = shipped::SCENARIOS.iter().chain(shipped::SEARCHES).map(|(name, _)| *name).collect();
     let text = shipped::scenario(name).ok_or_else(|| unknown("scenario", name, &known))?;
     let scenario = file::scenario(registry, &format!("{name}.toml"), text).map_err(Failure::Problems)?;
     Ok(chosen(scenario, None))
@@ -225,7 +226,7 @@ fn intersection(listed: Option<&[String]>, asked: &[String]) -> Option<Vec<Strin
     }
 }
 
-fn is_path(name: &str) -> bool {
+pub(super) fn is_path(name: &str) -> bool {
     name.ends_with(".toml")
 }
 

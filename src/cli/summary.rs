@@ -21,6 +21,10 @@ pub(super) fn tell_what_is_odd(plan: &Plan) {
         let file = chosen.path.as_deref().unwrap_or(&chosen.scenario.name);
         eprintln!("note: {file} pins one case, and `run` takes it as a scenario: `fencepost replay {file}` replays it");
     }
+    for chosen in plan.selection.scenarios.iter().filter(|chosen| chosen.scenario.swarm) {
+        let name = visible(&chosen.scenario.name);
+        eprintln!("note: {name} is a swarm: each case draws its faults and settings, and its rates stand apart");
+    }
     if let Some(shard) = plan.shard.filter(|shard| shard.number > plan.seeds.count()) {
         eprintln!("warning: shard {shard} of the seeds {} is empty", plan.seeds);
     }

@@ -15,6 +15,7 @@ use super::exit::Failure;
 
 /// Runs the case; everything that happens goes to the file, one event a line.
 pub(super) fn run_traced(cell: &Cell, seed: u64, path: &Path) -> Result<CaseReport, Failure> {
+    let cell = &*cell.drawn(seed);
     let cannot_write = |error| Failure::path("write", path, error);
     let file = File::create(path).map_err(cannot_write)?;
     let trace = Rc::new(RefCell::new(TraceFile::new(BufWriter::new(file), cell.nodes())));

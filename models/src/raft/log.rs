@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot as RaftSnapshot};
 use raft::{Error, GetEntriesContext, RaftState, Result, Storage, StorageError};
 
@@ -56,6 +56,11 @@ impl<M: Machine> Log<M> {
     pub fn append(&mut self, entries: Vec<Entry>) {
         self.state.append(&entries);
         self.disk.write(Record::Entries(entries));
+    }
+
+    /// What its disk is made of.
+    pub fn disk(&mut self) -> &mut dyn Syncs {
+        &mut self.disk
     }
 
     pub fn sync(&mut self) {

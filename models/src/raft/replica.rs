@@ -124,6 +124,11 @@ impl<M: Machine> Replica<M> {
         }
     }
 
+    /// Its log.
+    pub fn log(&mut self) -> &mut Log<M> {
+        self.node.mut_store()
+    }
+
     /// Lets go of old entries: `machine` is the state after `index`.
     pub fn compact(&mut self, index: u64, machine: M) {
         let keep = self.config.keep_entries;

@@ -1,6 +1,6 @@
 //! A replicated server as the simulated world runs it.
 
-use fencepost_sim::disk::DiskFate;
+use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::stream::Stream;
 use fencepost_sim::{Caller, Message, NodeId, Service, Session};
 
@@ -195,6 +195,12 @@ impl<D: Duties> Service<Wire<D::Message>, Event> for Server<D> {
 
     fn on_disconnect(&mut self, env: &mut Env<'_, D::Message>, session: Session) {
         self.act(env, |duties, env, core| duties.on_disconnect(env, core, session));
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        let running = self.core.as_mut().map(|core| core.replica.log());
+        let log = running.or(self.kept.as_mut().map(|(log, _)| log));
+        log.into_iter().for_each(|log| each(log.disk()));
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, D::Message>, disk: DiskFate) {

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::stream::Stream;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{Caller, Message, Mono, MonoDeadline, Service, Session};
@@ -76,6 +76,8 @@ pub enum ItemMessage<I: Item> {
 /// The store.
 pub struct ItemStore<I: Item> {
     rows: BTreeMap<ResourceId, Disk<Row<I>>>,
+    /// What the log of a new item begins as.
+    blank: Disk<Row<I>>,
     version: Version,
     routers: Routers,
 }
@@ -91,7 +93,12 @@ struct Row<I> {
 impl<I: Item> ItemStore<I> {
     /// A store that after a restart answers each connection "unavailable" for up to so long.
     pub fn new(unavailable_after_restart: Duration) -> Self {
-        ItemStore { rows: BTreeMap::new(), version: 0, routers: Routers::new(unavailable_after_restart) }
+        ItemStore {
+            rows: BTreeMap::new(),
+            blank: Disk::default(),
+            version: 0,
+            routers: Routers::new(unavailable_after_restart),
+        }
     }
 
     fn row(&self, resource: ResourceId) -> Option<&Row<I>> {
@@ -122,7 +129,7 @@ impl<I: Item> ItemStore<I> {
         note_change(env, before, item.as_ref().and_then(I::holder), on_behalf);
         self.version += 1;
         let row = Row { item, version: self.version, written: env.mono() };
-        self.rows.entry(resource).or_default().compact(row);
+        self.rows.entry(resource).or_insert_with(|| self.blank.clone()).compact(row);
         ItemMessage::Written { version: self.version }
     }
 }
@@ -171,6 +178,11 @@ impl<I: Item> Service<Wire<ItemMessage<I>>, Event> for ItemStore<I> {
 
     fn on_disconnect(&mut self, _: &mut Env<'_, ItemMessage<I>>, session: Session) {
         self.routers.searching.remove(&session);
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.blank);
+        self.rows.values_mut().for_each(|row| each(row));
     }
 
     /// All is on disk. Where the disk is lost the versions go on nevertheless: an object that is made anew is told from

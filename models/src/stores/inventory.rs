@@ -1,19 +1,21 @@
-//! The shop's inventory: a row with the stock count on a store of its own, and the client's side of it.
+//! The guarded rows on a store of their own, and the client's side of it: the shop's inventory with its stock count, a
+//! shared file or set whose count is that of its records, or two accounts with their balances.
 //!
 //! Case 1 (`update = "target"`): the program reads the count, subtracts and writes the target count back. Case 2
 //! (`update = "decrement"`): the program reads the count, and the database subtracts.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use fencepost_sim::disk::{Disk, DiskFate};
-use fencepost_sim::{Caller, ConnId, Message, NodeId, Service};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
+use fencepost_sim::{CallError, Caller, ConnId, Message, NodeId, Service};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::row::{Change, Row};
 use crate::history::{Event, GrantId, OrderId, Refusal, Token, Version};
 use crate::info::BugInfo;
-use crate::lock::{Grant, LockError, Reason};
+use crate::lock::{Grant, LockError, Reason, ResourceId};
 use crate::wire::{Ctx, Env, Wire};
 
 /// A client of the store waits so long for a reply before it calls the outcome unknown. Longer than any latency without
@@ -52,10 +54,10 @@ pub enum Guard {
     OwnerTxn,
 }
 
-/// What is in stock, and how it is guarded.
+/// What is there at the start, and how it is guarded.
 #[derive(Clone, Copy, Debug)]
 pub struct InventoryConfig {
-    /// Units in stock at the start.
+    /// The count of every row at the start: units in stock, records, a balance.
     pub stock: u32,
     /// How the count is updated.
     pub update: Update,
@@ -63,6 +65,8 @@ pub struct InventoryConfig {
     pub guard: Guard,
     /// What is wrong with its fence.
     pub fence: FenceBugs,
+    /// How many rows there are, each guarded by the lock on the resource of its number.
+    pub rows: u8,
 }
 
 /// Bugs of a store's fence that can be switched on.
@@ -116,6 +120,10 @@ pub struct Demand {
     pub guard: Guard,
     /// The write carries the order's id, so that the store applies it once.
     pub with_id: bool,
+    /// The units come to what is there; otherwise they are taken from it.
+    pub adds: bool,
+    /// The row, which is that of the resource that is locked.
+    pub row: ResourceId,
 }
 
 /// The row as it was read.
@@ -144,6 +152,10 @@ pub struct Write {
     pub token: Option<Token>,
     /// The store shall apply this order once only.
     pub with_id: bool,
+    /// The units come to what is there; otherwise they are taken from it.
+    pub adds: bool,
+    /// The row.
+    pub row: ResourceId,
 }
 
 /// What the store and its clients say to each other.
@@ -151,8 +163,14 @@ pub struct Write {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum StoreMessage {
-    /// Read the row, with the token if there is one.
-    Read { grant: GrantId, order: OrderId, token: Option<Token> },
+    /// Read a row, with the token if there is one.
+    Read {
+        grant: GrantId,
+        order: OrderId,
+        token: Option<Token>,
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        row: ResourceId,
+    },
     /// The row.
     Row(ReadReply),
     /// Write the row.
@@ -166,27 +184,32 @@ pub enum StoreMessage {
 /// The store's server.
 pub struct InventoryStore {
     config: InventoryConfig,
-    row: Row,
-    disk: Disk<Change>,
+    rows: Vec<Row>,
+    disk: Disk<(ResourceId, Change)>,
 }
 
 impl InventoryStore {
     /// A store with everything in stock.
     pub fn new(config: InventoryConfig) -> Self {
-        InventoryStore { row: Self::first_row(&config), config, disk: Disk::default() }
+        InventoryStore { rows: Self::first_rows(&config), config, disk: Disk::default() }
     }
 
-    fn first_row(config: &InventoryConfig) -> Row {
-        Row::new(config.stock.into()).with_strict_fence(config.fence.refuses_equal)
+    fn first_rows(config: &InventoryConfig) -> Vec<Row> {
+        let row = || Row::new(config.stock.into()).with_strict_fence(config.fence.refuses_equal);
+        (0..config.rows).map(|_| row()).collect()
+    }
+
+    fn row(&self, row: ResourceId) -> &Row {
+        &self.rows[usize::from(row.0)]
     }
 
     /// Makes a change durable, then applies it: replies go out only after that.
-    fn commit(&mut self, change: Change) {
+    fn commit(&mut self, row: ResourceId, change: Change) {
         if !(self.config.fence.not_durable && matches!(change, Change::SawToken(_))) {
-            self.disk.write(change);
+            self.disk.write((row, change));
             self.disk.sync();
         }
-        self.row.apply(change);
+        self.rows[usize::from(row.0)].apply(change);
     }
 
     fn read<L: Message>(
@@ -195,12 +218,13 @@ impl InventoryStore {
         grant: GrantId,
         order: OrderId,
         token: Option<Token>,
+        row: ResourceId,
     ) -> StoreMessage {
-        match self.row.read(self.config.guard, grant, token) {
+        match self.row(row).read(self.config.guard, grant, token) {
             Ok(change) => {
-                change.into_iter().for_each(|change| self.commit(change));
-                env.note(Event::ReadAccepted { grant, version: self.row.version });
-                StoreMessage::Row(self.row.reply())
+                change.into_iter().for_each(|change| self.commit(row, change));
+                env.note(Event::ReadAccepted { grant, version: self.row(row).version });
+                StoreMessage::Row(self.row(row).reply())
             }
             Err(why) => {
                 env.note(Event::OperationRefused { grant, order, why });
@@ -210,13 +234,13 @@ impl InventoryStore {
     }
 
     fn write<L: Message>(&mut self, env: &mut Env<'_, L>, write: &Write) -> StoreMessage {
-        if self.row.knows(write) {
+        if self.row(write.row).knows(write) {
             return StoreMessage::Written;
         }
         let Write { grant, order, units, .. } = *write;
-        match self.row.write(self.config.guard, write) {
+        match self.row(write.row).write(self.config.guard, write) {
             Ok((accepted, changes)) => {
-                changes.into_iter().flatten().for_each(|change| self.commit(change));
+                changes.into_iter().flatten().for_each(|change| self.commit(write.row, change));
                 let (based_on, version, count) = (accepted.based_on, accepted.version, accepted.count);
                 env.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
                 StoreMessage::Written
@@ -232,36 +256,46 @@ impl InventoryStore {
 impl<L: Message> Service<Wire<L>, Event> for InventoryStore {
     fn on_message(&mut self, env: &mut Env<'_, L>, from: Caller, message: Wire<L>) {
         let reply = match message {
-            Wire::Store(StoreMessage::Read { grant, order, token }) => self.read(env, grant, order, token),
+            Wire::Store(StoreMessage::Read { grant, order, token, row }) => self.read(env, grant, order, token, row),
             Wire::Store(StoreMessage::Write(write)) => self.write(env, &write),
             _ => return,
         };
         env.reply(from, Wire::Store(reply));
     }
 
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.disk);
+    }
+
     fn on_crash(&mut self, env: &mut Env<'_, L>, disk: DiskFate) {
         self.disk.crash(disk);
-        let before = self.row.version;
-        self.row = Self::first_row(&self.config);
-        for change in self.disk.records() {
-            self.row.apply(*change);
+        let before = std::mem::replace(&mut self.rows, Self::first_rows(&self.config));
+        for (row, change) in self.disk.records() {
+            self.rows[usize::from(row.0)].apply(*change);
         }
-        if self.row.version < before {
-            env.note(Event::RolledBack { version: self.row.version, count: self.row.count });
+        for (number, (row, before)) in (0..).zip(self.rows.iter().zip(&before)) {
+            let Row { version, count, .. } = *row;
+            if version < before.version {
+                env.note(match number {
+                    0 => Event::RolledBack { version, count },
+                    _ => Event::OtherRowRolledBack { resource: ResourceId(number), version, count },
+                });
+            }
         }
     }
 }
 
-/// A client's side of the store.
+/// A client's side of the store. As drivers do, it closes a connection on which an answer did not come in time, since
+/// the next answer there would be taken for the missing one, and opens another: a late request can be overtaken.
 pub struct StoreClient<L: Message> {
     ctx: Ctx<L>,
-    conn: ConnId,
+    conn: Cell<ConnId>,
 }
 
 impl<L: Message> StoreClient<L> {
     /// A client of the store on this node.
     pub fn new(ctx: Ctx<L>, store: NodeId) -> Self {
-        let conn = ctx.connect(store);
+        let conn = Cell::new(ctx.connect(store));
         StoreClient { ctx, conn }
     }
 
@@ -270,8 +304,9 @@ impl<L: Message> StoreClient<L> {
     /// # Errors
     /// If the store refuses or does not answer in time.
     pub async fn read(&self, grant: &Grant, demand: &Demand) -> Result<ReadReply, LockError> {
-        let request = StoreMessage::Read { grant: grant.id, order: demand.order, token: grant.token };
-        match self.ctx.ask_store(self.conn, request, STORE_TIMEOUT).await? {
+        let request = StoreMessage::Read { grant: grant.id, order: demand.order, token: grant.token, row: demand.row };
+        let reply = self.ctx.ask_store(self.conn.get(), request, STORE_TIMEOUT);
+        match self.answer(reply).await? {
             StoreMessage::Row(row) => Ok(row),
             StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
             _ => unreachable!("a read is answered with the row or a refusal"),
@@ -284,20 +319,31 @@ impl<L: Message> StoreClient<L> {
     /// If the store refuses, or does not answer in time and nobody knows whether it wrote.
     pub async fn write(&self, grant: &Grant, demand: &Demand, read: ReadReply) -> Result<(), LockError> {
         let write = demand.write(grant, read);
-        let reply = self.ctx.ask_store(self.conn, StoreMessage::Write(write), STORE_TIMEOUT);
+        let reply = self.ctx.ask_store(self.conn.get(), StoreMessage::Write(write), STORE_TIMEOUT);
         self.ctx.safepoint("write-sent").await;
-        match reply.await? {
+        match self.answer(reply).await? {
             StoreMessage::Written => Ok(()),
             StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
             _ => unreachable!("a write is answered with an ack or a refusal"),
         }
+    }
+
+    async fn answer<F>(&self, reply: F) -> Result<StoreMessage, CallError>
+    where
+        F: Future<Output = Result<StoreMessage, CallError>>,
+    {
+        let answer = reply.await;
+        if let Err(CallError::TimedOut) = answer {
+            self.conn.set(self.ctx.reopen(self.conn.get()));
+        }
+        answer
     }
 }
 
 impl Demand {
     /// The write that this demand comes to after a read.
     pub fn write(&self, grant: &Grant, read: ReadReply) -> Write {
-        let Demand { order, units, update, with_id, .. } = *self;
-        Write { grant: grant.id, order, units, update, read, token: grant.token, with_id }
+        let Demand { order, units, update, with_id, adds, row, .. } = *self;
+        Write { grant: grant.id, order, units, update, read, token: grant.token, with_id, adds, row }
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{Caller, MonoDeadline, Service, TimerId};
 use serde::Serialize;
 
@@ -138,6 +138,10 @@ impl Service<Wire<LeaseMessage>, Event> for LeaseServer {
         if let Ok(resource) = u8::try_from(tag) {
             self.expire(env, ResourceId(resource));
         }
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.log);
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, LeaseMessage>, disk: DiskFate) {

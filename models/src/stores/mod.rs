@@ -3,6 +3,7 @@
 pub mod chubby;
 pub mod conditional;
 pub mod consul;
+pub mod effects;
 pub mod etcd;
 pub mod hazelcast;
 pub mod inventory;

@@ -83,10 +83,11 @@ impl Row {
             return Err(Refusal::NotClaimed);
         }
         let units = i64::from(write.units);
+        let target = if write.adds { write.read.count + units } else { write.read.count - units };
         let (count, based_on) = match write.update {
-            Update::Target => (write.read.count - units, write.read.version),
+            Update::Target => (target, write.read.version),
             Update::Version if self.version != write.read.version => return Err(Refusal::StaleVersion),
-            Update::Version => (write.read.count - units, self.version),
+            Update::Version => (target, self.version),
             Update::Conditional if self.count < units => return Err(Refusal::SoldOut),
             Update::Conditional | Update::Decrement => (self.count - units, self.version),
         };
@@ -112,9 +113,20 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lock::ResourceId;
 
     fn write(update: Update, read: ReadReply, token: Option<Token>) -> Write {
-        Write { grant: GrantId(1), order: 0, units: 2, update, read, token, with_id: false }
+        Write {
+            grant: GrantId(1),
+            order: 0,
+            units: 2,
+            update,
+            read,
+            token,
+            with_id: false,
+            adds: false,
+            row: ResourceId(0),
+        }
     }
 
     fn row(count: i64, version: Version) -> Row {
@@ -127,6 +139,13 @@ mod tests {
     fn case_1_writes_the_target_whatever_happened_since_the_read() {
         let (accepted, _) = row(7, 1).write(Guard::None, &write(Update::Target, READ, None)).unwrap();
         assert_eq!((accepted.count, accepted.based_on, accepted.version), (8, 0, 2));
+    }
+
+    #[test]
+    fn what_adds_comes_to_what_was_read() {
+        let append = Write { adds: true, ..write(Update::Target, READ, None) };
+        let (accepted, _) = row(7, 1).write(Guard::None, &append).unwrap();
+        assert_eq!((accepted.count, accepted.based_on), (12, 0));
     }
 
     #[test]

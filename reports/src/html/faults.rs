@@ -1,24 +1,25 @@
 //! Whether the faults mattered.
 
-use fencepost_scenarios::results::FaultSum;
 use maud::{Markup, html};
 
+use crate::faults::{self, HEADINGS, applicable};
 use crate::grid::Grid;
-use crate::text::{clipped, grouped, percent, visible};
+use crate::text::{clipped, visible};
 
 /// One row for each fault of each scenario, and a warning where most cases were left untouched.
 pub fn section(grid: &Grid) -> Markup {
     html! {
         section id="faults" {
-            h2 { "Did the faults matter?" }
+            h3 { "Did the faults matter?" }
             p {
                 "Planned: injections in the schedules of all locks. Fired: those that began before a case was over. "
                 "Touched: those that hit something: a held lock, a pending call, a message on its way. Zero violations "
-                "where nothing was touched say nothing."
+                "where nothing was touched say nothing. Decisive: of a few violated cases in which the fault began, how many "
+                "no longer violate something that they did once this fault alone is taken out."
             }
-            div.scroll tabindex="0" { table.plain {
+            div.scroll tabindex="0" role="region" aria-label="Faults by scenario" { table.plain {
                 thead { tr { th scope="col" { "scenario" } th scope="col" { "fault" } th scope="col" { "kind" }
-                    @for heading in ["planned", "fired", "touched", "cases it touched"] {
+                    @for heading in HEADINGS {
                         th.number scope="col" { (heading) }
                     } } }
                 tbody { @for scenario in &grid.scenarios { (rows(grid, scenario)) } }
@@ -28,42 +29,23 @@ pub fn section(grid: &Grid) -> Markup {
 }
 
 fn rows(grid: &Grid, scenario: &str) -> Markup {
-    let Some((header, _)) = grid.column(scenario).next() else { return html! {} };
-    let cases: u64 = applicable(grid, scenario).map(|(_, result)| result.cases()).sum();
+    let rows = faults::rows(grid, scenario);
     html! {
-        @for (at, fault) in header.faults.iter().enumerate() {
-            @let sum = summed(grid, scenario, at);
+        @for (at, fault) in rows.iter().enumerate() {
             tr {
                 th scope="row" { @if at == 0 { bdi { (clipped(scenario, 40)) } } }
-                td { bdi { (clipped(&fault.name, 40)) } }
-                td { (visible(&fault.kind)) }
-                td.number { (grouped(sum.planned.into())) }
-                td.number { (grouped(sum.fired.into())) }
-                td.number { (grouped(sum.touched.into())) }
-                td.number { @if cases > 0 { (percent(sum.cases_touched as f64 / cases as f64)) } @else { "–" } }
+                td { bdi { (clipped(fault.name, 40)) } }
+                td { (visible(fault.kind)) }
+                @for text in fault.texts() { td.number { (text) } }
             }
         }
         @let idle = mostly_untouched(grid, scenario);
-        @if !header.faults.is_empty() && !idle.is_empty() {
-            tr.warning { td {} td colspan="6" {
+        @if !rows.is_empty() && !idle.is_empty() {
+            tr.warning { td {} td colspan="7" {
                 b { "Warning: " } "in most cases no fault touched anything, with " (idle) "."
             } }
         }
     }
-}
-
-fn applicable<'a>(grid: &Grid<'a>, scenario: &str) -> impl Iterator<Item = &'a crate::grid::Cell> {
-    grid.column(scenario).filter(|(header, _)| header.applicable)
-}
-
-fn summed(grid: &Grid, scenario: &str, fault: usize) -> FaultSum {
-    let sums = applicable(grid, scenario).filter_map(|(_, result)| result.faults().get(fault));
-    sums.fold(FaultSum::default(), |sum, more| FaultSum {
-        planned: sum.planned + more.planned,
-        fired: sum.fired + more.fired,
-        touched: sum.touched + more.touched,
-        cases_touched: sum.cases_touched + more.cases_touched,
-    })
 }
 
 /// The locks whose cases were mostly left alone, as text; empty if there are none.

@@ -2,15 +2,16 @@
 
 use maud::{Markup, html};
 
-use crate::grid::Grid;
+use super::Page;
 use crate::summary::{HEADINGS, Summary};
 use crate::text::{clipped, visible};
 
 /// One row for each lock, summed over the cells it was run in.
-pub fn section(grid: &Grid) -> Markup {
+pub fn table(page: &Page) -> Markup {
+    let grid = &page.grid;
     html! {
-        section id="locks" {
-            h2 { "Harm and cost by lock" }
+        details id="locks" {
+            summary { "Harm and cost by lock, over everything" }
             p {
                 "Summed over all cells that a lock was run in. Locks that were run in other cells than their "
                 "neighbours have met other faults, so compare rows with the same first number. Oversold units count "
@@ -18,7 +19,7 @@ pub fn section(grid: &Grid) -> Markup {
                 "share of cases violating effect-exclusion among those in which a fault hit a held lock, with its "
                 "upper 95 % bound."
             }
-            div.scroll tabindex="0" { table.plain {
+            div.scroll tabindex="0" role="region" aria-label="Harm and cost by lock" { table.plain {
                 thead { tr {
                     th scope="col" { "lock" }
                     @for heading in HEADINGS { th.number scope="col" { (heading) } }

@@ -1,83 +1,32 @@
-//! Lock × scenario for one property, and how to see each violation again.
+//! Lock × something: fields with counts, and the matrices by scenario.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::results::{CellHeader, PropertyCount};
 use maud::{Markup, html};
 
+use super::Page;
 use crate::grid::{Finding, Grid};
 use crate::plot::rate_step;
-use crate::report::Report;
-use crate::text::{clipped, expiry, percent, percent_range, visible};
+use crate::pool::Pooled;
+use crate::text::{clipped, expiry, grouped, percent, percent_range, visible};
 
-const LONGEST_HEADING: usize = 34;
+/// Longer names are cut in headings.
+pub const LONGEST_HEADING: usize = 34;
 
-/// The property with its matrix.
-pub fn section(report: &Report, grid: &Grid, property: Property) -> Markup {
-    html! {
-        h2 { (property.name()) }
-        (body(report, grid, property))
-    }
-}
-
-/// The same, folded.
-pub fn folded(report: &Report, grid: &Grid, property: Property) -> Markup {
-    let violated = violated_cells(grid, property).len();
-    html! {
-        details id=(property.name()) {
-            summary { (property.name()) span.aside { (violated) " cells violated" } }
-            (body(report, grid, property))
-        }
-    }
-}
-
-fn body(report: &Report, grid: &Grid, property: Property) -> Markup {
-    html! {
-        p { "Requirement: " em { (property.requirement()) } ". It holds if " (property.about()) ". "
-            "Cells show violated cases of those judged, and the 95 % interval of the rate." }
-        (legend())
-        (matrix(grid, property))
-        (replays(report, grid, property))
-    }
-}
-
-fn legend() -> Markup {
+/// What the colours mean, which the numbers say too.
+pub fn legend() -> Markup {
     html! {
         div.legend aria-hidden="true" {
             span.swatch.zero { "0" }
             @for step in 1..=10 { span class={ "swatch r" (step) } { (step * 10) } }
             span { "% of cases violated" }
-            span.swatch.na {} span { "not applicable" }
+            span.swatch.na {} span { "n/a: not applicable" }
         }
     }
 }
 
-fn matrix(grid: &Grid, property: Property) -> Markup {
-    html! {
-        div.scroll tabindex="0" role="region" aria-label={ (property.name()) " by lock and scenario" } { table.matrix {
-            thead { tr {
-                th.corner scope="col" { "lock" small { "effective expiry" } }
-                @for scenario in &grid.scenarios {
-                    th.scenario scope="col" title=(visible(scenario)) {
-                        span { bdi { (clipped(scenario, LONGEST_HEADING)) } }
-                    }
-                }
-            } }
-            tbody {
-                @for lock in &grid.locks {
-                    tr {
-                        th scope="row" title=(visible(lock)) {
-                            bdi { (clipped(lock, LONGEST_HEADING)) }
-                            small { (expiries(grid, lock)) }
-                        }
-                        @for scenario in &grid.scenarios { (cell(grid.finding(lock, scenario, property), property)) }
-                    }
-                }
-            }
-        } }
-    }
-}
-
-fn expiries(grid: &Grid, lock: &str) -> String {
+/// Effective expiries of a lock over its cells.
+pub fn expiries(grid: &Grid, lock: &str) -> String {
     match grid.expiry_range(lock) {
         None => "no expiry".into(),
         Some((from, to)) if from == to => expiry(Some(from)),
@@ -85,65 +34,115 @@ fn expiries(grid: &Grid, lock: &str) -> String {
     }
 }
 
-fn cell(finding: Finding, property: Property) -> Markup {
+/// A field for cells added up. It leads to the worst of them.
+pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
+    let Some(pooled) = pooled.filter(|pooled| pooled.judged() + pooled.unknown > 0) else {
+        return html! { td.na { "n/a" } };
+    };
+    let interval = pooled.ci95();
+    let counts = html! {
+        b { (grouped(pooled.violated.into())) } " of " (grouped(pooled.judged().into()))
+        small { (range(pooled.violated, interval.lower, interval.upper)) }
+        @if pooled.unknown > 0 { small { (pooled.unknown) " unknown" } }
+    };
+    html! {
+        td class=(shade(pooled.violated, pooled.rate())) data-v=(sorted(pooled.rate()))
+            title={ (pooled.property.name()) @if let Some((worst, _)) = pooled.worst {
+                ", worst in " (clipped(&worst.scenario, 40)) } } {
+            @match pooled.worst {
+                Some((worst, _)) => (page.link(&worst.scenario, &worst.lock, &counts)),
+                None => (counts),
+            }
+        }
+    }
+}
+
+/// What the rows are sorted by: a rate in parts per million.
+fn sorted(rate: f64) -> u32 {
+    (rate * 1e6) as u32
+}
+
+fn shade(violated: u64, rate: f64) -> String {
+    if violated > 0 { format!("r{}", rate_step(rate)) } else { "zero".into() }
+}
+
+fn range(violated: u64, lower: f64, upper: f64) -> String {
+    if violated == 0 { format!("≤ {}", percent(upper)) } else { percent_range(lower, upper) }
+}
+
+/// The property with its matrix by scenario, folded.
+pub fn folded(page: &Page, property: Property) -> Markup {
+    let grid = &page.grid;
+    let pairs = || grid.scenarios.iter().flat_map(|scenario| grid.locks.iter().map(move |lock| (*scenario, *lock)));
+    let is_violated = |(scenario, lock): &(&str, &str)| matches!(grid.finding(lock, scenario, property), Finding::Judged(_, count) if count.violated > 0);
+    html! {
+        details id=(property.name()) {
+            summary { (property.name()) span.aside { (pairs().filter(is_violated).count()) " cells violated" } }
+            p { "Requirement: " em { (property.requirement()) } ". It holds if " (property.about()) ". "
+                "Cells show violated cases of those judged, and the 95 % interval of the rate." }
+            (legend())
+            (matrix(page, property))
+        }
+    }
+}
+
+fn matrix(page: &Page, property: Property) -> Markup {
+    let grid = &page.grid;
+    let judged = |lock: &str, scenario: &str| matches!(grid.finding(lock, scenario, property), Finding::Judged(..));
+    let scenarios: Vec<&str> =
+        grid.scenarios.iter().copied().filter(|s| grid.locks.iter().any(|lock| judged(lock, s))).collect();
+    let locks: Vec<&str> = grid.locks.iter().copied().filter(|l| scenarios.iter().any(|s| judged(l, s))).collect();
+    html! {
+        div.scroll tabindex="0" role="region" aria-label={ (property.name()) " by lock and scenario" } {
+            table.matrix.sortable {
+                thead { tr {
+                    th.corner scope="col" { "lock" small { "effective expiry" } }
+                    @for scenario in &scenarios {
+                        th.scenario scope="col" { span { bdi { (clipped(scenario, LONGEST_HEADING)) } } }
+                    }
+                } }
+                tbody {
+                    @for lock in &locks {
+                        tr data-lock=(visible(lock)) {
+                            th scope="row" {
+                                bdi { (clipped(lock, LONGEST_HEADING)) }
+                                small { (expiries(grid, lock)) }
+                            }
+                            @for scenario in &scenarios {
+                                (cell(page, grid.finding(lock, scenario, property), property))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cell(page: &Page, finding: Finding, property: Property) -> Markup {
     match finding {
-        Finding::Missing => html! { td.na title="not part of this run" { "–" } },
+        Finding::Missing => html! { td.na { "–" } },
         Finding::NotApplicable(reason) => html! { td.na title=(visible(reason)) { "n/a" } },
         Finding::Judged((header, result), count) => {
             // A case that did not use up the stock could hardly oversell.
             let censored = if property == Property::NoOversell { result.censored() } else { 0 };
-            judged(header, &count, censored)
+            judged(page, header, &count, censored)
         }
     }
 }
 
-fn judged(header: &CellHeader, count: &PropertyCount, censored: u64) -> Markup {
+fn judged(page: &Page, header: &CellHeader, count: &PropertyCount, censored: u64) -> Markup {
     let interval = count.ci95();
-    let class = match count.rate() {
-        Some(rate) if rate > 0.0 => format!("r{}", rate_step(rate)),
-        _ => "zero".into(),
+    let counts = html! {
+        b { (count.violated) } " of " (count.judged())
+        small { (range(count.violated, interval.lower, interval.upper)) }
+        @if count.unknown > 0 { small { (count.unknown) " unknown" } }
+        @if censored > 0 { small { (censored) " cens." } }
     };
-    let range = match count.violated {
-        0 => format!("≤ {}", percent(interval.upper)),
-        _ => percent_range(interval.lower, interval.upper),
-    };
+    let rate = count.rate().unwrap_or(0.0);
     html! {
-        td class=(class) title={ "effective expiry " (expiry(header.effective_expiry))
-            @if let Some(seed) = count.first_seed { "; first violated by seed " (seed) } } {
-            b { (count.violated) } " of " (count.judged())
-            small { (range) }
-            @if count.unknown > 0 { small { (count.unknown) " unknown" } }
-            @if censored > 0 { small { (censored) " censored" } }
-        }
-    }
-}
-
-fn violated_cells<'a>(grid: &Grid<'a>, property: Property) -> Vec<(&'a str, &'a str, PropertyCount, u64)> {
-    let pairs = grid.scenarios.iter().flat_map(|scenario| grid.locks.iter().map(move |lock| (*scenario, *lock)));
-    let violated = pairs.filter_map(|(scenario, lock)| match grid.finding(lock, scenario, property) {
-        Finding::Judged(_, count) => count.first_seed.map(|seed| (scenario, lock, count, seed)),
-        _ => None,
-    });
-    violated.collect()
-}
-
-fn replays(report: &Report, grid: &Grid, property: Property) -> Markup {
-    let violated = violated_cells(grid, property);
-    html! {
-        @if violated.is_empty() {
-            p.aside { "No case violated it. The bounds in the cells say what that is worth." }
-        } @else {
-            details {
-                summary { "See the first violation of each cell again" span.aside { (violated.len()) " commands" } }
-                div.scroll tabindex="0" { table.plain { tbody {
-                    @for (scenario, lock, count, seed) in violated {
-                        tr {
-                            td.number { (count.violated) " of " (count.judged()) }
-                            td { code { (report.replay(scenario, lock, seed)) } }
-                        }
-                    }
-                } } }
-            }
+        td class=(shade(count.violated, rate)) data-v=(sorted(rate)) {
+            @if count.violated > 0 { (page.link(&header.scenario, &header.lock, &counts)) } @else { (counts) }
         }
     }
 }

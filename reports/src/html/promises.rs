@@ -1,31 +1,69 @@
-//! What the locks' documentation says, beside what was measured.
+//! What is asked of a lock, what its documentation answers, and what was measured.
 
-use fencepost_models::{LockInfo, Promise, Requirement, Verification};
+use fencepost_models::{Answer, LockInfo, Promise, Requirement, Verification};
 use fencepost_scenarios::property::Property;
 use maud::{Markup, html};
 
-use crate::grid::Grid;
-use crate::text::{clipped, grouped, visible};
+use super::Page;
+use crate::grid::Cell;
+use crate::pool::Pooled;
+use crate::text::{clipped, grouped, of, visible};
 
-/// A table for each lock that was run and has documentation.
-pub fn section(grid: &Grid, locks: &[LockInfo]) -> Markup {
-    let run: Vec<&LockInfo> = locks.iter().filter(|info| grid.locks.contains(&info.name)).collect();
+/// One row for each lock, one column for each requirement; the sources are below.
+pub fn section(page: &Page) -> Markup {
+    let run: Vec<&LockInfo> = page.report.locks.iter().filter(|info| page.grid.locks.contains(&info.name)).collect();
     html! {
-        @if run.iter().any(|info| !info.promises.is_empty()) {
-            section id="promises" {
-                h2 { "What documentation says, and what was measured" }
-                p {
-                    "What each lock’s own documentation says about what is asked of a lock, in our words, beside the "
-                    "properties that measure it, over all cases of this run. A promise holds under its own conditions, "
-                    "and most faults here are meant to break these: compare the words before the numbers."
+        section id="requirements" {
+            h2 { "Requirements" }
+            p {
+                "A lock should be exclusive, avoid deadlock, be highly available and, for some, reentrant. Each field says \
+                 what the lock’s own documentation answers, and under it the worst that was measured in scenarios in which \
+                 nothing but the lock carries the safety. A promise holds under its own conditions, and most faults here \
+                 are meant to break these: compare the words before the numbers."
+            }
+            @if run.is_empty() { p.aside { "Nothing is known of the documentation of these locks." } } @else {
+                (overview(page, &run))
+                div #promises {
+                    h3 { "In the documentation’s words, with sources" }
+                    @for info in run.iter().filter(|info| !info.promises.is_empty()) { (of_lock(page, info)) }
                 }
-                @for info in run.into_iter().filter(|info| !info.promises.is_empty()) { (of_lock(grid, info)) }
             }
         }
     }
 }
 
-fn of_lock(grid: &Grid, info: &LockInfo) -> Markup {
+fn overview(page: &Page, run: &[&LockInfo]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Promises and measurements by lock" {
+            table.plain.promised {
+                thead { tr {
+                    th scope="col" { "lock" }
+                    @for requirement in Requirement::ALL { th scope="col" { (requirement.name()) } }
+                } }
+                tbody { @for info in run { tr data-lock=(info.name) {
+                    th scope="row" { bdi { (clipped(info.name, 34)) } }
+                    @for requirement in Requirement::ALL { td {
+                        (promised(info, requirement))
+                        small { (measured(page, info.name, requirement)) }
+                    } }
+                } } }
+            }
+        }
+    }
+}
+
+fn promised(info: &LockInfo, requirement: Requirement) -> Markup {
+    let promise = info.promises.iter().find(|promise| promise.requirement == requirement);
+    let (mark, words) = match promise.map(|promise| promise.answer) {
+        Some(Answer::Yes) => ("✓", "promised"),
+        Some(Answer::No) => ("✗", "denied"),
+        Some(Answer::Conditional) => ("(✓)", "conditional"),
+        Some(Answer::Silent) | None => ("–", "not said"),
+    };
+    html! { span.mark aria-hidden="true" { (mark) } " " (words) }
+}
+
+fn of_lock(page: &Page, info: &LockInfo) -> Markup {
     html! {
         details {
             summary {
@@ -36,19 +74,19 @@ fn of_lock(grid: &Grid, info: &LockInfo) -> Markup {
             }
             p { (visible(info.about)) ". Acquired again: " (info.reentrancy.words()) "." }
             @for flaw in info.flawed_defaults { p.warning { "By default: " (visible(flaw)) "." } }
-            div.scroll tabindex="0" { table.plain {
+            div.scroll tabindex="0" role="region" aria-label={ "Promises of " (clipped(info.name, 34)) } { table.plain {
                 thead { tr {
                     th scope="col" { "requirement" }
                     th scope="col" { "documentation says" }
                     th scope="col" { "measured" }
                 } }
-                tbody { @for promise in info.promises { (row(grid, info.name, promise)) } }
+                tbody { @for promise in info.promises { (row(page, info.name, promise)) } }
             } }
         }
     }
 }
 
-fn row(grid: &Grid, lock: &str, promise: &Promise) -> Markup {
+fn row(page: &Page, lock: &str, promise: &Promise) -> Markup {
     html! {
         tr {
             th scope="row" { (promise.requirement.name()) }
@@ -56,52 +94,49 @@ fn row(grid: &Grid, lock: &str, promise: &Promise) -> Markup {
                 b { (promise.answer.name()) } ": " (visible(promise.says))
                 small { (visible(promise.source)) }
             }
-            td { (measured(grid, lock, promise.requirement)) }
+            td { (measured(page, lock, promise.requirement)) }
         }
     }
 }
 
-/// One property, summed over the cells of a lock.
-struct Measured {
-    property: Property,
-    violated: u64,
-    judged: u64,
-}
-
-/// The properties that measure a requirement, worst first.
-fn measured(grid: &Grid, lock: &str, requirement: Requirement) -> String {
-    let mut all: Vec<Measured> = (Property::ALL.into_iter())
-        .filter(|property| measures(*property) == Some(requirement))
-        .map(|property| sum(grid, lock, property))
-        .filter(|measured| measured.judged > 0)
+/// The properties that measure a requirement, worst first, each leading to its worst cell.
+fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
+    let mine: Vec<&Cell> = page.bare.row(lock).collect();
+    let mut all: Vec<Pooled> = (Property::ALL.into_iter())
+        // Beliefs overlap under every lease whose holder is paused: the store is where it counts.
+        .filter(|property| measures(*property) == Some(requirement) && *property != Property::BeliefExclusion)
+        .filter_map(|property| Pooled::of(mine.iter().copied(), property))
+        .filter(|pooled| pooled.judged() > 0)
         .collect();
-    all.sort_by_key(|m| std::cmp::Reverse(u128::from(m.violated) * 1_000_000_000 / u128::from(m.judged)));
-    let broken: Vec<String> = all.iter().filter(|m| m.violated > 0).map(Measured::words).collect();
-    match (all.iter().map(|m| m.judged).max(), broken.is_empty()) {
-        (None, _) => "not measured in this run".into(),
-        (Some(judged), true) if requirement == Requirement::Reentrant => {
-            format!("as described above in all {} cases", grouped(judged.into()))
+    all.sort_by(|a, b| b.rate().total_cmp(&a.rate()));
+    let broken: Vec<&Pooled> = all.iter().filter(|pooled| pooled.violated > 0).collect();
+    let most = all.iter().max_by_key(|pooled| pooled.judged());
+    match (most, broken.first()) {
+        (None, _) => html! { "not measured in this run" },
+        (Some(most), None) => {
+            let held = of(0, most.judged(), most.ci95().upper);
+            html! { @if requirement == Requirement::Reentrant { "other than said: " } @else { "violated: " } (held) }
         }
-        (Some(judged), true) => format!("held in all {} cases", grouped(judged.into())),
-        (Some(_), false) => format!("violated in {}", broken.join("; ")),
+        (Some(_), Some(worst)) => html! {
+            "violated in "
+            @for (at, pooled) in broken.iter().take(2).enumerate() {
+                @if at > 0 { "; " }
+                (words(page, pooled))
+            }
+            @if broken.len() > 2 { "; and " (broken.len() - 2) " more" }
+            @if worst.unknown > 0 { " +" (worst.unknown) "?" }
+        },
     }
 }
 
-impl Measured {
-    fn words(&self) -> String {
-        let (violated, judged) = (grouped(self.violated.into()), grouped(self.judged.into()));
-        format!("{violated} of {judged} ({})", self.property.name())
+fn words(page: &Page, pooled: &Pooled) -> Markup {
+    let words = html! {
+        (grouped(pooled.violated.into())) " of " (grouped(pooled.judged().into())) " (" (pooled.property.name()) ")"
+    };
+    match pooled.worst {
+        Some((worst, _)) => page.link(&worst.scenario, &worst.lock, &words),
+        None => words,
     }
-}
-
-fn sum(grid: &Grid, lock: &str, property: Property) -> Measured {
-    let run = grid.row(lock).filter(|(header, _)| header.applicable);
-    let counts = run.map(|(_, result)| result.property(property));
-    counts.fold(Measured { property, violated: 0, judged: 0 }, |sum, count| Measured {
-        violated: sum.violated + count.violated,
-        judged: sum.judged + count.judged(),
-        ..sum
-    })
 }
 
 /// The requirement that a property measures. Tokens are a requirement of their own here.

@@ -2,24 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::{Event, GrantId, OrderId};
 use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::file::Workload;
+use fencepost_scenarios::workload::{Guarded, Object};
 use fencepost_sim::NodeId;
 
-pub(super) struct Cast {
+pub(crate) struct Cast {
     nodes: Vec<String>,
     pub store: NodeId,
     /// The lock has grants; where it has none, attempts are transactions and nobody "holds" anything.
     pub grants: bool,
     owners: BTreeMap<GrantId, NodeId>,
     orders: BTreeMap<OrderId, OrderOf>,
-    /// The row's count, as the store has it.
-    pub count: i64,
+    guarded: Guarded,
+    /// The second of two resources, for the grants that are of it.
+    resources: BTreeMap<GrantId, ResourceId>,
+    /// The rows' counts, as the store has them.
+    counts: [i64; 2],
 }
 
 #[derive(Clone, Copy, Default)]
-pub(super) struct OrderOf {
+pub(crate) struct OrderOf {
     pub units: u32,
     /// The grant under which it was last worked on.
     pub grant: Option<GrantId>,
@@ -27,21 +31,29 @@ pub(super) struct OrderOf {
 
 impl Cast {
     pub fn new(cell: &Cell) -> Cast {
-        let Workload::Inventory(inventory) = &cell.scenario.workload;
+        let guarded = cell.scenario.workload.work.guarded;
         Cast {
             nodes: cell.nodes(),
             store: cell.store(),
             grants: cell.lock.info.grants,
             owners: BTreeMap::new(),
             orders: BTreeMap::new(),
-            count: inventory.stock.into(),
+            guarded,
+            resources: BTreeMap::new(),
+            counts: [guarded.first_count().into(); 2],
         }
     }
 
     /// Takes note of who does what.
     pub fn learn(&mut self, event: &Event) {
         match *event {
-            Event::AcquireInvoked { client, grant } | Event::NestedInvoked { client, nested: grant, .. } => {
+            Event::AcquireInvoked { client, grant, resource } => {
+                self.owners.insert(grant, client);
+                if resource != ResourceId::default() {
+                    self.resources.insert(grant, resource);
+                }
+            }
+            Event::NestedInvoked { client, nested: grant, .. } => {
                 self.owners.insert(grant, client);
             }
             Event::OrderStarted { order, units, .. } => self.orders.entry(order).or_default().units = units,
@@ -55,9 +67,51 @@ impl Cast {
     /// Takes note of how the row stands, once the event is told.
     pub fn learn_row(&mut self, event: &Event) {
         match *event {
-            Event::WriteAccepted { count, .. } | Event::RolledBack { count, .. } => self.count = count,
+            Event::WriteAccepted { grant, count, .. } => self.counts[self.row_of(grant)] = count,
+            Event::RolledBack { count, .. } => self.counts[0] = count,
+            Event::OtherRowRolledBack { resource, count, .. } => self.counts[usize::from(resource.0)] = count,
             _ => {}
         }
+    }
+
+    fn row_of(&self, grant: GrantId) -> usize {
+        self.resources.get(&grant).map_or(0, |resource| resource.0.into())
+    }
+
+    /// The count of the row that the grant is of.
+    pub fn count(&self, grant: GrantId) -> i64 {
+        self.counts[self.row_of(grant)]
+    }
+
+    /// ` on the second account`, where there are two and this grant is of that one.
+    pub fn place_words(&self, grant: GrantId) -> &'static str {
+        match (self.guarded, self.row_of(grant)) {
+            (Guarded::Accounts { .. }, 0) => " on the first account",
+            (Guarded::Accounts { .. }, _) => " on the second account",
+            _ => "",
+        }
+    }
+
+    /// `3 in stock`.
+    pub fn count_words(&self, count: i64) -> String {
+        match self.guarded {
+            Guarded::Stock(_) => format!("{count} in stock"),
+            Guarded::Effects { .. } if count == 0 => "not done yet".to_owned(),
+            Guarded::Effects { .. } => "done already".to_owned(),
+            Guarded::Records(Object::File) => format!("{count} records"),
+            Guarded::Records(Object::Set) => format!("{count} elements"),
+            Guarded::Accounts { .. } => format!("{count} dollars"),
+        }
+    }
+
+    /// Orders are those of customers.
+    pub fn sells(&self) -> bool {
+        matches!(self.guarded, Guarded::Stock(_))
+    }
+
+    /// The store counts what is there, and does not log effects.
+    pub fn has_rows(&self) -> bool {
+        !matches!(self.guarded, Guarded::Effects { .. })
     }
 
     /// How many nodes there are.
@@ -98,7 +152,7 @@ impl Cast {
 }
 
 /// `a, b and c`.
-pub(super) fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     match names {
         [] => "nobody".to_owned(),
         [only] => (*only).to_owned(),

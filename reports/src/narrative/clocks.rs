@@ -6,14 +6,14 @@ use fencepost_sim::{Clocks, NodeId, SimTime};
 const SLIGHT_NS: i64 = 500_000;
 
 /// How far the node's monotonic and wall clock are ahead of true time, in nanoseconds.
-pub(super) fn ahead(clocks: &Clocks, node: NodeId, now: SimTime) -> (i64, i64) {
+pub(crate) fn ahead(clocks: &Clocks, node: NodeId, now: SimTime) -> (i64, i64) {
     let (mono, wall) = clocks.of(node);
     let ahead = |ns: i128| i64::try_from(ns - i128::from(now.0)).unwrap_or(i64::MAX);
     (ahead(mono.0.into()), ahead(wall.0.into()))
 }
 
 /// `mono +0.0 s wall +30.0 s`, or nothing if both agree with true time.
-pub(super) fn mark((mono, wall): (i64, i64)) -> String {
+pub(crate) fn mark((mono, wall): (i64, i64)) -> String {
     if mono.abs() < SLIGHT_NS && wall.abs() < SLIGHT_NS {
         return String::new();
     }
@@ -21,12 +21,12 @@ pub(super) fn mark((mono, wall): (i64, i64)) -> String {
 }
 
 /// `+30.0 s`, `−0.012 s`.
-pub(super) fn signed(ns: i64) -> String {
+pub(crate) fn signed(ns: i64) -> String {
     format!("{}{}", if ns < 0 { '−' } else { '+' }, seconds(ns.unsigned_abs()))
 }
 
 /// Seconds with as many decimals as the length deserves: `30.0 s`, `0.012 s`.
-pub(super) fn seconds(ns: u64) -> String {
+pub(crate) fn seconds(ns: u64) -> String {
     let seconds = ns as f64 / 1e9;
     match ns {
         0 | 1_000_000_000.. => format!("{seconds:.1} s"),

@@ -16,13 +16,13 @@ pub(super) fn told(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
 fn client_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
     Some(match *event {
         Event::OrderStarted { client, order, .. } => (client, format!("starts on {}", cast.order_words(order))),
-        Event::AcquireInvoked { client, grant } if cast.grants => {
-            (client, format!("asks for the lock (attempt {})", grant.0))
+        Event::AcquireInvoked { client, grant, .. } if cast.grants => {
+            (client, format!("asks for the lock{} (attempt {})", cast.place_words(grant), grant.0))
         }
-        Event::AcquireInvoked { client, grant } => (client, format!("begins (attempt {})", grant.0)),
+        Event::AcquireInvoked { client, grant, .. } => (client, format!("begins (attempt {})", grant.0)),
         Event::Acquired { client, grant, token, .. } if cast.grants => {
             let token = token.map_or(String::new(), |token| format!(", token {token}"));
-            (client, format!("acquires the lock (grant {}{token})", grant.0))
+            (client, format!("acquires the lock{} (grant {}{token})", cast.place_words(grant), grant.0))
         }
         Event::Acquired { client, grant, .. } => (client, format!("goes ahead without a lock (attempt {})", grant.0)),
         Event::NotAcquired { client, grant, ack } => (client, not_acquired(grant, ack)),
@@ -33,7 +33,7 @@ fn client_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
             (client, format!("notices that it has lost the lock (grant {})", grant.0))
         }
         Event::ReadOk { client, count, version, .. } => {
-            (client, format!("reads: {count} in stock (version {version})"))
+            (client, format!("reads: {} (version {version})", cast.count_words(count)))
         }
         Event::WriteInvoked { client, order, .. } => {
             (client, format!("sends the write of {}", cast.order_words(order)))
@@ -106,13 +106,28 @@ fn release_returned(grant: GrantId, ack: Ack, cast: &Cast) -> String {
 }
 
 fn order_end(order: OrderId, end: OrderEnd, cast: &Cast) -> String {
-    let what = match end {
+    let what = if cast.sells() { sale_end(end) } else { work_end(end) };
+    format!("{} {what}", cast.order_words(order))
+}
+
+fn sale_end(end: OrderEnd) -> &'static str {
+    match end {
         OrderEnd::Acked => "is sold: the customer is told so",
         OrderEnd::SoldOut => "is turned down: sold out",
         OrderEnd::Abandoned => "is given up: nothing was sold",
         OrderEnd::Unknown => "ends in doubt: nobody knows whether it was sold",
-    };
-    format!("{} {what}", cast.order_words(order))
+        OrderEnd::DoneAlready => "was dealt with already",
+    }
+}
+
+fn work_end(end: OrderEnd) -> &'static str {
+    match end {
+        OrderEnd::Acked => "is done, as far as its client knows",
+        OrderEnd::SoldOut => "is turned down: too little is left",
+        OrderEnd::Abandoned => "is given up",
+        OrderEnd::Unknown => "ends in doubt: nobody knows whether it was done",
+        OrderEnd::DoneAlready => "was dealt with already: there is nothing left to do",
+    }
 }
 
 fn server_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
@@ -151,11 +166,16 @@ fn ended(grant: GrantId, cause: Cause, cast: &Cast) -> String {
 fn store_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
     let words = match *event {
         Event::ReadAccepted { grant, version } => {
-            format!("lets {} read: {} in stock (version {version})", cast.holder(grant), cast.count)
+            let words = if cast.has_rows() { cast.count_words(cast.count(grant)) } else { "its log".to_owned() };
+            format!("lets {} read: {words} (version {version})", cast.holder(grant))
+        }
+        Event::WriteAccepted { grant, order, count, .. } if !cast.has_rows() => {
+            let again = if count > 1 { format!(", for the {count}. time") } else { String::new() };
+            format!("sees {} do what order {order} asks for{again}", cast.holder(grant))
         }
         Event::WriteAccepted { grant, order, based_on, version, count, .. } => {
             let who = cast.holder(grant);
-            let before = cast.count;
+            let before = cast.count(grant);
             let lost = overwritten(based_on, version);
             format!(
                 "accepts {who}'s write of order {order}: count {before} → {count}, based on version {based_on}{lost}"
@@ -164,7 +184,7 @@ fn store_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {
         Event::OperationRefused { grant, order, why } => {
             format!("refuses {} (order {order}): {}", cast.holder(grant), refusal(why))
         }
-        Event::RolledBack { version, count } => {
+        Event::RolledBack { version, count } | Event::OtherRowRolledBack { version, count, .. } => {
             format!("has lost its newest writes in the crash: back at version {version}, count {count}")
         }
         _ => return None,

@@ -8,7 +8,7 @@ use super::cast::Cast;
 use super::clocks::{ahead, seconds, signed};
 
 /// A fault in the words of the trace.
-pub(super) struct Begun {
+pub(crate) struct Begun {
     pub name: String,
     pub kind: String,
     pub nodes: Vec<NodeId>,
@@ -29,7 +29,7 @@ struct Stepping {
 }
 
 #[derive(Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     in_force: Vec<InForce>,
     stepping: Option<Stepping>,
     /// The name of the fault that is just ending.
@@ -39,7 +39,7 @@ pub(super) struct Faults {
 }
 
 /// One thing to tell of a fault.
-pub(super) struct News {
+pub(crate) struct News {
     pub at: SimTime,
     pub node: Option<NodeId>,
     pub words: String,
@@ -146,6 +146,12 @@ fn begin_words(fault: &Begun, cast: &Cast) -> Words {
             at_each(fault, || format!("its machine is stopped{called}: process and monotonic clock stand still"))
         }
         "clock-rate" => at_each(fault, || format!("its clocks begin to run at a wrong rate{called}")),
+        "clock-strobe" => at_each(fault, || format!("its wall clock begins to jump away and back{called}")),
+        "slow" => at_each(fault, || format!("becomes slow{called}: all that it deals with takes longer")),
+        "disk-stall" => at_each(fault, || format!("its disk goes bad{called}: what it syncs is late or not safe")),
+        "failover" => {
+            at_each(fault, || format!("is lost from the other servers' sight{called}: they are to replace it"))
+        }
         _ if fault.links.is_empty() => at_each(fault, || format!("{} begins{called}", fault.kind)),
         _ => vec![(None, fault.summary(cast))],
     }
@@ -159,6 +165,10 @@ fn end_words(fault: &Begun, after: &str, cast: &Cast) -> Words {
             at_each(fault, || format!("its machine goes on after {after}{called}, a monotonic clock behind the world"))
         }
         "clock-rate" => at_each(fault, || format!("its clocks run right again after {after}{called}")),
+        "clock-strobe" => at_each(fault, || format!("its wall clock is back for good after {after}{called}")),
+        "slow" => at_each(fault, || format!("is as fast as before after {after}{called}")),
+        "disk-stall" => at_each(fault, || format!("its disk is well again after {after}{called}")),
+        "failover" => at_each(fault, || format!("is in the other servers' sight again after {after}{called}")),
         _ if fault.links.is_empty() => at_each(fault, || format!("{} is over after {after}{called}", fault.kind)),
         _ => vec![(None, format!("over after {after}: {}", fault.was(cast)))],
     }
@@ -166,17 +176,21 @@ fn end_words(fault: &Begun, after: &str, cast: &Cast) -> Words {
 
 impl Begun {
     /// The same in the past.
-    fn was(&self, cast: &Cast) -> String {
+    pub(crate) fn was(&self, cast: &Cast) -> String {
         self.summary(cast).replacen(" is cut off", " was cut off", 1).replacen(" are cut", " were cut", 1)
     }
 
     /// `client-1 is paused (gc)`, `client-1 and redis-1 are cut off from client-2 (split)`.
-    fn summary(&self, cast: &Cast) -> String {
+    pub(crate) fn summary(&self, cast: &Cast) -> String {
         let called = self.called();
         if self.links.is_empty() {
             let nodes = cast.list(self.nodes.iter().copied());
             return match self.kind.as_str() {
                 "pause" => format!("{nodes} paused{called}"),
+                "clock-strobe" => format!("the wall clock of {nodes} jumps{called}"),
+                "slow" => format!("{nodes} slow{called}"),
+                "disk-stall" => format!("the disk of {nodes} bad{called}"),
+                "failover" => format!("{nodes} out of the other servers' sight{called}"),
                 kind => format!("{kind} at {nodes}{called}"),
             };
         }
@@ -192,6 +206,9 @@ impl Begun {
             "partition" if complete(2) => format!("cut off from each other: {left} | {right}{called}"),
             "partition" if complete(1) => format!("nothing gets from {left} to {right}{called}"),
             "partition" => format!("{} links are cut{called}", self.links.len()),
+            kind if complete(2) && few.len() == 1 && from.len() + to.len() == cast.len() => {
+                format!("{kind} on all links of {}{called}", cast.list(few.iter().copied()))
+            }
             kind if complete(2) => format!("{kind} between {left} and {right}{called}"),
             kind if complete(1) => format!("{kind} from {left} to {right}{called}"),
             kind => format!("{kind} on {} links{called}", self.links.len()),

@@ -11,7 +11,7 @@ use fencepost_sim::SimTime;
 /// Finds out when each grant lived: from when it was given until its release returned, however late its messages and
 /// timers stir again.
 #[derive(Default)]
-pub(super) struct Scout {
+pub(crate) struct Scout {
     lives: BTreeMap<GrantId, Life>,
 }
 
@@ -37,7 +37,7 @@ impl Watcher for Scout {
 }
 
 /// The grant that an event belongs to.
-pub(super) fn grant_of(event: &Event) -> Option<GrantId> {
+pub(crate) fn grant_of(event: &Event) -> Option<GrantId> {
     match *event {
         Event::AcquireInvoked { grant, .. }
         | Event::Acquired { grant, .. }
@@ -65,14 +65,14 @@ pub(super) fn grant_of(event: &Event) -> Option<GrantId> {
 }
 
 /// One violation, as far as a log has to know it.
-pub(super) struct Violation {
+pub(crate) struct Violation {
     pub property: Property,
     pub at: SimTime,
     pub grants: Vec<GrantId>,
 }
 
 /// What to tell, and what to count.
-pub(super) struct Focus {
+pub(crate) struct Focus {
     pub violations: Vec<Violation>,
     /// The stretches to be told, in order; the whole case if there are none.
     stretches: Vec<(SimTime, SimTime)>,

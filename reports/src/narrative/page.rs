@@ -57,6 +57,9 @@ impl Page {
         self.put(BOLD, &title);
         self.text.push('\n');
         self.paragraph("", &visible(&cell.scenario.about));
+        if let Some(choice) = &cell.choice {
+            self.paragraph("", &visible(&format!("This case of the swarm drew {choice}.")));
+        }
         if !report.evidence.is_empty() {
             let marks = "▶ marks what a violated property is about; times are true time.";
             let clocks = " Where a node's own clocks differ from it, by how much stands beside the node.";

@@ -1,70 +1,130 @@
-//! Lock × scenario as a picture: colour for the rate, and always the number.
+//! Locks in rows, something else in columns: colour for the rate, and always the number.
 
 use fencepost_scenarios::property::Property;
+use fencepost_scenarios::stats::Interval;
 
 use super::Figure;
 use super::canvas::{Canvas, Point, Side, text_width};
 use super::frame::{TEXT, TITLE};
 use super::palette::{GRID, INK, MUTED, SURFACE, rate_colours, rate_step};
 use crate::grid::{Cell, Finding, Grid};
+use crate::guards::Guards;
+use crate::pool::{FAMILIES, HARM, Pooled, fault_family, is_bare};
 use crate::text::{clipped, percent};
 
 const CELL: (f64, f64) = (84.0, 38.0);
 
-/// The heatmap for effect exclusion, without the scenarios that the dose plots show.
-pub fn draw(cells: &[Cell]) -> Option<Figure> {
-    let property = Property::EffectExclusion;
-    let grid = Grid::new(cells.iter().filter(|(header, _)| header.dose.is_none()));
-    if !grid.is_judged(property) {
-        return None;
-    }
-    let title = format!("{}: violated cases", property.name());
-    let svg = plot(&grid, property, &title);
-    Some(Figure { name: format!("heatmap-{}", property.name()), title, svg })
+/// What stands in a field.
+struct Count {
+    violated: u64,
+    judged: u64,
+    interval: Interval,
 }
 
-fn plot(grid: &Grid, property: Property, title: &str) -> String {
+impl Count {
+    fn of(pooled: &Pooled) -> Self {
+        Count { violated: pooled.violated, judged: pooled.judged(), interval: pooled.ci95() }
+    }
+}
+
+/// Lock × scenario for effect exclusion, without the scenarios that turn a dial.
+pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
+    let property = Property::EffectExclusion;
+    let grid = Grid::new(cells.iter().filter(|(header, _)| header.dose.is_none()));
+    let field = |lock: &str, scenario: &str| match grid.finding(lock, scenario, property) {
+        Finding::Judged(_, count) => {
+            Some(Count { violated: count.violated, judged: count.judged(), interval: count.ci95() })
+        }
+        _ => None,
+    };
+    let title = format!("{}: violated cases by lock and scenario", property.name());
+    grid.is_judged(property).then(|| figure("heatmap-effect-exclusion", &title, &grid.locks, &grid.scenarios, field))
+}
+
+/// Lock × family of faults for whatever was violated most.
+pub fn families(cells: &[Cell]) -> Option<Figure> {
+    let bare: Vec<&Cell> = cells.iter().filter(|(header, _)| is_bare(header)).collect();
+    let grid = Grid::new(bare.iter().copied());
+    let there = |family: &&str| bare.iter().any(|(header, _)| header.applicable && fault_family(header) == *family);
+    let columns: Vec<&str> = FAMILIES.into_iter().filter(there).collect();
+    let field = |lock: &str, family: &str| {
+        let mine = bare.iter().filter(|(header, _)| header.lock == lock && fault_family(header) == family);
+        Pooled::worst_of(&mine.copied().collect::<Vec<_>>(), &HARM).map(|pooled| Count::of(&pooled))
+    };
+    let title = "Cases with harm by lock and family of faults";
+    (!columns.is_empty()).then(|| figure("heatmap-families", title, &grid.locks, &columns, field))
+}
+
+/// Lock × guard for lost updates, all else being equal.
+pub fn guards(cells: &[Cell]) -> Option<Figure> {
+    let guards = Guards::of(cells)?;
+    let columns: Vec<&str> = guards.columns.iter().map(String::as_str).collect();
+    let field =
+        |lock: &str, guard: &str| guards.pooled(lock, guard, Property::NoLostUpdate).map(|pooled| Count::of(&pooled));
+    let title = "Cases that lost an update, by what the store checks";
+    Some(figure("guards", title, &guards.locks, &columns, field))
+}
+
+fn figure(
+    name: &str,
+    title: &str,
+    locks: &[&str],
+    columns: &[&str],
+    field: impl Fn(&str, &str) -> Option<Count>,
+) -> Figure {
+    Figure {
+        name: name.into(),
+        title: title.into(),
+        caption: NOTE.into(),
+        svg: plot(title, locks, columns, field),
+        panels: Vec::new(),
+        key: None,
+    }
+}
+
+const NOTE: &str = "k of n cases, with the upper 95 % bound";
+
+fn plot(title: &str, locks: &[&str], columns: &[&str], count: impl Fn(&str, &str) -> Option<Count>) -> String {
     let widest = |names: &[&str], longest| {
         names.iter().map(|name| text_width(&clipped(name, longest), TEXT)).fold(0.0, f64::max)
     };
-    let left = widest(&grid.locks, 24) + 20.0;
-    let top = widest(&grid.scenarios, 30) + 56.0;
-    let width = (left + grid.scenarios.len() as f64 * CELL.0 + 12.0).max(340.0);
-    let height = top + grid.locks.len() as f64 * CELL.1 + 34.0;
+    let left = widest(locks, 24) + 20.0;
+    let top = widest(columns, 40) + 56.0;
+    let width = (left + columns.len() as f64 * CELL.0 + 12.0).max(text_width(title, TITLE) + 20.0);
+    let height = top + locks.len() as f64 * CELL.1 + 34.0;
     Canvas::draw(width, height, |canvas| {
         canvas.text(title, (10.0, 20.0), Side::Right, TITLE, INK);
-        for (column, scenario) in grid.scenarios.iter().enumerate() {
-            let x = left + (column as f64 + 0.5) * CELL.0;
-            canvas.upward_text(&clipped(scenario, 30), (x, top - 8.0), Side::Right, TEXT, INK);
+        for (at, column) in columns.iter().enumerate() {
+            let x = left + (at as f64 + 0.5) * CELL.0;
+            canvas.upward_text(&clipped(column, 40), (x, top - 8.0), Side::Right, TEXT, INK);
         }
-        for (row, lock) in grid.locks.iter().enumerate() {
+        for (row, lock) in locks.iter().enumerate() {
             let y = top + row as f64 * CELL.1;
             canvas.text(&clipped(lock, 24), (left - 8.0, y + CELL.1 / 2.0), Side::Left, TEXT, INK);
-            for (column, scenario) in grid.scenarios.iter().enumerate() {
-                field(canvas, grid.finding(lock, scenario, property), (left + column as f64 * CELL.0, y));
+            for (at, column) in columns.iter().enumerate() {
+                field(canvas, count(lock, column), (left + at as f64 * CELL.0, y));
             }
         }
-        let note = "k of n, with the upper 95 % bound";
-        canvas.text(note, (10.0, height - 16.0), Side::Right, TEXT - 2.0, MUTED);
+        canvas.text(NOTE, (10.0, height - 16.0), Side::Right, TEXT - 2.0, MUTED);
     })
 }
 
-fn field(canvas: &Canvas, finding: Finding, (x, y): Point) {
+fn field(canvas: &Canvas, count: Option<Count>, (x, y): Point) {
     let inner = ((x + 1.0, y + 1.0), (x + CELL.0 - 1.0, y + CELL.1 - 1.0));
     let middle = x + CELL.0 / 2.0;
-    let Finding::Judged(_, count) = finding else {
+    let Some(count) = count else {
         return canvas.text("n/a", (middle, y + CELL.1 / 2.0), Side::Middle, TEXT - 2.0, MUTED);
     };
-    let (fill, text) = match count.rate() {
-        Some(rate) if rate > 0.0 => rate_colours(rate_step(rate)),
-        _ => (SURFACE, INK),
+    let (fill, text) = match count.violated {
+        0 => (SURFACE, INK),
+        violated => rate_colours(rate_step(violated as f64 / count.judged as f64)),
     };
     canvas.rectangle(inner.0, inner.1, if fill == SURFACE { GRID } else { fill });
     if fill == SURFACE {
         canvas.rectangle((inner.0.0 + 1.0, inner.0.1 + 1.0), (inner.1.0 - 1.0, inner.1.1 - 1.0), SURFACE);
     }
-    let number = format!("{} of {}", count.violated, count.judged());
+    let number = format!("{} of {}", count.violated, count.judged);
     let size = if number.len() > 11 { TEXT - 4.0 } else { TEXT - 2.0 };
     canvas.text(&number, (middle, y + 13.0), Side::Middle, size, text);
-    canvas.text(&format!("≤ {}", percent(count.ci95().upper)), (middle, y + 27.0), Side::Middle, TEXT - 3.0, text);
+    canvas.text(&format!("≤ {}", percent(count.interval.upper)), (middle, y + 27.0), Side::Middle, TEXT - 3.0, text);
 }

@@ -1,147 +1,119 @@
-//! How many units were sold beyond the stock: the distribution over cases, one curve for each lock.
+//! How many units were sold beyond the stock: the distribution over cases, Case 1 and Case 2 side by side.
 
 use fencepost_scenarios::results::{CellHeader, Tally};
 
-use super::canvas::{Canvas, Point, Side, text_width};
-use super::frame::{Frame, TEXT, TITLE, percent_ticks, whole_ticks};
-use super::palette::{INK, MUTED, style};
-use super::{Figure, dealt, part};
+use super::Figure;
+use super::canvas::{Canvas, Point};
+use super::frame::{Frame, percent_ticks, whole_ticks};
+use super::palette::{Style, style};
+use super::panels::{Axes, KeyEntry, Panel, figure};
 use crate::grid::{Cell, Grid};
-use crate::text::{clipped, short};
+use crate::pool::is_bare;
+use crate::text::{grouped, percent};
 
-const WIDTH: f64 = 520.0;
-const PLOT_HEIGHT: f64 = 250.0;
-const TOP: f64 = 66.0;
-const LEGEND_ROW: f64 = 20.0;
-const NOTE_ROW: f64 = 17.0;
+/// Case 1 and Case 2: how the count is updated, and how it is drawn.
+const CASES: [(&str, &str, usize); 2] = [("target", "Case 1", 0), ("decrement", "Case 2", 1)];
 
-/// The curve of one lock, from the cases that used up the demand.
-#[derive(Clone)]
-struct Curve {
-    lock: String,
-    place: usize,
+/// What came of one lock in one of the cases, over the runs that used up the demand.
+#[derive(Clone, Default)]
+struct Sold {
     sold: Tally,
     censored: u64,
+    cases: u64,
 }
 
-/// The plots for one way to update, without the scenarios that turn the dial of a pause: they would count six times.
-/// The same locks share a plot whatever the way, so that plots can stand side by side.
-pub fn draw(cells: &[Cell], update: &str) -> Vec<Figure> {
-    let curves = curves(cells, update);
-    let case = match update {
-        "target" => "Case 1: the new count is written",
-        "decrement" => "Case 2: the count is lowered",
-        other => other,
+/// The distribution of oversold units for each lock.
+pub fn oversell(cells: &[Cell]) -> Option<Figure> {
+    let twins = case_twins(cells);
+    let locks: Vec<(&str, [Sold; 2])> = (Grid::new(cells).locks.into_iter())
+        .map(|lock| (lock, CASES.map(|(update, _, _)| sold(&twins, lock, update))))
+        .filter(|(_, sold)| sold.iter().any(|sold| sold.cases > 0))
+        .collect();
+    if locks.is_empty() {
+        return None;
+    }
+    let max = locks.iter().flat_map(|(_, sold)| sold).map(|sold| sold.sold.max()).max().unwrap_or(0);
+    let axes = Axes {
+        x: "units sold beyond the stock in a case".into(),
+        y: "share of cases with at most x".into(),
+        x_ticks: whole_ticks(max),
+        y_ticks: percent_ticks(),
     };
-    let max = curves.iter().map(|curve| curve.sold.max()).max();
-    let Some(max) = max else { return Vec::new() };
-    let silent: Vec<Curve> = curves.iter().filter(|curve| curve.sold.max() == 0).cloned().collect();
-    let plots = dealt(&selling_places(cells));
-    let count = plots.len();
-    let figures = plots.into_iter().enumerate().map(|(at, places)| {
-        let (suffix, number) = part(at, count);
-        let sells = |curve: &&Curve| curve.sold.max() > 0 && places.contains(&curve.place);
-        let mut shown: Vec<Curve> = curves.iter().filter(sells).cloned().collect();
-        shown.sort_by(|a, b| b.sold.mean().unwrap_or(0.0).total_cmp(&a.sold.mean().unwrap_or(0.0)));
-        let notes = notes(&shown, if at + 1 == count { &silent } else { &[] });
-        let title = format!("{case}{number}");
-        Figure { name: format!("oversell-{update}{suffix}"), svg: plot(&title, &shown, &notes, max), title }
-    });
-    figures.collect()
+    let panels: Vec<Panel> = locks.iter().map(|(lock, sold)| panel(lock, sold, max)).collect();
+    let key = [
+        KeyEntry {
+            sample: |canvas, a, b| canvas.patterned(&[a, b], style(0)),
+            label: "Case 1: clients write the count".into(),
+        },
+        KeyEntry {
+            sample: |canvas, a, b| canvas.patterned(&[a, b], style(1)),
+            label: "Case 2: the store subtracts".into(),
+        },
+    ];
+    let notes = [
+        "Only scenarios that were run in both cases, with nothing else different. cens.: cases that ended before the stock \
+         was gone; they say nothing about overselling and are left out. A curve further down and to the right is worse."
+            .to_owned(),
+    ];
+    Some(figure("oversell".into(), "Units sold that were not there".into(), &axes, &panels, &key, &notes))
 }
 
-/// The places of the locks that oversold, whatever the way to update.
-fn selling_places(cells: &[Cell]) -> Vec<usize> {
-    let sells = |lock: &str| {
-        cells
-            .iter()
-            .any(|(header, result)| header.lock == lock && is_counted(header) && result.oversold_uncensored().max() > 0)
+/// The cells that were run in Case 1 and in Case 2 with nothing else different; all of either if there are none.
+pub fn case_twins(cells: &[Cell]) -> Vec<&Cell> {
+    let counted = |header: &CellHeader| {
+        header.applicable
+            && is_bare(header)
+            && CASES.iter().any(|(update, _, _)| header.update.as_deref() == Some(update))
     };
-    let locks = Grid::new(cells).locks;
-    (0..locks.len()).filter(|place| sells(locks[*place])).collect()
-}
-
-fn is_counted(header: &CellHeader) -> bool {
-    header.applicable && header.dose.is_none()
-}
-
-fn curves(cells: &[Cell], update: &str) -> Vec<Curve> {
-    let places = Grid::new(cells).locks;
-    let of = |place: usize, lock: &str| {
-        let mine = cells.iter().filter(|(header, _)| {
-            header.lock == lock
-                && header.applicable
-                && header.dose.is_none()
+    let has = |setting: &str, clients: u16, update: &str| {
+        cells.iter().any(|(header, _)| {
+            counted(header)
+                && header.setting == setting
+                && header.clients == clients
                 && header.update.as_deref() == Some(update)
-        });
-        let mut curve = Curve { lock: clipped(lock, 24), place, sold: Tally::default(), censored: 0 };
-        let mut any = false;
-        for (_, result) in mine.filter(|(_, result)| result.metric("oversold_units").is_some()) {
-            curve.sold.merge(result.oversold_uncensored());
-            curve.censored += result.censored();
-            any = true;
-        }
-        any.then_some(curve)
+        })
     };
-    places.iter().enumerate().filter_map(|(place, lock)| of(place, lock)).collect()
+    let all: Vec<&Cell> = cells.iter().filter(|(header, _)| counted(header)).collect();
+    let twins = |(header, _): &&Cell| {
+        !header.setting.is_empty() && CASES.iter().all(|(update, _, _)| has(&header.setting, header.clients, update))
+    };
+    let paired: Vec<&Cell> = all.iter().copied().filter(twins).collect();
+    if paired.is_empty() { all } else { paired }
 }
 
-fn notes(shown: &[Curve], silent: &[Curve]) -> Vec<String> {
-    let names = |curves: Vec<&Curve>| curves.iter().map(|c| label(c)).collect::<Vec<_>>().join(", ");
-    let (censored, clean): (Vec<&Curve>, Vec<&Curve>) = silent.iter().partition(|curve| curve.sold.samples() == 0);
-    let mut notes = Vec::new();
-    if !clean.is_empty() {
-        notes.extend(wrapped(&format!("No unit too many in the cases run: {}", names(clean))));
+fn sold(cells: &[&Cell], lock: &str, update: &str) -> Sold {
+    let mut sum = Sold::default();
+    let mine = cells.iter().filter(|(header, _)| header.lock == lock && header.update.as_deref() == Some(update));
+    for (_, result) in mine.filter(|(_, result)| result.metric("oversold_units").is_some()) {
+        sum.sold.merge(result.oversold_uncensored());
+        sum.censored += result.censored();
+        sum.cases += result.cases();
     }
-    if !censored.is_empty() {
-        notes.extend(wrapped(&format!("Not comparable, stock never used up: {}", names(censored))));
-    }
-    if shown.iter().chain(silent).any(|curve| curve.censored > 0) {
-        notes.extend(wrapped("† some cases ended before the stock was gone (censored) and are left out"));
-    }
-    notes
+    sum
 }
 
-fn label(curve: &Curve) -> String {
-    if curve.censored > 0 { format!("{} †", curve.lock) } else { curve.lock.clone() }
-}
-
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is always a last one");
-        if !line.is_empty() && text_width(line, TEXT - 1.0) + text_width(word, TEXT - 1.0) > WIDTH - 24.0 {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
+fn panel<'a>(lock: &str, sold: &'a [Sold; 2], max: u64) -> Panel<'a> {
+    let words = |sold: &Sold, (_, case, _): &(&str, &str, usize)| match sold.cases {
+        0 => format!("{case}: n/a"),
+        cases if sold.censored == cases => format!("{case}: all cens."),
+        cases if sold.censored > 0 => {
+            let share = percent(sold.censored as f64 / cases as f64).replace(' ', "");
+            format!("n {} ({share} cens.)", grouped(sold.sold.samples().into()))
+        }
+        cases => format!("n {}", grouped(cases.into())),
+    };
+    let note: Vec<String> = sold.iter().zip(&CASES).map(|(sold, case)| words(sold, case)).collect();
+    Panel {
+        lock: lock.to_owned(),
+        note: note.join(" · "),
+        draw: Box::new(move |canvas: &Canvas, frame| {
+            for (sold, (_, _, place)) in sold.iter().zip(CASES).filter(|(sold, _)| sold.sold.samples() > 0) {
+                // Case 2 is dashed, and drawn over Case 1.
+                let style = Style { pattern: place, ..style(place) };
+                canvas.patterned(&steps(&sold.sold, frame, max), style);
             }
-            line.push_str(word);
-        }
+        }),
     }
-    lines
-}
-
-fn plot(title: &str, curves: &[Curve], notes: &[String], max: u64) -> String {
-    let bottom = TOP + PLOT_HEIGHT;
-    let legend_top = bottom + 66.0;
-    let notes_top = legend_top + curves.len() as f64 * LEGEND_ROW + 4.0;
-    let height = notes_top + notes.len() as f64 * NOTE_ROW + 4.0;
-    Canvas::draw(WIDTH, height, |canvas| {
-        canvas.text(title, (8.0, 18.0), Side::Right, TITLE, INK);
-        let frame = Frame { left: 62.0, top: TOP, right: WIDTH - 22.0, bottom };
-        let x = whole_ticks(max);
-        frame.axes(canvas, ("oversold units in a case", &x), ("share of cases with at most x", &percent_ticks()));
-        for curve in curves.iter().rev() {
-            canvas.patterned(&steps(&curve.sold, frame, max), style(curve.place));
-        }
-        for (row, curve) in curves.iter().enumerate() {
-            legend(canvas, curve, legend_top + row as f64 * LEGEND_ROW);
-        }
-        for (row, note) in notes.iter().enumerate() {
-            canvas.text(note, (8.0, notes_top + row as f64 * NOTE_ROW), Side::Right, TEXT - 1.0, MUTED);
-        }
-    })
 }
 
 fn steps(sold: &Tally, frame: Frame, max: u64) -> Vec<Point> {
@@ -155,12 +127,4 @@ fn steps(sold: &Tally, frame: Frame, max: u64) -> Vec<Point> {
     }
     points.push(point(max, share));
     points
-}
-
-fn legend(canvas: &Canvas, curve: &Curve, y: f64) {
-    canvas.patterned(&[(8.0, y), (44.0, y)], style(curve.place));
-    canvas.text(&label(curve), (52.0, y), Side::Right, TEXT, INK);
-    let mean = short(curve.sold.mean().unwrap_or(0.0));
-    let figures = format!("mean {mean}, 95 % ≤ {}, max {}", curve.sold.percentile(95), curve.sold.max());
-    canvas.text(&figures, (WIDTH - 22.0, y), Side::Left, TEXT - 1.0, MUTED);
 }

@@ -112,7 +112,10 @@ pub fn with_variables(svg: &str) -> String {
 pub fn theme_css() -> String {
     let light = variables(|colour, _| hex(colour), RATES_ON_LIGHT);
     let dark = variables(|_, dark| dark.to_owned(), RATES_ON_DARK);
-    let mut css = format!(":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n");
+    let mut css = format!(
+        ":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n\
+         @media screen{{:root[data-theme=dark]{{{dark}}}}}\n"
+    );
     for step in 1..=RATES_ON_LIGHT.len() {
         writeln!(css, ".r{step}{{background:var(--r{step});color:var(--t{step})}}").expect("strings take all text");
     }

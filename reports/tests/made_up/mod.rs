@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fencepost_reports::Report;
 use fencepost_reports::grid::Cell;
-use fencepost_scenarios::outcome::{FaultTally, Outcome};
+use fencepost_scenarios::outcome::{FaultTally, Outcome, Span};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::results::{CellHeader, CellResult, FaultLabel};
@@ -113,8 +113,14 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
             FaultLabel { name: "cut".into(), kind: "partition".into() },
         ],
         workload: "inventory".into(),
+        use_case: "efficiency".into(),
+        harm_unit: "units".into(),
         update: Some(scenario.update.into()),
         guard: Some(scenario.guard.into()),
+        clients: 4,
+        takeover_bound: Some(Duration::from_secs(12)),
+        setting: format!("{}{dose:?}", scenario.name.split_inclusive("pause").next().unwrap_or_default()),
+        swarm: false,
         dose,
     };
     let mut result = CellResult::default();
@@ -166,8 +172,12 @@ fn outcome(lock: &str, risk: f64, key: u64, seed: u64, faulty: bool) -> Outcome 
             ("acked_orders".into(), 120 + (draw(10) * 30.0) as i64),
             ("lost_updates".into(), lost),
             ("harm".into(), lost + oversold),
-            ("acquire_us".into(), (1_500.0 / (0.02 + draw(11))) as i64),
-            ("takeover_ms".into(), 2_000 + (draw(12) * 20_000.0) as i64),
+            ("negative_stock_units".into(), 0),
+            ("acquires".into(), 130),
+            ("lock_messages".into(), 400 + (draw(14) * 900.0) as i64),
+            ("run_ns".into(), 60_000_000_000),
+            ("acquire_ns".into(), (1_500_000.0 / (0.02 + draw(11))) as i64),
+            ("takeover_ns".into(), 2_000_000_000 + (draw(12) * 2e10) as i64),
         ],
         faults: vec![
             FaultTally { planned: 9, fired: 8, touched: touched * 2 },
@@ -177,6 +187,30 @@ fn outcome(lock: &str, risk: f64, key: u64, seed: u64, faulty: bool) -> Outcome 
         touched_holder: touched > 0,
         trace: 0,
         events: 4_000,
+        spans: spans(risk, seed),
+    }
+}
+
+/// Forty parts of 4.5 s with a fault in some of them, and blocked the more the higher the risk.
+fn spans(risk: f64, seed: u64) -> Vec<Span> {
+    let span = |at: u64| {
+        let faulty = if mixed(seed ^ at).is_multiple_of(3) { 30 } else { 0 };
+        Span { slices: 45, wanted: 40, served: 40 - (faulty as f64 * risk.min(1.0)) as u64, faulty }
+    };
+    (0..40).map(span).collect()
+}
+
+/// An outcome in which nothing happened.
+pub fn empty_outcome() -> Outcome {
+    Outcome {
+        verdicts: Vec::new(),
+        metrics: Vec::new(),
+        faults: Vec::new(),
+        censored: false,
+        touched_holder: false,
+        trace: 0,
+        events: 0,
+        spans: Vec::new(),
     }
 }
 

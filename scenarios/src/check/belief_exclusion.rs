@@ -20,7 +20,7 @@ pub(super) struct BeliefExclusion {
 impl Checker for BeliefExclusion {
     fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
         match *event {
-            Event::Acquired { client, grant, .. } => self.beliefs.open(scene.at, grant, Some(client)),
+            Event::Acquired { client, grant, .. } => self.beliefs.open(scene.at, grant, Some(client), scene.ledger),
             Event::ReleaseInvoked { grant, .. } | Event::LossObserved { grant, .. } => {
                 self.beliefs.close(scene.at, grant, scene.ledger);
             }

@@ -1,25 +1,32 @@
-//! The book of the guarded store: which write made which version, and which writes are still in effect.
+//! The book of the guarded store: which write made which version of a row, and which writes are still in effect.
 
 use fencepost_models::history::{Event, GrantId, OrderEnd, OrderId, Version};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use super::Facts;
+use super::ledger::Ledger;
 use super::table::Table;
+use crate::workload::Guarded;
 
 /// What the store really did, and what the orders came to. It grows with the orders and with their accepted writes.
 pub(super) struct Book {
-    pub(super) stock: Option<i64>,
-    /// The row's count, as the store has it.
-    pub(super) count: i64,
-    pub(super) lowest_count: i64,
+    pub(super) workload: Option<Guarded>,
     /// The store did something at all.
     pub(super) in_use: bool,
+    rows: [Row; 2],
+    orders: Table<OrderId, Order>,
+    pub(super) acked_units: i64,
+}
+
+/// A row, as the store has it.
+#[derive(Default)]
+struct Row {
+    count: i64,
+    lowest_count: i64,
     /// Accepted writes that were not rolled back, by ascending version.
     writes: Vec<Write>,
     rolled_back: Vec<Write>,
-    orders: Table<OrderId, Order>,
-    pub(super) acked_units: i64,
 }
 
 /// An order, and what became of it.
@@ -28,6 +35,19 @@ pub(super) struct Order {
     pub(super) client: Option<NodeId>,
     pub(super) units: u32,
     pub(super) acked: bool,
+    /// Some client resolved it.
+    pub(super) resolved: bool,
+    /// Some client found that another had done it.
+    pub(super) done_already: bool,
+    /// Its client does not know how it went.
+    pub(super) unknown: bool,
+    /// What it did to each row.
+    pub(super) parts: [Part; 2],
+}
+
+/// What became of an order at one row.
+#[derive(Default)]
+pub(super) struct Part {
     /// Its accepted writes, less those rolled back.
     pub(super) writes: u32,
     /// One of its writes was overwritten (known when the book is settled).
@@ -67,31 +87,33 @@ pub(super) enum Loser {
 
 impl Book {
     pub(super) fn new(facts: &Facts) -> Self {
-        let count = facts.stock.unwrap_or(0);
+        let count = facts.workload.map_or(0, |guarded| guarded.first_count().into());
+        let row =
+            |orders| Row { count, lowest_count: count, writes: Vec::with_capacity(orders), rolled_back: Vec::new() };
         Book {
-            stock: facts.stock,
-            count,
-            lowest_count: count,
+            workload: facts.workload,
             in_use: false,
-            writes: Vec::with_capacity(facts.expected_orders()),
-            rolled_back: Vec::new(),
+            rows: [row(facts.expected_orders()), row(0)],
             orders: Table::with_capacity(facts.expected_orders()),
             acked_units: 0,
         }
     }
 
-    pub(super) fn observe(&mut self, at: SimTime, event: &Event) {
+    pub(super) fn observe(&mut self, at: SimTime, event: &Event, ledger: &Ledger) {
         match *event {
             Event::ReadAccepted { .. } | Event::OperationRefused { .. } => self.in_use = true,
             Event::WriteAccepted { grant, order, units, based_on, version, count } => {
-                self.overwrite(at, Loser::Overwrite { version, grant, order, based_on }, based_on);
-                self.writes.push(Write { version, at, grant, order, units, lost: None });
-                self.orders.row(order).writes += 1;
-                self.set_count(count);
+                let place = ledger.row_of(grant);
+                let row = &mut self.rows[place];
+                row.overwrite(at, Loser::Overwrite { version, grant, order, based_on }, based_on);
+                row.writes.push(Write { version, at, grant, order, units, lost: None });
+                row.set_count(count);
+                self.orders.row(order).parts[place].writes += 1;
+                self.in_use = true;
             }
-            Event::RolledBack { version, count } => {
-                self.roll_back(at, version);
-                self.set_count(count);
+            Event::RolledBack { version, count } => self.roll_back(at, 0, version, count),
+            Event::OtherRowRolledBack { resource, version, count } => {
+                self.roll_back(at, resource.0.into(), version, count);
             }
             Event::OrderResolved { client, order, units, end } => self.resolve(client, order, units, end),
             _ => {}
@@ -100,14 +122,35 @@ impl Book {
 
     /// Finds out which orders are still in effect, now that nothing more happens.
     pub(super) fn settle(&mut self) {
-        for write in &self.writes {
-            let order = self.orders.row(write.order);
-            order.in_effect |= write.lost.is_none();
-            order.overwritten |= write.lost.is_some();
+        for (place, row) in self.rows.iter().enumerate() {
+            for write in &row.writes {
+                let part = &mut self.orders.row(write.order).parts[place];
+                part.in_effect |= write.lost.is_none();
+                part.overwritten |= write.lost.is_some();
+            }
+            for write in &row.rolled_back {
+                self.orders.row(write.order).parts[place].rolled_back = true;
+            }
         }
-        for write in &self.rolled_back {
-            self.orders.row(write.order).rolled_back = true;
+    }
+
+    /// Whether there is anything that one client can overwrite of another's. Effects stand for themselves.
+    pub(super) fn has_shared_state(&self) -> bool {
+        match self.workload {
+            Some(Guarded::Effects { .. }) => false,
+            Some(_) => true,
+            None => self.in_use,
         }
+    }
+
+    /// The counts of the rows.
+    pub(super) fn counts(&self) -> [i64; 2] {
+        [self.rows[0].count, self.rows[1].count]
+    }
+
+    /// The lowest that the first row's count ever was.
+    pub(super) fn lowest_count(&self) -> i64 {
+        self.rows[0].lowest_count
     }
 
     pub(super) fn order(&self, order: OrderId) -> Option<&Order> {
@@ -118,18 +161,45 @@ impl Book {
         self.orders.values()
     }
 
-    /// The accepted writes that were not rolled back.
-    pub(super) fn writes(&self) -> &[Write] {
-        &self.writes
+    /// The accepted writes to a row that were not rolled back.
+    pub(super) fn writes(&self, row: usize) -> &[Write] {
+        &self.rows[row].writes
     }
 
     /// The writes of the settled book that are no longer in effect and have no twin that is, with their order.
     pub(super) fn missing(&self) -> impl Iterator<Item = (&Write, &Order, Loss)> {
-        let lost = self.writes.iter().chain(&self.rolled_back);
-        lost.filter_map(|write| Some((write, self.orders.get(write.order)?, write.lost?)))
-            .filter(|(_, order, _)| order.is_missing())
+        let lost = self
+            .rows
+            .iter()
+            .enumerate()
+            .flat_map(|(place, row)| row.writes.iter().chain(&row.rolled_back).map(move |write| (place, write)));
+        lost.filter_map(|(place, write)| Some((place, write, self.orders.get(write.order)?, write.lost?)))
+            .filter(|(place, _, order, _)| order.parts[*place].is_missing())
+            .map(|(_, write, order, loss)| (write, order, loss))
     }
 
+    fn roll_back(&mut self, at: SimTime, place: usize, back_to: Version, count: i64) {
+        let orders = &mut self.orders;
+        self.rows[place].roll_back(at, back_to, |order| orders.row(order).parts[place].writes -= 1);
+        self.rows[place].set_count(count);
+        self.in_use = true;
+    }
+
+    fn resolve(&mut self, client: NodeId, order: OrderId, units: u32, end: OrderEnd) {
+        let row = self.orders.row(order);
+        row.client = Some(client);
+        row.units = units;
+        row.resolved = true;
+        row.done_already |= end == OrderEnd::DoneAlready;
+        row.unknown |= end == OrderEnd::Unknown;
+        if end == OrderEnd::Acked && !row.acked {
+            row.acked = true;
+            self.acked_units += i64::from(units);
+        }
+    }
+}
+
+impl Row {
     /// Every write after the version that this one was computed from is gone from the count.
     fn overwrite(&mut self, at: SimTime, how: Loser, based_on: Version) {
         for write in self.writes.iter_mut().rev().take_while(|write| write.version > based_on) {
@@ -138,10 +208,10 @@ impl Book {
     }
 
     /// Takes out the writes after this version; what they had overwritten is there again.
-    fn roll_back(&mut self, at: SimTime, back_to: Version) {
+    fn roll_back(&mut self, at: SimTime, back_to: Version, mut undone: impl FnMut(OrderId)) {
         let kept = self.writes.partition_point(|write| write.version <= back_to);
         for mut write in self.writes.drain(kept..) {
-            self.orders.row(write.order).writes -= 1;
+            undone(write.order);
             write.lost.get_or_insert(Loss { at, how: Loser::Rollback { version: back_to } });
             self.rolled_back.push(write);
         }
@@ -153,26 +223,31 @@ impl Book {
         }
     }
 
-    fn resolve(&mut self, client: NodeId, order: OrderId, units: u32, end: OrderEnd) {
-        let row = self.orders.row(order);
-        row.client = Some(client);
-        row.units = units;
-        if end == OrderEnd::Acked && !row.acked {
-            row.acked = true;
-            self.acked_units += i64::from(units);
-        }
-    }
-
     fn set_count(&mut self, count: i64) {
-        self.in_use = true;
         self.count = count;
         self.lowest_count = self.lowest_count.min(count);
     }
 }
 
 impl Order {
-    /// It took effect once, and in the settled book it no longer does.
+    /// At one row it took effect once, and in the settled book it no longer does.
     pub(super) fn is_missing(&self) -> bool {
+        self.parts.iter().any(Part::is_missing)
+    }
+
+    /// One of its writes was overwritten.
+    pub(super) fn is_overwritten(&self) -> bool {
+        self.parts.iter().any(|part| part.overwritten)
+    }
+
+    /// It took up an event that nobody dealt with.
+    pub(super) fn is_missed(&self) -> bool {
+        self.resolved && !self.acked && !self.done_already && self.parts[0].writes == 0
+    }
+}
+
+impl Part {
+    fn is_missing(&self) -> bool {
         (self.overwritten || self.rolled_back) && !self.in_effect
     }
 }

@@ -18,8 +18,8 @@ pub(super) fn build(facts: &Facts) -> Option<EffectExclusion> {
 
 #[derive(Default)]
 pub(super) struct EffectExclusion {
-    /// The highest-ranked grant of which an operation was accepted, and the first such operation.
-    highest: Option<Operation>,
+    /// The highest-ranked grant of which an operation was accepted, and the first such operation; for each resource.
+    highest: [Option<Operation>; 2],
     first: Option<Evidence>,
 }
 
@@ -67,9 +67,10 @@ impl EffectExclusion {
     /// of a grant without a rank is of no grant that was ever given: it neither overtakes nor is overtaken.
     fn overtaken_by(&mut self, scene: &Scene, grant: GrantId, verb: &'static str) -> Option<Operation> {
         let rank = scene.ledger.rank_of(grant)?;
-        let newer = self.highest.filter(|highest| rank < highest.rank);
-        if self.highest.is_none_or(|highest| rank > highest.rank) {
-            self.highest = Some(Operation { rank, grant, at: scene.at, verb });
+        let highest = &mut self.highest[usize::from(scene.ledger.resource_of(grant).0)];
+        let newer = highest.filter(|highest| rank < highest.rank);
+        if highest.is_none_or(|highest| rank > highest.rank) {
+            *highest = Some(Operation { rank, grant, at: scene.at, verb });
         }
         newer
     }

@@ -68,6 +68,11 @@ impl Evidence {
         self.detail.parties().iter().map(|party| party.grant).collect()
     }
 
+    /// The clients that the sentence names, in its order.
+    pub fn clients(&self) -> Vec<NodeId> {
+        self.detail.parties().iter().filter_map(|party| party.client).collect()
+    }
+
     /// The evidence as a sentence with these names.
     pub fn told<'a>(&'a self, names: &'a dyn NodeNames) -> Told<'a> {
         Told { evidence: self, names }

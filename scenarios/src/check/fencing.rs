@@ -19,8 +19,8 @@ pub(super) fn build(facts: &Facts) -> Option<Fencing> {
 pub(super) struct Fencing {
     /// Tokens handed out, in grant order. As long as nothing is violated they grow, so that a new one need only be
     /// held against its two neighbours; and what lies before every grant still under way is needed no more, but for
-    /// the last of it.
-    handed: Vec<Handed>,
+    /// the last of it. For each resource.
+    handed: [Vec<Handed>; 2],
     first: Option<Evidence>,
 }
 
@@ -54,7 +54,7 @@ impl Checker for Fencing {
         }
         match *event {
             Event::Acquired { grant, token: Some(token), .. } => self.hand_out(scene, grant, token),
-            Event::OperationRefused { grant, why: Refusal::Fenced, .. } if scene.ledger.newest() == Some(grant) => {
+            Event::OperationRefused { grant, why: Refusal::Fenced, .. } if scene.ledger.is_newest(grant) => {
                 let detail = NewestRefused { newest: scene.ledger.party(grant), at: scene.at };
                 self.first = Some(Evidence::new(Property::Fencing, scene.at, detail));
             }
@@ -71,9 +71,10 @@ impl Fencing {
     fn hand_out(&mut self, scene: &Scene, grant: GrantId, token: Token) {
         let Some(rank) = scene.ledger.rank_of(grant) else { return };
         let new = Handed { rank, grant, token };
-        let place = self.handed.partition_point(|handed| handed.rank < rank);
-        let before = place.checked_sub(1).map(|i| self.handed[i]).filter(|before| before.token >= token);
-        let after = self.handed.get(place).copied().filter(|after| after.token <= token);
+        let tokens = &mut self.handed[usize::from(scene.ledger.resource_of(grant).0)];
+        let place = tokens.partition_point(|handed| handed.rank < rank);
+        let before = place.checked_sub(1).map(|i| tokens[i]).filter(|before| before.token >= token);
+        let after = tokens.get(place).copied().filter(|after| after.token <= token);
         if let Some((lower, higher)) = before.map(|b| (b, new)).or(after.map(|a| (new, a))) {
             let detail = NotGrown {
                 lower: scene.ledger.party(lower.grant),
@@ -84,17 +85,17 @@ impl Fencing {
             self.first = Some(Evidence::new(Property::Fencing, scene.at, detail));
             return;
         }
-        self.handed.insert(place, new);
-        self.forget_settled(scene.ledger.lowest_awaited());
+        tokens.insert(place, new);
+        forget_settled(tokens, scene.ledger.lowest_awaited());
     }
+}
 
-    fn forget_settled(&mut self, lowest_awaited: Option<Rank>) {
-        let settled = match lowest_awaited {
-            Some(rank) => self.handed.partition_point(|handed| handed.rank < rank),
-            None => self.handed.len(),
-        };
-        self.handed.drain(..settled.saturating_sub(1));
-    }
+fn forget_settled(tokens: &mut Vec<Handed>, lowest_awaited: Option<Rank>) {
+    let settled = match lowest_awaited {
+        Some(rank) => tokens.partition_point(|handed| handed.rank < rank),
+        None => tokens.len(),
+    };
+    tokens.drain(..settled.saturating_sub(1));
 }
 
 impl Detail for NotGrown {
@@ -190,12 +191,12 @@ mod tests {
 
     #[test]
     fn keeps_few_tokens_however_many_grants_there_are() {
-        let mut fencing = Fencing::default();
+        let mut tokens = Vec::new();
         for n in 1..1000 {
             let rank = Rank::MIN.saturating_add(n);
-            fencing.handed.push(Handed { rank, grant: GrantId(n), token: u64::from(n) });
-            fencing.forget_settled(None);
+            tokens.push(Handed { rank, grant: GrantId(n), token: u64::from(n) });
+            forget_settled(&mut tokens, None);
         }
-        assert_eq!(fencing.handed.len(), 1);
+        assert_eq!(tokens.len(), 1);
     }
 }

@@ -61,7 +61,9 @@ impl Fifo {
 
     /// Who was never enqueued came after everybody who is.
     fn serve(&mut self, scene: &Scene, server: NodeId, grant: GrantId) {
-        if let Some((waiter, enqueued)) = self.queue.first().copied().filter(|(waiter, _)| *waiter != grant) {
+        let resource = scene.ledger.resource_of(grant);
+        let first = self.queue.iter().find(|(waiter, _)| scene.ledger.resource_of(*waiter) == resource);
+        if let Some((waiter, enqueued)) = first.copied().filter(|(waiter, _)| *waiter != grant) {
             let [waiter, granted] = [waiter, grant].map(|grant| scene.ledger.party(grant));
             self.first.get_or_insert_with(|| {
                 let detail = Overtaken { waiter, enqueued, granted, server, at: scene.at };

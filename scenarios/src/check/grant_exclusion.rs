@@ -22,7 +22,7 @@ impl Checker for GrantExclusion {
     fn observe(&mut self, scene: &Scene, _event: &Event, _tally: &mut Tally) {
         match scene.ledger.record_change() {
             RecordChange::Unchanged => {}
-            RecordChange::Began(grant) => self.records.open(scene.at, grant, None),
+            RecordChange::Began(grant) => self.records.open(scene.at, grant, None, scene.ledger),
             RecordChange::Over(grant) => self.records.close(scene.at, grant, scene.ledger),
         }
     }

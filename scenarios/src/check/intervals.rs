@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::GrantId;
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
@@ -32,6 +33,7 @@ struct Open {
     grant: GrantId,
     /// Whose crash ends it; a Record outlives its client.
     client: Option<NodeId>,
+    resource: ResourceId,
     since: SimTime,
 }
 
@@ -54,9 +56,9 @@ struct Both {
 }
 
 impl Overlaps {
-    pub(super) fn open(&mut self, at: SimTime, grant: GrantId, client: Option<NodeId>) {
+    pub(super) fn open(&mut self, at: SimTime, grant: GrantId, client: Option<NodeId>, ledger: &Ledger) {
         if self.open.iter().all(|open| open.grant != grant) {
-            self.open.push(Open { grant, client, since: at });
+            self.open.push(Open { grant, client, resource: ledger.resource_of(grant), since: at });
         }
     }
 
@@ -89,7 +91,7 @@ impl Overlaps {
 
     fn close_place(&mut self, at: SimTime, place: usize, ledger: &Ledger) {
         let closed = self.open.remove(place);
-        for open in &self.open {
+        for open in self.open.iter().filter(|open| open.resource == closed.resource) {
             let from = open.since.max(closed.since);
             if from >= at {
                 continue;

@@ -3,11 +3,13 @@
 
 use std::num::NonZeroU32;
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::{Ack, Event, GrantId};
 use fencepost_sim::NodeId;
 
 use super::Facts;
 use super::evidence::Party;
+use super::obstacles::Record;
 use super::table::Table;
 
 /// A grant's place in the grant order, counted from 1.
@@ -18,13 +20,14 @@ pub(super) struct Ledger {
     quorum: u32,
     rank_by_return: bool,
     /// Grants that have a rank, and attempts that may get one after their client stopped asking. Operations can
-    /// arrive late by any length of time, so that nothing is ever forgotten here: 12 bytes a grant.
+    /// arrive late by any length of time, so that nothing is ever forgotten here: 16 bytes a grant.
     known: Table<GrantId, Known>,
     /// Attempts that have not returned, and grants that some server has on record.
     standing: Vec<Standing>,
     servers: Vec<NodeId>,
     ranks: u32,
-    newest: Option<GrantId>,
+    /// The newest grant of each resource.
+    newest: [Option<GrantId>; 2],
     came: Option<GrantId>,
     record: RecordChange,
 }
@@ -41,11 +44,13 @@ pub(super) enum RecordChange {
 struct Known {
     client: Option<NodeId>,
     rank: Option<Rank>,
+    resource: ResourceId,
 }
 
 struct Standing {
     grant: GrantId,
     client: Option<NodeId>,
+    resource: ResourceId,
     /// The attempt has not returned yet.
     awaited: bool,
     /// A server applied it.
@@ -63,7 +68,7 @@ impl Ledger {
             standing: Vec::new(),
             servers: Vec::new(),
             ranks: 0,
-            newest: None,
+            newest: [None; 2],
             came: None,
             record: RecordChange::Unchanged,
         }
@@ -73,7 +78,7 @@ impl Ledger {
         self.came = None;
         self.record = RecordChange::Unchanged;
         match *event {
-            Event::AcquireInvoked { client, grant } => self.ask(client, grant),
+            Event::AcquireInvoked { client, grant, resource } => self.ask(client, grant, resource),
             Event::Granted { server, grant } => self.apply(server, grant),
             Event::Ended { server, grant, .. } => self.end(server, grant),
             Event::Acquired { client, grant, .. } => {
@@ -82,14 +87,14 @@ impl Ledger {
             }
             Event::NotAcquired { client, grant, ack } => {
                 if ack == Ack::Unknown {
-                    self.known.row(grant).client = Some(client);
+                    self.known_of(grant).client = Some(client);
                 }
                 self.hear(grant);
             }
-            Event::NestedInvoked { client, nested, .. } => self.ask(client, nested),
+            Event::NestedInvoked { client, grant, nested } => self.ask(client, nested, self.resource_of(grant)),
             Event::NestedReturned { client, nested, ack, .. } => {
                 if ack == Ack::Unknown {
-                    self.known.row(nested).client = Some(client);
+                    self.known_of(nested).client = Some(client);
                 }
                 self.hear(nested);
             }
@@ -112,9 +117,32 @@ impl Ledger {
         self.known.get(grant)?.rank
     }
 
-    /// The grant of the highest rank so far.
-    pub(super) fn newest(&self) -> Option<GrantId> {
-        self.newest
+    /// What the grant is of.
+    pub(super) fn resource_of(&self, grant: GrantId) -> ResourceId {
+        let known = self.known.get(grant).map(|known| known.resource);
+        known.or_else(|| self.standing(grant).map(|standing| standing.resource)).unwrap_or_default()
+    }
+
+    /// The number of the row that the grant is of.
+    pub(super) fn row_of(&self, grant: GrantId) -> usize {
+        self.resource_of(grant).0.into()
+    }
+
+    /// Whether the grant is that of the highest rank so far, of all of its resource.
+    pub(super) fn is_newest(&self, grant: GrantId) -> bool {
+        self.newest[usize::from(self.resource_of(grant).0)] == Some(grant)
+    }
+
+    /// A grant of this resource that is on record.
+    pub(super) fn record_on(&self, resource: ResourceId) -> Option<Party> {
+        let record = self.standing.iter().find(|s| s.resource == resource && self.is_record(s))?;
+        Some(self.party(record.grant))
+    }
+
+    /// The grants of this resource that are on record.
+    pub(super) fn records_on(&self, resource: ResourceId) -> impl Iterator<Item = Record> {
+        let records = self.standing.iter().filter(move |s| s.resource == resource && self.is_record(s));
+        records.map(|standing| Record { grant: standing.grant, awaited: standing.awaited })
     }
 
     /// The lowest rank among grants whose client has not heard of them yet.
@@ -122,9 +150,10 @@ impl Ledger {
         self.standing.iter().filter(|s| s.awaited && s.applied).filter_map(|s| self.rank_of(s.grant)).min()
     }
 
-    /// A grant of this client that is on record.
-    pub(super) fn record_of(&self, client: NodeId) -> Option<GrantId> {
-        self.standing.iter().find(|s| s.client == Some(client) && self.is_record(s)).map(|s| s.grant)
+    /// The grants of this client that are on record, with what they are of.
+    pub(super) fn records_of(&self, client: NodeId) -> impl Iterator<Item = (GrantId, ResourceId)> {
+        let mine = self.standing.iter().filter(move |s| s.client == Some(client) && self.is_record(s));
+        mine.map(|standing| (standing.grant, standing.resource))
     }
 
     /// Whether the grant is on record now.
@@ -135,7 +164,7 @@ impl Ledger {
     /// The grant as it appears in a sentence.
     pub(super) fn party(&self, grant: GrantId) -> Party {
         let known = self.known.get(grant);
-        let standing = self.standing.iter().find(|s| s.grant == grant);
+        let standing = self.standing(grant);
         Party {
             grant,
             client: known.and_then(|k| k.client).or_else(|| standing.and_then(|s| s.client)),
@@ -143,8 +172,21 @@ impl Ledger {
         }
     }
 
-    fn ask(&mut self, client: NodeId, grant: GrantId) {
+    fn standing(&self, grant: GrantId) -> Option<&Standing> {
+        self.standing.iter().find(|standing| standing.grant == grant)
+    }
+
+    /// What is known of a grant, for good.
+    fn known_of(&mut self, grant: GrantId) -> &mut Known {
+        let resource = self.resource_of(grant);
+        let known = self.known.row(grant);
+        known.resource = resource;
+        known
+    }
+
+    fn ask(&mut self, client: NodeId, grant: GrantId, resource: ResourceId) {
         let place = self.place_of(grant, Some(client));
+        self.standing[place].resource = resource;
         self.standing[place].awaited = true;
     }
 
@@ -165,7 +207,7 @@ impl Ledger {
         }
         // An attempt that asks in rounds is granted when enough servers hold it together for the last time.
         if self.standing[place].awaited {
-            self.known.row(grant).rank = None;
+            self.known_of(grant).rank = None;
         }
         self.rank(grant, client);
     }
@@ -195,19 +237,21 @@ impl Ledger {
             let standing = &mut self.standing[place];
             if standing.client == Some(client) && standing.awaited {
                 standing.awaited = false;
-                self.known.row(standing.grant).client = Some(client);
+                let grant = standing.grant;
+                self.known_of(grant).client = Some(client);
                 self.forget_if_over(place);
             }
         }
     }
 
     fn rank(&mut self, grant: GrantId, client: Option<NodeId>) {
-        let known = self.known.row(grant);
+        let known = self.known_of(grant);
         known.client = known.client.or(client);
         if known.rank.is_none() {
-            known.rank = Some(Rank::MIN.saturating_add(self.ranks));
+            let resource = known.resource;
+            self.known.row(grant).rank = Some(Rank::MIN.saturating_add(self.ranks));
             self.ranks += 1;
-            self.newest = Some(grant);
+            self.newest[usize::from(resource.0)] = Some(grant);
             self.came = Some(grant);
         }
     }
@@ -217,7 +261,8 @@ impl Ledger {
             return place;
         }
         let client = client.or_else(|| self.known.get(grant).and_then(|known| known.client));
-        self.standing.push(Standing { grant, client, awaited: false, applied: false, holding: 0 });
+        let resource = self.resource_of(grant);
+        self.standing.push(Standing { grant, client, resource, awaited: false, applied: false, holding: 0 });
         self.standing.len() - 1
     }
 

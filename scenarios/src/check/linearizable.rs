@@ -1,7 +1,9 @@
 //! `linearizable`: the operations on the lock, with the service's own expiries, have a legal order.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::Event;
 use fencepost_sim::time::SimTime;
 
@@ -42,13 +44,21 @@ impl Checker for Linearizable {
     }
 
     fn finish(self, scene: &Scene, _tally: &mut Tally) -> Finding {
-        let made = self.operations.finish().into_iter().filter(|made| made.end != End::Fail);
-        let (entries, made): (Vec<Entry>, Vec<Made>) = made.map(|made| (entry(&made), made)).unzip();
-        match check(Session::default(), &entries, BUDGET).judgement {
-            Judgement::Linearizable { .. } => Finding::bare(Verdict::Holds),
-            Judgement::Unknown => Finding::bare(Verdict::Unknown),
-            Judgement::Stuck(stuck) => Finding::from_first(Some(evidence(scene, &made, &stuck))),
+        let mut locks: BTreeMap<ResourceId, (Vec<Entry>, Vec<Made>)> = BTreeMap::new();
+        for made in self.operations.finish().into_iter().filter(|made| made.end != End::Fail) {
+            let (entries, of_lock) = locks.entry(made.resource).or_default();
+            entries.push(entry(&made));
+            of_lock.push(made);
         }
+        let mut verdict = Verdict::Holds;
+        for (entries, made) in locks.values() {
+            match check(Session::default(), entries, BUDGET).judgement {
+                Judgement::Linearizable { .. } => {}
+                Judgement::Unknown => verdict = Verdict::Unknown,
+                Judgement::Stuck(stuck) => return Finding::from_first(Some(evidence(scene, made, &stuck))),
+            }
+        }
+        Finding::bare(verdict)
     }
 }
 

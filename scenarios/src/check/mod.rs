@@ -1,12 +1,13 @@
 //! The checkers: they follow the history of a case as it happens and judge it by the [properties](Property).
 //!
-//! Three books are kept for all of them: the ledger of grants, the waiters for the lock, and the book of what the
-//! guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
+//! Four books are kept for all of them: the ledger of grants, the waiters for the lock, what is in their way, and the
+//! book of what the guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
 //! own and a line in the registry.
 
 mod availability;
 mod belief_exclusion;
 mod book;
+mod consistent;
 mod effect_exclusion;
 mod evidence;
 mod fencing;
@@ -16,9 +17,11 @@ mod intervals;
 mod ledger;
 mod linearizable;
 mod metrics;
+mod mutual_wait;
 mod no_duplicate;
 mod no_lost_update;
 mod no_oversell;
+mod obstacles;
 pub(crate) mod operations;
 mod owner_release;
 mod progress;
@@ -27,6 +30,8 @@ mod table;
 mod takeover;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod two_resources;
 mod validity_exclusion;
 mod waiters;
 
@@ -42,8 +47,11 @@ use self::book::Book;
 pub use self::evidence::{Evidence, NodeNames, Told};
 use self::ledger::Ledger;
 use self::metrics::{Meter, Tally};
+use self::obstacles::Obstacles;
 use self::waiters::Waiters;
+use crate::outcome::Span;
 use crate::property::{Property, Verdict};
+use crate::workload::Guarded;
 
 /// Declares the checkers in the order of [`Property::ALL`]. Each is named after its property, and its module has a
 /// `build` that returns `None` where the property has no meaning for the lock or the workload. They are fields and not
@@ -94,6 +102,7 @@ registry! {
     no_lost_update::NoLostUpdate,
     no_oversell::NoOversell,
     no_duplicate::NoDuplicate,
+    consistent::Consistent,
     linearizable::Linearizable,
 }
 
@@ -124,12 +133,14 @@ pub struct Facts {
     pub clients: Vec<NodeId>,
     /// How many orders the demand has, at most. It may be far more than the case gets to.
     pub orders: u32,
-    /// The initial stock, if the workload is the inventory.
-    pub stock: Option<i64>,
+    /// What the lock guards, if it guards anything.
+    pub workload: Option<Guarded>,
     /// How long after a holder's crash a waiter may have to wait for a grant.
     pub takeover_bound: Duration,
     /// How long after healing the first acquire may take.
     pub progress_bound: Duration,
+    /// How long two clients may wait for each other's lock.
+    pub deadlock_bound: Duration,
 }
 
 /// All checkers at work on one case.
@@ -137,6 +148,7 @@ pub struct Checkers {
     at: SimTime,
     ledger: Ledger,
     waiters: Waiters,
+    obstacles: Obstacles,
     book: Book,
     meter: Meter,
     tally: Tally,
@@ -144,7 +156,7 @@ pub struct Checkers {
 }
 
 /// What the checkers found in one case.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Findings {
     /// The verdict on each property, in the order of [`Property::ALL`].
     pub verdicts: Vec<(Property, Verdict)>,
@@ -152,6 +164,8 @@ pub struct Findings {
     pub evidence: Vec<Evidence>,
     /// All metrics in a fixed order, without those of what did not happen; each is a whole number in the unit its name ends with.
     pub metrics: Vec<(Cow<'static, str>, i64)>,
+    /// The course until healing, if it was followed.
+    pub spans: Vec<Span>,
 }
 
 /// A checker of one property.
@@ -168,11 +182,12 @@ trait Checker {
     fn finish(self, scene: &Scene, tally: &mut Tally) -> Finding;
 }
 
-/// The moment of an event, with the three books as they stand after it.
+/// The moment of an event, with the four books as they stand after it.
 struct Scene<'a> {
     at: SimTime,
     ledger: &'a Ledger,
     waiters: &'a Waiters,
+    obstacles: &'a Obstacles,
     book: &'a Book,
 }
 
@@ -187,6 +202,16 @@ impl Facts {
     fn expected_orders(&self) -> usize {
         self.orders.min(64) as usize
     }
+
+    /// The initial stock, if there is one.
+    fn stock(&self) -> Option<i64> {
+        if let Some(Guarded::Stock(stock)) = self.workload { Some(stock.into()) } else { None }
+    }
+
+    /// Two resources are locked, each with a lock of its own.
+    fn two_resources(&self) -> bool {
+        self.workload.is_some_and(|guarded| guarded.resources() > 1)
+    }
 }
 
 impl Checkers {
@@ -196,6 +221,7 @@ impl Checkers {
             at: SimTime::default(),
             registry: Registry::new(&facts),
             ledger: Ledger::new(&facts),
+            obstacles: Obstacles::new(&facts),
             book: Book::new(&facts),
             meter: Meter::default(),
             tally: Tally::default(),
@@ -203,15 +229,23 @@ impl Checkers {
         }
     }
 
+    /// Follows the course of a run phase of this length, too.
+    pub fn following(mut self, run_for: Duration) -> Self {
+        self.meter.follow(run_for);
+        self
+    }
+
     /// Takes note of an event. Events come in the order in which they happened.
     pub fn observe(&mut self, at: SimTime, event: &Event) {
         debug_assert!(at >= self.at, "events come in order");
         self.at = at;
-        self.meter.pass_time(at, &self.waiters);
+        self.meter.pass_time(at, &self.waiters, &self.obstacles);
         self.ledger.observe(event);
-        self.waiters.observe(at, event);
-        self.book.observe(at, event);
-        let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
+        self.waiters.observe(at, event, &self.ledger);
+        self.obstacles.observe(at, event, &self.ledger, &self.waiters, &mut self.tally);
+        self.book.observe(at, event, &self.ledger);
+        let scene =
+            Scene { at, ledger: &self.ledger, waiters: &self.waiters, obstacles: &self.obstacles, book: &self.book };
         self.meter.observe(&scene, event, &mut self.tally);
         self.registry.observe(&scene, event, &mut self.tally);
     }
@@ -225,14 +259,16 @@ impl Checkers {
     /// Judges the case, which ended at `at`. An obligation whose bound has not passed by then makes its property
     /// unknown.
     pub fn finish(mut self, at: SimTime) -> Findings {
-        self.meter.pass_time(at, &self.waiters);
+        self.meter.pass_time(at, &self.waiters, &self.obstacles);
         self.book.settle();
-        let scene = Scene { at, ledger: &self.ledger, waiters: &self.waiters, book: &self.book };
+        self.obstacles.finish(at, &mut self.tally);
+        let scene =
+            Scene { at, ledger: &self.ledger, waiters: &self.waiters, obstacles: &self.obstacles, book: &self.book };
         self.meter.finish(&scene, &mut self.tally);
-        let mut findings = Findings { verdicts: Vec::new(), evidence: Vec::new(), metrics: Vec::new() };
+        let mut findings = Findings { spans: self.meter.take_spans(), ..Findings::default() };
         self.registry.finish(&scene, &mut self.tally, &mut findings);
-        self.tally.conclude();
-        findings.metrics = self.tally.rows();
+        self.tally.conclude(self.book.workload);
+        findings.metrics = self.tally.rows(self.book.workload);
         findings
     }
 }
@@ -278,7 +314,7 @@ mod tests {
         let findings = history().healed().ends_at(0);
         for (property, verdict) in &findings.verdicts {
             let expected = match property {
-                Property::Takeover | Property::Reentrancy => Verdict::NotApplicable,
+                Property::Takeover | Property::Reentrancy | Property::Consistent => Verdict::NotApplicable,
                 _ => Verdict::Holds,
             };
             assert_eq!(*verdict, expected, "{property:?}");
@@ -294,7 +330,7 @@ mod tests {
             tokens: false,
             releases: false,
             fifo: false,
-            stock: None,
+            workload: None,
             orders: u32::MAX,
             ..facts()
         };

@@ -1,4 +1,4 @@
-//! `no-duplicate`: no order takes effect more than once. A retry that the store recognised is not an accepted write,
+//! `no-duplicate`: no order or event takes effect more than once. A retry that the store recognised is not an accepted write,
 //! and a write that was rolled back before the next one has no effect left to double.
 
 use std::fmt;
@@ -10,6 +10,7 @@ use super::evidence::{Detail, Evidence, NodeNames, Party};
 use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::{Property, Verdict};
+use crate::workload::Guarded;
 
 /// Whether there is anything that could take effect is seen in the history: the store does something.
 pub(super) fn build(_facts: &Facts) -> Option<NoDuplicate> {
@@ -32,8 +33,8 @@ struct Twice {
 
 impl Checker for NoDuplicate {
     fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
-        if let Event::WriteAccepted { order, grant, .. } = *event
-            && scene.book.order(order).is_some_and(|order| order.writes > 1)
+        if let Event::WriteAccepted { order, grant, count, .. } = *event
+            && is_repetition(scene, order, grant, count)
         {
             tally.duplicate_effects += 1;
             self.first.get_or_insert_with(|| twice(scene, order, grant));
@@ -41,15 +42,26 @@ impl Checker for NoDuplicate {
     }
 
     fn finish(self, scene: &Scene, _tally: &mut Tally) -> Finding {
-        if scene.book.stock.is_none() && !scene.book.in_use {
+        if scene.book.workload.is_none() && !scene.book.in_use {
             return Finding::bare(Verdict::NotApplicable);
         }
         Finding::from_first(self.first)
     }
 }
 
+/// Whether this effect was there before. Effects are counted by the store, which knows what stands for one event.
+fn is_repetition(scene: &Scene, order: OrderId, grant: GrantId, count: i64) -> bool {
+    match scene.book.workload {
+        Some(Guarded::Effects { .. }) => count > 1,
+        _ => scene.book.order(order).is_some_and(|order| order.parts[scene.ledger.row_of(grant)].writes > 1),
+    }
+}
+
 fn twice(scene: &Scene, order: OrderId, grant: GrantId) -> Evidence {
-    let first_at = scene.book.writes().iter().find(|write| write.order == order).map_or(scene.at, |write| write.at);
+    let writes = scene.book.writes(scene.ledger.row_of(grant));
+    let before = &writes[..writes.len().saturating_sub(1)];
+    let first = before.iter().find(|write| write.order == order).or(before.last());
+    let first_at = first.map_or(scene.at, |write| write.at);
     let detail = Twice { order, writer: scene.ledger.party(grant), first_at, again_at: scene.at };
     Evidence::new(Property::NoDuplicate, scene.at, detail)
 }
@@ -88,6 +100,38 @@ mod tests {
             "client-1's order 0 (grant 1, 1st in the grant order) took effect at 2.000000 s, \
              although it had taken effect at 1.000000 s already"
         );
+    }
+
+    #[test]
+    fn accepts_one_effect_for_each_event_whoever_looks() {
+        let history = history_of(effects(None)).sets(1, 0, 0, 1, 1).acks(A, 0).finds_it_done(B, 0);
+        let findings = history.sets(2, 1, 1, 2, 1).acks(B, 1).finds_it_done(A, 1).ends_at(9);
+        findings.assert_holds(RULE);
+        findings.assert_not_applicable(Property::NoLostUpdate);
+        let names = ["done_already_orders", "missed_effects", "harm"];
+        assert_eq!(names.map(|name| findings.metric(name)), [2, 0, 0]);
+    }
+
+    #[test]
+    fn rejects_two_that_both_did_it() {
+        let history = history_of(effects(Some(5))).granted(A, 1).granted(B, 2);
+        let findings = history.at(1).sets(2, 0, 0, 1, 1).acks(B, 0).at(4).sets(1, 0, 1, 2, 2).acks(A, 0).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!((findings.metric("duplicate_effects"), findings.metric("harm_cents")), (1, 5));
+        assert_eq!(
+            findings.told(RULE),
+            "client-1's order 0 (grant 1, 1st in the grant order) took effect at 4.000000 s, \
+             although it had taken effect at 1.000000 s already"
+        );
+    }
+
+    #[test]
+    fn an_event_is_missed_when_all_who_took_it_up_gave_up() {
+        let history =
+            history_of(effects(None)).abandons(A, 0).abandons(B, 0).abandons(A, 1).sets(2, 1, 0, 1, 1).acks(B, 1);
+        let findings = history.abandons(A, 2).unknown(B, 2).sets(2, 2, 1, 2, 1).ends_at(9);
+        findings.assert_holds(RULE);
+        assert_eq!(findings.metric("missed_effects"), 1);
     }
 
     #[test]

@@ -45,14 +45,14 @@ impl Checker for NoLostUpdate {
     fn observe(&mut self, _scene: &Scene, _event: &Event, _tally: &mut Tally) {}
 
     fn finish(self, scene: &Scene, tally: &mut Tally) -> Finding {
-        if scene.book.stock.is_none() && !scene.book.in_use {
+        if !scene.book.has_shared_state() {
             return Finding::bare(Verdict::NotApplicable);
         }
         for order in scene.book.orders().filter(|order| order.is_missing()) {
             if order.acked {
                 tally.lost_updates += 1;
                 tally.lost_units += i64::from(order.units);
-            } else if order.overwritten {
+            } else if order.is_overwritten() {
                 tally.overwritten_unacked += 1;
             }
         }
@@ -193,6 +193,6 @@ mod tests {
 
     #[test]
     fn is_not_applicable_without_a_store() {
-        history_of(Facts { stock: None, ..facts() }).acks(A, 0).ends_at(1).assert_not_applicable(RULE);
+        history_of(Facts { workload: None, ..facts() }).acks(A, 0).ends_at(1).assert_not_applicable(RULE);
     }
 }

@@ -11,7 +11,7 @@ use super::{Checker, Facts, Finding, Scene};
 use crate::property::Property;
 
 pub(super) fn build(facts: &Facts) -> Option<NoOversell> {
-    facts.stock.map(|stock| NoOversell { stock, first: None })
+    facts.stock().map(|stock| NoOversell { stock, first: None })
 }
 
 pub(super) struct NoOversell {
@@ -54,11 +54,12 @@ impl Detail for Oversold {
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::workload::Guarded;
 
     const RULE: Property = Property::NoOversell;
 
     fn stock_of_two() -> History {
-        history_of(Facts { stock: Some(2), ..facts() })
+        history_of(Facts { workload: Some(Guarded::Stock(2)), ..facts() })
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the grants of this simulator. What no client can know is taken from what the service really did: whether a release
 //! ended anything, and when a grant expired.
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::{Ack, Cause, Event, GrantId, Token};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
@@ -21,6 +22,7 @@ pub(crate) struct Process {
 /// An operation, as far as it has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
+    pub(crate) resource: ResourceId,
     pub(crate) grant: GrantId,
     pub(crate) process: Process,
     pub(crate) what: What,
@@ -71,6 +73,7 @@ pub(crate) struct Operations {
 /// What is known of a grant: the places of its operations, and where it is on record.
 #[derive(Default)]
 struct Grant {
+    resource: ResourceId,
     acquire: Option<usize>,
     release: Option<usize>,
     expire: Option<usize>,
@@ -83,7 +86,8 @@ impl Operations {
     pub(crate) fn observe(&mut self, at: SimTime, event: &Event) {
         self.now = Moment { number: self.now.number + 1, at };
         match *event {
-            Event::AcquireInvoked { client, grant } => {
+            Event::AcquireInvoked { client, grant, resource } => {
+                self.grants.row(grant).resource = resource;
                 let place = self.begin(client, grant, What::Acquire { token: None });
                 self.grants.row(grant).acquire = Some(place);
             }
@@ -113,7 +117,8 @@ impl Operations {
 
     fn begin(&mut self, client: NodeId, grant: GrantId, what: What) -> usize {
         let process = Process { client, crashes: self.crashes_of(client) };
-        self.made.push(Made { grant, process, what, begun: self.now, ended: None, end: End::Info });
+        let resource = self.grants.row(grant).resource;
+        self.made.push(Made { resource, grant, process, what, begun: self.now, ended: None, end: End::Info });
         self.made.len() - 1
     }
 
@@ -179,7 +184,8 @@ impl Operations {
         let expire = expire.unwrap_or_else(|| {
             let process = self.made[acquire].process;
             let what = What::Expire;
-            self.made.push(Made { grant, process, what, begun: self.now, ended: None, end: End::Info });
+            let resource = self.grants.row(grant).resource;
+            self.made.push(Made { resource, grant, process, what, begun: self.now, ended: None, end: End::Info });
             self.made.len() - 1
         });
         self.grants.row(grant).expire = Some(expire);
@@ -211,7 +217,7 @@ mod tests {
     }
 
     fn asks(client: NodeId, grant: u32) -> Event {
-        Event::AcquireInvoked { client, grant: GrantId(grant) }
+        Event::AcquireInvoked { client, grant: GrantId(grant), resource: ResourceId(0) }
     }
 
     fn has(client: NodeId, grant: u32, token: Option<Token>) -> Event {

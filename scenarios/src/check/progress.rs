@@ -1,32 +1,55 @@
 //! `progress`: once all faults are healed, a live client that wants the lock gets it within the lock's own bound,
-//! counted from healing or from the moment somebody began to want it, whichever is later.
+//! counted from healing or from the moment somebody began to want it, whichever is later. Where work takes two locks,
+//! each of them can be had, and no two clients wait for each other beyond the bound, healing or not.
+//!
+//! What was in the way is told: a lost wake-up, a stuck lock, a holder that does not let go, or two that wait for each
+//! other. That one waiter never gets what others get is starvation, and a metric.
 
 use std::fmt;
 use std::time::Duration;
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::Event;
 use fencepost_sim::time::SimTime;
 
-use super::evidence::{Detail, Evidence, NodeNames, length};
+use super::evidence::{Detail, Evidence, NodeNames, Party, length};
 use super::metrics::Tally;
+use super::mutual_wait::MutualWait;
+use super::obstacles::Obstacle;
 use super::{Checker, Facts, Finding, Scene};
 use crate::property::{Property, Verdict};
 
 pub(super) fn build(facts: &Facts) -> Option<Progress> {
-    let (bound, grants) = (facts.progress_bound, facts.grants);
-    Some(Progress { bound, grants, healed: None, due: None, acquired: false, stuck: false })
+    let resources = if facts.two_resources() { 2 } else { 1 };
+    Some(Progress {
+        bound: facts.progress_bound,
+        grants: facts.grants,
+        healed: None,
+        goals: (0..resources).map(|_| Goal::default()).collect(),
+        mutual: MutualWait::new(facts),
+    })
 }
 
 pub(super) struct Progress {
     bound: Duration,
     grants: bool,
     healed: Option<SimTime>,
-    /// When the bound passes, once somebody wants the lock. It stays when that client gives up.
+    /// One for each resource.
+    goals: Vec<Goal>,
+    mutual: Option<MutualWait>,
+}
+
+/// That somebody gets this resource after healing.
+#[derive(Default)]
+struct Goal {
+    /// When the bound passes, once somebody wants it. It stays when that client gives up.
     due: Option<SimTime>,
     /// Somebody acquired after healing and in time.
-    acquired: bool,
+    reached: bool,
     /// The bound has passed.
-    stuck: bool,
+    missed: bool,
+    /// What was in the way after the latest event.
+    obstacle: Option<Obstacle>,
 }
 
 /// Nobody got the lock in time.
@@ -35,54 +58,118 @@ struct Stuck {
     healed: SimTime,
     due: SimTime,
     bound: Duration,
+    obstacle: Option<Obstacle>,
 }
 
 impl Checker for Progress {
-    fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
+    fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
+        if let Some(mutual) = &mut self.mutual {
+            mutual.observe(scene, tally);
+        }
         if matches!(event, Event::Healed) {
             self.healed.get_or_insert(scene.at);
         }
         let Some(healed) = self.healed else { return };
-        self.stuck |= !self.acquired && self.due.is_some_and(|due| scene.at > due);
-        if self.acquired || self.stuck {
-            return;
-        }
-        let success = match event {
-            Event::Acquired { .. } => true,
+        let got = match *event {
+            Event::Acquired { grant, .. } => Some(scene.ledger.resource_of(grant)),
             // Where there is nothing to acquire, a transaction that got to read was let in.
-            Event::ReadOk { .. } => !self.grants,
-            _ => false,
+            Event::ReadOk { grant, .. } if !self.grants => Some(scene.ledger.resource_of(grant)),
+            _ => None,
         };
-        if success {
-            self.acquired = true;
-        } else if self.due.is_none() {
-            self.due = scene.waiters.longest_waiting_since().map(|since| since.max(healed) + self.bound);
+        for (resource, goal) in (0..).map(ResourceId).zip(&mut self.goals) {
+            goal.observe(scene, resource, got == Some(resource), healed, self.bound);
         }
     }
 
     fn open_until(&self) -> Option<SimTime> {
-        self.due.filter(|_| !self.acquired && !self.stuck)
+        let mutual = self.mutual.as_ref().and_then(MutualWait::open_until);
+        let due = self.goals.iter().filter(|goal| goal.is_open()).filter_map(|goal| goal.due).max();
+        due.max(mutual)
     }
 
-    fn finish(self, scene: &Scene, _tally: &mut Tally) -> Finding {
-        match (self.healed, self.due) {
-            (None, _) => Finding::bare(Verdict::Unknown),
-            _ if self.acquired => Finding::bare(Verdict::Holds),
-            (Some(_), None) => Finding::bare(Verdict::Holds),
-            (Some(healed), Some(due)) if scene.at >= due => {
-                let detail = Stuck { healed, due, bound: self.bound };
-                Finding::from_first(Some(Evidence::new(Property::Progress, due, detail)))
+    fn finish(mut self, scene: &Scene, tally: &mut Tally) -> Finding {
+        let mut deadlocked = false;
+        if let Some(mutual) = &mut self.mutual {
+            deadlocked = mutual.finish(scene.at, tally);
+            if mutual.first.is_some() {
+                return Finding::from_first(mutual.first.take());
             }
-            (Some(_), Some(_)) => Finding::bare(Verdict::Unknown),
         }
+        let Some(healed) = self.healed else { return Finding::bare(Verdict::Unknown) };
+        let missed = self.goals.iter().filter(|goal| goal.is_missed_at(scene.at)).min_by_key(|goal| goal.due);
+        if let Some((goal, due)) = missed.and_then(|goal| Some((goal, goal.due?))) {
+            count(goal.obstacle, tally);
+            let detail = Stuck { healed, due, bound: self.bound, obstacle: goal.obstacle };
+            return Finding::from_first(Some(Evidence::new(Property::Progress, due, detail)));
+        }
+        let open = deadlocked || self.goals.iter().any(|goal| goal.due.is_some() && goal.is_open());
+        Finding::bare(if open { Verdict::Unknown } else { Verdict::Holds })
+    }
+}
+
+impl Goal {
+    fn observe(&mut self, scene: &Scene, resource: ResourceId, got: bool, healed: SimTime, bound: Duration) {
+        if !self.is_open() {
+            return;
+        }
+        if self.due.is_some_and(|due| scene.at > due) {
+            self.missed = true;
+        } else if got {
+            self.reached = true;
+        } else {
+            let since = || scene.waiters.longest_waiting_for(resource).map(|since| since.max(healed) + bound);
+            self.due = self.due.or_else(since);
+            self.obstacle = self.due.map(|_| scene.obstacles.before(resource, scene.ledger));
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        !self.reached && !self.missed
+    }
+
+    fn is_missed_at(&self, end: SimTime) -> bool {
+        self.missed || !self.reached && self.due.is_some_and(|due| end >= due)
+    }
+}
+
+fn count(obstacle: Option<Obstacle>, tally: &mut Tally) {
+    match obstacle {
+        Some(Obstacle::LostWakeUp(_)) => tally.lost_wakeups += 1,
+        Some(Obstacle::Orphaned(_)) => tally.stuck_locks += 1,
+        Some(Obstacle::Held(_) | Obstacle::Idle) | None => {}
     }
 }
 
 impl Detail for Stuck {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, _names: &dyn NodeNames) -> fmt::Result {
-        let Stuck { healed, due, bound } = self;
+    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
+        let Stuck { healed, due, bound, obstacle } = self;
         write!(f, "all faults were healed at {healed} and a client wanted the lock, ")?;
-        write!(f, "but by {due} nobody had acquired it, although the lock promises that within {}", length(*bound))
+        write!(f, "but by {due} nobody had acquired it, although the lock promises that within {}", length(*bound))?;
+        match obstacle {
+            Some(Obstacle::LostWakeUp(waiter)) => {
+                write!(
+                    f,
+                    "; a lost wake-up: nobody held it, and {} ({waiter}) waited without being told",
+                    waiter.who(names)
+                )
+            }
+            Some(Obstacle::Orphaned(holder)) => {
+                write!(
+                    f,
+                    "; a stuck lock: it was on record for {} ({holder}), who no longer held it",
+                    holder.who(names)
+                )
+            }
+            Some(Obstacle::Held(holder)) => write!(f, "; {} ({holder}) held it and did not let go", holder.who(names)),
+            Some(Obstacle::Idle) | None => Ok(()),
+        }
+    }
+
+    fn parties(&self) -> Vec<Party> {
+        match self.obstacle {
+            Some(Obstacle::LostWakeUp(party) | Obstacle::Orphaned(party) | Obstacle::Held(party)) => vec![party],
+            Some(Obstacle::Idle) | None => Vec::new(),
+        }
     }
 }
 
@@ -155,5 +242,74 @@ mod tests {
     fn a_read_counts_where_there_is_nothing_to_acquire() {
         let facts = Facts { grants: false, ..facts() };
         history_of(facts).at(5).healed().asks(A, 1).at(6).read_ok(A, 1, 0).ends_at(99).assert_holds(RULE);
+    }
+
+    /// A held the lock when all faults were healed, and B waits for it in the service's queue.
+    fn queued() -> History {
+        history().granted(A, 1).acquired(A, 1).at(4).asks(B, 2).enqueued(2).at(5).healed()
+    }
+
+    fn told_cause(findings: &super::super::Findings) -> (String, [i64; 2]) {
+        let told = findings.told(RULE);
+        let cause = told.split_once("; ").map_or("", |(_, cause)| cause).to_owned();
+        (cause, ["lost_wakeups", "stuck_locks"].map(|name| findings.metric(name)))
+    }
+
+    #[test]
+    fn a_free_lock_whose_first_in_line_sleeps_on_is_a_lost_wake_up() {
+        let findings = queued().at(6).releases(A, 1).released(1, 1).ends_at(15);
+        findings.assert_violated(RULE);
+        let (cause, counts) = told_cause(&findings);
+        assert_eq!(cause, "a lost wake-up: nobody held it, and client-2 (grant 2) waited without being told");
+        assert_eq!(counts, [1, 0]);
+    }
+
+    #[test]
+    fn so_is_one_whose_new_holder_was_not_told() {
+        let findings = queued().at(6).releases(A, 1).released(1, 1).granted_unasked(2).ends_at(15);
+        assert_eq!(told_cause(&findings).1, [1, 0]);
+        let told = queued().at(6).releases(A, 1).released(1, 1).granted_unasked(2).acquired(B, 2).ends_at(15);
+        told.assert_holds(RULE);
+        assert_eq!(told.metric("lost_wakeups"), 0);
+    }
+
+    #[test]
+    fn a_record_that_outlives_its_holder_is_a_stuck_lock() {
+        let findings = queued().at(6).crashes(A).ends_at(15);
+        let (cause, counts) = told_cause(&findings);
+        assert_eq!(
+            cause,
+            "a stuck lock: it was on record for client-1 (grant 1, 1st in the grant order), who no longer held it"
+        );
+        assert_eq!(counts, [0, 1]);
+        let expired = queued().at(6).crashes(A).at(9).expired(1).granted_unasked(2).acquired(B, 2).ends_at(15);
+        expired.assert_holds(RULE);
+        assert_eq!(expired.metric("stuck_locks"), 0);
+    }
+
+    #[test]
+    fn a_holder_that_does_not_let_go_is_neither() {
+        let (cause, counts) = told_cause(&queued().ends_at(15));
+        assert_eq!(cause, "client-1 (grant 1, 1st in the grant order) held it and did not let go");
+        assert_eq!(counts, [0, 0]);
+    }
+
+    #[test]
+    fn what_came_after_the_bound_is_not_the_cause() {
+        let findings = queued().at(6).crashes(A).at(16).expired(1).ends_at(16);
+        assert_eq!(told_cause(&findings).1, [0, 1]);
+    }
+
+    #[test]
+    fn a_free_lock_whose_service_does_not_answer_is_no_lost_wake_up() {
+        let (cause, counts) = told_cause(&history().at(5).healed().asks(A, 1).ends_at(15));
+        assert_eq!((cause.as_str(), counts), ("", [0, 0]));
+    }
+
+    #[test]
+    fn each_of_two_locks_is_to_be_had() {
+        let history = || history_of(accounts()).at(5).healed().asks(A, 1).asks_second(B, 2).at(6).acquired(A, 1);
+        history().ends_at(15).assert_violated(RULE);
+        history().acquired(B, 2).ends_at(15).assert_holds(RULE);
     }
 }

@@ -137,6 +137,8 @@ impl Reentrancy {
         let (class, patience) = (self.class, self.patience);
         let Some(open) = self.of(client) else { return };
         let succeeds = matches!(class, Class::Counted | Class::Uncounted);
+        // Locks round their waits, and clocks differ.
+        let waited = scene.at.since(open.since) >= patience * 9 / 10;
         let met = match ack {
             // Its own grant ran out while it waited for it.
             Ack::Ok | Ack::Failed if open.void && class == Class::SelfDeadlock => Some(Met::Class(class)),
@@ -148,10 +150,10 @@ impl Reentrancy {
                 None
             }
             Ack::Failed if !open.disturbed => {
-                // Locks round their waits, and clocks differ.
-                let waited = scene.at.since(open.since) >= patience * 9 / 10;
                 Some(Met::Class(if waited { Class::SelfDeadlock } else { Class::Refused }))
             }
+            // A lost reply looks the same, so that this convicts nobody.
+            Ack::Unknown if waited && !open.disturbed && class == Class::SelfDeadlock => Some(Met::Class(class)),
             Ack::Failed | Ack::Unknown => {
                 open.void = true;
                 None

@@ -2,13 +2,14 @@
 //!
 //! The bound counts from the crash, from the moment the waiter began to wait, and from the last fault that began or
 //! ended on the servers or on any waiter (a waiter's crash is such a fault too: it may have been first in line),
-//! whichever comes last. Any grant discharges the obligation. While every waiter is hindered by a fault, or nobody
-//! waits, no bound runs; where somebody waited and no grant has come by the end of the case, nobody knows.
+//! whichever comes last. Any grant of the same resource discharges the obligation. While every waiter is hindered by a
+//! fault, or nobody waits, no bound runs; where somebody waited and no grant has come by the end of the case, nobody knows.
 
 use std::fmt;
 use std::time::Duration;
 
-use fencepost_models::history::Event;
+use fencepost_models::ResourceId;
+use fencepost_models::history::{Event, GrantId};
 use fencepost_sim::time::SimTime;
 
 use super::evidence::{Detail, Evidence, NodeNames, Party, length};
@@ -17,20 +18,29 @@ use super::{Checker, Facts, Finding, Scene};
 use crate::property::{Property, Verdict};
 
 pub(super) fn build(facts: &Facts) -> Option<Takeover> {
-    facts.grants.then(|| {
-        let bound = facts.takeover_bound;
-        Takeover { bound, owed: None, due: None, exercised: false, first: None }
+    facts.grants.then(|| Takeover {
+        bound: facts.takeover_bound,
+        debts: Default::default(),
+        exercised: false,
+        first: None,
     })
 }
 
 pub(super) struct Takeover {
     bound: Duration,
-    owed: Option<Owed>,
-    /// When the bound passes, if nothing more happens.
-    due: Option<SimTime>,
+    /// For each resource.
+    debts: [Debt; 2],
     /// A client crashed while it held the lock.
     exercised: bool,
     first: Option<Evidence>,
+}
+
+/// What is owed to those who wait for one resource.
+#[derive(Default)]
+struct Debt {
+    owed: Option<Owed>,
+    /// When the bound passes, if nothing more happens.
+    due: Option<SimTime>,
 }
 
 /// A holder crashed, and no grant has come since.
@@ -53,60 +63,65 @@ struct NotTakenOver {
 
 impl Checker for Takeover {
     fn observe(&mut self, scene: &Scene, event: &Event, tally: &mut Tally) {
-        if self.due.is_some_and(|due| scene.at > due) {
-            self.violate();
+        self.violate_if(|due| scene.at > due);
+        if let Event::ClientCrashed { client } = *event {
+            scene.ledger.records_of(client).for_each(|(grant, resource)| self.owe(scene, grant, resource));
         }
-        if let Event::ClientCrashed { client } = *event
-            && let Some(grant) = scene.ledger.record_of(client)
-        {
-            self.exercised = true;
-            let holder = scene.ledger.party(grant);
-            let owed =
-                self.owed.get_or_insert(Owed { holder, crashed: scene.at, last_crash: scene.at, awaited: false });
-            owed.last_crash = scene.at;
+        if let Some(grant) = scene.ledger.came() {
+            self.discharge(scene, scene.ledger.resource_of(grant), tally);
         }
-        if scene.ledger.came().is_some()
-            && let Some(owed) = self.owed.take()
-        {
-            // Nobody misses a lock that nobody waits for.
-            let missed_since = scene.waiters.longest_waiting_since().map_or(scene.at, |since| since.max(owed.crashed));
-            tally.takeovers += 1;
-            tally.takeover_ns = tally.takeover_ns.max((scene.at.0 - missed_since.0) as i64);
-        }
-        self.due = self.due(scene);
-        if let (Some(owed), Some(_)) = (&mut self.owed, self.due) {
-            owed.awaited = true;
+        for (resource, debt) in (0..).map(ResourceId).zip(&mut self.debts) {
+            debt.due = None;
+            if let Some(owed) = debt.owed.as_mut().filter(|_| self.first.is_none())
+                && let Some(since) = scene.waiters.qualified_since(resource)
+            {
+                debt.due = Some(since.max(owed.last_crash) + self.bound);
+                owed.awaited = true;
+            }
         }
     }
 
     fn open_until(&self) -> Option<SimTime> {
-        self.due
+        self.debts.iter().filter_map(|debt| debt.due).max()
     }
 
     fn finish(mut self, scene: &Scene, _tally: &mut Tally) -> Finding {
-        if self.due.is_some_and(|due| scene.at >= due) {
-            self.violate();
-        }
-        match (&self.first, self.exercised, &self.owed) {
-            (Some(_), ..) => Finding::from_first(self.first),
-            (None, false, _) => Finding::bare(Verdict::NotApplicable),
-            // Waiters that gave up, or were hindered, before the bound passed have not shown that the lock can be had.
-            (None, true, Some(owed)) if owed.awaited => Finding::bare(Verdict::Unknown),
-            (None, true, _) => Finding::bare(Verdict::Holds),
+        self.violate_if(|due| scene.at >= due);
+        // Waiters that gave up, or were hindered, before the bound passed have not shown that the lock can be had.
+        let unknown = self.debts.iter().any(|debt| debt.owed.as_ref().is_some_and(|owed| owed.awaited));
+        match (&self.first, self.exercised) {
+            (Some(_), _) => Finding::from_first(self.first),
+            (None, false) => Finding::bare(Verdict::NotApplicable),
+            (None, true) if unknown => Finding::bare(Verdict::Unknown),
+            (None, true) => Finding::bare(Verdict::Holds),
         }
     }
 }
 
 impl Takeover {
-    fn due(&self, scene: &Scene) -> Option<SimTime> {
-        let owed = self.owed.as_ref().filter(|_| self.first.is_none())?;
-        Some(scene.waiters.qualified_since()?.max(owed.last_crash) + self.bound)
+    fn owe(&mut self, scene: &Scene, grant: GrantId, resource: ResourceId) {
+        self.exercised = true;
+        let holder = scene.ledger.party(grant);
+        let new = Owed { holder, crashed: scene.at, last_crash: scene.at, awaited: false };
+        self.debts[usize::from(resource.0)].owed.get_or_insert(new).last_crash = scene.at;
     }
 
-    fn violate(&mut self) {
-        let (Some(due), Some(owed)) = (self.due.take(), &self.owed) else { return };
-        let detail = NotTakenOver { holder: owed.holder, crashed: owed.crashed, bound: self.bound, due };
-        self.first.get_or_insert_with(|| Evidence::new(Property::Takeover, due, detail));
+    fn discharge(&mut self, scene: &Scene, resource: ResourceId, tally: &mut Tally) {
+        let Some(owed) = self.debts[usize::from(resource.0)].owed.take() else { return };
+        // Nobody misses a lock that nobody waits for.
+        let longest = scene.waiters.longest_waiting_for(resource);
+        let missed_since = longest.map_or(scene.at, |since| since.max(owed.crashed));
+        tally.takeovers += 1;
+        tally.takeover_ns = tally.takeover_ns.max((scene.at.0 - missed_since.0) as i64);
+    }
+
+    fn violate_if(&mut self, passed: impl Fn(SimTime) -> bool) {
+        for debt in &mut self.debts {
+            let Some(due) = debt.due.take_if(|due| passed(*due)) else { continue };
+            let Some(owed) = &debt.owed else { continue };
+            let detail = NotTakenOver { holder: owed.holder, crashed: owed.crashed, bound: self.bound, due };
+            self.first.get_or_insert_with(|| Evidence::new(Property::Takeover, due, detail));
+        }
     }
 }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fencepost_models::Reentrancy;
 use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderEnd, OrderId, Refusal, Token, Version};
+use fencepost_models::stores::effects::Slot;
+use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use super::{Checkers, Facts, Findings};
 use crate::property::{Property, Verdict};
+use crate::workload::{Guarded, Object};
 
 /// `client-1`.
 pub(super) const A: NodeId = NodeId(1);
@@ -36,10 +38,26 @@ pub(super) fn facts() -> Facts {
         rank_by_return: false,
         clients: vec![A, B, C],
         orders: 10,
-        stock: Some(10),
+        workload: Some(Guarded::Stock(10)),
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
+        deadlock_bound: Duration::from_secs(10),
     }
+}
+
+/// That lock where it guards effects that are each wanted once.
+pub(super) fn effects(cost_cents: Option<u32>) -> Facts {
+    Facts { workload: Some(Guarded::Effects { slot: Slot::Order, cost_cents }), ..facts() }
+}
+
+/// That lock where it guards an object made of records.
+pub(super) fn records(object: Object) -> Facts {
+    Facts { workload: Some(Guarded::Records(object)), ..facts() }
+}
+
+/// Two of that lock, each on an account of 10.
+pub(super) fn accounts() -> Facts {
+    Facts { workload: Some(Guarded::Accounts { balance: 10, opposite: false }), ..facts() }
 }
 
 /// An empty history of that lock, at 0 s.
@@ -49,7 +67,7 @@ pub(super) fn history() -> History {
 
 /// An empty history, at 0 s.
 pub(super) fn history_of(facts: Facts) -> History {
-    let counts = BTreeMap::from([(0, facts.stock.unwrap_or(0))]);
+    let counts = BTreeMap::from([(0, facts.workload.map_or(0, |guarded| guarded.first_count().into()))]);
     History { checkers: Checkers::new(facts), at: SimTime(0), version: 0, counts }
 }
 
@@ -87,7 +105,31 @@ impl History {
     }
 
     pub(super) fn asks(self, client: NodeId, grant: u32) -> Self {
-        self.event(Event::AcquireInvoked { client, grant: GrantId(grant) })
+        self.event(Event::AcquireInvoked { client, grant: GrantId(grant), resource: ResourceId(0) })
+    }
+
+    /// The client asks for the second of two locks.
+    pub(super) fn asks_second(self, client: NodeId, grant: u32) -> Self {
+        self.event(Event::AcquireInvoked { client, grant: GrantId(grant), resource: ResourceId(1) })
+    }
+
+    /// It does, and the first server applies it at once.
+    pub(super) fn granted_second(self, client: NodeId, grant: u32) -> Self {
+        self.asks_second(client, grant).applied(0, grant)
+    }
+
+    /// The store accepts a write of exactly this.
+    pub(super) fn sets(self, grant: u32, order: OrderId, based_on: Version, version: Version, count: i64) -> Self {
+        self.event(Event::WriteAccepted { grant: GrantId(grant), order, units: 1, based_on, version, count })
+    }
+
+    pub(super) fn write_sent(self, client: NodeId, grant: u32, order: OrderId) -> Self {
+        self.event(Event::WriteInvoked { client, grant: GrantId(grant), order })
+    }
+
+    /// The event had taken effect already.
+    pub(super) fn finds_it_done(self, client: NodeId, order: OrderId) -> Self {
+        self.resolved(client, order, OrderEnd::DoneAlready)
     }
 
     /// The client asks, and the first server applies it at once.

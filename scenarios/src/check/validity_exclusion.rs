@@ -21,7 +21,7 @@ impl Checker for ValidityExclusion {
     fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
         match *event {
             Event::Acquired { client, grant, validity: true, .. } => {
-                self.validities.open(scene.at, grant, Some(client))
+                self.validities.open(scene.at, grant, Some(client), scene.ledger)
             }
             Event::ReleaseInvoked { grant, .. }
             | Event::LossObserved { grant, .. }

@@ -1,8 +1,11 @@
 //! Who wants the lock, and who of them could get it as far as faults are concerned.
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::Event;
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
+
+use super::ledger::Ledger;
 
 /// The clients that want the lock. A client waits from the first attempt of an order until it acquires or the order
 /// is resolved, between its attempts too; outside orders (a probe) it waits for one attempt.
@@ -10,6 +13,8 @@ pub(super) struct Waiters {
     clients: Vec<NodeId>,
     /// Since when each client waits, if it does.
     since: Vec<SimTime>,
+    /// For what each client waits, if it does.
+    wants: Vec<ResourceId>,
     /// How many faults are on each client.
     faults: Vec<u32>,
     server_faults: u32,
@@ -18,6 +23,10 @@ pub(super) struct Waiters {
     faulty: u64,
     /// When a fault last began or ended on the servers or on a waiter.
     calm_since: SimTime,
+    /// Clients that a fault hindered while they waited.
+    excused: u64,
+    /// How many grants of what each client waits for went to others since.
+    overtaken: Vec<u32>,
     just_ended: Option<Wait>,
 }
 
@@ -26,6 +35,10 @@ pub(super) struct Waiters {
 pub(super) struct Wait {
     pub(super) since: SimTime,
     pub(super) in_order: bool,
+    /// How often others got what it waited for.
+    pub(super) overtaken: u32,
+    /// A fault hindered it for some of the time.
+    pub(super) excused: bool,
 }
 
 impl Waiters {
@@ -34,6 +47,7 @@ impl Waiters {
         assert!(n <= 64, "faults name clients by a set of 64 bits");
         Waiters {
             since: vec![SimTime::default(); n],
+            wants: vec![ResourceId::default(); n],
             faults: vec![0; n],
             clients,
             server_faults: 0,
@@ -41,15 +55,20 @@ impl Waiters {
             in_order: 0,
             faulty: 0,
             calm_since: SimTime::default(),
+            excused: 0,
+            overtaken: vec![0; n],
             just_ended: None,
         }
     }
 
-    pub(super) fn observe(&mut self, at: SimTime, event: &Event) {
+    pub(super) fn observe(&mut self, at: SimTime, event: &Event, ledger: &Ledger) {
         self.just_ended = None;
+        if let Some(grant) = ledger.came() {
+            self.overtake(ledger.resource_of(grant), ledger.party(grant).client);
+        }
         match *event {
             Event::OrderStarted { client, .. } => self.in_order |= self.bit(client),
-            Event::AcquireInvoked { client, .. } => self.begin_wait(at, client),
+            Event::AcquireInvoked { client, resource, .. } => self.begin_wait(at, client, resource),
             Event::Acquired { client, .. } | Event::ClientDone { client } => self.end_wait(client),
             Event::NotAcquired { client, .. } if self.in_order & self.bit(client) == 0 => self.end_wait(client),
             Event::OrderResolved { client, .. } => {
@@ -70,13 +89,13 @@ impl Waiters {
         }
     }
 
-    /// Since when a waiter that no fault hinders has been waiting with nothing in its way: no fault on the servers,
-    /// and none that began or ended on them or on any waiter.
-    pub(super) fn qualified_since(&self) -> Option<SimTime> {
+    /// Since when a waiter for this resource whom no fault hinders has been waiting with nothing in its way: no fault on
+    /// the servers, and none that began or ended on them or on any waiter.
+    pub(super) fn qualified_since(&self, resource: ResourceId) -> Option<SimTime> {
         if !self.any_qualified() {
             return None;
         }
-        let longest = bits(self.qualified()).map(|i| self.since[i]).min()?;
+        let longest = self.longest_since(self.qualified(), resource)?;
         Some(longest.max(self.calm_since))
     }
 
@@ -85,9 +104,35 @@ impl Waiters {
         self.qualified() != 0
     }
 
-    /// Since when the client waits that has waited longest, fault or no fault.
-    pub(super) fn longest_waiting_since(&self) -> Option<SimTime> {
-        bits(self.waiting).map(|i| self.since[i]).min()
+    /// Whether somebody waits for this resource who could acquire it, as far as faults are concerned.
+    pub(super) fn is_wanted(&self, resource: ResourceId) -> bool {
+        bits(self.qualified()).any(|i| self.wants[i] == resource)
+    }
+
+    /// How many clients there are.
+    pub(super) fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// The waits that are still on.
+    pub(super) fn open_waits(&self) -> impl Iterator<Item = Wait> {
+        bits(self.waiting).map(|i| self.wait(i))
+    }
+
+    /// Since when the client waits that has waited longest for this resource, fault or no fault.
+    pub(super) fn longest_waiting_for(&self, resource: ResourceId) -> Option<SimTime> {
+        self.longest_since(self.waiting, resource)
+    }
+
+    /// Since when this client waits for this resource.
+    pub(super) fn waits_for(&self, client: NodeId, resource: ResourceId) -> Option<SimTime> {
+        let i = self.place(client).filter(|i| self.waiting & (1 << i) != 0 && self.wants[*i] == resource)?;
+        Some(self.since[i])
+    }
+
+    /// When a fault last began or ended on the servers or on a waiter.
+    pub(super) fn calm_since(&self) -> SimTime {
+        self.calm_since
     }
 
     /// Whether a fault is on this client or on the servers.
@@ -104,19 +149,38 @@ impl Waiters {
         if self.server_faults > 0 { 0 } else { self.waiting & !self.faulty }
     }
 
-    fn begin_wait(&mut self, at: SimTime, client: NodeId) {
+    fn longest_since(&self, among: u64, resource: ResourceId) -> Option<SimTime> {
+        bits(among).filter(|i| self.wants[*i] == resource).map(|i| self.since[i]).min()
+    }
+
+    fn begin_wait(&mut self, at: SimTime, client: NodeId, resource: ResourceId) {
         let Some(i) = self.place(client) else { return };
         if self.waiting & (1 << i) == 0 {
             self.waiting |= 1 << i;
             self.since[i] = at;
+            self.overtaken[i] = 0;
+            self.excused = self.excused & !(1 << i) | self.faulty & 1 << i;
         }
+        self.wants[i] = resource;
     }
 
     fn end_wait(&mut self, client: NodeId) {
         let Some(i) = self.place(client) else { return };
         if self.waiting & (1 << i) != 0 {
             self.waiting &= !(1 << i);
-            self.just_ended = Some(Wait { since: self.since[i], in_order: self.in_order & (1 << i) != 0 });
+            self.just_ended = Some(self.wait(i));
+        }
+    }
+
+    fn wait(&self, i: usize) -> Wait {
+        let [in_order, excused] = [self.in_order, self.excused].map(|set| set & (1 << i) != 0);
+        Wait { since: self.since[i], in_order, overtaken: self.overtaken[i], excused }
+    }
+
+    /// Somebody got this resource, before all others that want it.
+    fn overtake(&mut self, resource: ResourceId, winner: Option<NodeId>) {
+        for i in bits(self.waiting).filter(|i| self.wants[*i] == resource && Some(self.clients[*i]) != winner) {
+            self.overtaken[i] += 1;
         }
     }
 
@@ -124,6 +188,7 @@ impl Waiters {
         for i in bits(clients).take_while(|i| *i < self.clients.len()) {
             self.faults[i] = change(self.faults[i]);
             self.faulty = self.faulty & !(1 << i) | u64::from(self.faults[i] > 0) << i;
+            self.excused |= self.faulty & 1 << i;
         }
         if servers {
             self.server_faults = change(self.server_faults);

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_sim::fault::{FaultKind, Lasting, Partition};
-use fencepost_sim::schedule::FaultPlan;
+use fencepost_sim::schedule::{FaultPlan, MOST_INJECTIONS, Trigger};
+use fencepost_sim::units::Span;
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::nodes::Nodes;
 use super::problem::Report;
 use super::table::{Entry, Table, kind_in_words};
-use super::trigger::{COMMON, Common, Reading, allowed};
+use super::trigger::{COMMON, Common, Reading, allowed, mean_seconds};
 use super::words::{kebab_case, nearest, quoted, remedy};
 use crate::registry::{FaultEntry, Registry};
 
@@ -55,7 +56,43 @@ pub(super) fn faults(
     }
     written.sort_by_key(|fault| fault.table.span.start);
     let mut names = BTreeSet::new();
-    written.into_iter().filter_map(|fault| plan(report, world, &mut names, fault)).collect()
+    let mut plans = Vec::new();
+    for fault in written {
+        let header = fault.table.span.clone();
+        plans.extend(plan(registry, report, world, &mut names, fault).map(|plan| (header, plan)));
+    }
+    if let Some(run_for) = world.run_for {
+        check_effort(report, &plans, run_for);
+    }
+    plans.into_iter().map(|(_, plan)| plan).collect()
+}
+
+/// The most that all faults of a case may come to: injections, and what each of them does again and again.
+const MOST_EFFORT: f64 = 1e6;
+
+/// Refuses faults that would keep a case busy without end.
+fn check_effort(report: &mut Report, plans: &[(Range<usize>, FaultPlan)], run_for: Duration) {
+    let efforts: Vec<f64> = plans.iter().map(|(_, plan)| effort(plan, run_for)).collect();
+    let sum: f64 = efforts.iter().sum();
+    let most = plans.iter().zip(&efforts).max_by(|(_, a), (_, b)| a.total_cmp(b));
+    if let Some(((header, plan), effort)) = most.filter(|_| sum > MOST_EFFORT) {
+        let message = format!(
+            "the faults of this scenario act about {sum:.0} times in `{}`, and {MOST_EFFORT:.0} are the most; `{}` \
+             alone does {effort:.0} times",
+            Span(run_for),
+            plan.name
+        );
+        report.add(header.clone(), message, "let them act more rarely or for a shorter time, or shorten `run_for`");
+    }
+}
+
+fn effort(plan: &FaultPlan, run_for: Duration) -> f64 {
+    let injections = match &plan.trigger {
+        Trigger::Every(gap) => (run_for.as_secs_f64() / mean_seconds(gap)).min(MOST_INJECTIONS as f64),
+        Trigger::At(_) | Trigger::On(_) => 1.0,
+    };
+    let lasts = plan.lasts.map_or(0.0, |lasts| mean_seconds(&lasts)).min(run_for.as_secs_f64());
+    injections * plan.fault.events(Duration::from_secs_f64(lasts)).max(1) as f64
 }
 
 fn unknown_kind(registry: &Registry, report: &mut Report, kind: &Entry<'_>) {
@@ -102,20 +139,29 @@ fn of_one_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'
 }
 
 fn plan(
+    registry: &Registry,
     report: &mut Report,
     world: &World<'_>,
     names: &mut BTreeSet<String>,
     fault: Written<'_, '_>,
 ) -> Option<FaultPlan> {
     let Written { kind, number, mut table } = fault;
+    let preset_is_right = fill_in(registry, report, kind, &mut table);
     let keys: BTreeMap<_, _> = table.items.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
     let header = table.span.clone();
     let common = table.split_off(&COMMON).read(report, &[], Common::deserialize).unwrap_or_default();
     let split = table.items.get("split").cloned();
     let places_itself = keys.contains_key("split") || !keys.contains_key("shape");
     let problems = report.count();
-    let own = table.read(report, &allowed(kind.place, kind.lasts), |keys| (kind.parse)(keys));
+    check_permanence(report, &table);
+    let mut others = allowed(kind.place, kind.lasts);
+    others.extend(registry.presets_of(kind.name).next().map(|_| "preset"));
+    let own = table.read(report, &others, |keys| (kind.parse)(keys));
     let own_is_right = report.count() == problems;
+    // What a preset would have given is not missing.
+    if !preset_is_right {
+        return None;
+    }
 
     let misspelt = if own_is_right { BTreeSet::new() } else { misspelt(&keys) };
     let reading = Reading { kind: kind.name, header, keys, misspelt, nodes: world.nodes, run_for: world.run_for };
@@ -134,6 +180,56 @@ fn plan(
     }
     let lasts = if kind.lasts == Lasting::Required { Some(lasts?) } else { None };
     Some(FaultPlan { name, kind: kind.name, fault: own, trigger: trigger?, aim: aim?, lasts })
+}
+
+/// Keys that stand for the same: where the second is written, no preset gives the first.
+const EITHER: [(&str, &str); 2] = [("shape", "split"), ("restart_after", "permanent")];
+
+/// Gives a fault the keys of its preset that it leaves out, and says whether there is nothing wrong with the preset.
+fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
+    let Some(Entry { key, value }) = table.take("preset") else { return true };
+    let span = value.span();
+    let Some(name) = value.get_ref().as_str() else {
+        let message = format!("`preset` must be text in quotes, not {}", kind_in_words(value.get_ref()));
+        report.add(span, message, "write the name of a preset: see `fencepost list faults`");
+        return false;
+    };
+    let names: Vec<&str> = registry.presets_of(kind.name).map(|preset| preset.name).collect();
+    if names.is_empty() {
+        report.add(key.span(), format!("a `{}` has no presets", kind.name), "take `preset` out, and write its keys");
+        return false;
+    }
+    let Some(preset) = registry.preset(name) else {
+        report.add(span, format!("no preset of `{}` is named {}", kind.name, quoted(name)), remedy(name, &names));
+        return false;
+    };
+    if preset.kind != kind.name {
+        let message = format!("`{name}` is a preset of `{}`, not of `{}`", preset.kind, kind.name);
+        let help = format!("write `[[fault.{}]]`, or {}", preset.kind, remedy(name, &names));
+        report.add(span, message, help);
+        return false;
+    }
+    let given = DeTable::parse(preset.keys).expect("a test parses all presets").into_inner();
+    for (key, value) in given {
+        let has = |key: &str| table.items.contains_key(key);
+        let settled = EITHER.iter().any(|(given, written)| key.get_ref() == given && has(written));
+        if !has(key.get_ref()) && !settled {
+            table
+                .items
+                .insert(Spanned::new(span.clone(), key.into_inner()), Spanned::new(span.clone(), value.into_inner()));
+        }
+    }
+    true
+}
+
+/// What never comes back has no time after which it does.
+fn check_permanence(report: &mut Report, table: &Table<'_>) {
+    let permanent = table.items.get("permanent").is_some_and(|value| matches!(value.get_ref(), DeValue::Boolean(true)));
+    if let Some(span) = table.key_span("restart_after").filter(|_| permanent) {
+        let message =
+            "`restart_after` beside `permanent = true`: what never comes back has no time after which it does";
+        report.add(span, message, "take one of them out");
+    }
 }
 
 /// The shared keys that other keys come near to.

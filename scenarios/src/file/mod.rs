@@ -2,6 +2,7 @@
 //! and what is wrong is reported where it is, with the reason and a remedy.
 
 mod complaint;
+mod effort;
 mod expect;
 mod faults;
 mod locks;
@@ -12,7 +13,7 @@ mod settings;
 mod suite;
 mod table;
 mod trigger;
-mod values;
+pub(crate) mod values;
 mod words;
 
 use std::io::Read;
@@ -24,10 +25,7 @@ pub use self::expect::{CasePin, Expectation};
 pub use self::locks::{LockConfig, Timing};
 pub use self::problem::Problem;
 pub use self::scenario::{LONGEST_RUN, Scenario};
-pub use self::settings::{
-    AfterUnknown, Clients, Explore, Guard, Inventory, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport, Update,
-    Workload,
-};
+pub use self::settings::{AfterUnknown, Clients, Explore, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport};
 pub use self::suite::Suite;
 pub use self::trigger::MARKS;
 pub use self::words::{quoted, remedy};
@@ -42,6 +40,7 @@ pub(crate) use self::trigger::{Common, allowed};
 pub(crate) use self::problem::Report;
 use self::table::Table;
 use crate::registry::Registry;
+pub use crate::workload::{Guard, Inventory, Update, Workload};
 
 /// What a file is: one with `scenarios` is a suite.
 #[derive(Clone, Debug)]

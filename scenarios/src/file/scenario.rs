@@ -12,16 +12,19 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::effort::check_demand;
 use super::expect::{CasePin, Expectation, case_pin, expectations};
 use super::faults::{World, faults};
 use super::locks::{LockConfig, lock_config, lock_list};
 use super::nodes::Nodes;
 use super::problem::Report;
-use super::settings::{Clients, Explore, Inventory, Network, Workload};
+use super::settings::{Clients, Explore, Network};
 use super::table::{Entry, Table};
 use super::words::{kebab_case, listed, quoted, remedy};
+use crate::demand::total_units;
 use crate::property::Property;
 use crate::registry::{LockEntry, Registry};
+use crate::workload::{Inventory, Workload};
 
 /// A scenario as read from its file.
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub struct Scenario {
     pub run_for: Duration,
     /// The locks to run; all if left out.
     pub locks: Option<Vec<String>>,
+    /// Each case draws which of the faults and settings it has.
+    pub swarm: bool,
     /// Who contends for the lock.
     pub clients: Clients,
     /// How the locks are set.
@@ -70,6 +75,10 @@ pub(crate) struct Head {
     /// The locks to run; all if left out.
     #[schemars(with = "Option<Vec<String>>")]
     locks: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Each case draws from its seed which of the faults and settings it has: a non-empty part of the faults, how many
+    /// clients, and whether they think, hold, prepare and check. Its rates are a swarm's, and counted apart.
+    #[serde(default)]
+    swarm: bool,
 }
 
 /// The tables of a scenario.
@@ -95,9 +104,12 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
     let lock = lock_config(registry, report, lock);
     let nodes = nodes(registry, clients.count, locks.as_deref(), &lock, report.count() == before);
 
+    let run_for_span = head.run_for.as_ref().map(Spanned::span);
     let run_for = run_for(report, head.run_for, run_for_given);
     let workload = chosen_workload(registry, report, workload);
     let network = section(report, network, "[network]");
+    let orders = total_units(&clients, &workload, run_for.unwrap_or_default()).into();
+    check_demand(report, run_for_span.zip(run_for), &clients, &network, orders);
     let faults = faults(registry, report, fault, &World { nodes: &nodes, run_for });
     let expect = expectations(registry, report, expect, selected);
     let explore = section(report, explore, "[explore]");
@@ -107,6 +119,7 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
         about: head.about,
         run_for: run_for?,
         locks,
+        swarm: head.swarm,
         clients,
         lock,
         workload,
@@ -162,7 +175,7 @@ fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> 
 }
 
 fn chosen_workload(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> Workload {
-    let default = || Workload::Inventory(Inventory::default());
+    let default = || Workload::of(&Inventory::default());
     let Some(entry) = entry else { return default() };
     let names: Vec<&str> = registry.workloads().iter().map(|workload| workload.name).collect();
     let (key, before) = (entry.key.span(), report.count());

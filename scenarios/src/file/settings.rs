@@ -1,16 +1,13 @@
-//! The tables with fixed keys: `[clients]`, `[network]`, `[workload.inventory]`, `[explore]`.
+//! The tables with fixed keys: `[clients]`, `[network]`, `[explore]`.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
-pub use fencepost_models::stores::inventory::{Guard, Update};
 pub use fencepost_sim::Transport;
 use fencepost_sim::units::{Dist, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::values::{duration, maybe_whole, per_million, quantity, whole};
-use crate::registry::WorkloadKind;
+use super::values::{duration, maybe_whole, per_million, whole};
 
 /// The most clients of a case.
 pub const MOST_CLIENTS: u16 = 64;
@@ -29,7 +26,7 @@ pub struct Clients {
     #[schemars(range(min = 1, max = 64))]
     pub count: u16,
     /// Units of work in all, dealt to the clients in advance; the case ends when each is resolved. Left out: for an
-    /// inventory 150 % of the stock in units, else until `run_for`.
+    /// inventory 150 % of the stock in units, else until `run_for`. An event is a unit of work for each client.
     #[serde(deserialize_with = "maybe_whole::<_, _, 1, 1_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub orders: Option<u32>,
@@ -116,55 +113,6 @@ impl Default for Network {
         let latency = Dist::Uniform(Duration::from_millis(1), Duration::from_millis(5));
         Network { latency, loss_per_million: 0, transport: Transport::default() }
     }
-}
-
-/// What the clients do under the lock.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Workload {
-    /// They sell units of a stock.
-    Inventory(Inventory),
-}
-
-/// Clients sell units of a stock: read the count, decide, write it back.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Inventory {
-    /// Units in stock at the beginning.
-    #[serde(deserialize_with = "whole::<_, _, 1, 1_000_000_000>")]
-    #[schemars(range(min = 1, max = 1_000_000_000))]
-    pub stock: u32,
-    /// Units of one order: an integer, or a range such as "1..=3", from which each order is drawn.
-    #[serde(deserialize_with = "quantity")]
-    #[schemars(schema_with = "quantity_schema")]
-    pub quantity: RangeInclusive<u32>,
-    /// How a sale is written.
-    pub update: Update,
-    /// What the store checks before it takes a write.
-    pub guard: Guard,
-}
-
-impl Default for Inventory {
-    fn default() -> Self {
-        Inventory { stock: 100, quantity: 1..=1, update: Update::default(), guard: Guard::default() }
-    }
-}
-
-impl WorkloadKind for Inventory {
-    const NAME: &'static str = "inventory";
-    const ABOUT: &'static str = "clients sell units of a stock: read the count, decide, write it back";
-}
-
-impl From<Inventory> for Workload {
-    fn from(inventory: Inventory) -> Self {
-        Workload::Inventory(inventory)
-    }
-}
-
-fn quantity_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": r"^\s*\d+\s*(\.\.=\s*\d+\s*)?$" }],
-        "default": "1..=1"
-    })
 }
 
 /// What `explore` may place.

@@ -28,7 +28,7 @@ pub(crate) fn allowed(place: Place, lasts: Lasting) -> Vec<&'static str> {
     let places: &[&str] = match place {
         Place::Nodes => &["target"],
         Place::Links => &["target", "from", "to", "both_ways"],
-        Place::Own => &[],
+        Place::Leader | Place::Own => &[],
     };
     let lasts: &[&str] = if lasts == Lasting::Required { &["lasts"] } else { &[] };
     ["name", "at", "every", "on"].iter().chain(places).chain(lasts).copied().collect()
@@ -214,6 +214,7 @@ impl Reading<'_> {
         };
         match place {
             Place::Own => Some(Aim::Own),
+            Place::Leader => Some(Aim::Leader),
             Place::Nodes => {
                 let target = node(&common.target);
                 self.require(report, &["target"], "add `target = \"client:any\"`, or the name of a node");
@@ -263,7 +264,7 @@ impl Reading<'_> {
     }
 }
 
-fn mean_seconds(dist: &Dist) -> f64 {
+pub(super) fn mean_seconds(dist: &Dist) -> f64 {
     match *dist {
         Dist::Constant(value) | Dist::Exponential(value) => value.as_secs_f64(),
         Dist::Uniform(low, high) => (low.as_secs_f64() + high.as_secs_f64()) / 2.0,

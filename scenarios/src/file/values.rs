@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 /// A whole number within limits.
-pub(super) fn whole<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn whole<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: TryFrom<u64>,
@@ -61,6 +61,16 @@ impl<T: TryFrom<u64>, const MIN: u64, const MAX: u64> Visitor<'_> for Whole<T, M
     }
 }
 
+/// The longest interval from one event to the next, and the shortest.
+const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
+
+/// A duration from one event to the next.
+pub(crate) fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let length = duration(deserializer)?;
+    let right = INTERVALS.contains(&length);
+    right.then_some(length).ok_or_else(|| D::Error::custom("an interval lasts from `1ms` to `24h`"))
+}
+
 /// A duration in the units of users.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     Span::deserialize(deserializer).map(|span| span.0)
@@ -75,8 +85,16 @@ pub(super) fn per_million<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 const MOST_UNITS: u32 = 1_000_000;
 
 /// A quantity: an integer, or a range such as "1..=3".
-pub(super) fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RangeInclusive<u32>, D::Error> {
+pub(crate) fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RangeInclusive<u32>, D::Error> {
     deserializer.deserialize_any(Quantity)
+}
+
+/// The schema of a quantity.
+pub(crate) fn quantity_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": r"^\s*\d+\s*(\.\.=\s*\d+\s*)?$" }],
+        "default": "1..=1"
+    })
 }
 
 struct Quantity;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::Event;
 use fencepost_sim::NodeId;
 use serde::Serialize;
@@ -26,6 +27,9 @@ struct Fields {
     #[serde(rename = "type")]
     phase: Phase,
     f: Function,
+    /// Left out for the first lock, which most cases have alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +95,8 @@ fn fields(nodes: &[String], moment: Moment, phase: Phase, made: &Made) -> Fields
         What::Release => (Function::Release, own, None, None),
         What::Expire => (Function::Expire, service(), Some(own), None),
     };
-    Fields { process, phase, f, owner, token, time: moment.at.0, note: format!("grant {}", made.grant.0) }
+    let lock = (made.resource != ResourceId(0)).then(|| format!("lock-{}", made.resource.0 + 1));
+    Fields { process, phase, f, lock, owner, token, time: moment.at.0, note: format!("grant {}", made.grant.0) }
 }
 
 /// A process that comes after a crash has the number of the restart behind its name.
@@ -115,11 +120,11 @@ mod tests {
         let (client, server) = (NodeId(0), NodeId(1));
         let [one, two] = [GrantId(1), GrantId(2)];
         let events = [
-            Event::AcquireInvoked { client, grant: one },
+            Event::AcquireInvoked { client, grant: one, resource: ResourceId(0) },
             Event::Granted { server, grant: one },
             Event::Acquired { client, grant: one, token: Some(7), validity: false },
             Event::ClientCrashed { client },
-            Event::AcquireInvoked { client, grant: two },
+            Event::AcquireInvoked { client, grant: two, resource: ResourceId(0) },
             Event::Ended { server, grant: one, cause: Cause::Expired },
             Event::Granted { server, grant: two },
             Event::Acquired { client, grant: two, token: Some(8), validity: false },

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::sample::{Decisive, Sample, Samples};
 use super::tally::Tally;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, SPANS, Span};
 use crate::property::{Property, Verdict};
 use crate::stats::{Interval, clopper_pearson, violation_interval};
 
@@ -21,6 +22,8 @@ pub struct CellResult {
     events: u128,
     touched_holder: TouchedHolder,
     sold_uncensored: Tally,
+    spans: Vec<Span>,
+    samples: Samples,
 }
 
 /// How often a property was kept and broken.
@@ -77,15 +80,27 @@ impl CellResult {
         }
         for (name, value) in &outcome.metrics {
             let value = u64::try_from(*value).unwrap_or_else(|_| panic!("metric {name} of seed {seed} is {value} < 0"));
-            self.metrics.entry(name.clone()).or_default().add(value);
+            match self.metrics.get_mut(name.as_ref()) {
+                Some(tally) => tally.add(value),
+                None => self.metrics.entry(name.clone()).or_default().add(value),
+            }
             if name == "oversold_units" && !outcome.censored {
                 self.sold_uncensored.add(value);
             }
         }
+        self.add_spans(&outcome.spans);
         self.add_faults(outcome);
+        self.samples.add(seed, outcome);
         if outcome.touched_holder {
             self.touched_holder.add(outcome.verdict(Property::EffectExclusion));
         }
+    }
+
+    fn add_spans(&mut self, spans: &[Span]) {
+        if self.spans.len() < spans.len() {
+            self.spans.resize(spans.len().min(SPANS), Span::default());
+        }
+        self.spans.iter_mut().zip(spans).for_each(|(sum, span)| sum.add(span));
     }
 
     fn add_faults(&mut self, outcome: &Outcome) {
@@ -113,12 +128,14 @@ impl CellResult {
             self.metrics.entry(name.clone()).or_default().merge(tally);
         }
         self.sold_uncensored.merge(&other.sold_uncensored);
+        self.add_spans(&other.spans);
         if self.faults.len() < other.faults.len() {
             self.faults.resize(other.faults.len(), FaultSum::default());
         }
         for (sum, more) in self.faults.iter_mut().zip(&other.faults) {
             sum.merge(more);
         }
+        self.samples.merge(&other.samples);
         self.touched_holder.cases += other.touched_holder.cases;
         self.touched_holder.violated += other.touched_holder.violated;
     }
@@ -153,6 +170,21 @@ impl CellResult {
         &self.faults
     }
 
+    /// The violated cases that are looked at again with each fault taken out.
+    pub fn samples(&self) -> &[Sample] {
+        self.samples.all()
+    }
+
+    /// What came of looking at a violated case again: for each fault, whether taking it out took a violation away.
+    pub fn decide(&mut self, seed: u64, changed: Vec<Option<bool>>) {
+        self.samples.decide(seed, changed);
+    }
+
+    /// How often taking this fault out took a violation away.
+    pub fn decisive(&self, fault: usize) -> Decisive {
+        self.samples.decisive(fault)
+    }
+
     /// Cases that ended before the demand was used up.
     pub fn censored(&self) -> u64 {
         self.censored
@@ -161,6 +193,11 @@ impl CellResult {
     /// Oversold units in the cases that used up the demand, the only ones that may be compared on it.
     pub fn oversold_uncensored(&self) -> &Tally {
         &self.sold_uncensored
+    }
+
+    /// The course of all cases together, in equal parts of the run phase.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
     }
 
     /// Cases in which no fault made a difference.

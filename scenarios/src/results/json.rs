@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::cell::{CellResult, FaultSum, PropertyCount, TouchedHolder};
 use super::metric::{Scale, shown_metric};
+use super::sample::Decisive;
 use super::tally::Tally;
 use super::{CellHeader, FaultLabel};
 use crate::stats::Interval;
@@ -64,18 +65,33 @@ impl Serialize for Cell<'_> {
             cell.serialize_entry("reason", reason)?;
         }
         cell.serialize_entry("effective_expiry_s", &header.effective_expiry.map(|expiry| expiry.as_secs_f64()))?;
-        // The unit of the metric `harm`: for an inventory, what was sold but not there.
-        cell.serialize_entry("harm_unit", "units")?;
+        cell.serialize_entry("workload", &header.workload)?;
+        cell.serialize_entry("use_case", &header.use_case)?;
+        cell.serialize_entry("harm_unit", &header.harm_unit)?;
+        cell.serialize_entry("clients", &header.clients)?;
+        cell.serialize_entry("takeover_bound_s", &header.takeover_bound.map(|bound| bound.as_secs_f64()))?;
+        if header.swarm {
+            cell.serialize_entry("swarm", &true)?;
+        }
         if let Some(dose) = header.dose {
             cell.serialize_entry("dose", &dose)?;
         }
         if told {
+            cell.serialize_entry("harm_per_1000_orders", &harm_per_thousand(result))?;
             cell.serialize_entry("censored", &result.censored())?;
             cell.serialize_entry("untouched", &result.untouched())?;
             cell.serialize_entry("touched_holder", &result.touched_holder())?;
         }
         cell.end()
     }
+}
+
+/// In the workload's unit, for each 1,000 orders that were acknowledged; to six places.
+fn harm_per_thousand(result: &CellResult) -> Option<f64> {
+    let acked = result.metric("acked_orders").map(Tally::total).filter(|acked| *acked > 0)?;
+    let (stored, harm) = result.metrics().find(|(stored, _)| shown_metric(stored).0 == "harm")?;
+    let shown = shown_metric(stored).1.apply(harm.total() as f64);
+    Some(libm::round(shown * 1e9 / acked as f64) / 1e6)
 }
 
 /// A map written in the order given.
@@ -100,8 +116,11 @@ fn metrics(result: &CellResult, told: bool) -> impl Serialize {
 
 fn faults<'a>(header: &'a CellHeader, result: &CellResult, told: bool) -> impl Serialize + 'a {
     let sums = result.faults().iter().copied().chain(std::iter::repeat(FaultSum::default()));
-    let shown = header.faults.iter().filter(|_| told).zip(sums);
-    Entries(shown.map(|(FaultLabel { name, kind }, sum)| (name, Fault { kind, sum })).collect())
+    let shown = header.faults.iter().filter(|_| told).zip(sums).enumerate();
+    let fault = |(at, (FaultLabel { name, kind }, sum)): (usize, (&'a FaultLabel, FaultSum))| {
+        (name, Fault { kind, sum, decisive: result.decisive(at) })
+    };
+    Entries(shown.map(fault).collect())
 }
 
 struct Metric<'a> {
@@ -133,16 +152,27 @@ impl Serialize for Metric<'_> {
 struct Fault<'a> {
     kind: &'a str,
     sum: FaultSum,
+    decisive: Decisive,
 }
 
 impl Serialize for Fault<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fault = serializer.serialize_struct("Fault", 4)?;
+        let mut fault = serializer.serialize_struct("Fault", 5)?;
         fault.serialize_field("kind", self.kind)?;
         fault.serialize_field("planned", &self.sum.planned)?;
         fault.serialize_field("fired", &self.sum.fired)?;
         fault.serialize_field("touched", &self.sum.touched)?;
+        fault.serialize_field("decisive", &self.decisive)?;
         fault.end()
+    }
+}
+
+impl Serialize for Decisive {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut decisive = serializer.serialize_struct("Decisive", 2)?;
+        decisive.serialize_field("sampled", &self.sampled)?;
+        decisive.serialize_field("changed", &self.changed)?;
+        decisive.end()
     }
 }
 

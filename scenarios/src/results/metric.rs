@@ -22,12 +22,14 @@ impl Scale {
 }
 
 /// Units that are stored fine, so that a whole number is precise enough, and shown coarse.
-const SUFFIXES: [(&str, &str, u32); 6] = [
+const SUFFIXES: [(&str, &str, u32); 8] = [
+    ("harm_cents", "harm", 100),
     ("takeover_ms", "takeover_s", 1_000),
     ("takeover_us", "takeover_s", 1_000_000),
     ("takeover_ns", "takeover_s", 1_000_000_000),
     ("acquire_us", "acquire_ms", 1_000),
     ("acquire_ns", "acquire_ms", 1_000_000),
+    ("run_ns", "run_s", 1_000_000_000),
     ("availability_ppm", "availability", 1_000_000),
 ];
 

@@ -1,10 +1,11 @@
-//! `results.jsonl`: a line for each cell, followed by a line for each of its cases. Written and read as a stream.
+//! `results.jsonl`: a line for each cell, followed by a line for each of its cases, and one for each of its violated cases
+//! that was looked at again without its faults. Written and read as a stream.
 
 use std::io::{self, BufRead, Read, Write};
 
 use serde::de::Error as _;
 
-use self::wire::{CaseLine, CellLine, HeaderLine, Probe};
+use self::wire::{CaseLine, CellLine, DecisiveLine, HeaderLine, Probe};
 use super::{CellHeader, CellResult};
 use crate::outcome::Outcome;
 
@@ -24,6 +25,13 @@ pub enum Row {
         seed: u64,
         /// What it came to.
         outcome: Outcome,
+    },
+    /// A violated case of the cell was looked at again.
+    Decisive {
+        /// Its seed.
+        seed: u64,
+        /// For each fault, whether taking it out took a violation away.
+        changed: Vec<Option<bool>>,
     },
 }
 
@@ -83,6 +91,11 @@ impl<W: Write> ResultsWriter<W> {
     /// Writes one case.
     pub fn case(&mut self, seed: u64, outcome: &Outcome) -> Result<(), ResultsError> {
         self.line(&CaseLine::of(seed, outcome))
+    }
+
+    /// Writes what came of looking at a violated case again.
+    pub fn decisive(&mut self, seed: u64, changed: &[Option<bool>]) -> Result<(), ResultsError> {
+        self.line(&DecisiveLine { decisive: seed, changed: changed.to_vec() })
     }
 
     /// Hands everything on to where it is written.
@@ -151,16 +164,30 @@ impl<R: BufRead> ResultsReader<R> {
 
     fn parse(&self, bytes: &[u8]) -> Result<Row, ResultsError> {
         let malformed = |source| ResultsError::Malformed { line: self.line, source };
-        // Two steps, since an untagged enum would hide what is wrong with a line behind "matched no variant".
+        // By hand, since an untagged enum would hide what is wrong with a line behind "matched no variant". Nearly all
+        // lines are cases, so the other kinds are looked for only where a line is none.
+        let line: CaseLine = match serde_json::from_slice(bytes) {
+            Ok(line) => line,
+            Err(error) => return self.parse_rare(bytes, error),
+        };
+        let seed = line.seed;
+        let outcome = line.into_outcome().map_err(|what| malformed(serde_json::Error::custom(what)))?;
+        Ok(Row::Case { seed, outcome })
+    }
+
+    /// A line that is no case, and why it is none.
+    fn parse_rare(&self, bytes: &[u8], error: serde_json::Error) -> Result<Row, ResultsError> {
+        let malformed = |source| ResultsError::Malformed { line: self.line, source };
         let probe: Probe = serde_json::from_slice(bytes).map_err(malformed)?;
         if probe.cell.is_some() {
             let line: HeaderLine = serde_json::from_slice(bytes).map_err(malformed)?;
             return line.cell.into_header().map(Row::Cell).map_err(|what| malformed(serde_json::Error::custom(what)));
         }
-        let line: CaseLine = serde_json::from_slice(bytes).map_err(malformed)?;
-        let seed = line.seed;
-        let outcome = line.into_outcome().map_err(|what| malformed(serde_json::Error::custom(what)))?;
-        Ok(Row::Case { seed, outcome })
+        if probe.decisive.is_some() {
+            let DecisiveLine { decisive, changed } = serde_json::from_slice(bytes).map_err(malformed)?;
+            return Ok(Row::Decisive { seed: decisive, changed });
+        }
+        Err(malformed(error))
     }
 }
 
@@ -186,6 +213,7 @@ pub fn read_cells(input: impl BufRead) -> Result<Vec<(CellHeader, CellResult)>, 
         match row? {
             Row::Cell(header) => current = find_or_add(&mut cells, header)?,
             Row::Case { seed, outcome } => cells[current].1.add(seed, &outcome),
+            Row::Decisive { seed, changed } => cells[current].1.decide(seed, changed),
         }
     }
     Ok(cells)

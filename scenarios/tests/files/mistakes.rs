@@ -55,7 +55,7 @@ fn unknown_names() {
     changed("[lock.redlock]", "[lock.«redlok»]", "no lock is named `redlok`", "did you mean `redlock`?");
     changed("[\"redlock\"]", "[«\"postgres\"»]", "no lock is named `postgres`", "choose one of `none`, `lease-server`");
     changed("[workload.inventory]", "[workload.«inventroy»]", "no workload is named", "did you mean `inventory`?");
-    below_head("[workload.«chess»]", "no workload is named `chess`", "the only choice is `inventory`");
+    below_head("[workload.«chess»]", "no workload is named `chess`", "choose one of `inventory`, `compute`");
     below_head("[«workload»]\n", "names no workload", "`inventory`");
     let expect = "redlock = { effect-exclusion = \"violated\" }";
     changed(expect, "«redlokc» = { }", "no lock is named `redlokc`", "did you mean `redlock`?");
@@ -92,6 +92,24 @@ fn unknown_values() {
     changed("\"exp(200ms)\"", "«\"expo(200ms)\"»", "`expo` is no distribution", "\"exp(5s)\"");
     changed("wait_at_most = \"30s\"", "wait_at_most = «\"3\\n0\"»", "`3\\n0` is not a duration", "a unit");
     changed("wait_at_most = \"30s\"", "wait_at_most = «\"30\"»", "`30` is not a duration", "a unit");
+}
+
+#[test]
+fn workloads() {
+    below_head("[workload.compute]\ncost_cents = «0»", "`cost_cents` must be a whole number from 1", "");
+    below_head("[workload.compute]\n«cost» = 5", "unknown key `cost` in [workload.compute]", "`cost_cents`");
+    below_head("[workload.notify]\nevery = «\"0s\"»", "an interval lasts from `1ms` to `24h`", "");
+    below_head("[workload.dose]\nevery = «\"1 moon\"»", "is not a duration", "a unit");
+    below_head("[workload.notify]\n«guard» = \"none\"", "unknown key `guard` in [workload.notify]", "`every`");
+    below_head(
+        "[workload.file]\nupdate = «\"decrement\"»",
+        "`decrement` is no value of `update`",
+        "`target`, `version`",
+    );
+    below_head("[workload.set]\nguard = «\"fence\"»", "`fence` is no value of `guard`", "`claim`");
+    below_head("[workload.transfer]\norder = «\"oposite\"»", "`oposite` is no value of `order`", "`opposite`");
+    below_head("[workload.transfer]\nbalance = «0»", "`balance` must be a whole number from 1", "");
+    below_head("[workload.«sets»]\n", "no workload is named `sets`", "did you mean `set`?");
 }
 
 #[test]
@@ -135,6 +153,8 @@ fn lengths_of_runs() {
     one("run_for = «\"0s\"»", "a run of no length", "\"60s\"");
     one("run_for = «\"25h\"»", "`1day 1h` is too long: about 90 million events for each case", "`24h` at most");
     one("run_for = «\"500 days\"»", "is too long", "10000000s");
+    let demand = "run_for = «\"24h\"»\nclients.orders = 1_000_000";
+    one(demand, "about 1000000 units of work in `1day`, which make at least 20 million events", "fewer `orders`");
     one("[clients]\ncount = 2", "this scenario has no `run_for`", "above the first table");
 }
 

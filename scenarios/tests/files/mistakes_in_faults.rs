@@ -143,3 +143,56 @@ fn a_wrong_table_elsewhere_makes_no_node_unknown() {
     one(&format!("run_for = \"9s\"\n{fault}[lock.redlock]\nservers = «\"7\"»"), "`servers` must be a whole number", "");
     assert_eq!(problems(&format!("run_for = \"9s\"\nlocks = [\"redlok\"]\n{fault}")).len(), 1);
 }
+
+#[test]
+fn presets() {
+    let pause = |preset: &str| format!("[[fault.pause]]\ntarget = \"client-1\"\nat = \"1s\"\npreset = {preset}");
+    below_head(&pause("«\"gc-yuong\"»"), "no preset of `pause` is named `gc-yuong`", "did you mean `gc-young`?");
+    below_head(&pause("«\"earthquake\"»"), "no preset of `pause`", "choose one of `gc-young`, `gc-full-old-heap`");
+    below_head(
+        &pause("«\"ntp-step\"»"),
+        "`ntp-step` is a preset of `clock-step`, not of `pause`",
+        "`[[fault.clock-step]]`",
+    );
+    below_head(&pause("«3»"), "`preset` must be text in quotes, not a number", "fencepost list faults");
+    let slow =
+        "[[fault.slow]]\ntarget = \"client-1\"\nat = \"1s\"\nlasts = \"1s\"\nfactor = 9\n«preset» = \"gc-young\"";
+    below_head(slow, "a `slow` has no presets", "write its keys");
+    below_head(&pause("\"gc-young\"\n«presets» = 3"), "unknown key `presets`", "did you mean `preset`?");
+}
+
+#[test]
+fn keys_of_the_newer_kinds() {
+    let node = "target = \"store\"\nat = \"1s\"\nlasts = \"1s\"\n";
+    below_head(&format!("[[fault.slow]]\n{node}factor = «1»"), "from 2 to 100000 times slower, not 1", "");
+    below_head(&format!("«[[fault.slow]]»\n{node}"), "has no `factor`", "add `factor = …`");
+    let strobe = format!("[[fault.clock-strobe]]\n{node}by = \"1s\"\nperiod = «\"1us\"»");
+    below_head(&strobe, "once a millisecond at most", "\"1ms\"");
+    below_head(&format!("[[fault.disk-stall]]\n{node}what = «\"lies\"»"), "`lies` is no value of `what`", "`lie`");
+    below_head(
+        &format!("«[[fault.disk-stall]]»\n{node}sync = \"1s\""),
+        "beside a disk that is not slow",
+        "`what = \"slow\"`",
+    );
+    let failover = "[[fault.failover]]\nat = \"1s\"\nlasts = \"1s\"\n«target» = \"store\"";
+    below_head(failover, "says itself where it acts: it has no `target`", "take `target` out");
+}
+
+#[test]
+fn what_never_comes_back_does_not_restart() {
+    let crash = "[[fault.crash]]\ntarget = \"store\"\nat = \"1s\"\npermanent = true\n«restart_after» = \"1s\"";
+    below_head(crash, "`restart_after` beside `permanent = true`", "take one of them out");
+}
+
+#[test]
+fn faults_that_would_keep_a_case_busy_without_end() {
+    let strobe = "«[[fault.clock-strobe]]»\ntarget = \"client:all\"\nevery = \"10ms\"\nlasts = \"1s\"\nby = \"1s\"\nperiod = \"1ms\"";
+    below_head(strobe, "act about 6000000 times in `1m`, and 1000000 are the most", "shorten `run_for`");
+    let pauses: String = (0..20)
+        .map(|n| {
+            let header = if n == 19 { "«[[fault.pause]]»" } else { "[[fault.pause]]" };
+            format!("{header}\ntarget = \"client:any\"\nevery = \"1ms\"\nlasts = \"1ms\"\n")
+        })
+        .collect();
+    below_head(&pauses, "act about 1200000 times in `1m`", "more rarely");
+}

@@ -1,6 +1,11 @@
 //! Whatever a file says, parsing returns.
 
-use fencepost_scenarios::file::parse;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::{File, Scenario, parse};
+use fencepost_scenarios::{case, shipped};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -97,14 +102,72 @@ proptest! {
         for edit in &edits {
             text = applied(&text, edit);
         }
-        if let Err(problems) = parse(&registry(), "mutated.toml", &text) {
-            prop_assert!(!problems.is_empty());
-            for problem in problems {
-                prop_assert!(problem.span.start <= problem.span.end && problem.span.end <= text.len());
-                prop_assert!(text.get(problem.span.clone()).is_some(), "{problem}");
-                prop_assert!(!problem.message.is_empty() && !problem.to_string().contains('\0'));
-            }
+        is_read_or_refused("mutated.toml", &text);
+    }
+
+    #[test]
+    fn what_was_wrong_once_is_tried_again_and_a_little_further(file in any::<Index>(), edits in prop::collection::vec(edit(), 1..4)) {
+        let corpus = corpus();
+        let (name, text) = &corpus[file.index(corpus.len())];
+        is_read_or_refused(name, &edits.iter().fold(text.clone(), |text, edit| applied(&text, edit)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+
+    #[test]
+    fn what_is_read_can_be_run(file in 0..shipped::SCENARIOS.len(), edits in prop::collection::vec(edit(), 1..3)) {
+        let text = edits.iter().fold(shipped::SCENARIOS[file].1.to_string(), |text, edit| applied(&text, edit));
+        if let Ok(File::Scenario(mut scenario)) = parse(&registry(), "mutated.toml", &text) {
+            scenario.run_for = scenario.run_for.min(Duration::from_secs(5));
+            runs_with(Arc::new(*scenario), "redis-set-px");
         }
+    }
+}
+
+/// Files that are wrong in ways that once were, or could be, taken badly; and what must not be refused.
+fn corpus() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
+    let entries = std::fs::read_dir(folder).expect("the corpus is there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut files: Vec<_> = paths
+        .map(|path| {
+            let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+            (name, String::from_utf8_lossy(&std::fs::read(path).expect("it can be read")).into_owned())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_corpus_is_read_or_refused_as_its_names_say() {
+    let corpus = corpus();
+    assert!(corpus.len() > 20, "{}", corpus.len());
+    for (name, text) in corpus {
+        assert_eq!(is_read_or_refused(&name, &text), name.starts_with("good-"), "{name}");
+    }
+}
+
+/// Whether it was read; if not, that was explained.
+fn is_read_or_refused(name: &str, text: &str) -> bool {
+    let Err(problems) = parse(&registry(), name, text) else { return true };
+    assert!(!problems.is_empty(), "{name} was refused without a reason");
+    for problem in problems {
+        assert!(problem.span.start <= problem.span.end && problem.span.end <= text.len(), "{name}: {problem}");
+        assert!(text.get(problem.span.clone()).is_some(), "{name}: {problem}");
+        assert!(!problem.message.is_empty() && !problem.to_string().contains('\0'), "{name}: {problem}");
+    }
+    false
+}
+
+fn runs_with(scenario: Arc<Scenario>, lock: &str) {
+    let registry = registry();
+    let cell = Cell::new(&scenario, registry.lock(lock).expect("a known lock"), &[]);
+    if cell.header.applicable {
+        case::run(&cell, 1, None);
     }
 }
 

@@ -37,7 +37,7 @@ fn the_scenario_of_the_design_means_what_it_says() {
     assert_eq!(read.lock.timing, Timing::Ttl(10 * SECOND));
     assert_eq!(read.lock.params["redlock"].downcast_ref::<RedlockParams>().unwrap().retry, 3);
     let inventory = Inventory { stock: 100, quantity: 1..=3, update: Update::Target, guard: Guard::None };
-    assert_eq!(read.workload, Workload::Inventory(inventory));
+    assert_eq!(read.workload, Workload::of(&inventory));
     assert_eq!(read.expect["redlock"][&Property::EffectExclusion], Expectation::Violated);
     let faults: Vec<_> = read.faults.iter().map(|fault| (fault.name.as_str(), fault.kind)).collect();
     let expected =
@@ -85,7 +85,7 @@ fn keys_left_out_have_the_documented_defaults() {
     assert_eq!(read.clients, clients);
     assert_eq!((read.lock.timing, read.lock.params.len()), (Timing::Default, 0));
     let inventory = Inventory { stock: 100, quantity: 1..=1, update: Update::Target, guard: Guard::None };
-    assert_eq!(read.workload, Workload::Inventory(inventory));
+    assert_eq!(read.workload, Workload::of(&inventory));
     let latency = Dist::Uniform(ms(1), ms(5));
     assert_eq!(read.network, Network { latency, loss_per_million: 0, transport: Transport::Stream });
     assert_eq!(read.explore.menu, [Placeable::Pause, Placeable::Crash, Placeable::Hold]);
@@ -121,4 +121,36 @@ fn the_order_of_tables_does_not_matter_but_that_of_faults_is_kept() {
     let read = scenario(&registry(), "x.toml", &format!("run_for='9s'\n{text}")).unwrap();
     let names: Vec<_> = read.faults.iter().map(|fault| fault.name.as_str()).collect();
     assert_eq!(names, ["pause-1", "crash-1", "pause-2"]);
+}
+
+#[test]
+fn a_preset_gives_what_is_left_out_and_what_is_written_wins() {
+    let fault = |kind: &str, keys: &str| {
+        let text = format!("run_for = \"60s\"\n[[fault.{kind}]]\nat = \"1s\"\n{keys}");
+        let read = scenario(&registry(), "x.toml", &text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        read.faults[0].clone()
+    };
+    let target = "target = \"client-1\"\n";
+    let given = fault("pause", &format!("{target}preset = \"gc-full-old-heap\""));
+    assert_eq!(given.lasts, Some("64s..80s".parse().unwrap()));
+    let own = fault("pause", &format!("{target}preset = \"gc-full-old-heap\"\nlasts = \"70s\""));
+    assert_eq!(own.lasts, Some("70s".parse().unwrap()));
+    fault("partition", "preset = \"deaf-nic\"");
+    fault("partition", "preset = \"deaf-nic\"\nsplit = [[\"client-1\"], [\"store\"]]");
+    fault("crash", &format!("{target}preset = \"cell-outage\"\npermanent = true"));
+}
+
+#[test]
+fn every_preset_can_be_used_as_it_is() {
+    for preset in fencepost_scenarios::presets::PRESETS {
+        let partition = preset.kind == "partition";
+        let target = if partition { "" } else { "target = \"client-1\"" };
+        let shape = if partition && !preset.keys.contains("shape") { "shape = \"isolate\"" } else { "" };
+        let fault = format!("[[fault.{}]]\npreset = \"{}\"\nat = \"1s\"\n{target}\n{shape}", preset.kind, preset.name);
+        let text = format!("run_for = \"60s\"\n{fault}\n[network]\ntransport = \"stream\"");
+        if let Err(wrong) = scenario(&registry(), "x.toml", &text) {
+            panic!("{}: {wrong:#?}", preset.name);
+        }
+        assert!(!preset.about.is_empty() && !preset.source.is_empty());
+    }
 }

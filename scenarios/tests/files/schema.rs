@@ -1,7 +1,11 @@
 //! The JSON Schema knows what the parser knows.
 
+use std::collections::BTreeSet;
+
+use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::schema::{scenario, suite};
+use fencepost_scenarios::shipped;
 use serde_json::{Value, json};
 
 use crate::shipped::{SCENARIOS, SUITE, registry};
@@ -52,6 +56,9 @@ fn everything_registered_is_in_it() {
         let items = &schema["properties"]["fault"]["properties"][fault.name]["items"];
         assert!(items["properties"]["every"].is_object(), "{}", fault.name);
         assert_eq!(items["additionalProperties"], json!(false));
+        let presets: Vec<&str> = registry.presets_of(fault.name).map(|preset| preset.name).collect();
+        let known = items["properties"]["preset"]["enum"].as_array().map_or(0, Vec::len);
+        assert_eq!(known, presets.len(), "{}: {presets:?}", fault.name);
     }
     for lock in registry.locks() {
         assert!(schema["properties"]["lock"]["properties"][lock.name()].is_object(), "{}", lock.name());
@@ -78,9 +85,69 @@ fn every_key_is_described_and_defaults_are_as_users_write_them() {
     assert_eq!((&clients["think"]["default"], &clients["count"]["default"]), (&json!("1ms"), &json!(5)));
     assert_eq!(schema["properties"]["network"]["properties"]["latency"]["default"], json!("1ms..5ms"));
     let step = &schema["properties"]["fault"]["properties"]["clock-step"]["items"];
-    assert_eq!(step["required"], json!(["by", "target"]));
+    assert_eq!(step["required"], json!(["target"]));
+    let either = json!([{ "anyOf": [{ "required": ["preset"] }, { "required": ["by"] }] }]);
+    assert_eq!(step["allOf"], either, "a preset gives what is left out");
     assert!(step["properties"].get("lasts").is_none() && step["properties"].get("from").is_none());
     let text = schema.to_string();
     assert!(!text.contains("null"), "TOML has no null");
     assert_eq!(schema["$schema"], json!("https://json-schema.org/draft/2020-12/schema"));
+}
+
+/// What an editor offers in a table: the keys of its schema.
+fn offered<'s>(root: &'s Value, schema: &'s Value) -> BTreeSet<&'s str> {
+    let schema = resolved(root, schema);
+    assert_eq!(schema["additionalProperties"], json!(false), "what is not offered is wrong");
+    schema["properties"].as_object().expect("it has keys").keys().map(String::as_str).collect()
+}
+
+/// Whether the parser says that a fault of this kind has no such key.
+fn refuses(kind: &str, key: &str) -> bool {
+    let text = format!("run_for = '10s'\n[[fault.{kind}]]\n{key} = false\n");
+    let problems = file::parse(&registry(), "one.toml", &text).expect_err("no fault is right with that alone");
+    let unknown = [format!("unknown key `{key}`"), format!("it has no `{key}`")];
+    problems.iter().any(|problem| unknown.iter().any(|words| problem.message.contains(words)))
+}
+
+#[test]
+fn an_editor_completes_the_kinds_of_fault_and_the_keys_of_each() {
+    let registry = registry();
+    let schema = scenario(&registry);
+    let kinds = &schema["properties"]["fault"];
+    let known: BTreeSet<&str> = registry.faults().iter().map(|fault| fault.name).collect();
+    assert_eq!(offered(&schema, kinds), known);
+    let of = |kind: &str| resolved(&schema, &resolved(&schema, &kinds["properties"][kind])["items"]);
+    let all: BTreeSet<&str> = known.iter().flat_map(|kind| offered(&schema, of(kind))).collect();
+    for kind in &known {
+        let here = offered(&schema, of(kind));
+        for key in &all {
+            assert_eq!(refuses(kind, key), !here.contains(key), "{kind}: {key}");
+        }
+        let how = |key: &str| resolved(&schema, &of(kind)["properties"][key]);
+        for key in &here {
+            let told = of(kind)["properties"][*key]["description"].is_string() || how(key)["description"].is_string();
+            assert!(told, "{kind}.{key} is not described");
+        }
+    }
+    let words = |kind: &str, key: &str| {
+        let text = resolved(&schema, &of(kind)["properties"][key]).to_string();
+        move |word: &str| text.contains(&format!("\"{word}\""))
+    };
+    let shapes = ["isolate", "minority", "majority", "ring", "bridge", "one-way", "clients-from-lock"];
+    assert!(shapes.into_iter().all(words("partition", "shape")));
+    assert!(["process", "host"].into_iter().all(words("crash", "what")));
+    assert!(["stall", "slow", "lie"].into_iter().all(words("disk-stall", "what")));
+    assert!(["gc-young", "gc-full-old-heap"].into_iter().all(words("pause", "preset")));
+}
+
+#[test]
+fn every_shipped_file_is_in_it() {
+    let schema = scenario(&registry());
+    for (name, text) in shipped::SCENARIOS.iter().chain(shipped::BUGS) {
+        assert_known(&schema, &schema, &text.parse::<toml::Table>().unwrap().into(), name);
+    }
+    let schema = suite(&registry());
+    for (name, text) in shipped::SUITES {
+        assert_known(&schema, &schema, &text.parse::<toml::Table>().unwrap().into(), name);
+    }
 }

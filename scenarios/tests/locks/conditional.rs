@@ -174,48 +174,11 @@ fn service_restarts_cost_no_grant_but_a_candidates_token_repeats() {
     seen.keeps(&SAFE).keeps(&STORE).breaks(&[Fencing]);
 }
 
-/// Writes that overtake each other on their way to the store, and releases that do not get through.
-const OVERTAKEN: &str = r#"
-    run_for = "300s"
-
-    [clients]
-    count = 3
-    orders = 40
-    think = "exp(200ms)"
-    hold = "2s..4s"
-    wait_at_most = "90s"
-
-    [lock]
-    ttl = "5s"
-
-    [network]
-    transport = "datagram"
-
-    [workload.inventory]
-    stock = 20
-    guard = "fence-reads"
-
-    [[fault.latency]]
-    from = "client:any"
-    to = "store"
-    both_ways = false
-    every = "exp(3s)"
-    lasts = "500ms..2s"
-    add = "3s..9s"
-
-    [[fault.hold]]
-    from = "client:any"
-    to = "server:all"
-    both_ways = false
-    every = "exp(4s)"
-    lasts = "5s..8s"
-"#;
-
 #[test]
 fn a_token_that_repeats_lets_late_writes_through_the_fence() {
     let guarded = [Fencing, EffectExclusion, NoLostUpdate];
-    run(OVERTAKEN, "k8s-lease", 60).breaks(&guarded).keeps(&[GrantExclusion]);
-    run(OVERTAKEN, "lease-server", 60).keeps(&guarded);
+    run(&shipped("token-repeats"), "k8s-lease", 60).breaks(&guarded).keeps(&[GrantExclusion]);
+    run(&shipped("token-repeats"), "lease-server", 60).keeps(&guarded);
 }
 
 #[test]

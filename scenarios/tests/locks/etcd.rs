@@ -60,7 +60,7 @@ fn all_is_well_while_nothing_happens() {
 
 #[test]
 fn it_locks_again_without_counting() {
-    run(&shipped("reentrancy"), "etcd", 10).keeps_everything();
+    run(&shipped("reentrant"), "etcd", 10).keeps_everything();
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn nothing_goes_wrong_where_nothing_happens() {
 #[test]
 fn acquiring_again_does_what_the_documentation_says() {
     for lock in LOCKS {
-        run(&shipped("reentrancy"), lock, 20).keeps(&[Reentrancy, GrantExclusion, OwnerRelease, Progress]);
+        run(&shipped("reentrant"), lock, 20).keeps(&[Reentrancy, GrantExclusion, OwnerRelease, Progress]);
     }
 }
 

@@ -221,5 +221,5 @@ fn a_crashed_holder_is_replaced_within_the_bound() {
 
 #[test]
 fn whoever_holds_it_is_refused() {
-    run(&shipped("reentrancy"), LOCK, SEEDS).keeps_everything();
+    run(&shipped("reentrant"), LOCK, SEEDS).keeps_everything();
 }

@@ -129,7 +129,7 @@ fn a_crashed_holder_is_replaced_within_the_stated_bound() {
 
 #[test]
 fn holders_acquire_again_as_often_as_they_like() {
-    run(&shipped("reentrancy"), LOCK, SEEDS).keeps(&[Reentrancy]).keeps(&SERVICE);
+    run(&shipped("reentrant"), LOCK, SEEDS).keeps(&[Reentrancy]).keeps(&SERVICE);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fencepost_models::Reentrancy;
 use fencepost_models::history::{Cause, Event, GrantId, Token};
+use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_scenarios::check::{Checkers, Facts};
 use fencepost_scenarios::property::Property::{self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion};
 use fencepost_scenarios::property::Verdict;
@@ -62,7 +62,7 @@ impl World {
         let (client, grant, now) = (NodeId(n as u16), GrantId(n as u32 + 1), Some(self.now));
         let life = &mut self.lives[n];
         let event = match self.stages[n] {
-            0 => Event::AcquireInvoked { client, grant },
+            0 => Event::AcquireInvoked { client, grant, resource: ResourceId(0) },
             1 => {
                 (life.granted, life.rank) = (now, Some(self.ranks));
                 self.ranks += 1;
@@ -149,7 +149,8 @@ fn facts() -> Facts {
         rank_by_return: false,
         clients: (0..GRANTS as u16).map(NodeId).collect(),
         orders: 1,
-        stock: None,
+        workload: None,
+        deadlock_bound: Duration::from_secs(1_000),
         takeover_bound: Duration::from_secs(1_000),
         progress_bound: Duration::from_secs(1_000),
     }

@@ -2,13 +2,17 @@
 
 mod clock_rate;
 mod clock_step;
+mod clock_strobe;
 mod crash;
+mod disk_stall;
 mod duplicate;
+mod failover;
 mod hold;
 mod latency;
 mod loss;
 mod partition;
 mod pause;
+mod slow;
 mod vm_pause;
 
 use std::fmt;
@@ -19,13 +23,17 @@ use serde::de::DeserializeOwned;
 
 pub use self::clock_rate::ClockRate;
 pub use self::clock_step::ClockStep;
+pub use self::clock_strobe::ClockStrobe;
 pub use self::crash::{Crash, CrashWhat};
+pub use self::disk_stall::DiskStall;
 pub use self::duplicate::Duplicate;
+pub use self::failover::Failover;
 pub use self::hold::Hold;
 pub use self::latency::Latency;
 pub use self::loss::Loss;
 pub use self::partition::{Partition, Shape};
 pub use self::pause::Pause;
+pub use self::slow::Slow;
 pub use self::vm_pause::VmPause;
 use crate::disk::DiskFate;
 use crate::net::{RETRANSMIT_FIRST, RETRANSMIT_LONGEST};
@@ -41,6 +49,8 @@ pub enum Place {
     Nodes,
     /// Links: `from` and `to` (with `both_ways`), or `target` for all links of a node.
     Links,
+    /// The server that leads the others.
+    Leader,
     /// The fault's own keys say where.
     Own,
 }
@@ -70,6 +80,11 @@ pub trait Fault: fmt::Debug + Send + Sync {
     /// How long its effect outlives its beginning by itself, without a `lasts` (a crash's `restart_after`).
     fn own_duration(&self) -> Option<Duration> {
         None
+    }
+
+    /// About how many events of its own an injection makes.
+    fn events(&self, _lasts: Duration) -> u64 {
+        1
     }
 
     /// How an injection may lengthen the bounds within which a lock recovers.
@@ -178,7 +193,7 @@ pub trait Map {
 
 /// What faults can do to a world. Each effect carries the injection that causes it, so that effects which overlap add
 /// up to their union and end one by one.
-pub trait Nemesis {
+pub trait Nemesis: Map {
     /// Stops the node's process; its clocks run on.
     fn pause(&mut self, node: NodeId, by: InjectionId);
     /// Stops the node's whole machine: its monotonic clock stops too.
@@ -200,10 +215,31 @@ pub trait Nemesis {
     fn skew_clock(&mut self, node: NodeId, by: InjectionId, ppm: i64);
     /// Ends a skew.
     fn unskew_clock(&mut self, node: NodeId, by: InjectionId);
+    /// Lets the node's wall clock jump by nanoseconds and back, each period.
+    fn strobe_clock(&mut self, node: NodeId, by: InjectionId, nanos: i64, period: Duration);
+    /// Ends a strobe; the clock is where it would be without it.
+    fn unstrobe_clock(&mut self, node: NodeId, by: InjectionId);
+    /// Puts a burden on the node. `drawn` keys its randomness.
+    fn burden(&mut self, node: NodeId, by: InjectionId, burden: Burden, drawn: i64);
+    /// Takes the burdens of the injection from the node.
+    fn unburden(&mut self, node: NodeId, by: InjectionId);
     /// Adds an effect to a link, one way.
     fn strain(&mut self, from: NodeId, to: NodeId, by: InjectionId, effect: LinkEffect);
     /// Removes all effects of the injection from a link, one way.
     fn relieve(&mut self, from: NodeId, to: NodeId, by: InjectionId);
+}
+
+/// What holds a node up in its work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Burden {
+    /// A sync of its disk returns only when the fault is over, and the process waits for it.
+    DiskStalls,
+    /// A sync of its disk takes so long, and the process waits for it.
+    DiskIsSlow(Dist),
+    /// Its disk says that it synced, and did not.
+    DiskLies,
+    /// Whatever it deals with takes so much longer.
+    Slow(Duration),
 }
 
 /// What a fault does to a link, one way.

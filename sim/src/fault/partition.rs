@@ -27,6 +27,11 @@ pub enum Shape {
     Minority,
     /// A majority of the lock's servers is cut off from every other node.
     Majority,
+    /// Each of the lock's servers sees a majority, but no two see the same one: of five, each sees its neighbours in a
+    /// ring; of three, each hears only one of the others.
+    Ring,
+    /// The lock's servers fall into two halves that share one node, which sees both. Clients see all.
+    Bridge,
     /// One node of all hears nothing, but is heard.
     OneWay,
     /// The clients are cut off from the lock's servers, but not from the store.
@@ -102,6 +107,8 @@ fn shaped(map: &dyn Map, shape: Shape, pick: u64) -> Result<Links, String> {
             cut_off(&all, part(servers, servers.len().saturating_sub(1) / 2, pick, "minority")?.as_slice())
         }
         Shape::Majority => cut_off(&all, part(servers, servers.len() / 2 + 1, pick, "majority")?.as_slice()),
+        Shape::Ring => ring(&drawn_order(servers, pick, "ring")?),
+        Shape::Bridge => bridge(&drawn_order(servers, pick, "bridge")?),
         Shape::OneWay => {
             let deaf = all[pick_index(pick, all.len())];
             all.iter().filter(|&&node| node != deaf).map(|&node| (node, deaf)).collect()
@@ -123,6 +130,40 @@ fn part(servers: &[NodeId], count: usize, pick: u64, what: &str) -> Result<Vec<N
     Ok((0..count).map(|i| servers[(first + i) % servers.len()]).collect())
 }
 
+/// The servers in an order that `pick` says.
+fn drawn_order(servers: &[NodeId], mut pick: u64, what: &str) -> Result<Vec<NodeId>, String> {
+    if servers.len() < 3 {
+        return Err(format!("{} server(s) make no {what}: it takes three", servers.len()));
+    }
+    let mut order = servers.to_vec();
+    for last in (1..order.len()).rev() {
+        let choices = last as u64 + 1;
+        order.swap(last, (pick % choices) as usize);
+        pick /= choices;
+    }
+    Ok(order)
+}
+
+/// Who hears whom no longer, as `majorities-ring-perfect` has it (jepsen, src/jepsen/nemesis.clj): each majority of
+/// neighbours in the ring is what its middle node still hears.
+fn ring(order: &[NodeId]) -> Links {
+    let (count, majority) = (order.len(), order.len() / 2 + 1);
+    let mut links = Links::new();
+    for first in 0..count {
+        let heard: Vec<NodeId> = (0..majority).map(|i| order[(first + i) % count]).collect();
+        let middle = heard[majority / 2];
+        links.extend(order.iter().filter(|node| !heard.contains(node)).map(|&unheard| (unheard, middle)));
+    }
+    links.sort_unstable();
+    links
+}
+
+/// Two halves and the node between them, as `bridge` has it (jepsen, src/jepsen/nemesis.clj).
+fn bridge(order: &[NodeId]) -> Links {
+    let half = order.len() / 2;
+    between(&order[..half], &order[half + 1..])
+}
+
 fn cut_off(all: &[NodeId], group: &[NodeId]) -> Links {
     let rest: Vec<NodeId> = all.iter().copied().filter(|node| !group.contains(node)).collect();
     between(group, &rest)
@@ -131,4 +172,43 @@ fn cut_off(all: &[NodeId], group: &[NodeId]) -> Links {
 /// Both ways between two groups.
 fn between(left: &[NodeId], right: &[NodeId]) -> Links {
     left.iter().flat_map(|&a| right.iter().flat_map(move |&b| [(a, b), (b, a)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes(count: u16) -> Vec<NodeId> {
+        (0..count).map(NodeId).collect()
+    }
+
+    #[test]
+    fn in_a_ring_each_hears_a_majority_and_no_two_the_same() {
+        for count in 3..=7 {
+            let all = nodes(count);
+            let cut = ring(&all);
+            let heard = |to: NodeId| all.iter().filter(|from| !cut.contains(&(**from, to))).collect::<Vec<_>>();
+            let mut sets: Vec<_> = all.iter().map(|node| heard(*node)).collect();
+            assert!(sets.iter().all(|set| set.len() == all.len() / 2 + 1), "{count}");
+            sets.sort_unstable();
+            sets.dedup();
+            assert_eq!(sets.len(), all.len());
+        }
+    }
+
+    #[test]
+    fn a_bridge_sees_both_halves_which_do_not_see_each_other() {
+        let cut = bridge(&nodes(5));
+        let sees_all = |node: u16| !cut.iter().any(|(from, to)| [*from, *to].contains(&NodeId(node)));
+        assert_eq!((0..5).filter(|node| sees_all(*node)).collect::<Vec<_>>(), [2]);
+        assert!(cut.contains(&(NodeId(0), NodeId(4))) && cut.contains(&(NodeId(3), NodeId(1))));
+        assert!(!cut.contains(&(NodeId(0), NodeId(1))) && !cut.contains(&(NodeId(3), NodeId(4))));
+    }
+
+    #[test]
+    fn every_order_can_be_drawn() {
+        let orders = (0..6).map(|pick| drawn_order(&nodes(3), pick, "ring").unwrap());
+        assert_eq!(orders.collect::<std::collections::BTreeSet<_>>().len(), 6);
+        assert!(drawn_order(&nodes(2), 0, "ring").is_err());
+    }
 }

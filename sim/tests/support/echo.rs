@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{Caller, Env, Service, Session};
 
 use super::{Msg, Note};
@@ -55,6 +55,10 @@ impl Service<Msg, Note> for Echo {
 
     fn on_disconnect(&mut self, env: &mut Env<'_, Msg, Note>, _: Session) {
         say(env, "disconnected", 0);
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.disk);
     }
 
     fn on_crash(&mut self, _: &mut Env<'_, Msg, Note>, disk: DiskFate) {

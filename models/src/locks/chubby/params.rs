@@ -68,14 +68,15 @@ impl Params for ChubbyParams {
         self.lease = Span(ttl);
     }
 
-    /// The lease is what the lock-delay leaves.
+    /// Two leases are what the lock-delay leaves: the master answers the KeepAlive of a client that has gone silent
+    /// shortly before the lease ends, and grants another one with it.
     fn set_effective(&mut self, effective: Duration) {
         self.lock_delay = self.lock_delay.min(Span(effective / 2));
-        self.lease = Span(effective - self.lock_delay.0);
+        self.lease = Span((effective - self.lock_delay.0) / 2);
     }
 
     fn effective_expiry(&self) -> Option<Duration> {
-        Some(self.lease.0 + self.lock_delay.0)
+        Some(2 * self.lease.0 + self.lock_delay.0)
     }
 
     fn check(&self) -> Result<(), String> {

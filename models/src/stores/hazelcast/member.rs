@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::disk::DiskFate;
+use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, NodeId, Service, Session};
 
 use super::cluster::Cluster;
@@ -140,6 +140,10 @@ impl Service<Wire<HazelcastMessage>, Event> for Member {
 
     fn on_disconnect(&mut self, env: &mut Env<'_, HazelcastMessage>, session: Session) {
         self.server.on_disconnect(env, session);
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        self.server.disks(each);
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, HazelcastMessage>, disk: DiskFate) {

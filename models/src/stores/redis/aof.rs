@@ -1,6 +1,6 @@
 //! The append-only file.
 
-use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,11 @@ impl Aof {
     /// Loses what the crash takes.
     pub fn crash(&mut self, disk: DiskFate) {
         self.file.crash(disk);
+    }
+
+    /// Shows the file.
+    pub fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.file);
     }
 
     /// The data set that a server starts with.

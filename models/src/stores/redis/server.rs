@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use fencepost_sim::disk::DiskFate;
+use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, MonoDeadline, NodeId, Service, Session, TimerId};
 
 use super::replicated::Replication;
@@ -177,6 +177,11 @@ impl Service<Wire<RedisMessage>, Event> for Redis {
     fn on_disconnect(&mut self, _: &mut Env<'_, RedisMessage>, session: Session) {
         self.channels.drop_session(session);
         self.clients.remove(&session);
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        self.aof.disks(each);
+        each(&mut self.replication.conf);
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, RedisMessage>, disk: DiskFate) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{NodeId, Wall};
 
 use super::ASK_PERIOD;
@@ -50,6 +50,11 @@ impl Election {
         let first = Conf { master, config_epoch: 0, epoch: 0, vote: None };
         self.conf = self.file.records().last().copied().unwrap_or(first);
         self.forget_answers();
+    }
+
+    /// Its configuration file.
+    pub fn disk(&mut self) -> &mut dyn Syncs {
+        &mut self.file
     }
 
     pub fn save(&mut self) {

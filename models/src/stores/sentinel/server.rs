@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::disk::DiskFate;
+use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::stream::Stream;
 use fencepost_sim::time::nanos;
 use fencepost_sim::{Caller, NodeId, Service, Wall};
@@ -283,6 +283,10 @@ impl Service<Wire<RedisMessage>, Event> for Sentinel {
 
     fn on_timer(&mut self, env: &mut Env<'_>, _: u64) {
         self.tick(env);
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        self.known.iter_mut().for_each(|known| each(known.election.disk()));
     }
 
     fn on_crash(&mut self, env: &mut Env<'_>, disk: DiskFate) {

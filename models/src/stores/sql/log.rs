@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fencepost_sim::Wall;
-use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use serde::Serialize;
 
 use crate::history::GrantId;
@@ -76,23 +76,26 @@ impl Tables {
 
     /// Forgets what comes after this place of the log.
     pub fn rewind(&mut self, length: u32) {
-        let kept = self.between(0, length);
-        self.log = Disk::default();
-        self.begin_anew();
-        kept.into_iter().for_each(|entry| self.commit(entry));
+        self.log.rewind(length as usize);
+        self.replay();
+    }
+
+    /// Shows the log.
+    pub fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.log);
     }
 
     pub fn crash(&mut self, fate: DiskFate) {
         self.log.crash(fate);
-        self.begin_anew();
+        self.replay();
+    }
+
+    fn replay(&mut self) {
+        self.row = Row::new(self.stock.into());
+        self.leases.clear();
         for entry in self.log.records().to_vec() {
             self.apply(entry);
         }
-    }
-
-    fn begin_anew(&mut self) {
-        self.row = Row::new(self.stock.into());
-        self.leases.clear();
     }
 }
 

@@ -30,7 +30,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use fencepost_sim::disk::DiskFate;
+use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, NodeId, Service, Session};
 
 use self::log::Tables;
@@ -245,6 +245,10 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
 
     fn on_disconnect(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
         self.abandon(env, session);
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        self.tables.disks(each);
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, SqlMessage>, disk: DiskFate) {

@@ -62,6 +62,8 @@ fn accepts_a_wait_for_itself_where_it_waits() {
     let waited = |class| holder(class).nests(A, 1, 2).at(3).nested(A, 1, 2, Ack::Failed, false).ends_at(9);
     waited(Class::SelfDeadlock).assert_holds(RULE);
     waited(Class::Refused).assert_violated(RULE);
+    let without_reply = holder(Class::SelfDeadlock).nests(A, 1, 2).at(3).nested(A, 1, 2, Ack::Unknown, false);
+    without_reply.ends_at(9).assert_holds(RULE);
 }
 
 #[test]

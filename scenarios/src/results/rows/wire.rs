@@ -7,15 +7,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::json::from_seconds;
 use super::super::{CellHeader, FaultLabel};
-use crate::outcome::{FaultTally, Outcome};
+use crate::outcome::{FaultTally, Outcome, SPANS, Span};
 use crate::property::{Property, Verdict};
 
 const HASH_PREFIX: &str = "xxh3:";
 
-/// Tells the two kinds of line apart.
+/// Tells the kinds of line apart.
 #[derive(Deserialize)]
 pub(super) struct Probe {
     pub(super) cell: Option<IgnoredAny>,
+    pub(super) decisive: Option<IgnoredAny>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,10 +39,22 @@ pub(super) struct CellLine {
     family: String,
     #[serde(default)]
     workload: String,
+    #[serde(default)]
+    use_case: String,
+    #[serde(default)]
+    harm_unit: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     update: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     guard: Option<String>,
+    #[serde(default)]
+    clients: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    takeover_bound_s: Option<f64>,
+    #[serde(default)]
+    setting: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    swarm: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dose: Option<f64>,
 }
@@ -65,8 +78,14 @@ impl From<&CellHeader> for CellLine {
             about: header.about,
             family: header.family,
             workload: header.workload,
+            use_case: header.use_case,
+            harm_unit: header.harm_unit,
             update: header.update,
             guard: header.guard,
+            clients: header.clients,
+            takeover_bound_s: header.takeover_bound.map(|bound| bound.as_secs_f64()),
+            setting: header.setting,
+            swarm: header.swarm,
             dose: header.dose,
         }
     }
@@ -74,10 +93,9 @@ impl From<&CellHeader> for CellLine {
 
 impl CellLine {
     pub(super) fn into_header(self) -> Result<CellHeader, &'static str> {
-        let effective_expiry = match self.effective_expiry_s {
-            Some(seconds) => Some(from_seconds(seconds).ok_or("`effective_expiry_s` is not a duration")?),
-            None => None,
-        };
+        let duration = |seconds: Option<f64>| seconds.map(|seconds| from_seconds(seconds).ok_or(())).transpose();
+        let effective_expiry = duration(self.effective_expiry_s).or(Err("`effective_expiry_s` is not a duration"))?;
+        let takeover_bound = duration(self.takeover_bound_s).or(Err("`takeover_bound_s` is not a duration"))?;
         Ok(CellHeader {
             scenario: self.scenario,
             about: self.about,
@@ -88,11 +106,24 @@ impl CellLine {
             effective_expiry,
             faults: self.faults.into_iter().map(|FaultLine { name, kind }| FaultLabel { name, kind }).collect(),
             workload: self.workload,
+            use_case: self.use_case,
+            harm_unit: self.harm_unit,
             update: self.update,
             guard: self.guard,
+            clients: self.clients,
+            takeover_bound,
+            setting: self.setting,
+            swarm: self.swarm,
             dose: self.dose,
         })
     }
+}
+
+/// A violated case that was looked at again; `decisive` is its seed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DecisiveLine {
+    pub(super) decisive: u64,
+    pub(super) changed: Vec<Option<bool>>,
 }
 
 /// A case. A property that is not named has no meaning in it; faults are `[planned, fired, touched]`.
@@ -107,6 +138,9 @@ pub(super) struct CaseLine {
     #[serde(default, skip_serializing_if = "is_false")]
     touched_holder: bool,
     events: u64,
+    /// The course until healing: `[slices, wanted, served, faulty]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    spans: Vec<[u64; 4]>,
     trace: String,
 }
 
@@ -125,6 +159,7 @@ impl CaseLine {
             censored: outcome.censored,
             touched_holder: outcome.touched_holder,
             events: outcome.events,
+            spans: outcome.spans.iter().map(|span| [span.slices, span.wanted, span.served, span.faulty]).collect(),
             trace: format!("{HASH_PREFIX}{:032x}", outcome.trace),
         }
     }
@@ -141,6 +176,7 @@ impl CaseLine {
             touched_holder: self.touched_holder,
             trace: parse_hash(&self.trace).ok_or_else(|| format!("`{}` is no trace hash", self.trace))?,
             events: self.events,
+            spans: spans(&self.spans)?,
             metrics: self.metrics.0,
         })
     }
@@ -153,6 +189,17 @@ impl CaseLine {
         }
         Ok(verdicts.to_vec())
     }
+}
+
+fn spans(rows: &[[u64; 4]]) -> Result<Vec<Span>, String> {
+    if rows.len() > SPANS {
+        return Err(format!("{} spans, and there are at most {SPANS}", rows.len()));
+    }
+    let span = |&[slices, wanted, served, faulty]: &[u64; 4]| match served <= wanted && wanted.max(faulty) <= slices {
+        true => Ok(Span { slices, wanted, served, faulty }),
+        false => Err("a span in which parts are more than the whole".to_owned()),
+    };
+    rows.iter().map(span).collect()
 }
 
 fn parse_hash(text: &str) -> Option<u128> {

@@ -1,0 +1,115 @@
+//! Effects on the world outside: an expensive job that runs, an email that goes out, a dose that is given. The store logs
+//! each of them, and says whether an event was dealt with already. It cannot take an effect back, and nothing that it
+//! knows keeps one from being repeated: whoever asked before the other's effect repeats it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use fencepost_sim::disk::{Disk, DiskFate};
+use fencepost_sim::time::nanos;
+use fencepost_sim::{Caller, Message, Service};
+
+use super::inventory::{ReadReply, StoreMessage, Write};
+use crate::history::{Event, GrantId, OrderId, Version};
+use crate::wire::{Env, Wire};
+
+/// What stands for one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// The order: its effect is wanted once.
+    Order,
+    /// An interval of this length by the store's wall clock, whichever order the effect is of: one is wanted in each.
+    Interval(Duration),
+}
+
+/// The store's server.
+pub struct EffectStore {
+    slot: Slot,
+    /// How many effects of each slot it remembers.
+    known: BTreeMap<u64, i64>,
+    /// Requests with an id, of which a repetition is recognised: a client's retry comes under the same grant.
+    seen: BTreeSet<(OrderId, GrantId)>,
+    disk: Disk<Effect>,
+    /// How many there really were. What is done stays done, whatever a disk forgets.
+    real: BTreeMap<u64, i64>,
+    version: Version,
+}
+
+/// One effect, as it is remembered.
+#[derive(Clone, Copy, Debug)]
+struct Effect {
+    slot: u64,
+    id: Option<(OrderId, GrantId)>,
+}
+
+impl EffectStore {
+    /// A store where nothing was done yet.
+    pub fn new(slot: Slot) -> Self {
+        EffectStore {
+            slot,
+            known: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            disk: Disk::default(),
+            real: BTreeMap::new(),
+            version: 0,
+        }
+    }
+
+    fn slot_of<L: Message>(&self, env: &Env<'_, L>, order: OrderId) -> u64 {
+        match self.slot {
+            Slot::Order => order.into(),
+            Slot::Interval(length) => u64::try_from(env.wall().0).unwrap_or(0) / nanos(length).max(1),
+        }
+    }
+
+    /// How many effects there were of the event, as far as the store remembers.
+    fn read<L: Message>(&self, env: &mut Env<'_, L>, grant: GrantId, order: OrderId) -> StoreMessage {
+        let count = self.known.get(&self.slot_of(env, order)).copied().unwrap_or(0);
+        env.note(Event::ReadAccepted { grant, version: self.version });
+        StoreMessage::Row(ReadReply { count, version: self.version })
+    }
+
+    /// The effect happens, and is logged with how often it has happened now.
+    fn act<L: Message>(&mut self, env: &mut Env<'_, L>, write: &Write) -> StoreMessage {
+        let Write { grant, order, units, with_id, .. } = *write;
+        let id = with_id.then_some((order, grant));
+        if id.is_some_and(|id| self.seen.contains(&id)) {
+            return StoreMessage::Written;
+        }
+        let effect = Effect { slot: self.slot_of(env, order), id };
+        self.disk.write(effect);
+        self.disk.sync();
+        self.remember(effect);
+        let real = self.real.entry(effect.slot).or_default();
+        *real += 1;
+        let (based_on, count) = (self.version, *real);
+        self.version += 1;
+        env.note(Event::WriteAccepted { grant, order, units, based_on, version: self.version, count });
+        StoreMessage::Written
+    }
+
+    fn remember(&mut self, effect: Effect) {
+        *self.known.entry(effect.slot).or_default() += 1;
+        self.seen.extend(effect.id);
+    }
+}
+
+impl<L: Message> Service<Wire<L>, Event> for EffectStore {
+    fn on_message(&mut self, env: &mut Env<'_, L>, from: Caller, message: Wire<L>) {
+        let reply = match message {
+            Wire::Store(StoreMessage::Read { grant, order, .. }) => self.read(env, grant, order),
+            Wire::Store(StoreMessage::Write(write)) => self.act(env, &write),
+            _ => return,
+        };
+        env.reply(from, Wire::Store(reply));
+    }
+
+    fn on_crash(&mut self, _: &mut Env<'_, L>, disk: DiskFate) {
+        self.disk.crash(disk);
+        self.known.clear();
+        self.seen.clear();
+        for place in 0..self.disk.records().len() {
+            self.remember(self.disk.records()[place]);
+        }
+    }
+}

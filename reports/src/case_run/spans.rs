@@ -1,0 +1,131 @@
+//! Faults, each from when it began to when it was over.
+
+use fencepost_sim::schedule::Placement;
+use fencepost_sim::{NodeId, SimTime};
+
+use crate::narrative::faults::Begun;
+
+/// One injection of a fault.
+pub(crate) struct Span {
+    pub fault: Begun,
+    pub from: SimTime,
+    /// Open if it lasted to the end of the case.
+    pub to: Option<SimTime>,
+    /// What it did to its nodes' clocks: how much further ahead of true time the monotonic and the wall clock were
+    /// when it was over.
+    pub shifts: Vec<(NodeId, i64, i64)>,
+    /// The clocks when it began.
+    before: Vec<(NodeId, i64, i64)>,
+}
+
+impl Span {
+    pub fn is(&self, kind: &str) -> bool {
+        self.fault.kind == kind
+    }
+
+    /// Whether the node's process or machine stood still.
+    pub fn stops(&self, node: NodeId) -> bool {
+        matches!(self.fault.kind.as_str(), "pause" | "vm-pause") && self.fault.nodes.contains(&node)
+    }
+
+    pub fn overlaps(&self, from: SimTime, to: SimTime) -> bool {
+        self.from <= to && self.to.is_none_or(|end| end >= from)
+    }
+
+    pub fn touches(&self, node: NodeId) -> bool {
+        self.fault.nodes.contains(&node) || self.fault.links.iter().any(|link| link.0 == node || link.1 == node)
+    }
+
+    fn is_at(&self, placement: &Placement) -> bool {
+        self.fault.nodes == placement.nodes && self.fault.links == placement.links
+    }
+
+    fn waits_for_clocks(&self) -> bool {
+        self.shifts.is_empty() && (self.is("clock-step") || self.to.is_some()) && self.moves_clocks()
+    }
+
+    fn moves_clocks(&self) -> bool {
+        matches!(self.fault.kind.as_str(), "clock-step" | "clock-rate" | "clock-strobe" | "vm-pause")
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Spans {
+    spans: Vec<Span>,
+    /// The name of the fault that is just ending.
+    ending: Option<String>,
+    /// A crash that is just happening.
+    crashing: Option<Begun>,
+    /// Spans whose effect on clocks shows at the next moment.
+    awaiting: Vec<usize>,
+}
+
+impl Spans {
+    pub fn begin(&mut self, at: SimTime, fault: Begun, before: Vec<(NodeId, i64, i64)>) {
+        if fault.kind == "crash" {
+            self.crashing = Some(fault);
+            return;
+        }
+        let to = (fault.kind == "clock-step").then_some(at);
+        self.spans.push(Span { fault, from: at, to, shifts: Vec::new(), before });
+        if to.is_some() {
+            self.awaiting.push(self.spans.len() - 1);
+        }
+    }
+
+    /// Other faults crash nodes, too.
+    pub fn crash(&mut self, at: SimTime, node: NodeId) {
+        let cause = self.crashing.as_ref().or(self.spans.last().filter(|span| span.from == at).map(|span| &span.fault));
+        let name = cause.map_or(String::new(), |fault| fault.name.clone());
+        if let Some(last) =
+            self.spans.last_mut().filter(|span| span.is("crash") && span.from == at && span.fault.name == name)
+        {
+            last.fault.nodes.push(node);
+            return;
+        }
+        let fault = Begun { name, kind: "crash".to_owned(), nodes: vec![node], links: Vec::new() };
+        self.spans.push(Span { fault, from: at, to: None, shifts: Vec::new(), before: Vec::new() });
+    }
+
+    pub fn restart(&mut self, at: SimTime, node: NodeId) {
+        let down = |span: &&mut Span| span.is("crash") && span.to.is_none() && span.fault.nodes.contains(&node);
+        if let Some(span) = self.spans.iter_mut().rev().find(down) {
+            span.to = Some(at);
+        }
+    }
+
+    pub fn ending(&mut self, name: &str) {
+        self.ending = Some(name.to_owned());
+    }
+
+    pub fn ended(&mut self, at: SimTime, placement: &Placement) {
+        let Some(name) = self.ending.take() else { return };
+        let is_it = |span: &Span| span.to.is_none() && span.fault.name == name && span.is_at(placement);
+        if let Some(place) = self.spans.iter().position(is_it) {
+            self.spans[place].to = Some(at);
+            if self.spans[place].waits_for_clocks() {
+                self.awaiting.push(place);
+            }
+        }
+    }
+
+    /// The nodes whose clocks a fault has just changed.
+    pub fn awaiting_clocks(&self) -> Vec<NodeId> {
+        self.awaiting.iter().flat_map(|place| self.spans[*place].fault.nodes.iter().copied()).collect()
+    }
+
+    pub fn read_clocks(&mut self, readings: &[(NodeId, i64, i64)]) {
+        for place in std::mem::take(&mut self.awaiting) {
+            let span = &mut self.spans[place];
+            let shift = |(node, mono, wall): &(NodeId, i64, i64)| {
+                let now = readings.iter().find(|reading| reading.0 == *node)?;
+                Some((*node, now.1 - mono, now.2 - wall))
+            };
+            span.shifts = span.before.iter().filter_map(shift).collect();
+        }
+    }
+
+    pub fn into_spans(self) -> Vec<Span> {
+        self.spans
+    }
+}

@@ -1,0 +1,64 @@
+//! The same scenario with each guard at the store: what is left when the lock alone does not carry the safety.
+
+use std::collections::BTreeMap;
+
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::results::CellHeader;
+
+use crate::grid::{Cell, Grid};
+use crate::pool::Pooled;
+
+/// The ways to check, in the order of reports. Updates that check are guards too.
+const ORDER: [&str; 7] = ["none", "fence-writes", "fence-reads", "claim", "owner-txn", "version", "conditional"];
+
+/// Scenarios that differ in nothing but what the store checks.
+#[derive(Debug)]
+pub struct Guards<'a> {
+    /// The locks: the rows.
+    pub locks: Vec<&'a str>,
+    /// What the store checks: the columns.
+    pub columns: Vec<String>,
+    cells: Vec<&'a Cell>,
+}
+
+impl<'a> Guards<'a> {
+    /// The setting with the most guards, if there are at least two.
+    pub fn of(cells: &'a [Cell]) -> Option<Self> {
+        let mut tried: BTreeMap<(&str, u16), Vec<&str>> = BTreeMap::new();
+        for (header, _) in cells.iter().filter(|(header, _)| !header.setting.is_empty()) {
+            if let Some(check) = check(header) {
+                let checks = tried.entry((&header.setting, header.clients)).or_default();
+                if !checks.contains(&check) {
+                    checks.push(check);
+                }
+            }
+        }
+        let (setting, mut columns) =
+            tried.into_iter().filter(|(_, checks)| checks.len() > 1).max_by_key(|(_, c)| c.len())?;
+        columns.sort_by_key(|check| ORDER.iter().position(|known| known == check).unwrap_or(ORDER.len()));
+        let mine = |cell: &&Cell| (cell.0.setting.as_str(), cell.0.clients) == setting && check(&cell.0).is_some();
+        let cells: Vec<&Cell> = cells.iter().filter(mine).collect();
+        let locks = Grid::new(cells.iter().copied()).locks;
+        Some(Guards { locks, columns: columns.into_iter().map(str::to_owned).collect(), cells })
+    }
+
+    /// The cells of a lock with a guard.
+    pub fn cells(&self, lock: &str, guard: &str) -> impl Iterator<Item = &'a Cell> {
+        self.cells.iter().copied().filter(move |(header, _)| header.lock == lock && check(header) == Some(guard))
+    }
+
+    /// How often a property was violated by a lock with a guard.
+    pub fn pooled(&self, lock: &str, guard: &str, property: Property) -> Option<Pooled<'a>> {
+        Pooled::of(self.cells(lock, guard), property)
+    }
+}
+
+/// What the store checks: the guard, or else an update that checks. Case 2 is another question, so it is left out.
+fn check(header: &CellHeader) -> Option<&str> {
+    match (header.guard.as_deref().unwrap_or("none"), header.update.as_deref()) {
+        ("none", Some("decrement")) => None,
+        ("none", Some(update @ ("version" | "conditional"))) => Some(update),
+        (guard, Some("target") | None) => Some(guard),
+        _ => None,
+    }
+}

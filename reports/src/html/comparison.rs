@@ -1,0 +1,119 @@
+//! The matrix: one row for each lock, one column for each requirement and family of faults.
+
+use fencepost_models::Verification;
+use fencepost_scenarios::property::Property;
+use maud::{Markup, html};
+
+use super::Page;
+use super::matrix::{LONGEST_HEADING, expiries, folded, legend, pooled_cell};
+use crate::grid::Cell;
+use crate::pool::{FAMILIES, HARM, Pooled, fault_family};
+use crate::text::{clipped, visible};
+
+/// What the columns of families can show: fragment, label, properties.
+const VIEWS: [(&str, &str, &[Property]); 6] = [
+    ("harm", "any harm", &HARM),
+    ("effect", "effect-exclusion", &[Property::EffectExclusion]),
+    ("lost", "no-lost-update", &[Property::NoLostUpdate]),
+    ("grant", "grant-exclusion", &[Property::GrantExclusion]),
+    ("belief", "belief-exclusion", &[Property::BeliefExclusion]),
+    ("live", "takeover and progress", &[Property::Takeover, Property::Progress]),
+];
+
+/// The columns of requirements: heading, what it measures.
+const REQUIREMENTS: [(&str, Property); 8] = [
+    ("exclusive: service", Property::GrantExclusion),
+    ("exclusive: store", Property::EffectExclusion),
+    ("own release only", Property::OwnerRelease),
+    ("avoids deadlock", Property::Takeover),
+    ("highly available", Property::Progress),
+    ("reentrant as said", Property::Reentrancy),
+    ("fencing", Property::Fencing),
+    ("order", Property::Fifo),
+];
+
+/// The section.
+pub fn section(page: &Page) -> Markup {
+    let there = |family: &&str| {
+        let cells = || page.bare.locks.iter().flat_map(|lock| page.bare.row(lock));
+        cells().any(|(header, _)| header.applicable && fault_family(header) == *family)
+    };
+    let families: Vec<&str> = FAMILIES.into_iter().filter(there).collect();
+    let judged: Vec<Property> = Property::ALL.into_iter().filter(|property| page.grid.is_judged(*property)).collect();
+    html! {
+        section id="comparison" {
+            h2 { "Comparison" }
+            p {
+                "Violated cases of those judged, with the 95 % interval; a zero shows the largest rate that it cannot rule \
+                 out. Requirements count every scenario in which nothing but the lock carries the safety; families of \
+                 faults show what is chosen here. A cell leads to its counterexample."
+            }
+            form #filters hidden {}
+            div.views {
+                @for (at, (id, label, _)) in VIEWS.iter().enumerate() {
+                    input type="radio" name="view" id={ "view-" (id) } checked[at == 0];
+                    label for={ "view-" (id) } { (label) }
+                }
+                (legend())
+                @for (at, (id, label, properties)) in VIEWS.into_iter().enumerate() {
+                    div class={ "view view-" (id) } { (table(page, &families, label, properties, at == 0)) }
+                }
+            }
+            h3 { "By scenario" }
+            p { "Every cell of the run, one matrix for each property." }
+            @for property in judged { (folded(page, property)) }
+        }
+    }
+}
+
+fn table(page: &Page, families: &[&str], label: &str, properties: &[Property], first: bool) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label={ "Locks by requirement and family of faults: " (label) } {
+            table.matrix.sortable {
+                thead {
+                    tr {
+                        td {} td {}
+                        th.group scope="colgroup" colspan=(REQUIREMENTS.len()) { "requirements, in all bare scenarios" }
+                        th.group scope="colgroup" colspan=(families.len()) { (label) ", by family of faults" }
+                    }
+                    tr {
+                        th.corner scope="col" { "lock" }
+                        th.flat scope="col" { "effective expiry" }
+                        @for (heading, property) in REQUIREMENTS { th.flat scope="col" title=(property.about()) { (heading) } }
+                        @for family in families { th.flat scope="col" { (family) } }
+                    }
+                }
+                tbody { @for (at, lock) in page.bare.locks.iter().enumerate() {
+                    (row(page, lock, families, properties, first.then_some(at)))
+                } }
+            }
+        }
+    }
+}
+
+fn row(page: &Page, lock: &str, families: &[&str], properties: &[Property], place: Option<usize>) -> Markup {
+    let mine: Vec<&Cell> = page.bare.row(lock).collect();
+    let info = page.report.locks.iter().find(|info| info.name == lock);
+    let seconds = page.bare.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
+    html! {
+        tr id=[place.map(|place| format!("row.{place}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.words()))
+            data-model=(if unverified(page, lock) { "unverified" } else { "checkable" }) {
+            th scope="row" {
+                bdi { (clipped(lock, LONGEST_HEADING)) }
+                @if unverified(page, lock) { small { "unverified: from documentation" } }
+            }
+            td.plainly data-v=(seconds) { (expiries(&page.bare, lock)) }
+            @for (_, property) in REQUIREMENTS { (pooled_cell(page, Pooled::of(mine.iter().copied(), property).as_ref())) }
+            @for family in families {
+                @let cells: Vec<&Cell> = mine.iter().copied().filter(|(h, _)| fault_family(h) == *family).collect();
+                (pooled_cell(page, Pooled::worst_of(&cells, properties).as_ref()))
+            }
+        }
+    }
+}
+
+/// Whether nobody could hold the model against the real thing here.
+fn unverified(page: &Page, lock: &str) -> bool {
+    let info = page.report.locks.iter().find(|info| info.name == lock);
+    info.is_none_or(|info| info.verification == Verification::Documentation)
+}

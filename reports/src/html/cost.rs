@@ -1,0 +1,26 @@
+//! What safety costs.
+
+use maud::{Markup, html};
+
+use super::figures::figure;
+use super::{Figures, Page, locks};
+
+/// The section.
+pub fn section(page: &Page, figures: &Figures) -> Markup {
+    html! {
+        section id="cost" {
+            h2 { "What safety costs" }
+            p {
+                "Time, messages, and waiting for the dead. All locks faced the same clients, orders, thinking times and \
+                 faults. Times are simulated: latencies between nodes are drawn from the scenario’s distribution, and servers \
+                 answer at once, so compare locks with each other and not with your own measurements."
+            }
+            div.figures { @for plot in &figures.cost { (figure(plot)) } }
+            @if !figures.availability.is_empty() {
+                h3 { "Availability through faults" }
+                @for plot in &figures.availability { (figure(plot)) }
+            }
+            (locks::table(page))
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The decision guide.
+
+use maud::{Markup, html};
+
+use super::Page;
+use crate::guide::{Part, guide};
+use crate::text::visible;
+
+/// Words that lead to the counterexample of a cell, or else to the row of its lock.
+fn carried(page: &Page, scenario: &str, lock: &str, words: &str) -> Markup {
+    let words = html! { bdi { (visible(words)) } };
+    let row = page.bare.locks.iter().position(|known| *known == lock);
+    match (page.failures.anchor(scenario, lock), row) {
+        (None, Some(row)) => html! { a href={ "#row." (row) } { (words) } },
+        _ => page.link(scenario, lock, &words),
+    }
+}
+
+/// What the results say to whoever has to choose.
+pub fn section(page: &Page) -> Markup {
+    let advice = guide(&page.report.cells);
+    html! {
+        section id="guide" {
+            h2 { "Which lock, then?" }
+            p {
+                "Computed from the tables below; every name with a number leads to the cell behind it. The faults are \
+                 exaggerated: the counts compare locks and show what can happen, not how often it will happen to you."
+            }
+            @for advice in &advice {
+                h3 { (advice.question) }
+                ul.advice {
+                    @for sentence in &advice.sentences {
+                        li { @for part in sentence { @match part {
+                            Part::Text(words) => (visible(words)),
+                            Part::Cell { words, scenario, lock } => (carried(page, scenario, lock, words)),
+                        } } }
+                    }
+                }
+            }
+            @if advice.is_empty() { p.aside { "These results do not carry any advice." } }
+        }
+    }
+}

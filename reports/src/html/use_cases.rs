@@ -1,0 +1,86 @@
+//! What the lock is there for: efficiency or correctness.
+
+use maud::{Markup, html};
+
+use super::Page;
+use crate::grid::Cell;
+use crate::text::{clipped, short, visible};
+use crate::use_cases::{Harm, workloads};
+
+/// A table for each workload, under what its lock is there for.
+pub fn section(page: &Page) -> Markup {
+    html! {
+        section id="use-cases" {
+            h2 { "Use cases" }
+            p {
+                "A lock saves doing the same work twice, or it keeps data from harm. In the first case a failure costs some \
+                 money or one email too many. In the second it destroys something: a sale, a file, a balance, a dose. Harm \
+                 is told per 1,000 acknowledged orders, since a slow lock does less work and so less harm."
+            }
+            (use_case(page, "efficiency", "Efficiency: what a failure costs"))
+            (use_case(page, "correctness", "Correctness: what a failure destroys"))
+        }
+    }
+}
+
+fn use_case(page: &Page, wanted: &str, heading: &str) -> Markup {
+    let headers = || page.report.cells.iter().map(|(header, _)| header);
+    // What nobody has said is for efficiency may cost data.
+    let is_wanted = |name: &&str| {
+        let known = headers().find(|header| header.workload == *name).map_or("", |header| header.use_case.as_str());
+        (known == "efficiency") == (wanted == "efficiency")
+    };
+    let mine: Vec<&str> = workloads(&page.bare).into_iter().filter(is_wanted).collect();
+    html! {
+        h3 { (heading) }
+        @if mine.is_empty() { p.aside { "No workload of this kind was part of this run." } }
+        @for name in mine {
+            h4 { bdi { (clipped(name, 40)) } }
+            @if let Some(about) = page.report.workloads.get(name) { p { (visible(about)) } }
+            @let unit = headers().find(|header| header.workload == name).map_or("", |header| header.harm_unit.as_str());
+            (table(page, name, if unit.is_empty() { "units" } else { unit }))
+        }
+    }
+}
+
+fn table(page: &Page, workload: &str, unit: &str) -> Markup {
+    let cells = |lock: &str, faulty: bool| -> Vec<&Cell> {
+        let mine = page.bare.row(lock).filter(|(header, _)| header.applicable && header.workload == workload);
+        mine.filter(|(header, _)| header.faults.is_empty() != faulty).collect()
+    };
+    html! {
+        div.scroll tabindex="0" role="region" aria-label={ "Harm by lock, " (clipped(workload, 40)) } {
+            table.plain.sortable {
+                thead { tr {
+                    th scope="col" { "lock" }
+                    th.number scope="col" { "harm without faults" small { (visible(unit)) " per 1,000 orders" } }
+                    th.number scope="col" { "harm under faults" small { (visible(unit)) " per 1,000 orders" } }
+                    th scope="col" { "worst scenario" }
+                    th.number scope="col" { "cases" }
+                } }
+                tbody { @for lock in &page.bare.locks {
+                    @let (calm, faulty) = (Harm::of(cells(lock, false)), Harm::of(cells(lock, true)));
+                    @if calm.cases + faulty.cases > 0 {
+                        tr data-lock=(visible(lock)) {
+                            th scope="row" { bdi { (clipped(lock, 34)) } }
+                            (amount(&calm)) (amount(&faulty))
+                            td { @if let Some((header, _)) = faulty.worst.or(calm.worst) {
+                                (page.link(&header.scenario, lock, &html! { bdi { (clipped(&header.scenario, 40)) } }))
+                            } @else { "no harm seen" } }
+                            td.number data-v=(calm.cases + faulty.cases) { (calm.cases + faulty.cases) }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn amount(harm: &Harm) -> Markup {
+    let per_thousand = harm.per_thousand();
+    html! {
+        td.number data-v=(per_thousand.unwrap_or(-1.0)) {
+            @match per_thousand { Some(amount) => (short(amount)), None => "–" }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! JUnit XML: one test case for each cell, so that what a run found can be looked at where tests are.
+//!
+//! A test case fails if its cell violated anything but belief exclusion, which every lease breaks under long pauses,
+//! and `[expect]` of the scenario did not say so beforehand. The exit code of a run is something else: it judges only
+//! what is named by `--fail-on` or said to hold.
+
+use fencepost_scenarios::property::Property;
+use maud::{Markup, PreEscaped, html};
+
+use crate::grid::{Cell, Grid};
+use crate::report::Report;
+use crate::text::{violations, visible};
+
+/// The whole file.
+pub fn junit(report: &Report) -> String {
+    let grid = Grid::new(&report.cells);
+    let count = |pick: &dyn Fn(&Cell) -> bool| report.cells.iter().filter(|cell| pick(cell)).count();
+    let failed = count(&|cell| !surprises(report, cell).is_empty());
+    let markup = html! {
+        (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
+        testsuites name=(visible(&report.title)) tests=(report.cells.len()) failures=(failed) errors="0" {
+            @for scenario in &grid.scenarios { (suite(report, &grid, scenario)) }
+        }
+        "\n"
+    };
+    markup.into_string()
+}
+
+fn suite(report: &Report, grid: &Grid, scenario: &str) -> Markup {
+    let cells: Vec<&Cell> = grid.column(scenario).collect();
+    let failed = cells.iter().filter(|cell| !surprises(report, cell).is_empty()).count();
+    let skipped = cells.iter().filter(|(header, _)| !header.applicable).count();
+    html! {
+        "\n"
+        testsuite name=(visible(scenario)) tests=(cells.len()) failures=(failed) skipped=(skipped) errors="0" {
+            @for cell in cells { "\n" (case(report, cell)) }
+        }
+    }
+}
+
+fn case(report: &Report, cell: &Cell) -> Markup {
+    let (header, result) = cell;
+    let surprises = surprises(report, cell);
+    html! {
+        testcase classname=(visible(&header.scenario)) name=(visible(&header.lock)) {
+            @if !header.applicable {
+                skipped message=(visible(header.reason.as_deref().unwrap_or("not applicable"))) {}
+            } @else {
+                @if let Some((first, seed)) = surprises.first() {
+                    failure type=(first.name()) message={ (first.name()) " is violated" } {
+                        @for (property, _) in &surprises {
+                            (property.name()) ": " (violations(&result.property(*property))) "\n"
+                        }
+                        "to reproduce: " (report.replay(&header.scenario, &header.lock, *seed)) "\n"
+                    }
+                }
+                system-out {
+                    @for (property, count) in result.properties().filter(|(_, count)| count.is_applicable()) {
+                        (property.name()) ": " (violations(count)) "\n"
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a cell violated without being said to, each with its first seed.
+fn surprises(report: &Report, (header, result): &Cell) -> Vec<(Property, u64)> {
+    let expected = |property| {
+        let key = (header.scenario.clone(), header.lock.clone(), property);
+        report.expected_violations.contains(&key)
+    };
+    let violated = result.properties().filter(|_| header.applicable);
+    let violated = violated.filter_map(|(property, count)| Some((property, count.first_seed?)));
+    violated.filter(|(property, _)| *property != Property::BeliefExclusion && !expected(*property)).collect()
+}

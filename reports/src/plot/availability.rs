@@ -1,0 +1,130 @@
+//! Availability through faults: over the run phase, in which share of the time the lock served those who wanted it.
+
+use fencepost_scenarios::outcome::Span;
+
+use super::Figure;
+use super::canvas::{Canvas, Point};
+use super::frame::{Frame, percent_ticks, whole_ticks};
+use super::palette::{MUTED, style};
+use super::panels::{Axes, KeyEntry, Panel, figure};
+use crate::grid::{Cell, Grid};
+use crate::pool::is_bare;
+use crate::text::{clipped, percent};
+
+/// So many scenarios are shown: those in which locks differ most.
+const MOST: usize = 3;
+/// A scenario is worth a figure if the best and the worst lock are at least so far apart.
+const APART: f64 = 0.02;
+
+/// The course of availability in the scenarios in which locks differ most.
+pub fn availability(cells: &[Cell]) -> Vec<Figure> {
+    let grid = Grid::new(cells.iter().filter(|(header, result)| {
+        header.applicable && is_bare(header) && !header.faults.is_empty() && !result.spans().is_empty()
+    }));
+    let mut ranked: Vec<(&str, f64)> =
+        grid.scenarios.iter().map(|scenario| (*scenario, range(&grid, scenario))).collect();
+    ranked.retain(|(_, range)| *range >= APART);
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+    ranked.truncate(MOST);
+    ranked.iter().enumerate().map(|(at, (scenario, _))| of_scenario(&grid, scenario, at)).collect()
+}
+
+fn blocked_share(cell: &Cell) -> f64 {
+    let sum = cell.1.spans().iter().fold(Span::default(), |mut sum, span| {
+        sum.add(span);
+        sum
+    });
+    (sum.wanted - sum.served) as f64 / sum.slices.max(1) as f64
+}
+
+/// How long a part of the run phase is.
+fn span_seconds((_, result): &Cell) -> f64 {
+    result.spans().first().map_or(0.0, |span| span.slices as f64 * 0.1 / result.cases().max(1) as f64)
+}
+
+fn range(grid: &Grid, scenario: &str) -> f64 {
+    let shares: Vec<f64> = grid.column(scenario).map(blocked_share).collect();
+    let (low, high) = shares.iter().fold((f64::MAX, 0.0_f64), |(low, high), share| (low.min(*share), high.max(*share)));
+    (high - low).max(0.0)
+}
+
+fn of_scenario(grid: &Grid, scenario: &str, at: usize) -> Figure {
+    let cells: Vec<&Cell> = grid.column(scenario).collect();
+    let spans = cells.iter().map(|(_, result)| result.spans().len()).max().unwrap_or(1);
+    let panels: Vec<Panel> = cells.iter().map(|cell| panel(cell, spans)).collect();
+    let length = cells.iter().map(|cell| span_seconds(cell)).fold(0.0, f64::max);
+    let ticks = whole_ticks(libm::round(spans as f64 * length) as u64);
+    let axes = Axes {
+        x: "simulated time in s".into(),
+        y: "share of the time of all cases".into(),
+        x_ticks: ticks.into_iter().filter(|tick| tick.share <= 1.0).collect(),
+        y_ticks: percent_ticks(),
+    };
+    let key = [
+        KeyEntry { sample: |canvas, a, b| block(canvas, a, b, 0, 0.75), label: "served".into() },
+        KeyEntry {
+            sample: |canvas, a, b| block(canvas, a, b, 1, 1.0),
+            label: "blocked: wanted, and not to be had".into(),
+        },
+        KeyEntry {
+            sample: |canvas, a, b| canvas.patterned(&[a, b], super::palette::Style { colour: MUTED, pattern: 2 }),
+            label: "share with a fault on".into(),
+        },
+    ];
+    let notes = vec![
+        "What is left above is time in which nobody wanted the lock, or only clients that a fault hindered. The shade behind \
+         is as dark as faults were frequent then. Cases end when all their orders are resolved; later time counts only \
+         cases that still ran, and is left out where these are less than a tenth."
+            .to_owned(),
+    ];
+    let title = format!("Availability: {}", clipped(scenario, 40));
+    figure(format!("availability-{}", at + 1), title, &axes, &panels, &key, &notes)
+}
+
+fn block(canvas: &Canvas, (x, y): Point, (right, _): Point, place: usize, opacity: f64) {
+    canvas.polygon(&[(x, y - 7.0), (right, y - 7.0), (right, y + 7.0), (x, y + 7.0)], style(place).colour, opacity);
+}
+
+fn panel(cell: &Cell, spans: usize) -> Panel<'_> {
+    let (header, result) = cell;
+    let whole = 1.0 - blocked_share(cell);
+    Panel {
+        lock: header.lock.clone(),
+        note: format!("n {} · not blocked {}", result.cases(), percent(whole)),
+        draw: Box::new(move |canvas, frame| areas(canvas, frame, well_told(result.spans()), spans)),
+    }
+}
+
+/// Without the end, in which less than a tenth of the cases still ran.
+fn well_told(spans: &[Span]) -> &[Span] {
+    let most = spans.first().map_or(0, |span| span.slices);
+    let end = spans.iter().position(|span| span.slices * 10 < most).unwrap_or(spans.len());
+    &spans[..end]
+}
+
+fn areas(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {
+    let of_slices = |count: u64, span: &Span| if span.slices == 0 { 0.0 } else { count as f64 / span.slices as f64 };
+    let x = |at: usize| at as f64 / of as f64;
+    for (at, span) in spans.iter().enumerate() {
+        let faulty = of_slices(span.faulty, span);
+        if faulty > 0.005 {
+            let corners = [(x(at), 0.0), (x(at + 1), 0.0), (x(at + 1), 1.0), (x(at), 1.0)];
+            let corners: Vec<Point> = corners.iter().map(|(x, y)| frame.point(*x, *y)).collect();
+            canvas.polygon(&corners, MUTED, 0.28 * faulty);
+        }
+    }
+    let area = |lower: &dyn Fn(&Span) -> f64, upper: &dyn Fn(&Span) -> f64| -> Vec<Point> {
+        let tops = spans.iter().enumerate().flat_map(|(at, span)| [(x(at), upper(span)), (x(at + 1), upper(span))]);
+        let bottoms =
+            spans.iter().enumerate().rev().flat_map(|(at, span)| [(x(at + 1), lower(span)), (x(at), lower(span))]);
+        tops.chain(bottoms).map(|(x, y)| frame.point(x, y)).collect()
+    };
+    let served = |span: &Span| of_slices(span.served, span);
+    canvas.polygon(&area(&|_| 0.0, &served), style(0).colour, 0.75);
+    canvas.polygon(&area(&served, &|span| of_slices(span.wanted, span)), style(1).colour, 1.0);
+    let line = spans.iter().enumerate().flat_map(|(at, span)| {
+        let faulty = of_slices(span.faulty, span);
+        [frame.point(x(at), faulty), frame.point(x(at + 1), faulty)]
+    });
+    canvas.patterned(&line.collect::<Vec<_>>(), super::palette::Style { colour: MUTED, pattern: 2 });
+}

@@ -1,0 +1,143 @@
+//! What safety costs: time, messages, and waiting for a dead holder.
+
+use fencepost_scenarios::results::{Tally, shown_metric};
+
+use super::Figure;
+use super::rows::{Mark, Row, Rows};
+use crate::grid::{Cell, Grid};
+use crate::pool::is_bare;
+
+/// Scenarios without any fault, and those with faults.
+const CALM_AND_FAULTY: [(&str, usize); 2] = [("no faults", 0), ("under faults", 1)];
+
+fn calm(cell: &&Cell) -> bool {
+    cell.0.faults.is_empty()
+}
+
+/// The bare cells of a lock, calm ones and faulty ones.
+fn split<'a>(cells: &'a [Cell], lock: &str) -> [Vec<&'a Cell>; 2] {
+    let mine = cells.iter().filter(|(header, _)| header.lock == lock && header.applicable && is_bare(header));
+    let (calm, faulty) = mine.partition(calm);
+    [calm, faulty]
+}
+
+/// One metric over some cells, in the unit that is shown.
+fn spread(cells: &[&Cell], stored: &str) -> Option<Mark> {
+    let mut sum = Tally::default();
+    cells.iter().filter_map(|(_, result)| result.metric(stored)).for_each(|tally| sum.merge(tally));
+    let (_, scale) = shown_metric(stored);
+    let shown = |value: u64| scale.apply(value as f64);
+    (sum.samples() > 0).then(|| Mark {
+        value: shown(sum.percentile(50)),
+        reach: Some((shown(sum.percentile(50)), shown(sum.percentile(95)))),
+    })
+}
+
+/// One metric's sum over another's.
+fn quotient(cells: &[&Cell], over: &str, under: &str, scale: f64) -> Option<Mark> {
+    let total = |name: &str| cells.iter().filter_map(|(_, result)| result.metric(name)).map(Tally::total).sum::<u128>();
+    let (over, under) = (total(over), total(under));
+    (under > 0).then(|| Mark { value: over as f64 * scale / under as f64, reach: None })
+}
+
+fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> Vec<Row> {
+    let row = |lock: &str| Row {
+        lock: lock.to_owned(),
+        marks: split(cells, lock).iter().map(|c| mark(c)).collect(),
+        bound: None,
+    };
+    Grid::new(cells).locks.into_iter().map(row).collect()
+}
+
+/// How long clients waited for the lock.
+pub fn acquire_latency(cells: &[Cell]) -> Option<Figure> {
+    let notes = [
+        "From the first attempt for an order until the lock is acquired, other holders’ work included. A case counts \
+         with its mean; marker: median over cases, line: up to the 95th percentile."
+            .to_owned(),
+    ];
+    Rows {
+        name: "acquire-latency",
+        title: "Waiting for the lock",
+        axis: "mean acquire of a case, in ms (log scale)",
+        series: &CALM_AND_FAULTY,
+        bound: None,
+        log: true,
+        notes: &notes,
+        rows: rows(cells, |cells| spread(cells, "acquire_ns")),
+    }
+    .figure()
+}
+
+/// How many messages the lock itself takes.
+pub fn messages(cells: &[Cell]) -> Option<Figure> {
+    let notes =
+        ["All messages between clients and the lock’s servers and among these, per acquired lock: attempts in vain, \
+         renewals, replication and the release are in it. For locks that live in the store that they guard, reads and \
+         writes are, too."
+            .to_owned()];
+    Rows {
+        name: "messages",
+        title: "Messages for each acquired lock",
+        axis: "messages per acquire (log scale)",
+        series: &CALM_AND_FAULTY,
+        bound: None,
+        log: true,
+        notes: &notes,
+        rows: rows(cells, |cells| quotient(cells, "lock_messages", "acquires", 1.0)),
+    }
+    .figure()
+}
+
+/// How much work gets done.
+pub fn throughput(cells: &[Cell]) -> Option<Figure> {
+    let notes =
+        ["Acknowledged orders over the time until all were resolved, or until the run phase ended. Clients think \
+         between orders and work under the lock, as the scenarios say, so this compares locks and is no benchmark."
+            .to_owned()];
+    Rows {
+        name: "throughput",
+        title: "Throughput",
+        axis: "acknowledged orders per simulated second",
+        series: &CALM_AND_FAULTY,
+        bound: None,
+        log: false,
+        notes: &notes,
+        rows: rows(cells, |cells| quotient(cells, "acked_orders", "run_ns", 1e9)),
+    }
+    .figure()
+}
+
+/// How long waiters wait for the lock of a holder that crashed, beside what its documentation promises.
+pub fn takeover(cells: &[Cell]) -> Option<Figure> {
+    let row = |lock: &str| {
+        let mine: Vec<&Cell> = (cells.iter())
+            .filter(|(header, _)| header.lock == lock && header.applicable && is_bare(header) && crashes(header))
+            .collect();
+        let mark = spread(&mine, "takeover_ns").map(|mark| {
+            let longest = mine.iter().filter_map(|(_, result)| result.metric("takeover_ns")).map(Tally::max).max();
+            Mark { reach: longest.map(|longest| (mark.value, longest as f64 / 1e9)), ..mark }
+        });
+        let bounds = mine.iter().filter_map(|(header, _)| header.takeover_bound);
+        Row { lock: lock.to_owned(), marks: vec![mark], bound: bounds.max().map(|bound| bound.as_secs_f64()) }
+    };
+    let notes = ["A case counts with its longest takeover: from a holder’s crash to the next grant. Marker: median over \
+         cases, line: up to the longest. The bound is the lock’s own with its settings if no further fault comes, without \
+         the work of holders in between; later faults restart it, so a line may pass it without a violation."
+        .to_owned()];
+    Rows {
+        name: "takeover",
+        title: "After a holder’s crash",
+        axis: "seconds until the next grant (log scale)",
+        series: &[("measured", 0)],
+        bound: Some("the lock’s own bound"),
+        log: true,
+        notes: &notes,
+        rows: Grid::new(cells).locks.into_iter().map(row).collect(),
+    }
+    .figure()
+}
+
+fn crashes(header: &fencepost_scenarios::results::CellHeader) -> bool {
+    !header.faults.is_empty() && header.faults.iter().all(|fault| fault.kind == "crash")
+}

@@ -1,0 +1,100 @@
+//! Messages.
+
+use std::fmt::Write;
+
+use fencepost_models::history::Ack;
+use fencepost_sim::{NodeId, SimTime};
+
+use super::metrics::width;
+use super::paper::{Anchor, Paper};
+use super::scene::Scene;
+use super::tracks::Tracks;
+use crate::case_run::{GrantStory, Message};
+use crate::narrative::clocks::seconds;
+
+pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    for message in &scene.messages {
+        arrow(paper, scene, tracks, message);
+    }
+    for (client, to, at) in scene.grants.iter().flat_map(|story| unanswered(scene, story)) {
+        broken(paper, scene, tracks, client, to, at);
+    }
+}
+
+fn arrow(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, message: &Message) {
+    let (Some(y0), Some(y1)) = (tracks.y(message.from), tracks.y(message.to)) else { return };
+    if message.lost {
+        return broken(paper, scene, tracks, message.from, message.to, message.sent);
+    }
+    let y0 = tracks.edge(scene, message.from, message.sent, y1).unwrap_or(y0);
+    let y1 = tracks.edge(scene, message.to, message.at, y0).unwrap_or(y1);
+    let (x0, x1) = (tracks.x(message.sent), tracks.x(message.at));
+    let took = message.at.0 - message.sent.0;
+    let late = took > scene.run.late_ns;
+    let client = if scene.run.is_client(message.from) { message.from } else { message.to };
+    let class = format!("{} s{}", if late { "lt" } else { "ar" }, scene.colour(Some(client)));
+    let (from, to) = ((x0, y0), (x1, y1));
+    paper.path(&class, &shaft(from, to));
+    paper.path(&format!("f{}", scene.colour(Some(client))), &head(from, to));
+}
+
+/// How late the late ones were. These come last, so that nothing hides them.
+pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    let mut taken: Vec<(f64, f64)> = Vec::new();
+    for message in scene.messages.iter().filter(|message| !message.lost) {
+        let took = message.at.0 - message.sent.0;
+        let (Some(y0), Some(y1)) = (tracks.y(message.from), tracks.y(message.to)) else { continue };
+        if took <= scene.run.late_ns {
+            continue;
+        }
+        let (x0, x1) = (tracks.x(message.sent), tracks.x(message.at));
+        let at = |share: f64| (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
+        let clear = |(x, y): &(f64, f64)| {
+            tracks.is_between_lanes(*y) && taken.iter().all(|(a, b)| (a - x).abs() > 70.0 || (b - y).abs() > 16.0)
+        };
+        let Some((x, y)) = [0.5, 0.38, 0.62, 0.27, 0.73].map(at).into_iter().find(clear) else { continue };
+        taken.push((x, y));
+        let label = format!("{} late", seconds(took));
+        let wide = width(&label, 11.0) + 8.0;
+        paper.rectangle("bg", (x - wide / 2.0, y - 9.0), (wide, 15.0), 3.0);
+        paper.text(x, y + 2.5, "sm", Anchor::Middle, &label);
+    }
+}
+
+/// A message that never arrived: it stops halfway, with a cross.
+fn broken(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, from: NodeId, to: NodeId, at: SimTime) {
+    let (Some(y0), Some(y1)) = (tracks.y(from), tracks.y(to)) else { return };
+    let (x, y) = (tracks.x(at) + 14.0, y0 + (y1 - y0) * 0.55);
+    let client = if scene.run.is_client(from) { from } else { to };
+    paper.line(&format!("lt s{}", scene.colour(Some(client))), (tracks.x(at), y0), (x, y));
+    paper.path("al", &format!("M{:.1} {:.1}l10 10m0 -10l-10 10", x - 5.0, y - 5.0));
+    paper.text(x + 9.0, y + 4.0, "sm", Anchor::Start, "lost");
+}
+
+/// Writes that were sent, of which nothing ever arrived.
+fn unanswered<'a>(scene: &'a Scene<'_>, story: &'a GrantStory) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
+    let store = scene.run.cast.store;
+    story.sent.iter().filter_map(move |(at, order)| {
+        let client = story.client?;
+        let doubtful = story.returned.iter().all(|(_, other, ack)| other != order || *ack == Ack::Unknown);
+        let arrived = |message: &&Message| message.from == client && message.to == store && message.sent >= *at;
+        let shown = (scene.from..=scene.to).contains(at);
+        (shown && doubtful && !scene.run.messages.iter().any(|message| arrived(&message)))
+            .then_some((client, store, *at))
+    })
+}
+
+fn shaft(from: (f64, f64), to: (f64, f64)) -> String {
+    let mut path = String::new();
+    write!(path, "M{:.1} {:.1}L{:.1} {:.1}", from.0, from.1, to.0, to.1).expect("text takes all");
+    path
+}
+
+fn head(from: (f64, f64), to: (f64, f64)) -> String {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let length = libm::sqrt(dx * dx + dy * dy).max(1e-9);
+    let (ux, uy) = (dx / length, dy / length);
+    let (bx, by) = (to.0 - ux * 9.0, to.1 - uy * 9.0);
+    let (wx, wy) = (-uy * 3.6, ux * 3.6);
+    format!("M{:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}z", to.0, to.1, bx + wx, by + wy, bx - wx, by - wy)
+}

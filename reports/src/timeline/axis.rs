@@ -1,0 +1,67 @@
+//! Where a moment stands from left to right. Time runs on, but not evenly: each gap between two moments that matter gets
+//! room by the logarithm of its length, so that a message of 2 ms and a pause of 20 s can both be seen.
+
+use fencepost_sim::SimTime;
+
+/// A gap longer than this is marked as a break.
+const BREAK_NS: u64 = 1_000_000_000;
+
+pub(super) struct Axis {
+    /// Moments with their places, in order.
+    points: Vec<(SimTime, f64)>,
+}
+
+impl Axis {
+    pub fn new(moments: &[SimTime], left: f64, right: f64) -> Axis {
+        let gaps = moments.windows(2).map(|pair| room(pair[1].0 - pair[0].0));
+        let places: Vec<f64> = std::iter::once(0.0)
+            .chain(gaps.scan(0.0, |sum, gap| {
+                *sum += gap;
+                Some(*sum)
+            }))
+            .collect();
+        let whole = places.last().copied().unwrap_or(0.0).max(1e-9);
+        let scale = (right - left) / whole;
+        Axis { points: moments.iter().zip(places).map(|(at, place)| (*at, left + place * scale)).collect() }
+    }
+
+    pub fn x(&self, at: SimTime) -> f64 {
+        let after = self.points.partition_point(|(moment, _)| *moment < at);
+        match (after.checked_sub(1).and_then(|before| self.points.get(before)), self.points.get(after)) {
+            (_, Some((moment, x))) if *moment == at => *x,
+            (Some((a, x)), Some((b, y))) => x + (y - x) * (at.0 - a.0) as f64 / (b.0 - a.0) as f64,
+            (None, Some((_, x))) | (Some((_, x)), None) => *x,
+            (None, None) => 0.0,
+        }
+    }
+
+    /// Long gaps: the middle of each, its width, and how long it is.
+    pub fn breaks(&self) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
+        self.points.windows(2).filter_map(|pair| {
+            let ns = pair[1].0.0 - pair[0].0.0;
+            (ns >= BREAK_NS).then_some(((pair[0].1 + pair[1].1) / 2.0, pair[1].1 - pair[0].1, ns))
+        })
+    }
+}
+
+/// How much room a gap gets.
+fn room(ns: u64) -> f64 {
+    let ms = ns as f64 / 1e6;
+    1.0 + 18.0 * libm::log10(1.0 + 4.0 * ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_is_further_right_and_gaps_are_compressed() {
+        let moments = [0, 2_000_000, 10_000_000_000, 10_003_000_000].map(SimTime);
+        let axis = Axis::new(&moments, 100.0, 1100.0);
+        let places = moments.map(|at| axis.x(at));
+        assert!(places.is_sorted() && places[0] == 100.0 && (places[3] - 1100.0).abs() < 1e-6);
+        assert!(places[1] - places[0] > 100.0 && places[2] - places[1] < 800.0);
+        assert_eq!(axis.breaks().count(), 1);
+        assert!((places[1]..places[2]).contains(&axis.x(SimTime(5_000_000_000))));
+    }
+}

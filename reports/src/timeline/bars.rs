@@ -1,0 +1,148 @@
+//! What lasts: waiting, believing, being on record, standing still, being down.
+
+use fencepost_models::history::Event;
+use fencepost_sim::{NodeId, SimTime};
+
+use super::metrics::{fitting, width};
+use super::paper::{Anchor, Paper};
+use super::scene::Scene;
+use super::strip::on_lane;
+use super::tracks::{RIGHT, Tracks};
+use crate::case_run::{GrantStory, Span};
+use crate::narrative::clocks::seconds;
+
+pub(super) const BAR: f64 = 22.0;
+const BAND: f64 = 36.0;
+const RECORD: f64 = 9.0;
+
+pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    for node in &scene.nodes {
+        if scene.run.is_client(*node) {
+            waits(paper, scene, tracks, *node);
+        }
+    }
+    scene.grants.iter().for_each(|story| belief(paper, scene, tracks, story));
+    scene.grants.iter().enumerate().for_each(|(place, story)| records(paper, scene, tracks, story, place));
+    scene.spans.iter().filter(|span| on_lane(span)).for_each(|span| stop(paper, scene, tracks, span));
+    scene.grants.iter().for_each(|story| belief_label(paper, scene, tracks, story));
+}
+
+/// Attempts in a row are one wait.
+fn waits(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, client: NodeId) {
+    let mut since: Option<SimTime> = None;
+    let mut drawn = Vec::new();
+    for note in scene.run.notes_between(scene.from, scene.to) {
+        match note.event {
+            Event::AcquireInvoked { client: who, .. } if who == client => {
+                since.get_or_insert(note.at);
+            }
+            Event::Acquired { client: who, .. }
+            | Event::OrderResolved { client: who, .. }
+            | Event::ClientDone { client: who }
+                if who == client =>
+            {
+                drawn.extend(since.take().map(|from| (from, Some(note.at))));
+            }
+            _ => {}
+        }
+    }
+    drawn.extend(since.map(|from| (from, None)));
+    for (from, to) in &mut drawn {
+        *to = scene.run.crashed(client, *from).into_iter().chain(*to).min();
+    }
+    let Some(y) = tracks.y(client) else { return };
+    let class = format!("wt s{}", scene.colour(Some(client)));
+    // The probes after healing are no part of the story.
+    let last = scene.causes.last().map_or(scene.to, |cause| cause.at);
+    let told = drawn.into_iter().filter(|(from, _)| *from < last);
+    let mut labelled = false;
+    for (x0, x1) in told.filter_map(|(from, to)| tracks.stretch(scene, from, to)) {
+        paper.line(&class, (x0, y), (x1, y));
+        let label = "wants the lock";
+        let stands_still = |span: &&&Span| {
+            span.stops(client)
+                && tracks.stretch(scene, span.from, span.to).is_some_and(|(a, b)| a < x0 + 120.0 && b > x0)
+        };
+        if !labelled && !scene.spans.iter().any(|span| stands_still(&span)) && x1 - x0 > width(label, 11.0) + 40.0 {
+            labelled = true;
+            paper.text(x0 + 8.0, y + 17.0, "sm mu", Anchor::Start, label);
+        }
+    }
+}
+
+fn belief_place(scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory) -> Option<(f64, f64, f64, bool)> {
+    let (from, to) = story.belief()?;
+    let y = tracks.y(story.client?)?;
+    let (x0, x1) = tracks.stretch(scene, from, to)?;
+    Some((x0, x1, y, to.is_none_or(|to| to > scene.to)))
+}
+
+fn belief(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory) {
+    let Some((x0, x1, y, open)) = belief_place(scene, tracks, story) else { return };
+    let class = format!("b{}", scene.colour(story.client));
+    let half = BAR / 2.0;
+    if open {
+        // It goes on beyond the edge.
+        let path = format!("M{x0:.1} {:.1}H{:.1}l6 {half}l-6 {half}H{x0:.1}z", y - half, x1 - 6.0);
+        paper.path(&class, &path);
+    } else {
+        paper.rectangle(&class, (x0, y - half), ((x1 - x0).max(3.0), BAR), 3.0);
+    }
+}
+
+fn belief_label(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory) {
+    let Some((x0, x1, y, _)) = belief_place(scene, tracks, story) else { return };
+    let token = story.token.map_or(String::new(), |token| format!(" · token {token}"));
+    let texts = [format!("believes it holds the lock{token}"), format!("holds{token}"), token.replacen(" · ", "", 1)];
+    let room = x1 - x0 - 10.0;
+    if let Some(text) = texts.iter().find(|text| !text.is_empty() && width(text, 12.0) <= room) {
+        let wide = width(text, 12.0);
+        // Something plain behind the words, for hatching makes them hard to read.
+        paper.rectangle("nw", (x0 + 5.0, y - 7.5), (wide + 6.0, 15.0), 2.0);
+        paper.text(x0 + 8.0, y + 4.3, "", Anchor::Start, text);
+    } else if story.token.is_some() {
+        paper.text(x0, y + BAR / 2.0 + 12.0, "sm", Anchor::Start, &texts[2]);
+    }
+}
+
+fn records(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory, place: usize) {
+    let class = format!("b{}", scene.colour(story.client));
+    for (server, from, to) in story.records() {
+        let (Some(y), Some((x0, x1))) = (tracks.y(server), tracks.stretch(scene, from, to)) else { continue };
+        // Records that overlap shall be seen to overlap.
+        let y = y + if place % 2 == 0 { -RECORD - 1.0 } else { 1.0 };
+        paper.rectangle(&class, (x0, y), ((x1 - x0).max(3.0), RECORD), 1.5);
+        let who = story.client.map_or("somebody".to_owned(), |client| scene.name(client));
+        let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("granted to {who}") } else { who };
+        let (line, room) = if place % 2 == 0 { (y - 4.0, x1 - x0) } else { (y + RECORD + 11.0, x1 - x0) };
+        if room > 30.0 {
+            paper.text(x0 + 5.0, line, "sm", Anchor::Start, &fitting(&label, 11.0, room.max(60.0)));
+        }
+    }
+}
+
+/// A process or a machine that stands still or is down.
+fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
+    let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) else { return };
+    for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
+        let (top, size) = (y - BAND / 2.0, ((x1 - x0).max(4.0), BAND));
+        let lasted = span.to.map_or(String::new(), |to| format!(" {}", seconds(to.0 - span.from.0)));
+        let name = if span.fault.name.is_empty() { String::new() } else { format!(" ({})", span.fault.name) };
+        let label = match span.fault.kind.as_str() {
+            "pause" => format!("paused{lasted}{name}"),
+            "vm-pause" => format!("machine stopped{lasted}{name}"),
+            _ => format!("crashed{name}{}", if lasted.is_empty() { String::new() } else { format!(", down{lasted}") }),
+        };
+        match span.fault.kind.as_str() {
+            "pause" => paper.hatched('h', (x0, top), size),
+            "vm-pause" => paper.hatched('x', (x0, top), size),
+            _ => {
+                paper.rectangle("bg", (x0, y - 3.0), (size.0, 6.0), 0.0);
+                paper.rectangle("dn", (x0, top), size, 0.0);
+                paper.path("al", &format!("M{:.1} {:.1}l14 14m0 -14l-14 14", x0 - 7.0, y - 7.0));
+            }
+        }
+        let room = (RIGHT - x0).max(60.0);
+        paper.text(x0 + 2.0, y + BAND / 2.0 + 13.0, "sm", Anchor::Start, &fitting(&label, 11.0, room));
+    }
+}

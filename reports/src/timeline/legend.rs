@@ -1,0 +1,119 @@
+//! What stands around the lanes: the title above, the chain of causes and the key below.
+
+use super::WIDTH;
+use super::marks::numbered;
+use super::metrics::{fitting, wrapped};
+use super::paper::{Anchor, Paper};
+use super::scene::Scene;
+use super::strip::on_lane;
+use crate::explain::{Chain, moment};
+use crate::narrative::cast::listed;
+
+const MARGIN: f64 = 28.0;
+const ROW: f64 = 22.0;
+const TEXT: f64 = 14.0;
+/// Where the words of a cause begin.
+const WORDS: f64 = 150.0;
+
+pub(super) struct Legend {
+    title: String,
+    subtitle: String,
+    rows: Vec<Row>,
+    key: String,
+}
+
+/// A row of the chain; what is too long for one goes on in the next.
+struct Row {
+    number: Option<(usize, bool)>,
+    time: String,
+    words: String,
+    breaks: String,
+}
+
+impl Legend {
+    pub fn new(scene: &Scene<'_>, chain: Option<&Chain>, all: &[Chain]) -> Legend {
+        let mut rows = Vec::new();
+        let chains: Vec<&Chain> = all.iter().collect();
+        for (place, cause) in scene.causes.iter().enumerate() {
+            let here = chain.map_or(Vec::new(), |chain| chain.broken_at(cause, &chains));
+            let breaks = if here.is_empty() { String::new() } else { format!("◂ {} violated", listed(&here)) };
+            let mut lines = wrapped(&cause.text, TEXT, WIDTH - WORDS - MARGIN).into_iter();
+            let first = lines.next().unwrap_or_default();
+            let number = Some((place + 1, !cause.violates.is_empty()));
+            rows.push(Row { number, time: moment(cause.at), words: first, breaks: String::new() });
+            rows.extend(lines.map(|words| Row { number: None, time: String::new(), words, breaks: String::new() }));
+            rows.extend((!breaks.is_empty()).then(|| Row {
+                number: None,
+                time: String::new(),
+                words: String::new(),
+                breaks,
+            }));
+        }
+        let title = chain.map_or("No property was violated".to_owned(), |chain| chain.headline(scene.run));
+        Legend { title, subtitle: subtitle(scene), rows, key: key(scene) }
+    }
+
+    pub fn head_height(&self) -> f64 {
+        84.0
+    }
+
+    pub fn foot_height(&self) -> f64 {
+        self.rows.len() as f64 * ROW + 56.0
+    }
+
+    pub fn describe(&self, paper: &mut Paper) {
+        let told = |row: &Row| [&row.time, &row.words, &row.breaks].map(String::as_str).join(" ").trim().to_owned();
+        let chain: Vec<String> = self.rows.iter().map(told).collect();
+        paper.describe(&self.title, &chain.join(". "));
+    }
+
+    pub fn head(&self, paper: &mut Paper) {
+        paper.text(MARGIN, 36.0, "t1", Anchor::Start, &fitting(&self.title, 22.0, WIDTH - 2.0 * MARGIN));
+        paper.text(MARGIN, 58.0, "t2 mu", Anchor::Start, &fitting(&self.subtitle, 13.0, WIDTH - 2.0 * MARGIN));
+    }
+
+    pub fn foot(&self, paper: &mut Paper, top: f64) {
+        let mut y = top + 18.0;
+        for row in &self.rows {
+            if let Some((number, violates)) = row.number {
+                numbered(paper, (MARGIN + 10.0, y - 4.5), number, violates);
+                paper.text(WORDS - 14.0, y, "tx mu", Anchor::End, &row.time);
+            }
+            if row.breaks.is_empty() {
+                paper.text(WORDS, y, "tx", Anchor::Start, &row.words);
+            } else {
+                paper.text(WORDS, y, "rd tx", Anchor::Start, &row.breaks);
+            }
+            y += ROW;
+        }
+        paper.text(MARGIN, y + 12.0, "sm mu", Anchor::Start, &fitting(&self.key, 11.0, WIDTH - 2.0 * MARGIN));
+    }
+}
+
+fn subtitle(scene: &Scene<'_>) -> String {
+    match scene.run.about.is_empty() {
+        true => scene.run.name.clone(),
+        false => format!("{}  ·  {}", scene.run.name, scene.run.about),
+    }
+}
+
+/// What the signs mean, as far as they are there.
+fn key(scene: &Scene<'_>) -> String {
+    let mut parts = vec!["bar: what a client believes", "thin bar: what a server has granted", "arrow: message"];
+    if scene.messages.iter().any(|message| message.at.0 - message.sent.0 > scene.run.late_ns) {
+        parts.push("dashed arrow: late");
+    }
+    let stopped = |kind: &str| scene.spans.iter().any(|span| on_lane(span) && span.is(kind));
+    if stopped("pause") || stopped("vm-pause") {
+        parts.push("hatched: stands still");
+    }
+    if stopped("crash") {
+        parts.push("✗ and dashed frame: crashed, down");
+    }
+    parts.push("time is not to scale");
+    let mut key = parts.join("  ·  ");
+    if scene.left_out > 0 {
+        key += &format!("  ·  {} more nodes play no part", scene.left_out);
+    }
+    key
+}

@@ -1,0 +1,138 @@
+//! SVG text. All that comes from elsewhere is escaped here, and nowhere else.
+
+use std::fmt::Write;
+
+use super::style::{Theme, css};
+
+/// An SVG element while it is written.
+pub(super) struct Paper {
+    svg: String,
+    id: String,
+}
+
+/// Which side of its point a text stands on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+impl Paper {
+    pub fn new(width: f64, height: f64, id: &str, theme: Theme) -> Paper {
+        let (w, h) = (number(width), number(height));
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fptl\" role=\"img\" viewBox=\"0 0 {w} {h}\" \
+             width=\"{w}\" height=\"{h}\" aria-labelledby=\"{id}-t {id}-d\"><style>{}</style>",
+            css(theme)
+        );
+        write!(
+            svg,
+            "<defs><pattern id=\"{id}-h\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" \
+             patternTransform=\"rotate(45)\"><path class=\"hl\" d=\"M0 0V7\"/></pattern>\
+             <pattern id=\"{id}-x\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\" \
+             patternTransform=\"rotate(45)\"><path class=\"hl\" d=\"M0 0V8M0 0H8\"/></pattern></defs>\
+             <rect class=\"bg\" width=\"{w}\" height=\"{h}\"/>"
+        )
+        .expect("text takes all");
+        Paper { svg, id: id.to_owned() }
+    }
+
+    pub fn finish(mut self) -> String {
+        self.svg.push_str("</svg>");
+        self.svg
+    }
+
+    /// Title and description, for those who cannot see the drawing.
+    pub fn describe(&mut self, title: &str, description: &str) {
+        let (title, description, id) = (escaped(title), escaped(description), &self.id);
+        write!(self.svg, "<title id=\"{id}-t\">{title}</title><desc id=\"{id}-d\">{description}</desc>")
+            .expect("text takes all");
+    }
+
+    pub fn text(&mut self, x: f64, y: f64, class: &str, anchor: Anchor, text: &str) {
+        let anchor = match anchor {
+            Anchor::Start => "",
+            Anchor::Middle => " text-anchor=\"middle\"",
+            Anchor::End => " text-anchor=\"end\"",
+        };
+        let class = attribute(class);
+        write!(self.svg, "<text x=\"{}\" y=\"{}\"{class}{anchor}>{}</text>", number(x), number(y), escaped(text))
+            .expect("text takes all");
+    }
+
+    pub fn path(&mut self, class: &str, path: &str) {
+        write!(self.svg, "<path{} d=\"{path}\"/>", attribute(class)).expect("text takes all");
+    }
+
+    pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        let [a, b, c, d] = [from.0, from.1, to.0, to.1].map(number);
+        self.path(class, &format!("M{a} {b}L{c} {d}"));
+    }
+
+    pub fn rectangle(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64), round: f64) {
+        let [x, y, w, h] = [x, y, width.max(0.0), height].map(number);
+        let round = if round > 0.0 { format!(" rx=\"{}\"", number(round)) } else { String::new() };
+        let class = attribute(class);
+        write!(self.svg, "<rect{class} x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"{round}/>")
+            .expect("text takes all");
+    }
+
+    /// A rectangle filled with one of the hatches: `h` or `x`.
+    pub fn hatched(&mut self, hatch: char, at: (f64, f64), size: (f64, f64)) {
+        let [x, y, w, h] = [at.0, at.1, size.0.max(0.0), size.1].map(number);
+        write!(
+            self.svg,
+            "<rect class=\"ps\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" fill=\"url(#{}-{hatch})\"/>",
+            self.id
+        )
+        .expect("text takes all");
+    }
+
+    pub fn circle(&mut self, class: &str, (x, y): (f64, f64), radius: f64) {
+        let [x, y, r] = [x, y, radius].map(number);
+        write!(self.svg, "<circle{} cx=\"{x}\" cy=\"{y}\" r=\"{r}\"/>", attribute(class)).expect("text takes all");
+    }
+}
+
+fn attribute(class: &str) -> String {
+    if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") }
+}
+
+/// A length with one decimal at most.
+pub(super) fn number(length: f64) -> String {
+    let text = format!("{length:.1}");
+    let text = text.strip_suffix(".0").unwrap_or(&text);
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// Text for XML and HTML, in elements and attributes.
+pub(super) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in crate::text::visible(text).chars() {
+        match c {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([1.0, 1.25, -0.01, 10.06].map(number), ["1", "1.2", "0", "10.1"]);
+    }
+
+    #[test]
+    fn text_can_close_nothing() {
+        assert_eq!(escaped("</text>\"'&\u{202e}"), "&lt;/text&gt;&quot;&#39;&amp;\u{fffd}");
+    }
+}

@@ -1,0 +1,208 @@
+//! What of a case is shown: a stretch of time, the nodes that play a part in it, and what passed between them.
+
+use std::collections::BTreeSet;
+
+use fencepost_models::history::{Event, GrantId};
+use fencepost_sim::{NodeId, SimTime};
+
+use crate::case_run::{CaseRun, GrantStory, Message, Span};
+use crate::explain::{Cause, CauseKind, Chain};
+
+/// More messages than this hide what they are to show.
+const MOST_MESSAGES: usize = 44;
+const MOST_LATE: usize = 8;
+
+/// What comes right after the end of the chain is shown, too.
+const AFTER_NS: u64 = 60_000_000;
+
+/// The nodes of a fault have lanes of their own only if they are no more than this.
+const FEW: usize = 3;
+
+/// Of a case that violates nothing, so many grants are shown.
+const FIRST_GRANTS: usize = 4;
+
+pub(super) struct Scene<'a> {
+    pub run: &'a CaseRun,
+    pub causes: &'a [Cause],
+    /// The grants that it is about, in the order in which they came.
+    pub grants: Vec<&'a GrantStory>,
+    /// The nodes that have lanes, from the top: servers, clients, the store.
+    pub nodes: Vec<NodeId>,
+    pub from: SimTime,
+    pub to: SimTime,
+    pub messages: Vec<Message>,
+    pub spans: Vec<&'a Span>,
+    /// Moments that the axis gives room to.
+    pub moments: Vec<SimTime>,
+    /// Nodes without a lane.
+    pub left_out: usize,
+}
+
+impl<'a> Scene<'a> {
+    pub fn new(run: &'a CaseRun, chain: Option<&'a Chain>) -> Scene<'a> {
+        let causes = chain.map_or(&[][..], |chain| &chain.causes);
+        let mut scene = Scene {
+            run,
+            causes,
+            grants: grants(run, chain),
+            nodes: Vec::new(),
+            from: SimTime(0),
+            to: run.report.ended,
+            messages: Vec::new(),
+            spans: Vec::new(),
+            moments: Vec::new(),
+            left_out: 0,
+        };
+        scene.set_window(chain);
+        scene.set_nodes();
+        scene.set_messages();
+        scene.set_spans();
+        scene.set_moments();
+        scene
+    }
+
+    /// The place of a client among those that have colours.
+    pub fn colour(&self, client: Option<NodeId>) -> usize {
+        let mut clients: Vec<NodeId> = Vec::new();
+        for node in self.grants.iter().filter_map(|story| story.client).chain(self.nodes.iter().copied()) {
+            if self.run.is_client(node) && !clients.contains(&node) {
+                clients.push(node);
+            }
+        }
+        let place = client.and_then(|client| clients.iter().position(|other| *other == client));
+        place.unwrap_or(0) % super::style::CLIENTS
+    }
+
+    pub fn name(&self, node: NodeId) -> String {
+        crate::text::clipped(self.run.name_of(node), 18)
+    }
+
+    fn set_window(&mut self, chain: Option<&Chain>) {
+        let begins = self.grants.iter().filter_map(|story| story.asked.or(story.began()));
+        let causes = self.causes.iter().map(|cause| cause.at);
+        self.from = begins.chain(causes.clone()).min().unwrap_or_default();
+        let to = match chain {
+            Some(chain) => causes.max().unwrap_or(chain.at).max(chain.at),
+            None => self.grants.iter().filter_map(|story| story.given_up).max().unwrap_or(self.run.report.ended),
+        };
+        let near = self.own_notes(to, SimTime(to.0.saturating_add(AFTER_NS))).map(|(at, _)| at).max();
+        self.to = near.unwrap_or(to).max(SimTime(self.from.0 + 1));
+    }
+
+    /// Where and when something happened to the grants that the scene is about.
+    fn own_notes(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, NodeId)> + '_ {
+        let notes = self.run.notes_between(from, to).iter();
+        notes.filter_map(|note| {
+            let node = node_of(&note.event, self.run.cast.store)?;
+            let grant = crate::narrative::focus::grant_of(&note.event)?;
+            self.grants.iter().any(|story| story.id == grant.0).then_some((note.at, node))
+        })
+    }
+
+    fn set_nodes(&mut self) {
+        let mut shown: BTreeSet<NodeId> = self.causes.iter().filter_map(|cause| cause.place).collect();
+        shown.extend(self.own_notes(self.from, self.to).map(|(_, node)| node));
+        for cause in self.causes.iter().filter(|cause| cause.kind == CauseKind::Fault) {
+            let span = self.run.spans.iter().find(|span| span.from == cause.at);
+            let few = span.filter(|span| span.fault.nodes.len() <= FEW);
+            shown.extend(few.into_iter().flat_map(|span| span.fault.nodes.iter().copied()));
+        }
+        let run = self.run;
+        let order = |node: &NodeId| match (run.servers.contains(node), *node == run.cast.store) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => 2,
+        };
+        let mut nodes: Vec<NodeId> = shown.into_iter().filter(|node| node.index() < run.cast.len()).collect();
+        nodes.sort_by_key(|node| (order(node), *node));
+        self.left_out = run.cast.len() - nodes.len();
+        self.nodes = nodes;
+    }
+
+    /// Messages that did something to the grants, or that were long on their way.
+    fn set_messages(&mut self) {
+        let moments: BTreeSet<(NodeId, SimTime)> =
+            self.own_notes(self.from, self.to).map(|(at, node)| (node, at)).collect();
+        let clients: BTreeSet<NodeId> = self.grants.iter().filter_map(|story| story.client).collect();
+        let shown = |message: &&Message| {
+            let lanes = self.nodes.contains(&message.from) && self.nodes.contains(&message.to);
+            let client = clients.contains(&message.from) || clients.contains(&message.to);
+            lanes && client && message.sent >= self.from && message.at <= self.to
+        };
+        let (mut own, mut late) = (Vec::new(), Vec::new());
+        for message in self.run.messages.iter().filter(shown) {
+            let matters =
+                moments.contains(&(message.to, message.at)) || moments.contains(&(message.from, message.sent));
+            let slow = message.lost || message.at.0 - message.sent.0 > self.run.late_ns;
+            match (matters, slow) {
+                (true, _) if own.len() < MOST_MESSAGES => own.push(*message),
+                (false, true) if late.len() < MOST_LATE => late.push(*message),
+                _ => {}
+            }
+        }
+        own.extend(late);
+        own.sort_by_key(|message| (message.sent, message.at));
+        self.messages = own;
+    }
+
+    fn set_spans(&mut self) {
+        let shown =
+            |span: &&Span| span.overlaps(self.from, self.to) && self.nodes.iter().any(|node| span.touches(*node));
+        self.spans = self.run.spans.iter().filter(shown).collect();
+        let named =
+            |span: &Span| self.causes.iter().any(|cause| cause.kind == CauseKind::Fault && cause.at == span.from);
+        self.spans.sort_by_key(|span| (!named(span), span.from));
+        self.spans.truncate(10);
+    }
+
+    fn set_moments(&mut self) {
+        let mut moments: Vec<SimTime> = self.own_notes(self.from, self.to).map(|(at, _)| at).collect();
+        moments.extend([self.from, self.to]);
+        moments.extend(self.causes.iter().flat_map(|cause| [Some(cause.at), cause.until]).flatten());
+        moments.extend(self.messages.iter().flat_map(|message| [message.sent, message.at]));
+        moments.retain(|at| (self.from..=self.to).contains(at));
+        moments.sort_unstable();
+        moments.dedup();
+        self.moments = moments;
+    }
+}
+
+fn grants<'a>(run: &'a CaseRun, chain: Option<&Chain>) -> Vec<&'a GrantStory> {
+    let mut grants: Vec<&GrantStory> = match chain {
+        Some(chain) => {
+            let mut ids: Vec<GrantId> = chain.grants.clone();
+            ids.dedup();
+            ids.iter().filter_map(|grant| run.grant(*grant)).collect()
+        }
+        None => run.grants.values().filter(|story| story.acquired.is_some()).take(FIRST_GRANTS).collect(),
+    };
+    let servers = run.servers.len();
+    grants.sort_by_key(|story| (story.granted(servers), story.id));
+    grants
+}
+
+/// The node at which an event happens.
+fn node_of(event: &Event, store: NodeId) -> Option<NodeId> {
+    match *event {
+        Event::AcquireInvoked { client, .. }
+        | Event::Acquired { client, .. }
+        | Event::NotAcquired { client, .. }
+        | Event::ValidityEnded { client, .. }
+        | Event::LossObserved { client, .. }
+        | Event::ReadOk { client, .. }
+        | Event::WriteInvoked { client, .. }
+        | Event::WriteReturned { client, .. }
+        | Event::ReleaseInvoked { client, .. }
+        | Event::ReleaseReturned { client, .. }
+        | Event::NestedInvoked { client, .. }
+        | Event::NestedReturned { client, .. }
+        | Event::NestedReleaseInvoked { client, .. }
+        | Event::NestedReleaseReturned { client, .. } => Some(client),
+        Event::Granted { server, .. }
+        | Event::Ended { server, .. }
+        | Event::Enqueued { server, .. }
+        | Event::Withdrawn { server, .. } => Some(server),
+        Event::ReadAccepted { .. } | Event::WriteAccepted { .. } | Event::OperationRefused { .. } => Some(store),
+        _ => None,
+    }
+}

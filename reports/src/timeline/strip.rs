@@ -1,0 +1,90 @@
+//! Faults that are at no single lane, and those of clocks: a strip above the lanes.
+
+use super::marks::numbered;
+use super::metrics::{fitting, width};
+use super::paper::{Anchor, Paper};
+use super::scene::Scene;
+use super::tracks::{LEFT, RIGHT, Tracks};
+use crate::case_run::Span;
+use crate::explain::{Cause, CauseKind, fault_label};
+
+const ROW: f64 = 24.0;
+const MOST: usize = 5;
+
+/// Whether a fault has a place on its node's own lane.
+pub(super) fn on_lane(span: &Span) -> bool {
+    matches!(span.fault.kind.as_str(), "pause" | "vm-pause" | "crash")
+}
+
+fn rows<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Span> {
+    scene.spans.iter().filter(|span| !on_lane(span)).take(MOST).copied()
+}
+
+pub(super) fn height(scene: &Scene<'_>) -> f64 {
+    let rows = rows(scene).count();
+    if rows == 0 { 0.0 } else { rows as f64 * ROW + 6.0 }
+}
+
+/// The number of a fault in the chain of causes.
+fn number(scene: &Scene<'_>, span: &Span) -> Option<usize> {
+    let text = crate::explain::fault_words(scene.run, span);
+    let is_it = |cause: &Cause| cause.kind == CauseKind::Fault && cause.at == span.from && cause.text == text;
+    scene.causes.iter().position(is_it).map(|place| place + 1)
+}
+
+/// Whether a cause is a fault that is shown in the strip.
+pub(super) fn has(scene: &Scene<'_>, cause: &Cause) -> bool {
+    let place = scene.causes.iter().position(|other| other == cause).map(|place| place + 1);
+    rows(scene).any(|span| number(scene, span) == place && place.is_some())
+}
+
+/// Faults of the network darken the time that they last.
+pub(super) fn shades(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    let (_, lower) = tracks.field();
+    for span in rows(scene).filter(|span| !span.fault.links.is_empty()) {
+        if let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) {
+            paper.rectangle("sh", (x0, tracks.top), (x1 - x0, lower - tracks.top), 0.0);
+        }
+    }
+}
+
+pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    for (row, span) in rows(scene).enumerate() {
+        let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) else { continue };
+        let y = tracks.top + ROW * row as f64;
+        let x1 = x1.max(x0 + 5.0);
+        if !span.is("clock-step") {
+            paper.rectangle("ft", (x0, y), (x1 - x0, 18.0), 3.0);
+        }
+        let label = fault_label(scene.run, span);
+        let number = number(scene, span);
+        let disc = if number.is_some() { 24.0 } else { 0.0 };
+        let inside = x1 - x0 - 12.0 - disc;
+        let wide = width(&label, 12.0);
+        let (x, anchor, room) = match () {
+            () if wide <= inside => (x0 + 6.0 + disc, Anchor::Start, inside),
+            () if RIGHT - x1 >= x0 - LEFT => (x1.max(x0 + disc) + 6.0, Anchor::Start, RIGHT - x1.max(x0 + disc) - 6.0),
+            () => (x0 - 6.0, Anchor::End, x0 - LEFT - 6.0),
+        };
+        paper.text(x, y + 13.5, "", anchor, &fitting(&label, 12.0, room.max(40.0)));
+        if let Some(number) = number {
+            numbered(paper, (x0 + 10.0, y + 9.0), number, false);
+        }
+    }
+}
+
+/// Where clocks jumped. These come late, so that no bar hides them.
+pub(super) fn steps(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+    for (row, span) in rows(scene).enumerate().filter(|(_, span)| span.is("clock-step")) {
+        if let Some((x, _)) = tracks.stretch(scene, span.from, span.to) {
+            mark_step(paper, tracks, span, x, tracks.top + ROW * row as f64);
+        }
+    }
+}
+
+fn mark_step(paper: &mut Paper, tracks: &Tracks, span: &Span, x: f64, top: f64) {
+    for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
+        paper.line("dn", (x, top + 20.0), (x, y - 7.0));
+        paper.path("op", &format!("M{x:.1} {:.1}l7 7l-7 7l-7 -7z", y - 7.0));
+    }
+}

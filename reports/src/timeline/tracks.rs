@@ -1,0 +1,134 @@
+//! The lanes, and the axis below them.
+
+use fencepost_sim::{NodeId, SimTime};
+
+use super::axis::Axis;
+use super::bars::BAR;
+use super::labels::Shelf;
+use super::metrics::width;
+use super::paper::{Anchor, Paper};
+use super::scene::Scene;
+use super::strip;
+use crate::case_run::GrantStory;
+use crate::explain::moment;
+use crate::narrative::clocks::seconds;
+
+pub(super) const LEFT: f64 = 150.0;
+pub(super) const RIGHT: f64 = 1168.0;
+
+/// The room between the strip of faults and the first lane.
+const AIR: f64 = 56.0;
+const AXIS: f64 = 50.0;
+
+pub(super) struct Tracks {
+    pub axis: Axis,
+    /// Where the strip of faults begins.
+    pub top: f64,
+    /// Where the first lane is.
+    first: f64,
+    pitch: f64,
+    nodes: Vec<NodeId>,
+    /// Below the axis.
+    pub bottom: f64,
+}
+
+impl Tracks {
+    pub fn new(scene: &Scene<'_>, top: f64) -> Tracks {
+        let lanes = scene.nodes.len().max(1);
+        let pitch = match lanes {
+            0..=4 => 92.0,
+            5..=6 => 78.0,
+            _ => 66.0,
+        };
+        let first = top + strip::height(scene) + AIR;
+        Tracks {
+            axis: Axis::new(&scene.moments, LEFT + 14.0, RIGHT - 26.0),
+            top,
+            first,
+            pitch,
+            nodes: scene.nodes.clone(),
+            bottom: first + pitch * (lanes - 1) as f64 + 66.0 + AXIS,
+        }
+    }
+
+    /// Where a node's lane is, if it has one.
+    pub fn y(&self, node: NodeId) -> Option<f64> {
+        self.nodes.iter().position(|other| *other == node).map(|place| self.first + self.pitch * place as f64)
+    }
+
+    pub fn x(&self, at: SimTime) -> f64 {
+        self.axis.x(at)
+    }
+
+    /// Whether a label at this height keeps clear of every lane.
+    pub fn is_between_lanes(&self, y: f64) -> bool {
+        self.nodes.iter().filter_map(|node| self.y(*node)).all(|lane| (lane - y).abs() > 20.0)
+    }
+
+    /// Where a message leaves or reaches a lane: at the edge of the bar that is there.
+    pub fn edge(&self, scene: &Scene<'_>, node: NodeId, at: SimTime, towards: f64) -> Option<f64> {
+        let y = self.y(node)?;
+        let inside = |story: &&GrantStory| {
+            story.client == Some(node)
+                && story.belief().is_some_and(|(from, to)| from <= at && to.is_none_or(|to| at <= to))
+        };
+        let half = if scene.grants.iter().any(|story| inside(&story)) { BAR / 2.0 } else { 0.0 };
+        Some(if towards > y { y + half } else { y - half })
+    }
+
+    /// Where a stretch begins and ends on the page; what goes on beyond the last moment goes to the edge.
+    pub fn stretch(&self, scene: &Scene<'_>, from: SimTime, to: Option<SimTime>) -> Option<(f64, f64)> {
+        if from > scene.to || to.is_some_and(|to| to < scene.from) {
+            return None;
+        }
+        let x0 = if from < scene.from { LEFT } else { self.x(from) };
+        let x1 = to.filter(|to| *to <= scene.to).map_or(RIGHT, |to| self.x(to));
+        Some((x0, x1.max(x0)))
+    }
+
+    /// The upper end of the lanes, and the lower.
+    pub fn field(&self) -> (f64, f64) {
+        (self.first - 44.0, self.bottom - AXIS)
+    }
+
+    pub fn draw(&self, paper: &mut Paper, scene: &Scene<'_>) {
+        let (upper, lower) = self.field();
+        for cause in scene.causes {
+            let x = self.x(cause.at);
+            paper.line("gl", (x, upper), (x, lower));
+        }
+        for node in &self.nodes {
+            let Some(y) = self.y(*node) else { continue };
+            paper.line("ln", (LEFT, y), (RIGHT, y));
+            paper.text(LEFT - 12.0, y + 5.0, "nm", Anchor::End, &scene.name(*node));
+        }
+        self.draw_axis(paper, scene, lower);
+    }
+
+    fn draw_axis(&self, paper: &mut Paper, scene: &Scene<'_>, y: f64) {
+        paper.line("ax", (LEFT, y), (RIGHT, y));
+        paper.path("ax", &format!("M{} {}l-7 -4m7 4l-7 4", RIGHT, y));
+        paper.text(LEFT - 12.0, y + 4.0, "sm mu", Anchor::End, "true time");
+        for (x, room, ns) in self.axis.breaks() {
+            paper.rectangle("bg", (x - 4.0, y - 6.0), (8.0, 12.0), 0.0);
+            paper.path("ax", &format!("M{:.1} {:.1}l6 -14m2 0l-6 14", x - 5.0, y + 7.0));
+            let label = format!("{} later", seconds(ns));
+            if width(&label, 11.0) < room - 8.0 {
+                paper.text(x, y - 11.0, "sm mu", Anchor::Middle, &label);
+            }
+        }
+        let mut shelf = Shelf::new(2);
+        let mut told = Vec::new();
+        for at in scene.causes.iter().map(|cause| cause.at).chain([scene.from, scene.to]) {
+            let (x, label) = (self.x(at), moment(at));
+            if told.contains(&label) {
+                continue;
+            }
+            told.push(label.clone());
+            let half = width(&label, 11.0) / 2.0 + 4.0;
+            let Some(row) = shelf.place(x - half, x + half) else { continue };
+            paper.line("ax", (x, y - 4.0), (x, y + 4.0));
+            paper.text(x, y + 17.0 + 13.0 * row as f64, "sm", Anchor::Middle, &label);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the lock is there for, and what its failure costs.
+
+use fencepost_scenarios::results::{Scale, shown_metric};
+
+use crate::grid::{Cell, Grid};
+
+/// Harm in some cells of one lock and workload.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Harm<'a> {
+    /// Orders that were acknowledged.
+    pub orders: u128,
+    /// Harm in the workload's unit.
+    pub harm: f64,
+    /// Cases.
+    pub cases: u64,
+    /// The cell with the most harm for each order, if there is any harm.
+    pub worst: Option<&'a Cell>,
+}
+
+impl<'a> Harm<'a> {
+    /// Adds up cells.
+    pub fn of(cells: impl IntoIterator<Item = &'a Cell>) -> Self {
+        let mut sum = Harm::default();
+        let mut highest = 0.0;
+        for cell in cells {
+            let (orders, harm) = (orders(cell), harm(cell));
+            sum.orders += orders;
+            sum.harm += harm;
+            sum.cases += cell.1.cases();
+            let rate = harm / orders.max(1) as f64;
+            if rate > highest {
+                (highest, sum.worst) = (rate, Some(cell));
+            }
+        }
+        sum
+    }
+
+    /// For each thousand orders, if there was any order.
+    pub fn per_thousand(&self) -> Option<f64> {
+        (self.orders > 0).then(|| self.harm * 1_000.0 / self.orders as f64)
+    }
+}
+
+fn orders((_, result): &Cell) -> u128 {
+    result.metric("acked_orders").map_or(0, fencepost_scenarios::results::Tally::total)
+}
+
+fn harm((_, result): &Cell) -> f64 {
+    let shown = result.metrics().find_map(|(stored, tally)| {
+        let (name, scale): (_, Scale) = shown_metric(stored);
+        (name == "harm").then(|| scale.apply(tally.total() as f64))
+    });
+    shown.unwrap_or(0.0)
+}
+
+/// The workloads of some cells, in their order.
+pub fn workloads<'a>(grid: &Grid<'a>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for scenario in &grid.scenarios {
+        if let Some((header, _)) = grid.column(scenario).next()
+            && !names.contains(&header.workload.as_str())
+        {
+            names.push(&header.workload);
+        }
+    }
+    names
+}

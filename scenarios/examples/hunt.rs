@@ -1,0 +1,187 @@
+//! Measures how fast hunts find what is known to be wrong, and how small shrinking makes it: every bug that can be
+//! switched on, and every property that a shipped scenario expects a lock to violate. Prints `docs/hunt.md`:
+//!
+//! ```sh
+//! cargo run --release -p fencepost-scenarios --example hunt > docs/hunt.md
+//! cargo run --release -p fencepost-scenarios --example hunt -- redlock    # rows with this word only, as they come
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::{self, Expectation};
+use fencepost_scenarios::hunt::{Aim, Found, Hunt, hunt};
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::shipped;
+use fencepost_scenarios::shrink::{Effort, Failing, shrink};
+use toml::{Table, Value};
+
+/// What every hunt may cost at most.
+const CASES: u64 = 2_000;
+const THREADS: usize = 2;
+
+/// One thing that is known to be wrong.
+struct Known {
+    name: String,
+    lock: String,
+    property: Property,
+    bugs: Vec<String>,
+    /// The scenario to hunt in.
+    ground: String,
+}
+
+fn main() {
+    let registry = Registry::standard();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut known = bugs(&registry);
+    known.extend(weaknesses(&registry));
+    known.retain(|known| words.iter().all(|word| known.name.contains(word)));
+    print!("{HEAD}");
+    for known in &known {
+        println!("{}", row(&registry, known));
+    }
+}
+
+const HEAD: &str = "\
+# What hunts find, and how small it gets
+
+Every bug that can be switched on, in the setting of its own reproducer with that reproducer's kinds of fault at random times, and every
+property that a shipped scenario expects a lock to violate, in the first such scenario. For each: cases and seconds until
+`hunt` met the first violation among 2,000 cases, with uniform and with aimed choice, on two threads; then the size to which
+shrinking brought the aimed one (or the uniform one, where aimed met none), in clients, faults and events of history up to the
+violation, with runs and seconds. Seconds are those of one machine.
+
+None of these numbers is a rate. `cargo run --release -p fencepost-scenarios --example hunt > docs/hunt.md` makes this page.
+
+| what | property | uniform | aimed | clients | faults | events | runs | seconds |
+|---|---|---|---|---|---|---|---|---|
+";
+
+fn row(registry: &Registry, known: &Known) -> String {
+    let scenario = file::scenario(registry, "ground.toml", &known.ground);
+    let scenario = scenario.unwrap_or_else(|wrong| panic!("{}: {wrong:#?}\n{}", known.name, known.ground));
+    let cell = Cell::new(&Arc::new(scenario), registry.lock(&known.lock).expect("a known lock"), &known.bugs);
+    let [uniform, aimed] = [Aim::Uniform, Aim::Aimed].map(|aim| hunted(registry, known, &cell, aim));
+    let found = aimed.1.or(uniform.1);
+    let small = found.map_or("| – | – | – | – | –".into(), |found| shrunk(registry, known, &found));
+    format!("| `{}` | {} | {} | {} {small} |", known.name, known.property.name(), uniform.0, aimed.0)
+}
+
+/// Cases and seconds, and the case.
+fn hunted(registry: &Registry, known: &Known, cell: &Cell, aim: Aim) -> (String, Option<Found>) {
+    let wanted = [known.property];
+    let began = now();
+    let what = Hunt { cell, bugs: &known.bugs, wanted: &wanted, aim, cases: CASES, threads: THREADS };
+    let hunted = hunt(registry, &what).unwrap_or_else(|panicked| panic!("{panicked}"));
+    let seconds = began.elapsed().as_secs_f64();
+    match hunted.found {
+        Some(found) => (format!("{} in {seconds:.1} s", hunted.cases), Some(found)),
+        None => (format!("none of {CASES} in {seconds:.1} s"), None),
+    }
+}
+
+fn shrunk(registry: &Registry, known: &Known, found: &Found) -> String {
+    let began = now();
+    let failing = Failing { cell: &found.cell, seed: found.seed, bugs: &known.bugs, property: found.property };
+    match shrink(registry, &failing, Effort::default()) {
+        Ok(shrunk) => {
+            let size = shrunk.after;
+            let seconds = began.elapsed().as_secs_f64();
+            format!("| {} | {} | {} | {} | {seconds:.1}", size.clients, size.faults, size.events, shrunk.runs)
+        }
+        Err(why) => format!("| {why} | | | |"),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the page says how long hunts take")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Every bug that can be switched on.
+fn bugs(registry: &Registry) -> Vec<Known> {
+    let of_file = |(name, text): &(&str, &str)| {
+        let scenario = file::scenario(registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
+        let pin = scenario.case.expect("a reproducer of a bug pins a case");
+        let violated = pin.expect.iter().find(|(_, is)| **is == Expectation::Violated);
+        let (property, _) = violated.expect("a reproducer of a bug expects a violation");
+        let ground = ground(text, &pin.lock);
+        Known { name: pin.bugs.join("+"), lock: pin.lock, property: *property, bugs: pin.bugs, ground }
+    };
+    shipped::BUGS.iter().filter(|(_, text)| registry.lock(&lock_of(text)).is_some()).map(of_file).collect()
+}
+
+fn lock_of(text: &str) -> String {
+    let scenario: Table = toml::from_str(text).expect("a shipped file is TOML");
+    scenario["case"]["lock"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Every property that a lock is expected to violate, in the first scenario that expects it.
+fn weaknesses(registry: &Registry) -> Vec<Known> {
+    let mut seen = BTreeSet::new();
+    let mut known = Vec::new();
+    for (name, text) in shipped::SCENARIOS {
+        let Ok(scenario) = file::scenario(registry, name, text) else { continue };
+        for (lock, expected) in &scenario.expect {
+            for (property, _) in expected.iter().filter(|(_, is)| **is == Expectation::Violated) {
+                if seen.insert((lock.clone(), *property)) {
+                    let (lock, property, ground) = (lock.clone(), *property, text.to_string());
+                    known.push(Known { name: format!("{name}/{lock}"), lock, property, bugs: Vec::new(), ground });
+                }
+            }
+        }
+    }
+    known.sort_by_key(|known| registry.locks().iter().position(|lock| lock.name() == known.lock));
+    known
+}
+
+/// The setting of a reproducer, with its kinds of fault at random times and places.
+fn ground(text: &str, lock: &str) -> String {
+    let mut scenario: Table = toml::from_str(text).expect("a shipped file is TOML");
+    scenario.remove("case");
+    scenario.insert("locks".into(), Value::Array(vec![Value::String(lock.into())]));
+    let run_for: fencepost_sim::units::Span =
+        scenario["run_for"].as_str().unwrap_or("60s").parse().expect("a duration");
+    let gap = format!("exp({})", fencepost_sim::units::Span(run_for.0 / 6));
+    for (_, faults) in scenario.get_mut("fault").and_then(Value::as_table_mut).into_iter().flatten() {
+        let Some(faults) = faults.as_array_mut() else { continue };
+        let many = faults.len() > 1;
+        for fault in faults.iter_mut().filter_map(Value::as_table_mut) {
+            fault.remove("at");
+            fault.remove("on");
+            fault.insert("every".into(), Value::String(gap.clone()));
+            if let Some(lasts) = fault.get("lasts").and_then(Value::as_str).map(String::from) {
+                let fencepost_sim::units::Span(lasts) = lasts.parse().expect("a duration");
+                let range = fencepost_sim::units::Dist::Uniform(lasts / 2, lasts * 3 / 2);
+                fault.insert("lasts".into(), Value::String(range.to_string()));
+            }
+            for key in ["target", "from", "to"] {
+                let anywhere = fault.get(key).and_then(Value::as_str).map(|name| anywhere(name, many));
+                fault.extend(anywhere.map(|group| (key.to_owned(), Value::String(group))));
+            }
+        }
+        // The same at several nodes is one fault at a group of them.
+        let mut kinds: Vec<Table> = Vec::new();
+        faults.retain(|fault| {
+            let mut keys = fault.as_table().cloned().unwrap_or_default();
+            keys.remove("name");
+            let new = !kinds.contains(&keys);
+            kinds.push(keys);
+            new
+        });
+    }
+    scenario.to_string()
+}
+
+/// The group that a node of a reproducer stands for.
+fn anywhere(name: &str, many: bool) -> String {
+    match (name, many) {
+        ("store", _) => "store".into(),
+        (client, _) if client.starts_with("client-") => "client:any".into(),
+        (_, true) => "server:all".into(),
+        (_, false) => "server:any".into(),
+    }
+}

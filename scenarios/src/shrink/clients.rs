@@ -1,0 +1,118 @@
+//! Fewer clients and fewer orders.
+
+use toml::Value;
+
+use super::draft::{Draft, DraftFault, ENDLESS};
+use super::faults::client_index;
+use super::ladder::{counts_below, first_of, lower};
+use super::trial::Lab;
+
+/// Keeps the clients that matter only, else takes them out one by one.
+pub(crate) fn fewer(lab: &mut Lab<'_>) {
+    let count = lab.best().clients();
+    let mut parties = lab.shown().clients.clone();
+    parties.extend(lab.best().faults.iter().flat_map(named_clients));
+    parties.sort_unstable();
+    parties.dedup();
+    parties.retain(|client| *client < count);
+    let mut candidates = Vec::new();
+    for more in 0..2 {
+        // Somebody has to be there who wants the lock too.
+        let mut kept = parties.clone();
+        let others = (0..count).filter(|client| !parties.contains(client));
+        kept.extend(others.take(more + usize::from(parties.len() < 2)));
+        kept.sort_unstable();
+        if kept.len() < count.into() {
+            candidates.extend(with_clients(lab.best(), &kept));
+        }
+    }
+    first_of(lab, candidates);
+    let mut out = lab.best().clients();
+    while out > 0 && lab.best().clients() > 1 {
+        out -= 1;
+        let kept: Vec<u16> = (0..lab.best().clients()).filter(|client| *client != out).collect();
+        let candidates = with_clients(lab.best(), &kept);
+        first_of(lab, candidates);
+    }
+}
+
+/// The drafts with these clients only, under new names: with their share of the orders, and with all of them.
+fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
+    let mut fewer = draft.clone();
+    let new_name = |name: &str| -> Option<Option<String>> {
+        let index = client_index(name)?;
+        Some(kept.iter().position(|client| *client == index).map(|place| format!("client-{}", place + 1)))
+    };
+    fewer.faults.retain_mut(|fault| fault.keys.iter_mut().all(|(_, value)| rename(value, &new_name)));
+    fewer.table("clients").insert("count".into(), Value::Integer(kept.len() as i64));
+    let share = (u64::from(draft.orders()) * kept.len() as u64).div_ceil(u64::from(draft.clients().max(1)));
+    let share = if draft.orders() == ENDLESS { ENDLESS } else { share as u32 };
+    vec![fewer.with_orders(share), fewer]
+}
+
+/// The drafts in which the clients change places: who comes first may be what matters.
+pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
+    let count = draft.clients();
+    let by = |shift: u16| {
+        let mut rotated = draft.clone();
+        let new_name = |name: &str| -> Option<Option<String>> {
+            client_index(name).map(|index| Some(format!("client-{}", (index + shift) % count + 1)))
+        };
+        for fault in &mut rotated.faults {
+            for (_, value) in fault.keys.iter_mut() {
+                rename(value, &new_name);
+            }
+        }
+        rotated
+    };
+    // With more of them it costs more than it brings.
+    if count > 3 { Vec::new() } else { (1..count).map(by).collect() }
+}
+
+/// More orders, where that lets more scheduling seeds show the violation: it matters less who comes first.
+pub(crate) fn more_orders(lab: &mut Lab<'_>) {
+    let more = lab.best().orders().saturating_add(lab.best().clients().into());
+    lab.offer_steadier(lab.best().with_orders(more));
+}
+
+/// Gives clients their new names; says whether anything is left. A fault at a client that is gone is gone too.
+fn rename(value: &mut Value, new_name: &impl Fn(&str) -> Option<Option<String>>) -> bool {
+    match value {
+        Value::String(text) => match new_name(text) {
+            Some(Some(new)) => {
+                *text = new;
+                true
+            }
+            Some(None) => false,
+            None => true,
+        },
+        Value::Array(items) => {
+            items.retain_mut(|item| rename(item, new_name));
+            !items.is_empty()
+        }
+        Value::Table(table) => table.iter_mut().all(|(_, value)| rename(value, new_name)),
+        _ => true,
+    }
+}
+
+/// The clients that a fault names.
+fn named_clients(fault: &DraftFault) -> Vec<u16> {
+    fn collect(value: &Value, found: &mut Vec<u16>) {
+        match value {
+            Value::String(text) => found.extend(client_index(text)),
+            Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+            Value::Table(table) => table.iter().for_each(|(_, value)| collect(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    fault.keys.iter().filter(|(key, _)| *key != "name").for_each(|(_, value)| collect(value, &mut found));
+    found
+}
+
+/// As few orders as will do.
+pub(crate) fn fewer_orders(lab: &mut Lab<'_>) {
+    let counts = counts_below(lab.best().orders());
+    lower(lab, &counts, |draft, orders| draft.with_orders(orders));
+    while lab.best().orders() > 1 && lab.offer(lab.best().with_orders(lab.best().orders() - 1)) {}
+}

@@ -1,0 +1,166 @@
+//! Simpler latencies, shorter waits, rounder numbers.
+
+use std::time::Duration;
+
+use fencepost_sim::SimTime;
+use fencepost_sim::units::Dist;
+use toml::{Table, Value};
+
+use super::clients::rotated;
+use super::draft::{Draft, span_value};
+use super::ladder::{counts_below, first_of, lengths_below, lower};
+use super::trial::Lab;
+
+/// A run that ends soon after the violation.
+pub(crate) fn shorter_run(lab: &mut Lab<'_>) {
+    let seen_by = lab.shown().at.since(SimTime(0));
+    let set = |draft: &Draft, run_for: Duration| ends_by(draft, run_for);
+    let just_after = Duration::from_secs(seen_by.as_secs() + 1);
+    if just_after < lab.best().run_for {
+        lab.offer(set(lab.best(), just_after));
+    }
+    let lengths = lengths_below(lab.best().run_for);
+    // Bisecting from the violation on: what ends before it rarely shows it, unless it shows after the run phase anyway.
+    let after_run = seen_by >= lab.best().run_for;
+    let late: Vec<Duration> = lengths.into_iter().filter(|length| after_run || *length > seen_by).collect();
+    lower(lab, &late, set);
+}
+
+/// The draft with a shorter run; what would begin after its end is taken out.
+fn ends_by(draft: &Draft, run_for: Duration) -> Draft {
+    let mut draft = draft.clone();
+    draft.run_for = run_for;
+    draft.faults.retain(|fault| fault.span("at").is_none_or(|at| at < run_for));
+    draft
+}
+
+/// A lease no shorter than this is still much longer than what messages take.
+const SHORTEST_LEASE: Duration = Duration::from_millis(500);
+
+/// What a client does while it holds the lock.
+const WORK: [&str; 2] = ["hold", "prepare"];
+
+/// A shorter lease, and work and faults that last shorter by as much: those who wait ask less often.
+pub(crate) fn shorter_lease(lab: &mut Lab<'_>) {
+    let Some(lease) = lab.lease() else { return };
+    // A lease that is short against the work under it would be another story.
+    let constant = |key| matches!(dist(lab.best(), "clients", key), Some(Dist::Constant(_)));
+    if !WORK.into_iter().all(constant) {
+        return;
+    }
+    let key = if lock_key(lab.best(), "ttl").is_some() { "ttl" } else { "effective" };
+    let lengths: Vec<Duration> = lengths_below(lease).into_iter().filter(|length| *length >= SHORTEST_LEASE).collect();
+    lower(lab, &lengths, |draft, length| {
+        let mut draft = draft.clone();
+        draft.table("lock").insert(key.into(), span_value(length));
+        for work in WORK {
+            if let Some(Dist::Constant(lasts)) = dist(&draft, "clients", work).filter(|lasts| !lasts.is_zero()) {
+                draft.table("clients").insert(work.into(), span_value(scaled(lasts, length, lease)));
+            }
+        }
+        for fault in &mut draft.faults {
+            for key in ["lasts", "restart_after"] {
+                if let Some(lasts) = fault.span(key) {
+                    fault.set_span(key, scaled(lasts, length, lease));
+                }
+            }
+        }
+        draft
+    });
+}
+
+/// The length times `to` / `from`, in whole milliseconds.
+fn scaled(length: Duration, to: Duration, from: Duration) -> Duration {
+    let ms = length.as_millis() * to.as_millis() / from.as_millis().max(1);
+    Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX).max(1))
+}
+
+/// A timing of all locks, where the scenario gives one.
+fn lock_key<'d>(draft: &'d Draft, key: &str) -> Option<&'d str> {
+    draft.tables.get("lock")?.get(key)?.as_str().filter(|length| *length != "default")
+}
+
+/// Constants where something was drawn: all at once, else one by one.
+pub(crate) fn simpler_times(lab: &mut Lab<'_>) {
+    let keys = [("network", "latency"), ("clients", "think"), ("clients", "hold"), ("clients", "prepare")];
+    let mut all = lab.best().clone();
+    for (table, key) in keys {
+        all = typical(&all, table, key).unwrap_or(all);
+    }
+    let mut none = all.clone();
+    for (table, key) in keys {
+        none.table(table).remove(key);
+    }
+    none.table("network").insert("latency".into(), span_value(Duration::from_millis(1)));
+    none.table("network").remove("loss");
+    let places = |draft: Draft| std::iter::once(draft.clone()).chain(rotated(&draft)).collect::<Vec<_>>();
+    first_of(lab, [places(none), places(all)].concat());
+    for (table, key) in keys {
+        let least = if key == "latency" { Duration::from_millis(1) } else { Duration::ZERO };
+        let set = |draft: &Draft, length: Duration| {
+            let mut draft = draft.clone();
+            draft.table(table).insert(key.into(), span_value(length));
+            draft
+        };
+        let candidates = [set(lab.best(), least)].into_iter().chain(typical(lab.best(), table, key));
+        let candidates: Vec<Draft> = candidates.collect();
+        first_of(lab, candidates);
+        if key != "latency"
+            && let Some(Dist::Constant(length)) = dist(lab.best(), table, key)
+        {
+            lower(lab, &lengths_below(length), set);
+        }
+    }
+    let mut lossless = lab.best().clone();
+    if lossless.table("network").remove("loss").is_some() {
+        lab.offer(lossless);
+    }
+}
+
+/// The draft with a typical value in place of what is drawn there.
+fn typical(draft: &Draft, table: &str, key: &str) -> Option<Draft> {
+    let typical = match dist(draft, table, key)? {
+        Dist::Constant(_) => return None,
+        Dist::Uniform(low, high) => (low + high) / 2,
+        Dist::Exponential(mean) => mean,
+        Dist::LogNormal(median, _) => median,
+    };
+    let mut draft = draft.clone();
+    draft.table(table).insert(key.into(), span_value(typical));
+    Some(draft)
+}
+
+fn dist(draft: &Draft, table: &str, key: &str) -> Option<Dist> {
+    let default = if key == "latency" { "1ms..5ms" } else { "0s" };
+    let written = draft.tables.get(table).and_then(|table| table.get(key)).map_or(Some(default), Value::as_str);
+    written.and_then(|text| text.parse().ok())
+}
+
+/// Smaller numbers in the workload's own table: one unit where an order wanted several, a smaller stock.
+pub(crate) fn smaller_workload(lab: &mut Lab<'_>) {
+    let Some(Value::Table(workloads)) = lab.best().tables.get("workload").cloned() else { return };
+    for (kind, keys) in &workloads {
+        for (key, value) in keys.as_table().into_iter().flatten() {
+            let set = |draft: &Draft, value: Value| with_workload_key(draft, kind, key, value);
+            match value {
+                Value::String(text) if text.contains("..=") => {
+                    lab.offer(set(lab.best(), Value::Integer(1)));
+                }
+                Value::Integer(count) => {
+                    let counts = counts_below(u32::try_from(*count).unwrap_or_default());
+                    lower(lab, &counts, |draft, count| set(draft, Value::Integer(count.into())));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn with_workload_key(draft: &Draft, kind: &str, key: &str, value: Value) -> Draft {
+    let mut draft = draft.clone();
+    let own = draft.table("workload").entry(kind).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(own) = own {
+        own.insert(key.into(), value);
+    }
+    draft
+}

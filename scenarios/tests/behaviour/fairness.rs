@@ -1,0 +1,75 @@
+//! Locks are compared on the same footing: the same demand, the same faults, comparable expiries.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fencepost_scenarios::case;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::registry::Registry;
+
+use crate::lab::{parsed, shipped};
+
+fn cells(text: &str) -> Vec<Cell> {
+    let cells = Cell::all(&Registry::standard(), &parsed(text), None, &[]);
+    cells.into_iter().filter(|cell| cell.header.applicable).collect()
+}
+
+#[test]
+fn with_the_same_seed_all_locks_face_the_same_faults() {
+    for name in ["client-pauses", "everything", "server-restarts"] {
+        for seed in 0..3 {
+            let mut planned: BTreeMap<Vec<u64>, Vec<String>> = BTreeMap::new();
+            for cell in cells(&shipped(name)) {
+                let faults = case::run(&cell, seed, None).outcome.faults;
+                let counts = faults.iter().map(|fault| fault.planned).collect();
+                planned.entry(counts).or_default().push(cell.header.lock);
+            }
+            assert_eq!(planned.len(), 1, "{name}, seed {seed}: {planned:?}");
+        }
+    }
+}
+
+#[test]
+fn demand_is_fixed_in_advance_and_attempts_are_reported() {
+    // Where nobody crashes and all have the time, every order is resolved, whatever the lock.
+    for cell in cells(&shipped("quiet")) {
+        let outcome = case::run(&cell, 1, None).outcome;
+        let metric = |name: &str| outcome.metric(name).unwrap_or_else(|| panic!("{}: no {name}", cell.header.lock));
+        let resolved: i64 =
+            (outcome.metrics.iter()).filter(|(name, _)| name.ends_with("_orders")).map(|(_, orders)| *orders).sum();
+        assert_eq!(resolved, 30, "{}: {:?}", cell.header.lock, outcome.metrics);
+        if cell.lock.info.grants {
+            assert!(metric("attempts") >= metric("grants"), "{}", cell.header.lock);
+            assert!(metric("grants") >= 30, "{}", cell.header.lock);
+        }
+    }
+}
+
+#[test]
+fn what_ends_before_the_stock_is_gone_is_censored() {
+    let text = |run_for: &str| {
+        format!("run_for = '{run_for}'\n[clients]\nthink = '500ms'\n[workload.inventory]\nstock = 30\n")
+    };
+    for (run_for, censored) in [("2s", true), ("300s", false)] {
+        for cell in cells(&text(run_for)).iter().filter(|cell| cell.header.lock != "none") {
+            assert_eq!(case::run(cell, 0, None).outcome.censored, censored, "{}: {run_for}", cell.header.lock);
+        }
+    }
+}
+
+#[test]
+fn an_effective_expiry_is_about_what_was_asked_for_and_every_cell_says_what_it_is() {
+    let own = cells("run_for = '1s'\n[lock]\nttl = 'default'\n");
+    let left_out = cells("run_for = '1s'\n");
+    for (own, left_out) in own.iter().zip(&left_out) {
+        assert_eq!(own.header.effective_expiry, left_out.header.effective_expiry, "{}", own.header.lock);
+    }
+    for asked in [10, 20, 60] {
+        for cell in cells(&format!("run_for = '1s'\n[lock]\neffective = '{asked}s'\n")) {
+            let Some(effective) = cell.header.effective_expiry else { continue };
+            let asked = Duration::from_secs(asked);
+            let about = asked.mul_f64(0.75)..=asked.mul_f64(1.25);
+            assert!(about.contains(&effective), "{}: {effective:?} where {asked:?} was asked for", cell.header.lock);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Every kind of fault does what its name says. Each row names something that a user sees, and that is not there when
+//! the same injections do nothing: whoever breaks an injection breaks its row.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::outcome::Outcome;
+use fencepost_scenarios::property::Property::{self, BeliefExclusion, EffectExclusion, NoLostUpdate};
+use fencepost_scenarios::property::Verdict;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::{case, file};
+use fencepost_sim::fault::{Fault, Harm, Injected, Map, Nemesis};
+use fencepost_sim::schedule::{FaultPlan, Placement};
+use fencepost_sim::stream::Stream;
+
+/// What a fault shows in at least one of a few cases.
+#[derive(Clone, Copy, Debug)]
+enum Shows {
+    /// A violation, which goes away when the injections do nothing.
+    Violated(Property),
+    /// A metric that is higher than when the injections do nothing.
+    More(&'static str),
+    /// Metrics that are not as they are when the injections do nothing.
+    Difference,
+}
+
+use Shows::{Difference, More, Violated};
+
+/// Kind, lock, settings, the fault's keys, and what it shows.
+type Row = (&'static str, &'static str, &'static str, &'static str, Shows);
+
+const CHECKED: &str = "clients.check_before_write = true\n";
+const ALWAYS: &str = "lock.redis-set-px = { ttl = \"5s\", persistence = \"always\" }\n";
+const DATAGRAMS: &str = "network.transport = \"datagram\"\n";
+const STANDBY: &str = "lock.sql-for-update = { standby = true, failover_after = \"2s\" }\n";
+/// A disk that lies is not noticed until the power fails.
+const LIE: &str = "what = \"lie\"\ntarget = \"server:any\"\nat = \"0s\"\nlasts = \"60s\"";
+const POWER: &str = "\n[[fault.crash]]\nname = \"power\"\ntarget = \"server:any\"\nevery = \"exp(5s)\"\nwhat = \"host\"\n\
+                     restart_after = \"300ms\"\ndisk = \"unsynced\"\n";
+
+const ROWS: &[Row] = &[
+    (
+        "pause",
+        "redis-set-px",
+        "",
+        "target = \"client:any\"\nevery = \"exp(8s)\"\nlasts = \"8s\"",
+        Violated(EffectExclusion),
+    ),
+    // A check right before the write sees a plain pause, but not one that stopped the machine's own clock.
+    (
+        "vm-pause",
+        "redis-set-px",
+        CHECKED,
+        "target = \"client:any\"\nevery = \"exp(5s)\"\nlasts = \"8s\"",
+        Violated(EffectExclusion),
+    ),
+    (
+        "crash",
+        "redis-set-px",
+        "",
+        "target = \"server:any\"\nevery = \"exp(4s)\"\nrestart_after = \"100ms\"",
+        Violated(EffectExclusion),
+    ),
+    (
+        "crash",
+        "redis-set-px",
+        ALWAYS,
+        "target = \"server:any\"\nevery = \"exp(4s)\"\nrestart_after = \"100ms\"\ndisk = \"wipe\"",
+        Violated(EffectExclusion),
+    ),
+    ("crash", "etcd", "", "target = \"server:leader\"\nat = \"2s\"\npermanent = true", More("acquire_ns")),
+    (
+        "clock-step",
+        "redis-set-px",
+        "",
+        "target = \"server:any\"\nevery = \"exp(4s)\"\nby = \"1m\"",
+        Violated(BeliefExclusion),
+    ),
+    (
+        "clock-rate",
+        "redis-set-px",
+        "",
+        "target = \"server:any\"\nat = \"0s\"\nlasts = \"60s\"\nppm = 9_000_000",
+        Violated(BeliefExclusion),
+    ),
+    (
+        "clock-strobe",
+        "redis-set-px",
+        "",
+        "target = \"server:any\"\nat = \"1s\"\nlasts = \"60s\"\nby = \"1m\"\nperiod = \"700ms\"",
+        Violated(BeliefExclusion),
+    ),
+    ("partition", "lease-server", "", "shape = \"isolate\"\nevery = \"exp(4s)\"\nlasts = \"3s\"", Difference),
+    ("partition", "etcd", "", "shape = \"minority\"\nevery = \"exp(4s)\"\nlasts = \"3s\"", Difference),
+    ("partition", "etcd", "", "shape = \"majority\"\nat = \"2s\"\nlasts = \"30s\"", More("acquire_ns_max")),
+    ("partition", "etcd", "", "shape = \"ring\"\nevery = \"exp(4s)\"\nlasts = \"10s\"", Difference),
+    ("partition", "etcd", "", "shape = \"bridge\"\nevery = \"exp(4s)\"\nlasts = \"10s\"", Difference),
+    ("partition", "lease-server", "", "shape = \"one-way\"\nevery = \"exp(4s)\"\nlasts = \"3s\"", Difference),
+    (
+        "partition",
+        "lease-server",
+        "",
+        "shape = \"clients-from-lock\"\nat = \"2s\"\nlasts = \"5s\"",
+        More("acquire_ns_max"),
+    ),
+    (
+        "partition",
+        "redis-set-px",
+        "",
+        "shape = \"clients-from-store\"\nevery = \"exp(5s)\"\nlasts = \"8s\"",
+        Violated(EffectExclusion),
+    ),
+    (
+        "partition",
+        "lease-server",
+        "",
+        "split = [[\"client-1\", \"client-2\"], [\"lease-server\"]]\nat = \"2s\"\nlasts = \"9s\"",
+        Difference,
+    ),
+    (
+        "latency",
+        "lease-server",
+        "",
+        "from = \"client:all\"\nto = \"server:all\"\nat = \"0s\"\nlasts = \"60s\"\nadd = \"200ms\"",
+        More("acquire_ns"),
+    ),
+    (
+        "loss",
+        "lease-server",
+        "",
+        "from = \"client:all\"\nto = \"server:all\"\nat = \"0s\"\nlasts = \"60s\"\nrate = 0.5",
+        More("acquire_ns"),
+    ),
+    (
+        "duplicate",
+        "redis-set-px-del",
+        DATAGRAMS,
+        "target = \"client:all\"\nat = \"0s\"\nlasts = \"60s\"\nrate = 1.0",
+        Difference,
+    ),
+    (
+        "hold",
+        "redis-set-px",
+        "",
+        "from = \"client:any\"\nto = \"store\"\nevery = \"exp(4s)\"\nlasts = \"8s\"",
+        Violated(EffectExclusion),
+    ),
+    (
+        "slow",
+        "lease-server",
+        "",
+        "target = \"server:all\"\nat = \"0s\"\nlasts = \"60s\"\nfactor = 100",
+        More("acquire_ns"),
+    ),
+    (
+        "slow",
+        "lease-server",
+        "",
+        "target = \"client:all\"\nat = \"0s\"\nlasts = \"60s\"\nfactor = 100",
+        More("acquire_ns"),
+    ),
+    (
+        "disk-stall",
+        "redis-set-px",
+        ALWAYS,
+        "target = \"server:any\"\nat = \"2s\"\nlasts = \"9s\"",
+        More("acquire_ns_max"),
+    ),
+    (
+        "disk-stall",
+        "redis-set-px",
+        ALWAYS,
+        "what = \"slow\"\nsync = \"100ms\"\ntarget = \"server:any\"\nat = \"0s\"\nlasts = \"60s\"",
+        More("acquire_ns"),
+    ),
+    ("disk-stall", "redis-set-px", ALWAYS, LIE, Violated(EffectExclusion)),
+    ("failover", "sql-for-update", STANDBY, "every = \"exp(5s)\"\nlasts = \"5s\"", Violated(NoLostUpdate)),
+];
+
+const SEEDS: u64 = 12;
+
+#[test]
+fn every_fault_bites_and_does_not_when_its_injections_do_nothing() {
+    let mut toothless = Vec::new();
+    for row in ROWS {
+        let real = cell(row);
+        let inert = with_first_fault_inert(&real);
+        let shows = |seed| {
+            let [real, inert] = [&real, &inert].map(|cell| case::run(cell, seed, None).outcome);
+            assert_eq!(inert.faults[0].touched, 0, "{row:?}: what does nothing touches nothing");
+            real.faults[0].touched > 0 && row.4.is_seen(&real, &inert)
+        };
+        if !(0..SEEDS).any(shows) {
+            toothless.push(format!("{row:?}"));
+        }
+    }
+    assert!(toothless.is_empty(), "no difference is seen by:\n{}", toothless.join("\n"));
+}
+
+#[test]
+fn every_kind_has_a_row() {
+    let kinds: BTreeSet<&str> = Registry::standard().faults().iter().map(|fault| fault.name).collect();
+    assert_eq!(ROWS.iter().map(|row| row.0).collect::<BTreeSet<_>>(), kinds);
+}
+
+impl Shows {
+    fn is_seen(self, real: &Outcome, inert: &Outcome) -> bool {
+        match self {
+            Violated(property) => {
+                let violated = |outcome: &Outcome| outcome.verdict(property) == Verdict::Violated;
+                violated(real) && !violated(inert)
+            }
+            More(metric) => real.metric(metric) > inert.metric(metric),
+            Difference => real.metrics != inert.metrics,
+        }
+    }
+}
+
+fn cell((kind, lock, settings, keys, _): &Row) -> Cell {
+    let power = if keys.contains("lie") { POWER } else { "" };
+    let ttl = if settings.contains("lock.") { "" } else { "lock.ttl = \"5s\"\n" };
+    let text = format!(
+        "run_for = \"60s\"\nclients.think = \"exp(200ms)\"\nclients.hold = \"500ms..2s\"\nclients.wait_at_most = \"60s\"\n\
+         workload.inventory = {{ stock = 20 }}\n{ttl}{settings}\n[[fault.{kind}]]\nname = \"bites\"\n{keys}\n{power}"
+    );
+    let registry = Registry::standard();
+    let scenario = file::scenario(&registry, "bite.toml", &text).unwrap_or_else(|wrong| panic!("{}\n{text}", wrong[0]));
+    let cell = Cell::new(&Arc::new(scenario), registry.lock(lock).expect("a known lock"), &[]);
+    assert!(cell.header.applicable, "{:?}\n{text}", cell.header.reason);
+    cell
+}
+
+fn with_first_fault_inert(cell: &Cell) -> Cell {
+    let mut scenario = (*cell.scenario).clone();
+    let mut plans: Vec<FaultPlan> = scenario.faults.to_vec();
+    plans[0].fault = Arc::new(Inert(plans[0].fault.clone()));
+    scenario.faults = plans.into();
+    Cell { scenario: Arc::new(scenario), ..cell.clone() }
+}
+
+/// A fault that is drawn and placed as it is, and does nothing.
+#[derive(Debug)]
+struct Inert(Arc<dyn Fault>);
+
+impl Fault for Inert {
+    fn draw(&self, stream: &mut Stream) -> i64 {
+        self.0.draw(stream)
+    }
+
+    fn begin(&self, _: &mut dyn Nemesis, _: &Injected<'_>) {}
+
+    fn own_duration(&self) -> Option<Duration> {
+        self.0.own_duration()
+    }
+
+    fn harm(&self, drawn: i64, lasts: Duration) -> Harm {
+        self.0.harm(drawn, lasts)
+    }
+
+    fn place(&self, map: &dyn Map, pick: u64) -> Result<Placement, String> {
+        self.0.place(map, pick)
+    }
+}

@@ -1,0 +1,173 @@
+//! Shrinking, exploring and hunting, each with a tiny budget.
+
+use std::sync::Arc;
+
+use fencepost_scenarios::case;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::explore::{Exploration, Explored, explore};
+use fencepost_scenarios::file;
+use fencepost_scenarios::hunt::{Aim, Hunt, hunt};
+use fencepost_scenarios::interest;
+use fencepost_scenarios::property::{Property, Verdict};
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::shipped;
+use fencepost_scenarios::shrink::{Effort, Failing, NotShrunk, Shrunk, shrink, shrink_all, unshrunk};
+use fencepost_sim::TraceHash;
+
+const BUDGET: Effort = Effort { budget: 120, other_seeds: 3 };
+
+fn cell(name: &str, text: &str, lock: &str, bugs: &[String]) -> Cell {
+    let registry = Registry::standard();
+    let scenario = file::scenario(&registry, &format!("{name}.toml"), text);
+    let scenario = scenario.unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}\n{text}"));
+    let cell = Cell::new(&Arc::new(scenario), registry.lock(lock).expect("there is this lock"), bugs);
+    assert!(cell.header.applicable, "{:?}", cell.header.reason);
+    cell
+}
+
+fn shipped_cell(name: &str, lock: &str) -> Cell {
+    cell(name, shipped::scenario(name).expect("it is shipped"), lock, &[])
+}
+
+/// The first seed that violates the property.
+fn first_seed(cell: &Cell, property: Property) -> u64 {
+    let violates = |seed: &u64| case::run(cell, *seed, None).outcome.verdict(property) == Verdict::Violated;
+    (0..500).find(violates).expect("one of 500 seeds violates it")
+}
+
+fn shrunk(scenario: &str, lock: &str, property: Property) -> Shrunk {
+    let cell = shipped_cell(scenario, lock);
+    let seed = first_seed(&cell, property);
+    let failing = Failing { cell: &cell, seed, bugs: &[], property };
+    shrink(&Registry::standard(), &failing, BUDGET).expect("it violates it")
+}
+
+/// The reproducer violates what it says, and its trace has the hash that it says.
+fn assert_replays(text: &str, property: Property) {
+    let registry = Registry::standard();
+    let scenario =
+        file::scenario(&registry, "reproducer.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{text}"));
+    let pin = scenario.case.clone().expect("a reproducer pins a case");
+    let cell = Cell::new(&Arc::new(scenario), registry.lock(&pin.lock).expect("its lock"), &pin.bugs);
+    let outcome = case::run(&cell, pin.seed, None).outcome;
+    assert_eq!(outcome.verdict(property), Verdict::Violated, "{text}");
+    assert_eq!(Some(TraceHash(outcome.trace).to_string()), pin.trace, "{text}");
+}
+
+#[test]
+fn a_pause_that_outlasts_the_lease_shrinks_to_itself() {
+    let shrunk = shrunk("client-pauses", "lease-server", Property::NoLostUpdate);
+    assert_replays(&shrunk.text, Property::NoLostUpdate);
+    assert_eq!((shrunk.after.clients, shrunk.after.faults), (2, 1), "{}", shrunk.text);
+    assert!(shrunk.after.events <= 40, "{}", shrunk.text);
+    assert!(shrunk.runs < BUDGET.budget + 20, "{} runs", shrunk.runs);
+    assert_eq!(shrunk.held, shrunk.tried, "{}", shrunk.text);
+}
+
+#[test]
+fn shrinking_is_the_same_on_any_number_of_threads() {
+    let cells = ["none", "lease-server", "redis-set-px"].map(|lock| shipped_cell("client-pauses", lock));
+    let property = Property::NoLostUpdate;
+    let failing = cells.each_ref().map(|cell| Failing { cell, seed: first_seed(cell, property), bugs: &[], property });
+    let with = |threads| {
+        let mut texts = vec![String::new(); failing.len()];
+        shrink_all(&Registry::standard(), &failing, BUDGET, threads, |index, shrunk| {
+            texts[index] = shrunk.expect("it violates it").text;
+        });
+        texts
+    };
+    assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn a_reproducer_does_not_shrink_further() {
+    let first = shrunk("client-pauses", "lease-server", Property::NoLostUpdate);
+    let cell = cell("again", &first.text, "lease-server", &[]);
+    let seed = cell.scenario.case.as_ref().map_or(0, |pin| pin.seed);
+    let failing = Failing { cell: &cell, seed, bugs: &[], property: Property::NoLostUpdate };
+    let again = shrink(&Registry::standard(), &failing, BUDGET).expect("it violates it");
+    assert_eq!((again.after.clients, again.after.faults), (first.after.clients, first.after.faults));
+    assert!(again.after.events <= first.after.events);
+}
+
+#[test]
+fn what_holds_is_not_shrunk() {
+    let cell = shipped_cell("quiet", "lease-server");
+    let failing = Failing { cell: &cell, seed: 0, bugs: &[], property: Property::NoLostUpdate };
+    let shrunk = shrink(&Registry::standard(), &failing, BUDGET);
+    assert_eq!(shrunk, Err(NotShrunk::Holds(Property::NoLostUpdate)));
+}
+
+#[test]
+fn every_kind_of_fault_can_be_written_out() {
+    let cell = shipped_cell("everything", "lease-server");
+    let property = Property::NoLostUpdate;
+    let failing = Failing { cell: &cell, seed: first_seed(&cell, property), bugs: &[], property };
+    let effort = Effort { budget: 1, other_seeds: 0 };
+    let written = shrink(&Registry::standard(), &failing, effort).expect("written out it violates the same");
+    assert_replays(&written.text, property);
+    assert!(written.after.faults > 20, "{}", written.text);
+    assert_replays(&unshrunk(&failing), property);
+}
+
+#[test]
+fn interest_is_in_what_was_to_hold_then_in_harm() {
+    let cell = shipped_cell("client-pauses", "lease-server");
+    let outcome = case::run(&cell, first_seed(&cell, Property::NoLostUpdate), None).outcome;
+    assert_eq!(interest::of_case(&cell, &[], &outcome), Some(Property::NoLostUpdate));
+    let named = [Property::EffectExclusion];
+    assert_eq!(interest::of_case(&cell, &named, &outcome), Some(Property::EffectExclusion));
+    assert!(!interest::wanted(&cell, &[]).contains(&Property::NoLostUpdate), "it is expected to be violated");
+}
+
+fn explored(scenario: &str, lock: &str, faults: u32, threads: usize) -> Explored {
+    let cell = shipped_cell(scenario, lock);
+    let wanted = [Property::NoLostUpdate];
+    let what = Exploration { cell: &cell, seed: 0, bugs: &[], faults, wanted: &wanted, threads };
+    explore(&Registry::standard(), &what, |_| {})
+}
+
+#[test]
+fn one_pause_breaks_an_unguarded_lease_and_a_fence_on_writes_alone() {
+    for scenario in ["explore-unguarded", "explore-fence-writes"] {
+        let explored = explored(scenario, "lease-server", 1, 2);
+        let found = explored.counterexample.as_ref().expect("one pause is enough");
+        assert_eq!(found.faults, 1);
+        let cell = cell("found", &found.scenario, "lease-server", &[]);
+        let failing = Failing { cell: &cell, seed: 0, bugs: &[], property: found.property };
+        let shrunk = shrink(&Registry::standard(), &failing, BUDGET).expect("a counterexample violates it");
+        assert_replays(&shrunk.text, Property::NoLostUpdate);
+    }
+}
+
+#[test]
+fn one_fault_does_not_break_a_fence_on_reads_or_a_transaction() {
+    for (scenario, lock) in [("explore-fence-reads", "lease-server"), ("explore-unguarded", "sql-version")] {
+        let explored = explored(scenario, lock, 1, 2);
+        assert_eq!(explored.counterexample, None, "{lock}");
+        assert!(explored.placements() > 100, "{lock}: {} placements", explored.placements());
+    }
+}
+
+#[test]
+fn exploring_is_the_same_on_any_number_of_threads() {
+    assert_eq!(
+        explored("explore-unguarded", "lease-server", 1, 1),
+        explored("explore-unguarded", "lease-server", 1, 3)
+    );
+}
+
+#[test]
+fn hunts_find_the_same_first_case_on_any_number_of_threads() {
+    let (registry, cell) = (Registry::standard(), shipped_cell("hunt", "lease-server"));
+    let wanted = [Property::NoLostUpdate];
+    for aim in [Aim::Uniform, Aim::Aimed, Aim::Swarm] {
+        let with = |threads| {
+            let hunted = hunt(&registry, &Hunt { cell: &cell, bugs: &[], wanted: &wanted, aim, cases: 300, threads });
+            let hunted = hunted.expect("no case panics");
+            let found = hunted.found.expect("it is found within 300 cases");
+            (hunted.cases, found.seed, found.choice)
+        };
+        assert_eq!(with(1), with(3), "{aim:?}");
+    }
+}

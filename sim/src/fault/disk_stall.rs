@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Burden, Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+use crate::stream::Stream;
+use crate::units::Dist;
+
+/// A disk that stalls, crawls or lies. Only what syncs its disk is affected.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "Written")]
+#[schemars(with = "Written")]
+pub struct DiskStall(Burden);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// What the disk does.
+    #[serde(default)]
+    what: What,
+    /// How long each sync takes, for a disk that is slow.
+    sync: Option<Dist>,
+}
+
+/// What the disk does.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum What {
+    /// A sync returns only when the fault is over. The process waits for it, and does nothing else.
+    #[default]
+    Stall,
+    /// Each sync takes its time, and the process waits for it.
+    Slow,
+    /// A sync returns at once, but makes nothing safe: a crash with `disk = "unsynced"` loses it.
+    Lie,
+}
+
+/// A disk under heavy load: etcd calls a sync of more than 1 s slow (`warnSyncDuration`, server/storage/wal/wal.go).
+const SLOW_SYNC: Duration = Duration::from_secs(1);
+
+impl TryFrom<Written> for DiskStall {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        match (written.what, written.sync) {
+            (What::Slow, sync) => Ok(DiskStall(Burden::DiskIsSlow(sync.unwrap_or(Dist::Constant(SLOW_SYNC))))),
+            (_, Some(_)) => {
+                Err("`sync` beside a disk that is not slow: write `what = \"slow\"`, or take it out".into())
+            }
+            (What::Stall, None) => Ok(DiskStall(Burden::DiskStalls)),
+            (What::Lie, None) => Ok(DiskStall(Burden::DiskLies)),
+        }
+    }
+}
+
+impl FaultKind for DiskStall {
+    const NAME: &'static str = "disk-stall";
+    const ABOUT: &'static str = "lets a node's disk stall, be slow, or lie about what it synced";
+    const PLACE: Place = Place::Nodes;
+    const LASTS: Lasting = Lasting::Required;
+}
+
+impl Fault for DiskStall {
+    fn draw(&self, stream: &mut Stream) -> i64 {
+        stream.number().cast_signed()
+    }
+
+    fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        for &node in &injection.at.nodes {
+            nemesis.burden(node, injection.id, self.0, injection.drawn);
+        }
+    }
+
+    fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        for &node in &injection.at.nodes {
+            nemesis.unburden(node, injection.id);
+        }
+    }
+}

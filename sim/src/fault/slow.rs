@@ -1,0 +1,56 @@
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Burden, Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+
+/// A node that does everything more slowly: an overcommitted CPU, swapping, a noisy neighbour. Whatever it deals with, a
+/// message, a timer, a step of its code, keeps it busy; what comes meanwhile queues up, what it sends leaves afterwards.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Slow {
+    /// How many times slower it is: whatever it deals with takes 1 ms more for each time.
+    factor: Factor,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "i64")]
+struct Factor(#[schemars(range(min = 2, max = 100_000))] i64);
+
+impl TryFrom<i64> for Factor {
+    type Error = String;
+
+    fn try_from(factor: i64) -> Result<Self, String> {
+        match factor {
+            2..=100_000 => Ok(Factor(factor)),
+            _ => Err(format!("a slow node is from 2 to 100000 times slower, not {factor}")),
+        }
+    }
+}
+
+/// What a message or a step of code costs a node that is well: healthy nodes are taken to need no time beside the
+/// network's latency, so this is only what slowness multiplies.
+const WORK: Duration = Duration::from_millis(1);
+
+impl FaultKind for Slow {
+    const NAME: &'static str = "slow";
+    const ABOUT: &'static str = "lets a node do everything more slowly";
+    const PLACE: Place = Place::Nodes;
+    const LASTS: Lasting = Lasting::Required;
+}
+
+impl Fault for Slow {
+    fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        let burden = Burden::Slow(WORK * (self.factor.0 - 1) as u32);
+        for &node in &injection.at.nodes {
+            nemesis.burden(node, injection.id, burden, injection.drawn);
+        }
+    }
+
+    fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+        for &node in &injection.at.nodes {
+            nemesis.unburden(node, injection.id);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `fencepost hunt`: looks for one violation as fast as it can. Its rates are never reported.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{ValueEnum, value_parser};
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::hunt::{Aim, Found, Hunt, hunt as hunt_cell};
+use fencepost_scenarios::interest;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::shrink::{Effort, Failing, shrink};
+
+use super::exit::{Exit, Failure};
+use super::fail_on::FailOn;
+use super::reproducers::{make, own_bugs, put};
+use super::screen::print;
+use super::selection::{Selection, check_bugs, check_locks, refuse_foreign_bugs};
+
+/// What `hunt` is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Suites and scenarios: shipped names, or files; the scenario `hunt` if left out
+    #[arg(value_name = "SUITE|FILE.toml")]
+    what: Vec<String>,
+    /// Only these locks
+    #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
+    lock: Vec<String>,
+    /// How many cases to try of each cell at most
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = value_parser!(u64).range(1..),
+          env = "FENCEPOST_CASES")]
+    cases: u64,
+    /// How to choose them
+    #[arg(long, value_enum, default_value_t, env = "FENCEPOST_AIM")]
+    aim: AimArgument,
+    /// Switch these bugs of the locks on
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
+    bug: Vec<String>,
+    /// Look for a violation of one of these properties, or of `any`; by default of what the scenario says holds, else of
+    /// what the workload is to keep
+    #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
+    fail_on: Vec<String>,
+    /// How many threads; by default one for each core
+    #[arg(long, value_parser = value_parser!(u16).range(1..), env = "FENCEPOST_JOBS")]
+    jobs: Option<u16>,
+    /// Write the reproducers to this directory; by default they are printed
+    #[arg(long, value_name = "DIR", env = "FENCEPOST_OUT")]
+    out: Option<PathBuf>,
+    /// Hunt in the other cells too where one has a violation
+    #[arg(long, value_parser = clap::builder::FalseyValueParser::new(), env = "FENCEPOST_KEEP_GOING")]
+    keep_going: bool,
+}
+
+/// How cases are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum AimArgument {
+    /// The scenario's own cases, seed by seed.
+    Uniform,
+    /// Faults at events of the clients, about as long as the lock's expiry.
+    #[default]
+    Aimed,
+    /// A part of the scenario's faults and settings, drawn anew for each case.
+    Swarm,
+}
+
+impl From<AimArgument> for Aim {
+    fn from(aim: AimArgument) -> Aim {
+        match aim {
+            AimArgument::Uniform => Aim::Uniform,
+            AimArgument::Aimed => Aim::Aimed,
+            AimArgument::Swarm => Aim::Swarm,
+        }
+    }
+}
+
+/// What is hunted in when nothing is named.
+const DEFAULT_SCENARIO: &str = "hunt";
+
+/// Hunts.
+pub(super) fn hunt(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
+    check_locks(registry, &arguments.lock)?;
+    check_bugs(registry, &arguments.bug)?;
+    let fail_on = FailOn::read(&arguments.fail_on)?;
+    let default = [DEFAULT_SCENARIO.to_owned()];
+    let what = if arguments.what.is_empty() { &default[..] } else { &arguments.what };
+    let mut cells = Selection::load(registry, what)?.cells(registry, &arguments.lock, &arguments.bug);
+    refuse_foreign_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
+    cells.retain(|cell| cell.header.applicable);
+    if cells.is_empty() {
+        let message = "nothing is selected: none of these scenarios is for any of these locks";
+        return Err(Failure::nothing_selected(message, "`fencepost list locks` names them"));
+    }
+    let mut any = false;
+    for cell in &cells {
+        any |= hunt_in(registry, arguments, &fail_on, cell)?;
+        if any && !arguments.keep_going {
+            break;
+        }
+    }
+    Ok(if any { Exit::Violated } else { Exit::Done })
+}
+
+/// Hunts in one cell, and says whether something was found.
+fn hunt_in(registry: &Registry, arguments: &Arguments, fail_on: &FailOn, cell: &Cell) -> Result<bool, Failure> {
+    let bugs = own_bugs(cell, &arguments.bug);
+    let wanted = interest::wanted(cell, fail_on.properties());
+    let threads = arguments.jobs.map_or_else(super::plan::all_cores, usize::from);
+    let aim = arguments.aim.into();
+    let began = Clock::start();
+    let hunted =
+        hunt_cell(registry, &Hunt { cell, bugs: &bugs, wanted: &wanted, aim, cases: arguments.cases, threads });
+    let hunted = hunted.map_err(|panic| Failure::panicked(&panic, "the same hunt"))?;
+    let (name, seconds) = (format!("{}/{}", cell.header.scenario, cell.header.lock), began.seconds());
+    let Some(found) = hunted.found else {
+        eprintln!("{name}: nothing in {} cases ({seconds:.1} s); that is no rate", hunted.cases);
+        return Ok(false);
+    };
+    let property = found.property.name();
+    eprintln!("{name}: {property} is violated in case {} ({seconds:.1} s)", hunted.cases);
+    if !found.choice.is_empty() {
+        eprintln!("  chosen for it: {}", found.choice);
+    }
+    report(registry, arguments, &found, &bugs)?;
+    Ok(true)
+}
+
+/// Shrinks what was found, and writes or prints it.
+fn report(registry: &Registry, arguments: &Arguments, found: &Found, bugs: &[String]) -> Result<(), Failure> {
+    let failing = Failing { cell: &found.cell, seed: found.seed, bugs, property: found.property };
+    let text = match shrink(registry, &failing, Effort::default()) {
+        Ok(shrunk) => {
+            eprintln!("  shrunk from {}\n    to {}, in {} runs", shrunk.before, shrunk.after, shrunk.runs);
+            shrunk.text
+        }
+        Err(why) => {
+            eprintln!("  not shrunk: {why}");
+            fencepost_scenarios::shrink::unshrunk(&failing)
+        }
+    };
+    let Some(out) = &arguments.out else { return print(&text) };
+    make(out)?;
+    let path = out.join(format!("{}--{}.toml", found.cell.header.scenario, found.cell.header.lock));
+    put(&path, &text)?;
+    eprintln!("  to reproduce: fencepost replay {}", path.display());
+    Ok(())
+}
+
+/// The machine's clock, for what is told and nothing else.
+struct Clock(Instant);
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "how long a hunt took is told, and decides nothing")]
+    fn start() -> Self {
+        Clock(Instant::now())
+    }
+
+    fn seconds(&self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}

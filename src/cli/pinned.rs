@@ -1,0 +1,47 @@
+//! The case that a verb is about: named by its address, or pinned by a reproducer.
+
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::registry::Registry;
+
+use super::address::Address;
+use super::exit::Failure;
+use super::manifest::replay_flags;
+use super::selection::{cell, cell_of, check_bugs, load_scenario, lock_named};
+
+/// A case, ready to run.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    pub(super) cell: Cell,
+    pub(super) seed: u64,
+    pub(super) bugs: Vec<String>,
+}
+
+impl Pinned {
+    /// Loads `SCENARIO/LOCK/SEED`, or the case of a reproducer.
+    pub(super) fn load(registry: &Registry, case: &str, bugs: &[String]) -> Result<Self, Failure> {
+        if case.ends_with(".toml") {
+            return Pinned::in_file(registry, case, bugs);
+        }
+        let help = "such as `client-pauses/redlock/17`";
+        let address: Address = case.parse().map_err(|message: String| Failure::usage(message, help))?;
+        Ok(Pinned { cell: cell_of(registry, &address, bugs)?, seed: address.seed, bugs: bugs.to_vec() })
+    }
+
+    fn in_file(registry: &Registry, file: &str, more: &[String]) -> Result<Self, Failure> {
+        let scenario = load_scenario(registry, file)?.scenario;
+        let Some(pin) = &scenario.case else {
+            let message = format!("{file} is a scenario without `[case]`, so it does not say which case is meant");
+            return Err(Failure::usage(message, format!("name lock and seed: `{file}/LOCK/SEED`")));
+        };
+        let mut bugs = pin.bugs.clone();
+        bugs.extend(more.iter().filter(|bug| !pin.bugs.contains(bug)).cloned());
+        check_bugs(registry, &bugs)?;
+        let cell = cell(&scenario, lock_named(registry, &pin.lock)?, &bugs)?;
+        Ok(Pinned { seed: pin.seed, bugs, cell })
+    }
+}
+
+/// A command with its flags, if it has any.
+pub(super) fn command(verb: &str, what: &str, bugs: &[String]) -> String {
+    format!("fencepost {verb} {what} {}", replay_flags(bugs)).trim_end().to_owned()
+}

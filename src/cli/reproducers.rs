@@ -1,0 +1,164 @@
+//! The reproducers of a run: the first failure of each failing cell, shrunk, in the run's own directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fencepost_models::stores::inventory::STORE_BUGS;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::interest;
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::results::CellResult;
+use fencepost_scenarios::shrink::{Effort, Failing, shrink_all, unshrunk};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use super::exit::{Exit, Failure};
+use super::plan::Plan;
+
+/// Where they are, in the run's directory.
+const DIR: &str = "reproducers";
+/// What they are of.
+const INDEX: &str = "reproducers.json";
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Reproducer {
+    pub(super) scenario: String,
+    pub(super) lock: String,
+    pub(super) property: Property,
+    /// How much of interest it is: shards are merged by it.
+    rank: u8,
+    pub(super) seed: u64,
+    /// Its file in the directory.
+    pub(super) file: String,
+}
+
+/// What comes first of several in a cell.
+type Place = (u8, u64, Property);
+
+impl Reproducer {
+    fn place(&self) -> Place {
+        (self.rank, self.seed, self.property)
+    }
+
+    pub(super) fn path(&self, directory: &Path) -> PathBuf {
+        directory.join(DIR).join(&self.file)
+    }
+}
+
+/// The bugs among these that this cell's lock or its store has: others say nothing about its cases.
+pub(super) fn own_bugs(cell: &Cell, bugs: &[String]) -> Vec<String> {
+    let has = |bug: &&String| cell.lock.info.bugs.iter().chain(STORE_BUGS).any(|known| known.name == bug.as_str());
+    let mut own: Vec<String> = bugs.iter().filter(has).cloned().collect();
+    own.sort();
+    own
+}
+
+/// Shrinks the first failure of each failing cell; what is there already stays.
+pub(super) fn write(
+    registry: &Registry,
+    plan: &Plan,
+    results: &[CellResult],
+    directory: &Path,
+) -> Result<Vec<Reproducer>, Failure> {
+    let found: Vec<(usize, Reproducer)> = (plan.cells.iter().zip(results).enumerate())
+        .filter_map(|(index, (cell, result))| Some((index, first_failure(plan, cell, result)?)))
+        .collect();
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    make(&directory.join(DIR))?;
+    let missing: Vec<&(usize, Reproducer)> = found.iter().filter(|(_, one)| !one.path(directory).exists()).collect();
+    let bugs: Vec<Vec<String>> = missing.iter().map(|(cell, _)| own_bugs(&plan.cells[*cell], &plan.bugs)).collect();
+    let failing: Vec<Failing<'_>> = (missing.iter().zip(&bugs))
+        .map(|((cell, one), bugs)| Failing { cell: &plan.cells[*cell], seed: one.seed, bugs, property: one.property })
+        .collect();
+    let bar = bar(failing.len());
+    let mut written = Ok(());
+    shrink_all(registry, &failing, Effort::OF_A_RUN, plan.threads, |index, result| {
+        bar.inc(1);
+        let text = result.map_or_else(|_| unshrunk(&failing[index]), |shrunk| shrunk.text);
+        if written.is_ok() {
+            written = put(&missing[index].1.path(directory), &text);
+        }
+    });
+    bar.finish_and_clear();
+    written?;
+    let reproducers: Vec<Reproducer> = found.into_iter().map(|(_, reproducer)| reproducer).collect();
+    write_index(&reproducers, directory)?;
+    Ok(reproducers)
+}
+
+fn first_failure(plan: &Plan, cell: &Cell, result: &CellResult) -> Option<Reproducer> {
+    let (property, seed) = interest::of_cell(cell, plan.fail_on.properties(), result)?;
+    let (scenario, lock) = (cell.header.scenario.clone(), cell.header.lock.clone());
+    let file = format!("{scenario}--{lock}.toml");
+    Some(Reproducer { scenario, lock, property, rank: interest::rank(cell, property), seed, file })
+}
+
+fn bar(length: usize) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} failing cells shrunk  {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Copies the reproducers of a run's shards: of each cell, that of its first failure in all of them.
+pub(super) fn merge(shards: &[&Path], out: &Path) -> Result<(), Failure> {
+    let mut merged: Vec<(Reproducer, &Path)> = Vec::new();
+    for shard in shards {
+        for one in read_index(shard)? {
+            let same = |(other, _): &(Reproducer, &Path)| other.file == one.file;
+            match merged.iter_mut().find(|other| same(other)) {
+                Some(other) if one.place() < other.0.place() => *other = (one, shard),
+                Some(_) => {}
+                None => merged.push((one, shard)),
+            }
+        }
+    }
+    if merged.is_empty() {
+        return Ok(());
+    }
+    make(&out.join(DIR))?;
+    for (one, shard) in &merged {
+        let path = one.path(shard);
+        let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
+        put(&one.path(out), &text)?;
+    }
+    let mut reproducers: Vec<Reproducer> = merged.into_iter().map(|(one, _)| one).collect();
+    reproducers.sort_by(|a, b| a.file.cmp(&b.file));
+    write_index(&reproducers, out)
+}
+
+fn read_index(directory: &Path) -> Result<Vec<Reproducer>, Failure> {
+    let path = directory.join(INDEX);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
+    serde_json::from_str(&text).map_err(|error| Failure::path("read", &path, error))
+}
+
+fn write_index(reproducers: &[Reproducer], directory: &Path) -> Result<(), Failure> {
+    let mut sorted: Vec<&Reproducer> = reproducers.iter().collect();
+    sorted.sort_by(|a, b| a.file.cmp(&b.file));
+    let text = serde_json::to_string_pretty(&sorted).map_err(|error| Failure::internal(error.to_string()))?;
+    put(&directory.join(INDEX), &(text + "\n"))
+}
+
+pub(super) fn make(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| Failure::path("make", path, error))
+}
+
+/// Written beside its place and moved there, so that nobody ever reads half of it.
+pub(super) fn put(path: &Path, text: &str) -> Result<(), Failure> {
+    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| Failure::Plain {
+        exit: Exit::Internal,
+        message: format!("cannot write {}: {error}", path.display()),
+        help: None,
+    })
+}
