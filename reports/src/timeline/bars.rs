@@ -101,7 +101,7 @@ fn belief_label(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &G
         paper.rectangle("nw", (x0 + 5.0, y - 7.5), (wide + 6.0, 15.0), 2.0);
         paper.text(x0 + 8.0, y + 4.3, "", Anchor::Start, text);
     } else if story.token.is_some() {
-        paper.text(x0, y + BAR / 2.0 + 12.0, "sm", Anchor::Start, &texts[2]);
+        paper.text(x0, y - BAR / 2.0 - 4.0, "sm", Anchor::Start, &texts[2]);
     }
 }
 
@@ -137,7 +137,6 @@ fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
             "pause" => paper.hatched('h', (x0, top), size),
             "vm-pause" => paper.hatched('x', (x0, top), size),
             _ => {
-                paper.rectangle("bg", (x0, y - 3.0), (size.0, 6.0), 0.0);
                 paper.rectangle("dn", (x0, top), size, 0.0);
                 paper.path("al", &format!("M{:.1} {:.1}l14 14m0 -14l-14 14", x0 - 7.0, y - 7.0));
             }
