@@ -1,6 +1,7 @@
 //! The search for a legal order.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use fencepost_models::history::Token;
 
@@ -20,9 +21,13 @@ pub(super) struct Search<'e, S> {
     order: Vec<usize>,
     /// Where the search must decide what takes effect next, from the first such place to the newest.
     forks: Vec<Fork<S>>,
-    seen: BTreeSet<(usize, Vec<usize>, S)>,
+    seen: BTreeMap<Configuration<S>, Vec<Vec<usize>>>,
     furthest: Option<DeadEnd<S>>,
 }
+
+/// Where the search has been: the place, what has taken effect there and not returned, and the state. Beside it stands
+/// what had been used up of the operations that never return.
+type Configuration<S> = (usize, Vec<usize>, S);
 
 /// Right before an operation returns that has not taken effect.
 struct Fork<S> {
@@ -60,7 +65,7 @@ impl<'e, S: Spec> Search<'e, S> {
             steps: 0,
             order: Vec::new(),
             forks: Vec::new(),
-            seen: BTreeSet::new(),
+            seen: BTreeMap::new(),
             furthest: None,
         }
     }
@@ -84,7 +89,7 @@ impl<'e, S: Spec> Search<'e, S> {
             }
             self.steps += 1;
             let Some((state, open, tokens)) = self.take_effect(entry) else { continue };
-            if !self.seen.insert((self.timeline.at(), open.clone(), state.clone())) {
+            if self.has_been_at(&state, &open) {
                 continue;
             }
             self.order.push(entry);
@@ -94,6 +99,19 @@ impl<'e, S: Spec> Search<'e, S> {
         }
         let furthest = self.furthest.take().expect("a search that ends without an order was stuck somewhere");
         Judgement::Stuck(self.explain(furthest))
+    }
+
+    /// Whether the search has been here, with no more used up of what never returns: then it does not get further now.
+    fn has_been_at(&mut self, state: &S, open: &[usize]) -> bool {
+        let (returns, used): (Vec<usize>, Vec<usize>) =
+            open.iter().partition(|entry| self.entries[**entry].returned.is_some());
+        let known = self.seen.entry((self.timeline.at(), returns, state.clone())).or_default();
+        let enough = |less: &Vec<usize>| less.iter().all(|entry| used.binary_search(entry).is_ok());
+        if known.iter().any(enough) {
+            return true;
+        }
+        known.push(used);
+        false
     }
 
     /// Goes on to the next operation that returns and has not taken effect. True if there is none.
@@ -169,10 +187,16 @@ impl<S> Fork<S> {
         untried.pop()
     }
 
+    /// Of several that never return and do the same, one is as good as another.
     fn others(&self, timeline: &Timeline, entries: &[Entry]) -> Vec<usize> {
         let waits = |entry: &usize| *entry != self.entry && self.open.binary_search(entry).is_err();
-        let mut others: Vec<usize> = timeline.under_way().iter().copied().filter(waits).collect();
-        others.sort_by_key(|entry| std::cmp::Reverse((entries[*entry].returned.is_none(), *entry)));
-        others
+        let waiting = timeline.under_way().iter().copied().filter(waits);
+        let (mut others, mut doubtful): (Vec<usize>, Vec<usize>) =
+            waiting.partition(|entry| entries[*entry].returned.is_some());
+        doubtful.sort_unstable_by_key(|entry| (entries[*entry].operation, entries[*entry].invoked));
+        doubtful.dedup_by_key(|entry| entries[*entry].operation);
+        others.sort_unstable_by_key(|entry| Reverse(*entry));
+        doubtful.append(&mut others);
+        doubtful
     }
 }

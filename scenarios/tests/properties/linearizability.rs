@@ -75,7 +75,7 @@ fn stateright_finds<S: Spec>(start: S, entries: &[Entry]) -> bool {
 /// Judges `number` generated histories both ways. Both answers must come often, or the comparison shows nothing.
 fn agree<S: Spec + 'static>(start: S, number: u32, operations: usize, other: fn(S, &[Entry]) -> bool) {
     let (legal, illegal) = (Cell::new(0), Cell::new(0));
-    let histories = prop_oneof![history(start.clone(), operations), broken(start.clone(), operations)];
+    let histories = prop_oneof![1 => history(start.clone(), operations), 3 => broken(start.clone(), operations)];
     let compared = TestRunner::new(cases(number)).run(&histories, |History(entries)| {
         let ours = found(start.clone(), &entries);
         prop_assert_eq!(ours, other(start.clone(), &entries));
@@ -84,18 +84,22 @@ fn agree<S: Spec + 'static>(start: S, number: u32, operations: usize, other: fn(
         Ok(())
     });
     compared.unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(legal.get() > number / 5 && illegal.get() > number / 20, "{} and {}", legal.get(), illegal.get());
+    assert!(legal.get().min(illegal.get()) > number / 10, "{} and {}", legal.get(), illegal.get());
 }
 
+/// A third of the operations have no known end, and with tokens the search may well not find out; but it never says no.
 #[test]
-fn what_is_linearizable_by_construction_is_found_to_be() {
+fn what_is_linearizable_by_construction_is_never_rejected() {
     fn holds<S: Spec + 'static>(start: S) {
-        let long = history(start.clone(), 200);
-        let found = TestRunner::new(cases(100)).run(&long, |History(entries)| {
-            prop_assert!(found(start.clone(), &entries));
+        let decided = Cell::new(0);
+        let judged = TestRunner::new(cases(50)).run(&history(start.clone(), 60), |History(entries)| {
+            let judgement = check(start.clone(), &entries, 2_000).judgement;
+            prop_assert!(!matches!(judgement, Judgement::Stuck(_)), "{:?}", judgement);
+            decided.set(decided.get() + usize::from(judgement != Judgement::Unknown));
             Ok(())
         });
-        found.unwrap_or_else(|failure| panic!("{failure}"));
+        judged.unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(decided.get() > 35, "only {} of 50 were decided", decided.get());
     }
     holds(Mutex::default());
     holds(OwnedMutex::default());
