@@ -155,9 +155,9 @@ impl<'a> Links<'a> {
     pub fn finish(mut self, evidence: &Evidence, sentence: &str) -> Vec<Cause> {
         self.name_violation(evidence, sentence);
         // What matters least goes first, and of that the earliest.
-        self.links.sort_by_key(|(weight, link)| std::cmp::Reverse((*weight, link.at)));
+        self.links.sort_by_key(|link| std::cmp::Reverse((link.0, link.1.at)));
         self.links.truncate(MOST);
-        self.links.sort_by_key(|(_, link)| (link.at, rank(link)));
+        self.links.sort_by_key(|link| (link.1.at, rank(&link.1)));
         self.links.into_iter().map(|(_, cause)| cause).collect()
     }
 

@@ -29,6 +29,7 @@ fn facts() -> Facts {
         nested_patience: Duration::from_secs(2),
         fifo: true,
         quorum: 1,
+        consensus: false,
         rank_by_return: false,
         clients: vec![A, B, NodeId(2)],
         orders: 10,
