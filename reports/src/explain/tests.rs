@@ -21,7 +21,6 @@ const SCENARIO: &str = "name = \"made-up\"\nrun_for = \"1s\"\n[clients]\ncount =
 fn facts() -> Facts {
     Facts {
         grants: true,
-        consensus: false,
         validity: true,
         tokens: true,
         releases: true,
