@@ -34,7 +34,7 @@ fn json_has_the_keys_of_the_contract() {
         assert_eq!(cell["faults"]["gc"]["kind"], "pause");
     }
     assert!(!ran.out.contains("my-own-run") && !ran.out.contains(".toml"), "no path gets into the JSON");
-    assert!(ran.err.contains("\nreport: my-own-run/report.html\n"), "{}", ran.err);
+    assert!(ran.err.contains("report: my-own-run/report.html\n"), "{}", ran.err);
     assert!(ran.err.ends_with("2 written, 2 of them new in fencepost-regressions\n"), "{}", ran.err);
 }
 

@@ -110,7 +110,10 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
             .then_some(Duration::from_secs(10)),
         faults: vec![
             FaultLabel { name: "gc".into(), kind: if scenario.family == "crash" { "crash" } else { "pause" }.into() },
-            FaultLabel { name: "cut".into(), kind: "partition".into() },
+            FaultLabel {
+                name: "cut".into(),
+                kind: if scenario.family == "crash" { "crash" } else { "partition" }.into(),
+            },
         ],
         workload: "inventory".into(),
         use_case: "efficiency".into(),
