@@ -136,6 +136,18 @@ impl CaseRun {
     }
 }
 
+#[cfg(test)]
+impl CaseRun {
+    /// Puts another history in place of its own.
+    pub(crate) fn retell(&mut self, events: impl Iterator<Item = (SimTime, Event)>) {
+        self.notes = events.map(|(at, event)| Note { at, event, mono_ahead: 0, wall_ahead: 0 }).collect();
+        self.notes.iter().for_each(|note| self.cast.learn(&note.event));
+        self.grants = grants::stories(&self.notes, &[]);
+        self.messages.clear();
+        self.turns.clear();
+    }
+}
+
 fn late_ns(cell: &Cell) -> u64 {
     let longest = cell.scenario.network.latency.longest();
     if longest >= LONGEST { LATE_NS } else { longest.as_nanos() as u64 + SLACK_NS }

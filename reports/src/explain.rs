@@ -6,6 +6,8 @@ mod links;
 mod liveness;
 mod pair;
 mod single;
+#[cfg(test)]
+mod tests;
 
 use fencepost_models::history::GrantId;
 use fencepost_scenarios::case::node_name;
@@ -163,7 +165,7 @@ pub fn chain(run: &CaseRun, evidence: &Evidence) -> Chain {
         Property::Fifo => liveness::fifo(&mut links, evidence),
         Property::Reentrancy => single::reentrancy(&mut links, evidence),
         Property::NoDuplicate => single::duplicate(&mut links, evidence),
-        Property::NoOversell => single::oversell(&mut links),
+        Property::NoOversell | Property::Consistent => single::sum(&mut links, evidence.property),
         _ => pair::two_grants(&mut links, evidence),
     };
     let sentence = told(run, evidence);

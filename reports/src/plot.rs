@@ -42,7 +42,7 @@ pub struct Figure {
 /// An SVG to be set into a page: its colours are the page's, and its size is that of the place it is put.
 pub fn themed(svg: &str, label: &str) -> String {
     let body = svg.find("viewBox").map_or(svg, |at| &svg[at..]);
-    let label: String = label.chars().filter(|c| !"<>&\"".contains(*c)).collect();
+    let label: String = crate::text::visible(label).chars().filter(|c| !"<>&\"".contains(*c)).collect();
     palette::with_variables(&format!("<svg role=\"img\" aria-label=\"{label}\" {body}"))
 }
 

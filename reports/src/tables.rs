@@ -84,8 +84,11 @@ fn csv_field(field: &str) -> String {
     if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }
 
+/// A lock, and what each column has of it.
+type ComparisonRow<'a> = (&'a str, Vec<Option<Pooled<'a>>>);
+
 /// The columns of the comparison: what they are called, and which cells of a lock they add up by which properties.
-fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<(&str, Vec<Option<Pooled<'_>>>)>) {
+fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
     let bare: Vec<&Cell> = cells.iter().filter(|(header, _)| is_bare(header)).collect();
     let grid = Grid::new(bare.iter().copied());
     let judged: Vec<Property> = Property::ALL.into_iter().filter(|property| grid.is_judged(*property)).collect();

@@ -39,7 +39,10 @@ fn hostile() -> Report {
         header.reason = header.reason.as_ref().map(|_| name.into());
         header.family = HOSTILE[3].into();
         header.workload = name.into();
-        header.guard = Some(name.into());
+        // Plots compare cells without a guard.
+        if at % 5 == 0 {
+            header.guard = Some(name.into());
+        }
         header.setting = name.into();
         header.faults.iter_mut().for_each(|fault| (fault.name, fault.kind) = (name.into(), name.into()));
     }
@@ -250,7 +253,10 @@ fn hostile_names_stay_text_in_the_page() {
     }
     assert_eq!(page.matches("<style>").count(), 1);
     assert_eq!(script.matches("</script>").count(), 1);
-    assert!(!page.contains(['\u{202e}', '\u{2066}', '\u{1b}', '\u{0}']));
+    for hidden in ['\u{202e}', '\u{2066}', '\u{1b}', '\u{0}'] {
+        let around = page.find(hidden).map(|at| page[..at].chars().rev().take(120).collect::<String>());
+        assert_eq!(around.map(|text| text.chars().rev().collect::<String>()), None, "{hidden:?}");
+    }
     assert!(!page.contains(&"x".repeat(10_000)));
     assert!(page.contains("مرحبا-قفل"));
 }
@@ -283,7 +289,8 @@ fn hostile_names_stay_text_in_tables_and_junit() {
         assert!(csv.contains("'=HYPERLINK("));
     }
     for markdown in [files::comparison_markdown(&report.cells), files::guide_markdown(&report.cells)] {
-        assert!(!markdown.contains("<script") && !markdown.contains("<img") && !markdown.contains('\u{1b}'));
+        let bare = markdown.replace("\\<", "");
+        assert!(!bare.contains("<script") && !bare.contains("<img") && !bare.contains('\u{1b}'));
     }
     let dir = directory("hostile-junit");
     report.write(&dir).unwrap();

@@ -56,7 +56,7 @@ impl Run {
                     let known = run.place(&header.scenario, &header.lock);
                     current = known.unwrap_or(run.cells.len());
                     if known.is_none() {
-                        run.cells.push((header, BTreeMap::new()));
+                        run.cells.push((*header, BTreeMap::new()));
                     }
                 }
                 Row::Case { seed, outcome } => {

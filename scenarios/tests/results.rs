@@ -77,7 +77,7 @@ fn rows_survive_being_written_and_read() {
     let bytes = written(0..20);
     let mut reader = ResultsReader::new(bytes.as_slice());
     let rows: Vec<Row> = reader.by_ref().collect::<Result<_, _>>().unwrap();
-    assert_eq!(rows[0], Row::Cell(header()));
+    assert_eq!(rows[0], Row::Cell(Box::new(header())));
     for (seed, row) in (0..20).zip(&rows[1..]) {
         assert_eq!(*row, Row::Case { seed, outcome: outcome(seed) });
     }

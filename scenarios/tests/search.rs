@@ -14,7 +14,7 @@ use fencepost_scenarios::shipped;
 use fencepost_scenarios::shrink::{Effort, Failing, NotShrunk, Shrunk, shrink, shrink_all, unshrunk};
 use fencepost_sim::TraceHash;
 
-const BUDGET: Effort = Effort { budget: 120, other_seeds: 3 };
+const BUDGET: Effort = Effort { budget: 500, other_seeds: 3 };
 
 fn cell(name: &str, text: &str, lock: &str, bugs: &[String]) -> Cell {
     let registry = Registry::standard();

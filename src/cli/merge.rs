@@ -187,7 +187,7 @@ fn next_header(shards: &mut [Rows], parts: &[Part]) -> Result<Option<CellHeader>
     let different = headers.iter().position(|header| *header != headers[0]);
     match (different, headers.swap_remove(0)) {
         (None, None) => Ok(None),
-        (None, Some(Row::Cell(header))) => Ok(Some(header)),
+        (None, Some(Row::Cell(header))) => Ok(Some(*header)),
         (different, _) => {
             let part = parts[different.unwrap_or(0)].name();
             let message = format!("results.jsonl in {part} holds other cells or seeds than its run.json says");

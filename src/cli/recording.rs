@@ -46,7 +46,7 @@ impl<'p> Recording<'p> {
                     seeds = plan.job(Vec::new()).seeds_per_cell();
                     let expected = self.cells.get(self.begun).map(|cell| &cell.header);
                     self.begun += 1;
-                    expected == Some(&header)
+                    expected == Some(&*header)
                 }
                 Row::Case { seed, outcome } => {
                     self.add(self.begun - 1, seed, &outcome);

@@ -155,9 +155,9 @@ impl<'a> Links<'a> {
     pub fn finish(mut self, evidence: &Evidence, sentence: &str) -> Vec<Cause> {
         self.name_violation(evidence, sentence);
         // What matters least goes first, and of that the earliest.
-        self.links.sort_by(|a, b| (b.0, b.1.at).cmp(&(a.0, a.1.at)));
+        self.links.sort_by_key(|link| std::cmp::Reverse((link.0, link.1.at)));
         self.links.truncate(MOST);
-        self.links.sort_by(|a, b| (a.1.at, rank(&a.1)).cmp(&(b.1.at, rank(&b.1))));
+        self.links.sort_by_key(|link| (link.1.at, rank(&link.1)));
         self.links.into_iter().map(|(_, cause)| cause).collect()
     }
 

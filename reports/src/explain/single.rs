@@ -59,7 +59,8 @@ pub(super) fn duplicate(links: &mut Links<'_>, evidence: &Evidence) -> Vec<Grant
     grants
 }
 
-pub(super) fn oversell(links: &mut Links<'_>) -> Vec<GrantId> {
+/// What the updates came to in the end: explained by the first of them that went wrong.
+pub(super) fn sum(links: &mut Links<'_>, property: Property) -> Vec<GrantId> {
     let run = links.run;
     let explained = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoDuplicate];
     let reason = explained.iter().find_map(|property| {
@@ -74,7 +75,9 @@ pub(super) fn oversell(links: &mut Links<'_>) -> Vec<GrantId> {
         }
         grants = chain.grants;
     }
-    links.last_sales(if reason.is_some() { 0 } else { 3 });
+    if property == Property::NoOversell {
+        links.last_sales(if reason.is_some() { 0 } else { 3 });
+    }
     grants
 }
 

@@ -25,6 +25,9 @@ pub struct Axes {
     pub y_ticks: Vec<Tick>,
 }
 
+/// Draws data onto a canvas, in a frame.
+pub type Draw<'a> = Box<dyn Fn(&Canvas, Frame) + 'a>;
+
 /// One panel: the lock's name, how many cases it stands for, and what is drawn in it.
 pub struct Panel<'a> {
     /// The lock.
@@ -32,7 +35,7 @@ pub struct Panel<'a> {
     /// What stands under its name, such as `n 200`.
     pub note: String,
     /// Draws the data.
-    pub draw: Box<dyn Fn(&Canvas, Frame) + 'a>,
+    pub draw: Draw<'a>,
 }
 
 /// The figure with all panels in one file, and each of them on its own for the page.

@@ -101,7 +101,7 @@ fn belief_label(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &G
         paper.rectangle("nw", (x0 + 5.0, y - 7.5), (wide + 6.0, 15.0), 2.0);
         paper.text(x0 + 8.0, y + 4.3, "", Anchor::Start, text);
     } else if story.token.is_some() {
-        paper.text(x0, y + BAR / 2.0 + 12.0, "sm", Anchor::Start, &texts[2]);
+        paper.text(x0, y - BAR / 2.0 - 4.0, "sm", Anchor::Start, &texts[2]);
     }
 }
 
@@ -110,11 +110,11 @@ fn records(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantS
     for (server, from, to) in story.records() {
         let (Some(y), Some((x0, x1))) = (tracks.y(server), tracks.stretch(scene, from, to)) else { continue };
         // Records that overlap shall be seen to overlap.
-        let y = y + if place % 2 == 0 { -RECORD - 1.0 } else { 1.0 };
+        let y = y + if place.is_multiple_of(2) { -RECORD - 1.0 } else { 1.0 };
         paper.rectangle(&class, (x0, y), ((x1 - x0).max(3.0), RECORD), 1.5);
         let who = story.client.map_or("somebody".to_owned(), |client| scene.name(client));
         let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("granted to {who}") } else { who };
-        let (line, room) = if place % 2 == 0 { (y - 4.0, x1 - x0) } else { (y + RECORD + 11.0, x1 - x0) };
+        let (line, room) = if place.is_multiple_of(2) { (y - 4.0, x1 - x0) } else { (y + RECORD + 11.0, x1 - x0) };
         if room > 30.0 {
             paper.text(x0 + 5.0, line, "sm", Anchor::Start, &fitting(&label, 11.0, room.max(60.0)));
         }
@@ -137,7 +137,6 @@ fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
             "pause" => paper.hatched('h', (x0, top), size),
             "vm-pause" => paper.hatched('x', (x0, top), size),
             _ => {
-                paper.rectangle("bg", (x0, y - 3.0), (size.0, 6.0), 0.0);
                 paper.rectangle("dn", (x0, top), size, 0.0);
                 paper.path("al", &format!("M{:.1} {:.1}l14 14m0 -14l-14 14", x0 - 7.0, y - 7.0));
             }

@@ -75,8 +75,10 @@ fn breaks_rule(scene: &Scene<'_>, at: SimTime) -> bool {
 
 /// `stale write v0 → v2`: of a grant that another had come after.
 fn write_label(scene: &Scene<'_>, story: &GrantStory, write: &Written) -> String {
-    let newer =
-        |other: &&&GrantStory| other.began() > story.began() && other.first_effect().is_some_and(|at| at < write.at);
+    let servers = scene.run.servers.len();
+    let newer = |other: &&&GrantStory| {
+        other.granted(servers) > story.granted(servers) && other.first_effect().is_some_and(|at| at < write.at)
+    };
     let stale = if scene.grants.iter().any(|other| newer(&other)) { "stale write" } else { "write" };
     let gone = match write.version.saturating_sub(write.based_on) {
         0 | 1 => String::new(),

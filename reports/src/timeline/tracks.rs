@@ -72,7 +72,7 @@ impl Tracks {
             story.client == Some(node)
                 && story.belief().is_some_and(|(from, to)| from <= at && to.is_none_or(|to| at <= to))
         };
-        let half = if scene.grants.iter().any(|story| inside(&story)) { BAR / 2.0 } else { 0.0 };
+        let half = if scene.grants.iter().any(inside) { BAR / 2.0 } else { 0.0 };
         Some(if towards > y { y + half } else { y - half })
     }
 

@@ -109,8 +109,11 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
         effective_expiry: (!["none", "sql-for-update", "sql-version"].contains(&lock))
             .then_some(Duration::from_secs(10)),
         faults: vec![
-            FaultLabel { name: "gc".into(), kind: "pause".into() },
-            FaultLabel { name: "cut".into(), kind: "partition".into() },
+            FaultLabel { name: "gc".into(), kind: if scenario.family == "crash" { "crash" } else { "pause" }.into() },
+            FaultLabel {
+                name: "cut".into(),
+                kind: if scenario.family == "crash" { "crash" } else { "partition" }.into(),
+            },
         ],
         workload: "inventory".into(),
         use_case: "efficiency".into(),

@@ -39,7 +39,7 @@ impl<L: Lock> Client<L> {
 
     /// Whom this client takes from, and to whom it gives: every other client moves money the other way.
     fn direction(&self) -> [ResourceId; 2] {
-        if self.ctx.node().index() % 2 == 0 { [FIRST, SECOND] } else { [SECOND, FIRST] }
+        if self.ctx.node().index().is_multiple_of(2) { [FIRST, SECOND] } else { [SECOND, FIRST] }
     }
 
     fn lock_order(&self) -> [ResourceId; 2] {

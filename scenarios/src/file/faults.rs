@@ -188,17 +188,17 @@ const EITHER: [(&str, &str); 2] = [("shape", "split"), ("restart_after", "perman
 /// Gives a fault the keys of its preset that it leaves out, and says whether there is nothing wrong with the preset.
 fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
     let Some(Entry { key, value }) = table.take("preset") else { return true };
+    let names: Vec<&str> = registry.presets_of(kind.name).map(|preset| preset.name).collect();
+    if names.is_empty() {
+        report.add(key.span(), format!("a `{}` has no presets", kind.name), "take `preset` out, and write its keys");
+        return false;
+    }
     let span = value.span();
     let Some(name) = value.get_ref().as_str() else {
         let message = format!("`preset` must be text in quotes, not {}", kind_in_words(value.get_ref()));
         report.add(span, message, "write the name of a preset: see `fencepost list faults`");
         return false;
     };
-    let names: Vec<&str> = registry.presets_of(kind.name).map(|preset| preset.name).collect();
-    if names.is_empty() {
-        report.add(key.span(), format!("a `{}` has no presets", kind.name), "take `preset` out, and write its keys");
-        return false;
-    }
     let Some(preset) = registry.preset(name) else {
         report.add(span, format!("no preset of `{}` is named {}", kind.name, quoted(name)), remedy(name, &names));
         return false;

@@ -18,7 +18,7 @@ const LONGEST_LINE: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
     /// A cell begins; the cases that follow are its own.
-    Cell(CellHeader),
+    Cell(Box<CellHeader>),
     /// One case of the cell begun last.
     Case {
         /// Its seed.
@@ -181,7 +181,8 @@ impl<R: BufRead> ResultsReader<R> {
         let probe: Probe = serde_json::from_slice(bytes).map_err(malformed)?;
         if probe.cell.is_some() {
             let line: HeaderLine = serde_json::from_slice(bytes).map_err(malformed)?;
-            return line.cell.into_header().map(Row::Cell).map_err(|what| malformed(serde_json::Error::custom(what)));
+            let header = line.cell.into_header().map_err(|what| malformed(serde_json::Error::custom(what)))?;
+            return Ok(Row::Cell(Box::new(header)));
         }
         if probe.decisive.is_some() {
             let DecisiveLine { decisive, changed } = serde_json::from_slice(bytes).map_err(malformed)?;
@@ -211,7 +212,7 @@ pub fn read_cells(input: impl BufRead) -> Result<Vec<(CellHeader, CellResult)>, 
     let mut current = 0;
     for row in ResultsReader::new(input) {
         match row? {
-            Row::Cell(header) => current = find_or_add(&mut cells, header)?,
+            Row::Cell(header) => current = find_or_add(&mut cells, *header)?,
             Row::Case { seed, outcome } => cells[current].1.add(seed, &outcome),
             Row::Decisive { seed, changed } => cells[current].1.decide(seed, changed),
         }

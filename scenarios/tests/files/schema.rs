@@ -105,7 +105,7 @@ fn offered<'s>(root: &'s Value, schema: &'s Value) -> BTreeSet<&'s str> {
 fn refuses(kind: &str, key: &str) -> bool {
     let text = format!("run_for = '10s'\n[[fault.{kind}]]\n{key} = false\n");
     let problems = file::parse(&registry(), "one.toml", &text).expect_err("no fault is right with that alone");
-    let unknown = [format!("unknown key `{key}`"), format!("it has no `{key}`")];
+    let unknown = [format!("unknown key `{key}`"), format!("it has no `{key}`"), format!("has no {key}s")];
     problems.iter().any(|problem| unknown.iter().any(|words| problem.message.contains(words)))
 }
 

@@ -1,0 +1,178 @@
+//! Chains of causes and timelines: they name what matters, in order, and the same way each time; no name in them can
+//! do harm.
+
+use std::sync::Arc;
+
+use fencepost_reports::case_json::explained_json;
+use fencepost_reports::case_run::CaseRun;
+use fencepost_reports::explain::{CauseKind, Chain, chains, gravest, text};
+use fencepost_reports::timeline::{self, Theme};
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file;
+use fencepost_scenarios::property::Property;
+use fencepost_scenarios::registry::Registry;
+
+/// The scenario of the book's first picture.
+const PAUSED: &str = include_str!("../examples/gc-pause.toml");
+
+fn cell(text: &str, lock: &str, bugs: &[&str]) -> Cell {
+    let registry = Registry::standard();
+    let scenario = file::scenario(&registry, "case.toml", text).expect("a scenario");
+    let bugs: Vec<String> = bugs.iter().map(|bug| (*bug).to_owned()).collect();
+    Cell::new(&Arc::new(scenario), registry.lock(lock).expect("a lock"), &bugs)
+}
+
+fn paused() -> CaseRun {
+    CaseRun::watch(&cell(PAUSED, "redis-set-px", &[]), 0)
+}
+
+fn assert_in_order(chain: &Chain, parts: &[&str]) {
+    let told: Vec<&str> = chain.causes.iter().map(|cause| cause.text.as_str()).collect();
+    let mut rest = told.iter();
+    for part in parts {
+        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing, or not in its place, in {told:#?}");
+    }
+}
+
+#[test]
+fn a_stale_write_is_explained_from_the_grant_to_what_was_lost() {
+    let chains = chains(&paused());
+    let chain = gravest(&chains).expect("a violation");
+    let parts = [
+        "client-1 acquired the lock",
+        "client-1 was paused until 15.027 s (gc)",
+        "client-1's lease ended on redis-1's clock",
+        "client-2 acquired the lock; client-1, standing still, believed that it held it, too",
+        "accepted client-2's write",
+        "accepted client-1's write and made version 2 from version 0: client-2's version 1 is lost",
+    ];
+    assert_in_order(chain, &parts);
+    let pause = chain.causes.iter().find(|cause| cause.kind == CauseKind::Fault).expect("the pause");
+    assert_eq!(pause.node.as_deref(), Some("client-1"));
+    assert!(pause.until.is_some_and(|until| until > pause.at));
+    assert!(text(&chains).contains("◀ effect-exclusion and no-lost-update"), "{}", text(&chains));
+}
+
+#[test]
+fn every_chain_is_short_in_order_and_ends_in_its_violation() {
+    for chain in chains(&paused()) {
+        assert!((3..=9).contains(&chain.causes.len()), "{chain:#?}");
+        assert!(chain.causes.is_sorted_by_key(|cause| cause.at));
+        let broken = chain.causes.iter().find(|cause| cause.violates.contains(&chain.property)).expect("it is in it");
+        assert_eq!(broken.at, chain.at);
+    }
+}
+
+/// A shipped case for each property that one of them violates; the others have histories written by hand.
+#[test]
+fn shipped_violations_are_explained() {
+    const BUGS: [(&str, &str, u64, &str, Property); 4] = [
+        (
+            include_str!("../../scenarios/suites/bugs/bug-hazelcast-no-cp.toml"),
+            "hazelcast",
+            0,
+            "hazelcast-no-cp",
+            Property::GrantExclusion,
+        ),
+        (
+            include_str!("../../scenarios/suites/bugs/bug-redlock-no-second-read.toml"),
+            "redlock",
+            0,
+            "redlock-no-second-read",
+            Property::ValidityExclusion,
+        ),
+        (
+            include_str!("../../scenarios/suites/bugs/bug-fence-refuses-equal.toml"),
+            "lease-server",
+            0,
+            "fence-refuses-equal",
+            Property::Fencing,
+        ),
+        (
+            include_str!("../../scenarios/suites/bugs/bug-curator-release-forgets.toml"),
+            "zookeeper",
+            0,
+            "curator-release-forgets",
+            Property::Progress,
+        ),
+    ];
+    for (text, lock, seed, bug, property) in BUGS {
+        let run = CaseRun::watch(&cell(text, lock, &[bug]), seed);
+        let chains = chains(&run);
+        let chain = chains.iter().find(|chain| chain.property == property).expect(bug);
+        assert!((3..=9).contains(&chain.causes.len()), "{chain:#?}");
+        assert!(timeline::themed(&run, Some(property), Theme::Auto).len() < 60_000, "{bug}");
+    }
+}
+
+#[test]
+fn a_release_that_ends_anothers_grant_is_explained() {
+    let run = CaseRun::watch(&cell(&PAUSED.replace("15s", "10s"), "redis-set-px-del", &[]), 0);
+    let chains = chains(&run);
+    let chain = chains.iter().find(|chain| chain.property == Property::OwnerRelease).expect("a foreign release");
+    assert_in_order(chain, &["client-2 acquired", "client-1 released the lock", "release ended the grant of client-2"]);
+}
+
+#[test]
+fn json_tells_the_causes_of_each_violation() {
+    let cell = cell(PAUSED, "redis-set-px", &[]);
+    let json = explained_json(&cell, 0, &CaseRun::watch(&cell, 0));
+    for violation in json["violations"].as_array().expect("violations") {
+        let causes = violation["causes"].as_array().expect("causes");
+        assert!(causes.iter().all(|cause| cause["text"].is_string() && cause["at_ns"].is_u64()));
+        assert!(causes.iter().any(|cause| cause["violates"][0] == violation["property"]), "{violation}");
+    }
+}
+
+#[test]
+fn a_timeline_has_the_same_bytes_each_time_and_few_of_them() {
+    let svg = timeline::svg(&paused());
+    assert_eq!(svg, timeline::svg(&paused()));
+    assert!(svg.len() < 40_000, "{} bytes", svg.len());
+    for part in ["client-1", "client-2", "redis-1", "store", "paused 15.0 s (gc)", "stale write", "10.0 s later"] {
+        assert!(svg.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_timeline_can_stand_in_a_page_with_others() {
+    let svg = timeline::svg(&paused());
+    let ids = svg.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
+    assert!(ids.clone().count() > 2 && ids.clone().all(|id| id.starts_with("fptl")), "{:?}", ids.collect::<Vec<_>>());
+    let style = svg.split("<style>").nth(1).and_then(|rest| rest.split("</style>").next()).expect("a style");
+    let rules = style.split('}').map(|rule| rule.rsplit('{').nth(1).unwrap_or_default());
+    for rule in rules.filter(|rule| !rule.is_empty()) {
+        assert!(rule.split(',').all(|selector| selector.trim().starts_with(".fptl")), "{rule}");
+    }
+    assert!(!svg.contains("href") && !svg.contains("<script"));
+}
+
+#[test]
+fn names_from_a_file_can_do_no_harm() {
+    // Names of faults are checked when a file is read; what a file says about itself is free.
+    let about = "about = \"</text></title></svg><script>alert(1)</script><img src=x onerror=y>&\\u202e ";
+    let run = CaseRun::watch(&cell(&PAUSED.replace("about = \"", about), "redis-set-px", &[]), 0);
+    let page = timeline::html(&run);
+    for bad in ["<script", "<img", "\u{202e}"] {
+        assert!(!page.contains(bad), "{bad}");
+    }
+    assert!(page.contains("&lt;script&gt;") && page.matches("</svg>").count() == 1);
+}
+
+#[test]
+fn a_case_that_violates_nothing_has_a_timeline_too() {
+    let run = CaseRun::watch(&cell(PAUSED, "sql-for-update", &[]), 0);
+    assert!(text(&chains(&run)).is_empty());
+    assert!(timeline::svg(&run).contains("No property was violated"));
+}
+
+#[test]
+fn the_name_of_a_file_says_its_format() {
+    let run = paused();
+    let file = |name: &str| timeline::file(&run, std::path::Path::new(name), Theme::Dark);
+    assert!(file("a.svg").expect("an SVG").starts_with(b"<svg"));
+    assert!(file("a.html").expect("a page").starts_with(b"<!DOCTYPE html>"));
+    assert!(file("a.gif").is_err());
+    #[cfg(feature = "png")]
+    assert!(file("a.png").expect("a PNG").starts_with(b"\x89PNG"));
+}
