@@ -171,6 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn tells_of_the_order_that_got_furthest_and_not_of_the_first() {
+        // With a first, b has no place; with b first, only d has none.
+        let history = history("a+? b+? b-? a+! b+! b-! d+? d+!");
+        let Judgement::Stuck(stuck) = history.judged(OwnedMutex::default()) else { panic!("it is not legal") };
+        assert_eq!((stuck.entry, stuck.order.as_slice()), (3, [1, 2, 0].as_slice()));
+    }
+
+    #[test]
+    fn tells_of_the_longest_order_up_to_the_same_place() {
+        let Judgement::Stuck(stuck) = self::history("a+? c-? c-!").judged(OwnedMutex::default()) else {
+            panic!("it is not legal")
+        };
+        assert_eq!((stuck.entry, stuck.order.as_slice()), (1, [0].as_slice()));
+    }
+
+    #[test]
     fn says_that_a_token_came_out_of_turn() {
         let history = history("a+? a+!2 a-? a-! b+? b+!1");
         let Judgement::Stuck(stuck) = history.judged(Fenced::default()) else { panic!("it is not legal") };

@@ -138,6 +138,11 @@ mod tests {
     }
 
     #[test]
+    fn the_state_is_the_same_however_the_grant_ended() {
+        assert_eq!(after(start(), &[token(A, 3), expire(A)]), after(start(), &[token(A, 3), release(A)]));
+    }
+
+    #[test]
     fn says_who_holds_it_under_which_token() {
         assert_eq!(after(start(), &[]).tell(&name), "free");
         assert_eq!(after(start(), &[token(A, 3)]).tell(&name), "held by a with token 3; highest token 3");

@@ -109,6 +109,8 @@ mod tests {
         let too_low = [token(A, 1), release(A), acquire(B), token(B, 1)];
         rejects(start(), &too_low, Refusal::TokenNotHigher { highest: 1 });
         rejects(start(), &[acquire(B), token(B, 4), token(B, 5)], Refusal::OtherToken { held: 4 });
+        let told = [acquire(B), acquire(B), give_back(B, 4), give_back(B, 5)];
+        rejects(start(), &told, Refusal::OtherToken { held: 4 });
     }
 
     #[test]
