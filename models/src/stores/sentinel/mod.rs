@@ -2,7 +2,7 @@
 //! themselves, and have it promote a replica (redis/redis, src/sentinel.c; redis.io, "High availability with Redis
 //! Sentinel").
 //!
-//! [`Instance`](instance::Instance) is what a Sentinel knows of a Redis server, [`Election`](election::Election) what it
+//! `Instance` is what a Sentinel knows of a Redis server, `Election` what it
 //! knows of the other Sentinels and whom it voted for, and [`Sentinel`] the server; the steps of a failover are in a
 //! file of their own. All times are those of the wall clock, as `mstime()` is: a Sentinel whose clock jumps, or that was
 //! stopped, notices that between two of its timer's ticks and judges nothing for 30 s (`TILT`).
