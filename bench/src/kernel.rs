@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use fencepost_models::ResourceId;
 use fencepost_models::history::{Ack, Event, GrantId};
 use fencepost_scenarios::check::{Checkers, Facts};
 use fencepost_sim::disk::DiskFate;
@@ -73,7 +74,9 @@ pub fn judged(workload: Workload, seed: u64) -> u64 {
         rank_by_return: false,
         clients: (0..workload.clients as u16).map(NodeId).collect(),
         orders: 0,
-        stock: None,
+        workload: None,
+        deadlock_bound: Duration::from_secs(60),
+        consensus: false,
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
     };

