@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_models::ResourceId;
 use fencepost_models::history::{Ack, Event, GrantId};
+use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_scenarios::check::{Checkers, Facts};
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::schedule::Schedule;
@@ -77,6 +77,9 @@ pub fn judged(workload: Workload, seed: u64) -> u64 {
         workload: None,
         deadlock_bound: Duration::from_secs(60),
         consensus: false,
+        fifo: false,
+        nested_patience: Duration::ZERO,
+        reentrancy: Reentrancy::NotApplicable,
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
     };
