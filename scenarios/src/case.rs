@@ -102,6 +102,7 @@ impl Plan {
         let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
         let harm = schedule.harm();
         let nodes = Deployment::new(cell.scenario.clients.count, L::servers(params), in_service::<L>(cell));
+        let in_others_hands = longest_unit(cell) + longest_inner_wait(cell) + late_attempts(cell);
         let facts = Facts {
             grants: L::INFO.grants,
             validity: L::INFO.validity,
@@ -116,9 +117,9 @@ impl Plan {
             clients: nodes.clients().to_vec(),
             orders: total_orders(clients, workload, *run_for),
             workload: Some(workload.work.guarded),
-            takeover_bound: L::takeover_bound(params, &harm) + longest_unit(cell) + longest_inner_wait(cell),
-            progress_bound: L::progress_bound(params, &harm) + longest_unit(cell) + longest_inner_wait(cell),
-            deadlock_bound: L::progress_bound(params, &harm) + longest_unit(cell),
+            takeover_bound: L::takeover_bound(params, &harm) + in_others_hands,
+            progress_bound: L::progress_bound(params, &harm) + in_others_hands,
+            deadlock_bound: L::progress_bound(params, &harm) + longest_unit(cell) + late_attempts(cell),
         };
         Plan { nodes, schedule, streams, harm, units: total_units(clients, workload, *run_for), facts }
     }
@@ -144,6 +145,12 @@ fn longest_unit(cell: &Cell) -> Duration {
     let [hold, prepare] = [clients.hold, clients.prepare].map(|work| work.longest().min(clients.wait_at_most));
     // What is acquired again takes as long to be released, and in vain as long as it is waited for.
     hold + prepare + 2 * u32::from(clients.nested) * nested_patience(clients)
+}
+
+/// How much later a waiter may come because it makes longer breaks than its lock does: attempts that fail for want of a
+/// connection, a reply and a leader may come before the one that gets the lock.
+fn late_attempts(cell: &Cell) -> Duration {
+    4 * cell.scenario.clients.retry_delay
 }
 
 /// How long a healthy holder of one lock may wait for another.

@@ -171,7 +171,8 @@ impl<L: Lock> Client<L> {
                 }
                 Err(error) => self.ctx.note(Event::NotAcquired { client, grant: id, ack: ack(&Err::<(), _>(error)) }),
             }
-            let delay = self.lock(resource).retry_delay().max(SHORTEST_DELAY);
+            let least = self.shared.clients.retry_delay.max(SHORTEST_DELAY);
+            let delay = self.lock(resource).retry_delay().max(least);
             if self.ctx.mono() + delay >= give_up {
                 return None;
             }

@@ -1,5 +1,14 @@
 //! The page of takeover times says what is measured.
 
+use std::sync::Arc;
+
+use fencepost_scenarios::case;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file;
+use fencepost_scenarios::property::{Property, Verdict};
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::shipped;
+
 #[path = "../examples/takeover.rs"]
 mod example;
 
@@ -7,4 +16,25 @@ mod example;
 fn the_page_of_takeover_times_is_true() {
     let stored = include_str!("../../docs/takeover.md");
     assert_eq!(example::page(), stored, "make it anew as it says itself");
+}
+
+/// Bounds know how long the breaks between attempts are: what a lock keeps with its own, it keeps with long ones.
+#[test]
+fn long_breaks_between_attempts_break_no_bound() {
+    let registry = Registry::standard();
+    for (name, property) in [("crash-takeover", Property::Takeover), ("server-restarts", Property::Progress)] {
+        let text = shipped::scenario(name).expect("it is shipped");
+        let patient = text.replacen("wait_at_most", "retry_delay = \"9s\"\nwait_at_most", 1);
+        let scenario = Arc::new(file::scenario(&registry, name, &patient).expect("a key more"));
+        assert_eq!(scenario.clients.retry_delay.as_secs(), 9);
+        for lock in registry.locks() {
+            let Some(expected) = scenario.expect.get(lock.name()).and_then(|expected| expected.get(&property)) else {
+                continue;
+            };
+            let cell = Cell::new(&scenario, lock, &[]);
+            let verdict = case::run(&cell, 0, None).outcome.verdict(property);
+            let violated = *expected == file::Expectation::Violated;
+            assert_eq!(verdict == Verdict::Violated, violated, "{name}/{}: {}", lock.name(), property.name());
+        }
+    }
 }

@@ -47,6 +47,10 @@ pub struct Clients {
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Span", extend("default" = "30s"))]
     pub wait_at_most: Duration,
+    /// The least time between two attempts of a client to acquire, where the lock's own is shorter.
+    #[serde(deserialize_with = "duration")]
+    #[schemars(with = "Span", extend("default" = "0s"))]
+    pub retry_delay: Duration,
     /// What a client does about a write whose acknowledgement is lost.
     pub on_unknown: OnUnknown,
     /// What a client then does with the lock.
@@ -88,6 +92,7 @@ impl Default for Clients {
             check_before_write: false,
             nested: 0,
             wait_at_most: Duration::from_secs(30),
+            retry_delay: Duration::ZERO,
             on_unknown: OnUnknown::default(),
             after_unknown: AfterUnknown::default(),
         }

@@ -37,7 +37,7 @@ pub(crate) fn fewer(lab: &mut Lab<'_>) {
 }
 
 /// The drafts with these clients only, under new names: with their share of the orders, and with all of them.
-fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
+pub(crate) fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
     let mut fewer = draft.clone();
     let new_name = |name: &str| -> Option<Option<String>> {
         let index = client_index(name)?;

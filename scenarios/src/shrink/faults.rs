@@ -139,6 +139,25 @@ pub(crate) fn at_events(lab: &mut Lab<'_>) {
     }
 }
 
+/// A fault at one node of a group where that will do.
+pub(crate) fn narrower(lab: &mut Lab<'_>) {
+    for index in 0..lab.best().faults.len() {
+        let Some(group) = lab.best().faults[index].keys.get("target").and_then(Value::as_str) else { continue };
+        let nodes: Vec<String> = match group {
+            "server:all" => lab.shown().servers.clone(),
+            "client:all" => (1..=lab.best().clients()).map(|number| format!("client-{number}")).collect(),
+            _ => continue,
+        };
+        let at = |node: String| {
+            with_fault(lab.best(), index, |fault| {
+                fault.keys.insert("target".into(), Value::String(node));
+            })
+        };
+        let candidates: Vec<Draft> = nodes.into_iter().map(at).collect();
+        first_of(lab, candidates);
+    }
+}
+
 /// One fault alone, at one of the moments that matter most to a lock, and longer than a lease: that may do what several
 /// did together.
 pub(crate) fn alone(lab: &mut Lab<'_>) {

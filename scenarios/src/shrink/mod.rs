@@ -12,8 +12,10 @@ mod resolve;
 mod size;
 mod trial;
 mod values;
+mod wander;
 
 use fencepost_sim::TraceHash;
+use fencepost_sim::stream::Streams;
 
 pub(crate) use self::draft::{Draft, DraftFault};
 pub use self::many::shrink_all;
@@ -32,7 +34,7 @@ pub const BUDGET: u64 = 2_000;
 /// How hard to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// How many candidates are run at most. A few more may be, to finish what was begun.
+    /// How many candidates are run at most.
     pub budget: u64,
     /// For how many other scheduling seeds the result is to hold.
     pub other_seeds: u32,
@@ -122,10 +124,16 @@ pub fn shrink(registry: &Registry, failing: &Failing<'_>, effort: Effort) -> Res
     let draft = resolve(cell, seed, bugs, property, &report);
     let lab = Lab::new(registry, &cell.lock, draft, effort.budget, effort.other_seeds);
     let mut lab = lab.ok_or(NotShrunk::NotResolved(property))?;
-    let before = Size::of(&mut lab);
+    let before = lab.size();
     sweep(&mut lab, &FIRST);
     steady(&mut lab);
-    settle(&mut lab, &AGAIN);
+    lab.be_strict();
+    let mut stream = Streams::new(seed).stream("shrink wander");
+    settle(&mut lab);
+    while wander::wander(&mut lab, &mut stream) && !lab.exhausted() {
+        lab.keep_steady();
+        settle(&mut lab);
+    }
     Ok(conclude(lab, failing, before))
 }
 
@@ -143,14 +151,17 @@ const FIRST: [Pass; 7] = [
 ];
 
 /// What makes a small case smaller.
-const AGAIN: [Pass; 11] = [
+const AGAIN: [Pass; 14] = [
     faults::fewer,
+    faults::narrower,
     faults::alone,
     clients::fewer,
     clients::fewer_orders,
     values::simpler_times,
     faults::at_events,
     faults::rounder,
+    values::fewer_servers,
+    values::fewer_attempts,
     values::shorter_lease,
     faults::shorter,
     values::smaller_workload,
@@ -158,10 +169,10 @@ const AGAIN: [Pass; 11] = [
 ];
 
 /// Goes through the passes until none of them makes the case smaller.
-fn settle(lab: &mut Lab<'_>, passes: &[Pass]) {
+fn settle(lab: &mut Lab<'_>) {
     loop {
         let before = lab.best().clone();
-        sweep(lab, passes);
+        sweep(lab, &AGAIN);
         if *lab.best() == before || lab.exhausted() {
             return;
         }
@@ -187,9 +198,9 @@ fn steady(lab: &mut Lab<'_>) {
 }
 
 fn conclude(mut lab: Lab<'_>, failing: &Failing<'_>, before: Size) -> Shrunk {
-    let after = Size::of(&mut lab);
+    let after = lab.size();
+    let held = lab.steadiness();
     let runs = lab.runs();
-    let held = lab.demand_steadiness();
     let comment = format!(
         "{} violates {}. Shrunk in {runs} runs from {before}\nto {after}.\n\
          Of {} other seeds for order and latencies, {held} show it too.",

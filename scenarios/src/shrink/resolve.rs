@@ -116,6 +116,8 @@ fn places(plan: &FaultPlan, own: &Table, nodes: &[String], placement: &Placement
     let name = |node: &NodeId| Value::String(nodes[node.index()].clone());
     let table = |keys: Vec<(&str, Value)>| keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     match &plan.aim {
+        // All nodes of a group are the same ones in every run.
+        Aim::Nodes(_) if group_of_all(own) => vec![Table::from_iter([("target".to_owned(), own["target"].clone())])],
         Aim::Nodes(_) => placement.nodes.iter().map(|node| table(vec![("target", name(node))])).collect(),
         Aim::LinksOf(_) => {
             let all =
@@ -138,6 +140,13 @@ fn places(plan: &FaultPlan, own: &Table, nodes: &[String], placement: &Placement
         Aim::Own | Aim::Leader => vec![Table::new()],
     }
 }
+
+fn group_of_all(keys: &Table) -> bool {
+    keys.get("target").and_then(Value::as_str).is_some_and(|target| ALL.contains(&target))
+}
+
+/// The groups of which nothing is drawn.
+pub(super) const ALL: [&str; 2] = ["client:all", "server:all"];
 
 type Links = Vec<(NodeId, NodeId)>;
 

@@ -1,13 +1,10 @@
 //! How large a case is.
 
-use std::cell::RefCell;
 use std::fmt;
-use std::rc::Rc;
 
 use fencepost_sim::SimTime;
 
-use super::draft::ENDLESS;
-use super::trial::Lab;
+use super::draft::{Draft, ENDLESS};
 use crate::recorder::{Glance, Glimpse, Sighting, Watcher};
 
 /// How large a case is, as far as somebody has to read it.
@@ -23,32 +20,53 @@ pub struct Size {
     pub events: usize,
 }
 
+/// What a case may have and still be read at one sitting.
+const READABLE: Size = Size { clients: 3, faults: 3, orders: ENDLESS, events: 40 };
+
+/// As much to read as one client or one fault more is.
+const EVENTS_EACH: usize = 10;
+
 impl Size {
-    /// The size of the lab's smallest draft.
-    pub(super) fn of(lab: &mut Lab<'_>) -> Self {
-        let history = Rc::new(RefCell::new(History { until: lab.shown().at, events: 0 }));
-        lab.watch(history.clone());
-        let draft = lab.best();
-        let events = history.borrow().events;
+    /// The size of a draft whose history has so many events.
+    pub(super) fn of(draft: &Draft, events: usize) -> Self {
         Size { clients: draft.clients(), faults: draft.faults.len(), orders: draft.orders(), events }
+    }
+
+    /// How much there is to read.
+    pub(super) fn burden(&self) -> usize {
+        self.events + EVENTS_EACH * (self.faults + usize::from(self.clients))
+    }
+
+    /// Whether it can be read at one sitting: at most 3 clients, 3 faults and 40 events.
+    pub fn readable(&self) -> bool {
+        self.clients <= READABLE.clients && self.faults <= READABLE.faults && self.events <= READABLE.events
     }
 }
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Size { clients, faults, orders, events } = self;
-        write!(f, "{clients} clients, ")?;
-        if *orders != ENDLESS {
-            write!(f, "{orders} orders, ")?;
+        let Size { clients, faults, orders, events } = *self;
+        write!(f, "{}, ", counted(clients.into(), "client"))?;
+        if orders != ENDLESS {
+            write!(f, "{}, ", counted(orders as usize, "order"))?;
         }
-        write!(f, "{faults} faults, {events} events of history")
+        write!(f, "{}, {events} events of history", counted(faults, "fault"))
     }
 }
 
-/// Counts the events of a history.
-struct History {
-    until: SimTime,
-    events: usize,
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// When the events of a history came.
+#[derive(Default)]
+pub(super) struct History(Vec<SimTime>);
+
+impl History {
+    /// How many had come by this time.
+    pub fn until(&self, moment: SimTime) -> usize {
+        self.0.partition_point(|at| *at <= moment)
+    }
 }
 
 impl Watcher for History {
@@ -59,6 +77,8 @@ impl Watcher for History {
     }
 
     fn glance(&mut self, glance: &Glance<'_>) {
-        self.events += usize::from(matches!(glance.what, Glimpse::Event(_)) && glance.at <= self.until);
+        if matches!(glance.what, Glimpse::Event(_)) {
+            self.0.push(glance.at);
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Tries drafts: each candidate is read from its own text and run, as a reproducer will be. What is tried twice counts
 //! once; what is run counts.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +12,16 @@ use fencepost_sim::SimTime;
 use fencepost_sim::stream::SEED_LIMIT;
 
 use super::draft::Draft;
+use super::size::{History, Size};
 use crate::case::{self, CaseReport, Injected};
 use crate::cell::Cell;
 use crate::file;
 use crate::property::Verdict;
+use crate::recorder::Watcher;
 use crate::registry::{LockEntry, Registry};
+
+/// So many events more are no price for a simpler case.
+const SLACK: usize = 4;
 
 /// Tries candidates, and keeps the smallest that still shows the violation.
 pub(crate) struct Lab<'a> {
@@ -26,7 +33,11 @@ pub(crate) struct Lab<'a> {
     others: u32,
     /// For how many of them a candidate has to hold.
     needed: u32,
-    seen: BTreeSet<String>,
+    /// Whether a candidate may be hardly larger to read than the smallest so far.
+    strict: bool,
+    /// How long the case ran before anything was made shorter.
+    longest_run: Duration,
+    seen: BTreeSet<(u64, String)>,
     best: Draft,
     shown: Shown,
 }
@@ -35,12 +46,16 @@ pub(crate) struct Lab<'a> {
 pub(crate) struct Shown {
     /// When the property was violated first.
     pub at: SimTime,
+    /// How many events its history had by then.
+    pub events: usize,
     /// The clients that the violation names, as indices.
     pub clients: Vec<u16>,
     /// The injections that began.
     pub injections: Vec<Injected>,
     /// The hash of the trace.
     pub trace: u128,
+    /// The names of the lock's servers.
+    pub servers: Vec<String>,
     /// After about how long a crashed holder is replaced.
     pub lease: Option<Duration>,
 }
@@ -49,8 +64,10 @@ impl<'a> Lab<'a> {
     /// A lab for this draft, if the draft shows what it is about.
     pub fn new(registry: &'a Registry, lock: &'a LockEntry, draft: Draft, budget: u64, others: u32) -> Option<Self> {
         let shown = run(registry, lock, &draft, draft.seed)?;
-        let seen = BTreeSet::from([draft.scenario()]);
-        Some(Lab { registry, lock, budget, runs: 1, others, needed: 0, seen, best: draft, shown })
+        let seen = BTreeSet::from([(draft.seed, draft.scenario())]);
+        let longest_run = draft.run_for;
+        let (needed, strict) = (0, false);
+        Some(Lab { registry, lock, budget, runs: 1, others, needed, strict, longest_run, seen, best: draft, shown })
     }
 
     /// The smallest so far.
@@ -68,23 +85,61 @@ impl<'a> Lab<'a> {
         self.shown.lease
     }
 
+    /// The lock.
+    pub fn lock(&self) -> &LockEntry {
+        self.lock
+    }
+
+    /// How large the smallest so far is.
+    pub fn size(&self) -> Size {
+        Size::of(&self.best, self.shown.events)
+    }
+
+    /// How long the case ran before anything was made shorter.
+    pub fn longest_run(&self) -> Duration {
+        self.longest_run
+    }
+
+    /// From now on nothing is taken that is much larger to read, however simple it is.
+    pub fn be_strict(&mut self) {
+        self.strict = true;
+    }
+
     /// How many candidates were run.
     pub fn runs(&self) -> u64 {
         self.runs
     }
 
-    /// Whether the budget is used up.
+    /// Whether the budget is used up, but for what one more candidate and the last look may cost.
     pub fn exhausted(&self) -> bool {
-        self.runs >= self.budget
+        self.runs + 2 * u64::from(self.others) + 2 > self.budget
     }
 
     /// Whether this candidate shows the violation too, under as many seeds as needed: it is then the smallest so far.
     pub fn offer(&mut self, draft: Draft) -> bool {
-        if self.exhausted() || !self.seen.insert(draft.scenario()) {
+        match self.strict {
+            true => self.offer_if(draft, |best, new| {
+                let slack = if new.readable() { SLACK } else { 0 };
+                new.burden() <= best.burden() + slack
+            }),
+            false => self.offer_if(draft, |_, _| true),
+        }
+    }
+
+    /// The same for a candidate that has to be smaller to read.
+    pub fn offer_smaller(&mut self, draft: Draft) -> bool {
+        self.offer_if(draft, |best, new| new.burden() < best.burden())
+    }
+
+    fn offer_if(&mut self, draft: Draft, fits: impl Fn(Size, Size) -> bool) -> bool {
+        if self.exhausted() || !self.seen.insert((draft.seed, draft.scenario())) {
             return false;
         }
         self.runs += 1;
         let Some(shown) = run(self.registry, self.lock, &draft, draft.seed) else { return false };
+        if !fits(self.size(), Size::of(&draft, shown.events)) {
+            return false;
+        }
         if self.needed > 0 && self.held_by(&draft, self.needed) < self.needed {
             return false;
         }
@@ -94,9 +149,19 @@ impl<'a> Lab<'a> {
 
     /// From now on candidates have to hold for as many scheduling seeds as the smallest so far.
     pub fn demand_steadiness(&mut self) -> u32 {
-        let best = self.best.clone();
-        self.needed = self.held_by(&best, 0);
+        self.needed = self.steadiness();
         self.needed
+    }
+
+    /// From now on candidates have to hold for as many as the smallest so far, if that is more than it was.
+    pub fn keep_steady(&mut self) {
+        self.needed = self.needed.max(self.steadiness());
+    }
+
+    /// For how many other scheduling seeds the smallest so far holds.
+    pub fn steadiness(&mut self) -> u32 {
+        let best = self.best.clone();
+        self.held_by(&best, 0)
     }
 
     /// Takes this candidate if it holds for more scheduling seeds than the smallest so far.
@@ -136,7 +201,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Runs the smallest so far once more, with somebody watching.
-    pub fn watch(&mut self, watcher: std::rc::Rc<std::cell::RefCell<dyn crate::recorder::Watcher>>) {
+    pub fn watch(&mut self, watcher: Rc<RefCell<dyn Watcher>>) {
         self.runs += 1;
         if let Some(cell) = cell(self.registry, self.lock, &self.best) {
             case::run(&cell, self.best.seed, Some(watcher));
@@ -155,17 +220,23 @@ fn cell(registry: &Registry, lock: &LockEntry, draft: &Draft) -> Option<Cell> {
 fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Option<Shown> {
     let cell = cell(registry, lock, draft)?;
     // A candidate that panics is another failure than the one looked for.
-    let report: CaseReport = catch_unwind(AssertUnwindSafe(|| case::run(&cell, seed, None))).ok()?;
+    let history = Rc::new(RefCell::new(History::default()));
+    let run = AssertUnwindSafe(|| case::run(&cell, seed, Some(history.clone())));
+    let report: CaseReport = catch_unwind(run).ok()?;
     if report.outcome.verdict(draft.property) != Verdict::Violated {
         return None;
     }
     let evidence = report.evidence.iter().find(|evidence| evidence.property == draft.property);
     let clients = evidence.map(|evidence| evidence.clients()).unwrap_or_default();
+    let at = evidence.map_or(report.ended, |evidence| evidence.at);
+    let events = history.borrow().until(at);
     Some(Shown {
-        at: evidence.map_or(report.ended, |evidence| evidence.at),
+        at,
+        events,
         clients: clients.iter().map(|node| node.0).collect(),
         injections: report.injections,
         trace: report.outcome.trace,
+        servers: (lock.nodes)(&cell.params),
         lease: cell.header.effective_expiry,
     })
 }

@@ -69,6 +69,40 @@ pub(crate) fn shorter_lease(lab: &mut Lab<'_>) {
     });
 }
 
+/// Breaks between attempts that are tried, in seconds.
+const BREAKS: [u64; 7] = [1, 5, 20, 60, 300, 1_200, 3_600];
+
+/// Longer breaks between attempts, as far as that leaves fewer of them in vain.
+pub(crate) fn fewer_attempts(lab: &mut Lab<'_>) {
+    for seconds in BREAKS {
+        let mut draft = lab.best().clone();
+        draft.table("clients").insert("retry_delay".into(), span_value(Duration::from_secs(seconds)));
+        lab.offer_smaller(draft);
+    }
+    let mut without = lab.best().clone();
+    if without.table("clients").remove("retry_delay").is_some() {
+        lab.offer(without);
+    }
+}
+
+/// So few servers make a majority of more than one.
+const FEWEST_SERVERS: i64 = 3;
+
+/// Three servers, where the lock had more.
+pub(crate) fn fewer_servers(lab: &mut Lab<'_>) {
+    let name = lab.lock().name();
+    let own = lab.best().tables.get("lock").and_then(|lock| lock.get(name)).and_then(|own| own.get("servers"));
+    let servers = own.and_then(Value::as_integer).or_else(|| (lab.lock().defaults)().get("servers")?.as_i64());
+    if servers.is_some_and(|servers| servers > FEWEST_SERVERS) {
+        let mut draft = lab.best().clone();
+        let own = draft.table("lock").entry(name).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(own) = own {
+            own.insert("servers".into(), Value::Integer(FEWEST_SERVERS));
+        }
+        lab.offer(draft);
+    }
+}
+
 /// The length times `to` / `from`, in whole milliseconds.
 fn scaled(length: Duration, to: Duration, from: Duration) -> Duration {
     let ms = length.as_millis() * to.as_millis() / from.as_millis().max(1);
