@@ -2,7 +2,6 @@
 
 pub mod case;
 pub mod cell;
-pub mod check;
 pub mod clean;
 mod client;
 pub mod compare;
@@ -13,10 +12,8 @@ pub mod file;
 pub mod history_file;
 pub mod hunt;
 pub mod interest;
-pub mod linearizable;
 pub mod outcome;
 pub mod presets;
-pub mod property;
 pub mod recorder;
 pub mod registry;
 pub mod results;
@@ -24,10 +21,12 @@ pub mod run;
 pub mod schema;
 pub mod shipped;
 pub mod shrink;
-pub mod spec;
 pub mod stats;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod swarm;
 pub mod trace_file;
 pub mod workload;
+
+/// What judges, in a crate of its own.
+pub use fencepost_check::{check, linearizable, property, spec};

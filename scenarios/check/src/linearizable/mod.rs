@@ -11,8 +11,8 @@
 //! specification says that tokens never fall, they say in which order the acquires took effect, and no other is tried.
 //!
 //! ```
-//! use fencepost_scenarios::linearizable::{Entry, Judgement, check};
-//! use fencepost_scenarios::spec::{Call, Mutex, Operation, Owner};
+//! use fencepost_check::linearizable::{Entry, Judgement, check};
+//! use fencepost_check::spec::{Call, Mutex, Operation, Owner};
 //!
 //! let acquire = |owner| Operation { owner: Owner(owner), call: Call::Acquire { token: None, permits: 1 } };
 //! // Both clients have the lock, and nobody has given it back.

@@ -10,8 +10,8 @@ use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use super::{Checkers, Facts, Findings};
+use crate::guarded::{Guarded, Object};
 use crate::property::{Property, Verdict};
-use crate::workload::{Guarded, Object};
 
 /// `client-1`.
 pub(super) const A: NodeId = NodeId(1);

@@ -9,8 +9,8 @@ use fencepost_sim::time::SimTime;
 use super::evidence::{Detail, Evidence, NodeNames};
 use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
+use crate::guarded::Guarded;
 use crate::property::{Property, Verdict};
-use crate::workload::Guarded;
 
 pub(super) fn build(facts: &Facts) -> Option<Consistent> {
     match facts.workload {

@@ -22,7 +22,7 @@ mod no_duplicate;
 mod no_lost_update;
 mod no_oversell;
 mod obstacles;
-pub(crate) mod operations;
+pub mod operations;
 mod owner_release;
 mod progress;
 mod reentrancy;
@@ -49,9 +49,9 @@ use self::ledger::Ledger;
 use self::metrics::{Meter, Tally};
 use self::obstacles::Obstacles;
 use self::waiters::Waiters;
-use crate::outcome::Span;
+use crate::guarded::Guarded;
 use crate::property::{Property, Verdict};
-use crate::workload::Guarded;
+use crate::span::Span;
 
 /// Declares the checkers in the order of [`Property::ALL`]. Each is named after its property, and its module has a
 /// `build` that returns `None` where the property has no meaning for the lock or the workload. They are fields and not

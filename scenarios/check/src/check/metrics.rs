@@ -11,8 +11,8 @@ use super::availability::Availability;
 use super::book::Order;
 use super::obstacles::Obstacles;
 use super::waiters::{Wait, Waiters};
-use crate::outcome::Span;
-use crate::workload::{Guarded, Object};
+use crate::guarded::{Guarded, Object};
+use crate::span::Span;
 
 /// Declares the metrics: their order is the order of reports, their names are the names there.
 macro_rules! tally {
@@ -280,8 +280,8 @@ fn measure_wait(scene: &Scene, wait: Wait, ended_by: Option<&Event>, tally: &mut
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
+    use crate::guarded::Object;
     use crate::property::Property;
-    use crate::workload::Object;
 
     const SECOND: i64 = 1_000_000_000;
 

@@ -14,36 +14,50 @@ use super::table::Table;
 
 /// A client's process: the client, and how often it had crashed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Process {
-    pub(crate) client: NodeId,
-    pub(crate) crashes: u32,
+pub struct Process {
+    /// The client.
+    pub client: NodeId,
+    /// How often it had crashed before.
+    pub crashes: u32,
 }
 
 /// An operation, as far as it has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Made {
-    pub(crate) resource: ResourceId,
-    pub(crate) grant: GrantId,
-    pub(crate) process: Process,
-    pub(crate) what: What,
-    pub(crate) begun: Moment,
-    pub(crate) ended: Option<Moment>,
-    pub(crate) end: End,
+pub struct Made {
+    /// Of which lock.
+    pub resource: ResourceId,
+    /// The grant it is about.
+    pub grant: GrantId,
+    /// Whose it is.
+    pub process: Process,
+    /// What it does.
+    pub what: What,
+    /// When it began.
+    pub begun: Moment,
+    /// When it returned, if it did.
+    pub ended: Option<Moment>,
+    /// How it came out.
+    pub end: End,
 }
 
 /// When something happened: the time, and a number that no other event has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Moment {
-    pub(crate) number: u64,
-    pub(crate) at: SimTime,
+pub struct Moment {
+    /// The number.
+    pub number: u64,
+    /// The time.
+    pub at: SimTime,
 }
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub enum What {
+    /// A client asks for the lock.
     Acquire {
+        /// What it was handed.
         token: Option<Token>,
     },
+    /// A client gives it back.
     Release,
     /// The service ends the grant.
     Expire,
@@ -51,7 +65,7 @@ pub(crate) enum What {
 
 /// How an operation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// It took effect before it ended.
     Ok,
     /// It has no effect.
@@ -62,7 +76,7 @@ pub(crate) enum End {
 
 /// Gathers them.
 #[derive(Default)]
-pub(crate) struct Operations {
+pub struct Operations {
     made: Vec<Made>,
     grants: Table<GrantId, Grant>,
     /// How often each client has crashed.
@@ -83,7 +97,8 @@ struct Grant {
 }
 
 impl Operations {
-    pub(crate) fn observe(&mut self, at: SimTime, event: &Event) {
+    /// Takes note of an event. Events come in the order in which they happened.
+    pub fn observe(&mut self, at: SimTime, event: &Event) {
         self.now = Moment { number: self.now.number + 1, at };
         match *event {
             Event::AcquireInvoked { client, grant, resource } => {
@@ -106,7 +121,7 @@ impl Operations {
     }
 
     /// All operations in the order in which they began. A release that ended nothing has no effect.
-    pub(crate) fn finish(mut self) -> Vec<Made> {
+    pub fn finish(mut self) -> Vec<Made> {
         for grant in self.grants.values() {
             if let Some(release) = grant.release.filter(|_| !grant.effective) {
                 self.made[release].end = End::Fail;

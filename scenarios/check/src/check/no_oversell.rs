@@ -54,7 +54,7 @@ impl Detail for Oversold {
 mod tests {
     use super::super::testing::*;
     use super::*;
-    use crate::workload::Guarded;
+    use crate::guarded::Guarded;
 
     const RULE: Property = Property::NoOversell;
 

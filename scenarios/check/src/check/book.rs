@@ -7,7 +7,7 @@ use fencepost_sim::time::SimTime;
 use super::Facts;
 use super::ledger::Ledger;
 use super::table::Table;
-use crate::workload::Guarded;
+use crate::guarded::Guarded;
 
 /// What the store really did, and what the orders came to. It grows with the orders and with their accepted writes.
 pub(super) struct Book {

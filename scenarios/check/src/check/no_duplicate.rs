@@ -9,8 +9,8 @@ use fencepost_sim::time::SimTime;
 use super::evidence::{Detail, Evidence, NodeNames, Party};
 use super::metrics::Tally;
 use super::{Checker, Facts, Finding, Scene};
+use crate::guarded::Guarded;
 use crate::property::{Property, Verdict};
-use crate::workload::Guarded;
 
 /// Whether there is anything that could take effect is seen in the history: the store does something.
 pub(super) fn build(_facts: &Facts) -> Option<NoDuplicate> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fencepost_sim::time::SimTime;
 
-use crate::outcome::{SPANS, Span};
+use crate::span::{SPANS, Span};
 
 const SLICE_NS: u64 = 100_000_000;
 
