@@ -221,6 +221,7 @@ impl Chain {
             Property::NoDuplicate => "One order took effect twice".to_owned(),
             Property::NoOversell => "More was sold than there was".to_owned(),
             Property::OwnerRelease => format!("{old}'s release ended {new}'s grant"),
+            Property::Fencing if old == new => format!("The tokens of two grants of {old} did not grow as they must"),
             Property::Fencing => format!("The tokens of {old} and {new} did not grow as they must"),
             Property::GrantExclusion => format!("The lock was given to {old} and to {new} at once"),
             Property::ValidityExclusion => format!("{old} and {new} both held the lock validly, by its own reckoning"),

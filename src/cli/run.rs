@@ -167,7 +167,7 @@ fn tell(
     }
     summary::tell_broken(plan, &broken);
     match format {
-        Format::Human => print(&format!("report: {}\n", report.display()))?,
+        Format::Human => print(&format!("{}report: {}\n", summary::effort(&result), report.display()))?,
         Format::Json => eprintln!("report: {}", report.display()),
     }
     Ok(if broken.is_empty() { Exit::Done } else { Exit::Violated })

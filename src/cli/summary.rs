@@ -1,7 +1,7 @@
 //! What a run ends with on the terminal, and what it warns of.
 
 use fencepost_reports::terminal;
-use fencepost_reports::text::visible;
+use fencepost_reports::text::{grouped, visible};
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::results::{CellResult, RunResult};
@@ -33,6 +33,12 @@ pub(super) fn tell_what_is_odd(plan: &Plan) {
 /// The tables.
 pub(super) fn tables(result: &RunResult) -> String {
     terminal::tables(&result.cells, screen::terminal())
+}
+
+/// How hard it was looked for.
+pub(super) fn effort(result: &RunResult) -> String {
+    let total = |count: fn(&CellResult) -> u128| grouped(result.cells.iter().map(|(_, result)| count(result)).sum());
+    format!("in all: {} cases, {} events\n", total(|result| result.cases().into()), total(CellResult::events))
 }
 
 /// Rates say little where the faults hit nothing.

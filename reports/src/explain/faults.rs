@@ -122,6 +122,10 @@ pub(crate) fn words(run: &CaseRun, span: &Span) -> String {
                 span.shifts.first().map_or(String::new(), |(_, mono, _)| format!(" and went {} off", signed(*mono)));
             format!("the clocks of {nodes} ran at a wrong rate{until}{by}{called}")
         }
+        "disk-stall" => format!("what {nodes} synced was late or not safe{until}{called}"),
+        "slow" => format!("{nodes} {was} slow{until}{called}"),
+        "failover" => format!("{nodes} {was} out of the other servers' sight{until}{called}"),
+        "clock-strobe" => format!("the wall clock of {nodes} jumped away and back{until}{called}"),
         kind => format!("{kind} at {nodes}{until}{called}"),
     }
 }

@@ -135,11 +135,15 @@ impl<'a> Scene<'a> {
                 moments.contains(&(message.to, message.at)) || moments.contains(&(message.from, message.sent));
             let slow = message.lost || message.at.0 - message.sent.0 > self.run.late_ns;
             match (matters, slow) {
-                (true, _) if own.len() < MOST_MESSAGES => own.push(*message),
+                (true, _) => own.push(*message),
                 (false, true) if late.len() < MOST_LATE => late.push(*message),
                 _ => {}
             }
         }
+        // Where there are too many, what was read and written must still be seen.
+        let with_store = |message: &Message| [message.from, message.to].contains(&self.run.cast.store);
+        own.sort_by_key(|message| !with_store(message));
+        own.truncate(MOST_MESSAGES);
         own.extend(late);
         own.sort_by_key(|message| (message.sent, message.at));
         self.messages = own;

@@ -79,6 +79,7 @@ fn keys_left_out_have_the_documented_defaults() {
         check_before_write: false,
         nested: 0,
         wait_at_most: 30 * SECOND,
+        retry_delay: Duration::ZERO,
         on_unknown: OnUnknown::GiveUp,
         after_unknown: AfterUnknown::Release,
     };
