@@ -131,20 +131,29 @@ impl<'a> Lab<'a> {
         self.offer_if(draft, |best, new| new.burden() < best.burden())
     }
 
-    fn offer_if(&mut self, draft: Draft, fits: impl Fn(Size, Size) -> bool) -> bool {
+    /// What the candidate shows, if that is the violation. It is not taken for it.
+    pub fn try_out(&mut self, draft: &Draft) -> Option<Shown> {
         if self.exhausted() || !self.seen.insert((draft.seed, draft.scenario())) {
-            return false;
+            return None;
         }
         self.runs += 1;
-        let Some(shown) = run(self.registry, self.lock, &draft, draft.seed) else { return false };
-        if !fits(self.size(), Size::of(&draft, shown.events)) {
-            return false;
-        }
+        run(self.registry, self.lock, draft, draft.seed)
+    }
+
+    /// Takes a candidate that was tried out, if it holds for as many seeds as needed.
+    pub fn take(&mut self, draft: Draft, shown: Shown) -> bool {
         if self.needed > 0 && self.held_by(&draft, self.needed) < self.needed {
             return false;
         }
         (self.best, self.shown) = (draft, shown);
         true
+    }
+
+    fn offer_if(&mut self, draft: Draft, fits: impl Fn(Size, Size) -> bool) -> bool {
+        match self.try_out(&draft) {
+            Some(shown) if fits(self.size(), Size::of(&draft, shown.events)) => self.take(draft, shown),
+            _ => false,
+        }
     }
 
     /// From now on candidates have to hold for as many scheduling seeds as the smallest so far.

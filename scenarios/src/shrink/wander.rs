@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::clients::with_clients;
 use super::draft::{Draft, DraftFault, span_value};
 use super::faults::client_index;
+use super::size::Size;
 use super::trial::Lab;
 use crate::file::MARKS;
 
@@ -37,24 +38,39 @@ const STEPS: [Step; 13] = [
     take_out,
 ];
 
-/// Goes on for as long as that finds something smaller. Says whether it found anything.
+/// Walks from the smallest so far until something smaller is found. Says whether it was. A step to a case that is as
+/// large is taken, too, since it may lead further; after some time the walk begins anew.
 pub(crate) fn wander(lab: &mut Lab<'_>, stream: &mut Stream) -> bool {
-    let (mut found, mut vain) = (false, 0);
+    let (mut at, mut vain) = (lab.best().clone(), 0);
     while !lab.exhausted() && (vain < IN_VAIN || !lab.size().readable()) {
-        let lease = lab.lease().unwrap_or(Duration::from_secs(1));
-        let mut draft = lab.best().clone();
-        if stream.chance(500_000) {
-            // What takes longer now has to have the time.
-            draft.run_for = lab.longest_run();
+        vain += 1;
+        if vain % IN_VAIN == 0 {
+            at = lab.best().clone();
         }
-        for _ in 0..stream.between(1, AT_ONCE) {
-            one_of(stream, &STEPS)(&mut draft, stream, lease);
+        let draft = changed(&at, lab, stream);
+        let Some(shown) = lab.try_out(&draft) else { continue };
+        let (burden, least) = (Size::of(&draft, shown.events).burden(), lab.size().burden());
+        if burden < least && lab.take(draft.clone(), shown) {
+            return true;
         }
-        let smaller = lab.offer_smaller(draft);
-        vain = if smaller { 0 } else { vain + 1 };
-        found |= smaller;
+        if burden <= least {
+            at = draft;
+        }
     }
-    found
+    false
+}
+
+fn changed(from: &Draft, lab: &Lab<'_>, stream: &mut Stream) -> Draft {
+    let lease = lab.lease().unwrap_or(Duration::from_secs(1));
+    let mut draft = from.clone();
+    if stream.chance(500_000) {
+        // What takes longer now has to have the time.
+        draft.run_for = lab.longest_run();
+    }
+    for _ in 0..stream.between(1, AT_ONCE) {
+        one_of(stream, &STEPS)(&mut draft, stream, lease);
+    }
+    draft
 }
 
 fn one_of<T: Copy>(stream: &mut Stream, choices: &[T]) -> T {
@@ -125,8 +141,9 @@ fn work(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
 /// Fewer clients or another number of orders.
 fn deal(draft: &mut Draft, stream: &mut Stream, _: Duration) {
     let clients = stream.between(1, 3).min(draft.clients().into()) as u16;
-    if clients < draft.clients() {
-        let kept: Vec<u16> = (0..clients).collect();
+    while clients < draft.clients() {
+        let out = stream.between(1, draft.clients().into()) as u16 - 1;
+        let kept: Vec<u16> = (0..draft.clients()).filter(|client| *client != out).collect();
         *draft = with_clients(draft, &kept).swap_remove(0);
     }
     let orders = stream.between(1, 2 * u64::from(clients));
