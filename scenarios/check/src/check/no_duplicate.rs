@@ -132,6 +132,9 @@ mod tests {
         let findings = history.abandons(A, 2).unknown(B, 2).sets(2, 2, 1, 2, 1).ends_at(9);
         findings.assert_holds(RULE);
         assert_eq!(findings.metric("missed_effects"), 1);
+        let missed = |history: History| history.ends_at(9).metric("missed_effects");
+        assert_eq!(missed(history_of(effects(None)).sets(1, 0, 0, 1, 1).abandons(A, 0)), 0);
+        assert_eq!(missed(history_of(effects(None)).finds_it_done(A, 0).abandons(B, 0)), 0);
     }
 
     #[test]

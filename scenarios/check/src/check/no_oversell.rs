@@ -67,6 +67,7 @@ mod tests {
         let findings = stock_of_two().acks(A, 0).acks(B, 1).ends_at(9);
         findings.assert_holds(RULE);
         assert_eq!(findings.metric("acked_units"), 2);
+        assert_eq!(findings.metric("negative_stock_units"), 0);
     }
 
     #[test]
