@@ -136,6 +136,7 @@ mod tests {
             "client-2 (grant 2, 2nd in the grant order) had acquired the lock by 3.000000 s, and no order of what \
              clients and service did allows that: client-1 (grant 1, 1st in the grant order) has it and nothing ends that"
         );
+        assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
     }
 
     #[test]

@@ -100,6 +100,7 @@ mod tests {
             "client-1's order 0 (grant 1, 1st in the grant order) took effect at 2.000000 s, \
              although it had taken effect at 1.000000 s already"
         );
+        assert_eq!(findings.named(RULE), (vec![1], vec![A]));
     }
 
     #[test]
@@ -123,6 +124,13 @@ mod tests {
             "client-1's order 0 (grant 1, 1st in the grant order) took effect at 4.000000 s, \
              although it had taken effect at 1.000000 s already"
         );
+    }
+
+    #[test]
+    fn rejects_two_orders_for_what_is_wanted_once() {
+        let once = |count| history_of(effects(None)).sets(1, 0, 0, 1, 1).sets(2, 1, 1, 2, count).ends_at(9);
+        once(1).assert_holds(RULE);
+        once(2).assert_violated(RULE);
     }
 
     #[test]

@@ -166,6 +166,7 @@ mod tests {
             "client-1 crashed at 1.000000 s as the holder (grant 1, 1st in the grant order), \
              and by 11.000000 s no waiter had got the lock, although nothing hindered one for 10.000000 s"
         );
+        assert_eq!(findings.named(RULE), (vec![1], vec![A]));
     }
 
     #[test]

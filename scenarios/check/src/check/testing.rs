@@ -147,6 +147,11 @@ impl History {
         self.applied(0, grant)
     }
 
+    /// This server applies a grant that was asked for earlier.
+    pub(super) fn applied_at(self, server: u16, grant: u32) -> Self {
+        self.applied(server, grant)
+    }
+
     pub(super) fn expired(self, grant: u32) -> Self {
         self.expired_at(0, grant)
     }

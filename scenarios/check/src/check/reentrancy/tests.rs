@@ -32,6 +32,7 @@ fn rejects_counting_where_none_is_declared() {
         "client-1 held the lock (grant 1, 1st in the grant order) and acquired it again: one release of the two did \
          not free it (2.000000 s); declared is uncounted: acquiring again succeeds, one release frees it"
     );
+    assert_eq!(findings.named(RULE), (vec![1], vec![A]));
 }
 
 #[test]
@@ -92,6 +93,8 @@ fn does_not_know_what_faults_and_lost_replies_hide() {
     nested(Class::Counted).crashes(A).ends_at(9).assert_unknown(RULE);
     unnests(nested(Class::Counted).at(2).expired(1)).ends_at(9).assert_unknown(RULE);
     holder(Class::Refused).expired(1).nests(A, 1, 2).nested(A, 1, 2, Ack::Ok, false).ends_at(9).assert_unknown(RULE);
+    let taken = holder(Class::Refused).expired(1).granted(B, 5).nests(A, 1, 2).nested(A, 1, 2, Ack::Ok, false);
+    taken.ends_at(9).assert_unknown(RULE);
     let half = nested(Class::Counted).unnests(A, 1).unnested(A, 1, Ack::Unknown).releases(A, 1).released(1, 1);
     half.release_returns(A, 1, Ack::Ok).ends_at(9).assert_unknown(RULE);
 }
