@@ -146,6 +146,12 @@ mod tests {
     }
 
     #[test]
+    fn tells_when_the_same_order_took_effect_first() {
+        let history = history().at(1).writes(1, 0, 0).at(2).writes(1, 1, 1).at(3).writes(1, 0, 2);
+        assert!(history.ends_at(9).told(RULE).ends_with("although it had taken effect at 1.000000 s already"));
+    }
+
+    #[test]
     fn accepts_a_retry_that_the_store_recognised() {
         history().writes(1, 0, 0).write_unknown(A, 1, 0).write_ok(A, 1, 0).acks(A, 0).ends_at(9).assert_holds(RULE);
     }

@@ -139,6 +139,12 @@ mod tests {
     }
 
     #[test]
+    fn tells_whose_order_it_was_by_who_was_promised_it() {
+        let findings = history().writes(2, 1, 0).acks(B, 1).writes(1, 0, 0).ends_at(9);
+        assert!(findings.told(RULE).starts_with("client-2's order 1"));
+    }
+
+    #[test]
     fn rejects_an_acknowledgement_that_comes_after_the_loss() {
         let history = history().at(1).writes(2, 1, 0).at(2).writes(1, 0, 0).at(3).acks(B, 1);
         history.ends_at(9).assert_violated(RULE);
