@@ -72,7 +72,7 @@ impl Fencing {
         let Some(rank) = scene.ledger.rank_of(grant) else { return };
         let new = Handed { rank, grant, token };
         let tokens = &mut self.handed[usize::from(scene.ledger.resource_of(grant).0)];
-        let place = tokens.partition_point(|handed| handed.rank < rank);
+        let place = tokens.binary_search_by_key(&rank, |handed| handed.rank).unwrap_or_else(|place| place);
         let before = place.checked_sub(1).map(|i| tokens[i]).filter(|before| before.token >= token);
         let after = tokens.get(place).copied().filter(|after| after.token <= token);
         if let Some((lower, higher)) = before.map(|b| (b, new)).or(after.map(|a| (new, a))) {

@@ -74,7 +74,7 @@ fn entry(made: &Made) -> Entry {
 }
 
 fn owner(process: Process) -> Owner {
-    Owner(u32::from(process.client.0) | process.crashes << u16::BITS)
+    Owner(u32::from(process.client.0) + (process.crashes << u16::BITS))
 }
 
 fn evidence(scene: &Scene, made: &[Made], stuck: &Stuck<Session>) -> Evidence {

@@ -14,10 +14,9 @@ use crate::property::{Property, Verdict};
 
 /// Whether there is anything that could take effect is seen in the history: the store does something.
 pub(super) fn build(_facts: &Facts) -> Option<NoDuplicate> {
-    Some(NoDuplicate::default())
+    Some(NoDuplicate { first: None })
 }
 
-#[derive(Default)]
 pub(super) struct NoDuplicate {
     first: Option<Evidence>,
 }

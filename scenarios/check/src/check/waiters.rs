@@ -1,5 +1,8 @@
 //! Who wants the lock, and who of them could get it as far as faults are concerned.
 
+#[cfg(test)]
+mod tests;
+
 use fencepost_models::ResourceId;
 use fencepost_models::history::Event;
 use fencepost_sim::NodeId;
@@ -243,15 +246,4 @@ fn bits(mut set: u64) -> impl Iterator<Item = usize> {
         set &= set.wrapping_sub(1);
         (place < 64).then_some(place)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bits_are_told_from_the_lowest() {
-        assert_eq!(bits(0b1010_0001 | 1 << 63).collect::<Vec<_>>(), [0, 5, 7, 63]);
-        assert_eq!(bits(0).count(), 0);
-    }
 }

@@ -91,6 +91,8 @@ fn does_not_know_what_faults_and_lost_replies_hide() {
     let lost = holder(Class::Refused).nests(A, 1, 2).at(3).nested(A, 1, 2, Ack::Unknown, false);
     lost.ends_at(9).assert_unknown(RULE);
     nested(Class::Counted).crashes(A).ends_at(9).assert_unknown(RULE);
+    // A service may clean up after a client that is gone, and no release of its own was needed.
+    nested(Class::Counted).unnests(A, 1).crashes(A).released(1, 1).ends_at(9).assert_unknown(RULE);
     unnests(nested(Class::Counted).at(2).expired(1)).ends_at(9).assert_unknown(RULE);
     holder(Class::Refused).expired(1).nests(A, 1, 2).nested(A, 1, 2, Ack::Ok, false).ends_at(9).assert_unknown(RULE);
     let taken = holder(Class::Refused).expired(1).granted(B, 5).nests(A, 1, 2).nested(A, 1, 2, Ack::Ok, false);
