@@ -154,6 +154,7 @@ mod tests {
         let findings = crashed().at(11).expired(1).granted_unasked(2).ends_at(99);
         findings.assert_holds(RULE);
         assert_eq!(findings.metric("takeover_ns"), 10_000_000_000);
+        assert_eq!(findings.metric("takeovers"), 1);
     }
 
     #[test]
