@@ -145,3 +145,47 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the contract has them, in its order.
+    const NAMES: [(&str, &str); 15] = [
+        ("grant-exclusion", "exclusive"),
+        ("belief-exclusion", "exclusive"),
+        ("validity-exclusion", "exclusive"),
+        ("effect-exclusion", "exclusive"),
+        ("fencing", "exclusive"),
+        ("owner-release", "exclusive"),
+        ("reentrancy", "reentrant"),
+        ("takeover", "avoids deadlock"),
+        ("progress", "highly available"),
+        ("fifo", "order"),
+        ("no-lost-update", "workload"),
+        ("no-oversell", "workload"),
+        ("no-duplicate", "workload"),
+        ("consistent", "workload"),
+        ("linearizable", "exclusive"),
+    ];
+
+    #[test]
+    fn each_property_has_its_name_and_its_requirement() {
+        assert_eq!(Property::ALL.map(|property| (property.name(), property.requirement())), NAMES);
+        assert_eq!(Property::ALL.map(|property| Property::named(property.name())), Property::ALL.map(Some));
+        assert_eq!(Property::named("exclusive"), None);
+    }
+
+    #[test]
+    fn each_property_says_something_else() {
+        let mut said = Property::ALL.map(Property::about);
+        said.sort_unstable();
+        assert!(said.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn verdicts_have_the_names_of_the_results() {
+        let verdicts = [Verdict::Violated, Verdict::Unknown, Verdict::Holds, Verdict::NotApplicable];
+        assert_eq!(verdicts.map(Verdict::name), ["violated", "unknown", "holds", "not-applicable"]);
+    }
+}

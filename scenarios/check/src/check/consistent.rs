@@ -40,7 +40,7 @@ struct Off {
 impl Checker for Consistent {
     fn observe(&mut self, scene: &Scene, event: &Event, _tally: &mut Tally) {
         match *event {
-            Event::WriteInvoked { client, .. } if !self.writing.contains(&client) => self.writing.push(client),
+            Event::WriteInvoked { client, .. } => self.writing.push(client),
             Event::OrderResolved { client, .. } | Event::ClientCrashed { client } => {
                 self.writing.retain(|writer| *writer != client);
             }
@@ -114,6 +114,16 @@ mod tests {
         let findings = history.ends_at(9);
         findings.assert_violated(RULE);
         findings.assert_violated(Property::NoLostUpdate);
+    }
+
+    #[test]
+    fn accepts_that_the_store_takes_back_a_whole_transfer_and_rejects_that_it_takes_back_half() {
+        let half = || self::half().sets(2, 0, 0, 1, 11).acks(A, 0).at(3).rolls_back_second(0, 10);
+        let findings = half().ends_at(9);
+        findings.assert_violated(RULE);
+        assert!(findings.told(RULE).starts_with("since 3.000000 s the accounts hold 9 and 10"));
+        findings.assert_violated(Property::NoLostUpdate);
+        half().at(4).rolls_back_to(0).ends_at(9).assert_holds(RULE);
     }
 
     #[test]

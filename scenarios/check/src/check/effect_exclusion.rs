@@ -124,6 +124,7 @@ mod tests {
             "client-1's write (grant 1, 1st in the grant order) was accepted at 24.000000 s, \
              although client-2 (grant 2, 2nd in the grant order) read at 2.000000 s already"
         );
+        assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
     }
 
     #[test]

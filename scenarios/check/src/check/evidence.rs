@@ -63,12 +63,12 @@ impl Evidence {
         Evidence { property, at, detail: Box::new(detail) }
     }
 
-    /// The grants that the sentence names, in its order.
+    /// The grants that the sentence names.
     pub fn grants(&self) -> Vec<GrantId> {
         self.detail.parties().iter().map(|party| party.grant).collect()
     }
 
-    /// The clients that the sentence names, in its order.
+    /// The clients that the sentence names.
     pub fn clients(&self) -> Vec<NodeId> {
         self.detail.parties().iter().filter_map(|party| party.client).collect()
     }

@@ -72,7 +72,7 @@ impl Fencing {
         let Some(rank) = scene.ledger.rank_of(grant) else { return };
         let new = Handed { rank, grant, token };
         let tokens = &mut self.handed[usize::from(scene.ledger.resource_of(grant).0)];
-        let place = tokens.partition_point(|handed| handed.rank < rank);
+        let place = tokens.binary_search_by_key(&rank, |handed| handed.rank).unwrap_or_else(|place| place);
         let before = place.checked_sub(1).map(|i| tokens[i]).filter(|before| before.token >= token);
         let after = tokens.get(place).copied().filter(|after| after.token <= token);
         if let Some((lower, higher)) = before.map(|b| (b, new)).or(after.map(|a| (new, a))) {
@@ -143,6 +143,7 @@ mod tests {
             "client-2 (grant 2, 2nd in the grant order) was handed token 6, \
              which is not higher than token 7 of client-1 (grant 1, 1st in the grant order)"
         );
+        assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
     }
 
     #[test]
@@ -180,13 +181,24 @@ mod tests {
     #[test]
     fn rejects_that_a_guard_refuses_the_newest_grant() {
         let history = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 8);
-        history.refused(2, Refusal::Fenced).ends_at(9).assert_violated(RULE);
+        let findings = history.refused(2, Refusal::Fenced).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!(findings.named(RULE), (vec![2], vec![B]));
     }
 
     #[test]
     fn accepts_that_a_guard_refuses_the_newest_grant_for_another_reason() {
         let history = history().at(1).granted(A, 1).token(A, 1, 7).refused(1, Refusal::SoldOut);
         history.ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn keeps_what_a_grant_under_way_must_be_held_against() {
+        let rank = |n| Rank::MIN.saturating_add(n);
+        let mut tokens: Vec<Handed> =
+            (0..9).map(|n| Handed { rank: rank(n), grant: GrantId(n), token: u64::from(n) }).collect();
+        forget_settled(&mut tokens, Some(rank(5)));
+        assert_eq!(tokens.iter().map(|handed| handed.token).collect::<Vec<_>>(), [4, 5, 6, 7, 8]);
     }
 
     #[test]

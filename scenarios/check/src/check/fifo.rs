@@ -127,6 +127,7 @@ mod tests {
             "server-1 gave the lock to client-3 (grant 3, 2nd in the grant order) at 3.000000 s, \
              although client-2 (grant 2) had been in the queue before, since 1.000000 s"
         );
+        assert_eq!(findings.named(RULE), (vec![2, 3], vec![B, C]));
     }
 
     #[test]

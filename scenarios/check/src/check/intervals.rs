@@ -83,7 +83,7 @@ impl Overlaps {
         Extent { pairs: self.pairs, longest_ns, total_ns }
     }
 
-    /// The overlap that began first. `were` completes the sentence "A and B were both ...".
+    /// The overlap that began first, and of several the one that ended first. `were` completes the sentence "A and B were both ...".
     pub(super) fn evidence(&self, property: Property, were: &'static str) -> Option<Evidence> {
         let Overlap { earlier, later, from, to } = self.first?;
         Some(Evidence::new(property, from, Both { earlier, later, from, to, were }))
@@ -91,7 +91,7 @@ impl Overlaps {
 
     fn close_place(&mut self, at: SimTime, place: usize, ledger: &Ledger) {
         let closed = self.open.remove(place);
-        for open in self.open.iter().filter(|open| open.resource == closed.resource) {
+        for (other, open) in self.open.iter().enumerate().filter(|(_, open)| open.resource == closed.resource) {
             let from = open.since.max(closed.since);
             if from >= at {
                 continue;
@@ -101,8 +101,9 @@ impl Overlaps {
             self.longest_ns = self.longest_ns.max(ns);
             self.total_ns = self.total_ns.saturating_add(ns);
             if self.first.is_none_or(|first| from < first.from) {
+                // They stand in the order in which they were opened, and the closed one stood right before `place`.
                 let [earlier, later] =
-                    if open.since < closed.since { [open.grant, closed.grant] } else { [closed.grant, open.grant] };
+                    if other < place { [open.grant, closed.grant] } else { [closed.grant, open.grant] };
                 let [earlier, later] = [earlier, later].map(|grant| ledger.party(grant));
                 self.first = Some(Overlap { earlier, later, from, to: at });
             }

@@ -1,6 +1,9 @@
 //! The ledger of grants: in what order they came, whose they are, and which are on record. This is the ground truth
 //! that the client side is held against.
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 
 use fencepost_models::ResourceId;
@@ -53,8 +56,6 @@ struct Standing {
     resource: ResourceId,
     /// The attempt has not returned yet.
     awaited: bool,
-    /// A server applied it.
-    applied: bool,
     /// The servers that have it on record now.
     holding: u64,
 }
@@ -147,7 +148,7 @@ impl Ledger {
 
     /// The lowest rank among grants whose client has not heard of them yet.
     pub(super) fn lowest_awaited(&self) -> Option<Rank> {
-        self.standing.iter().filter(|s| s.awaited && s.applied).filter_map(|s| self.rank_of(s.grant)).min()
+        self.standing.iter().filter(|s| s.awaited).filter_map(|s| self.rank_of(s.grant)).min()
     }
 
     /// The grants of this client that are on record, with what they are of.
@@ -195,7 +196,6 @@ impl Ledger {
         let place = self.place_of(grant, None);
         let was_record = self.is_record(&self.standing[place]);
         let standing = &mut self.standing[place];
-        standing.applied = true;
         standing.holding |= bit;
         let client = standing.client;
         if was_record || !self.is_record(&self.standing[place]) {
@@ -262,7 +262,7 @@ impl Ledger {
         }
         let client = client.or_else(|| self.known.get(grant).and_then(|known| known.client));
         let resource = self.resource_of(grant);
-        self.standing.push(Standing { grant, client, resource, awaited: false, applied: false, holding: 0 });
+        self.standing.push(Standing { grant, client, resource, awaited: false, holding: 0 });
         self.standing.len() - 1
     }
 

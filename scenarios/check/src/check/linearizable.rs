@@ -74,7 +74,7 @@ fn entry(made: &Made) -> Entry {
 }
 
 fn owner(process: Process) -> Owner {
-    Owner(u32::from(process.client.0) | process.crashes << u16::BITS)
+    Owner(u32::from(process.client.0) + (process.crashes << u16::BITS))
 }
 
 fn evidence(scene: &Scene, made: &[Made], stuck: &Stuck<Session>) -> Evidence {
@@ -136,6 +136,7 @@ mod tests {
             "client-2 (grant 2, 2nd in the grant order) had acquired the lock by 3.000000 s, and no order of what \
              clients and service did allows that: client-1 (grant 1, 1st in the grant order) has it and nothing ends that"
         );
+        assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
     }
 
     #[test]

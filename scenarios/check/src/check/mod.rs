@@ -323,6 +323,42 @@ mod tests {
     }
 
     #[test]
+    fn what_one_fact_takes_away_is_what_needs_it() {
+        use Property::*;
+        let without = |facts: Facts, gone: &[Property]| {
+            let findings = history_of(facts).nests(A, 1, 2).at(1).crashes(B).healed().ends_at(2);
+            let said = findings.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::NotApplicable);
+            let never = [Takeover, Consistent];
+            let said: Vec<Property> = said.map(|(property, _)| *property).filter(|p| !never.contains(p)).collect();
+            assert_eq!(said, gone);
+        };
+        without(facts(), &[]);
+        let exclusive = [GrantExclusion, BeliefExclusion, ValidityExclusion, EffectExclusion];
+        let others = [Fencing, OwnerRelease, Reentrancy, Fifo, Linearizable];
+        without(Facts { grants: false, ..facts() }, &[&exclusive[..], &others[..]].concat());
+        without(Facts { rank_by_return: true, ..facts() }, &[GrantExclusion]);
+        without(Facts { validity: false, ..facts() }, &[ValidityExclusion]);
+        without(Facts { tokens: false, ..facts() }, &[Fencing]);
+        without(Facts { releases: false, ..facts() }, &[OwnerRelease]);
+        let nothing_nests = fencepost_models::Reentrancy::NotApplicable;
+        without(Facts { reentrancy: nothing_nests, ..facts() }, &[Reentrancy]);
+        without(Facts { fifo: false, ..facts() }, &[Fifo]);
+        without(Facts { consensus: false, ..facts() }, &[Linearizable]);
+        without(effects(None), &[NoLostUpdate, NoOversell]);
+        without(records(crate::guarded::Object::Set), &[NoOversell]);
+        without(Facts { workload: None, ..facts() }, &[NoLostUpdate, NoOversell, NoDuplicate]);
+    }
+
+    #[test]
+    fn the_course_is_told_where_it_was_followed() {
+        let run_for = Duration::from_secs(4);
+        let spans = |checkers: Checkers| checkers.finish(SimTime(4_000_000_000)).spans;
+        assert_eq!(spans(Checkers::new(facts())), []);
+        let followed = spans(Checkers::new(facts()).following(run_for));
+        assert_eq!(followed.iter().map(|span| span.slices).sum::<u64>(), 40);
+    }
+
+    #[test]
     fn what_a_lock_does_not_have_is_not_applicable() {
         let facts = Facts {
             grants: false,

@@ -140,6 +140,7 @@ mod tests {
              the lock that the other held from 2.000000 s, and still did at 12.000000 s, although nothing hindered them \
              for 10.000000 s"
         );
+        assert_eq!(findings.named(Property::Progress), (vec![1, 2], vec![A, B]));
     }
 
     #[test]
@@ -165,6 +166,42 @@ mod tests {
             .acquired(A, 3)
             .ends_at(20)
             .assert_holds(Property::Progress);
+    }
+
+    #[test]
+    fn the_last_moment_of_the_bound_is_in_time() {
+        let ended = |history: History| {
+            let history = history.expired(1).granted_unasked(4).acquired(B, 4).at(20).healed();
+            history.acquired(A, 3).ends_at(20)
+        };
+        ended(deadlock().at(12)).assert_holds(Property::Progress);
+        ended(deadlock().at(12).after_ns(1)).assert_violated(Property::Progress);
+        assert_eq!(deadlock().open_until(), Some(SimTime(12_000_000_000)));
+    }
+
+    #[test]
+    fn it_is_the_same_wait_whatever_else_happens() {
+        let findings = deadlock().at(7).starts(C, 2).asks(C, 5).ends_at(12);
+        findings.assert_violated(Property::Progress);
+        assert_eq!(findings.metric("deadlocks"), 1);
+    }
+
+    #[test]
+    fn other_grants_are_another_wait() {
+        let again = deadlock().at(7).expired(1).granted_unasked(4).acquired(B, 4);
+        let again = again.releases(B, 4).released(4, 4).releases(B, 2).released(2, 2);
+        let again = again.fails(A, 3).abandons(A, 0).starts(A, 2).granted(A, 6).granted_second(B, 7);
+        let findings = again.asks_second(A, 8).starts(B, 3).asks(B, 9).healed().ends_at(16);
+        findings.assert_unknown(Property::Progress);
+        assert_eq!(findings.metric("deadlocks"), 2);
+    }
+
+    #[test]
+    fn does_not_know_while_a_fault_is_on_one_of_them() {
+        for clients in [0b01, 0b10] {
+            deadlock().at(3).fault_begins(clients, false).ends_at(99).assert_unknown(Property::Progress);
+        }
+        deadlock().at(3).fault_begins(0b100, false).ends_at(99).assert_violated(Property::Progress);
     }
 
     #[test]

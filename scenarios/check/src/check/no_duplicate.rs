@@ -14,10 +14,9 @@ use crate::property::{Property, Verdict};
 
 /// Whether there is anything that could take effect is seen in the history: the store does something.
 pub(super) fn build(_facts: &Facts) -> Option<NoDuplicate> {
-    Some(NoDuplicate::default())
+    Some(NoDuplicate { first: None })
 }
 
-#[derive(Default)]
 pub(super) struct NoDuplicate {
     first: Option<Evidence>,
 }
@@ -100,6 +99,7 @@ mod tests {
             "client-1's order 0 (grant 1, 1st in the grant order) took effect at 2.000000 s, \
              although it had taken effect at 1.000000 s already"
         );
+        assert_eq!(findings.named(RULE), (vec![1], vec![A]));
     }
 
     #[test]
@@ -126,12 +126,28 @@ mod tests {
     }
 
     #[test]
+    fn rejects_two_orders_for_what_is_wanted_once() {
+        let once = |count| history_of(effects(None)).sets(1, 0, 0, 1, 1).sets(2, 1, 1, 2, count).ends_at(9);
+        once(1).assert_holds(RULE);
+        once(2).assert_violated(RULE);
+    }
+
+    #[test]
     fn an_event_is_missed_when_all_who_took_it_up_gave_up() {
         let history =
             history_of(effects(None)).abandons(A, 0).abandons(B, 0).abandons(A, 1).sets(2, 1, 0, 1, 1).acks(B, 1);
         let findings = history.abandons(A, 2).unknown(B, 2).sets(2, 2, 1, 2, 1).ends_at(9);
         findings.assert_holds(RULE);
         assert_eq!(findings.metric("missed_effects"), 1);
+        let missed = |history: History| history.ends_at(9).metric("missed_effects");
+        assert_eq!(missed(history_of(effects(None)).sets(1, 0, 0, 1, 1).abandons(A, 0)), 0);
+        assert_eq!(missed(history_of(effects(None)).finds_it_done(A, 0).abandons(B, 0)), 0);
+    }
+
+    #[test]
+    fn tells_when_the_same_order_took_effect_first() {
+        let history = history().at(1).writes(1, 0, 0).at(2).writes(1, 1, 1).at(3).writes(1, 0, 2);
+        assert!(history.ends_at(9).told(RULE).ends_with("although it had taken effect at 1.000000 s already"));
     }
 
     #[test]

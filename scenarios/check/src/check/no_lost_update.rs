@@ -106,6 +106,8 @@ impl Detail for Gone {
 
 #[cfg(test)]
 mod tests {
+    use fencepost_models::history::Refusal;
+
     use super::super::testing::*;
     use super::*;
 
@@ -133,6 +135,13 @@ mod tests {
              it made version 1 at 1.000000 s, and at 2.000000 s client-1's order 0 \
              (grant 1, 1st in the grant order) made version 2 from what version 0 had been"
         );
+        assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
+    }
+
+    #[test]
+    fn tells_whose_order_it_was_by_who_was_promised_it() {
+        let findings = history().writes(2, 1, 0).acks(B, 1).writes(1, 0, 0).ends_at(9);
+        assert!(findings.told(RULE).starts_with("client-2's order 1"));
     }
 
     #[test]
@@ -193,6 +202,18 @@ mod tests {
 
     #[test]
     fn is_not_applicable_without_a_store() {
-        history_of(Facts { workload: None, ..facts() }).acks(A, 0).ends_at(1).assert_not_applicable(RULE);
+        let nothing = || history_of(Facts { workload: None, ..facts() });
+        nothing().acks(A, 0).ends_at(1).assert_not_applicable(RULE);
+        for used in [nothing().reads(1, 0), nothing().refused(1, Refusal::SoldOut), nothing().rolls_back_to(0)] {
+            let findings = used.ends_at(1);
+            findings.assert_holds(RULE);
+            findings.assert_holds(Property::NoDuplicate);
+        }
+    }
+
+    #[test]
+    fn what_was_rolled_back_was_not_overwritten() {
+        let findings = history().writes(1, 0, 0).unknown(A, 0).rolls_back_to(0).ends_at(9);
+        assert_eq!(findings.metric("overwritten_unacked"), 0);
     }
 }

@@ -67,6 +67,7 @@ mod tests {
         let findings = stock_of_two().acks(A, 0).acks(B, 1).ends_at(9);
         findings.assert_holds(RULE);
         assert_eq!(findings.metric("acked_units"), 2);
+        assert_eq!(findings.metric("negative_stock_units"), 0);
     }
 
     #[test]
@@ -75,6 +76,7 @@ mod tests {
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("oversold_units"), 1);
         assert_eq!(findings.told(RULE), "by 3.000000 s acknowledged orders had sold 3 units out of a stock of 2");
+        assert_eq!(stock_of_two().acks(A, 0).acks(B, 1).acks(C, 2).acks(A, 3).ends_at(9).metric("oversold_units"), 2);
     }
 
     #[test]

@@ -305,8 +305,12 @@ mod tests {
 
     #[test]
     fn a_new_leader_ends_what_the_old_one_granted() {
-        let made = made(&[asks(A, 1), granted(SERVER, 1), has(A, 1, None), ended(NodeId(8), 1, Cause::Expired)]);
-        assert_eq!(made[1].5, End::Ok);
+        let expired = |before: &[Event]| {
+            let events = [&[asks(A, 1)], before, &[has(A, 1, None), ended(NodeId(8), 1, Cause::Expired)]].concat();
+            made(&events)[1].5
+        };
+        assert_eq!(expired(&[granted(SERVER, 1)]), End::Ok);
+        assert_eq!(expired(&[granted(SERVER, 1), granted(NodeId(7), 1)]), End::Ok);
     }
 
     #[test]

@@ -88,6 +88,7 @@ mod tests {
             "client-1's release (grant 1, 1st in the grant order) reached server-1 at 3.000000 s \
              and ended client-2 (grant 2, 2nd in the grant order) there"
         );
+        assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
     }
 
     #[test]

@@ -242,6 +242,8 @@ mod tests {
     fn a_read_counts_where_there_is_nothing_to_acquire() {
         let facts = Facts { grants: false, ..facts() };
         history_of(facts).at(5).healed().asks(A, 1).at(6).read_ok(A, 1, 0).ends_at(99).assert_holds(RULE);
+        let read = history().granted(A, 1).acquired(A, 1).asks(B, 2).at(5).healed().at(6).read_ok(A, 1, 0);
+        read.ends_at(99).assert_violated(RULE);
     }
 
     /// A held the lock when all faults were healed, and B waits for it in the service's queue.
@@ -271,6 +273,18 @@ mod tests {
         let told = queued().at(6).releases(A, 1).released(1, 1).granted_unasked(2).acquired(B, 2).ends_at(15);
         told.assert_holds(RULE);
         assert_eq!(told.metric("lost_wakeups"), 0);
+    }
+
+    #[test]
+    fn who_left_the_queue_was_not_forgotten_there() {
+        let free = || queued().asks(C, 3).at(6).releases(A, 1).released(1, 1);
+        let idle = (String::new(), [0, 0]);
+        assert_eq!(told_cause(&free().withdrawn(2).ends_at(15)), idle);
+        assert_eq!(told_cause(&free().granted_unasked(2).expired(2).ends_at(15)), idle);
+        let findings = free().enqueued(3).withdrawn(3).ends_at(15);
+        assert_eq!((findings.named(RULE), told_cause(&findings).1), ((vec![2], vec![B]), [1, 0]));
+        let findings = free().enqueued(3).withdrawn(2).ends_at(15);
+        assert_eq!((findings.named(RULE), told_cause(&findings).1), ((vec![3], vec![C]), [1, 0]));
     }
 
     #[test]

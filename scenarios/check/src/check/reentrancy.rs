@@ -183,7 +183,9 @@ impl Reentrancy {
             let of_this = open.client == client && open.outer == outer;
             !of_this || (counted && !open.void && open.depth == 0 && open.stage == Stage::Releasing)
         });
-        self.set_stage(client, Stage::ReleasingOuter);
+        if let Some(open) = self.of(client).filter(|open| open.outer == outer) {
+            open.stage = Stage::ReleasingOuter;
+        }
     }
 
     fn released_outer(&mut self, scene: &Scene, client: NodeId, outer: GrantId, ack: Ack) {

@@ -154,6 +154,7 @@ mod tests {
         let findings = crashed().at(11).expired(1).granted_unasked(2).ends_at(99);
         findings.assert_holds(RULE);
         assert_eq!(findings.metric("takeover_ns"), 10_000_000_000);
+        assert_eq!(findings.metric("takeovers"), 1);
     }
 
     #[test]
@@ -166,6 +167,7 @@ mod tests {
             "client-1 crashed at 1.000000 s as the holder (grant 1, 1st in the grant order), \
              and by 11.000000 s no waiter had got the lock, although nothing hindered one for 10.000000 s"
         );
+        assert_eq!(findings.named(RULE), (vec![1], vec![A]));
     }
 
     #[test]

@@ -147,6 +147,11 @@ impl History {
         self.applied(0, grant)
     }
 
+    /// This server applies a grant that was asked for earlier.
+    pub(super) fn applied_at(self, server: u16, grant: u32) -> Self {
+        self.applied(server, grant)
+    }
+
     pub(super) fn expired(self, grant: u32) -> Self {
         self.expired_at(0, grant)
     }
@@ -267,6 +272,11 @@ impl History {
         self.event(Event::RolledBack { version, count })
     }
 
+    /// The store takes back what it did to the second row after this version.
+    pub(super) fn rolls_back_second(self, version: Version, count: i64) -> Self {
+        self.event(Event::OtherRowRolledBack { resource: ResourceId(1), version, count })
+    }
+
     pub(super) fn acks(self, client: NodeId, order: OrderId) -> Self {
         self.resolved(client, order, OrderEnd::Acked)
     }
@@ -318,6 +328,16 @@ impl Findings {
     pub(super) fn told(&self, property: Property) -> String {
         let evidence = self.evidence.iter().find(|e| e.property == property).expect("evidence against the property");
         evidence.told(&name_of as &dyn super::NodeNames).to_string()
+    }
+
+    /// The grants and the clients that the evidence against a property names, each in ascending order.
+    pub(super) fn named(&self, property: Property) -> (Vec<u32>, Vec<NodeId>) {
+        let evidence = self.evidence.iter().find(|e| e.property == property).expect("evidence against the property");
+        let mut grants: Vec<u32> = evidence.grants().iter().map(|grant| grant.0).collect();
+        let mut clients = evidence.clients();
+        grants.sort_unstable();
+        clients.sort_unstable();
+        (grants, clients)
     }
 
     #[track_caller]

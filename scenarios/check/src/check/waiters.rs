@@ -1,5 +1,8 @@
 //! Who wants the lock, and who of them could get it as far as faults are concerned.
 
+#[cfg(test)]
+mod tests;
+
 use fencepost_models::ResourceId;
 use fencepost_models::history::Event;
 use fencepost_sim::NodeId;
@@ -67,20 +70,20 @@ impl Waiters {
             self.overtake(ledger.resource_of(grant), ledger.party(grant).client);
         }
         match *event {
-            Event::OrderStarted { client, .. } => self.in_order |= self.bit(client),
+            Event::OrderStarted { client, .. } => self.put_in_order(client, true),
             Event::AcquireInvoked { client, resource, .. } => self.begin_wait(at, client, resource),
             Event::Acquired { client, .. } | Event::ClientDone { client } => self.end_wait(client),
-            Event::NotAcquired { client, .. } if self.in_order & self.bit(client) == 0 => self.end_wait(client),
+            Event::NotAcquired { client, .. } if !self.is_in(self.in_order, client) => self.end_wait(client),
             Event::OrderResolved { client, .. } => {
                 self.end_wait(client);
-                self.in_order &= !self.bit(client);
+                self.put_in_order(client, false);
             }
             Event::ClientCrashed { client } => {
-                if self.waiting & self.bit(client) != 0 {
+                if self.is_in(self.waiting, client) {
                     self.calm_since = at;
                 }
                 self.end_wait(client);
-                self.in_order &= !self.bit(client);
+                self.put_in_order(client, false);
             }
             Event::FaultBegan { clients, servers } => self.change_faults(at, clients, servers, |n| n + 1),
             Event::FaultEnded { clients, servers } => self.change_faults(at, clients, servers, |n| n.saturating_sub(1)),
@@ -92,9 +95,6 @@ impl Waiters {
     /// Since when a waiter for this resource whom no fault hinders has been waiting with nothing in its way: no fault on
     /// the servers, and none that began or ended on them or on any waiter.
     pub(super) fn qualified_since(&self, resource: ResourceId) -> Option<SimTime> {
-        if !self.any_qualified() {
-            return None;
-        }
         let longest = self.longest_since(self.qualified(), resource)?;
         Some(longest.max(self.calm_since))
     }
@@ -126,7 +126,7 @@ impl Waiters {
 
     /// Since when this client waits for this resource.
     pub(super) fn waits_for(&self, client: NodeId, resource: ResourceId) -> Option<SimTime> {
-        let i = self.place(client).filter(|i| self.waiting & (1 << i) != 0 && self.wants[*i] == resource)?;
+        let i = self.place(client).filter(|i| has(self.waiting, *i) && self.wants[*i] == resource)?;
         Some(self.since[i])
     }
 
@@ -155,25 +155,25 @@ impl Waiters {
 
     fn begin_wait(&mut self, at: SimTime, client: NodeId, resource: ResourceId) {
         let Some(i) = self.place(client) else { return };
-        if self.waiting & (1 << i) == 0 {
-            self.waiting |= 1 << i;
+        if !has(self.waiting, i) {
+            put(&mut self.waiting, i, true);
+            put(&mut self.excused, i, has(self.faulty, i));
             self.since[i] = at;
             self.overtaken[i] = 0;
-            self.excused = self.excused & !(1 << i) | self.faulty & 1 << i;
         }
         self.wants[i] = resource;
     }
 
     fn end_wait(&mut self, client: NodeId) {
         let Some(i) = self.place(client) else { return };
-        if self.waiting & (1 << i) != 0 {
-            self.waiting &= !(1 << i);
+        if has(self.waiting, i) {
+            put(&mut self.waiting, i, false);
             self.just_ended = Some(self.wait(i));
         }
     }
 
     fn wait(&self, i: usize) -> Wait {
-        let [in_order, excused] = [self.in_order, self.excused].map(|set| set & (1 << i) != 0);
+        let [in_order, excused] = [self.in_order, self.excused].map(|set| has(set, i));
         Wait { since: self.since[i], in_order, overtaken: self.overtaken[i], excused }
     }
 
@@ -187,8 +187,10 @@ impl Waiters {
     fn change_faults(&mut self, at: SimTime, clients: u64, servers: bool, change: fn(u32) -> u32) {
         for i in bits(clients).take_while(|i| *i < self.clients.len()) {
             self.faults[i] = change(self.faults[i]);
-            self.faulty = self.faulty & !(1 << i) | u64::from(self.faults[i] > 0) << i;
-            self.excused |= self.faulty & 1 << i;
+            put(&mut self.faulty, i, self.faults[i] > 0);
+            if has(self.faulty, i) {
+                put(&mut self.excused, i, true);
+            }
         }
         if servers {
             self.server_faults = change(self.server_faults);
@@ -206,8 +208,14 @@ impl Waiters {
         self.calm_since = at;
     }
 
-    fn bit(&self, client: NodeId) -> u64 {
-        self.place(client).map_or(0, |i| 1 << i)
+    fn put_in_order(&mut self, client: NodeId, is_in: bool) {
+        if let Some(i) = self.place(client) {
+            put(&mut self.in_order, i, is_in);
+        }
+    }
+
+    fn is_in(&self, set: u64, client: NodeId) -> bool {
+        self.place(client).is_some_and(|i| has(set, i))
     }
 
     fn place(&self, client: NodeId) -> Option<usize> {
@@ -219,6 +227,18 @@ impl Waiters {
     }
 }
 
+fn has(set: u64, place: usize) -> bool {
+    set & (1 << place) != 0
+}
+
+fn put(set: &mut u64, place: usize, is_in: bool) {
+    if is_in {
+        *set |= 1 << place;
+    } else {
+        *set &= !(1 << place);
+    }
+}
+
 /// The places of the bits that are set.
 fn bits(mut set: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
@@ -226,15 +246,4 @@ fn bits(mut set: u64) -> impl Iterator<Item = usize> {
         set &= set.wrapping_sub(1);
         (place < 64).then_some(place)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bits_are_told_from_the_lowest() {
-        assert_eq!(bits(0b1010_0001 | 1 << 63).collect::<Vec<_>>(), [0, 5, 7, 63]);
-        assert_eq!(bits(0).count(), 0);
-    }
 }
