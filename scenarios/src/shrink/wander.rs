@@ -138,8 +138,8 @@ fn work(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     draft.table("clients").insert(key.into(), span_value(length(stream, lease).min(most)));
 }
 
-/// Fewer clients or another number of orders.
-fn deal(draft: &mut Draft, stream: &mut Stream, _: Duration) {
+/// Fewer clients or another number of orders, and perhaps more time between them: a few may do what many did.
+fn deal(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let clients = stream.between(1, 3).min(draft.clients().into()) as u16;
     while clients < draft.clients() {
         let out = stream.between(1, draft.clients().into()) as u16 - 1;
@@ -148,6 +148,9 @@ fn deal(draft: &mut Draft, stream: &mut Stream, _: Duration) {
     }
     let orders = stream.between(1, 2 * u64::from(clients));
     *draft = draft.with_orders(orders as u32);
+    if stream.chance(500_000) {
+        draft.table("clients").insert("think".into(), span_value(length(stream, lease)));
+    }
     // A stock that so few orders can sell.
     let stock = draft.table("workload").get_mut("inventory").and_then(|keys| keys.get_mut("stock"));
     if let Some(stock) = stock
