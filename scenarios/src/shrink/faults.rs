@@ -81,6 +81,28 @@ pub(crate) fn shorter(lab: &mut Lab<'_>) {
     }
 }
 
+/// Work that is tried so that a fault need not end at the very nanosecond.
+const ROOM_MS: [u64; 3] = [5, 20, 100];
+
+/// Longer work where a fault's length is not round: there is more time then for what has to happen meanwhile.
+pub(crate) fn roomier(lab: &mut Lab<'_>) {
+    for index in 0..lab.best().faults.len() {
+        let Some(length) = lab.best().faults[index].span("lasts") else { continue };
+        if length.as_nanos().is_multiple_of(1_000_000) {
+            continue;
+        }
+        let mut candidates = Vec::new();
+        for hold in ROOM_MS {
+            for round in rounded(length) {
+                let mut draft = with_fault(lab.best(), index, |fault| fault.set_span("lasts", round));
+                draft.table("clients").insert("hold".into(), span_value(Duration::from_millis(hold)));
+                candidates.push(draft);
+            }
+        }
+        first_of(lab, candidates);
+    }
+}
+
 fn smaller_step(lab: &mut Lab<'_>, index: usize) {
     let by = lab.best().faults[index].keys.get("by").and_then(Value::as_str).map(String::from);
     let Some((sign, length)) = by.as_deref().and_then(sign_and_length) else { return };

@@ -151,7 +151,7 @@ const FIRST: [Pass; 7] = [
 ];
 
 /// What makes a small case smaller.
-const AGAIN: [Pass; 14] = [
+const AGAIN: [Pass; 15] = [
     faults::fewer,
     faults::narrower,
     faults::alone,
@@ -164,6 +164,7 @@ const AGAIN: [Pass; 14] = [
     values::fewer_attempts,
     values::shorter_lease,
     faults::shorter,
+    faults::roomier,
     values::smaller_workload,
     values::shorter_run,
 ];
