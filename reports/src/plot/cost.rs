@@ -30,14 +30,16 @@ fn spread(cells: &[&Cell], stored: &str) -> Option<Mark> {
     (sum.samples() > 0).then(|| Mark {
         value: shown(sum.percentile(50)),
         reach: Some((shown(sum.percentile(50)), shown(sum.percentile(95)))),
+        cases: sum.samples(),
     })
 }
 
 /// One metric's sum over another's.
-fn quotient(cells: &[&Cell], over: &str, under: &str, scale: f64) -> Option<Mark> {
+fn quotient(cells: &[&Cell], over: &str, under_name: &str, scale: f64) -> Option<Mark> {
     let total = |name: &str| cells.iter().filter_map(|(_, result)| result.metric(name)).map(Tally::total).sum::<u128>();
-    let (over, under) = (total(over), total(under));
-    (under > 0).then(|| Mark { value: over as f64 * scale / under as f64, reach: None })
+    let (over, under) = (total(over), total(under_name));
+    let cases = cells.iter().filter_map(|(_, result)| result.metric(under_name)).map(Tally::samples).sum();
+    (under > 0).then(|| Mark { value: over as f64 * scale / under as f64, reach: None, cases })
 }
 
 fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> Vec<Row> {

@@ -4,13 +4,15 @@ use super::Figure;
 use super::canvas::{Canvas, Point, Side, text_width};
 use super::frame::Frame;
 use super::palette::{GRID, INK, MUTED, Style, style};
-use crate::text::{clipped, short};
+use crate::text::{clipped, grouped, short};
 
 const WIDTH: f64 = 640.0;
 const ROW: f64 = 24.0;
 /// The lines of one lock's marks are so far apart.
 const LANE: f64 = 8.0;
 const TEXT: f64 = 13.0;
+/// The size of the column that says from how many cases a row comes.
+const COUNTS: f64 = 10.5;
 
 /// One lock's marks.
 pub struct Row {
@@ -29,6 +31,16 @@ pub struct Mark {
     pub value: f64,
     /// How far its line reaches to the right, or to both sides.
     pub reach: Option<(f64, f64)>,
+    /// How many cases it is made from.
+    pub cases: u64,
+}
+
+impl Row {
+    /// How many cases each mark is made from.
+    fn cases(&self) -> String {
+        let cases = |mark: &Option<Mark>| mark.as_ref().map_or_else(|| "–".into(), |mark| grouped(mark.cases.into()));
+        self.marks.iter().map(cases).collect::<Vec<String>>().join(" | ")
+    }
 }
 
 impl Mark {
@@ -83,7 +95,8 @@ impl Rows<'_> {
         let longest = self.rows.iter().map(|row| text_width(&clipped(&row.lock, 22), TEXT)).fold(0.0, f64::max);
         let told = |row: &Row| row.marks.iter().flatten().map(|mark| mark.words().chars().count() + 3).sum::<usize>();
         let room = self.rows.iter().map(told).max().unwrap_or(0) as f64 * (TEXT - 2.5) * 0.56 + 10.0;
-        let frame = Frame { left: longest + 14.0, top, right: WIDTH - room, bottom };
+        let counts = self.rows.iter().map(|row| text_width(&row.cases(), COUNTS)).fold(0.0, f64::max);
+        let frame = Frame { left: longest + counts + 28.0, top, right: WIDTH - room, bottom };
         let scale = Scale::of(&self.rows, self.log);
         Canvas::draw(WIDTH, height, |canvas| {
             canvas.text(self.title, (8.0, 18.0), Side::Right, 16.0, INK);
@@ -93,9 +106,13 @@ impl Rows<'_> {
                 canvas.line(&[at, (at.0, top - 6.0)], GRID, 1.0);
                 canvas.text(&label, (at.0, bottom + 13.0), Side::Middle, TEXT - 1.0, MUTED);
             }
+            canvas.text("n cases", (frame.left - 9.0, top - 8.0), Side::Left, COUNTS, MUTED);
             canvas.text(self.axis, (frame.left, bottom + 33.0), Side::Right, TEXT, INK);
             for (at, row) in self.rows.iter().enumerate() {
-                self.row(canvas, row, frame, &scale, top + (at as f64 + 0.5) * row_height);
+                let y = top + (at as f64 + 0.5) * row_height;
+                canvas.text(&clipped(&row.lock, 22), (longest + 5.0, y), Side::Left, TEXT, INK);
+                canvas.text(&row.cases(), (frame.left - 9.0, y), Side::Left, COUNTS, MUTED);
+                self.row(canvas, row, frame, &scale, y);
             }
             for (at, line) in lines.iter().enumerate() {
                 canvas.text(line, (8.0, bottom + 54.0 + at as f64 * 16.0), Side::Right, 12.0, MUTED);
@@ -117,7 +134,6 @@ impl Rows<'_> {
     }
 
     fn row(&self, canvas: &Canvas, row: &Row, frame: Frame, scale: &Scale, y: f64) {
-        canvas.text(&clipped(&row.lock, 22), (frame.left - 9.0, y), Side::Left, TEXT, INK);
         let x = |value: f64| frame.point(scale.share(value), 0.0).0;
         let lanes = row.marks.len() as f64;
         let mut rightmost: f64 = 0.0;
