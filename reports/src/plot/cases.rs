@@ -10,13 +10,13 @@ pub fn shown_and_hidden(cells: &[Cell]) -> Option<Figure> {
     let twins = case_twins(cells);
     let mark = |lock: &str, update: &str, metric: &str| {
         let mine = twins.iter().filter(|(header, _)| header.lock == lock && header.update.as_deref() == Some(update));
-        let (mut units, mut orders, mut any) = (0, 0, false);
+        let (mut units, mut orders, mut cases) = (0, 0, 0);
         for (_, result) in mine {
             units += result.metric(metric)?.total();
             orders += result.metric("acked_orders")?.total();
-            any = true;
+            cases += result.cases();
         }
-        (any && orders > 0).then(|| Mark { value: units as f64 * 1_000.0 / orders as f64, reach: None })
+        (orders > 0).then(|| Mark { value: units as f64 * 1_000.0 / orders as f64, reach: None, cases })
     };
     let row = |lock: &str| Row {
         lock: lock.to_owned(),

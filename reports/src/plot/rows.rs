@@ -36,10 +36,14 @@ pub struct Mark {
 }
 
 impl Row {
-    /// How many cases each mark is made from.
+    /// How many cases the marks are made from, each if they differ.
     fn cases(&self) -> String {
-        let cases = |mark: &Option<Mark>| mark.as_ref().map_or_else(|| "–".into(), |mark| grouped(mark.cases.into()));
-        self.marks.iter().map(cases).collect::<Vec<String>>().join(" | ")
+        let told = |cases: Option<u64>| cases.map_or_else(|| "–".into(), |cases| grouped(cases.into()));
+        let cases: Vec<Option<u64>> = self.marks.iter().map(|mark| mark.map(|mark| mark.cases)).collect();
+        match cases.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => told(*first),
+            _ => cases.into_iter().map(told).collect::<Vec<String>>().join(" | "),
+        }
     }
 }
 
