@@ -151,17 +151,21 @@ fn cents(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     }
     let faulty = |lock: &str| {
         let mine = cells.iter().copied().filter(|(header, _)| header.lock == lock && !header.faults.is_empty());
-        Harm::of(mine).per_thousand()
+        Harm::of(mine.clone()).per_thousand().zip(mine.clone().next())
     };
-    let mut harms: Vec<f64> = locks.iter().filter_map(|lock| faulty(lock)).collect();
-    harms.sort_by(f64::total_cmp);
+    let mut harms: Vec<(f64, &Cell)> = locks.iter().filter_map(|lock| faulty(lock)).collect();
+    harms.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let told = |(harm, first): &(f64, &Cell)| cell(format!("{} ({})", short(*harm), clipped(&first.0.lock, 24)), first);
     let harm = match (harms.first(), harms.last()) {
-        (Some(least), Some(most)) => vec![vec![text(format!(
-            "Under these exaggerated faults the harm per 1,000 orders ran from {} to {} by lock: multiply the share of your \
-             own incidents by your own price before you pay for a stronger lock.",
-            short(*least),
-            short(*most)
-        ))]],
+        (Some(least), Some(most)) => vec![vec![
+            text("Under these exaggerated faults the harm per 1,000 orders ran from "),
+            told(least),
+            text(" to "),
+            told(most),
+            text(
+                " by lock: multiply the share of your own incidents by your own price before you pay for a stronger lock.",
+            ),
+        ]],
         _ => Vec::new(),
     };
     let all = [

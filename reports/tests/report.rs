@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use fencepost_models::Verification;
 use fencepost_reports::Report;
+use fencepost_reports::comparison::{Side, comparison_json, comparison_text};
 use fencepost_reports::failures::Story;
 use fencepost_reports::plot::{self, Figure, themed};
 use fencepost_reports::tables as files;
 use fencepost_reports::terminal::{Terminal, tables};
+use fencepost_scenarios::compare::{Change, Comparison, Difference};
+use fencepost_scenarios::property::Property;
 
 mod made_up;
 
@@ -288,7 +291,9 @@ fn hostile_names_stay_text_in_tables_and_junit() {
         }
         assert!(csv.contains("'=HYPERLINK("));
     }
-    for markdown in [files::comparison_markdown(&report.cells), files::guide_markdown(&report.cells)] {
+    let matrix = files::matrix_markdown(&report.cells, Property::EffectExclusion).expect("it was judged");
+    let others = [files::comparison_markdown, files::guide_markdown, files::locks_markdown].map(|of| of(&report.cells));
+    for markdown in others.into_iter().chain([matrix]) {
         let bare = markdown.replace("\\<", "");
         assert!(!bare.contains("<script") && !bare.contains("<img") && !bare.contains('\u{1b}'));
     }
@@ -357,6 +362,40 @@ fn hostile_report_can_be_written() {
 fn hostile_names_cannot_steer_a_terminal() {
     let text = tables(&hostile().cells, Terminal { width: 100, colour: false });
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+}
+
+#[test]
+fn hostile_names_stay_text_where_runs_are_compared() {
+    let difference = |name: &str| Difference {
+        scenario: name.into(),
+        lock: name.into(),
+        what: Property::EffectExclusion,
+        before: (0, 20),
+        after: (20, 20),
+        first_seed: Some(0),
+        pairs: 20,
+        only_before: 0,
+        only_after: 20,
+        p: 0.001,
+        p_holm: 0.001,
+        q: 0.001,
+        change: Change::NewlyViolated,
+    };
+    let alone: Vec<(String, String)> = HOSTILE.iter().map(|name| (name.to_string(), name.to_string())).collect();
+    let comparison = Comparison {
+        properties: HOSTILE.map(difference).to_vec(),
+        only_before: alone.clone(),
+        only_after: alone,
+        pairs: 20,
+        ..Comparison::default()
+    };
+    let side = || Side { suite: HOSTILE[5].into(), version: HOSTILE[5].into(), seeds: HOSTILE[5].into(), layout: 1 };
+    let text = comparison_text(&comparison, &[side(), side()], &[], Terminal { width: 100, colour: false });
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    assert!(!text.contains('\u{202e}'), "{text:?}");
+    let json = comparison_json(&comparison, &[side(), side()], &[]).to_string();
+    let read: serde_json::Value = serde_json::from_str(&json).expect("it is JSON whatever the names");
+    assert_eq!(read["properties"][5]["lock"], HOSTILE[5]);
 }
 
 #[test]

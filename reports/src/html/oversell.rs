@@ -19,8 +19,8 @@ pub fn section(page: &Page, figures: &Figures) -> Markup {
             h2 { "Oversell" }
             p {
                 "Buyers sell a stock. In Case 1 they read the count, compute the new one and write it: an oversell hides, \
-                 because the count that a late writer brings back looks right. In Case 2 the store subtracts: no sale is \
-                 lost, and the count goes below zero where anybody can see it. The demand is fixed beforehand; a case that \
+                 because the count that a late writer brings back looks right. In Case 2 the store subtracts: no late \
+                 writer brings an older count back, and the count goes below zero where anybody can see it. The demand is fixed beforehand; a case that \
                  ended before the stock was gone is marked as censored (cens.) and never counts as a low oversell."
             }
             @if let Some(oversell) = &figures.oversell { (figure(oversell)) }

@@ -30,7 +30,8 @@ pub fn shown_and_hidden(cells: &[Cell]) -> Option<Figure> {
     };
     let notes =
         ["Case 1 oversells while its count stays at or above zero: nobody who looks at the count can know. In Case 2 \
-         the count goes below zero by what was oversold. All cases, the censored too."
+         the count goes below zero, by what was oversold and by orders of which nobody learnt that they took effect. \
+         All cases, the censored too."
             .to_owned()];
     Rows {
         name: "case-1-hides",

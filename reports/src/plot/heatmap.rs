@@ -1,4 +1,4 @@
-//! Locks in rows, something else in columns: colour for the rate, and always the number.
+//! Locks beside something else: colour for the rate, and always the number.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::stats::Interval;
@@ -13,6 +13,8 @@ use crate::pool::{FAMILIES, HARM, Pooled, fault_family, is_bare};
 use crate::text::{clipped, percent};
 
 const CELL: (f64, f64) = (84.0, 38.0);
+/// What is longer than this is clipped.
+const LONGEST_NAME: usize = 36;
 
 /// What stands in a field.
 struct Count {
@@ -27,18 +29,19 @@ impl Count {
     }
 }
 
-/// Lock × scenario for effect exclusion, without the scenarios that turn a dial.
+/// Scenario × lock for effect exclusion, without the scenarios that turn a dial. There are many more scenarios than locks,
+/// so they are the rows.
 pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
     let property = Property::EffectExclusion;
     let grid = Grid::new(cells.iter().filter(|(header, _)| header.dose.is_none()));
-    let field = |lock: &str, scenario: &str| match grid.finding(lock, scenario, property) {
+    let field = |scenario: &str, lock: &str| match grid.finding(lock, scenario, property) {
         Finding::Judged(_, count) => {
             Some(Count { violated: count.violated, judged: count.judged(), interval: count.ci95() })
         }
         _ => None,
     };
     let title = format!("{}: violated cases by lock and scenario", property.name());
-    grid.is_judged(property).then(|| figure("heatmap-effect-exclusion", &title, &grid.locks, &grid.scenarios, field))
+    grid.is_judged(property).then(|| figure("heatmap-effect-exclusion", &title, &grid.scenarios, &grid.locks, field))
 }
 
 /// Lock × family of faults for whatever was violated most.
@@ -68,7 +71,7 @@ pub fn guards(cells: &[Cell]) -> Option<Figure> {
 fn figure(
     name: &str,
     title: &str,
-    locks: &[&str],
+    rows: &[&str],
     columns: &[&str],
     field: impl Fn(&str, &str) -> Option<Count>,
 ) -> Figure {
@@ -76,7 +79,7 @@ fn figure(
         name: name.into(),
         title: title.into(),
         caption: NOTE.into(),
-        svg: plot(title, locks, columns, field),
+        svg: plot(title, rows, columns, field),
         panels: Vec::new(),
         key: None,
     }
@@ -84,25 +87,24 @@ fn figure(
 
 const NOTE: &str = "k of n cases, with the upper 95 % bound";
 
-fn plot(title: &str, locks: &[&str], columns: &[&str], count: impl Fn(&str, &str) -> Option<Count>) -> String {
-    let widest = |names: &[&str], longest| {
-        names.iter().map(|name| text_width(&clipped(name, longest), TEXT)).fold(0.0, f64::max)
-    };
-    let left = widest(locks, 24) + 20.0;
-    let top = widest(columns, 40) + 56.0;
+fn plot(title: &str, rows: &[&str], columns: &[&str], count: impl Fn(&str, &str) -> Option<Count>) -> String {
+    let widest =
+        |names: &[&str]| names.iter().map(|name| text_width(&clipped(name, LONGEST_NAME), TEXT)).fold(0.0, f64::max);
+    let left = widest(rows) + 20.0;
+    let top = widest(columns) + 56.0;
     let width = (left + columns.len() as f64 * CELL.0 + 12.0).max(text_width(title, TITLE) + 20.0);
-    let height = top + locks.len() as f64 * CELL.1 + 34.0;
+    let height = top + rows.len() as f64 * CELL.1 + 34.0;
     Canvas::draw(width, height, |canvas| {
         canvas.text(title, (10.0, 20.0), Side::Right, TITLE, INK);
         for (at, column) in columns.iter().enumerate() {
             let x = left + (at as f64 + 0.5) * CELL.0;
-            canvas.upward_text(&clipped(column, 40), (x, top - 8.0), Side::Right, TEXT, INK);
+            canvas.upward_text(&clipped(column, LONGEST_NAME), (x, top - 8.0), Side::Right, TEXT, INK);
         }
-        for (row, lock) in locks.iter().enumerate() {
-            let y = top + row as f64 * CELL.1;
-            canvas.text(&clipped(lock, 24), (left - 8.0, y + CELL.1 / 2.0), Side::Left, TEXT, INK);
+        for (place, row) in rows.iter().enumerate() {
+            let y = top + place as f64 * CELL.1;
+            canvas.text(&clipped(row, LONGEST_NAME), (left - 8.0, y + CELL.1 / 2.0), Side::Left, TEXT, INK);
             for (at, column) in columns.iter().enumerate() {
-                field(canvas, count(lock, column), (left + at as f64 * CELL.0, y));
+                field(canvas, count(row, column), (left + at as f64 * CELL.0, y));
             }
         }
         canvas.text(NOTE, (10.0, height - 16.0), Side::Right, TEXT - 2.0, MUTED);

@@ -36,14 +36,12 @@ pub struct Mark {
 }
 
 impl Row {
-    /// How many cases the marks are made from, each if they differ.
+    /// How many cases the marks are made from, in their order, neighbours with the same number once.
     fn cases(&self) -> String {
         let told = |cases: Option<u64>| cases.map_or_else(|| "–".into(), |cases| grouped(cases.into()));
-        let cases: Vec<Option<u64>> = self.marks.iter().map(|mark| mark.map(|mark| mark.cases)).collect();
-        match cases.as_slice() {
-            [first, rest @ ..] if rest.iter().all(|other| other == first) => told(*first),
-            _ => cases.into_iter().map(told).collect::<Vec<String>>().join(" | "),
-        }
+        let mut cases: Vec<String> = self.marks.iter().map(|mark| told(mark.map(|mark| mark.cases))).collect();
+        cases.dedup();
+        cases.join(" | ")
     }
 }
 
