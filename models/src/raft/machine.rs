@@ -41,6 +41,18 @@ impl Truth {
         Truth { server, first: false, notes: Vec::new() }
     }
 
+    /// That of the first server to apply an entry.
+    #[cfg(test)]
+    pub(crate) fn of_the_first(server: NodeId) -> Self {
+        Truth { first: true, ..Truth::new(server) }
+    }
+
+    /// What was noted down so far.
+    #[cfg(test)]
+    pub(crate) fn notes(&self) -> &[Event] {
+        &self.notes
+    }
+
     /// The server that applies.
     pub fn server(&self) -> NodeId {
         self.server

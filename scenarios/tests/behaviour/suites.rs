@@ -14,7 +14,7 @@ use fencepost_scenarios::shipped::{SCENARIOS, SUITES};
 
 use crate::lab::{parsed, shipped};
 
-/// Every cell of the list gets so many seeds here, which no suite draws; `fencepost hunt clean` tries as many as it is given.
+/// Every cell of the list gets so many seeds here, which no suite draws; `fencepost run clean` tries as many as it is given.
 const CLEAN_SEEDS: std::ops::Range<u64> = 1_000_000..1_000_012;
 
 fn suites() -> Vec<Suite> {

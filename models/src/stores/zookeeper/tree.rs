@@ -144,10 +144,13 @@ impl Tree {
         let (sequence, stat) = (parent.next, Stat { czxid, ephemeral_owner: owner });
         parent.next += 1;
         let server = truth.server();
-        truth.note(match parent.children.is_empty() {
-            true => Event::Granted { server, grant: attempt },
-            false => Event::Enqueued { server, grant: attempt },
-        });
+        // A create that comes late makes a second node of an attempt, which keeps the place of its first.
+        let waits_already = parent.children.values().any(|node| node.attempt == attempt);
+        match parent.children.is_empty() {
+            true => truth.note(Event::Granted { server, grant: attempt }),
+            false if waits_already => {}
+            false => truth.note(Event::Enqueued { server, grant: attempt }),
+        }
         parent.children.insert(sequence, Node { attempt, stat });
         Reply::Created { sequence, stat }
     }
@@ -246,5 +249,59 @@ impl Machine for Tree {
             Change::Write { path, ref write, .. } => self.write(truth, path, write).into(),
             Change::Open { .. } | Change::Move { .. } | Change::Close { .. } => unreachable!("dealt with above"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fencepost_sim::NodeId;
+
+    use super::*;
+
+    const SERVER: NodeId = NodeId(9);
+    const LOCK: ResourceId = ResourceId(0);
+    const SESSION: Requester = Requester { session: 1, member: 0 };
+
+    /// A tree with one session, in which these attempts each created a node.
+    fn queue(attempts: &[u32]) -> (Tree, Truth) {
+        let (mut tree, mut truth) = (Tree::new(1), Truth::of_the_first(SERVER));
+        tree.apply(&mut truth, 1, &Change::Open { member: 0, timeout: Duration::from_secs(1) });
+        for (zxid, attempt) in (2..).zip(attempts) {
+            tree.apply(&mut truth, zxid, &Change::Create { by: SESSION, resource: LOCK, attempt: GrantId(*attempt) });
+        }
+        (tree, truth)
+    }
+
+    fn delete(tree: &mut Tree, truth: &mut Truth, sequence: u32) {
+        tree.apply(truth, 99, &Change::Delete { by: SESSION, path: Path { resource: LOCK, sequence } });
+    }
+
+    fn granted(grant: u32) -> Event {
+        Event::Granted { server: SERVER, grant: GrantId(grant) }
+    }
+
+    fn enqueued(grant: u32) -> Event {
+        Event::Enqueued { server: SERVER, grant: GrantId(grant) }
+    }
+
+    fn ended(grant: u32) -> Event {
+        let grant = GrantId(grant);
+        Event::Ended { server: SERVER, grant, cause: Cause::Released(grant) }
+    }
+
+    #[test]
+    fn nodes_are_served_in_the_order_of_their_numbers() {
+        let (mut tree, mut truth) = queue(&[0, 1, 2]);
+        delete(&mut tree, &mut truth, 0);
+        assert_eq!(truth.notes(), [granted(0), enqueued(1), enqueued(2), ended(0), granted(1)]);
+    }
+
+    #[test]
+    fn an_attempt_with_two_nodes_has_the_place_of_the_first_until_that_is_gone() {
+        let (mut tree, mut truth) = queue(&[0, 1, 2, 1]);
+        assert_eq!(truth.notes(), [granted(0), enqueued(1), enqueued(2)]);
+        delete(&mut tree, &mut truth, 0);
+        delete(&mut tree, &mut truth, 1);
+        assert_eq!(truth.notes()[3..], [ended(0), granted(1), ended(1), granted(2), enqueued(1)]);
     }
 }
