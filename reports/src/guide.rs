@@ -3,6 +3,7 @@
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::results::Tally;
 
+use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
 use crate::guards::Guards;
 use crate::pool::{HARM, Pooled, fault_family, is_bare};
@@ -46,7 +47,7 @@ pub fn guide(cells: &[Cell]) -> Vec<Advice> {
     let grid = Grid::new(bare.iter().copied());
     let locks: Vec<&str> = grid.locks.iter().copied().filter(|lock| *lock != "none").collect();
     let advice = [
-        ("If a duplicate costs you cents", cents(&bare, &locks)),
+        ("If a duplicate costs you cents", cents(cells, &bare, &locks)),
         ("If it costs you data", data(&bare, &locks)),
         ("If the store can check", checks(cells)),
         ("If holders die", deaths(&bare, &locks)),
@@ -130,19 +131,20 @@ fn sentence(begin: &str, list: Vec<Part>, end: &str) -> Option<Sentence> {
     (!list.is_empty()).then(|| std::iter::once(text(begin)).chain(list).chain([text(end)]).collect())
 }
 
-fn cents(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
+fn cents<'a>(all: &[Cell], cells: &[&Cell], locks: &[&'a str]) -> Vec<Sentence> {
     let calm = judged(cells, locks, &HARM, |(header, _)| header.faults.is_empty());
+    let comparable = Comparable::of(all);
     let cost = |lock: &str| {
-        let mine = cells.iter().filter(|(header, _)| header.lock == lock && header.faults.is_empty());
+        let [calm, _] = comparable.cells(all, lock);
         let (mut messages, mut acquires) = (0, 0);
-        for (_, result) in mine {
+        for (_, result) in calm {
             messages += result.metric("lock_messages")?.total();
             acquires += result.metric("acquires")?.total();
         }
         (acquires > 0).then(|| messages as f64 / acquires as f64)
     };
-    let mut costs: Vec<(&str, f64, &Cell)> =
-        (calm.iter()).filter_map(|(lock, _, mine)| Some((*lock, cost(lock)?, *mine.first()?))).collect();
+    let of_lock = |lock: &&'a str| Some((*lock, cost(lock)?, *comparable.cells(all, lock)[0].first()?));
+    let mut costs: Vec<(&str, f64, &Cell)> = locks.iter().filter_map(of_lock).collect();
     costs.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut cheapest = Vec::new();
     for (at, (lock, cost, first)) in costs.iter().take(5).enumerate() {
@@ -183,10 +185,13 @@ fn data(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     let total = all.len();
     let broke = all.iter().filter(|(_, pooled, _)| pooled.violated > 0).count();
     let summary = (total > 0).then(|| {
-        vec![text(format!(
-            "Do not lean on the lock alone: with nothing checked at the store, {broke} of {total} locks did harm somewhere in \
-             this run."
-        ))]
+        let count = format!("{broke} of {total} locks");
+        let worst = all.iter().max_by(|a, b| a.1.rate().total_cmp(&b.1.rate())).and_then(|(_, pooled, _)| pooled.worst);
+        vec![
+            text("Do not lean on the lock alone: with nothing checked at the store, "),
+            worst.map_or_else(|| text(count.clone()), |worst| cell(count.clone(), worst)),
+            text(" did harm somewhere in this run."),
+        ]
     });
     let sentences = [
         summary,

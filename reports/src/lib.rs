@@ -3,6 +3,7 @@
 pub mod case_json;
 pub mod case_run;
 pub mod checked;
+pub mod comparable;
 pub mod comparison;
 pub mod explain;
 pub mod failures;

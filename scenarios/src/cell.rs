@@ -199,6 +199,7 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         clients: scenario.clients.count,
         takeover_bound: lock.info.grants.then(|| (lock.takeover_bound)(params)),
         setting: setting(scenario),
+        load: load(scenario),
         swarm: scenario.swarm,
         dose: effective_expiry.filter(|_| !scenario.swarm).and_then(|expiry| dose(scenario, expiry)),
     }
@@ -215,7 +216,16 @@ fn setting(scenario: &Scenario) -> String {
     let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
     let work = &workload.work;
     let work = (workload.kind, work.guarded, &work.quantity, work.pace);
-    let said = format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {work:?}");
+    name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {work:?}"))
+}
+
+/// Names what clients ask for, and of what: everything but faults, length and words.
+fn load(scenario: &Scenario) -> String {
+    let Scenario { clients, lock, network, workload, .. } = scenario;
+    name(&format!("{clients:?} {lock:?} {network:?} {workload:?}"))
+}
+
+fn name(said: &str) -> String {
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
 }
 

@@ -52,6 +52,8 @@ pub struct CellHeader {
     pub takeover_bound: Option<Duration>,
     /// The same for scenarios that differ in nothing but their guard, their update, the number of clients, and words.
     pub setting: String,
+    /// The same for scenarios that differ in nothing but their faults, their length, and words.
+    pub load: String,
     /// Each case draws its faults and settings, so that rates are a swarm's: never put together with others.
     pub swarm: bool,
     /// Length of the scenario's pauses, divided by the effective expiry, for scenarios that turn that dial.

@@ -28,6 +28,7 @@ fn header() -> CellHeader {
         clients: 5,
         takeover_bound: Some(Duration::from_millis(12_500)),
         setting: "00ff".into(),
+        load: "0ff0".into(),
         swarm: false,
         dose: Some(0.1 + 0.2),
     }

@@ -11,8 +11,8 @@ pub fn section(page: &Page, figures: &Figures) -> Markup {
         section id="cost" {
             h2 { "What safety costs" }
             p {
-                "Time, messages, and waiting for the dead. All locks faced the same clients, orders, thinking times and \
-                 faults. Times are simulated: latencies between nodes are drawn from the scenario’s distribution, and servers \
+                "Time, messages, and waiting for the dead. Where locks are set side by side, all of them faced the same \
+                 clients, orders and thinking times, in the scenarios that are named. Times are simulated: latencies between nodes are drawn from the scenario’s distribution, and servers \
                  answer at once, so compare locks with each other and not with your own measurements."
             }
             div.figures { @for plot in &figures.cost { (figure(plot)) } }

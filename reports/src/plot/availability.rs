@@ -13,8 +13,12 @@ use crate::text::{clipped, percent};
 
 /// So many scenarios are shown: those in which locks differ most.
 const MOST: usize = 3;
-/// A scenario is worth a figure if the best and the worst lock are at least so far apart.
-const APART: f64 = 0.02;
+/// A scenario is worth a figure if two of its locks are so far apart on average.
+const APART: f64 = 0.01;
+/// The drawing ends when this share of the locks has nothing more to show.
+const DONE: f64 = 0.9;
+/// Less than this share of the time is nothing to show.
+const VISIBLE: f64 = 0.005;
 
 /// The course of availability in the scenarios in which locks differ most.
 pub fn availability(cells: &[Cell]) -> Vec<Figure> {
@@ -22,8 +26,8 @@ pub fn availability(cells: &[Cell]) -> Vec<Figure> {
         header.applicable && is_bare(header) && !header.faults.is_empty() && !result.spans().is_empty()
     }));
     let mut ranked: Vec<(&str, f64)> =
-        grid.scenarios.iter().map(|scenario| (*scenario, range(&grid, scenario))).collect();
-    ranked.retain(|(_, range)| *range >= APART);
+        grid.scenarios.iter().map(|scenario| (*scenario, difference(&grid, scenario))).collect();
+    ranked.retain(|(_, difference)| *difference >= APART);
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
     ranked.truncate(MOST);
     ranked.iter().enumerate().map(|(at, (scenario, _))| of_scenario(&grid, scenario, at)).collect()
@@ -42,18 +46,24 @@ fn span_seconds((_, result): &Cell) -> f64 {
     result.spans().first().map_or(0.0, |span| span.slices as f64 * 0.1 / result.cases().max(1) as f64)
 }
 
-fn range(grid: &Grid, scenario: &str) -> f64 {
+/// How far the shares of two locks are apart, on average over all pairs: one lock that stands out does not count for more
+/// than many that differ.
+fn difference(grid: &Grid, scenario: &str) -> f64 {
     let shares: Vec<f64> = grid.column(scenario).map(blocked_share).collect();
-    let (low, high) = shares.iter().fold((f64::MAX, 0.0_f64), |(low, high), share| (low.min(*share), high.max(*share)));
-    (high - low).max(0.0)
+    let pairs =
+        shares.iter().enumerate().flat_map(|(at, one)| shares[..at].iter().map(move |other| (one - other).abs()));
+    pairs.sum::<f64>() / (shares.len() * shares.len().saturating_sub(1) / 2).max(1) as f64
 }
 
 fn of_scenario(grid: &Grid, scenario: &str, at: usize) -> Figure {
     let cells: Vec<&Cell> = grid.column(scenario).collect();
-    let spans = cells.iter().map(|(_, result)| result.spans().len()).max().unwrap_or(1);
+    let mut ends: Vec<usize> = cells.iter().map(|(_, result)| end(result.spans())).collect();
+    ends.sort_unstable();
+    let spans = ends.get(libm::ceil(ends.len() as f64 * DONE) as usize - 1).map_or(1, |end| (*end).max(1));
     let panels: Vec<Panel> = cells.iter().map(|cell| panel(cell, spans)).collect();
     let length = cells.iter().map(|cell| span_seconds(cell)).fold(0.0, f64::max);
-    let ticks = whole_ticks(libm::round(spans as f64 * length) as u64);
+    let seconds = libm::round(spans as f64 * length) as u64;
+    let ticks = whole_ticks(seconds);
     let axes = Axes {
         x: "simulated time in s".into(),
         y: "share of the time of all cases".into(),
@@ -71,12 +81,17 @@ fn of_scenario(grid: &Grid, scenario: &str, at: usize) -> Figure {
             label: "share with a fault on".into(),
         },
     ];
-    let notes = vec![
+    let mut notes = vec![
         "What is left above is time in which nobody wanted the lock, or only clients that a fault hindered. The shade behind \
          is as dark as faults were frequent then. Cases end when all their orders are resolved; later time counts only \
          cases that still ran, and is left out where these are less than a tenth."
             .to_owned(),
     ];
+    let longer = cells.iter().filter(|(_, result)| end(result.spans()) > spans);
+    let longer: Vec<String> = longer.map(|(header, _)| clipped(&header.lock, 24)).collect();
+    if !longer.is_empty() {
+        notes.push(format!("It went on after {seconds} s, where the drawing ends, with {}.", longer.join(", ")));
+    }
     let title = format!("Availability: {}", clipped(scenario, 40));
     figure(format!("availability-{}", at + 1), title, &axes, &panels, &key, &notes)
 }
@@ -91,7 +106,10 @@ fn panel(cell: &Cell, spans: usize) -> Panel<'_> {
     Panel {
         lock: header.lock.clone(),
         note: format!("n {} · not blocked {}", result.cases(), percent(whole)),
-        draw: Box::new(move |canvas, frame| areas(canvas, frame, well_told(result.spans()), spans)),
+        draw: Box::new(move |canvas, frame| {
+            let told = well_told(result.spans());
+            areas(canvas, frame, &told[..told.len().min(spans)], spans);
+        }),
     }
 }
 
@@ -102,12 +120,18 @@ fn well_told(spans: &[Span]) -> &[Span] {
     &spans[..end]
 }
 
+/// After how many parts there is nothing more to show.
+fn end(spans: &[Span]) -> usize {
+    let shown = |span: &Span| span.wanted as f64 > VISIBLE * span.slices as f64;
+    well_told(spans).iter().rposition(shown).map_or(0, |last| last + 1)
+}
+
 fn areas(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {
     let of_slices = |count: u64, span: &Span| if span.slices == 0 { 0.0 } else { count as f64 / span.slices as f64 };
     let x = |at: usize| at as f64 / of as f64;
     for (at, span) in spans.iter().enumerate() {
         let faulty = of_slices(span.faulty, span);
-        if faulty > 0.005 {
+        if faulty > VISIBLE {
             let corners = [(x(at), 0.0), (x(at + 1), 0.0), (x(at + 1), 1.0), (x(at), 1.0)];
             let corners: Vec<Point> = corners.iter().map(|(x, y)| frame.point(*x, *y)).collect();
             canvas.polygon(&corners, MUTED, 0.28 * faulty);

@@ -4,22 +4,12 @@ use fencepost_scenarios::results::{Tally, shown_metric};
 
 use super::Figure;
 use super::rows::{Mark, Row, Rows};
+use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
 use crate::pool::is_bare;
 
 /// Scenarios without any fault, and those with faults.
 const CALM_AND_FAULTY: [(&str, usize); 2] = [("no faults", 0), ("under faults", 1)];
-
-fn calm(cell: &&Cell) -> bool {
-    cell.0.faults.is_empty()
-}
-
-/// The bare cells of a lock, calm ones and faulty ones.
-fn split<'a>(cells: &'a [Cell], lock: &str) -> [Vec<&'a Cell>; 2] {
-    let mine = cells.iter().filter(|(header, _)| header.lock == lock && header.applicable && is_bare(header));
-    let (calm, faulty) = mine.partition(calm);
-    [calm, faulty]
-}
 
 /// One metric over some cells, in the unit that is shown.
 fn spread(cells: &[&Cell], stored: &str) -> Option<Mark> {
@@ -42,21 +32,25 @@ fn quotient(cells: &[&Cell], over: &str, under_name: &str, scale: f64) -> Option
     (under > 0).then(|| Mark { value: over as f64 * scale / under as f64, reach: None, cases })
 }
 
-fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> Vec<Row> {
+/// One row for each lock, over the scenarios that can be compared, and what these are.
+fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> (Vec<Row>, String) {
+    let comparable = Comparable::of(cells);
     let row = |lock: &str| Row {
         lock: lock.to_owned(),
-        marks: split(cells, lock).iter().map(|c| mark(c)).collect(),
+        marks: comparable.cells(cells, lock).iter().map(|cells| mark(cells)).collect(),
         bound: None,
     };
-    Grid::new(cells).locks.into_iter().map(row).collect()
+    (Grid::new(cells).locks.into_iter().map(row).collect(), comparable.words())
 }
 
 /// How long clients waited for the lock.
 pub fn acquire_latency(cells: &[Cell]) -> Option<Figure> {
+    let (rows, scenarios) = rows(cells, |cells| spread(cells, "acquire_ns"));
     let notes = [
         "From the first attempt for an order until the lock is acquired, other holders’ work included. A case counts \
          with its mean; marker: median over cases, line: up to the 95th percentile."
             .to_owned(),
+        scenarios,
     ];
     Rows {
         name: "acquire-latency",
@@ -66,18 +60,21 @@ pub fn acquire_latency(cells: &[Cell]) -> Option<Figure> {
         bound: None,
         log: true,
         notes: &notes,
-        rows: rows(cells, |cells| spread(cells, "acquire_ns")),
+        rows,
     }
     .figure()
 }
 
 /// How many messages the lock itself takes.
 pub fn messages(cells: &[Cell]) -> Option<Figure> {
-    let notes =
-        ["All messages between clients and the lock’s servers and among these, per acquired lock: attempts in vain, \
+    let (rows, scenarios) = rows(cells, |cells| quotient(cells, "lock_messages", "acquires", 1.0));
+    let notes = [
+        "All messages between clients and the lock’s servers and among these, per acquired lock: attempts in vain, \
          renewals, replication and the release are in it. For locks that live in the store that they guard, reads and \
          writes are, too."
-            .to_owned()];
+            .to_owned(),
+        scenarios,
+    ];
     Rows {
         name: "messages",
         title: "Messages for each acquired lock",
@@ -86,17 +83,20 @@ pub fn messages(cells: &[Cell]) -> Option<Figure> {
         bound: None,
         log: true,
         notes: &notes,
-        rows: rows(cells, |cells| quotient(cells, "lock_messages", "acquires", 1.0)),
+        rows,
     }
     .figure()
 }
 
 /// How much work gets done.
 pub fn throughput(cells: &[Cell]) -> Option<Figure> {
-    let notes =
-        ["Acknowledged orders over the time until all were resolved, or until the run phase ended. Clients think \
+    let (rows, scenarios) = rows(cells, |cells| quotient(cells, "acked_orders", "run_ns", 1e9));
+    let notes = [
+        "Acknowledged orders over the time until all were resolved, or until the run phase ended. Clients think \
          between orders and work under the lock, as the scenarios say, so this compares locks and is no benchmark."
-            .to_owned()];
+            .to_owned(),
+        scenarios,
+    ];
     Rows {
         name: "throughput",
         title: "Throughput",
@@ -105,7 +105,7 @@ pub fn throughput(cells: &[Cell]) -> Option<Figure> {
         bound: None,
         log: false,
         notes: &notes,
-        rows: rows(cells, |cells| quotient(cells, "acked_orders", "run_ns", 1e9)),
+        rows,
     }
     .figure()
 }

@@ -219,5 +219,10 @@ fn named(value: f64) -> (f64, String) {
 
 /// Without powers of ten as far as that is readable.
 fn plain(value: f64) -> String {
-    if (0.0001..1.0).contains(&value) { format!("{}", libm::round(value * 1e4) / 1e4) } else { short(value) }
+    if (0.0001..1.0).contains(&value) { three_digits(value) } else { short(value) }
+}
+
+fn three_digits(value: f64) -> String {
+    let factor = libm::pow(10.0, 2.0 - libm::floor(libm::log10(value)));
+    format!("{}", libm::round(value * factor) / factor)
 }

@@ -123,6 +123,7 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
         clients: 4,
         takeover_bound: Some(Duration::from_secs(12)),
         setting: format!("{}{dose:?}", scenario.name.split_inclusive("pause").next().unwrap_or_default()),
+        load: String::new(),
         swarm: false,
         dose,
     };

@@ -53,6 +53,8 @@ pub(super) struct CellLine {
     takeover_bound_s: Option<f64>,
     #[serde(default)]
     setting: String,
+    #[serde(default)]
+    load: String,
     #[serde(default, skip_serializing_if = "is_false")]
     swarm: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +87,7 @@ impl From<&CellHeader> for CellLine {
             clients: header.clients,
             takeover_bound_s: header.takeover_bound.map(|bound| bound.as_secs_f64()),
             setting: header.setting,
+            load: header.load,
             swarm: header.swarm,
             dose: header.dose,
         }
@@ -113,6 +116,7 @@ impl CellLine {
             clients: self.clients,
             takeover_bound,
             setting: self.setting,
+            load: self.load,
             swarm: self.swarm,
             dose: self.dose,
         })

@@ -1,0 +1,129 @@
+//! Which scenarios say what a lock costs. Sums over scenarios that only some locks were run in, or that ask for other work
+//! with faults than without, would compare scenarios rather than locks.
+
+use std::collections::BTreeSet;
+
+use fencepost_scenarios::results::CellHeader;
+
+use crate::grid::{Cell, Grid};
+use crate::pool::is_bare;
+use crate::text::{clipped, grouped};
+
+/// Not a lock, so what it takes no part in counts all the same.
+const NO_LOCK: &str = "none";
+/// So many scenarios are called by name.
+const MOST_NAMED: usize = 3;
+
+/// The scenarios that costs are compared in.
+#[derive(Debug)]
+pub struct Comparable<'a> {
+    /// Those without any fault.
+    pub calm: Vec<&'a str>,
+    /// Those with faults.
+    pub faulty: Vec<&'a str>,
+    /// Whether all of them ask for the same work, so that nothing but the faults tells the two kinds apart.
+    pub same_load: bool,
+}
+
+impl<'a> Comparable<'a> {
+    /// Of the scenarios that show the lock itself, those that all locks were run in, if there is any; and of these
+    /// those that were run with the same load with and without faults, if there is any.
+    pub fn of(cells: &'a [Cell]) -> Self {
+        let grid = Grid::new(cells.iter().filter(|(header, _)| header.applicable && is_bare(header)));
+        let scenarios = preferred(grid.scenarios.clone(), |scenario| {
+            grid.locks.iter().all(|lock| *lock == NO_LOCK || grid.cell(lock, scenario).is_some())
+        });
+        let header = |scenario: &str| grid.column(scenario).next().map(|(header, _)| header);
+        let loads = |calm: bool| -> BTreeSet<&str> {
+            let headers = scenarios.iter().filter_map(|scenario| header(scenario));
+            headers.filter(|header| is_calm(header) == calm).map(|header| header.load.as_str()).collect()
+        };
+        let both: BTreeSet<&str> = loads(true).intersection(&loads(false)).copied().collect();
+        let told = |header: &CellHeader| !header.load.is_empty() && both.contains(header.load.as_str());
+        let same_load = scenarios.iter().filter_map(|scenario| header(scenario)).any(told);
+        let scenarios = preferred(scenarios, |scenario| header(scenario).is_some_and(told));
+        let (calm, faulty) = scenarios.into_iter().partition(|scenario| header(scenario).is_some_and(is_calm));
+        Comparable { calm, faulty, same_load }
+    }
+
+    /// The cells of a lock in them: calm ones and faulty ones.
+    pub fn cells(&self, cells: &'a [Cell], lock: &str) -> [Vec<&'a Cell>; 2] {
+        [&self.calm, &self.faulty].map(|scenarios| {
+            let is_in = |(header, _): &&Cell| scenarios.contains(&header.scenario.as_str());
+            cells.iter().filter(|cell| cell.0.lock == lock && cell.0.applicable).filter(is_in).collect()
+        })
+    }
+
+    /// Which scenarios these are, in a sentence or two.
+    pub fn words(&self) -> String {
+        let mut words = Vec::new();
+        for (kind, scenarios) in [("No faults", &self.calm), ("Under faults", &self.faulty)] {
+            match scenarios.len() {
+                0 => {}
+                1..=MOST_NAMED => {
+                    let names: Vec<String> = scenarios.iter().map(|name| clipped(name, 30)).collect();
+                    words.push(format!("{kind}: {}.", names.join(", ")));
+                }
+                more => words.push(format!("{kind}: {} scenarios.", grouped(more as u128))),
+            }
+        }
+        if !self.same_load && !self.calm.is_empty() && !self.faulty.is_empty() {
+            words.push("The two differ in more than faults: compare locks with each other.".into());
+        }
+        words.join(" ")
+    }
+}
+
+fn is_calm(header: &CellHeader) -> bool {
+    header.faults.is_empty()
+}
+
+/// Those that fit, or all of them if none does.
+fn preferred<'a>(all: Vec<&'a str>, fits: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    let fitting: Vec<&str> = all.iter().copied().filter(|scenario| fits(scenario)).collect();
+    if fitting.is_empty() { all } else { fitting }
+}
+
+#[cfg(test)]
+mod tests {
+    use fencepost_scenarios::results::{CellResult, FaultLabel};
+
+    use super::*;
+
+    fn cell(scenario: &str, lock: &str, load: &str, faulty: bool) -> Cell {
+        let faults = if faulty { vec![FaultLabel::default()] } else { Vec::new() };
+        let (scenario, lock, load) = (scenario.into(), lock.into(), load.into());
+        (CellHeader { scenario, lock, load, faults, applicable: true, ..CellHeader::default() }, CellResult::default())
+    }
+
+    #[test]
+    fn scenarios_of_all_locks_with_the_same_load_come_before_others() {
+        let everywhere = [("quiet", "a", false), ("slow", "b", false), ("crashes", "a", true), ("pauses", "c", true)];
+        let mut cells = Vec::new();
+        for (scenario, load, faulty) in everywhere {
+            cells.extend(["one", "two"].map(|lock| cell(scenario, lock, load, faulty)));
+        }
+        cells.push(cell("only-one", "one", "a", true));
+        let comparable = Comparable::of(&cells);
+        assert_eq!((&*comparable.calm, &*comparable.faulty), (&["quiet"][..], &["crashes"][..]));
+        assert_eq!(comparable.words(), "No faults: quiet. Under faults: crashes.");
+        let [calm, faulty] = comparable.cells(&cells, "one");
+        assert_eq!((calm.len(), faulty.len()), (1, 1));
+    }
+
+    #[test]
+    fn loads_that_differ_are_said_to_differ() {
+        let cells = [cell("quiet", "one", "a", false), cell("pauses", "one", "b", true), cell("odd", "two", "c", true)];
+        let comparable = Comparable::of(&cells[..2]);
+        assert!(comparable.words().contains("differ in more than faults"), "{}", comparable.words());
+        let comparable = Comparable::of(&cells);
+        assert_eq!(comparable.faulty, ["pauses", "odd"], "where no scenario had all locks, all count");
+    }
+
+    #[test]
+    fn having_no_lock_is_no_reason_to_leave_a_scenario_out() {
+        let cells =
+            [cell("quiet", "none", "a", false), cell("quiet", "one", "a", false), cell("cut", "one", "a", true)];
+        assert_eq!(Comparable::of(&cells).faulty, ["cut"]);
+    }
+}
