@@ -6,11 +6,9 @@ use std::collections::BTreeSet;
 use fencepost_scenarios::results::CellHeader;
 
 use crate::grid::{Cell, Grid};
-use crate::pool::is_bare;
+use crate::pool::{NO_LOCK, bare};
 use crate::text::{clipped, grouped};
 
-/// Not a lock, so what it takes no part in counts all the same.
-const NO_LOCK: &str = "none";
 /// So many scenarios are called by name.
 const MOST_NAMED: usize = 3;
 
@@ -29,7 +27,7 @@ impl<'a> Comparable<'a> {
     /// Of the scenarios that show the lock itself, those that all locks were run in, if there is any; and of these
     /// those that were run with the same load with and without faults, if there is any.
     pub fn of(cells: &'a [Cell]) -> Self {
-        let grid = Grid::new(cells.iter().filter(|(header, _)| header.applicable && is_bare(header)));
+        let grid = Grid::new(bare(cells).into_iter().filter(|(header, _)| header.applicable));
         let scenarios = preferred(grid.scenarios.clone(), |scenario| {
             grid.locks.iter().all(|lock| *lock == NO_LOCK || grid.cell(lock, scenario).is_some())
         });

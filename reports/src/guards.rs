@@ -14,6 +14,8 @@ const ORDER: [&str; 7] = ["none", "fence-writes", "fence-reads", "claim", "owner
 /// Scenarios that differ in nothing but what the store checks.
 #[derive(Debug)]
 pub struct Guards<'a> {
+    /// The scenario without any guard, or else the first of them.
+    pub scenario: &'a str,
     /// The locks: the rows.
     pub locks: Vec<&'a str>,
     /// What the store checks: the columns.
@@ -39,7 +41,9 @@ impl<'a> Guards<'a> {
         let mine = |cell: &&Cell| (cell.0.setting.as_str(), cell.0.clients) == setting && check(&cell.0).is_some();
         let cells: Vec<&Cell> = cells.iter().filter(mine).collect();
         let locks = Grid::new(cells.iter().copied()).locks;
-        Some(Guards { locks, columns: columns.into_iter().map(str::to_owned).collect(), cells })
+        let plain = cells.iter().find(|(header, _)| check(header) == Some("none")).or(cells.first())?;
+        let scenario = plain.0.scenario.as_str();
+        Some(Guards { scenario, locks, columns: columns.into_iter().map(str::to_owned).collect(), cells })
     }
 
     /// The cells of a lock with a guard.

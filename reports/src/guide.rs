@@ -6,9 +6,9 @@ use fencepost_scenarios::results::Tally;
 use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
 use crate::guards::Guards;
-use crate::pool::{HARM, Pooled, fault_family, is_bare};
-use crate::text::{clipped, grouped, of, percent, short};
-use crate::use_cases::Harm;
+use crate::pool::{Measure, NO_LOCK, Pooled, bare, fault_family};
+use crate::text::{clipped, grouped, of, percent, short, visible};
+use crate::use_cases::{Harm, workloads};
 
 /// A question that a reader comes with, and what the results say to it.
 #[derive(Clone, Debug)]
@@ -27,6 +27,13 @@ pub type Sentence = Vec<Part>;
 pub enum Part {
     /// Words.
     Text(String),
+    /// Words that a table carries.
+    Table {
+        /// The words.
+        words: String,
+        /// Where it stands in the page.
+        fragment: &'static str,
+    },
     /// Words that a cell carries.
     Cell {
         /// The words.
@@ -38,14 +45,18 @@ pub enum Part {
     },
 }
 
+/// The tables that sentences lead to.
+const COMPARISON: &str = "comparison";
+const GUARDS: &str = "guards";
+
 /// At most so many locks are named in one list.
 const MOST_NAMED: usize = 8;
 
 /// All of the advice that these results allow.
 pub fn guide(cells: &[Cell]) -> Vec<Advice> {
-    let bare: Vec<&Cell> = cells.iter().filter(|(header, _)| header.applicable && is_bare(header)).collect();
+    let bare: Vec<&Cell> = bare(cells).into_iter().filter(|(header, _)| header.applicable).collect();
     let grid = Grid::new(bare.iter().copied());
-    let locks: Vec<&str> = grid.locks.iter().copied().filter(|lock| *lock != "none").collect();
+    let locks: Vec<&str> = grid.locks.iter().copied().filter(|lock| *lock != NO_LOCK).collect();
     let advice = [
         ("If a duplicate costs you cents", cents(cells, &bare, &locks)),
         ("If it costs you data", data(&bare, &locks)),
@@ -62,38 +73,40 @@ fn text(words: impl Into<String>) -> Part {
     Part::Text(words.into())
 }
 
+fn table(words: impl Into<String>, fragment: &'static str) -> Part {
+    Part::Table { words: words.into(), fragment }
+}
+
 fn cell(words: String, (header, _): &Cell) -> Part {
     Part::Cell { words, scenario: header.scenario.clone(), lock: header.lock.clone() }
 }
 
-/// What each lock did in some of the cells, judged by what was violated most of some properties.
+/// What each lock did in some of the cells.
 fn judged<'a>(
     cells: &[&'a Cell],
     locks: &[&'a str],
-    properties: &[Property],
+    measure: impl Into<Measure>,
     which: impl Fn(&Cell) -> bool,
 ) -> Vec<(&'a str, Pooled<'a>, Vec<&'a Cell>)> {
+    let measure = measure.into();
     let of_lock = |lock: &&'a str| {
         let mine: Vec<&Cell> = cells.iter().copied().filter(|cell| cell.0.lock == **lock && which(cell)).collect();
-        let pooled = Pooled::worst_of(&mine, properties).filter(|pooled| pooled.judged() > 0)?;
+        let pooled = Pooled::of(mine.iter().copied(), measure).filter(|pooled| pooled.judged() > 0)?;
         Some((*lock, pooled, mine))
     };
     locks.iter().filter_map(of_lock).collect()
 }
 
-/// `a (1 of 20), b (2 of 20)`, each with its worst cell; the others counted.
-fn violators(judged: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
+/// `a (1 of 20), b (2 of 20)`, each with its worst cell; the others counted, with the table that has them.
+fn violators(judged: &[(&str, Pooled, Vec<&Cell>)], fragment: &'static str) -> Vec<Part> {
     let mut broke: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.violated > 0).collect();
     broke.sort_by(|a, b| b.1.rate().total_cmp(&a.1.rate()));
     let mut parts = Vec::new();
     for (at, (lock, pooled, mine)) in broke.iter().take(MOST_NAMED).enumerate() {
         parts.push(text(if at == 0 { "" } else { ", " }));
-        let words = format!(
-            "{} ({} of {})",
-            clipped(lock, 24),
-            grouped(pooled.violated.into()),
-            grouped(pooled.judged().into())
-        );
+        let unjudged = if pooled.unknown > 0 { format!(" +{}?", pooled.unknown) } else { String::new() };
+        let (violated, judged) = (grouped(pooled.violated.into()), grouped(pooled.judged().into()));
+        let words = format!("{} ({violated} of {judged}{unjudged})", clipped(lock, 24));
         parts.push(
             pooled
                 .worst
@@ -102,7 +115,8 @@ fn violators(judged: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
         );
     }
     if broke.len() > MOST_NAMED {
-        parts.push(text(format!(" and {} more", broke.len() - MOST_NAMED)));
+        parts.push(text(" and "));
+        parts.push(table(format!("{} more", broke.len() - MOST_NAMED), fragment));
     }
     parts
 }
@@ -114,7 +128,10 @@ fn clean(judged: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut bound = String::new();
     for (lock, pooled, mine) in kept {
-        let held = of(0, pooled.judged(), pooled.ci95().upper);
+        let mut held = of(0, pooled.judged(), pooled.ci95().upper);
+        if pooled.unknown > 0 {
+            held += &format!(" +{}?", pooled.unknown);
+        }
         if held == bound {
             parts.push(text(", "));
         } else {
@@ -132,7 +149,7 @@ fn sentence(begin: &str, list: Vec<Part>, end: &str) -> Option<Sentence> {
 }
 
 fn cents<'a>(all: &[Cell], cells: &[&Cell], locks: &[&'a str]) -> Vec<Sentence> {
-    let calm = judged(cells, locks, &HARM, |(header, _)| header.faults.is_empty());
+    let calm = judged(cells, locks, Measure::Harm, |(header, _)| header.faults.is_empty());
     let comparable = Comparable::of(all);
     let cost = |lock: &str| {
         let [calm, _] = comparable.cells(all, lock);
@@ -151,37 +168,56 @@ fn cents<'a>(all: &[Cell], cells: &[&Cell], locks: &[&'a str]) -> Vec<Sentence> 
         cheapest.push(text(if at == 0 { "" } else { ", " }));
         cheapest.push(cell(format!("{} ({})", clipped(lock, 24), short(*cost)), first));
     }
-    let faulty = |lock: &str| {
-        let mine = cells.iter().copied().filter(|(header, _)| header.lock == lock && !header.faults.is_empty());
-        Harm::of(mine.clone()).per_thousand().zip(mine.clone().next())
-    };
-    let mut harms: Vec<(f64, &Cell)> = locks.iter().filter_map(|lock| faulty(lock)).collect();
-    harms.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let told = |(harm, first): &(f64, &Cell)| cell(format!("{} ({})", short(*harm), clipped(&first.0.lock, 24)), first);
-    let harm = match (harms.first(), harms.last()) {
-        (Some(least), Some(most)) => vec![vec![
-            text("Under these exaggerated faults the harm per 1,000 orders ran from "),
-            told(least),
-            text(" to "),
-            told(most),
-            text(
-                " by lock: multiply the share of your own incidents by your own price before you pay for a stronger lock.",
-            ),
-        ]],
-        _ => Vec::new(),
-    };
     let all = [
-        sentence("Take the lock that you can run. Where nothing went wrong these did no harm: ", clean(&calm), "."),
-        sentence("Where nothing went wrong but work that outlasted the lease, these did: ", violators(&calm), "."),
+        sentence(
+            "Take the lock that you can run, and multiply the share of your own incidents by your own price before you pay for a stronger one. Where nothing went wrong these did no harm: ",
+            clean(&calm),
+            ".",
+        ),
+        sentence(
+            "Where nothing went wrong but work that outlasted the lease, these did: ",
+            violators(&calm, COMPARISON),
+            ".",
+        ),
         sentence("Fewest messages per acquire, without faults: ", cheapest, "."),
     ];
-    all.into_iter().flatten().chain(harm).collect()
+    all.into_iter().flatten().chain(harms(cells, locks)).collect()
+}
+
+/// What failures of locks that save work cost, workload by workload, since each has a unit of its own.
+fn harms(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
+    let faulty: Vec<&Cell> = (cells.iter().copied())
+        .filter(|(header, _)| header.use_case == "efficiency" && !header.faults.is_empty())
+        .collect();
+    let grid = Grid::new(faulty.iter().copied());
+    workloads(&grid).into_iter().filter_map(|workload| harm_of(workload, &faulty, locks)).collect()
+}
+
+fn harm_of(workload: &str, faulty: &[&Cell], locks: &[&str]) -> Option<Sentence> {
+    let of_lock = |lock: &&str| {
+        let mine = faulty.iter().copied().filter(|(header, _)| header.lock == **lock && header.workload == workload);
+        let harm = Harm::of(mine.clone());
+        Some((harm.per_thousand()?, harm.worst.or(mine.clone().next())?))
+    };
+    let mut harms: Vec<(f64, &Cell)> = locks.iter().filter_map(of_lock).collect();
+    harms.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let told =
+        |(harm, cell_of): &(f64, &Cell)| cell(format!("{} ({})", short(*harm), clipped(&cell_of.0.lock, 24)), cell_of);
+    let (least, most) = (harms.first()?, harms.last()?);
+    let unit = visible(&most.1.0.harm_unit);
+    Some(vec![
+        text(format!("Under these exaggerated faults {} cost per 1,000 orders from ", clipped(workload, 24))),
+        told(least),
+        text(" to "),
+        told(most),
+        text(format!(" {unit}, by lock.")),
+    ])
 }
 
 fn data(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     let pauses =
-        judged(cells, locks, &HARM, |(header, _)| matches!(fault_family(header), "process pause" | "VM pause"));
-    let all = judged(cells, locks, &HARM, |_| true);
+        judged(cells, locks, Measure::Harm, |(header, _)| matches!(fault_family(header), "process pause" | "VM pause"));
+    let all = judged(cells, locks, Measure::Harm, |_| true);
     let total = all.len();
     let broke = all.iter().filter(|(_, pooled, _)| pooled.violated > 0).count();
     let summary = (total > 0).then(|| {
@@ -195,7 +231,7 @@ fn data(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     });
     let sentences = [
         summary,
-        sentence("When the holder is paused, these did harm: ", violators(&pauses), "."),
+        sentence("When processes or machines are paused, these did harm: ", violators(&pauses, COMPARISON), "."),
         sentence("These did none there: ", clean(&pauses), ". A bound is not a promise: 0 of n leaves room for it."),
     ];
     sentences.into_iter().flatten().collect()
@@ -203,9 +239,14 @@ fn data(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
 
 fn checks(cells: &[Cell]) -> Vec<Sentence> {
     let Some(guards) = Guards::of(cells) else { return Vec::new() };
-    let mut sentences = Vec::new();
+    let mut sentences = vec![vec![
+        text("One scenario, "),
+        table(clipped(guards.scenario, 40), GUARDS),
+        text(", with nothing changed but what the store checks:"),
+    ]];
     for guard in &guards.columns {
         let judged: Vec<(&str, Pooled, Vec<&Cell>)> = (guards.locks.iter())
+            .filter(|lock| **lock != NO_LOCK)
             .filter_map(|lock| {
                 let pooled = guards.pooled(lock, guard, Property::NoLostUpdate).filter(|pooled| pooled.judged() > 0)?;
                 Some((*lock, pooled, guards.cells(lock, guard).collect()))
@@ -224,18 +265,16 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
             guard => format!("With “{}”", clipped(guard, 24)),
         };
         let words = match lost {
-            0 => format!("{begin} none of {locks} locks lost an update: {}", of(0, cases, bound)),
+            0 => format!(" none of {locks} locks lost an update: {}", of(0, cases, bound)),
             lost => format!(
-                "{begin} {lost} of {locks} locks lost updates, in {} of cases: ",
+                " {lost} of {locks} locks lost updates, in {} of the cases of all {locks}: ",
                 percent(violated as f64 / cases as f64)
             ),
         };
-        let mut parts = vec![text(words)];
+        let mut parts = vec![table(begin, GUARDS), text(words)];
         match lost {
-            0 => parts.extend(
-                judged.first().and_then(|(_, _, mine)| mine.first()).map(|first| cell(" (cells)".into(), first)),
-            ),
-            _ => parts.extend(violators(&judged)),
+            0 => {}
+            _ => parts.extend(violators(&judged, GUARDS)),
         }
         parts.push(text("."));
         sentences.push(parts);
@@ -244,7 +283,7 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
 }
 
 fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let crashes = judged(cells, locks, &[Property::Takeover], |(header, _)| fault_family(header) == "crash");
+    let crashes = judged(cells, locks, Property::Takeover, |(header, _)| fault_family(header) == "crash");
     let slowest = {
         let mut all: Vec<(&str, u64, &Cell)> = (crashes.iter())
             .filter_map(|(lock, _, mine)| {
@@ -262,7 +301,11 @@ fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
         parts
     };
     let sentences = [
-        sentence("After a holder’s crash these kept waiters beyond their own bound: ", violators(&crashes), "."),
+        sentence(
+            "After a holder’s crash these kept waiters beyond their own bound: ",
+            violators(&crashes, COMPARISON),
+            ".",
+        ),
         sentence("Within it in every case: ", clean(&crashes), "."),
         sentence("Longest waits for a dead holder: ", slowest, "."),
     ];
@@ -274,20 +317,24 @@ fn servers(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
         matches!(fault_family(&cell.0), "crash" | "partition")
             && cell.0.faults.iter().all(|fault| fault.kind != "pause")
     };
-    let grants = judged(cells, locks, &[Property::GrantExclusion], faulty);
-    let progress = judged(cells, locks, &[Property::Progress], faulty);
+    let grants = judged(cells, locks, Property::GrantExclusion, faulty);
+    let progress = judged(cells, locks, Property::Progress, faulty);
     let sentences = [
-        sentence("Under crashes and partitions the service itself gave the lock twice with ", violators(&grants), "."),
+        sentence(
+            "Under crashes and partitions the service itself gave the lock twice with ",
+            violators(&grants, COMPARISON),
+            ".",
+        ),
         sentence("It did not with ", clean(&grants), "."),
-        sentence("These could not be had again in time once all was healed: ", violators(&progress), "."),
+        sentence("These could not be had again in time once all was healed: ", violators(&progress, COMPARISON), "."),
     ];
     sentences.into_iter().flatten().collect()
 }
 
 fn clocks(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let clocks = judged(cells, locks, &HARM, |(header, _)| fault_family(header) == "clock");
+    let clocks = judged(cells, locks, Measure::Harm, |(header, _)| fault_family(header) == "clock");
     let sentences = [
-        sentence("Wrong clocks alone made these do harm: ", violators(&clocks), "."),
+        sentence("Wrong clocks alone made these do harm: ", violators(&clocks, COMPARISON), "."),
         sentence("These did none: ", clean(&clocks), "."),
     ];
     sentences.into_iter().flatten().collect()

@@ -17,9 +17,9 @@ mod use_cases;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::failures::Failures;
-use crate::grid::{Cell, Grid};
+use crate::grid::Grid;
 use crate::plot::{Figure, theme_css};
-use crate::pool::is_bare;
+use crate::pool::{Measure, NO_LOCK, Pooled, bare};
 use crate::report::Report;
 use crate::text::{grouped, visible};
 use crate::timeline::page_css;
@@ -88,13 +88,8 @@ pub fn page(report: &Report, figures: &Figures) -> String {
 
 fn render(report: &Report, figures: &Figures, room: usize) -> String {
     let failures = Failures::of(&report.cells, &report.stories, room);
-    let bare = |cell: &&Cell| is_bare(&cell.0);
-    let page = Page {
-        report,
-        grid: Grid::new(&report.cells),
-        bare: Grid::new(report.cells.iter().filter(bare)),
-        failures: &failures,
-    };
+    let page =
+        Page { report, grid: Grid::new(&report.cells), bare: Grid::new(bare(&report.cells)), failures: &failures };
     let style = format!("{}{STYLE}{}", theme_css(), page_css());
     let markup = html! {
         (DOCTYPE)
@@ -157,25 +152,21 @@ fn top(page: &Page) -> Markup {
 
 /// The one thing to take away, as far as numbers go.
 fn verdict(page: &Page) -> Markup {
-    let harmed = |lock: &str| {
-        let mine: Vec<&Cell> = page.bare.row(lock).filter(|(header, _)| header.applicable).collect();
-        crate::pool::Pooled::worst_of(&mine, &crate::pool::HARM)
+    let harmed = |lock: &&str| {
+        let mine = page.bare.row(lock).filter(|(header, _)| header.applicable);
+        Pooled::of(mine, Measure::Harm).filter(|pooled| pooled.judged() > 0)
     };
-    let judged: Vec<(&str, crate::pool::Pooled)> = page
-        .bare
-        .locks
-        .iter()
-        .filter_map(|lock| Some((*lock, harmed(lock)?)))
-        .filter(|(_, p)| p.judged() > 0)
-        .collect();
-    let broke = judged.iter().filter(|(_, pooled)| pooled.violated > 0).count();
+    let judged: Vec<Pooled> = page.bare.locks.iter().filter(|lock| **lock != NO_LOCK).filter_map(harmed).collect();
+    let broke = judged.iter().filter(|pooled| pooled.violated > 0).count();
     html! {
         @if judged.is_empty() {
-            "Nothing was judged."
+            "In no case of this run did the safety of work depend on a lock alone. What was found stands under "
+            a href="#comparison" { "Comparison" } ", by scenario."
         } @else {
             b { (broke) " of " (judged.len()) " locks" }
-            " lost or doubled work in at least one case when nothing but the lock protected it. 0 of n never means safe: \
-             each zero here stands beside the largest rate that it cannot rule out."
+            " lost or doubled work in at least one case in which nothing but the lock protected it. Many of these faults go \
+             beyond what the locks promise to survive: what each one did where stands below. 0 of n never means safe: each \
+             zero stands beside the largest rate that it cannot rule out."
         }
     }
 }

@@ -1,25 +1,57 @@
 //! Cells added up: what a lock did in several scenarios together.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::CellHeader;
+use fencepost_scenarios::results::{CellHeader, PropertyCount};
 use fencepost_scenarios::stats::{Interval, violation_interval};
 
 use crate::grid::Cell;
 
-/// The properties that count as harm: an effect under a lock that was lost, and what the workload cannot bear.
-pub const HARM: [Property; 5] = [
-    Property::EffectExclusion,
-    Property::NoLostUpdate,
-    Property::NoOversell,
-    Property::NoDuplicate,
-    Property::Consistent,
-];
+/// What is run for comparison, and is no lock.
+pub const NO_LOCK: &str = "none";
 
-/// How often a property was violated in some cells together.
+/// What cases are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Whether they did any harm.
+    Harm,
+    /// Whether they violated this property.
+    Property(Property),
+}
+
+impl Measure {
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Measure::Harm => "harm",
+            Measure::Property(property) => property.name(),
+        }
+    }
+
+    fn count(self, (_, result): &Cell) -> PropertyCount {
+        match self {
+            Measure::Harm => result.harm(),
+            Measure::Property(property) => result.property(property),
+        }
+    }
+}
+
+impl From<Property> for Measure {
+    fn from(property: Property) -> Self {
+        Measure::Property(property)
+    }
+}
+
+/// What was counted in some cells together.
 #[derive(Clone, Copy, Debug)]
 pub struct Pooled<'a> {
-    /// Which property.
-    pub property: Property,
+    /// By what.
+    pub measure: Measure,
+    /// How many scenarios had a case that could be judged.
+    pub scenarios: usize,
+    /// How many of them had a case that broke it.
+    pub broken: usize,
     /// Cases that kept it.
     pub holds: u64,
     /// Cases that broke it.
@@ -31,12 +63,15 @@ pub struct Pooled<'a> {
 }
 
 impl<'a> Pooled<'a> {
-    /// Adds up what some cells say about a property; nothing if it has no meaning in any of them.
-    pub fn of(cells: impl IntoIterator<Item = &'a Cell>, property: Property) -> Option<Self> {
-        let mut pooled = Pooled { property, holds: 0, violated: 0, unknown: 0, worst: None };
+    /// Adds up what some cells of one lock say; nothing if it has no meaning in any of them.
+    pub fn of(cells: impl IntoIterator<Item = &'a Cell>, measure: impl Into<Measure>) -> Option<Self> {
+        let measure = measure.into();
+        let mut pooled = Pooled { measure, scenarios: 0, broken: 0, holds: 0, violated: 0, unknown: 0, worst: None };
         let mut highest = 0.0;
         for cell in cells.into_iter().filter(|(header, _)| header.applicable) {
-            let count = cell.1.property(property);
+            let count = measure.count(cell);
+            pooled.scenarios += usize::from(count.judged() > 0);
+            pooled.broken += usize::from(count.violated > 0);
             pooled.holds += count.holds;
             pooled.violated += count.violated;
             pooled.unknown += count.unknown;
@@ -45,12 +80,6 @@ impl<'a> Pooled<'a> {
             }
         }
         (pooled.judged() + pooled.unknown > 0).then_some(pooled)
-    }
-
-    /// Of several properties the one that was violated most often.
-    pub fn worst_of(cells: &[&'a Cell], properties: &[Property]) -> Option<Self> {
-        let all = properties.iter().filter_map(|property| Pooled::of(cells.iter().copied(), *property));
-        all.reduce(|worst, other| if other.rate() > worst.rate() { other } else { worst })
     }
 
     /// Cases that were judged either way.
@@ -98,16 +127,47 @@ fn family_of_kind(kind: &str) -> &'static str {
     }
 }
 
-/// Whether a cell shows the lock itself: no guard at the store stands in for it, and no dial is turned.
-pub fn is_bare(header: &CellHeader) -> bool {
+/// The cells that show the lock itself: nothing at the store stands in for it, and their scenario is no turn of a dial.
+pub fn bare(cells: &[Cell]) -> Vec<&Cell> {
+    without_dials(cells).into_iter().filter(|(header, _)| is_unguarded(header)).collect()
+}
+
+/// All cells but those of dials, which would count the same thing as often as they are turned. Where no other scenario
+/// shows the lock itself under faults, they count.
+pub fn without_dials(cells: &[Cell]) -> Vec<&Cell> {
+    let dials = dials(cells);
+    let others: Vec<&Cell> = cells.iter().filter(|(header, _)| !dials.contains(header.scenario.as_str())).collect();
+    let shows = |(header, _): &&&Cell| header.applicable && is_unguarded(header) && !header.faults.is_empty();
+    if others.iter().any(|cell| shows(&cell)) { others } else { cells.iter().collect() }
+}
+
+/// Scenarios that differ in nothing but one number: how long a pause is against the expiry, or how many clients contend.
+fn dials(cells: &[Cell]) -> BTreeSet<&str> {
+    let mut pauses: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut crowds: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    for (header, _) in cells.iter().filter(|(header, _)| is_unguarded(header)) {
+        let scenario = header.scenario.as_str();
+        if let Some(dose) = header.dose.filter(|_| !header.load.is_empty()) {
+            pauses.entry(&header.load).or_default().entry(scenario).or_insert(dose.to_bits());
+        }
+        if !header.setting.is_empty() {
+            crowds.entry(&header.setting).or_default().insert(scenario, header.clients.into());
+        }
+    }
+    let turned = |scenarios: &BTreeMap<&str, u64>| scenarios.values().collect::<BTreeSet<_>>().len() > 1;
+    let all = pauses.into_values().chain(crowds.into_values()).filter(turned);
+    all.flat_map(BTreeMap::into_keys).collect()
+}
+
+/// Whether nothing at the store stands in for the lock.
+pub fn is_unguarded(header: &CellHeader) -> bool {
     let unguarded = header.guard.as_deref().is_none_or(|guard| guard == "none");
-    let blind = header.update.as_deref().is_none_or(|update| matches!(update, "target" | "decrement"));
-    header.dose.is_none() && unguarded && blind
+    unguarded && header.update.as_deref().is_none_or(|update| matches!(update, "target" | "decrement"))
 }
 
 #[cfg(test)]
 mod tests {
-    use fencepost_scenarios::results::FaultLabel;
+    use fencepost_scenarios::results::{CellResult, FaultLabel};
 
     use super::*;
 
@@ -125,9 +185,44 @@ mod tests {
         assert_eq!(of(&["<script>"]), "other");
     }
 
+    fn names(cells: &[Cell]) -> Vec<&str> {
+        bare(cells).into_iter().map(|(header, _)| header.scenario.as_str()).collect()
+    }
+
+    fn pause(scenario: &str, dose: Option<f64>) -> Cell {
+        let faults = vec![FaultLabel { name: "gc".into(), kind: "pause".into() }];
+        let header = CellHeader { scenario: scenario.into(), dose, faults, applicable: true, ..CellHeader::default() };
+        (CellHeader { load: "same".into(), setting: scenario.into(), clients: 5, ..header }, CellResult::default())
+    }
+
+    #[test]
+    fn one_pause_of_fixed_length_is_no_dial() {
+        let cells = [pause("mine", Some(1.5)), pause("other", None)];
+        assert_eq!(names(&cells), ["mine", "other"]);
+    }
+
+    #[test]
+    fn turns_of_a_dial_are_left_out_for_all_locks_alike() {
+        let mut cells = vec![pause("dose-1", Some(1.0)), pause("dose-2", Some(2.0)), pause("other", None)];
+        cells.push(pause("dose-1", None));
+        assert_eq!(names(&cells), ["other"], "a lock without expiry has no dose, and is left out all the same");
+        assert_eq!(names(&cells[..2]), ["dose-1", "dose-2"], "there is nothing else");
+    }
+
+    #[test]
+    fn crowds_of_different_sizes_are_a_dial() {
+        let mut cells = [pause("crowd-2", None), pause("crowd-20", None), pause("other", None)];
+        for cell in &mut cells[..2] {
+            cell.0.setting = "crowd".into();
+        }
+        assert_eq!(names(&cells), ["crowd-2", "crowd-20", "other"], "as many clients in both");
+        cells[1].0.clients = 20;
+        assert_eq!(names(&cells), ["other"]);
+    }
+
     #[test]
     fn nothing_pooled_has_no_meaning() {
         assert!(Pooled::of([], Property::NoOversell).is_none());
-        assert!(Pooled::worst_of(&[], &HARM).is_none());
+        assert!(Pooled::of([], Measure::Harm).is_none());
     }
 }

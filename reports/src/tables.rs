@@ -5,7 +5,7 @@ use fencepost_scenarios::results::{CellHeader, CellResult, shown_metric};
 
 use crate::grid::{Cell, Finding, Grid};
 use crate::guide::{Part, guide};
-use crate::pool::{FAMILIES, HARM, Pooled, fault_family, is_bare};
+use crate::pool::{FAMILIES, Measure, Pooled, bare, fault_family};
 use crate::summary::{HEADINGS, Summary};
 use crate::text::{of, violations, visible};
 
@@ -89,7 +89,7 @@ type ComparisonRow<'a> = (&'a str, Vec<Option<Pooled<'a>>>);
 
 /// The columns of the comparison: what they are called, and which cells of a lock they add up by which properties.
 fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
-    let bare: Vec<&Cell> = cells.iter().filter(|(header, _)| is_bare(header)).collect();
+    let bare = bare(cells);
     let grid = Grid::new(bare.iter().copied());
     let judged: Vec<Property> = Property::ALL.into_iter().filter(|property| grid.is_judged(*property)).collect();
     let families =
@@ -101,8 +101,7 @@ fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
         let mine: Vec<&Cell> = grid.row(lock).collect();
         let by_property = judged.iter().map(|property| Pooled::of(mine.iter().copied(), *property));
         let by_family = families.iter().map(|family| {
-            let cells: Vec<&Cell> = mine.iter().copied().filter(|(h, _)| fault_family(h) == *family).collect();
-            Pooled::worst_of(&cells, &HARM)
+            Pooled::of(mine.iter().copied().filter(|(header, _)| fault_family(header) == *family), Measure::Harm)
         });
         (*lock, by_property.chain(by_family).collect())
     });
@@ -112,17 +111,20 @@ fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
 /// The comparison, one line for each lock and column.
 pub fn comparison_csv(cells: &[Cell]) -> String {
     let (columns, rows) = comparison(cells);
-    let mut csv = String::from("lock,column,property,violated,judged,unknown,rate,lower95,upper95,worst_scenario\r\n");
+    let mut csv = String::from(
+        "lock,column,measure,violated,judged,unknown,rate,lower95,upper95,scenarios,scenarios_violated,worst_scenario\r\n",
+    );
     for (lock, pooled) in rows {
         for (column, pooled) in columns.iter().zip(pooled) {
             let mut fields = vec![lock.to_owned(), column.clone()];
             match pooled {
-                None => fields.resize(10, String::new()),
+                None => fields.resize(12, String::new()),
                 Some(pooled) => {
                     let interval = pooled.ci95();
-                    fields.extend([pooled.property.name().to_owned(), pooled.violated.to_string()]);
+                    fields.extend([pooled.measure.name().to_owned(), pooled.violated.to_string()]);
                     fields.extend([pooled.judged().to_string(), pooled.unknown.to_string()]);
                     fields.extend([pooled.rate(), interval.lower, interval.upper].map(|share| format!("{share:.6}")));
+                    fields.extend([pooled.scenarios, pooled.broken].map(|count| count.to_string()));
                     fields.push(pooled.worst.map_or_else(String::new, |(header, _)| header.scenario.clone()));
                 }
             }
@@ -156,7 +158,7 @@ pub fn guide_markdown(cells: &[Cell]) -> String {
         markdown.push_str(&format!("### {}\n\n", advice.question));
         for sentence in advice.sentences {
             let words = sentence.iter().map(|part| match part {
-                Part::Text(words) | Part::Cell { words, .. } => markdown_field(words),
+                Part::Text(words) | Part::Table { words, .. } | Part::Cell { words, .. } => markdown_field(words),
             });
             let words: String = words.collect();
             markdown.push_str(&format!("- {words}\n"));

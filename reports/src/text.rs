@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fencepost_scenarios::results::{PropertyCount, TouchedHolder};
+use fencepost_scenarios::stats::clopper_pearson;
 
 /// A name with everything that is not plain text made visible: control characters, line ends, and the marks by which
 /// one text can pose as another.
@@ -61,9 +62,18 @@ pub fn violations(count: &PropertyCount) -> String {
 /// What [`violations`] leaves to be explained.
 pub const UNJUDGED_NOTE: &str = "+k?: k more cases could not be judged; the bound counts them as violated";
 
-/// So many of so many, with the upper bound of the share.
-pub fn of(hits: u64, cases: u64, bound: f64) -> String {
-    format!("{} of {} (≤ {})", grouped(hits.into()), grouped(cases.into()), percent(bound))
+/// So many of so many, with the upper bound of the share; with the lower one where it was all of them, and the upper one
+/// says nothing.
+pub fn of(hits: u64, cases: u64, upper: f64) -> String {
+    format!("{} of {} ({})", grouped(hits.into()), grouped(cases.into()), bound(hits, cases, upper))
+}
+
+/// The end of the share's interval that says more.
+pub fn bound(hits: u64, cases: u64, upper: f64) -> String {
+    match hits == cases && hits > 0 {
+        true => format!("≥ {}", percent(clopper_pearson(hits, cases).lower)),
+        false => format!("≤ {}", percent(upper)),
+    }
 }
 
 /// Violations of effect exclusion among the cases in which a fault touched a held grant.
@@ -144,6 +154,8 @@ mod tests {
         assert_eq!(violations(&count), "0 of 200 (≤ 1.8 %)");
         let count = PropertyCount { holds: 190, unknown: 10, ..PropertyCount::default() };
         assert_eq!(violations(&count), "0 of 190 (≤ 9.0 %) +10?");
+        assert_eq!(of(60, 60, 1.0), "60 of 60 (≥ 94 %)");
+        assert_eq!(of(0, 0, 1.0), "0 of 0 (≤ 100 %)");
     }
 
     #[test]

@@ -7,17 +7,18 @@ use maud::{Markup, html};
 use super::Page;
 use super::matrix::{LONGEST_HEADING, expiries, folded, legend, pooled_cell};
 use crate::grid::Cell;
-use crate::pool::{FAMILIES, HARM, Pooled, fault_family};
+use crate::pool::{FAMILIES, Measure, Pooled, fault_family};
 use crate::text::{clipped, visible};
 
-/// What the columns of families can show: fragment, label, properties.
-const VIEWS: [(&str, &str, &[Property]); 6] = [
-    ("harm", "any harm", &HARM),
-    ("effect", "effect-exclusion", &[Property::EffectExclusion]),
-    ("lost", "no-lost-update", &[Property::NoLostUpdate]),
-    ("grant", "grant-exclusion", &[Property::GrantExclusion]),
-    ("belief", "belief-exclusion", &[Property::BeliefExclusion]),
-    ("live", "takeover and progress", &[Property::Takeover, Property::Progress]),
+/// What the columns of families can show: fragment, label, measure.
+const VIEWS: [(&str, &str, Measure); 7] = [
+    ("harm", "any harm", Measure::Harm),
+    ("effect", "effect-exclusion", Measure::Property(Property::EffectExclusion)),
+    ("lost", "no-lost-update", Measure::Property(Property::NoLostUpdate)),
+    ("grant", "grant-exclusion", Measure::Property(Property::GrantExclusion)),
+    ("belief", "belief-exclusion", Measure::Property(Property::BeliefExclusion)),
+    ("takeover", "takeover", Measure::Property(Property::Takeover)),
+    ("progress", "progress", Measure::Property(Property::Progress)),
 ];
 
 /// The columns of requirements: heading, what it measures.
@@ -44,9 +45,11 @@ pub fn section(page: &Page) -> Markup {
         section id="comparison" {
             h2 { "Comparison" }
             p {
-                "Violated cases of those judged, with the 95 % interval; a zero shows the largest rate that it cannot rule \
-                 out. Requirements count every scenario in which nothing but the lock carries the safety; families of \
-                 faults show what is chosen here. A cell leads to its counterexample."
+                "Violated cases of those judged, with the 95 % interval of the mean rate over the scenarios that are added \
+                 up; a zero shows the largest mean that it cannot rule out. Under it: in how many of these scenarios any \
+                 case was violated. Requirements count every scenario in which nothing but the lock carries the safety, \
+                 as far as the lock can be put into it; families of faults show what is chosen here. A cell leads to its \
+                 worst counterexample."
             }
             form #filters hidden {}
             div.views {
@@ -55,8 +58,8 @@ pub fn section(page: &Page) -> Markup {
                     label for={ "view-" (id) } { (label) }
                 }
                 (legend())
-                @for (at, (id, label, properties)) in VIEWS.into_iter().enumerate() {
-                    div class={ "view view-" (id) } { (table(page, &families, label, properties, at == 0)) }
+                @for (at, (id, label, measure)) in VIEWS.into_iter().enumerate() {
+                    div class={ "view view-" (id) } { (table(page, &families, label, measure, at == 0)) }
                 }
             }
             h3 { "By scenario" }
@@ -66,7 +69,7 @@ pub fn section(page: &Page) -> Markup {
     }
 }
 
-fn table(page: &Page, families: &[&str], label: &str, properties: &[Property], first: bool) -> Markup {
+fn table(page: &Page, families: &[&str], label: &str, measure: Measure, first: bool) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label={ "Locks by requirement and family of faults: " (label) } {
             table.matrix.sortable {
@@ -84,14 +87,14 @@ fn table(page: &Page, families: &[&str], label: &str, properties: &[Property], f
                     }
                 }
                 tbody { @for (at, lock) in page.bare.locks.iter().enumerate() {
-                    (row(page, lock, families, properties, first.then_some(at)))
+                    (row(page, lock, families, measure, first.then_some(at)))
                 } }
             }
         }
     }
 }
 
-fn row(page: &Page, lock: &str, families: &[&str], properties: &[Property], place: Option<usize>) -> Markup {
+fn row(page: &Page, lock: &str, families: &[&str], measure: Measure, place: Option<usize>) -> Markup {
     let mine: Vec<&Cell> = page.bare.row(lock).collect();
     let info = page.report.locks.iter().find(|info| info.name == lock);
     let seconds = page.bare.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
@@ -105,8 +108,8 @@ fn row(page: &Page, lock: &str, families: &[&str], properties: &[Property], plac
             td.plainly data-v=(seconds) { (expiries(&page.bare, lock)) }
             @for (_, property) in REQUIREMENTS { (pooled_cell(page, Pooled::of(mine.iter().copied(), property).as_ref())) }
             @for family in families {
-                @let cells: Vec<&Cell> = mine.iter().copied().filter(|(h, _)| fault_family(h) == *family).collect();
-                (pooled_cell(page, Pooled::worst_of(&cells, properties).as_ref()))
+                @let cells = mine.iter().copied().filter(|(header, _)| fault_family(header) == *family);
+                (pooled_cell(page, Pooled::of(cells, measure).as_ref()))
             }
         }
     }

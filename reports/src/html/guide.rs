@@ -32,6 +32,7 @@ pub fn section(page: &Page) -> Markup {
                     @for sentence in &advice.sentences {
                         li { @for part in sentence { @match part {
                             Part::Text(words) => (visible(words)),
+                            Part::Table { words, fragment } => a href={ "#" (fragment) } { (visible(words)) },
                             Part::Cell { words, scenario, lock } => (carried(page, scenario, lock, words)),
                         } } }
                     }

@@ -43,11 +43,12 @@ pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
     let counts = html! {
         b { (grouped(pooled.violated.into())) } " of " (grouped(pooled.judged().into()))
         small { (range(pooled.violated, interval.lower, interval.upper)) }
+        @if pooled.scenarios > 1 { small { "in " (pooled.broken) " of " (pooled.scenarios) " scenarios" } }
         @if pooled.unknown > 0 { small { (pooled.unknown) " unknown" } }
     };
     html! {
         td class=(shade(pooled.violated, pooled.rate())) data-v=(sorted(pooled.rate()))
-            title={ (pooled.property.name()) @if let Some((worst, _)) = pooled.worst {
+            title={ (pooled.measure.name()) @if let Some((worst, _)) = pooled.worst {
                 ", worst in " (clipped(&worst.scenario, 40)) } } {
             @match pooled.worst {
                 Some((worst, _)) => (page.link(&worst.scenario, &worst.lock, &counts)),

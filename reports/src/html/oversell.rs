@@ -93,9 +93,10 @@ fn twins(page: &Page) -> Markup {
 fn guards(page: &Page) -> Markup {
     let Some(guards) = Guards::of(&page.report.cells) else { return html! {} };
     html! {
-        h3 { "With each guard" }
+        h3 #guards { "With each guard" }
         p {
-            "The same clients, faults and seeds, with what the store checks changed: nothing; the token on writes; the token \
+            "One scenario, " bdi { (clipped(guards.scenario, 40)) } ": the same clients, faults and seeds, with what the store \
+             checks changed: nothing; the token on writes; the token \
              on reads and writes; the claim of the reader; the row’s version; or enough stock. Cases that lost an update."
         }
         div.scroll tabindex="0" role="region" aria-label="Lost updates by lock and guard" { table.matrix.sortable {

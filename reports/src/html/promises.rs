@@ -131,7 +131,7 @@ fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
 
 fn words(page: &Page, pooled: &Pooled) -> Markup {
     let words = html! {
-        (grouped(pooled.violated.into())) " of " (grouped(pooled.judged().into())) " (" (pooled.property.name()) ")"
+        (grouped(pooled.violated.into())) " of " (grouped(pooled.judged().into())) " (" (pooled.measure.name()) ")"
     };
     match pooled.worst {
         Some((worst, _)) => page.link(&worst.scenario, &worst.lock, &words),

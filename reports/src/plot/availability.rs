@@ -8,7 +8,7 @@ use super::frame::{Frame, percent_ticks, whole_ticks};
 use super::palette::{MUTED, style};
 use super::panels::{Axes, KeyEntry, Panel, figure};
 use crate::grid::{Cell, Grid};
-use crate::pool::is_bare;
+use crate::pool::bare;
 use crate::text::{clipped, percent};
 
 /// So many scenarios are shown: those in which locks differ most.
@@ -22,9 +22,11 @@ const VISIBLE: f64 = 0.005;
 
 /// The course of availability in the scenarios in which locks differ most.
 pub fn availability(cells: &[Cell]) -> Vec<Figure> {
-    let grid = Grid::new(cells.iter().filter(|(header, result)| {
-        header.applicable && is_bare(header) && !header.faults.is_empty() && !result.spans().is_empty()
-    }));
+    let grid = Grid::new(
+        bare(cells)
+            .into_iter()
+            .filter(|(header, result)| header.applicable && !header.faults.is_empty() && !result.spans().is_empty()),
+    );
     let mut ranked: Vec<(&str, f64)> =
         grid.scenarios.iter().map(|scenario| (*scenario, difference(&grid, scenario))).collect();
     ranked.retain(|(_, difference)| *difference >= APART);

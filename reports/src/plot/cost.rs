@@ -6,7 +6,7 @@ use super::Figure;
 use super::rows::{Mark, Row, Rows};
 use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
-use crate::pool::is_bare;
+use crate::pool::bare;
 
 /// Scenarios without any fault, and those with faults.
 const CALM_AND_FAULTY: [(&str, usize); 2] = [("no faults", 0), ("under faults", 1)];
@@ -112,10 +112,10 @@ pub fn throughput(cells: &[Cell]) -> Option<Figure> {
 
 /// How long waiters wait for the lock of a holder that crashed, beside what its documentation promises.
 pub fn takeover(cells: &[Cell]) -> Option<Figure> {
+    let crashed: Vec<&Cell> =
+        bare(cells).into_iter().filter(|(header, _)| header.applicable && crashes(header)).collect();
     let row = |lock: &str| {
-        let mine: Vec<&Cell> = (cells.iter())
-            .filter(|(header, _)| header.lock == lock && header.applicable && is_bare(header) && crashes(header))
-            .collect();
+        let mine: Vec<&Cell> = crashed.iter().copied().filter(|(header, _)| header.lock == lock).collect();
         let mark = spread(&mine, "takeover_ns").map(|mark| {
             let longest = mine.iter().filter_map(|(_, result)| result.metric("takeover_ns")).map(Tally::max).max();
             Mark { reach: longest.map(|longest| (mark.value, longest as f64 / 1e9)), ..mark }

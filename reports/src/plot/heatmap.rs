@@ -1,7 +1,6 @@
 //! Locks beside something else: colour for the rate, and always the number.
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::stats::Interval;
 
 use super::Figure;
 use super::canvas::{Canvas, Point, Side, text_width};
@@ -9,23 +8,28 @@ use super::frame::{TEXT, TITLE};
 use super::palette::{GRID, INK, MUTED, SURFACE, rate_colours, rate_step};
 use crate::grid::{Cell, Finding, Grid};
 use crate::guards::Guards;
-use crate::pool::{FAMILIES, HARM, Pooled, fault_family, is_bare};
-use crate::text::{clipped, percent};
+use crate::pool::{FAMILIES, Measure, Pooled, bare, fault_family, without_dials};
+use crate::text::{bound, clipped};
 
 const CELL: (f64, f64) = (84.0, 38.0);
 /// What is longer than this is clipped.
 const LONGEST_NAME: usize = 36;
 
-/// What stands in a field.
+/// What stands in a field: counts, or why there are none.
+type Field = Result<Count, &'static str>;
+
+const NOT_APPLICABLE: &str = "n/a";
+const NOT_RUN: &str = "–";
+
 struct Count {
     violated: u64,
     judged: u64,
-    interval: Interval,
+    upper: f64,
 }
 
 impl Count {
     fn of(pooled: &Pooled) -> Self {
-        Count { violated: pooled.violated, judged: pooled.judged(), interval: pooled.ci95() }
+        Count { violated: pooled.violated, judged: pooled.judged(), upper: pooled.ci95().upper }
     }
 }
 
@@ -33,12 +37,13 @@ impl Count {
 /// so they are the rows.
 pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
     let property = Property::EffectExclusion;
-    let grid = Grid::new(cells.iter().filter(|(header, _)| header.dose.is_none()));
+    let grid = Grid::new(without_dials(cells));
     let field = |scenario: &str, lock: &str| match grid.finding(lock, scenario, property) {
         Finding::Judged(_, count) => {
-            Some(Count { violated: count.violated, judged: count.judged(), interval: count.ci95() })
+            Ok(Count { violated: count.violated, judged: count.judged(), upper: count.ci95().upper })
         }
-        _ => None,
+        Finding::NotApplicable(_) => Err(NOT_APPLICABLE),
+        Finding::Missing => Err(NOT_RUN),
     };
     let title = format!("{}: violated cases by lock and scenario", property.name());
     grid.is_judged(property).then(|| figure("heatmap-effect-exclusion", &title, &grid.scenarios, &grid.locks, field))
@@ -46,13 +51,13 @@ pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
 
 /// Lock × family of faults for whatever was violated most.
 pub fn families(cells: &[Cell]) -> Option<Figure> {
-    let bare: Vec<&Cell> = cells.iter().filter(|(header, _)| is_bare(header)).collect();
+    let bare = bare(cells);
     let grid = Grid::new(bare.iter().copied());
     let there = |family: &&str| bare.iter().any(|(header, _)| header.applicable && fault_family(header) == *family);
     let columns: Vec<&str> = FAMILIES.into_iter().filter(there).collect();
     let field = |lock: &str, family: &str| {
         let mine = bare.iter().filter(|(header, _)| header.lock == lock && fault_family(header) == family);
-        Pooled::worst_of(&mine.copied().collect::<Vec<_>>(), &HARM).map(|pooled| Count::of(&pooled))
+        Pooled::of(mine.copied(), Measure::Harm).map(|pooled| Count::of(&pooled)).ok_or(NOT_APPLICABLE)
     };
     let title = "Cases with harm by lock and family of faults";
     (!columns.is_empty()).then(|| figure("heatmap-families", title, &grid.locks, &columns, field))
@@ -62,19 +67,15 @@ pub fn families(cells: &[Cell]) -> Option<Figure> {
 pub fn guards(cells: &[Cell]) -> Option<Figure> {
     let guards = Guards::of(cells)?;
     let columns: Vec<&str> = guards.columns.iter().map(String::as_str).collect();
-    let field =
-        |lock: &str, guard: &str| guards.pooled(lock, guard, Property::NoLostUpdate).map(|pooled| Count::of(&pooled));
+    let field = |lock: &str, guard: &str| {
+        let pooled = guards.pooled(lock, guard, Property::NoLostUpdate);
+        pooled.map(|pooled| Count::of(&pooled)).ok_or(NOT_APPLICABLE)
+    };
     let title = "Cases that lost an update, by what the store checks";
     Some(figure("guards", title, &guards.locks, &columns, field))
 }
 
-fn figure(
-    name: &str,
-    title: &str,
-    rows: &[&str],
-    columns: &[&str],
-    field: impl Fn(&str, &str) -> Option<Count>,
-) -> Figure {
+fn figure(name: &str, title: &str, rows: &[&str], columns: &[&str], field: impl Fn(&str, &str) -> Field) -> Figure {
     Figure {
         name: name.into(),
         title: title.into(),
@@ -85,9 +86,9 @@ fn figure(
     }
 }
 
-const NOTE: &str = "k of n cases, with the upper 95 % bound";
+const NOTE: &str = "k of n cases, with the 95 % bound; n/a: not applicable, –: not run";
 
-fn plot(title: &str, rows: &[&str], columns: &[&str], count: impl Fn(&str, &str) -> Option<Count>) -> String {
+fn plot(title: &str, rows: &[&str], columns: &[&str], count: impl Fn(&str, &str) -> Field) -> String {
     let widest =
         |names: &[&str]| names.iter().map(|name| text_width(&clipped(name, LONGEST_NAME), TEXT)).fold(0.0, f64::max);
     let left = widest(rows) + 20.0;
@@ -111,11 +112,12 @@ fn plot(title: &str, rows: &[&str], columns: &[&str], count: impl Fn(&str, &str)
     })
 }
 
-fn field(canvas: &Canvas, count: Option<Count>, (x, y): Point) {
+fn field(canvas: &Canvas, field: Field, (x, y): Point) {
     let inner = ((x + 1.0, y + 1.0), (x + CELL.0 - 1.0, y + CELL.1 - 1.0));
     let middle = x + CELL.0 / 2.0;
-    let Some(count) = count else {
-        return canvas.text("n/a", (middle, y + CELL.1 / 2.0), Side::Middle, TEXT - 2.0, MUTED);
+    let count = match field {
+        Ok(count) => count,
+        Err(word) => return canvas.text(word, (middle, y + CELL.1 / 2.0), Side::Middle, TEXT - 2.0, MUTED),
     };
     let (fill, text) = match count.violated {
         0 => (SURFACE, INK),
@@ -128,5 +130,5 @@ fn field(canvas: &Canvas, count: Option<Count>, (x, y): Point) {
     let number = format!("{} of {}", count.violated, count.judged);
     let size = if number.len() > 11 { TEXT - 4.0 } else { TEXT - 2.0 };
     canvas.text(&number, (middle, y + 13.0), Side::Middle, size, text);
-    canvas.text(&format!("≤ {}", percent(count.interval.upper)), (middle, y + 27.0), Side::Middle, TEXT - 3.0, text);
+    canvas.text(&bound(count.violated, count.judged, count.upper), (middle, y + 27.0), Side::Middle, TEXT - 3.0, text);
 }

@@ -8,7 +8,7 @@ use super::frame::{Frame, percent_ticks, whole_ticks};
 use super::palette::{Style, style};
 use super::panels::{Axes, KeyEntry, Panel, figure};
 use crate::grid::{Cell, Grid};
-use crate::pool::is_bare;
+use crate::pool::bare;
 use crate::text::{grouped, percent};
 
 /// Case 1 and Case 2: how the count is updated, and how it is drawn.
@@ -61,19 +61,14 @@ pub fn oversell(cells: &[Cell]) -> Option<Figure> {
 /// The cells that were run in Case 1 and in Case 2 with nothing else different; all of either if there are none.
 pub fn case_twins(cells: &[Cell]) -> Vec<&Cell> {
     let counted = |header: &CellHeader| {
-        header.applicable
-            && is_bare(header)
-            && CASES.iter().any(|(update, _, _)| header.update.as_deref() == Some(update))
+        header.applicable && CASES.iter().any(|(update, _, _)| header.update.as_deref() == Some(update))
     };
+    let all: Vec<&Cell> = bare(cells).into_iter().filter(|(header, _)| counted(header)).collect();
     let has = |setting: &str, clients: u16, update: &str| {
-        cells.iter().any(|(header, _)| {
-            counted(header)
-                && header.setting == setting
-                && header.clients == clients
-                && header.update.as_deref() == Some(update)
+        all.iter().any(|(header, _)| {
+            header.setting == setting && header.clients == clients && header.update.as_deref() == Some(update)
         })
     };
-    let all: Vec<&Cell> = cells.iter().filter(|(header, _)| counted(header)).collect();
     let twins = |(header, _): &&Cell| {
         !header.setting.is_empty() && CASES.iter().all(|(update, _, _)| has(&header.setting, header.clients, update))
     };

@@ -13,7 +13,7 @@ use super::frame::{Frame, Tick, percent_ticks};
 use super::palette::{MUTED, Style, style};
 use super::panels::{Axes, KeyEntry, Panel, figure};
 use crate::grid::{Cell, Grid};
-use crate::pool::is_bare;
+use crate::pool::is_unguarded;
 use crate::text::grouped;
 
 /// (violated, judged) by where the dial stood.
@@ -68,7 +68,7 @@ fn busiest_setting(cells: &[Cell]) -> Option<&str> {
 }
 
 fn is_target(header: &CellHeader) -> bool {
-    is_bare(header) && header.update.as_deref() == Some("target")
+    is_unguarded(header) && header.update.as_deref() == Some("target")
 }
 
 fn curves<'a>(

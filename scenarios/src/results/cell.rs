@@ -9,12 +9,22 @@ use crate::outcome::{Outcome, SPANS, Span};
 use crate::property::{Property, Verdict};
 use crate::stats::{Interval, clopper_pearson, violation_interval};
 
+/// The properties that count as harm: an effect under a lock that was lost, and what the workload cannot bear.
+pub const HARM: [Property; 5] = [
+    Property::EffectExclusion,
+    Property::NoLostUpdate,
+    Property::NoOversell,
+    Property::NoDuplicate,
+    Property::Consistent,
+];
+
 /// What the cases of a cell came to. It takes the same room for ten cases as for ten million, and adding outcomes in
 /// another order, or merging shards, gives the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CellResult {
     cases: u64,
     properties: BTreeMap<Property, PropertyCount>,
+    harm: PropertyCount,
     metrics: BTreeMap<Cow<'static, str>, Tally>,
     faults: Vec<FaultSum>,
     censored: u64,
@@ -78,6 +88,7 @@ impl CellResult {
         for property in Property::ALL {
             self.properties.entry(property).or_default().add(seed, outcome.verdict(property));
         }
+        self.harm.add(seed, harm_of(outcome));
         for (name, value) in &outcome.metrics {
             let value = u64::try_from(*value).unwrap_or_else(|_| panic!("metric {name} of seed {seed} is {value} < 0"));
             match self.metrics.get_mut(name.as_ref()) {
@@ -124,6 +135,7 @@ impl CellResult {
         for (property, count) in &other.properties {
             self.properties.entry(*property).or_default().merge(count);
         }
+        self.harm.merge(&other.harm);
         for (name, tally) in &other.metrics {
             self.metrics.entry(name.clone()).or_default().merge(tally);
         }
@@ -148,6 +160,11 @@ impl CellResult {
     /// The counts for one property; all zero before the first case.
     pub fn property(&self, property: Property) -> PropertyCount {
         self.properties.get(&property).copied().unwrap_or_default()
+    }
+
+    /// How many cases did any harm.
+    pub fn harm(&self) -> PropertyCount {
+        self.harm
     }
 
     /// The counts for every property that any case reported on, in the order of reports.
@@ -214,6 +231,13 @@ impl CellResult {
     pub fn touched_holder(&self) -> TouchedHolder {
         self.touched_holder
     }
+}
+
+/// Whether a case violated any of [`HARM`].
+fn harm_of(outcome: &Outcome) -> Verdict {
+    let verdicts = HARM.map(|property| outcome.verdict(property));
+    let in_order = [Verdict::Violated, Verdict::Unknown, Verdict::Holds];
+    in_order.into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Verdict::NotApplicable)
 }
 
 impl PropertyCount {
