@@ -296,7 +296,10 @@ fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
         let mut parts = Vec::new();
         for (at, (lock, ns, worst)) in all.iter().take(5).enumerate() {
             parts.push(text(if at == 0 { "" } else { ", " }));
-            parts.push(cell(format!("{} ({} s)", clipped(lock, 24), short(*ns as f64 / 1e9)), worst));
+            let bound = worst.0.takeover_bound.map_or_else(String::new, |bound| {
+                format!(", its own bound {} s without further faults", short(bound.as_secs_f64()))
+            });
+            parts.push(cell(format!("{} ({} s{bound})", clipped(lock, 24), short(*ns as f64 / 1e9)), worst));
         }
         parts
     };

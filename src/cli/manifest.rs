@@ -30,6 +30,9 @@ pub(super) struct Manifest {
     pub(super) bugs: Vec<String>,
     pub(super) locks: Vec<String>,
     pub(super) scenarios: Vec<ScenarioInput>,
+    /// How many cells there are, those that do not apply included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cells: Option<usize>,
     /// The rule by which cells stop early.
     pub(super) until: Option<String>,
     /// When the run began, by the machine's clock.

@@ -92,6 +92,7 @@ impl Plan {
             bugs: self.bugs.clone(),
             locks,
             scenarios,
+            cells: Some(self.cells.len()),
             until: self.stop.flags(),
             started: String::new(),
             duration_s: None,

@@ -35,10 +35,15 @@ pub(super) fn report(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     if manifest.duration_s.is_none() {
         notes.push("The run was interrupted: its last cells or seeds are missing.".to_owned());
     }
+    let missing = manifest.cells.map_or(0, |planned| planned.saturating_sub(cells.len()));
+    if missing > 0 {
+        notes.push(format!("{missing} of the run's {} cells are missing from its results.", missing + cells.len()));
+    }
     let expected = manifest.expected_cases_per_cell();
     let short = cells.iter().filter(|(header, cell)| header.applicable && cell.cases() < expected).count();
     if short > 0 && manifest.until.is_none() {
-        notes.push(format!("{short} cells have fewer than the {expected} cases that the run was to have."));
+        let cells = if short == 1 { "cell has" } else { "cells have" };
+        notes.push(format!("{short} {cells} fewer than the {expected} cases that the run was to have."));
     }
     for note in &notes {
         eprintln!("warning: {note}");

@@ -11,7 +11,7 @@ use crate::pool::Pooled;
 use crate::text::{clipped, expiry, grouped, percent, percent_range, visible};
 
 /// Longer names are cut in headings.
-pub const LONGEST_HEADING: usize = 34;
+pub const LONGEST_HEADING: usize = 44;
 
 /// What the colours mean, which the numbers say too.
 pub fn legend() -> Markup {

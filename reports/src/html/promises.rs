@@ -112,6 +112,7 @@ fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
     let broken: Vec<&Pooled> = all.iter().filter(|pooled| pooled.violated > 0).collect();
     let most = all.iter().max_by_key(|pooled| pooled.judged());
     match (most, broken.first()) {
+        (None, _) if mine.iter().any(|(header, _)| header.applicable) => html! { "n/a: nothing to judge it by" },
         (None, _) => html! { "not measured in this run" },
         (Some(most), None) => {
             let held = of(0, most.judged(), most.ci95().upper);

@@ -27,6 +27,7 @@ pub fn shown_and_hidden(cells: &[Cell]) -> Option<Figure> {
             mark(lock, "decrement", "negative_stock_units"),
         ],
         bound: None,
+        aside: None,
     };
     let notes =
         ["Case 1 oversells while its count stays at or above zero: nobody who looks at the count can know. In Case 2 \

@@ -1,12 +1,13 @@
 //! What safety costs: time, messages, and waiting for a dead holder.
 
+use fencepost_scenarios::property::Property;
 use fencepost_scenarios::results::{Tally, shown_metric};
 
 use super::Figure;
 use super::rows::{Mark, Row, Rows};
 use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
-use crate::pool::bare;
+use crate::pool::{Pooled, bare};
 
 /// Scenarios without any fault, and those with faults.
 const CALM_AND_FAULTY: [(&str, usize); 2] = [("no faults", 0), ("under faults", 1)];
@@ -39,6 +40,7 @@ fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> (Vec<Row>, S
         lock: lock.to_owned(),
         marks: comparable.cells(cells, lock).iter().map(|cells| mark(cells)).collect(),
         bound: None,
+        aside: None,
     };
     (Grid::new(cells).locks.into_iter().map(row).collect(), comparable.words())
 }
@@ -120,12 +122,16 @@ pub fn takeover(cells: &[Cell]) -> Option<Figure> {
             let longest = mine.iter().filter_map(|(_, result)| result.metric("takeover_ns")).map(Tally::max).max();
             Mark { reach: longest.map(|longest| (mark.value, longest as f64 / 1e9)), ..mark }
         });
+        let late = Pooled::of(mine.iter().copied(), Property::Takeover).filter(|pooled| pooled.violated > 0);
+        let aside = late.map(|late| format!("beyond its bound in {} of {}", late.violated, late.judged()));
         let bounds = mine.iter().filter_map(|(header, _)| header.takeover_bound);
-        Row { lock: lock.to_owned(), marks: vec![mark], bound: bounds.max().map(|bound| bound.as_secs_f64()) }
+        let bound = bounds.max().filter(|_| mark.is_some() || aside.is_some()).map(|bound| bound.as_secs_f64());
+        Row { lock: lock.to_owned(), marks: vec![mark], bound, aside }
     };
     let notes = ["A case counts with its longest takeover: from a holder’s crash to the next grant. Marker: median over \
          cases, line: up to the longest. The bound is the lock’s own with its settings if no further fault comes, without \
-         the work of holders in between; later faults restart it, so a line may pass it without a violation."
+         the work of holders in between; later faults restart it, so a line may pass it without a violation. Who was never \
+         replaced has no takeover to measure: such cases are among those beyond the bound."
         .to_owned()];
     Rows {
         name: "takeover",

@@ -13,7 +13,7 @@ use crate::text::{bound, clipped};
 
 const CELL: (f64, f64) = (84.0, 38.0);
 /// What is longer than this is clipped.
-const LONGEST_NAME: usize = 36;
+const LONGEST_NAME: usize = 44;
 
 /// What stands in a field: counts, or why there are none.
 type Field = Result<Count, &'static str>;

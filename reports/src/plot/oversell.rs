@@ -8,7 +8,7 @@ use super::frame::{Frame, percent_ticks, whole_ticks};
 use super::palette::{Style, style};
 use super::panels::{Axes, KeyEntry, Panel, figure};
 use crate::grid::{Cell, Grid};
-use crate::pool::bare;
+use crate::pool::{NO_LOCK, bare};
 use crate::text::{grouped, percent};
 
 /// Case 1 and Case 2: how the count is updated, and how it is drawn.
@@ -32,7 +32,10 @@ pub fn oversell(cells: &[Cell]) -> Option<Figure> {
     if locks.is_empty() {
         return None;
     }
-    let max = locks.iter().flat_map(|(_, sold)| sold).map(|sold| sold.sold.max()).max().unwrap_or(0);
+    let most = |(_, sold): &(&str, [Sold; 2])| sold.iter().map(|sold| sold.sold.max()).max().unwrap_or(0);
+    // Having no lock would squeeze all locks into a corner.
+    let real = locks.iter().filter(|(lock, _)| *lock != NO_LOCK).map(most).max();
+    let max = real.unwrap_or_else(|| locks.iter().map(most).max().unwrap_or(0)).max(1);
     let axes = Axes {
         x: "units sold beyond the stock in a case".into(),
         y: "share of cases with at most x".into(),
@@ -50,11 +53,17 @@ pub fn oversell(cells: &[Cell]) -> Option<Figure> {
             label: "Case 2: the store subtracts".into(),
         },
     ];
-    let notes = [
+    let mut notes = vec![
         "Only scenarios that were run in both cases, with nothing else different. cens.: cases that ended before the stock \
          was gone; they say nothing about overselling and are left out. A curve further down and to the right is worse."
             .to_owned(),
     ];
+    if let Some(beyond) = locks.iter().map(most).max().filter(|beyond| *beyond > max) {
+        notes.push(format!(
+            "The axis ends where the last lock does; without a lock up to {} are sold.",
+            grouped(beyond.into())
+        ));
+    }
     Some(figure("oversell".into(), "Units sold that were not there".into(), &axes, &panels, &key, &notes))
 }
 
@@ -116,6 +125,9 @@ fn steps(sold: &Tally, frame: Frame, max: u64) -> Vec<Point> {
     let mut points = vec![point(0, 0.0)];
     let mut share = 0.0;
     for (value, up_to) in sold.cumulative() {
+        if value > max {
+            break;
+        }
         points.push(point(value, share));
         share = up_to as f64 / sold.samples() as f64;
         points.push(point(value, share));

@@ -22,6 +22,8 @@ pub struct Row {
     pub marks: Vec<Option<Mark>>,
     /// A limit that the lock states itself.
     pub bound: Option<f64>,
+    /// What the marks cannot say.
+    pub aside: Option<String>,
 }
 
 /// A value with how far it reaches.
@@ -42,6 +44,16 @@ impl Row {
         let mut cases: Vec<String> = self.marks.iter().map(|mark| told(mark.map(|mark| mark.cases))).collect();
         cases.dedup();
         cases.join(" | ")
+    }
+}
+
+impl Row {
+    /// The values, and what they cannot say, if there is either.
+    fn words(&self) -> Option<String> {
+        let values: Vec<String> = self.marks.iter().flatten().map(Mark::words).collect();
+        let values = (!values.is_empty()).then(|| values.join(" | "));
+        let words: Vec<String> = values.into_iter().chain(self.aside.clone()).collect();
+        (!words.is_empty()).then(|| words.join(", "))
     }
 }
 
@@ -95,7 +107,7 @@ impl Rows<'_> {
         let bottom = top + self.rows.len() as f64 * row_height + 4.0;
         let height = bottom + 56.0 + lines.len() as f64 * 16.0;
         let longest = self.rows.iter().map(|row| text_width(&clipped(&row.lock, 22), TEXT)).fold(0.0, f64::max);
-        let told = |row: &Row| row.marks.iter().flatten().map(|mark| mark.words().chars().count() + 3).sum::<usize>();
+        let told = |row: &Row| row.words().map_or(0, |words| words.chars().count());
         let room = self.rows.iter().map(told).max().unwrap_or(0) as f64 * (TEXT - 2.5) * 0.56 + 10.0;
         let counts = self.rows.iter().map(|row| text_width(&row.cases(), COUNTS)).fold(0.0, f64::max);
         let frame = Frame { left: longest + counts + 28.0, top, right: WIDTH - room, bottom };
@@ -155,12 +167,11 @@ impl Rows<'_> {
             bound_mark(canvas, (x(bound), y));
             rightmost = rightmost.max(x(bound));
         }
-        let told: Vec<String> = row.marks.iter().flatten().map(Mark::words).collect();
-        if told.is_empty() {
-            canvas.text("nothing measured", (frame.left + 6.0, y), Side::Right, TEXT - 2.0, MUTED);
-        } else {
-            canvas.text(&told.join(" | "), (rightmost + 8.0, y), Side::Right, TEXT - 2.5, MUTED);
-        }
+        let (told, at) = match row.words() {
+            Some(told) => (told, rightmost + 8.0),
+            None => ("nothing measured".into(), frame.left + 6.0),
+        };
+        canvas.text(&told, (at, y), Side::Right, TEXT - 2.5, MUTED);
     }
 }
 
