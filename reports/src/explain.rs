@@ -57,6 +57,10 @@ pub struct Cause {
     /// The properties that were violated by this.
     pub violates: Vec<Property>,
     pub(crate) place: Option<NodeId>,
+    /// The grant that it is about, where it is an event of one.
+    pub(crate) grant: Option<GrantId>,
+    /// Its place in the history: what happened at the same nanosecond has an order, too.
+    pub(crate) seq: usize,
 }
 
 /// What a link in a chain of causes is.
@@ -239,19 +243,16 @@ impl Chain {
         GRAVITY.iter().position(|property| *property == self.property).unwrap_or(GRAVITY.len())
     }
 
-    /// Whether another violation is part of what this chain tells.
+    /// Whether another violation is about the same as this chain.
     fn explains(&self, other: &Chain) -> bool {
-        self.sorted_grants() == other.sorted_grants() && self.causes.iter().any(|cause| cause.at == other.at)
+        self.property == other.property || self.sorted_grants() == other.sorted_grants()
     }
 
     /// The properties of these chains that were violated by a cause of this one.
     pub(crate) fn broken_at<'a>(&self, cause: &Cause, chains: &[&'a Chain]) -> Vec<&'a str> {
-        let last = self.causes.iter().rev().find(|other| other.at == cause.at && other.kind != CauseKind::Fault);
-        let others = chains.iter().filter(|chain| chain.at == cause.at && last == Some(cause));
-        others
-            .filter(|chain| self.property == chain.property || self.explains(chain))
-            .map(|c| c.property.name())
-            .collect()
+        let broken = |chain: &&&Chain| chain.causes.iter().any(|other| !other.violates.is_empty() && other.is(cause));
+        let told = chains.iter().filter(|chain| self.explains(chain)).filter(broken);
+        told.map(|chain| chain.property.name()).collect()
     }
 
     fn sorted_grants(&self) -> Vec<GrantId> {
@@ -267,6 +268,12 @@ impl Chain {
 }
 
 impl Cause {
+    /// Whether it is the same event, in whatever words.
+    pub(crate) fn is(&self, other: &Cause) -> bool {
+        let event = |cause: &Cause| (cause.at, cause.seq, cause.kind, cause.place, cause.grant);
+        event(self) == event(other)
+    }
+
     fn json(&self) -> Value {
         json!({
             "at_ns": self.at.0,

@@ -15,6 +15,32 @@ use fencepost_scenarios::registry::Registry;
 /// The scenario of the book's first picture.
 const PAUSED: &str = include_str!("../examples/gc-pause.toml");
 
+/// What a shrunk case looks like: all messages take as long, so that the late write and a read fall on one nanosecond.
+const TIED: &str = r#"
+name = "tied"
+run_for = "6s"
+locks = ["redis-set-px"]
+[clients]
+count = 2
+orders = 2
+think = "0s"
+hold = "0s"
+prepare = "0s"
+retry_delay = "5s"
+wait_at_most = "60s"
+[lock]
+effective = "2s"
+[workload.inventory]
+stock = 1
+[network]
+latency = "1ms"
+[[fault.pause]]
+name = "gc"
+target = "client-1"
+on = { client = "client-1", event = "read", nth = 1 }
+lasts = "5s"
+"#;
+
 fn cell(text: &str, lock: &str, bugs: &[&str]) -> Cell {
     let registry = Registry::standard();
     let scenario = file::scenario(&registry, "case.toml", text).expect("a scenario");
@@ -24,6 +50,10 @@ fn cell(text: &str, lock: &str, bugs: &[&str]) -> Cell {
 
 fn paused() -> CaseRun {
     CaseRun::watch(&cell(PAUSED, "redis-set-px", &[]), 0)
+}
+
+fn tied() -> CaseRun {
+    CaseRun::watch(&cell(TIED, "redis-set-px", &[]), 3)
 }
 
 fn assert_in_order(chain: &Chain, parts: &[&str]) {
@@ -51,6 +81,23 @@ fn a_stale_write_is_explained_from_the_grant_to_what_was_lost() {
     assert_eq!(pause.node.as_deref(), Some("client-1"));
     assert!(pause.until.is_some_and(|until| until > pause.at));
     assert!(text(&chains).contains("◀ effect-exclusion and no-lost-update"), "{}", text(&chains));
+}
+
+#[test]
+fn what_falls_on_one_nanosecond_is_told_as_it_happened() {
+    let chains = chains(&tied());
+    let chain = gravest(&chains).expect("a violation");
+    let parts = [
+        "client-2 read the data (version 0)",
+        "accepted client-1's write and made version 1",
+        "accepted client-2's write and made version 2 from version 0: client-1's version 1 is lost",
+    ];
+    assert_in_order(chain, &parts);
+    let told = text(&chains);
+    let line = |part: &str| told.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {told}"));
+    assert!(line("client-1's write").ends_with("◀ effect-exclusion"), "{told}");
+    assert!(line("client-2's write").ends_with("◀ no-lost-update"), "{told}");
+    assert!(!line("client-2 read").contains('◀'), "{told}");
 }
 
 #[test]

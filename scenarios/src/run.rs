@@ -197,7 +197,12 @@ impl Drop for OpenWhenDone<'_> {
 
 /// Runs a case; a panic is caught.
 pub(crate) fn run_caught(cell: &Cell, seed: u64) -> Result<Outcome, CasePanicked> {
-    catch_unwind(AssertUnwindSafe(|| case::run(cell, seed, None).outcome)).map_err(|panic| {
+    caught(cell, seed, || case::run(cell, seed, None).outcome)
+}
+
+/// What comes of work on this case; a panic is caught.
+pub(crate) fn caught<T>(cell: &Cell, seed: u64, work: impl FnOnce() -> T) -> Result<T, CasePanicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let message = (panic.downcast_ref::<&str>().map(|text| text.to_string()))
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "it said nothing".into());

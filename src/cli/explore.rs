@@ -77,7 +77,7 @@ pub(super) fn explore(registry: &Registry, arguments: &Arguments) -> Result<Exit
     }
     let mut ended = Vec::new();
     for cell in cells {
-        let one = explore_one(registry, arguments, &fail_on, cell);
+        let one = explore_one(registry, arguments, &fail_on, cell)?;
         if arguments.format == Format::Human {
             print(&told(&one, arguments.faults))?;
         }
@@ -92,7 +92,7 @@ pub(super) fn explore(registry: &Registry, arguments: &Arguments) -> Result<Exit
     Ok(if found { Exit::Violated } else { Exit::Done })
 }
 
-fn explore_one(registry: &Registry, arguments: &Arguments, fail_on: &FailOn, cell: Cell) -> Ended {
+fn explore_one(registry: &Registry, arguments: &Arguments, fail_on: &FailOn, cell: Cell) -> Result<Ended, Failure> {
     let pinned = cell.scenario.case.as_ref().map_or(0, |case| case.seed);
     let (seed, bugs) = (arguments.seed.unwrap_or(pinned), own_bugs(&cell, &arguments.bug));
     let wanted = interest::wanted(&cell, fail_on.properties());
@@ -101,8 +101,9 @@ fn explore_one(registry: &Registry, arguments: &Arguments, fail_on: &FailOn, cel
     let bar = bar(&cell);
     let explored = explore_cell(registry, &what, |stand| show(&bar, &stand));
     bar.finish_and_clear();
+    let explored = explored.map_err(|panic| Failure::panicked(&panic, "the same exploration"))?;
     let shrunk = explored.counterexample.as_ref().and_then(|found| shrunk(registry, &cell, seed, &bugs, found));
-    Ended { cell, seed, explored, shrunk }
+    Ok(Ended { cell, seed, explored, shrunk })
 }
 
 fn shrunk(registry: &Registry, cell: &Cell, seed: u64, bugs: &[String], found: &Counterexample) -> Option<Shrunk> {

@@ -38,10 +38,10 @@ impl Log {
             "fault-began" => {
                 let fault = Begun::read(fields);
                 let clocks = self.readings(at, clocks, &fault.nodes);
-                self.spans.begin(at, fault, clocks);
+                self.spans.begin(at, self.notes.len(), fault, clocks);
             }
             "fault-ended" => self.spans.ending(fields["fault"].as_str().unwrap_or_default()),
-            "crashed" => self.spans.crash(at, node(fields, "node")),
+            "crashed" => self.spans.crash(at, self.notes.len(), node(fields, "node")),
             "restarted" => self.spans.restart(at, node(fields, "node")),
             "led" if fields["leads"] == true => self.turns.push(Turn::Led { at, node: node(fields, "node") }),
             "healed" => self.turns.push(Turn::Healed { at }),

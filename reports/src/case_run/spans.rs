@@ -9,6 +9,8 @@ use crate::narrative::faults::Begun;
 pub(crate) struct Span {
     pub fault: Begun,
     pub from: SimTime,
+    /// How many events the history had when it began.
+    pub seq: usize,
     /// Open if it lasted to the end of the case.
     pub to: Option<SimTime>,
     /// What it did to its nodes' clocks: how much further ahead of true time the monotonic and the wall clock were
@@ -61,20 +63,20 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    pub fn begin(&mut self, at: SimTime, fault: Begun, before: Vec<(NodeId, i64, i64)>) {
+    pub fn begin(&mut self, at: SimTime, seq: usize, fault: Begun, before: Vec<(NodeId, i64, i64)>) {
         if fault.kind == "crash" {
             self.crashing = Some(fault);
             return;
         }
         let to = (fault.kind == "clock-step").then_some(at);
-        self.spans.push(Span { fault, from: at, to, shifts: Vec::new(), before });
+        self.spans.push(Span { fault, from: at, seq, to, shifts: Vec::new(), before });
         if to.is_some() {
             self.awaiting.push(self.spans.len() - 1);
         }
     }
 
     /// Other faults crash nodes, too.
-    pub fn crash(&mut self, at: SimTime, node: NodeId) {
+    pub fn crash(&mut self, at: SimTime, seq: usize, node: NodeId) {
         let cause = self.crashing.as_ref().or(self.spans.last().filter(|span| span.from == at).map(|span| &span.fault));
         let name = cause.map_or(String::new(), |fault| fault.name.clone());
         if let Some(last) =
@@ -84,7 +86,7 @@ impl Spans {
             return;
         }
         let fault = Begun { name, kind: "crash".to_owned(), nodes: vec![node], links: Vec::new() };
-        self.spans.push(Span { fault, from: at, to: None, shifts: Vec::new(), before: Vec::new() });
+        self.spans.push(Span { fault, from: at, seq, to: None, shifts: Vec::new(), before: Vec::new() });
     }
 
     pub fn restart(&mut self, at: SimTime, node: NodeId) {

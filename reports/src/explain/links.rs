@@ -2,11 +2,13 @@
 
 use fencepost_models::history::{Cause as End, Event, GrantId};
 use fencepost_scenarios::check::Evidence;
+use fencepost_scenarios::property::Property;
 use fencepost_sim::{NodeId, SimTime};
 
 use super::{Cause, CauseKind, moment};
 use crate::case_run::{CaseRun, GrantStory, Message, Span};
 use crate::narrative::clocks::seconds;
+use crate::narrative::focus::grant_of;
 use crate::text::visible;
 
 /// More than this nobody reads.
@@ -29,12 +31,49 @@ impl<'a> Links<'a> {
 
     /// Adds a link that matters so much, from 1 to 10.
     pub fn add(&mut self, weight: u8, at: SimTime, node: Option<NodeId>, kind: CauseKind, text: String) {
-        let name = node.map(|node| visible(self.run.name_of(node)));
-        let text = visible(&text);
-        let cause = Cause { at, until: None, node: name, kind, text, violates: Vec::new(), place: node };
-        if !self.links.iter().any(|(_, link)| link.at == at && link.text == cause.text) {
-            self.links.push((weight, cause));
+        let cause = self.cause(at, node, kind, text);
+        self.push(weight, cause);
+    }
+
+    /// The same for what happened to a grant.
+    pub fn add_of(
+        &mut self,
+        grant: GrantId,
+        weight: u8,
+        at: SimTime,
+        node: Option<NodeId>,
+        kind: CauseKind,
+        text: String,
+    ) {
+        let cause = Cause { grant: Some(grant), ..self.cause(at, node, kind, text) };
+        self.push(weight, cause);
+    }
+
+    /// Adds a link that has its place in the history, or looks for it.
+    pub fn push(&mut self, weight: u8, cause: Cause) {
+        if !self.links.iter().any(|(_, link)| link.at == cause.at && link.text == cause.text) {
+            let seq = self.seq(&cause).unwrap_or(cause.seq);
+            self.links.push((weight, Cause { seq, ..cause }));
         }
+    }
+
+    fn cause(&self, at: SimTime, node: Option<NodeId>, kind: CauseKind, text: String) -> Cause {
+        // What is no event of the history was there before the events of its moment, or is found out after them.
+        let seq = if matches!(kind, CauseKind::Led | CauseKind::Healed) { 0 } else { usize::MAX };
+        let (name, text) = (node.map(|node| visible(self.run.name_of(node))), visible(&text));
+        Cause { at, until: None, node: name, kind, text, violates: Vec::new(), place: node, grant: None, seq }
+    }
+
+    /// The place in the history of the event that a cause tells.
+    fn seq(&self, cause: &Cause) -> Option<usize> {
+        let first = self.run.notes.partition_point(|note| note.at < cause.at);
+        let here = self.run.notes_between(cause.at, cause.at).iter();
+        let told = |event: &Event| {
+            tells(cause.kind, event)
+                && self.run.node_of(event) == cause.place
+                && cause.grant.is_none_or(|grant| grant_of(event) == Some(grant))
+        };
+        here.map(|note| &note.event).position(told).map(|place| first + place)
     }
 
     pub fn story(&self, grant: GrantId) -> Option<&'a GrantStory> {
@@ -58,12 +97,12 @@ impl<'a> Links<'a> {
         match (story.acquired, story.given.last()) {
             (Some(at), _) => {
                 let text = format!("{who} acquired the lock{token}{}{aside}", self.from(story));
-                self.add(weight, at, story.client, CauseKind::Acquired, text);
+                self.add_of(grant, weight, at, story.client, CauseKind::Acquired, text);
             }
             (None, Some((at, server))) => {
                 let text =
                     format!("{} gave the lock to {who}, which never learnt of it{aside}", self.run.name_of(*server));
-                self.add(weight, *at, Some(*server), CauseKind::Granted, text);
+                self.add_of(grant, weight, *at, Some(*server), CauseKind::Granted, text);
             }
             (None, None) => {}
         }
@@ -111,7 +150,7 @@ impl<'a> Links<'a> {
                 )
             }
         };
-        self.add(weight, end.at, Some(end.server), CauseKind::Ended, text);
+        self.add_of(grant, weight, end.at, Some(end.server), CauseKind::Ended, text);
     }
 
     /// The client let go of the lock, as far as it was concerned.
@@ -119,7 +158,7 @@ impl<'a> Links<'a> {
         let Some(story) = self.story(grant) else { return };
         if let Some(at) = story.released.filter(|at| *at <= before) {
             let text = format!("{} released the lock", self.who(grant));
-            self.add(weight, at, story.client, CauseKind::Released, text);
+            self.add_of(grant, weight, at, story.client, CauseKind::Released, text);
         }
     }
 
@@ -139,10 +178,8 @@ impl<'a> Links<'a> {
     pub fn fault(&mut self, weight: u8, span: &Span) {
         let text = super::faults::words(self.run, span);
         let node = if span.fault.links.is_empty() { span.fault.nodes.first().copied() } else { None };
-        self.add(weight, span.from, node, CauseKind::Fault, text);
-        if let Some((_, link)) = self.links.last_mut() {
-            link.until = span.to;
-        }
+        let cause = self.cause(span.from, node, CauseKind::Fault, text);
+        self.push(weight, Cause { until: span.to, seq: span.seq, ..cause });
     }
 
     /// How many attempts of others came to nothing in this stretch of time.
@@ -157,14 +194,17 @@ impl<'a> Links<'a> {
         // What matters least goes first, and of that the earliest.
         self.links.sort_by_key(|link| std::cmp::Reverse((link.0, link.1.at)));
         self.links.truncate(MOST);
-        self.links.sort_by_key(|link| (link.1.at, rank(&link.1)));
+        // A fault counts the events before it.
+        self.links.sort_by_key(|(_, link)| (link.at, link.seq, link.kind != CauseKind::Fault));
         self.links.into_iter().map(|(_, cause)| cause).collect()
     }
 
     /// The violation is where it happened, or a link of its own.
     fn name_violation(&mut self, evidence: &Evidence, sentence: &str) {
         let here = self.links.iter_mut().filter(|(_, link)| link.at == evidence.at && link.kind != CauseKind::Fault);
-        if let Some((weight, link)) = here.max_by_key(|(weight, _)| *weight) {
+        let culprit = overwriter(evidence);
+        let guilty = |link: &Cause| culprit.is_some() && link.grant == culprit && link.kind == CauseKind::Wrote;
+        if let Some((weight, link)) = here.max_by_key(|(weight, link)| (guilty(link), *weight)) {
             *weight = 11;
             link.violates.push(evidence.property);
             return;
@@ -176,13 +216,38 @@ impl<'a> Links<'a> {
     }
 }
 
-/// The order of what happened at the same moment.
-fn rank(cause: &Cause) -> u8 {
-    match cause.kind {
-        CauseKind::Fault => 2,
-        CauseKind::Ended | CauseKind::Healed => 0,
-        CauseKind::Due => 3,
-        _ => 1,
+/// The grant that overwrote another's update: what it overwrote may have been written at the same nanosecond.
+fn overwriter(evidence: &Evidence) -> Option<GrantId> {
+    match (evidence.property, evidence.grants().as_slice()) {
+        (Property::NoLostUpdate, [_, by]) => Some(*by),
+        _ => None,
+    }
+}
+
+/// Whether a link of this kind tells an event.
+fn tells(kind: CauseKind, event: &Event) -> bool {
+    match kind {
+        CauseKind::Waited => matches!(event, Event::AcquireInvoked { .. } | Event::Enqueued { .. }),
+        CauseKind::Acquired => matches!(event, Event::Acquired { .. }),
+        CauseKind::Granted | CauseKind::Kept => matches!(event, Event::Granted { .. }),
+        CauseKind::Ended => matches!(event, Event::Ended { .. }),
+        CauseKind::Read => matches!(event, Event::ReadAccepted { .. }),
+        CauseKind::Sent => matches!(event, Event::WriteInvoked { .. }),
+        CauseKind::Wrote => matches!(event, Event::WriteAccepted { .. }),
+        CauseKind::Refused => matches!(event, Event::OperationRefused { .. }),
+        CauseKind::Released => matches!(event, Event::ReleaseInvoked { .. }),
+        CauseKind::RolledBack => matches!(event, Event::RolledBack { .. }),
+        CauseKind::Other => matches!(
+            event,
+            Event::ValidityEnded { .. }
+                | Event::WriteReturned { .. }
+                | Event::OrderResolved { .. }
+                | Event::NestedInvoked { .. }
+                | Event::NestedReturned { .. }
+                | Event::NestedReleaseInvoked { .. }
+                | Event::NestedReleaseReturned { .. }
+        ),
+        CauseKind::Fault | CauseKind::Led | CauseKind::Healed | CauseKind::Due => false,
     }
 }
 

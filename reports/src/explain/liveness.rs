@@ -56,14 +56,14 @@ pub(super) fn fifo(links: &mut Links<'_>, evidence: &Evidence) -> Vec<GrantId> {
     for (weight, grant) in [(10, waiter), (9, granted)] {
         if let Some((at, server)) = links.enqueued(grant) {
             let text = format!("{} let {} wait in line", links.run.name_of(server), links.who(grant));
-            links.add(weight, at, Some(server), CauseKind::Waited, text);
+            links.add_of(grant, weight, at, Some(server), CauseKind::Waited, text);
         }
     }
     if links.enqueued(granted).is_none()
         && let Some(asked) = second.and_then(|story| story.asked)
     {
         let text = format!("{} asked for the lock, and was not put in line", links.who(granted));
-        links.add(8, asked, second.and_then(|story| story.client), CauseKind::Waited, text);
+        links.add_of(granted, 8, asked, second.and_then(|story| story.client), CauseKind::Waited, text);
     }
     links.faults(&Scene { old: first, new: second, from, to: links.at });
     links.last_end(from);
@@ -71,11 +71,11 @@ pub(super) fn fifo(links: &mut Links<'_>, evidence: &Evidence) -> Vec<GrantId> {
     if let Some((at, server)) = second.and_then(|story| story.given.iter().rev().find(|(at, _)| *at <= links.at)) {
         let (name, winner, loser) = (links.run.name_of(*server), links.who(granted), links.who(waiter));
         let text = format!("{name} gave the lock to {winner}, although {loser} had been in line before");
-        links.add(10, *at, Some(*server), CauseKind::Granted, text);
+        links.add_of(granted, 10, *at, Some(*server), CauseKind::Granted, text);
     }
     if let Some(at) = first.and_then(|story| story.acquired) {
         let text = format!("{} acquired the lock only then", links.who(waiter));
-        links.add(4, at, first.and_then(|story| story.client), CauseKind::Acquired, text);
+        links.add_of(waiter, 4, at, first.and_then(|story| story.client), CauseKind::Acquired, text);
     }
     grants
 }
@@ -130,7 +130,7 @@ impl Links<'_> {
             let server = story.given.first().map(|(_, server)| *server);
             let (name, who) = (server.map_or("?", |server| self.run.name_of(server)), self.who(GrantId(story.id)));
             let text = format!("{name} gave the lock to {who}, and still had that on record when the time was up");
-            self.add(8, since, server, CauseKind::Kept, text);
+            self.add_of(GrantId(story.id), 8, since, server, CauseKind::Kept, text);
         }
     }
 

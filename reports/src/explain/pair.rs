@@ -71,7 +71,7 @@ impl Links<'_> {
             let (name, who) = (self.run.name_of(*server), self.who(new));
             let aside = self.still_held(first, second, evidence.property);
             let text = format!("{name} gave the lock to {who}{aside}");
-            self.add(10, *at, Some(*server), CauseKind::Granted, text);
+            self.add_of(new, 10, *at, Some(*server), CauseKind::Granted, text);
         }
         let belief = if evidence.property == Property::ValidityExclusion {
             evidence.property
@@ -120,7 +120,7 @@ impl Links<'_> {
         let read = story.reads.iter().rev().find(|(at, _)| *at <= self.at);
         if let Some((at, version)) = read {
             let text = format!("{} read the data (version {version})", self.who(grant));
-            self.add(5, *at, Some(self.run.cast.store), CauseKind::Read, text);
+            self.add_of(grant, 5, *at, Some(self.run.cast.store), CauseKind::Read, text);
         }
     }
 
@@ -128,7 +128,7 @@ impl Links<'_> {
         let Some(story) = self.story(grant) else { return };
         if let Some(at) = story.invalid.filter(|at| *at <= self.at && story.believed_at(*at)) {
             let text = format!("{}'s grant was no longer valid by the lock's own reckoning", self.who(grant));
-            self.add(4, at, story.client, CauseKind::Other, text);
+            self.add_of(grant, 4, at, story.client, CauseKind::Other, text);
         }
     }
 
@@ -137,7 +137,7 @@ impl Links<'_> {
         let Some(story) = self.story(grant) else { return };
         if let Some((at, version)) = story.reads.first().filter(|(at, _)| *at <= self.at) {
             let text = format!("{} read the data (version {version})", self.who(grant));
-            self.add(weight - 2, *at, Some(self.run.cast.store), CauseKind::Read, text);
+            self.add_of(grant, weight - 2, *at, Some(self.run.cast.store), CauseKind::Read, text);
         }
         let until = self.at;
         for write in story.written.iter().filter(|write| write.at <= until).take(2) {
@@ -157,10 +157,10 @@ impl Links<'_> {
             "the store accepted {who}'s write{late} and made version {} from version {}{lost}",
             write.version, write.based_on
         );
-        self.add(weight, write.at, Some(self.run.cast.store), CauseKind::Wrote, text);
+        self.add_of(grant, weight, write.at, Some(self.run.cast.store), CauseKind::Wrote, text);
         if let (false, Some((sent, _))) = (late.is_empty(), sent) {
             let text = format!("{who} sent its write, which was long on its way");
-            self.add(weight - 1, *sent, story.and_then(|story| story.client), CauseKind::Sent, text);
+            self.add_of(grant, weight - 1, *sent, story.and_then(|story| story.client), CauseKind::Sent, text);
         }
     }
 
@@ -201,7 +201,7 @@ impl Links<'_> {
             {
                 let name = self.run.name_of(server);
                 let text = format!("{}'s release ended the grant of {} at {name}", self.who(by), self.who(grant));
-                self.add(10, note.at, Some(server), CauseKind::Ended, text);
+                self.add_of(grant, 10, note.at, Some(server), CauseKind::Ended, text);
             }
         }
     }
@@ -221,7 +221,7 @@ impl Links<'_> {
         for note in self.run.notes_between(self.at, self.at) {
             if let Event::OperationRefused { grant, .. } = note.event {
                 let text = format!("the guard of the store refused {}", self.who(grant));
-                self.add(10, note.at, Some(self.run.cast.store), CauseKind::Refused, text);
+                self.add_of(grant, 10, note.at, Some(self.run.cast.store), CauseKind::Refused, text);
             }
         }
     }

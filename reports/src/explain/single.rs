@@ -7,9 +7,9 @@ use fencepost_scenarios::check::Evidence;
 use fencepost_scenarios::property::Property;
 use fencepost_sim::SimTime;
 
-use super::CauseKind;
 use super::faults::Scene;
 use super::links::Links;
+use super::{Cause, CauseKind};
 use crate::case_run::GrantStory;
 
 pub(super) fn reentrancy(links: &mut Links<'_>, evidence: &Evidence) -> Vec<GrantId> {
@@ -71,7 +71,7 @@ pub(super) fn sum(links: &mut Links<'_>, property: Property) -> Vec<GrantId> {
         let chain = super::chain(run, evidence);
         for cause in chain.causes.into_iter().rev().take(7) {
             let weight = if cause.violates.is_empty() { 7 } else { 10 };
-            links.add(weight, cause.at, cause.place, cause.kind, cause.text);
+            links.push(weight, Cause { violates: Vec::new(), ..cause });
         }
         grants = chain.grants;
     }
@@ -95,17 +95,17 @@ impl Links<'_> {
         for (at, _) in story.sent.iter().filter(|(at, other)| *other == order && *at <= until) {
             let again = if self.has(CauseKind::Sent) { " again" } else { "" };
             let text = format!("{who} sent the write of order {order}{again}");
-            self.add(8, *at, story.client, CauseKind::Sent, text);
+            self.add_of(grant, 8, *at, story.client, CauseKind::Sent, text);
         }
         for write in story.written.iter().filter(|write| write.order == order && write.at <= until) {
             let again = if self.has(CauseKind::Wrote) { " once more" } else { "" };
             let text = format!("the store accepted order {order}{again}, as version {}", write.version);
-            self.add(9, write.at, Some(self.run.cast.store), CauseKind::Wrote, text);
+            self.add_of(grant, 9, write.at, Some(self.run.cast.store), CauseKind::Wrote, text);
         }
         for (at, _, ack) in story.returned.iter().filter(|(at, other, _)| *other == order && *at <= until) {
             if *ack == Ack::Unknown {
                 let text = format!("{who} gave up waiting for an answer, and did not know what had become of it");
-                self.add(9, *at, story.client, CauseKind::Other, text);
+                self.add_of(grant, 9, *at, story.client, CauseKind::Other, text);
             }
         }
     }

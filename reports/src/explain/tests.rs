@@ -85,7 +85,7 @@ fn takeover_names_the_holder_and_who_waited() {
     let crash = Event::ClientCrashed { client: A };
     let events = [(1, ask(A, 1)), (1, granted(1)), (1, acquired(A, 1)), (2, ask(B, 2)), (3, crash)];
     let chain = explained(Property::Takeover, &events, 60);
-    let parts = ["client-1 acquired the lock", "still had that on record", "client-2 wanted the lock", "was up"];
+    let parts = ["still had that on record", "client-1 acquired the lock", "client-2 wanted the lock", "was up"];
     assert_told(&chain, &parts);
 }
 
@@ -168,4 +168,35 @@ fn an_oversell_without_another_violation_names_the_last_sales() {
     }
     let chain = explained(Property::NoOversell, &events, 7);
     assert_told(&chain, &["client-1 had order 1", "client-2 had order 2 (1 unit) acknowledged: more"]);
+}
+
+#[test]
+fn of_writes_at_the_same_moment_the_later_one_lost_the_update() {
+    let write = |grant: u32, version: u64| Event::WriteAccepted {
+        grant: GrantId(grant),
+        order: grant,
+        units: 1,
+        based_on: 0,
+        version,
+        count: 0,
+    };
+    let read = |grant: u32| Event::ReadAccepted { grant: GrantId(grant), version: 0 };
+    let mut events = Vec::new();
+    for (grant, client) in [(1, A), (2, B)] {
+        let at = u64::from(grant);
+        events.push((at, Event::OrderStarted { client, order: grant, units: 1 }));
+        events.extend([ask(client, grant), granted(grant), acquired(client, grant)].map(|event| (at, event)));
+    }
+    events.extend([read(1), read(2), write(1, 1), write(2, 2)].map(|event| (3, event)));
+    for (grant, client) in [(1, A), (2, B)] {
+        let order = grant;
+        let grant = GrantId(grant);
+        events.push((4, Event::WriteReturned { client, grant, order, ack: Ack::Ok }));
+        events.push((4, Event::OrderResolved { client, order, units: 1, end: OrderEnd::Acked }));
+    }
+    let chain = explained(Property::NoLostUpdate, &events, 5);
+    let steps = ["client-1 read", "client-2 read", "accepted client-1's write", "accepted client-2's write"];
+    assert_told(&chain, &steps);
+    let broken = chain.causes.iter().find(|cause| !cause.violates.is_empty()).expect("it is in it");
+    assert!(broken.text.contains("client-2's write"), "{broken:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fencepost_models::history::{Event, GrantId};
+use fencepost_models::history::GrantId;
 use fencepost_sim::{NodeId, SimTime};
 
 use crate::case_run::{CaseRun, GrantStory, Message, Span};
@@ -93,7 +93,7 @@ impl<'a> Scene<'a> {
     fn own_notes(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, NodeId)> + '_ {
         let notes = self.run.notes_between(from, to).iter();
         notes.filter_map(|note| {
-            let node = node_of(&note.event, self.run.cast.store)?;
+            let node = self.run.node_of(&note.event)?;
             let grant = crate::narrative::focus::grant_of(&note.event)?;
             self.grants.iter().any(|story| story.id == grant.0).then_some((note.at, node))
         })
@@ -183,30 +183,4 @@ fn grants<'a>(run: &'a CaseRun, chain: Option<&Chain>) -> Vec<&'a GrantStory> {
     let servers = run.servers.len();
     grants.sort_by_key(|story| (story.granted(servers), story.id));
     grants
-}
-
-/// The node at which an event happens.
-fn node_of(event: &Event, store: NodeId) -> Option<NodeId> {
-    match *event {
-        Event::AcquireInvoked { client, .. }
-        | Event::Acquired { client, .. }
-        | Event::NotAcquired { client, .. }
-        | Event::ValidityEnded { client, .. }
-        | Event::LossObserved { client, .. }
-        | Event::ReadOk { client, .. }
-        | Event::WriteInvoked { client, .. }
-        | Event::WriteReturned { client, .. }
-        | Event::ReleaseInvoked { client, .. }
-        | Event::ReleaseReturned { client, .. }
-        | Event::NestedInvoked { client, .. }
-        | Event::NestedReturned { client, .. }
-        | Event::NestedReleaseInvoked { client, .. }
-        | Event::NestedReleaseReturned { client, .. } => Some(client),
-        Event::Granted { server, .. }
-        | Event::Ended { server, .. }
-        | Event::Enqueued { server, .. }
-        | Event::Withdrawn { server, .. } => Some(server),
-        Event::ReadAccepted { .. } | Event::WriteAccepted { .. } | Event::OperationRefused { .. } => Some(store),
-        _ => None,
-    }
 }

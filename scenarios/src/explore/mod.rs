@@ -8,8 +8,8 @@ mod place;
 mod points;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use fencepost_sim::SimTime;
@@ -20,6 +20,7 @@ use crate::cell::Cell;
 use crate::file::Placeable;
 use crate::property::{Property, Verdict};
 use crate::registry::Registry;
+use crate::run::{CasePanicked, caught};
 use crate::shrink::{Draft, draft_of};
 
 /// What to explore.
@@ -101,13 +102,20 @@ impl Explored {
 }
 
 /// Explores. `told` hears how far it is.
-pub fn explore(registry: &Registry, what: &Exploration<'_>, mut told: impl FnMut(Stand)) -> Explored {
-    let first = points::run(what.cell, what.seed);
+///
+/// # Errors
+/// If a run panicked: then nothing is said of any placement.
+pub fn explore(
+    registry: &Registry,
+    what: &Exploration<'_>,
+    mut told: impl FnMut(Stand),
+) -> Result<Explored, CasePanicked> {
+    let first = caught(what.cell, what.seed, || points::run(what.cell, what.seed))?;
     let mut explored = Explored::default();
     explored.levels.push(Level { faults: 0, placements: 1, different: 1 });
     if let Some(property) = violated(what, &first) {
         explored.counterexample = Some(counterexample(what, property, &[]));
-        return explored;
+        return Ok(explored);
     }
     let mut seen = BTreeSet::from([first.signature]);
     let mut parents = vec![Parent { placed: Vec::new(), points: first.points }];
@@ -118,7 +126,7 @@ pub fn explore(registry: &Registry, what: &Exploration<'_>, mut told: impl FnMut
         let before = explored.placements();
         for block in parents.chunks(BLOCK) {
             let mut found: Vec<(Property, Vec<Placed>)> = Vec::new();
-            for tried in try_all(registry, what, block) {
+            for tried in try_all(registry, what, block)? {
                 level.placements += tried.runs;
                 found.extend(tried.found);
                 for child in tried.children {
@@ -133,13 +141,13 @@ pub fn explore(registry: &Registry, what: &Exploration<'_>, mut told: impl FnMut
             if let Some((property, placed)) = found.into_iter().next() {
                 explored.levels.push(level);
                 explored.counterexample = Some(counterexample(what, property, &placed));
-                return explored;
+                return Ok(explored);
             }
         }
         explored.levels.push(level);
         parents = children;
     }
-    explored
+    Ok(explored)
 }
 
 /// What came of all continuations of one parent.
@@ -150,22 +158,24 @@ struct Tried {
     children: Vec<(u128, Parent)>,
 }
 
-/// Tries the continuations of these parents on all cores; the results are in the order of the parents.
-fn try_all(registry: &Registry, what: &Exploration<'_>, parents: &[Parent]) -> Vec<Tried> {
+/// Tries the continuations of these parents on all cores; the results are in the order of the parents. Work that panics
+/// is an error and not left out, since "none among all placements" would be said of what nobody tried.
+fn try_all(registry: &Registry, what: &Exploration<'_>, parents: &[Parent]) -> Result<Vec<Tried>, CasePanicked> {
     let next = AtomicUsize::new(0);
-    let threads = what.threads.clamp(1, parents.len());
-    let mut tried: Vec<(usize, Tried)> = thread::scope(|scope| {
-        let work = || {
-            let mut mine = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(parent) = parents.get(index) else { return mine };
-                mine.push((index, try_one(registry, what, parent)));
-            }
-        };
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    let tried: Mutex<Vec<(usize, Result<Tried, CasePanicked>)>> = Mutex::default();
+    thread::scope(|scope| {
+        for _ in 0..what.threads.clamp(1, parents.len()) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(parent) = parents.get(index) else { return };
+                    let one = caught(what.cell, what.seed, || try_one(registry, what, parent));
+                    tried.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
+                }
+            });
+        }
     });
+    let mut tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
     tried.sort_by_key(|(index, _)| *index);
     tried.into_iter().map(|(_, tried)| tried).collect()
 }
@@ -231,4 +241,35 @@ fn counterexample(what: &Exploration<'_>, property: Property, placed: &[Placed])
     let nodes = what.cell.nodes();
     draft.faults.extend(placed.iter().enumerate().map(|(index, placed)| placed.fault(&nodes, index + 1)));
     Counterexample { property, faults: placed.len() as u32, scenario: draft.scenario() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fencepost_sim::NodeId;
+
+    use super::place::{Begins, Place};
+    use super::*;
+    use crate::{file, shipped};
+
+    #[test]
+    fn a_thread_that_panics_is_an_error_and_not_a_clean_result() {
+        let registry = Registry::standard();
+        let text = shipped::scenario("explore-unguarded").expect("it is shipped");
+        let scenario = file::scenario(&registry, "explore-unguarded.toml", text).expect("it is right");
+        let cell = Cell::new(&Arc::new(scenario), registry.lock("sql-version").expect("there is this lock"), &[]);
+        let what = Exploration { cell: &cell, seed: 0, bugs: &[], faults: 2, wanted: &[], threads: 2 };
+        let nowhere = Placed {
+            what: Placeable::Pause,
+            place: Place::Node(NodeId(99)),
+            begins: Begins::At,
+            at: SimTime(0),
+            lasts: Duration::from_secs(1),
+            step: 0,
+        };
+        let parent = |placed| Parent { placed, points: points::run(&cell, 0).points };
+        let tried = try_all(&registry, &what, &[parent(vec![]), parent(vec![nowhere])]);
+        assert!(tried.err().is_some_and(|panicked| panicked.message.contains("99")));
+    }
 }
