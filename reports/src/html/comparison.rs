@@ -44,7 +44,7 @@ pub fn section(page: &Page) -> Markup {
         section id="comparison" {
             h2 { "Comparison" }
             p {
-                "Violated cases of those judged, with the 95 % interval; a zero shows the largest rate that it cannot rule \
+                "Violated cases of those judged, with the 95\u{a0}% interval; a zero shows the largest rate that it cannot rule \
                  out. Requirements count every scenario in which nothing but the lock carries the safety; families of \
                  faults show what is chosen here. A cell leads to its counterexample."
             }
