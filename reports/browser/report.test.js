@@ -84,9 +84,59 @@ test("the keyboard leads from the matrix to the diagram and the command, and bac
   await context.close();
 });
 
-test("some counterexample is drawn", async () => {
-  const { context, page } = await open();
-  assert.ok(await page.locator("article.failure .diagram svg").count() > 0);
+/** Ids of the diagrams that the page's script has to draw, in the order of the page. */
+const undrawn = (page) => page.$$eval("article:has(.undrawn)", (articles) => articles.map((article) => article.id));
+
+test("a failing cell of the matrix leads to its diagram, whatever the lock", async () => {
+  const { context, page, trouble } = await open();
+  const packed = new Set(await undrawn(page));
+  const links = await page.$$eval("#comparison details td a", (all) => all.map((a) => a.getAttribute("href").slice(1)));
+  const byLock = new Map(links.filter((id) => packed.has(id)).map((id) => [id.split(".").at(-1), id]));
+  assert.ok(byLock.size > 0, "no diagram is packed");
+  for (const id of [...byLock.values()].slice(0, 5)) {
+    await page.evaluate((target) => {
+      const link = document.querySelector(`#comparison details td a[href="#${target}"]`);
+      link.closest("details").open = true;
+      link.focus();
+    }, id);
+    await page.keyboard.press("Enter");
+    const svg = page.locator(`[id="${id}"] .diagram svg`);
+    await svg.waitFor();
+    const { width, height } = await svg.boundingBox();
+    assert.ok(width > 300 && height > 200, `${id}: ${width} × ${height}`);
+    assert.ok(await svg.locator("text").count() > 5);
+    const ink = () => svg.locator("text").first().evaluate((text) => getComputedStyle(text).fill);
+    const light = await ink();
+    await page.getByRole("button", { name: "Dark or light" }).click();
+    assert.notEqual(await ink(), light, "the diagram follows the theme");
+  }
+  assert.deepEqual(trouble, []);
+  await context.close();
+});
+
+test("without scripts each lock that failed shows a diagram, and the others say how to draw theirs", async () => {
+  const { context, page } = await open({ javaScriptEnabled: false });
+  const locks = page.locator("details.lock");
+  for (let at = 0; at < await locks.count(); at += 1) {
+    const lock = locks.nth(at);
+    assert.equal(await lock.locator(".diagram svg").count(), 1, await lock.locator("summary").textContent());
+    const [all, hints] = [await lock.locator("article").count(), await lock.locator("article:has(.undrawn)").count()];
+    assert.equal(hints, all - 1);
+  }
+  assert.match(await page.locator(".undrawn").first().textContent(), /--timeline/);
+  await context.close();
+});
+
+test("on paper failures are unfolded, and folded again afterwards", async () => {
+  const { context, page, trouble } = await open();
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  await page.emulateMedia({ media: "print" });
+  assert.ok(await page.locator("article.failure code").first().isVisible());
+  assert.ok(!await page.locator("#filters").isVisible());
+  assert.equal(await page.locator("details.lock:not([open])").count(), 0);
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  assert.equal(await page.locator("details.lock[open]").count(), 0);
+  assert.deepEqual(trouble, []);
   await context.close();
 });
 

@@ -8,6 +8,7 @@ use fencepost_scenarios::results::PropertyCount;
 use crate::case_run::CaseRun;
 use crate::explain::{chains, gravest};
 use crate::grid::Cell;
+use crate::packed::packed;
 use crate::timeline::{self, without_style};
 
 /// What is known of a counterexample beyond the numbers: its smallest case, told and drawn.
@@ -39,11 +40,6 @@ impl Story {
             ..Story::default()
         }
     }
-
-    /// How many bytes its drawing takes in the page.
-    fn size(&self) -> usize {
-        self.diagram.as_ref().map_or(0, String::len)
-    }
 }
 
 /// One failing cell.
@@ -59,20 +55,34 @@ pub struct Failure<'a> {
     pub seed: u64,
     /// What is told of it.
     pub story: Option<&'a Story>,
-    /// Whether the page has room for its diagram.
-    pub drawn: bool,
+    /// How the page shows its diagram.
+    pub drawing: Drawing,
+}
+
+/// How a page shows a diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawing {
+    /// There is none.
+    None,
+    /// It stands in the article.
+    Inline,
+    /// It is packed, for the page's script to draw.
+    Packed,
+    /// The page has no room for it.
+    LeftOut,
 }
 
 /// All failing cells, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Failures<'a> {
     list: Vec<Failure<'a>>,
+    packed: String,
     places: BTreeMap<(&'a str, &'a str), usize>,
 }
 
 impl<'a> Failures<'a> {
-    /// Finds the cells that violated anything, and deals out so many bytes for diagrams.
-    pub fn of(cells: &'a [Cell], stories: &'a BTreeMap<(String, String), Story>, room: usize) -> Self {
+    /// Finds the cells that violated anything. No diagram has room until [`Failures::deal`].
+    pub fn of(cells: &'a [Cell], stories: &'a BTreeMap<(String, String), Story>) -> Self {
         let mut failures = Failures::default();
         for (at, cell) in cells.iter().enumerate() {
             let (header, result) = cell;
@@ -85,9 +95,10 @@ impl<'a> Failures<'a> {
             failures.places.insert((&header.scenario, &header.lock), failures.list.len());
             let story = stories.get(&(header.scenario.clone(), header.lock.clone()));
             let anchor = anchor(&header.scenario, &header.lock, at);
-            failures.list.push(Failure { cell, anchor, violated, seed, story, drawn: false });
+            let drawn = story.is_some_and(|story| story.diagram.is_some());
+            let drawing = if drawn { Drawing::LeftOut } else { Drawing::None };
+            failures.list.push(Failure { cell, anchor, violated, seed, story, drawing });
         }
-        failures.deal_room(room);
         failures
     }
 
@@ -96,34 +107,74 @@ impl<'a> Failures<'a> {
         &self.list
     }
 
+    /// The diagrams that the page's script draws, as [`packed`] packs them.
+    pub fn packed(&self) -> &str {
+        &self.packed
+    }
+
     /// The place of a cell in the page, if it failed.
     pub fn anchor(&self, scenario: &str, lock: &str) -> Option<&str> {
         self.places.get(&(scenario, lock)).map(|place| self.list[*place].anchor.as_str())
     }
 
-    /// The locks get room in turn, each for its gravest and most frequent failures first.
-    fn deal_room(&mut self, mut left: usize) {
+    /// Deals out so many bytes for diagrams: one of each lock stands in the page as it is, for readers without scripts, and
+    /// as many of the others as there is room for are packed.
+    pub fn deal(&mut self, room: usize) {
+        let (first, others) = self.in_turn();
+        let mut left = room;
+        for at in first {
+            let size = self.list[at].diagram().map_or(0, str::len);
+            if size <= left {
+                left -= size;
+                self.list[at].drawing = Drawing::Inline;
+            }
+        }
+        self.pack(&others, left);
+    }
+
+    /// The locks take turns, each with its gravest and most frequent failure first: those of the first turn, and the others.
+    fn in_turn(&self) -> (Vec<usize>, Vec<usize>) {
         let mut turns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (at, failure) in self.list.iter().enumerate() {
+        for (at, failure) in self.list.iter().enumerate().filter(|(_, failure)| failure.diagram().is_some()) {
             turns.entry(&failure.cell.0.lock).or_default().push(at);
         }
         for places in turns.values_mut() {
             places.sort_by(|a, b| self.list[*a].rank().total_cmp(&self.list[*b].rank()).then(a.cmp(b)));
         }
+        let of_turn = |turn: usize| turns.values().filter_map(move |places| places.get(turn).copied());
         let most = turns.values().map(Vec::len).max().unwrap_or(0);
-        let order: Vec<usize> =
-            (0..most).flat_map(|turn| turns.values().filter_map(move |places| places.get(turn).copied())).collect();
-        for at in order {
-            let size = self.list[at].story.map_or(0, Story::size);
-            if size > 0 && size <= left {
-                left -= size;
-                self.list[at].drawn = true;
-            }
+        (of_turn(0).collect(), (1..most).flat_map(of_turn).collect())
+    }
+
+    /// Packs the first of these, as many as fit.
+    fn pack(&mut self, order: &[usize], room: usize) {
+        let mut count = order.len();
+        self.packed = self.pack_of(order);
+        // Mostly there is room for all. If not, how much they take together shows only once they are packed.
+        if self.packed.len() > room {
+            let counts: Vec<usize> = (1..=count).collect();
+            count = counts.partition_point(|count| self.pack_of(&order[..*count]).len() <= room);
+            self.packed = self.pack_of(&order[..count]);
         }
+        for at in &order[..count] {
+            self.list[*at].drawing = Drawing::Packed;
+        }
+    }
+
+    /// In the order of the page, in which diagrams of one scenario stand together and pack best.
+    fn pack_of(&self, chosen: &[usize]) -> String {
+        let mut chosen = chosen.to_vec();
+        chosen.sort_unstable();
+        packed(chosen.iter().filter_map(|at| Some((self.list[*at].anchor.as_str(), self.list[*at].diagram()?))))
     }
 }
 
 impl Failure<'_> {
+    /// Its diagram, if there is one.
+    pub fn diagram(&self) -> Option<&str> {
+        self.story?.diagram.as_deref()
+    }
+
     /// The graver and the more frequent, the smaller.
     fn rank(&self) -> f64 {
         self.violated.first().map_or(99.0, |(property, count)| gravity(*property) as f64 - count.rate().unwrap_or(0.0))

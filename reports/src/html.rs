@@ -64,8 +64,8 @@ impl Page<'_> {
     }
 }
 
-/// A page has at most about so many bytes.
-const LARGEST: usize = 4_600_000;
+/// A page has at most so many bytes: what mail and browsers take without complaint.
+const LARGEST: usize = 4_980_000;
 
 /// The outline, in order: fragment and heading.
 const OUTLINE: [(&str, &str); 8] = [
@@ -81,15 +81,15 @@ const OUTLINE: [(&str, &str); 8] = [
 
 /// The whole page.
 pub fn page(report: &Report, figures: &Figures) -> String {
+    let mut failures = Failures::of(&report.cells, &report.stories);
     // Once without any diagram, to see how much room is left for them.
-    let plain = render(report, figures, 0).len();
-    render(report, figures, LARGEST.saturating_sub(plain))
+    let plain = render(report, figures, &failures).len();
+    failures.deal(LARGEST.saturating_sub(plain));
+    render(report, figures, &failures)
 }
 
-fn render(report: &Report, figures: &Figures, room: usize) -> String {
-    let failures = Failures::of(&report.cells, &report.stories, room);
-    let page =
-        Page { report, grid: Grid::new(&report.cells), bare: Grid::new(bare(&report.cells)), failures: &failures };
+fn render(report: &Report, figures: &Figures, failures: &Failures) -> String {
+    let page = Page { report, grid: Grid::new(&report.cells), bare: Grid::new(bare(&report.cells)), failures };
     let style = format!("{}{STYLE}{}", theme_css(), page_css());
     let markup = html! {
         (DOCTYPE)
@@ -115,6 +115,10 @@ fn render(report: &Report, figures: &Figures, room: usize) -> String {
                     (cost::section(&page, figures))
                     (failures::section(&page))
                     (measured::section(&page))
+                }
+                @if !failures.packed().is_empty() {
+                    // Data, which no policy has to allow.
+                    script #diagrams type="text/plain" { (failures.packed()) }
                 }
                 script { (PreEscaped(SCRIPT)) }
             }

@@ -25,6 +25,7 @@ pub mod use_cases;
 
 mod faults;
 mod html;
+mod packed;
 mod report;
 
 pub use self::report::{Report, ReportError};

@@ -29,6 +29,19 @@ pub fn clipped(name: &str, longest: usize) -> String {
     format!("{kept}…")
 }
 
+/// Text in which no line ends within a value or a node's name: `≤ 0.13 %`, `client-1`. Only for eyes: what may be copied
+/// into a shell must not pass through here.
+pub fn unbroken(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len() + 16);
+    for c in text.replace("≤ ", "≤\u{a0}").replace(" %", "\u{a0}%").chars() {
+        if c.is_ascii_digit() && kept.ends_with('-') {
+            kept.push('\u{2060}');
+        }
+        kept.push(c);
+    }
+    kept
+}
+
 /// A share as a percentage with two digits that count: `1.8 %`, `0.37 %`, `35 %`.
 pub fn percent(share: f64) -> String {
     format!("{} %", percent_number(share))
@@ -167,6 +180,12 @@ mod tests {
             replay_command("a'; rm -rf ~", "x", 1, "--bug b"),
             r"fencepost replay 'a'\''; rm -rf ~/x/1' --bug b"
         );
+    }
+
+    #[test]
+    fn values_and_nodes_stay_on_one_line() {
+        let text = "client-1 lost 3 of 200 (≤ 0.13 %), gc-pause none";
+        assert_eq!(unbroken(text), "client-\u{2060}1 lost 3 of 200 (≤\u{a0}0.13\u{a0}%), gc-pause none");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(super) fn stories(
     dir: &Path,
 ) -> BTreeMap<(String, String), Story> {
     let none = BTreeMap::new();
-    let failures = Failures::of(cells, &none, 0);
+    let failures = Failures::of(cells, &none);
     let told = failures.all().iter().filter_map(|failure| {
         let (header, _) = failure.cell;
         let story = match shrunk(registry, dir, &header.scenario, &header.lock) {

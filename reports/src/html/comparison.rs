@@ -45,7 +45,7 @@ pub fn section(page: &Page) -> Markup {
         section id="comparison" {
             h2 { "Comparison" }
             p {
-                "Violated cases of those judged, with the 95 % interval of the mean rate over the scenarios that are added \
+                "Violated cases of those judged, with the 95\u{a0}% interval of the mean rate over the scenarios that are added \
                  up; a zero shows the largest mean that it cannot rule out. Under it: in how many of these scenarios any \
                  case was violated. Requirements count every scenario in which nothing but the lock carries the safety, \
                  as far as the lock can be put into it; families of faults show what is chosen here. A cell leads to its \

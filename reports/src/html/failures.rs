@@ -3,8 +3,8 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::Page;
-use crate::failures::{Failure, Story};
-use crate::text::{clipped, grouped, percent, visible};
+use crate::failures::{Drawing, Failure, Story};
+use crate::text::{clipped, grouped, percent, unbroken, visible};
 
 /// The section, lock by lock.
 pub fn section(page: &Page) -> Markup {
@@ -14,9 +14,11 @@ pub fn section(page: &Page) -> Markup {
         section id="failures" {
             h2 { "Failures" }
             p {
-                "For each failing cell the smallest counterexample that is known: what was violated, why, and the command \
-                 that shows it again, event by event. All times are true time, which no node of the case could see. The page \
-                 has room for some diagrams of each lock; `replay … --timeline FILE.svg` draws any other."
+                "For each failing cell the smallest counterexample that is known: what was violated, why, drawn, and the \
+                 command that shows it again, event by event. All times are true time, which no node of the case could see. \
+                 A command that names a file of " code { "reproducers/" } " is to be run in the directory of this report. \
+                 One diagram of each lock can be seen without scripts; the others are packed, and drawn when they come into \
+                 view."
             }
             @if all.is_empty() { p { "No cell failed. The bounds in the cells say what that is worth." } }
             @for lock in &page.grid.locks {
@@ -37,11 +39,11 @@ fn article(page: &Page, failure: &Failure) -> Markup {
     let replay = || page.report.replay(&header.scenario, &header.lock, failure.seed);
     let command = failure.story.and_then(|story| story.command.clone()).unwrap_or_else(replay);
     html! {
-        article.failure id=(failure.anchor) tabindex="-1" {
+        article.failure id=(failure.anchor) {
             h3 { bdi { (clipped(&header.scenario, 60)) } span.aside { " · " bdi { (clipped(&header.lock, 34)) } } }
             ul.violated { @for (property, count) in &failure.violated {
                 li { b { (property.name()) } " violated in " (grouped(count.violated.into())) " of "
-                    (grouped(count.judged().into())) " cases (≤ " (percent(count.ci95().upper)) ")" }
+                    (grouped(count.judged().into())) " cases (≤\u{a0}" (unbroken(&percent(count.ci95().upper))) ")" }
             } }
             p.aside { bdi { (visible(&header.about)) } }
             @if let Some(story) = failure.story { (told(story, failure)) }
@@ -52,17 +54,27 @@ fn article(page: &Page, failure: &Failure) -> Markup {
 
 fn told(story: &Story, failure: &Failure) -> Markup {
     html! {
-        @if let Some(headline) = &story.headline { p.headline { (visible(headline)) "." } }
-        @if let Some(smallest) = &story.smallest { p { b { "Smallest counterexample: " } (visible(smallest)) } }
+        @if let Some(headline) = &story.headline { p.headline { (unbroken(&visible(headline))) "." } }
+        @if let Some(smallest) = &story.smallest { p { b { "Smallest counterexample: " } (unbroken(&visible(smallest))) } }
         @if !story.causes.is_empty() {
-            ol.causes { @for cause in &story.causes { li { (visible(cause)) } } }
+            ol.causes { @for cause in &story.causes { li { (unbroken(&visible(cause))) } } }
         }
-        @if failure.drawn {
-            @if let Some(diagram) = &story.diagram {
-                div.scroll.diagram tabindex="0" role="region" aria-label="Space-time diagram" {
-                    (PreEscaped(diagram))
-                }
+        (drawn(failure))
+    }
+}
+
+fn drawn(failure: &Failure) -> Markup {
+    match failure.drawing {
+        Drawing::None => html! {},
+        Drawing::Inline => html! {
+            div.scroll.diagram tabindex="0" role="region" aria-label="Space-time diagram" {
+                (PreEscaped(failure.diagram().unwrap_or_default()))
             }
+        },
+        // The script puts the diagram in its place.
+        Drawing::Packed => html! { p.undrawn { "To draw it, add --timeline FILE.svg to the command." } },
+        Drawing::LeftOut => {
+            html! { p.aside { "The page had no room for the diagram: to draw it, add --timeline FILE.svg to the command." } }
         }
     }
 }

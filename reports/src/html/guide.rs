@@ -4,11 +4,11 @@ use maud::{Markup, html};
 
 use super::Page;
 use crate::guide::{Part, guide};
-use crate::text::visible;
+use crate::text::{unbroken, visible};
 
 /// Words that lead to the counterexample of a cell, or else to the row of its lock.
 fn carried(page: &Page, scenario: &str, lock: &str, words: &str) -> Markup {
-    let words = html! { bdi { (visible(words)) } };
+    let words = html! { bdi { (unbroken(&visible(words))) } };
     let row = page.bare.locks.iter().position(|known| *known == lock);
     match (page.failures.anchor(scenario, lock), row) {
         (None, Some(row)) => html! { a href={ "#row." (row) } { (words) } },
@@ -31,7 +31,7 @@ pub fn section(page: &Page) -> Markup {
                 ul.advice {
                     @for sentence in &advice.sentences {
                         li { @for part in sentence { @match part {
-                            Part::Text(words) => (visible(words)),
+                            Part::Text(words) => (unbroken(&visible(words))),
                             Part::Table { words, fragment } => a href={ "#" (fragment) } { (visible(words)) },
                             Part::Cell { words, scenario, lock } => (carried(page, scenario, lock, words)),
                         } } }

@@ -17,7 +17,7 @@ pub fn table(page: &Page) -> Markup {
                 "neighbours have met other faults, so compare rows with the same first number. Oversold units count "
                 "only cases whose stock was used up; cens. says how many others there were. The last column is the "
                 "share of cases violating effect-exclusion among those in which a fault hit a held lock, with its "
-                "upper 95 % bound."
+                "upper 95\u{a0}% bound."
             }
             div.scroll tabindex="0" role="region" aria-label="Harm and cost by lock" { table.plain {
                 thead { tr {

@@ -47,7 +47,7 @@ pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
         @if pooled.unknown > 0 { small { (pooled.unknown) " unknown" } }
     };
     html! {
-        td class=(shade(pooled.violated, pooled.rate())) data-v=(sorted(pooled.rate()))
+        td class=[shade(pooled.violated, pooled.rate())]
             title={ (pooled.measure.name()) @if let Some((worst, _)) = pooled.worst {
                 ", worst in " (clipped(&worst.scenario, 40)) } } {
             @match pooled.worst {
@@ -58,13 +58,9 @@ pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
     }
 }
 
-/// What the rows are sorted by: a rate in parts per million.
-fn sorted(rate: f64) -> u32 {
-    (rate * 1e6) as u32
-}
-
-fn shade(violated: u64, rate: f64) -> String {
-    if violated > 0 { format!("r{}", rate_step(rate)) } else { "zero".into() }
+/// Most fields are zeros, so these have no class.
+fn shade(violated: u64, rate: f64) -> Option<String> {
+    (violated > 0).then(|| format!("r{}", rate_step(rate)))
 }
 
 fn range(violated: u64, lower: f64, upper: f64) -> String {
@@ -80,7 +76,7 @@ pub fn folded(page: &Page, property: Property) -> Markup {
         details id=(property.name()) {
             summary { (property.name()) span.aside { (pairs().filter(is_violated).count()) " cells violated" } }
             p { "Requirement: " em { (property.requirement()) } ". It holds if " (property.about()) ". "
-                "Cells show violated cases of those judged, and the 95 % interval of the rate." }
+                "Cells show violated cases of those judged, and the 95\u{a0}% interval of the rate." }
             (legend())
             (matrix(page, property))
         }
@@ -135,14 +131,15 @@ fn cell(page: &Page, finding: Finding, property: Property) -> Markup {
 fn judged(page: &Page, header: &CellHeader, count: &PropertyCount, censored: u64) -> Markup {
     let interval = count.ci95();
     let counts = html! {
-        b { (count.violated) } " of " (count.judged())
+        @if count.violated > 0 { b { (count.violated) } } @else { "0" }
+        " of " (count.judged())
         small { (range(count.violated, interval.lower, interval.upper)) }
         @if count.unknown > 0 { small { (count.unknown) " unknown" } }
         @if censored > 0 { small { (censored) " cens." } }
     };
     let rate = count.rate().unwrap_or(0.0);
     html! {
-        td class=(shade(count.violated, rate)) data-v=(sorted(rate)) {
+        td class=[shade(count.violated, rate)] {
             @if count.violated > 0 { (page.link(&header.scenario, &header.lock, &counts)) } @else { (counts) }
         }
     }

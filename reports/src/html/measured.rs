@@ -20,7 +20,7 @@ pub fn section(page: &Page) -> Markup {
                 @for (name, value) in &report.environment { div { dt { (visible(name)) } dd { (visible(value)) } } }
                 div { dt { "Seeds" } dd { (visible(&report.seeds)) } }
                 div { dt { "Events" } dd { (grouped(report.cells.iter().map(|(_, result)| result.events()).sum())) } }
-                div { dt { "Intervals" } dd { "Clopper–Pearson, 95 %; Wilson for bands in plots" } }
+                div { dt { "Intervals" } dd { "Clopper–Pearson, 95\u{a0}%; Wilson for bands in plots" } }
             }
             (effort(page))
             (models(page))

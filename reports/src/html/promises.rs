@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::Page;
 use crate::grid::Cell;
 use crate::pool::Pooled;
-use crate::text::{clipped, grouped, of, visible};
+use crate::text::{clipped, grouped, of, unbroken, visible};
 
 /// One row for each lock, one column for each requirement; the sources are below.
 pub fn section(page: &Page) -> Markup {
@@ -115,7 +115,7 @@ fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
         (None, _) if mine.iter().any(|(header, _)| header.applicable) => html! { "n/a: nothing to judge it by" },
         (None, _) => html! { "not measured in this run" },
         (Some(most), None) => {
-            let held = of(0, most.judged(), most.ci95().upper);
+            let held = unbroken(&of(0, most.judged(), most.ci95().upper));
             html! { @if requirement == Requirement::Reentrant { "other than said: " } @else { "violated: " } (held) }
         }
         (Some(_), Some(worst)) => html! {

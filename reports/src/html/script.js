@@ -30,7 +30,9 @@
     if (!node) return;
     for (let up = node.closest("details"); up; up = up.parentElement.closest("details")) up.open = true;
     node.scrollIntoView({ block: "start" });
-    if (node.matches("article")) node.focus({ preventScroll: true });
+    if (!node.matches("article")) return;
+    node.tabIndex = -1;
+    node.focus({ preventScroll: true });
   };
   let came;
   document.addEventListener("click", (event) => {
@@ -47,6 +49,45 @@
     if (target) show(target);
     else if (came) came.focus();
   });
+
+  // Diagrams: packed in one stream, and drawn when the words that stand for them come into view.
+  const packed = $("#diagrams");
+  let diagrams = new Map();
+  const unpack = async () => {
+    const bytes = Uint8Array.from(atob(packed.textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    const lines = (await new Response(stream).text()).split("\n");
+    diagrams = new Map(lines.map((line) => line.split("\t")));
+  };
+  const draw = (words) => {
+    const svg = diagrams.get(words.closest("article").id);
+    if (!svg) return;
+    const region = make("div", { className: "scroll diagram", tabIndex: 0 });
+    region.setAttribute("role", "region");
+    region.setAttribute("aria-label", "Space-time diagram");
+    region.append(new DOMParser().parseFromString(svg, "image/svg+xml").documentElement);
+    words.replaceWith(region);
+  };
+  if (packed && "DecompressionStream" in window) {
+    let unpacked;
+    const near = new IntersectionObserver((entries) => {
+      for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+        near.unobserve(target);
+        unpacked ??= unpack();
+        unpacked.then(() => draw(target));
+      }
+    }, { rootMargin: "0px 0px 800px" });
+    for (const words of $$(".undrawn")) near.observe(words);
+  }
+
+  // On paper nothing can be unfolded: promises and failures are, with the diagrams of those that the reader opened.
+  let unfolded = [];
+  addEventListener("beforeprint", () => {
+    $$("details.lock[open] .undrawn").forEach(draw);
+    unfolded = $$("#promises details:not([open]), details.lock:not([open])");
+    for (const one of unfolded) one.open = true;
+  });
+  addEventListener("afterprint", () => { for (const one of unfolded) one.open = false; });
 
   // Copy buttons.
   const copy = async (text) => {
@@ -77,7 +118,12 @@
   const key = (row, column) => {
     const cell = row.cells[column];
     if (cell.matches(".na")) return -1;
-    return cell.dataset.v === undefined ? cell.textContent.trim() : Number(cell.dataset.v);
+    if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
+    if (!cell.matches("table.matrix td")) return cell.textContent.trim();
+    // "3 of 1,000", of which the first is bold; where nothing was violated, nothing is.
+    const violated = $("b", cell);
+    const number = (node) => Number(node.textContent.replace(/\D/g, ""));
+    return violated ? number(violated) / number(violated.nextSibling) || 0 : 0;
   };
   const order = (table, column, down) => {
     const heads = [...table.tHead.rows].at(-1).cells;

@@ -19,6 +19,10 @@ const APART: f64 = 0.01;
 const DONE: f64 = 0.9;
 /// Less than this share of the time is nothing to show.
 const VISIBLE: f64 = 0.005;
+/// So many shades say how frequent faults were.
+const SHADES: f64 = 20.0;
+/// The width of the line that says the same.
+const FAULTS: f64 = 1.5;
 
 /// The course of availability in the scenarios in which locks differ most.
 pub fn availability(cells: &[Cell]) -> Vec<Figure> {
@@ -78,10 +82,7 @@ fn of_scenario(grid: &Grid, scenario: &str, at: usize) -> Figure {
             sample: |canvas, a, b| block(canvas, a, b, 1, 1.0),
             label: "blocked: wanted, and not to be had".into(),
         },
-        KeyEntry {
-            sample: |canvas, a, b| canvas.patterned(&[a, b], super::palette::Style { colour: MUTED, pattern: 2 }),
-            label: "share with a fault on".into(),
-        },
+        KeyEntry { sample: |canvas, a, b| canvas.line(&[a, b], MUTED, FAULTS), label: "share with a fault on".into() },
     ];
     let mut notes = vec![
         "What is left above is time in which nobody wanted the lock, or only clients that a fault hindered. The shade behind \
@@ -129,16 +130,8 @@ fn end(spans: &[Span]) -> usize {
 }
 
 fn areas(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {
-    let of_slices = |count: u64, span: &Span| if span.slices == 0 { 0.0 } else { count as f64 / span.slices as f64 };
     let x = |at: usize| at as f64 / of as f64;
-    for (at, span) in spans.iter().enumerate() {
-        let faulty = of_slices(span.faulty, span);
-        if faulty > VISIBLE {
-            let corners = [(x(at), 0.0), (x(at + 1), 0.0), (x(at + 1), 1.0), (x(at), 1.0)];
-            let corners: Vec<Point> = corners.iter().map(|(x, y)| frame.point(*x, *y)).collect();
-            canvas.polygon(&corners, MUTED, 0.28 * faulty);
-        }
-    }
+    shades(canvas, frame, spans, of);
     let area = |lower: &dyn Fn(&Span) -> f64, upper: &dyn Fn(&Span) -> f64| -> Vec<Point> {
         let tops = spans.iter().enumerate().flat_map(|(at, span)| [(x(at), upper(span)), (x(at + 1), upper(span))]);
         let bottoms =
@@ -152,5 +145,25 @@ fn areas(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {
         let faulty = of_slices(span.faulty, span);
         [frame.point(x(at), faulty), frame.point(x(at + 1), faulty)]
     });
-    canvas.patterned(&line.collect::<Vec<_>>(), super::palette::Style { colour: MUTED, pattern: 2 });
+    canvas.line(&line.collect::<Vec<_>>(), MUTED, FAULTS);
+}
+
+/// Behind everything, as dark as faults were frequent: neighbours of one darkness are one shape, or a page would be full of
+/// them.
+fn shades(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {
+    let x = |at: usize| at as f64 / of as f64;
+    let step = |span: &Span| libm::round(of_slices(span.faulty, span) * SHADES) as u32;
+    let mut from = 0;
+    for alike in spans.chunk_by(|one, next| step(one) == step(next)) {
+        let (left, right) = (x(from), x(from + alike.len()));
+        from += alike.len();
+        if step(&alike[0]) > 0 {
+            let corners = [(left, 0.0), (right, 0.0), (right, 1.0), (left, 1.0)].map(|(x, y)| frame.point(x, y));
+            canvas.polygon(&corners, MUTED, 0.28 * f64::from(step(&alike[0])) / SHADES);
+        }
+    }
+}
+
+fn of_slices(count: u64, span: &Span) -> f64 {
+    if span.slices == 0 { 0.0 } else { count as f64 / span.slices as f64 }
 }

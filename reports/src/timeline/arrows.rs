@@ -1,7 +1,5 @@
 //! Messages.
 
-use std::fmt::Write;
-
 use fencepost_models::history::Ack;
 use fencepost_sim::{NodeId, SimTime};
 
@@ -32,10 +30,9 @@ fn arrow(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, message: &Messag
     let took = message.at.0 - message.sent.0;
     let late = took > scene.run.late_ns;
     let client = if scene.run.is_client(message.from) { message.from } else { message.to };
-    let class = format!("{} s{}", if late { "lt" } else { "ar" }, scene.colour(Some(client)));
-    let (from, to) = ((x0, y0), (x1, y1));
-    paper.path(&class, &shaft(from, to));
-    paper.path(&format!("f{}", scene.colour(Some(client))), &head(from, to));
+    let colour = scene.colour(Some(client));
+    let class = format!("{} s{colour}", if late { "lt" } else { "ar" });
+    paper.arrow(&class, colour, (x0, y0), (x1, y1));
 }
 
 /// How late the late ones were. These come last, so that nothing hides them.
@@ -67,7 +64,7 @@ fn broken(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, from: NodeId, t
     let (x, y) = (tracks.x(at) + 14.0, y0 + (y1 - y0) * 0.55);
     let client = if scene.run.is_client(from) { from } else { to };
     paper.line(&format!("lt s{}", scene.colour(Some(client))), (tracks.x(at), y0), (x, y));
-    paper.path("al", &format!("M{:.1} {:.1}l10 10m0 -10l-10 10", x - 5.0, y - 5.0));
+    paper.path("al", &format!("M{:.0} {:.0}l10 10m0 -10l-10 10", x - 5.0, y - 5.0));
     paper.text(x + 9.0, y + 4.0, "sm", Anchor::Start, "lost");
 }
 
@@ -82,19 +79,4 @@ fn unanswered<'a>(scene: &'a Scene<'_>, story: &'a GrantStory) -> impl Iterator<
         (shown && doubtful && !scene.run.messages.iter().any(|message| arrived(&message)))
             .then_some((client, store, *at))
     })
-}
-
-fn shaft(from: (f64, f64), to: (f64, f64)) -> String {
-    let mut path = String::new();
-    write!(path, "M{:.1} {:.1}L{:.1} {:.1}", from.0, from.1, to.0, to.1).expect("text takes all");
-    path
-}
-
-fn head(from: (f64, f64), to: (f64, f64)) -> String {
-    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-    let length = libm::sqrt(dx * dx + dy * dy).max(1e-9);
-    let (ux, uy) = (dx / length, dy / length);
-    let (bx, by) = (to.0 - ux * 9.0, to.1 - uy * 9.0);
-    let (wx, wy) = (-uy * 3.6, ux * 3.6);
-    format!("M{:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}z", to.0, to.1, bx + wx, by + wy, bx - wx, by - wy)
 }

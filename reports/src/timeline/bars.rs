@@ -83,7 +83,7 @@ fn belief(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantSt
     let half = BAR / 2.0;
     if open {
         // It goes on beyond the edge.
-        let path = format!("M{x0:.1} {:.1}H{:.1}l6 {half}l-6 {half}H{x0:.1}z", y - half, x1 - 6.0);
+        let path = format!("M{x0:.0} {:.0}H{:.0}l6 {half}l-6 {half}H{x0:.0}z", y - half, x1 - 6.0);
         paper.path(&class, &path);
     } else {
         paper.rectangle(&class, (x0, y - half), ((x1 - x0).max(3.0), BAR), 3.0);
@@ -138,7 +138,7 @@ fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
             "vm-pause" => paper.hatched('x', (x0, top), size),
             _ => {
                 paper.rectangle("dn", (x0, top), size, 0.0);
-                paper.path("al", &format!("M{:.1} {:.1}l14 14m0 -14l-14 14", x0 - 7.0, y - 7.0));
+                paper.path("al", &format!("M{:.0} {:.0}l14 14m0 -14l-14 14", x0 - 7.0, y - 7.0));
             }
         }
         let room = (RIGHT - x0).max(60.0);

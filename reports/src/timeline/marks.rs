@@ -94,7 +94,7 @@ impl Operation {
             (true, _) => {
                 paper.circle("bg", (x, y), 11.0);
                 paper.circle("rg", (x, y), 11.0);
-                paper.path("al", &format!("M{:.1} {:.1}l10 10m0 -10l-10 10", x - 5.0, y - 5.0));
+                paper.path("al", &format!("M{:.0} {:.0}l10 10m0 -10l-10 10", x - 5.0, y - 5.0));
             }
             (false, true) => paper.rectangle(&format!("f{}", self.colour), (x - 5.0, y - 5.0), (10.0, 10.0), 1.0),
             (false, false) => paper.circle(&format!("b{}", self.colour), (x, y), 5.0),

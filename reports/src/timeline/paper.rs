@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::style::{Theme, css};
+use super::style::{CLIENTS, Theme, css};
 
 /// An SVG element while it is written.
 pub(super) struct Paper {
@@ -31,8 +31,9 @@ impl Paper {
             "<defs><pattern id=\"{id}-h\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" \
              patternTransform=\"rotate(45)\"><path class=\"hl\" d=\"M0 0V7\"/></pattern>\
              <pattern id=\"{id}-x\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\" \
-             patternTransform=\"rotate(45)\"><path class=\"hl\" d=\"M0 0V8M0 0H8\"/></pattern></defs>\
-             <rect class=\"bg\" width=\"{w}\" height=\"{h}\"/>"
+             patternTransform=\"rotate(45)\"><path class=\"hl\" d=\"M0 0V8M0 0H8\"/></pattern>\
+             {}</defs><rect class=\"bg\" width=\"{w}\" height=\"{h}\"/>",
+            heads(id)
         )
         .expect("text takes all");
         Paper { svg, id: id.to_owned() }
@@ -66,8 +67,13 @@ impl Paper {
     }
 
     pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
-        let [a, b, c, d] = [from.0, from.1, to.0, to.1].map(number);
-        self.path(class, &format!("M{a} {b}L{c} {d}"));
+        self.path(class, &segment(from, to));
+    }
+
+    /// A line that ends in the head of an arrow, in the colour of a client.
+    pub fn arrow(&mut self, class: &str, colour: usize, from: (f64, f64), to: (f64, f64)) {
+        let (class, path, id) = (attribute(class), segment(from, to), &self.id);
+        write!(self.svg, "<path{class} marker-end=\"url(#{id}-{colour})\" d=\"{path}\"/>").expect("text takes all");
     }
 
     pub fn rectangle(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64), round: f64) {
@@ -95,15 +101,35 @@ impl Paper {
     }
 }
 
+/// The heads of arrows, one for each client's colour.
+fn heads(id: &str) -> String {
+    let head = |colour| {
+        format!(
+            "<marker id=\"{id}-{colour}\" markerUnits=\"userSpaceOnUse\" markerWidth=\"9\" markerHeight=\"8\" refX=\"9\" \
+             refY=\"4\" orient=\"auto\"><path class=\"f{colour}\" d=\"M9 4L0 8V0z\"/></marker>"
+        )
+    };
+    (0..CLIENTS).map(head).collect()
+}
+
+fn segment(from: (f64, f64), to: (f64, f64)) -> String {
+    let [a, b, c, d] = [from.0, from.1, to.0, to.1].map(number);
+    match (a == c, b == d) {
+        (_, true) => format!("M{a} {b}H{c}"),
+        (true, _) => format!("M{a} {b}V{d}"),
+        _ => format!("M{a} {b}L{c} {d}"),
+    }
+}
+
 fn attribute(class: &str) -> String {
     if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") }
 }
 
-/// A length with one decimal at most.
+/// A length in whole units. A drawing is so wide that fractions cannot be seen in it, and a page has room for more of them
+/// without.
 pub(super) fn number(length: f64) -> String {
-    let text = format!("{length:.1}");
-    let text = text.strip_suffix(".0").unwrap_or(&text);
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    let text = format!("{length:.0}");
+    if text == "-0" { "0".to_owned() } else { text }
 }
 
 /// Text for XML and HTML, in elements and attributes.
@@ -128,7 +154,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!([1.0, 1.25, -0.01, 10.06].map(number), ["1", "1.2", "0", "10.1"]);
+        assert_eq!([1.0, 1.25, -0.01, 9.96].map(number), ["1", "1", "0", "10"]);
     }
 
     #[test]

@@ -85,6 +85,6 @@ pub(super) fn steps(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
 fn mark_step(paper: &mut Paper, tracks: &Tracks, span: &Span, x: f64, top: f64) {
     for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
         paper.line("dn", (x, top + 20.0), (x, y - 7.0));
-        paper.path("op", &format!("M{x:.1} {:.1}l7 7l-7 7l-7 -7z", y - 7.0));
+        paper.path("op", &format!("M{x:.0} {:.0}l7 7l-7 7l-7 -7z", y - 7.0));
     }
 }

@@ -111,7 +111,7 @@ impl Tracks {
         paper.text(LEFT - 12.0, y + 4.0, "sm mu", Anchor::End, "true time");
         for (x, room, ns) in self.axis.breaks() {
             paper.rectangle("bg", (x - 4.0, y - 6.0), (8.0, 12.0), 0.0);
-            paper.path("ax", &format!("M{:.1} {:.1}l6 -14m2 0l-6 14", x - 5.0, y + 7.0));
+            paper.path("ax", &format!("M{:.0} {:.0}l6 -14m2 0l-6 14", x - 5.0, y + 7.0));
             let label = format!("{} later", seconds(ns));
             if width(&label, 11.0) < room - 8.0 {
                 paper.text(x, y - 11.0, "sm mu", Anchor::Middle, &label);

@@ -1,0 +1,116 @@
+//! The page has the diagram of every failing cell, in place or packed, as far as there is room; no name in one can do harm.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use fencepost_reports::Report;
+use fencepost_reports::case_run::CaseRun;
+use fencepost_reports::failures::Story;
+use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file;
+use fencepost_scenarios::registry::Registry;
+
+mod made_up;
+
+const PAUSED: &str = include_str!("../examples/gc-pause.toml");
+
+/// A report in which every cell has a diagram of its own, made from its number.
+fn drawn(diagram: impl Fn(usize) -> String) -> Report {
+    let mut report = made_up::report(&made_up::LOCKS, 20);
+    let story = |at| Story { diagram: Some(diagram(at)), ..Story::default() };
+    let keys = report.cells.iter().enumerate().map(|(at, (h, _))| ((h.scenario.clone(), h.lock.clone()), story(at)));
+    report.stories = keys.collect();
+    report
+}
+
+fn small(at: usize) -> String {
+    format!("<svg class=\"fptl\"><text>{at}</text></svg>")
+}
+
+/// Texts that hardly compress, all different.
+fn noise(at: usize) -> String {
+    let mut state = at as u64 + 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        format!("{state:016x}")
+    };
+    let text: String = (0..8_000).map(|_| next()).collect();
+    format!("<svg class=\"fptl\"><text>{text}</text></svg>")
+}
+
+/// Articles by their anchors.
+fn articles(page: &str) -> BTreeMap<&str, &str> {
+    let articles = page.split("<article class=\"failure\" id=\"").skip(1);
+    articles.filter_map(|rest| rest.split_once("</article>")?.0.split_once('"')).collect()
+}
+
+/// The diagrams of the packed block, by anchor.
+fn unpacked(page: &str) -> BTreeMap<String, String> {
+    let Some((_, rest)) = page.split_once("<script id=\"diagrams\" type=\"text/plain\">") else {
+        return BTreeMap::new();
+    };
+    let deflated = BASE64_STANDARD.decode(rest.split('<').next().unwrap_or_default()).expect("base64");
+    let lines = miniz_oxide::inflate::decompress_to_vec(&deflated).expect("a deflated stream");
+    let lines = String::from_utf8(lines).expect("text");
+    lines.lines().map(|line| line.split_once('\t').expect("a tab")).map(|(a, b)| (a.into(), b.into())).collect()
+}
+
+#[test]
+fn every_failing_cell_has_its_diagram_in_place_or_packed() {
+    let report = drawn(small);
+    let page = report.html();
+    assert_eq!(page, report.html());
+    let (articles, packed) = (articles(&page), unpacked(&page));
+    let mut in_place = BTreeMap::new();
+    for (at, (header, _)) in report.cells.iter().enumerate() {
+        let anchor = format!("f.{}.{}", header.scenario, header.lock);
+        let Some(article) = articles.get(anchor.as_str()) else { continue };
+        if article.contains(&small(at)) {
+            *in_place.entry(&header.lock).or_insert(0) += 1;
+            assert!(!packed.contains_key(&anchor) && !article.contains("--timeline"), "{anchor}");
+        } else {
+            assert_eq!(packed.get(&anchor), Some(&small(at)), "{anchor}");
+            assert!(article.contains("class=\"undrawn\"") && article.contains("--timeline FILE.svg"), "{article}");
+        }
+    }
+    assert_eq!(articles.len(), packed.len() + in_place.len());
+    assert!(packed.len() > in_place.len() && in_place.len() > 3, "{in_place:?}");
+    assert!(in_place.values().all(|count| *count == 1), "{in_place:?}");
+}
+
+#[test]
+fn where_room_runs_out_the_article_says_so() {
+    let page = drawn(noise).html();
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    let (articles, packed) = (articles(&page), unpacked(&page));
+    let left_out = articles.values().filter(|article| article.contains("no room for the diagram")).count();
+    let in_place = articles.values().filter(|article| article.contains("<svg")).count();
+    assert!(left_out > 0 && in_place > 3 && !packed.is_empty(), "{left_out} {in_place} {}", packed.len());
+    assert_eq!(articles.len(), left_out + in_place + packed.len());
+}
+
+#[test]
+fn a_report_without_diagrams_has_no_block() {
+    let page = made_up::report(&made_up::LOCKS, 20).html();
+    assert!(!page.contains("id=\"diagrams\"") && !page.contains("--timeline FILE.svg"));
+}
+
+#[test]
+fn names_in_a_diagram_stay_text() {
+    let about = "about = \"</text></svg></script><script>alert(1)</script><img src=x onerror=y>&\\t\\n\\u202e ";
+    let scenario = PAUSED.replace("about = \"", about);
+    let registry = Registry::standard();
+    let scenario = file::scenario(&registry, "case.toml", &scenario).expect("a scenario");
+    let lock = registry.lock("redis-set-px").expect("a lock");
+    let run = CaseRun::watch(&Cell::new(&Arc::new(scenario), lock, &[]), 0);
+    let diagram = Story::of(&run).diagram.expect("a diagram");
+    let page = drawn(|_| diagram.clone()).html();
+    let packed = unpacked(&page);
+    assert!(packed.len() > 3 && packed.values().all(|svg| *svg == diagram), "no line is torn");
+    assert!(diagram.contains("&lt;script&gt;") && !diagram.contains("<script") && !diagram.contains("<img"));
+    assert_eq!(page.matches("<script").count(), 2);
+    assert_eq!(page.matches("</script>").count(), 2);
+}
