@@ -24,6 +24,7 @@
 //! assert!(matches!(check(Mutex::default(), &[first, unknown], 1_000).judgement, Judgement::Linearizable { .. }));
 //! ```
 
+mod chains;
 mod partition;
 mod search;
 #[cfg(test)]
@@ -51,7 +52,7 @@ pub struct Entry {
 pub struct Outcome<S> {
     /// The answer.
     pub judgement: Judgement<S>,
-    /// How many steps of the specification were tried.
+    /// How many steps of the specification were tried. Looking at many operations under way counts as steps too.
     pub steps: u64,
 }
 
@@ -94,7 +95,7 @@ pub fn check<S: Spec>(start: S, entries: &[Entry], budget: u64) -> Outcome<S> {
 mod tests {
     use super::testing::*;
     use super::*;
-    use crate::spec::{Fenced, Mutex, OwnedMutex, Reentrant, ReentrantFenced, Semaphore};
+    use crate::spec::{Call, Fenced, Mutex, OwnedMutex, Owner, Reentrant, ReentrantFenced, Semaphore};
 
     #[test]
     fn accepts_an_empty_history() {
@@ -211,6 +212,32 @@ mod tests {
         let outcome = history.outcome(OwnedMutex::default(), 1_000_000);
         assert!(matches!(outcome.judgement, Judgement::Stuck(_)));
         assert!(outcome.steps < 100_000, "{} steps", outcome.steps);
+    }
+
+    /// Leases of `count` owners, each of which may have ended at any time.
+    fn leases(count: u64, owner: impl Fn(u64) -> u32) -> Vec<Entry> {
+        let one = |n: u64| {
+            let operation = |call| Operation { owner: Owner(owner(n)), call };
+            let acquire = operation(Call::Acquire { token: None, permits: 1 });
+            let acquired = Entry { operation: acquire, invoked: 3 * n, returned: Some(3 * n + 1) };
+            [acquired, Entry { operation: operation(Call::Expire), invoked: 3 * n + 2, returned: None }]
+        };
+        (0..count).flat_map(one).collect()
+    }
+
+    #[test]
+    fn thousands_of_leases_that_may_have_ended_cost_a_few_steps_each() {
+        let owners: [fn(u64) -> u32; 2] = [|n| n as u32, |n| (n % 2) as u32];
+        for owner in owners {
+            let outcome = check(OwnedMutex::default(), &leases(20_000, owner), 10_000_000);
+            assert!(matches!(outcome.judgement, Judgement::Linearizable { .. }));
+        }
+    }
+
+    #[test]
+    fn what_is_looked_at_and_kept_is_in_the_budget_too() {
+        let outcome = check(OwnedMutex::default(), &leases(5_000, |n| n as u32), 20_000);
+        assert_eq!(outcome.judgement, Judgement::Unknown);
     }
 
     #[test]

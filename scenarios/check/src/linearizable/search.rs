@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use fencepost_models::history::Token;
 
+use super::chains::{Chain, Chains};
 use super::timeline::Timeline;
 use super::{Entry, Judgement, Outcome, Stuck};
 use crate::spec::{Refusal, Spec};
@@ -19,14 +20,24 @@ pub(super) struct Search<'e, S> {
     steps: u64,
     /// The order so far.
     order: Vec<usize>,
+    /// Whether each entry is in the order.
+    taken: Vec<bool>,
+    chains: Chains,
     /// Where the search must decide what takes effect next, from the first such place to the newest.
     forks: Vec<Fork<S>>,
-    seen: BTreeMap<Configuration<S>, Vec<Vec<usize>>>,
+    seen: BTreeMap<Configuration<S>, Vec<Chain>>,
     furthest: Option<DeadEnd<S>>,
 }
 
-/// Where the search has been: the place, what has taken effect there and not returned, and the state. Beside it stands
-/// what had been used up of the operations that never return.
+/// So much looking around and keeping costs as much as a step, so that the budget bounds time and memory where many
+/// operations are under way that never return.
+const WORK_OF_A_STEP: usize = 64;
+
+/// What is kept weighs more than what is looked at.
+const KEEPING: usize = 8;
+
+/// Where the search has been: the place, what has taken effect there and is yet to return, and the state. Beside it
+/// stands what had been used up of the operations that never return.
 type Configuration<S> = (usize, Vec<usize>, S);
 
 /// Right before an operation returns that has not taken effect.
@@ -35,14 +46,32 @@ struct Fork<S> {
     at: usize,
     entry: usize,
     state: S,
-    /// What has taken effect and not returned, sorted.
+    /// What has taken effect and is yet to return, sorted.
     open: Vec<usize>,
+    /// What has taken effect of the operations that never return.
+    used: Chain,
     /// How many tokens were handed out.
     tokens: usize,
     /// How long the order is here.
     length: usize,
-    /// What has not been tried yet, last first. Empty before the first try, which is the operation that returns.
-    untried: Option<Vec<usize>>,
+    untried: Untried,
+}
+
+/// What has not been tried yet at a fork. The others are listed when the first has led nowhere, which is seldom.
+enum Untried {
+    /// The operation that returns comes first.
+    Everything,
+    TheOthers,
+    /// The last of these comes next.
+    These(Vec<usize>),
+}
+
+/// What the search has come to.
+struct Reached<S> {
+    state: S,
+    open: Vec<usize>,
+    used: Chain,
+    tokens: usize,
 }
 
 /// A fork of which every branch led nowhere.
@@ -64,6 +93,8 @@ impl<'e, S: Spec> Search<'e, S> {
             budget,
             steps: 0,
             order: Vec::new(),
+            taken: vec![false; entries.len()],
+            chains: Chains::default(),
             forks: Vec::new(),
             seen: BTreeMap::new(),
             furthest: None,
@@ -76,24 +107,25 @@ impl<'e, S: Spec> Search<'e, S> {
     }
 
     fn search(&mut self, start: S) -> Judgement<S> {
-        if self.read_on(start, Vec::new(), 0) {
+        if self.read_on(Reached { state: start, open: Vec::new(), used: Chain::default(), tokens: 0 }) {
             return Judgement::Linearizable { order: Vec::new() };
         }
-        while let Some(fork) = self.forks.last_mut() {
-            let Some(entry) = fork.next(&self.timeline, self.entries) else {
+        while !self.forks.is_empty() {
+            let Some(entry) = self.next() else {
                 self.leave_dead_end();
                 continue;
             };
-            if self.steps == self.budget {
+            if self.steps >= self.budget {
                 return Judgement::Unknown;
             }
             self.steps += 1;
-            let Some((state, open, tokens)) = self.take_effect(entry) else { continue };
-            if self.has_been_at(&state, &open) {
+            let Some(reached) = self.take_effect(entry) else { continue };
+            if self.has_been_at(&reached) {
                 continue;
             }
             self.order.push(entry);
-            if self.read_on(state, open, tokens) {
+            self.taken[entry] = true;
+            if self.read_on(reached) {
                 return Judgement::Linearizable { order: std::mem::take(&mut self.order) };
             }
         }
@@ -101,25 +133,30 @@ impl<'e, S: Spec> Search<'e, S> {
         Judgement::Stuck(self.explain(furthest))
     }
 
+    fn spend(&mut self, work: usize) {
+        self.steps += (work / WORK_OF_A_STEP) as u64;
+    }
+
     /// Whether the search has been here, with no more used up of what never returns: then it does not get further now.
-    fn has_been_at(&mut self, state: &S, open: &[usize]) -> bool {
-        let (returns, used): (Vec<usize>, Vec<usize>) =
-            open.iter().partition(|entry| self.entries[**entry].returned.is_some());
-        let known = self.seen.entry((self.timeline.at(), returns, state.clone())).or_default();
-        let enough = |less: &Vec<usize>| less.iter().all(|entry| used.binary_search(entry).is_ok());
-        if known.iter().any(enough) {
-            return true;
+    fn has_been_at(&mut self, reached: &Reached<S>) -> bool {
+        let configuration = (self.timeline.at(), reached.open.clone(), reached.state.clone());
+        let known = self.seen.entry(configuration).or_default();
+        let mut work = 0;
+        let been = known.iter().any(|less| self.chains.within(*less, reached.used, &mut work));
+        if !been {
+            known.push(reached.used);
         }
-        known.push(used);
-        false
+        self.spend(work);
+        been
     }
 
     /// Goes on to the next operation that returns and has not taken effect. True if there is none.
-    fn read_on(&mut self, state: S, mut open: Vec<usize>, tokens: usize) -> bool {
+    fn read_on(&mut self, reached: Reached<S>) -> bool {
+        let Reached { state, mut open, used, tokens } = reached;
         while let Some(entry) = self.timeline.next_return() {
             let Ok(place) = open.binary_search(&entry) else {
                 let (at, length) = (self.timeline.at(), self.order.len());
-                self.forks.push(Fork { at, entry, state, open, tokens, length, untried: None });
+                self.forks.push(Fork { at, entry, state, open, used, tokens, length, untried: Untried::Everything });
                 return false;
             };
             open.remove(place);
@@ -128,18 +165,23 @@ impl<'e, S: Spec> Search<'e, S> {
         true
     }
 
-    /// What comes of it if this operation takes effect at the newest fork: the state, what is open, and how many tokens
-    /// were handed out.
-    fn take_effect(&self, entry: usize) -> Option<(S, Vec<usize>, usize)> {
+    /// What comes of it if this operation takes effect at the newest fork.
+    fn take_effect(&mut self, entry: usize) -> Option<Reached<S>> {
         let fork = self.forks.last()?;
         let state = self.step(fork, entry).ok()?;
-        if self.entries[entry].returned.is_none() && state == fork.state {
+        let tokens = fork.tokens + usize::from(self.handed_out(entry).is_some());
+        let (mut open, mut used) = (fork.open.clone(), fork.used);
+        if self.entries[entry].returned.is_some() {
+            let place = open.binary_search(&entry).expect_err("an operation takes effect once");
+            open.insert(place, entry);
+        } else if state == fork.state {
             return None;
+        } else {
+            let before = self.chains.len();
+            used = self.chains.with(used, entry);
+            self.spend(KEEPING * (self.chains.len() - before));
         }
-        let mut open = fork.open.clone();
-        let place = open.binary_search(&entry).expect_err("an operation takes effect once");
-        open.insert(place, entry);
-        Some((state, open, fork.tokens + usize::from(self.handed_out(entry).is_some())))
+        Some(Reached { state, open, used, tokens })
     }
 
     fn step(&self, fork: &Fork<S>, entry: usize) -> Result<S, Refusal> {
@@ -164,37 +206,47 @@ impl<'e, S: Spec> Search<'e, S> {
             self.furthest = Some(DeadEnd { fork, order, under_way });
         }
         if let Some(fork) = self.forks.last() {
-            self.order.truncate(fork.length);
+            self.order.drain(fork.length..).for_each(|entry| self.taken[entry] = false);
             self.timeline.go_back_to(fork.at);
         }
     }
 
     fn explain(&self, DeadEnd { fork, order, under_way }: DeadEnd<S>) -> Stuck<S> {
-        let waiting = under_way.into_iter().filter(|entry| fork.open.binary_search(entry).is_err());
+        let mut waits = vec![true; self.entries.len()];
+        order.iter().for_each(|entry| waits[*entry] = false);
+        let waiting = under_way.into_iter().filter(|entry| waits[*entry]);
         let refused = waiting.filter_map(|entry| Some((entry, self.step(&fork, entry).err()?))).collect();
         Stuck { entry: fork.entry, order, state: fork.state, refused }
     }
-}
 
-impl<S> Fork<S> {
-    /// The next operation to try: first the one that returns, then others that return, then those that may not have
-    /// taken effect at all.
-    fn next(&mut self, timeline: &Timeline, entries: &[Entry]) -> Option<usize> {
-        let Some(untried) = &mut self.untried else {
-            self.untried = Some(self.others(timeline, entries));
-            return Some(self.entry);
-        };
-        untried.pop()
+    /// The next operation to try at the newest fork: first the one that returns, then others that return, then those
+    /// that may not have taken effect at all.
+    fn next(&mut self) -> Option<usize> {
+        let fork = self.forks.last_mut()?;
+        if let Untried::Everything = fork.untried {
+            fork.untried = Untried::TheOthers;
+            return Some(fork.entry);
+        }
+        if let Untried::TheOthers = fork.untried {
+            let entry = fork.entry;
+            let others = self.others(entry);
+            self.spend(self.timeline.under_way().len() + KEEPING * others.len());
+            self.forks.last_mut()?.untried = Untried::These(others);
+        }
+        match &mut self.forks.last_mut()?.untried {
+            Untried::These(others) => others.pop(),
+            Untried::Everything | Untried::TheOthers => None,
+        }
     }
 
     /// Of several that never return and do the same, one is as good as another.
-    fn others(&self, timeline: &Timeline, entries: &[Entry]) -> Vec<usize> {
-        let waits = |entry: &usize| *entry != self.entry && self.open.binary_search(entry).is_err();
-        let waiting = timeline.under_way().iter().copied().filter(waits);
+    fn others(&self, tried: usize) -> Vec<usize> {
+        let waits = |entry: &usize| *entry != tried && !self.taken[*entry];
+        let waiting = self.timeline.under_way().iter().copied().filter(waits);
         let (mut others, mut doubtful): (Vec<usize>, Vec<usize>) =
-            waiting.partition(|entry| entries[*entry].returned.is_some());
-        doubtful.sort_unstable_by_key(|entry| (entries[*entry].operation, entries[*entry].invoked));
-        doubtful.dedup_by_key(|entry| entries[*entry].operation);
+            waiting.partition(|entry| self.entries[*entry].returned.is_some());
+        doubtful.sort_unstable_by_key(|entry| (self.entries[*entry].operation, self.entries[*entry].invoked));
+        doubtful.dedup_by_key(|entry| self.entries[*entry].operation);
         others.sort_unstable_by_key(|entry| Reverse(*entry));
         doubtful.append(&mut others);
         doubtful
