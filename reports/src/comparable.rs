@@ -77,7 +77,7 @@ fn is_calm(header: &CellHeader) -> bool {
 }
 
 /// Those that fit, or all of them if none does.
-fn preferred<'a>(all: Vec<&'a str>, fits: impl Fn(&str) -> bool) -> Vec<&'a str> {
+fn preferred(all: Vec<&str>, fits: impl Fn(&str) -> bool) -> Vec<&str> {
     let fitting: Vec<&str> = all.iter().copied().filter(|scenario| fits(scenario)).collect();
     if fitting.is_empty() { all } else { fitting }
 }

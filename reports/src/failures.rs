@@ -107,7 +107,7 @@ impl<'a> Failures<'a> {
         &self.list
     }
 
-    /// The diagrams that the page's script draws, as [`packed`] packs them.
+    /// The diagrams that the page's script draws, all in one stream.
     pub fn packed(&self) -> &str {
         &self.packed
     }
