@@ -1,5 +1,10 @@
 //! The command line: one file for each verb, and around them what verbs share.
 
+/// As the macro of this name, except that a reader of stderr who has seen enough, such as `head`, is no reason to panic.
+macro_rules! eprintln {
+    ($($argument:tt)*) => { $crate::cli::screen::tell(format_args!($($argument)*)) };
+}
+
 mod address;
 mod check;
 mod compare;
