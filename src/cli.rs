@@ -7,6 +7,7 @@ macro_rules! eprintln {
 
 mod address;
 mod check;
+mod clean;
 mod compare;
 mod completions;
 mod directory;
