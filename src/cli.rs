@@ -16,6 +16,7 @@ mod explore;
 mod fail_on;
 mod hash_cases;
 mod hunt;
+mod interrupt;
 mod list;
 mod manifest;
 mod merge;

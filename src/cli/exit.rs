@@ -68,6 +68,15 @@ impl Failure {
         ))
     }
 
+    /// Tells the user of what went wrong beside the work itself.
+    pub(super) fn warn(&self, comfort: &str) {
+        match self {
+            Failure::Problems(problems) => problems.iter().for_each(|problem| eprintln!("warning: {problem}")),
+            Failure::Plain { message, .. } => eprintln!("warning: {message}"),
+        }
+        eprintln!("  {comfort}");
+    }
+
     /// Tells the user, and says how to exit.
     pub(super) fn tell(&self) -> Exit {
         match self {
