@@ -61,7 +61,7 @@ struct CommandLine {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 100 a property was violated that --fail-on names or [expect] says holds; 2 usage or bad input; \
-4 nothing selected, or nothing to shrink; 5 replay or verify diverged; 1 internal error.";
+4 nothing selected, or nothing to shrink or judge; 5 replay or verify diverged; 1 internal error.";
 
 #[derive(Subcommand)]
 enum Verb {

@@ -27,8 +27,9 @@ use super::selection::{Selection, check_bugs, check_locks, refuse_foreign_bugs};
 /// What `explore` is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The scenario: a file, or a shipped name. Two or three clients with an order or two each are enough
-    #[arg(value_name = "FILE.toml")]
+    /// The scenario, or a suite of them: a file, or a shipped name. Two or three clients with an order or two each are
+    /// enough
+    #[arg(value_name = "SUITE|FILE.toml")]
     file: String,
     /// Only these locks
     #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
