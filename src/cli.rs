@@ -1,7 +1,13 @@
 //! The command line: one file for each verb, and around them what verbs share.
 
+/// As the macro of this name, except that a reader of stderr who has seen enough, such as `head`, is no reason to panic.
+macro_rules! eprintln {
+    ($($argument:tt)*) => { $crate::cli::screen::tell(format_args!($($argument)*)) };
+}
+
 mod address;
 mod check;
+mod clean;
 mod compare;
 mod completions;
 mod directory;
@@ -10,6 +16,7 @@ mod explore;
 mod fail_on;
 mod hash_cases;
 mod hunt;
+mod interrupt;
 mod list;
 mod manifest;
 mod merge;
@@ -54,7 +61,7 @@ struct CommandLine {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 100 a property was violated that --fail-on names or [expect] says holds; 2 usage or bad input; \
-4 nothing selected, or nothing to shrink; 5 replay or verify diverged; 1 internal error.";
+4 nothing selected, or nothing to shrink or judge; 5 replay or verify diverged; 1 internal error.";
 
 #[derive(Subcommand)]
 enum Verb {

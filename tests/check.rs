@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::process::Stdio;
+
 use support::Place;
 
 const HELD_TWICE: &str = r#"{"process":"a","type":"invoke","f":"acquire"}
@@ -54,7 +56,7 @@ fn mistakes_are_shown_in_their_lines_with_a_remedy() {
     place.write("h.jsonl", &HELD_TWICE.replace("\"f\":\"acquire\",\"token\":34", "\"f\":\"aquire\""));
     let ran = place.run(&["check", "h.jsonl", "--spec", "fenced"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
-    for words in ["h.jsonl:4:", "unknown variant `aquire`", "`acquire`, `release` or `expire`"] {
+    for words in ["h.jsonl:4:", "`aquire` is no `f`", "`acquire`, `release` or `expire`"] {
         assert!(ran.err.contains(words), "{words}: {}", ran.err);
     }
     let ran = place.run(&["check", "none.jsonl", "--spec", "fenced"]);
@@ -87,4 +89,50 @@ fn a_case_writes_its_own_history() {
     let without: Vec<&str> = text.lines().filter(|line| !expiries(line)).collect();
     place.write("without.jsonl", &without.join("\n"));
     assert_eq!(place.run(&["check", "without.jsonl", "--spec", "owner"]).code, Some(100));
+}
+
+#[test]
+fn names_that_are_no_text_are_a_mistake_and_not_one_name() {
+    let place = Place::new();
+    let history = HELD_TWICE.replace("\"b\"", "\"o?\"");
+    let bytes: Vec<u8> = history.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
+    std::fs::write(place.path("h.jsonl"), bytes).expect("there is room for a file");
+    let ran = place.run(&["check", "h.jsonl", "--spec", "owner"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("h.jsonl:3:") && ran.err.contains("not UTF-8"), "{}", ran.err);
+}
+
+#[test]
+fn of_a_long_line_only_the_place_is_shown() {
+    let place = Place::new();
+    place.write("h.jsonl", &format!("{{\"process\":1,\"type\":\"invoke\",\"f\":\"{}\"}}\n", "x".repeat(1_000_000)));
+    let ran = place.run(&["check", "h.jsonl", "--spec", "owner"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.len() < 5_000 && ran.err.contains("is no `f`"), "{} bytes", ran.err.len());
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_changes_no_exit_code() {
+    let place = Place::new();
+    place.write("h.jsonl", "[]\n{}\n");
+    let mut check = place.command(&["check", "h.jsonl", "--spec", "owner"]);
+    let mut check = check.stderr(Stdio::piped()).spawn().expect("the program starts");
+    drop(check.stderr.take());
+    assert_eq!(check.wait().expect("it ends").code(), Some(2));
+}
+
+/// The recipe of docs/histories.md, with a process for each expiry.
+#[test]
+fn leases_that_may_have_ended_at_any_time_are_checked() {
+    let place = Place::new();
+    let lease = |n: u32| {
+        let owner = n % 3;
+        format!(
+            "{{\"process\":{owner},\"type\":\"invoke\",\"f\":\"acquire\"}}\n\
+             {{\"process\":{owner},\"type\":\"ok\",\"f\":\"acquire\"}}\n\
+             {{\"process\":\"lease-{n}\",\"type\":\"invoke\",\"f\":\"expire\",\"owner\":{owner}}}\n"
+        )
+    };
+    place.write("h.jsonl", &(0..20_000).map(lease).collect::<String>());
+    assert!(place.done(&["check", "h.jsonl", "--spec", "owner"]).out.starts_with("linearizable"));
 }

@@ -2,6 +2,11 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
 use support::Place;
 
 const SMALL: [&str; 7] = ["client-pauses", "--lock", "lease-server", "--seeds", "6", "--jobs", "2"];
@@ -92,10 +97,12 @@ fn explore_says_how_many_placements_there_are_and_exits_by_what_it_found() {
     let clean = place.done(&["explore", "explore-fence-reads", "--lock", "lease-server", "--format", "json"]);
     let value = clean.json();
     assert_eq!(value["cells"][0]["counterexample"], serde_json::Value::Null);
-    assert!(value["cells"][0]["placements"].as_u64() > Some(100));
+    let row = "| `lease-server` | 954 |";
+    assert!(include_str!("../docs/explore.md").contains(row), "the book has another number");
+    assert_eq!(value["cells"][0]["placements"], 954);
     let found = place.run(&["explore", "explore-fence-writes", "--lock", "lease-server", "--out", "found"]);
     assert_eq!(found.code, Some(100), "{}", found.err);
-    assert!(found.out.contains("no-lost-update is violated with 1 faults"), "{}", found.out);
+    assert!(found.out.contains("no-lost-update is violated with 1 fault, found among"), "{}", found.out);
     place.done(&["replay", "found/explore-fence-writes--lease-server.toml"]);
 }
 
@@ -107,4 +114,84 @@ fn hunt_stops_at_the_first_violation_and_writes_it_down() {
     place.done(&["replay", "found/hunt--lease-server.toml"]);
     let clean = place.done(&["hunt", "--lock", "sql-version", "--cases", "20"]);
     assert!(clean.err.contains("nothing in 20 cases"), "{}", clean.err);
+}
+
+#[test]
+fn nothing_is_called_clean_that_does_not_apply() {
+    let place = Place::new();
+    let explored = ["explore", "explore-unguarded", "--lock", "redis-set-px", "--fail-on", "fencing"];
+    let ran = place.run(&explored);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert!(ran.out.contains("nothing is judged; not applicable: fencing"), "{}", ran.out);
+    let ran = place.run(&["hunt", "quiet", "--lock", "redis-set-px", "--fail-on", "fifo", "--cases", "5"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    for words in ["not applicable: fifo", "nothing to judge", "has no faults to aim"] {
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+    }
+    let both = "fifo,no-oversell";
+    let clean = place.done(&["hunt", "quiet", "--lock", "redis-set-px", "--fail-on", both, "--cases", "5"]);
+    assert!(clean.err.contains("nothing in 5 cases") && clean.err.contains("not applicable: fifo"), "{}", clean.err);
+}
+
+#[test]
+fn a_hunt_keeps_what_it_found_before_it_shrinks() {
+    let place = Place::new();
+    let mut hunt =
+        place.command(&["hunt", "disk-lies", "--lock", "sql-lease-row", "--fail-on", "progress", "--aim", "uniform"]);
+    let mut hunt = hunt.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut told = BufReader::new(hunt.stderr.take().expect("it is piped")).lines();
+    told.find(|line| line.as_ref().is_ok_and(|line| line.contains("is violated in case")));
+    sleep(Duration::from_millis(300));
+    interrupt(&hunt);
+    let out = hunt.wait_with_output().expect("it ends");
+    assert_eq!(out.status.code(), Some(130));
+    place.write("found.toml", &String::from_utf8_lossy(&out.stdout));
+    place.done(&["replay", "found.toml"]);
+}
+
+#[test]
+fn a_run_that_is_interrupted_says_how_to_go_on() {
+    let place = Place::new();
+    let mut run = place.command(&["run", "client-pauses", "--seeds", "1000000", "--out", "one"]);
+    let run = run.stderr(Stdio::piped()).spawn().expect("the program starts");
+    while !place.path("one/results.jsonl").exists() {
+        sleep(Duration::from_millis(20));
+    }
+    interrupt(&run);
+    let ran: support::Ran = run.wait_with_output().expect("it ends").into();
+    assert_eq!(ran.code, Some(130));
+    assert!(ran.err.contains("fencepost run client-pauses --seeds 0..1000000 --out one --resume"), "{}", ran.err);
+}
+
+fn interrupt(child: &Child) {
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is `kill`");
+}
+
+#[test]
+fn a_run_is_reported_and_judged_where_regressions_cannot_be_kept() {
+    let place = Place::new();
+    place.write("fencepost-regressions", "a file of that name");
+    let ran = place.run(&[&["run"], &SMALL[..], &["--out", "one", "--fail-on", "no-lost-update"]].concat());
+    assert_eq!(ran.code, Some(100), "{}", ran.err);
+    assert!(ran.err.contains("warning: cannot make fencepost-regressions"), "{}", ran.err);
+    assert!(ran.out.contains("report: one/"), "{}", ran.out);
+}
+
+#[test]
+fn a_path_that_cannot_be_written_is_refused_before_anything_runs() {
+    let place = Place::new();
+    for out in ["none/x.toml", "."] {
+        let ran = place.run(&["shrink", "client-pauses/lease-server/0", "--out", out]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains("cannot write") && !ran.err.contains("shrinking"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_name_that_is_odd_is_quoted_for_the_shell() {
+    let place = Place::new();
+    let case = "client-pauses/lease-server/0";
+    let shrunk =
+        place.done(&["shrink", case, "--fail-on", "belief-exclusion", "--budget", "5", "--out", "my case.toml"]);
+    assert!(shrunk.err.contains("to reproduce: fencepost replay 'my case.toml'"), "{}", shrunk.err);
 }

@@ -89,3 +89,17 @@ fn flags_come_from_the_environment_too() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!((ran.json()["cells"][1]["cases"].as_u64(), place.path("here/run.json").exists()), (Some(3), true));
 }
+
+#[test]
+fn a_seed_that_is_too_large_is_told_so_wherever_seeds_are_taken() {
+    let large = "18446744073709551615";
+    refused(&["explore", "explore-unguarded", "--seed", large], 2, &["is too large", "below 2^53"]);
+    refused(&["replay", "client-pauses/redis-set-px/9007199254740993"], 2, &["is too large"]);
+    refused(&["shrink", "client-pauses/redis-set-px/x"], 2, &["`x` is no seed"]);
+}
+
+#[test]
+fn each_bug_is_offered_once() {
+    let ran = Place::new().run(&["run", "quiet", "--bug", "nope"]);
+    assert_eq!(ran.err.matches("redisson-renewal-stops").count(), 1, "{}", ran.err);
+}

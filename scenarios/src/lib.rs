@@ -26,6 +26,7 @@ pub mod stats;
 pub mod strategies;
 pub mod swarm;
 pub mod trace_file;
+pub mod verdicts;
 pub mod workload;
 
 /// What judges, in a crate of its own.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use fencepost_sim::stream::SEED_LIMIT;
+use super::seeds::seed;
 
 /// Which case; the scenario is a shipped name or a path that ends in `.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +19,9 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is no case: write SCENARIO/LOCK/SEED, or the path of a reproducer");
         let mut parts = text.rsplitn(3, '/');
-        let seed = parts.next().and_then(|seed| seed.parse().ok()).filter(|seed| *seed < SEED_LIMIT);
-        let (seed, lock) = (seed.ok_or_else(wrong)?, parts.next().ok_or_else(wrong)?);
+        let (number, lock) = (parts.next().ok_or_else(wrong)?, parts.next().ok_or_else(wrong)?);
         let scenario = parts.next().filter(|scenario| !scenario.is_empty()).ok_or_else(wrong)?;
-        Ok(Address { scenario: scenario.into(), lock: lock.into(), seed })
+        Ok(Address { scenario: scenario.into(), lock: lock.into(), seed: seed(number)? })
     }
 }
 
@@ -37,5 +36,7 @@ mod tests {
         for wrong in ["", "quiet", "quiet/none", "none/1", "/none/1", "quiet/none/x", "quiet/none/-1"] {
             assert!(wrong.parse::<Address>().is_err(), "{wrong}");
         }
+        let large = "quiet/none/9007199254740992".parse::<Address>();
+        assert!(large.is_err_and(|why| why.contains("too large")), "it is a case otherwise");
     }
 }

@@ -35,9 +35,9 @@ pub(super) struct Arguments {
 pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let Arguments { history: path, spec, permits, budget, .. } = arguments;
     let bytes = fs::read(path).map_err(|error| Failure::path("read", path, error))?;
-    let text = String::from_utf8_lossy(&bytes);
     let name = path.display().to_string();
-    let read = history_file::read(&name, &text, HistoryFormat::of(path), *spec);
+    let read = history_file::text(&name, &bytes)
+        .and_then(|text| history_file::read(&name, text, HistoryFormat::of(path), *spec));
     let history = read.map_err(Failure::Problems)?;
     let terms = Terms { spec: *spec, permits: *permits, budget: *budget };
     let judged = history.judge(terms);

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -67,6 +68,15 @@ impl Failure {
         ))
     }
 
+    /// Tells the user of what went wrong beside the work itself.
+    pub(super) fn warn(&self, comfort: &str) {
+        match self {
+            Failure::Problems(problems) => problems.iter().for_each(|problem| eprintln!("warning: {problem}")),
+            Failure::Plain { message, .. } => eprintln!("warning: {message}"),
+        }
+        eprintln!("  {comfort}");
+    }
+
     /// Tells the user, and says how to exit.
     pub(super) fn tell(&self) -> Exit {
         match self {
@@ -101,14 +111,46 @@ struct Framed {
     span: SourceSpan,
 }
 
+/// Longer lines are cut, in bytes.
+const LONGEST_LINE: usize = 400;
+
+/// Of a cut line, so much is shown before the place that is meant.
+const BEFORE: usize = 60;
+
+/// The text with long lines cut to what surrounds the place, and the place in it. Lines keep their numbers.
+fn excerpt(text: &str, place: Range<usize>) -> (String, Range<usize>) {
+    if text.lines().all(|line| line.len() <= LONGEST_LINE) {
+        return (text.into(), place);
+    }
+    let (mut cut, mut found) = (String::new(), None);
+    let mut start = 0;
+    for line in text.lines() {
+        let here = place.start.checked_sub(start).filter(|here| *here <= line.len());
+        let long = line.len() > LONGEST_LINE;
+        let from = line.floor_char_boundary(if long { here.unwrap_or(0).saturating_sub(BEFORE) } else { 0 });
+        let to = line.floor_char_boundary(line.len().min(from + LONGEST_LINE));
+        cut += if from > 0 { "…" } else { "" };
+        if let Some(here) = here.filter(|_| found.is_none()) {
+            let begin = cut.len() + here - from;
+            found = Some(begin..begin + place.len().min(to - here));
+        }
+        cut += &line[from..to];
+        cut += if to < line.len() { "…\n" } else { "\n" };
+        start += line.len() + 1;
+    }
+    let end = cut.len();
+    (cut, found.unwrap_or(end..end))
+}
+
 /// A problem with the lines around it.
 fn framed(problem: &Problem) -> String {
     let (line, column) = problem.line_column();
+    let (text, span) = excerpt(&problem.text, problem.span.clone());
     let framed = Framed {
         message: format!("{}:{line}:{column}: {}", problem.file, problem.message),
         help: problem.help.clone(),
-        text: NamedSource::new(&problem.file, problem.text.to_string()),
-        span: problem.span.clone().into(),
+        text: NamedSource::new(&problem.file, text),
+        span: span.into(),
     };
     let colour = std::io::stderr().is_terminal() && screen::colour_wanted();
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
@@ -117,5 +159,34 @@ fn framed(problem: &Problem) -> String {
     match handler.render_report(&mut shown, &framed) {
         Ok(()) => shown,
         Err(_) => problem.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_text_is_shown_as_it_is() {
+        assert_eq!(excerpt("a\r\nb\n", 3..4), ("a\r\nb\n".into(), 3..4));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_place_that_is_meant() {
+        let text = format!("first\n{}HERE{}\nlast\n", "ä".repeat(100_000), "ö".repeat(100_000));
+        let start = text.find("HERE").expect("it is there");
+        let (cut, place) = excerpt(&text, start..start + 4);
+        assert_eq!(&cut[place], "HERE");
+        assert_eq!((cut.lines().count(), cut.lines().nth(2)), (3, Some("last")), "lines keep their numbers");
+        assert!(cut.len() < 2 * LONGEST_LINE, "{} bytes", cut.len());
+        let (cut, place) = excerpt(&text, start..text.len());
+        assert!(cut[place].starts_with("HERE"), "what goes on beyond the cut ends with it");
+    }
+
+    #[test]
+    fn the_end_of_a_long_text_is_a_place_too() {
+        let text = "x".repeat(1_000);
+        let (cut, place) = excerpt(&text, 1_000..1_000);
+        assert!(place.is_empty() && place.end <= cut.len());
     }
 }

@@ -1,29 +1,35 @@
 //! `fencepost explore`: tries every placement of a few faults in a small scenario.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::value_parser;
+use fencepost_reports::text::replay_file_command;
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::explore::{Counterexample, Exploration, Explored, Stand, explore as explore_cell};
 use fencepost_scenarios::file::{Placeable, Scenario};
+use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shrink::{Effort, Failing, Shrunk, shrink};
+use fencepost_scenarios::shrink::{Effort, Failing, Size, shrink, unshrunk};
 use fencepost_scenarios::{file, interest};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::clean::{counted, not_judged, nothing_applies};
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
 use super::reproducers::{own_bugs, put};
 use super::screen::{Format, print, print_json};
+use super::seeds::seed;
 use super::selection::{Selection, check_bugs, check_locks, refuse_foreign_bugs};
 
 /// What `explore` is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The scenario: a file, or a shipped name. Two or three clients with an order or two each are enough
-    #[arg(value_name = "FILE.toml")]
+    /// The scenario, or a suite of them: a file, or a shipped name. Two or three clients with an order or two each are
+    /// enough
+    #[arg(value_name = "SUITE|FILE.toml")]
     file: String,
     /// Only these locks
     #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
@@ -33,7 +39,7 @@ pub(super) struct Arguments {
           env = "FENCEPOST_FAULTS")]
     faults: u32,
     /// The seed for latencies and order; by default that of `[case]`, else 0
-    #[arg(long, value_name = "N", env = "FENCEPOST_SEED")]
+    #[arg(long, value_name = "N", value_parser = seed, env = "FENCEPOST_SEED")]
     seed: Option<u64>,
     /// Look for a violation of one of these properties, or of `any`; by default of what the scenario says holds, else of
     /// what the workload is to keep
@@ -58,8 +64,14 @@ struct Ended {
     cell: Cell,
     seed: u64,
     explored: Explored,
-    /// The counterexample as a reproducer, as small as it got.
-    shrunk: Option<Shrunk>,
+    reproducer: Option<Reproducer>,
+}
+
+/// A counterexample as a file.
+struct Reproducer {
+    text: String,
+    /// How large it is, if it could be shrunk.
+    shrunk: Option<Size>,
 }
 
 /// Explores it.
@@ -84,11 +96,14 @@ pub(super) fn explore(registry: &Registry, arguments: &Arguments) -> Result<Exit
         keep(&one, arguments)?;
         ended.push(one);
     }
-    let found = ended.iter().any(|one| one.explored.counterexample.is_some());
     match arguments.format {
-        Format::Human => print(&not_covered(&ended[0].cell.scenario))?,
+        Format::Human => print(&not_covered(&ended))?,
         Format::Json => print_json(&as_json(&ended, arguments.faults))?,
     }
+    if ended.iter().all(|one| one.explored.verdicts.nothing_applies()) {
+        return Err(nothing_applies());
+    }
+    let found = ended.iter().any(|one| one.explored.counterexample.is_some());
     Ok(if found { Exit::Violated } else { Exit::Done })
 }
 
@@ -102,93 +117,130 @@ fn explore_one(registry: &Registry, arguments: &Arguments, fail_on: &FailOn, cel
     let explored = explore_cell(registry, &what, |stand| show(&bar, &stand));
     bar.finish_and_clear();
     let explored = explored.map_err(|panic| Failure::panicked(&panic, "the same exploration"))?;
-    let shrunk = explored.counterexample.as_ref().and_then(|found| shrunk(registry, &cell, seed, &bugs, found));
-    Ok(Ended { cell, seed, explored, shrunk })
+    let found = explored.counterexample.as_ref();
+    let reproducer = found.map(|found| reproducer(registry, &cell, seed, &bugs, found));
+    Ok(Ended { cell, seed, explored, reproducer })
 }
 
-fn shrunk(registry: &Registry, cell: &Cell, seed: u64, bugs: &[String], found: &Counterexample) -> Option<Shrunk> {
-    let scenario = file::scenario(registry, "counterexample.toml", &found.scenario).ok()?;
+/// The counterexample as small as it gets; as it was found, where it does not shrink.
+fn reproducer(registry: &Registry, cell: &Cell, seed: u64, bugs: &[String], found: &Counterexample) -> Reproducer {
+    let Ok(scenario) = file::scenario(registry, "counterexample.toml", &found.scenario) else {
+        eprintln!("not shrunk: as a scenario it cannot be read again");
+        return Reproducer { text: found.scenario.clone(), shrunk: None };
+    };
     let cell = Cell::new(&Arc::new(scenario), &cell.lock, bugs);
-    shrink(registry, &Failing { cell: &cell, seed, bugs, property: found.property }, Effort::default()).ok()
+    let failing = Failing { cell: &cell, seed, bugs, property: found.property };
+    match shrink(registry, &failing, Effort::default()) {
+        Ok(shrunk) => Reproducer { text: shrunk.text, shrunk: Some(shrunk.after) },
+        Err(why) => {
+            eprintln!("not shrunk: {why}");
+            Reproducer { text: unshrunk(&failing), shrunk: None }
+        }
+    }
 }
 
 fn bar(cell: &Cell) -> ProgressBar {
-    let bar = ProgressBar::new(1);
-    if let Ok(style) = ProgressStyle::with_template("{prefix}  {bar:24} {pos}/{len} starting points  {msg}  {eta} left")
-    {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{prefix}  {pos} placements  {per_sec}  {msg}") {
         bar.set_style(style);
     }
-    bar.set_prefix(cell.header.lock.clone());
+    bar.set_prefix(format!("{}/{}", cell.header.scenario, cell.header.lock));
     bar
 }
 
+/// Where no bar is drawn, it is told every so many placements.
+const NEWS: u64 = 10_000;
+
+/// How many placements there will be is not known before they are run.
 fn show(bar: &ProgressBar, stand: &Stand) {
-    if stand.done <= 64 {
-        bar.reset_eta();
+    let Stand { faults, placements, begun, of } = *stand;
+    let from = if faults == 1 { "the run without faults".into() } else { format!("{begun} of {of} starting points") };
+    let message = format!("fault {faults}, from {from}");
+    if bar.is_hidden() {
+        if placements.is_multiple_of(NEWS) {
+            eprintln!("{}  {placements} placements  {message}", bar.prefix());
+        }
+        return;
     }
-    bar.set_length(stand.of as u64);
-    bar.set_message(format!("{} faults, {} placements run", stand.faults, stand.placements));
-    bar.set_position(stand.done as u64);
+    bar.set_message(message);
+    bar.set_position(placements);
 }
 
 fn told(ended: &Ended, faults: u32) -> String {
     let name = ended.cell.case_name(ended.seed);
-    let placements = ended.explored.placements();
-    match (&ended.explored.counterexample, &ended.shrunk) {
-        (None, _) => format!(
-            "{name}: none among {placements} placements of up to {faults} faults, for this seed's latencies and order\n"
-        ),
-        (Some(found), shrunk) => {
-            let smallest = shrunk.as_ref().map_or_else(String::new, |shrunk| format!(": {}", shrunk.after));
-            format!(
-                "{name}: {} is violated with {} faults, found among {placements} placements{smallest}\n",
-                found.property.name(),
-                found.faults
-            )
+    let Explored { counterexample, verdicts, .. } = &ended.explored;
+    let placements = counted(ended.explored.placements(), "placement");
+    match counterexample {
+        None if verdicts.nothing_applies() => format!("{name}: nothing is judged{}\n", not_judged(verdicts, "run")),
+        None => {
+            let faults = counted(faults.into(), "fault");
+            let besides = not_judged(verdicts, "run");
+            format!("{name}: none among {placements} of up to {faults}, for this seed's latencies and order{besides}\n")
+        }
+        Some(found) => {
+            let shrunk = ended.reproducer.as_ref().and_then(|reproducer| reproducer.shrunk.as_ref());
+            let smallest = shrunk.map_or_else(String::new, |size| format!(": {size}"));
+            let how = match found.faults {
+                0 => "without any fault".into(),
+                faults => format!("with {}, found among {placements}", counted(faults.into(), "fault")),
+            };
+            format!("{name}: {} is violated {how}{smallest}\n", found.property.name())
         }
     }
 }
 
 /// Writes the counterexample as a reproducer, or prints it.
 fn keep(ended: &Ended, arguments: &Arguments) -> Result<(), Failure> {
-    let Some(shrunk) = &ended.shrunk else { return Ok(()) };
+    let Some(Reproducer { text, .. }) = &ended.reproducer else { return Ok(()) };
     let Some(out) = &arguments.out else {
-        return if arguments.format == Format::Human { print(&format!("\n{}\n", shrunk.text)) } else { Ok(()) };
+        return if arguments.format == Format::Human { print(&format!("\n{text}\n")) } else { Ok(()) };
     };
     super::reproducers::make(out)?;
     let path = out.join(format!("{}--{}.toml", ended.cell.header.scenario, ended.cell.header.lock));
-    put(&path, &shrunk.text)?;
-    eprintln!("to reproduce: fencepost replay {}", path.display());
+    put(&path, text)?;
+    eprintln!("to reproduce: {}", replay_file_command(&path.display().to_string()));
     Ok(())
 }
 
 fn as_json(ended: &[Ended], faults: u32) -> Value {
-    let one = |ended: &Ended| {
-        let levels =
-            ended.explored.levels.iter().map(
-                |level| json!({"faults": level.faults, "placements": level.placements, "different": level.different}),
-            );
-        let found = ended.explored.counterexample.as_ref().map(|found| {
-            let reproducer = ended.shrunk.as_ref().map_or(&found.scenario, |shrunk| &shrunk.text);
-            json!({"property": found.property.name(), "faults": found.faults, "reproducer": reproducer})
-        });
-        json!({
-            "scenario": ended.cell.header.scenario, "lock": ended.cell.header.lock, "seed": ended.seed,
-            "placements": ended.explored.placements(), "levels": levels.collect::<Vec<_>>(), "counterexample": found,
-        })
-    };
-    json!({"schema_version": 1, "faults": faults, "cells": ended.iter().map(one).collect::<Vec<_>>()})
+    json!({"schema_version": 1, "faults": faults, "cells": ended.iter().map(cell_json).collect::<Vec<_>>()})
+}
+
+fn cell_json(ended: &Ended) -> Value {
+    let Explored { levels, verdicts, counterexample } = &ended.explored;
+    let levels = levels
+        .iter()
+        .map(|level| json!({"faults": level.faults, "placements": level.placements, "different": level.different}));
+    let found = counterexample.as_ref().map(|found| {
+        let reproducer = ended.reproducer.as_ref().map(|reproducer| &reproducer.text);
+        json!({"property": found.property.name(), "faults": found.faults, "reproducer": reproducer})
+    });
+    let unknown: BTreeMap<_, _> = verdicts.unknown().map(|(property, runs)| (property.name(), runs)).collect();
+    json!({
+        "scenario": ended.cell.header.scenario, "lock": ended.cell.header.lock, "seed": ended.seed,
+        "placements": ended.explored.placements(), "levels": levels.collect::<Vec<_>>(), "counterexample": found,
+        "unknown": unknown, "not_applicable": verdicts.not_applicable().map(Property::name).collect::<Vec<_>>(),
+    })
 }
 
 /// What a clean result does not say.
-fn not_covered(scenario: &Scenario) -> String {
-    let menu: Vec<&str> = scenario.explore.menu.iter().map(|kind| word(*kind)).collect();
+fn not_covered(ended: &[Ended]) -> String {
+    let mut menus: Vec<(&str, String)> = Vec::new();
+    for Scenario { name, explore, .. } in ended.iter().map(|ended| &*ended.cell.scenario) {
+        if menus.iter().all(|(known, _)| known != name) {
+            menus.push((name, explore.menu.iter().map(|kind| word(*kind)).collect::<Vec<_>>().join(", ")));
+        }
+    }
+    let menus: Vec<String> = match menus.as_slice() {
+        [(_, menu)] => vec![menu.clone()],
+        several => several.iter().map(|(name, menu)| format!("in {name} {menu}")).collect(),
+    };
     format!(
         "\nCovered: {}, each placed where something happens to the node or link concerned, and ended right after something \
          happens elsewhere.\nNot covered: other seeds (latencies, order of what happens at once), more faults, other kinds \
          of fault, ends between two events, the middle of long stretches in which clients only ask again, and restarts \
          other than 1 s after a crash.\nPlacements whose runs differ in nothing but times were continued once.\n",
-        menu.join(", ")
+        menus.join("; ")
     )
 }
 

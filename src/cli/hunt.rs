@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{ValueEnum, value_parser};
+use fencepost_reports::text::replay_file_command;
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::hunt::{Aim, Found, Hunt, hunt as hunt_cell};
 use fencepost_scenarios::interest;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shrink::{Effort, Failing, shrink};
+use fencepost_scenarios::shrink::{Effort, Failing, shrink, unshrunk};
 
+use super::clean::{counted, not_judged, nothing_applies};
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
+use super::interrupt::LastWords;
 use super::reproducers::{make, own_bugs, put};
 use super::screen::print;
 use super::selection::{Selection, check_bugs, check_locks, refuse_foreign_bugs};
@@ -89,59 +92,105 @@ pub(super) fn hunt(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
         let message = "nothing is selected: none of these scenarios is for any of these locks";
         return Err(Failure::nothing_selected(message, "`fencepost list locks` names them"));
     }
-    let mut any = false;
+    let last_words = LastWords::none();
+    let mut ends = Vec::new();
     for cell in &cells {
-        any |= hunt_in(registry, arguments, &fail_on, cell)?;
-        if any && !arguments.keep_going {
+        ends.push(hunt_in(registry, arguments, &fail_on, cell, &last_words)?);
+        if ends.contains(&End::Found) && !arguments.keep_going {
             break;
         }
     }
-    Ok(if any { Exit::Violated } else { Exit::Done })
+    match ends {
+        _ if ends.contains(&End::Found) => Ok(Exit::Violated),
+        _ if ends.contains(&End::Clean) => Ok(Exit::Done),
+        _ => Err(nothing_applies()),
+    }
 }
 
-/// Hunts in one cell, and says whether something was found.
-fn hunt_in(registry: &Registry, arguments: &Arguments, fail_on: &FailOn, cell: &Cell) -> Result<bool, Failure> {
+/// How the hunt in a cell ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Found,
+    Clean,
+    /// What was looked for applied in no case.
+    NothingApplies,
+}
+
+/// Hunts in one cell.
+fn hunt_in(
+    registry: &Registry,
+    arguments: &Arguments,
+    fail_on: &FailOn,
+    cell: &Cell,
+    last_words: &LastWords,
+) -> Result<End, Failure> {
     let bugs = own_bugs(cell, &arguments.bug);
     let wanted = interest::wanted(cell, fail_on.properties());
     let threads = arguments.jobs.map_or_else(super::plan::all_cores, usize::from);
     let aim = arguments.aim.into();
+    let name = format!("{}/{}", cell.header.scenario, cell.header.lock);
+    if aim == Aim::Aimed && cell.scenario.faults.is_empty() {
+        eprintln!("note: {name} has no faults to aim: its cases are those of `--aim uniform`");
+    }
     let began = Clock::start();
     let hunted =
         hunt_cell(registry, &Hunt { cell, bugs: &bugs, wanted: &wanted, aim, cases: arguments.cases, threads });
     let hunted = hunted.map_err(|panic| Failure::panicked(&panic, "the same hunt"))?;
-    let (name, seconds) = (format!("{}/{}", cell.header.scenario, cell.header.lock), began.seconds());
+    let (seconds, cases) = (began.seconds(), counted(hunted.cases, "case"));
     let Some(found) = hunted.found else {
-        eprintln!("{name}: nothing in {} cases ({seconds:.1} s); that is no rate", hunted.cases);
-        return Ok(false);
+        let besides = not_judged(&hunted.verdicts, "case");
+        if hunted.verdicts.nothing_applies() {
+            eprintln!("{name}: nothing is judged in {cases}{besides}");
+            return Ok(End::NothingApplies);
+        }
+        eprintln!("{name}: nothing in {cases} ({seconds:.1} s){besides}; that is no rate");
+        return Ok(End::Clean);
     };
     let property = found.property.name();
     eprintln!("{name}: {property} is violated in case {} ({seconds:.1} s)", hunted.cases);
     if !found.choice.is_empty() {
         eprintln!("  chosen for it: {}", found.choice);
     }
-    report(registry, arguments, &found, &bugs)?;
-    Ok(true)
+    report(registry, arguments, &found, &bugs, last_words)?;
+    Ok(End::Found)
 }
 
-/// Shrinks what was found, and writes or prints it.
-fn report(registry: &Registry, arguments: &Arguments, found: &Found, bugs: &[String]) -> Result<(), Failure> {
+/// Writes what was found or prints it, shrunk. As it was found it is kept before that, since shrinking takes its time.
+fn report(
+    registry: &Registry,
+    arguments: &Arguments,
+    found: &Found,
+    bugs: &[String],
+    last_words: &LastWords,
+) -> Result<(), Failure> {
     let failing = Failing { cell: &found.cell, seed: found.seed, bugs, property: found.property };
-    let text = match shrink(registry, &failing, Effort::default()) {
+    let as_found = unshrunk(&failing);
+    let Some(out) = &arguments.out else {
+        last_words.are(as_found.clone(), "  interrupted: this is the case as it was found, not shrunk");
+        let printed = print(&shrunk_text(registry, &failing, as_found));
+        last_words.are("", "");
+        return printed;
+    };
+    make(out)?;
+    let path = out.join(format!("{}--{}.toml", found.cell.header.scenario, found.cell.header.lock));
+    put(&path, &as_found)?;
+    put(&path, &shrunk_text(registry, &failing, as_found))?;
+    eprintln!("  to reproduce: {}", replay_file_command(&path.display().to_string()));
+    Ok(())
+}
+
+/// The reproducer as small as it gets.
+fn shrunk_text(registry: &Registry, failing: &Failing<'_>, as_found: String) -> String {
+    match shrink(registry, failing, Effort::default()) {
         Ok(shrunk) => {
             eprintln!("  shrunk from {}\n    to {}, in {} runs", shrunk.before, shrunk.after, shrunk.runs);
             shrunk.text
         }
         Err(why) => {
             eprintln!("  not shrunk: {why}");
-            fencepost_scenarios::shrink::unshrunk(&failing)
+            as_found
         }
-    };
-    let Some(out) = &arguments.out else { return print(&text) };
-    make(out)?;
-    let path = out.join(format!("{}--{}.toml", found.cell.header.scenario, found.cell.header.lock));
-    put(&path, &text)?;
-    eprintln!("  to reproduce: fencepost replay {}", path.display());
-    Ok(())
+    }
 }
 
 /// The machine's clock, for what is told and nothing else.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fencepost_reports::text::{replay_file_command, visible};
 use fencepost_scenarios::case;
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{self, CasePin, Expectation, File};
@@ -52,12 +53,17 @@ pub(super) fn try_first(registry: &Registry, plan: &Plan, directory: &Path) -> R
     let still = tried.iter().filter(|regression| regression.still()).count();
     eprintln!("regressions: {} tried first, {still} still show their violation; they are in no rate", tried.len());
     for regression in tried.iter().filter(|regression| !regression.still()) {
-        eprintln!("  {} does not show its violation any more", regression.path.display());
+        eprintln!("  {} does not show its violation any more", shown(&regression.path));
     }
     let results: Vec<_> = tried.iter().map(|regression| result(plan, regression)).collect();
     let text = serde_json::to_string_pretty(&results).map_err(|error| Failure::internal(error.to_string()))?;
     put(&directory.join(RESULTS), &(text + "\n"))?;
     Ok(tried)
+}
+
+/// A path on one line, whatever is in its name.
+fn shown(path: &Path) -> String {
+    visible(&path.display().to_string())
 }
 
 /// In the order of their names.
@@ -72,8 +78,8 @@ fn try_one(registry: &Registry, plan: &Plan, path: &Path) -> Option<Regression> 
     let scenario = match file::read(registry, path) {
         Ok(File::Scenario(scenario)) => scenario,
         Ok(File::Suite(_)) | Err(_) => {
-            let shown = path.display();
-            eprintln!("warning: {shown} is left out, it is no reproducer: `fencepost replay {shown}` says why");
+            let (shown, replay) = (shown(path), replay_file_command(&path.display().to_string()));
+            eprintln!("warning: {shown} is left out, it is no reproducer: `{replay}` says why");
             return None;
         }
     };
@@ -113,9 +119,10 @@ pub(super) fn tell_broken(plan: &Plan, tried: &[Regression]) -> bool {
         let cell = &plan.cells[regression.cell];
         for property in regression.about().filter(|property| regression.violated.contains(property)) {
             let Some(because) = plan.fail_on.reason(cell, property) else { continue };
-            let shown = regression.path.display();
+            let (shown, replay) =
+                (shown(&regression.path), replay_file_command(&regression.path.display().to_string()));
             eprintln!("failed: regression {shown}: {} is violated, and {because}", property.name());
-            eprintln!("  to reproduce: fencepost replay {shown}");
+            eprintln!("  to reproduce: {replay}");
             any = true;
         }
     }

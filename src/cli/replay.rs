@@ -7,7 +7,7 @@ use fencepost_reports::case_run::CaseRun;
 use fencepost_reports::explain;
 use fencepost_reports::narrative::{self, Narrative, Told};
 use fencepost_reports::terminal::Terminal;
-use fencepost_reports::text::replay_command;
+use fencepost_reports::text::{replay_command, replay_file_command};
 use fencepost_reports::timeline::{self, Theme};
 use fencepost_scenarios::case::CaseReport;
 use fencepost_scenarios::cell::Cell;
@@ -155,7 +155,7 @@ impl Replay {
         check_bugs(registry, &bugs)?;
         let cell = cell(&scenario, lock_named(registry, &pin.lock)?, &bugs)?;
         let flags = replay_flags(&arguments.bug);
-        let command = format!("fencepost replay {file} {flags}").trim_end().to_owned();
+        let command = format!("{} {flags}", replay_file_command(file)).trim_end().to_owned();
         // With other bugs it is another case, of which nothing is known.
         let pin = (bugs == pin.bugs).then_some(pin);
         let seed = scenario.case.as_ref().map_or(0, |pin| pin.seed);

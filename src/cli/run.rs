@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::value_parser;
+use fencepost_reports::text::visible;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::results::{CellResult, RunResult};
 
 use super::directory::Directory;
 use super::exit::{Exit, Failure};
+use super::interrupt::LastWords;
 use super::manifest::Manifest;
 use super::plan::Plan;
 use super::progress::Progress;
@@ -83,10 +85,11 @@ pub(super) fn run(registry: &Registry, arguments: &Arguments) -> Result<Exit, Fa
         manifest.started.clone_from(&earlier.started);
     }
     manifest.write(directory.path())?;
+    let shown = visible(&directory.path().display().to_string());
+    LastWords::none().are("", format!("interrupted; to go on: {} --out {shown} --resume", manifest.command));
     let regressions = regressions::try_first(registry, &plan, directory.path())?;
     let results = execute(&plan, &directory, earlier.is_some())?;
-    let kept =
-        if arguments.no_shrink { None } else { Some(shrink(registry, &plan, &regressions, &results, &directory)?) };
+    let kept = if arguments.no_shrink { None } else { shrink(registry, &plan, &regressions, &results, &directory) };
     manifest.duration_s = Some(clock.seconds() + earlier.and_then(|earlier| earlier.duration_s).unwrap_or(0.0));
     let exit = tell(registry, &plan, arguments.format, &directory, &manifest, results)?;
     if let Some((reproducers, kept)) = kept.filter(|(reproducers, _)| *reproducers > 0) {
@@ -95,17 +98,19 @@ pub(super) fn run(registry: &Registry, arguments: &Arguments) -> Result<Exit, Fa
     Ok(if regressions::tell_broken(&plan, &regressions) { Exit::Violated } else { exit })
 }
 
-/// Shrinks the first failure of each failing cell. Says how many there are, and how many are new.
+/// Shrinks the first failure of each failing cell. Says how many there are, and how many are new. What cannot be written
+/// is warned of: the run itself is done, and is reported and judged all the same.
 fn shrink(
     registry: &Registry,
     plan: &Plan,
     regressions: &[Regression],
     results: &[CellResult],
     directory: &Directory,
-) -> Result<(usize, usize), Failure> {
-    let found = reproducers::write(registry, plan, results, directory.path())?;
-    let kept = regressions::keep(plan, regressions, &found, directory.path())?;
-    Ok((found.len(), kept))
+) -> Option<(usize, usize)> {
+    let warned = |failure: Failure| failure.warn("the run is not touched by that");
+    let found = reproducers::write(registry, plan, results, directory.path()).map_err(warned).ok()?;
+    let kept = regressions::keep(plan, regressions, &found, directory.path()).map_err(warned).unwrap_or_default();
+    Some((found.len(), kept))
 }
 
 fn open(arguments: &Arguments, clock: &WallClock) -> Result<(Directory, Option<Manifest>), Failure> {

@@ -1,5 +1,6 @@
 //! What is printed: JSON and results to stdout, everything else to stderr.
 
+use std::fmt;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use clap::ValueEnum;
@@ -30,6 +31,11 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Prints a line to stderr. Where nobody listens any more there is nobody to tell.
+pub(super) fn tell(line: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Prints a line of JSON.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
+use fencepost_scenarios::file::quoted;
 use fencepost_sim::stream::SEED_LIMIT;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,16 @@ impl Seeds {
 
     pub(super) fn count(self) -> u64 {
         self.end - self.start
+    }
+}
+
+/// Reads one seed.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<u64>() {
+        Ok(seed) if seed < SEED_LIMIT => Ok(seed),
+        _ if digits => Err(format!("the seed {} is too large: seeds are below 2^53", quoted(text))),
+        _ => Err(format!("{} is no seed: write a whole number from 0", quoted(text))),
     }
 }
 
@@ -112,6 +123,17 @@ mod tests {
         assert_eq!("5..9".parse::<Seeds>().map(|seeds| seeds.to_string()), Ok("5..9".into()));
         for wrong in ["", "x", "-1", "1..", "9..5", "1..=5", "18446744073709551615"] {
             assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_seed_is_below_the_limit_and_a_mistake_says_what_is_wrong() {
+        assert_eq!(seed("9007199254740991"), Ok(SEED_LIMIT - 1));
+        for large in ["9007199254740992", "18446744073709551615", "99999999999999999999"] {
+            assert!(seed(large).is_err_and(|why| why.contains("too large")), "{large}");
+        }
+        for wrong in ["", "x", "-1", "1.5"] {
+            assert!(seed(wrong).is_err_and(|why| why.contains("is no seed")), "{wrong}");
         }
     }
 

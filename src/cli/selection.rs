@@ -1,5 +1,6 @@
 //! Finds what the command line names: suites and scenarios, shipped or in files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -196,7 +197,9 @@ pub(super) fn lock_named<'r>(registry: &'r Registry, name: &str) -> Result<&'r L
 
 /// Refuses bugs that neither a lock nor the store has.
 pub(super) fn check_bugs(registry: &Registry, bugs: &[String]) -> Result<(), Failure> {
-    let known: Vec<&str> = registry.bugs().map(|(_, bug)| bug.name).collect();
+    // Two locks may have one bug.
+    let known: BTreeSet<&str> = registry.bugs().map(|(_, bug)| bug.name).collect();
+    let known: Vec<&str> = known.into_iter().collect();
     let missing = bugs.iter().find(|bug| !known.contains(&bug.as_str()));
     missing.map_or(Ok(()), |bug| Err(unknown("bug", bug, &known)))
 }

@@ -1,8 +1,10 @@
 //! `fencepost shrink`: makes a case that violates a property as small as it gets.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
 
 use clap::value_parser;
+use fencepost_reports::text::replay_file_command;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::shrink::{BUDGET, Effort, Failing, NotShrunk, Shrunk};
 use fencepost_scenarios::{case, interest, shrink as shrinking};
@@ -37,6 +39,7 @@ pub(super) struct Arguments {
 /// Shrinks it.
 pub(super) fn shrink(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let fail_on = FailOn::read(&arguments.fail_on)?;
+    arguments.out.as_deref().map_or(Ok(()), may_be_written)?;
     let Pinned { cell, seed, bugs } = Pinned::load(registry, &arguments.case, &arguments.bug)?;
     let report = case::run(&cell, seed, None);
     let name = cell.case_name(seed);
@@ -54,9 +57,25 @@ pub(super) fn shrink(registry: &Registry, arguments: &Arguments) -> Result<Exit,
         print(&shrunk.text)?;
         return Ok(Exit::Done);
     };
-    std::fs::write(out, &shrunk.text).map_err(|error| Failure::path("write", out, error))?;
-    eprintln!("to reproduce: fencepost replay {}", out.display());
+    if let Err(error) = std::fs::write(out, &shrunk.text) {
+        // What took so long is not thrown away for a directory that is gone or a disk that is full.
+        print(&shrunk.text)?;
+        return Err(Failure::path("write", out, error));
+    }
+    eprintln!("to reproduce: {}", replay_file_command(&out.display().to_string()));
     Ok(Exit::Done)
+}
+
+/// Refuses, before anything runs, a path to which nothing can be written. What is there already stays as it is.
+fn may_be_written(path: &Path) -> Result<(), Failure> {
+    let there = path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map_err(|error| Failure::path("write", path, error))?;
+    if !there {
+        // It is made again when there is something to write; a file that is left behind would do no harm.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
 }
 
 fn tell(shrunk: &Shrunk) {

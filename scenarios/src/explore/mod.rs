@@ -8,7 +8,7 @@ mod place;
 mod points;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -22,6 +22,7 @@ use crate::property::{Property, Verdict};
 use crate::registry::Registry;
 use crate::run::{CasePanicked, caught};
 use crate::shrink::{Draft, draft_of};
+use crate::verdicts::Verdicts;
 
 /// What to explore.
 #[derive(Clone, Debug)]
@@ -44,8 +45,10 @@ pub struct Exploration<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Explored {
     /// For each number of faults, from none: how many placements were run, and how many of them differed in more than
-    /// times from all before.
+    /// times from all before. The run without faults is no placement.
     pub levels: Vec<Level>,
+    /// What could be judged in all these runs.
+    pub verdicts: Verdicts,
     /// The smallest placement that violates something, if there is one.
     pub counterexample: Option<Counterexample>,
 }
@@ -57,7 +60,7 @@ pub struct Level {
     pub faults: u32,
     /// How many placements were run.
     pub placements: u64,
-    /// How many of them differed from all others in more than times. Not asked of the last level: 0.
+    /// How many runs differed from all others in more than times. Not asked of the last level: 0.
     pub different: u64,
 }
 
@@ -72,17 +75,17 @@ pub struct Counterexample {
     pub scenario: String,
 }
 
-/// How far an exploration is: the number of faults, and how many starting points of how many are done.
+/// How far an exploration is.
 #[derive(Clone, Copy, Debug)]
 pub struct Stand {
     /// How many faults are being placed.
     pub faults: u32,
-    /// Placements with one fault less whose continuations are done.
-    pub done: usize,
-    /// All of them.
-    pub of: usize,
-    /// How many placements were run so far.
+    /// How many placements were run so far, of any number of faults.
     pub placements: u64,
+    /// From how many placements with one fault less they started.
+    pub begun: usize,
+    /// All that there are to start from.
+    pub of: usize,
 }
 
 /// A placement from which more faults are placed.
@@ -101,18 +104,19 @@ impl Explored {
     }
 }
 
-/// Explores. `told` hears how far it is.
+/// Explores. `told` hears of each placement how far it is.
 ///
 /// # Errors
 /// If a run panicked: then nothing is said of any placement.
 pub fn explore(
     registry: &Registry,
     what: &Exploration<'_>,
-    mut told: impl FnMut(Stand),
+    told: impl Fn(Stand) + Sync,
 ) -> Result<Explored, CasePanicked> {
     let first = caught(what.cell, what.seed, || points::run(what.cell, what.seed))?;
-    let mut explored = Explored::default();
-    explored.levels.push(Level { faults: 0, placements: 1, different: 1 });
+    let mut explored = Explored { verdicts: Verdicts::on(what.wanted), ..Explored::default() };
+    explored.verdicts.add(&first.report.outcome);
+    explored.levels.push(Level { faults: 0, placements: 0, different: 1 });
     if let Some(property) = violated(what, &first) {
         explored.counterexample = Some(counterexample(what, property, &[]));
         return Ok(explored);
@@ -120,14 +124,75 @@ pub fn explore(
     let mut seen = BTreeSet::from([first.signature]);
     let mut parents = vec![Parent { placed: Vec::new(), points: first.points }];
     for faults in 1..=what.faults {
-        let mut level = Level { faults, ..Level::default() };
+        let count = Count {
+            told: &told,
+            faults,
+            of: parents.len(),
+            begun: 0.into(),
+            before: explored.placements(),
+            run: 0.into(),
+        };
+        let search = Search { registry, what, count };
+        let (level, children) = search.level(&parents, &mut seen, &mut explored)?;
+        explored.levels.push(level);
+        if explored.counterexample.is_some() {
+            break;
+        }
+        parents = children;
+    }
+    Ok(explored)
+}
+
+/// The search among the placements of one number of faults.
+struct Search<'a> {
+    registry: &'a Registry,
+    what: &'a Exploration<'a>,
+    count: Count<'a>,
+}
+
+/// Counts placements for whoever wants to hear of it.
+struct Count<'a> {
+    told: &'a (dyn Fn(Stand) + Sync),
+    faults: u32,
+    of: usize,
+    begun: AtomicUsize,
+    /// Placements of fewer faults.
+    before: u64,
+    run: AtomicU64,
+}
+
+impl Count<'_> {
+    fn one_more(&self) {
+        let placements = self.before + self.run.fetch_add(1, Ordering::Relaxed) + 1;
+        let begun = self.begun.load(Ordering::Relaxed);
+        (self.told)(Stand { faults: self.faults, placements, begun, of: self.of });
+    }
+}
+
+/// What came of all continuations of one parent.
+struct Tried {
+    runs: u64,
+    verdicts: Verdicts,
+    found: Vec<(Property, Vec<Placed>)>,
+    children: Vec<(u128, Parent)>,
+}
+
+impl Search<'_> {
+    /// Tries all continuations of these parents, up to the block that has a counterexample. Gives those that are to be
+    /// continued.
+    fn level(
+        &self,
+        parents: &[Parent],
+        seen: &mut BTreeSet<u128>,
+        explored: &mut Explored,
+    ) -> Result<(Level, Vec<Parent>), CasePanicked> {
+        let mut level = Level { faults: self.count.faults, ..Level::default() };
         let mut children = Vec::new();
-        let mut done = 0;
-        let before = explored.placements();
         for block in parents.chunks(BLOCK) {
             let mut found: Vec<(Property, Vec<Placed>)> = Vec::new();
-            for tried in try_all(registry, what, block)? {
+            for tried in self.try_all(block)? {
                 level.placements += tried.runs;
+                explored.verdicts.merge(&tried.verdicts);
                 found.extend(tried.found);
                 for child in tried.children {
                     if seen.insert(child.0) {
@@ -136,85 +201,74 @@ pub fn explore(
                     }
                 }
             }
-            done += block.len();
-            told(Stand { faults, done, of: parents.len(), placements: before + level.placements });
             if let Some((property, placed)) = found.into_iter().next() {
-                explored.levels.push(level);
-                explored.counterexample = Some(counterexample(what, property, &placed));
-                return Ok(explored);
+                explored.counterexample = Some(counterexample(self.what, property, &placed));
+                break;
             }
         }
-        explored.levels.push(level);
-        parents = children;
+        Ok((level, children))
     }
-    Ok(explored)
-}
 
-/// What came of all continuations of one parent.
-#[derive(Default)]
-struct Tried {
-    runs: u64,
-    found: Vec<(Property, Vec<Placed>)>,
-    children: Vec<(u128, Parent)>,
-}
+    /// Tries the continuations of these parents on all cores; the results are in the order of the parents. Work that
+    /// panics is an error and not left out, since "none among all placements" would be said of what nobody tried.
+    fn try_all(&self, parents: &[Parent]) -> Result<Vec<Tried>, CasePanicked> {
+        let next = AtomicUsize::new(0);
+        let tried: Mutex<Vec<(usize, Result<Tried, CasePanicked>)>> = Mutex::default();
+        thread::scope(|scope| {
+            for _ in 0..self.what.threads.clamp(1, parents.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(parent) = parents.get(index) else { return };
+                        self.count.begun.fetch_add(1, Ordering::Relaxed);
+                        let one = caught(self.what.cell, self.what.seed, || self.try_one(parent));
+                        tried.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
+                    }
+                });
+            }
+        });
+        let mut tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+        tried.sort_by_key(|(index, _)| *index);
+        tried.into_iter().map(|(_, tried)| tried).collect()
+    }
 
-/// Tries the continuations of these parents on all cores; the results are in the order of the parents. Work that panics
-/// is an error and not left out, since "none among all placements" would be said of what nobody tried.
-fn try_all(registry: &Registry, what: &Exploration<'_>, parents: &[Parent]) -> Result<Vec<Tried>, CasePanicked> {
-    let next = AtomicUsize::new(0);
-    let tried: Mutex<Vec<(usize, Result<Tried, CasePanicked>)>> = Mutex::default();
-    thread::scope(|scope| {
-        for _ in 0..what.threads.clamp(1, parents.len()) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(parent) = parents.get(index) else { return };
-                    let one = caught(what.cell, what.seed, || try_one(registry, what, parent));
-                    tried.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
+    fn try_one(&self, parent: &Parent) -> Tried {
+        let what = self.what;
+        let verdicts = Verdicts::on(what.wanted);
+        let mut tried = Tried { runs: 0, verdicts, found: Vec::new(), children: Vec::new() };
+        let from = parent.placed.last().map_or(SimTime(0), |last| last.at);
+        let until = SimTime(0) + what.cell.scenario.run_for;
+        let menu: &[Placeable] = &what.cell.scenario.explore.menu;
+        let mut seen = BTreeSet::new();
+        for placed in beginnings(what.cell, menu, &parent.points, from, until) {
+            let ran = self.try_placement(parent, &placed, &mut tried, &mut seen);
+            if placed.has_an_end() {
+                for ended in endings(&placed, &ran) {
+                    self.try_placement(parent, &ended, &mut tried, &mut seen);
                 }
-            });
-        }
-    });
-    let mut tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
-    tried.sort_by_key(|(index, _)| *index);
-    tried.into_iter().map(|(_, tried)| tried).collect()
-}
-
-fn try_one(registry: &Registry, what: &Exploration<'_>, parent: &Parent) -> Tried {
-    let mut tried = Tried::default();
-    let from = parent.placed.last().map_or(SimTime(0), |last| last.at);
-    let until = SimTime(0) + what.cell.scenario.run_for;
-    let menu: &[Placeable] = &what.cell.scenario.explore.menu;
-    let mut seen = BTreeSet::new();
-    for placed in beginnings(what.cell, menu, &parent.points, from, until) {
-        let ran = tried.try_placement(registry, what, parent, &placed, &mut seen);
-        if placed.has_an_end() {
-            for ended in endings(&placed, &ran) {
-                tried.try_placement(registry, what, parent, &ended, &mut seen);
             }
         }
+        tried
     }
-    tried
-}
 
-impl Tried {
     /// Runs the parent's faults with one more, and gives the points of that run.
     fn try_placement(
-        &mut self,
-        registry: &Registry,
-        what: &Exploration<'_>,
+        &self,
         parent: &Parent,
         placed: &Placed,
+        tried: &mut Tried,
         seen: &mut BTreeSet<u128>,
     ) -> Vec<points::Point> {
         let all: Vec<Placed> = parent.placed.iter().chain([placed]).cloned().collect();
-        let ran = points::run(&cell_with(registry, what, &all), what.seed);
-        self.runs += 1;
-        if let Some(property) = violated(what, &ran) {
-            self.found.push((property, all));
-        } else if (all.len() as u32) < what.faults && seen.insert(ran.signature) {
+        let ran = points::run(&cell_with(self.registry, self.what, &all), self.what.seed);
+        self.count.one_more();
+        tried.runs += 1;
+        tried.verdicts.add(&ran.report.outcome);
+        if let Some(property) = violated(self.what, &ran) {
+            tried.found.push((property, all));
+        } else if (all.len() as u32) < self.what.faults && seen.insert(ran.signature) {
             let parent = Parent { placed: all, points: ran.points.clone() };
-            self.children.push((ran.signature, parent));
+            tried.children.push((ran.signature, parent));
         }
         ran.points
     }
@@ -269,7 +323,10 @@ mod tests {
             step: 0,
         };
         let parent = |placed| Parent { placed, points: points::run(&cell, 0).points };
-        let tried = try_all(&registry, &what, &[parent(vec![]), parent(vec![nowhere])]);
+        let (begun, run) = (0.into(), 0.into());
+        let count = Count { told: &|_| {}, faults: 2, of: 2, begun, before: 0, run };
+        let search = Search { registry: &registry, what: &what, count };
+        let tried = search.try_all(&[parent(vec![]), parent(vec![nowhere])]);
         assert!(tried.err().is_some_and(|panicked| panicked.message.contains("99")));
     }
 }

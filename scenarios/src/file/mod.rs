@@ -69,16 +69,18 @@ pub fn read(registry: &Registry, path: &Path) -> Result<File, Vec<Problem>> {
             return report.conclude(None);
         }
     };
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(registry, &file, text),
-        Err(error) => {
-            let mut report = Report::new(&file, &String::from_utf8_lossy(&bytes));
-            let at = error.valid_up_to();
-            let message = format!("this is not UTF-8: byte 0x{:02x} has no meaning here", bytes[at]);
-            report.add(at..at + '\u{fffd}'.len_utf8(), message, "save the file as UTF-8");
-            report.conclude(None)
-        }
-    }
+    parse(registry, &file, utf8(&file, &bytes)?)
+}
+
+/// The text of a file. A replacement of what is not UTF-8 would make one name of two.
+pub(crate) fn utf8<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Vec<Problem>> {
+    std::str::from_utf8(bytes).or_else(|error| {
+        let mut report = Report::new(file, &String::from_utf8_lossy(bytes));
+        let at = error.valid_up_to();
+        let message = format!("this is not UTF-8: byte 0x{:02x} has no meaning here", bytes[at]);
+        report.add(at..at + '\u{fffd}'.len_utf8(), message, "save the file as UTF-8");
+        report.conclude(None)
+    })
 }
 
 fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {

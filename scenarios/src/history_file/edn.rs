@@ -6,26 +6,39 @@ use std::str::CharIndices;
 
 use super::Complaint;
 use super::line::{Function, Line, Phase};
+use crate::file::quoted;
 
 /// A value. What no lock's history is about is read and forgotten.
 #[derive(Clone, Debug, PartialEq)]
 enum Value {
     /// A keyword, symbol or string, by its name.
     Word(String),
-    Number(i64),
+    Number(i128),
+    /// A number that is not whole, or larger than any token.
+    Odd(String),
     Map(Vec<(Value, Value)>),
     Sequence(Vec<Value>),
     Nil,
 }
 
-/// What the line says, or nothing if it is not a client's: Jepsen's nemesis has a name in place of a number.
+/// What the line says, or nothing if it is a comment, or not a client's: Jepsen's nemesis has a name in place of a number.
 pub(super) fn line(text: &str) -> Result<Option<Line>, Complaint> {
     let mut reader = Reader { text, rest: text.char_indices().peekable(), depth: 0 };
+    if reader.is_at_the_end() {
+        return Ok(None);
+    }
     let value = reader.value()?;
+    if !reader.is_at_the_end() {
+        return Err(reader.wrong("something follows the operation"));
+    }
     let Value::Map(fields) = &value else {
         return Err(Complaint::new("this is not a map", "Jepsen writes one operation a line into history.edn"));
     };
-    let Some(Value::Number(process)) = get(fields, &["process"]) else { return Ok(None) };
+    let process = match get(fields, &["process"]) {
+        Some(Value::Number(process)) => process,
+        Some(Value::Odd(number)) => return Err(odd("process", number)),
+        _ => return Ok(None),
+    };
     let phase = match word(fields, "type")? {
         "invoke" => Phase::Invoke,
         "ok" => Phase::Ok,
@@ -54,20 +67,16 @@ impl Line {
     /// (`jepsen.independent`).
     fn take_value(&mut self, value: &Value) -> Result<(), Complaint> {
         match value {
-            Value::Number(token) => self.token = Some(whole(*token)?),
+            Value::Number(_) | Value::Odd(_) => self.token = whole("value", value)?,
             Value::Map(fields) => {
-                self.lock = get(fields, &["lock", "key"]).and_then(name).or(self.lock.take());
-                self.owner = get(fields, &["owner", "client", "session"]).and_then(name);
-                if let Some(Value::Number(token)) = get(fields, &["token", "fence"]) {
-                    self.token = Some(whole(*token)?);
-                }
-                if let Some(Value::Number(permits)) = get(fields, &["permits"]) {
-                    self.permits = Some(whole(*permits)?);
-                }
+                self.lock = field(fields, &["lock", "key"], name)?.or(self.lock.take());
+                self.owner = field(fields, &["owner", "client", "session"], name)?;
+                self.token = field(fields, &["token", "fence"], whole)?;
+                self.permits = field(fields, &["permits"], whole)?;
             }
             Value::Sequence(values) => {
                 if let [lock, value] = values.as_slice()
-                    && let Some(lock) = name(lock)
+                    && let Ok(Some(lock)) = name("value", lock)
                 {
                     self.lock = Some(lock);
                     self.take_value(value)?;
@@ -91,17 +100,47 @@ fn word<'v>(fields: &'v [(Value, Value)], key: &str) -> Result<&'v str, Complain
     }
 }
 
-fn name(value: &Value) -> Option<String> {
+/// What one of these keys says, if it is there.
+fn field<T>(
+    fields: &[(Value, Value)],
+    names: &[&str],
+    read: impl Fn(&str, &Value) -> Result<Option<T>, Complaint>,
+) -> Result<Option<T>, Complaint> {
+    let there = names.iter().find_map(|name| Some((name, get(fields, &[name])?)));
+    there.map_or(Ok(None), |(name, value)| read(name, value))
+}
+
+fn name(key: &str, value: &Value) -> Result<Option<String>, Complaint> {
     match value {
-        Value::Word(word) => Some(word.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Map(_) | Value::Sequence(_) | Value::Nil => None,
+        Value::Word(word) => Ok(Some(word.clone())),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        Value::Nil => Ok(None),
+        Value::Odd(number) => Err(odd(key, number)),
+        Value::Map(_) | Value::Sequence(_) => {
+            Err(Complaint::new(format!("`:{key}` is no name"), "write a keyword, a string or a whole number"))
+        }
     }
 }
 
-fn whole<N: TryFrom<i64>>(number: i64) -> Result<N, Complaint> {
+/// A token or a number of permits.
+fn whole<N: TryFrom<i128>>(key: &str, value: &Value) -> Result<Option<N>, Complaint> {
     let help = "tokens and permits are whole numbers from 0; leave an invalid fence out of the value";
-    N::try_from(number).map_err(|_| Complaint::new(format!("{number} is not a token or number of permits"), help))
+    match value {
+        Value::Nil => Ok(None),
+        Value::Odd(number) => Err(odd(key, number)),
+        Value::Number(number) => {
+            let wrong = |_| Complaint::new(format!("{number} is not a token or number of permits"), help);
+            N::try_from(*number).map(Some).map_err(wrong)
+        }
+        Value::Word(_) | Value::Map(_) | Value::Sequence(_) => {
+            Err(Complaint::new(format!("`:{key}` is no number"), help))
+        }
+    }
+}
+
+fn odd(key: &str, number: &str) -> Complaint {
+    let message = format!("`:{key}` is {}, which is no whole number of a usual size", quoted(number));
+    Complaint::new(message, "write a whole number below 2^64")
 }
 
 /// Deeper values than any history has. They would exhaust the stack.
@@ -146,8 +185,17 @@ impl Reader<'_> {
         }
     }
 
+    /// Blanks, commas, and a comment, which goes to the end of the line.
     fn skip_blanks(&mut self) {
         while self.rest.next_if(|(_, c)| c.is_whitespace() || *c == ',').is_some() {}
+        if self.rest.peek().is_some_and(|(_, c)| *c == ';') {
+            self.rest.by_ref().for_each(drop);
+        }
+    }
+
+    fn is_at_the_end(&mut self) -> bool {
+        self.skip_blanks();
+        self.rest.peek().is_none()
     }
 
     fn until(&mut self, end: char) -> Result<Vec<Value>, Complaint> {
@@ -175,7 +223,9 @@ impl Reader<'_> {
         if self.rest.next_if(|(_, c)| *c == '{').is_some() {
             return Ok(Value::Sequence(self.until('}')?));
         }
-        self.word();
+        if self.word().starts_with('_') {
+            return Err(self.wrong("what is taken out with `#_` is not read here: take it out of the file"));
+        }
         self.value()
     }
 
@@ -193,7 +243,7 @@ impl Reader<'_> {
 
     fn word(&mut self) -> String {
         let mut word = String::new();
-        let ends = |c: char| c.is_whitespace() || "{}[]()\",".contains(c);
+        let ends = |c: char| c.is_whitespace() || "{}[]()\",;".contains(c);
         while let Some((_, c)) = self.rest.next_if(|(_, c)| !ends(*c)) {
             word.push(c);
         }
@@ -206,11 +256,15 @@ impl Reader<'_> {
     }
 }
 
+/// A whole number may end with `N`, which says that it may be large.
 fn atom(text: &str) -> Value {
-    match (text, text.parse()) {
-        ("nil", _) => Value::Nil,
-        (_, Ok(number)) => Value::Number(number),
-        (_, Err(_)) => Value::Word(text.to_owned()),
+    let number = text.strip_suffix('N').unwrap_or(text).parse();
+    let is_number = text.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit());
+    match number {
+        _ if text == "nil" => Value::Nil,
+        Ok(number) => Value::Number(number),
+        Err(_) if is_number => Value::Odd(text.to_owned()),
+        Err(_) => Value::Word(text.to_owned()),
     }
 }
 
@@ -264,7 +318,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_where() {
-        wrong("", "end of the line", 0);
+        wrong("{:a 1", "end of the line", 5);
         wrong("[1 2]", "not a map", 0);
         wrong("{:a \"b}", "string has no end", 7);
         wrong("{:a 1 :b}", "key without a value", 9);
@@ -274,6 +328,35 @@ mod tests {
         wrong("{:process 1 :type :ok :f :acquire :value -1}", "-1 is not a token", 0);
         wrong("{:process 1 :type :ok :f :acquire :value {:permits -2}}", "-2 is not", 0);
         wrong(&"[".repeat(10_000), "too deeply", 100);
+    }
+
+    #[test]
+    fn nothing_of_a_line_is_dropped_silently() {
+        let op = |value: &str| format!("{{:process 1 :type :ok :f :acquire :value {value}}}");
+        wrong(&format!("{} {}", op("1"), op("2")), "something follows", 47);
+        wrong(&format!("{} x", op("1")), "something follows", 47);
+        wrong(&op("{:permits \"2\"}"), "`:permits` is no number", 0);
+        wrong(&op("{:token :seven}"), "`:token` is no number", 0);
+        wrong(&op("{:owner [1 2]}"), "`:owner` is no name", 0);
+        wrong(&op("{:fence 7.5}"), "no whole number", 0);
+        wrong(&op("18446744073709551616"), "not a token", 0);
+        wrong(&op(&"9".repeat(50)), "no whole number", 0);
+        wrong("{:process 1.5 :type :ok :f :acquire}", "no whole number", 0);
+        wrong("#_{:a 1}", "`#_`", 2);
+    }
+
+    #[test]
+    fn comments_are_no_operations() {
+        assert_eq!(line("; from node n1"), Ok(None));
+        let commented = "{:process 1 :type :invoke :f :acquire} ; {:process 2}";
+        assert_eq!(line(commented).map(|line| line.map(|line| line.process)), Ok(Some("1".into())));
+    }
+
+    #[test]
+    fn numbers_may_be_as_large_as_tokens_are() {
+        assert_eq!(op("18446744073709551615").token, Some(u64::MAX));
+        assert_eq!((op("7N").token, op("{:fence 7N}").token), (Some(7), Some(7)));
+        assert_eq!((op("{:permits 2N}").permits, op("{:token nil}").token), (Some(2), None));
     }
 
     #[test]

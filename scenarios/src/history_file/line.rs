@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::file::quoted;
 use fencepost_models::history::Token;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -20,7 +21,7 @@ pub(super) struct Line {
 
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub(super) enum Phase {
     Invoke,
     /// It took effect.
@@ -33,11 +34,35 @@ pub(super) enum Phase {
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub(super) enum Function {
     Acquire,
     Release,
     Expire,
+}
+
+impl TryFrom<String> for Phase {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "invoke" => Ok(Phase::Invoke),
+            "ok" => Ok(Phase::Ok),
+            "fail" => Ok(Phase::Fail),
+            "info" => Ok(Phase::Info),
+            other => Err(format!("{} is no `type`", quoted(other))),
+        }
+    }
+}
+
+impl TryFrom<String> for Function {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let all = [Function::Acquire, Function::Release, Function::Expire];
+        let known = all.into_iter().find(|function| function.name() == word);
+        known.ok_or_else(|| format!("{} is no `f`", quoted(&word)))
+    }
 }
 
 impl Function {

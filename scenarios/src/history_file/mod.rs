@@ -8,9 +8,10 @@ mod line;
 mod pairs;
 mod write;
 
+use std::ops::Range;
 use std::path::Path;
 
-use crate::file::{Problem, Report};
+use crate::file::{Problem, Report, utf8};
 use crate::linearizable::{Entry, Lock};
 use crate::spec::Kind;
 
@@ -50,12 +51,20 @@ impl Format {
     }
 }
 
+/// The text of a history's file, without the mark that some programs put before it.
+///
+/// # Errors
+/// If it is not UTF-8.
+pub fn text<'b>(name: &str, bytes: &'b [u8]) -> Result<&'b str, Vec<Problem>> {
+    utf8(name, bytes).map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
 /// Reads a history that is to be held against this specification. `name` is the file's, for the problems.
 ///
 /// # Errors
 /// All that is wrong with it, each with its line and a remedy.
 pub fn read(name: &str, text: &str, format: Format, spec: Kind) -> Result<HistoryFile, Vec<Problem>> {
-    let mut report = Report::new(name, text);
+    let mut mistakes = Mistakes::default();
     let mut pairs = Pairs::new(spec);
     for (number, span) in lines(text) {
         let read = match format {
@@ -69,21 +78,58 @@ pub fn read(name: &str, text: &str, format: Format, spec: Kind) -> Result<Histor
         };
         if let Err(complaint) = taken {
             let start = span.start + complaint.column;
-            report.add(start..span.end.max(start), complaint.message, complaint.help);
+            mistakes.add(start..span.end.max(start), complaint);
         }
-        if report.count() == ENOUGH {
+        if mistakes.0.len() == ENOUGH {
             break;
         }
     }
     let history = pairs.finish();
+    let mut report = Report::new(name, text);
+    mistakes.tell(&mut report);
     if history.entries.is_empty() && history.failed == 0 && report.count() == 0 {
         report.add(0..0, "there is no operation in it", "write one event a line; docs/histories.md says how");
     }
     report.conclude(Some(history))
 }
 
-/// Who has seen so many mistakes has seen the pattern.
+/// So many different mistakes are told at most.
 const ENOUGH: usize = 20;
+
+/// The mistakes in the order of the file. One that is made again and again is told where it is made first.
+#[derive(Default)]
+struct Mistakes(Vec<Mistake>);
+
+struct Mistake {
+    /// What is the same in all of them.
+    pattern: String,
+    span: Range<usize>,
+    complaint: Complaint,
+    /// How many more lines have it.
+    more: u64,
+}
+
+impl Mistakes {
+    fn add(&mut self, span: Range<usize>, complaint: Complaint) {
+        // Processes and lines are counted up; the mistake stays the same.
+        let pattern = complaint.message.replace(|c: char| c.is_ascii_digit(), "");
+        match self.0.iter_mut().find(|known| known.pattern == pattern) {
+            Some(known) => known.more += 1,
+            None => self.0.push(Mistake { pattern, span, complaint, more: 0 }),
+        }
+    }
+
+    fn tell(self, report: &mut Report) {
+        for Mistake { span, complaint: Complaint { message, help, .. }, more, .. } in self.0 {
+            let message = match more {
+                0 => message,
+                1 => format!("{message} (and the same in 1 more line)"),
+                more => format!("{message} (and the same in {more} more lines)"),
+            };
+            report.add(span, message, help);
+        }
+    }
+}
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +147,7 @@ impl Complaint {
 }
 
 /// The lines that are not blank: the number of each, from 1, and where it stands.
-fn lines(text: &str) -> impl Iterator<Item = (u64, std::ops::Range<usize>)> + '_ {
+fn lines(text: &str) -> impl Iterator<Item = (u64, Range<usize>)> + '_ {
     let mut start = 0;
     let all = text.split_inclusive('\n').map(move |line| {
         let begin = start;
@@ -159,7 +205,7 @@ mod tests {
     fn says_what_is_wrong_with_a_line_and_what_to_do() {
         let line = |from: &str, to: &str| INVOKE.replace(from, to);
         complains("{", Kind::Mutex, 1, "no JSON object", "one JSON object a line");
-        complains(&line("acquire", "aquire"), Kind::Mutex, 1, "unknown variant `aquire`", "`acquire`");
+        complains(&line("acquire", "aquire"), Kind::Mutex, 1, "`aquire` is no `f`", "`acquire`");
         complains(&line("\"f\"", "\"g\""), Kind::Mutex, 1, "unknown field `g`", "`note`");
         complains(&line("1", "1.5"), Kind::Mutex, 1, "a name or a whole number", "docs/histories.md");
         complains(&line("\"process\":1,", ""), Kind::Mutex, 1, "missing field `process`", "docs/histories.md");
@@ -185,9 +231,41 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_of_mistakes_is_told_in_part() {
-        let text = "{}\n".repeat(100);
-        assert_eq!(problems(&text, Format::JsonLines, Kind::Mutex).len(), ENOUGH);
+    fn a_mistake_that_is_made_again_and_again_is_told_once() {
+        let told = |text: &str| {
+            let told = problems(text, Format::JsonLines, Kind::Mutex);
+            told.into_iter().map(|(line, message, _)| (line, message)).collect::<Vec<_>>()
+        };
+        let missing = told(&"{}\n".repeat(100));
+        assert_eq!(missing, [(1, "missing field `process` (and the same in 99 more lines)".to_owned())]);
+        let busy = told(&format!("{INVOKE}\n").repeat(30));
+        assert_eq!((busy.len(), busy[0].0), (1, 2), "they differ in the line that began: {busy:?}");
+        let kinds: String = ('a'..='z').map(|key| format!("{{\"x{key}\":1}}\n")).collect();
+        assert_eq!(told(&kinds).len(), ENOUGH, "different ones are told one by one, and not for ever");
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_is_a_mistake_with_its_line() {
+        let line = |name: &[u8]| [br#"{"process":""#, name, br#"","type":"invoke","f":"acquire"}"#, b"\n"].concat();
+        let problems = text("h", &[line(b"a"), line(b"o\xff")].concat()).expect_err("there is no such text");
+        assert_eq!(problems[0].line_column(), (2, 14));
+        assert!(problems[0].message.contains("0xff"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_history() {
+        let bytes = format!("\u{feff}{INVOKE}\n");
+        let text = text("h", bytes.as_bytes()).expect("it is UTF-8");
+        read("h", text, Format::JsonLines, Kind::Mutex).expect("it is right");
+    }
+
+    #[test]
+    fn messages_speak_of_json_and_not_of_how_it_is_read() {
+        complains(r#"["a","invoke","acquire"]"#, Kind::Mutex, 1, "no JSON object", "one JSON object a line");
+        let token = OK.replace("}", ",\"token\":\"7\"}");
+        complains(&token, Kind::Mutex, 1, "stands where a whole number from 0 to", "docs/histories.md");
+        complains(&INVOKE.replace("\"invoke\"", "5"), Kind::Mutex, 1, "`5` stands where a string", "docs");
+        complains(&INVOKE.replace("\"invoke\"", "{\"ok\":null}"), Kind::Mutex, 1, "an object stands where", "docs");
     }
 
     #[test]

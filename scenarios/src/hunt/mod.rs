@@ -15,6 +15,7 @@ use crate::property::{Property, Verdict};
 use crate::registry::Registry;
 use crate::run::{CasePanicked, run_caught};
 use crate::shrink::Draft;
+use crate::verdicts::Verdicts;
 
 /// How cases are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct Hunt<'a> {
     pub cell: &'a Cell,
     /// The bugs that are switched on.
     pub bugs: &'a [String],
-    /// What must not be violated.
+    /// What must not be violated. Where that is nothing, no case is tried.
     pub wanted: &'a [Property],
     /// How cases are chosen.
     pub aim: Aim,
@@ -50,6 +51,8 @@ pub struct Hunt<'a> {
 pub struct Hunted {
     /// How many cases it took; all where nothing was found.
     pub cases: u64,
+    /// What could be judged, where nothing was found.
+    pub verdicts: Verdicts,
     /// The first case that violates something.
     pub found: Option<Found>,
 }
@@ -72,8 +75,12 @@ pub struct Found {
 /// # Errors
 /// If a case panicked.
 pub fn hunt(registry: &Registry, hunt: &Hunt<'_>) -> Result<Hunted, CasePanicked> {
+    if hunt.wanted.is_empty() {
+        return Ok(Hunted { cases: 0, verdicts: Verdicts::default(), found: None });
+    }
     let (next, first) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
     let found: Mutex<Vec<Result<Found, (u64, CasePanicked)>>> = Mutex::default();
+    let verdicts = Mutex::new(Verdicts::on(hunt.wanted));
     thread::scope(|scope| {
         for _ in 0..hunt.threads.max(1) {
             scope.spawn(|| {
@@ -82,7 +89,7 @@ pub fn hunt(registry: &Registry, hunt: &Hunt<'_>) -> Result<Hunted, CasePanicked
                     if seed >= hunt.cases || seed > first.load(Ordering::Relaxed) {
                         return;
                     }
-                    let tried = try_case(registry, hunt, seed);
+                    let tried = try_case(registry, hunt, seed, &verdicts);
                     if let Some(result) = tried.transpose() {
                         first.fetch_min(seed, Ordering::Relaxed);
                         found.lock().unwrap_or_else(PoisonError::into_inner).push(result.map_err(|why| (seed, why)));
@@ -92,24 +99,31 @@ pub fn hunt(registry: &Registry, hunt: &Hunt<'_>) -> Result<Hunted, CasePanicked
         }
     });
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let seed = |result: &Result<Found, (u64, CasePanicked)>| match result {
         Ok(found) => found.seed,
         Err((seed, _)) => *seed,
     };
     match found.into_iter().min_by_key(seed) {
-        None => Ok(Hunted { cases: hunt.cases, found: None }),
-        Some(Ok(found)) => Ok(Hunted { cases: found.seed + 1, found: Some(found) }),
+        None => Ok(Hunted { cases: hunt.cases, verdicts, found: None }),
+        Some(Ok(found)) => Ok(Hunted { cases: found.seed + 1, verdicts, found: Some(found) }),
         Some(Err((_, panicked))) => Err(panicked),
     }
 }
 
-fn try_case(registry: &Registry, hunt: &Hunt<'_>, seed: u64) -> Result<Option<Found>, CasePanicked> {
+fn try_case(
+    registry: &Registry,
+    hunt: &Hunt<'_>,
+    seed: u64,
+    verdicts: &Mutex<Verdicts>,
+) -> Result<Option<Found>, CasePanicked> {
     let (cell, choice) = match hunt.aim {
         Aim::Uniform => (hunt.cell.clone(), String::new()),
         Aim::Aimed => made(registry, hunt, aimed::draft(hunt, seed)),
         Aim::Swarm => swarm::drawn(hunt, seed),
     };
     let outcome = run_caught(&cell, seed)?;
+    verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome);
     let violated = hunt.wanted.iter().find(|property| outcome.verdict(**property) == Verdict::Violated);
     Ok(violated.map(|property| Found { cell, seed, property: *property, choice }))
 }

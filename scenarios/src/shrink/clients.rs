@@ -43,7 +43,7 @@ pub(crate) fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
         let index = client_index(name)?;
         Some(kept.iter().position(|client| *client == index).map(|place| format!("client-{}", place + 1)))
     };
-    fewer.faults.retain_mut(|fault| fault.keys.iter_mut().all(|(_, value)| rename(value, &new_name)));
+    fewer.faults.retain_mut(|fault| places(fault).all(|value| rename(value, &new_name)));
     fewer.table("clients").insert("count".into(), Value::Integer(kept.len() as i64));
     let share = (u64::from(draft.orders()) * kept.len() as u64).div_ceil(u64::from(draft.clients().max(1)));
     let share = if draft.orders() == ENDLESS { ENDLESS } else { share as u32 };
@@ -59,7 +59,7 @@ pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
             client_index(name).map(|index| Some(format!("client-{}", (index + shift) % count + 1)))
         };
         for fault in &mut rotated.faults {
-            for (_, value) in fault.keys.iter_mut() {
+            for value in places(fault) {
                 rename(value, &new_name);
             }
         }
@@ -73,6 +73,11 @@ pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
 pub(crate) fn more_orders(lab: &mut Lab<'_>) {
     let more = lab.best().orders().saturating_add(lab.best().clients().into());
     lab.offer_steadier(lab.best().with_orders(more));
+}
+
+/// The values of a fault that may name clients. Its own name is not of theirs, whatever it sounds like.
+fn places(fault: &mut DraftFault) -> impl Iterator<Item = &mut Value> {
+    fault.keys.iter_mut().filter(|(key, _)| *key != "name").map(|(_, value)| value)
 }
 
 /// Gives clients their new names; says whether anything is left. A fault at a client that is gone is gone too.
@@ -115,4 +120,39 @@ pub(crate) fn fewer_orders(lab: &mut Lab<'_>) {
     let counts = counts_below(lab.best().orders());
     lower(lab, &counts, |draft, orders| draft.with_orders(orders));
     while lab.best().orders() > 1 && lab.offer(lab.best().with_orders(lab.best().orders() - 1)) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use toml::Table;
+
+    use super::*;
+    use crate::property::Property;
+
+    fn draft_with(keys: &str) -> Draft {
+        let keys: Table = toml::from_str(keys).expect("it is TOML");
+        Draft {
+            name: "test".into(),
+            about: String::new(),
+            run_for: Duration::from_secs(1),
+            lock: "none".into(),
+            seed: 0,
+            bugs: vec![],
+            property: Property::NoLostUpdate,
+            tables: toml::from_str("[clients]\ncount = 3\norders = 3").expect("it is TOML"),
+            faults: vec![DraftFault { kind: "pause".into(), keys }],
+        }
+    }
+
+    #[test]
+    fn a_fault_that_is_named_like_a_client_goes_with_its_target_alone() {
+        let draft = draft_with("name = 'client-2'\ntarget = 'client-3'");
+        let fewer = &with_clients(&draft, &[0, 2])[0];
+        assert_eq!(fewer.faults, draft_with("name = 'client-2'\ntarget = 'client-2'").faults);
+        let turned = &rotated(&draft)[0];
+        assert_eq!(turned.faults, draft_with("name = 'client-2'\ntarget = 'client-1'").faults);
+        assert!(with_clients(&draft, &[0, 1])[0].faults.is_empty());
+    }
 }
