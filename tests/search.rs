@@ -141,7 +141,6 @@ fn a_hunt_keeps_what_it_found_before_it_shrinks() {
     let mut hunt = hunt.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
     let mut told = BufReader::new(hunt.stderr.take().expect("it is piped")).lines();
     told.find(|line| line.as_ref().is_ok_and(|line| line.contains("is violated in case")));
-    sleep(Duration::from_millis(300));
     interrupt(&hunt);
     let out = hunt.wait_with_output().expect("it ends");
     assert_eq!(out.status.code(), Some(130));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::{ValueEnum, value_parser};
 use fencepost_reports::text::replay_file_command;
 use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::hunt::{Aim, Found, Hunt, hunt as hunt_cell};
+use fencepost_scenarios::hunt::{Aim, Hunt, hunt as hunt_cell};
 use fencepost_scenarios::interest;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::shrink::{Effort, Failing, shrink, unshrunk};
@@ -146,37 +146,45 @@ fn hunt_in(
         eprintln!("{name}: nothing in {cases} ({seconds:.1} s){besides}; that is no rate");
         return Ok(End::Clean);
     };
+    let failing = Failing { cell: &found.cell, seed: found.seed, bugs: &bugs, property: found.property };
+    let place = Place::of(arguments, cell)?;
+    let as_found = unshrunk(&failing);
+    // Before anything is told: shrinking takes its time, and whoever interrupts it is to have this.
+    match &place {
+        Place::Stdout => {
+            last_words.are(as_found.clone(), "  interrupted: this is the case as it was found, not shrunk")
+        }
+        Place::File(path) => put(path, &as_found)?,
+    }
     let property = found.property.name();
     eprintln!("{name}: {property} is violated in case {} ({seconds:.1} s)", hunted.cases);
     if !found.choice.is_empty() {
         eprintln!("  chosen for it: {}", found.choice);
     }
-    report(registry, arguments, &found, &bugs, last_words)?;
+    place.take(&shrunk_text(registry, &failing, as_found))?;
+    last_words.are("", "");
     Ok(End::Found)
 }
 
-/// Writes what was found or prints it, shrunk. As it was found it is kept before that, since shrinking takes its time.
-fn report(
-    registry: &Registry,
-    arguments: &Arguments,
-    found: &Found,
-    bugs: &[String],
-    last_words: &LastWords,
-) -> Result<(), Failure> {
-    let failing = Failing { cell: &found.cell, seed: found.seed, bugs, property: found.property };
-    let as_found = unshrunk(&failing);
-    let Some(out) = &arguments.out else {
-        last_words.are(as_found.clone(), "  interrupted: this is the case as it was found, not shrunk");
-        let printed = print(&shrunk_text(registry, &failing, as_found));
-        last_words.are("", "");
-        return printed;
-    };
-    make(out)?;
-    let path = out.join(format!("{}--{}.toml", found.cell.header.scenario, found.cell.header.lock));
-    put(&path, &as_found)?;
-    put(&path, &shrunk_text(registry, &failing, as_found))?;
-    eprintln!("  to reproduce: {}", replay_file_command(&path.display().to_string()));
-    Ok(())
+/// Where the reproducer goes.
+enum Place {
+    Stdout,
+    File(PathBuf),
+}
+
+impl Place {
+    fn of(arguments: &Arguments, cell: &Cell) -> Result<Self, Failure> {
+        let Some(out) = &arguments.out else { return Ok(Place::Stdout) };
+        make(out)?;
+        Ok(Place::File(out.join(format!("{}--{}.toml", cell.header.scenario, cell.header.lock))))
+    }
+
+    fn take(&self, text: &str) -> Result<(), Failure> {
+        let Place::File(path) = self else { return print(text) };
+        put(path, text)?;
+        eprintln!("  to reproduce: {}", replay_file_command(&path.display().to_string()));
+        Ok(())
+    }
 }
 
 /// The reproducer as small as it gets.

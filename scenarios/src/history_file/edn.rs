@@ -333,8 +333,8 @@ mod tests {
     #[test]
     fn nothing_of_a_line_is_dropped_silently() {
         let op = |value: &str| format!("{{:process 1 :type :ok :f :acquire :value {value}}}");
-        wrong(&format!("{} {}", op("1"), op("2")), "something follows", 47);
-        wrong(&format!("{} x", op("1")), "something follows", 47);
+        wrong(&format!("{} {}", op("1"), op("2")), "something follows", 44);
+        wrong(&format!("{} x", op("1")), "something follows", 44);
         wrong(&op("{:permits \"2\"}"), "`:permits` is no number", 0);
         wrong(&op("{:token :seven}"), "`:token` is no number", 0);
         wrong(&op("{:owner [1 2]}"), "`:owner` is no name", 0);
