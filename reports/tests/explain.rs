@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fencepost_reports::case_json::explained_json;
 use fencepost_reports::case_run::CaseRun;
-use fencepost_reports::explain::{CauseKind, Chain, chains, gravest, text};
+use fencepost_reports::explain::{Cause, CauseKind, Chain, chains, gravest, text};
 use fencepost_reports::timeline::{self, Theme};
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
@@ -98,6 +98,17 @@ fn what_falls_on_one_nanosecond_is_told_as_it_happened() {
     assert!(line("client-1's write").ends_with("◀ effect-exclusion"), "{told}");
     assert!(line("client-2's write").ends_with("◀ no-lost-update"), "{told}");
     assert!(!line("client-2 read").contains('◀'), "{told}");
+}
+
+#[test]
+fn a_message_that_came_twice_at_once_did_it_again_the_second_time() {
+    let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
+    let chains = chains(&CaseRun::watch(&cell(text, "redis-set-px", &[]), 3));
+    let chain = chains.iter().find(|chain| chain.property == Property::NoDuplicate).expect("a duplicate");
+    assert_in_order(chain, &["accepted order 13, as version 10", "accepted order 13 once more, as version 11"]);
+    let wrote: Vec<&Cause> = chain.causes.iter().filter(|cause| cause.kind == CauseKind::Wrote).collect();
+    assert!(wrote.len() == 2 && wrote[0].at == wrote[1].at, "{wrote:#?}");
+    assert!(wrote[0].violates.is_empty() && wrote[1].violates == [Property::NoDuplicate]);
 }
 
 #[test]
