@@ -244,7 +244,7 @@ impl Chain {
     }
 
     /// Whether another violation is about the same as this chain.
-    fn explains(&self, other: &Chain) -> bool {
+    pub(crate) fn explains(&self, other: &Chain) -> bool {
         self.property == other.property || self.sorted_grants() == other.sorted_grants()
     }
 

@@ -11,6 +11,7 @@ mod labels;
 mod legend;
 mod marks;
 mod metrics;
+mod operations;
 mod paper;
 mod scene;
 mod strip;
@@ -22,6 +23,7 @@ use std::path::Path;
 use fencepost_scenarios::property::Property;
 
 use self::legend::Legend;
+use self::operations::Operations;
 use self::paper::{Paper, escaped};
 use self::scene::Scene;
 use self::tracks::Tracks;
@@ -118,21 +120,23 @@ fn png(_run: &CaseRun, _theme: Theme) -> Result<Vec<u8>, TimelineError> {
 }
 
 fn draw(run: &CaseRun, chain: Option<&Chain>, all: &[Chain], theme: Theme) -> String {
-    let scene = Scene::new(run, chain);
+    let scene = Scene::new(run, chain, all);
     let legend = Legend::new(&scene, chain, all);
     let top = legend.head_height();
     let tracks = Tracks::new(&scene, top);
+    let operations = Operations::new(&scene, &tracks);
     let mut paper = Paper::new(WIDTH, tracks.bottom + legend.foot_height(), &id(run), theme);
     legend.describe(&mut paper);
     legend.head(&mut paper);
     strip::shades(&mut paper, &scene, &tracks);
     tracks.draw(&mut paper, &scene);
     strip::draw(&mut paper, &scene, &tracks);
-    arrows::draw(&mut paper, &scene, &tracks);
+    arrows::draw(&mut paper, &scene, &tracks, &operations);
     bars::draw(&mut paper, &scene, &tracks);
     strip::steps(&mut paper, &scene, &tracks);
-    arrows::labels(&mut paper, &scene, &tracks);
-    marks::draw(&mut paper, &scene, &tracks);
+    arrows::labels(&mut paper, &scene, &tracks, &operations);
+    operations.draw(&mut paper, &scene, &tracks);
+    marks::draw(&mut paper, &scene, &tracks, &operations);
     legend.foot(&mut paper, tracks.bottom);
     paper.finish()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fencepost_reports::case_json::explained_json;
 use fencepost_reports::case_run::CaseRun;
-use fencepost_reports::explain::{CauseKind, Chain, chains, gravest, text};
+use fencepost_reports::explain::{Cause, CauseKind, Chain, chains, gravest, text};
 use fencepost_reports::timeline::{self, Theme};
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
@@ -101,6 +101,17 @@ fn what_falls_on_one_nanosecond_is_told_as_it_happened() {
 }
 
 #[test]
+fn a_message_that_came_twice_at_once_did_it_again_the_second_time() {
+    let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
+    let chains = chains(&CaseRun::watch(&cell(text, "redis-set-px", &[]), 3));
+    let chain = chains.iter().find(|chain| chain.property == Property::NoDuplicate).expect("a duplicate");
+    assert_in_order(chain, &["accepted order 13, as version 10", "accepted order 13 once more, as version 11"]);
+    let wrote: Vec<&Cause> = chain.causes.iter().filter(|cause| cause.kind == CauseKind::Wrote).collect();
+    assert!(wrote.len() == 2 && wrote[0].at == wrote[1].at, "{wrote:#?}");
+    assert!(wrote[0].violates.is_empty() && wrote[1].violates == [Property::NoDuplicate]);
+}
+
+#[test]
 fn every_chain_is_short_in_order_and_ends_in_its_violation() {
     for chain in chains(&paused()) {
         assert!((3..=9).contains(&chain.causes.len()), "{chain:#?}");
@@ -179,6 +190,94 @@ fn a_timeline_has_the_same_bytes_each_time_and_few_of_them() {
     for part in ["client-1", "client-2", "redis-1", "store", "paused 15.0 s (gc)", "stale write", "10.0 s later"] {
         assert!(svg.contains(part), "{part}");
     }
+}
+
+/// The words of a drawing, each with its place.
+fn words(svg: &str) -> Vec<(f64, f64, String)> {
+    let attribute = |text: &str, name: &str| -> f64 {
+        let rest = text.split(&format!("{name}=\"")).nth(1).unwrap_or_default();
+        rest.split('"').next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
+    };
+    let texts = svg.split("<text ").skip(1).filter_map(|rest| rest.split("</text>").next());
+    texts
+        .filter_map(|text| text.split_once('>'))
+        .map(|(attributes, words)| (attribute(attributes, "x"), attribute(attributes, "y"), words.to_owned()))
+        .collect()
+}
+
+/// Where the only such words are; of several, the uppermost.
+fn place(svg: &str, wanted: &str) -> (f64, f64) {
+    let found = words(svg).into_iter().find(|(.., words)| words == wanted);
+    found.map(|(x, y, _)| (x, y)).unwrap_or_else(|| panic!("`{wanted}` is not in it"))
+}
+
+/// Where crosses in rings are: what broke a rule.
+fn crosses(svg: &str) -> Vec<f64> {
+    let rings =
+        svg.split("<circle class=\"rg\" cx=\"").skip(1).filter(|rest| rest.contains(" r=\"11\"/><path class=\"al\""));
+    let own = rings.filter(|rest| rest.split("/>").next().is_some_and(|ring| ring.ends_with(" r=\"11\"")));
+    own.filter_map(|rest| rest.split('"').next()?.parse().ok()).collect()
+}
+
+#[test]
+fn what_falls_on_one_nanosecond_is_drawn_side_by_side() {
+    let svg = timeline::svg(&tied());
+    for number in 1..=9 {
+        let drawn = words(&svg).iter().filter(|(.., words)| *words == number.to_string()).count();
+        assert_eq!(drawn, 2, "{number} stands in the drawing and below it");
+    }
+    let [read, stale] =
+        ["7", "8"].map(|number| words(&svg).into_iter().rfind(|word| word.2 == number && word.0 > 100.0));
+    let (Some(read), Some(stale)) = (read, stale) else { panic!("7 and 8 are in the drawing") };
+    assert!(stale.0 - read.0 >= 20.0, "{read:?} {stale:?}");
+    assert!(svg.contains("stale write v0 → v1") && svg.contains(">write v0 → v2, v1 lost"));
+    assert_eq!(crosses(&svg).len(), 2, "the late write, and the one that overwrote it");
+    assert_eq!(crosses(&svg)[0], stale.0);
+}
+
+#[test]
+fn arrows_end_at_the_edge_of_what_a_server_has_on_record() {
+    let svg = timeline::svg(&tied());
+    let lane = place(&svg, "redis-1").1 - 5.0;
+    let arrows = svg.split("marker-end=").skip(1).filter_map(|rest| rest.split('"').nth(3));
+    let heads: Vec<f64> = arrows.filter_map(|path| path.rsplit([' ', 'V']).next()?.parse().ok()).collect();
+    assert!(heads.contains(&(lane + 10.0)), "client-1's release reaches client-2's record from below: {heads:?}");
+}
+
+#[test]
+fn labels_of_a_crowded_timeline_keep_apart() {
+    let text = include_str!("../../scenarios/suites/scenarios/client-pauses.toml");
+    let svg = timeline::svg(&CaseRun::watch(&cell(text, "redlock", &[]), 17));
+    let [first, second] = ["paused 10.2 s (gc)", "paused 8.5 s (gc)"].map(|label| place(&svg, label));
+    assert!((first.1 - second.1).abs() > 10.0, "{first:?} {second:?}");
+    let [read, later] = ["read v19", "3.4 s later"].map(|label| place(&svg, label));
+    assert!(later.1 - read.1 > 12.0, "{read:?} {later:?}");
+    assert_eq!(crosses(&svg), [place(&svg, "9").0], "the number hangs from its mark");
+    let granted = svg.split("granted to client-4</text>").next().expect("a label");
+    assert!(granted.rsplit("<").nth(1).is_some_and(|behind| behind.starts_with("rect class=\"nw\"")), "{granted}");
+}
+
+#[test]
+fn lost_messages_stop_between_lanes_and_the_key_tells_their_cross() {
+    let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
+    let svg = timeline::svg(&CaseRun::watch(&cell(text, "redlock", &[]), 1));
+    let lanes = ["redis-1", "redis-2", "redis-3", "redis-4", "redis-5", "client-4", "store"];
+    let lanes = lanes.map(|name| place(&svg, name).1);
+    let lost: Vec<f64> = words(&svg).iter().filter(|word| word.2 == "lost").map(|word| word.1).collect();
+    assert!(!lost.is_empty() && svg.contains("✗ on an arrow: lost"));
+    assert!(lost.iter().all(|y| lanes.iter().all(|lane| (lane - y).abs() > 25.0)), "{lost:?} {lanes:?}");
+}
+
+#[test]
+fn the_store_is_at_the_bottom_even_without_servers() {
+    let svg = timeline::svg(&CaseRun::watch(&cell(&PAUSED.replace("redis-set-px\"", "none\""), "none", &[]), 0));
+    assert!(place(&svg, "store").1 > place(&svg, "client-2").1);
+}
+
+#[test]
+fn one_node_that_is_left_out_is_one() {
+    let svg = timeline::svg(&CaseRun::watch(&cell(&TIED.replace("count = 2", "count = 3"), "redis-set-px", &[]), 3));
+    assert!(svg.contains("1 more node plays no part"), "{}", words(&svg).last().expect("a key").2);
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl<'a> Links<'a> {
     /// Adds a link that matters so much, from 1 to 10.
     pub fn add(&mut self, weight: u8, at: SimTime, node: Option<NodeId>, kind: CauseKind, text: String) {
         let cause = self.cause(at, node, kind, text);
-        self.push(weight, cause);
+        self.push(weight, self.placed(cause));
     }
 
     /// The same for what happened to a grant.
@@ -46,14 +46,13 @@ impl<'a> Links<'a> {
         text: String,
     ) {
         let cause = Cause { grant: Some(grant), ..self.cause(at, node, kind, text) };
-        self.push(weight, cause);
+        self.push(weight, self.placed(cause));
     }
 
-    /// Adds a link that has its place in the history, or looks for it.
+    /// Adds a link that knows its place in the history.
     pub fn push(&mut self, weight: u8, cause: Cause) {
         if !self.links.iter().any(|(_, link)| link.at == cause.at && link.text == cause.text) {
-            let seq = self.seq(&cause).unwrap_or(cause.seq);
-            self.links.push((weight, Cause { seq, ..cause }));
+            self.links.push((weight, cause));
         }
     }
 
@@ -62,6 +61,10 @@ impl<'a> Links<'a> {
         let seq = if matches!(kind, CauseKind::Led | CauseKind::Healed) { 0 } else { usize::MAX };
         let (name, text) = (node.map(|node| visible(self.run.name_of(node))), visible(&text));
         Cause { at, until: None, node: name, kind, text, violates: Vec::new(), place: node, grant: None, seq }
+    }
+
+    fn placed(&self, cause: Cause) -> Cause {
+        Cause { seq: self.seq(&cause).unwrap_or(cause.seq), ..cause }
     }
 
     /// The place in the history of the event that a cause tells.
@@ -73,7 +76,10 @@ impl<'a> Links<'a> {
                 && self.run.node_of(event) == cause.place
                 && cause.grant.is_none_or(|grant| grant_of(event) == Some(grant))
         };
-        here.map(|note| &note.event).position(told).map(|place| first + place)
+        // A message that came twice makes two such events at once.
+        let taken = |seq: usize| self.links.iter().any(|(_, link)| link.seq == seq && link.kind == cause.kind);
+        let mut events = here.enumerate().map(|(place, note)| (first + place, &note.event));
+        events.find(|(seq, event)| told(event) && !taken(*seq)).map(|(seq, _)| seq)
     }
 
     pub fn story(&self, grant: GrantId) -> Option<&'a GrantStory> {

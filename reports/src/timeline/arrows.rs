@@ -4,47 +4,58 @@ use fencepost_models::history::Ack;
 use fencepost_sim::{NodeId, SimTime};
 
 use super::metrics::width;
+use super::operations::Operations;
 use super::paper::{Anchor, Paper};
 use super::scene::Scene;
 use super::tracks::Tracks;
 use crate::case_run::{GrantStory, Message};
 use crate::narrative::clocks::seconds;
 
-pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
-    for message in &scene.messages {
-        arrow(paper, scene, tracks, message);
+pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, operations: &Operations) {
+    for message in scene.messages.iter().filter(|message| !message.lost) {
+        arrow(paper, scene, tracks, operations, message);
     }
-    for (client, to, at) in scene.grants.iter().flat_map(|story| unanswered(scene, story)) {
-        broken(paper, scene, tracks, client, to, at);
+    for (from, to, at) in lost(scene) {
+        broken(paper, scene, tracks, from, to, at);
     }
 }
 
-fn arrow(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, message: &Message) {
-    let (Some(y0), Some(y1)) = (tracks.y(message.from), tracks.y(message.to)) else { return };
-    if message.lost {
-        return broken(paper, scene, tracks, message.from, message.to, message.sent);
-    }
-    let y0 = tracks.edge(scene, message.from, message.sent, y1).unwrap_or(y0);
-    let y1 = tracks.edge(scene, message.to, message.at, y0).unwrap_or(y1);
-    let (x0, x1) = (tracks.x(message.sent), tracks.x(message.at));
+/// What never arrived: from where, to where and when.
+pub(super) fn lost<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
+    let messages = scene.messages.iter().filter(|message| message.lost);
+    let messages = messages.map(|message| (message.from, message.to, message.sent));
+    messages.chain(scene.grants.iter().flat_map(|story| unanswered(scene, story)))
+}
+
+/// Where a message leaves and where it arrives: at the edge of what is there.
+fn ends(scene: &Scene<'_>, tracks: &Tracks, operations: &Operations, message: &Message) -> Option<[(f64, f64); 2]> {
+    let end = |node: NodeId, other: NodeId, at: SimTime| {
+        let y = tracks.edge(scene, node, at, tracks.y(other)?)?;
+        let mark = if node == scene.run.cast.store { operations.top(other, at) } else { None };
+        Some(mark.map_or((tracks.x(at), y), |(x, above)| (x, y - above)))
+    };
+    Some([end(message.from, message.to, message.sent)?, end(message.to, message.from, message.at)?])
+}
+
+fn arrow(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, operations: &Operations, message: &Message) {
+    let Some([from, to]) = ends(scene, tracks, operations, message) else { return };
     let took = message.at.0 - message.sent.0;
     let late = took > scene.run.late_ns;
     let client = if scene.run.is_client(message.from) { message.from } else { message.to };
     let colour = scene.colour(Some(client));
     let class = format!("{} s{colour}", if late { "lt" } else { "ar" });
-    paper.arrow(&class, colour, (x0, y0), (x1, y1));
+    paper.arrow(&class, colour, from, to);
 }
 
 /// How late the late ones were. These come last, so that nothing hides them.
-pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, operations: &Operations) {
     let mut taken: Vec<(f64, f64)> = Vec::new();
     for message in scene.messages.iter().filter(|message| !message.lost) {
         let took = message.at.0 - message.sent.0;
-        let (Some(y0), Some(y1)) = (tracks.y(message.from), tracks.y(message.to)) else { continue };
+        let Some([(x0, y0), (x1, y1)]) = ends(scene, tracks, operations, message) else { continue };
         if took <= scene.run.late_ns {
             continue;
         }
-        let (x0, x1) = (tracks.x(message.sent), tracks.x(message.at));
         let at = |share: f64| (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
         let clear = |(x, y): &(f64, f64)| {
             tracks.is_between_lanes(*y) && taken.iter().all(|(a, b)| (a - x).abs() > 70.0 || (b - y).abs() > 16.0)
@@ -58,14 +69,14 @@ pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
     }
 }
 
-/// A message that never arrived: it stops halfway, with a cross.
+/// A message that never arrived: it stops with a cross before the next lane, lest it seem meant for that one.
 fn broken(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, from: NodeId, to: NodeId, at: SimTime) {
     let (Some(y0), Some(y1)) = (tracks.y(from), tracks.y(to)) else { return };
-    let (x, y) = (tracks.x(at) + 14.0, y0 + (y1 - y0) * 0.55);
+    let (x, y) = (tracks.x(at) + 14.0, y0 + (tracks.pitch * 0.5).copysign(y1 - y0));
     let client = if scene.run.is_client(from) { from } else { to };
     paper.line(&format!("lt s{}", scene.colour(Some(client))), (tracks.x(at), y0), (x, y));
     paper.path("al", &format!("M{:.0} {:.0}l10 10m0 -10l-10 10", x - 5.0, y - 5.0));
-    paper.text(x + 9.0, y + 4.0, "sm", Anchor::Start, "lost");
+    paper.label(x + 9.0, y + 4.0, "lost");
 }
 
 /// Writes that were sent, of which nothing ever arrived.

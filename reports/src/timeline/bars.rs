@@ -3,6 +3,7 @@
 use fencepost_models::history::Event;
 use fencepost_sim::{NodeId, SimTime};
 
+use super::labels::Shelf;
 use super::metrics::{fitting, width};
 use super::paper::{Anchor, Paper};
 use super::scene::Scene;
@@ -23,7 +24,9 @@ pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
     }
     scene.grants.iter().for_each(|story| belief(paper, scene, tracks, story));
     scene.grants.iter().enumerate().for_each(|(place, story)| records(paper, scene, tracks, story, place));
-    scene.spans.iter().filter(|span| on_lane(span)).for_each(|span| stop(paper, scene, tracks, span));
+    let stops: Vec<&Span> = scene.spans.iter().copied().filter(|span| on_lane(span)).collect();
+    stops.iter().for_each(|span| stop(paper, scene, tracks, span));
+    scene.nodes.iter().for_each(|node| stop_labels(paper, scene, tracks, &stops, *node));
     scene.grants.iter().for_each(|story| belief_label(paper, scene, tracks, story));
 }
 
@@ -108,17 +111,34 @@ fn belief_label(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &G
 fn records(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory, place: usize) {
     let class = format!("b{}", scene.colour(story.client));
     for (server, from, to) in story.records() {
-        let (Some(y), Some((x0, x1))) = (tracks.y(server), tracks.stretch(scene, from, to)) else { continue };
-        // Records that overlap shall be seen to overlap.
-        let y = y + if place.is_multiple_of(2) { -RECORD - 1.0 } else { 1.0 };
+        let (Some(lane), Some((x0, x1))) = (tracks.y(server), tracks.stretch(scene, from, to)) else { continue };
+        let y = lane + record_top(place);
         paper.rectangle(&class, (x0, y), ((x1 - x0).max(3.0), RECORD), 1.5);
         let who = story.client.map_or("somebody".to_owned(), |client| scene.name(client));
         let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("granted to {who}") } else { who };
-        let (line, room) = if place.is_multiple_of(2) { (y - 4.0, x1 - x0) } else { (y + RECORD + 11.0, x1 - x0) };
+        // Below the store's lane are its operations.
+        let above = place.is_multiple_of(2) || server == scene.run.cast.store;
+        let line = lane + if above { -RECORD - 5.0 } else { RECORD + 12.0 };
+        let room = x1 - x0;
         if room > 30.0 {
-            paper.text(x0 + 5.0, line, "sm", Anchor::Start, &fitting(&label, 11.0, room.max(60.0)));
+            paper.label(x0 + 5.0, line, &fitting(&label, 11.0, room.max(60.0)));
         }
     }
+}
+
+/// The upper edge of a record, from its lane: those that overlap shall be seen to overlap.
+fn record_top(place: usize) -> f64 {
+    if place.is_multiple_of(2) { -RECORD - 1.0 } else { 1.0 }
+}
+
+/// The outer edges of the records that a server has at a moment, from its lane.
+pub(super) fn record_edges(scene: &Scene<'_>, server: NodeId, at: SimTime) -> impl Iterator<Item = f64> {
+    let has = move |story: &GrantStory| {
+        let mut records = story.records().into_iter();
+        records.any(|(node, from, to)| node == server && from <= at && to.is_none_or(|to| at <= to))
+    };
+    let here = scene.grants.iter().enumerate().filter(move |(_, story)| has(story));
+    here.map(|(place, _)| if place.is_multiple_of(2) { record_top(place) } else { record_top(place) + RECORD })
 }
 
 /// A process or a machine that stands still or is down.
@@ -126,13 +146,6 @@ fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
     let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) else { return };
     for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
         let (top, size) = (y - BAND / 2.0, ((x1 - x0).max(4.0), BAND));
-        let lasted = span.to.map_or(String::new(), |to| format!(" {}", seconds(to.0 - span.from.0)));
-        let name = if span.fault.name.is_empty() { String::new() } else { format!(" ({})", span.fault.name) };
-        let label = match span.fault.kind.as_str() {
-            "pause" => format!("paused{lasted}{name}"),
-            "vm-pause" => format!("machine stopped{lasted}{name}"),
-            _ => format!("crashed{name}{}", if lasted.is_empty() { String::new() } else { format!(", down{lasted}") }),
-        };
         match span.fault.kind.as_str() {
             "pause" => paper.hatched('h', (x0, top), size),
             "vm-pause" => paper.hatched('x', (x0, top), size),
@@ -141,7 +154,27 @@ fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
                 paper.path("al", &format!("M{:.0} {:.0}l14 14m0 -14l-14 14", x0 - 7.0, y - 7.0));
             }
         }
-        let room = (RIGHT - x0).max(60.0);
-        paper.text(x0 + 2.0, y + BAND / 2.0 + 13.0, "sm", Anchor::Start, &fitting(&label, 11.0, room));
+    }
+}
+
+/// What stood still at a node and for how long. Stops that follow each other closely have their labels in two rows.
+fn stop_labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, stops: &[&Span], node: NodeId) {
+    let Some(y) = tracks.y(node) else { return };
+    let mut shelf = Shelf::new(2);
+    for span in stops.iter().filter(|span| span.fault.nodes.contains(&node)) {
+        let Some((x0, _)) = tracks.stretch(scene, span.from, span.to) else { continue };
+        let label = fitting(&stop_label(span), 11.0, (RIGHT - x0).max(60.0));
+        let Some(row) = shelf.place(x0, x0 + width(&label, 11.0) + 6.0) else { continue };
+        paper.label(x0 + 2.0, y + BAND / 2.0 + 13.0 + 12.0 * row as f64, &label);
+    }
+}
+
+fn stop_label(span: &Span) -> String {
+    let lasted = span.to.map_or(String::new(), |to| format!(" {}", seconds(to.0 - span.from.0)));
+    let name = if span.fault.name.is_empty() { String::new() } else { format!(" ({})", span.fault.name) };
+    match span.fault.kind.as_str() {
+        "pause" => format!("paused{lasted}{name}"),
+        "vm-pause" => format!("machine stopped{lasted}{name}"),
+        _ => format!("crashed{name}{}", if lasted.is_empty() { String::new() } else { format!(", down{lasted}") }),
     }
 }

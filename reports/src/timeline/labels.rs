@@ -12,10 +12,33 @@ impl Shelf {
 
     /// The first row that is free from the left to the right.
     pub fn place(&mut self, left: f64, right: f64) -> Option<usize> {
-        let free = |row: &Vec<(f64, f64)>| row.iter().all(|(from, to)| right <= *from || left >= *to);
-        let row = self.rows.iter().position(free)?;
+        let row = (0..self.rows.len()).find(|row| self.is_free(*row, left, right))?;
         self.rows[row].push((left, right));
         Some(row)
+    }
+
+    /// Hangs a label from `x` into the first row that is free for one of these, as is the way down to it. The row right
+    /// below is kept free for what is still to hang from these columns.
+    pub fn hang<T: Copy>(&mut self, x: f64, sides: &[(T, f64, f64)], columns: &[f64]) -> Option<(usize, T)> {
+        let way = (x - 1.0, x + 1.0);
+        let covers = |left: f64, right: f64| columns.iter().any(|column| left < *column && *column < right);
+        for row in 0..self.rows.len() {
+            let fits =
+                |side: &&(T, f64, f64)| self.is_free(row, side.1, side.2) && (row > 0 || !covers(side.1, side.2));
+            if let Some((side, left, right)) = sides.iter().find(fits).copied() {
+                self.rows[row].push((left, right));
+                self.rows[..row].iter_mut().for_each(|above| above.push(way));
+                return Some((row, side));
+            }
+            if !self.is_free(row, way.0, way.1) {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn is_free(&self, row: usize, left: f64, right: f64) -> bool {
+        self.rows[row].iter().all(|(from, to)| right <= *from || left >= *to)
     }
 }
 
@@ -40,6 +63,17 @@ mod tests {
         let mut shelf = Shelf::new(2);
         let rows = [(0.0, 10.0), (5.0, 15.0), (8.0, 9.0), (10.0, 20.0)].map(|(from, to)| shelf.place(from, to));
         assert_eq!(rows, [Some(0), Some(1), None, Some(0)]);
+    }
+
+    #[test]
+    fn labels_hang_from_their_marks() {
+        let mut shelf = Shelf::new(2);
+        let mut hang =
+            |x: f64, columns: &[f64]| shelf.hang(x, &[('r', x - 2.0, x + 9.0), ('l', x - 9.0, x + 2.0)], columns);
+        assert_eq!(hang(20.0, &[16.0, 12.0]), Some((0, 'r')));
+        assert_eq!(hang(16.0, &[12.0]), Some((1, 'r')), "to the left it would cover what is still to come");
+        assert_eq!(hang(12.0, &[]), Some((0, 'l')));
+        assert_eq!(hang(24.0, &[]), None, "its way down would strike through what hangs there");
     }
 
     #[test]

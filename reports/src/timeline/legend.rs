@@ -1,6 +1,7 @@
 //! What stands around the lanes: the title above, the chain of causes and the key below.
 
 use super::WIDTH;
+use super::arrows;
 use super::marks::numbered;
 use super::metrics::{fitting, wrapped};
 use super::paper::{Anchor, Paper};
@@ -39,7 +40,7 @@ impl Legend {
             let breaks = if here.is_empty() { String::new() } else { format!("◂ {} violated", listed(&here)) };
             let mut lines = wrapped(&cause.text, TEXT, WIDTH - WORDS - MARGIN).into_iter();
             let first = lines.next().unwrap_or_default();
-            let number = Some((place + 1, !cause.violates.is_empty()));
+            let number = Some((place + 1, scene.is_wrong(cause)));
             rows.push(Row { number, time: moment(cause.at), words: first, breaks: String::new() });
             rows.extend(lines.map(|words| Row { number: None, time: String::new(), words, breaks: String::new() }));
             rows.extend((!breaks.is_empty()).then(|| Row {
@@ -110,10 +111,14 @@ fn key(scene: &Scene<'_>) -> String {
     if stopped("crash") {
         parts.push("✗ and dashed frame: crashed, down");
     }
+    if arrows::lost(scene).next().is_some() {
+        parts.push("✗ on an arrow: lost");
+    }
     parts.push("time is not to scale");
     let mut key = parts.join("  ·  ");
     if scene.left_out > 0 {
-        key += &format!("  ·  {} more nodes play no part", scene.left_out);
+        let play = if scene.left_out == 1 { "node plays" } else { "nodes play" };
+        key += &format!("  ·  {} more {play} no part", scene.left_out);
     }
     key
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::metrics::width;
 use super::style::{CLIENTS, Theme, css};
 
 /// An SVG element while it is written.
@@ -60,6 +61,12 @@ impl Paper {
         let class = attribute(class);
         write!(self.svg, "<text x=\"{}\" y=\"{}\"{class}{anchor}>{}</text>", number(x), number(y), escaped(text))
             .expect("text takes all");
+    }
+
+    /// Small words with something plain behind them, so that nothing strikes them through.
+    pub fn label(&mut self, x: f64, y: f64, text: &str) {
+        self.rectangle("nw", (x - 1.0, y - 9.0), (width(text, 11.0) + 2.0, 12.0), 2.0);
+        self.text(x, y, "sm", Anchor::Start, text);
     }
 
     pub fn path(&mut self, class: &str, path: &str) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fencepost_models::history::GrantId;
+use fencepost_scenarios::property::Property;
 use fencepost_sim::{NodeId, SimTime};
 
 use crate::case_run::{CaseRun, GrantStory, Message, Span};
@@ -34,12 +35,14 @@ pub(super) struct Scene<'a> {
     pub spans: Vec<&'a Span>,
     /// Moments that the axis gives room to.
     pub moments: Vec<SimTime>,
+    /// Where rules were broken: the chain's own, and what was done to the data of the same grants.
+    pub wrong: Vec<&'a Cause>,
     /// Nodes without a lane.
     pub left_out: usize,
 }
 
 impl<'a> Scene<'a> {
-    pub fn new(run: &'a CaseRun, chain: Option<&'a Chain>) -> Scene<'a> {
+    pub fn new(run: &'a CaseRun, chain: Option<&'a Chain>, all: &'a [Chain]) -> Scene<'a> {
         let causes = chain.map_or(&[][..], |chain| &chain.causes);
         let mut scene = Scene {
             run,
@@ -51,6 +54,7 @@ impl<'a> Scene<'a> {
             messages: Vec::new(),
             spans: Vec::new(),
             moments: Vec::new(),
+            wrong: chain.map_or(Vec::new(), |chain| wrong(chain, all)),
             left_out: 0,
         };
         scene.set_window(chain);
@@ -75,6 +79,11 @@ impl<'a> Scene<'a> {
 
     pub fn name(&self, node: NodeId) -> String {
         crate::text::clipped(self.run.name_of(node), 18)
+    }
+
+    /// Whether a cause broke a rule.
+    pub fn is_wrong(&self, cause: &Cause) -> bool {
+        self.wrong.iter().any(|other| other.is(cause))
     }
 
     fn set_window(&mut self, chain: Option<&Chain>) {
@@ -108,10 +117,11 @@ impl<'a> Scene<'a> {
             shown.extend(few.into_iter().flat_map(|span| span.fault.nodes.iter().copied()));
         }
         let run = self.run;
-        let order = |node: &NodeId| match (run.servers.contains(node), *node == run.cast.store) {
-            (true, _) => 0,
+        // The labels of the store are below its lane, even where it is the only server.
+        let order = |node: &NodeId| match (*node == run.cast.store, run.servers.contains(node)) {
+            (true, _) => 2,
+            (false, true) => 0,
             (false, false) => 1,
-            (false, true) => 2,
         };
         let mut nodes: Vec<NodeId> = shown.into_iter().filter(|node| node.index() < run.cast.len()).collect();
         nodes.sort_by_key(|node| (order(node), *node));
@@ -169,6 +179,14 @@ impl<'a> Scene<'a> {
         moments.dedup();
         self.moments = moments;
     }
+}
+
+fn wrong<'a>(chain: &Chain, all: &'a [Chain]) -> Vec<&'a Cause> {
+    let shown = |other: &&Chain| {
+        other.property == chain.property
+            || chain.explains(other) && matches!(other.property, Property::EffectExclusion | Property::NoLostUpdate)
+    };
+    all.iter().filter(shown).flat_map(|chain| &chain.causes).filter(|cause| !cause.violates.is_empty()).collect()
 }
 
 fn grants<'a>(run: &'a CaseRun, chain: Option<&Chain>) -> Vec<&'a GrantStory> {

@@ -3,7 +3,7 @@
 use fencepost_sim::{NodeId, SimTime};
 
 use super::axis::Axis;
-use super::bars::BAR;
+use super::bars::{BAR, record_edges};
 use super::labels::Shelf;
 use super::metrics::width;
 use super::paper::{Anchor, Paper};
@@ -18,6 +18,8 @@ pub(super) const RIGHT: f64 = 1168.0;
 
 /// The room between the strip of faults and the first lane.
 const AIR: f64 = 56.0;
+/// The room between the last lane and the axis, for the labels of the store.
+const BELOW: f64 = 92.0;
 const AXIS: f64 = 50.0;
 
 pub(super) struct Tracks {
@@ -26,7 +28,7 @@ pub(super) struct Tracks {
     pub top: f64,
     /// Where the first lane is.
     first: f64,
-    pitch: f64,
+    pub pitch: f64,
     nodes: Vec<NodeId>,
     /// Below the axis.
     pub bottom: f64,
@@ -35,11 +37,8 @@ pub(super) struct Tracks {
 impl Tracks {
     pub fn new(scene: &Scene<'_>, top: f64) -> Tracks {
         let lanes = scene.nodes.len().max(1);
-        let pitch = match lanes {
-            0..=4 => 92.0,
-            5..=6 => 78.0,
-            _ => 66.0,
-        };
+        // Between two lanes there are labels of the upper one and numbers of the lower one.
+        let pitch = if lanes <= 4 { 92.0 } else { 78.0 };
         let first = top + strip::height(scene) + AIR;
         Tracks {
             axis: Axis::new(&scene.moments, LEFT + 14.0, RIGHT - 26.0),
@@ -47,7 +46,7 @@ impl Tracks {
             first,
             pitch,
             nodes: scene.nodes.clone(),
-            bottom: first + pitch * (lanes - 1) as f64 + 66.0 + AXIS,
+            bottom: first + pitch * (lanes - 1) as f64 + BELOW + AXIS,
         }
     }
 
@@ -73,7 +72,9 @@ impl Tracks {
                 && story.belief().is_some_and(|(from, to)| from <= at && to.is_none_or(|to| at <= to))
         };
         let half = if scene.grants.iter().any(inside) { BAR / 2.0 } else { 0.0 };
-        Some(if towards > y { y + half } else { y - half })
+        let mut edges = vec![y + half, y - half];
+        edges.extend(record_edges(scene, node, at).map(|edge| y + edge));
+        edges.into_iter().reduce(if towards > y { f64::max } else { f64::min })
     }
 
     /// Where a stretch begins and ends on the page; what goes on beyond the last moment goes to the edge.
