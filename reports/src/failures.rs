@@ -150,10 +150,9 @@ impl<'a> Failures<'a> {
     fn pack(&mut self, order: &[usize], room: usize) {
         let mut count = order.len();
         self.packed = self.pack_of(order);
-        // Mostly there is room for all. If not, how much they take together shows only once they are packed.
-        if self.packed.len() > room {
-            let counts: Vec<usize> = (1..=count).collect();
-            count = counts.partition_point(|count| self.pack_of(&order[..*count]).len() <= room);
+        // Mostly there is room for all. If not, how many fit shows only once they are packed.
+        while self.packed.len() > room {
+            count = (count * room / self.packed.len()).min(count - 1);
             self.packed = self.pack_of(&order[..count]);
         }
         for at in &order[..count] {

@@ -105,7 +105,7 @@ fn row(page: &Page, lock: &str, families: &[&str], measure: Measure, place: Opti
                 bdi { (clipped(lock, LONGEST_HEADING)) }
                 @if unverified(page, lock) { small { "unverified: from documentation" } }
             }
-            td.plainly data-v=(seconds) { (expiries(&page.bare, lock)) }
+            td.plainly data-v=(seconds) { (expiries(&page.bare, lock).replace(" s", "\u{a0}s")) }
             @for (_, property) in REQUIREMENTS { (pooled_cell(page, Pooled::of(mine.iter().copied(), property).as_ref())) }
             @for family in families {
                 @let cells = mine.iter().copied().filter(|(header, _)| fault_family(header) == *family);

@@ -91,7 +91,7 @@ fn matrix(page: &Page, property: Property) -> Markup {
     let locks: Vec<&str> = grid.locks.iter().copied().filter(|l| scenarios.iter().any(|s| judged(l, s))).collect();
     html! {
         div.scroll tabindex="0" role="region" aria-label={ (property.name()) " by lock and scenario" } {
-            table.matrix.sortable {
+            table.matrix.cells.sortable {
                 thead { tr {
                     th.corner scope="col" { "lock" small { "effective expiry" } }
                     @for scenario in &scenarios {
@@ -130,12 +130,13 @@ fn cell(page: &Page, finding: Finding, property: Property) -> Markup {
 
 fn judged(page: &Page, header: &CellHeader, count: &PropertyCount, censored: u64) -> Markup {
     let interval = count.ci95();
+    // There are thousands of these, so the style makes the first line large rather than each of the others small.
     let counts = html! {
         @if count.violated > 0 { b { (count.violated) } } @else { "0" }
         " of " (count.judged())
-        small { (range(count.violated, interval.lower, interval.upper)) }
-        @if count.unknown > 0 { small { (count.unknown) " unknown" } }
-        @if censored > 0 { small { (censored) " cens." } }
+        br; (range(count.violated, interval.lower, interval.upper))
+        @if count.unknown > 0 { br; (count.unknown) " unknown" }
+        @if censored > 0 { br; (censored) " cens." }
     };
     let rate = count.rate().unwrap_or(0.0);
     html! {

@@ -130,40 +130,37 @@ fn end(spans: &[Span]) -> usize {
 }
 
 fn areas(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {
-    let x = |at: usize| at as f64 / of as f64;
-    shades(canvas, frame, spans, of);
-    let area = |lower: &dyn Fn(&Span) -> f64, upper: &dyn Fn(&Span) -> f64| -> Vec<Point> {
-        let tops = spans.iter().enumerate().flat_map(|(at, span)| [(x(at), upper(span)), (x(at + 1), upper(span))]);
-        let bottoms =
-            spans.iter().enumerate().rev().flat_map(|(at, span)| [(x(at + 1), lower(span)), (x(at), lower(span))]);
-        tops.chain(bottoms).map(|(x, y)| frame.point(x, y)).collect()
+    let share = |count: u64, span: &Span| if span.slices == 0 { 0.0 } else { count as f64 / span.slices as f64 };
+    let served = |span: &Span| share(span.served, span);
+    let wanted = |span: &Span| share(span.wanted, span);
+    let faulty = |span: &Span| share(span.faulty, span);
+    let line = |height: &dyn Fn(&Span) -> f64| -> Vec<Point> {
+        let steps = steps(spans, of, height).into_iter();
+        steps.flat_map(|(from, to, height)| [frame.point(from, height), frame.point(to, height)]).collect()
     };
-    let served = |span: &Span| of_slices(span.served, span);
-    canvas.polygon(&area(&|_| 0.0, &served), style(0).colour, 0.75);
-    canvas.polygon(&area(&served, &|span| of_slices(span.wanted, span)), style(1).colour, 1.0);
-    let line = spans.iter().enumerate().flat_map(|(at, span)| {
-        let faulty = of_slices(span.faulty, span);
-        [frame.point(x(at), faulty), frame.point(x(at + 1), faulty)]
-    });
-    canvas.line(&line.collect::<Vec<_>>(), MUTED, FAULTS);
-}
-
-/// Behind everything, as dark as faults were frequent: neighbours of one darkness are one shape, or a page would be full of
-/// them.
-fn shades(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {
-    let x = |at: usize| at as f64 / of as f64;
-    let step = |span: &Span| libm::round(of_slices(span.faulty, span) * SHADES) as u32;
-    let mut from = 0;
-    for alike in spans.chunk_by(|one, next| step(one) == step(next)) {
-        let (left, right) = (x(from), x(from + alike.len()));
-        from += alike.len();
-        if step(&alike[0]) > 0 {
-            let corners = [(left, 0.0), (right, 0.0), (right, 1.0), (left, 1.0)].map(|(x, y)| frame.point(x, y));
-            canvas.polygon(&corners, MUTED, 0.28 * f64::from(step(&alike[0])) / SHADES);
+    let area = |lower: &dyn Fn(&Span) -> f64, upper: &dyn Fn(&Span) -> f64| -> Vec<Point> {
+        line(upper).into_iter().chain(line(lower).into_iter().rev()).collect()
+    };
+    for (from, to, shade) in steps(spans, of, &|span| libm::round(faulty(span) * SHADES) / SHADES) {
+        if shade > 0.0 {
+            let corners = [(from, 0.0), (to, 0.0), (to, 1.0), (from, 1.0)].map(|(x, y)| frame.point(x, y));
+            canvas.polygon(&corners, MUTED, 0.28 * shade);
         }
     }
+    canvas.polygon(&area(&|_| 0.0, &served), style(0).colour, 0.75);
+    canvas.polygon(&area(&served, &wanted), style(1).colour, 1.0);
+    canvas.line(&line(&faulty), MUTED, FAULTS);
 }
 
-fn of_slices(count: u64, span: &Span) -> f64 {
-    if span.slices == 0 { 0.0 } else { count as f64 / span.slices as f64 }
+/// Where each step begins and ends, as shares of the axis, and its height. Neighbours of one height are one step, or a page
+/// would be full of them.
+fn steps(spans: &[Span], of: usize, height: &dyn Fn(&Span) -> f64) -> Vec<(f64, f64, f64)> {
+    let x = |at: usize| at as f64 / of as f64;
+    let mut end = 0;
+    let step = |alike: &[Span]| {
+        let from = end;
+        end += alike.len();
+        (x(from), x(end), height(&alike[0]))
+    };
+    spans.chunk_by(|one, next| height(one) == height(next)).map(step).collect()
 }
