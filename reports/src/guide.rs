@@ -296,9 +296,8 @@ fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
         let mut parts = Vec::new();
         for (at, (lock, ns, worst)) in all.iter().take(5).enumerate() {
             parts.push(text(if at == 0 { "" } else { ", " }));
-            let bound = worst.0.takeover_bound.map_or_else(String::new, |bound| {
-                format!(", its own bound {} s without further faults", short(bound.as_secs_f64()))
-            });
+            let bound =
+                worst.0.takeover_bound.map_or_else(String::new, |bound| format!("; {} s", short(bound.as_secs_f64())));
             parts.push(cell(format!("{} ({} s{bound})", clipped(lock, 24), short(*ns as f64 / 1e9)), worst));
         }
         parts
@@ -310,7 +309,7 @@ fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
             ".",
         ),
         sentence("Within it in every case: ", clean(&crashes), "."),
-        sentence("Longest waits for a dead holder: ", slowest, "."),
+        sentence("Longest waits for a dead holder, and the lock’s own bound without further faults: ", slowest, "."),
     ];
     sentences.into_iter().flatten().collect()
 }

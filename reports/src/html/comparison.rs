@@ -5,7 +5,7 @@ use fencepost_scenarios::property::Property;
 use maud::{Markup, html};
 
 use super::Page;
-use super::matrix::{LONGEST_HEADING, expiries, folded, legend, pooled_cell};
+use super::matrix::{LONGEST_HEADING, expiries, folded, legend, pooled_cell, spread_cell};
 use crate::grid::Cell;
 use crate::pool::{FAMILIES, Measure, Pooled, fault_family};
 use crate::text::{clipped, visible};
@@ -46,8 +46,8 @@ pub fn section(page: &Page) -> Markup {
             h2 { "Comparison" }
             p {
                 "Violated cases of those judged, with the 95\u{a0}% interval of the mean rate over the scenarios that are added \
-                 up; a zero shows the largest mean that it cannot rule out. Under it: in how many of these scenarios any \
-                 case was violated. Requirements count every scenario in which nothing but the lock carries the safety, \
+                 up; a zero shows the largest mean that it cannot rule out. Under it, for any harm: in how many of these \
+                 scenarios any case was violated. Requirements count every scenario in which nothing but the lock carries the safety, \
                  as far as the lock can be put into it; families of faults show what is chosen here. A cell leads to its \
                  worst counterexample."
             }
@@ -97,6 +97,8 @@ fn table(page: &Page, families: &[&str], label: &str, measure: Measure, first: b
 fn row(page: &Page, lock: &str, families: &[&str], measure: Measure, place: Option<usize>) -> Markup {
     let mine: Vec<&Cell> = page.bare.row(lock).collect();
     let info = page.report.locks.iter().find(|info| info.name == lock);
+    // Once will do: the page has thousands of these fields.
+    let field = if place.is_some() { spread_cell } else { pooled_cell };
     let seconds = page.bare.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
     html! {
         tr id=[place.map(|place| format!("row.{place}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.words()))
@@ -106,10 +108,10 @@ fn row(page: &Page, lock: &str, families: &[&str], measure: Measure, place: Opti
                 @if unverified(page, lock) { small { "unverified: from documentation" } }
             }
             td.plainly data-v=(seconds) { (expiries(&page.bare, lock).replace(" s", "\u{a0}s")) }
-            @for (_, property) in REQUIREMENTS { (pooled_cell(page, Pooled::of(mine.iter().copied(), property).as_ref())) }
+            @for (_, property) in REQUIREMENTS { (field(page, Pooled::of(mine.iter().copied(), property).as_ref())) }
             @for family in families {
                 @let cells = mine.iter().copied().filter(|(header, _)| fault_family(header) == *family);
-                (pooled_cell(page, Pooled::of(cells, measure).as_ref()))
+                (field(page, Pooled::of(cells, measure).as_ref()))
             }
         }
     }

@@ -36,6 +36,15 @@ pub fn expiries(grid: &Grid, lock: &str) -> String {
 
 /// A field for cells added up. It leads to the worst of them.
 pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
+    pooled_field(page, pooled, false)
+}
+
+/// The same, with in how many scenarios it happened.
+pub fn spread_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
+    pooled_field(page, pooled, true)
+}
+
+fn pooled_field(page: &Page, pooled: Option<&Pooled>, spread: bool) -> Markup {
     let Some(pooled) = pooled.filter(|pooled| pooled.judged() + pooled.unknown > 0) else {
         return html! { td.na { "n/a" } };
     };
@@ -43,7 +52,7 @@ pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
     let counts = html! {
         b { (grouped(pooled.violated.into())) } " of " (grouped(pooled.judged().into()))
         small { (range(pooled.violated, interval.lower, interval.upper)) }
-        @if pooled.scenarios > 1 { small { "in " (pooled.broken) " of " (pooled.scenarios) " scenarios" } }
+        @if spread && pooled.scenarios > 1 { small { "in " (pooled.broken) " of " (pooled.scenarios) " scenarios" } }
         @if pooled.unknown > 0 { small { (pooled.unknown) " unknown" } }
     };
     html! {

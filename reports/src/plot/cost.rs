@@ -123,15 +123,15 @@ pub fn takeover(cells: &[Cell]) -> Option<Figure> {
             Mark { reach: longest.map(|longest| (mark.value, longest as f64 / 1e9)), ..mark }
         });
         let late = Pooled::of(mine.iter().copied(), Property::Takeover).filter(|pooled| pooled.violated > 0);
-        let aside = late.map(|late| format!("beyond its bound in {} of {}", late.violated, late.judged()));
+        let aside = late.map(|late| format!("late in {} of {}", late.violated, late.judged()));
         let bounds = mine.iter().filter_map(|(header, _)| header.takeover_bound);
         let bound = bounds.max().filter(|_| mark.is_some() || aside.is_some()).map(|bound| bound.as_secs_f64());
         Row { lock: lock.to_owned(), marks: vec![mark], bound, aside }
     };
     let notes = ["A case counts with its longest takeover: from a holder’s crash to the next grant. Marker: median over \
          cases, line: up to the longest. The bound is the lock’s own with its settings if no further fault comes, without \
-         the work of holders in between; later faults restart it, so a line may pass it without a violation. Who was never \
-         replaced has no takeover to measure: such cases are among those beyond the bound."
+         the work of holders in between; later faults restart it, so a line may pass it without a violation. Late: beyond \
+         the bound, or never; what never came has no length to draw."
         .to_owned()];
     Rows {
         name: "takeover",

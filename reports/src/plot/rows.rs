@@ -115,10 +115,16 @@ impl Rows<'_> {
         Canvas::draw(WIDTH, height, |canvas| {
             canvas.text(self.title, (8.0, 18.0), Side::Right, 16.0, INK);
             self.key(canvas);
+            let mut labelled = 0.0;
             for (value, label) in scale.ticks() {
                 let at = frame.point(scale.share(value), 0.0);
                 canvas.line(&[at, (at.0, top - 6.0)], GRID, 1.0);
-                canvas.text(&label, (at.0, bottom + 13.0), Side::Middle, TEXT - 1.0, MUTED);
+                let half = text_width(&label, TEXT - 1.0) / 2.0;
+                // A label that would run into the one before is left out; its line stays.
+                if at.0 - half > labelled {
+                    canvas.text(&label, (at.0, bottom + 13.0), Side::Middle, TEXT - 1.0, MUTED);
+                    labelled = at.0 + half + 6.0;
+                }
             }
             canvas.text("n cases", (frame.left - 9.0, top - 8.0), Side::Left, COUNTS, MUTED);
             canvas.text(self.axis, (frame.left, bottom + 33.0), Side::Right, TEXT, INK);
