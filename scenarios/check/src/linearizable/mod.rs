@@ -240,6 +240,24 @@ mod tests {
         assert_eq!(outcome.judgement, Judgement::Unknown);
     }
 
+    /// Leases of `count` owners, which may have ended at any time: whoever acquires last was told first that it might.
+    fn leases_told_backwards(count: u64) -> Vec<Entry> {
+        let operation = |n: u64, call| Operation { owner: Owner(n as u32), call };
+        let expiry = |n| Entry { operation: operation(n, Call::Expire), invoked: count - n, returned: None };
+        let acquire = |n| {
+            let operation = operation(n, Call::Acquire { token: None, permits: 1 });
+            Entry { operation, invoked: count + 2 * n + 1, returned: Some(count + 2 * n + 2) }
+        };
+        (0..count).rev().map(expiry).chain((0..count).map(acquire)).collect()
+    }
+
+    #[test]
+    fn what_is_kept_and_compared_costs_steps_beyond_one_for_each_operation() {
+        let steps = |entries: &[Entry]| check(OwnedMutex::default(), entries, 10_000_000).steps;
+        assert_eq!(steps(&leases(200, |n| n as u32)), 841);
+        assert_eq!(steps(&leases_told_backwards(40)), 1088);
+    }
+
     #[test]
     fn a_long_history_costs_a_step_for_each_operation() {
         let history = history(&"a+? b+? a+! a-? a-! b+! b-? b-! ".repeat(500));
