@@ -93,6 +93,7 @@ pub fn check<S: Spec>(start: S, entries: &[Entry], budget: u64) -> Outcome<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::search::{KEEPING, WORK_OF_A_STEP};
     use super::testing::*;
     use super::*;
     use crate::spec::{Call, Fenced, Mutex, OwnedMutex, Owner, Reentrant, ReentrantFenced, Semaphore};
@@ -226,10 +227,10 @@ mod tests {
     }
 
     #[test]
-    fn thousands_of_leases_that_may_have_ended_cost_a_few_steps_each() {
+    fn thousands_of_leases_that_may_have_ended_cost_some_steps_each() {
         let owners: [fn(u64) -> u32; 2] = [|n| n as u32, |n| (n % 2) as u32];
         for owner in owners {
-            let outcome = check(OwnedMutex::default(), &leases(3_000, owner), 1_500_000);
+            let outcome = check(OwnedMutex::default(), &leases(3_000, owner), 150_000);
             assert!(matches!(outcome.judgement, Judgement::Linearizable { .. }));
         }
     }
@@ -251,11 +252,32 @@ mod tests {
         (0..count).rev().map(expiry).chain((0..count).map(acquire)).collect()
     }
 
+    fn steps_of(entries: &[Entry]) -> usize {
+        let outcome = check(OwnedMutex::default(), entries, 10_000_000);
+        assert!(matches!(outcome.judgement, Judgement::Linearizable { .. }));
+        outcome.steps as usize
+    }
+
     #[test]
-    fn what_is_kept_and_compared_costs_steps_beyond_one_for_each_operation() {
-        let steps = |entries: &[Entry]| check(OwnedMutex::default(), entries, 10_000_000).steps;
-        assert_eq!(steps(&leases(200, |n| n as u32)), 841);
-        assert_eq!(steps(&leases_told_backwards(40)), 1088);
+    fn looking_around_costs_a_share_of_a_step() {
+        const LEASES: usize = 200;
+        // Each acquire but the first is tried in vain; then the lease before it ends, and it is tried again.
+        let tried = LEASES + 2 * (LEASES - 1);
+        // All leases before it and the acquire itself are looked at, and one expiry is kept to be tried.
+        let looked: usize = (2..=LEASES).map(|lease| (lease + KEEPING) / WORK_OF_A_STEP).sum();
+        assert_eq!(steps_of(&leases(LEASES as u64, |n| n as u32)), tried + looked);
+    }
+
+    #[test]
+    fn what_is_kept_costs_more_than_what_is_looked_at() {
+        const LEASES: usize = 40;
+        // Each acquire but the first is tried in vain, then the expiry of each lease that has not ended, of later ones first.
+        let not_ended = || (2..=LEASES).rev();
+        let tried = LEASES + (LEASES - 1) + not_ended().sum::<usize>();
+        let looked: usize = not_ended().map(|expiries| (LEASES + 1 + KEEPING * expiries) / WORK_OF_A_STEP).sum();
+        // The expiry that took effect was told of before all others that did, so the whole set is written anew.
+        let kept: usize = (1..LEASES).map(|ended| KEEPING * ended / WORK_OF_A_STEP).sum();
+        assert_eq!(steps_of(&leases_told_backwards(LEASES as u64)), tried + looked + kept);
     }
 
     #[test]

@@ -31,10 +31,10 @@ pub(super) struct Search<'e, S> {
 
 /// So much looking around and keeping costs as much as a step, so that the budget bounds time and memory where many
 /// operations are under way that never return.
-const WORK_OF_A_STEP: usize = 64;
+pub(super) const WORK_OF_A_STEP: usize = 64;
 
 /// What is kept weighs more than what is looked at.
-const KEEPING: usize = 8;
+pub(super) const KEEPING: usize = 8;
 
 /// Where the search has been: the place, what has taken effect there and is yet to return, and the state. Beside it
 /// stands what had been used up of the operations that never return.
