@@ -16,7 +16,7 @@
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //!
-//! use fencepost::models::stores::inventory::{InventoryConfig, STORE_TIMEOUT};
+//! use fencepost::models::guarded::inventory::{InventoryConfig, STORE_TIMEOUT};
 //! use fencepost::models::{Attempt, Ctx, Expiry, Family, Grant, Lock, LockError, LockInfo, Params, Reentrancy};
 //! use fencepost::models::{ResourceId, Site, Verification};
 //! use fencepost::sim::fault::Harm;

@@ -7,9 +7,9 @@ pub mod history;
 mod info;
 mod lock;
 pub mod locks;
-pub mod raft;
+pub mod servers;
 mod site;
-pub mod stores;
+pub mod guarded;
 mod wire;
 
 pub use self::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};

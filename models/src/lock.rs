@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::history::{GrantId, Refusal, Token};
 use crate::info::{LockInfo, Reentrancy};
 use crate::site::Site;
-use crate::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
+use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::wire::Ctx;
 
 /// A distributed lock: its servers and its client.

@@ -10,7 +10,7 @@ use fencepost_sim::{CallError, ConnId, Message};
 use serde::Serialize;
 
 use crate::history::{Event, GrantId};
-use crate::stores::inventory::StoreMessage;
+use crate::guarded::inventory::StoreMessage;
 
 /// A message of a case whose lock speaks `L`.
 #[derive(Clone, Debug, Serialize)]

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::Event;
-use fencepost_models::stores::effects::EffectStore;
-use fencepost_models::stores::inventory::{InventoryStore, STORE_TIMEOUT};
+use fencepost_models::guarded::effects::EffectStore;
+use fencepost_models::guarded::inventory::{InventoryStore, STORE_TIMEOUT};
 use fencepost_models::{Family, Lock, Site, Wire};
 use fencepost_sim::fault::{Harm, Map};
 use fencepost_sim::schedule::{Placement, Schedule};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::stores::inventory::{FenceBugs, Guard, InventoryConfig, Update};
+use fencepost_models::guarded::inventory::{FenceBugs, Guard, InventoryConfig, Update};
 use fencepost_models::{Expiry, Family, LockInfo};
 use fencepost_sim::fault::Map;
 use fencepost_sim::schedule::Trigger;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::{Ack, Event, GrantId, OrderEnd, Refusal};
-use fencepost_models::stores::inventory::{Demand, ReadReply, StoreClient, Update};
+use fencepost_models::guarded::inventory::{Demand, ReadReply, StoreClient, Update};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::{Either, Mono, NodeId, race};
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::locks;
-use fencepost_models::stores::inventory::STORE_BUGS;
+use fencepost_models::guarded::inventory::STORE_BUGS;
 use fencepost_models::{BugInfo, Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{

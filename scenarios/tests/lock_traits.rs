@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::locks::{LeaseServerLock, SqlForUpdate};
-use fencepost_models::stores::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
+use fencepost_models::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Reentrancy, ResourceId, Site};
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;

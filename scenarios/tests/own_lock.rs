@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::history::{Cause, Event, GrantId};
-use fencepost_models::stores::inventory::InventoryConfig;
+use fencepost_models::guarded::inventory::InventoryConfig;
 use fencepost_models::{
     Attempt, Ctx, Env, Expiry, Family, Grant, Lock, LockError, LockInfo, Params, Reason, Reentrancy, ResourceId, Site,
     Verification, Wire,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fencepost_models::stores::inventory::STORE_BUGS;
+use fencepost_models::guarded::inventory::STORE_BUGS;
 use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::interest;
 use fencepost_scenarios::property::Property;

@@ -1,12 +1,12 @@
 //! The locks. Each is one file.
 
-mod chubby;
-mod consul;
+pub mod chubby;
+pub mod consul;
 mod dynamodb;
-mod etcd;
-mod hazelcast;
+pub mod etcd;
+pub mod hazelcast;
 mod k8s_lease;
-mod lease_server;
+pub mod lease_server;
 mod mysql_get_lock;
 mod none;
 mod pg_advisory;
@@ -21,7 +21,7 @@ mod session_lock;
 mod sql_for_update;
 mod sql_lease_row;
 mod sql_version;
-mod zookeeper;
+pub mod zookeeper;
 
 pub use self::chubby::{ChubbyLock, ChubbyParams};
 pub use self::consul::{ConsulLock, ConsulParams};

@@ -8,7 +8,7 @@ use fencepost_sim::{CallError, KEEP_ALIVE};
 
 use crate::history::GrantId;
 use crate::lock::{Grant, LockError, Reason, ResourceId};
-use crate::stores::sql::{Database, GRACE, Idle, SqlMessage, Standby, failover_bound};
+use crate::servers::sql::{Database, GRACE, Idle, SqlMessage, Standby, failover_bound};
 
 /// A client's side of a session's lock.
 pub(super) struct SessionLock {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::{Event, GrantId};
-use fencepost_models::raft::{Applied, Carries, Core, Duties, Loss, Machine, Packet, Truth};
+use fencepost_models::servers::raft::{Applied, Carries, Core, Duties, Loss, Machine, Packet, Truth};
 use fencepost_models::{Ctx, Env, Wire};
 use fencepost_sim::{Caller, NodeId, Process, SimTime};
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::Event;
-use fencepost_models::raft::{Config, deploy};
+use fencepost_models::servers::raft::{Config, deploy};
 use fencepost_models::{Site, Wire};
 use fencepost_sim::fault::FaultKind;
 use fencepost_sim::schedule::{Aim, FaultPlan, Schedule, Target, Trigger};

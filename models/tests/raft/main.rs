@@ -4,7 +4,7 @@ mod counter;
 mod idle;
 mod lab;
 
-use fencepost_models::raft::{Config, ReadMode};
+use fencepost_models::servers::raft::{Config, ReadMode};
 use fencepost_sim::fault::{Crash, Partition, Pause};
 use fencepost_sim::schedule::{Aim, FaultPlan, Target, Which};
 use serde_json::json;

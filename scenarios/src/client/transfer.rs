@@ -5,7 +5,7 @@
 //! a transfer behind, and nobody makes that good.
 
 use fencepost_models::history::{OrderEnd, Refusal};
-use fencepost_models::stores::inventory::{Demand, ReadReply};
+use fencepost_models::guarded::inventory::{Demand, ReadReply};
 use fencepost_models::{Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::Mono;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fencepost_sim::{CallError, ConnId};
 
-use crate::stores::chubby::ChubbyMessage;
+use crate::locks::chubby::server::ChubbyMessage;
 use crate::wire::Ctx;
 
 /// Between two tries to find the master. The paper gives none.

@@ -1,10 +1,11 @@
-//! Chubby's locks, as its paper describes them. See [`crate::stores::chubby`] for the cell.
+//! Chubby's locks, as its paper describes them. See [`crate::locks::chubby::server`] for the cell.
 //!
 //! A client has one session, which it keeps alive by KeepAlives that the master holds back. Its local lease is a
 //! conservative copy of the master's: the flight of the answer and a difference in the clocks' rates count against it.
 //! When it is over, the session is in jeopardy: calls wait, and [`Lock::is_held`] says no. If a master answers within
 //! the grace period, the session is safe again and the lock still held; otherwise both are lost.
 
+pub mod server;
 mod info;
 mod link;
 mod params;
@@ -23,10 +24,10 @@ use self::session::{Answer, Session};
 use crate::history::GrantId;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::raft::deploy;
+use crate::servers::raft::deploy;
 use crate::site::Site;
-use crate::stores::chubby::{Call, Chubby, ChubbyMessage, Database};
-use crate::stores::inventory::InventoryConfig;
+use crate::locks::chubby::server::{Call, Chubby, ChubbyMessage, Database};
+use crate::guarded::inventory::InventoryConfig;
 use crate::wire::Ctx;
 
 /// A client of a Chubby cell.

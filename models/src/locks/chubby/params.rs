@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lock::Params;
-use crate::raft;
-use crate::stores::chubby::Timing;
+use crate::servers::raft;
+use crate::locks::chubby::server::Timing;
 
 /// Parameters of `chubby`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use fencepost_sim::{CallError, Either, MonoDeadline, Signal, race};
 use super::link::{Link, PROBE};
 use super::params::ChubbyParams;
 use crate::history::GrantId;
-use crate::stores::chubby::{Call, ChubbyMessage};
+use crate::locks::chubby::server::{Call, ChubbyMessage};
 
 /// A call is answered at some time, or the session is lost.
 const LONG: Duration = Duration::from_secs(24 * 3600);

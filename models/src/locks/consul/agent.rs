@@ -9,7 +9,7 @@ use fencepost_sim::stream::Stream;
 use fencepost_sim::{CallError, ConnId, Either, race};
 
 use crate::lock::{LockError, Reason};
-use crate::stores::consul::{ConsulMessage, HOLD, Reply, Request};
+use crate::locks::consul::server::{ConsulMessage, HOLD, Reply, Request};
 use crate::wire::Ctx;
 
 /// How often yamux asks whether the other end is there, and how long it waits for the answer

@@ -1,10 +1,11 @@
-//! Consul's `api.Lock` (hashicorp/consul, api/lock.go). See [`crate::stores::consul`] for the servers.
+//! Consul's `api.Lock` (hashicorp/consul, api/lock.go). See [`crate::locks::consul::server`] for the servers.
 //!
 //! Each `Lock` creates a session, has it renewed at half its time to live, reads the key until nobody holds it, by
 //! queries that block, and acquires it. Refused although nobody holds it, the key has a lock-delay: the client tries
 //! again each 5 s. While it holds the lock, it watches the key, and tells its user as soon as the key is another's or a
 //! query fails. That the session could not be renewed is told to nobody.
 
+pub mod server;
 mod agent;
 mod info;
 mod params;
@@ -23,10 +24,10 @@ use self::session::{Keeper, Watch, until_lost};
 use crate::history::{GrantId, Token};
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::raft::deploy;
+use crate::servers::raft::deploy;
 use crate::site::Site;
-use crate::stores::consul::{Catalog, Consistency, Consul, ConsulMessage, HOLD, Reply, Request, ServerConfig};
-use crate::stores::inventory::InventoryConfig;
+use crate::locks::consul::server::{Catalog, Consistency, Consul, ConsulMessage, HOLD, Reply, Request, ServerConfig};
+use crate::guarded::inventory::InventoryConfig;
 use crate::wire::Ctx;
 
 /// A client of Consul.

@@ -10,7 +10,7 @@ use fencepost_sim::{Either, Signal, Task, race};
 use super::agent::Agent;
 use crate::history::GrantId;
 use crate::lock::ResourceId;
-use crate::stores::consul::{Consistency, ConsulMessage, Reply, Request};
+use crate::locks::consul::server::{Consistency, ConsulMessage, Reply, Request};
 use crate::wire::Ctx;
 
 /// After a failed renewal, the next try comes so soon (RenewPeriodic).

@@ -6,7 +6,7 @@ use fencepost_sim::{CallError, Mono, MonoDeadline};
 
 use super::client::{Client, Condition, LockItem, LockRow, RecordNumber};
 use crate::lock::{Attempt, Grant, LockError, Reason};
-use crate::stores::conditional::{Item, ItemMessage};
+use crate::servers::conditional::{Item, ItemMessage};
 
 /// The item that a waiter is waiting for.
 struct Seen {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::DynamoDbParams;
 use crate::history::GrantId;
 use crate::lock::ResourceId;
-use crate::stores::conditional::{Item, ItemMessage, Version};
+use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
 
 /// What is said to DynamoDB and by it.

@@ -28,8 +28,8 @@ use crate::history::GrantId;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::site::Site;
-use crate::stores::conditional::{ItemMessage, ItemStore};
-use crate::stores::inventory::InventoryConfig;
+use crate::servers::conditional::{ItemMessage, ItemStore};
+use crate::guarded::inventory::InventoryConfig;
 use crate::wire::Ctx;
 
 /// A client of `dynamodb`.

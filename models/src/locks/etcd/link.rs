@@ -8,7 +8,7 @@ use std::time::Duration;
 use fencepost_sim::stream::Stream;
 use fencepost_sim::{CallError, ConnId, Either, Mono, STALL_LIMIT, Task, race};
 
-use crate::stores::etcd::EtcdMessage;
+use crate::locks::etcd::server::EtcdMessage;
 use crate::wire::Ctx;
 
 /// Connections to all members. Requests go to one after another of those that are connected: gRPC's `round_robin`, which

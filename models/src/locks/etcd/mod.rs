@@ -1,8 +1,9 @@
-//! `concurrency.Mutex` on an etcd cluster (client/v3/concurrency/mutex.go). See [`crate::stores::etcd`] for the servers.
+//! `concurrency.Mutex` on an etcd cluster (client/v3/concurrency/mutex.go). See [`crate::locks::etcd::server`] for the servers.
 //!
 //! One session per client of a resource. When it is over, or a call says that its lease is gone, the next acquire makes a
 //! new one, as users have to; the old lease is left to run out.
 
+pub mod server;
 mod info;
 mod link;
 mod params;
@@ -22,10 +23,10 @@ use super::POLL;
 use crate::history::GrantId;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::raft;
+use crate::servers::raft;
 use crate::site::Site;
-use crate::stores::etcd::{EtcdMessage, Key, Keyspace, LOOP, Member, Revision};
-use crate::stores::inventory::{Demand, Guard, InventoryConfig, ReadReply, STORE_TIMEOUT, StoreClient};
+use crate::locks::etcd::server::{EtcdMessage, Key, Keyspace, LOOP, Member, Revision};
+use crate::guarded::inventory::{Demand, Guard, InventoryConfig, ReadReply, STORE_TIMEOUT, StoreClient};
 use crate::wire::Ctx;
 
 /// A client with its session and its mutex.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::link::Patience;
 use crate::lock::Params;
-use crate::raft::{Config, ReadMode};
-use crate::stores::etcd::Settings;
+use crate::servers::raft::{Config, ReadMode};
+use crate::locks::etcd::server::Settings;
 
 /// Parameters of `etcd`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

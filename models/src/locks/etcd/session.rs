@@ -9,7 +9,7 @@ use fencepost_sim::{CallError, Mono, MonoDeadline, Task, race};
 use super::link::Link;
 use crate::history::GrantId;
 use crate::lock::{LockError, Reason};
-use crate::stores::etcd::{EtcdMessage, LeaseId};
+use crate::locks::etcd::server::{EtcdMessage, LeaseId};
 
 /// A session. It ends when its lease is gone, or when nothing was heard of it for as long as it lasts.
 pub(super) struct Session {

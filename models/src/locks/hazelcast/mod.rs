@@ -1,10 +1,11 @@
 //! Hazelcast's `FencedLock` (cp/internal/datastructures/lock/proxy/AbstractFencedLockProxy.java) and its servers: see
-//! [`crate::stores::hazelcast`].
+//! [`crate::locks::hazelcast::server`].
 //!
 //! A holder never stops believing by its own clock: as long as a session is in use the client takes it for valid, and
 //! nobody tells the holder that it was closed. It finds out when its next operation meets a session that is gone or
 //! another one: `LockOwnershipLostException`.
 
+pub mod server;
 mod info;
 mod params;
 mod process;
@@ -22,8 +23,8 @@ use super::POLL;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
 use crate::site::Site;
-use crate::stores::hazelcast::{Endpoint, HazelcastMessage, Member, Op, Reply, SessionId, UnsafeMember};
-use crate::stores::inventory::InventoryConfig;
+use crate::locks::hazelcast::server::{Endpoint, HazelcastMessage, Member, Op, Reply, SessionId, UnsafeMember};
+use crate::guarded::inventory::InventoryConfig;
 use crate::wire::Ctx;
 
 /// A proxy of a `FencedLock`, as one thread uses it.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::info::NO_CP;
 use super::process::MEMBER_TIMEOUT;
 use crate::lock::Params;
-use crate::stores::hazelcast::{CpConfig, MERGE_EVERY, leader_failover};
+use crate::locks::hazelcast::server::{CpConfig, MERGE_EVERY, leader_failover};
 
 /// Parameters of `hazelcast`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fencepost_sim::{CallError, ConnId, Either, Mono, NodeId, Task, Wall, race};
 
-use crate::stores::hazelcast::{HazelcastMessage, Op, Reply, SessionId};
+use crate::locks::hazelcast::server::{HazelcastMessage, Op, Reply, SessionId};
 use crate::wire::Ctx;
 
 /// A process with its session (cp/internal/session/AbstractProxySessionManager.java) and its invocations

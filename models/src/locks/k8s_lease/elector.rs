@@ -11,7 +11,7 @@ use super::K8sLeaseParams;
 use super::config::{CandidateIdentity, Config};
 use crate::history::{GrantId, Token};
 use crate::lock::{LockError, Reason, ResourceId};
-use crate::stores::conditional::{Item, ItemMessage, Version};
+use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
 
 /// What is said to the API server and by it.

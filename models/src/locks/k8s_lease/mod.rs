@@ -27,8 +27,8 @@ use self::elector::{Elector, K8sMessage, Try};
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
 use crate::site::Site;
-use crate::stores::conditional::ItemStore;
-use crate::stores::inventory::InventoryConfig;
+use crate::servers::conditional::ItemStore;
+use crate::guarded::inventory::InventoryConfig;
 use crate::wire::Ctx;
 
 /// A candidate.

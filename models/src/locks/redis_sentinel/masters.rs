@@ -5,8 +5,8 @@ use std::time::Duration;
 use fencepost_sim::{ConnId, NodeId};
 
 use crate::locks::REQUEST_TIMEOUT;
-use crate::stores::redis::RedisMessage;
-use crate::stores::sentinel::SentinelMessage;
+use crate::servers::redis::RedisMessage;
+use crate::servers::sentinel::SentinelMessage;
 use crate::wire::Ctx;
 
 /// A client's connections to the Sentinels and to the Redis servers that they named.

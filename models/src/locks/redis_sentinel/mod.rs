@@ -23,9 +23,9 @@ use super::{POLL, REQUEST_TIMEOUT, poll_bound};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
 use crate::site::Site;
-use crate::stores::inventory::InventoryConfig;
-use crate::stores::redis::{Redis, RedisMessage, ReplicationConfig};
-use crate::stores::sentinel::Sentinel;
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::redis::{Redis, RedisMessage, ReplicationConfig};
+use crate::servers::sentinel::Sentinel;
 use crate::wire::Ctx;
 
 /// A client of a Redis under Sentinels.

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lock::Params;
-use crate::stores::redis::Persistence;
-use crate::stores::sentinel::SentinelConfig;
+use crate::servers::redis::Persistence;
+use crate::servers::sentinel::SentinelConfig;
 
 /// Parameters of `redis-sentinel`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -8,7 +8,7 @@ use super::watchdog::Renewal;
 use crate::history::GrantId;
 use crate::lock::{Attempt, Grant, LockError, Reason, ResourceId};
 use crate::locks::POLL;
-use crate::stores::redis::RedisMessage;
+use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 
 /// How long a command waits for its reply: Redisson's default `timeout` (the 3000 ms in the log of issue #775).

@@ -23,8 +23,8 @@ use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Require
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
 use crate::locks::POLL;
 use crate::site::Site;
-use crate::stores::inventory::InventoryConfig;
-use crate::stores::redis::{Persistence, Redis, RedisMessage};
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::wire::Ctx;
 
 /// A client of Redisson's fenced lock.

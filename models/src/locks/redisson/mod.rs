@@ -1,6 +1,6 @@
 //! Redisson's `RLock` on one Redis: a hash whose field is the owner and whose value counts its acquires, a watchdog that
 //! renews the key, and a channel that wakes up waiters (redisson/redisson: RedissonLock.java, RedissonBaseLock.java; the
-//! scripts are in [`crate::stores::redis`]).
+//! scripts are in [`crate::servers::redis`]).
 //!
 //! Left out: the latch key by which `unlock` can be repeated (2022 and later), since commands are not repeated here; and
 //! `WAIT`, which Redisson sends only where there are replicas.
@@ -22,8 +22,8 @@ use super::POLL;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
 use crate::site::Site;
-use crate::stores::inventory::InventoryConfig;
-use crate::stores::redis::{Persistence, Redis, RedisMessage};
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::wire::Ctx;
 
 /// A client of Redisson's lock.

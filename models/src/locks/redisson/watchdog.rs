@@ -14,7 +14,7 @@ use fencepost_sim::{ConnId, Task};
 use super::client::{COMMAND_TIMEOUT, Settings};
 use crate::history::GrantId;
 use crate::lock::ResourceId;
-use crate::stores::redis::RedisMessage;
+use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 
 /// The renewal of a lock that is held.

@@ -13,7 +13,7 @@ use fencepost_sim::{MonoDeadline, Task};
 use super::RedlockParams;
 use super::masters::Masters;
 use crate::history::GrantId;
-use crate::stores::redis::RedisMessage;
+use crate::servers::redis::RedisMessage;
 
 /// Time passes between two tries whatever the parameters say.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);

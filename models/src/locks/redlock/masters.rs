@@ -6,7 +6,7 @@ use fencepost_sim::ConnId;
 
 use super::RedlockParams;
 use crate::lock::ResourceId;
-use crate::stores::redis::RedisMessage;
+use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 
 /// The masters.

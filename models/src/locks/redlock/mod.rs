@@ -23,8 +23,8 @@ use crate::history::GrantId;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
 use crate::site::Site;
-use crate::stores::inventory::InventoryConfig;
-use crate::stores::redis::{Redis, RedisMessage};
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::redis::{Redis, RedisMessage};
 use crate::wire::Ctx;
 
 /// A client of Redlock.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::Params;
 use crate::locks::redis_set_px::{AVOIDS_DEADLOCK, FENCING, ORDER, REENTRANT};
-use crate::stores::redis::Persistence;
+use crate::servers::redis::Persistence;
 
 /// Parameters of `redlock`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

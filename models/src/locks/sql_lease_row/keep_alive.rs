@@ -9,7 +9,7 @@ use fencepost_sim::{Either, Mono, Signal, Task, race};
 use super::params::{Clock, SqlLeaseRowParams};
 use crate::history::GrantId;
 use crate::lock::ResourceId;
-use crate::stores::sql::{Database, Lease, SqlMessage, Times, millis};
+use crate::servers::sql::{Database, Lease, SqlMessage, Times, millis};
 use crate::wire::Ctx;
 
 /// What keeps a client's lock alive. It runs on a connection of its own, as from a pool.

@@ -3,7 +3,7 @@
 //! What the client does is read from lukas-krecan/ShedLock: `StorageBasedLockProvider.java` (insert once, then update),
 //! `SqlStatementsSource.java` (the statements, and that `now` is the client's clock at the time when the statement is
 //! put together) and `LockConfiguration.java` (that `lock_until` counts from when the attempt began). The statements are
-//! in [`crate::stores::sql`]. ShedLock does not wait: a task whose lock is taken is skipped. Here the client comes again.
+//! in [`crate::servers::sql`]. ShedLock does not wait: a task whose lock is taken is skipped. Here the client comes again.
 
 mod keep_alive;
 mod params;
@@ -23,8 +23,8 @@ use crate::history::GrantId;
 use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
 use crate::site::Site;
-use crate::stores::inventory::InventoryConfig;
-use crate::stores::sql::{Database, Idle, Lease, Sql, SqlMessage, Times, failover_bound, millis};
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::sql::{Database, Idle, Lease, Sql, SqlMessage, Times, failover_bound, millis};
 use crate::wire::Ctx;
 
 /// A client of the table.

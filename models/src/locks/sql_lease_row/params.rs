@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lock::Params;
-use crate::stores::sql::{FAILOVER_AFTER, REPLICATION_LAG, Standby};
+use crate::servers::sql::{FAILOVER_AFTER, REPLICATION_LAG, Standby};
 
 /// Parameters of `sql-lease-row`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use fencepost_sim::{CallError, ConnId, Either, Mono, race};
 use super::state::{Board, Chore, State};
 use super::{StopOn, ZookeeperParams};
 use crate::history::{GrantId, Refusal};
-use crate::stores::zookeeper::{Reply, SessionId, ZkMessage};
+use crate::locks::zookeeper::server::{Reply, SessionId, ZkMessage};
 use crate::wire::Ctx;
 
 /// The handle of a client on the ensemble.

@@ -12,7 +12,7 @@ use super::handle::{Handle, ZkError};
 use super::state::Chore;
 use crate::history::GrantId;
 use crate::lock::ResourceId;
-use crate::stores::zookeeper::{Child, Path, Reply, Stat, ZkMessage};
+use crate::locks::zookeeper::server::{Child, Path, Reply, Stat, ZkMessage};
 
 /// Curator's framework and the lock's internals.
 pub(super) struct Internals {

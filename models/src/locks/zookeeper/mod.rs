@@ -1,5 +1,5 @@
 //! A lock on ZooKeeper, as Curator's InterProcessMutex takes it. What the servers do, and why Raft stands in for Zab there,
-//! says [`crate::stores::zookeeper`].
+//! says [`crate::locks::zookeeper::server`].
 //!
 //! From Curator's source (apache/curator; InterProcessMutex.java, LockInternals.java) and documentation:
 //! - Everybody creates an ephemeral sequential node; the first has the lock, the others watch the one before them.
@@ -8,6 +8,7 @@
 //!   the program does then is its own affair: here `stop_on`.
 //! - The raw Curator takes a node of a dead session for its own (bug `curator-own-old-node`); the model's does not.
 
+pub mod server;
 mod handle;
 mod info;
 mod internals;
@@ -30,10 +31,10 @@ use super::REQUEST_TIMEOUT;
 use crate::history::GrantId;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::raft;
+use crate::servers::raft;
 use crate::site::Site;
-use crate::stores::inventory::{Demand, Guard, InventoryConfig, ReadReply, StoreClient};
-use crate::stores::zookeeper::{Member, Reply, Tree, ZkMessage};
+use crate::guarded::inventory::{Demand, Guard, InventoryConfig, ReadReply, StoreClient};
+use crate::locks::zookeeper::server::{Member, Reply, Tree, ZkMessage};
 use crate::wire::Ctx;
 
 /// A client of the ensemble.

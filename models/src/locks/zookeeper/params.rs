@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lock::Params;
-use crate::raft::Config;
-use crate::stores::zookeeper::Timing;
+use crate::servers::raft::Config;
+use crate::locks::zookeeper::server::Timing;
 
 /// Parameters of `zookeeper`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -8,7 +8,7 @@ use fencepost_sim::{ConnId, Mono, Signal, Wall};
 
 use crate::history::GrantId;
 use crate::lock::ResourceId;
-use crate::stores::zookeeper::{Path, SessionId};
+use crate::locks::zookeeper::server::{Path, SessionId};
 
 /// Where a handle stands.
 pub(super) struct State {

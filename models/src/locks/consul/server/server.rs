@@ -1,0 +1,262 @@
+//! A Consul server: who asks it what, and what only the leader does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fencepost_sim::{Caller, MonoDeadline, NodeId, TimerId};
+
+use super::forward::Forwards;
+use super::machine::{Catalog, Change, Outcome, Terms};
+use super::queries::{Asker, Queries, Query};
+use super::sessions::invalidate_again;
+use super::{ConsulMessage, Reply, Request};
+use crate::history::GrantId;
+use crate::lock::ResourceId;
+use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::wire::Env;
+
+/// structs.MaxLockDelay.
+const MAX_LOCK_DELAY: Duration = Duration::from_secs(60);
+
+/// rpc.go, `jitterFraction`.
+pub(super) const JITTER_FRACTION: u32 = 16;
+
+/// What a server is configured with.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerConfig {
+    /// `session_ttl_min`: sessions with a shorter time to live are refused.
+    pub session_ttl_min: Duration,
+}
+
+/// A server. What it keeps here is in its memory only.
+pub struct Consul {
+    pub(super) config: ServerConfig,
+    pub(super) forwards: Forwards,
+    pub(super) queries: Queries,
+    pub(super) sessions: BTreeMap<GrantId, TimerId>,
+    /// Until when keys cannot be acquired, as this server has it.
+    delays: BTreeMap<ResourceId, MonoDeadline>,
+}
+
+/// To whom the outcome of a proposal or a read matters.
+pub enum Ticket {
+    /// Somebody who asked.
+    Write(WriteTicket),
+    /// A query that must be consistent.
+    Look(u64),
+    /// A session that ran out, and how often its destruction has failed.
+    Invalidate(GrantId, u64),
+}
+
+/// Who asked for a change.
+pub struct WriteTicket {
+    pub(super) asker: Asker,
+    /// A session to be timed once it exists.
+    pub(super) created: Option<(GrantId, Terms)>,
+}
+
+/// What a timer is for: the low byte of its tag. The rest is a number.
+pub(super) mod tag {
+    pub const SESSION: u64 = 0;
+    pub const QUERY: u64 = 1;
+    pub const HELD: u64 = 2;
+    /// And the number of the attempt.
+    pub const INVALIDATE: u64 = 16;
+}
+
+type ServerCore = Core<Consul>;
+
+impl Consul {
+    /// A server that keeps nothing yet.
+    pub fn new(config: ServerConfig) -> Self {
+        Consul {
+            config,
+            forwards: Forwards::default(),
+            queries: Queries::default(),
+            sessions: BTreeMap::new(),
+            delays: BTreeMap::new(),
+        }
+    }
+
+    /// The leader's work; a stale read is anybody's.
+    pub(super) fn serve(
+        &mut self,
+        env: &mut Env<'_, ConsulMessage>,
+        core: &mut ServerCore,
+        asker: Asker,
+        request: Request,
+    ) {
+        match request {
+            Request::Ping => answer(env, asker, Reply::Pong),
+            Request::CreateSession { session, terms } => self.create(env, core, asker, session, terms),
+            Request::RenewSession { session } => self.renew(env, core, asker, session),
+            Request::DestroySession { session } => propose(core, asker, &Change::Destroy { session, expired: false }),
+            Request::Acquire { resource, session } => self.acquire(env, core, asker, resource, session),
+            Request::Release { resource, session } => propose(core, asker, &Change::Unlock { resource, session }),
+            Request::Get { resource, after, wait, consistency } => {
+                let timer = (after > 0).then(|| self.time_query(env, wait));
+                self.open(env, core, Query { asker, resource, after, consistency, timer });
+            }
+        }
+    }
+
+    fn acquire(
+        &mut self,
+        env: &mut Env<'_, ConsulMessage>,
+        core: &mut ServerCore,
+        asker: Asker,
+        resource: ResourceId,
+        session: GrantId,
+    ) {
+        if self.delays.get(&resource).is_some_and(|until| !env.mono_passed(*until)) {
+            return answer(env, asker, Reply::Done { ok: false });
+        }
+        self.delays.remove(&resource);
+        propose(core, asker, &Change::Lock { resource, session });
+    }
+
+    fn lose(&mut self, env: &mut Env<'_, ConsulMessage>, ticket: Ticket, reply: Reply) {
+        match ticket {
+            Ticket::Write(ticket) => answer(env, ticket.asker, reply),
+            Ticket::Look(number) => self.answer_query(env, number, Reply::Lost),
+            Ticket::Invalidate(session, attempt) => invalidate_again(env, session, attempt),
+        }
+    }
+}
+
+fn propose(core: &mut ServerCore, asker: Asker, change: &Change) {
+    core.propose(change, Ticket::Write(WriteTicket { asker, created: None }));
+}
+
+pub(super) fn answer(env: &mut Env<'_, ConsulMessage>, asker: Asker, reply: Reply) {
+    match asker {
+        Asker::Client(caller) => env.reply(caller, ConsulMessage::Reply(reply)),
+        Asker::Server { server, number } => env.send(server, ConsulMessage::Forwarded { number, reply }),
+    }
+}
+
+impl Duties for Consul {
+    type Machine = Catalog;
+    type Message = ConsulMessage;
+    type Ticket = Ticket;
+
+    fn on_request(
+        &mut self,
+        env: &mut Env<'_, ConsulMessage>,
+        core: &mut ServerCore,
+        from: Caller,
+        message: ConsulMessage,
+    ) {
+        if let ConsulMessage::Request(request) = message {
+            self.take(env, core, Asker::Client(from), request);
+        }
+    }
+
+    fn on_peer(
+        &mut self,
+        env: &mut Env<'_, ConsulMessage>,
+        core: &mut ServerCore,
+        from: NodeId,
+        message: ConsulMessage,
+    ) {
+        match message {
+            ConsulMessage::Forward { number, request } => {
+                self.take(env, core, Asker::Server { server: from, number }, request);
+            }
+            ConsulMessage::Forwarded { number, reply } => self.pass_back(env, core, number, reply),
+            _ => {}
+        }
+    }
+
+    fn on_applied(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, applied: Applied<Self>) {
+        let reply = match &applied.answer {
+            Outcome::Invalid => Reply::Invalid,
+            Outcome::Done(ok) => Reply::Done { ok: *ok },
+            Outcome::Ended { freed, lock_delay } => {
+                let delay = (*lock_delay).min(MAX_LOCK_DELAY);
+                for resource in freed.iter().filter(|_| !delay.is_zero()) {
+                    self.delays.insert(*resource, env.mono_deadline(delay));
+                }
+                Reply::Done { ok: true }
+            }
+        };
+        if let Some(Ticket::Write(ticket)) = applied.ticket {
+            if let Some((session, terms)) = ticket.created.filter(|_| core.leads()) {
+                self.time_session(env, session, terms);
+            }
+            answer(env, ticket.asker, reply);
+        }
+        match (applied.command, applied.answer) {
+            (Change::Destroy { session, .. }, outcome) => {
+                self.end_session(env, session);
+                if let Outcome::Ended { freed, .. } = outcome {
+                    freed.into_iter().for_each(|resource| self.wake(env, core, resource));
+                }
+            }
+            (Change::Lock { resource, .. } | Change::Unlock { resource, .. }, Outcome::Done(true)) => {
+                self.wake(env, core, resource);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_read(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, ticket: Ticket) {
+        if let Ticket::Look(number) = ticket {
+            self.answer_news(env, core, number);
+        }
+    }
+
+    fn on_lost(&mut self, env: &mut Env<'_, ConsulMessage>, _: &mut ServerCore, ticket: Ticket, loss: Loss) {
+        let reply = match loss {
+            Loss::NoLeader => Reply::NoLeader,
+            Loss::TimedOut => Reply::Lost,
+        };
+        self.lose(env, ticket, reply);
+    }
+
+    fn on_leader(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
+        for (session, terms) in core.machine().sessions() {
+            self.time_session(env, session, terms);
+        }
+    }
+
+    fn on_deposed(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
+        std::mem::take(&mut self.sessions).into_values().for_each(|timer| env.cancel_timer(timer));
+        for ticket in core.take_pending() {
+            self.lose(env, ticket, Reply::Lost);
+        }
+    }
+
+    fn on_news(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
+        self.recall(env, core);
+    }
+
+    /// A state from a snapshot is a new one, with no delays, and the queries that watched the old one return
+    /// (state.Store.AbandonCh).
+    fn on_restored(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
+        self.delays.clear();
+        for number in self.queries.all() {
+            self.answer_now(env, core, number);
+        }
+    }
+
+    fn on_timer(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, tag: u64) {
+        let number = tag >> 8;
+        match tag & 0xff {
+            tag::SESSION => {
+                self.sessions.remove(&GrantId(number as u32));
+                self.invalidate(env, core, GrantId(number as u32), 0);
+            }
+            tag::QUERY => self.answer_now(env, core, number),
+            tag::HELD => self.take_again(env, core, number),
+            kind => self.invalidate(env, core, GrantId(number as u32), kind - tag::INVALIDATE),
+        }
+    }
+
+    fn on_crash(&mut self, _: &mut Env<'_, ConsulMessage>) {
+        self.forwards.clear();
+        self.queries.clear();
+        self.sessions.clear();
+        self.delays.clear();
+    }
+}

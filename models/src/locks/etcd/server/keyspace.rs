@@ -1,0 +1,199 @@
+//! What etcd replicates, as far as a mutex needs it: keys with create revisions, attached to leases, and one row of data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::message::{EtcdMessage, Key, LeaseId, Revision};
+use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
+use crate::lock::ResourceId;
+use crate::servers::raft::{Machine, Truth};
+use crate::guarded::inventory::{Guard, ReadReply, Write};
+use crate::guarded::row::Row;
+
+/// The keyspace at one revision. Nothing in it knows what time it is: that a lease has run out is for the leader to say.
+#[derive(Clone, Debug, Serialize)]
+pub struct Keyspace {
+    revision: Revision,
+    /// In the order of their creation.
+    keys: Vec<Kv>,
+    /// Their seconds.
+    leases: BTreeMap<LeaseId, u64>,
+    row: Row,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Kv {
+    key: Key,
+    created: Revision,
+    /// For the ground truth only: to etcd, the key's owner is its lease.
+    attempt: GrantId,
+}
+
+/// What changes the keyspace: the requests of `InternalRaftRequest` that a mutex makes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each variant's text explains its fields")]
+pub enum Command {
+    /// `LeaseGrant`.
+    GrantLease { lease: LeaseId, seconds: u64 },
+    /// `LeaseRevoke`: deletes the lease's keys, in one revision.
+    RevokeLease { lease: LeaseId },
+    /// `Txn` of `Mutex.tryAcquire`.
+    Lock { key: Key, attempt: GrantId },
+    /// `DeleteRange` of one key.
+    Unlock { key: Key, on_behalf: GrantId },
+    /// `Txn` that puts the row if the key has this create revision.
+    PutRow { key: Key, created: Revision, write: Write },
+}
+
+impl Keyspace {
+    /// Before the first change, with so many in stock.
+    pub fn new(stock: u32) -> Self {
+        Keyspace { revision: 1, keys: Vec::new(), leases: BTreeMap::new(), row: Row::new(stock.into()) }
+    }
+
+    /// The revision of the newest change.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The leases and their seconds.
+    pub fn leases(&self) -> impl Iterator<Item = (LeaseId, u64)> {
+        self.leases.iter().map(|(lease, seconds)| (*lease, *seconds))
+    }
+
+    /// The guarded row.
+    pub fn row(&self) -> ReadReply {
+        self.row.reply()
+    }
+
+    /// The key itself, if it is there.
+    pub fn find(&self, key: Key) -> Option<Key> {
+        self.keys.iter().find(|kv| kv.key == key).map(|kv| kv.key)
+    }
+
+    /// The last-created key of the prefix up to this create revision.
+    pub fn last_before(&self, resource: ResourceId, most: Revision) -> Option<Key> {
+        let fits = |kv: &&Kv| kv.key.resource == resource && kv.created <= most;
+        self.keys.iter().rfind(fits).map(|kv| kv.key)
+    }
+
+    /// Whether a key that was there at revision `from` has been deleted since. A member that lags behind `from` has not
+    /// come to any deletion yet.
+    pub fn deleted_since(&self, key: Key, from: Revision) -> bool {
+        self.revision >= from && !self.keys.iter().any(|kv| kv.key == key && kv.created <= from)
+    }
+
+    fn first(&self, resource: ResourceId) -> Option<&Kv> {
+        self.keys.iter().find(|kv| kv.key.resource == resource)
+    }
+
+    /// The oldest key of the prefix holds the lock. A session whose key is there already gets no other: whether it holds
+    /// or waits, its newer attempt takes the place of the one before, which it has given up. An older one that comes late
+    /// changes nothing.
+    fn lock(&mut self, truth: &mut Truth, key: Key, attempt: GrantId) -> EtcdMessage {
+        if !self.leases.contains_key(&key.lease) {
+            return EtcdMessage::LeaseNotFound;
+        }
+        let server = truth.server();
+        let known = self.keys.iter().position(|kv| kv.key == key);
+        let place = known.unwrap_or_else(|| {
+            self.revision += 1;
+            self.keys.push(Kv { key, created: self.revision, attempt });
+            self.keys.len() - 1
+        });
+        let created = self.keys[place].created;
+        let before = self.keys[place].attempt;
+        self.keys[place].attempt = before.max(attempt);
+        let first = self.first(key.resource).map_or(created, |kv| kv.created);
+        match (known.is_some(), first == created) {
+            (true, _) if before >= attempt => {}
+            (true, true) => {
+                truth.note(Event::Ended { server, grant: before, cause: Cause::Revoked });
+                truth.note(Event::Granted { server, grant: attempt });
+            }
+            (true, false) => truth.note(Event::Withdrawn { server, grant: before }),
+            (false, true) => truth.note(Event::Granted { server, grant: attempt }),
+            (false, false) => truth.note(Event::Enqueued { server, grant: attempt }),
+        }
+        EtcdMessage::Locked { created, first, revision: self.revision }
+    }
+
+    fn unlock(&mut self, truth: &mut Truth, key: Key, on_behalf: GrantId) -> EtcdMessage {
+        if self.find(key).is_some() {
+            self.revision += 1;
+            self.delete(truth, key, Cause::Released(on_behalf));
+        }
+        EtcdMessage::Deleted
+    }
+
+    fn revoke(&mut self, truth: &mut Truth, lease: LeaseId) -> EtcdMessage {
+        if self.leases.remove(&lease).is_none() {
+            return EtcdMessage::LeaseNotFound;
+        }
+        let keys: Vec<Key> = self.keys.iter().map(|kv| kv.key).filter(|key| key.lease == lease).collect();
+        self.revision += u64::from(!keys.is_empty());
+        for key in keys {
+            self.delete(truth, key, Cause::Expired);
+        }
+        EtcdMessage::Deleted
+    }
+
+    /// Deletes a key; if its owner held the lock, the next in line holds it now.
+    fn delete(&mut self, truth: &mut Truth, key: Key, cause: Cause) {
+        let Some(place) = self.keys.iter().position(|kv| kv.key == key) else { return };
+        let server = truth.server();
+        let held = self.first(key.resource).is_some_and(|first| first.key == key);
+        let grant = self.keys.remove(place).attempt;
+        if !held {
+            return truth.note(Event::Withdrawn { server, grant });
+        }
+        truth.note(Event::Ended { server, grant, cause });
+        if let Some(next) = self.first(key.resource) {
+            truth.note(Event::Granted { server, grant: next.attempt });
+        }
+    }
+
+    fn put_row(&mut self, truth: &mut Truth, key: Key, created: Revision, write: &Write) -> EtcdMessage {
+        let Write { grant, order, units, .. } = *write;
+        if !self.keys.iter().any(|kv| kv.key == key && kv.created == created) {
+            return refuse(truth, grant, order, Refusal::NotClaimed);
+        }
+        if self.row.knows(write) {
+            return EtcdMessage::Written;
+        }
+        match self.row.write(Guard::None, write) {
+            Ok((accepted, changes)) => {
+                self.revision += 1;
+                changes.into_iter().flatten().for_each(|change| self.row.apply(change));
+                let (based_on, version, count) = (accepted.based_on, accepted.version, accepted.count);
+                truth.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
+                EtcdMessage::Written
+            }
+            Err(why) => refuse(truth, grant, order, why),
+        }
+    }
+}
+
+fn refuse(truth: &mut Truth, grant: GrantId, order: OrderId, why: Refusal) -> EtcdMessage {
+    truth.note(Event::OperationRefused { grant, order, why });
+    EtcdMessage::Refused(why)
+}
+
+impl Machine for Keyspace {
+    type Command = Command;
+    type Answer = EtcdMessage;
+
+    fn apply(&mut self, truth: &mut Truth, _: u64, command: &Command) -> EtcdMessage {
+        match *command {
+            Command::GrantLease { lease, seconds } => {
+                self.leases.insert(lease, seconds);
+                EtcdMessage::Leased { lease, seconds }
+            }
+            Command::RevokeLease { lease } => self.revoke(truth, lease),
+            Command::Lock { key, attempt } => self.lock(truth, key, attempt),
+            Command::Unlock { key, on_behalf } => self.unlock(truth, key, on_behalf),
+            Command::PutRow { key, created, ref write } => self.put_row(truth, key, created, write),
+        }
+    }
+}

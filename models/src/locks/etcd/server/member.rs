@@ -1,0 +1,317 @@
+//! One member of an etcd cluster: what it does beside its share of the log.
+
+use std::time::Duration;
+
+use fencepost_sim::{Caller, Mono, NodeId, Session, TimerId};
+
+use super::keyspace::{Command, Keyspace};
+use super::lessor::{LOOP, Lessor, Renewal};
+use super::message::{EtcdMessage, Key, LeaseId, Revision};
+use super::renewals::{Asker, RETRY, Renewals};
+use crate::history::{Event, GrantId};
+use crate::lock::ResourceId;
+use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::wire::Env;
+
+/// How a member is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// No lease is shorter, whatever was asked for.
+    pub least_seconds: u64,
+    /// Revocations are proposed without asking whether this member still leads: a bug.
+    pub stuck_leader: bool,
+}
+
+/// A member.
+pub struct Member {
+    settings: Settings,
+    /// Its place in the cluster, from 1.
+    number: u64,
+    /// Leases that it has given numbers to. Real numbers begin with the time, and so are never given twice either.
+    numbered: u64,
+    lessor: Lessor,
+    /// The lessor's next turn: when, and its timer.
+    turn: Option<(Mono, TimerId)>,
+    watches: Vec<Watch>,
+    /// Renewals of expired leases, which wait for the revocation.
+    blocked: Vec<(LeaseId, Asker)>,
+    renewals: Renewals,
+    /// The renewals' timer runs.
+    retries: bool,
+    /// Revocations on their way to a raft loop that was stuck.
+    stuck: Vec<LeaseId>,
+}
+
+struct Watch {
+    from: Caller,
+    key: Key,
+    since: Revision,
+}
+
+/// What a proposal or a read is for.
+pub enum Ticket {
+    /// A client's proposal.
+    Propose(Caller),
+    /// A client's read.
+    Read(Caller, Read),
+    /// Whether this member leads still, so that it may revoke these.
+    Revoke(Vec<LeaseId>),
+}
+
+/// A client's read.
+pub enum Read {
+    /// [`EtcdMessage::Before`].
+    Before(ResourceId, Revision),
+    /// [`EtcdMessage::Get`].
+    Get(Key),
+    /// [`EtcdMessage::GetRow`].
+    Row(GrantId),
+}
+
+const TURN: u64 = 0;
+const RENEWALS: u64 = 1;
+const UNSTUCK: u64 = 2;
+
+type World<'a> = Env<'a, EtcdMessage>;
+
+impl Member {
+    /// The n-th member, from 1.
+    pub fn new(settings: Settings, number: u64) -> Self {
+        Member {
+            settings,
+            number,
+            numbered: 0,
+            lessor: Lessor::default(),
+            turn: None,
+            watches: Vec::new(),
+            blocked: Vec::new(),
+            renewals: Renewals::default(),
+            retries: false,
+            stuck: Vec::new(),
+        }
+    }
+
+    fn grant_lease(&mut self, seconds: u64) -> Command {
+        self.numbered += 1;
+        let lease = LeaseId(self.number << 32 | self.numbered);
+        Command::GrantLease { lease, seconds: seconds.max(self.settings.least_seconds) }
+    }
+
+    /// Only the leader can tell.
+    fn renew(&mut self, env: &mut World<'_>, lease: LeaseId, asker: Asker) {
+        if !self.lessor.primary() {
+            return self.pass_on(env, lease, asker);
+        }
+        match self.lessor.renew(env, lease) {
+            Renewal::Alive(seconds) => asker.answer(env, seconds),
+            Renewal::Gone => asker.answer(env, 0),
+            Renewal::Expired => self.blocked.push((lease, asker)),
+        }
+    }
+
+    fn pass_on(&mut self, env: &mut World<'_>, lease: LeaseId, asker: Asker) {
+        match asker {
+            Asker::Member(member, number) => env.send(member, EtcdMessage::Renewed { number, seconds: None }),
+            Asker::Client(from) => {
+                self.renewals.add(from, lease, env.mono());
+                if !std::mem::replace(&mut self.retries, true) {
+                    env.set_timer(Duration::ZERO, RENEWALS);
+                }
+            }
+        }
+    }
+
+    fn retry_renewals(&mut self, env: &mut World<'_>, core: &Core<Self>) {
+        if self.lessor.primary() {
+            for waiting in self.renewals.take() {
+                self.renew(env, waiting.lease, Asker::Client(waiting.from));
+            }
+        }
+        self.renewals.pass_on(env, core.leader(), core.config().give_up);
+        self.retries = !self.renewals.is_empty();
+        if self.retries {
+            env.set_timer(RETRY, RENEWALS);
+        }
+    }
+
+    /// The lessor's turn. Before it revokes, a leader that was stuck makes sure that it leads still (`ensureLeadership`,
+    /// etcd-io/etcd#16822): one whose last tick is less than three heartbeats ago trusts in it, another asks a quorum.
+    ///
+    /// A pause stops the lessor and the raft loop together here, and the lessor is taken to be first when they go on. The
+    /// window that the fix leaves where the raft loop ticks first is not modelled.
+    fn take_turn(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+        let due = self.turn.map_or(env.mono(), |(due, _)| due);
+        let late = env.mono() - due;
+        self.await_turn(env);
+        let expired = self.lessor.expired(env);
+        if expired.is_empty() {
+            return;
+        }
+        if self.settings.stuck_leader {
+            self.revoke_when_unstuck(env, expired);
+        } else if late > 3 * core.config().heartbeat {
+            core.read(Ticket::Revoke(expired));
+        } else {
+            revoke(core, &expired);
+        }
+    }
+
+    /// Proposes revocations behind all that has been waiting for the raft loop. If that deposes this member, raft passes
+    /// them on to the new leader, who takes them for a follower's proposals.
+    fn revoke_when_unstuck(&mut self, env: &mut World<'_>, expired: Vec<LeaseId>) {
+        self.stuck.extend(expired);
+        env.set_timer(Duration::ZERO, UNSTUCK);
+    }
+
+    fn await_turn(&mut self, env: &mut World<'_>) {
+        self.turn = Some((env.mono() + LOOP, env.set_timer(LOOP, TURN)));
+    }
+
+    fn stop_turns(&mut self, env: &mut World<'_>) {
+        if let Some((_, timer)) = self.turn.take() {
+            env.cancel_timer(timer);
+        }
+    }
+
+    fn notify_watches(&mut self, env: &mut World<'_>, core: &Core<Self>) {
+        let revision = core.machine().revision();
+        self.watches.retain(|watch| {
+            let deleted = core.machine().deleted_since(watch.key, watch.since);
+            if deleted {
+                env.reply(watch.from, EtcdMessage::Found { key: None, revision });
+            }
+            !deleted
+        });
+    }
+
+    fn read(&mut self, env: &mut World<'_>, machine: &Keyspace, from: Caller, read: &Read) {
+        let revision = machine.revision();
+        let reply = match *read {
+            Read::Before(resource, most) => EtcdMessage::Found { key: machine.last_before(resource, most), revision },
+            Read::Get(key) => EtcdMessage::Found { key: machine.find(key), revision },
+            Read::Row(grant) => {
+                env.note(Event::ReadAccepted { grant, version: machine.row().version });
+                EtcdMessage::Row(machine.row())
+            }
+        };
+        env.reply(from, reply);
+    }
+}
+
+fn revoke(core: &mut Core<Member>, leases: &[LeaseId]) {
+    for lease in leases {
+        core.submit(&Command::RevokeLease { lease: *lease });
+    }
+}
+
+impl Duties for Member {
+    type Machine = Keyspace;
+    type Message = EtcdMessage;
+    type Ticket = Ticket;
+
+    fn on_request(&mut self, env: &mut World<'_>, core: &mut Core<Self>, from: Caller, message: EtcdMessage) {
+        match message {
+            EtcdMessage::GrantLease { seconds } => core.propose(&self.grant_lease(seconds), Ticket::Propose(from)),
+            EtcdMessage::KeepAlive { lease } => self.renew(env, lease, Asker::Client(from)),
+            EtcdMessage::Lock { key, attempt } => {
+                core.propose(&Command::Lock { key, attempt }, Ticket::Propose(from));
+            }
+            EtcdMessage::Unlock { key, on_behalf } => {
+                core.propose(&Command::Unlock { key, on_behalf }, Ticket::Propose(from));
+            }
+            EtcdMessage::PutRow { key, created, write } => {
+                core.propose(&Command::PutRow { key, created, write }, Ticket::Propose(from));
+            }
+            EtcdMessage::Before { resource, most } => core.read(Ticket::Read(from, Read::Before(resource, most))),
+            EtcdMessage::Get { key } => core.read(Ticket::Read(from, Read::Get(key))),
+            EtcdMessage::GetRow { grant, .. } => core.read(Ticket::Read(from, Read::Row(grant))),
+            EtcdMessage::Watch { key, from: since } => {
+                self.watches.push(Watch { from, key, since });
+                self.notify_watches(env, core);
+            }
+            EtcdMessage::Ping => env.reply(from, EtcdMessage::Pong),
+            _ => {}
+        }
+    }
+
+    fn on_peer(&mut self, env: &mut World<'_>, _: &mut Core<Self>, from: NodeId, message: EtcdMessage) {
+        match message {
+            EtcdMessage::Renew { lease, number } => self.renew(env, lease, Asker::Member(from, number)),
+            EtcdMessage::Renewed { number, seconds } => self.renewals.hear(env, number, seconds),
+            _ => {}
+        }
+    }
+
+    fn on_applied(&mut self, env: &mut World<'_>, core: &mut Core<Self>, applied: Applied<Self>) {
+        match applied.command {
+            Command::GrantLease { lease, seconds } => self.lessor.grant(env, lease, seconds),
+            Command::RevokeLease { lease } => {
+                self.lessor.revoke(lease);
+                for (_, asker) in self.blocked.extract_if(.., |(blocked, _)| *blocked == lease) {
+                    asker.answer(env, 0);
+                }
+            }
+            _ => {}
+        }
+        if let Some(Ticket::Propose(from)) = applied.ticket {
+            env.reply(from, applied.answer);
+        }
+        self.notify_watches(env, core);
+    }
+
+    fn on_read(&mut self, env: &mut World<'_>, core: &mut Core<Self>, ticket: Ticket) {
+        match ticket {
+            Ticket::Read(from, read) => self.read(env, core.machine(), from, &read),
+            Ticket::Revoke(leases) if core.leader() == Some(env.node()) => revoke(core, &leases),
+            Ticket::Revoke(_) | Ticket::Propose(..) => {}
+        }
+    }
+
+    fn on_lost(&mut self, env: &mut World<'_>, _: &mut Core<Self>, ticket: Ticket, _: Loss) {
+        if let Ticket::Propose(from) | Ticket::Read(from, _) = ticket {
+            env.reply(from, EtcdMessage::Unavailable);
+        }
+    }
+
+    fn on_leader(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+        self.lessor.promote(env, core.machine().leases(), core.config().election);
+        self.stop_turns(env);
+        self.await_turn(env);
+    }
+
+    fn on_deposed(&mut self, env: &mut World<'_>, _: &mut Core<Self>) {
+        if self.settings.stuck_leader {
+            // The lessor has had its turns while the raft loop was stuck.
+            let expired = self.lessor.expired(env);
+            self.revoke_when_unstuck(env, expired);
+        }
+        self.lessor.demote();
+        self.stop_turns(env);
+        for (lease, asker) in std::mem::take(&mut self.blocked) {
+            self.pass_on(env, lease, asker);
+        }
+    }
+
+    fn on_restored(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+        self.notify_watches(env, core);
+    }
+
+    fn on_timer(&mut self, env: &mut World<'_>, core: &mut Core<Self>, tag: u64) {
+        match tag {
+            TURN => self.take_turn(env, core),
+            RENEWALS => self.retry_renewals(env, core),
+            UNSTUCK => revoke(core, &std::mem::take(&mut self.stuck)),
+            _ => {}
+        }
+    }
+
+    fn on_disconnect(&mut self, _: &mut World<'_>, _: &mut Core<Self>, session: Session) {
+        self.watches.retain(|watch| watch.from.session() != session);
+        self.renewals.forget(session);
+        self.blocked.retain(|(_, asker)| !matches!(asker, Asker::Client(from) if from.session() == session));
+    }
+
+    fn on_crash(&mut self, _: &mut World<'_>) {
+        *self = Member { numbered: self.numbered, ..Member::new(self.settings, self.number) };
+    }
+}

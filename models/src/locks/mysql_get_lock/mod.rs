@@ -1,0 +1,192 @@
+//! MySQL's user-level locks: `GET_LOCK(name, timeout)`. See [`crate::servers::sql`] for the server.
+
+use std::time::Duration;
+
+use fencepost_sim::STALL_LIMIT;
+use fencepost_sim::fault::Harm;
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::POLL;
+use super::session_lock::{SessionLock, session_bound};
+use super::sql_for_update::WAIT_TIMEOUT;
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
+use crate::site::Site;
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::sql::{Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby};
+use crate::wire::Ctx;
+
+/// A client with one connection, whose session holds the lock.
+pub struct MysqlGetLock {
+    params: MysqlGetLockParams,
+    ctx: Ctx<SqlMessage>,
+    lock: SessionLock,
+}
+
+/// Parameters of `mysql-get-lock`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MysqlGetLockParams {
+    /// How long `GET_LOCK` waits for the lock. It has no default; the manual's examples have 10 s.
+    pub timeout: Span,
+    /// The server closes a connection that was idle for so long, and its locks end: `wait_timeout`, 28800 s by default
+    /// (MySQL 8.4 Reference Manual, Server System Variables). `"0s"`: never.
+    pub wait_timeout: Span,
+    /// How long the client waits for a statement other than the locking one. `"0s"`, the default: until the stream is
+    /// given up (MySQL Connector/J, `socketTimeout`).
+    pub socket_timeout: Span,
+    /// Whether there is an asynchronous standby that takes over.
+    pub standby: bool,
+    /// How late the standby gets a commit, beside the network's own latency.
+    pub replication_lag: Span,
+    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    pub failover_after: Span,
+}
+
+impl Default for MysqlGetLockParams {
+    fn default() -> Self {
+        MysqlGetLockParams {
+            timeout: Span(Duration::from_secs(10)),
+            wait_timeout: Span(WAIT_TIMEOUT),
+            socket_timeout: Span(Duration::ZERO),
+            standby: false,
+            replication_lag: Span(REPLICATION_LAG),
+            failover_after: Span(FAILOVER_AFTER),
+        }
+    }
+}
+
+impl MysqlGetLockParams {
+    fn idle(&self) -> Idle {
+        Idle { session: self.wait_timeout.0, in_transaction: Duration::ZERO }
+    }
+
+    fn rules(&self) -> Option<Standby> {
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0)
+    }
+}
+
+impl Params for MysqlGetLockParams {
+    fn set_ttl(&mut self, _: Duration) {}
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        None
+    }
+}
+
+const FUNCTIONS: &str = "MySQL 8.4 Reference Manual, Locking Functions";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Yes,
+        says: "while one session holds a name, other sessions cannot get it, on the same server. That the holder's program \
+               learns of the end of its session is not said",
+        source: FUNCTIONS,
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "released when the session ends, normally or not; of several clients that wait for each other's names one gets \
+               an error",
+        source: FUNCTIONS,
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Silent,
+        says: "names are locked on one server; statements with these functions are unsafe for statement-based replication",
+        source: FUNCTIONS,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Yes,
+        says: "a session may get the same name several times; others have to wait until it has released all of them",
+        source: "MySQL 8.4 Reference Manual, Locking Functions; since 5.7.5, worklog 1159",
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::Silent,
+        says: "a lock has a name and nothing that grows",
+        source: FUNCTIONS,
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::Silent,
+        says: "who of several waiting sessions comes first is not promised",
+        source: FUNCTIONS,
+    },
+];
+
+impl Lock for MysqlGetLock {
+    const INFO: LockInfo = LockInfo {
+        name: "mysql-get-lock",
+        about: "MySQL's GET_LOCK, which belongs to the session",
+        family: Family::Database,
+        expiry: Expiry::Connection,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: false,
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Counted,
+        promises: PROMISES,
+        flawed_defaults: &[],
+        bugs: &[],
+        verification: Verification::RealServerAvailable,
+        sources: &[
+            "MySQL 8.4 Reference Manual, Locking Functions; Server System Variables, wait_timeout",
+            "MySQL worklog 1159, Allow multiple locks in GET_LOCK()",
+            "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
+        ],
+    };
+    type Params = MysqlGetLockParams;
+    type Message = SqlMessage;
+
+    fn servers(params: &MysqlGetLockParams) -> Vec<String> {
+        Sql::names(params.standby)
+    }
+
+    fn deploy(params: &MysqlGetLockParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, data, params.idle(), params.rules());
+    }
+
+    fn connect(params: &MysqlGetLockParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        MysqlGetLock { params: params.clone(), ctx, lock: SessionLock::new(database, resource) }
+    }
+
+    /// The server waits for at most `timeout`, and for no longer than the client has patience.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        self.lock.database.ready(attempt.give_up).await?;
+        let wait = self.params.timeout.0.min(attempt.give_up - self.ctx.mono());
+        let reply = self.lock.database.ask(self.lock.statement(attempt.id, Some(wait)), wait + GRACE);
+        self.ctx.safepoint("acquire-sent").await;
+        let reply = reply.await;
+        self.lock.conclude(reply)
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        self.lock.release(grant).await
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.lock.is_held(grant)
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    fn takeover_bound(params: &MysqlGetLockParams, harm: &Harm) -> Duration {
+        let patience = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
+        session_bound(params.idle(), patience, params.rules(), harm)
+    }
+
+    fn progress_bound(params: &MysqlGetLockParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}

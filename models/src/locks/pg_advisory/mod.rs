@@ -1,0 +1,209 @@
+//! PostgreSQL's advisory locks at session level: `pg_advisory_lock(key)`. See [`crate::servers::sql`] for the server.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::units::Span;
+use fencepost_sim::{ConnId, Either, NodeId, STALL_LIMIT, race};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::POLL;
+use super::session_lock::{SessionLock, session_bound};
+use crate::history::GrantId;
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
+use crate::site::Site;
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::sql::{Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby};
+use crate::wire::Ctx;
+
+/// A client with one connection, whose session holds the lock.
+pub struct PgAdvisory {
+    ctx: Ctx<SqlMessage>,
+    lock: SessionLock,
+    /// Where statements are cancelled.
+    canceller: Option<(NodeId, ConnId)>,
+}
+
+/// Parameters of `pg-advisory`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PgAdvisoryParams {
+    /// The server closes a connection that was idle for so long: `idle_session_timeout`, off (`"0s"`) by default
+    /// (PostgreSQL 17, Client Connection Defaults).
+    pub idle_session_timeout: Span,
+    /// How long the client waits for a statement other than the locking one. `"0s"`, the default: until the stream is
+    /// given up (pgjdbc, `socketTimeout`).
+    pub socket_timeout: Span,
+    /// Whether there is an asynchronous standby that takes over.
+    pub standby: bool,
+    /// How late the standby gets a commit, beside the network's own latency.
+    pub replication_lag: Span,
+    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    pub failover_after: Span,
+}
+
+impl Default for PgAdvisoryParams {
+    fn default() -> Self {
+        PgAdvisoryParams {
+            idle_session_timeout: Span(Duration::ZERO),
+            socket_timeout: Span(Duration::ZERO),
+            standby: false,
+            replication_lag: Span(REPLICATION_LAG),
+            failover_after: Span(FAILOVER_AFTER),
+        }
+    }
+}
+
+impl PgAdvisoryParams {
+    fn idle(&self) -> Idle {
+        Idle { session: self.idle_session_timeout.0, in_transaction: Duration::ZERO }
+    }
+
+    fn rules(&self) -> Option<Standby> {
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0)
+    }
+}
+
+impl Params for PgAdvisoryParams {
+    fn set_ttl(&mut self, _: Duration) {}
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl PgAdvisory {
+    /// A client asks to cancel its statement on a connection of its own, since the other one is busy (PostgreSQL 17,
+    /// Frontend/Backend Protocol, Canceling Requests in Progress). Nobody hears whether that came in time.
+    async fn cancel(&mut self, attempt: GrantId) {
+        let server = self.lock.database.server();
+        let known = self.canceller.filter(|(node, _)| *node == server);
+        let conn = known.map_or_else(|| self.ctx.connect(server), |(_, conn)| conn);
+        self.ctx.ask(conn, SqlMessage::Cancel { attempt }, GRACE).await.ok();
+        self.canceller = Some((server, self.ctx.reopen(conn)));
+    }
+}
+
+const LOCKS: &str = "PostgreSQL 17 documentation, Explicit Locking, Advisory Locks";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Yes,
+        says: "if another session holds the lock, the function waits until it is available. That the holder's program learns \
+               of the end of its session is not said",
+        source: "PostgreSQL 17 documentation, System Administration Functions, Advisory Lock Functions",
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "held until released or until the session ends, when the server frees them even if the client was cut off",
+        source: LOCKS,
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Silent,
+        says: "the locks are in the memory of one server; nothing is said of standbys",
+        source: LOCKS,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Yes,
+        says: "requests of one session stack: locked three times, it must be unlocked three times",
+        source: LOCKS,
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::Silent,
+        says: "a lock has a key and nothing that grows",
+        source: LOCKS,
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::Silent,
+        says: "who of several waiting sessions comes first is not promised",
+        source: LOCKS,
+    },
+];
+
+impl Lock for PgAdvisory {
+    const INFO: LockInfo = LockInfo {
+        name: "pg-advisory",
+        about: "PostgreSQL's pg_advisory_lock, which belongs to the session",
+        family: Family::Database,
+        expiry: Expiry::Connection,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: false,
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Counted,
+        promises: PROMISES,
+        flawed_defaults: &[],
+        bugs: &[],
+        verification: Verification::RealServerAvailable,
+        sources: &[
+            "PostgreSQL 17 documentation, Explicit Locking, Advisory Locks; Advisory Lock Functions",
+            "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
+        ],
+    };
+    type Params = PgAdvisoryParams;
+    type Message = SqlMessage;
+
+    fn servers(params: &PgAdvisoryParams) -> Vec<String> {
+        Sql::names(params.standby)
+    }
+
+    fn deploy(params: &PgAdvisoryParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, data, params.idle(), params.rules());
+    }
+
+    fn connect(params: &PgAdvisoryParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        PgAdvisory { ctx, lock: SessionLock::new(database, resource), canceller: None }
+    }
+
+    /// The server lets the statement wait for as long as it takes (`lock_timeout = 0`, the default). A client that gives
+    /// up cancels it; if even that brings no answer, it closes the connection.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        self.lock.database.ready(attempt.give_up).await?;
+        let patience = attempt.give_up - self.ctx.mono();
+        let statement = self.lock.statement(attempt.id, None);
+        let mut reply = pin!(self.lock.database.ask(statement, patience + 2 * GRACE));
+        self.ctx.safepoint("acquire-sent").await;
+        let reply = match race(reply.as_mut(), self.ctx.sleep_until(attempt.give_up)).await {
+            Either::First(reply) => reply,
+            Either::Second(()) => {
+                self.cancel(attempt.id).await;
+                reply.await
+            }
+        };
+        self.lock.conclude(reply)
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        self.lock.release(grant).await
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        self.lock.is_held(grant)
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    fn takeover_bound(params: &PgAdvisoryParams, harm: &Harm) -> Duration {
+        let patience = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
+        session_bound(params.idle(), patience, params.rules(), harm)
+    }
+
+    fn progress_bound(params: &PgAdvisoryParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}

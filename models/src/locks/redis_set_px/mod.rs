@@ -1,0 +1,228 @@
+//! Locks on one Redis, taken by `SET lock value NX PX ttl`: the single-instance pattern of redis.io, "Distributed Locks
+//! with Redis", section "Correct Implementation with a Single Instance". They differ in how they release.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::units::Span;
+use fencepost_sim::{CallError, ConnId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::history::GrantId;
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::site::Site;
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::wire::Ctx;
+
+/// A client of a single Redis that releases by the rule `R`.
+pub struct PxLock<R> {
+    params: RedisPxParams,
+    ctx: Ctx<RedisMessage>,
+    key: ResourceId,
+    redis: ConnId,
+    rule: PhantomData<R>,
+}
+
+/// How a lock on a single Redis is released.
+pub trait ReleaseRule: 'static {
+    /// The lock with this rule.
+    const NAME: &'static str;
+    /// One sentence for lists and docs.
+    const ABOUT: &'static str;
+    /// What the documentation says of it.
+    const PROMISES: &'static [Promise] = PROMISES;
+    /// What is wrong with it.
+    const FLAWS: &'static [&'static str] = &[];
+
+    /// The command that releases this grant.
+    fn release(grant: GrantId, key: ResourceId) -> RedisMessage;
+}
+
+/// Parameters of a lock on a single Redis.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisPxParams {
+    /// The key's time to live: 30 s in the documentation's example.
+    pub ttl: Span,
+    /// How the server makes its commands durable.
+    pub persistence: Persistence,
+}
+
+impl Default for RedisPxParams {
+    fn default() -> Self {
+        RedisPxParams { ttl: Span(Duration::from_secs(30)), persistence: Persistence::None }
+    }
+}
+
+impl Params for RedisPxParams {
+    fn set_ttl(&mut self, ttl: Duration) {
+        self.ttl = Span(ttl);
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.ttl.0)
+    }
+}
+
+/// The page that describes the pattern.
+pub(super) const DISTLOCK: &str = "redis.io, Distributed Locks with Redis";
+
+const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
+
+const EXCLUSIVE: Promise = Promise {
+    requirement: Requirement::Exclusive,
+    answer: Answer::Conditional,
+    says: "safe on a single instance that is always available, for the time of the key's validity; a shift of the \
+           server's wall clock may let a second client in",
+    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance; Disclaimer about consistency",
+};
+
+pub(super) const AVOIDS_DEADLOCK: Promise = Promise {
+    requirement: Requirement::AvoidsDeadlock,
+    answer: Answer::Yes,
+    says: "the key expires, so the lock can be had in the end even if its holder crashed or was cut off",
+    source: "redis.io, Distributed Locks with Redis, Safety and Liveness Guarantees",
+};
+
+pub(super) const HIGHLY_AVAILABLE: Promise = Promise {
+    requirement: Requirement::HighlyAvailable,
+    answer: Answer::No,
+    says: "one instance is a single point of failure, and a replica does not help: replication is asynchronous",
+    source: "redis.io, Distributed Locks with Redis, Why Failover-based Implementations Are Not Enough",
+};
+
+pub(super) const REENTRANT: Promise = Promise {
+    requirement: Requirement::Reentrant,
+    answer: Answer::Silent,
+    says: "acquiring again is not described; NX refuses whoever asks while the key is there",
+    source: DISTLOCK,
+};
+
+pub(super) const FENCING: Promise = Promise {
+    requirement: Requirement::Fencing,
+    answer: Answer::No,
+    says: "advises to use fencing tokens, above all for work that takes long, and gives none: the key's value is \
+           random, so it has no order",
+    source: "redis.io, Distributed Locks with Redis, Disclaimer about consistency",
+};
+
+pub(super) const ORDER: Promise = Promise {
+    requirement: Requirement::Order,
+    answer: Answer::Silent,
+    says: "who fails tries again later, in any order",
+    source: DISTLOCK,
+};
+
+impl<R> PxLock<R> {
+    /// The client of a lock on the server at the other end of this connection.
+    pub(super) fn on(redis: ConnId, params: RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
+        PxLock { params, ctx, key, redis, rule: PhantomData }
+    }
+}
+
+/// A server that takes no commands that write has not carried this one out.
+fn refused(reply: &RedisMessage, otherwise: Reason) -> LockError {
+    LockError::Failed(match reply {
+        RedisMessage::ReadOnly | RedisMessage::NoReplicas => Reason::Call(CallError::Refused),
+        _ => otherwise,
+    })
+}
+
+impl<R: ReleaseRule> Lock for PxLock<R> {
+    const INFO: LockInfo = LockInfo {
+        name: R::NAME,
+        about: R::ABOUT,
+        family: Family::Redis,
+        expiry: Expiry::ServerWallClock,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: true,
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Refused,
+        promises: R::PROMISES,
+        flawed_defaults: R::FLAWS,
+        bugs: &[],
+        verification: Verification::RealServerAvailable,
+        sources: &["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"],
+    };
+    type Params = RedisPxParams;
+    type Message = RedisMessage;
+
+    fn servers(_: &RedisPxParams) -> Vec<String> {
+        vec!["redis-1".into()]
+    }
+
+    fn deploy(params: &RedisPxParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+        site.server("redis-1", Redis::new(params.persistence));
+    }
+
+    fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
+        let redis = ctx.connect(ctx.find("redis-1"));
+        PxLock::on(redis, params.clone(), ctx, key)
+    }
+
+    /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from before
+    /// the request was sent.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        let asked = self.ctx.mono();
+        let ttl = self.params.ttl.0;
+        let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64, key: self.key };
+        let reply = self.ctx.ask(self.redis, set, REQUEST_TIMEOUT);
+        self.ctx.safepoint("acquire-sent").await;
+        match reply.await? {
+            RedisMessage::Done => {
+                Ok(Grant { id: attempt.id, token: None, valid_until: Some(self.ctx.deadline(asked, ttl)) })
+            }
+            reply => Err(refused(&reply, Reason::Busy)),
+        }
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let reply = self.ctx.ask(self.redis, R::release(grant.id, self.key), REQUEST_TIMEOUT);
+        self.ctx.safepoint("release-sent").await;
+        match reply.await? {
+            RedisMessage::Done => Ok(()),
+            reply => Err(refused(&reply, Reason::NotHeld)),
+        }
+    }
+
+    fn is_held(&self, grant: &Grant) -> bool {
+        grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.
+    fn takeover_bound(params: &RedisPxParams, harm: &Harm) -> Duration {
+        poll_bound(harm.stretch_wall(params.ttl.0), harm)
+    }
+
+    fn progress_bound(params: &RedisPxParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}
+
+/// Releases by the script that compares the value.
+pub struct ComparedDelete;
+
+/// One Redis, released by the documented script: a late release finds another value and deletes nothing.
+pub type RedisSetPx = PxLock<ComparedDelete>;
+
+impl ReleaseRule for ComparedDelete {
+    const NAME: &'static str = "redis-set-px";
+    const ABOUT: &'static str = "one Redis: SET NX PX, released by a script that compares the value";
+
+    fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
+        RedisMessage::DelIfEqual { value: grant, key }
+    }
+}

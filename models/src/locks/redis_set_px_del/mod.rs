@@ -1,0 +1,36 @@
+//! One Redis, `SET lock value NX PX ttl`, released by a blind `DEL`: the variant that the documentation warns of, since
+//! a late release deletes whatever lock is there by then.
+
+use super::redis_set_px::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, PxLock, REENTRANT, ReleaseRule};
+use crate::history::GrantId;
+use crate::info::{Answer, Promise, Requirement};
+use crate::lock::ResourceId;
+use crate::servers::redis::RedisMessage;
+
+/// Releases by deleting whatever is there.
+pub struct BlindDelete;
+
+const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
+
+const EXCLUSIVE: Promise = Promise {
+    requirement: Requirement::Exclusive,
+    answer: Answer::No,
+    says: "a plain DEL is not safe: a client that was blocked for longer than the validity removes a lock that another \
+           has got since",
+    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance",
+};
+
+/// One Redis, released by a blind `DEL`.
+pub type RedisSetPxDel = PxLock<BlindDelete>;
+
+impl ReleaseRule for BlindDelete {
+    const NAME: &'static str = "redis-set-px-del";
+    const ABOUT: &'static str = "one Redis: SET NX PX, released by a blind DEL";
+    const PROMISES: &'static [Promise] = PROMISES;
+    const FLAWS: &'static [&'static str] =
+        &["the release deletes the key whoever set it, so a late release frees somebody else's lock"];
+
+    fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
+        RedisMessage::Del { on_behalf: grant, key }
+    }
+}

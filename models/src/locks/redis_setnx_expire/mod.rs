@@ -1,0 +1,153 @@
+//! One Redis, `SETNX lock value`, then `EXPIRE lock ttl`: two commands, and whatever comes between them leaves a lock that
+//! never expires. Client libraries did it for years: redis-py (`Lock.do_acquire`, issue #554 of 2014, pull request #902),
+//! ShedLock's Redis provider (issue #65), Laravel Horizon's `Lock::get` (issue #1738 of 2026). Horizon's value is the same
+//! for everybody, so that nothing could be compared at the release.
+
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::redis_set_px::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
+use super::redis_setnx::{SETNX_PAGE, SetNxKey};
+use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
+use crate::site::Site;
+use crate::guarded::inventory::InventoryConfig;
+use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::wire::Ctx;
+
+/// A client of one Redis that takes the lock by `SETNX` and sets its expiry afterwards.
+pub struct RedisSetNxExpire {
+    key: SetNxKey,
+    ttl: Duration,
+}
+
+/// Parameters of `redis-setnx-expire`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisSetNxExpireParams {
+    /// The key's time to live, once it has one: the libraries leave it to their users; 30 s as in Redis' own example of
+    /// the pattern that replaced this one.
+    pub ttl: Span,
+    /// How the server makes its commands durable.
+    pub persistence: Persistence,
+}
+
+impl Default for RedisSetNxExpireParams {
+    fn default() -> Self {
+        RedisSetNxExpireParams { ttl: Span(Duration::from_secs(30)), persistence: Persistence::None }
+    }
+}
+
+impl Params for RedisSetNxExpireParams {
+    fn set_ttl(&mut self, ttl: Duration) {
+        self.ttl = Span(ttl);
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.ttl.0)
+    }
+}
+
+impl RedisSetNxExpire {
+    /// The reply is not looked at, as in redis-py: it would say if the key was gone by then. A command that fails raises,
+    /// and leaves the key without expiry.
+    async fn expire(&self) -> Result<(), LockError> {
+        let SetNxKey { ctx, key, redis } = &self.key;
+        let expire = RedisMessage::Expire { ttl_ms: self.ttl.as_millis() as u64, key: *key };
+        ctx.ask(*redis, expire, REQUEST_TIMEOUT).await?;
+        Ok(())
+    }
+}
+
+const EXCLUSIVE: Promise = Promise {
+    requirement: Requirement::Exclusive,
+    answer: Answer::Silent,
+    says: "nothing about work that outlasts the timeout, about restarts or failures of the server",
+    source: SETNX_PAGE,
+};
+
+const AVOIDS_DEADLOCK: Promise = Promise {
+    requirement: Requirement::AvoidsDeadlock,
+    answer: Answer::Conditional,
+    says: "a lock with a timeout is freed when that is over; a client that dies between the two commands was found to \
+           leave it for ever",
+    source: "redis/redis-py, issue #554",
+};
+
+impl Lock for RedisSetNxExpire {
+    const INFO: LockInfo = LockInfo {
+        name: "redis-setnx-expire",
+        about: "one Redis: SETNX, then EXPIRE as a second command, released by a blind DEL",
+        family: Family::Redis,
+        expiry: Expiry::ServerWallClock,
+        in_store: false,
+        commits_at_release: false,
+        grants: true,
+        validity: false,
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Refused,
+        promises: &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER],
+        flawed_defaults: &[
+            "a client that stops between SETNX and EXPIRE leaves a key that never expires",
+            "the release deletes the key whoever set it",
+        ],
+        bugs: &[],
+        verification: Verification::RealServerAvailable,
+        sources: &[
+            SETNX_PAGE,
+            "redis/redis-py, issue #554 and pull request #902",
+            "lukas-krecan/ShedLock, issue #65",
+            "laravel/horizon, issue #1738",
+        ],
+    };
+    type Params = RedisSetNxExpireParams;
+    type Message = RedisMessage;
+
+    fn servers(_: &RedisSetNxExpireParams) -> Vec<String> {
+        vec!["redis-1".into()]
+    }
+
+    fn deploy(params: &RedisSetNxExpireParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+        site.server("redis-1", Redis::new(params.persistence));
+    }
+
+    fn connect(params: &RedisSetNxExpireParams, ctx: Ctx<RedisMessage>, resource: ResourceId) -> Self {
+        RedisSetNxExpire { key: SetNxKey::new(ctx, resource), ttl: params.ttl.0 }
+    }
+
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        self.key.set(attempt.id).await?;
+        self.key.ctx.safepoint("set").await;
+        self.expire().await?;
+        Ok(Grant { id: attempt.id, token: None, valid_until: None })
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        self.key.delete(grant.id).await
+    }
+
+    /// The libraries keep no time of their own.
+    fn is_held(&self, _: &Grant) -> bool {
+        true
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    /// What the timeout promises. A client that crashes between the two commands breaks it.
+    fn takeover_bound(params: &RedisSetNxExpireParams, harm: &Harm) -> Duration {
+        poll_bound(harm.stretch_wall(params.ttl.0), harm)
+    }
+
+    fn progress_bound(params: &RedisSetNxExpireParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}

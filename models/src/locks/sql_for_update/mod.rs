@@ -1,0 +1,262 @@
+//! `SELECT … FOR UPDATE`: the row that is guarded is the lock, held by a transaction until it ends. The write and the
+//! lock share one fate: a transaction that lost the lock cannot commit.
+
+use std::time::Duration;
+
+use fencepost_sim::fault::Harm;
+use fencepost_sim::units::Span;
+use fencepost_sim::{KEEP_ALIVE, STALL_LIMIT};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::POLL;
+use crate::history::GrantId;
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::site::Site;
+use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
+use crate::servers::sql::{
+    Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, failover_bound,
+};
+use crate::wire::Ctx;
+
+/// A client that works in one transaction per unit.
+pub struct SqlForUpdate {
+    params: SqlForUpdateParams,
+    ctx: Ctx<SqlMessage>,
+    database: Database,
+    /// The grant of the transaction that is open.
+    open: Option<GrantId>,
+    updated: bool,
+}
+
+/// Parameters of `sql-for-update`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SqlForUpdateParams {
+    /// How long a statement waits for a row lock: `innodb_lock_wait_timeout`, 50 s by default (MySQL manual).
+    pub lock_wait: Span,
+    /// The server closes a connection that was idle for so long, even within a transaction: `wait_timeout`, 28800 s by
+    /// default (MySQL 8.4 Reference Manual, Server System Variables). `"0s"`: never.
+    pub wait_timeout: Span,
+    /// The server closes a connection that was idle within a transaction for so long:
+    /// `idle_in_transaction_session_timeout`, off (`"0s"`) by default (PostgreSQL 17, Client Connection Defaults).
+    pub idle_in_transaction_timeout: Span,
+    /// How long the client waits for a statement other than the locking one. `"0s"`, the drivers' default: until the
+    /// stream is given up (MySQL Connector/J and pgjdbc, `socketTimeout`).
+    pub socket_timeout: Span,
+    /// Whether there is an asynchronous standby that takes over.
+    pub standby: bool,
+    /// How late the standby gets a commit, beside the network's own latency.
+    pub replication_lag: Span,
+    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    pub failover_after: Span,
+}
+
+impl Default for SqlForUpdateParams {
+    fn default() -> Self {
+        SqlForUpdateParams {
+            lock_wait: Span(Duration::from_secs(50)),
+            wait_timeout: Span(WAIT_TIMEOUT),
+            idle_in_transaction_timeout: Span(Duration::ZERO),
+            socket_timeout: Span(Duration::ZERO),
+            standby: false,
+            replication_lag: Span(REPLICATION_LAG),
+            failover_after: Span(FAILOVER_AFTER),
+        }
+    }
+}
+
+impl SqlForUpdateParams {
+    fn idle(&self) -> Idle {
+        Idle { session: self.wait_timeout.0, in_transaction: self.idle_in_transaction_timeout.0 }
+    }
+
+    fn rules(&self) -> Option<Standby> {
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0)
+    }
+}
+
+impl Params for SqlForUpdateParams {
+    fn set_ttl(&mut self, _: Duration) {}
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// `wait_timeout` of MySQL.
+pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(28_800);
+
+/// Drivers have no timeout of their own by default (MySQL Connector/J, `socketTimeout = 0`): the stream's is what is left.
+pub(super) const STATEMENT_TIMEOUT: Duration = STALL_LIMIT;
+
+impl SqlForUpdate {
+    /// The row is locked by this transaction already, which does not wait for itself (PostgreSQL, "Row-Level Locks"): to
+    /// lock it again comes to reading it.
+    async fn acquire_again(&mut self, outer: GrantId) -> Result<Grant, LockError> {
+        match self.database.run(SqlMessage::Select { attempt: outer }, Some("acquire-sent")).await? {
+            SqlMessage::Row(_) => Ok(Grant { id: outer, token: None, valid_until: None }),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+}
+
+const LOCKING_READS: &str = "MySQL 8.4 Reference Manual, Locking Reads; PostgreSQL 17, Explicit Locking";
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        requirement: Requirement::Exclusive,
+        answer: Answer::Yes,
+        says: "other transactions that want to lock or change the row wait until this one ends",
+        source: LOCKING_READS,
+    },
+    Promise {
+        requirement: Requirement::AvoidsDeadlock,
+        answer: Answer::Yes,
+        says: "locks end with the transaction, and a session that ends is rolled back; cycles are found and one of their \
+               transactions is rolled back. How long a dead host goes unnoticed is up to TCP",
+        source: "MySQL 8.4 Reference Manual, Deadlock Detection; PostgreSQL 17, Deadlocks and tcp_keepalives_idle",
+    },
+    Promise {
+        requirement: Requirement::HighlyAvailable,
+        answer: Answer::Silent,
+        says: "as available as the database is; locks are nothing that is replicated",
+        source: LOCKING_READS,
+    },
+    Promise {
+        requirement: Requirement::Reentrant,
+        answer: Answer::Yes,
+        says: "a transaction may hold locks on the same row that would conflict between two, so it never waits for \
+               itself; one commit or rollback frees all",
+        source: "PostgreSQL 17, Explicit Locking, Row-Level Locks",
+    },
+    Promise {
+        requirement: Requirement::Fencing,
+        answer: Answer::Silent,
+        says: "not needed for the row: a transaction that lost the lock cannot commit",
+        source: LOCKING_READS,
+    },
+    Promise {
+        requirement: Requirement::Order,
+        answer: Answer::No,
+        says: "InnoDB lets the waiting transaction come first that blocks most others, and only among equals the one \
+               that has waited longest",
+        source: "MySQL 8.4 Reference Manual, Transaction Scheduling",
+    },
+];
+
+impl Lock for SqlForUpdate {
+    const INFO: LockInfo = LockInfo {
+        name: "sql-for-update",
+        about: "SELECT … FOR UPDATE on the guarded row itself, in one transaction with the write",
+        family: Family::Database,
+        expiry: Expiry::Connection,
+        in_store: true,
+        commits_at_release: true,
+        grants: true,
+        validity: false,
+        token: None,
+        owner_txn: false,
+        fifo: false,
+        reentrancy: Reentrancy::Uncounted,
+        promises: PROMISES,
+        flawed_defaults: &[],
+        bugs: &[],
+        verification: Verification::RealServerAvailable,
+        sources: &[
+            "MySQL 8.4 Reference Manual, InnoDB Locking Reads; innodb_lock_wait_timeout",
+            "PostgreSQL 17 documentation, Explicit Locking, Row-Level Locks",
+        ],
+    };
+    type Params = SqlForUpdateParams;
+    type Message = SqlMessage;
+
+    fn servers(params: &SqlForUpdateParams) -> Vec<String> {
+        Sql::names(params.standby)
+    }
+
+    fn deploy(params: &SqlForUpdateParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, data, params.idle(), params.rules());
+    }
+
+    fn connect(params: &SqlForUpdateParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        SqlForUpdate { params: params.clone(), ctx, database, open: None, updated: false }
+    }
+
+    /// A client that gives up waiting closes its connection, or the database might grant to nobody.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        if let Some(outer) = self.open {
+            return self.acquire_again(outer).await;
+        }
+        self.updated = false;
+        self.database.ready(attempt.give_up).await?;
+        let wait = self.params.lock_wait.0.min(attempt.give_up - self.ctx.mono());
+        let select = SqlMessage::SelectForUpdate { attempt: attempt.id, wait_ms: wait.as_millis() as u64 };
+        let reply = self.database.ask(select, wait + GRACE);
+        self.ctx.safepoint("acquire-sent").await;
+        let reply = reply.await;
+        match self.database.digest(reply)? {
+            SqlMessage::Row(_) => {
+                self.open = Some(attempt.id);
+                Ok(Grant { id: attempt.id, token: None, valid_until: None })
+            }
+            _ => Err(LockError::Failed(Reason::Busy)),
+        }
+    }
+
+    async fn read(&mut self, _: &StoreClient<SqlMessage>, grant: &Grant, _: &Demand) -> Result<ReadReply, LockError> {
+        match self.database.run(SqlMessage::Select { attempt: grant.id }, None).await? {
+            SqlMessage::Row(row) => Ok(row),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    async fn write(
+        &mut self,
+        _: &StoreClient<SqlMessage>,
+        grant: &Grant,
+        demand: &Demand,
+        read: ReadReply,
+    ) -> Result<(), LockError> {
+        match self.database.run(SqlMessage::Update(demand.write(grant, read)), Some("write-sent")).await? {
+            SqlMessage::Done => {
+                self.updated = true;
+                Ok(())
+            }
+            SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    /// Commits what was written, which is when it takes effect; rolls back if nothing was.
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        let attempt = grant.id;
+        self.open = None;
+        let end = if self.updated { SqlMessage::Commit { attempt } } else { SqlMessage::Rollback { attempt } };
+        match self.database.run(end, Some("release-sent")).await? {
+            SqlMessage::Done => Ok(()),
+            SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+            _ => Err(LockError::Failed(Reason::NotHeld)),
+        }
+    }
+
+    fn is_held(&self, _: &Grant) -> bool {
+        self.database.seems_open()
+    }
+
+    fn retry_delay(&mut self) -> Duration {
+        POLL
+    }
+
+    /// The row lock ends with the connection. The server learns at once of a process that died, but of a dead host only
+    /// by TCP keep-alive; stalled streams of the database's own replies come first, if there are any.
+    fn takeover_bound(params: &SqlForUpdateParams, harm: &Harm) -> Duration {
+        KEEP_ALIVE + harm.reconnect + params.lock_wait.0 + GRACE + failover_bound(params.rules(), harm)
+    }
+
+    fn progress_bound(params: &SqlForUpdateParams, harm: &Harm) -> Duration {
+        Self::takeover_bound(params, harm)
+    }
+}

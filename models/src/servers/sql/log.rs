@@ -1,0 +1,105 @@
+//! What is durable: a log of changes, and the tables that it comes to.
+
+use std::collections::BTreeMap;
+
+use fencepost_sim::Wall;
+use fencepost_sim::disk::{Disk, DiskFate, Syncs};
+use serde::Serialize;
+
+use crate::history::GrantId;
+use crate::lock::ResourceId;
+use crate::guarded::row::{Change, Row};
+
+/// A change that was committed.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// Of the guarded row.
+    Row(Change),
+    /// Of the table of lock rows.
+    Lease(ResourceId, LeaseRow),
+}
+
+/// A row of the table of lock rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LeaseRow {
+    /// `lock_until`, in milliseconds.
+    pub until: i64,
+    /// `locked_at`, in milliseconds.
+    pub at: i64,
+    /// `locked_by`.
+    pub by: u16,
+    /// Whose Record the row is, until somebody changes it. Ground truth only.
+    pub holder: Option<GrantId>,
+}
+
+/// A database's tables and their log.
+pub(super) struct Tables {
+    stock: u32,
+    pub row: Row,
+    pub leases: BTreeMap<ResourceId, LeaseRow>,
+    log: Disk<Entry>,
+}
+
+impl Tables {
+    pub fn new(stock: u32) -> Self {
+        Tables { stock, row: Row::new(stock.into()), leases: BTreeMap::new(), log: Disk::default() }
+    }
+
+    /// Makes a change durable, then applies it: replies go out only after that.
+    pub fn commit(&mut self, entry: Entry) {
+        self.log.write(entry);
+        self.log.sync();
+        self.apply(entry);
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::Row(change) => self.row.apply(change),
+            Entry::Lease(resource, row) => {
+                self.leases.insert(resource, row);
+            }
+        }
+    }
+
+    /// How long the log is.
+    pub fn length(&self) -> u32 {
+        self.log.records().len() as u32
+    }
+
+    /// The log between two places.
+    pub fn between(&self, from: u32, to: u32) -> Vec<Entry> {
+        let records = self.log.records();
+        let to = (to as usize).min(records.len());
+        records[(from as usize).min(to)..to].to_vec()
+    }
+
+    /// Forgets what comes after this place of the log.
+    pub fn rewind(&mut self, length: u32) {
+        self.log.rewind(length as usize);
+        self.replay();
+    }
+
+    /// Shows the log.
+    pub fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        each(&mut self.log);
+    }
+
+    pub fn crash(&mut self, fate: DiskFate) {
+        self.log.crash(fate);
+        self.replay();
+    }
+
+    fn replay(&mut self) {
+        self.row = Row::new(self.stock.into());
+        self.leases.clear();
+        for entry in self.log.records().to_vec() {
+            self.apply(entry);
+        }
+    }
+}
+
+/// Milliseconds of a wall clock, as the columns hold them.
+pub fn millis(wall: Wall) -> i64 {
+    wall.0.div_euclid(1_000_000)
+}

@@ -1,0 +1,265 @@
+//! One SQL database: the guarded row, transactions with a row lock, locks of sessions, a table of lock rows, and how long
+//! all of that lives; and, if wanted, an asynchronous standby.
+//!
+//! - With autocommit off, the first statement begins the transaction; `COMMIT`, `ROLLBACK` or the end of the connection
+//!   ends it and frees its row locks (MySQL manual, "InnoDB Locking Reads" and "autocommit"; PostgreSQL, "Explicit
+//!   Locking").
+//! - A statement waits for a row lock at most `innodb_lock_wait_timeout`, 50 s by default (MySQL manual).
+//! - A commit is on disk before it is acknowledged (`innodb_flush_log_at_trx_commit = 1`, `synchronous_commit = on`).
+//! - The server notices a client whose host died only by TCP keep-alive ([`fencepost_sim::KEEP_ALIVE`]), or because it
+//!   idled for too long.
+
+mod client;
+mod leases;
+mod log;
+mod message;
+mod replica;
+mod session_locks;
+mod sessions;
+mod transactions;
+
+pub use self::client::Database;
+pub(crate) use self::client::{GRACE, failover_bound};
+pub use self::log::{Entry, LeaseRow, millis};
+pub use self::message::{History, Lease, SqlMessage, Times};
+pub use self::replica::Standby;
+pub(crate) use self::replica::{FAILOVER_AFTER, REPLICATION_LAG};
+pub use self::sessions::Idle;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use fencepost_sim::disk::{DiskFate, Syncs};
+use fencepost_sim::{Caller, NodeId, Service, Session};
+
+use self::log::Tables;
+use self::replica::{PAIR, Replica};
+use self::session_locks::SessionLocks;
+use self::sessions::Sessions;
+use self::transactions::RowLock;
+use crate::guarded::inventory::{InventoryConfig, Write};
+use crate::guarded::row::Accepted;
+use crate::history::{Event, GrantId, Version};
+use crate::lock::ResourceId;
+use crate::site::Site;
+use crate::wire::{Env, Wire};
+
+/// The database's server.
+pub struct Sql {
+    tables: Tables,
+    row_lock: RowLock,
+    session_locks: SessionLocks,
+    sessions: Sessions,
+    replica: Option<Replica>,
+    truth: Rc<RefCell<Truth>>,
+}
+
+/// The line of history that lasts, as only the world's observer knows it. Two servers share it; no decision rests on it.
+struct Truth {
+    timeline: u32,
+    version: Version,
+    count: i64,
+    leases: BTreeMap<ResourceId, LeaseRow>,
+}
+
+/// What a timer of the server is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    RowWait(GrantId),
+    LockWait(GrantId),
+    Idle(u32),
+    Ship(u32),
+    Beat,
+}
+
+impl Timer {
+    fn tag(self) -> u64 {
+        let (kind, number) = match self {
+            Timer::RowWait(GrantId(attempt)) => (0, attempt),
+            Timer::LockWait(GrantId(attempt)) => (1, attempt),
+            Timer::Idle(session) => (2, session),
+            Timer::Ship(length) => (3, length),
+            Timer::Beat => (4, 0),
+        };
+        kind << 32 | u64::from(number)
+    }
+
+    fn of(tag: u64) -> Timer {
+        let number = tag as u32;
+        match tag >> 32 {
+            0 => Timer::RowWait(GrantId(number)),
+            1 => Timer::LockWait(GrantId(number)),
+            2 => Timer::Idle(number),
+            3 => Timer::Ship(number),
+            _ => Timer::Beat,
+        }
+    }
+}
+
+impl Sql {
+    /// The names of a database's servers.
+    pub fn names(standby: bool) -> Vec<String> {
+        PAIR.iter().take(1 + usize::from(standby)).map(|name| name.to_string()).collect()
+    }
+
+    /// Deploys a database with everything in stock.
+    pub fn deploy(site: &mut Site<'_, SqlMessage>, config: &InventoryConfig, idle: Idle, standby: Option<Standby>) {
+        let truth = Truth { timeline: 1, version: 0, count: config.stock.into(), leases: BTreeMap::new() };
+        let truth = Rc::new(RefCell::new(truth));
+        for (place, name) in Sql::names(standby.is_some()).into_iter().enumerate() {
+            let server = Sql {
+                tables: Tables::new(config.stock),
+                row_lock: RowLock::default(),
+                session_locks: SessionLocks::default(),
+                sessions: Sessions::new(idle),
+                replica: standby.map(|rules| Replica::new(rules, place)),
+                truth: truth.clone(),
+            };
+            site.server(name, server);
+        }
+    }
+
+    /// Whether it takes writes.
+    fn leads(&self) -> bool {
+        self.replica.as_ref().is_none_or(Replica::leads)
+    }
+
+    /// Whether what it does lasts, as far as the world knows by now.
+    fn is_true_line(&self) -> bool {
+        self.replica.as_ref().is_none_or(|replica| replica.timeline() >= self.truth.borrow().timeline)
+    }
+
+    /// Commits a change.
+    fn put(&mut self, env: &mut Env<'_, SqlMessage>, entry: Entry) {
+        self.tables.commit(entry);
+        self.committed(env);
+    }
+
+    /// A write of a server that was replaced and does not know it is lost as soon as it is made.
+    fn note_accepted(&self, env: &mut Env<'_, SqlMessage>, write: &Write, accepted: Accepted) {
+        let Write { grant, order, units, .. } = *write;
+        let Accepted { based_on, version, count } = accepted;
+        let truth = &mut *self.truth.borrow_mut();
+        if self.replica.as_ref().is_none_or(|replica| replica.timeline() >= truth.timeline) {
+            (truth.version, truth.count) = (version, count);
+            env.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
+        } else {
+            let version = truth.version + 1;
+            env.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
+            env.note(Event::RolledBack { version: truth.version, count: truth.count });
+        }
+    }
+
+    /// The session is gone.
+    fn abandon(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
+        self.sessions.forget(env, session);
+        self.abandon_row(env, session);
+        self.abandon_locks(env, session);
+    }
+
+    /// Closes all connections.
+    fn expel(&mut self, env: &mut Env<'_, SqlMessage>) {
+        self.drop_row_lock(env);
+        self.drop_locks(env);
+        for session in self.sessions.all() {
+            self.sessions.forget(env, session);
+            env.close(session);
+        }
+    }
+
+    fn look_at_session(&mut self, env: &mut Env<'_, SqlMessage>, number: u32) {
+        let Some(session) = self.sessions.numbered(number) else { return };
+        let busy = self.row_lock.waits(session) || self.session_locks.waits(session);
+        if self.sessions.is_over(env, session, busy, self.row_lock.in_transaction(session)) {
+            self.abandon(env, session);
+            env.close(session);
+        }
+    }
+
+    /// Executes a statement. What waits is answered later.
+    fn execute(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, statement: SqlMessage) -> Option<SqlMessage> {
+        let reply = match statement {
+            SqlMessage::SelectForUpdate { attempt, wait_ms } => {
+                self.select_for_update(env, from, attempt, wait_ms);
+                return None;
+            }
+            SqlMessage::Select { attempt } => self.select(env, attempt),
+            SqlMessage::Update(write) => self.update(from, write),
+            SqlMessage::UpdateAlone(write) => self.write(env, &write),
+            SqlMessage::Commit { attempt } => self.commit(env, from, attempt),
+            SqlMessage::Rollback { attempt } => self.rollback(env, from, attempt),
+            SqlMessage::Lock { resource, attempt, wait_ms } => {
+                self.lock(env, from, (resource, attempt, wait_ms));
+                return None;
+            }
+            SqlMessage::Unlock { resource, on_behalf } => self.unlock(env, from.session(), resource, on_behalf),
+            SqlMessage::Cancel { attempt } => {
+                self.stop_waiting(env, attempt);
+                SqlMessage::Done
+            }
+            SqlMessage::InsertLease(lease) => self.insert_lease(env, &lease),
+            SqlMessage::TakeLease(lease) => self.take_lease(env, &lease),
+            SqlMessage::ExtendLease(lease) => self.extend_lease(env, &lease),
+            SqlMessage::ReleaseLease(lease) => self.release_lease(env, &lease),
+            SqlMessage::ShowReadOnly => SqlMessage::Writable,
+            _ => return None,
+        };
+        Some(reply)
+    }
+}
+
+impl Service<Wire<SqlMessage>, Event> for Sql {
+    fn on_start(&mut self, env: &mut Env<'_, SqlMessage>) {
+        self.start_replica(env);
+    }
+
+    fn on_message(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, message: Wire<SqlMessage>) {
+        let Wire::Lock(statement) = message else { return };
+        self.sessions.touch(env, from.session());
+        let reply = if self.leads() { self.execute(env, from, statement) } else { Some(SqlMessage::ReadOnly) };
+        if let Some(reply) = reply {
+            env.reply(from, reply);
+        }
+    }
+
+    fn on_peer(&mut self, env: &mut Env<'_, SqlMessage>, _: NodeId, message: Wire<SqlMessage>) {
+        if let Wire::Lock(message) = message {
+            self.hear(env, message);
+        }
+    }
+
+    fn on_timer(&mut self, env: &mut Env<'_, SqlMessage>, tag: u64) {
+        match Timer::of(tag) {
+            Timer::RowWait(attempt) => self.row_wait_over(env, attempt),
+            Timer::LockWait(attempt) => self.stop_waiting(env, attempt),
+            Timer::Idle(session) => self.look_at_session(env, session),
+            Timer::Ship(length) => self.ripen(env, length),
+            Timer::Beat => self.beat(env),
+        }
+    }
+
+    fn on_connect(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
+        self.sessions.touch(env, session);
+    }
+
+    fn on_disconnect(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
+        self.abandon(env, session);
+    }
+
+    fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
+        self.tables.disks(each);
+    }
+
+    fn on_crash(&mut self, env: &mut Env<'_, SqlMessage>, disk: DiskFate) {
+        self.drop_row_lock(env);
+        self.drop_locks(env);
+        self.sessions.clear();
+        self.tables.crash(disk);
+        if let Some(replica) = &mut self.replica {
+            // What is lost for good is known only when one of the two leads again.
+            return replica.crash(disk);
+        }
+        self.become_truth(env, 1);
+    }
+}

@@ -1,0 +1,179 @@
+//! The guarded row: its lock, which a transaction holds until it ends, and its writes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use fencepost_sim::{Caller, Session, TimerId};
+
+use super::log::Entry;
+use super::message::SqlMessage;
+use super::{Sql, Timer};
+use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
+use crate::guarded::inventory::{Guard, Write};
+use crate::wire::Env;
+
+/// The row's lock: who has it, and who waits for it.
+#[derive(Default)]
+pub(super) struct RowLock {
+    transaction: Option<Transaction>,
+    queue: VecDeque<Waiter>,
+    timers: BTreeMap<GrantId, TimerId>,
+}
+
+/// The transaction that holds the row lock.
+struct Transaction {
+    session: Session,
+    attempt: GrantId,
+    update: Option<Write>,
+}
+
+struct Waiter {
+    from: Caller,
+    attempt: GrantId,
+}
+
+impl RowLock {
+    /// Whether the session has a transaction open.
+    pub fn in_transaction(&self, session: Session) -> bool {
+        self.transaction.as_ref().is_some_and(|open| open.session == session)
+    }
+
+    /// Whether a statement of the session waits.
+    pub fn waits(&self, session: Session) -> bool {
+        self.queue.iter().any(|waiter| waiter.from.session() == session)
+    }
+
+    fn owned(&self, from: Caller, attempt: GrantId) -> bool {
+        self.in_transaction(from.session()) && self.transaction.as_ref().is_some_and(|open| open.attempt == attempt)
+    }
+
+    fn stop_timer(&mut self, env: &mut Env<'_, SqlMessage>, attempt: GrantId) {
+        if let Some(timer) = self.timers.remove(&attempt) {
+            env.cancel_timer(timer);
+        }
+    }
+}
+
+impl Sql {
+    pub(super) fn select_for_update(
+        &mut self,
+        env: &mut Env<'_, SqlMessage>,
+        from: Caller,
+        attempt: GrantId,
+        wait_ms: u64,
+    ) {
+        // The client forgot a transaction on this connection: a new one ends it, as BEGIN does in MySQL.
+        if self.row_lock.in_transaction(from.session()) {
+            self.end_transaction(env, Cause::Revoked);
+        }
+        self.row_lock.queue.push_back(Waiter { from, attempt });
+        let timer = env.set_timer(Duration::from_millis(wait_ms), Timer::RowWait(attempt).tag());
+        self.row_lock.timers.insert(attempt, timer);
+        self.grant_row(env);
+    }
+
+    fn grant_row(&mut self, env: &mut Env<'_, SqlMessage>) {
+        if self.row_lock.transaction.is_some() {
+            return;
+        }
+        let Some(Waiter { from, attempt }) = self.row_lock.queue.pop_front() else { return };
+        self.row_lock.stop_timer(env, attempt);
+        self.row_lock.transaction = Some(Transaction { session: from.session(), attempt, update: None });
+        self.sessions.touch(env, from.session());
+        env.note(Event::Granted { server: env.node(), grant: attempt });
+        env.reply(from, SqlMessage::Row(self.tables.row.reply()));
+    }
+
+    /// Ends the transaction and lets the next waiter in.
+    fn end_transaction(&mut self, env: &mut Env<'_, SqlMessage>, cause: Cause) {
+        if let Some(ended) = self.row_lock.transaction.take() {
+            env.note(Event::Ended { server: env.node(), grant: ended.attempt, cause });
+        }
+        self.grant_row(env);
+    }
+
+    pub(super) fn update(&mut self, from: Caller, write: Write) -> SqlMessage {
+        if !self.row_lock.owned(from, write.grant) {
+            return SqlMessage::NoTransaction;
+        }
+        if let Err(why) = self.tables.row.write(Guard::None, &write) {
+            return SqlMessage::Refused(why);
+        }
+        self.row_lock.transaction.iter_mut().for_each(|open| open.update = Some(write));
+        SqlMessage::Done
+    }
+
+    pub(super) fn commit(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, attempt: GrantId) -> SqlMessage {
+        if !self.row_lock.owned(from, attempt) {
+            return SqlMessage::NoTransaction;
+        }
+        let update = self.row_lock.transaction.as_ref().and_then(|open| open.update);
+        let reply = update.map_or(SqlMessage::Done, |write| self.write(env, &write));
+        self.end_transaction(env, Cause::Released(attempt));
+        reply
+    }
+
+    /// Writes the row, durably.
+    pub(super) fn write(&mut self, env: &mut Env<'_, SqlMessage>, write: &Write) -> SqlMessage {
+        if self.tables.row.knows(write) {
+            return SqlMessage::Done;
+        }
+        let Write { grant, order, .. } = *write;
+        match self.tables.row.write(Guard::None, write) {
+            Ok((accepted, changes)) => {
+                for change in changes.into_iter().flatten() {
+                    self.put(env, Entry::Row(change));
+                }
+                self.note_accepted(env, write, accepted);
+                SqlMessage::Done
+            }
+            Err(why) => refuse(env, grant, order, why),
+        }
+    }
+
+    pub(super) fn select(&self, env: &mut Env<'_, SqlMessage>, attempt: GrantId) -> SqlMessage {
+        env.note(Event::ReadAccepted { grant: attempt, version: self.tables.row.version });
+        SqlMessage::Row(self.tables.row.reply())
+    }
+
+    pub(super) fn rollback(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, attempt: GrantId) -> SqlMessage {
+        if self.row_lock.owned(from, attempt) {
+            self.end_transaction(env, Cause::Released(attempt));
+        }
+        SqlMessage::Done
+    }
+
+    /// A wait for the row lock is over.
+    pub(super) fn row_wait_over(&mut self, env: &mut Env<'_, SqlMessage>, attempt: GrantId) {
+        let Some(place) = self.row_lock.queue.iter().position(|waiter| waiter.attempt == attempt) else { return };
+        if let Some(waiter) = self.row_lock.queue.remove(place) {
+            self.row_lock.timers.remove(&waiter.attempt);
+            env.reply(waiter.from, SqlMessage::LockWaitTimeout);
+        }
+    }
+
+    /// The session is gone: its transaction is rolled back.
+    pub(super) fn abandon_row(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
+        let (gone, waiting): (VecDeque<_>, _) =
+            std::mem::take(&mut self.row_lock.queue).into_iter().partition(|waiter| waiter.from.session() == session);
+        self.row_lock.queue = waiting;
+        for waiter in gone {
+            self.row_lock.stop_timer(env, waiter.attempt);
+        }
+        if self.row_lock.in_transaction(session) {
+            self.end_transaction(env, Cause::Revoked);
+        }
+    }
+
+    /// The server stopped: whatever was not committed is rolled back.
+    pub(super) fn drop_row_lock(&mut self, env: &mut Env<'_, SqlMessage>) {
+        if let Some(open) = std::mem::take(&mut self.row_lock).transaction {
+            env.note(Event::Ended { server: env.node(), grant: open.attempt, cause: Cause::Revoked });
+        }
+    }
+}
+
+fn refuse(env: &mut Env<'_, SqlMessage>, grant: GrantId, order: OrderId, why: Refusal) -> SqlMessage {
+    env.note(Event::OperationRefused { grant, order, why });
+    SqlMessage::Refused(why)
+}
