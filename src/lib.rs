@@ -119,10 +119,10 @@ pub use fencepost_scenarios as scenarios;
 pub use fencepost_sim as sim;
 
 pub use fencepost_models::Lock;
-pub use fencepost_scenarios::cell::Cell;
 pub use fencepost_scenarios::property::{Property, Verdict};
 pub use fencepost_scenarios::registry::Registry;
-pub use fencepost_scenarios::{case, file, shipped};
+pub use fencepost_scenarios::run::cell::Cell;
+pub use fencepost_scenarios::{file, file::shipped, run::case};
 
 #[cfg(feature = "cli")]
 mod cli;

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::file::scenario;
-use fencepost_scenarios::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::Job;
+use fencepost_scenarios::run::job::Job;
 
 /// Ten clients contend for one lease, so that most of what happens are messages: polls of those who wait, and reads,
 /// writes and releases of the one that holds. Twelve nodes; latency as in the other workloads.

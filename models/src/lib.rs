@@ -3,13 +3,13 @@
 //! A lock is one file in [`locks`]: its documented parameters, the servers it deploys, its client code, its bounds. What
 //! it claims about itself stands in its [`LockInfo`], with sources.
 
+pub mod guarded;
 pub mod history;
 mod info;
 mod lock;
 pub mod locks;
 pub mod servers;
 mod site;
-pub mod guarded;
 mod wire;
 
 pub use self::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};

@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::history::{GrantId, Refusal, Token};
 use crate::info::{LockInfo, Reentrancy};
 use crate::site::Site;
-use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::wire::Ctx;
 
 /// A distributed lock: its servers and its client.

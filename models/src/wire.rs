@@ -9,8 +9,8 @@ use std::time::Duration;
 use fencepost_sim::{CallError, ConnId, Message};
 use serde::Serialize;
 
-use crate::history::{Event, GrantId};
 use crate::guarded::inventory::StoreMessage;
+use crate::history::{Event, GrantId};
 
 /// A message of a case whose lock speaks `L`.
 #[derive(Clone, Debug, Serialize)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fencepost_reports::case_run::CaseRun;
 use fencepost_reports::{explain, timeline};
 use fencepost_scenarios::property::{Property, Verdict};
-use fencepost_scenarios::{case, cell::Cell, file, registry::Registry};
+use fencepost_scenarios::{file, registry::Registry, run::case, run::cell::Cell};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();

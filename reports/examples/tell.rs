@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fencepost_reports::narrative::{Narrative, tell};
 use fencepost_scenarios::property::{Property, Verdict};
-use fencepost_scenarios::{case, cell::Cell, file, registry::Registry};
+use fencepost_scenarios::{file, registry::Registry, run::case, run::cell::Cell};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();

@@ -1,8 +1,8 @@
 //! One case as JSON: what `replay --format json` prints.
 
-use fencepost_scenarios::case::{CaseReport, node_name};
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::results::shown_metric;
+use fencepost_scenarios::run::case::{CaseReport, node_name};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::results::shown_metric;
 use fencepost_sim::{LAYOUT, NodeId, TraceHash};
 use serde_json::{Map, Value, json};
 

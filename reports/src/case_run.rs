@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use fencepost_models::history::{Event, GrantId};
-use fencepost_scenarios::case::{self, CaseReport};
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::run::case::{self, CaseReport};
+use fencepost_scenarios::run::cell::Cell;
 use fencepost_sim::units::LONGEST;
 use fencepost_sim::{NodeId, SimTime};
 

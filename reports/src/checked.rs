@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fencepost_scenarios::history_file::{HistoryFile, Judged, LockJudgement, StuckAt, Terms};
+use fencepost_scenarios::file::history_file::{HistoryFile, Judged, LockJudgement, StuckAt, Terms};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::spec::{Call, Kind};
 use serde_json::{Value, json};
@@ -134,7 +134,7 @@ fn counted(number: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use fencepost_scenarios::history_file::{Format, read};
+    use fencepost_scenarios::file::history_file::{Format, read};
 
     use super::*;
 

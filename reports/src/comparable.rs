@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use fencepost_scenarios::results::CellHeader;
+use fencepost_scenarios::run::results::CellHeader;
 
 use crate::grid::{Cell, Grid};
 use crate::pool::{NO_LOCK, bare};
@@ -84,7 +84,7 @@ fn preferred(all: Vec<&str>, fits: impl Fn(&str) -> bool) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use fencepost_scenarios::results::{CellResult, FaultLabel};
+    use fencepost_scenarios::run::results::{CellResult, FaultLabel};
 
     use super::*;
 

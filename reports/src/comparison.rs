@@ -1,10 +1,10 @@
 //! Two runs side by side, as text and as JSON.
 
 use comfy_table::Table;
-use fencepost_scenarios::compare::{Change, Comparison, Difference};
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::shown_metric;
-use fencepost_scenarios::stats::clopper_pearson;
+use fencepost_scenarios::run::compare::{Change, Comparison, Difference};
+use fencepost_scenarios::run::results::shown_metric;
+use fencepost_scenarios::run::stats::clopper_pearson;
 use serde_json::{Value, json};
 
 use crate::terminal::{Terminal, new_table, titled};

@@ -10,9 +10,9 @@ mod single;
 mod tests;
 
 use fencepost_models::history::GrantId;
-use fencepost_scenarios::case::node_name;
 use fencepost_scenarios::check::Evidence;
 use fencepost_scenarios::property::Property;
+use fencepost_scenarios::run::case::node_name;
 use fencepost_sim::{NodeId, SimTime};
 use serde_json::{Value, json};
 

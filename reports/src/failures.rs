@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::PropertyCount;
+use fencepost_scenarios::run::results::PropertyCount;
 
 use crate::case_run::CaseRun;
 use crate::explain::{chains, gravest};

@@ -1,6 +1,6 @@
 //! What became of the faults of a scenario, with all locks together.
 
-use fencepost_scenarios::results::{CellHeader, Decisive, FaultSum};
+use fencepost_scenarios::run::results::{CellHeader, Decisive, FaultSum};
 
 use crate::grid::{Cell, Grid};
 use crate::text::{grouped, percent};
@@ -38,7 +38,7 @@ impl FaultRow<'_> {
 pub(crate) fn rows<'a>(grid: &Grid<'a>, scenario: &str) -> Vec<FaultRow<'a>> {
     let Some((CellHeader { faults, .. }, _)) = grid.column(scenario).next() else { return Vec::new() };
     let cases = applicable(grid, scenario).map(|(_, result)| result.cases()).sum();
-    let row = |(at, fault): (usize, &'a fencepost_scenarios::results::FaultLabel)| FaultRow {
+    let row = |(at, fault): (usize, &'a fencepost_scenarios::run::results::FaultLabel)| FaultRow {
         name: &fault.name,
         kind: &fault.kind,
         sum: summed(grid, scenario, at),

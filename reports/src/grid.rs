@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::{CellHeader, CellResult, PropertyCount};
+use fencepost_scenarios::run::results::{CellHeader, CellResult, PropertyCount};
 
 /// A cell: what it is, and what came of it.
 pub type Cell = (CellHeader, CellResult);

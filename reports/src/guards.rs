@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::CellHeader;
+use fencepost_scenarios::run::results::CellHeader;
 
 use crate::grid::{Cell, Grid};
 use crate::pool::Pooled;

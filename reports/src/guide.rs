@@ -1,7 +1,7 @@
 //! The decision guide: sentences computed from the results, each with the cells that carry it.
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::Tally;
+use fencepost_scenarios::run::results::Tally;
 
 use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
@@ -259,7 +259,7 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
         if cases == 0 {
             continue;
         }
-        let bound = fencepost_scenarios::stats::clopper_pearson(violated, cases).upper;
+        let bound = fencepost_scenarios::run::stats::clopper_pearson(violated, cases).upper;
         let begin = match guard.as_str() {
             "none" => "With no check at the store".to_owned(),
             guard => format!("With “{}”", clipped(guard, 24)),

@@ -15,8 +15,8 @@ mod teller;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use fencepost_scenarios::case::{self, CaseReport};
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::run::case::{self, CaseReport};
+use fencepost_scenarios::run::cell::Cell;
 
 use self::focus::{Focus, Scout};
 use self::teller::Teller;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::{CellHeader, PropertyCount};
-use fencepost_scenarios::stats::{Interval, violation_interval};
+use fencepost_scenarios::run::results::{CellHeader, PropertyCount};
+use fencepost_scenarios::run::stats::{Interval, violation_interval};
 
 use crate::grid::Cell;
 
@@ -167,7 +167,7 @@ pub fn is_unguarded(header: &CellHeader) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use fencepost_scenarios::results::{CellResult, FaultLabel};
+    use fencepost_scenarios::run::results::{CellResult, FaultLabel};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! What a lock did and cost over all the cells shown.
 
-use fencepost_scenarios::results::{CellResult, Scale, Tally, TouchedHolder, shown_metric};
+use fencepost_scenarios::run::results::{CellResult, Scale, Tally, TouchedHolder, shown_metric};
 
 use crate::grid::{Cell, Grid};
 use crate::text::{grouped, percent, short, touched_holder};

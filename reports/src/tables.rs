@@ -1,7 +1,7 @@
 //! Tables for other programs: CSV and Markdown.
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::{CellHeader, CellResult, shown_metric};
+use fencepost_scenarios::run::results::{CellHeader, CellResult, shown_metric};
 
 use crate::grid::{Cell, Finding, Grid};
 use crate::guide::{Part, guide};

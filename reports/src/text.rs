@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fencepost_scenarios::results::{PropertyCount, TouchedHolder};
-use fencepost_scenarios::stats::clopper_pearson;
+use fencepost_scenarios::run::results::{PropertyCount, TouchedHolder};
+use fencepost_scenarios::run::stats::clopper_pearson;
 
 /// A name with everything that is not plain text made visible: control characters, line ends, and the marks by which
 /// one text can pose as another.

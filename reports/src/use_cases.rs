@@ -1,6 +1,6 @@
 //! What the lock is there for, and what its failure costs.
 
-use fencepost_scenarios::results::{Scale, shown_metric};
+use fencepost_scenarios::run::results::{Scale, shown_metric};
 
 use crate::grid::{Cell, Grid};
 
@@ -42,7 +42,7 @@ impl<'a> Harm<'a> {
 }
 
 fn orders((_, result): &Cell) -> u128 {
-    result.metric("acked_orders").map_or(0, fencepost_scenarios::results::Tally::total)
+    result.metric("acked_orders").map_or(0, fencepost_scenarios::run::results::Tally::total)
 }
 
 fn harm((_, result): &Cell) -> f64 {

@@ -7,9 +7,9 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use fencepost_reports::Report;
 use fencepost_reports::case_run::CaseRun;
 use fencepost_reports::failures::Story;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::cell::Cell;
 
 mod made_up;
 

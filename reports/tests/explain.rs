@@ -7,10 +7,10 @@ use fencepost_reports::case_json::explained_json;
 use fencepost_reports::case_run::CaseRun;
 use fencepost_reports::explain::{Cause, CauseKind, Chain, chains, gravest, text};
 use fencepost_reports::timeline::{self, Theme};
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::cell::Cell;
 
 /// The scenario of the book's first picture.
 const PAUSED: &str = include_str!("../examples/gc-pause.toml");

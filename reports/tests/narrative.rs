@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use fencepost_reports::case_json::case_json;
 use fencepost_reports::narrative::{Narrative, Told, tell};
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::cell::Cell;
 
 const PAUSED: &str = r#"
 name = "paused-holder"

@@ -10,8 +10,8 @@ use fencepost_reports::failures::Story;
 use fencepost_reports::plot::{self, Figure, themed};
 use fencepost_reports::tables as files;
 use fencepost_reports::terminal::{Terminal, tables};
-use fencepost_scenarios::compare::{Change, Comparison, Difference};
 use fencepost_scenarios::property::Property;
+use fencepost_scenarios::run::compare::{Change, Comparison, Difference};
 
 mod made_up;
 

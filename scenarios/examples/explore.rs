@@ -9,13 +9,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::explore::{Exploration, Explored, explore};
 use fencepost_scenarios::file;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shipped;
-use fencepost_scenarios::shrink::{Effort, Failing, Shrunk, shrink};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::search::explore::{Exploration, Explored, explore};
+use fencepost_scenarios::search::shrink::{Effort, Failing, Shrunk, shrink};
 
 const FAULTS: u32 = 2;
 const THREADS: usize = 2;

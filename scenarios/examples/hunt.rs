@@ -11,13 +11,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::file::{self, Expectation};
-use fencepost_scenarios::hunt::{Aim, Found, Hunt, hunt};
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shipped;
-use fencepost_scenarios::shrink::{BUDGET, Effort, Failing, Size, shrink};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::search::hunt::{Aim, Found, Hunt, hunt};
+use fencepost_scenarios::search::shrink::{BUDGET, Effort, Failing, Size, shrink};
 use toml::{Table, Value};
 
 /// What every hunt may cost at most.

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::Family;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::registry::{LockEntry, Registry};
-use fencepost_scenarios::run::Job;
-use fencepost_scenarios::shipped;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
 
 const SCENARIO: &str = "crash-takeover";
 const SEEDS: u64 = 50;

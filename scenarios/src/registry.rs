@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks;
 use fencepost_models::guarded::inventory::STORE_BUGS;
+use fencepost_models::locks;
 use fencepost_models::{BugInfo, Lock, LockInfo, Params};
 
 use fencepost_sim::fault::{
@@ -20,11 +20,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use toml::de::{Error, ValueDeserializer};
 
-use crate::case::{self, CaseReport};
-use crate::cell::Cell;
 use crate::file::Timing;
-use crate::presets::{PRESETS, Preset};
-use crate::recorder::Watcher;
+use crate::file::presets::{PRESETS, Preset};
+use crate::run::case::{self, CaseReport};
+use crate::run::cell::Cell;
+use crate::run::recorder::Watcher;
 pub use crate::workload::WorkloadKind;
 use crate::workload::{Compute, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, UseCase, Workload};
 

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::file::{self, CasePin, Expectation, Scenario};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shipped;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
 
 struct Reproducer {
     scenario: Arc<Scenario>,

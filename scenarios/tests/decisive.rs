@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::{CellResult, DECISIVE_CASES, Decisive, ResultsWriter, read_cells};
-use fencepost_scenarios::{case, decisive, file};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::results::{CellResult, DECISIVE_CASES, Decisive, ResultsWriter, read_cells};
+use fencepost_scenarios::{file, run::case, search::ablation};
 
 /// One pause outlives the lease; one is too short for that; one never comes.
 const SCENARIO: &str = r#"
@@ -49,7 +49,7 @@ fn ran(cell: &Cell, seeds: impl Iterator<Item = u64>) -> CellResult {
 
 fn settled(cell: &Cell, mut result: CellResult) -> CellResult {
     for sample in result.samples().to_vec() {
-        let changed = decisive::without_each(cell, &sample);
+        let changed = ablation::without_each(cell, &sample);
         result.decide(sample.seed, changed);
     }
     result

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fencepost_models::{Requirement, Verification};
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
+use fencepost_scenarios::file::schema;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::CellResult;
-use fencepost_scenarios::run::Job;
-use fencepost_scenarios::schema;
-use fencepost_scenarios::shipped;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
+use fencepost_scenarios::run::results::CellResult;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -282,14 +282,14 @@ fn every_key_is_explained_where_it_belongs() {
 fn every_preset_stands_in_the_book_as_it_is() {
     let text = page("faults.md");
     let presets = section(&text.replace("## Presets\n", "## `Presets`\n"), "Presets").unwrap().to_string();
-    for preset in fencepost_scenarios::presets::PRESETS {
+    for preset in fencepost_scenarios::file::presets::PRESETS {
         let row = presets.lines().find(|line| line.starts_with(&format!("| `{}` | `{}` |", preset.name, preset.kind)));
         let row = row.unwrap_or_else(|| panic!("{} has no row", preset.name));
         assert!(row.contains(preset.about) && row.contains(preset.source), "{row}");
         assert!(preset.keys.lines().all(|key| row.contains(&format!("`{key}`"))), "{row}");
     }
     let rows = presets.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, fencepost_scenarios::presets::PRESETS.len());
+    assert_eq!(rows, fencepost_scenarios::file::presets::PRESETS.len());
 }
 
 fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::outcome::Outcome;
 use fencepost_scenarios::property::Property::{self, BeliefExclusion, EffectExclusion, NoLostUpdate};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::{case, file};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::outcome::Outcome;
+use fencepost_scenarios::{file, run::case};
 use fencepost_sim::fault::{Fault, Harm, Injected, Map, Nemesis};
 use fencepost_sim::schedule::{FaultPlan, Placement};
 use fencepost_sim::stream::Stream;

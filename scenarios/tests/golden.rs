@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::{case, file};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::{file, run::case};
 use fencepost_sim::{LAYOUT, TraceHash};
 
 const STORMY: &str = r#"

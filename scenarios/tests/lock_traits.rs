@@ -4,15 +4,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::locks::{LeaseServerLock, SqlForUpdate};
 use fencepost_models::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
+use fencepost_models::locks::{LeaseServerLock, SqlForUpdate};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Reentrancy, ResourceId, Site};
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::CellResult;
-use fencepost_scenarios::run::Job;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
+use fencepost_scenarios::run::results::CellResult;
 use fencepost_sim::NodeId;
 use fencepost_sim::fault::Harm;
 

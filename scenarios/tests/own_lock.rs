@@ -5,18 +5,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::history::{Cause, Event, GrantId};
 use fencepost_models::guarded::inventory::InventoryConfig;
+use fencepost_models::history::{Cause, Event, GrantId};
 use fencepost_models::{
     Attempt, Ctx, Env, Expiry, Family, Grant, Lock, LockError, LockInfo, Params, Reason, Reentrancy, ResourceId, Site,
     Verification, Wire,
 };
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::CellResult;
-use fencepost_scenarios::run::Job;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
+use fencepost_scenarios::run::results::CellResult;
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::fault::Harm;
 use fencepost_sim::{Caller, ConnId, Service};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fencepost_scenarios::outcome::{FaultTally, Outcome, Span};
 use fencepost_scenarios::property::{Property, Verdict};
-use fencepost_scenarios::results::{
+use fencepost_scenarios::run::outcome::{FaultTally, Outcome, Span};
+use fencepost_scenarios::run::results::{
     CellHeader, CellResult, FaultLabel, ResultsError, ResultsReader, ResultsWriter, Row, RunResult, read_cells,
 };
 use proptest::prelude::*;

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::explore::{Exploration, Explored, explore};
 use fencepost_scenarios::file;
-use fencepost_scenarios::hunt::{Aim, Hunt, hunt};
-use fencepost_scenarios::interest;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shipped;
-use fencepost_scenarios::shrink::{Effort, Failing, NotShrunk, Shrunk, shrink, shrink_all, unshrunk};
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::search::explore::{Exploration, Explored, explore};
+use fencepost_scenarios::search::hunt::{Aim, Hunt, hunt};
+use fencepost_scenarios::search::interest;
+use fencepost_scenarios::search::shrink::{Effort, Failing, NotShrunk, Shrunk, shrink, shrink_all, unshrunk};
 use fencepost_sim::TraceHash;
 
 const BUDGET: Effort = Effort { budget: 500, other_seeds: 3 };

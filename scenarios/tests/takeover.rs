@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shipped;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
 
 #[path = "../examples/takeover.rs"]
 mod example;

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::trace_file::TraceFile;
-use fencepost_scenarios::{case, file};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::trace_file::TraceFile;
+use fencepost_scenarios::{file, run::case};
 use proptest::prelude::*;
 
 const HEAD: &str = r#"

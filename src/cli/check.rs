@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use fencepost_reports::checked;
-use fencepost_scenarios::history_file::{self, Format as HistoryFormat, Terms};
+use fencepost_scenarios::file::history_file::{self, Format as HistoryFormat, Terms};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::spec::Kind;
 

@@ -1,6 +1,6 @@
 //! What a search says that found nothing: never more than it could judge.
 
-use fencepost_scenarios::verdicts::Verdicts;
+use fencepost_scenarios::run::verdicts::Verdicts;
 
 use super::exit::Failure;
 

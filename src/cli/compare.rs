@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use fencepost_reports::comparison::{Side, comparison_json, comparison_text};
 use fencepost_reports::text::visible;
-use fencepost_scenarios::compare::{Change, Comparison, Run, compare as compared};
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::compare::{Change, Comparison, Run, compare as compared};
 
 use super::directory::Directory;
 use super::exit::{Exit, Failure};

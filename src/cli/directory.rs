@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use fencepost_scenarios::results::ResultsReader;
+use fencepost_scenarios::run::results::ResultsReader;
 
 use super::exit::{Exit, Failure};
 use super::manifest::Manifest;

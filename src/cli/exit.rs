@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use fencepost_scenarios::file::Problem;
-use fencepost_scenarios::run::CasePanicked;
+use fencepost_scenarios::run::job::CasePanicked;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
 
 use super::screen;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use clap::value_parser;
 use fencepost_reports::text::replay_file_command;
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::explore::{Counterexample, Exploration, Explored, Stand, explore as explore_cell};
 use fencepost_scenarios::file::{Placeable, Scenario};
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shrink::{Effort, Failing, Size, shrink, unshrunk};
-use fencepost_scenarios::{file, interest};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::search::explore::{Counterexample, Exploration, Explored, Stand, explore as explore_cell};
+use fencepost_scenarios::search::shrink::{Effort, Failing, Size, shrink, unshrunk};
+use fencepost_scenarios::{file, search::interest};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 

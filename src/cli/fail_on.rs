@@ -1,10 +1,10 @@
 //! Which violations make the program fail.
 
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::Expectation;
-use fencepost_scenarios::outcome::Outcome;
 use fencepost_scenarios::property::{Property, Verdict};
-use fencepost_scenarios::results::CellResult;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::outcome::Outcome;
+use fencepost_scenarios::run::results::CellResult;
 
 use super::exit::Failure;
 use super::selection::unknown;

@@ -3,9 +3,9 @@
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
 use fencepost_sim::TraceHash;
 
 use super::exit::{Exit, Failure};

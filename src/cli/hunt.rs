@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use clap::{ValueEnum, value_parser};
 use fencepost_reports::text::replay_file_command;
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::hunt::{Aim, Hunt, hunt as hunt_cell};
-use fencepost_scenarios::interest;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shrink::{Effort, Failing, shrink, unshrunk};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::search::hunt::{Aim, Hunt, hunt as hunt_cell};
+use fencepost_scenarios::search::interest;
+use fencepost_scenarios::search::shrink::{Effort, Failing, shrink, unshrunk};
 
 use super::clean::{counted, not_judged, nothing_applies};
 use super::exit::{Exit, Failure};

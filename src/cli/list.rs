@@ -5,11 +5,11 @@ mod wrap;
 
 use clap::ValueEnum;
 use fencepost_reports::text::visible;
+use fencepost_scenarios::file::presets::Preset;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::file::{self, File};
-use fencepost_scenarios::presets::Preset;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::{FaultEntry, Registry, WorkloadEntry};
-use fencepost_scenarios::shipped;
 use serde_json::{Value, json};
 
 use self::wrap::wrapped;

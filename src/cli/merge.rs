@@ -5,7 +5,7 @@ use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::{CellHeader, CellResult, ResultsError, ResultsReader, ResultsWriter, Row};
+use fencepost_scenarios::run::results::{CellHeader, CellResult, ResultsError, ResultsReader, ResultsWriter, Row};
 
 use super::directory::Directory;
 use super::exit::{Exit, Failure};

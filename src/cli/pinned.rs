@@ -1,7 +1,7 @@
 //! The case that a verb is about: named by its address, or pinned by a reproducer.
 
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::cell::Cell;
 
 use super::address::Address;
 use super::exit::Failure;

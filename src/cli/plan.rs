@@ -1,9 +1,9 @@
 //! What a run is to do, worked out and checked before anything happens.
 
 use fencepost_reports::text::replay_command;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::Job;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
 use fencepost_sim::LAYOUT;
 
 use super::exit::Failure;

@@ -1,7 +1,7 @@
 //! The progress bar. It is drawn on a terminal only.
 
-use fencepost_scenarios::outcome::Outcome;
 use fencepost_scenarios::property::Verdict;
+use fencepost_scenarios::run::outcome::Outcome;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::plan::Plan;

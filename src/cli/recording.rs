@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::decisive;
-use fencepost_scenarios::outcome::Outcome;
-use fencepost_scenarios::results::{CellResult, ResultsError, ResultsReader, ResultsWriter, Row};
-use fencepost_scenarios::run::Job;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
+use fencepost_scenarios::run::outcome::Outcome;
+use fencepost_scenarios::run::results::{CellResult, ResultsError, ResultsReader, ResultsWriter, Row};
+use fencepost_scenarios::search::ablation;
 
 use super::exit::Failure;
 use super::plan::Plan;
@@ -147,7 +147,7 @@ impl<'p> Recording<'p> {
     fn settle(&mut self, rows: &mut ResultsWriter<impl Write>, cells: usize) -> Result<(), ResultsError> {
         for index in self.settled..cells {
             for sample in self.results[index].samples().to_vec().into_iter().filter(|sample| sample.changed.is_none()) {
-                let changed = decisive::without_each(&self.cells[index], &sample);
+                let changed = ablation::without_each(&self.cells[index], &sample);
                 rows.decisive(sample.seed, &changed)?;
                 rows.flush()?;
                 self.results[index].decide(sample.seed, changed);

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fencepost_reports::text::{replay_file_command, visible};
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{self, CasePin, Expectation, File};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
 use serde_json::json;
 
 use super::exit::Failure;

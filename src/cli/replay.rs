@@ -9,11 +9,11 @@ use fencepost_reports::narrative::{self, Narrative, Told};
 use fencepost_reports::terminal::Terminal;
 use fencepost_reports::text::{replay_command, replay_file_command};
 use fencepost_reports::timeline::{self, Theme};
-use fencepost_scenarios::case::CaseReport;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{CasePin, Expectation};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case::CaseReport;
+use fencepost_scenarios::run::cell::Cell;
 use fencepost_sim::{LAYOUT, TraceHash};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fencepost_reports::Report;
 use fencepost_reports::grid::Cell;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::read_cells;
+use fencepost_scenarios::run::results::read_cells;
 
 use super::directory::Directory;
 use super::exit::{Exit, Failure};

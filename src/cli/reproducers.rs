@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fencepost_models::guarded::inventory::STORE_BUGS;
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::interest;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::CellResult;
-use fencepost_scenarios::shrink::{Effort, Failing, shrink_all, unshrunk};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::results::CellResult;
+use fencepost_scenarios::search::interest;
+use fencepost_scenarios::search::shrink::{Effort, Failing, shrink_all, unshrunk};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 

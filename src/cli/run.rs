@@ -6,7 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::value_parser;
 use fencepost_reports::text::visible;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::{CellResult, RunResult};
+use fencepost_scenarios::run::results::{CellResult, RunResult};
 
 use super::directory::Directory;
 use super::exit::{Exit, Failure};

@@ -1,8 +1,8 @@
 //! `fencepost schema`: the JSON Schema of scenario files, for editors.
 
 use clap::builder::FalseyValueParser;
+use fencepost_scenarios::file::schema as schemas;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::schema as schemas;
 
 use super::exit::{Exit, Failure};
 use super::screen::print;

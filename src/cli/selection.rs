@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use fencepost_models::LockInfo;
 use fencepost_models::guarded::inventory::STORE_BUGS;
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::file::{self, File, Problem, Scenario, Suite, quoted, remedy};
 use fencepost_scenarios::registry::{LockEntry, Registry};
-use fencepost_scenarios::shipped;
+use fencepost_scenarios::run::cell::Cell;
 
 use super::address::Address;
 use super::exit::Failure;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::value_parser;
 use fencepost_reports::text::replay_file_command;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::shrink::{BUDGET, Effort, Failing, NotShrunk, Shrunk};
-use fencepost_scenarios::{case, interest, shrink as shrinking};
+use fencepost_scenarios::search::shrink::{BUDGET, Effort, Failing, NotShrunk, Shrunk};
+use fencepost_scenarios::{run::case, search::interest, search::shrink as shrinking};
 
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;

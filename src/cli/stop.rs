@@ -1,8 +1,8 @@
 //! When a cell has seen enough seeds. Rules see only the seeds so far, in order, so that they stop at the same seed
 //! whatever the number of threads.
 
-use fencepost_scenarios::outcome::Outcome;
-use fencepost_scenarios::results::CellResult;
+use fencepost_scenarios::run::outcome::Outcome;
+use fencepost_scenarios::run::results::CellResult;
 
 use super::fail_on::FailOn;
 

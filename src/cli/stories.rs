@@ -9,10 +9,10 @@ use fencepost_reports::case_run::CaseRun;
 use fencepost_reports::failures::{Failures, Story};
 use fencepost_reports::grid::Cell as Counted;
 use fencepost_reports::text::{replay_file_command, visible};
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{Expectation, Scenario};
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::cell::Cell;
 
 use super::manifest::{Manifest, ScenarioInput};
 use super::selection::{is_path, load_scenario};

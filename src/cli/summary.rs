@@ -2,9 +2,9 @@
 
 use fencepost_reports::terminal;
 use fencepost_reports::text::{grouped, visible};
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::{CellResult, RunResult};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::results::{CellResult, RunResult};
 
 use super::fail_on::Broken;
 use super::plan::Plan;
@@ -94,8 +94,8 @@ pub(super) fn tell_broken(plan: &Plan, broken: &[Broken]) {
         let name = visible(&cell.case_name(failure.seed));
         eprintln!("failed: {name}: {} is violated, and {}", failure.property.name(), failure.because);
         if index < MOST_STORIES {
-            let report = fencepost_scenarios::case::run(cell, failure.seed, None);
-            let names = |node| fencepost_scenarios::case::node_name(&report.nodes, node);
+            let report = fencepost_scenarios::run::case::run(cell, failure.seed, None);
+            let names = |node| fencepost_scenarios::run::case::node_name(&report.nodes, node);
             let evidence = report.evidence.iter().filter(|evidence| evidence.property == failure.property);
             evidence.for_each(|evidence| eprintln!("  {}", evidence.told(&names)));
         }

@@ -6,10 +6,10 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::rc::Rc;
 
-use fencepost_scenarios::case::{self, CaseReport};
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::history_file::HistoryWriter;
-use fencepost_scenarios::trace_file::TraceFile;
+use fencepost_scenarios::file::history_file::HistoryWriter;
+use fencepost_scenarios::run::case::{self, CaseReport};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::trace_file::TraceFile;
 
 use super::exit::Failure;
 

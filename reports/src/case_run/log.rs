@@ -1,7 +1,7 @@
 //! Writes down what happens in a case, in a form that is small enough to keep all of it.
 
 use fencepost_models::history::Event;
-use fencepost_scenarios::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{Sighting, Watcher};
 use fencepost_sim::schedule::Placement;
 use fencepost_sim::{Clocks, NodeId, SimTime};
 use serde_json::Value;

@@ -7,7 +7,7 @@ use fencepost_models::history::{Ack, Cause as End, Event, GrantId, OrderEnd};
 use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_scenarios::check::{Checkers, Facts};
 use fencepost_scenarios::workload::Guarded;
-use fencepost_scenarios::{cell::Cell, file, registry::Registry};
+use fencepost_scenarios::{file, registry::Registry, run::cell::Cell};
 use fencepost_sim::{NodeId, SimTime};
 
 use super::*;

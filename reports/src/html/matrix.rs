@@ -1,7 +1,7 @@
 //! Lock × something: fields with counts, and the matrices by scenario.
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::{CellHeader, PropertyCount};
+use fencepost_scenarios::run::results::{CellHeader, PropertyCount};
 use maud::{Markup, html};
 
 use super::Page;

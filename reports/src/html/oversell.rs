@@ -1,7 +1,7 @@
 //! Oversell: what is sold that was not there, and what stops it.
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::Tally;
+use fencepost_scenarios::run::results::Tally;
 use maud::{Markup, html};
 
 use super::figures::figure;

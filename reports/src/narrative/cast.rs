@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fencepost_models::ResourceId;
 use fencepost_models::history::{Event, GrantId, OrderId};
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::workload::{Guarded, Object};
 use fencepost_sim::NodeId;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fencepost_models::history::{Event, GrantId};
 use fencepost_scenarios::check::Evidence;
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{Sighting, Watcher};
 use fencepost_sim::SimTime;
 
 /// Finds out when each grant lived: from when it was given until its release returned, however late its messages and

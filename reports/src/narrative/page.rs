@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use fencepost_scenarios::case::{CaseReport, node_name};
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::property::Verdict;
+use fencepost_scenarios::run::case::{CaseReport, node_name};
+use fencepost_scenarios::run::cell::Cell;
 use fencepost_sim::{NodeId, SimTime, TraceHash};
 
 use super::Narrative;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use fencepost_models::history::{Ack, Cause, Event, GrantId};
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::recorder::{Sighting, Watcher};
 use fencepost_sim::schedule::Placement;
 use fencepost_sim::units::LONGEST;
 use fencepost_sim::{Clocks, NodeId, SimTime};

@@ -1,7 +1,7 @@
 //! What safety costs: time, messages, and waiting for a dead holder.
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::{Tally, shown_metric};
+use fencepost_scenarios::run::results::{Tally, shown_metric};
 
 use super::Figure;
 use super::rows::{Mark, Row, Rows};
@@ -146,6 +146,6 @@ pub fn takeover(cells: &[Cell]) -> Option<Figure> {
     .figure()
 }
 
-fn crashes(header: &fencepost_scenarios::results::CellHeader) -> bool {
+fn crashes(header: &fencepost_scenarios::run::results::CellHeader) -> bool {
     !header.faults.is_empty() && header.faults.iter().all(|fault| fault.kind == "crash")
 }

@@ -1,6 +1,6 @@
 //! How many units were sold beyond the stock: the distribution over cases, Case 1 and Case 2 side by side.
 
-use fencepost_scenarios::results::{CellHeader, Tally};
+use fencepost_scenarios::run::results::{CellHeader, Tally};
 
 use super::Figure;
 use super::canvas::{Canvas, Point};

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::results::CellHeader;
-use fencepost_scenarios::stats::wilson;
+use fencepost_scenarios::run::results::CellHeader;
+use fencepost_scenarios::run::stats::wilson;
 
 use super::Figure;
 use super::canvas::{Canvas, Point, Side};

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use fencepost_reports::Report;
 use fencepost_reports::grid::Cell;
-use fencepost_scenarios::outcome::{FaultTally, Outcome, Span};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::{CellHeader, CellResult, FaultLabel};
+use fencepost_scenarios::run::outcome::{FaultTally, Outcome, Span};
+use fencepost_scenarios::run::results::{CellHeader, CellResult, FaultLabel};
 
 pub const LOCKS: [&str; 7] =
     ["none", "lease-server", "redis-set-px-del", "redis-set-px", "redlock", "sql-for-update", "sql-version"];

@@ -8,7 +8,7 @@ use fencepost_sim::units::Span;
 use super::problem::Report;
 use super::settings::{Clients, Network};
 use super::trigger::mean_seconds;
-use crate::case::MOST_EVENTS;
+use crate::run::case::MOST_EVENTS;
 
 /// A unit of work that meets nobody sends and gets messages for acquiring, reading, writing and releasing: eight, each of
 /// them an event when it is sent and one when it arrives, and starts timers for its calls. More would be a guess about

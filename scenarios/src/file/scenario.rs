@@ -21,9 +21,9 @@ use super::problem::Report;
 use super::settings::{Clients, Explore, Network};
 use super::table::{Entry, Table};
 use super::words::{kebab_case, listed, quoted, remedy};
-use crate::demand::total_units;
 use crate::property::Property;
 use crate::registry::{LockEntry, Registry};
+use crate::workload::demand::total_units;
 use crate::workload::{Inventory, Workload};
 
 /// A scenario as read from its file.

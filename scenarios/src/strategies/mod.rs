@@ -4,11 +4,11 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use fencepost_scenarios::cell::Cell;
+//! use fencepost_scenarios::run::cell::Cell;
 //! use fencepost_scenarios::property::{Property, Verdict};
 //! use fencepost_scenarios::registry::Registry;
 //! use fencepost_scenarios::strategies::scenario;
-//! use fencepost_scenarios::{case, file};
+//! use fencepost_scenarios::{run::case, file};
 //! use proptest::prelude::*;
 //! use proptest::test_runner::TestRunner;
 //!

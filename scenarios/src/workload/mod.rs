@@ -1,7 +1,9 @@
 //! Workloads: what the clients do under the lock. Adding one is a file here and a line in the registry; what a workload
 //! says of itself as a [`Workload`] is all that the clients, the store and the checkers know of it.
 
+pub(crate) mod client;
 mod compute;
+pub(crate) mod demand;
 mod dose;
 mod file;
 mod inventory;

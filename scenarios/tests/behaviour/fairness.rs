@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
 
 use crate::lab::{parsed, shipped};
 

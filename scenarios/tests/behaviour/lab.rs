@@ -5,14 +5,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::file::{self, Scenario};
-use fencepost_scenarios::outcome::Outcome;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::results::CellResult;
-use fencepost_scenarios::run::Job;
-use fencepost_scenarios::shipped;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
+use fencepost_scenarios::run::outcome::Outcome;
+use fencepost_scenarios::run::results::CellResult;
 
 /// The locks whose holder is somebody until a time runs out, and who guard a store of their own.
 pub const LEASES: [&str; 4] = ["lease-server", "redis-set-px-del", "redis-set-px", "redlock"];

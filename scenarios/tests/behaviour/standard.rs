@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 
-use fencepost_scenarios::cell::Cell;
+use fencepost_scenarios::file::shipped::{SCENARIOS, SUITES};
 use fencepost_scenarios::file::{self, Expectation, Suite};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::Job;
-use fencepost_scenarios::shipped::{SCENARIOS, SUITES};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
 
 use crate::lab::{parsed, run, shipped};
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
-use fencepost_scenarios::clean::must_be_clean;
+use fencepost_scenarios::file::shipped::{SCENARIOS, SUITES};
 use fencepost_scenarios::file::{self, Scenario, Suite};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::Job;
-use fencepost_scenarios::shipped::{SCENARIOS, SUITES};
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::clean::must_be_clean;
+use fencepost_scenarios::run::job::Job;
 
 use crate::lab::{parsed, shipped};
 

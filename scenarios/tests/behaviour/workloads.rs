@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::Job;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::job::Job;
 
 use crate::lab::{IN_STORE, parsed, run, shipped};
 

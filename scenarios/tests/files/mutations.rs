@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file::{File, Scenario, parse};
-use fencepost_scenarios::{case, shipped};
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::{file::shipped, run::case};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

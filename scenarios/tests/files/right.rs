@@ -143,7 +143,7 @@ fn a_preset_gives_what_is_left_out_and_what_is_written_wins() {
 
 #[test]
 fn every_preset_can_be_used_as_it_is() {
-    for preset in fencepost_scenarios::presets::PRESETS {
+    for preset in fencepost_scenarios::file::presets::PRESETS {
         let partition = preset.kind == "partition";
         let target = if partition { "" } else { "target = \"client-1\"" };
         let shape = if partition && !preset.keys.contains("shape") { "shape = \"isolate\"" } else { "" };

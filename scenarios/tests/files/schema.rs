@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use fencepost_scenarios::file;
+use fencepost_scenarios::file::schema::{scenario, suite};
+use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::schema::{scenario, suite};
-use fencepost_scenarios::shipped;
 use serde_json::{Value, json};
 
 use crate::shipped::{SCENARIOS, SUITE, registry};

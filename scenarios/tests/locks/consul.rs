@@ -8,14 +8,14 @@ use fencepost_models::Lock;
 use fencepost_models::Params;
 use fencepost_models::history::{Cause, Event};
 use fencepost_models::locks::{ChubbyLock, ChubbyParams, ConsulLock, ConsulParams};
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::property::Property::{
     self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
     Takeover,
 };
-use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::recorder::{Sighting, Watcher};
 
 use crate::lab::{parsed, run};
 

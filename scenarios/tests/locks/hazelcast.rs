@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use fencepost_models::history::Event;
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::recorder::{Sighting, Watcher};
 
 use crate::lab::{parsed, run, run_with_bugs, shipped};
 

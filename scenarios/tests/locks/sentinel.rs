@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use fencepost_scenarios::outcome::Outcome;
 use fencepost_scenarios::property::Property::{
     BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover, ValidityExclusion,
 };
+use fencepost_scenarios::run::outcome::Outcome;
 
 use crate::lab::{Seen, run, shipped};
 

@@ -5,14 +5,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::Event;
-use fencepost_scenarios::case;
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::property::Property::{
     self, BeliefExclusion, EffectExclusion, Fencing, Fifo, GrantExclusion, NoDuplicate, NoLostUpdate, NoOversell,
     OwnerRelease, Progress, Reentrancy, Takeover,
 };
-use fencepost_scenarios::recorder::{Sighting, Watcher};
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::recorder::{Sighting, Watcher};
 
 use crate::lab::{parsed, run, shipped};
 

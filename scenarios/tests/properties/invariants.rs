@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fencepost_scenarios::case::{self, CaseReport};
-use fencepost_scenarios::cell::Cell;
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property::{self, GrantExclusion, Linearizable, NoLostUpdate, ValidityExclusion};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case::{self, CaseReport};
+use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::strategies::{ScenarioText, scenario, scenario_with};
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -5,10 +5,10 @@
 //! When it is over, the session is in jeopardy: calls wait, and [`Lock::is_held`] says no. If a master answers within
 //! the grace period, the session is safe again and the lock still held; otherwise both are lost.
 
-pub mod server;
 mod info;
 mod link;
 mod params;
+pub mod server;
 mod session;
 
 use std::cell::Cell;
@@ -21,13 +21,13 @@ use fencepost_sim::{CallError, Either, Task, race};
 use self::link::{Link, PROBE};
 pub use self::params::ChubbyParams;
 use self::session::{Answer, Session};
+use crate::guarded::inventory::InventoryConfig;
 use crate::history::GrantId;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::locks::chubby::server::{Call, Chubby, ChubbyMessage, Database};
 use crate::servers::raft::deploy;
 use crate::site::Site;
-use crate::locks::chubby::server::{Call, Chubby, ChubbyMessage, Database};
-use crate::guarded::inventory::InventoryConfig;
 use crate::wire::Ctx;
 
 /// A client of a Chubby cell.

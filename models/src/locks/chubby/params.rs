@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lock::Params;
-use crate::servers::raft;
 use crate::locks::chubby::server::Timing;
+use crate::servers::raft;
 
 /// Parameters of `chubby`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -5,10 +5,10 @@
 //! again each 5 s. While it holds the lock, it watches the key, and tells its user as soon as the key is another's or a
 //! query fails. That the session could not be renewed is told to nobody.
 
-pub mod server;
 mod agent;
 mod info;
 mod params;
+pub mod server;
 mod session;
 
 use std::cell::{Cell, RefCell};
@@ -21,13 +21,13 @@ use fencepost_sim::{CallError, Either, Task, race};
 use self::agent::{Agent, DETECTION};
 pub use self::params::ConsulParams;
 use self::session::{Keeper, Watch, until_lost};
+use crate::guarded::inventory::InventoryConfig;
 use crate::history::{GrantId, Token};
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::locks::consul::server::{Catalog, Consistency, Consul, ConsulMessage, HOLD, Reply, Request, ServerConfig};
 use crate::servers::raft::deploy;
 use crate::site::Site;
-use crate::locks::consul::server::{Catalog, Consistency, Consul, ConsulMessage, HOLD, Reply, Request, ServerConfig};
-use crate::guarded::inventory::InventoryConfig;
 use crate::wire::Ctx;
 
 /// A client of Consul.

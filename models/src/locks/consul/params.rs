@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lock::Params;
-use crate::servers::raft;
 use crate::locks::consul::server::{Consistency, Terms};
+use crate::servers::raft;
 
 /// Parameters of `consul`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

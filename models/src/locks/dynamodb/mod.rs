@@ -24,12 +24,12 @@ use serde::{Deserialize, Serialize};
 use self::acquire::{Acquiring, UNAVAILABLE};
 use self::client::{Client, Condition, DynamoDbMessage, LockItem};
 use super::scaled;
+use crate::guarded::inventory::InventoryConfig;
 use crate::history::GrantId;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
-use crate::site::Site;
 use crate::servers::conditional::{ItemMessage, ItemStore};
-use crate::guarded::inventory::InventoryConfig;
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of `dynamodb`.

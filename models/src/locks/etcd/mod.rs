@@ -3,10 +3,10 @@
 //! One session per client of a resource. When it is over, or a call says that its lease is gone, the next acquire makes a
 //! new one, as users have to; the old lease is left to run out.
 
-pub mod server;
 mod info;
 mod link;
 mod params;
+pub mod server;
 mod session;
 
 use std::cell::Cell;
@@ -20,13 +20,13 @@ use self::link::Link;
 pub use self::params::EtcdParams;
 use self::session::Session;
 use super::POLL;
+use crate::guarded::inventory::{Demand, Guard, InventoryConfig, ReadReply, STORE_TIMEOUT, StoreClient};
 use crate::history::GrantId;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::locks::etcd::server::{EtcdMessage, Key, Keyspace, LOOP, Member, Revision};
 use crate::servers::raft;
 use crate::site::Site;
-use crate::locks::etcd::server::{EtcdMessage, Key, Keyspace, LOOP, Member, Revision};
-use crate::guarded::inventory::{Demand, Guard, InventoryConfig, ReadReply, STORE_TIMEOUT, StoreClient};
 use crate::wire::Ctx;
 
 /// A client with its session and its mutex.

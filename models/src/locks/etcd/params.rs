@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::link::Patience;
 use crate::lock::Params;
-use crate::servers::raft::{Config, ReadMode};
 use crate::locks::etcd::server::Settings;
+use crate::servers::raft::{Config, ReadMode};
 
 /// Parameters of `etcd`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -5,10 +5,10 @@
 //! nobody tells the holder that it was closed. It finds out when its next operation meets a session that is gone or
 //! another one: `LockOwnershipLostException`.
 
-pub mod server;
 mod info;
 mod params;
 mod process;
+pub mod server;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -20,11 +20,11 @@ use fencepost_sim::{CallError, Either, Mono, race};
 pub use self::params::HazelcastParams;
 use self::process::{Process, Unreachable};
 use super::POLL;
+use crate::guarded::inventory::InventoryConfig;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::site::Site;
 use crate::locks::hazelcast::server::{Endpoint, HazelcastMessage, Member, Op, Reply, SessionId, UnsafeMember};
-use crate::guarded::inventory::InventoryConfig;
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A proxy of a `FencedLock`, as one thread uses it.

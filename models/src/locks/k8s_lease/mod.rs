@@ -24,11 +24,11 @@ use fencepost_sim::units::Dist;
 
 pub use self::config::{CandidateIdentity, K8sLeaseParams};
 use self::elector::{Elector, K8sMessage, Try};
+use crate::guarded::inventory::InventoryConfig;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::site::Site;
 use crate::servers::conditional::ItemStore;
-use crate::guarded::inventory::InventoryConfig;
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A candidate.

@@ -11,11 +11,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::guarded::inventory::InventoryConfig;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::locks::lease_server::server::{LeaseMessage, LeaseServer};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of the lease server.

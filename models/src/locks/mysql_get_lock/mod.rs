@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::POLL;
 use super::session_lock::{SessionLock, session_bound};
 use super::sql_for_update::WAIT_TIMEOUT;
+use crate::guarded::inventory::InventoryConfig;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::sql::{Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client with one connection, whose session holds the lock.

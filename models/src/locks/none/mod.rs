@@ -6,10 +6,10 @@ use fencepost_sim::fault::Harm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::guarded::inventory::{InventoryConfig, STORE_TIMEOUT};
 use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
 use crate::site::Site;
-use crate::guarded::inventory::{InventoryConfig, STORE_TIMEOUT};
 use crate::wire::Ctx;
 
 /// Every acquire succeeds at once.

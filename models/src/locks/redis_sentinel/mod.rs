@@ -20,12 +20,12 @@ use super::redis_set_px::{
     AVOIDS_DEADLOCK, ComparedDelete, DISTLOCK, FENCING, ORDER, PxLock, REENTRANT, RedisPxParams,
 };
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::guarded::inventory::InventoryConfig;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::redis::{Redis, RedisMessage, ReplicationConfig};
 use crate::servers::sentinel::Sentinel;
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of a Redis under Sentinels.

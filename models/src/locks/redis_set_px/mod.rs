@@ -11,12 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::guarded::inventory::InventoryConfig;
 use crate::history::GrantId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of a single Redis that releases by the rule `R`.

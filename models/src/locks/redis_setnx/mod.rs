@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::redis_set_px::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::guarded::inventory::InventoryConfig;
 use crate::history::GrantId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of one Redis that takes the lock by `SETNX`.

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::redis_set_px::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
 use super::redis_setnx::{SETNX_PAGE, SetNxKey};
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use crate::guarded::inventory::InventoryConfig;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of one Redis that takes the lock by `SETNX` and sets its expiry afterwards.

@@ -19,12 +19,12 @@ use super::{
     AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, ORDER, PHANTOM, REENTRANT, RENEWAL_STOPS, SILENT_LOSS, SOURCES, bound,
     check_times,
 };
+use crate::guarded::inventory::InventoryConfig;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
 use crate::locks::POLL;
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of Redisson's fenced lock.

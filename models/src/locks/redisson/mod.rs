@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use self::client::{COMMAND_TIMEOUT, Client, Settings, TokenUse};
 pub use self::fenced::RedissonFenced;
 use super::POLL;
+use crate::guarded::inventory::InventoryConfig;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of Redisson's lock.

@@ -19,12 +19,12 @@ use fencepost_sim::units::Dist;
 use self::extension::Extension;
 use self::masters::Masters;
 pub use self::params::RedlockParams;
+use crate::guarded::inventory::InventoryConfig;
 use crate::history::GrantId;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::redis::{Redis, RedisMessage};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of Redlock.

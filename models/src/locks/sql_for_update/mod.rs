@@ -10,14 +10,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::POLL;
+use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::history::GrantId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
 use crate::servers::sql::{
     Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, failover_bound,
 };
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client that works in one transaction per unit.

@@ -19,12 +19,12 @@ use fencepost_sim::{Mono, STALL_LIMIT};
 use self::keep_alive::KeepAlive;
 use self::promises::{FLAWS, PROMISES};
 use super::POLL;
+use crate::guarded::inventory::InventoryConfig;
 use crate::history::GrantId;
 use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::InventoryConfig;
 use crate::servers::sql::{Database, Idle, Lease, Sql, SqlMessage, Times, failover_bound, millis};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client of the table.

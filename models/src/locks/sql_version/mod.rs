@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sql_for_update::STATEMENT_TIMEOUT;
+use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient, Update};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
-use crate::site::Site;
-use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient, Update};
 use crate::servers::sql::{Idle, Sql, SqlMessage};
+use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client that compares the version.

@@ -8,11 +8,11 @@
 //!   the program does then is its own affair: here `stop_on`.
 //! - The raw Curator takes a node of a dead session for its own (bug `curator-own-old-node`); the model's does not.
 
-pub mod server;
 mod handle;
 mod info;
 mod internals;
 mod params;
+pub mod server;
 mod state;
 
 use std::cell::Cell;
@@ -28,13 +28,13 @@ use self::handle::{Handle, ZkError};
 use self::internals::{Internals, Node};
 use self::state::Chore;
 use super::REQUEST_TIMEOUT;
+use crate::guarded::inventory::{Demand, Guard, InventoryConfig, ReadReply, StoreClient};
 use crate::history::GrantId;
 use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::locks::zookeeper::server::{Member, Reply, Tree, ZkMessage};
 use crate::servers::raft;
 use crate::site::Site;
-use crate::guarded::inventory::{Demand, Guard, InventoryConfig, ReadReply, StoreClient};
-use crate::locks::zookeeper::server::{Member, Reply, Tree, ZkMessage};
 use crate::wire::Ctx;
 
 /// A client of the ensemble.

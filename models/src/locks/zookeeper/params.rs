@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lock::Params;
-use crate::servers::raft::Config;
 use crate::locks::zookeeper::server::Timing;
+use crate::servers::raft::Config;
 
 /// Parameters of `zookeeper`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

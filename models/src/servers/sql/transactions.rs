@@ -8,8 +8,8 @@ use fencepost_sim::{Caller, Session, TimerId};
 use super::log::Entry;
 use super::message::SqlMessage;
 use super::{Sql, Timer};
-use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
 use crate::guarded::inventory::{Guard, Write};
+use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
 use crate::wire::Env;
 
 /// The row's lock: who has it, and who waits for it.

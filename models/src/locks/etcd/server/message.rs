@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::keyspace::Keyspace;
+use crate::guarded::inventory::{ReadReply, Write};
 use crate::history::{GrantId, OrderId, Refusal};
 use crate::lock::ResourceId;
 use crate::servers::raft::{Carries, Packet};
-use crate::guarded::inventory::{ReadReply, Write};
 
 /// The number of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -30,10 +30,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::guarded::inventory::{ReadReply, Write};
 use crate::history::{GrantId, OrderId, Refusal};
 use crate::lock::ResourceId;
 use crate::servers::raft::{Carries, Packet};
-use crate::guarded::inventory::{ReadReply, Write};
 
 /// A session's id: the zxid of the change that opened it.
 pub type SessionId = u64;

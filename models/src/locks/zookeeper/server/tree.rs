@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Child, Path, Reply, SessionId, Stat};
+use crate::guarded::inventory::{Guard, ReadReply, Write};
+use crate::guarded::row::Row;
 use crate::history::{Cause, Event, GrantId};
 use crate::lock::ResourceId;
 use crate::servers::raft::{Machine, Truth};
-use crate::guarded::inventory::{Guard, ReadReply, Write};
-use crate::guarded::row::Row;
 
 /// The state of all nodes and sessions.
 #[derive(Clone, Debug, Serialize)]

@@ -1,0 +1,152 @@
+//! Writes the history of a case of our own, as `check` reads it.
+
+use std::io::{self, Write};
+
+use fencepost_models::ResourceId;
+use fencepost_models::history::Event;
+use fencepost_sim::NodeId;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::line::{Function, Phase};
+use crate::check::operations::{End, Made, Moment, Operations, Process, What};
+use crate::run::case::node_name;
+use crate::run::recorder::{Sighting, Watcher};
+
+/// Watches a case, and then writes its history down.
+#[derive(Default)]
+pub struct HistoryWriter {
+    operations: Operations,
+    nodes: Vec<String>,
+}
+
+/// A line, with its fields in the order in which they are read best.
+#[derive(Serialize)]
+struct Fields {
+    process: String,
+    #[serde(rename = "type")]
+    phase: Phase,
+    f: Function,
+    /// Left out for the first lock, which most cases have alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<u64>,
+    /// In nanoseconds of true time.
+    time: u64,
+    note: String,
+}
+
+impl HistoryWriter {
+    /// A writer for a case with these nodes.
+    pub fn new(nodes: Vec<String>) -> Self {
+        HistoryWriter { operations: Operations::default(), nodes }
+    }
+
+    /// Writes what it has seen.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(self, mut to: impl Write) -> io::Result<()> {
+        let HistoryWriter { operations, nodes } = self;
+        let made = operations.finish();
+        let mut events: Vec<(Moment, Phase, &Made)> = Vec::new();
+        for made in &made {
+            events.push((made.begun, Phase::Invoke, made));
+            let end = match made.end {
+                End::Ok => Phase::Ok,
+                End::Fail => Phase::Fail,
+                End::Info => Phase::Info,
+            };
+            events.extend(made.ended.map(|ended| (ended, end, made)));
+        }
+        events.sort_unstable_by_key(|(moment, ..)| moment.number);
+        for (moment, phase, made) in events {
+            serde_json::to_writer(&mut to, &fields(&nodes, moment, phase, made))?;
+            to.write_all(b"\n")?;
+        }
+        to.flush()
+    }
+}
+
+impl Watcher for HistoryWriter {
+    fn see(&mut self, sighting: &Sighting<'_>) {
+        // A crash is the nemesis's doing, and not an event that a node noted down.
+        let crash = crashed(sighting.what).map(|client| Event::ClientCrashed { client });
+        if let Some(event) = sighting.event.or(crash.as_ref()) {
+            self.operations.observe(sighting.at, event);
+        }
+    }
+}
+
+fn crashed(what: &Value) -> Option<NodeId> {
+    let node = what.get("crashed")?.get("node")?.as_u64()?;
+    u16::try_from(node).ok().map(NodeId)
+}
+
+fn fields(nodes: &[String], moment: Moment, phase: Phase, made: &Made) -> Fields {
+    let own = name(nodes, made.process);
+    // What the service does on its own, it may do to several grants at once.
+    let service = || format!("service-{}", made.grant.0);
+    let (f, process, owner, token) = match made.what {
+        What::Acquire { token } => (Function::Acquire, own, None, token.filter(|_| phase == Phase::Ok)),
+        What::Release => (Function::Release, own, None, None),
+        What::Expire => (Function::Expire, service(), Some(own), None),
+    };
+    let lock = (made.resource != ResourceId(0)).then(|| format!("lock-{}", made.resource.0 + 1));
+    Fields { process, phase, f, lock, owner, token, time: moment.at.0, note: format!("grant {}", made.grant.0) }
+}
+
+/// A process that comes after a crash has the number of the restart behind its name.
+fn name(nodes: &[String], process: Process) -> String {
+    let client = node_name(nodes, process.client);
+    if process.crashes == 0 { client } else { format!("{client}/{}", process.crashes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use fencepost_models::history::{Ack, Cause, GrantId};
+    use fencepost_sim::SimTime;
+
+    use super::super::{Format, Terms, read};
+    use super::*;
+    use crate::property::Verdict;
+    use crate::spec::Kind;
+
+    #[test]
+    fn what_it_writes_is_what_check_reads() {
+        let (client, server) = (NodeId(0), NodeId(1));
+        let [one, two] = [GrantId(1), GrantId(2)];
+        let events = [
+            Event::AcquireInvoked { client, grant: one, resource: ResourceId(0) },
+            Event::Granted { server, grant: one },
+            Event::Acquired { client, grant: one, token: Some(7), validity: false },
+            Event::ClientCrashed { client },
+            Event::AcquireInvoked { client, grant: two, resource: ResourceId(0) },
+            Event::Ended { server, grant: one, cause: Cause::Expired },
+            Event::Granted { server, grant: two },
+            Event::Acquired { client, grant: two, token: Some(8), validity: false },
+            Event::ReleaseInvoked { client, grant: two },
+            Event::Ended { server, grant: two, cause: Cause::Released(two) },
+            Event::ReleaseReturned { client, grant: two, ack: Ack::Ok },
+        ];
+        let mut writer = HistoryWriter::new(vec!["client-1".into()]);
+        for (n, event) in events.iter().enumerate() {
+            writer.operations.observe(SimTime(n as u64), event);
+        }
+        let mut text = Vec::new();
+        writer.write(&mut text).expect("there is room");
+        let text = String::from_utf8(text).expect("it is text");
+        let third = r#"{"process":"client-1/1","type":"invoke","f":"acquire","time":4,"note":"grant 2"}"#;
+        assert_eq!(text.lines().nth(2), Some(third));
+        let expiry =
+            r#"{"process":"service-1","type":"invoke","f":"expire","owner":"client-1","time":5,"note":"grant 1"}"#;
+        assert_eq!(text.lines().nth(3), Some(expiry));
+        let spec = Kind::Fenced;
+        let history = read("h", &text, Format::JsonLines, spec).expect("it is right");
+        assert_eq!(history.entries.len(), 4);
+        assert_eq!(history.judge(Terms { spec, permits: 1, budget: 100 }).verdict(), Verdict::Holds);
+    }
+}

@@ -1,0 +1,238 @@
+//! JSON Schema (2020-12) of scenario and suite files, composed from the registry, so that an editor completes the kinds
+//! of fault, the locks and their keys.
+
+use fencepost_sim::fault::{Lasting, Place};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::file::presets::Preset;
+use crate::file::{
+    ByProperty, CaseKeys, Clients, Common, Explore, Head, LockKeys, Network, SuiteKeys, allowed, group_words,
+};
+use crate::property::Property;
+use crate::registry::{FaultEntry, Registry};
+
+/// The schema of a scenario file.
+pub fn scenario(registry: &Registry) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    let mut schema = object::<Head>(&mut generator);
+    schema["title"] = json!("A fencepost scenario");
+    schema["description"] = json!("What is done to the locks: clients, workload, network and faults.");
+    schema["required"] = json!(["run_for"]);
+    name_locks(&mut schema, registry);
+    let tables = [
+        ("clients", object::<Clients>(&mut generator)),
+        ("lock", lock(registry, &mut generator)),
+        ("workload", workload(registry, &mut generator)),
+        ("network", object::<Network>(&mut generator)),
+        ("fault", fault(registry, &mut generator)),
+        ("expect", expect(registry, &mut generator)),
+        ("explore", object::<Explore>(&mut generator)),
+        ("case", case(registry, &mut generator)),
+    ];
+    for (table, keys) in tables {
+        schema["properties"][table] = keys;
+    }
+    finish(schema, generator)
+}
+
+/// The schema of a suite file.
+pub fn suite(registry: &Registry) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    let mut schema = object::<SuiteKeys>(&mut generator);
+    schema["title"] = json!("A fencepost suite");
+    name_locks(&mut schema, registry);
+    finish(schema, generator)
+}
+
+fn finish(mut schema: Value, mut generator: SchemaGenerator) -> Value {
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["$defs"] = Value::Object(generator.take_definitions(true));
+    without_nulls(&mut schema);
+    schema
+}
+
+/// TOML has no null: what may be left out is left out. Also joins the lines of doc comments.
+fn without_nulls(schema: &mut Value) {
+    let Value::Object(keys) = schema else {
+        return schema.as_array_mut().into_iter().flatten().for_each(without_nulls);
+    };
+    if let Some(types) = keys.get_mut("type").and_then(Value::as_array_mut) {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            keys["type"] = only.clone();
+        }
+    }
+    if keys.get("default").is_some_and(Value::is_null) {
+        keys.remove("default");
+    }
+    if let Some(choices) = keys.get_mut("anyOf").and_then(Value::as_array_mut) {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            keys.remove("anyOf");
+            keys.extend(only);
+        }
+    }
+    if let Some(Value::String(text)) = keys.get_mut("description") {
+        *text = text.replace("\n\n", "\u{0}").replace('\n', " ").replace('\u{0}', "\n\n");
+    }
+    keys.iter_mut().for_each(|(_, value)| without_nulls(value));
+}
+
+/// The schema of a table, in place rather than by reference, so that keys can be added to it.
+fn object<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    composable(T::json_schema(generator))
+}
+
+fn composable(schema: Schema) -> Value {
+    let mut value = schema.to_value();
+    if !value.is_object() {
+        value = json!({});
+    }
+    if !value["properties"].is_object() {
+        value["properties"] = json!({});
+    }
+    value["type"] = json!("object");
+    value["additionalProperties"] = json!(false);
+    value
+}
+
+fn name_locks(schema: &mut Value, registry: &Registry) {
+    let locks = &mut schema["properties"]["locks"];
+    locks["items"] = lock_names(registry);
+    locks["minItems"] = json!(1);
+    locks["uniqueItems"] = json!(true);
+}
+
+fn lock_names(registry: &Registry) -> Value {
+    one_of(registry.locks().iter().map(|lock| lock.name()))
+}
+
+fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> Value {
+    json!({ "type": "string", "enum": names.collect::<Vec<_>>() })
+}
+
+fn lock(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let mut schema = object::<LockKeys>(generator);
+    for lock in registry.locks() {
+        schema["properties"][lock.name()] = composable((lock.schema)(generator));
+    }
+    schema["not"] = json!({ "required": ["ttl", "effective"] });
+    schema
+}
+
+fn workload(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let tables: Map<String, Value> = (registry.workloads().iter())
+        .map(|workload| (workload.name.to_string(), composable((workload.schema)(generator))))
+        .collect();
+    json!({
+        "type": "object",
+        "description": "What the clients do under the lock. A scenario has one workload.",
+        "properties": tables,
+        "additionalProperties": false,
+        "maxProperties": 1,
+    })
+}
+
+fn fault(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let common = object::<Common>(generator);
+    let kinds: Map<String, Value> = (registry.faults().iter())
+        .map(|kind| {
+            let mut one = one_fault(kind, &common, composable((kind.schema)(generator)));
+            let presets: Vec<&Preset> = registry.presets_of(kind.name).collect();
+            if !presets.is_empty() {
+                add_presets(&mut one, &presets);
+            }
+            (kind.name.to_string(), json!({ "type": "array", "description": kind.about, "items": one }))
+        })
+        .collect();
+    json!({
+        "type": "object",
+        "description": "The faults, each under its kind: [[fault.KIND]].",
+        "properties": kinds,
+        "additionalProperties": false,
+    })
+}
+
+/// Adds the key `preset`, whose choices say what they stand for. What presets give need not be written beside one.
+fn add_presets(fault: &mut Value, presets: &[&Preset]) {
+    let told: Vec<String> =
+        presets.iter().map(|preset| format!("`{}`: {} ({})", preset.name, preset.about, preset.source)).collect();
+    let mut schema = one_of(presets.iter().map(|preset| preset.name));
+    schema["description"] = json!(format!("Gives the keys that are left out. {}", told.join("; ")));
+    fault["properties"]["preset"] = schema;
+    let given = |key: &Value| presets.iter().any(|preset| preset.values().get(key.as_str().unwrap_or("")).is_some());
+    let required = fault["required"].as_array().cloned().unwrap_or_default();
+    let (given, required): (Vec<Value>, Vec<Value>) = required.into_iter().partition(given);
+    fault["required"] = json!(required);
+    if !given.is_empty() {
+        fault["allOf"] = json!([{ "anyOf": [{ "required": ["preset"] }, { "required": given }] }]);
+    }
+}
+
+/// A kind's own keys, and the shared keys that it may have.
+fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
+    for key in allowed(kind.place, kind.lasts) {
+        own["properties"][key] = common["properties"][key].clone();
+    }
+    for key in ["target", "from", "to"] {
+        if let Some(node) = own["properties"].get_mut(key) {
+            node["examples"] = group_words().chain(["client-1", "store"]).collect();
+        }
+    }
+    let mut required: Vec<Value> = own["required"].as_array().cloned().unwrap_or_default();
+    if kind.lasts == Lasting::Required {
+        required.push(json!("lasts"));
+    }
+    match kind.place {
+        Place::Nodes => required.push(json!("target")),
+        Place::Links => {
+            let between =
+                [json!({ "required": ["from"] }), json!({ "required": ["to"] }), json!({ "required": ["both_ways"] })];
+            own["anyOf"] = json!([
+                { "required": ["target"], "not": { "anyOf": between } },
+                { "required": ["from", "to"], "not": { "required": ["target"] } },
+            ]);
+        }
+        Place::Leader | Place::Own => {}
+    }
+    own["required"] = json!(required);
+    own["oneOf"] = json!([{ "required": ["at"] }, { "required": ["every"] }, { "required": ["on"] }]);
+    own
+}
+
+fn expect(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let properties = property_expectations();
+    let mut keys: Map<String, Value> =
+        registry.locks().iter().map(|lock| (lock.name().to_string(), properties.clone())).collect();
+    let mut by_property = object::<ByProperty>(generator);
+    for verdict in ["violated", "holds"] {
+        by_property["properties"][verdict]["items"] = lock_names(registry);
+    }
+    keys.extend(Property::ALL.iter().map(|property| (property.name().to_string(), by_property.clone())));
+    json!({
+        "type": "object",
+        "description": "What each lock is expected to show, by lock or by property. What is not named is free.",
+        "properties": keys,
+        "additionalProperties": false,
+    })
+}
+
+fn property_expectations() -> Value {
+    let properties: Map<String, Value> = (Property::ALL.into_iter())
+        .map(|property| {
+            let verdict = json!({ "description": property.about(), "enum": ["violated", "holds"] });
+            (property.name().to_string(), verdict)
+        })
+        .collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn case(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let mut schema = object::<CaseKeys>(generator);
+    schema["properties"]["lock"]["enum"] = lock_names(registry)["enum"].take();
+    schema["properties"]["expect"] = property_expectations();
+    schema
+}

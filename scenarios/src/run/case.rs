@@ -1,0 +1,313 @@
+//! One case: a cell with a seed. Builds its world, lets it run, heals it, and judges what happened.
+
+use std::cell::{Cell as Counter, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_models::guarded::effects::EffectStore;
+use fencepost_models::guarded::inventory::{InventoryStore, STORE_TIMEOUT};
+use fencepost_models::history::Event;
+use fencepost_models::{Family, Lock, Site, Wire};
+use fencepost_sim::fault::{Harm, Map};
+use fencepost_sim::schedule::{Placement, Schedule};
+use fencepost_sim::stream::Streams;
+use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
+
+use crate::check::{Checkers, Evidence, Facts, Findings};
+use crate::file::Scenario;
+use crate::property::Verdict;
+use crate::run::cell::{Cell, Deployment, data_in_service};
+use crate::run::outcome::{FaultTally, Outcome};
+use crate::run::recorder::{Book, Recorder, Watcher};
+use crate::workload::client::{Client, Desk, Shared, nested_patience};
+use crate::workload::demand::{OrderBook, total_orders, total_units};
+use crate::workload::{Guarded, Workload};
+
+/// A case never has more events than this; one that wants more ends there, and what it has not shown is unknown.
+pub const MOST_EVENTS: u64 = 5_000_000;
+
+/// What a case came to, and why.
+#[derive(Debug)]
+pub struct CaseReport {
+    /// The result.
+    pub outcome: Outcome,
+    /// The first violation of each property that was violated.
+    pub evidence: Vec<Evidence>,
+    /// The names of the nodes, in order.
+    pub nodes: Vec<String>,
+    /// When the case ended.
+    pub ended: SimTime,
+    /// The injections that began, in the order of the schedule.
+    pub injections: Vec<Injected>,
+}
+
+/// An injection as it was in a case.
+#[derive(Clone, Debug)]
+pub struct Injected {
+    /// Its fault, as an index into the scenario's faults.
+    pub fault: usize,
+    /// When it began.
+    pub at: SimTime,
+    /// How long it was to last.
+    pub lasts: Option<Duration>,
+    /// What the fault drew for it.
+    pub drawn: i64,
+    /// Where it acted.
+    pub placement: Placement,
+    /// It made a difference.
+    pub touched: bool,
+}
+
+/// Runs the case of `cell` with this seed; a case of a swarm draws first what it has. A watcher sees everything, and
+/// changes nothing.
+pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
+    let Some(drawn) = cell.drawn_to_run(seed) else { return (cell.lock.run)(cell, seed, watcher) };
+    let mut report = (drawn.lock.run)(&drawn, seed, watcher);
+    if let Some(choice) = &drawn.choice {
+        report.outcome.faults = choice.spread(&report.outcome.faults);
+        for injected in &mut report.injections {
+            injected.fault = choice.place(injected.fault);
+        }
+    }
+    report
+}
+
+/// [`run`] for the cells of one lock; what its registry entry points to.
+pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
+    let params = cell.params.downcast_ref::<L::Params>().expect("a cell's parameters are of its own lock");
+    let plan = Plan::new::<L>(cell, seed, params);
+    let book = Rc::new(RefCell::new(plan.book(cell.scenario.run_for)));
+    let setup = build::<L>(cell, seed, params, &plan, &book, watcher);
+    let run_for = SimTime(0) + cell.scenario.run_for;
+    let phases = Phases { book: book.clone(), settle: plan.harm.reconnect + STORE_TIMEOUT };
+    let (stop, world) = setup.run(async move |driver| phases.run(&driver, run_for).await);
+    finish(cell, plan, stop, world, book)
+}
+
+/// What is known of a case before it runs.
+struct Plan {
+    nodes: Deployment,
+    schedule: Schedule,
+    streams: Streams,
+    harm: Harm,
+    /// Units of work in all.
+    units: u32,
+    facts: Facts,
+}
+
+impl Plan {
+    fn new<L: Lock>(cell: &Cell, seed: u64, params: &L::Params) -> Self {
+        let Scenario { clients, workload, run_for, .. } = &*cell.scenario;
+        let streams = Streams::new(seed);
+        let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
+        let harm = schedule.harm();
+        let nodes = Deployment::new(cell.scenario.clients.count, L::servers(params), in_service::<L>(cell));
+        let in_others_hands = longest_unit(cell) + longest_inner_wait(cell) + late_attempts(cell);
+        let facts = Facts {
+            grants: L::INFO.grants,
+            validity: L::INFO.validity,
+            tokens: L::INFO.tokens(),
+            releases: L::INFO.grants,
+            reentrancy: L::reentrancy(params),
+            nested_patience: nested_patience(&cell.scenario.clients),
+            fifo: L::INFO.fifo,
+            quorum: L::quorum(params),
+            consensus: L::INFO.family == Family::Consensus,
+            rank_by_return: nodes.servers().is_empty(),
+            clients: nodes.clients().to_vec(),
+            orders: total_orders(clients, workload, *run_for),
+            workload: Some(workload.work.guarded),
+            takeover_bound: L::takeover_bound(params, &harm) + in_others_hands,
+            progress_bound: L::progress_bound(params, &harm) + in_others_hands,
+            deadlock_bound: L::progress_bound(params, &harm) + longest_unit(cell) + late_attempts(cell),
+        };
+        Plan { nodes, schedule, streams, harm, units: total_units(clients, workload, *run_for), facts }
+    }
+
+    fn book(&self, run_for: Duration) -> Book {
+        Book {
+            checkers: Checkers::new(self.facts.clone()).following(run_for),
+            open_orders: self.units,
+            busy_clients: self.facts.clients.len(),
+            healed: false,
+        }
+    }
+}
+
+/// Whether the guarded data lives in the lock's own service, so that there is no other store.
+fn in_service<L: Lock>(cell: &Cell) -> bool {
+    data_in_service(&L::INFO, cell.workload().guard())
+}
+
+/// How long a healthy holder may keep the lock: others wait that long without anything being wrong.
+fn longest_unit(cell: &Cell) -> Duration {
+    let clients = &cell.scenario.clients;
+    let [hold, prepare] = [clients.hold, clients.prepare].map(|work| work.longest().min(clients.wait_at_most));
+    // What is acquired again takes as long to be released, and in vain as long as it is waited for.
+    hold + prepare + 2 * u32::from(clients.nested) * nested_patience(clients)
+}
+
+/// How much later a waiter may come because it makes longer breaks than its lock does: attempts that fail for want of a
+/// connection, a reply and a leader may come before the one that gets the lock.
+fn late_attempts(cell: &Cell) -> Duration {
+    4 * cell.scenario.clients.retry_delay
+}
+
+/// How long a healthy holder of one lock may wait for another.
+fn longest_inner_wait(cell: &Cell) -> Duration {
+    let two = cell.workload().work.guarded.resources() > 1;
+    if two { cell.scenario.clients.wait_at_most } else { Duration::ZERO }
+}
+
+fn build<L: Lock>(
+    cell: &Cell,
+    seed: u64,
+    params: &L::Params,
+    plan: &Plan,
+    book: &Rc<RefCell<Book>>,
+    watcher: Option<Rc<RefCell<dyn Watcher>>>,
+) -> Setup<Wire<L::Message>, Event> {
+    let (clients, servers) = (plan.nodes.clients().to_vec(), plan.nodes.servers().to_vec());
+    let recorder = Recorder { book: book.clone(), clients: clients.clone(), servers, watcher };
+    let mut setup = Setup::new(seed, cell.network(), plan.schedule.clone(), Box::new(recorder), MOST_EVENTS);
+    let shared = Rc::new(Shared {
+        clients: cell.scenario.clients.clone(),
+        workload: cell.workload().clone(),
+        store: plan.nodes.store(),
+        probe_patience: plan.facts.progress_bound,
+        next_grant: Counter::new(0),
+    });
+    for (index, name) in plan.nodes.names()[..clients.len()].iter().enumerate() {
+        let orders = OrderBook::new(&plan.streams, &cell.scenario, index as u16);
+        let desk = Rc::new(RefCell::new(Desk { orders, current: None, probed: false }));
+        let (params, shared) = (params.clone(), shared.clone());
+        setup.client(
+            name.as_str(),
+            Box::new(move |ctx| {
+                let (params, shared, desk) = (params.clone(), shared.clone(), desk.clone());
+                Box::pin(async move { Client::<L>::new(&params, ctx.into(), shared, desk).live().await })
+            }),
+        );
+    }
+    L::deploy(params, &cell.data(), &mut Site::new(&mut setup));
+    if in_service::<L>(cell) {
+        setup.store_is_first_server();
+    } else {
+        match cell.workload().work.guarded {
+            Guarded::Effects { slot, .. } => setup.store(STORE, Box::new(EffectStore::new(slot))),
+            _ => setup.store(STORE, Box::new(InventoryStore::new(cell.data()))),
+        };
+    }
+    setup
+}
+
+/// The phases of a case: run, heal, settle.
+struct Phases {
+    book: Rc<RefCell<Book>>,
+    /// How long what stalled may still arrive after healing.
+    settle: Duration,
+}
+
+impl Phases {
+    async fn run<L: fencepost_sim::Message>(&self, driver: &Driver<Wire<L>, Event>, run_for: SimTime) -> Stop {
+        if driver.run_until(run_for).await == Stop::Exhausted {
+            return Stop::Exhausted;
+        }
+        driver.heal();
+        let settled = driver.now() + self.settle;
+        loop {
+            // Until what stalled has arrived, and every obligation is discharged or its bound has passed.
+            let limit = settled.max(self.book.borrow().checkers.open_until().unwrap_or_default());
+            match driver.run_until(limit).await {
+                Stop::Halted => {}
+                Stop::Exhausted => return Stop::Exhausted,
+                Stop::Reached if self.still_open(limit) => {}
+                Stop::Reached => return Stop::Reached,
+            }
+        }
+    }
+
+    fn still_open(&self, limit: SimTime) -> bool {
+        self.book.borrow().checkers.open_until().is_some_and(|until| until > limit)
+    }
+}
+
+fn finish<L: fencepost_sim::Message>(
+    cell: &Cell,
+    plan: Plan,
+    stop: Stop,
+    mut world: World<Wire<L>, Event>,
+    book: Rc<RefCell<Book>>,
+) -> CaseReport {
+    let ended = world.now();
+    let (hash, events) = world.trace();
+    let faults = tallies(cell, &plan.schedule, &world);
+    let injections = begun(&plan.schedule, &world);
+    let (touched_holder, lock_messages) = (world.touched_holder(), world.lock_messages());
+    drop(world);
+    let book = Rc::try_unwrap(book).ok().expect("the recorder went with the world").into_inner();
+    let mut findings = book.checkers.finish(ended);
+    if stop == Stop::Exhausted {
+        leave_open(&mut findings);
+    }
+    findings.metrics.push(("lock_messages".into(), lock_messages as i64));
+    let outcome = Outcome {
+        censored: is_censored(cell.workload(), &findings),
+        verdicts: findings.verdicts,
+        metrics: findings.metrics,
+        faults,
+        touched_holder,
+        trace: hash.0,
+        events,
+        spans: findings.spans,
+    };
+    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
+}
+
+/// Whether there was stock left, so that how much was sold says nothing about oversell.
+fn is_censored(workload: &Workload, findings: &Findings) -> bool {
+    let acked = findings.metrics.iter().find(|(name, _)| name == "acked_units").map_or(0, |(_, units)| *units);
+    matches!(workload.work.guarded, Guarded::Stock(stock) if acked < i64::from(stock))
+}
+
+/// A case that ran out of events has not shown that anything holds.
+fn leave_open(findings: &mut Findings) {
+    for (_, verdict) in &mut findings.verdicts {
+        if *verdict == Verdict::Holds {
+            *verdict = Verdict::Unknown;
+        }
+    }
+}
+
+fn tallies<L: fencepost_sim::Message>(
+    cell: &Cell,
+    schedule: &Schedule,
+    world: &World<Wire<L>, Event>,
+) -> Vec<FaultTally> {
+    let mut tallies = vec![FaultTally::default(); cell.scenario.faults.len()];
+    for (injection, state) in schedule.injections.iter().zip(world.injections()) {
+        let tally = &mut tallies[injection.fault];
+        tally.planned += 1;
+        tally.fired += u64::from(state.fired);
+        tally.touched += u64::from(state.touched);
+    }
+    tallies
+}
+
+fn begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, Event>) -> Vec<Injected> {
+    let states = schedule.injections.iter().zip(world.injections()).filter(|(_, state)| state.fired);
+    let injected = states.map(|(injection, state)| Injected {
+        fault: injection.fault,
+        at: state.began,
+        lasts: injection.lasts,
+        drawn: injection.drawn,
+        placement: state.placement.clone(),
+        touched: state.touched,
+    });
+    injected.collect()
+}
+
+/// The nodes' names, for telling evidence.
+pub fn node_name(nodes: &[String], node: NodeId) -> String {
+    nodes.get(node.index()).cloned().unwrap_or_else(|| format!("node {}", node.0))
+}

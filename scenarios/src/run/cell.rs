@@ -1,0 +1,307 @@
+//! A cell: one scenario with one lock, prepared so that its cases can run.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_models::guarded::inventory::{FenceBugs, Guard, InventoryConfig, Update};
+use fencepost_models::{Expiry, Family, LockInfo};
+use fencepost_sim::fault::Map;
+use fencepost_sim::schedule::Trigger;
+use fencepost_sim::units::Dist;
+use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
+
+use crate::file::{Clients, Scenario};
+use crate::registry::{LockEntry, LockParams, Registry};
+use crate::run::results::{CellHeader, FaultLabel};
+use crate::run::swarm::Choice;
+use crate::workload::{Guarded, Workload};
+
+/// A scenario with a lock, ready to run.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// The lock.
+    pub lock: LockEntry,
+    /// The lock's parameters, with the scenario's timing and the bugs switched on.
+    pub params: LockParams,
+    /// The bugs of the guarded store that are switched on.
+    pub fence: FenceBugs,
+    /// What results say about the cell.
+    pub header: CellHeader,
+    /// What the case drew, if this is the cell of one case of a swarm.
+    pub choice: Option<Choice>,
+}
+
+impl Cell {
+    /// Prepares the cell of a scenario and a lock, with these bugs of the lock or of the store switched on.
+    pub fn new(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) -> Self {
+        let params = lock_params(scenario, lock, bugs);
+        let reason = inapplicable(scenario, lock, &params);
+        let header = header(scenario, lock, &params, reason);
+        Cell { scenario: scenario.clone(), lock: *lock, params, fence: FenceBugs::among(bugs), header, choice: None }
+    }
+
+    /// The cells of a scenario: with each of its locks, or of the locks in `only`.
+    pub fn all(registry: &Registry, scenario: &Arc<Scenario>, only: Option<&[String]>, bugs: &[String]) -> Vec<Cell> {
+        let listed = |list: Option<&[String]>, name: &str| list.is_none_or(|list| list.iter().any(|lock| lock == name));
+        (registry.locks().iter())
+            .filter(|lock| listed(scenario.locks.as_deref(), lock.name()) && listed(only, lock.name()))
+            .map(|lock| Cell::new(scenario, lock, bugs))
+            .collect()
+    }
+
+    /// The cell of one case alone: in a swarm, with what the case of this seed drew; else this one.
+    pub fn drawn(&self, seed: u64) -> Cow<'_, Cell> {
+        let Some(mut cell) = self.drawn_to_run(seed) else { return Cow::Borrowed(self) };
+        if let Some(choice) = &cell.choice {
+            let source = choice.written(&self.scenario);
+            cell.scenario = Arc::new(Scenario { source, ..(*cell.scenario).clone() });
+        }
+        Cow::Owned(cell)
+    }
+
+    /// [`Cell::drawn`] without the scenario's text, if there is anything to draw.
+    pub(crate) fn drawn_to_run(&self, seed: u64) -> Option<Cell> {
+        let choice = self.scenario.swarm.then(|| Choice::draw(&self.scenario, seed))?;
+        let scenario = choice.applied(&self.scenario);
+        let labels = self.header.faults.iter().zip(&choice.faults).filter(|(_, has)| **has);
+        let header = CellHeader { faults: labels.map(|(label, _)| label.clone()).collect(), ..self.header.clone() };
+        Some(Cell { scenario: Arc::new(scenario), header, choice: Some(choice), ..self.clone() })
+    }
+
+    /// How the case's address is written: `SCENARIO/LOCK/SEED`.
+    pub fn case_name(&self, seed: u64) -> String {
+        format!("{}/{}/{seed}", self.header.scenario, self.header.lock)
+    }
+
+    /// The names of the nodes of its cases, in the order of their deployment.
+    pub fn nodes(&self) -> Vec<String> {
+        self.deployment().names
+    }
+
+    /// The node that the lock guards.
+    pub fn store(&self) -> NodeId {
+        self.deployment().store
+    }
+
+    fn deployment(&self) -> Deployment {
+        let in_service = data_in_service(&self.lock.info, self.workload().guard());
+        Deployment::new(self.scenario.clients.count, (self.lock.nodes)(&self.params), in_service)
+    }
+
+    pub(crate) fn workload(&self) -> &Workload {
+        &self.scenario.workload
+    }
+
+    pub(crate) fn data(&self) -> InventoryConfig {
+        let workload = self.workload();
+        let guarded = workload.work.guarded;
+        InventoryConfig {
+            stock: guarded.first_count(),
+            update: workload.update(),
+            guard: workload.guard(),
+            fence: self.fence,
+            rows: guarded.resources(),
+        }
+    }
+
+    pub(crate) fn network(&self) -> NetworkConfig {
+        let network = &self.scenario.network;
+        NetworkConfig {
+            latency: network.latency,
+            loss_per_million: network.loss_per_million,
+            transport: network.transport,
+        }
+    }
+}
+
+fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockParams {
+    let own = scenario.lock.params.get(lock.name()).cloned();
+    (lock.configure)(own, scenario.lock.timing, bugs)
+}
+
+/// Why the lock cannot be put into the scenario, if it cannot.
+fn inapplicable(scenario: &Scenario, lock: &LockEntry, params: &LockParams) -> Option<String> {
+    let workload = &scenario.workload;
+    let in_service = data_in_service(&lock.info, workload.guard());
+    let map = Deployment::new(scenario.clients.count, (lock.nodes)(params), in_service);
+    place_problem(&lock.info, workload)
+        .or_else(|| guard_problem(&lock.info, workload))
+        .or_else(|| transport_problem(&lock.info, scenario.network.transport))
+        .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&map).err()))
+}
+
+/// Whether the guarded data lives in the lock's own service: the name `store` means the first server then.
+pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
+    info.in_store || guard == Guard::OwnerTxn
+}
+
+/// What cannot be where this lock, or this guard, would have it.
+fn place_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
+    match workload.work.guarded {
+        Guarded::Effects { .. } if info.in_store => {
+            Some("an effect on the world outside is no part of a transaction".into())
+        }
+        Guarded::Accounts { .. } if info.in_store => {
+            Some("one transaction would move the money: there are no two locks to acquire".into())
+        }
+        Guarded::Accounts { .. } if workload.guard() == Guard::OwnerTxn => {
+            Some("the lock service holds one row, and this takes two".into())
+        }
+        _ => None,
+    }
+}
+
+fn guard_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
+    let computed = matches!(workload.update(), Update::Decrement | Update::Conditional);
+    if !info.grants && computed {
+        return Some("the version check needs a value that the program writes".into());
+    }
+    match workload.guard() {
+        Guard::None => None,
+        Guard::OwnerTxn if info.owner_txn => None,
+        Guard::OwnerTxn => Some("the data does not live in this lock's service".into()),
+        _ if info.in_store => Some("lock and data share one transaction: there is nothing to guard".into()),
+        Guard::FenceWrites | Guard::FenceReads if !info.tokens() => Some("this lock has no fencing tokens".into()),
+        Guard::FenceWrites | Guard::FenceReads | Guard::Claim => None,
+    }
+}
+
+fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
+    // Clients of consensus services take for granted that a request brings a reply or a reset.
+    let sessions = info.expiry == Expiry::Connection || info.family == Family::Consensus;
+    let needs_connections = info.in_store || sessions;
+    (needs_connections && transport == Transport::Datagram)
+        .then(|| "transactions and sessions live on connections, which datagrams do not have".into())
+}
+
+fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Option<String>) -> CellHeader {
+    let workload = &scenario.workload;
+    let effective_expiry = (lock.effective_expiry)(params);
+    CellHeader {
+        scenario: scenario.name.clone(),
+        about: about(scenario),
+        family: family(scenario),
+        lock: lock.name().into(),
+        applicable: reason.is_none(),
+        reason,
+        effective_expiry,
+        faults: (scenario.faults.iter())
+            .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.into() })
+            .collect(),
+        workload: workload.kind.into(),
+        use_case: workload.use_case.name().into(),
+        harm_unit: workload.unit.into(),
+        update: workload.work.update.map(kebab),
+        guard: workload.work.guard.map(kebab),
+        clients: scenario.clients.count,
+        takeover_bound: lock.info.grants.then(|| (lock.takeover_bound)(params)),
+        setting: setting(scenario),
+        load: load(scenario),
+        swarm: scenario.swarm,
+        dose: effective_expiry.filter(|_| !scenario.swarm).and_then(|expiry| dose(scenario, expiry)),
+    }
+}
+
+/// In its own words; a swarm is marked wherever they are shown.
+fn about(scenario: &Scenario) -> String {
+    if scenario.swarm { format!("A swarm. {}", scenario.about) } else { scenario.about.clone() }
+}
+
+/// Names everything in a scenario but its words, its guard and update, and the number of clients.
+fn setting(scenario: &Scenario) -> String {
+    let Scenario { run_for, lock, network, faults, workload, .. } = scenario;
+    let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
+    let work = &workload.work;
+    let work = (workload.kind, work.guarded, &work.quantity, work.pace);
+    name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {work:?}"))
+}
+
+/// Names what clients ask for, and of what: everything but faults, length and words.
+fn load(scenario: &Scenario) -> String {
+    let Scenario { clients, lock, network, workload, .. } = scenario;
+    name(&format!("{clients:?} {lock:?} {network:?} {workload:?}"))
+}
+
+fn name(said: &str) -> String {
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
+}
+
+fn kebab(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(String::from)).unwrap_or_default()
+}
+
+/// The kinds of a scenario's faults.
+fn family(scenario: &Scenario) -> String {
+    if scenario.swarm {
+        return "swarm".into();
+    }
+    let mut kinds: Vec<&str> = scenario.faults.iter().map(|plan| plan.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    match kinds.as_slice() {
+        [] => "no fault".into(),
+        [kind] => (*kind).into(),
+        [..] if kinds.len() <= 2 => kinds.join(" + "),
+        _ => "mixed".into(),
+    }
+}
+
+/// Pause divided by effective expiry, in a scenario whose only fault is a pause of fixed length after a grant.
+fn dose(scenario: &Scenario, expiry: Duration) -> Option<f64> {
+    let [plan] = &*scenario.faults else { return None };
+    match (plan.kind, &plan.trigger, plan.lasts) {
+        ("pause", Trigger::On(_), Some(Dist::Constant(pause))) => Some(pause.as_secs_f64() / expiry.as_secs_f64()),
+        _ => None,
+    }
+}
+
+/// The nodes of a cell, in the order of their deployment: clients, servers, store.
+pub(crate) struct Deployment {
+    names: Vec<String>,
+    clients: Vec<NodeId>,
+    servers: Vec<NodeId>,
+    store: NodeId,
+}
+
+impl Deployment {
+    pub fn new(clients: u16, servers: Vec<String>, in_service: bool) -> Self {
+        let mut names: Vec<String> = (1..=clients).map(|n| format!("client-{n}")).collect();
+        names.extend(servers);
+        let store = if in_service { clients } else { names.len() as u16 };
+        if !in_service {
+            names.push(STORE.into());
+        }
+        let servers = (clients..names.len() as u16).filter(|id| in_service || *id != store).map(NodeId).collect();
+        Deployment { names, clients: (0..clients).map(NodeId).collect(), servers, store: NodeId(store) }
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+}
+
+impl Map for Deployment {
+    fn clients(&self) -> &[NodeId] {
+        &self.clients
+    }
+
+    fn servers(&self) -> &[NodeId] {
+        &self.servers
+    }
+
+    fn store(&self) -> NodeId {
+        self.store
+    }
+
+    fn all(&self) -> Vec<NodeId> {
+        (0..self.names.len() as u16).map(NodeId).collect()
+    }
+
+    fn named(&self, name: &str) -> Option<NodeId> {
+        let place = self.names.iter().position(|other| other == name);
+        place.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
+    }
+}

@@ -1,0 +1,138 @@
+//! The cells that must be clean: what no case may violate, as long as the assumptions beside it are kept.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::file::shipped;
+use crate::file::{self, Expectation, Scenario};
+use crate::property::Property;
+use crate::registry::Registry;
+use crate::run::cell::Cell;
+
+/// What must be clean in one scenario.
+#[derive(Clone, Debug)]
+pub struct CleanCells {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// One cell for each lock.
+    pub cells: Vec<Cell>,
+    /// What none of their cases violates.
+    pub properties: Vec<Property>,
+    /// What that takes for granted.
+    pub assumes: String,
+    /// Why it is so.
+    pub why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    cell: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    scenario: String,
+    locks: Vec<String>,
+    properties: Vec<String>,
+    assumes: String,
+    why: String,
+}
+
+/// The list that comes with fencepost.
+///
+/// # Errors
+/// If an entry is wrong, with what is wrong about it.
+pub fn must_be_clean(registry: &Registry) -> Result<Vec<CleanCells>, String> {
+    read(registry, shipped::MUST_BE_CLEAN)
+}
+
+/// Reads such a list. Each entry has to name shipped scenarios, locks that fit them, and properties that the scenario
+/// itself expects to hold, and to say what it assumes and why.
+///
+/// # Errors
+/// If an entry is wrong, with what is wrong about it.
+pub fn read(registry: &Registry, text: &str) -> Result<Vec<CleanCells>, String> {
+    let list: List = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut seen: Vec<(String, String, Property)> = Vec::new();
+    let mut read = Vec::new();
+    for entry in list.cell {
+        let clean = one(registry, &entry).map_err(|why| format!("{}: {why}", entry.scenario))?;
+        for (cell, property) in clean.cells.iter().flat_map(|cell| clean.properties.iter().map(move |p| (cell, *p))) {
+            let item = (entry.scenario.clone(), cell.header.lock.clone(), property);
+            if seen.contains(&item) {
+                return Err(format!("{}: {} of {} stands here twice", item.0, property.name(), item.1));
+            }
+            seen.push(item);
+        }
+        read.push(clean);
+    }
+    Ok(read)
+}
+
+fn one(registry: &Registry, entry: &Entry) -> Result<CleanCells, String> {
+    let Entry { scenario, locks, properties, assumes, why } = entry;
+    let text = shipped::scenario(scenario).ok_or("no scenario of this name is shipped")?;
+    let scenario = file::scenario(registry, scenario, text).map_err(|problems| problems[0].to_string())?;
+    let scenario = Arc::new(scenario);
+    let named = |name: &String| Property::named(name).ok_or(format!("no property is named {name}"));
+    let properties = properties.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+    if locks.is_empty() || properties.is_empty() || assumes.trim().is_empty() || why.trim().is_empty() {
+        return Err("an entry names locks and properties, and says what it assumes and why".into());
+    }
+    let cells = locks.iter().map(|lock| cell(registry, &scenario, lock, &properties)).collect::<Result<_, _>>()?;
+    Ok(CleanCells { scenario, cells, properties, assumes: assumes.clone(), why: why.clone() })
+}
+
+fn cell(registry: &Registry, scenario: &Arc<Scenario>, lock: &str, properties: &[Property]) -> Result<Cell, String> {
+    let entry = registry.lock(lock).ok_or(format!("no lock is named {lock}"))?;
+    if scenario.locks.as_ref().is_some_and(|locks| !locks.iter().any(|listed| listed == lock)) {
+        return Err(format!("the scenario is not for {lock}"));
+    }
+    let cell = Cell::new(scenario, entry, &[]);
+    if let Some(reason) = &cell.header.reason {
+        return Err(format!("{lock} cannot be put into it: {reason}"));
+    }
+    let holds = |property: &&Property| {
+        scenario.expect.get(lock).and_then(|expected| expected.get(property)) == Some(&Expectation::Holds)
+    };
+    match properties.iter().find(|property| !holds(property)) {
+        Some(property) => Err(format!("{} is not what the scenario expects to hold with {lock}", property.name())),
+        None => Ok(cell),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(from: &str, to: &str) -> String {
+        let right = "[[cell]]\nscenario = 'fence-reads'\nlocks = ['lease-server']\nproperties = ['fencing']\n\
+                     assumes = 'durable tokens'\nwhy = 'they grow'\n";
+        assert!(read(&Registry::standard(), right).is_ok());
+        assert!(right.contains(from));
+        read(&Registry::standard(), &right.replace(from, to)).expect_err("it is wrong")
+    }
+
+    #[test]
+    fn the_shipped_list_is_right() {
+        let list = must_be_clean(&Registry::standard()).unwrap_or_else(|why| panic!("{why}"));
+        assert!(list.iter().map(|clean| clean.cells.len()).sum::<usize>() > 150);
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_with_the_reason() {
+        assert!(refused("fence-reads", "fence-raeds").contains("no scenario of this name"));
+        assert!(refused("lease-server", "leese-server").contains("no lock is named leese-server"));
+        assert!(refused("lease-server", "redis-set-px").contains("cannot be put into it"));
+        assert!(refused("'fencing'", "'fence'").contains("no property is named fence"));
+        assert!(refused("'fencing'", "'belief-exclusion'").contains("is not what the scenario expects"));
+        assert!(refused("durable tokens", " ").contains("what it assumes"));
+        assert!(refused("why", "reason").contains("unknown field"));
+        let twice = "[[cell]]\nscenario = 'fence-reads'\nlocks = ['lease-server', 'lease-server']\n\
+                     properties = ['fencing']\nassumes = 'a'\nwhy = 'b'\n";
+        assert!(read(&Registry::standard(), twice).expect_err("twice").contains("stands here twice"));
+    }
+}

@@ -1,0 +1,211 @@
+//! Runs many cases on all cores. Results come out in order, cell by cell and seed by seed, so that nothing that is made
+//! of them depends on how many cores there are.
+
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
+use crate::run::case;
+use crate::run::cell::Cell;
+use crate::run::outcome::Outcome;
+
+/// What to run.
+#[derive(Debug, Default)]
+pub struct Job {
+    /// The cells; those that are not applicable are skipped.
+    pub cells: Vec<Cell>,
+    /// The seeds of each cell.
+    pub seeds: Range<u64>,
+    /// How many threads; at least one is used.
+    pub threads: usize,
+    /// Only every n-th seed, beginning with the i-th: `(i, n)`, counted from 1.
+    pub shard: Option<(u64, u64)>,
+    /// How many cases of each cell are done already, by an earlier run.
+    pub done: Vec<u64>,
+}
+
+/// A case that could not be run to its end: a bug of fencepost or of a lock from outside.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the case {case} panicked: {message}")]
+pub struct CasePanicked {
+    /// The case, as `replay` takes it.
+    pub case: String,
+    /// What the panic said.
+    pub message: String,
+}
+
+/// Cases are handed to threads in chunks of this many, so that handing out costs nothing.
+const CHUNK: u64 = 16;
+
+/// Threads run ahead of the oldest unfinished chunk by at most this many, so that one slow case does not make the
+/// outcomes of all others pile up behind it.
+const LEAD: u64 = 1024;
+
+type Outcomes = Result<Vec<(u64, Outcome)>, CasePanicked>;
+
+impl Job {
+    /// The seeds of each cell that are this job's to run.
+    pub fn seeds_per_cell(&self) -> impl Iterator<Item = u64> + use<> {
+        let (first, step) = self.first_and_step();
+        (0..self.cases_per_cell()).map(move |nth| first + nth * step)
+    }
+
+    /// How many seeds of each cell are this job's to run.
+    pub fn cases_per_cell(&self) -> u64 {
+        let (first, step) = self.first_and_step();
+        self.seeds.end.saturating_sub(first).div_ceil(step)
+    }
+
+    fn first_and_step(&self) -> (u64, u64) {
+        self.shard.map_or((self.seeds.start, 1), |(i, n)| (self.seeds.start + i - 1, n))
+    }
+
+    /// Runs everything. `sink` gets each outcome in order, with the index of its cell; it may end a cell early.
+    ///
+    /// # Errors
+    /// If a case panicked. What `sink` got before that stays valid.
+    pub fn run(&self, mut sink: impl FnMut(usize, u64, &Outcome) -> ControlFlow<()>) -> Result<(), CasePanicked> {
+        let chunks = Chunks::of(self);
+        let ended: Vec<AtomicBool> = self.cells.iter().map(|_| AtomicBool::new(false)).collect();
+        let queue = Queue::default();
+        thread::scope(|scope| {
+            let (sender, results) = channel::<(u64, Outcomes)>();
+            for _ in 0..self.threads.max(1) {
+                let (sender, chunks, ended, queue) = (sender.clone(), &chunks, &ended, &queue);
+                scope.spawn(move || self.work(chunks, ended, queue, &sender));
+            }
+            drop(sender);
+            // However this ends, no thread is left waiting for the queue to move on.
+            let _open = OpenWhenDone(&queue);
+            let mut waiting = BTreeMap::new();
+            let mut expected = 0;
+            for (index, outcomes) in results {
+                waiting.insert(index, outcomes);
+                while let Some(outcomes) = waiting.remove(&expected) {
+                    for (seed, outcome) in &outcomes? {
+                        let cell = chunks.cell(expected);
+                        if !ended[cell].load(Ordering::Relaxed) && sink(cell, *seed, outcome).is_break() {
+                            ended[cell].store(true, Ordering::Relaxed);
+                        }
+                    }
+                    expected += 1;
+                    queue.move_on(expected);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn work(&self, chunks: &Chunks, ended: &[AtomicBool], queue: &Queue, sender: &Sender<(u64, Outcomes)>) {
+        loop {
+            let index = queue.take();
+            if index >= chunks.count() {
+                return;
+            }
+            let cell = chunks.cell(index);
+            let outcomes = match ended[cell].load(Ordering::Relaxed) {
+                true => Ok(Vec::new()),
+                false => chunks.seeds(index).map(|seed| Ok((seed, run_caught(&self.cells[cell], seed)?))).collect(),
+            };
+            if sender.send((index, outcomes)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The chunks of all cells, worked out rather than listed, so that a million cases take no memory before they run.
+struct Chunks {
+    first_and_step: (u64, u64),
+    cases_per_cell: u64,
+    /// How many cases of each cell are done already.
+    done: Vec<u64>,
+    /// For each cell, how many chunks it and those before it have.
+    ends: Vec<u64>,
+}
+
+impl Chunks {
+    fn of(job: &Job) -> Self {
+        let cases_per_cell = job.cases_per_cell();
+        let nothing_to_do = |index: usize| match job.cells[index].header.applicable {
+            true => job.done.get(index).copied().unwrap_or(0).min(cases_per_cell),
+            false => cases_per_cell,
+        };
+        let done: Vec<u64> = (0..job.cells.len()).map(nothing_to_do).collect();
+        let chunks = done.iter().map(|done| (cases_per_cell - done).div_ceil(CHUNK));
+        let ends = chunks.scan(0, |end, chunks| {
+            *end += chunks;
+            Some(*end)
+        });
+        Chunks { first_and_step: job.first_and_step(), cases_per_cell, ends: ends.collect(), done }
+    }
+
+    fn count(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    fn cell(&self, index: u64) -> usize {
+        self.ends.partition_point(|end| *end <= index)
+    }
+
+    fn seeds(&self, index: u64) -> impl Iterator<Item = u64> + use<> {
+        let cell = self.cell(index);
+        let begin = if cell == 0 { 0 } else { self.ends[cell - 1] };
+        let from = self.done[cell] + (index - begin) * CHUNK;
+        let (first, step) = self.first_and_step;
+        (from..(from + CHUNK).min(self.cases_per_cell)).map(move |nth| first + nth * step)
+    }
+}
+
+/// Hands out chunks in order, to whoever asks, but not too far ahead.
+#[derive(Default)]
+struct Queue {
+    next: AtomicU64,
+    /// All chunks before this one have been used up.
+    used: Mutex<u64>,
+    moved: Condvar,
+}
+
+impl Queue {
+    /// The next chunk; waits if it is too far ahead. There is always one thread that need not wait: that with the oldest.
+    fn take(&self) -> u64 {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.moved.wait_while(used, |used| index >= used.saturating_add(LEAD)));
+        index
+    }
+
+    fn move_on(&self, used: u64) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = used;
+        self.moved.notify_all();
+    }
+}
+
+/// Lets all threads run to the end of the queue.
+struct OpenWhenDone<'q>(&'q Queue);
+
+impl Drop for OpenWhenDone<'_> {
+    fn drop(&mut self) {
+        self.0.next.store(u64::MAX / 2, Ordering::Relaxed);
+        self.0.move_on(u64::MAX);
+    }
+}
+
+/// Runs a case; a panic is caught.
+pub(crate) fn run_caught(cell: &Cell, seed: u64) -> Result<Outcome, CasePanicked> {
+    caught(cell, seed, || case::run(cell, seed, None).outcome)
+}
+
+/// What comes of work on this case; a panic is caught.
+pub(crate) fn caught<T>(cell: &Cell, seed: u64, work: impl FnOnce() -> T) -> Result<T, CasePanicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let message = (panic.downcast_ref::<&str>().map(|text| text.to_string()))
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "it said nothing".into());
+        CasePanicked { case: cell.case_name(seed), message }
+    })
+}

@@ -1,0 +1,14 @@
+//! Runs cells of cases, and keeps what came out.
+
+pub mod case;
+pub mod cell;
+pub mod clean;
+pub mod compare;
+pub mod job;
+pub mod outcome;
+pub mod recorder;
+pub mod results;
+pub mod stats;
+pub mod swarm;
+pub mod trace_file;
+pub mod verdicts;

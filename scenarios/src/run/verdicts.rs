@@ -1,0 +1,86 @@
+//! What a search could judge of what it looked for. That nothing was found says something only of what was judged.
+
+use std::collections::BTreeMap;
+
+use crate::property::{Property, Verdict};
+use crate::run::outcome::Outcome;
+
+/// In how many cases each property was judged, of those that are looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdicts(BTreeMap<Property, Count>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    judged: u64,
+    unknown: u64,
+}
+
+impl Verdicts {
+    pub(crate) fn on(wanted: &[Property]) -> Self {
+        Verdicts(wanted.iter().map(|property| (*property, Count::default())).collect())
+    }
+
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        for (property, count) in &mut self.0 {
+            match outcome.verdict(*property) {
+                Verdict::Violated | Verdict::Holds => count.judged += 1,
+                Verdict::Unknown => count.unknown += 1,
+                Verdict::NotApplicable => {}
+            }
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Verdicts) {
+        for (property, more) in &other.0 {
+            let count = self.0.entry(*property).or_default();
+            count.judged += more.judged;
+            count.unknown += more.unknown;
+        }
+    }
+
+    /// What applied in no case.
+    pub fn not_applicable(&self) -> impl Iterator<Item = Property> + '_ {
+        self.0.iter().filter(|(_, count)| count.judged + count.unknown == 0).map(|(property, _)| *property)
+    }
+
+    /// What could not be judged, and in how many cases.
+    pub fn unknown(&self) -> impl Iterator<Item = (Property, u64)> + '_ {
+        self.0.iter().filter(|(_, count)| count.unknown > 0).map(|(property, count)| (*property, count.unknown))
+    }
+
+    /// Whether nothing that is looked for applied in any case.
+    pub fn nothing_applies(&self) -> bool {
+        self.not_applicable().count() == self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(verdicts: &[(Property, Verdict)]) -> Outcome {
+        Outcome {
+            verdicts: verdicts.to_vec(),
+            metrics: vec![],
+            faults: vec![],
+            censored: false,
+            touched_holder: false,
+            trace: 0,
+            events: 0,
+            spans: vec![],
+        }
+    }
+
+    #[test]
+    fn what_applies_in_one_case_applies() {
+        let mut verdicts = Verdicts::on(&[Property::Fifo, Property::Takeover]);
+        verdicts.add(&outcome(&[(Property::Takeover, Verdict::NotApplicable), (Property::Progress, Verdict::Holds)]));
+        assert!(verdicts.nothing_applies());
+        let mut others = Verdicts::on(&[Property::Fifo, Property::Takeover]);
+        others.add(&outcome(&[(Property::Takeover, Verdict::Unknown)]));
+        verdicts.merge(&others);
+        assert!(!verdicts.nothing_applies());
+        assert_eq!(verdicts.not_applicable().collect::<Vec<_>>(), [Property::Fifo]);
+        assert_eq!(verdicts.unknown().collect::<Vec<_>>(), [(Property::Takeover, 1)]);
+    }
+}

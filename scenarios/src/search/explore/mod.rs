@@ -1,0 +1,332 @@
+//! Small-scope proof: tries every placement of up to so many faults in one small case, and ends with the smallest
+//! counterexample or with the number of placements among which there is none.
+//!
+//! Faults are placed one after the other, each no earlier than the one before it: what happens before a fault begins
+//! does not depend on it, so every set of faults is met in the order of its beginnings.
+
+mod place;
+mod points;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use fencepost_sim::SimTime;
+
+use self::place::{Placed, beginnings, endings};
+use self::points::Ran;
+use crate::file::Placeable;
+use crate::property::{Property, Verdict};
+use crate::registry::Registry;
+use crate::run::cell::Cell;
+use crate::run::job::{CasePanicked, caught};
+use crate::run::verdicts::Verdicts;
+use crate::search::shrink::{Draft, draft_of};
+
+/// What to explore.
+#[derive(Clone, Debug)]
+pub struct Exploration<'a> {
+    /// The cell: its scenario is small, and its own faults stay.
+    pub cell: &'a Cell,
+    /// The seed: it decides latencies, and the order of what happens at once.
+    pub seed: u64,
+    /// The bugs that are switched on.
+    pub bugs: &'a [String],
+    /// How many faults are placed at most.
+    pub faults: u32,
+    /// What must not be violated.
+    pub wanted: &'a [Property],
+    /// How many threads.
+    pub threads: usize,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Explored {
+    /// For each number of faults, from none: how many placements were run, and how many of them differed in more than
+    /// times from all before. The run without faults is no placement.
+    pub levels: Vec<Level>,
+    /// What could be judged in all these runs.
+    pub verdicts: Verdicts,
+    /// The smallest placement that violates something, if there is one.
+    pub counterexample: Option<Counterexample>,
+}
+
+/// All placements of one number of faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// How many faults are placed.
+    pub faults: u32,
+    /// How many placements were run.
+    pub placements: u64,
+    /// How many runs differed from all others in more than times. Not asked of the last level: 0.
+    pub different: u64,
+}
+
+/// A placement that violates something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counterexample {
+    /// What it violates.
+    pub property: Property,
+    /// How many faults it has.
+    pub faults: u32,
+    /// It as a scenario.
+    pub scenario: String,
+}
+
+/// How far an exploration is.
+#[derive(Clone, Copy, Debug)]
+pub struct Stand {
+    /// How many faults are being placed.
+    pub faults: u32,
+    /// How many placements were run so far, of any number of faults.
+    pub placements: u64,
+    /// From how many placements with one fault less they started.
+    pub begun: usize,
+    /// All that there are to start from.
+    pub of: usize,
+}
+
+/// A placement from which more faults are placed.
+struct Parent {
+    placed: Vec<Placed>,
+    points: Vec<points::Point>,
+}
+
+/// Starting points are dealt with in blocks of this many, and the search ends with the block that has a counterexample.
+const BLOCK: usize = 64;
+
+impl Explored {
+    /// How many placements were run in all.
+    pub fn placements(&self) -> u64 {
+        self.levels.iter().map(|level| level.placements).sum()
+    }
+}
+
+/// Explores. `told` hears of each placement how far it is.
+///
+/// # Errors
+/// If a run panicked: then nothing is said of any placement.
+pub fn explore(
+    registry: &Registry,
+    what: &Exploration<'_>,
+    told: impl Fn(Stand) + Sync,
+) -> Result<Explored, CasePanicked> {
+    let first = caught(what.cell, what.seed, || points::run(what.cell, what.seed))?;
+    let mut explored = Explored { verdicts: Verdicts::on(what.wanted), ..Explored::default() };
+    explored.verdicts.add(&first.report.outcome);
+    explored.levels.push(Level { faults: 0, placements: 0, different: 1 });
+    if let Some(property) = violated(what, &first) {
+        explored.counterexample = Some(counterexample(what, property, &[]));
+        return Ok(explored);
+    }
+    let mut seen = BTreeSet::from([first.signature]);
+    let mut parents = vec![Parent { placed: Vec::new(), points: first.points }];
+    for faults in 1..=what.faults {
+        let count = Count {
+            told: &told,
+            faults,
+            of: parents.len(),
+            begun: 0.into(),
+            before: explored.placements(),
+            run: 0.into(),
+        };
+        let search = Search { registry, what, count };
+        let (level, children) = search.level(&parents, &mut seen, &mut explored)?;
+        explored.levels.push(level);
+        if explored.counterexample.is_some() {
+            break;
+        }
+        parents = children;
+    }
+    Ok(explored)
+}
+
+/// The search among the placements of one number of faults.
+struct Search<'a> {
+    registry: &'a Registry,
+    what: &'a Exploration<'a>,
+    count: Count<'a>,
+}
+
+/// Counts placements for whoever wants to hear of it.
+struct Count<'a> {
+    told: &'a (dyn Fn(Stand) + Sync),
+    faults: u32,
+    of: usize,
+    begun: AtomicUsize,
+    /// Placements of fewer faults.
+    before: u64,
+    run: AtomicU64,
+}
+
+impl Count<'_> {
+    fn one_more(&self) {
+        let placements = self.before + self.run.fetch_add(1, Ordering::Relaxed) + 1;
+        let begun = self.begun.load(Ordering::Relaxed);
+        (self.told)(Stand { faults: self.faults, placements, begun, of: self.of });
+    }
+}
+
+/// What came of all continuations of one parent.
+struct Tried {
+    runs: u64,
+    verdicts: Verdicts,
+    found: Vec<(Property, Vec<Placed>)>,
+    children: Vec<(u128, Parent)>,
+}
+
+impl Search<'_> {
+    /// Tries all continuations of these parents, up to the block that has a counterexample. Gives those that are to be
+    /// continued.
+    fn level(
+        &self,
+        parents: &[Parent],
+        seen: &mut BTreeSet<u128>,
+        explored: &mut Explored,
+    ) -> Result<(Level, Vec<Parent>), CasePanicked> {
+        let mut level = Level { faults: self.count.faults, ..Level::default() };
+        let mut children = Vec::new();
+        for block in parents.chunks(BLOCK) {
+            let mut found: Vec<(Property, Vec<Placed>)> = Vec::new();
+            for tried in self.try_all(block)? {
+                level.placements += tried.runs;
+                explored.verdicts.merge(&tried.verdicts);
+                found.extend(tried.found);
+                for child in tried.children {
+                    if seen.insert(child.0) {
+                        level.different += 1;
+                        children.push(child.1);
+                    }
+                }
+            }
+            if let Some((property, placed)) = found.into_iter().next() {
+                explored.counterexample = Some(counterexample(self.what, property, &placed));
+                break;
+            }
+        }
+        Ok((level, children))
+    }
+
+    /// Tries the continuations of these parents on all cores; the results are in the order of the parents. Work that
+    /// panics is an error and not left out, since "none among all placements" would be said of what nobody tried.
+    fn try_all(&self, parents: &[Parent]) -> Result<Vec<Tried>, CasePanicked> {
+        let next = AtomicUsize::new(0);
+        let tried: Mutex<Vec<(usize, Result<Tried, CasePanicked>)>> = Mutex::default();
+        thread::scope(|scope| {
+            for _ in 0..self.what.threads.clamp(1, parents.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(parent) = parents.get(index) else { return };
+                        self.count.begun.fetch_add(1, Ordering::Relaxed);
+                        let one = caught(self.what.cell, self.what.seed, || self.try_one(parent));
+                        tried.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
+                    }
+                });
+            }
+        });
+        let mut tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+        tried.sort_by_key(|(index, _)| *index);
+        tried.into_iter().map(|(_, tried)| tried).collect()
+    }
+
+    fn try_one(&self, parent: &Parent) -> Tried {
+        let what = self.what;
+        let verdicts = Verdicts::on(what.wanted);
+        let mut tried = Tried { runs: 0, verdicts, found: Vec::new(), children: Vec::new() };
+        let from = parent.placed.last().map_or(SimTime(0), |last| last.at);
+        let until = SimTime(0) + what.cell.scenario.run_for;
+        let menu: &[Placeable] = &what.cell.scenario.explore.menu;
+        let mut seen = BTreeSet::new();
+        for placed in beginnings(what.cell, menu, &parent.points, from, until) {
+            let ran = self.try_placement(parent, &placed, &mut tried, &mut seen);
+            if placed.has_an_end() {
+                for ended in endings(&placed, &ran) {
+                    self.try_placement(parent, &ended, &mut tried, &mut seen);
+                }
+            }
+        }
+        tried
+    }
+
+    /// Runs the parent's faults with one more, and gives the points of that run.
+    fn try_placement(
+        &self,
+        parent: &Parent,
+        placed: &Placed,
+        tried: &mut Tried,
+        seen: &mut BTreeSet<u128>,
+    ) -> Vec<points::Point> {
+        let all: Vec<Placed> = parent.placed.iter().chain([placed]).cloned().collect();
+        let ran = points::run(&cell_with(self.registry, self.what, &all), self.what.seed);
+        self.count.one_more();
+        tried.runs += 1;
+        tried.verdicts.add(&ran.report.outcome);
+        if let Some(property) = violated(self.what, &ran) {
+            tried.found.push((property, all));
+        } else if (all.len() as u32) < self.what.faults && seen.insert(ran.signature) {
+            let parent = Parent { placed: all, points: ran.points.clone() };
+            tried.children.push((ran.signature, parent));
+        }
+        ran.points
+    }
+}
+
+/// The first of what must not be violated that is.
+fn violated(what: &Exploration<'_>, ran: &Ran) -> Option<Property> {
+    what.wanted.iter().copied().find(|property| ran.report.outcome.verdict(*property) == Verdict::Violated)
+}
+
+/// The cell with these faults after its own.
+fn cell_with(registry: &Registry, what: &Exploration<'_>, placed: &[Placed]) -> Cell {
+    let mut cell = what.cell.clone();
+    let nodes = cell.nodes();
+    let mut scenario = (*cell.scenario).clone();
+    let more = placed.iter().enumerate().map(|(index, placed)| placed.plan(registry, &nodes, index + 1));
+    scenario.faults = scenario.faults.iter().cloned().chain(more).collect();
+    cell.scenario = Arc::new(scenario);
+    cell
+}
+
+fn counterexample(what: &Exploration<'_>, property: Property, placed: &[Placed]) -> Counterexample {
+    let mut draft: Draft = draft_of(what.cell, what.seed, what.bugs, property);
+    let nodes = what.cell.nodes();
+    draft.faults.extend(placed.iter().enumerate().map(|(index, placed)| placed.fault(&nodes, index + 1)));
+    Counterexample { property, faults: placed.len() as u32, scenario: draft.scenario() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fencepost_sim::NodeId;
+
+    use super::place::{Begins, Place};
+    use super::*;
+    use crate::{file, file::shipped};
+
+    #[test]
+    fn a_thread_that_panics_is_an_error_and_not_a_clean_result() {
+        let registry = Registry::standard();
+        let text = shipped::scenario("explore-unguarded").expect("it is shipped");
+        let scenario = file::scenario(&registry, "explore-unguarded.toml", text).expect("it is right");
+        let cell = Cell::new(&Arc::new(scenario), registry.lock("sql-version").expect("there is this lock"), &[]);
+        let what = Exploration { cell: &cell, seed: 0, bugs: &[], faults: 2, wanted: &[], threads: 2 };
+        let nowhere = Placed {
+            what: Placeable::Pause,
+            place: Place::Node(NodeId(99)),
+            begins: Begins::At,
+            at: SimTime(0),
+            lasts: Duration::from_secs(1),
+            step: 0,
+        };
+        let parent = |placed| Parent { placed, points: points::run(&cell, 0).points };
+        let (begun, run) = (0.into(), 0.into());
+        let count = Count { told: &|_| {}, faults: 2, of: 2, begun, before: 0, run };
+        let search = Search { registry: &registry, what: &what, count };
+        let tried = search.try_all(&[parent(vec![]), parent(vec![nowhere])]);
+        assert!(tried.err().is_some_and(|panicked| panicked.message.contains("99")));
+    }
+}

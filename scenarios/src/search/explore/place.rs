@@ -1,0 +1,219 @@
+//! Where `explore` can place a fault in a run, and what becomes of it in a scenario.
+
+use std::time::Duration;
+
+use fencepost_sim::schedule::{Aim, FaultPlan, OnMark, Target, Trigger};
+use fencepost_sim::units::{Dist, SignedSpan, Span};
+use fencepost_sim::{NodeId, SimTime};
+use toml::de::ValueDeserializer;
+use toml::{Table, Value};
+
+use super::points::{Point, What, trimmed};
+use crate::file::Placeable;
+use crate::registry::Registry;
+use crate::run::cell::Cell;
+use crate::search::shrink::DraftFault;
+
+/// A fault at its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Placed {
+    /// What it is.
+    pub what: Placeable,
+    pub place: Place,
+    pub begins: Begins,
+    /// When that is, in the run that it was placed in.
+    pub at: SimTime,
+    /// How long it lasts, or by how much a message is late.
+    pub lasts: Duration,
+    /// By how much a clock steps.
+    pub step: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Place {
+    Node(NodeId),
+    Link(NodeId, NodeId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Begins {
+    At,
+    /// When the client passes the mark, the how-manieth time.
+    On(NodeId, &'static str, u32),
+}
+
+/// A link that fails for so long loses or delays the one message that is sent at that moment.
+const A_MOMENT: Duration = Duration::from_nanos(1);
+
+/// A process that crashes is back after this long.
+pub(super) const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+impl Placed {
+    /// Whether its end is to be placed too.
+    pub fn has_an_end(&self) -> bool {
+        matches!(self.what, Placeable::Pause | Placeable::Hold | Placeable::Late)
+    }
+
+    /// Its kind in scenario files, and its keys there.
+    pub fn fault(&self, nodes: &[String], number: usize) -> DraftFault {
+        let text = |text: String| Value::String(text);
+        let span = |length: Duration| text(Span(length).to_string());
+        let name = |node: NodeId| nodes[node.index()].clone();
+        let mut keys = Table::new();
+        keys.insert("name".into(), text(format!("{}-{number}", self.kind())));
+        match self.place {
+            Place::Node(node) => {
+                keys.insert("target".into(), text(name(node)));
+            }
+            Place::Link(from, to) => {
+                keys.insert("from".into(), text(name(from)));
+                keys.insert("to".into(), text(name(to)));
+                keys.insert("both_ways".into(), Value::Boolean(false));
+            }
+        }
+        match self.begins {
+            Begins::At => keys.insert("at".into(), span(self.at.since(SimTime(0)))),
+            Begins::On(client, mark, nth) => {
+                let on = [("client", text(name(client))), ("event", text(mark.into()))];
+                let mut on: Table = on.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+                on.insert("nth".into(), Value::Integer(nth.into()));
+                keys.insert("on".into(), Value::Table(on))
+            }
+        };
+        if let Some(lasts) = self.fault_lasts() {
+            keys.insert("lasts".into(), span(lasts));
+        }
+        keys.extend(self.own_keys());
+        DraftFault { kind: self.kind().into(), keys }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.what {
+            Placeable::Pause => "pause",
+            Placeable::Crash => "crash",
+            Placeable::Hold => "hold",
+            Placeable::Drop => "loss",
+            Placeable::Late => "latency",
+            Placeable::ClockStep => "clock-step",
+        }
+    }
+
+    fn fault_lasts(&self) -> Option<Duration> {
+        match self.what {
+            Placeable::Pause | Placeable::Hold => Some(self.lasts),
+            Placeable::Drop | Placeable::Late => Some(A_MOMENT),
+            Placeable::Crash | Placeable::ClockStep => None,
+        }
+    }
+
+    fn own_keys(&self) -> Table {
+        let keys = match self.what {
+            Placeable::Pause | Placeable::Hold => vec![],
+            Placeable::Crash => vec![
+                ("restart_after", Value::String(Span(RESTART_AFTER).to_string())),
+                ("disk", Value::String("unsynced".into())),
+            ],
+            Placeable::Drop => vec![("rate", Value::Float(1.0))],
+            Placeable::Late => vec![("add", Value::String(Span(self.lasts).to_string()))],
+            Placeable::ClockStep => vec![("by", Value::String(SignedSpan::constant(self.step).to_string()))],
+        };
+        keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// The fault as a schedule has it: the same as what reading its text gives.
+    pub fn plan(&self, registry: &Registry, nodes: &[String], number: usize) -> FaultPlan {
+        let entry = registry.fault(self.kind()).expect("the standard kinds of fault are registered");
+        let own = Value::Table(self.own_keys()).to_string();
+        let keys = ValueDeserializer::parse(&own).expect("a table prints as a table");
+        let named = |node: NodeId| Target::Named(nodes[node.index()].clone());
+        FaultPlan {
+            name: format!("{}-{number}", self.kind()),
+            kind: entry.name,
+            fault: (entry.parse)(keys).expect("these keys are right"),
+            trigger: match self.begins {
+                Begins::At => Trigger::At(self.at.since(SimTime(0))),
+                Begins::On(client, mark, nth) => Trigger::On(OnMark {
+                    client: Some(nodes[client.index()].clone()),
+                    mark: mark.into(),
+                    nth,
+                    after: Duration::ZERO,
+                }),
+            },
+            aim: match self.place {
+                Place::Node(node) => Aim::Nodes(named(node)),
+                Place::Link(from, to) => Aim::Between { from: named(from), to: named(to), both_ways: false },
+            },
+            lasts: self.fault_lasts().map(Dist::Constant),
+        }
+    }
+}
+
+/// The places in a run where a fault of the menu can begin, from this moment on; `until` is the end of the run phase.
+pub(super) fn beginnings(
+    cell: &Cell,
+    menu: &[Placeable],
+    points: &[Point],
+    from: SimTime,
+    until: SimTime,
+) -> Vec<Placed> {
+    let points: Vec<Point> = trimmed(points).into_iter().filter(|point| (from..until).contains(&point.at)).collect();
+    let mut placed: Vec<Placed> = Vec::new();
+    for point in &points {
+        for what in menu {
+            if let Some((place, begins, at)) = starts(*what, point) {
+                for step in steps(cell, *what) {
+                    let lasts = until.since(at);
+                    let one = Placed { what: *what, place, begins, at, lasts, step };
+                    // Things that happen at a node at once are one boundary.
+                    if at >= from && !placed.contains(&one) {
+                        placed.push(one);
+                    }
+                }
+            }
+        }
+    }
+    placed
+}
+
+/// Where a fault of this kind can begin by such a point: right before what happens there.
+fn starts(what: Placeable, point: &Point) -> Option<(Place, Begins, SimTime)> {
+    match (what, point.what) {
+        (Placeable::Pause | Placeable::Crash, What::Mark(node, mark, nth)) => {
+            Some((Place::Node(node), Begins::On(node, mark, nth), point.at))
+        }
+        (Placeable::Pause | Placeable::Crash | Placeable::ClockStep, What::Delivered(..) | What::At(_)) => {
+            Some((Place::Node(point.node()), Begins::At, point.at))
+        }
+        (Placeable::Hold | Placeable::Drop | Placeable::Late, What::Delivered(from, to, sent)) => {
+            Some((Place::Link(from, to), Begins::At, sent))
+        }
+        _ => None,
+    }
+}
+
+/// How far clocks are stepped: over the lock's expiry and a second more, either way.
+fn steps(cell: &Cell, what: Placeable) -> Vec<i64> {
+    if what != Placeable::ClockStep {
+        return vec![0];
+    }
+    let expiry = cell.header.effective_expiry.unwrap_or(Duration::from_secs(10)) + Duration::from_secs(1);
+    let step = i64::try_from(expiry.as_nanos()).unwrap_or(i64::MAX);
+    vec![step, -step]
+}
+
+/// The fault with each of its ends: right after something happened elsewhere, in the run in which it did not end.
+pub(super) fn endings(endless: &Placed, points: &[Point]) -> Vec<Placed> {
+    let concerned = |node: NodeId| match endless.place {
+        Place::Node(own) => node == own,
+        Place::Link(_, to) => node == to,
+    };
+    let mut ends: Vec<SimTime> = (trimmed(points).iter())
+        .filter(|point| point.at >= endless.at && !matches!(point.what, What::Mark(..)))
+        .filter(|point| !concerned(point.node()))
+        .map(|point| point.at)
+        .collect();
+    ends.dedup();
+    let length = |end: SimTime| end.since(endless.at) + A_MOMENT;
+    ends.retain(|end| length(*end) < endless.lasts);
+    ends.into_iter().map(|end| Placed { lasts: length(end), ..endless.clone() }).collect()
+}

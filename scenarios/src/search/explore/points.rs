@@ -1,0 +1,147 @@
+//! What happened in a run, as far as a fault can be placed by it.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
+use std::rc::Rc;
+
+use fencepost_models::history::Event;
+use fencepost_sim::{NodeId, SimTime};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::file::MARKS;
+use crate::run::case::{self, CaseReport};
+use crate::run::cell::Cell;
+use crate::run::recorder::{Glance, Glimpse, Sighting, Watcher};
+
+/// A run with its points.
+pub(super) struct Ran {
+    pub report: CaseReport,
+    pub points: Vec<Point>,
+    /// The same for runs that differ in nothing but times.
+    pub signature: u128,
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Point {
+    pub at: SimTime,
+    pub what: What,
+    /// A service's or the store's state changed.
+    pub changed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum What {
+    /// A message got there: from, to, and when it was sent.
+    Delivered(NodeId, NodeId, SimTime),
+    /// Something else happened at a node.
+    At(NodeId),
+    /// A client passed a mark, the how-manieth time.
+    Mark(NodeId, &'static str, u32),
+}
+
+impl Point {
+    /// Where it happened.
+    pub fn node(&self) -> NodeId {
+        match self.what {
+            What::Delivered(_, node, _) | What::At(node) | What::Mark(node, ..) => node,
+        }
+    }
+}
+
+/// Runs a case and takes its points down.
+pub(super) fn run(cell: &Cell, seed: u64) -> Ran {
+    let notes = Rc::new(RefCell::new(Notes::default()));
+    let report = case::run(cell, seed, Some(notes.clone()));
+    let notes = notes.take();
+    Ran { report, points: notes.points, signature: notes.signature.0.digest128() }
+}
+
+#[derive(Default)]
+struct Notes {
+    points: Vec<Point>,
+    signature: Signature,
+}
+
+/// Hashes what happened, without the times.
+#[derive(Default)]
+struct Signature(Xxh3);
+
+impl fmt::Write for Signature {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl Notes {
+    fn add(&mut self, at: SimTime, what: What) {
+        self.points.push(Point { at, what, changed: false });
+    }
+
+    fn event(&mut self, event: &Event) {
+        // Writing to a hash cannot fail.
+        let _ = write!(self.signature, "{event:?}");
+        let changed = matches!(
+            event,
+            Event::Granted { .. }
+                | Event::Ended { .. }
+                | Event::Enqueued { .. }
+                | Event::Withdrawn { .. }
+                | Event::ReadAccepted { .. }
+                | Event::WriteAccepted { .. }
+                | Event::OperationRefused { .. }
+                | Event::RolledBack { .. }
+        );
+        if let Some(last) = self.points.last_mut().filter(|_| changed) {
+            last.changed = true;
+        }
+    }
+}
+
+impl Watcher for Notes {
+    fn see(&mut self, _: &Sighting<'_>) {}
+
+    fn only_glances(&self) -> bool {
+        true
+    }
+
+    fn glance(&mut self, glance: &Glance<'_>) {
+        match glance.what {
+            Glimpse::Event(event) => return self.event(event),
+            Glimpse::Delivered(from, to, sent) => self.add(glance.at, What::Delivered(from, to, SimTime(sent))),
+            Glimpse::At(node) => self.add(glance.at, What::At(node)),
+            Glimpse::Mark(node, mark) => {
+                let Some(mark) = MARKS.into_iter().find(|known| *known == mark) else { return };
+                let same = |point: &&Point| matches!(point.what, What::Mark(n, m, _) if n == node && m == mark);
+                let nth = self.points.iter().filter(same).count() as u32 + 1;
+                self.add(glance.at, What::Mark(node, mark, nth));
+            }
+        }
+        let ends = match glance.what {
+            Glimpse::Delivered(from, to, _) => (1, from.0, to.0),
+            Glimpse::At(node) => (2, node.0, 0),
+            Glimpse::Mark(node, _) => (3, node.0, 0),
+            Glimpse::Event(_) => return,
+        };
+        let _ = write!(self.signature, "{ends:?}");
+    }
+}
+
+/// In long stretches in which no service's state changes, clients only ask again and again: of each, so many points at
+/// its beginning and as many at its end stand for all.
+const OF_A_STRETCH: usize = 3;
+
+/// The points without the middle of such stretches.
+pub(super) fn trimmed(points: &[Point]) -> Vec<Point> {
+    let mut kept = Vec::with_capacity(points.len());
+    for stretch in points.chunk_by(|_, next| !next.changed) {
+        if stretch.len() <= 2 * OF_A_STRETCH + 1 {
+            kept.extend_from_slice(stretch);
+        } else {
+            kept.extend_from_slice(&stretch[..=OF_A_STRETCH]);
+            kept.extend_from_slice(&stretch[stretch.len() - OF_A_STRETCH..]);
+        }
+    }
+    kept
+}

@@ -1,0 +1,65 @@
+//! Which violation is of interest, where a case or a cell has several.
+
+use crate::file::Expectation;
+use crate::property::{Property, Verdict};
+use crate::run::cell::Cell;
+use crate::run::outcome::Outcome;
+use crate::run::results::CellResult;
+
+/// Beliefs overlap under every lease whose holder is paused: alone they are no failure to look for.
+const LAST: Property = Property::BeliefExclusion;
+
+/// What a search looks for: what is named, else what the scenario says holds, else what the workload is to keep.
+pub fn wanted(cell: &Cell, named: &[Property]) -> Vec<Property> {
+    if !named.is_empty() {
+        return named.to_vec();
+    }
+    let expected = Property::ALL.into_iter().filter(|property| expects(cell, *property, Expectation::Holds));
+    let expected: Vec<Property> = expected.collect();
+    if !expected.is_empty() {
+        return expected;
+    }
+    Property::ALL.into_iter().filter(|property| is_workloads(*property)).collect()
+}
+
+/// The violation of a case that is of most interest; any if need be.
+pub fn of_case(cell: &Cell, named: &[Property], outcome: &Outcome) -> Option<Property> {
+    let violated = Property::ALL.into_iter().filter(|property| outcome.verdict(*property) == Verdict::Violated);
+    let of_interest = violated.filter(|property| named.is_empty() || named.contains(property));
+    of_interest.min_by_key(|property| (rank(cell, *property), *property))
+}
+
+/// The first violation of a cell that is of most interest, and its seed.
+pub fn of_cell(cell: &Cell, named: &[Property], result: &CellResult) -> Option<(Property, u64)> {
+    let violated = result.properties().filter_map(|(property, count)| Some((property, count.first_seed?)));
+    let of_interest = violated.filter(|(property, _)| match named {
+        [] => *property != LAST || expects(cell, LAST, Expectation::Holds),
+        named => named.contains(property),
+    });
+    of_interest.min_by_key(|(property, seed)| (rank(cell, *property), *seed, *property))
+}
+
+/// How much of interest a violation is; less is more. Two shards of a run agree on it.
+pub fn rank(cell: &Cell, property: Property) -> u8 {
+    let pinned = cell.scenario.case.as_ref().and_then(|case| case.expect.get(&property));
+    match property {
+        // What was to hold comes first, then what a reproducer is about, then harm, then the reasons for harm.
+        _ if expects(cell, property, Expectation::Holds) || pinned == Some(&Expectation::Holds) => 0,
+        _ if pinned.is_some() => 1,
+        _ if is_workloads(property) => 2,
+        Property::EffectExclusion => 3,
+        LAST => 5,
+        _ => 4,
+    }
+}
+
+/// Whether the scenario expects this of the property.
+fn expects(cell: &Cell, property: Property, what: Expectation) -> bool {
+    let scenario = &cell.scenario;
+    let of_lock = scenario.expect.get(&cell.header.lock).and_then(|expected| expected.get(&property));
+    of_lock == Some(&what)
+}
+
+fn is_workloads(property: Property) -> bool {
+    property.requirement() == "workload"
+}

@@ -1,0 +1,312 @@
+//! Fewer faults, shorter faults, and faults that wait for an event rather than for a time.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_sim::units::SignedSpan;
+use fencepost_sim::{NodeId, SimTime};
+use toml::{Table, Value};
+
+use super::draft::{Draft, DraftFault, span_value};
+use super::ladder::{counts_below, first_of, lengths_above, lengths_below, lower, rounded};
+use super::trial::Lab;
+use crate::file::MARKS;
+use crate::run::recorder::{Glance, Glimpse, Sighting, Watcher};
+
+/// Takes faults out: those that did nothing first, then by halves, quarters and so on.
+pub(crate) fn fewer(lab: &mut Lab<'_>) {
+    only_what_mattered(lab);
+    let mut parts = 1;
+    while !lab.best().faults.is_empty() && !lab.exhausted() {
+        let count = lab.best().faults.len();
+        let size = count.div_ceil(parts);
+        let mut taken = false;
+        let mut end = count;
+        // From the end: what comes late matters least.
+        while end > 0 {
+            let start = end.saturating_sub(size);
+            taken |= lab.offer(without(lab.best(), |index| (start..end).contains(&index)));
+            end = start;
+        }
+        if size == 1 && !taken {
+            break;
+        }
+        parts = (parts * 2).clamp(1, lab.best().faults.len().max(1));
+    }
+}
+
+/// What began after the violation is not its reason, and what touched nothing hardly is.
+fn only_what_mattered(lab: &mut Lab<'_>) {
+    let draft = lab.best();
+    let count = draft.faults.len();
+    let (mut began, mut touched) = (vec![false; count], vec![false; count]);
+    for injected in lab.shown().injections.iter().filter(|injected| injected.at <= lab.shown().at) {
+        began[injected.fault] = true;
+        touched[injected.fault] |= injected.touched;
+    }
+    let candidates = [without(draft, |index| !touched[index]), without(draft, |index| !began[index])];
+    first_of(lab, candidates);
+}
+
+fn without(draft: &Draft, out: impl Fn(usize) -> bool) -> Draft {
+    let mut draft = draft.clone();
+    let mut index = 0;
+    draft.faults.retain(|_| {
+        index += 1;
+        !out(index - 1)
+    });
+    draft
+}
+
+/// The draft with one of its faults changed.
+fn with_fault(draft: &Draft, index: usize, change: impl FnOnce(&mut DraftFault)) -> Draft {
+    let mut draft = draft.clone();
+    change(&mut draft.faults[index]);
+    draft
+}
+
+/// Faults that last as short as will do, and steps as small.
+pub(crate) fn shorter(lab: &mut Lab<'_>) {
+    for index in 0..lab.best().faults.len() {
+        for key in ["lasts", "restart_after"] {
+            let Some(length) = lab.best().faults[index].span(key) else { continue };
+            let set = |draft: &Draft, length| with_fault(draft, index, |fault| fault.set_span(key, length));
+            if !lower(lab, &lengths_below(length), set) {
+                let candidates: Vec<Draft> = rounded(length).into_iter().map(|round| set(lab.best(), round)).collect();
+                first_of(lab, candidates);
+            }
+        }
+        smaller_step(lab, index);
+    }
+}
+
+/// Work that is tried so that a fault need not end at the very nanosecond.
+const ROOM_MS: [u64; 3] = [5, 20, 100];
+
+/// Longer work where a fault's length is not round: there is more time then for what has to happen meanwhile.
+pub(crate) fn roomier(lab: &mut Lab<'_>) {
+    for index in 0..lab.best().faults.len() {
+        let Some(length) = lab.best().faults[index].span("lasts") else { continue };
+        if length.as_nanos().is_multiple_of(1_000_000) {
+            continue;
+        }
+        let mut candidates = Vec::new();
+        for hold in ROOM_MS {
+            for round in rounded(length) {
+                let mut draft = with_fault(lab.best(), index, |fault| fault.set_span("lasts", round));
+                draft.table("clients").insert("hold".into(), span_value(Duration::from_millis(hold)));
+                candidates.push(draft);
+            }
+        }
+        first_of(lab, candidates);
+    }
+}
+
+fn smaller_step(lab: &mut Lab<'_>, index: usize) {
+    let by = lab.best().faults[index].keys.get("by").and_then(Value::as_str).map(String::from);
+    let Some((sign, length)) = by.as_deref().and_then(sign_and_length) else { return };
+    let set = |draft: &Draft, length: Duration| {
+        let step = SignedSpan::constant(sign * length.as_nanos() as i64).to_string();
+        with_fault(draft, index, |fault| {
+            fault.keys.insert("by".into(), Value::String(step));
+        })
+    };
+    if !lower(lab, &lengths_below(length), set) {
+        let candidates: Vec<Draft> = rounded(length).into_iter().map(|round| set(lab.best(), round)).collect();
+        first_of(lab, candidates);
+    }
+}
+
+fn sign_and_length(text: &str) -> Option<(i64, Duration)> {
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    Some((sign, text.parse::<fencepost_sim::units::Span>().ok()?.0))
+}
+
+/// Longer faults, where that lets more scheduling seeds show the violation.
+pub(crate) fn longer(lab: &mut Lab<'_>) {
+    for index in 0..lab.best().faults.len() {
+        let Some(length) = lab.best().faults[index].span("lasts") else { continue };
+        for longer in lengths_above(length).into_iter().take(3) {
+            if lab.needed() < lab.others() {
+                lab.offer_steadier(with_fault(lab.best(), index, |fault| fault.set_span("lasts", longer)));
+            }
+        }
+    }
+}
+
+/// Faults that begin when a client passes an event, where they began at a time: they do so under other seeds too.
+pub(crate) fn at_events(lab: &mut Lab<'_>) {
+    if lab.best().faults.iter().all(|fault| !fault.keys.contains_key("at")) {
+        return;
+    }
+    let marks = Rc::new(RefCell::new(Marks::default()));
+    lab.watch(marks.clone());
+    let marks = marks.take();
+    for index in 0..lab.best().faults.len() {
+        let Some(at) = lab.best().faults[index].span("at") else { continue };
+        let near = marks.before(SimTime(0) + at, &parties(lab, index));
+        let on = |passed: &Passed, nth: u32, after: Duration| {
+            with_fault(lab.best(), index, |fault| {
+                fault.keys.remove("at");
+                fault.keys.insert("on".into(), Value::Table(passed.as_table(nth, after)));
+            })
+        };
+        let at = SimTime(0) + at;
+        let mut candidates: Vec<Draft> = near.iter().map(|passed| on(passed, 1, Duration::ZERO)).collect();
+        candidates.extend(near.iter().map(|passed| on(passed, passed.nth, Duration::ZERO)));
+        candidates.extend(near.iter().map(|passed| on(passed, 1, at.since(passed.at))));
+        candidates.extend(near.iter().map(|passed| on(passed, passed.nth, at.since(passed.at))));
+        first_of(lab, candidates);
+    }
+}
+
+/// A fault at one node of a group where that will do.
+pub(crate) fn narrower(lab: &mut Lab<'_>) {
+    for index in 0..lab.best().faults.len() {
+        let Some(group) = lab.best().faults[index].keys.get("target").and_then(Value::as_str) else { continue };
+        let nodes: Vec<String> = match group {
+            "server:all" => lab.shown().servers.clone(),
+            "client:all" => (1..=lab.best().clients()).map(|number| format!("client-{number}")).collect(),
+            _ => continue,
+        };
+        let at = |node: String| {
+            with_fault(lab.best(), index, |fault| {
+                fault.keys.insert("target".into(), Value::String(node));
+            })
+        };
+        let candidates: Vec<Draft> = nodes.into_iter().map(at).collect();
+        first_of(lab, candidates);
+    }
+}
+
+/// One fault alone, at one of the moments that matter most to a lock, and longer than a lease: that may do what several
+/// did together.
+pub(crate) fn alone(lab: &mut Lab<'_>) {
+    if lab.best().faults.len() < 2 {
+        return;
+    }
+    let long = lab.lease().unwrap_or_default() * 2;
+    let mut candidates = Vec::new();
+    for index in 0..lab.best().faults.len() {
+        let only = without(lab.best(), |other| other != index);
+        for client in parties(lab, index) {
+            for mark in MOMENTS {
+                let passed = Passed { at: SimTime(0), client, mark, nth: 1 };
+                let mut draft = with_fault(&only, 0, |fault| {
+                    fault.keys.remove("at");
+                    fault.keys.insert("on".into(), Value::Table(passed.as_table(1, Duration::ZERO)));
+                });
+                candidates.push(draft.clone());
+                if draft.faults[0].span("lasts").is_some_and(|lasts| lasts < long) {
+                    draft.faults[0].set_span("lasts", long);
+                    candidates.push(draft);
+                }
+            }
+        }
+    }
+    first_of(lab, candidates);
+}
+
+/// The moments that matter most to a lock.
+const MOMENTS: [&str; 5] = ["read", "acquired", "checked", "write-sent", "acquire-sent"];
+
+/// The clients whose events say when a fault strikes: its own target, else those that the violation names.
+fn parties(lab: &Lab<'_>, index: usize) -> Vec<u16> {
+    let own = lab.best().faults[index].keys.get("target").and_then(Value::as_str).and_then(client_index);
+    match own {
+        Some(client) => vec![client],
+        None if lab.shown().clients.is_empty() => (0..lab.best().clients().min(3)).collect(),
+        None => lab.shown().clients.clone(),
+    }
+}
+
+/// The index of a client by its name.
+pub(crate) fn client_index(name: &str) -> Option<u16> {
+    name.strip_prefix("client-")?.parse::<u16>().ok()?.checked_sub(1)
+}
+
+/// Earlier in the count of their events, sooner after them, and at rounder times.
+pub(crate) fn rounder(lab: &mut Lab<'_>) {
+    for index in 0..lab.best().faults.len() {
+        if let Some(at) = lab.best().faults[index].span("at") {
+            let set = |draft: &Draft, at| with_fault(draft, index, |fault| fault.set_span("at", at));
+            let candidates: Vec<Draft> = rounded(at).into_iter().map(|round| set(lab.best(), round)).collect();
+            first_of(lab, candidates);
+        }
+        let Some(Value::Table(on)) = lab.best().faults[index].keys.get("on").cloned() else { continue };
+        let nth = on.get("nth").and_then(Value::as_integer).and_then(|nth| u32::try_from(nth).ok()).unwrap_or(1);
+        lower(lab, &counts_below(nth), |draft, nth| with_on(draft, index, "nth", Value::Integer(nth.into())));
+        let after = on.get("after").and_then(Value::as_str).and_then(|after| after.parse().ok());
+        let Some(fencepost_sim::units::Span(after)) = after else { continue };
+        if after.is_zero() || lab.offer(with_on(lab.best(), index, "after", span_value(Duration::ZERO))) {
+            continue;
+        }
+        let candidates: Vec<Draft> =
+            rounded(after).into_iter().map(|round| with_on(lab.best(), index, "after", span_value(round))).collect();
+        first_of(lab, candidates);
+    }
+}
+
+fn with_on(draft: &Draft, index: usize, key: &str, value: Value) -> Draft {
+    with_fault(draft, index, |fault| {
+        if let Some(Value::Table(on)) = fault.keys.get_mut("on") {
+            match (key, value.as_str()) {
+                ("after", Some("0s")) => on.remove(key),
+                _ => on.insert(key.into(), value),
+            };
+        }
+    })
+}
+
+/// The events that faults can wait for, as clients passed them.
+#[derive(Default)]
+struct Marks(Vec<Passed>);
+
+#[derive(Clone)]
+struct Passed {
+    at: SimTime,
+    client: u16,
+    mark: &'static str,
+    /// The how-manieth time, from 1.
+    nth: u32,
+}
+
+impl Marks {
+    /// The last event of each of these clients before this moment, the latest first.
+    fn before(&self, moment: SimTime, clients: &[u16]) -> Vec<Passed> {
+        let last = |client: &u16| self.0.iter().rev().find(|passed| passed.client == *client && passed.at <= moment);
+        let mut near: Vec<Passed> = clients.iter().filter_map(last).cloned().collect();
+        near.sort_by_key(|passed| std::cmp::Reverse(passed.at));
+        near.dedup_by_key(|passed| passed.client);
+        near
+    }
+}
+
+impl Passed {
+    fn as_table(&self, nth: u32, after: Duration) -> Table {
+        let mut on = Table::new();
+        on.insert("client".into(), Value::String(format!("client-{}", self.client + 1)));
+        on.insert("event".into(), Value::String(self.mark.into()));
+        on.insert("nth".into(), Value::Integer(nth.into()));
+        if !after.is_zero() {
+            on.insert("after".into(), span_value(after));
+        }
+        on
+    }
+}
+
+impl Watcher for Marks {
+    fn see(&mut self, _: &Sighting<'_>) {}
+
+    fn only_glances(&self) -> bool {
+        true
+    }
+
+    fn glance(&mut self, glance: &Glance<'_>) {
+        let Glimpse::Mark(NodeId(client), mark) = glance.what else { return };
+        let Some(mark) = MARKS.into_iter().find(|known| *known == mark) else { return };
+        let before = self.0.iter().filter(|passed| passed.client == client && passed.mark == mark).count();
+        self.0.push(Passed { at: glance.at, client, mark, nth: before as u32 + 1 });
+    }
+}

@@ -1,0 +1,216 @@
+//! Shrinking: makes a case that violates a property as small as it gets, and writes it down as a reproducer.
+//!
+//! Every candidate is a scenario file of its own, read and run like any other, so what comes out replays by
+//! construction. The budget counts runs of candidates, so the result is the same on every machine.
+
+mod clients;
+mod draft;
+mod faults;
+mod ladder;
+mod many;
+mod resolve;
+mod size;
+mod trial;
+mod values;
+mod wander;
+
+use fencepost_sim::TraceHash;
+use fencepost_sim::stream::Streams;
+
+pub(crate) use self::draft::{Draft, DraftFault};
+pub use self::many::shrink_all;
+use self::resolve::resolve;
+pub(crate) use self::resolve::{base, written_faults};
+pub use self::size::Size;
+use self::trial::Lab;
+use crate::property::{Property, Verdict};
+use crate::registry::Registry;
+use crate::run::case;
+use crate::run::cell::Cell;
+
+/// How many candidates `shrink` runs at most, unless it is told.
+pub const BUDGET: u64 = 2_000;
+
+/// How hard to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// How many candidates are run at most.
+    pub budget: u64,
+    /// For how many other scheduling seeds the result is to hold.
+    pub other_seeds: u32,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Effort { budget: BUDGET, other_seeds: 8 }
+    }
+}
+
+impl Effort {
+    /// What a run spends on the first failure of each cell.
+    pub const OF_A_RUN: Effort = Effort { budget: 150, other_seeds: 4 };
+}
+
+/// A case to shrink.
+#[derive(Clone, Copy, Debug)]
+pub struct Failing<'a> {
+    /// The cell.
+    pub cell: &'a Cell,
+    /// The seed.
+    pub seed: u64,
+    /// The bugs that are switched on in it.
+    pub bugs: &'a [String],
+    /// What it violates.
+    pub property: Property,
+}
+
+/// What shrinking came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// The reproducer, as a file.
+    pub text: String,
+    /// What it violates.
+    pub property: Property,
+    /// How many candidates were run.
+    pub runs: u64,
+    /// How large the case was.
+    pub before: Size,
+    /// How large it is now.
+    pub after: Size,
+    /// How many other scheduling seeds were tried.
+    pub tried: u32,
+    /// How many of them show the violation too.
+    pub held: u32,
+}
+
+/// Why a case was not shrunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotShrunk {
+    /// It does not violate the property.
+    #[error("the case does not violate {}", .0.name())]
+    Holds(Property),
+    /// Written out fault by fault, it does not violate the property any more.
+    #[error("the case violates {} only as it was drawn, not with its faults written out one by one", .0.name())]
+    NotResolved(Property),
+}
+
+/// The draft of a case whose faults, if it has any, are those of its own schedule.
+pub(crate) fn draft_of(cell: &Cell, seed: u64, bugs: &[String], property: Property) -> Draft {
+    let cell = &*cell.drawn(seed);
+    resolve(cell, seed, bugs, property, &case::run(cell, seed, None))
+}
+
+/// The reproducer of a case as it is: its scenario, which draws its faults again, with the case pinned.
+pub fn unshrunk(failing: &Failing<'_>) -> String {
+    let Failing { cell, seed, bugs, property } = *failing;
+    let cell = &*cell.drawn(seed);
+    let report = case::run(cell, seed, None);
+    let draft = resolve(cell, seed, bugs, property, &report);
+    let comment = format!("{} violates {}. It was not shrunk.", cell.case_name(seed), property.name());
+    draft.as_drawn(&cell.scenario.source, &comment, &TraceHash(report.outcome.trace).to_string())
+}
+
+/// Shrinks a case.
+///
+/// # Errors
+/// If there is nothing to shrink.
+pub fn shrink(registry: &Registry, failing: &Failing<'_>, effort: Effort) -> Result<Shrunk, NotShrunk> {
+    let Failing { cell, seed, bugs, property } = *failing;
+    let cell = &*cell.drawn(seed);
+    let report = case::run(cell, seed, None);
+    if report.outcome.verdict(property) != Verdict::Violated {
+        return Err(NotShrunk::Holds(property));
+    }
+    let draft = resolve(cell, seed, bugs, property, &report);
+    let lab = Lab::new(registry, &cell.lock, draft, effort.budget, effort.other_seeds);
+    let mut lab = lab.ok_or(NotShrunk::NotResolved(property))?;
+    let before = lab.size();
+    sweep(&mut lab, &FIRST);
+    steady(&mut lab);
+    lab.be_strict();
+    let mut stream = Streams::new(seed).stream("shrink wander");
+    settle(&mut lab);
+    while wander::wander(&mut lab, &mut stream) && !lab.exhausted() {
+        lab.keep_steady();
+        settle(&mut lab);
+    }
+    Ok(conclude(lab, failing, before))
+}
+
+type Pass = fn(&mut Lab<'_>);
+
+/// What makes a large case small in few runs.
+const FIRST: [Pass; 7] = [
+    faults::fewer,
+    values::shorter_run,
+    faults::at_events,
+    clients::fewer,
+    values::simpler_times,
+    clients::fewer_orders,
+    faults::fewer,
+];
+
+/// What makes a small case smaller.
+const AGAIN: [Pass; 15] = [
+    faults::fewer,
+    faults::narrower,
+    faults::alone,
+    clients::fewer,
+    clients::fewer_orders,
+    values::simpler_times,
+    faults::at_events,
+    faults::rounder,
+    values::fewer_servers,
+    values::fewer_attempts,
+    values::shorter_lease,
+    faults::shorter,
+    faults::roomier,
+    values::smaller_workload,
+    values::shorter_run,
+];
+
+/// Goes through the passes until none of them makes the case smaller.
+fn settle(lab: &mut Lab<'_>) {
+    loop {
+        let before = lab.best().clone();
+        sweep(lab, &AGAIN);
+        if *lab.best() == before || lab.exhausted() {
+            return;
+        }
+    }
+}
+
+/// Goes through the passes once.
+fn sweep(lab: &mut Lab<'_>, passes: &[Pass]) {
+    for pass in passes {
+        pass(lab);
+    }
+}
+
+/// Makes the case hold for more scheduling seeds if it can, and keeps it there.
+fn steady(lab: &mut Lab<'_>) {
+    if lab.exhausted() {
+        return;
+    }
+    if lab.demand_steadiness() < lab.others() {
+        clients::more_orders(lab);
+        faults::longer(lab);
+    }
+}
+
+fn conclude(mut lab: Lab<'_>, failing: &Failing<'_>, before: Size) -> Shrunk {
+    let after = lab.size();
+    let held = lab.steadiness();
+    let runs = lab.runs();
+    let comment = format!(
+        "{} violates {}. Shrunk in {runs} runs from {before}\nto {after}.\n\
+         Of {} other seeds for order and latencies, {held} show it too.",
+        failing.cell.case_name(failing.seed),
+        failing.property.name(),
+        lab.others()
+    );
+    let draft: &Draft = lab.best();
+    let trace = TraceHash(lab.shown().trace).to_string();
+    let text = draft.reproducer(&comment, &trace);
+    Shrunk { text, property: failing.property, runs, before, after, tried: lab.others(), held }
+}

@@ -1,0 +1,84 @@
+//! How large a case is.
+
+use std::fmt;
+
+use fencepost_sim::SimTime;
+
+use super::draft::{Draft, ENDLESS};
+use crate::run::recorder::{Glance, Glimpse, Sighting, Watcher};
+
+/// How large a case is, as far as somebody has to read it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Its clients.
+    pub clients: u16,
+    /// Its faults.
+    pub faults: usize,
+    /// Its orders.
+    pub orders: u32,
+    /// The events of its history, up to the violation.
+    pub events: usize,
+}
+
+/// What a case may have and still be read at one sitting.
+const READABLE: Size = Size { clients: 3, faults: 3, orders: ENDLESS, events: 40 };
+
+/// As much to read as one client or one fault more is.
+const EVENTS_EACH: usize = 10;
+
+impl Size {
+    /// The size of a draft whose history has so many events.
+    pub(super) fn of(draft: &Draft, events: usize) -> Self {
+        Size { clients: draft.clients(), faults: draft.faults.len(), orders: draft.orders(), events }
+    }
+
+    /// How much there is to read.
+    pub(super) fn burden(&self) -> usize {
+        self.events + EVENTS_EACH * (self.faults + usize::from(self.clients))
+    }
+
+    /// Whether it can be read at one sitting: at most 3 clients, 3 faults and 40 events.
+    pub fn readable(&self) -> bool {
+        self.clients <= READABLE.clients && self.faults <= READABLE.faults && self.events <= READABLE.events
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Size { clients, faults, orders, events } = *self;
+        write!(f, "{}, ", counted(clients.into(), "client"))?;
+        if orders != ENDLESS {
+            write!(f, "{}, ", counted(orders as usize, "order"))?;
+        }
+        write!(f, "{}, {events} events of history", counted(faults, "fault"))
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// When the events of a history came.
+#[derive(Default)]
+pub(super) struct History(Vec<SimTime>);
+
+impl History {
+    /// How many had come by this time.
+    pub fn until(&self, moment: SimTime) -> usize {
+        self.0.partition_point(|at| *at <= moment)
+    }
+}
+
+impl Watcher for History {
+    fn see(&mut self, _: &Sighting<'_>) {}
+
+    fn only_glances(&self) -> bool {
+        true
+    }
+
+    fn glance(&mut self, glance: &Glance<'_>) {
+        if matches!(glance.what, Glimpse::Event(_)) {
+            self.0.push(glance.at);
+        }
+    }
+}
