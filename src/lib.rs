@@ -17,8 +17,7 @@
 //! use std::time::Duration;
 //!
 //! use fencepost::models::guarded::inventory::{InventoryConfig, STORE_TIMEOUT};
-//! use fencepost::models::{Attempt, Ctx, Expiry, Family, Grant, Lock, LockError, LockInfo, Params, Reentrancy};
-//! use fencepost::models::{ResourceId, Site, Verification};
+//! use fencepost::models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Params, ResourceId, Site};
 //! use fencepost::sim::fault::Harm;
 //! use fencepost::{Cell, Property, Registry, Verdict, case, file, shipped};
 //! use serde::{Deserialize, Serialize};
@@ -44,25 +43,7 @@
 //! enum Silence {}
 //!
 //! impl Lock for Optimist {
-//!     const INFO: LockInfo = LockInfo {
-//!         name: "optimist",
-//!         about: "hopes that nobody else comes",
-//!         family: Family::None,
-//!         expiry: Expiry::Nobody,
-//!         in_store: false,
-//!         commits_at_release: false,
-//!         grants: true,
-//!         validity: false,
-//!         token: None,
-//!         owner_txn: false,
-//!         fifo: false,
-//!         reentrancy: Reentrancy::NotApplicable,
-//!         promises: &[],
-//!         flawed_defaults: &[],
-//!         bugs: &[],
-//!         verification: Verification::Textbook,
-//!         sources: &[],
-//!     };
+//!     const INFO: LockInfo = LockInfo::new("optimist", "grants every acquire");
 //!     type Params = OptimistParams;
 //!     type Message = Silence;
 //!

@@ -2,53 +2,159 @@
 
 use serde::Serialize;
 
-/// What a lock is, from its documentation.
+/// What a lock is, according to its documentation. [`LockInfo::new`] has defaults; a lock states only what differs.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LockInfo {
     /// Its name in files, flags and reports.
     pub name: &'static str,
     /// One sentence for lists and docs.
     pub about: &'static str,
-    /// What kind of service it stands on.
+    /// The kind of service that keeps it.
     pub family: Family,
-    /// Who decides that a grant is over, and by which clock.
+    /// Who ends the grant of a holder that stops, and by which clock.
     pub expiry: Expiry,
-    /// It lives in the store that it guards; the write and the lock share one fate.
+    /// It lives in the store that it guards, so that one transaction holds both the lock and the write.
     pub in_store: bool,
-    /// What was written takes effect with the release, which commits it.
+    /// A write takes effect with the release, which commits it.
     pub commits_at_release: bool,
     /// It has grants; an optimistic version check has none.
     pub grants: bool,
-    /// Its grants say until when they are valid.
+    /// Its grants state until when they are valid.
     pub validity: bool,
+    /// Several servers keep it, with the documented default parameters.
+    pub replicated: bool,
     /// What serves as fencing token of a grant, if anything does.
     pub token: Option<&'static str>,
     /// The data can live in the service, where a write is conditional on owning the lock (guard `owner-txn`).
     pub owner_txn: bool,
-    /// Its documentation promises that waiters get it in the order in which they came.
+    /// Its documentation promises the lock to waiters in order of arrival.
     pub fifo: bool,
-    /// What happens when a holder acquires again.
+    /// The effect of an acquire by a client that already holds the lock.
     pub reentrancy: Reentrancy,
     /// What its documentation says about the requirements.
     pub promises: &'static [Promise],
-    /// Flaws that are there without any switch, because the real thing has them.
+    /// Flaws of the real implementation, which are always on.
     pub flawed_defaults: &'static [&'static str],
     /// The bugs that can be switched on.
     pub bugs: &'static [BugInfo],
-    /// What the model can be held against.
+    /// What the model can be checked against.
     pub verification: Verification,
     /// Where all this is documented.
     pub sources: &'static [&'static str],
 }
 
 impl LockInfo {
-    /// Its grants carry a fencing token.
+    /// A lock of one textbook server, whose grants carry no token and no validity and end only with their release.
+    pub const fn new(name: &'static str, about: &'static str) -> Self {
+        LockInfo {
+            name,
+            about,
+            family: Family::None,
+            expiry: Expiry::Nobody,
+            in_store: false,
+            commits_at_release: false,
+            grants: true,
+            validity: false,
+            replicated: false,
+            token: None,
+            owner_txn: false,
+            fifo: false,
+            reentrancy: Reentrancy::NotApplicable,
+            promises: &[],
+            flawed_defaults: &[],
+            bugs: &[],
+            verification: Verification::Textbook,
+            sources: &[],
+        }
+    }
+
+    /// Sets the kind of service that keeps it.
+    pub const fn family(self, family: Family) -> Self {
+        LockInfo { family, ..self }
+    }
+
+    /// Sets who ends the grant of a holder that stops.
+    pub const fn expiry(self, expiry: Expiry) -> Self {
+        LockInfo { expiry, ..self }
+    }
+
+    /// Declares that the lock lives in the store that it guards.
+    pub const fn in_store(self) -> Self {
+        LockInfo { in_store: true, ..self }
+    }
+
+    /// Declares that the release commits what was written.
+    pub const fn commits_at_release(self) -> Self {
+        LockInfo { commits_at_release: true, ..self }
+    }
+
+    /// Declares that there are no grants.
+    pub const fn without_grants(self) -> Self {
+        LockInfo { grants: false, ..self }
+    }
+
+    /// Declares that grants state until when they are valid.
+    pub const fn validity(self) -> Self {
+        LockInfo { validity: true, ..self }
+    }
+
+    /// Declares that several servers keep the lock by default.
+    pub const fn replicated(self) -> Self {
+        LockInfo { replicated: true, ..self }
+    }
+
+    /// Sets what serves as fencing token.
+    pub const fn token(self, token: &'static str) -> Self {
+        LockInfo { token: Some(token), ..self }
+    }
+
+    /// Declares that the lock's service can hold the data and check the ownership in a write.
+    pub const fn owner_txn(self) -> Self {
+        LockInfo { owner_txn: true, ..self }
+    }
+
+    /// Declares that the documentation promises order of arrival.
+    pub const fn fifo(self) -> Self {
+        LockInfo { fifo: true, ..self }
+    }
+
+    /// Sets the effect of an acquire by a client that already holds the lock.
+    pub const fn reentrancy(self, reentrancy: Reentrancy) -> Self {
+        LockInfo { reentrancy, ..self }
+    }
+
+    /// Sets what the documentation says about the requirements.
+    pub const fn promises(self, promises: &'static [Promise]) -> Self {
+        LockInfo { promises, ..self }
+    }
+
+    /// Sets the flaws that are always on.
+    pub const fn flawed_defaults(self, flawed_defaults: &'static [&'static str]) -> Self {
+        LockInfo { flawed_defaults, ..self }
+    }
+
+    /// Sets the bugs that can be switched on.
+    pub const fn bugs(self, bugs: &'static [BugInfo]) -> Self {
+        LockInfo { bugs, ..self }
+    }
+
+    /// Sets what the model can be checked against.
+    pub const fn verification(self, verification: Verification) -> Self {
+        LockInfo { verification, ..self }
+    }
+
+    /// Sets where all this is documented.
+    pub const fn sources(self, sources: &'static [&'static str]) -> Self {
+        LockInfo { sources, ..self }
+    }
+
+    /// Whether grants carry a fencing token.
     pub const fn tokens(&self) -> bool {
         self.token.is_some()
     }
 }
 
-/// What kind of service a lock stands on.
+/// The kind of service that keeps a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {

@@ -8,8 +8,7 @@ use std::time::Duration;
 use fencepost_models::guarded::inventory::InventoryConfig;
 use fencepost_models::history::{Cause, Event, GrantId};
 use fencepost_models::{
-    Attempt, Ctx, Env, Expiry, Family, Grant, Lock, LockError, LockInfo, Params, Reason, Reentrancy, ResourceId, Site,
-    Verification, Wire,
+    Attempt, Ctx, Env, Family, Grant, Lock, LockError, LockInfo, Params, Reason, Reentrancy, ResourceId, Site, Wire,
 };
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
@@ -84,25 +83,9 @@ impl Params for KeyParams {
 }
 
 impl Lock for KeyLock {
-    const INFO: LockInfo = LockInfo {
-        name: "key-on-a-hook",
-        about: "one server that remembers who came first, without expiry",
-        family: Family::LeaseServer,
-        expiry: Expiry::Nobody,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Refused,
-        promises: &[],
-        flawed_defaults: &[],
-        bugs: &[],
-        verification: Verification::Textbook,
-        sources: &[],
-    };
+    const INFO: LockInfo = LockInfo::new("key-on-a-hook", "one server that remembers who came first, without expiry")
+        .family(Family::LeaseServer)
+        .reentrancy(Reentrancy::Refused);
     type Params = KeyParams;
     type Message = KeyMessage;
 

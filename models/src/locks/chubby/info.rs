@@ -51,23 +51,14 @@ const PROMISES: &[Promise] = &[
     },
 ];
 
-pub(super) const INFO: LockInfo = LockInfo {
-    name: "chubby",
-    about: "Chubby: sessions with leases and a grace period, locks with sequencers and a lock-delay",
-    family: Family::Consensus,
-    expiry: Expiry::LeaderMonotonicClock,
-    in_store: false,
-    commits_at_release: false,
-    grants: true,
-    validity: false,
-    token: Some("the lock's generation number, from its sequencer"),
-    owner_txn: false,
-    fifo: false,
-    // Each attempt opens a handle of its own, and only one handle may hold the lock.
-    reentrancy: Reentrancy::SelfDeadlock,
-    promises: PROMISES,
-    flawed_defaults: &[],
-    bugs: &[],
-    verification: Verification::Documentation,
-    sources: &["Burrows, The Chubby lock service for loosely-coupled distributed systems, OSDI 2006"],
-};
+pub(super) const INFO: LockInfo =
+    LockInfo::new("chubby", "Chubby: sessions with leases and a grace period, locks with sequencers and a lock-delay")
+        .family(Family::Consensus)
+        .expiry(Expiry::LeaderMonotonicClock)
+        .replicated()
+        .token("the lock's generation number, from its sequencer")
+        // Each attempt opens a handle of its own, and only one handle may hold the lock.
+        .reentrancy(Reentrancy::SelfDeadlock)
+        .promises(PROMISES)
+        .verification(Verification::Documentation)
+        .sources(&["Burrows, The Chubby lock service for loosely-coupled distributed systems, OSDI 2006"]);

@@ -47,33 +47,25 @@ const PROMISES: &[Promise] = &[
     },
 ];
 
-pub(super) const INFO: LockInfo = LockInfo {
-    name: "consul",
-    about: "Consul's api.Lock: a session with a time to live, a key that it acquires, a lock-delay",
-    family: Family::Consensus,
-    expiry: Expiry::LeaderMonotonicClock,
-    in_store: false,
-    commits_at_release: false,
-    grants: true,
-    validity: false,
-    token: Some("the key's LockIndex, read once the key is held"),
-    owner_txn: false,
-    fifo: false,
-    reentrancy: Reentrancy::Refused,
-    promises: PROMISES,
-    flawed_defaults: &[
-        "the lock-delay is in the servers' memory only: a server that restored a snapshot after the session's \
+pub(super) const INFO: LockInfo =
+    LockInfo::new("consul", "Consul's api.Lock: a session with a time to live, a key that it acquires, a lock-delay")
+        .family(Family::Consensus)
+        .expiry(Expiry::LeaderMonotonicClock)
+        .replicated()
+        .token("the key's LockIndex, read once the key is held")
+        .reentrancy(Reentrancy::Refused)
+        .promises(PROMISES)
+        .flawed_defaults(&[
+            "the lock-delay is in the servers' memory only: a server that restored a snapshot after the session's \
          end knows nothing of it, and one that replays its log begins it anew (agent/consul/state/delay_oss.go, \
          session.go)",
-        "a client whose session is no longer renewed is not told: only the watch over the key tells it \
+            "a client whose session is no longer renewed is not told: only the watch over the key tells it \
          (api/session.go, RenewPeriodic; api/lock.go, monitorLock)",
-    ],
-    bugs: &[],
-    verification: Verification::Documentation,
-    sources: &[
-        "hashicorp/consul, api/lock.go, api/session.go",
-        "hashicorp/consul, agent/consul: session_ttl.go, session_endpoint.go, kvs_endpoint.go, rpc.go, \
+        ])
+        .verification(Verification::Documentation)
+        .sources(&[
+            "hashicorp/consul, api/lock.go, api/session.go",
+            "hashicorp/consul, agent/consul: session_ttl.go, session_endpoint.go, kvs_endpoint.go, rpc.go, \
          client.go, state/session.go, state/kvs.go, state/delay_oss.go",
-        "Consul documentation, Sessions and distributed locks; Consistency modes; Blocking queries",
-    ],
-};
+            "Consul documentation, Sessions and distributed locks; Consistency modes; Blocking queries",
+        ]);

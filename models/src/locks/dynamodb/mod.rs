@@ -194,34 +194,27 @@ impl DynamoDb {
 }
 
 impl Lock for DynamoDb {
-    const INFO: LockInfo = LockInfo {
-        name: "dynamodb",
-        about: "the Amazon DynamoDB Lock Client: an item with heartbeats that each waiter times by itself",
-        family: Family::ConditionalStore,
-        expiry: Expiry::WaiterMonotonicClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: true,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::SelfDeadlock,
-        promises: PROMISES,
-        flawed_defaults: &[],
-        bugs: &[BugInfo {
-            name: UNAVAILABLE_COUNTS,
-            about: "a heartbeat that is answered \"unavailable\" counts as a success (the option \
+    const INFO: LockInfo = LockInfo::new(
+        "dynamodb",
+        "the Amazon DynamoDB Lock Client: an item with heartbeats that each waiter times by itself",
+    )
+    .family(Family::ConditionalStore)
+    .expiry(Expiry::WaiterMonotonicClock)
+    .validity()
+    .reentrancy(Reentrancy::SelfDeadlock)
+    .promises(PROMISES)
+    .bugs(&[BugInfo {
+        name: UNAVAILABLE_COUNTS,
+        about: "a heartbeat that is answered \"unavailable\" counts as a success (the option \
                     holdLockOnServiceUnavailable, whose text says that two clients may hold the lock then)",
-            scenario: "bug-dynamodb-unavailable-counts",
-            property: "effect-exclusion",
-            source: "awslabs/amazon-dynamodb-lock-client, AmazonDynamoDBLockClientOptions.java, \
+        scenario: "bug-dynamodb-unavailable-counts",
+        property: "effect-exclusion",
+        source: "awslabs/amazon-dynamodb-lock-client, AmazonDynamoDBLockClientOptions.java, \
                      withHoldLockOnServiceUnavailable; AmazonDynamoDBLockClient.java, sendHeartbeat",
-        }],
-        verification: Verification::Documentation,
-        sources: &["awslabs/amazon-dynamodb-lock-client 1.4: README, AmazonDynamoDBLockClient.java, LockItem.java, \
-             AcquireLockOptions.java, AmazonDynamoDBLockClientOptions.java"],
-    };
+    }])
+    .verification(Verification::Documentation)
+    .sources(&["awslabs/amazon-dynamodb-lock-client 1.4: README, AmazonDynamoDBLockClient.java, LockItem.java, \
+             AcquireLockOptions.java, AmazonDynamoDBLockClientOptions.java"]);
     type Params = DynamoDbParams;
     type Message = DynamoDbMessage;
 

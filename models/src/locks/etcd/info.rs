@@ -71,36 +71,32 @@ const BUGS: &[BugInfo] = &[
     },
 ];
 
-pub(super) const INFO: LockInfo = LockInfo {
-    name: "etcd",
-    about: "etcd's concurrency.Mutex: a key with a lease for each client, the oldest of which holds the lock",
-    family: Family::Consensus,
-    expiry: Expiry::LeaderMonotonicClock,
-    in_store: false,
-    commits_at_release: false,
-    grants: true,
-    validity: false,
-    token: Some(
-        "the create revision of the client's key: it repeats when the same session locks again after an unlock \
+pub(super) const INFO: LockInfo = LockInfo::new(
+    "etcd",
+    "etcd's concurrency.Mutex: a key with a lease for each client, the oldest of which holds the lock",
+)
+.family(Family::Consensus)
+.expiry(Expiry::LeaderMonotonicClock)
+.replicated()
+.token(
+    "the create revision of the client's key: it repeats when the same session locks again after an unlock \
                  that did not take effect",
-    ),
-    owner_txn: true,
-    fifo: false,
-    reentrancy: Reentrancy::Uncounted,
-    promises: PROMISES,
-    flawed_defaults: &[
-        "a Lock whose first transaction brings no answer leaves its key in line, where it blocks the others for as long as \
+)
+.owner_txn()
+.reentrancy(Reentrancy::Uncounted)
+.promises(PROMISES)
+.flawed_defaults(&[
+    "a Lock whose first transaction brings no answer leaves its key in line, where it blocks the others for as long as \
          the session lives",
-        "Unlock deletes the key by its name: one that comes late frees what the same session has locked again since",
-        "a waiter does not notice that its own session is over until it is its turn (etcd-io/etcd#19597)",
-        "without keep-alive pings, which programs have to ask for, a client hangs on a member that cannot be reached",
-    ],
-    bugs: BUGS,
-    verification: Verification::RealServerAvailable,
-    sources: &[
-        "etcd-io/etcd, client/v3/concurrency/mutex.go and session.go, client/v3/lease.go, client/v3/retry.go",
-        "etcd-io/etcd, server/lease/lessor.go, server/etcdserver/v3_server.go and server.go",
-        "etcd documentation, KV API guarantees",
-        "Jepsen, etcd 3.4.3, 2020",
-    ],
-};
+    "Unlock deletes the key by its name: one that comes late frees what the same session has locked again since",
+    "a waiter does not notice that its own session is over until it is its turn (etcd-io/etcd#19597)",
+    "without keep-alive pings, which programs have to ask for, a client hangs on a member that cannot be reached",
+])
+.bugs(BUGS)
+.verification(Verification::RealServerAvailable)
+.sources(&[
+    "etcd-io/etcd, client/v3/concurrency/mutex.go and session.go, client/v3/lease.go, client/v3/retry.go",
+    "etcd-io/etcd, server/lease/lessor.go, server/etcdserver/v3_server.go and server.go",
+    "etcd documentation, KV API guarantees",
+    "Jepsen, etcd 3.4.3, 2020",
+]);

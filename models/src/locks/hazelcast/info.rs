@@ -5,42 +5,37 @@ use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy
 /// The switch for a cluster without CP members.
 pub(super) const NO_CP: &str = "hazelcast-no-cp";
 
-pub(super) const INFO: LockInfo = LockInfo {
-    name: "hazelcast",
-    about: "Hazelcast's FencedLock in a CP group of Raft members, with sessions",
-    family: Family::Consensus,
-    expiry: Expiry::ServerWallClock,
-    in_store: false,
-    commits_at_release: false,
-    grants: true,
-    validity: false,
-    token: Some("the fence: the place in the Raft log of the request that got the lock"),
-    owner_txn: false,
-    fifo: false,
-    reentrancy: Reentrancy::Counted,
-    promises: PROMISES,
-    flawed_defaults: &[
-        "members keep nothing on disk: one that restarts is out of its group, and when a majority was, the group is lost \
+pub(super) const INFO: LockInfo = LockInfo::new(
+    "hazelcast",
+    "Hazelcast's FencedLock in a CP group of Raft members, with sessions",
+)
+.family(Family::Consensus)
+.expiry(Expiry::ServerWallClock)
+.replicated()
+.token("the fence: the place in the Raft log of the request that got the lock")
+.reentrancy(Reentrancy::Counted)
+.promises(PROMISES)
+.flawed_defaults(&[
+    "members keep nothing on disk: one that restarts is out of its group, and when a majority was, the group is lost \
          until somebody resets it",
-        "sessions expire by the leader's wall clock, so that a step of it by the time to live closes them all",
-    ],
-    bugs: &[BugInfo {
-        name: NO_CP,
-        about: "runs without CP members, which is the default: locks live on a partition with one backup, and each side \
+    "sessions expire by the leader's wall clock, so that a step of it by the time to live closes them all",
+])
+.bugs(&[BugInfo {
+    name: NO_CP,
+    about: "runs without CP members, which is the default: locks live on a partition with one backup, and each side \
                 of a split cluster goes on with a copy of its own",
-        scenario: "bug-hazelcast-no-cp",
-        property: "grant-exclusion",
-        source: "docs.hazelcast.com, IMDG, CP Subsystem Unsafe Mode",
-    }],
-    verification: Verification::Documentation,
-    sources: &[
-        "docs.hazelcast.com, Data Structures, FencedLock",
-        "docs.hazelcast.com, IMDG, CP Subsystem: Configuration; Fault Tolerance Capabilities; Unsafe Mode",
-        "hazelcast/hazelcast, com.hazelcast.config.cp.CPSubsystemConfig and RaftAlgorithmConfig",
-        "hazelcast/hazelcast, com.hazelcast.cp.internal.datastructures.lock.Lock, \
+    scenario: "bug-hazelcast-no-cp",
+    property: "grant-exclusion",
+    source: "docs.hazelcast.com, IMDG, CP Subsystem Unsafe Mode",
+}])
+.verification(Verification::Documentation)
+.sources(&[
+    "docs.hazelcast.com, Data Structures, FencedLock",
+    "docs.hazelcast.com, IMDG, CP Subsystem: Configuration; Fault Tolerance Capabilities; Unsafe Mode",
+    "hazelcast/hazelcast, com.hazelcast.config.cp.CPSubsystemConfig and RaftAlgorithmConfig",
+    "hazelcast/hazelcast, com.hazelcast.cp.internal.datastructures.lock.Lock, \
          com.hazelcast.cp.internal.session.RaftSessionService and AbstractProxySessionManager",
-    ],
-};
+]);
 
 const FENCED_LOCK: &str = "docs.hazelcast.com, Data Structures, FencedLock; com.hazelcast.cp.lock.FencedLock, javadoc";
 

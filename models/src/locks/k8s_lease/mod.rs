@@ -128,27 +128,19 @@ impl K8sLease {
 }
 
 impl Lock for K8sLease {
-    const INFO: LockInfo = LockInfo {
-        name: "k8s-lease",
-        about: "Kubernetes leader election: a Lease object that candidates watch by their own stopwatch",
-        family: Family::ConditionalStore,
-        expiry: Expiry::WaiterMonotonicClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: Some(
-            "leaseTransitions, which is not advertised as one; it repeats after a release that did not take effect",
-        ),
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Uncounted,
-        promises: PROMISES,
-        flawed_defaults: FLAWED_DEFAULTS,
-        bugs: BUGS,
-        verification: Verification::Documentation,
-        sources: &["kubernetes/client-go: tools/leaderelection/leaderelection.go, resourcelock/leaselock.go"],
-    };
+    const INFO: LockInfo = LockInfo::new(
+        "k8s-lease",
+        "Kubernetes leader election: a Lease object that candidates watch by their own stopwatch",
+    )
+    .family(Family::ConditionalStore)
+    .expiry(Expiry::WaiterMonotonicClock)
+    .token("leaseTransitions, which is not advertised as one; it repeats after a release that did not take effect")
+    .reentrancy(Reentrancy::Uncounted)
+    .promises(PROMISES)
+    .flawed_defaults(FLAWED_DEFAULTS)
+    .bugs(BUGS)
+    .verification(Verification::Documentation)
+    .sources(&["kubernetes/client-go: tools/leaderelection/leaderelection.go, resourcelock/leaselock.go"]);
     type Params = K8sLeaseParams;
     type Message = K8sMessage;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
 use crate::guarded::inventory::InventoryConfig;
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::locks::lease_server::server::{LeaseMessage, LeaseServer};
 use crate::site::Site;
@@ -104,28 +104,10 @@ const PROMISES: &[Promise] = &[
 ];
 
 impl Lock for LeaseServerLock {
-    const INFO: LockInfo = LockInfo {
-        name: "lease-server",
-        about: "the textbook lease with fencing tokens, on one server",
-        family: Family::LeaseServer,
-        expiry: Expiry::ServerMonotonicClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: true,
-        token: Some("a number that grows with every grant, durable before the reply"),
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Refused,
-        promises: PROMISES,
-        flawed_defaults: &[],
-        bugs: &[],
-        verification: Verification::Textbook,
-        sources: &[
+    const INFO: LockInfo = LockInfo::new("lease-server", "the textbook lease with fencing tokens, on one server").family(Family::LeaseServer).expiry(Expiry::ServerMonotonicClock).validity().token("a number that grows with every grant, durable before the reply").reentrancy(Reentrancy::Refused).promises(PROMISES).sources(&[
             "Gray and Cheriton, Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency, SOSP 1989",
             "Kleppmann, How to do distributed locking, 2016",
-        ],
-    };
+        ]);
     type Params = LeaseServerParams;
     type Message = LeaseMessage;
 

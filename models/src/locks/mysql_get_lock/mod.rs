@@ -120,29 +120,17 @@ const PROMISES: &[Promise] = &[
 ];
 
 impl Lock for MysqlGetLock {
-    const INFO: LockInfo = LockInfo {
-        name: "mysql-get-lock",
-        about: "MySQL's GET_LOCK, which belongs to the session",
-        family: Family::Database,
-        expiry: Expiry::Connection,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Counted,
-        promises: PROMISES,
-        flawed_defaults: &[],
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &[
+    const INFO: LockInfo = LockInfo::new("mysql-get-lock", "MySQL's GET_LOCK, which belongs to the session")
+        .family(Family::Database)
+        .expiry(Expiry::Connection)
+        .reentrancy(Reentrancy::Counted)
+        .promises(PROMISES)
+        .verification(Verification::RealServerAvailable)
+        .sources(&[
             "MySQL 8.4 Reference Manual, Locking Functions; Server System Variables, wait_timeout",
             "MySQL worklog 1159, Allow multiple locks in GET_LOCK()",
             "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
-        ],
-    };
+        ]);
     type Params = MysqlGetLockParams;
     type Message = SqlMessage;
 

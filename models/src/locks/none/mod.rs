@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::guarded::inventory::{InventoryConfig, STORE_TIMEOUT};
-use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
+use crate::info::LockInfo;
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -35,25 +35,7 @@ impl Params for NoLockParams {
 }
 
 impl Lock for NoLock {
-    const INFO: LockInfo = LockInfo {
-        name: "none",
-        about: "no lock at all: every acquire succeeds at once",
-        family: Family::None,
-        expiry: Expiry::Nobody,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::NotApplicable,
-        promises: &[],
-        flawed_defaults: &[],
-        bugs: &[],
-        verification: Verification::Textbook,
-        sources: &[],
-    };
+    const INFO: LockInfo = LockInfo::new("none", "no lock at all: every acquire succeeds at once");
     type Params = NoLockParams;
     type Message = Silence;
 

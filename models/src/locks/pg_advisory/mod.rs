@@ -130,28 +130,16 @@ const PROMISES: &[Promise] = &[
 ];
 
 impl Lock for PgAdvisory {
-    const INFO: LockInfo = LockInfo {
-        name: "pg-advisory",
-        about: "PostgreSQL's pg_advisory_lock, which belongs to the session",
-        family: Family::Database,
-        expiry: Expiry::Connection,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Counted,
-        promises: PROMISES,
-        flawed_defaults: &[],
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &[
+    const INFO: LockInfo = LockInfo::new("pg-advisory", "PostgreSQL's pg_advisory_lock, which belongs to the session")
+        .family(Family::Database)
+        .expiry(Expiry::Connection)
+        .reentrancy(Reentrancy::Counted)
+        .promises(PROMISES)
+        .verification(Verification::RealServerAvailable)
+        .sources(&[
             "PostgreSQL 17 documentation, Explicit Locking, Advisory Locks; Advisory Lock Functions",
             "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
-        ],
-    };
+        ]);
     type Params = PgAdvisoryParams;
     type Message = SqlMessage;
 

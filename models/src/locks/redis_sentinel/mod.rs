@@ -102,34 +102,28 @@ const HIGHLY_AVAILABLE: Promise = Promise {
 };
 
 impl Lock for RedisSentinel {
-    const INFO: LockInfo = LockInfo {
-        name: "redis-sentinel",
-        about: "SET NX PX on a Redis master with asynchronous replicas, failed over by Sentinels",
-        family: Family::Redis,
-        expiry: Expiry::ServerWallClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: true,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Refused,
-        promises: PROMISES,
-        flawed_defaults: &[
-            "replication is asynchronous, so a failover loses the grants that no replica had yet",
-            "a master that is cut off from its replicas goes on granting (min-replicas-to-write 0)",
-        ],
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &[
-            DISTLOCK,
-            "redis.io, High availability with Redis Sentinel",
-            "redis.io, Guidelines for Redis clients with support for Redis Sentinel",
-            "redis.io, Redis replication",
-            "redis/redis, src/sentinel.c and src/replication.c",
-        ],
-    };
+    const INFO: LockInfo = LockInfo::new(
+        "redis-sentinel",
+        "SET NX PX on a Redis master with asynchronous replicas, failed over by Sentinels",
+    )
+    .family(Family::Redis)
+    .expiry(Expiry::ServerWallClock)
+    .replicated()
+    .validity()
+    .reentrancy(Reentrancy::Refused)
+    .promises(PROMISES)
+    .flawed_defaults(&[
+        "replication is asynchronous, so a failover loses the grants that no replica had yet",
+        "a master that is cut off from its replicas goes on granting (min-replicas-to-write 0)",
+    ])
+    .verification(Verification::RealServerAvailable)
+    .sources(&[
+        DISTLOCK,
+        "redis.io, High availability with Redis Sentinel",
+        "redis.io, Guidelines for Redis clients with support for Redis Sentinel",
+        "redis.io, Redis replication",
+        "redis/redis, src/sentinel.c and src/replication.c",
+    ]);
     type Params = RedisSentinelParams;
     type Message = RedisMessage;
 

@@ -134,25 +134,15 @@ fn refused(reply: &RedisMessage, otherwise: Reason) -> LockError {
 }
 
 impl<R: ReleaseRule> Lock for PxLock<R> {
-    const INFO: LockInfo = LockInfo {
-        name: R::NAME,
-        about: R::ABOUT,
-        family: Family::Redis,
-        expiry: Expiry::ServerWallClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: true,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Refused,
-        promises: R::PROMISES,
-        flawed_defaults: R::FLAWS,
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"],
-    };
+    const INFO: LockInfo = LockInfo::new(R::NAME, R::ABOUT)
+        .family(Family::Redis)
+        .expiry(Expiry::ServerWallClock)
+        .validity()
+        .reentrancy(Reentrancy::Refused)
+        .promises(R::PROMISES)
+        .flawed_defaults(R::FLAWS)
+        .verification(Verification::RealServerAvailable)
+        .sources(&["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"]);
     type Params = RedisPxParams;
     type Message = RedisMessage;
 

@@ -14,7 +14,7 @@ use super::redis_set_px::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
 use crate::guarded::inventory::InventoryConfig;
 use crate::history::GrantId;
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{Answer, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
@@ -92,28 +92,16 @@ const AVOIDS_DEADLOCK: Promise = Promise {
 };
 
 impl Lock for RedisSetNx {
-    const INFO: LockInfo = LockInfo {
-        name: "redis-setnx",
-        about: "one Redis: SETNX without expiry, released by a blind DEL",
-        family: Family::Redis,
-        expiry: Expiry::Nobody,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Refused,
-        promises: &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER],
-        flawed_defaults: &[
+    const INFO: LockInfo = LockInfo::new("redis-setnx", "one Redis: SETNX without expiry, released by a blind DEL")
+        .family(Family::Redis)
+        .reentrancy(Reentrancy::Refused)
+        .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
+        .flawed_defaults(&[
             "the key never expires, so a holder that crashes, or whose release is lost, leaves it there for ever",
             "the release deletes the key whoever set it",
-        ],
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &[SETNX_PAGE, "redis.io, SETNX, Handling deadlocks"],
-    };
+        ])
+        .verification(Verification::RealServerAvailable)
+        .sources(&[SETNX_PAGE, "redis.io, SETNX, Handling deadlocks"]);
     type Params = RedisSetNxParams;
     type Message = RedisMessage;
 

@@ -80,33 +80,25 @@ const AVOIDS_DEADLOCK: Promise = Promise {
 };
 
 impl Lock for RedisSetNxExpire {
-    const INFO: LockInfo = LockInfo {
-        name: "redis-setnx-expire",
-        about: "one Redis: SETNX, then EXPIRE as a second command, released by a blind DEL",
-        family: Family::Redis,
-        expiry: Expiry::ServerWallClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Refused,
-        promises: &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER],
-        flawed_defaults: &[
-            "a client that stops between SETNX and EXPIRE leaves a key that never expires",
-            "the release deletes the key whoever set it",
-        ],
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &[
-            SETNX_PAGE,
-            "redis/redis-py, issue #554 and pull request #902",
-            "lukas-krecan/ShedLock, issue #65",
-            "laravel/horizon, issue #1738",
-        ],
-    };
+    const INFO: LockInfo = LockInfo::new(
+        "redis-setnx-expire",
+        "one Redis: SETNX, then EXPIRE as a second command, released by a blind DEL",
+    )
+    .family(Family::Redis)
+    .expiry(Expiry::ServerWallClock)
+    .reentrancy(Reentrancy::Refused)
+    .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
+    .flawed_defaults(&[
+        "a client that stops between SETNX and EXPIRE leaves a key that never expires",
+        "the release deletes the key whoever set it",
+    ])
+    .verification(Verification::RealServerAvailable)
+    .sources(&[
+        SETNX_PAGE,
+        "redis/redis-py, issue #554 and pull request #902",
+        "lukas-krecan/ShedLock, issue #65",
+        "laravel/horizon, issue #1738",
+    ]);
     type Params = RedisSetNxExpireParams;
     type Message = RedisMessage;
 

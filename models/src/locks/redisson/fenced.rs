@@ -97,32 +97,24 @@ const FENCING: Promise = Promise {
 };
 
 impl Lock for RedissonFenced {
-    const INFO: LockInfo = LockInfo {
-        name: "redisson-fenced",
-        about: "Redisson's fenced lock on one Redis: the same, with a counter as token",
-        family: Family::Redis,
-        expiry: Expiry::ServerWallClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: Some("a counter at a key of its own in the same Redis, one more with every acquire"),
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Counted,
-        promises: &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER],
-        flawed_defaults: &[
-            SILENT_LOSS,
-            PHANTOM,
-            "acquiring again raises the token, so that the outer section's token falls behind the inner one's",
-            "getToken() reads the shared counter, which may be the next holder's by then",
-            "lockAndGetToken(leaseTime, unit) drops its arguments: the lock is renewed for ever",
-            "tryLockAndGetToken() waits instead of trying once",
-        ],
-        bugs: &[RENEWAL_STOPS],
-        verification: Verification::RealServerAvailable,
-        sources: SOURCES,
-    };
+    const INFO: LockInfo =
+        LockInfo::new("redisson-fenced", "Redisson's fenced lock on one Redis: the same, with a counter as token")
+            .family(Family::Redis)
+            .expiry(Expiry::ServerWallClock)
+            .token("a counter at a key of its own in the same Redis, one more with every acquire")
+            .reentrancy(Reentrancy::Counted)
+            .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
+            .flawed_defaults(&[
+                SILENT_LOSS,
+                PHANTOM,
+                "acquiring again raises the token, so that the outer section's token falls behind the inner one's",
+                "getToken() reads the shared counter, which may be the next holder's by then",
+                "lockAndGetToken(leaseTime, unit) drops its arguments: the lock is renewed for ever",
+                "tryLockAndGetToken() waits instead of trying once",
+            ])
+            .bugs(&[RENEWAL_STOPS])
+            .verification(Verification::RealServerAvailable)
+            .sources(SOURCES);
     type Params = RedissonFencedParams;
     type Message = RedisMessage;
 

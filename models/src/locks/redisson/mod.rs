@@ -160,25 +160,18 @@ const PHANTOM: &str = "an acquire whose reply was lost is counted, so that the n
                        unlocks and gets one: the lock stays until it expires";
 
 impl Lock for Redisson {
-    const INFO: LockInfo = LockInfo {
-        name: "redisson",
-        about: "Redisson's lock on one Redis: counted, renewed by a watchdog, waiters woken by a message",
-        family: Family::Redis,
-        expiry: Expiry::ServerWallClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Counted,
-        promises: PROMISES,
-        flawed_defaults: &[SILENT_LOSS, PHANTOM],
-        bugs: &[RENEWAL_STOPS],
-        verification: Verification::RealServerAvailable,
-        sources: SOURCES,
-    };
+    const INFO: LockInfo = LockInfo::new(
+        "redisson",
+        "Redisson's lock on one Redis: counted, renewed by a watchdog, waiters woken by a message",
+    )
+    .family(Family::Redis)
+    .expiry(Expiry::ServerWallClock)
+    .reentrancy(Reentrancy::Counted)
+    .promises(PROMISES)
+    .flawed_defaults(&[SILENT_LOSS, PHANTOM])
+    .bugs(&[RENEWAL_STOPS])
+    .verification(Verification::RealServerAvailable)
+    .sources(SOURCES);
     type Params = RedissonParams;
     type Message = RedisMessage;
 

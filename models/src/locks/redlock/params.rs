@@ -141,26 +141,17 @@ const HIGHLY_AVAILABLE: Promise = Promise {
 };
 
 /// What Redlock is.
-pub(super) const INFO: LockInfo = LockInfo {
-    name: "redlock",
-    about: "SET NX PX on a majority of N independent Redis masters",
-    family: Family::Redis,
-    expiry: Expiry::ServerWallClock,
-    in_store: false,
-    commits_at_release: false,
-    grants: true,
-    validity: true,
-    token: None,
-    owner_txn: false,
-    fifo: false,
-    reentrancy: Reentrancy::Refused,
-    promises: &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER],
-    flawed_defaults: &[],
-    bugs: &[NO_SECOND_READ, EXPIRY_BEFORE_RETRIES],
-    verification: Verification::RealServerAvailable,
-    sources: &[
+pub(super) const INFO: LockInfo = LockInfo::new("redlock", "SET NX PX on a majority of N independent Redis masters")
+    .family(Family::Redis)
+    .expiry(Expiry::ServerWallClock)
+    .replicated()
+    .validity()
+    .reentrancy(Reentrancy::Refused)
+    .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
+    .bugs(&[NO_SECOND_READ, EXPIRY_BEFORE_RETRIES])
+    .verification(Verification::RealServerAvailable)
+    .sources(&[
         "redis.io, Distributed Locks with Redis, The Redlock Algorithm",
         "antirez/redlock-rb, redlock.rb: 3 tries, 200 ms, drift factor 0.01 and 2 ms",
         "mike-marcacci/node-redlock, src/index.ts, using(): automatic extension",
-    ],
-};
+    ]);

@@ -147,28 +147,21 @@ const PROMISES: &[Promise] = &[
 ];
 
 impl Lock for SqlForUpdate {
-    const INFO: LockInfo = LockInfo {
-        name: "sql-for-update",
-        about: "SELECT … FOR UPDATE on the guarded row itself, in one transaction with the write",
-        family: Family::Database,
-        expiry: Expiry::Connection,
-        in_store: true,
-        commits_at_release: true,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Uncounted,
-        promises: PROMISES,
-        flawed_defaults: &[],
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &[
-            "MySQL 8.4 Reference Manual, InnoDB Locking Reads; innodb_lock_wait_timeout",
-            "PostgreSQL 17 documentation, Explicit Locking, Row-Level Locks",
-        ],
-    };
+    const INFO: LockInfo = LockInfo::new(
+        "sql-for-update",
+        "SELECT … FOR UPDATE on the guarded row itself, in one transaction with the write",
+    )
+    .family(Family::Database)
+    .expiry(Expiry::Connection)
+    .in_store()
+    .commits_at_release()
+    .reentrancy(Reentrancy::Uncounted)
+    .promises(PROMISES)
+    .verification(Verification::RealServerAvailable)
+    .sources(&[
+        "MySQL 8.4 Reference Manual, InnoDB Locking Reads; innodb_lock_wait_timeout",
+        "PostgreSQL 17 documentation, Explicit Locking, Row-Level Locks",
+    ]);
     type Params = SqlForUpdateParams;
     type Message = SqlMessage;
 

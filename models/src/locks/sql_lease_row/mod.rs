@@ -78,29 +78,11 @@ impl SqlLeaseRow {
 }
 
 impl Lock for SqlLeaseRow {
-    const INFO: LockInfo = LockInfo {
-        name: "sql-lease-row",
-        about: "a row with lock_until in a table of locks, as ShedLock does it by the clients' clocks",
-        family: Family::Database,
-        expiry: Expiry::ClientWallClock,
-        in_store: false,
-        commits_at_release: false,
-        grants: true,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::Refused,
-        promises: PROMISES,
-        flawed_defaults: FLAWS,
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &[
+    const INFO: LockInfo = LockInfo::new("sql-lease-row", "a row with lock_until in a table of locks, as ShedLock does it by the clients' clocks").family(Family::Database).expiry(Expiry::ClientWallClock).reentrancy(Reentrancy::Refused).promises(PROMISES).flawed_defaults(FLAWS).verification(Verification::RealServerAvailable).sources(&[
             "lukas-krecan/ShedLock, README.md, SqlStatementsSource.java, StorageBasedLockProvider.java, KeepAliveLockProvider.java",
             "lukas-krecan/ShedLock issue 132",
             "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
-        ],
-    };
+        ]);
     type Params = SqlLeaseRowParams;
     type Message = SqlMessage;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sql_for_update::STATEMENT_TIMEOUT;
 use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient, Update};
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{Answer, Family, LockInfo, Promise, Requirement, Verification};
 use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
 use crate::servers::sql::{Idle, Sql, SqlMessage};
 use crate::site::Site;
@@ -63,25 +63,14 @@ const PROMISES: &[Promise] = &[
 ];
 
 impl Lock for SqlVersion {
-    const INFO: LockInfo = LockInfo {
-        name: "sql-version",
-        about: "no lock: the update compares the row's version (optimistic locking)",
-        family: Family::Database,
-        expiry: Expiry::Nobody,
-        in_store: true,
-        commits_at_release: false,
-        grants: false,
-        validity: false,
-        token: None,
-        owner_txn: false,
-        fifo: false,
-        reentrancy: Reentrancy::NotApplicable,
-        promises: PROMISES,
-        flawed_defaults: &[],
-        bugs: &[],
-        verification: Verification::RealServerAvailable,
-        sources: &["Kung and Robinson, On Optimistic Methods for Concurrency Control, TODS 1981"],
-    };
+    const INFO: LockInfo =
+        LockInfo::new("sql-version", "no lock: the update compares the row's version (optimistic locking)")
+            .family(Family::Database)
+            .in_store()
+            .without_grants()
+            .promises(PROMISES)
+            .verification(Verification::RealServerAvailable)
+            .sources(&["Kung and Robinson, On Optimistic Methods for Concurrency Control, TODS 1981"]);
     type Params = SqlVersionParams;
     type Message = SqlMessage;
 

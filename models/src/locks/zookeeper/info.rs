@@ -47,41 +47,37 @@ const PROMISES: &[Promise] = &[
     },
 ];
 
-pub(super) const INFO: LockInfo = LockInfo {
-    name: "zookeeper",
-    about: "Curator's InterProcessMutex: ephemeral sequential nodes on ZooKeeper",
-    family: Family::Consensus,
-    expiry: Expiry::LeaderMonotonicClock,
-    in_store: false,
-    commits_at_release: false,
-    grants: true,
-    validity: false,
-    token: Some("czxid: the zxid that created the own node"),
-    owner_txn: true,
-    fifo: true,
-    reentrancy: Reentrancy::Counted,
-    promises: PROMISES,
-    flawed_defaults: &[],
-    bugs: &[
-        BugInfo {
-            name: "curator-own-old-node",
-            about: "takes its own node of a session that is over for its lock; the servers will delete it",
-            scenario: "bug-curator-own-old-node",
-            property: "belief-exclusion",
-            source: "CURATOR-604 (apache/curator#1121); CURATOR-498 (#1018), fixed in part",
-        },
-        BugInfo {
-            name: "curator-release-forgets",
-            about: "a release that fails with the connection forgets the node, which blocks all while the session lives",
-            scenario: "bug-curator-release-forgets",
-            property: "progress",
-            source: "CURATOR-678 (apache/curator#1193), CURATOR-486 (#1006)",
-        },
-    ],
-    verification: Verification::RealServerAvailable,
-    sources: &[
-        "apache/zookeeper: zookeeperProgrammers.md, recipes.md; ExpiryQueue.java, SessionTrackerImpl.java, \
+pub(super) const INFO: LockInfo = LockInfo::new(
+    "zookeeper",
+    "Curator's InterProcessMutex: ephemeral sequential nodes on ZooKeeper",
+)
+.family(Family::Consensus)
+.expiry(Expiry::LeaderMonotonicClock)
+.replicated()
+.token("czxid: the zxid that created the own node")
+.owner_txn()
+.fifo()
+.reentrancy(Reentrancy::Counted)
+.promises(PROMISES)
+.bugs(&[
+    BugInfo {
+        name: "curator-own-old-node",
+        about: "takes its own node of a session that is over for its lock; the servers will delete it",
+        scenario: "bug-curator-own-old-node",
+        property: "belief-exclusion",
+        source: "CURATOR-604 (apache/curator#1121); CURATOR-498 (#1018), fixed in part",
+    },
+    BugInfo {
+        name: "curator-release-forgets",
+        about: "a release that fails with the connection forgets the node, which blocks all while the session lives",
+        scenario: "bug-curator-release-forgets",
+        property: "progress",
+        source: "CURATOR-678 (apache/curator#1193), CURATOR-486 (#1006)",
+    },
+])
+.verification(Verification::RealServerAvailable)
+.sources(&[
+    "apache/zookeeper: zookeeperProgrammers.md, recipes.md; ExpiryQueue.java, SessionTrackerImpl.java, \
          LearnerSessionTracker.java, ClientCnxn.java",
-        "apache/curator: LockInternals.java, InterProcessMutex.java, ConnectionStateManager.java, ProtectedMode.java",
-    ],
-};
+    "apache/curator: LockInternals.java, InterProcessMutex.java, ConnectionStateManager.java, ProtectedMode.java",
+]);
