@@ -18,7 +18,7 @@
 //!
 //! use fencepost::models::guarded::inventory::{InventoryConfig, STORE_TIMEOUT};
 //! use fencepost::models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Params, ResourceId, Site};
-//! use fencepost::sim::fault::Harm;
+//! use fencepost::sim::faults::BoundAllowance;
 //! use fencepost::{Cell, Property, Registry, Verdict, case, file, shipped};
 //! use serde::{Deserialize, Serialize};
 //!
@@ -75,11 +75,11 @@
 //!         Duration::ZERO
 //!     }
 //!
-//!     fn takeover_bound(_: &OptimistParams, _: &Harm) -> Duration {
+//!     fn takeover_bound(_: &OptimistParams, _: &BoundAllowance) -> Duration {
 //!         STORE_TIMEOUT
 //!     }
 //!
-//!     fn progress_bound(_: &OptimistParams, _: &Harm) -> Duration {
+//!     fn progress_bound(_: &OptimistParams, _: &BoundAllowance) -> Duration {
 //!         2 * STORE_TIMEOUT
 //!     }
 //! }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, Message, Mono, MonoDeadline};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -67,10 +67,10 @@ pub trait Lock: Sized + 'static {
     }
 
     /// After a holder's crash, a waiter gets the lock within this.
-    fn takeover_bound(params: &Self::Params, harm: &Harm) -> Duration;
+    fn takeover_bound(params: &Self::Params, allowance: &BoundAllowance) -> Duration;
 
     /// After all faults are healed, the lock can be acquired within this.
-    fn progress_bound(params: &Self::Params, harm: &Harm) -> Duration;
+    fn progress_bound(params: &Self::Params, allowance: &BoundAllowance) -> Duration;
 
     /// Reads the guarded row. Locks that live in their store read in their own transaction.
     fn read(

@@ -12,9 +12,9 @@ use fencepost_models::guarded::inventory::STORE_BUGS;
 use fencepost_models::locks;
 use fencepost_models::{BugInfo, Lock, LockInfo, Params};
 
-use fencepost_sim::fault::{
-    ClockRate, ClockStep, ClockStrobe, Crash, DiskStall, Duplicate, Failover, Fault, FaultKind, Harm, Hold, Lasting,
-    Latency, Loss, Partition, Pause, Place, Slow, VmPause,
+use fencepost_sim::faults::{
+    BoundAllowance, ClockRate, ClockStep, ClockStrobe, Crash, DiskStall, Duplicate, DurationRule, Failover, Fault,
+    FaultKind, Hold, Latency, Loss, Partition, Pause, Slow, TargetRule, VmPause,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
@@ -65,9 +65,9 @@ pub struct FaultEntry {
     /// One sentence for lists and docs.
     pub about: &'static str,
     /// Where it acts.
-    pub place: Place,
+    pub place: TargetRule,
     /// Whether it has a `lasts`.
-    pub lasts: Lasting,
+    pub lasts: DurationRule,
     /// The schema of its own keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its own keys.
@@ -254,7 +254,7 @@ impl LockEntry {
             effective_expiry: |params| params.downcast_ref::<L::Params>().and_then(Params::effective_expiry),
             takeover_bound: |params| {
                 let params = params.downcast_ref::<L::Params>().expect("a lock's parameters are of its own type");
-                L::takeover_bound(params, &Harm::default())
+                L::takeover_bound(params, &BoundAllowance::default())
             },
             run: case::run_lock::<L>,
         }
@@ -296,8 +296,8 @@ impl FaultEntry {
         FaultEntry {
             name: F::NAME,
             about: F::ABOUT,
-            place: F::PLACE,
-            lasts: F::LASTS,
+            place: F::TARGET,
+            lasts: F::DURATION,
             schema: F::json_schema,
             parse: |keys| Ok(Arc::new(F::deserialize(keys)?)),
         }

@@ -11,7 +11,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::outcome::Outcome;
 use fencepost_scenarios::{file, run::case};
-use fencepost_sim::fault::{Fault, Harm, Injected, Map, Nemesis};
+use fencepost_sim::faults::{BoundAllowance, Fault, Injected, Nemesis, Topology};
 use fencepost_sim::schedule::{FaultPlan, Placement};
 use fencepost_sim::stream::Stream;
 
@@ -255,11 +255,11 @@ impl Fault for Inert {
         self.0.own_duration()
     }
 
-    fn harm(&self, drawn: i64, lasts: Duration) -> Harm {
-        self.0.harm(drawn, lasts)
+    fn allowance(&self, drawn: i64, lasts: Duration) -> BoundAllowance {
+        self.0.allowance(drawn, lasts)
     }
 
-    fn place(&self, map: &dyn Map, pick: u64) -> Result<Placement, String> {
-        self.0.place(map, pick)
+    fn place(&self, topology: &dyn Topology, pick: u64) -> Result<Placement, String> {
+        self.0.place(topology, pick)
     }
 }

@@ -14,7 +14,7 @@ use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::job::Job;
 use fencepost_scenarios::run::results::CellResult;
 use fencepost_sim::NodeId;
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 
 /// A lock, and what is changed about it.
 trait Twist: 'static {
@@ -63,12 +63,12 @@ impl<T: Twist> Lock for Twisted<T> {
         self.0.retry_delay()
     }
 
-    fn takeover_bound(params: &Self::Params, harm: &Harm) -> Duration {
-        T::Inner::takeover_bound(params, harm)
+    fn takeover_bound(params: &Self::Params, allowance: &BoundAllowance) -> Duration {
+        T::Inner::takeover_bound(params, allowance)
     }
 
-    fn progress_bound(params: &Self::Params, harm: &Harm) -> Duration {
-        T::Inner::progress_bound(params, harm)
+    fn progress_bound(params: &Self::Params, allowance: &BoundAllowance) -> Duration {
+        T::Inner::progress_bound(params, allowance)
     }
 
     async fn read(

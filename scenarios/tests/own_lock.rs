@@ -17,7 +17,7 @@ use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::job::Job;
 use fencepost_scenarios::run::results::CellResult;
 use fencepost_sim::disk::DiskFate;
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{Caller, ConnId, Service};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -128,12 +128,12 @@ impl Lock for KeyLock {
         POLL
     }
 
-    fn takeover_bound(_: &KeyParams, harm: &Harm) -> Duration {
-        harm.reconnect + 2 * (PATIENCE + POLL)
+    fn takeover_bound(_: &KeyParams, allowance: &BoundAllowance) -> Duration {
+        allowance.reconnect + 2 * (PATIENCE + POLL)
     }
 
-    fn progress_bound(params: &KeyParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &KeyParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }
 

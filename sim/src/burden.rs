@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::agenda::Pending;
 use crate::disk::DiskFate;
-use crate::fault::{Burden, Nemesis};
+use crate::faults::{Nemesis, Slowdown};
 use crate::message::Message;
 use crate::node::{NodeId, Stop};
 use crate::schedule::InjectionId;
@@ -17,10 +17,10 @@ use crate::service::Service;
 use crate::stream::Stream;
 use crate::world::World;
 
-/// A burden on a node.
-pub(crate) struct Carried {
+/// A slowdown on a node.
+pub(crate) struct ActiveSlowdown {
     pub by: InjectionId,
-    pub burden: Burden,
+    pub slowdown: Slowdown,
     pub stream: Stream,
 }
 
@@ -32,21 +32,21 @@ pub(crate) struct Strobe {
     pub away: bool,
 }
 
-impl Carried {
+impl ActiveSlowdown {
     /// For how long it holds up work in which the disk was synced so often; without end while the fault lasts.
     fn delay(&mut self, syncs: u64) -> Option<Delay> {
-        match self.burden {
-            Burden::DiskStalls if syncs > 0 => Some(Delay::UntilEnd),
-            Burden::DiskIsSlow(each) if syncs > 0 => {
+        match self.slowdown {
+            Slowdown::DiskStalls if syncs > 0 => Some(Delay::UntilEnd),
+            Slowdown::DiskIsSlow(each) if syncs > 0 => {
                 Some(Delay::For((0..syncs).map(|_| each.draw(&mut self.stream)).sum()))
             }
-            Burden::Slow(each) => Some(Delay::For(each)),
+            Slowdown::Slow(each) => Some(Delay::For(each)),
             _ => None,
         }
     }
 
     fn concerns_disk(&self) -> bool {
-        !matches!(self.burden, Burden::Slow(_))
+        !matches!(self.slowdown, Slowdown::Slow(_))
     }
 }
 
@@ -64,15 +64,15 @@ pub(crate) fn syncs<M: Message, N: Message>(service: &mut dyn Service<M, N>) -> 
 
 impl<M: Message, N: Message> World<M, N> {
     /// Whether anything holds the node up.
-    pub(crate) fn burdened(&self, id: NodeId) -> bool {
+    pub(crate) fn slowed(&self, id: NodeId) -> bool {
         let node = &self.nodes[id.index()];
-        node.up && !node.burdens.is_empty()
+        node.up && !node.slowdowns.is_empty()
     }
 
     /// A client's code is about to run. If the client is slow, what it sends is held back.
     pub(crate) fn begin_run(&mut self, id: NodeId) {
-        let slow = |carried: &Carried| !carried.concerns_disk();
-        if self.burdened(id) && self.nodes[id.index()].burdens.iter().any(slow) {
+        let slow = |active: &ActiveSlowdown| !active.concerns_disk();
+        if self.slowed(id) && self.nodes[id.index()].slowdowns.iter().any(slow) {
             self.nodes[id.index()].holds_back = true;
             self.ran = Some(id);
         }
@@ -86,8 +86,8 @@ impl<M: Message, N: Message> World<M, N> {
         if !node.up {
             return;
         }
-        let delays: Vec<_> = (node.burdens.iter_mut())
-            .filter_map(|carried| Some((carried.by, carried.delay(syncs)?)))
+        let delays: Vec<_> = (node.slowdowns.iter_mut())
+            .filter_map(|active| Some((active.by, active.delay(syncs)?)))
             .filter(|(_, delay)| !matches!(delay, Delay::For(Duration::ZERO)))
             .collect();
         let incarnation = node.incarnation;
@@ -125,7 +125,7 @@ impl<M: Message, N: Message> World<M, N> {
     /// Syncs make nothing safe while the disk lies, or until they return.
     pub(crate) fn withhold_syncs(&mut self, id: NodeId) {
         let node = &mut self.nodes[id.index()];
-        let withholds = node.burdens.iter().any(Carried::concerns_disk);
+        let withholds = node.slowdowns.iter().any(ActiveSlowdown::concerns_disk);
         if let Some(service) = &mut node.service {
             service.disks(&mut |disk| disk.withhold(withholds));
         }
@@ -136,12 +136,12 @@ impl<M: Message, N: Message> World<M, N> {
     pub(crate) fn settle_disks(&mut self, id: NodeId, by: InjectionId) {
         let node = &mut self.nodes[id.index()];
         let waits_for = |other: InjectionId| node.stopped_by.iter().any(|stop| stop.by == other);
-        let unsafe_still = |carried: &Carried| match carried.burden {
-            Burden::DiskLies => true,
-            Burden::DiskStalls => carried.by != by && waits_for(carried.by),
-            Burden::DiskIsSlow(_) | Burden::Slow(_) => false,
+        let unsafe_still = |active: &ActiveSlowdown| match active.slowdown {
+            Slowdown::DiskLies => true,
+            Slowdown::DiskStalls => active.by != by && waits_for(active.by),
+            Slowdown::DiskIsSlow(_) | Slowdown::Slow(_) => false,
         };
-        if node.burdens.iter().any(unsafe_still) {
+        if node.slowdowns.iter().any(unsafe_still) {
             return;
         }
         if let Some(service) = &mut node.service {
@@ -153,13 +153,13 @@ impl<M: Message, N: Message> World<M, N> {
     pub(crate) fn touch_lies(&mut self, id: NodeId, fate: DiskFate) {
         let node = &mut self.nodes[id.index()];
         let lies = std::mem::take(&mut node.lies);
-        let still_on = |by: &InjectionId| node.burdens.iter().any(|carried| carried.by == *by);
+        let still_on = |by: &InjectionId| node.slowdowns.iter().any(|active| active.by == *by);
         node.lies = lies.iter().copied().filter(still_on).collect();
-        let mut owes = false;
+        let mut has_unsynced = false;
         if let Some(service) = node.service.as_mut().filter(|_| fate == DiskFate::Unsynced) {
-            service.disks(&mut |disk| owes |= disk.owes());
+            service.disks(&mut |disk| has_unsynced |= disk.has_unsynced());
         }
-        for by in lies.into_iter().filter(|_| owes) {
+        for by in lies.into_iter().filter(|_| has_unsynced) {
             self.touch(by, &[id]);
         }
     }

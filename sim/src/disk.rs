@@ -39,7 +39,7 @@ pub trait Syncs {
     fn settle(&mut self);
 
     /// Whether its writer believes something to be safe that is not.
-    fn owes(&self) -> bool;
+    fn has_unsynced(&self) -> bool;
 }
 
 impl<T> Default for Disk<T> {
@@ -120,7 +120,7 @@ impl<T> Syncs for Disk<T> {
         (self.safe, self.replaced) = (self.synced, None);
     }
 
-    fn owes(&self) -> bool {
+    fn has_unsynced(&self) -> bool {
         self.replaced.is_some() || self.safe < self.synced
     }
 }
@@ -151,9 +151,9 @@ mod tests {
         let mut disk = written();
         disk.withhold(true);
         disk.sync();
-        assert!(disk.owes());
+        assert!(disk.has_unsynced());
         disk.crash(DiskFate::Unsynced);
-        assert_eq!((disk.records(), disk.owes()), (&[1][..], false));
+        assert_eq!((disk.records(), disk.has_unsynced()), (&[1][..], false));
     }
 
     #[test]

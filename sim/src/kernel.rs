@@ -3,7 +3,7 @@
 
 use crate::agenda::Pending;
 use crate::burden::syncs;
-use crate::fault::{Injected, Map};
+use crate::faults::{Injected, Topology};
 use crate::message::Message;
 use crate::node::{Alarm, NodeId, WaitKey, Withheld};
 use crate::schedule::{InjectionId, Trigger, resolve};
@@ -131,7 +131,7 @@ impl<M: Message, N: Message> World<M, N> {
     /// Lets a node's service act.
     pub(crate) fn serve(&mut self, node: NodeId, act: impl FnOnce(&mut dyn Service<M, N>, &mut Env<'_, M, N>)) {
         let Some(mut service) = self.nodes[node.index()].service.take() else { return };
-        if !self.burdened(node) {
+        if !self.slowed(node) {
             act(&mut *service, &mut Env { world: self, node });
             self.nodes[node.index()].service = Some(service);
             return;
@@ -150,7 +150,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.arm(id);
         let Some(expired) = expired else { return };
         self.judge_timing(id, expired.undisturbed);
-        self.stir(id);
+        self.mark_active(id);
         self.record(&Occurrence::Timer { node: id });
         match expired.what {
             Alarm::Tag(tag) => self.serve(id, |service, env| service.on_timer(env, tag)),

@@ -16,7 +16,7 @@ mod burden;
 pub mod clock;
 mod ctx;
 pub mod disk;
-pub mod fault;
+pub mod faults;
 mod kernel;
 mod message;
 mod nemesis;

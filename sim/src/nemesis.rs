@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::agenda::Pending;
-use crate::burden::{Carried, Strobe};
+use crate::burden::{ActiveSlowdown, Strobe};
 use crate::disk::DiskFate;
-use crate::fault::{Burden, CrashWhat, LinkEffect, Nemesis};
+use crate::faults::{CrashWhat, LinkEffect, Nemesis, Slowdown};
 use crate::message::Message;
 use crate::net::Packet;
 use crate::node::{HOLDER, NodeId, Role, Stop, WaitKey, Withheld};
@@ -114,28 +114,28 @@ impl<M: Message, N: Message> Nemesis for World<M, N> {
         }
     }
 
-    fn burden(&mut self, id: NodeId, by: InjectionId, burden: Burden, drawn: i64) {
+    fn begin_slowdown(&mut self, id: NodeId, by: InjectionId, slowdown: Slowdown, drawn: i64) {
         let stream = self.stream(&["burden", self.name(id), &drawn.to_string()]);
         let node = &mut self.nodes[id.index()];
-        if burden == Burden::DiskLies {
+        if slowdown == Slowdown::DiskLies {
             node.lies.push(by);
         }
-        node.burdens.push(Carried { by, burden, stream });
+        node.slowdowns.push(ActiveSlowdown { by, slowdown, stream });
         self.withhold_syncs(id);
     }
 
-    fn unburden(&mut self, id: NodeId, by: InjectionId) {
+    fn end_slowdown(&mut self, id: NodeId, by: InjectionId) {
         self.settle_disks(id, by);
-        self.nodes[id.index()].burdens.retain(|carried| carried.by != by);
+        self.nodes[id.index()].slowdowns.retain(|active| active.by != by);
         self.withhold_syncs(id);
         self.resume(id, by);
     }
 
-    fn strain(&mut self, from: NodeId, to: NodeId, by: InjectionId, effect: LinkEffect) {
+    fn add_link_effect(&mut self, from: NodeId, to: NodeId, by: InjectionId, effect: LinkEffect) {
         self.link(from, to).effects.push((by, effect));
     }
 
-    fn relieve(&mut self, from: NodeId, to: NodeId, by: InjectionId) {
+    fn remove_link_effect(&mut self, from: NodeId, to: NodeId, by: InjectionId) {
         let link = self.link(from, to);
         let was_cut = link.cut();
         link.effects.retain(|(other, _)| *other != by);

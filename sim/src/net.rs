@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::fault::LinkEffect;
+use crate::faults::LinkEffect;
 use crate::node::NodeId;
 use crate::schedule::InjectionId;
 use crate::stream::Stream;
@@ -51,7 +51,7 @@ pub enum Transport {
 pub struct NetworkConfig {
     /// One-way latency of each message.
     pub latency: Dist,
-    /// Messages lost, so many in a million.
+    /// Messages lost, in ppm.
     pub loss_per_million: u32,
     /// How messages travel.
     pub transport: Transport,

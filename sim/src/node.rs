@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::burden::{Carried, Strobe};
+use crate::burden::{ActiveSlowdown, Strobe};
 use crate::clock::Clock;
 use crate::message::Message;
 use crate::net::Packet;
@@ -62,7 +62,7 @@ pub(crate) struct Node<M: Message, N: Message> {
     /// How many messages it is to deal with at this time, before any that arrives now.
     pub resuming: u32,
     /// What makes it slow, or its disk bad.
-    pub burdens: Vec<Carried>,
+    pub slowdowns: Vec<ActiveSlowdown>,
     /// Every lie of its disk since its last crash.
     pub lies: Vec<InjectionId>,
     /// What it sends while this is set has to wait until it is done with what it does.
@@ -120,7 +120,7 @@ impl<M: Message, N: Message> Node<M, N> {
             crashed_by: None,
             withheld: Vec::new(),
             resuming: 0,
-            burdens: Vec::new(),
+            slowdowns: Vec::new(),
             lies: Vec::new(),
             holds_back: false,
             unsent: Vec::new(),

@@ -141,7 +141,7 @@ impl<M: Message, N: Message> World<M, N> {
             Body::Data(_) if stream && !accepted => self.bounce(&packet),
             Body::Data(message) => {
                 let sent_ns = packet.sent.0;
-                self.stir(server);
+                self.mark_active(server);
                 self.record(&Occurrence::Delivered { from: client, to: server, sent_ns, message: &message });
                 if self.is_client(client) {
                     let caller = Caller { session, call: packet.call, client };
@@ -171,7 +171,7 @@ impl<M: Message, N: Message> World<M, N> {
             }
             Body::Data(message) => {
                 let sent_ns = packet.sent.0;
-                self.stir(client);
+                self.mark_active(client);
                 self.record(&Occurrence::Delivered { from: server, to: client, sent_ns, message: &message });
                 let taken = match packet.call {
                     NO_CALL => self.take_pushed(id, message),
@@ -228,7 +228,7 @@ impl<M: Message, N: Message> World<M, N> {
             self.fulfil(*key, WaitState::Failed(error));
         }
         if !keys.is_empty() && self.nodes[client.index()].up {
-            self.stir(client);
+            self.mark_active(client);
             self.wake = Some(client);
         }
         !keys.is_empty()

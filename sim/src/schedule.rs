@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::fault::{Fault, Harm, Map};
+use crate::faults::{BoundAllowance, Fault, Topology};
 use crate::net::RETRANSMIT_LONGEST;
 use crate::node::NodeId;
 use crate::stream::{Stream, Streams};
@@ -62,7 +62,7 @@ pub struct OnMark {
     pub client: Option<String>,
     /// The mark, such as `acquired`.
     pub mark: String,
-    /// The how-manieth time, from 1.
+    /// The nth time, from 1.
     pub nth: u32,
     /// How long after it.
     pub after: Duration,
@@ -164,23 +164,27 @@ impl Schedule {
     }
 
     /// How all injections together may lengthen the bounds within which a lock recovers.
-    pub fn harm(&self) -> Harm {
-        let harms: Vec<(&Injection, Harm)> = (self.injections.iter())
+    pub fn allowance(&self) -> BoundAllowance {
+        let allowances: Vec<(&Injection, BoundAllowance)> = (self.injections.iter())
             .map(|injection| {
                 let fault = &self.plans[injection.fault].fault;
-                (injection, fault.harm(injection.drawn, injection.lasts.unwrap_or_default()))
+                (injection, fault.allowance(injection.drawn, injection.lasts.unwrap_or_default()))
             })
             .collect();
-        let together = harms.iter().fold(Harm::default(), |sum, (_, harm)| sum.and(*harm));
-        Harm { reconnect: longest_silence(&harms), slowest_ppm: slowest_together(&harms), ..together }
+        let together = allowances.iter().fold(BoundAllowance::default(), |sum, (_, allowance)| sum.plus(*allowance));
+        BoundAllowance {
+            reconnect: longest_silence(&allowances),
+            slowest_ppm: slowest_together(&allowances),
+            ..together
+        }
     }
 }
 
 /// How long a stream may take to get through after faults of which the next began before it did. It has been silent since
 /// the first of them began, and its next retransmission comes after as long again at the latest.
-fn longest_silence(harms: &[(&Injection, Harm)]) -> Duration {
+fn longest_silence(allowances: &[(&Injection, BoundAllowance)]) -> Duration {
     let mut spans: Vec<(SimTime, Duration)> =
-        harms.iter().filter_map(|(injection, harm)| Some((injection.at?, harm.reconnect))).collect();
+        allowances.iter().filter_map(|(injection, allowance)| Some((injection.at?, allowance.reconnect))).collect();
     spans.retain(|(_, length)| !length.is_zero());
     spans.sort_unstable();
     let (mut longest, mut since, mut silent) = (Duration::ZERO, SimTime(0), Duration::ZERO);
@@ -192,17 +196,18 @@ fn longest_silence(harms: &[(&Injection, Harm)]) -> Duration {
         longest = longest.max(silent);
     }
     // Nobody knows beforehand when a mark is passed: what waits for one may make any silence longer.
-    let at_marks: Duration = harms.iter().filter(|(i, _)| i.at.is_none()).map(|(_, harm)| harm.reconnect).sum();
+    let at_marks: Duration =
+        allowances.iter().filter(|(i, _)| i.at.is_none()).map(|(_, allowance)| allowance.reconnect).sum();
     (longest + at_marks).min(RETRANSMIT_LONGEST)
 }
 
 /// How slow a clock may run whose faults overlap: their rates add up.
-fn slowest_together(harms: &[(&Injection, Harm)]) -> u32 {
+fn slowest_together(allowances: &[(&Injection, BoundAllowance)]) -> u32 {
     let mut changes: Vec<(SimTime, bool, u64)> = Vec::new();
     // Nobody knows beforehand when a mark is passed: those add to all others.
     let mut now = 0;
-    for (injection, harm) in harms.iter().filter(|(_, harm)| harm.slowest_ppm > 0) {
-        let ppm = harm.slowest_ppm.into();
+    for (injection, allowance) in allowances.iter().filter(|(_, allowance)| allowance.slowest_ppm > 0) {
+        let ppm = allowance.slowest_ppm.into();
         let Some(at) = injection.at else {
             now += ppm;
             continue;
@@ -231,8 +236,8 @@ impl FaultPlan {
     ///
     /// # Errors
     /// Why not, in words for a user.
-    pub fn applicable(&self, map: &dyn Map) -> Result<(), String> {
-        resolve(self, map, 0, &|_| Vec::new()).map(|_| ())
+    pub fn applicable(&self, topology: &dyn Topology) -> Result<(), String> {
+        resolve(self, topology, 0, &|_| Vec::new()).map(|_| ())
     }
 }
 
@@ -242,20 +247,20 @@ impl FaultPlan {
 /// If the world has no such place.
 pub fn resolve(
     plan: &FaultPlan,
-    map: &dyn Map,
+    topology: &dyn Topology,
     pick: u64,
     tagged: &dyn Fn(&str) -> Vec<NodeId>,
 ) -> Result<Placement, String> {
-    let nodes = |target: &Target| target.resolve(map, pick, tagged);
+    let nodes = |target: &Target| target.resolve(topology, pick, tagged);
     Ok(match &plan.aim {
         Aim::Nodes(target) => Placement { nodes: nodes(target)?, links: Vec::new() },
         Aim::LinksOf(target) => {
-            let (chosen, all) = (nodes(target)?, map.all());
+            let (chosen, all) = (nodes(target)?, topology.all());
             links_between(&chosen, &all, true)
         }
         Aim::Between { from, to, both_ways } => links_between(&nodes(from)?, &nodes(to)?, *both_ways),
         Aim::Leader => Placement { nodes: nodes(&Target::Servers(Which::Leader))?, links: Vec::new() },
-        Aim::Own => plan.fault.place(map, pick)?,
+        Aim::Own => plan.fault.place(topology, pick)?,
     })
 }
 
@@ -275,13 +280,18 @@ fn links_between(from: &[NodeId], to: &[NodeId], both_ways: bool) -> Placement {
 }
 
 impl Target {
-    fn resolve(&self, map: &dyn Map, pick: u64, tagged: &dyn Fn(&str) -> Vec<NodeId>) -> Result<Vec<NodeId>, String> {
+    fn resolve(
+        &self,
+        topology: &dyn Topology,
+        pick: u64,
+        tagged: &dyn Fn(&str) -> Vec<NodeId>,
+    ) -> Result<Vec<NodeId>, String> {
         let (group, which, what) = match self {
             Target::Named(name) => {
-                return map.named(name).map(|node| vec![node]).ok_or_else(|| format!("no node is named `{name}`"));
+                return topology.named(name).map(|node| vec![node]).ok_or_else(|| format!("no node is named `{name}`"));
             }
-            Target::Clients(which) => (map.clients(), which, "clients"),
-            Target::Servers(which) => (map.servers(), which, "servers"),
+            Target::Clients(which) => (topology.clients(), which, "clients"),
+            Target::Servers(which) => (topology.servers(), which, "servers"),
         };
         if group.is_empty() {
             return Err(format!("this lock has no {what}"));

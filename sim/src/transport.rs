@@ -1,7 +1,7 @@
 //! How messages are sent: connections opened, messages put on their way, stalled or lost.
 
 use crate::agenda::Pending;
-use crate::fault::LinkEffect;
+use crate::faults::LinkEffect;
 use crate::message::Message;
 use crate::net::{
     Body, Conn, ConnId, ConnState, Lane, Link, NO_CALL, PEER_BUFFER, PEER_TIMEOUT, Packet, Session, Transport, Way,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use slab::Slab;
 
 use crate::agenda::{Agenda, Pending};
-use crate::fault::Map;
+use crate::faults::Topology;
 use crate::message::Message;
 use crate::net::{Conn, Link, NetworkConfig};
 use crate::node::{Alarm, HOLDER, LEADER, Node, NodeId, Role, STORE, WaitKey};
@@ -319,7 +319,7 @@ impl<M: Message, N: Message> World<M, N> {
     }
 
     /// Something happens at the node now.
-    pub(crate) fn stir(&mut self, id: NodeId) {
+    pub(crate) fn mark_active(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];
         node.last_event = now;
@@ -343,7 +343,7 @@ impl<M: Message, N: Message> World<M, N> {
     }
 }
 
-impl<M: Message, N: Message> Map for World<M, N> {
+impl<M: Message, N: Message> Topology for World<M, N> {
     fn clients(&self) -> &[NodeId] {
         &self.clients
     }

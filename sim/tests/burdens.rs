@@ -3,7 +3,7 @@
 mod support;
 
 use fencepost_sim::Process;
-use fencepost_sim::fault::{ClockStrobe, Crash, DiskStall, Failover, Pause, Slow};
+use fencepost_sim::faults::{ClockStrobe, Crash, DiskStall, Failover, Pause, Slow};
 use fencepost_sim::schedule::{Aim, FaultPlan};
 use serde_json::json;
 use support::*;

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use fencepost_sim::fault::{ClockRate, ClockStep, Hold, VmPause};
+use fencepost_sim::faults::{ClockRate, ClockStep, Hold, VmPause};
 use fencepost_sim::schedule::{FaultPlan, Schedule};
 use fencepost_sim::stream::Streams;
 use fencepost_sim::{Process, SimTime};
@@ -99,16 +99,16 @@ fn rates_of_faults_that_overlap_add_up_to_the_harm() {
     let slow = |from, lasts| {
         fault::<ClockRate>(json!({ "ppm": -300_000 }), at(secs(from)), node("client-1"), Some(secs(lasts)))
     };
-    let harm = |plans: Vec<_>| Schedule::draw(&plans.into(), &Streams::new(0), SimTime(0) + secs(99)).harm();
-    assert_eq!(harm(vec![slow(1, 5), slow(10, 5)]).slowest_ppm, 300_000);
-    assert_eq!(harm(vec![slow(1, 5), slow(3, 5), slow(10, 5)]).slowest_ppm, 600_000);
+    let allowance = |plans: Vec<_>| Schedule::draw(&plans.into(), &Streams::new(0), SimTime(0) + secs(99)).allowance();
+    assert_eq!(allowance(vec![slow(1, 5), slow(10, 5)]).slowest_ppm, 300_000);
+    assert_eq!(allowance(vec![slow(1, 5), slow(3, 5), slow(10, 5)]).slowest_ppm, 600_000);
 }
 
 #[test]
 fn cuts_that_follow_each_other_are_one_long_silence() {
     let cut = |from, lasts| fault::<Hold>(json!({}), at(secs(from)), link("client-1", "server-1"), Some(secs(lasts)));
     let silence = |plans: Vec<_>| {
-        Schedule::draw(&plans.into(), &Streams::new(0), SimTime(0) + secs(99)).harm().reconnect.as_secs()
+        Schedule::draw(&plans.into(), &Streams::new(0), SimTime(0) + secs(99)).allowance().reconnect.as_secs()
     };
     assert_eq!(silence(vec![cut(1, 10)]), 10);
     assert_eq!(silence(vec![cut(1, 10), cut(8, 10)]), 17, "they overlap");

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_sim::Process;
-use fencepost_sim::fault::{ClockRate, ClockStep, Crash, Latency, Partition, Pause};
+use fencepost_sim::faults::{ClockRate, ClockStep, Crash, Latency, Partition, Pause};
 use fencepost_sim::schedule::FaultPlan;
 use serde_json::json;
 use support::*;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use fencepost_sim::fault::{Crash, Duplicate, Hold, Loss, Partition};
+use fencepost_sim::faults::{Crash, Duplicate, Hold, Loss, Partition};
 use serde_json::json;
 use support::*;
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::thread;
 
-use fencepost_sim::fault::{ClockRate, ClockStep, Crash, Hold, Latency, Loss, Partition, Pause, VmPause};
+use fencepost_sim::faults::{ClockRate, ClockStep, Crash, Hold, Latency, Loss, Partition, Pause, VmPause};
 use fencepost_sim::schedule::{Aim, FaultPlan, Target, Which};
 use fencepost_sim::{LAYOUT, Stop, TraceHash};
 use proptest::prelude::*;

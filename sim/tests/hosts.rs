@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::fault::{ClockRate, Crash, Loss, Partition, Pause, VmPause};
+use fencepost_sim::faults::{ClockRate, Crash, Loss, Partition, Pause, VmPause};
 use fencepost_sim::schedule::{Aim, FaultPlan, Target, Trigger, Which};
 use fencepost_sim::{Ctx, Host};
 use serde_json::json;

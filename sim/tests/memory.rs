@@ -3,7 +3,7 @@
 mod support;
 
 use fencepost_sim::Host;
-use fencepost_sim::fault::{Crash, Pause};
+use fencepost_sim::faults::{Crash, Pause};
 use serde_json::json;
 use support::*;
 

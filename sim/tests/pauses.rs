@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use fencepost_sim::fault::{Latency, Pause, VmPause};
+use fencepost_sim::faults::{Latency, Pause, VmPause};
 use fencepost_sim::schedule::FaultPlan;
 use fencepost_sim::{Either, race};
 use serde_json::json;
@@ -190,7 +190,7 @@ fn a_pause_that_overlaps_a_machine_pause_outlasts_it_and_clocks_run_on_in_it() {
 #[test]
 fn a_paused_client_does_not_notice_that_its_stream_was_given_up() {
     let stall = fencepost_sim::STALL_LIMIT * 2;
-    let hold = fault::<fencepost_sim::fault::Hold>(json!({}), at(secs(2)), link("client-1", "server-1"), Some(stall));
+    let hold = fault::<fencepost_sim::faults::Hold>(json!({}), at(secs(2)), link("client-1", "server-1"), Some(stall));
     let waits = process(|ctx| async move {
         let conn = ctx.connect(ctx.find("server-1"));
         let outcome = ctx.call(conn, Msg::Later(3_000), secs(50_000)).await;

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use fencepost_sim::disk::DiskFate;
-use fencepost_sim::fault::{Crash, Loss, Partition};
+use fencepost_sim::faults::{Crash, Loss, Partition};
 use fencepost_sim::{CallError, Caller, Env, NodeId, Process, Service, Session};
 use serde_json::json;
 use support::*;

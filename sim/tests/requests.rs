@@ -2,7 +2,7 @@
 
 mod support;
 
-use fencepost_sim::fault::{Crash, Hold, Partition};
+use fencepost_sim::faults::{Crash, Hold, Partition};
 use serde_json::json;
 use support::*;
 

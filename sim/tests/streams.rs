@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use fencepost_sim::fault::{Hold, Latency, Loss, Partition};
+use fencepost_sim::faults::{Hold, Latency, Loss, Partition};
 use serde_json::json;
 use support::*;
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use fencepost_sim::fault::{Crash, Pause};
+use fencepost_sim::faults::{Crash, Pause};
 use fencepost_sim::{Host, Process, Signal};
 use serde_json::json;
 use support::*;

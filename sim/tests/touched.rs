@@ -2,7 +2,7 @@
 
 mod support;
 
-use fencepost_sim::fault::{ClockRate, ClockStep, Crash, Hold, Latency, Loss, Partition, Pause, VmPause};
+use fencepost_sim::faults::{ClockRate, ClockStep, Crash, Hold, Latency, Loss, Partition, Pause, VmPause};
 use fencepost_sim::schedule::FaultPlan;
 use fencepost_sim::{Either, Process, race};
 use serde_json::json;

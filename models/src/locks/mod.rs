@@ -47,7 +47,7 @@ pub use self::zookeeper::Zookeeper;
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 
 /// How long a client of a single server waits for a reply: the default of Jedis (`Protocol.DEFAULT_TIMEOUT`, 2000 ms).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,8 +57,8 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// A waiter that polls gets a lock which expires within `expiry`, within this: it may have to wait for a stream to get
 /// through again, for a request of its own that brings no reply, and for its next turns.
-fn poll_bound(expiry: Duration, harm: &Harm) -> Duration {
-    expiry + harm.reconnect + 2 * REQUEST_TIMEOUT + 2 * POLL
+fn poll_bound(expiry: Duration, allowance: &BoundAllowance) -> Duration {
+    expiry + allowance.reconnect + 2 * REQUEST_TIMEOUT + 2 * POLL
 }
 
 /// A timing that keeps its ratio to the main timing as that goes from `main` to `new`.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, KEEP_ALIVE};
 
 use crate::history::GrantId;
@@ -57,10 +57,15 @@ impl SessionLock {
 /// The lock ends with the connection: at once if the process died or the server stopped, but only by TCP keep-alive if
 /// the host died, unless the server closes connections that idle for less. A waiter may have to find out first that its
 /// own connection is dead, and then where the primary is.
-pub(super) fn session_bound(idle: Idle, patience: Duration, standby: Option<Standby>, harm: &Harm) -> Duration {
+pub(super) fn session_bound(
+    idle: Idle,
+    patience: Duration,
+    standby: Option<Standby>,
+    allowance: &BoundAllowance,
+) -> Duration {
     let noticed = match idle.session {
         Duration::ZERO => KEEP_ALIVE,
-        limit => KEEP_ALIVE.min(harm.stretch_mono(limit)),
+        limit => KEEP_ALIVE.min(allowance.stretch_mono(limit)),
     };
-    noticed + harm.reconnect + patience + 2 * GRACE + failover_bound(standby, harm)
+    noticed + allowance.reconnect + patience + 2 * GRACE + failover_bound(standby, allowance)
 }

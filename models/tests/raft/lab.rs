@@ -6,7 +6,7 @@ use std::time::Duration;
 use fencepost_models::history::Event;
 use fencepost_models::servers::raft::{Config, deploy};
 use fencepost_models::{Site, Wire};
-use fencepost_sim::fault::FaultKind;
+use fencepost_sim::faults::FaultKind;
 use fencepost_sim::schedule::{Aim, FaultPlan, Schedule, Target, Trigger};
 use fencepost_sim::stream::Streams;
 use fencepost_sim::{NetworkConfig, Observer, Setup, SimTime, TraceHash, Transport};

@@ -5,7 +5,7 @@ mod idle;
 mod lab;
 
 use fencepost_models::servers::raft::{Config, ReadMode};
-use fencepost_sim::fault::{Crash, Partition, Pause};
+use fencepost_sim::faults::{Crash, Partition, Pause};
 use fencepost_sim::schedule::{Aim, FaultPlan, Target, Which};
 use serde_json::json;
 

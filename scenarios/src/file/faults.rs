@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_sim::fault::{FaultKind, Lasting, Partition};
+use fencepost_sim::faults::{DurationRule, FaultKind, Partition};
 use fencepost_sim::schedule::{FaultPlan, MOST_INJECTIONS, Trigger};
 use fencepost_sim::units::Span;
 use serde::Deserialize;
@@ -178,7 +178,7 @@ fn plan(
             report.add(span, reason, "write `split = [[\"client-1\"], [\"store\"]]`, or `shape = \"isolate\"`");
         }
     }
-    let lasts = if kind.lasts == Lasting::Required { Some(lasts?) } else { None };
+    let lasts = if kind.lasts == DurationRule::Required { Some(lasts?) } else { None };
     Some(FaultPlan { name, kind: kind.name, fault: own, trigger: trigger?, aim: aim?, lasts })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use fencepost_sim::NodeId;
-use fencepost_sim::fault::Map;
+use fencepost_sim::faults::Topology;
 use fencepost_sim::schedule::{Target, Which};
 
 use super::problem::Report;
@@ -155,7 +155,7 @@ fn ids(indices: Range<usize>) -> Vec<NodeId> {
     indices.map(id).collect()
 }
 
-impl Map for Nodes {
+impl Topology for Nodes {
     fn clients(&self) -> &[NodeId] {
         &self.clients
     }

@@ -1,7 +1,7 @@
 //! JSON Schema (2020-12) of scenario and suite files, composed from the registry, so that an editor completes the kinds
 //! of fault, the locks and their keys.
 
-use fencepost_sim::fault::{Lasting, Place};
+use fencepost_sim::faults::{DurationRule, TargetRule};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -183,12 +183,12 @@ fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
         }
     }
     let mut required: Vec<Value> = own["required"].as_array().cloned().unwrap_or_default();
-    if kind.lasts == Lasting::Required {
+    if kind.lasts == DurationRule::Required {
         required.push(json!("lasts"));
     }
     match kind.place {
-        Place::Nodes => required.push(json!("target")),
-        Place::Links => {
+        TargetRule::Nodes => required.push(json!("target")),
+        TargetRule::Links => {
             let between =
                 [json!({ "required": ["from"] }), json!({ "required": ["to"] }), json!({ "required": ["both_ways"] })];
             own["anyOf"] = json!([
@@ -196,7 +196,7 @@ fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
                 { "required": ["from", "to"], "not": { "required": ["target"] } },
             ]);
         }
-        Place::Leader | Place::Own => {}
+        TargetRule::Leader | TargetRule::Own => {}
     }
     own["required"] = json!(required);
     own["oneOf"] = json!([{ "required": ["at"] }, { "required": ["every"] }, { "required": ["on"] }]);

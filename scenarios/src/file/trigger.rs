@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use fencepost_sim::fault::{Lasting, Place};
+use fencepost_sim::faults::{DurationRule, TargetRule};
 use fencepost_sim::schedule::{Aim, MOST_INJECTIONS, OnMark, Trigger};
 use fencepost_sim::units::{Dist, Span};
 use schemars::JsonSchema;
@@ -24,13 +24,13 @@ pub const MARKS: [&str; 8] =
 pub(super) const COMMON: [&str; 9] = ["name", "target", "from", "to", "both_ways", "at", "every", "on", "lasts"];
 
 /// The shared keys that a fault at such a place, lasting or not, may have.
-pub(crate) fn allowed(place: Place, lasts: Lasting) -> Vec<&'static str> {
+pub(crate) fn allowed(place: TargetRule, lasts: DurationRule) -> Vec<&'static str> {
     let places: &[&str] = match place {
-        Place::Nodes => &["target"],
-        Place::Links => &["target", "from", "to", "both_ways"],
-        Place::Leader | Place::Own => &[],
+        TargetRule::Nodes => &["target"],
+        TargetRule::Links => &["target", "from", "to", "both_ways"],
+        TargetRule::Leader | TargetRule::Own => &[],
     };
-    let lasts: &[&str] = if lasts == Lasting::Required { &["lasts"] } else { &[] };
+    let lasts: &[&str] = if lasts == DurationRule::Required { &["lasts"] } else { &[] };
     ["name", "at", "every", "on"].iter().chain(places).chain(lasts).copied().collect()
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct On {
     /// What it passes.
     #[schemars(schema_with = "mark_schema")]
     event: Spanned<String>,
-    /// The how-manieth time, from 1.
+    /// The nth time, from 1.
     #[serde(default = "first", deserialize_with = "whole::<_, _, 1, 1_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000))]
     nth: u32,
@@ -112,7 +112,7 @@ impl Reading<'_> {
     }
 
     /// Reports the shared keys that this kind of fault does not have.
-    pub(super) fn refuse_others(&self, report: &mut Report, place: Place, lasts: Lasting) {
+    pub(super) fn refuse_others(&self, report: &mut Report, place: TargetRule, lasts: DurationRule) {
         let allowed = allowed(place, lasts);
         for key in COMMON.iter().filter(|key| !allowed.contains(key)) {
             let Some(span) = self.keys.get(*key) else { continue };
@@ -120,7 +120,7 @@ impl Reading<'_> {
                 ("lasts", _) => {
                     (format!("a `{}` happens at once: it has no `lasts`", self.kind), "take `lasts` out".into())
                 }
-                (_, Place::Nodes) => (
+                (_, TargetRule::Nodes) => (
                     format!("a `{}` acts on nodes, not on links: it has no `{key}`", self.kind),
                     "name the node in `target`".into(),
                 ),
@@ -207,20 +207,20 @@ impl Reading<'_> {
     }
 
     /// Where it acts.
-    pub(super) fn aim(&self, report: &mut Report, place: Place, common: &Common) -> Option<Aim> {
+    pub(super) fn aim(&self, report: &mut Report, place: TargetRule, common: &Common) -> Option<Aim> {
         let mut node = |name: &Option<Spanned<String>>| {
             let name = name.as_ref()?;
             self.nodes.target(report, name.span(), name.get_ref())
         };
         match place {
-            Place::Own => Some(Aim::Own),
-            Place::Leader => Some(Aim::Leader),
-            Place::Nodes => {
+            TargetRule::Own => Some(Aim::Own),
+            TargetRule::Leader => Some(Aim::Leader),
+            TargetRule::Nodes => {
                 let target = node(&common.target);
                 self.require(report, &["target"], "add `target = \"client:any\"`, or the name of a node");
                 target.map(Aim::Nodes)
             }
-            Place::Links if self.has("target") => {
+            TargetRule::Links if self.has("target") => {
                 let target = node(&common.target);
                 for key in ["from", "to", "both_ways"] {
                     if let Some(span) = self.keys.get(key) {
@@ -230,7 +230,7 @@ impl Reading<'_> {
                 }
                 target.map(Aim::LinksOf)
             }
-            Place::Links => {
+            TargetRule::Links => {
                 let (from, to) = (node(&common.from), node(&common.to));
                 self.require(report, &["from", "to"], "give `from` and `to`, or `target` for all links of a node");
                 let both_ways = common.both_ways.as_ref().is_none_or(|both| *both.get_ref());
@@ -240,8 +240,8 @@ impl Reading<'_> {
     }
 
     /// How long it lasts.
-    pub(super) fn lasts(&self, report: &mut Report, lasts: Lasting, common: &Common) -> Option<Dist> {
-        if lasts == Lasting::Instant {
+    pub(super) fn lasts(&self, report: &mut Report, lasts: DurationRule, common: &Common) -> Option<Dist> {
+        if lasts == DurationRule::Instant {
             return None;
         }
         self.require(report, &["lasts"], "add `lasts = \"5s\"`, or a distribution such as \"1s..20s\"");

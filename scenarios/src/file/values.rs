@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use fencepost_sim::fault::Rate;
+use fencepost_sim::faults::Rate;
 use fencepost_sim::units::Span;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};

@@ -8,7 +8,7 @@ use fencepost_models::guarded::effects::EffectStore;
 use fencepost_models::guarded::inventory::{InventoryStore, STORE_TIMEOUT};
 use fencepost_models::history::Event;
 use fencepost_models::{Family, Lock, Site, Wire};
-use fencepost_sim::fault::{Harm, Map};
+use fencepost_sim::faults::{BoundAllowance, Topology};
 use fencepost_sim::schedule::{Placement, Schedule};
 use fencepost_sim::stream::Streams;
 use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
@@ -79,7 +79,7 @@ pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCe
     let book = Rc::new(RefCell::new(plan.book(cell.scenario.run_for)));
     let setup = build::<L>(cell, seed, params, &plan, &book, watcher);
     let run_for = SimTime(0) + cell.scenario.run_for;
-    let phases = Phases { book: book.clone(), settle: plan.harm.reconnect + STORE_TIMEOUT };
+    let phases = Phases { book: book.clone(), settle: plan.allowance.reconnect + STORE_TIMEOUT };
     let (stop, world) = setup.run(async move |driver| phases.run(&driver, run_for).await);
     finish(cell, plan, stop, world, book)
 }
@@ -89,7 +89,7 @@ struct Plan {
     nodes: Deployment,
     schedule: Schedule,
     streams: Streams,
-    harm: Harm,
+    allowance: BoundAllowance,
     /// Units of work in all.
     units: u32,
     facts: Facts,
@@ -100,7 +100,7 @@ impl Plan {
         let Scenario { clients, workload, run_for, .. } = &*cell.scenario;
         let streams = Streams::new(seed);
         let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
-        let harm = schedule.harm();
+        let allowance = schedule.allowance();
         let nodes = Deployment::new(cell.scenario.clients.count, L::servers(params), in_service::<L>(cell));
         let in_others_hands = longest_unit(cell) + longest_inner_wait(cell) + late_attempts(cell);
         let facts = Facts {
@@ -117,11 +117,11 @@ impl Plan {
             clients: nodes.clients().to_vec(),
             orders: total_orders(clients, workload, *run_for),
             workload: Some(workload.work.guarded),
-            takeover_bound: L::takeover_bound(params, &harm) + in_others_hands,
-            progress_bound: L::progress_bound(params, &harm) + in_others_hands,
-            deadlock_bound: L::progress_bound(params, &harm) + longest_unit(cell) + late_attempts(cell),
+            takeover_bound: L::takeover_bound(params, &allowance) + in_others_hands,
+            progress_bound: L::progress_bound(params, &allowance) + in_others_hands,
+            deadlock_bound: L::progress_bound(params, &allowance) + longest_unit(cell) + late_attempts(cell),
         };
-        Plan { nodes, schedule, streams, harm, units: total_units(clients, workload, *run_for), facts }
+        Plan { nodes, schedule, streams, allowance, units: total_units(clients, workload, *run_for), facts }
     }
 
     fn book(&self, run_for: Duration) -> Book {

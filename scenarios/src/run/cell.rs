@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fencepost_models::guarded::inventory::{FenceBugs, Guard, InventoryConfig, Update};
 use fencepost_models::{Expiry, Family, LockInfo};
-use fencepost_sim::fault::Map;
+use fencepost_sim::faults::Topology;
 use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
@@ -283,7 +283,7 @@ impl Deployment {
     }
 }
 
-impl Map for Deployment {
+impl Topology for Deployment {
     fn clients(&self) -> &[NodeId] {
         &self.clients
     }

@@ -9,7 +9,7 @@ mod lab;
 use std::future::Future;
 use std::time::Duration;
 
-use fencepost_sim::fault::FaultKind;
+use fencepost_sim::faults::FaultKind;
 use fencepost_sim::schedule::{Aim, FaultPlan, OnMark, Target, Trigger};
 use fencepost_sim::{CallError, Ctx, NodeId, Process};
 use serde::Serialize;

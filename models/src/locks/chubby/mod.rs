@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, Either, Task, race};
 
 use self::link::{Link, PROBE};
@@ -115,18 +115,21 @@ impl Lock for ChubbyLock {
     /// extends the lease once more: that makes nearly two. A new master gives every session a whole lease again, does
     /// nothing before each has answered or ended, and begins the lock-delay anew. A client may have to ask each replica
     /// once to find it.
-    fn takeover_bound(params: &ChubbyParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &ChubbyParams, allowance: &BoundAllowance) -> Duration {
         let undisturbed = 2 * params.lease.0 + params.lock_delay.0 + AFTER_ERROR;
-        if *harm == Harm::default() {
+        if *allowance == BoundAllowance::default() {
             return undisturbed;
         }
         let election = 2 * params.raft().failover();
-        let again = harm.stretch_mono(election + params.lease.0 + undisturbed);
-        again + harm.reconnect + 2 * PROBE * u32::from(params.replicas)
+        let again = allowance.stretch_mono(election + params.lease.0 + undisturbed);
+        again + allowance.reconnect + 2 * PROBE * u32::from(params.replicas)
     }
 
-    fn progress_bound(params: &ChubbyParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, &Harm { reconnect: harm.reconnect.max(Duration::from_nanos(1)), ..*harm })
+    fn progress_bound(params: &ChubbyParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(
+            params,
+            &BoundAllowance { reconnect: allowance.reconnect.max(Duration::from_nanos(1)), ..*allowance },
+        )
     }
 }
 

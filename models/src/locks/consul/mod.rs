@@ -15,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, Either, Task, race};
 
 use self::agent::{Agent, DETECTION};
@@ -127,19 +127,22 @@ impl Lock for ConsulLock {
     /// client that was refused comes back within 5 s. A new leader starts all timers anew: an election, and the whole
     /// time again. The timers run on the leader's monotonic clock: slow rates and stopped machines lengthen them, clock
     /// steps do not. A dead connection takes up to 40 s to be noticed, and a request may be held for 7 s more.
-    fn takeover_bound(params: &ConsulParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &ConsulParams, allowance: &BoundAllowance) -> Duration {
         let expiry = params.session() + params.lock_delay.0;
         let undisturbed = expiry + params.lock_retry.0 + AFTER_ERROR;
-        if *harm == Harm::default() {
+        if *allowance == BoundAllowance::default() {
             return undisturbed;
         }
         let election = 2 * params.raft().failover();
-        let again = harm.stretch_mono(undisturbed + election);
-        again + harm.reconnect + DETECTION + 2 * HOLD
+        let again = allowance.stretch_mono(undisturbed + election);
+        again + allowance.reconnect + DETECTION + 2 * HOLD
     }
 
-    fn progress_bound(params: &ConsulParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, &Harm { reconnect: harm.reconnect.max(Duration::from_nanos(1)), ..*harm })
+    fn progress_bound(params: &ConsulParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(
+            params,
+            &BoundAllowance { reconnect: allowance.reconnect.max(Duration::from_nanos(1)), ..*allowance },
+        )
     }
 }
 

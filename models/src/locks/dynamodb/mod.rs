@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_sim::Task;
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -282,14 +282,14 @@ impl Lock for DynamoDb {
     /// One lease duration after a waiter first saw the last record version number (README, "Acquire lock with timeout"),
     /// by the waiter's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A second one, as
     /// an acquire forgets what it saw when it gives up after one lease duration and a second; and calls that hang.
-    fn takeover_bound(params: &DynamoDbParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &DynamoDbParams, allowance: &BoundAllowance) -> Duration {
         let turns = 5 * params.refresh_period.0 + params.additional_time_to_wait.0;
         let hanging = 2 * params.request_timeout.0 + params.unavailable_after_restart.0;
-        harm.stretch_mono(2 * params.lease_duration.0 + turns) + harm.reconnect + hanging
+        allowance.stretch_mono(2 * params.lease_duration.0 + turns) + allowance.reconnect + hanging
     }
 
     /// As for a takeover: a release or a put whose outcome nobody knows leaves an item that must be waited out.
-    fn progress_bound(params: &DynamoDbParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &DynamoDbParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

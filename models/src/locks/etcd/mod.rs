@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, Mono};
 
 use self::link::Link;
@@ -135,12 +135,12 @@ impl Etcd {
     /// and an election timeout, and looks for expired ones twice a second (server/lease/lessor.go). A client may be stuck
     /// with a member that it cannot reach until its pings tell it so, and a request with one that finds no leader until
     /// the member gives it up.
-    fn bound(params: &EtcdParams, harm: &Harm) -> Duration {
+    fn bound(params: &EtcdParams, allowance: &BoundAllowance) -> Duration {
         let raft = params.raft();
         let lease = Duration::from_secs(params.seconds()) + raft.election + 2 * LOOP;
         let patience = params.patience();
-        harm.stretch_mono(lease + 3 * raft.failover())
-            + harm.reconnect
+        allowance.stretch_mono(lease + 3 * raft.failover())
+            + allowance.reconnect
             + 2 * (patience.time + patience.timeout + raft.give_up + POLL)
     }
 }
@@ -196,13 +196,13 @@ impl Lock for Etcd {
 
     /// The lease lasts from the holder's last renewal. Clock steps do nothing; slow rates and stopped machines of the
     /// leader lengthen it.
-    fn takeover_bound(params: &EtcdParams, harm: &Harm) -> Duration {
-        Self::bound(params, harm)
+    fn takeover_bound(params: &EtcdParams, allowance: &BoundAllowance) -> Duration {
+        Self::bound(params, allowance)
     }
 
     /// Whoever held the lock, or stood in line, before the faults ended may be gone: as for a crash.
-    fn progress_bound(params: &EtcdParams, harm: &Harm) -> Duration {
-        Self::bound(params, harm)
+    fn progress_bound(params: &EtcdParams, allowance: &BoundAllowance) -> Duration {
+        Self::bound(params, allowance)
     }
 
     /// Under `owner-txn`, a linearizable read.

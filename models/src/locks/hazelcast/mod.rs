@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, Either, Mono, race};
 
 pub use self::params::HazelcastParams;
@@ -132,12 +132,12 @@ impl Lock for Hazelcast {
         POLL
     }
 
-    fn takeover_bound(params: &HazelcastParams, harm: &Harm) -> Duration {
-        params.takeover_bound(harm)
+    fn takeover_bound(params: &HazelcastParams, allowance: &BoundAllowance) -> Duration {
+        params.takeover_bound(allowance)
     }
 
-    fn progress_bound(params: &HazelcastParams, harm: &Harm) -> Duration {
-        params.takeover_bound(harm)
+    fn progress_bound(params: &HazelcastParams, allowance: &BoundAllowance) -> Duration {
+        params.takeover_bound(allowance)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,10 +97,10 @@ impl HazelcastParams {
     /// sessions by a heartbeat interval (RaftSessionService.java, `onNewTermCommit`); a second one may follow while
     /// replicas look for each other. A caller whose member fell silent asks another after
     /// `hazelcast.max.no.heartbeat.seconds`.
-    pub(super) fn takeover_bound(&self, harm: &Harm) -> Duration {
-        let session = harm.stretch_wall(self.session_ttl.0 + 2 * self.session_heartbeat.0);
-        let elections = harm.stretch_mono(2 * leader_failover());
-        let silent = if harm.reconnect.is_zero() { Duration::ZERO } else { harm.reconnect + MEMBER_TIMEOUT };
+    pub(super) fn takeover_bound(&self, allowance: &BoundAllowance) -> Duration {
+        let session = allowance.stretch_wall(self.session_ttl.0 + 2 * self.session_heartbeat.0);
+        let elections = allowance.stretch_mono(2 * leader_failover());
+        let silent = if allowance.reconnect.is_zero() { Duration::ZERO } else { allowance.reconnect + MEMBER_TIMEOUT };
         let split = if self.no_cp { MEMBER_TIMEOUT + MERGE_EVERY } else { Duration::ZERO };
         session + elections + silent + split + Duration::from_secs(5)
     }

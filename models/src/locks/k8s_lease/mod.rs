@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_sim::Task;
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::stream::Stream;
 use fencepost_sim::units::Dist;
 
@@ -201,15 +201,15 @@ impl Lock for K8sLease {
     /// The lease duration, from when the waiter first saw the last record, which is up to a retry with its jitter after
     /// it was written, up to the waiter's next retry (comments of `LeaderElectionConfig`); by the waiter's monotonic
     /// clock: slow rates and stopped machines lengthen it, clock steps do not. A request that hangs costs its timeout.
-    fn takeover_bound(params: &K8sLeaseParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &K8sLeaseParams, allowance: &BoundAllowance) -> Duration {
         let lease = params.longest_lease();
         let slowest = params.slowest();
         let turn = slowest.retry_period + slowest.jitter();
-        harm.stretch_mono(lease + 2 * turn) + harm.reconnect + 2 * slowest.request_timeout()
+        allowance.stretch_mono(lease + 2 * turn) + allowance.reconnect + 2 * slowest.request_timeout()
     }
 
     /// As for a takeover: what a release left behind that did not take effect must be waited out.
-    fn progress_bound(params: &K8sLeaseParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &K8sLeaseParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

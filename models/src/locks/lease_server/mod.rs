@@ -5,7 +5,7 @@ pub mod server;
 use std::time::Duration;
 
 use fencepost_sim::ConnId;
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -160,11 +160,11 @@ impl Lock for LeaseServerLock {
 
     /// The term runs on the server's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A
     /// server that restarts in between waits out one more term.
-    fn takeover_bound(params: &LeaseServerParams, harm: &Harm) -> Duration {
-        poll_bound(harm.stretch_mono(2 * params.ttl.0), harm)
+    fn takeover_bound(params: &LeaseServerParams, allowance: &BoundAllowance) -> Duration {
+        poll_bound(allowance.stretch_mono(2 * params.ttl.0), allowance)
     }
 
-    fn progress_bound(params: &LeaseServerParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &LeaseServerParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

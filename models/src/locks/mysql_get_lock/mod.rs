@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fencepost_sim::STALL_LIMIT;
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -169,12 +169,12 @@ impl Lock for MysqlGetLock {
         POLL
     }
 
-    fn takeover_bound(params: &MysqlGetLockParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &MysqlGetLockParams, allowance: &BoundAllowance) -> Duration {
         let patience = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
-        session_bound(params.idle(), patience, params.rules(), harm)
+        session_bound(params.idle(), patience, params.rules(), allowance)
     }
 
-    fn progress_bound(params: &MysqlGetLockParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &MysqlGetLockParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

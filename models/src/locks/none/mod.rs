@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,12 +67,12 @@ impl Lock for NoLock {
         Duration::ZERO
     }
 
-    fn takeover_bound(_: &NoLockParams, _: &Harm) -> Duration {
+    fn takeover_bound(_: &NoLockParams, _: &BoundAllowance) -> Duration {
         STORE_TIMEOUT
     }
 
     /// A client may still wait for the store when the faults are healed.
-    fn progress_bound(_: &NoLockParams, _: &Harm) -> Duration {
+    fn progress_bound(_: &NoLockParams, _: &BoundAllowance) -> Duration {
         2 * STORE_TIMEOUT
     }
 }

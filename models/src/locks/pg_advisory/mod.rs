@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use fencepost_sim::{ConnId, Either, NodeId, STALL_LIMIT, race};
 use schemars::JsonSchema;
@@ -186,12 +186,12 @@ impl Lock for PgAdvisory {
         POLL
     }
 
-    fn takeover_bound(params: &PgAdvisoryParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &PgAdvisoryParams, allowance: &BoundAllowance) -> Duration {
         let patience = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
-        session_bound(params.idle(), patience, params.rules(), harm)
+        session_bound(params.idle(), patience, params.rules(), allowance)
     }
 
-    fn progress_bound(params: &PgAdvisoryParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &PgAdvisoryParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

@@ -11,7 +11,7 @@ mod params;
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, ConnId};
 
 use self::masters::Masters;
@@ -178,17 +178,17 @@ impl Lock for RedisSentinel {
 
     /// The key's time to live by a master's wall clock. If a server may have been out of reach, a failover may be in its
     /// way besides.
-    fn takeover_bound(params: &RedisSentinelParams, harm: &Harm) -> Duration {
-        let alone = poll_bound(harm.stretch_wall(params.ttl.0), harm) + FOUND;
-        match *harm == Harm::default() {
+    fn takeover_bound(params: &RedisSentinelParams, allowance: &BoundAllowance) -> Duration {
+        let alone = poll_bound(allowance.stretch_wall(params.ttl.0), allowance) + FOUND;
+        match *allowance == BoundAllowance::default() {
             true => alone,
-            false => alone + harm.stretch_wall(params.watch().failover_bound()),
+            false => alone + allowance.stretch_wall(params.watch().failover_bound()),
         }
     }
 
     /// A failover that came to nothing may have gone before.
-    fn progress_bound(params: &RedisSentinelParams, harm: &Harm) -> Duration {
-        let failover = harm.stretch_wall(params.watch().retried_failover_bound());
-        poll_bound(harm.stretch_wall(params.ttl.0), harm) + FOUND + failover
+    fn progress_bound(params: &RedisSentinelParams, allowance: &BoundAllowance) -> Duration {
+        let failover = allowance.stretch_wall(params.watch().retried_failover_bound());
+        poll_bound(allowance.stretch_wall(params.ttl.0), allowance) + FOUND + failover
     }
 }

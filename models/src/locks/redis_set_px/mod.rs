@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use fencepost_sim::{CallError, ConnId};
 use schemars::JsonSchema;
@@ -193,12 +193,12 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
     }
 
     /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.
-    fn takeover_bound(params: &RedisPxParams, harm: &Harm) -> Duration {
-        poll_bound(harm.stretch_wall(params.ttl.0), harm)
+    fn takeover_bound(params: &RedisPxParams, allowance: &BoundAllowance) -> Duration {
+        poll_bound(allowance.stretch_wall(params.ttl.0), allowance)
     }
 
-    fn progress_bound(params: &RedisPxParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &RedisPxParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use fencepost_sim::ConnId;
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -137,11 +137,11 @@ impl Lock for RedisSetNx {
 
     /// Nothing is promised for a holder that crashed: what stands here is the time in which a waiter gets a lock that is
     /// free. A holder's crash breaks it, since nobody ever frees the lock.
-    fn takeover_bound(_: &RedisSetNxParams, harm: &Harm) -> Duration {
-        poll_bound(Duration::ZERO, harm)
+    fn takeover_bound(_: &RedisSetNxParams, allowance: &BoundAllowance) -> Duration {
+        poll_bound(Duration::ZERO, allowance)
     }
 
-    fn progress_bound(params: &RedisSetNxParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &RedisSetNxParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

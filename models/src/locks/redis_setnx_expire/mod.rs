@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -135,11 +135,11 @@ impl Lock for RedisSetNxExpire {
     }
 
     /// What the timeout promises. A client that crashes between the two commands breaks it.
-    fn takeover_bound(params: &RedisSetNxExpireParams, harm: &Harm) -> Duration {
-        poll_bound(harm.stretch_wall(params.ttl.0), harm)
+    fn takeover_bound(params: &RedisSetNxExpireParams, allowance: &BoundAllowance) -> Duration {
+        poll_bound(allowance.stretch_wall(params.ttl.0), allowance)
     }
 
-    fn progress_bound(params: &RedisSetNxExpireParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &RedisSetNxExpireParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -148,11 +148,11 @@ impl Lock for RedissonFenced {
         POLL
     }
 
-    fn takeover_bound(params: &RedissonFencedParams, harm: &Harm) -> Duration {
-        bound(params.watchdog_timeout.0, harm)
+    fn takeover_bound(params: &RedissonFencedParams, allowance: &BoundAllowance) -> Duration {
+        bound(params.watchdog_timeout.0, allowance)
     }
 
-    fn progress_bound(params: &RedissonFencedParams, harm: &Harm) -> Duration {
-        bound(params.watchdog_timeout.0, harm)
+    fn progress_bound(params: &RedissonFencedParams, allowance: &BoundAllowance) -> Duration {
+        bound(params.watchdog_timeout.0, allowance)
     }
 }

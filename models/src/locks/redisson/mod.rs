@@ -11,7 +11,7 @@ mod watchdog;
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -204,12 +204,12 @@ impl Lock for Redisson {
         POLL
     }
 
-    fn takeover_bound(params: &RedissonParams, harm: &Harm) -> Duration {
-        bound(params.settings().lease_time(), harm)
+    fn takeover_bound(params: &RedissonParams, allowance: &BoundAllowance) -> Duration {
+        bound(params.settings().lease_time(), allowance)
     }
 
-    fn progress_bound(params: &RedissonParams, harm: &Harm) -> Duration {
-        bound(params.settings().lease_time(), harm)
+    fn progress_bound(params: &RedissonParams, allowance: &BoundAllowance) -> Duration {
+        bound(params.settings().lease_time(), allowance)
     }
 }
 
@@ -221,6 +221,6 @@ const SOURCES: &[&str] = &[
 /// The key expires a lease after its last renewal, by the server's wall clock. A waiter sleeps for no longer than the
 /// `PTTL` that it was told, which is never more than that, and may then have to wait for a stream to get through again
 /// and for an acquire, a subscription and another acquire that bring no reply.
-fn bound(lease: Duration, harm: &Harm) -> Duration {
-    harm.stretch_wall(lease) + harm.reconnect + 3 * COMMAND_TIMEOUT + 2 * POLL
+fn bound(lease: Duration, allowance: &BoundAllowance) -> Duration {
+    allowance.stretch_wall(lease) + allowance.reconnect + 3 * COMMAND_TIMEOUT + 2 * POLL
 }

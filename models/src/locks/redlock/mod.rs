@@ -12,7 +12,7 @@ mod params;
 use std::time::Duration;
 
 use fencepost_sim::Mono;
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::stream::Stream;
 use fencepost_sim::units::Dist;
 
@@ -132,13 +132,13 @@ impl Lock for Redlock {
     /// "The auto release of the lock (since keys expire)" on a majority, by the masters' wall clocks. A second term for
     /// what tries that collided left behind on some masters while these were not reachable; with delayed restarts, one
     /// more for masters that are kept out.
-    fn takeover_bound(params: &RedlockParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &RedlockParams, allowance: &BoundAllowance) -> Duration {
         let round = 2 * params.node_timeout.0 + params.retry_delay.0;
-        let kept_out = params.stays_out().map_or(Duration::ZERO, |out| harm.stretch_mono(out));
-        2 * harm.stretch_wall(params.ttl.0) + kept_out + harm.reconnect + 10 * params.retry * round
+        let kept_out = params.stays_out().map_or(Duration::ZERO, |out| allowance.stretch_mono(out));
+        2 * allowance.stretch_wall(params.ttl.0) + kept_out + allowance.reconnect + 10 * params.retry * round
     }
 
-    fn progress_bound(params: &RedlockParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &RedlockParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use fencepost_sim::{KEEP_ALIVE, STALL_LIMIT};
 use schemars::JsonSchema;
@@ -245,11 +245,11 @@ impl Lock for SqlForUpdate {
 
     /// The row lock ends with the connection. The server learns at once of a process that died, but of a dead host only
     /// by TCP keep-alive; stalled streams of the database's own replies come first, if there are any.
-    fn takeover_bound(params: &SqlForUpdateParams, harm: &Harm) -> Duration {
-        KEEP_ALIVE + harm.reconnect + params.lock_wait.0 + GRACE + failover_bound(params.rules(), harm)
+    fn takeover_bound(params: &SqlForUpdateParams, allowance: &BoundAllowance) -> Duration {
+        KEEP_ALIVE + allowance.reconnect + params.lock_wait.0 + GRACE + failover_bound(params.rules(), allowance)
     }
 
-    fn progress_bound(params: &SqlForUpdateParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &SqlForUpdateParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

@@ -13,7 +13,7 @@ pub use self::params::{Clock, SqlLeaseRowParams};
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{Mono, STALL_LIMIT};
 
 use self::keep_alive::KeepAlive;
@@ -143,16 +143,16 @@ impl Lock for SqlLeaseRow {
 
     /// The row is free once the clock of whoever asks says so, which may lag behind the clock that locked it. Then the
     /// waiter needs a turn, and for that its last statement must have come to an end.
-    fn takeover_bound(params: &SqlLeaseRowParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &SqlLeaseRowParams, allowance: &BoundAllowance) -> Duration {
         let expired = match params.clock {
-            Clock::Client => params.lock_at_most.0 + harm.apart,
-            Clock::Database => harm.stretch_wall(params.lock_at_most.0),
+            Clock::Client => params.lock_at_most.0 + allowance.apart,
+            Clock::Database => allowance.stretch_wall(params.lock_at_most.0),
         };
         let statement = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
-        expired + harm.reconnect + 2 * statement + 2 * POLL + failover_bound(params.rules(), harm)
+        expired + allowance.reconnect + 2 * statement + 2 * POLL + failover_bound(params.rules(), allowance)
     }
 
-    fn progress_bound(params: &SqlLeaseRowParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &SqlLeaseRowParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 }

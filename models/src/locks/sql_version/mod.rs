@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, ConnId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -128,12 +128,12 @@ impl Lock for SqlVersion {
     }
 
     /// There is nothing to take over.
-    fn takeover_bound(_: &SqlVersionParams, harm: &Harm) -> Duration {
-        Self::progress_bound(&SqlVersionParams {}, harm)
+    fn takeover_bound(_: &SqlVersionParams, allowance: &BoundAllowance) -> Duration {
+        Self::progress_bound(&SqlVersionParams {}, allowance)
     }
 
     /// A client may wait for a statement until the stream is given up.
-    fn progress_bound(_: &SqlVersionParams, harm: &Harm) -> Duration {
-        STATEMENT_TIMEOUT + harm.reconnect
+    fn progress_bound(_: &SqlVersionParams, allowance: &BoundAllowance) -> Duration {
+        STATEMENT_TIMEOUT + allowance.reconnect
     }
 }

@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, Either, Task, race};
 
 pub use self::params::{StopOn, ZookeeperParams};
@@ -185,21 +185,21 @@ impl Lock for Zookeeper {
     /// change the leader, and a new one begins anew (SessionTrackerImpl.java), so that elections lengthen it: by
     /// themselves and by one more term. A waiter that lost its connection then tries all members, each for its share of
     /// the timeout, and its operation once more.
-    fn takeover_bound(params: &ZookeeperParams, harm: &Harm) -> Duration {
+    fn takeover_bound(params: &ZookeeperParams, allowance: &BoundAllowance) -> Duration {
         let (timeout, tick) = (params.negotiated(), params.tick.0);
-        let term = harm.stretch_mono(timeout + tick + tick / 2);
-        if *harm == Harm::default() {
+        let term = allowance.stretch_mono(timeout + tick + tick / 2);
+        if *allowance == BoundAllowance::default() {
             return term + HAND_OVER;
         }
         let elections = 2 * params.raft().failover();
         let connect = timeout + u32::from(params.servers) * Duration::from_secs(1);
         let retry = params.retry_base.0 * (1 << params.retries.min(20));
-        2 * term + HAND_OVER + elections + connect + retry + harm.reconnect
+        2 * term + HAND_OVER + elections + connect + retry + allowance.reconnect
     }
 
     /// As long as a takeover: what a client left behind goes with its session.
-    fn progress_bound(params: &ZookeeperParams, harm: &Harm) -> Duration {
-        Self::takeover_bound(params, harm)
+    fn progress_bound(params: &ZookeeperParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance)
     }
 
     async fn read(

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use fencepost_sim::fault::Harm;
+use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, ConnId, Mono, NodeId, PEER_TIMEOUT, STALL_LIMIT};
 
 use super::message::SqlMessage;
@@ -153,8 +153,8 @@ impl Database {
 }
 
 /// How long a failover may take until every client has found the new primary, counted from the last fault.
-pub(crate) fn failover_bound(standby: Option<Standby>, harm: &Harm) -> Duration {
+pub(crate) fn failover_bound(standby: Option<Standby>, allowance: &BoundAllowance) -> Duration {
     let Some(Standby { failover_after, .. }) = standby else { return Duration::ZERO };
-    let promoted = harm.stretch_mono(failover_after + 2 * MONITOR_INTERVAL) + PEER_TIMEOUT + harm.reconnect;
+    let promoted = allowance.stretch_mono(failover_after + 2 * MONITOR_INTERVAL) + PEER_TIMEOUT + allowance.reconnect;
     promoted + 2 * PAIR.len() as u32 * CONNECT_TIMEOUT
 }

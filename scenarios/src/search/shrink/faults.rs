@@ -268,7 +268,7 @@ struct Passed {
     at: SimTime,
     client: u16,
     mark: &'static str,
-    /// The how-manieth time, from 1.
+    /// The nth time, from 1.
     nth: u32,
 }
 

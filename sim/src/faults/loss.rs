@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Nemesis, Place, Rate, relieve_all, strain_all};
+use super::{
+    BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, Rate, TargetRule, add_link_effects,
+    remove_link_effects,
+};
 
 /// Lost packets. A stream hides them behind retransmission: the message arrives late.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -16,20 +19,20 @@ pub struct Loss {
 impl FaultKind for Loss {
     const NAME: &'static str = "loss";
     const ABOUT: &'static str = "loses messages on links; streams retransmit after 200 ms, doubling";
-    const PLACE: Place = Place::Links;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Links;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for Loss {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        strain_all(nemesis, injection, LinkEffect::Lose(self.rate.per_million()));
+        add_link_effects(nemesis, injection, LinkEffect::Lose(self.rate.per_million()));
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        relieve_all(nemesis, injection);
+        remove_link_effects(nemesis, injection);
     }
 
-    fn harm(&self, _: i64, lasts: Duration) -> Harm {
-        Harm::of_silence(lasts)
+    fn allowance(&self, _: i64, lasts: Duration) -> BoundAllowance {
+        BoundAllowance::for_silence(lasts)
     }
 }

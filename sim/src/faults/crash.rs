@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
+use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
 use crate::disk::DiskFate;
 use crate::net::RETRANSMIT_LONGEST;
 use crate::units::Span;
@@ -40,8 +40,8 @@ pub enum CrashWhat {
 impl FaultKind for Crash {
     const NAME: &'static str = "crash";
     const ABOUT: &'static str = "crashes a node's process or host; disk kept, unsynced writes lost, or wiped";
-    const PLACE: Place = Place::Nodes;
-    const LASTS: Lasting = Lasting::Instant;
+    const TARGET: TargetRule = TargetRule::Nodes;
+    const DURATION: DurationRule = DurationRule::Instant;
 }
 
 impl Fault for Crash {
@@ -59,7 +59,7 @@ impl Fault for Crash {
         self.permanent
     }
 
-    fn harm(&self, _: i64, _: Duration) -> Harm {
-        Harm::of_silence(self.own_duration().unwrap_or(RETRANSMIT_LONGEST))
+    fn allowance(&self, _: i64, _: Duration) -> BoundAllowance {
+        BoundAllowance::for_silence(self.own_duration().unwrap_or(RETRANSMIT_LONGEST))
     }
 }

@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Nemesis, Place, relieve_all, strain_all};
+use super::{
+    BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, TargetRule, add_link_effects,
+    remove_link_effects,
+};
 use crate::units::Dist;
 
 /// Latency on top of what the network has.
@@ -17,20 +20,20 @@ pub struct Latency {
 impl FaultKind for Latency {
     const NAME: &'static str = "latency";
     const ABOUT: &'static str = "adds latency to links";
-    const PLACE: Place = Place::Links;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Links;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for Latency {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        strain_all(nemesis, injection, LinkEffect::Delay(self.add));
+        add_link_effects(nemesis, injection, LinkEffect::Delay(self.add));
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        relieve_all(nemesis, injection);
+        remove_link_effects(nemesis, injection);
     }
 
-    fn harm(&self, _: i64, lasts: Duration) -> Harm {
-        Harm::of_silence(lasts)
+    fn allowance(&self, _: i64, lasts: Duration) -> BoundAllowance {
+        BoundAllowance::for_silence(lasts)
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Burden, Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+use super::{DurationRule, Fault, FaultKind, Injected, Nemesis, Slowdown, TargetRule};
 
 /// A node that does everything more slowly: an overcommitted CPU, swapping, a noisy neighbour. Whatever it deals with, a
 /// message, a timer, a step of its code, keeps it busy; what comes meanwhile queues up, what it sends leaves afterwards.
@@ -36,21 +36,21 @@ const WORK: Duration = Duration::from_millis(1);
 impl FaultKind for Slow {
     const NAME: &'static str = "slow";
     const ABOUT: &'static str = "lets a node do everything more slowly";
-    const PLACE: Place = Place::Nodes;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Nodes;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for Slow {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        let burden = Burden::Slow(WORK * (self.factor.0 - 1) as u32);
+        let slowdown = Slowdown::Slow(WORK * (self.factor.0 - 1) as u32);
         for &node in &injection.at.nodes {
-            nemesis.burden(node, injection.id, burden, injection.drawn);
+            nemesis.begin_slowdown(node, injection.id, slowdown, injection.drawn);
         }
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for &node in &injection.at.nodes {
-            nemesis.unburden(node, injection.id);
+            nemesis.end_slowdown(node, injection.id);
         }
     }
 }

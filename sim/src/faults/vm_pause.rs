@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
+use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
 
 /// A pause of the whole virtual machine, as in a live migration: the monotonic clock stops too, and the wall clock
 /// steps forward on resume.
@@ -15,8 +15,8 @@ impl FaultKind for VmPause {
     const NAME: &'static str = "vm-pause";
     const ABOUT: &'static str =
         "stops a node's whole machine: its monotonic clock stops, its wall clock steps on resume";
-    const PLACE: Place = Place::Nodes;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Nodes;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for VmPause {
@@ -32,7 +32,7 @@ impl Fault for VmPause {
         }
     }
 
-    fn harm(&self, _: i64, lasts: Duration) -> Harm {
-        Harm { machine_stopped: lasts, ..Harm::of_silence(lasts) }
+    fn allowance(&self, _: i64, lasts: Duration) -> BoundAllowance {
+        BoundAllowance { machine_stopped: lasts, ..BoundAllowance::for_silence(lasts) }
     }
 }

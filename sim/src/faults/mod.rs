@@ -44,7 +44,7 @@ use crate::units::Dist;
 
 /// What a fault is done to, and so which keys say where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum TargetRule {
     /// One or more nodes: `target`.
     Nodes,
     /// Links: `from` and `to` (with `both_ways`), or `target` for all links of a node.
@@ -57,7 +57,7 @@ pub enum Place {
 
 /// Whether a fault has a `lasts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lasting {
+pub enum DurationRule {
     /// It begins and ends: `lasts` is required.
     Required,
     /// It happens at once: `lasts` is refused.
@@ -88,8 +88,8 @@ pub trait Fault: fmt::Debug + Send + Sync {
     }
 
     /// How an injection may lengthen the bounds within which a lock recovers.
-    fn harm(&self, _drawn: i64, _lasts: Duration) -> Harm {
-        Harm::default()
+    fn allowance(&self, _drawn: i64, _lasts: Duration) -> BoundAllowance {
+        BoundAllowance::default()
     }
 
     /// Whether healing leaves it as it is.
@@ -97,11 +97,11 @@ pub trait Fault: fmt::Debug + Send + Sync {
         false
     }
 
-    /// How a fault that places itself (`Place::Own`) does so. `pick` is the fraction drawn for this injection.
+    /// How a fault that places itself (`TargetRule::Own`) does so. `pick` is the fraction drawn for this injection.
     ///
     /// # Errors
     /// If the world has no such place, such as a minority of one server.
-    fn place(&self, _map: &dyn Map, _pick: u64) -> Result<Placement, String> {
+    fn place(&self, _topology: &dyn Topology, _pick: u64) -> Result<Placement, String> {
         Ok(Placement::default())
     }
 }
@@ -113,14 +113,14 @@ pub trait FaultKind: Fault + DeserializeOwned + JsonSchema + 'static {
     /// One sentence for lists and docs.
     const ABOUT: &'static str;
     /// Where it acts.
-    const PLACE: Place;
+    const TARGET: TargetRule;
     /// Whether it has a `lasts`.
-    const LASTS: Lasting;
+    const DURATION: DurationRule;
 }
 
 /// What faults can do to the bounds within which locks recover, summed over a schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Harm {
+pub struct BoundAllowance {
     /// All backward steps of wall clocks together.
     pub stepped_back: Duration,
     /// How far the wall clocks of two nodes may have come apart: all steps either way, and what wrong rates add up to.
@@ -134,10 +134,10 @@ pub struct Harm {
     pub reconnect: Duration,
 }
 
-impl Harm {
-    /// Both harms together.
-    pub fn and(self, other: Harm) -> Harm {
-        Harm {
+impl BoundAllowance {
+    /// The sum of both.
+    pub fn plus(self, other: BoundAllowance) -> BoundAllowance {
+        BoundAllowance {
             stepped_back: self.stepped_back + other.stepped_back,
             apart: self.apart + other.apart,
             machine_stopped: self.machine_stopped + other.machine_stopped,
@@ -146,9 +146,9 @@ impl Harm {
         }
     }
 
-    /// The harm of a fault that kept streams from getting through for so long.
-    pub fn of_silence(lasts: Duration) -> Harm {
-        Harm { reconnect: (lasts + RETRANSMIT_FIRST).min(RETRANSMIT_LONGEST), ..Harm::default() }
+    /// The allowance of a fault that blocks streams for this long.
+    pub fn for_silence(lasts: Duration) -> BoundAllowance {
+        BoundAllowance { reconnect: (lasts + RETRANSMIT_FIRST).min(RETRANSMIT_LONGEST), ..BoundAllowance::default() }
     }
 
     /// How long a deadline by a server's wall clock can take that was `expiry` away.
@@ -178,7 +178,7 @@ pub struct Injected<'a> {
 }
 
 /// The nodes of a world, by what they are.
-pub trait Map {
+pub trait Topology {
     /// The clients, in order.
     fn clients(&self) -> &[NodeId];
     /// The lock's servers, in order.
@@ -193,7 +193,7 @@ pub trait Map {
 
 /// What faults can do to a world. Each effect carries the injection that causes it, so that effects which overlap add
 /// up to their union and end one by one.
-pub trait Nemesis: Map {
+pub trait Nemesis: Topology {
     /// Stops the node's process; its clocks run on.
     fn pause(&mut self, node: NodeId, by: InjectionId);
     /// Stops the node's whole machine: its monotonic clock stops too.
@@ -219,19 +219,19 @@ pub trait Nemesis: Map {
     fn strobe_clock(&mut self, node: NodeId, by: InjectionId, nanos: i64, period: Duration);
     /// Ends a strobe; the clock is where it would be without it.
     fn unstrobe_clock(&mut self, node: NodeId, by: InjectionId);
-    /// Puts a burden on the node. `drawn` keys its randomness.
-    fn burden(&mut self, node: NodeId, by: InjectionId, burden: Burden, drawn: i64);
-    /// Takes the burdens of the injection from the node.
-    fn unburden(&mut self, node: NodeId, by: InjectionId);
+    /// Puts a slowdown on the node. `drawn` keys its randomness.
+    fn begin_slowdown(&mut self, node: NodeId, by: InjectionId, slowdown: Slowdown, drawn: i64);
+    /// Takes the slowdowns of the injection from the node.
+    fn end_slowdown(&mut self, node: NodeId, by: InjectionId);
     /// Adds an effect to a link, one way.
-    fn strain(&mut self, from: NodeId, to: NodeId, by: InjectionId, effect: LinkEffect);
+    fn add_link_effect(&mut self, from: NodeId, to: NodeId, by: InjectionId, effect: LinkEffect);
     /// Removes all effects of the injection from a link, one way.
-    fn relieve(&mut self, from: NodeId, to: NodeId, by: InjectionId);
+    fn remove_link_effect(&mut self, from: NodeId, to: NodeId, by: InjectionId);
 }
 
 /// What holds a node up in its work.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Burden {
+pub enum Slowdown {
     /// A sync of its disk returns only when the fault is over, and the process waits for it.
     DiskStalls,
     /// A sync of its disk takes so long, and the process waits for it.
@@ -258,15 +258,15 @@ pub enum LinkEffect {
 }
 
 /// The ways of most link faults: the effect is on every link of the placement.
-fn strain_all(nemesis: &mut dyn Nemesis, injection: &Injected<'_>, effect: LinkEffect) {
+fn add_link_effects(nemesis: &mut dyn Nemesis, injection: &Injected<'_>, effect: LinkEffect) {
     for &(from, to) in &injection.at.links {
-        nemesis.strain(from, to, injection.id, effect);
+        nemesis.add_link_effect(from, to, injection.id, effect);
     }
 }
 
-fn relieve_all(nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
+fn remove_link_effects(nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
     for &(from, to) in &injection.at.links {
-        nemesis.relieve(from, to, injection.id);
+        nemesis.remove_link_effect(from, to, injection.id);
     }
 }
 

@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Map, Nemesis, Place, relieve_all, strain_all};
+use super::{
+    BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, TargetRule, Topology,
+    add_link_effects, remove_link_effects,
+};
 use crate::node::NodeId;
 use crate::schedule::{Placement, pick_index};
 
@@ -43,37 +46,37 @@ pub enum Shape {
 impl FaultKind for Partition {
     const NAME: &'static str = "partition";
     const ABOUT: &'static str = "cuts links between groups of nodes, or in a shape";
-    const PLACE: Place = Place::Own;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Own;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for Partition {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        strain_all(nemesis, injection, LinkEffect::Cut);
+        add_link_effects(nemesis, injection, LinkEffect::Cut);
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        relieve_all(nemesis, injection);
+        remove_link_effects(nemesis, injection);
     }
 
-    fn place(&self, map: &dyn Map, pick: u64) -> Result<Placement, String> {
+    fn place(&self, topology: &dyn Topology, pick: u64) -> Result<Placement, String> {
         let links = match (&self.split, self.shape) {
-            (Some(groups), None) => split(map, groups)?,
-            (None, Some(shape)) => shaped(map, shape, pick)?,
+            (Some(groups), None) => split(topology, groups)?,
+            (None, Some(shape)) => shaped(topology, shape, pick)?,
             (Some(_), Some(_)) => return Err("give `split` or `shape`, not both".into()),
             (None, None) => return Err("a partition needs a `split` (groups of nodes) or a `shape`".into()),
         };
         Ok(Placement { nodes: Vec::new(), links })
     }
 
-    fn harm(&self, _: i64, lasts: Duration) -> Harm {
-        Harm::of_silence(lasts)
+    fn allowance(&self, _: i64, lasts: Duration) -> BoundAllowance {
+        BoundAllowance::for_silence(lasts)
     }
 }
 
 type Links = Vec<(NodeId, NodeId)>;
 
-fn split(map: &dyn Map, groups: &[Vec<String>]) -> Result<Links, String> {
+fn split(topology: &dyn Topology, groups: &[Vec<String>]) -> Result<Links, String> {
     if groups.len() < 2 || groups.iter().any(Vec::is_empty) {
         return Err("a split needs at least two groups, none of them empty".into());
     }
@@ -81,7 +84,7 @@ fn split(map: &dyn Map, groups: &[Vec<String>]) -> Result<Links, String> {
     for group in groups {
         let mut nodes = Vec::new();
         for name in group {
-            let node = map.named(name).ok_or_else(|| format!("no node is named `{name}`"))?;
+            let node = topology.named(name).ok_or_else(|| format!("no node is named `{name}`"))?;
             if nodes.contains(&node) || resolved.iter().flatten().any(|&other| other == node) {
                 return Err(format!("`{name}` stands twice in the split: a node can be on one side only"));
             }
@@ -98,9 +101,9 @@ fn split(map: &dyn Map, groups: &[Vec<String>]) -> Result<Links, String> {
     Ok(links)
 }
 
-fn shaped(map: &dyn Map, shape: Shape, pick: u64) -> Result<Links, String> {
-    let all = map.all();
-    let servers = map.servers();
+fn shaped(topology: &dyn Topology, shape: Shape, pick: u64) -> Result<Links, String> {
+    let all = topology.all();
+    let servers = topology.servers();
     Ok(match shape {
         Shape::Isolate => cut_off(&all, &[all[pick_index(pick, all.len())]]),
         Shape::Minority => {
@@ -116,8 +119,8 @@ fn shaped(map: &dyn Map, shape: Shape, pick: u64) -> Result<Links, String> {
         Shape::ClientsFromLock if servers.is_empty() => {
             return Err("this lock has no servers to be cut off from".into());
         }
-        Shape::ClientsFromLock => between(map.clients(), servers),
-        Shape::ClientsFromStore => between(map.clients(), &[map.store()]),
+        Shape::ClientsFromLock => between(topology.clients(), servers),
+        Shape::ClientsFromStore => between(topology.clients(), &[topology.store()]),
     })
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
+use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
 use crate::stream::Stream;
 use crate::units::SignedSpan;
 
@@ -18,8 +18,8 @@ pub struct ClockStep {
 impl FaultKind for ClockStep {
     const NAME: &'static str = "clock-step";
     const ABOUT: &'static str = "steps a node's wall clock, forward or back";
-    const PLACE: Place = Place::Nodes;
-    const LASTS: Lasting = Lasting::Instant;
+    const TARGET: TargetRule = TargetRule::Nodes;
+    const DURATION: DurationRule = DurationRule::Instant;
 }
 
 impl Fault for ClockStep {
@@ -33,8 +33,12 @@ impl Fault for ClockStep {
         }
     }
 
-    fn harm(&self, drawn: i64, _: Duration) -> Harm {
+    fn allowance(&self, drawn: i64, _: Duration) -> BoundAllowance {
         let back = Duration::from_nanos(drawn.min(0).unsigned_abs());
-        Harm { stepped_back: back, apart: Duration::from_nanos(drawn.unsigned_abs()), ..Harm::default() }
+        BoundAllowance {
+            stepped_back: back,
+            apart: Duration::from_nanos(drawn.unsigned_abs()),
+            ..BoundAllowance::default()
+        }
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Burden, Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+use super::{DurationRule, Fault, FaultKind, Injected, Nemesis, Slowdown, TargetRule};
 use crate::stream::Stream;
 use crate::units::Dist;
 
@@ -11,7 +11,7 @@ use crate::units::Dist;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
 #[schemars(with = "Written")]
-pub struct DiskStall(Burden);
+pub struct DiskStall(Slowdown);
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -44,12 +44,12 @@ impl TryFrom<Written> for DiskStall {
 
     fn try_from(written: Written) -> Result<Self, String> {
         match (written.what, written.sync) {
-            (What::Slow, sync) => Ok(DiskStall(Burden::DiskIsSlow(sync.unwrap_or(Dist::Constant(SLOW_SYNC))))),
+            (What::Slow, sync) => Ok(DiskStall(Slowdown::DiskIsSlow(sync.unwrap_or(Dist::Constant(SLOW_SYNC))))),
             (_, Some(_)) => {
                 Err("`sync` beside a disk that is not slow: write `what = \"slow\"`, or take it out".into())
             }
-            (What::Stall, None) => Ok(DiskStall(Burden::DiskStalls)),
-            (What::Lie, None) => Ok(DiskStall(Burden::DiskLies)),
+            (What::Stall, None) => Ok(DiskStall(Slowdown::DiskStalls)),
+            (What::Lie, None) => Ok(DiskStall(Slowdown::DiskLies)),
         }
     }
 }
@@ -57,8 +57,8 @@ impl TryFrom<Written> for DiskStall {
 impl FaultKind for DiskStall {
     const NAME: &'static str = "disk-stall";
     const ABOUT: &'static str = "lets a node's disk stall, be slow, or lie about what it synced";
-    const PLACE: Place = Place::Nodes;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Nodes;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for DiskStall {
@@ -68,13 +68,13 @@ impl Fault for DiskStall {
 
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for &node in &injection.at.nodes {
-            nemesis.burden(node, injection.id, self.0, injection.drawn);
+            nemesis.begin_slowdown(node, injection.id, self.0, injection.drawn);
         }
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for &node in &injection.at.nodes {
-            nemesis.unburden(node, injection.id);
+            nemesis.end_slowdown(node, injection.id);
         }
     }
 }

@@ -1,7 +1,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, LinkEffect, Nemesis, Place, Rate, relieve_all, strain_all};
+use super::{
+    DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, Rate, TargetRule, add_link_effects,
+    remove_link_effects,
+};
 
 /// Packets that arrive twice. Streams discard the copies; datagrams do not.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -14,16 +17,16 @@ pub struct Duplicate {
 impl FaultKind for Duplicate {
     const NAME: &'static str = "duplicate";
     const ABOUT: &'static str = "delivers datagrams twice; streams discard the copies";
-    const PLACE: Place = Place::Links;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Links;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for Duplicate {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        strain_all(nemesis, injection, LinkEffect::Duplicate(self.rate.per_million()));
+        add_link_effects(nemesis, injection, LinkEffect::Duplicate(self.rate.per_million()));
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        relieve_all(nemesis, injection);
+        remove_link_effects(nemesis, injection);
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
+use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
 
 /// Clocks that run fast (or slow, if negative) by parts in a million. Both clocks of the node are affected.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -31,8 +31,8 @@ impl TryFrom<i64> for Ppm {
 impl FaultKind for ClockRate {
     const NAME: &'static str = "clock-rate";
     const ABOUT: &'static str = "lets a node's clocks run fast or slow";
-    const PLACE: Place = Place::Nodes;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Nodes;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for ClockRate {
@@ -48,9 +48,9 @@ impl Fault for ClockRate {
         }
     }
 
-    fn harm(&self, _: i64, lasts: Duration) -> Harm {
+    fn allowance(&self, _: i64, lasts: Duration) -> BoundAllowance {
         let apart = lasts * self.ppm.0.unsigned_abs() as u32 / 1_000_000;
-        Harm { slowest_ppm: self.ppm.0.min(0).unsigned_abs() as u32, apart, ..Harm::default() }
+        BoundAllowance { slowest_ppm: self.ppm.0.min(0).unsigned_abs() as u32, apart, ..BoundAllowance::default() }
     }
 }
 
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_wrong_rate_takes_clocks_apart_either_way() {
-        let apart = |ppm| ClockRate { ppm: Ppm(ppm) }.harm(0, Duration::from_secs(10)).apart;
+        let apart = |ppm| ClockRate { ppm: Ppm(ppm) }.allowance(0, Duration::from_secs(10)).apart;
         assert_eq!(apart(-500_000), Duration::from_secs(5));
         assert_eq!(apart(200_000), Duration::from_secs(2));
     }

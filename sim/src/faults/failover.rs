@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Nemesis, Place};
+use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, TargetRule};
 use crate::node::NodeId;
 
 /// A failover that the leader is the last to learn of: the other servers lose it from sight and choose another one,
@@ -20,25 +20,25 @@ pub struct Failover {
 impl FaultKind for Failover {
     const NAME: &'static str = "failover";
     const ABOUT: &'static str = "takes the leader out of the other servers' sight, so that they replace it";
-    const PLACE: Place = Place::Leader;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Leader;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for Failover {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for (a, b) in self.links(nemesis, injection) {
-            nemesis.strain(a, b, injection.id, LinkEffect::Cut);
+            nemesis.add_link_effect(a, b, injection.id, LinkEffect::Cut);
         }
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for (a, b) in self.links(nemesis, injection) {
-            nemesis.relieve(a, b, injection.id);
+            nemesis.remove_link_effect(a, b, injection.id);
         }
     }
 
-    fn harm(&self, _: i64, lasts: Duration) -> Harm {
-        Harm::of_silence(lasts)
+    fn allowance(&self, _: i64, lasts: Duration) -> BoundAllowance {
+        BoundAllowance::for_silence(lasts)
     }
 }
 

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Injected, Lasting, Nemesis, Place};
+use super::{DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
 
 /// A stop-the-world pause of a process: a garbage collection, a SIGSTOP, a page fault on a slow disk. Its clocks run on.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -11,8 +11,8 @@ pub struct Pause {}
 impl FaultKind for Pause {
     const NAME: &'static str = "pause";
     const ABOUT: &'static str = "stops a node's process (GC, SIGSTOP); its clocks run on";
-    const PLACE: Place = Place::Nodes;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Nodes;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for Pause {

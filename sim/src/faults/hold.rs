@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, LinkEffect, Nemesis, Place, relieve_all, strain_all};
+use super::{
+    BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, TargetRule, add_link_effects,
+    remove_link_effects,
+};
 
 /// A black hole that gives everything back when it ends: messages arrive late, once, in order.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -13,20 +16,20 @@ pub struct Hold {}
 impl FaultKind for Hold {
     const NAME: &'static str = "hold";
     const ABOUT: &'static str = "black-holes links, then delivers late all that was sent meanwhile";
-    const PLACE: Place = Place::Links;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Links;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for Hold {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        strain_all(nemesis, injection, LinkEffect::Hold);
+        add_link_effects(nemesis, injection, LinkEffect::Hold);
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        relieve_all(nemesis, injection);
+        remove_link_effects(nemesis, injection);
     }
 
-    fn harm(&self, _: i64, lasts: Duration) -> Harm {
-        Harm::of_silence(lasts)
+    fn allowance(&self, _: i64, lasts: Duration) -> BoundAllowance {
+        BoundAllowance::for_silence(lasts)
     }
 }

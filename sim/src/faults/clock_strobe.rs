@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, Harm, Injected, Lasting, Nemesis, Place};
+use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
 use crate::stream::Stream;
 use crate::units::{SignedSpan, Span};
 
@@ -39,8 +39,8 @@ impl TryFrom<Span> for Period {
 impl FaultKind for ClockStrobe {
     const NAME: &'static str = "clock-strobe";
     const ABOUT: &'static str = "lets a node's wall clock jump away and back, again and again";
-    const PLACE: Place = Place::Nodes;
-    const LASTS: Lasting = Lasting::Required;
+    const TARGET: TargetRule = TargetRule::Nodes;
+    const DURATION: DurationRule = DurationRule::Required;
 }
 
 impl Fault for ClockStrobe {
@@ -64,8 +64,8 @@ impl Fault for ClockStrobe {
         u64::try_from(lasts.as_nanos() / self.period.0.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    fn harm(&self, drawn: i64, _: Duration) -> Harm {
+    fn allowance(&self, drawn: i64, _: Duration) -> BoundAllowance {
         let by = Duration::from_nanos(drawn.unsigned_abs());
-        Harm { stepped_back: by, apart: by, ..Harm::default() }
+        BoundAllowance { stepped_back: by, apart: by, ..BoundAllowance::default() }
     }
 }
