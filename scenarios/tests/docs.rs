@@ -300,6 +300,18 @@ fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
 }
 
 #[test]
+fn every_page_is_in_the_table_of_contents() {
+    let (contents, index) = (page("SUMMARY.md"), page("README.md"));
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".md") && !["SUMMARY.md", "README.md"].contains(&name.as_str()) {
+            assert!(contents.contains(&format!("]({name})")), "{name} is not in SUMMARY.md");
+            assert!(index.contains(&format!("]({name})")), "{name} is not in docs/README.md");
+        }
+    }
+}
+
+#[test]
 fn links_between_pages_lead_somewhere() {
     for (path, text) in pages() {
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
