@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fencepost_models::history::{Ack, Event, GrantId};
 use fencepost_models::{Reentrancy, ResourceId};
-use fencepost_scenarios::check::{Checkers, Facts};
+use fencepost_scenarios::check::{Checkers, CaseSpec};
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::schedule::Schedule;
 use fencepost_sim::time::SimTime;
@@ -65,7 +65,7 @@ pub fn traced(workload: Workload, seed: u64) -> u64 {
 }
 
 pub fn judged(workload: Workload, seed: u64) -> u64 {
-    let facts = Facts {
+    let facts = CaseSpec {
         grants: true,
         validity: true,
         tokens: true,

@@ -11,7 +11,7 @@ mod tests;
 
 use fencepost_models::history::GrantId;
 use fencepost_scenarios::check::Evidence;
-use fencepost_scenarios::property::Property;
+use fencepost_scenarios::property::{Property, Severity};
 use fencepost_scenarios::run::case::node_name;
 use fencepost_sim::{NodeId, SimTime};
 use serde_json::{Value, json};
@@ -124,40 +124,19 @@ impl CauseKind {
     }
 }
 
-/// Which violation matters most, where a case has several: what was done to the data, then what the lock did, then what
-/// lease locks are expected to do.
-const GRAVITY: [Property; 15] = [
-    Property::EffectExclusion,
-    Property::NoLostUpdate,
-    Property::Consistent,
-    Property::NoDuplicate,
-    Property::OwnerRelease,
-    Property::Fencing,
-    Property::NoOversell,
-    Property::GrantExclusion,
-    Property::ValidityExclusion,
-    Property::Linearizable,
-    Property::Takeover,
-    Property::Progress,
-    Property::Fifo,
-    Property::Reentrancy,
-    Property::BeliefExclusion,
-];
-
 /// One chain for each property that was violated, in the order of [`Property::ALL`].
 pub fn chains(run: &CaseRun) -> Vec<Chain> {
     run.report.evidence.iter().map(|evidence| chain(run, evidence)).collect()
 }
 
-/// The chain of the violation that matters most. Where the same two grants then lost an update, that chain tells more.
+/// The chain of the most severe violation. One that names no grants, such as a wrong sum, explains less: it leads only
+/// if all others are expected.
 pub fn gravest(chains: &[Chain]) -> Option<&Chain> {
-    let first = chains.iter().min_by_key(|chain| chain.gravity())?;
-    let goes_on = |chain: &&Chain| {
-        chain.property == Property::NoLostUpdate
-            && chain.at > first.at
-            && chain.sorted_grants() == first.sorted_grants()
+    let order = |chain: &&Chain| {
+        let severity = chain.property.severity();
+        (severity == Severity::Expected, chain.parties.is_empty(), severity, chain.property)
     };
-    chains.iter().find(goes_on).or(Some(first))
+    chains.iter().min_by_key(order)
 }
 
 /// The chain of one violation.
@@ -237,10 +216,6 @@ impl Chain {
             Property::Fifo => format!("{new} got the lock before {old}, which had been in line longer"),
             Property::Reentrancy => format!("{old} acquired what it held, and met what was not declared"),
         })
-    }
-
-    fn gravity(&self) -> usize {
-        GRAVITY.iter().position(|property| *property == self.property).unwrap_or(GRAVITY.len())
     }
 
     /// Whether another violation is about the same as this chain.

@@ -1,5 +1,6 @@
 //! The cells that failed, what is told of each, and where in the page it stands.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use fencepost_scenarios::property::Property;
@@ -90,7 +91,7 @@ impl<'a> Failures<'a> {
                 .filter(|(_, count)| header.applicable && count.violated > 0)
                 .map(|(property, count)| (property, *count))
                 .collect();
-            violated.sort_by_key(|(property, _)| gravity(*property));
+            violated.sort_by_key(|(property, _)| (property.severity(), *property));
             let Some(seed) = violated.first().and_then(|(_, count)| count.first_seed) else { continue };
             failures.places.insert((&header.scenario, &header.lock), failures.list.len());
             let story = stories.get(&(header.scenario.clone(), header.lock.clone()));
@@ -139,7 +140,7 @@ impl<'a> Failures<'a> {
             turns.entry(&failure.cell.0.lock).or_default().push(at);
         }
         for places in turns.values_mut() {
-            places.sort_by(|a, b| self.list[*a].rank().total_cmp(&self.list[*b].rank()).then(a.cmp(b)));
+            places.sort_by(|a, b| self.list[*a].by_severity(&self.list[*b]).then(a.cmp(b)));
         }
         let of_turn = |turn: usize| turns.values().filter_map(move |places| places.get(turn).copied());
         let most = turns.values().map(Vec::len).max().unwrap_or(0);
@@ -174,25 +175,13 @@ impl Failure<'_> {
         self.story?.diagram.as_deref()
     }
 
-    /// The graver and the more frequent, the smaller.
-    fn rank(&self) -> f64 {
-        self.violated.first().map_or(99.0, |(property, count)| gravity(*property) as f64 - count.rate().unwrap_or(0.0))
-    }
-}
-
-/// What matters most comes first. Beliefs overlap under every lease whose holder is paused, so they come last.
-fn gravity(property: Property) -> usize {
-    const ORDER: [Property; 5] = [
-        Property::NoLostUpdate,
-        Property::NoOversell,
-        Property::NoDuplicate,
-        Property::Consistent,
-        Property::EffectExclusion,
-    ];
-    match property {
-        Property::BeliefExclusion => 90,
-        Property::ValidityExclusion => 80,
-        _ => ORDER.iter().position(|known| *known == property).unwrap_or(20 + property as usize),
+    /// The most severe first, and of equals the most frequent.
+    fn by_severity(&self, other: &Self) -> Ordering {
+        let [mine, others] = [self, other].map(|failure| failure.violated.first());
+        let severity =
+            |of: Option<&(Property, PropertyCount)>| of.map(|(property, _)| (property.severity(), *property));
+        let rate = |of: Option<&(Property, PropertyCount)>| of.and_then(|(_, count)| count.rate()).unwrap_or(0.0);
+        severity(mine).cmp(&severity(others)).then(rate(others).total_cmp(&rate(mine)))
     }
 }
 

@@ -4,7 +4,7 @@
 //! and `[expect]` of the scenario did not say so beforehand. The exit code of a run is something else: it judges only
 //! what is named by `--fail-on` or said to hold.
 
-use fencepost_scenarios::property::Property;
+use fencepost_scenarios::property::{Property, Severity};
 use maud::{Markup, PreEscaped, html};
 
 use crate::grid::{Cell, Grid};
@@ -72,5 +72,5 @@ fn surprises(report: &Report, (header, result): &Cell) -> Vec<(Property, u64)> {
     };
     let violated = result.properties().filter(|_| header.applicable);
     let violated = violated.filter_map(|(property, count)| Some((property, count.first_seed?)));
-    violated.filter(|(property, _)| *property != Property::BeliefExclusion && !expected(*property)).collect()
+    violated.filter(|(property, _)| property.severity() != Severity::Expected && !expected(*property)).collect()
 }

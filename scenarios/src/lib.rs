@@ -10,4 +10,4 @@ pub mod strategies;
 pub mod workload;
 
 /// Properties and their checkers, in a crate of their own.
-pub use fencepost_check::{check, linearizable, property, spec};
+pub use fencepost_check::{check, linearizable, operations, property, spec};

@@ -70,7 +70,15 @@ fn fault_entry(registry: &Registry, fault: &FaultEntry) -> Value {
 }
 
 fn properties() -> Vec<Value> {
-    let entry = |property: Property| json!({ "name": property.name(), "requirement": property.requirement(), "about": property.about() });
+    let entry = |property: Property| {
+        json!({
+            "name": property.name(),
+            "requirement": property.requirement(),
+            "about": property.about(),
+            "violated_if": property.violated_if(),
+            "not_applicable": property.not_applicable(),
+        })
+    };
     Property::ALL.into_iter().map(entry).collect()
 }
 

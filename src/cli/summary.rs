@@ -2,7 +2,7 @@
 
 use fencepost_reports::terminal;
 use fencepost_reports::text::{grouped, visible};
-use fencepost_scenarios::property::Property;
+use fencepost_scenarios::property::{Property, Severity};
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::results::{CellResult, RunResult};
 
@@ -66,11 +66,9 @@ pub(super) fn first_violations(plan: &Plan, result: &RunResult, broken: &[Broken
     for (index, (header, cell)) in result.cells.iter().enumerate() {
         let told = |property| broken.iter().any(|broken| broken.cell == index && broken.property == property);
         let violated = cell.properties().filter_map(|(property, count)| Some((count.first_seed?, property)));
-        // Beliefs overlap under every lease whose holder is paused: that alone is no failure to lead with.
-        let last = |property: &Property| *property == Property::BeliefExclusion;
-        let mut violated: Vec<_> = violated.filter(|(_, property)| !told(*property)).collect();
-        violated.sort_by_key(|(seed, property)| (last(property), *seed, *property));
-        if let Some((seed, property)) = violated.first().copied().filter(|(_, property)| !last(property)) {
+        let unexpected = |property: Property| property.severity() != Severity::Expected && !told(property);
+        let first = violated.filter(|(_, property)| unexpected(*property)).min();
+        if let Some((seed, property)) = first {
             let command = plan.reproduce(&header.scenario, &header.lock, seed);
             let cell = format!("{}/{}", visible(&header.scenario), visible(&header.lock));
             lines.push(format!(

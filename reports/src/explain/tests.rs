@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fencepost_models::history::{Ack, Cause as End, Event, GrantId, OrderEnd};
 use fencepost_models::{Reentrancy, ResourceId};
-use fencepost_scenarios::check::{Checkers, Facts};
+use fencepost_scenarios::check::{CaseSpec, Checkers};
 use fencepost_scenarios::workload::Guarded;
 use fencepost_scenarios::{file, registry::Registry, run::cell::Cell};
 use fencepost_sim::{NodeId, SimTime};
@@ -18,8 +18,8 @@ const SERVER: NodeId = NodeId(3);
 
 const SCENARIO: &str = "name = \"made-up\"\nrun_for = \"1s\"\n[clients]\ncount = 3\n[workload.inventory]\n";
 
-fn facts() -> Facts {
-    Facts {
+fn facts() -> CaseSpec {
+    CaseSpec {
         grants: true,
         validity: true,
         tokens: true,

@@ -1,7 +1,7 @@
 //! What is asked of a lock, what its documentation answers, and what was measured.
 
 use fencepost_models::{Answer, LockInfo, Promise, Requirement, Verification};
-use fencepost_scenarios::property::Property;
+use fencepost_scenarios::property::{Property, Severity};
 use maud::{Markup, html};
 
 use super::Page;
@@ -103,8 +103,7 @@ fn row(page: &Page, lock: &str, promise: &Promise) -> Markup {
 fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
     let mine: Vec<&Cell> = page.bare.row(lock).collect();
     let mut all: Vec<Pooled> = (Property::ALL.into_iter())
-        // Beliefs overlap under every lease whose holder is paused: the store is where it counts.
-        .filter(|property| measures(*property) == Some(requirement) && *property != Property::BeliefExclusion)
+        .filter(|property| measures(*property) == Some(requirement) && property.severity() != Severity::Expected)
         .filter_map(|property| Pooled::of(mine.iter().copied(), property))
         .filter(|pooled| pooled.judged() > 0)
         .collect();

@@ -1,9 +1,21 @@
-//! What judges: the properties, the checkers that follow the history of a case, the specifications of locks, and the
-//! search for a legal order. It runs nothing, so that it builds fast, and mutants of it can be tried one by one.
+//! The properties, the checkers that follow the history of a case, the specifications of locks, and the search for a
+//! legal order. This crate runs no simulation: it builds fast, so that its mutants can be tested one by one.
 
+mod availability;
 pub mod check;
+mod evidence;
 pub mod guarded;
+mod intervals;
+mod ledger;
 pub mod linearizable;
+mod metrics;
+mod obstacles;
+pub mod operations;
 pub mod property;
 pub mod span;
 pub mod spec;
+mod store_log;
+mod table;
+#[cfg(test)]
+mod testing;
+mod waiters;

@@ -13,7 +13,7 @@ use fencepost_sim::schedule::{Placement, Schedule};
 use fencepost_sim::stream::Streams;
 use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 
-use crate::check::{Checkers, Evidence, Facts, Findings};
+use crate::check::{CaseSpec, Checkers, Evidence, Findings};
 use crate::file::Scenario;
 use crate::property::Verdict;
 use crate::run::cell::{Cell, Deployment, data_in_service};
@@ -92,7 +92,7 @@ struct Plan {
     allowance: BoundAllowance,
     /// Units of work in all.
     units: u32,
-    facts: Facts,
+    facts: CaseSpec,
 }
 
 impl Plan {
@@ -103,7 +103,7 @@ impl Plan {
         let allowance = schedule.allowance();
         let nodes = Deployment::new(cell.scenario.clients.count, L::servers(params), in_service::<L>(cell));
         let in_others_hands = longest_unit(cell) + longest_inner_wait(cell) + late_attempts(cell);
-        let facts = Facts {
+        let facts = CaseSpec {
             grants: L::INFO.grants,
             validity: L::INFO.validity,
             tokens: L::INFO.tokens(),

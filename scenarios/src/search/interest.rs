@@ -1,13 +1,10 @@
 //! Which violation is of interest, where a case or a cell has several.
 
 use crate::file::Expectation;
-use crate::property::{Property, Verdict};
+use crate::property::{Property, Severity, Verdict};
 use crate::run::cell::Cell;
 use crate::run::outcome::Outcome;
 use crate::run::results::CellResult;
-
-/// Beliefs overlap under every lease whose holder is paused: alone they are no failure to look for.
-const LAST: Property = Property::BeliefExclusion;
 
 /// What a search looks for: what is named, else what the scenario says holds, else what the workload is to keep.
 pub fn wanted(cell: &Cell, named: &[Property]) -> Vec<Property> {
@@ -19,7 +16,7 @@ pub fn wanted(cell: &Cell, named: &[Property]) -> Vec<Property> {
     if !expected.is_empty() {
         return expected;
     }
-    Property::ALL.into_iter().filter(|property| is_workloads(*property)).collect()
+    Property::ALL.into_iter().filter(|property| property.severity() == Severity::DataLoss).collect()
 }
 
 /// The violation of a case that is of most interest; any if need be.
@@ -33,7 +30,7 @@ pub fn of_case(cell: &Cell, named: &[Property], outcome: &Outcome) -> Option<Pro
 pub fn of_cell(cell: &Cell, named: &[Property], result: &CellResult) -> Option<(Property, u64)> {
     let violated = result.properties().filter_map(|(property, count)| Some((property, count.first_seed?)));
     let of_interest = violated.filter(|(property, _)| match named {
-        [] => *property != LAST || expects(cell, LAST, Expectation::Holds),
+        [] => property.severity() != Severity::Expected || expects(cell, *property, Expectation::Holds),
         named => named.contains(property),
     });
     of_interest.min_by_key(|(property, seed)| (rank(cell, *property), *seed, *property))
@@ -42,14 +39,11 @@ pub fn of_cell(cell: &Cell, named: &[Property], result: &CellResult) -> Option<(
 /// How much of interest a violation is; less is more. Two shards of a run agree on it.
 pub fn rank(cell: &Cell, property: Property) -> u8 {
     let pinned = cell.scenario.case.as_ref().and_then(|case| case.expect.get(&property));
+    // What the scenario says holds comes first, then what a reproducer is about, then the most severe.
     match property {
-        // What was to hold comes first, then what a reproducer is about, then harm, then the reasons for harm.
         _ if expects(cell, property, Expectation::Holds) || pinned == Some(&Expectation::Holds) => 0,
         _ if pinned.is_some() => 1,
-        _ if is_workloads(property) => 2,
-        Property::EffectExclusion => 3,
-        LAST => 5,
-        _ => 4,
+        _ => 2 + property.severity() as u8,
     }
 }
 
@@ -58,8 +52,4 @@ fn expects(cell: &Cell, property: Property, what: Expectation) -> bool {
     let scenario = &cell.scenario;
     let of_lock = scenario.expect.get(&cell.header.lock).and_then(|expected| expected.get(&property));
     of_lock == Some(&what)
-}
-
-fn is_workloads(property: Property) -> bool {
-    property.requirement() == "workload"
 }

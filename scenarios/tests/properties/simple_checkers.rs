@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fencepost_models::history::{Cause, Event, GrantId, Token};
 use fencepost_models::{Reentrancy, ResourceId};
-use fencepost_scenarios::check::{Checkers, Facts};
+use fencepost_scenarios::check::{CaseSpec, Checkers};
 use fencepost_scenarios::property::Property::{self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion};
 use fencepost_scenarios::property::Verdict;
 use fencepost_sim::{NodeId, SimTime};
@@ -135,8 +135,8 @@ impl World {
     }
 }
 
-fn facts() -> Facts {
-    Facts {
+fn facts() -> CaseSpec {
+    CaseSpec {
         grants: true,
         validity: false,
         tokens: true,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::line::{Function, Phase};
-use crate::check::operations::{End, Made, Moment, Operations, Process, What};
+use crate::operations::{End, Made, Moment, Operations, Process, What};
 use crate::run::case::node_name;
 use crate::run::recorder::{Sighting, Watcher};
 

@@ -9,15 +9,6 @@ use crate::property::{Property, Verdict};
 use crate::run::outcome::{Outcome, SPANS, Span};
 use crate::run::stats::{Interval, clopper_pearson, violation_interval};
 
-/// The properties that count as harm: an effect under a lock that was lost, and what the workload cannot bear.
-pub const HARM: [Property; 5] = [
-    Property::EffectExclusion,
-    Property::NoLostUpdate,
-    Property::NoOversell,
-    Property::NoDuplicate,
-    Property::Consistent,
-];
-
 /// What the cases of a cell came to. It takes the same room for ten cases as for ten million, and adding outcomes in
 /// another order, or merging shards, gives the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -233,11 +224,11 @@ impl CellResult {
     }
 }
 
-/// Whether a case violated any of [`HARM`].
+/// The verdict on all properties whose violation is harm, taken together.
 fn harm_of(outcome: &Outcome) -> Verdict {
-    let verdicts = HARM.map(|property| outcome.verdict(property));
+    let any = |verdict| Property::ALL.into_iter().any(|p| p.is_harm() && outcome.verdict(p) == verdict);
     let in_order = [Verdict::Violated, Verdict::Unknown, Verdict::Holds];
-    in_order.into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Verdict::NotApplicable)
+    in_order.into_iter().find(|verdict| any(*verdict)).unwrap_or(Verdict::NotApplicable)
 }
 
 impl PropertyCount {

@@ -9,7 +9,7 @@ mod tally;
 
 use std::time::Duration;
 
-pub use self::cell::{CellResult, FaultSum, HARM, PropertyCount, TouchedHolder};
+pub use self::cell::{CellResult, FaultSum, PropertyCount, TouchedHolder};
 pub use self::json::{RunResult, SCHEMA_VERSION};
 pub use self::metric::{Scale, shown_metric};
 pub use self::rows::{ResultsError, ResultsReader, ResultsWriter, Row, read_cells};

@@ -1,0 +1,263 @@
+//! What keeps those who want a lock from it: a fourth store_log, by which the ways of not getting one are told apart.
+//!
+//! A lock that somebody wants is *idle* where the service has no Record of it, or only that of a waiter who has not been
+//! told yet. Where the only Records are of grants whose holders are gone (crashed, released, told of the loss, or no
+//! longer asking when the grant came), it is *orphaned*. Otherwise somebody has it.
+
+use fencepost_models::ResourceId;
+use fencepost_models::history::{Event, GrantId};
+use fencepost_sim::NodeId;
+use fencepost_sim::time::SimTime;
+
+use crate::check::CaseSpec;
+use crate::evidence::Party;
+use crate::ledger::{Ledger, RecordChange};
+use crate::metrics::Tally;
+use crate::waiters::Waiters;
+
+/// Who is in whose way.
+pub(crate) struct Obstacles {
+    /// There is a service that has Records.
+    in_service: bool,
+    places: Vec<Place>,
+    /// Grants whose clients believe to hold them.
+    beliefs: Vec<(GrantId, NodeId)>,
+    /// The attempts that services have in their queues.
+    queue: Vec<GrantId>,
+}
+
+/// One resource.
+#[derive(Default)]
+struct Place {
+    /// Since when nobody has the lock, although somebody wants it whom no fault hinders.
+    idle_since: Option<SimTime>,
+    /// Since when only holders that are gone have it, although somebody wants it whom no fault hinders.
+    orphaned_since: Option<SimTime>,
+}
+
+/// Why a waiter does not get the lock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Obstacle {
+    /// The service has nobody on record and this waiter in its queue, or this waiter on record and did not tell it.
+    LostWakeUp(Party),
+    /// The service has nobody on record, and nobody in a queue.
+    Idle,
+    /// The service has this grant on record, whose holder is gone.
+    Orphaned(Party),
+    /// Somebody holds it and believes so.
+    Held(Party),
+}
+
+impl Obstacles {
+    pub(crate) fn new(facts: &CaseSpec) -> Self {
+        let resources = if facts.two_resources() { 2 } else { 1 };
+        Obstacles {
+            in_service: facts.grants && !facts.rank_by_return,
+            places: (0..resources).map(|_| Place::default()).collect(),
+            beliefs: Vec::new(),
+            queue: Vec::new(),
+        }
+    }
+
+    pub(crate) fn observe(
+        &mut self,
+        at: SimTime,
+        event: &Event,
+        ledger: &Ledger,
+        waiters: &Waiters,
+        tally: &mut Tally,
+    ) {
+        match *event {
+            Event::Acquired { client, grant, .. } => self.beliefs.push((grant, client)),
+            Event::ReleaseInvoked { grant, .. } | Event::LossObserved { grant, .. } => {
+                self.beliefs.retain(|(believed, _)| *believed != grant);
+            }
+            Event::ClientCrashed { client } => self.beliefs.retain(|(_, believer)| *believer != client),
+            Event::Enqueued { grant, .. } => {
+                self.leave_queue(grant);
+                self.queue.push(grant);
+            }
+            Event::Granted { grant, .. } | Event::Withdrawn { grant, .. } => self.leave_queue(grant),
+            Event::AcquireInvoked { .. }
+            | Event::NotAcquired { .. }
+            | Event::OrderResolved { .. }
+            | Event::ClientDone { .. }
+            | Event::FaultBegan { .. }
+            | Event::FaultEnded { .. }
+            | Event::Healed => {}
+            _ if ledger.record_change() != RecordChange::Unchanged => {}
+            _ => return,
+        }
+        if self.in_service {
+            self.look(at, ledger, waiters, tally);
+        }
+    }
+
+    /// Whether anybody believes to hold a lock.
+    pub(crate) fn any_belief(&self) -> bool {
+        !self.beliefs.is_empty()
+    }
+
+    /// What keeps those who want this resource from it.
+    pub(crate) fn before(&self, resource: ResourceId, ledger: &Ledger) -> Obstacle {
+        let records = || ledger.records_on(resource);
+        if let Some(held) = records().find(|record| self.is_believed(record)) {
+            return Obstacle::Held(ledger.party(held.grant));
+        }
+        if let Some(untold) = records().find(|record| record.awaited) {
+            return Obstacle::LostWakeUp(ledger.party(untold.grant));
+        }
+        if let Some(left) = records().next() {
+            return Obstacle::Orphaned(ledger.party(left.grant));
+        }
+        match self.queue.iter().find(|waiter| ledger.resource_of(**waiter) == resource) {
+            Some(waiter) => Obstacle::LostWakeUp(ledger.party(*waiter)),
+            None => Obstacle::Idle,
+        }
+    }
+
+    /// The case is over.
+    pub(crate) fn finish(&mut self, at: SimTime, tally: &mut Tally) {
+        for place in &mut self.places {
+            end(&mut place.idle_since, at, &mut tally.idle_ns_max);
+            end(&mut place.orphaned_since, at, &mut tally.orphaned_ns_max);
+        }
+    }
+
+    fn look(&mut self, at: SimTime, ledger: &Ledger, waiters: &Waiters, tally: &mut Tally) {
+        for number in 0..self.places.len() {
+            let resource = ResourceId(number as u8);
+            let [idle, orphaned] = self.use_of(resource, ledger, waiters);
+            let place = &mut self.places[number];
+            follow(idle, at, &mut place.idle_since, &mut tally.idle_ns_max);
+            follow(orphaned, at, &mut place.orphaned_since, &mut tally.orphaned_ns_max);
+        }
+    }
+
+    /// Whether the resource is wanted and idle, and whether it is wanted and orphaned.
+    fn use_of(&self, resource: ResourceId, ledger: &Ledger, waiters: &Waiters) -> [bool; 2] {
+        if !waiters.is_wanted(resource) {
+            return [false; 2];
+        }
+        let [mut free, mut untold] = [true, false];
+        for record in ledger.records_on(resource) {
+            free = false;
+            if self.is_believed(&record) {
+                return [false; 2];
+            }
+            if record.awaited {
+                // A paused waiter cannot hear.
+                if ledger.party(record.grant).client.is_some_and(|client| waiters.is_hindered(client)) {
+                    return [false; 2];
+                }
+                untold = true;
+            }
+        }
+        [free || untold, !free && !untold]
+    }
+
+    fn is_believed(&self, record: &Record) -> bool {
+        self.beliefs.iter().any(|(believed, _)| *believed == record.grant)
+    }
+
+    fn leave_queue(&mut self, grant: GrantId) {
+        if let Some(place) = self.queue.iter().position(|waiter| *waiter == grant) {
+            self.queue.remove(place);
+        }
+    }
+}
+
+/// A grant on record.
+pub(crate) struct Record {
+    pub(crate) grant: GrantId,
+    /// Its client has not heard of it yet.
+    pub(crate) awaited: bool,
+}
+
+fn follow(is_so: bool, at: SimTime, since: &mut Option<SimTime>, longest: &mut i64) {
+    if is_so {
+        since.get_or_insert(at);
+    } else {
+        end(since, at, longest);
+    }
+}
+
+fn end(since: &mut Option<SimTime>, at: SimTime, longest: &mut i64) {
+    if let Some(since) = since.take() {
+        *longest = (*longest).max((at.0 - since.0) as i64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn idle_and_orphaned(history: History, end: u64) -> [i64; 2] {
+        let findings = history.ends_at(end);
+        ["idle_ns_max", "orphaned_ns_max"].map(|name| findings.metric(name) / SECOND)
+    }
+
+    /// A holds the lock from 1 s on, and B waits from 2 s on.
+    fn held() -> History {
+        history().at(1).granted(A, 1).acquired(A, 1).at(2).starts(B, 1).asks(B, 2)
+    }
+
+    #[test]
+    fn a_lock_that_somebody_holds_is_neither_idle_nor_orphaned() {
+        assert_eq!(idle_and_orphaned(held(), 9), [0, 0]);
+    }
+
+    #[test]
+    fn a_free_lock_that_nobody_wants_is_not_idle() {
+        assert_eq!(idle_and_orphaned(history().at(1).starts(A, 0), 9), [0, 0]);
+    }
+
+    #[test]
+    fn a_free_lock_that_somebody_wants_is_idle_until_it_is_granted() {
+        let history = held().at(4).releases(A, 1).released(1, 1);
+        assert_eq!(idle_and_orphaned(history, 9), [5, 0]);
+        let history = held().at(4).releases(A, 1).released(1, 1).at(7).granted_unasked(2).acquired(B, 2);
+        assert_eq!(idle_and_orphaned(history, 9), [3, 0]);
+    }
+
+    #[test]
+    fn a_record_without_its_holder_is_orphaned_until_it_ends() {
+        assert_eq!(
+            idle_and_orphaned(held().at(3).crashes(A).at(8).expired(1).granted_unasked(2).acquired(B, 2), 9),
+            [0, 5]
+        );
+        assert_eq!(idle_and_orphaned(held().at(3).releases(A, 1), 9), [0, 6]);
+        assert_eq!(idle_and_orphaned(held().at(3).loses(A, 1), 9), [0, 6]);
+    }
+
+    #[test]
+    fn a_grant_that_its_client_was_never_told_of_is_orphaned() {
+        let history = history().asks(A, 1).at(4).gives_up(A, 1).granted_unasked(1).asks(B, 2);
+        assert_eq!(idle_and_orphaned(history, 9), [4, 5]);
+    }
+
+    #[test]
+    fn a_lock_whose_new_holder_was_not_told_is_idle() {
+        let history = held().at(4).releases(A, 1).released(1, 1).granted_unasked(2);
+        assert_eq!(idle_and_orphaned(history.at(6).acquired(B, 2), 9), [2, 0]);
+    }
+
+    #[test]
+    fn what_a_fault_hinders_wants_nothing() {
+        let history = held().at(3).fault_begins(0b010, false).releases(A, 1).released(1, 1);
+        assert_eq!(
+            idle_and_orphaned(history.at(8).fault_ends(0b010, false).granted_unasked(2).acquired(B, 2), 9),
+            [0, 0]
+        );
+    }
+
+    #[test]
+    fn each_of_two_locks_has_its_own() {
+        let history = history_of(accounts()).granted(A, 1).acquired(A, 1).starts(B, 1).at(2).asks_second(B, 2);
+        assert_eq!(idle_and_orphaned(history, 9), [7, 0]);
+        let history = history_of(accounts()).granted(A, 1).acquired(A, 1).starts(B, 1).at(2).asks(B, 2);
+        assert_eq!(idle_and_orphaned(history, 9), [0, 0]);
+    }
+}

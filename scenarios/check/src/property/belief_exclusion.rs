@@ -1,0 +1,126 @@
+//! `belief-exclusion`: no two Beliefs overlap. A Belief lasts from the acquire's return until the release is invoked,
+//! the holder's code observes the loss, or its process crashes.
+
+use fencepost_models::history::Event;
+
+use crate::check::{CaseSpec, CheckContext, Checker, Finding};
+use crate::intervals::Overlaps;
+use crate::metrics::Tally;
+use crate::property::Property;
+
+pub(crate) fn build(facts: &CaseSpec) -> Option<BeliefExclusion> {
+    facts.grants.then(BeliefExclusion::default)
+}
+
+#[derive(Default)]
+pub(crate) struct BeliefExclusion {
+    beliefs: Overlaps,
+}
+
+impl Checker for BeliefExclusion {
+    fn observe(&mut self, context: &CheckContext, event: &Event, _tally: &mut Tally) {
+        match *event {
+            Event::Acquired { client, grant, .. } => self.beliefs.open(context.at, grant, Some(client), context.ledger),
+            Event::ReleaseInvoked { grant, .. } | Event::LossObserved { grant, .. } => {
+                self.beliefs.close(context.at, grant, context.ledger);
+            }
+            Event::ClientCrashed { client } => self.beliefs.close_all_of(context.at, client, context.ledger),
+            _ => {}
+        }
+    }
+
+    fn finish(mut self, context: &CheckContext, tally: &mut Tally) -> Finding {
+        let extent = self.beliefs.finish(context.at, context.ledger);
+        tally.belief_overlaps = extent.pairs;
+        tally.belief_overlap_longest_ns = extent.longest_ns;
+        tally.belief_overlap_total_ns = extent.total_ns;
+        Finding::from_first(self.beliefs.evidence(Property::BeliefExclusion, "both believed that they held the lock"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const RULE: Property = Property::BeliefExclusion;
+
+    #[test]
+    fn losing_a_lock_repeatedly_or_after_its_release_changes_nothing() {
+        let lost = history().acquired(A, 1).at(1).loses(A, 1).loses(A, 1).acquired(B, 2).at(2).loses(A, 1);
+        lost.releases(A, 1).loses(A, 1).at(3).releases(B, 2).loses(B, 2).ends_at(9).assert_holds(RULE);
+        history().acquired(A, 1).acquired(B, 2).at(1).loses(A, 1).loses(B, 2).ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn accepts_beliefs_one_after_another() {
+        let released = history().at(1).acquired(A, 1).at(2).releases(A, 1).at(3).acquired(B, 2);
+        released.ends_at(9).assert_holds(RULE);
+        let lost = history().at(1).acquired(A, 1).at(2).loses(A, 1).at(3).acquired(B, 2);
+        lost.ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_beliefs_that_overlap_and_measures_them() {
+        let history = history().at(1).acquired(A, 1).at(2).acquired(B, 2).at(3).acquired(C, 3);
+        let findings = history.at(5).releases(A, 1).at(6).loses(B, 2).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!(findings.metric("belief_overlaps"), 3);
+        assert_eq!(findings.metric("belief_overlap_longest_ns"), 3_000_000_000);
+        assert_eq!(findings.metric("belief_overlap_total_ns"), (3 + 2 + 3) * 1_000_000_000);
+        assert_eq!(
+            findings.told(RULE),
+            "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) \
+             both believed that they held the lock from 2.000000 s to 5.000000 s, for 3.000000 s"
+        );
+    }
+
+    #[test]
+    fn tells_of_the_overlap_that_began_first_and_of_several_of_the_one_that_ended_first() {
+        let told = |history: History| {
+            let findings = history.ends_at(9);
+            (findings.named(RULE), findings.told(RULE).split_once("the lock ").expect("when").1.to_owned())
+        };
+        let history = || history().at(1).acquired(A, 1).at(2).acquired(B, 2);
+        let last = history().at(5).acquired(C, 3).at(6).releases(C, 3).at(7).releases(B, 2);
+        assert_eq!(told(last), ((vec![1, 2], vec![A, B]), "from 2.000000 s to 7.000000 s, for 5.000000 s".to_owned()));
+        let tied = history().acquired(C, 3).at(3).releases(A, 1).at(5).releases(C, 3);
+        assert_eq!(told(tied), ((vec![1, 2], vec![A, B]), "from 2.000000 s to 3.000000 s, for 1.000000 s".to_owned()));
+    }
+
+    #[test]
+    fn names_first_who_believed_first_whoever_stops_first() {
+        for stops in [1, 2] {
+            let client = if stops == 1 { A } else { B };
+            let findings = history().at(1).acquired(A, 1).acquired(B, 2).at(2).releases(client, stops).ends_at(9);
+            assert!(findings.told(RULE).starts_with("client-1 (grant 1"), "{}", findings.told(RULE));
+        }
+    }
+
+    #[test]
+    fn beliefs_that_touch_do_not_overlap() {
+        history().at(1).acquired(A, 1).at(2).acquired(B, 2).releases(A, 1).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn one_nanosecond_is_an_overlap() {
+        history().at(1).acquired(A, 1).at(2).acquired(B, 2).after_ns(1).releases(A, 1).ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn a_crash_ends_belief() {
+        history().at(1).acquired(A, 1).at(2).crashes(A).acquired(B, 2).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn the_end_of_validity_does_not_end_belief() {
+        let history = history().at(1).acquired(A, 1).at(2).validity_ends(A, 1).at(3).acquired(B, 2);
+        history.ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn the_end_of_the_record_does_not_end_belief() {
+        let history = history().at(1).granted(A, 1).acquired(A, 1).at(2).expired(1).granted(B, 2).acquired(B, 2);
+        history.ends_at(9).assert_violated(RULE);
+    }
+}

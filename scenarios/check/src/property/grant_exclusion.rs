@@ -1,0 +1,101 @@
+//! `grant-exclusion`: no two Records overlap.
+
+use fencepost_models::history::Event;
+
+use crate::check::{CaseSpec, CheckContext, Checker, Finding};
+use crate::intervals::Overlaps;
+use crate::ledger::RecordChange;
+use crate::metrics::Tally;
+use crate::property::Property;
+
+/// Without a service there is nothing on record.
+pub(crate) fn build(facts: &CaseSpec) -> Option<GrantExclusion> {
+    (facts.grants && !facts.rank_by_return).then(GrantExclusion::default)
+}
+
+#[derive(Default)]
+pub(crate) struct GrantExclusion {
+    records: Overlaps,
+}
+
+impl Checker for GrantExclusion {
+    fn observe(&mut self, context: &CheckContext, _event: &Event, _tally: &mut Tally) {
+        match context.ledger.record_change() {
+            RecordChange::Unchanged => {}
+            RecordChange::Began(grant) => self.records.open(context.at, grant, None, context.ledger),
+            RecordChange::Over(grant) => self.records.close(context.at, grant, context.ledger),
+        }
+    }
+
+    fn finish(mut self, context: &CheckContext, tally: &mut Tally) -> Finding {
+        tally.grant_overlaps = self.records.finish(context.at, context.ledger).pairs;
+        Finding::from_first(self.records.evidence(Property::GrantExclusion, "were both on record at the service"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const RULE: Property = Property::GrantExclusion;
+
+    fn redlock() -> CaseSpec {
+        CaseSpec { quorum: 3, ..facts() }
+    }
+
+    #[test]
+    fn accepts_one_record_after_another() {
+        history().at(1).granted(A, 1).at(2).expired(1).granted(B, 2).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_two_records_at_once() {
+        let findings = history().at(1).granted(A, 1).at(2).granted(B, 2).at(5).expired(1).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!(findings.metric("grant_overlaps"), 1);
+        assert_eq!(
+            findings.told(RULE),
+            "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) \
+             were both on record at the service from 2.000000 s to 5.000000 s, for 3.000000 s"
+        );
+    }
+
+    #[test]
+    fn rejects_two_records_still_open_at_the_end() {
+        history().at(1).granted(A, 1).at(2).granted(B, 2).ends_at(3).assert_violated(RULE);
+    }
+
+    #[test]
+    fn accepts_records_that_touch_whichever_event_comes_first() {
+        history().at(1).granted(A, 1).at(2).granted(B, 2).expired(1).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn accepts_a_second_grant_at_less_than_a_quorum() {
+        let two_of_five = history_of(redlock()).at(1).granted_by(A, 1, &[0, 1, 2]).granted_by(B, 2, &[3, 4]).ends_at(9);
+        two_of_five.assert_holds(RULE);
+    }
+
+    #[test]
+    fn accepts_a_quorum_that_formed_only_when_the_other_had_crumbled() {
+        let history = history_of(redlock()).at(1).granted_by(A, 1, &[0, 1, 2]).granted_by(B, 2, &[3, 4]);
+        history.at(2).expired_at(2, 1).granted_by(B, 2, &[2]).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_two_quorums_when_a_server_forgot_its_grant() {
+        let history = history_of(redlock()).at(1).granted_by(A, 1, &[0, 1, 2]);
+        history.at(2).granted_by(B, 2, &[2, 3, 4]).at(3).expired_at(0, 1).ends_at(9).assert_violated(RULE);
+    }
+
+    #[test]
+    fn a_new_leader_ends_what_the_old_one_granted() {
+        history().at(1).granted(A, 1).at(2).expired_at(7, 1).granted(B, 2).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn is_not_applicable_without_a_service() {
+        history_of(CaseSpec { rank_by_return: true, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+    }
+}

@@ -1,0 +1,162 @@
+//! `no-duplicate`: no order or event takes effect more than once. A retry that the store recognised is not an accepted write,
+//! and a write that was rolled back before the next one has no effect left to double.
+
+use std::fmt;
+
+use fencepost_models::history::{Event, GrantId, OrderId};
+use fencepost_sim::time::SimTime;
+
+use crate::check::{CaseSpec, CheckContext, Checker, Finding};
+use crate::evidence::{Detail, Evidence, NodeNames, Party};
+use crate::guarded::Guarded;
+use crate::metrics::Tally;
+use crate::property::{Property, Verdict};
+
+/// Whether there is anything that could take effect is seen in the history: the store does something.
+pub(crate) fn build(_facts: &CaseSpec) -> Option<NoDuplicate> {
+    Some(NoDuplicate { first: None })
+}
+
+pub(crate) struct NoDuplicate {
+    first: Option<Evidence>,
+}
+
+/// An order was written twice.
+#[derive(Debug)]
+struct Twice {
+    order: OrderId,
+    writer: Party,
+    first_at: SimTime,
+    again_at: SimTime,
+}
+
+impl Checker for NoDuplicate {
+    fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
+        if let Event::WriteAccepted { order, grant, count, .. } = *event
+            && is_repetition(context, order, grant, count)
+        {
+            tally.duplicate_effects += 1;
+            self.first.get_or_insert_with(|| twice(context, order, grant));
+        }
+    }
+
+    fn finish(self, context: &CheckContext, _tally: &mut Tally) -> Finding {
+        if context.store_log.workload.is_none() && !context.store_log.in_use {
+            return Finding::bare(Verdict::NotApplicable);
+        }
+        Finding::from_first(self.first)
+    }
+}
+
+/// Whether this effect was there before. Effects are counted by the store, which knows what stands for one event.
+fn is_repetition(context: &CheckContext, order: OrderId, grant: GrantId, count: i64) -> bool {
+    match context.store_log.workload {
+        Some(Guarded::Effects { .. }) => count > 1,
+        _ => context.store_log.order(order).is_some_and(|order| order.parts[context.ledger.row_of(grant)].writes > 1),
+    }
+}
+
+fn twice(context: &CheckContext, order: OrderId, grant: GrantId) -> Evidence {
+    let writes = context.store_log.writes(context.ledger.row_of(grant));
+    let before = &writes[..writes.len().saturating_sub(1)];
+    let first = before.iter().find(|write| write.order == order).or(before.last());
+    let first_at = first.map_or(context.at, |write| write.at);
+    let detail = Twice { order, writer: context.ledger.party(grant), first_at, again_at: context.at };
+    Evidence::new(Property::NoDuplicate, context.at, detail)
+}
+
+impl Detail for Twice {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
+        let Twice { order, writer, first_at, again_at } = self;
+        write!(f, "{} order {order} ({writer}) took effect at {again_at}, ", writer.whose(names))?;
+        write!(f, "although it had taken effect at {first_at} already")
+    }
+
+    fn parties(&self) -> Vec<Party> {
+        vec![self.writer]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const RULE: Property = Property::NoDuplicate;
+
+    #[test]
+    fn accepts_each_order_once() {
+        history().writes(1, 0, 0).writes(2, 1, 1).acks(A, 0).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_an_order_that_is_applied_again() {
+        let findings = history().granted(A, 1).at(1).writes(1, 0, 0).at(2).writes(1, 0, 1).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!(findings.metric("duplicate_effects"), 1);
+        assert_eq!(
+            findings.told(RULE),
+            "client-1's order 0 (grant 1, 1st in the grant order) took effect at 2.000000 s, \
+             although it had taken effect at 1.000000 s already"
+        );
+        assert_eq!(findings.named(RULE), (vec![1], vec![A]));
+    }
+
+    #[test]
+    fn accepts_one_effect_for_each_event_whoever_looks() {
+        let history = history_of(effects(None)).sets(1, 0, 0, 1, 1).acks(A, 0).finds_it_done(B, 0);
+        let findings = history.sets(2, 1, 1, 2, 1).acks(B, 1).finds_it_done(A, 1).ends_at(9);
+        findings.assert_holds(RULE);
+        findings.assert_not_applicable(Property::NoLostUpdate);
+        let names = ["done_already_orders", "missed_effects", "harm"];
+        assert_eq!(names.map(|name| findings.metric(name)), [2, 0, 0]);
+    }
+
+    #[test]
+    fn rejects_two_that_both_did_it() {
+        let history = history_of(effects(Some(5))).granted(A, 1).granted(B, 2);
+        let findings = history.at(1).sets(2, 0, 0, 1, 1).acks(B, 0).at(4).sets(1, 0, 1, 2, 2).acks(A, 0).ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!((findings.metric("duplicate_effects"), findings.metric("harm_cents")), (1, 5));
+        assert_eq!(
+            findings.told(RULE),
+            "client-1's order 0 (grant 1, 1st in the grant order) took effect at 4.000000 s, \
+             although it had taken effect at 1.000000 s already"
+        );
+    }
+
+    #[test]
+    fn rejects_two_orders_for_what_is_wanted_once() {
+        let once = |count| history_of(effects(None)).sets(1, 0, 0, 1, 1).sets(2, 1, 1, 2, count).ends_at(9);
+        once(1).assert_holds(RULE);
+        once(2).assert_violated(RULE);
+    }
+
+    #[test]
+    fn an_event_is_missed_when_all_who_took_it_up_gave_up() {
+        let history =
+            history_of(effects(None)).abandons(A, 0).abandons(B, 0).abandons(A, 1).sets(2, 1, 0, 1, 1).acks(B, 1);
+        let findings = history.abandons(A, 2).unknown(B, 2).sets(2, 2, 1, 2, 1).ends_at(9);
+        findings.assert_holds(RULE);
+        assert_eq!(findings.metric("missed_effects"), 1);
+        let missed = |history: History| history.ends_at(9).metric("missed_effects");
+        assert_eq!(missed(history_of(effects(None)).sets(1, 0, 0, 1, 1).abandons(A, 0)), 0);
+        assert_eq!(missed(history_of(effects(None)).finds_it_done(A, 0).abandons(B, 0)), 0);
+    }
+
+    #[test]
+    fn tells_when_the_same_order_took_effect_first() {
+        let history = history().at(1).writes(1, 0, 0).at(2).writes(1, 1, 1).at(3).writes(1, 0, 2);
+        assert!(history.ends_at(9).told(RULE).ends_with("although it had taken effect at 1.000000 s already"));
+    }
+
+    #[test]
+    fn accepts_a_retry_that_the_store_recognised() {
+        history().writes(1, 0, 0).write_unknown(A, 1, 0).write_ok(A, 1, 0).acks(A, 0).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn accepts_a_retry_after_the_first_effect_was_rolled_back() {
+        history().writes(1, 0, 0).rolls_back_to(0).writes(1, 0, 0).ends_at(9).assert_holds(RULE);
+    }
+}

@@ -1,0 +1,213 @@
+//! Two clients that wait for each other: each holds the lock on one resource and waits for the other. What a service has
+//! on record decides who holds it, so that an expiry ends the wait.
+
+use std::fmt;
+use std::time::Duration;
+
+use fencepost_models::ResourceId;
+use fencepost_sim::time::SimTime;
+
+use crate::check::{CaseSpec, CheckContext};
+use crate::evidence::{Detail, Evidence, NodeNames, Party, length};
+use crate::metrics::Tally;
+use crate::property::Property;
+
+const BOTH: [ResourceId; 2] = [ResourceId(0), ResourceId(1)];
+
+/// Follows such waits.
+pub(crate) struct MutualWait {
+    bound: Duration,
+    now: Option<Standoff>,
+    /// When the one that is on now has lasted too long, as far as faults are no excuse.
+    due: Option<SimTime>,
+    pub(crate) first: Option<Evidence>,
+}
+
+/// A mutual wait.
+#[derive(Clone, Copy)]
+struct Standoff {
+    holders: [Party; 2],
+    since: SimTime,
+}
+
+/// It lasted too long.
+#[derive(Debug)]
+struct Deadlock {
+    holders: [Party; 2],
+    since: SimTime,
+    due: SimTime,
+    bound: Duration,
+}
+
+impl MutualWait {
+    pub(crate) fn new(facts: &CaseSpec) -> Option<Self> {
+        facts.two_resources().then_some(MutualWait { bound: facts.deadlock_bound, now: None, due: None, first: None })
+    }
+
+    pub(crate) fn observe(&mut self, context: &CheckContext, tally: &mut Tally) {
+        self.violate_if(|due| context.at > due);
+        let holders = standoff(context);
+        let same =
+            |now: &Standoff| holders.is_some_and(|holders| holders.map(|h| h.grant) == now.holders.map(|h| h.grant));
+        if !self.now.as_ref().is_some_and(same) {
+            self.end(context.at, tally);
+            self.now = holders.map(|holders| Standoff { holders, since: context.at });
+            tally.deadlocks += i64::from(self.now.is_some());
+        }
+        self.due = self
+            .now
+            .filter(|now| self.first.is_none() && !is_excused(context, now))
+            .map(|now| now.since.max(context.waiters.calm_since()) + self.bound);
+    }
+
+    pub(crate) fn open_until(&self) -> Option<SimTime> {
+        self.due
+    }
+
+    /// Whether one is on that has not lasted too long yet.
+    pub(crate) fn finish(&mut self, at: SimTime, tally: &mut Tally) -> bool {
+        self.violate_if(|due| at >= due);
+        let open = self.now.is_some();
+        self.end(at, tally);
+        open
+    }
+
+    fn end(&mut self, at: SimTime, tally: &mut Tally) {
+        if let Some(now) = self.now.take() {
+            tally.deadlock_longest_ns = tally.deadlock_longest_ns.max((at.0 - now.since.0) as i64);
+        }
+    }
+
+    fn violate_if(&mut self, passed: impl Fn(SimTime) -> bool) {
+        if let (Some(due), Some(Standoff { holders, since })) = (self.due.filter(|due| passed(*due)), self.now) {
+            let detail = Deadlock { holders, since, due, bound: self.bound };
+            self.first.get_or_insert_with(|| Evidence::new(Property::Progress, due, detail));
+        }
+    }
+}
+
+/// Who holds what the other waits for, if it is so on both sides.
+fn standoff(context: &CheckContext) -> Option<[Party; 2]> {
+    let [first, second] = BOTH.map(|resource| context.ledger.record_on(resource));
+    let (first, second) = (first?, second?);
+    let (a, b) = (first.client?, second.client?);
+    let waits =
+        a != b && context.waiters.waits_for(a, BOTH[1]).is_some() && context.waiters.waits_for(b, BOTH[0]).is_some();
+    waits.then_some([first, second])
+}
+
+fn is_excused(context: &CheckContext, standoff: &Standoff) -> bool {
+    standoff.holders.iter().filter_map(|holder| holder.client).any(|client| context.waiters.is_hindered(client))
+}
+
+impl Detail for Deadlock {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
+        let Deadlock { holders: [a, b], since, due, bound } = self;
+        write!(
+            f,
+            "{} ({a}) and {} ({b}) each waited for the lock that the other held from {since}, ",
+            a.who(names),
+            b.who(names)
+        )?;
+        write!(f, "and still did at {due}, although nothing hindered them for {}", length(*bound))
+    }
+
+    fn parties(&self) -> Vec<Party> {
+        self.holders.to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// A holds the first lock and B the second; at 2 s each waits for the other's.
+    fn deadlock() -> History {
+        let history = history_of(accounts()).starts(A, 0).starts(B, 1).granted(A, 1).acquired(A, 1);
+        history.granted_second(B, 2).acquired(B, 2).at(1).asks_second(A, 3).at(2).asks(B, 4)
+    }
+
+    #[test]
+    fn rejects_two_that_wait_for_each_other_for_too_long() {
+        let findings = deadlock().ends_at(12);
+        findings.assert_violated(Property::Progress);
+        assert_eq!(findings.metric("deadlocks"), 1);
+        assert_eq!(findings.metric("deadlock_longest_ns"), 10_000_000_000);
+        assert_eq!(
+            findings.told(Property::Progress),
+            "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) each waited for \
+             the lock that the other held from 2.000000 s, and still did at 12.000000 s, although nothing hindered them \
+             for 10.000000 s"
+        );
+        assert_eq!(findings.named(Property::Progress), (vec![1, 2], vec![A, B]));
+    }
+
+    #[test]
+    fn accepts_that_an_expiry_or_a_loss_of_patience_ends_it() {
+        let findings =
+            deadlock().at(11).expired(1).granted_unasked(4).acquired(B, 4).at(20).healed().acquired(A, 3).ends_at(20);
+        findings.assert_holds(Property::Progress);
+        assert_eq!(findings.metric("deadlock_longest_ns"), 9_000_000_000);
+        let history = deadlock().at(11).fails(B, 4).abandons(B, 1).releases(B, 2).released(2, 2);
+        history.granted_unasked(3).acquired(A, 3).at(20).healed().ends_at(20).assert_holds(Property::Progress);
+    }
+
+    #[test]
+    fn a_fault_on_one_of_them_is_an_excuse() {
+        let history = deadlock().at(3).fault_begins(0b01, false).at(9).fault_ends(0b01, false);
+        history
+            .at(18)
+            .expired(1)
+            .granted_unasked(4)
+            .acquired(B, 4)
+            .at(20)
+            .healed()
+            .acquired(A, 3)
+            .ends_at(20)
+            .assert_holds(Property::Progress);
+    }
+
+    #[test]
+    fn the_last_moment_of_the_bound_is_in_time() {
+        let ended = |history: History| {
+            let history = history.expired(1).granted_unasked(4).acquired(B, 4).at(20).healed();
+            history.acquired(A, 3).ends_at(20)
+        };
+        ended(deadlock().at(12)).assert_holds(Property::Progress);
+        ended(deadlock().at(12).after_ns(1)).assert_violated(Property::Progress);
+        assert_eq!(deadlock().open_until(), Some(SimTime(12_000_000_000)));
+    }
+
+    #[test]
+    fn it_is_the_same_wait_whatever_else_happens() {
+        let findings = deadlock().at(7).starts(C, 2).asks(C, 5).ends_at(12);
+        findings.assert_violated(Property::Progress);
+        assert_eq!(findings.metric("deadlocks"), 1);
+    }
+
+    #[test]
+    fn other_grants_are_another_wait() {
+        let again = deadlock().at(7).expired(1).granted_unasked(4).acquired(B, 4);
+        let again = again.releases(B, 4).released(4, 4).releases(B, 2).released(2, 2);
+        let again = again.fails(A, 3).abandons(A, 0).starts(A, 2).granted(A, 6).granted_second(B, 7);
+        let findings = again.asks_second(A, 8).starts(B, 3).asks(B, 9).healed().ends_at(16);
+        findings.assert_unknown(Property::Progress);
+        assert_eq!(findings.metric("deadlocks"), 2);
+    }
+
+    #[test]
+    fn does_not_know_while_a_fault_is_on_one_of_them() {
+        for clients in [0b01, 0b10] {
+            deadlock().at(3).fault_begins(clients, false).ends_at(99).assert_unknown(Property::Progress);
+        }
+        deadlock().at(3).fault_begins(0b100, false).ends_at(99).assert_violated(Property::Progress);
+    }
+
+    #[test]
+    fn accepts_a_holder_that_waits_for_one_who_works() {
+        let history = history_of(accounts()).granted(A, 1).granted_second(B, 2).acquired(A, 1).acquired(B, 2);
+        let findings = history.asks_second(A, 3).at(50).releases(B, 2).healed().ends_at(50);
+        assert_eq!(findings.metric("deadlocks"), 0);
+    }
+}

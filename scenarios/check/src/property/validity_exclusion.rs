@@ -1,0 +1,79 @@
+//! `validity-exclusion`: no two Validities overlap. A Validity is a Belief cut at the grant's `valid_until` by the
+//! holder's own monotonic clock.
+
+use fencepost_models::history::Event;
+
+use crate::check::{CaseSpec, CheckContext, Checker, Finding};
+use crate::intervals::Overlaps;
+use crate::metrics::Tally;
+use crate::property::Property;
+
+pub(crate) fn build(facts: &CaseSpec) -> Option<ValidityExclusion> {
+    (facts.grants && facts.validity).then(ValidityExclusion::default)
+}
+
+#[derive(Default)]
+pub(crate) struct ValidityExclusion {
+    validities: Overlaps,
+}
+
+impl Checker for ValidityExclusion {
+    fn observe(&mut self, context: &CheckContext, event: &Event, _tally: &mut Tally) {
+        match *event {
+            Event::Acquired { client, grant, validity: true, .. } => {
+                self.validities.open(context.at, grant, Some(client), context.ledger)
+            }
+            Event::ReleaseInvoked { grant, .. }
+            | Event::LossObserved { grant, .. }
+            | Event::ValidityEnded { grant, .. } => self.validities.close(context.at, grant, context.ledger),
+            Event::ClientCrashed { client } => self.validities.close_all_of(context.at, client, context.ledger),
+            _ => {}
+        }
+    }
+
+    fn finish(mut self, context: &CheckContext, tally: &mut Tally) -> Finding {
+        tally.validity_overlaps = self.validities.finish(context.at, context.ledger).pairs;
+        let were = "both held the lock validly by its own reckoning";
+        Finding::from_first(self.validities.evidence(Property::ValidityExclusion, were))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const RULE: Property = Property::ValidityExclusion;
+
+    #[test]
+    fn accepts_a_grant_after_the_others_validity_ended() {
+        let history = history().at(1).acquired(A, 1).at(2).validity_ends(A, 1).acquired(B, 2).at(3).releases(A, 1);
+        history.ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn rejects_two_grants_that_are_valid_at_once() {
+        let history = history().at(1).acquired(A, 1).at(2).acquired(B, 2).at(3).validity_ends(A, 1);
+        let findings = history.ends_at(9);
+        findings.assert_violated(RULE);
+        assert_eq!(findings.metric("validity_overlaps"), 1);
+    }
+
+    #[test]
+    fn a_crash_a_loss_and_a_release_end_validity_too() {
+        history().at(1).acquired(A, 1).at(2).crashes(A).acquired(B, 2).ends_at(9).assert_holds(RULE);
+        history().at(1).acquired(A, 1).at(2).loses(A, 1).acquired(B, 2).ends_at(9).assert_holds(RULE);
+        history().at(1).acquired(A, 1).at(2).releases(A, 1).acquired(B, 2).ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn a_grant_without_validity_is_never_valid() {
+        let history = history().at(1).acquired_without_validity(A, 1).at(2).acquired(B, 2);
+        history.ends_at(9).assert_holds(RULE);
+    }
+
+    #[test]
+    fn is_not_applicable_where_no_validity_is_advertised() {
+        history_of(CaseSpec { validity: false, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+    }
+}

@@ -1,0 +1,245 @@
+use fencepost_models::history::{Ack, GrantId, OrderEnd};
+
+use super::*;
+use crate::testing::*;
+
+const FIRST: ResourceId = ResourceId(0);
+const SECOND: ResourceId = ResourceId(1);
+
+/// A history with the ledger and the waiters that follow it.
+struct WaitHistory {
+    at: SimTime,
+    ledger: Ledger,
+    waiters: Waiters,
+    next: u32,
+}
+
+fn history() -> WaitHistory {
+    let facts = accounts();
+    WaitHistory { at: SimTime(0), ledger: Ledger::new(&facts), waiters: Waiters::new(facts.clients), next: 0 }
+}
+
+impl WaitHistory {
+    fn at(mut self, at: u64) -> Self {
+        self.at = SimTime(at);
+        self
+    }
+
+    fn event(mut self, event: Event) -> Self {
+        self.ledger.observe(&event);
+        self.waiters.observe(self.at, &event, &self.ledger);
+        self
+    }
+
+    fn starts(self, client: NodeId) -> Self {
+        self.event(Event::OrderStarted { client, order: 0, units: 1 })
+    }
+
+    fn asks(mut self, client: NodeId, resource: ResourceId) -> Self {
+        self.next += 1;
+        let grant = GrantId(self.next);
+        self.event(Event::AcquireInvoked { client, grant, resource })
+    }
+
+    fn fails(self, client: NodeId) -> Self {
+        let grant = GrantId(self.next);
+        self.event(Event::NotAcquired { client, grant, ack: Ack::Failed })
+    }
+
+    /// The latest attempt is granted.
+    fn granted(self) -> Self {
+        let grant = GrantId(self.next);
+        self.event(Event::Granted { server: NodeId(10), grant })
+    }
+
+    fn acquires(self, client: NodeId) -> Self {
+        let grant = GrantId(self.next);
+        self.event(Event::Acquired { client, grant, token: None, validity: false })
+    }
+
+    fn resolves(self, client: NodeId) -> Self {
+        self.event(Event::OrderResolved { client, order: 0, units: 1, end: OrderEnd::Abandoned })
+    }
+
+    fn crashes(self, client: NodeId) -> Self {
+        self.event(Event::ClientCrashed { client })
+    }
+
+    fn fault(self, clients: u64, servers: bool) -> Self {
+        self.event(Event::FaultBegan { clients, servers })
+    }
+
+    fn over(self, clients: u64, servers: bool) -> Self {
+        self.event(Event::FaultEnded { clients, servers })
+    }
+
+    fn heals(self) -> Self {
+        self.event(Event::Healed)
+    }
+
+    /// Since when each of the three clients waits for this resource.
+    fn waits(&self, resource: ResourceId) -> [Option<u64>; 3] {
+        [A, B, C].map(|client| self.waiters.waits_for(client, resource).map(|since| since.0))
+    }
+
+    fn qualified(&self) -> Option<u64> {
+        self.waiters.qualified_since(FIRST).map(|since| since.0)
+    }
+
+    fn hindered(&self) -> [bool; 3] {
+        [A, B, C].map(|client| self.waiters.is_hindered(client))
+    }
+
+    /// The wait that the latest event ended: since when, in an order or not, how often overtaken, excused or not.
+    fn ended(&self) -> Option<(u64, bool, u32, bool)> {
+        self.waiters.just_ended().map(|wait| (wait.since.0, wait.in_order, wait.overtaken, wait.excused))
+    }
+}
+
+#[test]
+fn bits_are_told_from_the_lowest() {
+    assert_eq!(bits(0b1010_0001 | 1 << 63).collect::<Vec<_>>(), [0, 5, 7, 63]);
+    assert_eq!(bits(0).count(), 0);
+}
+
+#[test]
+fn a_client_waits_from_its_first_attempt_until_it_acquires() {
+    let asked = || history().at(1).asks(A, FIRST).at(2).asks(C, FIRST).at(3);
+    assert_eq!(asked().waits(FIRST), [Some(1), None, Some(2)]);
+    assert_eq!(asked().waits(SECOND), [None; 3]);
+    assert_eq!(asked().acquires(C).waits(FIRST), [Some(1), None, None]);
+    assert_eq!(asked().event(Event::ClientDone { client: A }).waits(FIRST), [None, None, Some(2)]);
+    assert_eq!(asked().acquires(C).asks(C, SECOND).waits(SECOND), [None, None, Some(3)]);
+}
+
+#[test]
+fn outside_orders_it_waits_for_one_attempt_and_within_one_between_them_too() {
+    for (client, since) in [(A, [Some(1), None, None]), (B, [None, Some(1), None]), (C, [None, None, Some(1)])] {
+        let probe = history().at(1).asks(client, FIRST).at(2).fails(client);
+        assert_eq!(probe.waits(FIRST), [None; 3]);
+        let others = [A, B, C].into_iter().filter(|other| *other != client);
+        let others = others.fold(history(), WaitHistory::starts);
+        assert_eq!(others.at(1).asks(client, FIRST).fails(client).waits(FIRST), [None; 3]);
+        let order = || history().starts(client).at(1).asks(client, FIRST).at(2).fails(client).at(3);
+        assert_eq!(order().waits(FIRST), since);
+        assert_eq!(order().asks(client, FIRST).waits(FIRST), since);
+        for over in [order().resolves(client), order().crashes(client)] {
+            assert_eq!(over.waits(FIRST), [None; 3]);
+            assert_eq!(over.asks(client, FIRST).fails(client).waits(FIRST), [None; 3]);
+        }
+    }
+}
+
+#[test]
+fn one_order_is_over_without_the_others() {
+    for over in [|history: WaitHistory| history.resolves(B), |history: WaitHistory| history.crashes(B)] {
+        let history = over(history().starts(A).starts(B).starts(C));
+        assert_eq!(
+            history.at(1).asks(A, FIRST).fails(A).asks(C, FIRST).fails(C).waits(FIRST),
+            [Some(1), None, Some(1)]
+        );
+    }
+}
+
+#[test]
+fn what_ended_a_wait_says_what_it_was_like() {
+    assert_eq!(history().at(1).asks(A, FIRST).ended(), None);
+    assert_eq!(history().at(1).asks(A, FIRST).acquires(A).ended(), Some((1, false, 0, false)));
+    assert_eq!(history().at(1).asks(A, FIRST).acquires(A).acquires(A).ended(), None);
+    for client in [A, B, C] {
+        let order = history().starts(client).at(1).asks(client, FIRST).at(2);
+        assert_eq!(order.acquires(client).ended(), Some((1, true, 0, false)));
+    }
+}
+
+#[test]
+fn others_overtake_who_get_what_it_waits_for() {
+    let overtaken = |get: fn(WaitHistory) -> WaitHistory| {
+        get(history().asks(C, FIRST)).at(9).event(Event::ClientDone { client: C })
+    };
+    assert_eq!(overtaken(|history| history.asks(A, FIRST).granted()).ended(), Some((0, false, 1, false)));
+    assert_eq!(overtaken(|history| history.asks(A, SECOND).granted()).ended(), Some((0, false, 0, false)));
+    assert_eq!(overtaken(|history| history.granted()).ended(), Some((0, false, 0, false)));
+    let twice = overtaken(|history| history.asks(A, FIRST).granted().asks(B, FIRST).granted());
+    assert_eq!(twice.ended(), Some((0, false, 2, false)));
+    let anew = history().asks(C, FIRST).asks(A, FIRST).granted().fails(C).asks(C, FIRST).fails(C);
+    assert_eq!(anew.ended(), Some((0, false, 0, false)));
+}
+
+#[test]
+fn a_fault_on_it_excuses_the_wait_in_which_it_was() {
+    let ended = |history: WaitHistory| history.fails(B).ended().map(|(.., excused)| excused);
+    assert_eq!(ended(history().asks(B, FIRST).fault(0b010, false).over(0b010, false)), Some(true));
+    assert_eq!(ended(history().fault(0b010, false).asks(B, FIRST).over(0b010, false)), Some(true));
+    assert_eq!(ended(history().fault(0b010, false).over(0b010, false).asks(B, FIRST)), Some(false));
+    assert_eq!(ended(history().asks(B, FIRST).fault(0b101, false)), Some(false));
+    let excused = || history().asks(B, FIRST).fault(0b010, false);
+    assert_eq!(ended(excused().fails(B).over(0b010, false).asks(B, FIRST)), Some(false));
+    assert_eq!(ended(excused().over(0b010, false).fault(0b001, false)), Some(true));
+}
+
+#[test]
+fn the_longest_wait_counts_and_each_resource_has_its_own() {
+    let history = history().at(1).asks(C, FIRST).at(2).asks(B, SECOND).at(3).asks(A, FIRST);
+    let longest = |resource| history.waiters.longest_waiting_for(resource).map(|since| since.0);
+    assert_eq!([FIRST, SECOND].map(longest), [Some(1), Some(2)]);
+    assert_eq!(history.waiters.open_waits().count(), 3);
+    assert_eq!(history.waiters.clients(), 3);
+    let hindered = history.at(4).fault(0b101, false);
+    assert_eq!([FIRST, SECOND].map(|resource| hindered.waiters.is_wanted(resource)), [false, true]);
+    let longest = |resource| hindered.waiters.longest_waiting_for(resource).map(|since| since.0);
+    assert_eq!([FIRST, SECOND].map(longest), [Some(1), Some(2)], "fault or no fault");
+}
+
+#[test]
+fn nobody_is_qualified_whom_a_fault_hinders() {
+    let waiting = || history().at(1).asks(A, FIRST).at(2).asks(C, FIRST).at(3);
+    assert_eq!(waiting().qualified(), Some(1));
+    assert_eq!(history().qualified(), None);
+    assert!(!history().waiters.any_qualified() && !history().fault(0b111, false).waiters.any_qualified());
+    let faults = [(0b010, false, Some(1)), (0b001, false, Some(3)), (0b101, false, None), (0, true, None)];
+    for (clients, servers, since) in faults {
+        let history = waiting().fault(clients, servers);
+        assert_eq!((history.qualified(), history.waiters.any_qualified()), (since, since.is_some()));
+        let calm = if clients == 0b010 { 1 } else { 5 };
+        assert_eq!(history.at(5).over(clients, servers).qualified(), Some(calm));
+    }
+    assert_eq!(waiting().fault(u64::MAX, false).at(5).over(u64::MAX, false).qualified(), Some(5));
+}
+
+#[test]
+fn a_fault_within_a_fault_ends_with_the_outer_one() {
+    for (clients, servers, hindered) in [(0b010, false, [false, true, false]), (0, true, [true; 3])] {
+        let nested = history().asks(B, FIRST).at(1).fault(clients, servers).fault(clients, servers);
+        let once = nested.at(2).over(clients, servers);
+        assert_eq!((once.hindered(), once.qualified()), (hindered, None));
+        let over = once.at(3).over(clients, servers);
+        assert_eq!((over.hindered(), over.qualified()), ([false; 3], Some(3)));
+        let again = over.at(4).fault(clients, servers);
+        assert_eq!((again.hindered(), again.qualified()), (hindered, None));
+    }
+}
+
+#[test]
+fn healing_ends_every_fault_for_good() {
+    let healed = history().asks(B, FIRST).at(1).fault(0b010, true).fault(0b010, true).at(2).heals();
+    assert_eq!((healed.hindered(), healed.qualified()), ([false; 3], Some(2)));
+    let late = healed.at(3).over(0b010, true);
+    assert_eq!((late.hindered(), late.qualified()), ([false; 3], Some(3)));
+}
+
+#[test]
+fn a_waiters_crash_disturbs_the_others_and_that_of_another_does_not() {
+    let queue = || history().at(1).asks(A, FIRST).asks(B, FIRST).at(2);
+    assert_eq!(queue().crashes(B).qualified(), Some(2));
+    assert_eq!(queue().crashes(C).qualified(), Some(1));
+    assert_eq!(queue().crashes(B).waiters.calm_since(), SimTime(2));
+}
+
+#[test]
+fn a_stranger_is_no_client() {
+    let stranger = NodeId(9);
+    let history = history().starts(stranger).asks(stranger, FIRST).crashes(stranger);
+    assert_eq!((history.waits(FIRST), history.qualified(), history.hindered()), ([None; 3], None, [false; 3]));
+    assert!(!history.waiters.is_hindered(stranger));
+}
