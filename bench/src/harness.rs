@@ -8,9 +8,10 @@ use std::sync::Arc;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::file::scenario;
-use fencepost_scenarios::run::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::job::Job;
+use fencepost_sim::Occurrence;
 
 /// Ten clients contend for one lease, so that most of what happens are messages: polls of those who wait, and reads,
 /// writes and releases of the one that holds. Twelve nodes; latency as in the other workloads.
@@ -71,8 +72,8 @@ pub fn run(cell: &Cell, seed: u64) -> u64 {
 pub fn delivered(cell: &Cell, seed: u64) -> u64 {
     struct Count(u64);
     impl Watcher for Count {
-        fn see(&mut self, sighting: &Sighting<'_>) {
-            self.0 += u64::from(sighting.what.get("delivered").is_some());
+        fn record(&mut self, event: &TraceEvent<'_>) {
+            self.0 += u64::from(matches!(event.what, Occurrence::Delivered { .. }));
         }
     }
     let count = Rc::new(RefCell::new(Count(0)));

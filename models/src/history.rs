@@ -160,3 +160,86 @@ pub enum Event {
     /// The store lost the newest writes of a row other than the first in a crash: that row is back at `version`.
     OtherRowRolledBack { resource: ResourceId, version: Version, count: i64 },
 }
+
+impl Event {
+    /// The client that the event names.
+    pub fn client(&self) -> Option<NodeId> {
+        match *self {
+            Event::OrderStarted { client, .. }
+            | Event::AcquireInvoked { client, .. }
+            | Event::Acquired { client, .. }
+            | Event::NotAcquired { client, .. }
+            | Event::ValidityEnded { client, .. }
+            | Event::LossObserved { client, .. }
+            | Event::ReadOk { client, .. }
+            | Event::WriteInvoked { client, .. }
+            | Event::WriteReturned { client, .. }
+            | Event::ReleaseInvoked { client, .. }
+            | Event::ReleaseReturned { client, .. }
+            | Event::OrderResolved { client, .. }
+            | Event::ClientCrashed { client }
+            | Event::ClientDone { client }
+            | Event::NestedInvoked { client, .. }
+            | Event::NestedReturned { client, .. }
+            | Event::NestedReleaseInvoked { client, .. }
+            | Event::NestedReleaseReturned { client, .. } => Some(client),
+            _ => None,
+        }
+    }
+
+    /// The lock's server that the event names.
+    pub fn server(&self) -> Option<NodeId> {
+        match *self {
+            Event::Granted { server, .. }
+            | Event::Ended { server, .. }
+            | Event::Enqueued { server, .. }
+            | Event::Withdrawn { server, .. } => Some(server),
+            _ => None,
+        }
+    }
+
+    /// Whether the event happened at the guarded store.
+    pub fn is_at_store(&self) -> bool {
+        matches!(
+            self,
+            Event::ReadAccepted { .. }
+                | Event::WriteAccepted { .. }
+                | Event::OperationRefused { .. }
+                | Event::RolledBack { .. }
+                | Event::OtherRowRolledBack { .. }
+        )
+    }
+
+    /// The node at which the event happened, given the node of the guarded store.
+    pub fn node(&self, store: NodeId) -> Option<NodeId> {
+        self.client().or(self.server()).or(self.is_at_store().then_some(store))
+    }
+
+    /// The grant that the event belongs to: of a nested attempt, the outer one.
+    pub fn grant(&self) -> Option<GrantId> {
+        match *self {
+            Event::AcquireInvoked { grant, .. }
+            | Event::Acquired { grant, .. }
+            | Event::NotAcquired { grant, .. }
+            | Event::ValidityEnded { grant, .. }
+            | Event::LossObserved { grant, .. }
+            | Event::ReadOk { grant, .. }
+            | Event::WriteInvoked { grant, .. }
+            | Event::WriteReturned { grant, .. }
+            | Event::ReleaseInvoked { grant, .. }
+            | Event::ReleaseReturned { grant, .. }
+            | Event::Granted { grant, .. }
+            | Event::Ended { grant, .. }
+            | Event::ReadAccepted { grant, .. }
+            | Event::WriteAccepted { grant, .. }
+            | Event::OperationRefused { grant, .. }
+            | Event::NestedInvoked { grant, .. }
+            | Event::NestedReturned { grant, .. }
+            | Event::NestedReleaseInvoked { grant, .. }
+            | Event::NestedReleaseReturned { grant, .. }
+            | Event::Enqueued { grant, .. }
+            | Event::Withdrawn { grant, .. } => Some(grant),
+            _ => None,
+        }
+    }
+}

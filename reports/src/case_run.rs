@@ -108,36 +108,6 @@ impl CaseRun {
         self.grants.get(&grant)
     }
 
-    /// The node at which an event of the history happened.
-    pub(crate) fn node_of(&self, event: &Event) -> Option<NodeId> {
-        match *event {
-            Event::AcquireInvoked { client, .. }
-            | Event::Acquired { client, .. }
-            | Event::NotAcquired { client, .. }
-            | Event::ValidityEnded { client, .. }
-            | Event::LossObserved { client, .. }
-            | Event::ReadOk { client, .. }
-            | Event::WriteInvoked { client, .. }
-            | Event::WriteReturned { client, .. }
-            | Event::ReleaseInvoked { client, .. }
-            | Event::ReleaseReturned { client, .. }
-            | Event::NestedInvoked { client, .. }
-            | Event::NestedReturned { client, .. }
-            | Event::NestedReleaseInvoked { client, .. }
-            | Event::NestedReleaseReturned { client, .. }
-            | Event::OrderResolved { client, .. } => Some(client),
-            Event::Granted { server, .. }
-            | Event::Ended { server, .. }
-            | Event::Enqueued { server, .. }
-            | Event::Withdrawn { server, .. } => Some(server),
-            Event::ReadAccepted { .. }
-            | Event::WriteAccepted { .. }
-            | Event::OperationRefused { .. }
-            | Event::RolledBack { .. } => Some(self.cast.store),
-            _ => None,
-        }
-    }
-
     /// The holder of a grant, by name.
     pub(crate) fn holder(&self, grant: GrantId) -> &str {
         self.cast.holder(grant)

@@ -256,7 +256,7 @@ impl<M: Message, N: Message> World<M, N> {
         let injection = &self.schedule.injections[id.0 as usize];
         let (plan, drawn) = (&plans[injection.fault], injection.drawn);
         let placement = self.injected[id.0 as usize].placement.clone();
-        self.record(&Occurrence::FaultEnded { fault: &plan.name });
+        self.record(&Occurrence::FaultEnded { fault: &plan.name, placement: &placement });
         plan.fault.end(self, &Injected { id, at: &placement, drawn });
         self.observer.fault(self.now, false, &placement);
     }

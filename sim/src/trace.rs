@@ -6,6 +6,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::node::NodeId;
+use crate::schedule::Placement;
 use crate::time::SimTime;
 
 /// Raised whenever the kernel or its streams change what a seed means. Hashes are compared only under the same layout.
@@ -15,7 +16,7 @@ pub const LAYOUT: u32 = 1;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
-pub enum Occurrence<'a, M, N> {
+pub enum Occurrence<'a, M: ?Sized, N> {
     /// A message arrived at a node that could act on it.
     Delivered { from: NodeId, to: NodeId, sent_ns: u64, message: &'a M },
     /// A datagram was lost.
@@ -34,8 +35,12 @@ pub enum Occurrence<'a, M, N> {
     Mark { node: NodeId, mark: &'a str },
     /// An injection of a fault began.
     FaultBegan { fault: &'a str, kind: &'a str, nodes: &'a [NodeId], links: &'a [(NodeId, NodeId)] },
-    /// An injection of a fault ended.
-    FaultEnded { fault: &'a str },
+    /// An injection of a fault ended. Where it ended is not part of the trace.
+    FaultEnded {
+        fault: &'a str,
+        #[serde(skip)]
+        placement: &'a Placement,
+    },
     /// A node crashed.
     Crashed { node: NodeId },
     /// A node came back.

@@ -6,7 +6,6 @@ use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderId, Token, Vers
 use fencepost_sim::{NodeId, SimTime};
 
 use super::{Note, Span};
-use crate::narrative::focus::grant_of;
 
 /// One grant, or an attempt at one.
 #[derive(Default)]
@@ -200,6 +199,6 @@ fn subject(event: &Event) -> Option<GrantId> {
     match *event {
         Event::NestedInvoked { nested, .. } => Some(nested),
         Event::NestedReturned { .. } | Event::NestedReleaseInvoked { .. } | Event::NestedReleaseReturned { .. } => None,
-        _ => grant_of(event),
+        _ => event.grant(),
     }
 }

@@ -1,10 +1,8 @@
 //! Writes down what happens in a case, in a form that is small enough to keep all of it.
 
 use fencepost_models::history::Event;
-use fencepost_scenarios::run::recorder::{Sighting, Watcher};
-use fencepost_sim::schedule::Placement;
-use fencepost_sim::{Clocks, NodeId, SimTime};
-use serde_json::Value;
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
+use fencepost_sim::{Clocks, NodeId, Occurrence, SimTime};
 
 use super::spans::Spans;
 use super::{Message, Note, Turn};
@@ -33,30 +31,10 @@ impl Log {
         self.notes.push(Note { at, event: event.clone(), mono_ahead, wall_ahead });
     }
 
-    fn occurrence(&mut self, at: SimTime, clocks: &Clocks, kind: &str, fields: &Value) {
-        match kind {
-            "fault-began" => {
-                let fault = Begun::read(fields);
-                let clocks = self.readings(at, clocks, &fault.nodes);
-                self.spans.begin(at, self.notes.len(), fault, clocks);
-            }
-            "fault-ended" => self.spans.ending(fields["fault"].as_str().unwrap_or_default()),
-            "crashed" => self.spans.crash(at, self.notes.len(), node(fields, "node")),
-            "restarted" => self.spans.restart(at, node(fields, "node")),
-            "led" if fields["leads"] == true => self.turns.push(Turn::Led { at, node: node(fields, "node") }),
-            "healed" => self.turns.push(Turn::Healed { at }),
-            "delivered" => self.message(at, fields, false),
-            "lost" => self.message(at, fields, true),
-            _ => {}
-        }
-    }
-
-    fn message(&mut self, at: SimTime, fields: &Value, lost: bool) {
-        let sent = SimTime(fields["sent_ns"].as_u64().unwrap_or(at.0));
-        let message = Message { from: node(fields, "from"), to: node(fields, "to"), sent, at, lost };
+    fn message(&mut self, message: Message) {
         // What servers say to each other all the time would fill the memory.
         let chatter = message.from.0 >= self.clients && message.to.0 >= self.clients;
-        if !chatter || message.lost || at.0.saturating_sub(sent.0) > self.late_ns {
+        if !chatter || message.lost || message.at.0.saturating_sub(message.sent.0) > self.late_ns {
             self.messages.push(message);
         }
     }
@@ -68,27 +46,36 @@ impl Log {
 }
 
 impl Watcher for Log {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        let (at, clocks) = (sighting.at, sighting.clocks);
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        let (at, clocks) = (event.at, event.clocks);
         let nodes = self.spans.awaiting_clocks();
         if !nodes.is_empty() {
             let readings = self.readings(at, clocks, &nodes);
             self.spans.read_clocks(&readings);
         }
-        match (sighting.event, sighting.what) {
-            (Some(event), _) => self.note(at, clocks, event),
-            (None, Value::Object(tagged)) => {
-                if let Some((kind, fields)) = tagged.iter().next() {
-                    self.occurrence(at, clocks, kind, fields);
-                }
+        match event.what {
+            Occurrence::Note(event) => self.note(at, clocks, event),
+            Occurrence::FaultBegan { fault, kind, nodes, links } => {
+                let clocks = self.readings(at, clocks, nodes);
+                let fault = Begun {
+                    name: fault.to_owned(),
+                    kind: kind.to_owned(),
+                    nodes: nodes.to_vec(),
+                    links: links.to_vec(),
+                };
+                self.spans.begin(at, self.notes.len(), fault, clocks);
             }
-            (None, Value::String(kind)) => self.occurrence(at, clocks, kind, &Value::Null),
+            Occurrence::FaultEnded { fault, placement } => self.spans.ended(at, fault, placement),
+            Occurrence::Crashed { node } => self.spans.crash(at, self.notes.len(), node),
+            Occurrence::Restarted { node } => self.spans.restart(at, node),
+            Occurrence::Led { node, leads: true } => self.turns.push(Turn::Led { at, node }),
+            Occurrence::Healed => self.turns.push(Turn::Healed { at }),
+            Occurrence::Delivered { from, to, sent_ns, .. } => {
+                self.message(Message { from, to, sent: SimTime(sent_ns), at, lost: false });
+            }
+            Occurrence::Lost { from, to, .. } => self.message(Message { from, to, sent: at, at, lost: true }),
             _ => {}
         }
-    }
-
-    fn fault_ended(&mut self, at: SimTime, placement: &Placement) {
-        self.spans.ended(at, placement);
     }
 }
 
@@ -101,8 +88,4 @@ fn actor(event: &Event) -> Option<NodeId> {
         }
         _ => None,
     }
-}
-
-fn node(fields: &Value, key: &str) -> NodeId {
-    NodeId(fields[key].as_u64().and_then(|id| u16::try_from(id).ok()).unwrap_or(u16::MAX))
 }

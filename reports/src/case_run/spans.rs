@@ -54,8 +54,6 @@ impl Span {
 #[derive(Default)]
 pub(super) struct Spans {
     spans: Vec<Span>,
-    /// The name of the fault that is just ending.
-    ending: Option<String>,
     /// A crash that is just happening.
     crashing: Option<Begun>,
     /// Spans whose effect on clocks shows at the next moment.
@@ -96,12 +94,7 @@ impl Spans {
         }
     }
 
-    pub fn ending(&mut self, name: &str) {
-        self.ending = Some(name.to_owned());
-    }
-
-    pub fn ended(&mut self, at: SimTime, placement: &Placement) {
-        let Some(name) = self.ending.take() else { return };
+    pub fn ended(&mut self, at: SimTime, name: &str, placement: &Placement) {
         let is_it = |span: &Span| span.to.is_none() && span.fault.name == name && span.is_at(placement);
         if let Some(place) = self.spans.iter().position(is_it) {
             self.spans[place].to = Some(at);

@@ -8,7 +8,6 @@ use fencepost_sim::{NodeId, SimTime};
 use super::{Cause, CauseKind, moment};
 use crate::case_run::{CaseRun, GrantStory, Message, Span};
 use crate::narrative::clocks::seconds;
-use crate::narrative::focus::grant_of;
 use crate::text::visible;
 
 /// More than this nobody reads.
@@ -73,8 +72,8 @@ impl<'a> Links<'a> {
         let here = self.run.notes_between(cause.at, cause.at).iter();
         let told = |event: &Event| {
             tells(cause.kind, event)
-                && self.run.node_of(event) == cause.place
-                && cause.grant.is_none_or(|grant| grant_of(event) == Some(grant))
+                && event.node(self.run.cast.store) == cause.place
+                && cause.grant.is_none_or(|grant| event.grant() == Some(grant))
         };
         // A message that came twice makes two such events at once.
         let taken = |seq: usize| self.links.iter().any(|(_, link)| link.seq == seq && link.kind == cause.kind);

@@ -2,7 +2,6 @@
 
 use fencepost_sim::schedule::Placement;
 use fencepost_sim::{Clocks, NodeId, SimTime};
-use serde_json::Value;
 
 use super::cast::Cast;
 use super::clocks::{ahead, seconds, signed};
@@ -46,18 +45,6 @@ pub(crate) struct News {
 }
 
 impl Begun {
-    /// Reads `fault-began` as it stands in the trace.
-    pub fn read(fields: &Value) -> Begun {
-        let id = |value: &Value| NodeId(value.as_u64().unwrap_or_default() as u16);
-        let list = |key: &str| fields[key].as_array().cloned().unwrap_or_default();
-        Begun {
-            name: fields["fault"].as_str().unwrap_or_default().to_owned(),
-            kind: fields["kind"].as_str().unwrap_or_default().to_owned(),
-            nodes: list("nodes").iter().map(id).collect(),
-            links: list("links").iter().map(|link| (id(&link[0]), id(&link[1]))).collect(),
-        }
-    }
-
     fn is_at(&self, placement: &Placement) -> bool {
         self.nodes == placement.nodes && self.links == placement.links
     }

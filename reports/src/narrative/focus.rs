@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fencepost_models::history::{Event, GrantId};
 use fencepost_scenarios::check::Evidence;
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::run::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 use fencepost_sim::SimTime;
 
 /// Finds out when each grant lived: from when it was given until its release returned, however late its messages and
@@ -22,45 +22,17 @@ struct Life {
 }
 
 impl Watcher for Scout {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        let at = sighting.at;
-        let Some(event) = sighting.event else { return };
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        let at = event.at;
+        let Some(event) = event.event() else { return };
         if let Event::Granted { grant, .. } | Event::Acquired { grant, .. } = event {
             self.lives.entry(*grant).or_insert(Life { from: at, to: at, over: false });
         }
-        let life = grant_of(event).and_then(|grant| self.lives.get_mut(&grant));
+        let life = event.grant().and_then(|grant| self.lives.get_mut(&grant));
         if let Some(life) = life.filter(|life| !life.over) {
             life.to = at;
             life.over = matches!(event, Event::ReleaseReturned { .. });
         }
-    }
-}
-
-/// The grant that an event belongs to.
-pub(crate) fn grant_of(event: &Event) -> Option<GrantId> {
-    match *event {
-        Event::AcquireInvoked { grant, .. }
-        | Event::Acquired { grant, .. }
-        | Event::NotAcquired { grant, .. }
-        | Event::ValidityEnded { grant, .. }
-        | Event::LossObserved { grant, .. }
-        | Event::ReadOk { grant, .. }
-        | Event::WriteInvoked { grant, .. }
-        | Event::WriteReturned { grant, .. }
-        | Event::ReleaseInvoked { grant, .. }
-        | Event::ReleaseReturned { grant, .. }
-        | Event::Granted { grant, .. }
-        | Event::Ended { grant, .. }
-        | Event::ReadAccepted { grant, .. }
-        | Event::WriteAccepted { grant, .. }
-        | Event::OperationRefused { grant, .. }
-        | Event::NestedInvoked { grant, .. }
-        | Event::NestedReturned { grant, .. }
-        | Event::NestedReleaseInvoked { grant, .. }
-        | Event::NestedReleaseReturned { grant, .. }
-        | Event::Enqueued { grant, .. }
-        | Event::Withdrawn { grant, .. } => Some(grant),
-        _ => None,
     }
 }
 

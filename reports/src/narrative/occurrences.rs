@@ -1,8 +1,8 @@
 //! What a teller says of things that are no events of the history: faults, messages, connections, timers.
 
-use fencepost_models::history::GrantId;
-use fencepost_sim::{Clocks, NodeId, SimTime};
-use serde_json::Value;
+use fencepost_models::history::{Event, GrantId};
+use fencepost_scenarios::run::recorder::TraceMessage;
+use fencepost_sim::{Clocks, NodeId, Occurrence, SimTime};
 
 use super::clocks::{ahead, mark, seconds};
 use super::faults::{Begun, News};
@@ -10,38 +10,48 @@ use super::messages;
 use super::teller::{Item, Line, Teller};
 
 impl Teller {
-    /// Takes an occurrence as it stands in the trace.
-    pub(super) fn see_occurrence(&mut self, at: SimTime, clocks: &Clocks, what: &Value) {
-        let (kind, fields) = match what {
-            Value::Object(tagged) => match tagged.iter().next() {
-                Some((kind, fields)) => (kind.as_str(), fields),
-                None => return,
-            },
-            Value::String(kind) => (kind.as_str(), &Value::Null),
-            _ => return,
-        };
-        match kind {
-            "fault-began" => {
-                let fault = Begun::read(fields);
+    /// Takes an occurrence.
+    pub(super) fn see_occurrence(
+        &mut self,
+        at: SimTime,
+        clocks: &Clocks,
+        what: &Occurrence<'_, dyn TraceMessage, Event>,
+    ) {
+        match *what {
+            Occurrence::FaultBegan { fault, kind, nodes, links } => {
+                let fault = Begun {
+                    name: fault.to_owned(),
+                    kind: kind.to_owned(),
+                    nodes: nodes.to_vec(),
+                    links: links.to_vec(),
+                };
                 if !self.focus.tells(at) {
                     self.fold.count_fault(at, &fault.name);
                 }
                 let news = self.faults.begin(at, clocks, fault, &self.cast);
                 self.tell_news(at, clocks, news);
             }
-            "fault-ended" => self.faults.ending(fields["fault"].as_str().unwrap_or_default()),
-            "crashed" => {
-                let news = self.faults.crashed(at, node(fields, "node"));
+            Occurrence::FaultEnded { fault, placement } => {
+                self.faults.ending(fault);
+                self.news.extend(self.faults.ended(at, placement, &self.cast));
+            }
+            Occurrence::Crashed { node } => {
+                let news = self.faults.crashed(at, node);
                 self.tell_news(at, clocks, vec![news]);
             }
-            "restarted" => {
-                let node = Some(node(fields, "node"));
-                self.tell_news(at, clocks, vec![News { at, node, words: "is up again".to_owned() }]);
+            Occurrence::Restarted { node } => {
+                self.tell_news(at, clocks, vec![News { at, node: Some(node), words: "is up again".to_owned() }]);
             }
-            "led" => self.tell_leader(at, clocks, fields),
-            "healed" => self.heal(at),
-            "delivered" | "lost" => self.see_message(at, clocks, fields),
-            other if self.full && self.listen(at) => self.tell_detail(at, clocks, other, fields),
+            Occurrence::Led { node, leads } => {
+                let words = if leads { "leads the others now" } else { "learns that it leads no longer" };
+                self.tell_news(at, clocks, vec![News { at, node: Some(node), words: words.to_owned() }]);
+            }
+            Occurrence::Healed => self.heal(at),
+            Occurrence::Delivered { from, to, sent_ns, message } => {
+                self.see_message(at, clocks, (from, to), Some(sent_ns), message);
+            }
+            Occurrence::Lost { from, to, message } => self.see_message(at, clocks, (from, to), None, message),
+            _ if self.full && self.listen(at) => self.tell_detail(at, clocks, what),
             _ => {}
         }
     }
@@ -72,50 +82,46 @@ impl Teller {
     }
 
     /// Messages are told where all is told; where not, those that were lost or late and matter.
-    fn see_message(&mut self, at: SimTime, clocks: &Clocks, fields: &Value) {
-        let message = &fields["message"];
-        let took = fields["sent_ns"].as_u64().map(|sent| at.0.saturating_sub(sent));
+    fn see_message(
+        &mut self,
+        at: SimTime,
+        clocks: &Clocks,
+        (from, to): (NodeId, NodeId),
+        sent: Option<u64>,
+        message: &dyn TraceMessage,
+    ) {
+        let took = sent.map(|sent| at.0.saturating_sub(sent));
         let late = took.is_none_or(|took| took > self.late_ns);
-        let grant = messages::grant(message).map(GrantId);
+        let grant = messages::grant(&message.json()).map(GrantId);
         let matters = late && grant.is_some_and(|grant| self.focus.knows(grant));
         if !(self.full || matters) || !self.listen(at) {
             return;
         }
         self.flush(false);
-        let (from, to) = (node(fields, "from"), node(fields, "to"));
         let how = match took {
             None => "   (lost on the way)".to_owned(),
             Some(took) if late => format!("   (late: sent {} ago)", seconds(took)),
             Some(_) => String::new(),
         };
-        let words = format!("{} → {} {}{how}", self.cast.name(from), self.cast.name(to), messages::words(message));
+        let words =
+            format!("{} → {} {}{how}", self.cast.name(from), self.cast.name(to), messages::words(&message.json()));
         let marked = grant.is_some_and(|grant| self.focus.involves(grant));
         let line = Line { grant, marked, ..self.line(at, clocks, Some(to), words) };
         self.items.push(Item::Line(line));
     }
 
-    fn tell_leader(&mut self, at: SimTime, clocks: &Clocks, fields: &Value) {
-        let leads = fields["leads"].as_bool().unwrap_or_default();
-        let words = if leads { "leads the others now" } else { "learns that it leads no longer" };
-        self.tell_news(at, clocks, vec![News { at, node: Some(node(fields, "node")), words: words.to_owned() }]);
-    }
-
-    fn tell_detail(&mut self, at: SimTime, clocks: &Clocks, kind: &str, fields: &Value) {
-        let name = |key: &str| self.cast.name(node(fields, key));
-        let (at_node, words) = match kind {
-            "connected" => ("server", format!("accepts a connection of {}", name("client"))),
-            "refused" => ("node", format!("finds nobody listening at {}", name("peer"))),
-            "reset" => ("node", format!("finds its connection with {} reset", name("peer"))),
-            "timer" => ("node", "a timer runs out".to_owned()),
-            "continued" => ("node", "goes on from a safepoint".to_owned()),
-            "mark" => ("node", format!("passes the mark {}", fields["mark"].as_str().unwrap_or_default())),
-            other => ("node", format!("{other} {fields}")),
+    fn tell_detail(&mut self, at: SimTime, clocks: &Clocks, what: &Occurrence<'_, dyn TraceMessage, Event>) {
+        let name = |node: NodeId| self.cast.name(node);
+        let (node, words) = match *what {
+            Occurrence::Connected { client, server } => (server, format!("accepts a connection of {}", name(client))),
+            Occurrence::Refused { node, peer } => (node, format!("finds nobody listening at {}", name(peer))),
+            Occurrence::Reset { node, peer } => (node, format!("finds its connection with {} reset", name(peer))),
+            Occurrence::Timer { node } => (node, "a timer runs out".to_owned()),
+            Occurrence::Continued { node } => (node, "goes on from a safepoint".to_owned()),
+            Occurrence::Mark { node, mark } => (node, format!("passes the mark {mark}")),
+            _ => return,
         };
-        let line = self.line(at, clocks, Some(node(fields, at_node)), words);
+        let line = self.line(at, clocks, Some(node), words);
         self.items.push(Item::Line(line));
     }
-}
-
-fn node(fields: &Value, key: &str) -> NodeId {
-    NodeId(fields[key].as_u64().and_then(|id| u16::try_from(id).ok()).unwrap_or(u16::MAX))
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use fencepost_models::history::{Ack, Cause, Event, GrantId};
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::recorder::{Sighting, Watcher};
-use fencepost_sim::schedule::Placement;
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 use fencepost_sim::units::LONGEST;
 use fencepost_sim::{Clocks, NodeId, SimTime};
 
@@ -13,7 +12,7 @@ use super::cast::Cast;
 use super::clocks::{ahead, mark, seconds};
 use super::events;
 use super::faults::{Faults, News};
-use super::focus::{Focus, grant_of};
+use super::focus::Focus;
 use super::fold::Fold;
 
 /// One piece of a log.
@@ -54,7 +53,7 @@ pub(super) struct Teller {
     /// Grants whose holders believe in them no longer.
     given_up: BTreeSet<GrantId>,
     /// What a fault that ended did to the clocks shows only afterwards.
-    news: Vec<News>,
+    pub(super) news: Vec<News>,
     /// A message that took longer than this is late.
     pub(super) late_ns: u64,
 }
@@ -153,19 +152,15 @@ impl Line {
 }
 
 impl Watcher for Teller {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        let (at, clocks) = (sighting.at, sighting.clocks);
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        let (at, clocks) = (event.at, event.clocks);
         let mut news = std::mem::take(&mut self.news);
         news.extend(self.faults.stepped(at, clocks));
         self.tell_news(at, clocks, news);
-        match sighting.event {
+        match event.event() {
             Some(event) => self.see_event(at, clocks, event),
-            None => self.see_occurrence(at, clocks, sighting.what),
+            None => self.see_occurrence(at, clocks, &event.what),
         }
-    }
-
-    fn fault_ended(&mut self, at: SimTime, placement: &Placement) {
-        self.news.extend(self.faults.ended(at, placement, &self.cast));
     }
 }
 
@@ -222,7 +217,7 @@ impl Teller {
 
     fn see_event(&mut self, at: SimTime, clocks: &Clocks, event: &Event) {
         self.cast.learn(event);
-        let grant = grant_of(event).or_else(|| match event {
+        let grant = event.grant().or_else(|| match event {
             Event::OrderResolved { order, .. } => self.cast.order(*order).grant,
             _ => None,
         });

@@ -11,7 +11,6 @@ use super::scene::Scene;
 use super::tracks::{RIGHT, Tracks};
 use crate::case_run::Note;
 use crate::explain::{Cause, CauseKind};
-use crate::narrative::focus::grant_of;
 
 /// Marks nearer to each other than this would hide each other: a ring beside a circle.
 const APART: f64 = 24.0;
@@ -87,7 +86,7 @@ fn operation(
     (seq, note): (usize, &Note),
     earlier: &[Operation],
 ) -> Option<Operation> {
-    let id = grant_of(&note.event)?;
+    let id = note.event.grant()?;
     let grant = scene.grants.iter().position(|story| story.id == id.0)?;
     // Another grant, which came after this one, has been here.
     let stale = earlier.iter().any(|other| other.grant > grant && other.kind != CauseKind::Refused);

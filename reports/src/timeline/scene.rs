@@ -102,8 +102,8 @@ impl<'a> Scene<'a> {
     fn own_notes(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, NodeId)> + '_ {
         let notes = self.run.notes_between(from, to).iter();
         notes.filter_map(|note| {
-            let node = self.run.node_of(&note.event)?;
-            let grant = crate::narrative::focus::grant_of(&note.event)?;
+            let node = note.event.node(self.run.cast.store)?;
+            let grant = note.event.grant()?;
             self.grants.iter().any(|story| story.id == grant.0).then_some((note.at, node))
         })
     }

@@ -18,7 +18,7 @@ use crate::file::Scenario;
 use crate::property::Verdict;
 use crate::run::cell::{Cell, Deployment, data_in_service};
 use crate::run::outcome::{FaultTally, Outcome};
-use crate::run::recorder::{Book, Recorder, Watcher};
+use crate::run::recorder::{CaseState, Recorder, Watcher};
 use crate::workload::client::{Client, Desk, Shared, nested_patience};
 use crate::workload::demand::{OrderBook, total_orders, total_units};
 use crate::workload::{Guarded, Workload};
@@ -76,12 +76,12 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
 pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
     let params = cell.params.downcast_ref::<L::Params>().expect("a cell's parameters are of its own lock");
     let plan = Plan::new::<L>(cell, seed, params);
-    let book = Rc::new(RefCell::new(plan.book(cell.scenario.run_for)));
-    let setup = build::<L>(cell, seed, params, &plan, &book, watcher);
+    let state = Rc::new(RefCell::new(plan.state(cell.scenario.run_for)));
+    let setup = build::<L>(cell, seed, params, &plan, &state, watcher);
     let run_for = SimTime(0) + cell.scenario.run_for;
-    let phases = Phases { book: book.clone(), settle: plan.allowance.reconnect + STORE_TIMEOUT };
+    let phases = Phases { state: state.clone(), settle: plan.allowance.reconnect + STORE_TIMEOUT };
     let (stop, world) = setup.run(async move |driver| phases.run(&driver, run_for).await);
-    finish(cell, plan, stop, world, book)
+    finish(cell, plan, stop, world, state)
 }
 
 /// What is known of a case before it runs.
@@ -124,8 +124,8 @@ impl Plan {
         Plan { nodes, schedule, streams, allowance, units: total_units(clients, workload, *run_for), facts }
     }
 
-    fn book(&self, run_for: Duration) -> Book {
-        Book {
+    fn state(&self, run_for: Duration) -> CaseState {
+        CaseState {
             checkers: Checkers::new(self.facts.clone()).following(run_for),
             open_orders: self.units,
             busy_clients: self.facts.clients.len(),
@@ -164,11 +164,11 @@ fn build<L: Lock>(
     seed: u64,
     params: &L::Params,
     plan: &Plan,
-    book: &Rc<RefCell<Book>>,
+    state: &Rc<RefCell<CaseState>>,
     watcher: Option<Rc<RefCell<dyn Watcher>>>,
 ) -> Setup<Wire<L::Message>, Event> {
     let (clients, servers) = (plan.nodes.clients().to_vec(), plan.nodes.servers().to_vec());
-    let recorder = Recorder { book: book.clone(), clients: clients.clone(), servers, watcher };
+    let recorder = Recorder { state: state.clone(), clients: clients.clone(), servers, watcher };
     let mut setup = Setup::new(seed, cell.network(), plan.schedule.clone(), Box::new(recorder), MOST_EVENTS);
     let shared = Rc::new(Shared {
         clients: cell.scenario.clients.clone(),
@@ -203,7 +203,7 @@ fn build<L: Lock>(
 
 /// The phases of a case: run, heal, settle.
 struct Phases {
-    book: Rc<RefCell<Book>>,
+    state: Rc<RefCell<CaseState>>,
     /// How long what stalled may still arrive after healing.
     settle: Duration,
 }
@@ -217,7 +217,7 @@ impl Phases {
         let settled = driver.now() + self.settle;
         loop {
             // Until what stalled has arrived, and every obligation is discharged or its bound has passed.
-            let limit = settled.max(self.book.borrow().checkers.open_until().unwrap_or_default());
+            let limit = settled.max(self.state.borrow().checkers.open_until().unwrap_or_default());
             match driver.run_until(limit).await {
                 Stop::Halted => {}
                 Stop::Exhausted => return Stop::Exhausted,
@@ -228,7 +228,7 @@ impl Phases {
     }
 
     fn still_open(&self, limit: SimTime) -> bool {
-        self.book.borrow().checkers.open_until().is_some_and(|until| until > limit)
+        self.state.borrow().checkers.open_until().is_some_and(|until| until > limit)
     }
 }
 
@@ -237,7 +237,7 @@ fn finish<L: fencepost_sim::Message>(
     plan: Plan,
     stop: Stop,
     mut world: World<Wire<L>, Event>,
-    book: Rc<RefCell<Book>>,
+    state: Rc<RefCell<CaseState>>,
 ) -> CaseReport {
     let ended = world.now();
     let (hash, events) = world.trace();
@@ -245,8 +245,8 @@ fn finish<L: fencepost_sim::Message>(
     let injections = begun(&plan.schedule, &world);
     let (touched_holder, lock_messages) = (world.touched_holder(), world.lock_messages());
     drop(world);
-    let book = Rc::try_unwrap(book).ok().expect("the recorder went with the world").into_inner();
-    let mut findings = book.checkers.finish(ended);
+    let state = Rc::try_unwrap(state).ok().expect("the recorder went with the world").into_inner();
+    let mut findings = state.checkers.finish(ended);
     if stop == Stop::Exhausted {
         leave_open(&mut findings);
     }

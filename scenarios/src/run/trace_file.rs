@@ -1,137 +1,157 @@
-//! The trace of a case as JSON Lines: one event a line, each with its true time. Nothing in a line depends on what is
-//! still to come, so that two schedules give the same lines up to the first fault that only one of them has.
+//! The trace of a case as JSON Lines: one event a line, with its true time. No line depends on later events. Two schedules
+//! therefore give the same lines up to the first fault in which they differ.
 
 use std::io::{self, Write};
 
-use fencepost_sim::LAYOUT;
-use serde_json::{Map, Value, json};
+use fencepost_models::history::Event;
+use fencepost_sim::{LAYOUT, NodeId, Occurrence, SimTime};
+use serde_json::{Value, json};
 
-use crate::run::recorder::{Sighting, Watcher};
+use crate::run::recorder::{TraceEvent, TraceMessage, Watcher};
 
 /// Writes the trace of one case.
 pub struct TraceFile<W: Write> {
     writer: W,
     nodes: Vec<String>,
-    /// The first error: nothing is written after it.
-    broken: Option<io::Error>,
+    /// The first error of the writer. Nothing is written after it.
+    error: Option<io::Error>,
 }
 
 impl<W: Write> TraceFile<W> {
-    /// Begins a trace with the line that names the nodes.
+    /// Starts a trace with the line that names the nodes.
     pub fn new(writer: W, nodes: Vec<String>) -> Self {
-        let mut trace = TraceFile { writer, nodes, broken: None };
-        // The keys of a `Value` are sorted, but the time is to stand first.
+        let mut trace = TraceFile { writer, nodes, error: None };
+        // The time comes first, and a `Value` would sort its keys.
         let first = format!(r#"{{"t_ns":0,"nodes":{},"layout":{LAYOUT}}}"#, json!(trace.nodes));
         trace.write_line(&first);
         trace
     }
 
-    /// Ends the trace.
+    /// Flushes the trace and returns the writer.
     ///
     /// # Errors
-    /// The first error of the writer, whenever it came.
+    /// The first error of the writer since the start.
     pub fn into_inner(mut self) -> io::Result<W> {
         self.finish()?;
         Ok(self.writer)
     }
 
-    /// Ends the trace, where a case still shares it.
+    /// Flushes the trace.
     ///
     /// # Errors
-    /// The first error of the writer, whenever it came.
+    /// The first error of the writer since the start.
     pub fn finish(&mut self) -> io::Result<()> {
-        match self.broken.take() {
+        match self.error.take() {
             Some(error) => Err(error),
             None => self.writer.flush(),
         }
     }
 
     fn write_line(&mut self, line: &str) {
-        if self.broken.is_none() {
-            self.broken = writeln!(self.writer, "{line}").err();
+        if self.error.is_none() {
+            self.error = writeln!(self.writer, "{line}").err();
         }
     }
 }
 
 impl<W: Write> Watcher for TraceFile<W> {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        if self.broken.is_some() {
-            return;
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        if self.error.is_none() {
+            let line = self.line(event.at, &event.what);
+            self.write_line(&line);
         }
-        let line = self.line(sighting.at.0, sighting.what);
-        self.write_line(&line);
-    }
-}
-
-/// An event without fields is a bare string in JSON; here it has an empty object, so that all lines look alike.
-fn kind_and_fields(what: &Value) -> (&str, Map<String, Value>) {
-    let (kind, body) = match what {
-        Value::String(kind) => return (kind, Map::new()),
-        Value::Object(event) => event.iter().next().expect("an event has a kind"),
-        _ => unreachable!("an event is a string or an object"),
-    };
-    match body {
-        Value::Object(fields) => (kind, fields.clone()),
-        other => (kind, Map::from_iter([("is".to_owned(), other.clone())])),
     }
 }
 
 impl<W: Write> TraceFile<W> {
-    fn line(&self, t_ns: u64, what: &Value) -> String {
-        let (kind, mut fields) = kind_and_fields(what);
-        if kind == "note" {
-            fields.values_mut().for_each(|event| self.name_nodes(event));
-        }
-        fields.iter_mut().for_each(|(key, value)| self.name_node(key, value));
-        format!(r#"{{"t_ns":{t_ns},{}:{}}}"#, json!(kind), Value::Object(fields))
+    fn line(&self, at: SimTime, what: &Occurrence<'_, dyn TraceMessage, Event>) -> String {
+        let (kind, fields) = self.kind_and_fields(what);
+        format!(r#"{{"t_ns":{},"{kind}":{fields}}}"#, at.0)
     }
 
-    fn name_nodes(&self, fields: &mut Value) {
-        for (key, value) in fields.as_object_mut().into_iter().flatten() {
-            self.name_node(key, value);
+    /// The event with node names in place of numbers. Messages stay as they were sent.
+    fn kind_and_fields(&self, what: &Occurrence<'_, dyn TraceMessage, Event>) -> (&'static str, Value) {
+        let name = |node: &NodeId| self.name(*node);
+        match what {
+            Occurrence::Delivered { from, to, sent_ns, message } => {
+                let message = message.json();
+                ("delivered", json!({"from": name(from), "to": name(to), "sent_ns": sent_ns, "message": message}))
+            }
+            Occurrence::Lost { from, to, message } => {
+                ("lost", json!({"from": name(from), "to": name(to), "message": message.json()}))
+            }
+            Occurrence::Connected { client, server } => {
+                ("connected", json!({"client": name(client), "server": name(server)}))
+            }
+            Occurrence::Refused { node, peer } => ("refused", json!({"node": name(node), "peer": name(peer)})),
+            Occurrence::Reset { node, peer } => ("reset", json!({"node": name(node), "peer": name(peer)})),
+            Occurrence::Timer { node } => ("timer", json!({"node": name(node)})),
+            Occurrence::Continued { node } => ("continued", json!({"node": name(node)})),
+            Occurrence::Mark { node, mark } => ("mark", json!({"node": name(node), "mark": mark})),
+            Occurrence::FaultBegan { fault, kind, nodes, links } => {
+                let nodes: Vec<Value> = nodes.iter().map(name).collect();
+                let links: Vec<[Value; 2]> = links.iter().map(|(from, to)| [name(from), name(to)]).collect();
+                ("fault-began", json!({"fault": fault, "kind": kind, "nodes": nodes, "links": links}))
+            }
+            Occurrence::FaultEnded { fault, .. } => ("fault-ended", json!({"fault": fault})),
+            Occurrence::Crashed { node } => ("crashed", json!({"node": name(node)})),
+            Occurrence::Restarted { node } => ("restarted", json!({"node": name(node)})),
+            Occurrence::Healed => ("healed", json!({})),
+            Occurrence::Note(event) => ("note", self.note(event)),
+            Occurrence::Led { node, leads } => ("led", json!({"node": name(node), "leads": leads})),
         }
     }
 
-    /// Puts names for node numbers. Messages are left as they were sent.
-    fn name_node(&self, key: &str, value: &mut Value) {
-        match key {
-            "from" | "to" | "node" | "peer" | "client" | "server" => self.put_name(value),
-            "nodes" | "links" => self.put_names(value),
-            _ => {}
+    fn note(&self, event: &Event) -> Value {
+        let mut note = serde_json::to_value(event).expect("events are plain data");
+        for (key, node) in [("client", event.client()), ("server", event.server())] {
+            if let (Some(node), Some(fields)) = (node, note.as_object_mut().and_then(|note| note.values_mut().next())) {
+                fields[key] = self.name(node);
+            }
         }
+        note
     }
 
-    fn put_names(&self, value: &mut Value) {
-        match value {
-            Value::Array(values) => values.iter_mut().for_each(|value| self.put_names(value)),
-            value => self.put_name(value),
-        }
-    }
-
-    fn put_name(&self, value: &mut Value) {
-        if let Some(name) = value.as_u64().and_then(|id| self.nodes.get(id as usize)) {
-            *value = Value::String(name.clone());
-        }
+    /// The name of a node, or its number if it has no name.
+    fn name(&self, node: NodeId) -> Value {
+        self.nodes.get(node.index()).map_or_else(|| json!(node), |name| json!(name))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use fencepost_models::history::GrantId;
+
     use super::*;
 
-    #[test]
-    fn nodes_have_names_and_messages_stay_as_they_were_sent() {
-        let trace = TraceFile::new(Vec::new(), vec!["client-1".into(), "redis-1".into()]);
-        let delivered = json!({"delivered": {"from": 0, "to": 1, "message": {"lock": {"node": 1}}}});
-        let line = r#"{"t_ns":7,"delivered":{"from":"client-1","message":{"lock":{"node":1}},"to":"redis-1"}}"#;
-        assert_eq!(trace.line(7, &delivered), line);
-        let note = json!({"note": {"granted": {"server": 1, "grant": 1}}});
-        assert_eq!(trace.line(7, &note), r#"{"t_ns":7,"note":{"granted":{"grant":1,"server":"redis-1"}}}"#);
-        assert_eq!(trace.line(7, &json!("healed")), r#"{"t_ns":7,"healed":{}}"#);
+    struct Text;
+
+    impl TraceMessage for Text {
+        fn text(&self) -> String {
+            unreachable!("a trace file has JSON")
+        }
+
+        fn json(&self) -> Value {
+            json!({"lock": {"node": 1}})
+        }
     }
 
     #[test]
-    fn a_writer_that_fails_is_reported_in_the_end() {
+    fn nodes_are_named_and_messages_are_unchanged() {
+        let trace = TraceFile::new(Vec::new(), vec!["client-1".into(), "redis-1".into()]);
+        let line = |what| trace.line(SimTime(7), &what);
+        let (from, to) = (NodeId(0), NodeId(1));
+        let delivered =
+            r#"{"t_ns":7,"delivered":{"from":"client-1","message":{"lock":{"node":1}},"sent_ns":5,"to":"redis-1"}}"#;
+        assert_eq!(line(Occurrence::Delivered { from, to, sent_ns: 5, message: &Text }), delivered);
+        let granted = Event::Granted { server: to, grant: GrantId(1) };
+        let note = r#"{"t_ns":7,"note":{"granted":{"grant":1,"server":"redis-1"}}}"#;
+        assert_eq!(line(Occurrence::Note(&granted)), note);
+        assert_eq!(line(Occurrence::Healed), r#"{"t_ns":7,"healed":{}}"#);
+    }
+
+    #[test]
+    fn finish_returns_the_first_error_of_the_writer() {
         struct Full;
         impl Write for Full {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -15,7 +15,7 @@ use fencepost_scenarios::property::Property::{
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 
 use crate::lab::{parsed, run};
 
@@ -72,9 +72,9 @@ fn history(text: &str, lock: &str, seed: u64) -> Vec<(Duration, Event)> {
 struct Notes(Vec<(Duration, Event)>);
 
 impl Watcher for Notes {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        if let Some(event @ (Event::Granted { .. } | Event::Ended { .. })) = sighting.event {
-            self.0.push((Duration::from_nanos(sighting.at.0), event.clone()));
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        if let Some(entry @ (Event::Granted { .. } | Event::Ended { .. })) = event.event() {
+            self.0.push((Duration::from_nanos(event.at.0), entry.clone()));
         }
     }
 }

@@ -11,7 +11,7 @@ use fencepost_scenarios::property::Property::{
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 
 use crate::lab::{parsed, run, run_with_bugs, shipped};
 
@@ -145,9 +145,9 @@ fn bugs_are_found_by_random_faults_too() {
 struct Grants(Vec<Duration>);
 
 impl Watcher for Grants {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        if let Some(Event::Granted { .. }) = sighting.event {
-            self.0.push(Duration::from_nanos(sighting.at.0));
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        if let Some(Event::Granted { .. }) = event.event() {
+            self.0.push(Duration::from_nanos(event.at.0));
         }
     }
 }

@@ -8,7 +8,7 @@ use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 
 use crate::lab::{parsed, run, run_with_bugs, shipped};
 
@@ -45,9 +45,9 @@ stock = 90
 struct Grants(Vec<f64>);
 
 impl Watcher for Grants {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        if let Some(Event::Granted { .. }) = sighting.event {
-            self.0.push(sighting.at.since_start().as_secs_f64());
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        if let Some(Event::Granted { .. }) = event.event() {
+            self.0.push(event.at.since_start().as_secs_f64());
         }
     }
 }

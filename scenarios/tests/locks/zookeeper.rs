@@ -12,7 +12,7 @@ use fencepost_scenarios::property::Property::{
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::recorder::{Sighting, Watcher};
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 
 use crate::lab::{parsed, run, shipped};
 
@@ -147,9 +147,9 @@ fn a_release_after_an_unknown_write_lets_it_arrive_late() {
 struct Grants(Vec<Duration>);
 
 impl Watcher for Grants {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        if let Some(Event::Granted { .. }) = sighting.event {
-            self.0.push(sighting.at.since_start());
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        if let Some(Event::Granted { .. }) = event.event() {
+            self.0.push(event.at.since_start());
         }
     }
 }

@@ -4,14 +4,13 @@ use std::io::{self, Write};
 
 use fencepost_models::ResourceId;
 use fencepost_models::history::Event;
-use fencepost_sim::NodeId;
+use fencepost_sim::Occurrence;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::line::{Function, Phase};
 use crate::operations::{End, Made, Moment, Operations, Process, What};
 use crate::run::case::node_name;
-use crate::run::recorder::{Sighting, Watcher};
+use crate::run::recorder::{TraceEvent, Watcher};
 
 /// Watches a case, and then writes its history down.
 #[derive(Default)]
@@ -72,18 +71,16 @@ impl HistoryWriter {
 }
 
 impl Watcher for HistoryWriter {
-    fn see(&mut self, sighting: &Sighting<'_>) {
-        // A crash is the nemesis's doing, and not an event that a node noted down.
-        let crash = crashed(sighting.what).map(|client| Event::ClientCrashed { client });
-        if let Some(event) = sighting.event.or(crash.as_ref()) {
-            self.operations.observe(sighting.at, event);
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        match event.what {
+            Occurrence::Note(entry) => self.operations.observe(event.at, entry),
+            // A crash is the world's doing: no node notes it down.
+            Occurrence::Crashed { node: client } => {
+                self.operations.observe(event.at, &Event::ClientCrashed { client });
+            }
+            _ => {}
         }
     }
-}
-
-fn crashed(what: &Value) -> Option<NodeId> {
-    let node = what.get("crashed")?.get("node")?.as_u64()?;
-    u16::try_from(node).ok().map(NodeId)
 }
 
 fn fields(nodes: &[String], moment: Moment, phase: Phase, made: &Made) -> Fields {
@@ -108,7 +105,7 @@ fn name(nodes: &[String], process: Process) -> String {
 #[cfg(test)]
 mod tests {
     use fencepost_models::history::{Ack, Cause, GrantId};
-    use fencepost_sim::SimTime;
+    use fencepost_sim::{NodeId, SimTime};
 
     use super::super::{Format, Terms, read};
     use super::*;

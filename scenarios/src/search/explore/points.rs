@@ -5,13 +5,13 @@ use std::fmt::{self, Write as _};
 use std::rc::Rc;
 
 use fencepost_models::history::Event;
-use fencepost_sim::{NodeId, SimTime};
+use fencepost_sim::{NodeId, Occurrence, SimTime};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::file::MARKS;
 use crate::run::case::{self, CaseReport};
 use crate::run::cell::Cell;
-use crate::run::recorder::{Glance, Glimpse, Sighting, Watcher};
+use crate::run::recorder::{TraceEvent, Watcher};
 
 /// A run with its points.
 pub(super) struct Ran {
@@ -100,30 +100,30 @@ impl Notes {
 }
 
 impl Watcher for Notes {
-    fn see(&mut self, _: &Sighting<'_>) {}
-
-    fn only_glances(&self) -> bool {
-        true
-    }
-
-    fn glance(&mut self, glance: &Glance<'_>) {
-        match glance.what {
-            Glimpse::Event(event) => return self.event(event),
-            Glimpse::Delivered(from, to, sent) => self.add(glance.at, What::Delivered(from, to, SimTime(sent))),
-            Glimpse::At(node) => self.add(glance.at, What::At(node)),
-            Glimpse::Mark(node, mark) => {
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        let (what, ends) = match event.what {
+            Occurrence::Note(event) => return self.event(event),
+            Occurrence::Delivered { from, to, sent_ns, .. } => {
+                (What::Delivered(from, to, SimTime(sent_ns)), (1, from.0, to.0))
+            }
+            Occurrence::Mark { node, mark } => {
                 let Some(mark) = MARKS.into_iter().find(|known| *known == mark) else { return };
                 let same = |point: &&Point| matches!(point.what, What::Mark(n, m, _) if n == node && m == mark);
                 let nth = self.points.iter().filter(same).count() as u32 + 1;
-                self.add(glance.at, What::Mark(node, mark, nth));
+                (What::Mark(node, mark, nth), (3, node.0, 0))
             }
-        }
-        let ends = match glance.what {
-            Glimpse::Delivered(from, to, _) => (1, from.0, to.0),
-            Glimpse::At(node) => (2, node.0, 0),
-            Glimpse::Mark(node, _) => (3, node.0, 0),
-            Glimpse::Event(_) => return,
+            Occurrence::Lost { to: node, .. }
+            | Occurrence::Connected { server: node, .. }
+            | Occurrence::Refused { node, .. }
+            | Occurrence::Reset { node, .. }
+            | Occurrence::Timer { node }
+            | Occurrence::Continued { node }
+            | Occurrence::Crashed { node }
+            | Occurrence::Restarted { node }
+            | Occurrence::Led { node, .. } => (What::At(node), (2, node.0, 0)),
+            Occurrence::FaultBegan { .. } | Occurrence::FaultEnded { .. } | Occurrence::Healed => return,
         };
+        self.add(event.at, what);
         let _ = write!(self.signature, "{ends:?}");
     }
 }

@@ -5,14 +5,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_sim::units::SignedSpan;
-use fencepost_sim::{NodeId, SimTime};
+use fencepost_sim::{NodeId, Occurrence, SimTime};
 use toml::{Table, Value};
 
 use super::draft::{Draft, DraftFault, span_value};
 use super::ladder::{counts_below, first_of, lengths_above, lengths_below, lower, rounded};
 use super::trial::Lab;
 use crate::file::MARKS;
-use crate::run::recorder::{Glance, Glimpse, Sighting, Watcher};
+use crate::run::recorder::{TraceEvent, Watcher};
 
 /// Takes faults out: those that did nothing first, then by halves, quarters and so on.
 pub(crate) fn fewer(lab: &mut Lab<'_>) {
@@ -297,16 +297,10 @@ impl Passed {
 }
 
 impl Watcher for Marks {
-    fn see(&mut self, _: &Sighting<'_>) {}
-
-    fn only_glances(&self) -> bool {
-        true
-    }
-
-    fn glance(&mut self, glance: &Glance<'_>) {
-        let Glimpse::Mark(NodeId(client), mark) = glance.what else { return };
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        let Occurrence::Mark { node: NodeId(client), mark } = event.what else { return };
         let Some(mark) = MARKS.into_iter().find(|known| *known == mark) else { return };
         let before = self.0.iter().filter(|passed| passed.client == client && passed.mark == mark).count();
-        self.0.push(Passed { at: glance.at, client, mark, nth: before as u32 + 1 });
+        self.0.push(Passed { at: event.at, client, mark, nth: before as u32 + 1 });
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use fencepost_sim::SimTime;
 
 use super::draft::{Draft, ENDLESS};
-use crate::run::recorder::{Glance, Glimpse, Sighting, Watcher};
+use crate::run::recorder::{TraceEvent, Watcher};
 
 /// How large a case is, as far as somebody has to read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,15 +70,9 @@ impl History {
 }
 
 impl Watcher for History {
-    fn see(&mut self, _: &Sighting<'_>) {}
-
-    fn only_glances(&self) -> bool {
-        true
-    }
-
-    fn glance(&mut self, glance: &Glance<'_>) {
-        if matches!(glance.what, Glimpse::Event(_)) {
-            self.0.push(glance.at);
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        if event.event().is_some() {
+            self.0.push(event.at);
         }
     }
 }
