@@ -9,51 +9,35 @@
 //! }
 //! ```
 //!
-//! A lock is its documented parameters, its servers, its client and its bounds. This one does nothing at all, and one
+//! A lock is its documented parameters, its servers, its client and its bounds. This one grants every acquire, and one
 //! case of it runs in the shipped scenario `quiet`:
 //!
 //! ```
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //!
-//! use fencepost::models::guarded::inventory::{InventoryConfig, STORE_TIMEOUT};
-//! use fencepost::models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Params, ResourceId, Site};
+//! use fencepost::models::guarded::STORE_TIMEOUT;
+//! use fencepost::models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, NoParams, ResourceId, Site};
 //! use fencepost::sim::faults::BoundAllowance;
 //! use fencepost::{Cell, Property, Registry, Verdict, case, file, shipped};
-//! use serde::{Deserialize, Serialize};
+//! use serde::Serialize;
 //!
 //! struct Optimist {
 //!     ctx: Ctx<Silence>,
 //! }
 //!
-//! #[derive(Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
-//! #[serde(deny_unknown_fields)]
-//! struct OptimistParams {}
-//!
-//! impl Params for OptimistParams {
-//!     fn set_ttl(&mut self, _: Duration) {}
-//!
-//!     fn effective_expiry(&self) -> Option<Duration> {
-//!         None
-//!     }
-//! }
-//!
-//! /// It has no servers, so nothing is ever said.
+//! /// It has no servers and so no messages.
 //! #[derive(Clone, Debug, Serialize)]
 //! enum Silence {}
 //!
 //! impl Lock for Optimist {
 //!     const INFO: LockInfo = LockInfo::new("optimist", "grants every acquire");
-//!     type Params = OptimistParams;
+//!     type Params = NoParams;
 //!     type Message = Silence;
 //!
-//!     fn servers(_: &OptimistParams) -> Vec<String> {
-//!         Vec::new()
-//!     }
+//!     fn deploy(_: &NoParams, _: &mut Site<'_, Silence>) {}
 //!
-//!     fn deploy(_: &OptimistParams, _: &InventoryConfig, _: &mut Site<'_, Silence>) {}
-//!
-//!     fn connect(_: &OptimistParams, ctx: Ctx<Silence>, _: ResourceId) -> Self {
+//!     fn connect(_: &NoParams, ctx: Ctx<Silence>, _: ResourceId) -> Self {
 //!         Optimist { ctx }
 //!     }
 //!
@@ -67,19 +51,11 @@
 //!         Ok(())
 //!     }
 //!
-//!     fn is_held(&self, _: &Grant) -> bool {
-//!         true
-//!     }
-//!
-//!     fn retry_delay(&mut self) -> Duration {
-//!         Duration::ZERO
-//!     }
-//!
-//!     fn takeover_bound(_: &OptimistParams, _: &BoundAllowance) -> Duration {
+//!     fn takeover_bound(_: &NoParams, _: &BoundAllowance) -> Duration {
 //!         STORE_TIMEOUT
 //!     }
 //!
-//!     fn progress_bound(_: &OptimistParams, _: &BoundAllowance) -> Duration {
+//!     fn progress_bound(_: &NoParams, _: &BoundAllowance) -> Duration {
 //!         2 * STORE_TIMEOUT
 //!     }
 //! }

@@ -1,9 +1,11 @@
-//! The locks that fencepost tests, and the stores they stand on and guard.
+//! The locks that fencepost tests, their servers, and the store that they guard.
 //!
-//! A lock is one file in [`locks`]: its documented parameters, the servers it deploys, its client code, its bounds. What
-//! it claims about itself stands in its [`LockInfo`], with sources.
+//! A lock is one folder in [`locks`]: its documented parameters, the servers it deploys, its client code, its bounds. Its
+//! [`LockInfo`] states its facts and what its documentation promises, with sources. [`servers`] has the servers that
+//! several locks share, [`guarded`] the store.
 
 mod class;
+mod grant;
 pub mod guarded;
 pub mod history;
 mod info;
@@ -14,7 +16,9 @@ mod site;
 mod wire;
 
 pub use self::class::Class;
+pub use self::grant::{Attempt, Grant, LockError, Reason};
+pub use self::history::ResourceId;
 pub use self::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-pub use self::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+pub use self::lock::{Lock, NoParams, POLL, Params, server_names};
 pub use self::site::Site;
 pub use self::wire::{Ctx, Env, Wire};

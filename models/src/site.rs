@@ -1,23 +1,55 @@
 //! Where a lock deploys its servers.
 
-use fencepost_sim::{Message, NodeId, Service, Setup};
+use fencepost_sim::{Message, Service, Setup};
 
+use crate::guarded::StoreConfig;
 use crate::history::Event;
 use crate::wire::Wire;
 
-/// The servers of one case, while they are being deployed.
+/// The servers of one case, during deployment.
 pub struct Site<'a, L: Message> {
-    setup: &'a mut Setup<Wire<L>, Event>,
+    data: StoreConfig,
+    servers: Servers<'a, L>,
+}
+
+enum Servers<'a, L: Message> {
+    /// They join a world under construction.
+    Deployed(&'a mut Setup<Wire<L>, Event>),
+    /// Only their names are recorded.
+    Named(Vec<String>),
 }
 
 impl<'a, L: Message> Site<'a, L> {
-    /// The site that a world under construction offers.
-    pub fn new(setup: &'a mut Setup<Wire<L>, Event>) -> Self {
-        Site { setup }
+    /// The site of a world under construction. `data` is what the lock guards.
+    pub fn new(setup: &'a mut Setup<Wire<L>, Event>, data: StoreConfig) -> Self {
+        Site { data, servers: Servers::Deployed(setup) }
+    }
+
+    /// A site that records the names of the servers and drops the servers.
+    pub(crate) fn recording_names() -> Self {
+        Site { data: StoreConfig::default(), servers: Servers::Named(Vec::new()) }
+    }
+
+    /// The recorded names, in the order of deployment.
+    pub(crate) fn into_names(self) -> Vec<String> {
+        match self.servers {
+            Servers::Deployed(_) => Vec::new(),
+            Servers::Named(names) => names,
+        }
+    }
+
+    /// The guarded data, for locks that live in their store.
+    pub fn data(&self) -> &StoreConfig {
+        &self.data
     }
 
     /// Deploys a server of the lock under this name.
-    pub fn server(&mut self, name: impl Into<String>, service: impl Service<Wire<L>, Event>) -> NodeId {
-        self.setup.server(name, Box::new(service))
+    pub fn server(&mut self, name: impl Into<String>, service: impl Service<Wire<L>, Event>) {
+        match &mut self.servers {
+            Servers::Deployed(setup) => {
+                setup.server(name, Box::new(service));
+            }
+            Servers::Named(names) => names.push(name.into()),
+        }
     }
 }

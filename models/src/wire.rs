@@ -1,4 +1,4 @@
-//! What travels between the nodes of a case: a lock's own messages, and those of the guarded store.
+//! The messages between the nodes of a case: those of the lock, and those of the guarded store.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use fencepost_sim::{CallError, ConnId, Message};
 use serde::Serialize;
 
-use crate::guarded::inventory::StoreMessage;
+use crate::guarded::StoreMessage;
 use crate::history::{Event, GrantId};
 
-/// A message of a case whose lock speaks `L`.
+/// A message of a case. `L` is the message type of its lock.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wire<L> {
@@ -28,13 +28,13 @@ impl<L> From<L> for Wire<L> {
     }
 }
 
-/// What a service sees of its node.
+/// A service's view of its node.
 pub type Env<'a, L> = fencepost_sim::Env<'a, Wire<L>, Event>;
 
-/// What a lock's client code sees of its node: all that [`fencepost_sim::Ctx`] gives, and calls in the lock's own words.
+/// The view that a lock's client code has of its node: [`fencepost_sim::Ctx`], and calls with the lock's message type.
 pub struct Ctx<L: Message> {
     node: fencepost_sim::Ctx<Wire<L>, Event>,
-    /// What the process believes to hold.
+    /// The grant that the process believes to hold.
     held: Rc<Cell<Option<GrantId>>>,
 }
 
@@ -59,7 +59,7 @@ impl<L: Message> Deref for Ctx<L> {
 }
 
 impl<L: Message> Ctx<L> {
-    /// Sends a request to a server of the lock now, and gives a future of its reply.
+    /// Sends a request to a server of the lock at once, and returns a future of its reply.
     pub fn ask(
         &self,
         conn: ConnId,
@@ -70,7 +70,7 @@ impl<L: Message> Ctx<L> {
         async move {
             match call.await? {
                 Wire::Lock(reply) => Ok(reply),
-                Wire::Store(_) => unreachable!("a lock's server answers in the lock's own words"),
+                Wire::Store(_) => unreachable!("a lock's server replies with the lock's message type"),
             }
         }
     }
@@ -86,7 +86,7 @@ impl<L: Message> Ctx<L> {
         }
     }
 
-    /// Sends a request to the guarded store now, and gives a future of its reply.
+    /// Sends a request to the guarded store at once, and returns a future of its reply.
     pub fn ask_store(
         &self,
         conn: ConnId,
@@ -97,30 +97,30 @@ impl<L: Message> Ctx<L> {
         async move {
             match call.await? {
                 Wire::Store(reply) => Ok(reply),
-                Wire::Lock(_) => unreachable!("the store answers in its own words"),
+                Wire::Lock(_) => unreachable!("the store replies with its own message type"),
             }
         }
     }
 
-    /// The process holds the lock from now on, as far as faults aim at holders. Said by whoever works under the lock.
-    pub fn hold(&self, grant: GrantId) {
+    /// Marks the process as holder of the lock, for faults that target holders. The user of the lock calls it.
+    pub fn set_held(&self, grant: GrantId) {
         self.held.set(Some(grant));
         self.node.set_holder(true);
     }
 
-    /// The process no longer holds this grant, if it was this one.
-    pub fn let_go(&self, grant: GrantId) {
+    /// Removes that mark, if it is for this grant.
+    pub fn clear_held(&self, grant: GrantId) {
         if self.held.get() == Some(grant) {
             self.held.set(None);
             self.node.set_holder(false);
         }
     }
 
-    /// The lock's library tells its user that the lock is lost (etcd's `Session.Done`, Consul's channel, Curator's
-    /// `LOST`, Kubernetes' `OnStoppedLeading`): the Belief ends. It may be told repeatedly and late; a grant that was not
-    /// returned yet is not lost this way, but by an error of the acquire.
-    pub fn lose(&self, grant: GrantId) {
+    /// The lock's library reports to its user that the lock is lost (etcd's `Session.Done`, Consul's channel, Curator's
+    /// `LOST`, Kubernetes' `OnStoppedLeading`): the Belief ends. Reports may be repeated and late. An acquire that has not
+    /// returned yet fails with an error instead.
+    pub fn report_lock_lost(&self, grant: GrantId) {
         self.node.note(Event::LossObserved { client: self.node.node(), grant });
-        self.let_go(grant);
+        self.clear_held(grant);
     }
 }

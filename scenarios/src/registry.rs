@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::guarded::inventory::STORE_BUGS;
+use fencepost_models::guarded::STORE_BUGS;
 use fencepost_models::locks;
-use fencepost_models::{BugInfo, Lock, LockInfo, Params};
+use fencepost_models::{BugInfo, Lock, LockInfo, Params, server_names};
 
 use fencepost_sim::faults::{
     BoundAllowance, ClockRate, ClockStep, ClockStrobe, Crash, DiskStall, Duplicate, DurationRule, Failover, Fault,
@@ -44,7 +44,7 @@ pub struct LockEntry {
     /// Reads its parameters; without a table, the documented defaults.
     pub parse: fn(Option<ValueDeserializer<'_>>) -> Result<LockParams, Error>,
     /// The names of the server nodes that it deploys with these parameters.
-    pub nodes: fn(&LockParams) -> Vec<String>,
+    pub servers: fn(&LockParams) -> Vec<String>,
     /// Its own parameters or the documented defaults, with a timing for all locks and with bugs switched on.
     pub configure: fn(Option<LockParams>, Timing, &[String]) -> LockParams,
     /// Its parameters with the documented defaults, as data.
@@ -248,7 +248,7 @@ impl LockEntry {
             info: L::INFO,
             schema: L::Params::json_schema,
             parse: parse_params::<L::Params>,
-            nodes: |params| params.downcast_ref::<L::Params>().map(L::servers).unwrap_or_default(),
+            servers: |params| params.downcast_ref::<L::Params>().map(server_names::<L>).unwrap_or_default(),
             configure: configure::<L::Params>,
             defaults: || serde_json::to_value(L::Params::default()).expect("parameters are plain data"),
             effective_expiry: |params| params.downcast_ref::<L::Params>().and_then(Params::effective_expiry),

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
+use fencepost_models::guarded::InStore;
 use fencepost_models::locks::{LeaseServerLock, SqlForUpdate};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Reentrancy, ResourceId, Site};
-use fencepost_scenarios::file;
+use fencepost_scenarios::file::{self, Timing};
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
@@ -34,12 +34,8 @@ impl<T: Twist> Lock for Twisted<T> {
     type Params = <T::Inner as Lock>::Params;
     type Message = <T::Inner as Lock>::Message;
 
-    fn servers(params: &Self::Params) -> Vec<String> {
-        T::Inner::servers(params)
-    }
-
-    fn deploy(params: &Self::Params, data: &InventoryConfig, site: &mut Site<'_, Self::Message>) {
-        T::Inner::deploy(params, data, site);
+    fn deploy(params: &Self::Params, site: &mut Site<'_, Self::Message>) {
+        T::Inner::deploy(params, site);
     }
 
     fn connect(params: &Self::Params, ctx: Ctx<Self::Message>, _: ResourceId) -> Self {
@@ -55,8 +51,8 @@ impl<T: Twist> Lock for Twisted<T> {
         self.0.release(grant).await
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
-        self.0.is_held(grant)
+    async fn check(&mut self, grant: &Grant) -> bool {
+        self.0.check(grant).await
     }
 
     fn retry_delay(&mut self) -> Duration {
@@ -71,23 +67,8 @@ impl<T: Twist> Lock for Twisted<T> {
         T::Inner::progress_bound(params, allowance)
     }
 
-    async fn read(
-        &mut self,
-        store: &StoreClient<Self::Message>,
-        grant: &Grant,
-        demand: &Demand,
-    ) -> Result<ReadReply, LockError> {
-        self.0.read(store, grant, demand).await
-    }
-
-    async fn write(
-        &mut self,
-        store: &StoreClient<Self::Message>,
-        grant: &Grant,
-        demand: &Demand,
-        read: ReadReply,
-    ) -> Result<(), LockError> {
-        self.0.write(store, grant, demand, read).await
+    fn in_store(&mut self) -> Option<&mut dyn InStore> {
+        self.0.in_store()
     }
 }
 
@@ -174,4 +155,12 @@ fn data_can_live_in_the_service_of_a_lock_that_can_hold_it() {
     assert_eq!(elsewhere.nodes()[elsewhere.store().index()], "store");
     let refused = cell::<OneLeaseEach>(&scenario("guard = 'owner-txn'"));
     assert!(!refused.header.applicable, "its service cannot hold data");
+}
+
+#[test]
+fn a_lock_is_replicated_if_it_deploys_several_servers_by_default() {
+    for lock in Registry::standard().locks() {
+        let servers = (lock.servers)(&(lock.configure)(None, Timing::Default, &[]));
+        assert_eq!(lock.info.replicated, servers.len() > 1, "{} deploys {servers:?}", lock.name());
+    }
 }

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::guarded::inventory::InventoryConfig;
 use fencepost_models::history::{Cause, Event, GrantId};
 use fencepost_models::{
-    Attempt, Ctx, Env, Family, Grant, Lock, LockError, LockInfo, Params, Reason, Reentrancy, ResourceId, Site, Wire,
+    Attempt, Ctx, Env, Family, Grant, Lock, LockError, LockInfo, NoParams, POLL, Reason, Reentrancy, ResourceId, Site,
+    Wire,
 };
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
@@ -19,11 +19,9 @@ use fencepost_scenarios::run::results::CellResult;
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{Caller, ConnId, Service};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 const PATIENCE: Duration = Duration::from_secs(2);
-const POLL: Duration = Duration::from_millis(100);
 
 /// What clients and server say to each other.
 #[derive(Clone, Debug, Serialize)]
@@ -69,35 +67,18 @@ struct KeyLock {
     hook: ConnId,
 }
 
-/// It has no parameters.
-#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct KeyParams {}
-
-impl Params for KeyParams {
-    fn set_ttl(&mut self, _: Duration) {}
-
-    fn effective_expiry(&self) -> Option<Duration> {
-        None
-    }
-}
-
 impl Lock for KeyLock {
     const INFO: LockInfo = LockInfo::new("key-on-a-hook", "one server that remembers who came first, without expiry")
         .family(Family::LeaseServer)
         .reentrancy(Reentrancy::Refused);
-    type Params = KeyParams;
+    type Params = NoParams;
     type Message = KeyMessage;
 
-    fn servers(_: &KeyParams) -> Vec<String> {
-        vec!["hook".into()]
-    }
-
-    fn deploy(_: &KeyParams, _: &InventoryConfig, site: &mut Site<'_, KeyMessage>) {
+    fn deploy(_: &NoParams, site: &mut Site<'_, KeyMessage>) {
         site.server("hook", Hook::default());
     }
 
-    fn connect(_: &KeyParams, ctx: Ctx<KeyMessage>, _: ResourceId) -> Self {
+    fn connect(_: &NoParams, ctx: Ctx<KeyMessage>, _: ResourceId) -> Self {
         let hook = ctx.connect(ctx.find("hook"));
         KeyLock { ctx, hook }
     }
@@ -120,20 +101,8 @@ impl Lock for KeyLock {
         }
     }
 
-    fn is_held(&self, _: &Grant) -> bool {
-        true
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
-    }
-
-    fn takeover_bound(_: &KeyParams, allowance: &BoundAllowance) -> Duration {
+    fn takeover_bound(_: &NoParams, allowance: &BoundAllowance) -> Duration {
         allowance.reconnect + 2 * (PATIENCE + POLL)
-    }
-
-    fn progress_bound(params: &KeyParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fencepost_models::guarded::inventory::STORE_BUGS;
+use fencepost_models::guarded::STORE_BUGS;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fencepost_models::LockInfo;
-use fencepost_models::guarded::inventory::STORE_BUGS;
+use fencepost_models::guarded::STORE_BUGS;
 use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::file::{self, File, Problem, Scenario, Suite, quoted, remedy};
 use fencepost_scenarios::registry::{LockEntry, Registry};

@@ -9,7 +9,7 @@ use fencepost_sim::disk::{Disk, DiskFate};
 use fencepost_sim::time::nanos;
 use fencepost_sim::{Caller, Message, Service};
 
-use super::inventory::{ReadReply, StoreMessage, Write};
+use super::message::{ReadReply, StoreMessage, Write};
 use crate::history::{Event, GrantId, OrderId, Version};
 use crate::wire::{Env, Wire};
 

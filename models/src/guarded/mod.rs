@@ -1,5 +1,19 @@
-//! What locks guard: the rows and effects at the guarded store.
+//! The guarded store: the rows or effects that a lock protects, and the guards that the store itself offers.
+//!
+//! All workloads share this: messages, guards, durability and the log of what the store accepted.
 
-pub mod effects;
-pub mod inventory;
-pub(crate) mod row;
+mod client;
+mod effects;
+mod fence;
+mod in_store;
+mod message;
+mod row;
+mod store;
+
+pub use self::client::StoreClient;
+pub use self::effects::{EffectStore, Slot};
+pub use self::fence::{FenceBugs, STORE_BUGS};
+pub use self::in_store::{InStore, StoreFuture};
+pub use self::message::{Guard, ReadReply, STORE_TIMEOUT, StoreAccess, StoreMessage, Update, Write};
+pub(crate) use self::row::{Accepted, Change, Row};
+pub use self::store::{RowStore, StoreConfig};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::inventory::{Guard, ReadReply, Update, Write};
+use super::message::{Guard, ReadReply, Update, Write};
 use crate::history::{GrantId, OrderId, Refusal, Token, Version};
 
 /// The row and its guards' memory.
@@ -113,7 +113,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::ResourceId;
+    use crate::history::ResourceId;
 
     fn write(update: Update, read: ReadReply, token: Option<Token>) -> Write {
         Write {

@@ -49,11 +49,10 @@ use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
 
+use crate::lock::POLL;
+
 /// How long a client of a single server waits for a reply: the default of Jedis (`Protocol.DEFAULT_TIMEOUT`, 2000 ms).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long a client waits between two tries: the default `sleep=0.1` of the lock of redis-py.
-const POLL: Duration = Duration::from_millis(100);
 
 /// A waiter that polls gets a lock which expires within `expiry`, within this: it may have to wait for a stream to get
 /// through again, for a request of its own that brings no reply, and for its next turns.

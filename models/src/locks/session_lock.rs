@@ -6,8 +6,9 @@ use std::time::Duration;
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, KEEP_ALIVE};
 
+use crate::grant::{Grant, LockError, Reason};
 use crate::history::GrantId;
-use crate::lock::{Grant, LockError, Reason, ResourceId};
+use crate::history::ResourceId;
 use crate::servers::sql::{Database, GRACE, Idle, SqlMessage, Standby, failover_bound};
 
 /// A client's side of a session's lock.

@@ -16,8 +16,8 @@ use fencepost_sim::units::Dist;
 use fencepost_sim::{Caller, Message, Mono, MonoDeadline, Service, Session};
 use serde::Serialize;
 
+use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId};
-use crate::lock::ResourceId;
 use crate::wire::{Env, Wire};
 
 /// What a lock stores.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use fencepost_models::guarded::StoreConfig;
 use fencepost_models::history::Event;
 use fencepost_models::servers::raft::{Config, deploy};
 use fencepost_models::{Site, Wire};
@@ -63,9 +64,8 @@ impl Lab {
             setup.client(format!("client-{}", n + 1), client(work, seen.clone()));
         }
         let names: Vec<String> = (1..=self.servers).map(|n| format!("server-{n}")).collect();
-        deploy(&mut Site::new(&mut setup), &names, self.config, List::default(), |place| Counter {
-            seen: seen.clone(),
-            place,
+        deploy(&mut Site::new(&mut setup, StoreConfig::default()), &names, self.config, List::default(), |place| {
+            Counter { seen: seen.clone(), place }
         });
         let (_, mut world) = setup.run(async |driver| {
             driver.run_until(heal_at.min(end_at)).await;

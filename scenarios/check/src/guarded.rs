@@ -1,6 +1,6 @@
 //! What a lock guards, as the checkers need to know it.
 
-use fencepost_models::guarded::effects::Slot;
+use fencepost_models::guarded::Slot;
 
 /// What the lock guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fencepost_models::guarded::effects::Slot;
+use fencepost_models::guarded::Slot;
 use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderEnd, OrderId, Refusal, Token, Version};
 use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_sim::NodeId;

@@ -207,7 +207,7 @@ fn nodes(registry: &Registry, clients: u16, locks: Option<&[String]>, config: &L
     let mut servers = Vec::new();
     let mut elsewhere = BTreeMap::new();
     for lock in registry.locks() {
-        let deployed = config.params_of(lock).map(|params| (lock.nodes)(&params)).unwrap_or_default();
+        let deployed = config.params_of(lock).map(|params| (lock.servers)(&params)).unwrap_or_default();
         if is_selected(lock) {
             servers.extend(deployed);
         } else {

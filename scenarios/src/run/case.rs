@@ -4,8 +4,7 @@ use std::cell::{Cell as Counter, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_models::guarded::effects::EffectStore;
-use fencepost_models::guarded::inventory::{InventoryStore, STORE_TIMEOUT};
+use fencepost_models::guarded::{EffectStore, RowStore, STORE_TIMEOUT};
 use fencepost_models::history::Event;
 use fencepost_models::{Family, Lock, Site, Wire};
 use fencepost_sim::faults::{BoundAllowance, Topology};
@@ -101,7 +100,7 @@ impl Plan {
         let streams = Streams::new(seed);
         let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
         let allowance = schedule.allowance();
-        let nodes = Deployment::new(cell.scenario.clients.count, L::servers(params), in_service::<L>(cell));
+        let nodes = Deployment::new(cell.scenario.clients.count, cell.servers.clone(), in_service::<L>(cell));
         let in_others_hands = longest_unit(cell) + longest_inner_wait(cell) + late_attempts(cell);
         let facts = CaseSpec {
             grants: L::INFO.grants,
@@ -174,6 +173,7 @@ fn build<L: Lock>(
         clients: cell.scenario.clients.clone(),
         workload: cell.workload().clone(),
         store: plan.nodes.store(),
+        in_service: in_service::<L>(cell),
         probe_patience: plan.facts.progress_bound,
         next_grant: Counter::new(0),
     });
@@ -189,13 +189,13 @@ fn build<L: Lock>(
             }),
         );
     }
-    L::deploy(params, &cell.data(), &mut Site::new(&mut setup));
+    L::deploy(params, &mut Site::new(&mut setup, cell.data()));
     if in_service::<L>(cell) {
         setup.store_is_first_server();
     } else {
         match cell.workload().work.guarded {
             Guarded::Effects { slot, .. } => setup.store(STORE, Box::new(EffectStore::new(slot))),
-            _ => setup.store(STORE, Box::new(InventoryStore::new(cell.data()))),
+            _ => setup.store(STORE, Box::new(RowStore::new(cell.data()))),
         };
     }
     setup

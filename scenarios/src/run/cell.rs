@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_models::guarded::inventory::{FenceBugs, Guard, InventoryConfig, Update};
+use fencepost_models::guarded::{FenceBugs, Guard, StoreConfig, Update};
 use fencepost_models::{Expiry, Family, LockInfo};
 use fencepost_sim::faults::Topology;
 use fencepost_sim::schedule::Trigger;
@@ -26,6 +26,8 @@ pub struct Cell {
     pub lock: LockEntry,
     /// The lock's parameters, with the scenario's timing and the bugs switched on.
     pub params: LockParams,
+    /// The names of the servers that the lock deploys with them.
+    pub servers: Vec<String>,
     /// The bugs of the guarded store that are switched on.
     pub fence: FenceBugs,
     /// What results say about the cell.
@@ -38,9 +40,18 @@ impl Cell {
     /// Prepares the cell of a scenario and a lock, with these bugs of the lock or of the store switched on.
     pub fn new(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) -> Self {
         let params = lock_params(scenario, lock, bugs);
-        let reason = inapplicable(scenario, lock, &params);
+        let servers = (lock.servers)(&params);
+        let reason = inapplicable(scenario, lock, &servers);
         let header = header(scenario, lock, &params, reason);
-        Cell { scenario: scenario.clone(), lock: *lock, params, fence: FenceBugs::among(bugs), header, choice: None }
+        Cell {
+            scenario: scenario.clone(),
+            lock: *lock,
+            params,
+            servers,
+            fence: FenceBugs::among(bugs),
+            header,
+            choice: None,
+        }
     }
 
     /// The cells of a scenario: with each of its locks, or of the locks in `only`.
@@ -88,19 +99,18 @@ impl Cell {
 
     fn deployment(&self) -> Deployment {
         let in_service = data_in_service(&self.lock.info, self.workload().guard());
-        Deployment::new(self.scenario.clients.count, (self.lock.nodes)(&self.params), in_service)
+        Deployment::new(self.scenario.clients.count, self.servers.clone(), in_service)
     }
 
     pub(crate) fn workload(&self) -> &Workload {
         &self.scenario.workload
     }
 
-    pub(crate) fn data(&self) -> InventoryConfig {
+    pub(crate) fn data(&self) -> StoreConfig {
         let workload = self.workload();
         let guarded = workload.work.guarded;
-        InventoryConfig {
-            stock: guarded.first_count(),
-            update: workload.update(),
+        StoreConfig {
+            initial_count: guarded.first_count(),
             guard: workload.guard(),
             fence: self.fence,
             rows: guarded.resources(),
@@ -123,10 +133,10 @@ fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockPa
 }
 
 /// Why the lock cannot be put into the scenario, if it cannot.
-fn inapplicable(scenario: &Scenario, lock: &LockEntry, params: &LockParams) -> Option<String> {
+fn inapplicable(scenario: &Scenario, lock: &LockEntry, servers: &[String]) -> Option<String> {
     let workload = &scenario.workload;
     let in_service = data_in_service(&lock.info, workload.guard());
-    let map = Deployment::new(scenario.clients.count, (lock.nodes)(params), in_service);
+    let map = Deployment::new(scenario.clients.count, servers.to_vec(), in_service);
     place_problem(&lock.info, workload)
         .or_else(|| guard_problem(&lock.info, workload))
         .or_else(|| transport_problem(&lock.info, scenario.network.transport))

@@ -15,7 +15,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use fencepost_check::guarded::{Guarded, Object};
-pub use fencepost_models::guarded::inventory::{Guard, Update};
+pub use fencepost_models::guarded::{Guard, Update};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fencepost_models::guarded::effects::Slot;
+use fencepost_models::guarded::Slot;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;

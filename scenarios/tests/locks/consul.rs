@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_models::Lock;
-use fencepost_models::Params;
 use fencepost_models::history::{Cause, Event};
 use fencepost_models::locks::{ChubbyLock, ChubbyParams, ConsulLock, ConsulParams};
+use fencepost_models::{Params, server_names};
 use fencepost_scenarios::property::Property::{
     self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
     Takeover,
@@ -240,6 +239,6 @@ fn effective_sets_all_timings() {
     consul = ConsulParams::default();
     consul.set_ttl(Duration::from_secs(5));
     assert_eq!(consul.session_ttl.0, ten, "servers refuse less");
-    assert_eq!(ConsulLock::servers(&consul).len(), 3);
-    assert_eq!(ChubbyLock::servers(&chubby).len(), 5);
+    assert_eq!(server_names::<ConsulLock>(&consul).len(), 3);
+    assert_eq!(server_names::<ChubbyLock>(&chubby).len(), 5);
 }

@@ -2,7 +2,7 @@
 //!
 //! A client has one session, which it keeps alive by KeepAlives that the master holds back. Its local lease is a
 //! conservative copy of the master's: the flight of the answer and a difference in the clocks' rates count against it.
-//! When it is over, the session is in jeopardy: calls wait, and [`Lock::is_held`] says no. If a master answers within
+//! When it is over, the session is in jeopardy: calls wait, and [`Lock::check`] says no. If a master answers within
 //! the grace period, the session is safe again and the lock still held; otherwise both are lost.
 
 mod info;
@@ -21,10 +21,11 @@ use fencepost_sim::{CallError, Either, Task, race};
 use self::link::{Link, PROBE};
 pub use self::params::ChubbyParams;
 use self::session::{Answer, Session};
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::LockInfo;
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::locks::chubby::server::{Call, Chubby, ChubbyMessage, Database};
 use crate::servers::raft::deploy;
 use crate::site::Site;
@@ -54,17 +55,13 @@ impl Lock for ChubbyLock {
     type Params = ChubbyParams;
     type Message = ChubbyMessage;
 
-    fn servers(params: &ChubbyParams) -> Vec<String> {
-        (1..=params.replicas).map(|n| format!("chubby-{n}")).collect()
-    }
-
-    fn deploy(params: &ChubbyParams, _: &InventoryConfig, site: &mut Site<'_, ChubbyMessage>) {
+    fn deploy(params: &ChubbyParams, site: &mut Site<'_, ChubbyMessage>) {
         let timing = params.timing();
-        deploy(site, &Self::servers(params), params.raft(), Database::default(), |_| Chubby::new(timing));
+        deploy(site, &params.server_names(), params.raft(), Database::default(), |_| Chubby::new(timing));
     }
 
     fn connect(params: &ChubbyParams, ctx: Ctx<ChubbyMessage>, resource: ResourceId) -> Self {
-        let link = Rc::new(Link::new(ctx.clone(), &Self::servers(params)));
+        let link = Rc::new(Link::new(ctx.clone(), &params.server_names()));
         ChubbyLock { params: params.clone(), ctx, resource, link, session: None, closing: Vec::new() }
     }
 
@@ -102,7 +99,7 @@ impl Lock for ChubbyLock {
         }
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.session.as_ref().is_some_and(|(session, _)| session.held.get() == Some(grant.id) && session.is_safe())
     }
 

@@ -45,6 +45,11 @@ impl Default for ChubbyParams {
 }
 
 impl ChubbyParams {
+    /// The names of the servers.
+    pub(super) fn server_names(&self) -> Vec<String> {
+        (1..=self.replicas).map(|n| format!("chubby-{n}")).collect()
+    }
+
     /// What a client trusts of a span that the master's clock has measured.
     pub(super) fn trusted(&self, span: Duration) -> Duration {
         span * 1_000_000 / (1_000_000 + self.rate_ppm)

@@ -190,7 +190,7 @@ impl Session {
     fn expire(&self) {
         self.turn_to(State::Expired);
         if let Some(grant) = self.held.take() {
-            self.link.ctx.lose(grant);
+            self.link.ctx.report_lock_lost(grant);
         }
     }
 

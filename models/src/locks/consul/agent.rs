@@ -8,7 +8,7 @@ use std::time::Duration;
 use fencepost_sim::stream::Stream;
 use fencepost_sim::{CallError, ConnId, Either, race};
 
-use crate::lock::{LockError, Reason};
+use crate::grant::{LockError, Reason};
 use crate::locks::consul::server::{ConsulMessage, HOLD, Reply, Request};
 use crate::wire::Ctx;
 

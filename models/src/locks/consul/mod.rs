@@ -21,10 +21,11 @@ use fencepost_sim::{CallError, Either, Task, race};
 use self::agent::{Agent, DETECTION};
 pub use self::params::ConsulParams;
 use self::session::{Keeper, Watch, until_lost};
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::history::ResourceId;
 use crate::history::{GrantId, Token};
 use crate::info::LockInfo;
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::locks::consul::server::{Catalog, Consistency, Consul, ConsulMessage, HOLD, Reply, Request, ServerConfig};
 use crate::servers::raft::deploy;
 use crate::site::Site;
@@ -65,17 +66,13 @@ impl Lock for ConsulLock {
     type Params = ConsulParams;
     type Message = ConsulMessage;
 
-    fn servers(params: &ConsulParams) -> Vec<String> {
-        (1..=params.servers).map(|n| format!("consul-{n}")).collect()
-    }
-
-    fn deploy(params: &ConsulParams, _: &InventoryConfig, site: &mut Site<'_, ConsulMessage>) {
+    fn deploy(params: &ConsulParams, site: &mut Site<'_, ConsulMessage>) {
         let config = ServerConfig { session_ttl_min: params.session_ttl_min.0 };
-        deploy(site, &Self::servers(params), params.raft(), Catalog::default(), |_| Consul::new(config));
+        deploy(site, &params.server_names(), params.raft(), Catalog::default(), |_| Consul::new(config));
     }
 
     fn connect(params: &ConsulParams, ctx: Ctx<ConsulMessage>, resource: ResourceId) -> Self {
-        let agent = Rc::new(Agent::new(ctx.clone(), &Self::servers(params)));
+        let agent = Rc::new(Agent::new(ctx.clone(), &params.server_names()));
         ConsulLock { params: params.clone(), ctx, agent, resource, held: None, leaving: Vec::new() }
     }
 
@@ -115,7 +112,7 @@ impl Lock for ConsulLock {
         Ok(())
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.held.as_ref().is_some_and(|held| held.session == grant.id && !held.lost.get())
     }
 
@@ -206,7 +203,7 @@ impl ConsulLock {
         let monitor = self.ctx.spawn(async move {
             until_lost(&ctx, &agent, watch).await;
             closed.set(true);
-            ctx.lose(session);
+            ctx.report_lock_lost(session);
         });
         self.held = Some(Held { session, keeper, lost, _monitor: monitor });
         Grant { id: session, token: Some(token), valid_until: None }

@@ -63,6 +63,11 @@ impl Default for ConsulParams {
 const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
 
 impl ConsulParams {
+    /// The names of the servers.
+    pub(super) fn server_names(&self) -> Vec<String> {
+        (1..=self.servers).map(|n| format!("consul-{n}")).collect()
+    }
+
     pub(super) fn terms(&self) -> Terms {
         Terms { ttl: self.session_ttl.0, lock_delay: self.lock_delay.0 }
     }

@@ -9,7 +9,7 @@ use fencepost_sim::{Either, Signal, Task, race};
 
 use super::agent::Agent;
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::locks::consul::server::{Consistency, ConsulMessage, Reply, Request};
 use crate::wire::Ctx;
 

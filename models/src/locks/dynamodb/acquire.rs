@@ -5,7 +5,7 @@ use std::time::Duration;
 use fencepost_sim::{CallError, Mono, MonoDeadline};
 
 use super::client::{Client, Condition, LockItem, LockRow, RecordNumber};
-use crate::lock::{Attempt, Grant, LockError, Reason};
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::servers::conditional::{Item, ItemMessage};
 
 /// The item that a waiter is waiting for.

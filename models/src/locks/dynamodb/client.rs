@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::DynamoDbParams;
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
 

@@ -24,10 +24,11 @@ use serde::{Deserialize, Serialize};
 use self::acquire::{Acquiring, UNAVAILABLE};
 use self::client::{Client, Condition, DynamoDbMessage, LockItem};
 use super::scaled;
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::lock::{Lock, Params};
 use crate::servers::conditional::{ItemMessage, ItemStore};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -175,7 +176,7 @@ impl DynamoDb {
             while let Some(item) = client.item_of(grant) {
                 let danger = item.looked_up + safe;
                 if client.ctx.mono() >= danger {
-                    return client.ctx.lose(grant);
+                    return client.ctx.report_lock_lost(grant);
                 }
                 client.ctx.sleep_until(danger).await;
             }
@@ -218,11 +219,7 @@ impl Lock for DynamoDb {
     type Params = DynamoDbParams;
     type Message = DynamoDbMessage;
 
-    fn servers(_: &DynamoDbParams) -> Vec<String> {
-        vec!["dynamodb".into()]
-    }
-
-    fn deploy(params: &DynamoDbParams, _: &InventoryConfig, site: &mut Site<'_, DynamoDbMessage>) {
+    fn deploy(params: &DynamoDbParams, site: &mut Site<'_, DynamoDbMessage>) {
         site.server("dynamodb", ItemStore::new(params.unavailable_after_restart.0));
     }
 
@@ -266,7 +263,7 @@ impl Lock for DynamoDb {
     }
 
     /// `!lockItem.isExpired()`: only the clock counts, even if a heartbeat has learnt that somebody else has the lock.
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.client.item_of(grant.id).is_some_and(|item| !self.client.ctx.passed(item.expires))
     }
 
@@ -282,14 +279,11 @@ impl Lock for DynamoDb {
     /// One lease duration after a waiter first saw the last record version number (README, "Acquire lock with timeout"),
     /// by the waiter's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A second one, as
     /// an acquire forgets what it saw when it gives up after one lease duration and a second; and calls that hang.
+    ///
+    /// Progress has the same bound: a release or a put with an unknown outcome leaves an item that must expire first.
     fn takeover_bound(params: &DynamoDbParams, allowance: &BoundAllowance) -> Duration {
         let turns = 5 * params.refresh_period.0 + params.additional_time_to_wait.0;
         let hanging = 2 * params.request_timeout.0 + params.unavailable_after_restart.0;
         allowance.stretch_mono(2 * params.lease_duration.0 + turns) + allowance.reconnect + hanging
-    }
-
-    /// As for a takeover: a release or a put whose outcome nobody knows leaves an item that must be waited out.
-    fn progress_bound(params: &DynamoDbParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }

@@ -20,10 +20,12 @@ use self::link::Link;
 pub use self::params::EtcdParams;
 use self::session::Session;
 use super::POLL;
-use crate::guarded::inventory::{Demand, Guard, InventoryConfig, ReadReply, STORE_TIMEOUT, StoreClient};
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::guarded::{InStore, ReadReply, STORE_TIMEOUT, StoreAccess, StoreFuture};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::LockInfo;
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::locks::etcd::server::{EtcdMessage, Key, Keyspace, LOOP, Member, Revision};
 use crate::servers::raft;
 use crate::site::Site;
@@ -150,18 +152,14 @@ impl Lock for Etcd {
     type Params = EtcdParams;
     type Message = EtcdMessage;
 
-    fn servers(params: &EtcdParams) -> Vec<String> {
-        (1..=params.servers).map(|n| format!("etcd-{n}")).collect()
-    }
-
-    fn deploy(params: &EtcdParams, data: &InventoryConfig, site: &mut Site<'_, EtcdMessage>) {
+    fn deploy(params: &EtcdParams, site: &mut Site<'_, EtcdMessage>) {
         let settings = params.settings();
         let member = |n| Member::new(settings, n as u64 + 1);
-        raft::deploy(site, &Self::servers(params), params.raft(), Keyspace::new(data.stock), member);
+        raft::deploy(site, &params.server_names(), params.raft(), Keyspace::new(site.data().initial_count), member);
     }
 
     fn connect(params: &EtcdParams, ctx: Ctx<EtcdMessage>, resource: ResourceId) -> Self {
-        let link = Link::new(ctx, &Self::servers(params), params.patience());
+        let link = Link::new(ctx, &params.server_names(), params.patience());
         Etcd { params: params.clone(), resource, link, session: None, mine: Cell::new(None) }
     }
 
@@ -186,12 +184,8 @@ impl Lock for Etcd {
         Ok(self.unlock(mine.key, grant.id, Some("release-sent")).await?)
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.held().is_some_and(|mine| mine.grant == grant.id) && !self.session.as_ref().is_none_or(Session::done)
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
     }
 
     /// The lease lasts from the holder's last renewal. Clock steps do nothing; slow rates and stopped machines of the
@@ -205,40 +199,35 @@ impl Lock for Etcd {
         Self::bound(params, allowance)
     }
 
-    /// Under `owner-txn`, a linearizable read.
-    async fn read(
-        &mut self,
-        store: &StoreClient<EtcdMessage>,
-        grant: &Grant,
-        demand: &Demand,
-    ) -> Result<ReadReply, LockError> {
-        if demand.guard != Guard::OwnerTxn {
-            return store.read(grant, demand).await;
-        }
-        let request = EtcdMessage::GetRow { grant: grant.id, order: demand.order };
-        match self.link.repeat(request, self.until_store()).await? {
-            EtcdMessage::Row(row) => Ok(row),
-            _ => Err(NOT_HELD),
-        }
+    fn in_store(&mut self) -> Option<&mut dyn InStore> {
+        Some(self)
+    }
+}
+
+/// The data under the guard `owner-txn`.
+impl InStore for Etcd {
+    /// A linearizable read.
+    fn read<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess) -> StoreFuture<'a, ReadReply> {
+        let request = EtcdMessage::GetRow { grant: grant.id, order: access.order };
+        Box::pin(async move {
+            match self.link.repeat(request, self.until_store()).await? {
+                EtcdMessage::Row(row) => Ok(row),
+                _ => Err(NOT_HELD),
+            }
+        })
     }
 
-    /// Under `owner-txn`, a transaction on condition of `Mutex.IsOwner`.
-    async fn write(
-        &mut self,
-        store: &StoreClient<EtcdMessage>,
-        grant: &Grant,
-        demand: &Demand,
-        read: ReadReply,
-    ) -> Result<(), LockError> {
-        if demand.guard != Guard::OwnerTxn {
-            return store.write(grant, demand, read).await;
-        }
-        let Some(Mine { key, created, .. }) = self.mine.get() else { return Err(NOT_HELD) };
-        let request = EtcdMessage::PutRow { key, created, write: demand.write(grant, read) };
-        match self.link.once(request, self.until_store(), Some("write-sent")).await? {
-            EtcdMessage::Written => Ok(()),
-            EtcdMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
-            _ => Err(NOT_HELD),
-        }
+    /// A transaction on condition of `Mutex.IsOwner`.
+    fn write<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess, read: ReadReply) -> StoreFuture<'a, ()> {
+        let write = access.write(grant, read);
+        Box::pin(async move {
+            let Some(Mine { key, created, .. }) = self.mine.get() else { return Err(NOT_HELD) };
+            let request = EtcdMessage::PutRow { key, created, write };
+            match self.link.once(request, self.until_store(), Some("write-sent")).await? {
+                EtcdMessage::Written => Ok(()),
+                EtcdMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+                _ => Err(NOT_HELD),
+            }
+        })
     }
 }

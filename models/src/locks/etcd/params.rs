@@ -58,6 +58,11 @@ impl Default for EtcdParams {
 const LEAST_KEEPALIVE: Duration = Duration::from_secs(10);
 
 impl EtcdParams {
+    /// The names of the servers.
+    pub(super) fn server_names(&self) -> Vec<String> {
+        (1..=self.servers).map(|n| format!("etcd-{n}")).collect()
+    }
+
     /// The seconds of a lease, as they are granted.
     pub(super) fn seconds(&self) -> u64 {
         whole_seconds(self.ttl.0).max(self.settings().least_seconds)

@@ -7,8 +7,8 @@ use std::time::Duration;
 use fencepost_sim::{CallError, Mono, MonoDeadline, Task, race};
 
 use super::link::Link;
+use crate::grant::{LockError, Reason};
 use crate::history::GrantId;
-use crate::lock::{LockError, Reason};
 use crate::locks::etcd::server::{EtcdMessage, LeaseId};
 
 /// A session. It ends when its lease is gone, or when nothing was heard of it for as long as it lasts.
@@ -136,7 +136,7 @@ impl State {
     fn end(&self) {
         self.done.set(true);
         if let Some(grant) = self.grant.take() {
-            self.link.ctx.lose(grant);
+            self.link.ctx.report_lock_lost(grant);
         }
     }
 }

@@ -19,10 +19,10 @@ use fencepost_sim::{CallError, Either, Mono, race};
 
 pub use self::params::HazelcastParams;
 use self::process::{Process, Unreachable};
-use super::POLL;
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::history::ResourceId;
 use crate::info::LockInfo;
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::locks::hazelcast::server::{Endpoint, HazelcastMessage, Member, Op, Reply, SessionId, UnsafeMember};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -65,12 +65,8 @@ impl Lock for Hazelcast {
     type Params = HazelcastParams;
     type Message = HazelcastMessage;
 
-    fn servers(params: &HazelcastParams) -> Vec<String> {
-        (1..=params.servers).map(|n| format!("hazelcast-{n}")).collect()
-    }
-
-    fn deploy(params: &HazelcastParams, _: &InventoryConfig, site: &mut Site<'_, HazelcastMessage>) {
-        let names = Self::servers(params);
+    fn deploy(params: &HazelcastParams, site: &mut Site<'_, HazelcastMessage>) {
+        let names = params.server_names();
         if params.no_cp {
             UnsafeMember::deploy(site, &names, params.cp());
         } else {
@@ -79,7 +75,7 @@ impl Lock for Hazelcast {
     }
 
     fn connect(params: &HazelcastParams, ctx: Ctx<HazelcastMessage>, resource: ResourceId) -> Self {
-        let process = Process::new(ctx, &Self::servers(params));
+        let process = Process::new(ctx, &params.server_names());
         let proxy = Rc::new(Proxy { process, resource, locked: Cell::default(), asked: Cell::default() });
         Hazelcast { proxy, outer: None, depth: 0, thread: 0, next_unlock: 0 }
     }
@@ -122,14 +118,10 @@ impl Lock for Hazelcast {
     }
 
     /// The session by which it was acquired is the process's session still, as far as the process has heard.
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         let locked = self.proxy.locked.get();
         let holds = self.outer.is_some_and(|outer| outer.id == grant.id && outer.token == grant.token);
         holds && locked.is_some() && locked == self.proxy.process.session()
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
     }
 
     fn takeover_bound(params: &HazelcastParams, allowance: &BoundAllowance) -> Duration {
@@ -166,7 +158,7 @@ impl Hazelcast {
             && let Some(outer) = self.outer.take()
         {
             self.depth = 0;
-            self.proxy.process.ctx.lose(outer.id);
+            self.proxy.process.ctx.report_lock_lost(outer.id);
         }
     }
 }

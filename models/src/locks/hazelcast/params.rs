@@ -82,6 +82,11 @@ impl Params for HazelcastParams {
 }
 
 impl HazelcastParams {
+    /// The names of the servers.
+    pub(super) fn server_names(&self) -> Vec<String> {
+        (1..=self.servers).map(|n| format!("hazelcast-{n}")).collect()
+    }
+
     pub(super) fn cp(&self) -> CpConfig {
         CpConfig {
             ttl: self.session_ttl.0,

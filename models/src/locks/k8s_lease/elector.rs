@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::K8sLeaseParams;
 use super::config::{CandidateIdentity, Config};
+use crate::grant::{LockError, Reason};
+use crate::history::ResourceId;
 use crate::history::{GrantId, Token};
-use crate::lock::{LockError, Reason, ResourceId};
 use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
 
@@ -277,7 +278,7 @@ impl Elector {
             self.release(grant).await.ok();
         }
         self.leading.set(None);
-        self.ctx.lose(grant);
+        self.ctx.report_lock_lost(grant);
     }
 
     /// Tries every retry period until it succeeds or the renew deadline is over.

@@ -24,9 +24,10 @@ use fencepost_sim::units::Dist;
 
 pub use self::config::{CandidateIdentity, K8sLeaseParams};
 use self::elector::{Elector, K8sMessage, Try};
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::history::ResourceId;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::servers::conditional::ItemStore;
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -144,11 +145,7 @@ impl Lock for K8sLease {
     type Params = K8sLeaseParams;
     type Message = K8sMessage;
 
-    fn servers(_: &K8sLeaseParams) -> Vec<String> {
-        vec!["k8s".into()]
-    }
-
-    fn deploy(_: &K8sLeaseParams, _: &InventoryConfig, site: &mut Site<'_, K8sMessage>) {
+    fn deploy(_: &K8sLeaseParams, site: &mut Site<'_, K8sMessage>) {
         site.server("k8s", ItemStore::new(Duration::ZERO));
     }
 
@@ -190,7 +187,7 @@ impl Lock for K8sLease {
     }
 
     /// Its user was told that it leads and not yet that it stopped, and `IsLeader` says so, too. Neither asks a clock.
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.elector.leading.get() == Some(grant.id) && self.elector.is_leader()
     }
 
@@ -201,15 +198,12 @@ impl Lock for K8sLease {
     /// The lease duration, from when the waiter first saw the last record, which is up to a retry with its jitter after
     /// it was written, up to the waiter's next retry (comments of `LeaderElectionConfig`); by the waiter's monotonic
     /// clock: slow rates and stopped machines lengthen it, clock steps do not. A request that hangs costs its timeout.
+    ///
+    /// Progress has the same bound: a release that did not take effect leaves a record that must expire first.
     fn takeover_bound(params: &K8sLeaseParams, allowance: &BoundAllowance) -> Duration {
         let lease = params.longest_lease();
         let slowest = params.slowest();
         let turn = slowest.retry_period + slowest.jitter();
         allowance.stretch_mono(lease + 2 * turn) + allowance.reconnect + 2 * slowest.request_timeout()
-    }
-
-    /// As for a takeover: what a release left behind that did not take effect must be waited out.
-    fn progress_bound(params: &K8sLeaseParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }

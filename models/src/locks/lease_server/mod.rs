@@ -10,10 +10,11 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{POLL, REQUEST_TIMEOUT, poll_bound};
-use crate::guarded::inventory::InventoryConfig;
+use super::{REQUEST_TIMEOUT, poll_bound};
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::lock::{Lock, Params};
 use crate::locks::lease_server::server::{LeaseMessage, LeaseServer};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -111,11 +112,7 @@ impl Lock for LeaseServerLock {
     type Params = LeaseServerParams;
     type Message = LeaseMessage;
 
-    fn servers(_: &LeaseServerParams) -> Vec<String> {
-        vec!["lease-server".into()]
-    }
-
-    fn deploy(params: &LeaseServerParams, _: &InventoryConfig, site: &mut Site<'_, LeaseMessage>) {
+    fn deploy(params: &LeaseServerParams, site: &mut Site<'_, LeaseMessage>) {
         site.server("lease-server", LeaseServer::new(params.ttl.0));
     }
 
@@ -150,21 +147,13 @@ impl Lock for LeaseServerLock {
         }
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
     }
 
     /// The term runs on the server's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A
     /// server that restarts in between waits out one more term.
     fn takeover_bound(params: &LeaseServerParams, allowance: &BoundAllowance) -> Duration {
         poll_bound(allowance.stretch_mono(2 * params.ttl.0), allowance)
-    }
-
-    fn progress_bound(params: &LeaseServerParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }

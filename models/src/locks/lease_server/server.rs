@@ -12,8 +12,8 @@ use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{Caller, MonoDeadline, Service, TimerId};
 use serde::Serialize;
 
+use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId, Token};
-use crate::lock::ResourceId;
 use crate::wire::{Env, Wire};
 
 /// What the lease server and its clients say to each other.

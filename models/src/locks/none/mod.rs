@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::guarded::inventory::{InventoryConfig, STORE_TIMEOUT};
+use crate::grant::{Attempt, Grant, LockError};
+use crate::guarded::STORE_TIMEOUT;
+use crate::history::ResourceId;
 use crate::info::LockInfo;
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
+use crate::lock::{Lock, NoParams};
 use crate::site::Site;
 use crate::wire::Ctx;
 
@@ -17,35 +18,18 @@ pub struct NoLock {
     ctx: Ctx<Silence>,
 }
 
-/// It has no parameters.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NoLockParams {}
-
-/// It has no servers, so nothing is ever said.
+/// It has no servers and so no messages.
 #[derive(Clone, Debug, Serialize)]
 pub enum Silence {}
 
-impl Params for NoLockParams {
-    fn set_ttl(&mut self, _: Duration) {}
-
-    fn effective_expiry(&self) -> Option<Duration> {
-        None
-    }
-}
-
 impl Lock for NoLock {
     const INFO: LockInfo = LockInfo::new("none", "no lock at all: every acquire succeeds at once");
-    type Params = NoLockParams;
+    type Params = NoParams;
     type Message = Silence;
 
-    fn servers(_: &NoLockParams) -> Vec<String> {
-        Vec::new()
-    }
+    fn deploy(_: &NoParams, _: &mut Site<'_, Silence>) {}
 
-    fn deploy(_: &NoLockParams, _: &InventoryConfig, _: &mut Site<'_, Silence>) {}
-
-    fn connect(_: &NoLockParams, ctx: Ctx<Silence>, _: ResourceId) -> Self {
+    fn connect(_: &NoParams, ctx: Ctx<Silence>, _: ResourceId) -> Self {
         NoLock { ctx }
     }
 
@@ -59,20 +43,16 @@ impl Lock for NoLock {
         Ok(())
     }
 
-    fn is_held(&self, _: &Grant) -> bool {
-        true
-    }
-
     fn retry_delay(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    fn takeover_bound(_: &NoLockParams, _: &BoundAllowance) -> Duration {
+    fn takeover_bound(_: &NoParams, _: &BoundAllowance) -> Duration {
         STORE_TIMEOUT
     }
 
     /// A client may still wait for the store when the faults are healed.
-    fn progress_bound(_: &NoLockParams, _: &BoundAllowance) -> Duration {
+    fn progress_bound(_: &NoParams, _: &BoundAllowance) -> Duration {
         2 * STORE_TIMEOUT
     }
 }

@@ -9,12 +9,12 @@ use fencepost_sim::{ConnId, Either, NodeId, STALL_LIMIT, race};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::POLL;
 use super::session_lock::{SessionLock, session_bound};
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
+use crate::lock::{Lock, Params};
 use crate::servers::sql::{Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -143,12 +143,8 @@ impl Lock for PgAdvisory {
     type Params = PgAdvisoryParams;
     type Message = SqlMessage;
 
-    fn servers(params: &PgAdvisoryParams) -> Vec<String> {
-        Sql::names(params.standby)
-    }
-
-    fn deploy(params: &PgAdvisoryParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, data, params.idle(), params.rules());
+    fn deploy(params: &PgAdvisoryParams, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, params.idle(), params.rules());
     }
 
     fn connect(params: &PgAdvisoryParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
@@ -178,20 +174,12 @@ impl Lock for PgAdvisory {
         self.lock.release(grant).await
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.lock.is_held(grant)
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
     }
 
     fn takeover_bound(params: &PgAdvisoryParams, allowance: &BoundAllowance) -> Duration {
         let patience = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
         session_bound(params.idle(), patience, params.rules(), allowance)
-    }
-
-    fn progress_bound(params: &PgAdvisoryParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }

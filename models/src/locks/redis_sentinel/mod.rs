@@ -20,9 +20,10 @@ use super::redis_set_px::{
     AVOIDS_DEADLOCK, ComparedDelete, DISTLOCK, FENCING, ORDER, PxLock, REENTRANT, RedisPxParams,
 };
 use super::{POLL, REQUEST_TIMEOUT, poll_bound};
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::servers::redis::{Redis, RedisMessage, ReplicationConfig};
 use crate::servers::sentinel::Sentinel;
 use crate::site::Site;
@@ -127,13 +128,7 @@ impl Lock for RedisSentinel {
     type Params = RedisSentinelParams;
     type Message = RedisMessage;
 
-    fn servers(params: &RedisSentinelParams) -> Vec<String> {
-        let mut servers = params.redis();
-        servers.extend(params.sentinels());
-        servers
-    }
-
-    fn deploy(params: &RedisSentinelParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+    fn deploy(params: &RedisSentinelParams, site: &mut Site<'_, RedisMessage>) {
         let redis = params.redis();
         for name in &redis {
             let config = ReplicationConfig {
@@ -168,7 +163,7 @@ impl Lock for RedisSentinel {
         released
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
     }
 

@@ -10,11 +10,12 @@ use fencepost_sim::{CallError, ConnId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{POLL, REQUEST_TIMEOUT, poll_bound};
-use crate::guarded::inventory::InventoryConfig;
+use super::{REQUEST_TIMEOUT, poll_bound};
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::lock::{Lock, Params};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -146,11 +147,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
     type Params = RedisPxParams;
     type Message = RedisMessage;
 
-    fn servers(_: &RedisPxParams) -> Vec<String> {
-        vec!["redis-1".into()]
-    }
-
-    fn deploy(params: &RedisPxParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+    fn deploy(params: &RedisPxParams, site: &mut Site<'_, RedisMessage>) {
         site.server("redis-1", Redis::new(params.persistence));
     }
 
@@ -184,21 +181,13 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
         }
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
     }
 
     /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.
     fn takeover_bound(params: &RedisPxParams, allowance: &BoundAllowance) -> Duration {
         poll_bound(allowance.stretch_wall(params.ttl.0), allowance)
-    }
-
-    fn progress_bound(params: &RedisPxParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::redis_set_px::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, PxLock, REENTRANT, ReleaseRule};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::{Answer, Promise, Requirement};
-use crate::lock::ResourceId;
 use crate::servers::redis::RedisMessage;
 
 /// Releases by deleting whatever is there.

@@ -11,11 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::redis_set_px::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
-use super::{POLL, REQUEST_TIMEOUT, poll_bound};
-use crate::guarded::inventory::InventoryConfig;
+use super::{REQUEST_TIMEOUT, poll_bound};
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::{Answer, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::lock::{Lock, Params};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -105,11 +106,7 @@ impl Lock for RedisSetNx {
     type Params = RedisSetNxParams;
     type Message = RedisMessage;
 
-    fn servers(_: &RedisSetNxParams) -> Vec<String> {
-        vec!["redis-1".into()]
-    }
-
-    fn deploy(params: &RedisSetNxParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+    fn deploy(params: &RedisSetNxParams, site: &mut Site<'_, RedisMessage>) {
         site.server("redis-1", Redis::new(params.persistence));
     }
 
@@ -126,22 +123,9 @@ impl Lock for RedisSetNx {
         self.key.delete(grant.id).await
     }
 
-    /// There is nothing that would tell the client otherwise.
-    fn is_held(&self, _: &Grant) -> bool {
-        true
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
-    }
-
     /// Nothing is promised for a holder that crashed: what stands here is the time in which a waiter gets a lock that is
     /// free. A holder's crash breaks it, since nobody ever frees the lock.
     fn takeover_bound(_: &RedisSetNxParams, allowance: &BoundAllowance) -> Duration {
         poll_bound(Duration::ZERO, allowance)
-    }
-
-    fn progress_bound(params: &RedisSetNxParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }

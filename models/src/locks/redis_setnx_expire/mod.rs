@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::redis_set_px::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
 use super::redis_setnx::{SETNX_PAGE, SetNxKey};
-use super::{POLL, REQUEST_TIMEOUT, poll_bound};
-use crate::guarded::inventory::InventoryConfig;
+use super::{REQUEST_TIMEOUT, poll_bound};
+use crate::grant::{Attempt, Grant, LockError};
+use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
+use crate::lock::{Lock, Params};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -102,11 +103,7 @@ impl Lock for RedisSetNxExpire {
     type Params = RedisSetNxExpireParams;
     type Message = RedisMessage;
 
-    fn servers(_: &RedisSetNxExpireParams) -> Vec<String> {
-        vec!["redis-1".into()]
-    }
-
-    fn deploy(params: &RedisSetNxExpireParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+    fn deploy(params: &RedisSetNxExpireParams, site: &mut Site<'_, RedisMessage>) {
         site.server("redis-1", Redis::new(params.persistence));
     }
 
@@ -125,21 +122,8 @@ impl Lock for RedisSetNxExpire {
         self.key.delete(grant.id).await
     }
 
-    /// The libraries keep no time of their own.
-    fn is_held(&self, _: &Grant) -> bool {
-        true
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
-    }
-
     /// What the timeout promises. A client that crashes between the two commands breaks it.
     fn takeover_bound(params: &RedisSetNxExpireParams, allowance: &BoundAllowance) -> Duration {
         poll_bound(allowance.stretch_wall(params.ttl.0), allowance)
-    }
-
-    fn progress_bound(params: &RedisSetNxExpireParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }

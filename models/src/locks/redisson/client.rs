@@ -5,8 +5,9 @@ use std::time::Duration;
 use fencepost_sim::{ConnId, Mono, Wall, race};
 
 use super::watchdog::Renewal;
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::GrantId;
-use crate::lock::{Attempt, Grant, LockError, Reason, ResourceId};
+use crate::history::ResourceId;
 use crate::locks::POLL;
 use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;

@@ -19,10 +19,10 @@ use super::{
     AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, ORDER, PHANTOM, REENTRANT, RENEWAL_STOPS, SILENT_LOSS, SOURCES, bound,
     check_times,
 };
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError};
+use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
-use crate::locks::POLL;
+use crate::lock::{Lock, Params};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -118,11 +118,7 @@ impl Lock for RedissonFenced {
     type Params = RedissonFencedParams;
     type Message = RedisMessage;
 
-    fn servers(_: &RedissonFencedParams) -> Vec<String> {
-        vec!["redis-1".into()]
-    }
-
-    fn deploy(params: &RedissonFencedParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+    fn deploy(params: &RedissonFencedParams, site: &mut Site<'_, RedisMessage>) {
         site.server("redis-1", Redis::new(params.persistence));
     }
 
@@ -140,12 +136,8 @@ impl Lock for RedissonFenced {
         self.0.unlock(grant.id, Some("release-sent")).await
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.0.is_held(grant.id)
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
     }
 
     fn takeover_bound(params: &RedissonFencedParams, allowance: &BoundAllowance) -> Duration {

@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use self::client::{COMMAND_TIMEOUT, Client, Settings, TokenUse};
 pub use self::fenced::RedissonFenced;
 use super::POLL;
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError};
+use crate::history::ResourceId;
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, ResourceId};
+use crate::lock::{Lock, Params};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -175,11 +176,7 @@ impl Lock for Redisson {
     type Params = RedissonParams;
     type Message = RedisMessage;
 
-    fn servers(_: &RedissonParams) -> Vec<String> {
-        vec!["redis-1".into()]
-    }
-
-    fn deploy(params: &RedissonParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
+    fn deploy(params: &RedissonParams, site: &mut Site<'_, RedisMessage>) {
         site.server("redis-1", Redis::new(params.persistence));
     }
 
@@ -195,7 +192,7 @@ impl Lock for Redisson {
         self.0.unlock(grant.id, Some("release-sent")).await
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.0.is_held(grant.id)
     }
 

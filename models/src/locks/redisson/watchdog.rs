@@ -13,7 +13,7 @@ use fencepost_sim::{ConnId, Task};
 
 use super::client::{COMMAND_TIMEOUT, Settings};
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 

@@ -45,7 +45,7 @@ impl Extension {
         let task = masters.ctx.spawn(async move {
             extending.until_it_fails(grant, valid).await;
             signal.set(true);
-            extending.masters.ctx.lose(grant);
+            extending.masters.ctx.report_lock_lost(grant);
         });
         Extension { grant, aborted, _task: task }
     }

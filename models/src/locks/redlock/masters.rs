@@ -5,7 +5,7 @@ use std::time::Duration;
 use fencepost_sim::ConnId;
 
 use super::RedlockParams;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 

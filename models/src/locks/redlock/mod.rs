@@ -19,10 +19,11 @@ use fencepost_sim::units::Dist;
 use self::extension::Extension;
 use self::masters::Masters;
 pub use self::params::RedlockParams;
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::LockInfo;
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::servers::redis::{Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -74,18 +75,14 @@ impl Lock for Redlock {
     type Params = RedlockParams;
     type Message = RedisMessage;
 
-    fn servers(params: &RedlockParams) -> Vec<String> {
-        (1..=params.servers).map(|n| format!("redis-{n}")).collect()
-    }
-
-    fn deploy(params: &RedlockParams, _: &InventoryConfig, site: &mut Site<'_, RedisMessage>) {
-        for name in Self::servers(params) {
+    fn deploy(params: &RedlockParams, site: &mut Site<'_, RedisMessage>) {
+        for name in params.server_names() {
             site.server(name, Redis::new(params.persistence).with_delayed_restart(params.stays_out()));
         }
     }
 
     fn connect(params: &RedlockParams, ctx: Ctx<RedisMessage>, resource: ResourceId) -> Self {
-        let masters = Masters::new(params, &Self::servers(params), ctx.clone(), resource);
+        let masters = Masters::new(params, &params.server_names(), ctx.clone(), resource);
         let delays = ctx.stream("redlock delay");
         Redlock { params: params.clone(), ctx, masters, delays, extension: None }
     }
@@ -114,7 +111,7 @@ impl Lock for Redlock {
     }
 
     /// With extensions the caller has the abort signal, otherwise the validity.
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         match grant.valid_until {
             Some(until) => !self.ctx.passed(until),
             None => self.extension.as_ref().is_some_and(|it| it.grant == grant.id && !it.aborted()),
@@ -136,9 +133,5 @@ impl Lock for Redlock {
         let round = 2 * params.node_timeout.0 + params.retry_delay.0;
         let kept_out = params.stays_out().map_or(Duration::ZERO, |out| allowance.stretch_mono(out));
         2 * allowance.stretch_wall(params.ttl.0) + kept_out + allowance.reconnect + 10 * params.retry * round
-    }
-
-    fn progress_bound(params: &RedlockParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }

@@ -63,6 +63,11 @@ impl Default for RedlockParams {
 }
 
 impl RedlockParams {
+    /// The names of the servers.
+    pub(super) fn server_names(&self) -> Vec<String> {
+        (1..=self.servers).map(|n| format!("redis-{n}")).collect()
+    }
+
     /// What is left of the time to live after the allowance for drift.
     pub(super) fn validity(&self) -> Duration {
         self.ttl.0.saturating_sub(self.drift())

@@ -9,11 +9,12 @@ use fencepost_sim::{KEEP_ALIVE, STALL_LIMIT};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::POLL;
-use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient};
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::guarded::{InStore, ReadReply, StoreAccess, StoreFuture};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::lock::{Lock, Params};
 use crate::servers::sql::{
     Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, failover_bound,
 };
@@ -165,12 +166,8 @@ impl Lock for SqlForUpdate {
     type Params = SqlForUpdateParams;
     type Message = SqlMessage;
 
-    fn servers(params: &SqlForUpdateParams) -> Vec<String> {
-        Sql::names(params.standby)
-    }
-
-    fn deploy(params: &SqlForUpdateParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, data, params.idle(), params.rules());
+    fn deploy(params: &SqlForUpdateParams, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, params.idle(), params.rules());
     }
 
     fn connect(params: &SqlForUpdateParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
@@ -199,30 +196,6 @@ impl Lock for SqlForUpdate {
         }
     }
 
-    async fn read(&mut self, _: &StoreClient<SqlMessage>, grant: &Grant, _: &Demand) -> Result<ReadReply, LockError> {
-        match self.database.run(SqlMessage::Select { attempt: grant.id }, None).await? {
-            SqlMessage::Row(row) => Ok(row),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
-        }
-    }
-
-    async fn write(
-        &mut self,
-        _: &StoreClient<SqlMessage>,
-        grant: &Grant,
-        demand: &Demand,
-        read: ReadReply,
-    ) -> Result<(), LockError> {
-        match self.database.run(SqlMessage::Update(demand.write(grant, read)), Some("write-sent")).await? {
-            SqlMessage::Done => {
-                self.updated = true;
-                Ok(())
-            }
-            SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
-        }
-    }
-
     /// Commits what was written, which is when it takes effect; rolls back if nothing was.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let attempt = grant.id;
@@ -235,12 +208,12 @@ impl Lock for SqlForUpdate {
         }
     }
 
-    fn is_held(&self, _: &Grant) -> bool {
+    async fn check(&mut self, _: &Grant) -> bool {
         self.database.seems_open()
     }
 
-    fn retry_delay(&mut self) -> Duration {
-        POLL
+    fn in_store(&mut self) -> Option<&mut dyn InStore> {
+        Some(self)
     }
 
     /// The row lock ends with the connection. The server learns at once of a process that died, but of a dead host only
@@ -248,8 +221,28 @@ impl Lock for SqlForUpdate {
     fn takeover_bound(params: &SqlForUpdateParams, allowance: &BoundAllowance) -> Duration {
         KEEP_ALIVE + allowance.reconnect + params.lock_wait.0 + GRACE + failover_bound(params.rules(), allowance)
     }
+}
 
-    fn progress_bound(params: &SqlForUpdateParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
+impl InStore for SqlForUpdate {
+    fn read<'a>(&'a mut self, grant: &'a Grant, _: &'a StoreAccess) -> StoreFuture<'a, ReadReply> {
+        Box::pin(async {
+            match self.database.run(SqlMessage::Select { attempt: grant.id }, None).await? {
+                SqlMessage::Row(row) => Ok(row),
+                _ => Err(LockError::Failed(Reason::NotHeld)),
+            }
+        })
+    }
+
+    fn write<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess, read: ReadReply) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            match self.database.run(SqlMessage::Update(access.write(grant, read)), Some("write-sent")).await? {
+                SqlMessage::Done => {
+                    self.updated = true;
+                    Ok(())
+                }
+                SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+                _ => Err(LockError::Failed(Reason::NotHeld)),
+            }
+        })
     }
 }

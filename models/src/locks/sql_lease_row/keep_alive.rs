@@ -8,7 +8,7 @@ use fencepost_sim::{Either, Mono, Signal, Task, race};
 
 use super::params::{Clock, SqlLeaseRowParams};
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::sql::{Database, Lease, SqlMessage, Times, millis};
 use crate::wire::Ctx;
 

@@ -19,10 +19,11 @@ use fencepost_sim::{Mono, STALL_LIMIT};
 use self::keep_alive::KeepAlive;
 use self::promises::{FLAWS, PROMISES};
 use super::POLL;
-use crate::guarded::inventory::InventoryConfig;
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::servers::sql::{Database, Idle, Lease, Sql, SqlMessage, Times, failover_bound, millis};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -86,12 +87,8 @@ impl Lock for SqlLeaseRow {
     type Params = SqlLeaseRowParams;
     type Message = SqlMessage;
 
-    fn servers(params: &SqlLeaseRowParams) -> Vec<String> {
-        Sql::names(params.standby)
-    }
-
-    fn deploy(params: &SqlLeaseRowParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, data, Idle::default(), params.rules());
+    fn deploy(params: &SqlLeaseRowParams, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, Idle::default(), params.rules());
     }
 
     fn connect(params: &SqlLeaseRowParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
@@ -133,12 +130,8 @@ impl Lock for SqlLeaseRow {
     }
 
     /// ShedLock tells nobody how long the lock lasts: a task that has begun counts as holding it (`LockAssert`).
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.held.is_some_and(|held| held.grant == grant.id)
-    }
-
-    fn retry_delay(&mut self) -> Duration {
-        POLL
     }
 
     /// The row is free once the clock of whoever asks says so, which may lag behind the clock that locked it. Then the
@@ -150,9 +143,5 @@ impl Lock for SqlLeaseRow {
         };
         let statement = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
         expired + allowance.reconnect + 2 * statement + 2 * POLL + failover_bound(params.rules(), allowance)
-    }
-
-    fn progress_bound(params: &SqlLeaseRowParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, ConnId};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::sql_for_update::STATEMENT_TIMEOUT;
-use crate::guarded::inventory::{Demand, InventoryConfig, ReadReply, StoreClient, Update};
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::guarded::{InStore, ReadReply, StoreAccess, StoreFuture, Update};
+use crate::history::ResourceId;
 use crate::info::{Answer, Family, LockInfo, Promise, Requirement, Verification};
-use crate::lock::{Attempt, Grant, Lock, LockError, Params, Reason, ResourceId};
+use crate::lock::{Lock, NoParams};
 use crate::servers::sql::{Idle, Sql, SqlMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -20,19 +20,6 @@ use crate::wire::Ctx;
 pub struct SqlVersion {
     ctx: Ctx<SqlMessage>,
     database: ConnId,
-}
-
-/// It has no parameters.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SqlVersionParams {}
-
-impl Params for SqlVersionParams {
-    fn set_ttl(&mut self, _: Duration) {}
-
-    fn effective_expiry(&self) -> Option<Duration> {
-        None
-    }
 }
 
 impl SqlVersion {
@@ -71,18 +58,14 @@ impl Lock for SqlVersion {
             .promises(PROMISES)
             .verification(Verification::RealServerAvailable)
             .sources(&["Kung and Robinson, On Optimistic Methods for Concurrency Control, TODS 1981"]);
-    type Params = SqlVersionParams;
+    type Params = NoParams;
     type Message = SqlMessage;
 
-    fn servers(_: &SqlVersionParams) -> Vec<String> {
-        Sql::names(false)
+    fn deploy(_: &NoParams, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, Idle::default(), None);
     }
 
-    fn deploy(_: &SqlVersionParams, data: &InventoryConfig, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, data, Idle::default(), None);
-    }
-
-    fn connect(_: &SqlVersionParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
+    fn connect(_: &NoParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
         let database = ctx.connect(ctx.find("sql"));
         SqlVersion { ctx, database }
     }
@@ -97,30 +80,8 @@ impl Lock for SqlVersion {
         Ok(())
     }
 
-    async fn read(&mut self, _: &StoreClient<SqlMessage>, grant: &Grant, _: &Demand) -> Result<ReadReply, LockError> {
-        match self.ask(SqlMessage::Select { attempt: grant.id }, None).await? {
-            SqlMessage::Row(row) => Ok(row),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
-        }
-    }
-
-    async fn write(
-        &mut self,
-        _: &StoreClient<SqlMessage>,
-        grant: &Grant,
-        demand: &Demand,
-        read: ReadReply,
-    ) -> Result<(), LockError> {
-        let compared = Demand { update: Update::Version, ..*demand };
-        match self.ask(SqlMessage::UpdateAlone(compared.write(grant, read)), Some("write-sent")).await? {
-            SqlMessage::Done => Ok(()),
-            SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
-        }
-    }
-
-    fn is_held(&self, _: &Grant) -> bool {
-        true
+    fn in_store(&mut self) -> Option<&mut dyn InStore> {
+        Some(self)
     }
 
     fn retry_delay(&mut self) -> Duration {
@@ -128,12 +89,35 @@ impl Lock for SqlVersion {
     }
 
     /// There is nothing to take over.
-    fn takeover_bound(_: &SqlVersionParams, allowance: &BoundAllowance) -> Duration {
-        Self::progress_bound(&SqlVersionParams {}, allowance)
+    fn takeover_bound(_: &NoParams, allowance: &BoundAllowance) -> Duration {
+        Self::progress_bound(&NoParams {}, allowance)
     }
 
     /// A client may wait for a statement until the stream is given up.
-    fn progress_bound(_: &SqlVersionParams, allowance: &BoundAllowance) -> Duration {
+    fn progress_bound(_: &NoParams, allowance: &BoundAllowance) -> Duration {
         STATEMENT_TIMEOUT + allowance.reconnect
+    }
+}
+
+impl InStore for SqlVersion {
+    fn read<'a>(&'a mut self, grant: &'a Grant, _: &'a StoreAccess) -> StoreFuture<'a, ReadReply> {
+        Box::pin(async {
+            match self.ask(SqlMessage::Select { attempt: grant.id }, None).await? {
+                SqlMessage::Row(row) => Ok(row),
+                _ => Err(LockError::Failed(Reason::NotHeld)),
+            }
+        })
+    }
+
+    /// Compares the version, whatever update the workload asks for.
+    fn write<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess, read: ReadReply) -> StoreFuture<'a, ()> {
+        let compared = StoreAccess { update: Update::Version, ..*access };
+        Box::pin(async move {
+            match self.ask(SqlMessage::UpdateAlone(compared.write(grant, read)), Some("write-sent")).await? {
+                SqlMessage::Done => Ok(()),
+                SqlMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
+                _ => Err(LockError::Failed(Reason::NotHeld)),
+            }
+        })
     }
 }

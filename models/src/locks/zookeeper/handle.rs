@@ -231,7 +231,7 @@ impl Handle {
             *grant
         });
         if let Some(grant) = told {
-            self.ctx.lose(grant);
+            self.ctx.report_lock_lost(grant);
         }
     }
 

@@ -11,7 +11,7 @@ use super::ZookeeperParams;
 use super::handle::{Handle, ZkError};
 use super::state::Chore;
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::locks::zookeeper::server::{Child, Path, Reply, Stat, ZkMessage};
 
 /// Curator's framework and the lock's internals.

@@ -28,10 +28,12 @@ use self::handle::{Handle, ZkError};
 use self::internals::{Internals, Node};
 use self::state::Chore;
 use super::REQUEST_TIMEOUT;
-use crate::guarded::inventory::{Demand, Guard, InventoryConfig, ReadReply, StoreClient};
+use crate::grant::{Attempt, Grant, LockError, Reason};
+use crate::guarded::{InStore, ReadReply, StoreAccess, StoreFuture};
 use crate::history::GrantId;
+use crate::history::ResourceId;
 use crate::info::LockInfo;
-use crate::lock::{Attempt, Grant, Lock, LockError, Reason, ResourceId};
+use crate::lock::Lock;
 use crate::locks::zookeeper::server::{Member, Reply, Tree, ZkMessage};
 use crate::servers::raft;
 use crate::site::Site;
@@ -89,8 +91,8 @@ impl Zookeeper {
 
     /// The data is a node of the same tree. The member that said that the lock is free has applied all that was written
     /// before, so that no `sync` is needed.
-    async fn read_row(&self, grant: &Grant, demand: &Demand) -> Result<ReadReply, ZkError> {
-        let read = ZkMessage::ReadRow { grant: grant.id, order: demand.order };
+    async fn read_row(&self, grant: &Grant, access: &StoreAccess) -> Result<ReadReply, ZkError> {
+        let read = ZkMessage::ReadRow { grant: grant.id, order: access.order };
         match self.internals.retrying(async || self.zk().request(read.clone(), None).await).await? {
             Reply::Row(row) => Ok(row),
             _ => Err(ZkError::NoNode),
@@ -114,13 +116,11 @@ impl Lock for Zookeeper {
     type Params = ZookeeperParams;
     type Message = ZkMessage;
 
-    fn servers(params: &ZookeeperParams) -> Vec<String> {
-        names(params)
-    }
-
-    fn deploy(params: &ZookeeperParams, data: &InventoryConfig, site: &mut Site<'_, ZkMessage>) {
+    fn deploy(params: &ZookeeperParams, site: &mut Site<'_, ZkMessage>) {
         let timing = params.timing();
-        raft::deploy(site, &names(params), params.raft(), Tree::new(data.stock), |_| Member::new(timing));
+        raft::deploy(site, &names(params), params.raft(), Tree::new(site.data().initial_count), |_| {
+            Member::new(timing)
+        });
     }
 
     fn connect(params: &ZookeeperParams, ctx: Ctx<ZkMessage>, resource: ResourceId) -> Self {
@@ -171,7 +171,7 @@ impl Lock for Zookeeper {
         deleted.map_err(|_| LockError::Unknown(Reason::Call(CallError::Reset)))
     }
 
-    fn is_held(&self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> bool {
         self.zk().holds(grant.id)
     }
 
@@ -185,6 +185,8 @@ impl Lock for Zookeeper {
     /// change the leader, and a new one begins anew (SessionTrackerImpl.java), so that elections lengthen it: by
     /// themselves and by one more term. A waiter that lost its connection then tries all members, each for its share of
     /// the timeout, and its operation once more.
+    ///
+    /// Progress has the same bound: what a client leaves behind is deleted with its session.
     fn takeover_bound(params: &ZookeeperParams, allowance: &BoundAllowance) -> Duration {
         let (timeout, tick) = (params.negotiated(), params.tick.0);
         let term = allowance.stretch_mono(timeout + tick + tick / 2);
@@ -197,37 +199,25 @@ impl Lock for Zookeeper {
         2 * term + HAND_OVER + elections + connect + retry + allowance.reconnect
     }
 
-    /// As long as a takeover: what a client left behind goes with its session.
-    fn progress_bound(params: &ZookeeperParams, allowance: &BoundAllowance) -> Duration {
-        Self::takeover_bound(params, allowance)
+    fn in_store(&mut self) -> Option<&mut dyn InStore> {
+        Some(self)
+    }
+}
+
+/// The data under the guard `owner-txn`.
+impl InStore for Zookeeper {
+    fn read<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess) -> StoreFuture<'a, ReadReply> {
+        Box::pin(async { self.read_row(grant, access).await.map_err(LockError::from) })
     }
 
-    async fn read(
-        &mut self,
-        store: &StoreClient<ZkMessage>,
-        grant: &Grant,
-        demand: &Demand,
-    ) -> Result<ReadReply, LockError> {
-        match demand.guard {
-            Guard::OwnerTxn => self.read_row(grant, demand).await.map_err(LockError::from),
-            _ => store.read(grant, demand).await,
-        }
-    }
-
-    /// Under `owner-txn`: a `multi` that checks that the own node is there and sets the data. It is sent once: whether an
-    /// unknown outcome is tried again is the scenario's choice.
-    async fn write(
-        &mut self,
-        store: &StoreClient<ZkMessage>,
-        grant: &Grant,
-        demand: &Demand,
-        read: ReadReply,
-    ) -> Result<(), LockError> {
-        if demand.guard != Guard::OwnerTxn {
-            return store.write(grant, demand, read).await;
-        }
-        let Some(held) = self.held else { return Err(LockError::Failed(Reason::NotHeld)) };
-        let write = ZkMessage::WriteRow { path: held.node.path, write: demand.write(grant, read) };
-        self.zk().request(write, Some("write-sent")).await.map(drop).map_err(LockError::from)
+    /// A `multi` that checks that the own node exists and sets the data. It is sent once: the scenario decides whether a
+    /// client tries again after an unknown outcome.
+    fn write<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess, read: ReadReply) -> StoreFuture<'a, ()> {
+        let write = access.write(grant, read);
+        Box::pin(async move {
+            let Some(held) = self.held else { return Err(LockError::Failed(Reason::NotHeld)) };
+            let request = ZkMessage::WriteRow { path: held.node.path, write };
+            self.zk().request(request, Some("write-sent")).await.map(drop).map_err(LockError::from)
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fencepost_sim::{ConnId, Mono, Signal, Wall};
 
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::locks::zookeeper::server::{Path, SessionId};
 
 /// Where a handle stands.

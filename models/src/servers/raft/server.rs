@@ -127,14 +127,11 @@ pub fn deploy<D: Duties>(
     config: Config,
     empty: D::Machine,
     mut duties: impl FnMut(usize) -> D,
-) -> Vec<NodeId> {
+) {
     let lineage = Lineage::default();
-    let servers = names.iter().enumerate();
-    let deployed = servers.map(|(n, name)| {
-        let server = Server::new(duties(n), n, names.to_vec(), config, empty.clone(), lineage.clone());
-        site.server(name, server)
-    });
-    deployed.collect()
+    for (n, name) in names.iter().enumerate() {
+        site.server(name, Server::new(duties(n), n, names.to_vec(), config, empty.clone(), lineage.clone()));
+    }
 }
 
 impl<D: Duties> Server<D> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fencepost_sim::Session;
 
 use super::RedisMessage;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::wire::Env;
 
 /// Who subscribed to which lock's channel.

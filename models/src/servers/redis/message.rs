@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::ReplicationMessage;
+use crate::history::ResourceId;
 use crate::history::{GrantId, Token};
-use crate::lock::ResourceId;
 use crate::servers::sentinel::SentinelMessage;
 use crate::wire::Wire;
 

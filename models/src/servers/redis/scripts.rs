@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::RedisMessage;
 use super::keyspace::{Change, Entry, Key, Truth, Value, WallClock};
+use crate::history::ResourceId;
 use crate::history::{Cause, GrantId, Token};
-use crate::lock::ResourceId;
 
 impl<C: WallClock> Change<'_, C> {
     /// If the key is absent or has the owner's field: `HINCRBY` it, `PEXPIRE`; otherwise `PTTL`. The fenced lock's does an

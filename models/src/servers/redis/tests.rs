@@ -5,8 +5,8 @@ use std::time::Duration;
 use fencepost_sim::{SimTime, Wall, WallDeadline};
 
 use super::*;
+use crate::history::ResourceId;
 use crate::history::{Cause, GrantId};
-use crate::lock::ResourceId;
 
 /// A clock that is set by hand, in milliseconds.
 struct Hand(u64);

@@ -6,9 +6,9 @@ use fencepost_sim::Wall;
 use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use serde::Serialize;
 
-use crate::guarded::row::{Change, Row};
+use crate::guarded::{Change, Row};
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 
 /// A change that was committed.
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::log::Entry;
-use crate::guarded::inventory::{ReadReply, Write};
+use crate::guarded::{ReadReply, Write};
+use crate::history::ResourceId;
 use crate::history::{GrantId, Refusal};
-use crate::lock::ResourceId;
 
 /// What the database and its clients say to each other.
 #[derive(Clone, Debug, Serialize)]

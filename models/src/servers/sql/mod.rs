@@ -38,10 +38,10 @@ use self::replica::{PAIR, Replica};
 use self::session_locks::SessionLocks;
 use self::sessions::Sessions;
 use self::transactions::RowLock;
-use crate::guarded::inventory::{InventoryConfig, Write};
-use crate::guarded::row::Accepted;
+use crate::guarded::Accepted;
+use crate::guarded::Write;
+use crate::history::ResourceId;
 use crate::history::{Event, GrantId, Version};
-use crate::lock::ResourceId;
 use crate::site::Site;
 use crate::wire::{Env, Wire};
 
@@ -104,12 +104,13 @@ impl Sql {
     }
 
     /// Deploys a database with everything in stock.
-    pub fn deploy(site: &mut Site<'_, SqlMessage>, config: &InventoryConfig, idle: Idle, standby: Option<Standby>) {
-        let truth = Truth { timeline: 1, version: 0, count: config.stock.into(), leases: BTreeMap::new() };
+    pub fn deploy(site: &mut Site<'_, SqlMessage>, idle: Idle, standby: Option<Standby>) {
+        let initial_count = site.data().initial_count;
+        let truth = Truth { timeline: 1, version: 0, count: initial_count.into(), leases: BTreeMap::new() };
         let truth = Rc::new(RefCell::new(truth));
         for (place, name) in Sql::names(standby.is_some()).into_iter().enumerate() {
             let server = Sql {
-                tables: Tables::new(config.stock),
+                tables: Tables::new(initial_count),
                 row_lock: RowLock::default(),
                 session_locks: SessionLocks::default(),
                 sessions: Sessions::new(idle),

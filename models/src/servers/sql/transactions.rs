@@ -8,7 +8,7 @@ use fencepost_sim::{Caller, Session, TimerId};
 use super::log::Entry;
 use super::message::SqlMessage;
 use super::{Sql, Timer};
-use crate::guarded::inventory::{Guard, Write};
+use crate::guarded::{Guard, Write};
 use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
 use crate::wire::Env;
 

@@ -245,7 +245,7 @@ fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Optio
         clients: clients.iter().map(|node| node.0).collect(),
         injections: report.injections,
         trace: report.outcome.trace,
-        servers: (lock.nodes)(&cell.params),
+        servers: cell.servers.clone(),
         lease: cell.header.effective_expiry,
     })
 }

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_models::guarded::inventory::{Demand, ReadReply, StoreClient, Update};
+use fencepost_models::guarded::{ReadReply, StoreAccess, StoreClient, Update};
 use fencepost_models::history::{Ack, Event, GrantId, OrderEnd, Refusal};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::{Either, Mono, NodeId, race};
@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub clients: Clients,
     pub workload: Workload,
     pub store: NodeId,
+    /// The data lives in the lock's own service.
+    pub in_service: bool,
     /// The probe after healing waits this long.
     pub probe_patience: Duration,
     pub next_grant: Cell<u32>,
@@ -189,7 +191,7 @@ impl<L: Lock> Client<L> {
 
     async fn enter(&mut self, grant: &Grant) {
         let client = self.ctx.node();
-        self.ctx.hold(grant.id);
+        self.ctx.set_held(grant.id);
         let validity = grant.valid_until.is_some();
         self.ctx.note(Event::Acquired { client, grant: grant.id, token: grant.token, validity });
         if let Some(until) = grant.valid_until {
@@ -200,14 +202,14 @@ impl<L: Lock> Client<L> {
 
     /// The critical section, up to and including the release.
     async fn work(&mut self, grant: &Grant, order: &Order) -> Pass {
-        let demand = self.demand(order);
-        let row = match self.lock.read(&self.store, grant, &demand).await {
+        let access = self.access(order);
+        let row = match self.read(grant, &access).await {
             Ok(row) => row,
             Err(error) => return self.abort(grant, error).await,
         };
         self.note_read(grant, order, row);
         self.ctx.safepoint("read").await;
-        if let Some(end) = self.needless(&demand, row) {
+        if let Some(end) = self.needless(&access, row) {
             self.release(FIRST, grant).await.ok();
             return Pass::Over(end);
         }
@@ -215,36 +217,36 @@ impl<L: Lock> Client<L> {
         self.ctx.sleep(order.hold).await;
         self.unnest(inner).await;
         if self.shared.clients.check_before_write {
-            let held = self.lock.is_held(grant);
+            let held = self.lock.check(grant).await;
             self.ctx.safepoint("checked").await;
             if !held {
                 return self.abort(grant, LockError::Failed(Reason::NotHeld)).await;
             }
         }
         self.ctx.sleep(order.prepare).await;
-        let written = self.write(grant, &demand, row).await;
+        let written = self.write(grant, &access, row).await;
         self.conclude(grant, written).await
     }
 
     /// What the read may have shown: that there is nothing to write.
-    fn needless(&self, demand: &Demand, row: ReadReply) -> Option<OrderEnd> {
+    fn needless(&self, access: &StoreAccess, row: ReadReply) -> Option<OrderEnd> {
         match self.shared.workload.work.guarded {
             // Under `conditional` it is the database that decides whether enough is left.
-            Guarded::Stock(_) if demand.update == Update::Conditional => None,
+            Guarded::Stock(_) if access.update == Update::Conditional => None,
             Guarded::Stock(_) | Guarded::Accounts { .. } => {
-                (row.count < i64::from(demand.units)).then_some(OrderEnd::SoldOut)
+                (row.count < i64::from(access.units)).then_some(OrderEnd::SoldOut)
             }
             Guarded::Effects { .. } => (row.count > 0).then_some(OrderEnd::DoneAlready),
             Guarded::Records(_) => None,
         }
     }
 
-    fn demand(&self, order: &Order) -> Demand {
+    fn access(&self, order: &Order) -> StoreAccess {
         let with_id = self.shared.clients.on_unknown == OnUnknown::RetryWithId;
         let workload = &self.shared.workload;
-        let (update, guard) = (workload.update(), workload.guard());
+        let update = workload.update();
         let adds = matches!(workload.work.guarded, Guarded::Records(_));
-        Demand { order: order.id, units: order.units, update, guard, with_id, adds, row: FIRST }
+        StoreAccess { order: order.id, units: order.units, update, with_id, adds, row: FIRST }
     }
 
     fn note_read(&self, grant: &Grant, order: &Order, row: ReadReply) {
@@ -262,15 +264,15 @@ impl<L: Lock> Client<L> {
     }
 
     /// Writes, again if the outcome is unknown and the scenario says so, for as long as a client waits for a lock.
-    async fn write(&mut self, grant: &Grant, demand: &Demand, row: ReadReply) -> Result<(), LockError> {
-        let (client, order) = (self.ctx.node(), demand.order);
+    async fn write(&mut self, grant: &Grant, access: &StoreAccess, row: ReadReply) -> Result<(), LockError> {
+        let (client, order) = (self.ctx.node(), access.order);
         let patience = self.ctx.mono() + self.shared.clients.wait_at_most;
         if let Some((_, progress)) = &mut self.desk.borrow_mut().current {
             *progress = Progress::WriteSent;
         }
         loop {
             self.ctx.note(Event::WriteInvoked { client, grant: grant.id, order });
-            let written = self.write_once(grant, demand, row).await;
+            let written = self.write_once(grant, access, row).await;
             self.ctx.note(Event::WriteReturned { client, grant: grant.id, order, ack: ack(&written) });
             let unknown = matches!(written, Err(LockError::Unknown(_)));
             // A transaction whose connection broke is gone: there is nothing to repeat within it.
@@ -284,12 +286,22 @@ impl<L: Lock> Client<L> {
         }
     }
 
-    async fn write_once(&mut self, grant: &Grant, demand: &Demand, row: ReadReply) -> Result<(), LockError> {
-        let lock = match &mut self.second {
-            Some(second) if demand.row == SECOND => second,
-            _ => &mut self.lock,
-        };
-        lock.write(&self.store, grant, demand, row).await
+    async fn read(&mut self, grant: &Grant, access: &StoreAccess) -> Result<ReadReply, LockError> {
+        if self.shared.in_service
+            && let Some(data) = self.lock(access.row).in_store()
+        {
+            return data.read(grant, access).await;
+        }
+        self.store.read(grant, access).await
+    }
+
+    async fn write_once(&mut self, grant: &Grant, access: &StoreAccess, row: ReadReply) -> Result<(), LockError> {
+        if self.shared.in_service
+            && let Some(data) = self.lock(access.row).in_store()
+        {
+            return data.write(grant, access, row).await;
+        }
+        self.store.write(grant, access, row).await
     }
 
     fn retries_unknown(&self) -> bool {
@@ -322,14 +334,14 @@ impl<L: Lock> Client<L> {
         let Some(until) = grant.valid_until else { return false };
         self.lock(resource).abandon(grant);
         self.ctx.sleep_until(until.at).await;
-        self.ctx.let_go(grant.id);
+        self.ctx.clear_held(grant.id);
         self.ctx.note(Event::LossObserved { client: self.ctx.node(), grant: grant.id });
         true
     }
 
     async fn release(&mut self, resource: ResourceId, grant: &Grant) -> Result<(), LockError> {
         let client = self.ctx.node();
-        self.ctx.let_go(grant.id);
+        self.ctx.clear_held(grant.id);
         self.ctx.note(Event::ReleaseInvoked { client, grant: grant.id });
         let released = self.lock(resource).release(grant).await;
         self.ctx.note(Event::ReleaseReturned { client, grant: grant.id, ack: ack(&released) });

@@ -4,7 +4,7 @@
 //! Two locks are no transaction: a client that crashes between the writes, or whose second write is refused, leaves half
 //! a transfer behind, and nobody makes that good.
 
-use fencepost_models::guarded::inventory::{Demand, ReadReply};
+use fencepost_models::guarded::{ReadReply, StoreAccess};
 use fencepost_models::history::{OrderEnd, Refusal};
 use fencepost_models::{Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::Mono;
@@ -51,12 +51,12 @@ impl<L: Lock> Client<L> {
     async fn move_money(&mut self, order: &Order, held: &Held) -> Pass {
         let [from, to] = self.direction();
         let grant_of = |resource| if held[0].0 == resource { &held[0].1 } else { &held[1].1 };
-        let debit = Demand { adds: false, row: from, ..self.demand(order) };
-        let credit = Demand { adds: true, row: to, ..debit };
+        let debit = StoreAccess { adds: false, row: from, ..self.access(order) };
+        let credit = StoreAccess { adds: true, row: to, ..debit };
         let mut rows = [ReadReply { count: 0, version: 0 }; 2];
-        for (row, demand) in rows.iter_mut().zip([debit, credit]) {
-            let grant = grant_of(demand.row);
-            match self.read_row(grant, &demand).await {
+        for (row, access) in rows.iter_mut().zip([debit, credit]) {
+            let grant = grant_of(access.row);
+            match self.read(grant, &access).await {
                 Ok(read) => *row = read,
                 Err(error) => return Pass::Over(self.given_up(grant, error)),
             }
@@ -87,19 +87,17 @@ impl<L: Lock> Client<L> {
         }
     }
 
-    async fn read_row(&mut self, grant: &Grant, demand: &Demand) -> Result<ReadReply, LockError> {
-        let lock = match &mut self.second {
-            Some(second) if demand.row == SECOND => second,
-            _ => &mut self.lock,
-        };
-        lock.read(&self.store, grant, demand).await
-    }
-
     /// A grant that is no longer held, as far as the client knows.
     async fn lost_one<'h>(&mut self, held: &'h Held) -> Option<&'h Grant> {
-        let lost = held.iter().find(|(resource, grant)| !self.lock(*resource).is_held(grant));
+        let mut lost = None;
+        for (resource, grant) in held {
+            if !self.lock(*resource).check(grant).await {
+                lost = Some(grant);
+                break;
+            }
+        }
         self.ctx.safepoint("checked").await;
-        lost.map(|(_, grant)| grant)
+        lost
     }
 
     /// How the order ends after this error, which may show that the grant is lost.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId, Token};
-use crate::lock::ResourceId;
 use crate::servers::raft::{Machine, Truth};
 
 /// Sessions and locks.

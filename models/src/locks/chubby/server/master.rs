@@ -8,7 +8,7 @@ use super::machine::Update;
 use super::server::{Chubby, Ticket, tag};
 use super::{Call, ChubbyMessage};
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::raft::Core;
 use crate::wire::Env;
 

@@ -32,8 +32,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::history::ResourceId;
 use crate::history::{GrantId, Token};
-use crate::lock::ResourceId;
 use crate::servers::raft::{Carries, Packet};
 
 /// What the replicas and their clients say to each other. A session has the id of the attempt that it was created for.

@@ -9,7 +9,7 @@ use super::ChubbyMessage;
 use super::machine::{Database, Outcome, Update};
 use super::master::{Lease, Waiter};
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::raft::{Applied, Core, Duties, Loss};
 use crate::wire::Env;
 

@@ -36,7 +36,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::raft::{Carries, Packet};
 
 /// What Consul's servers and their clients say to each other.

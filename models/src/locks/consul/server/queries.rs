@@ -7,7 +7,7 @@ use fencepost_sim::{Caller, NodeId, TimerId};
 
 use super::server::{Consul, JITTER_FRACTION, Ticket, answer, tag};
 use super::{Consistency, ConsulMessage, Reply};
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::raft::Core;
 use crate::wire::Env;
 

@@ -11,7 +11,7 @@ use super::queries::{Asker, Queries, Query};
 use super::sessions::invalidate_again;
 use super::{ConsulMessage, Reply, Request};
 use crate::history::GrantId;
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::servers::raft::{Applied, Core, Duties, Loss};
 use crate::wire::Env;
 

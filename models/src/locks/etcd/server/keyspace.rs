@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::message::{EtcdMessage, Key, LeaseId, Revision};
-use crate::guarded::inventory::{Guard, ReadReply, Write};
-use crate::guarded::row::Row;
+use crate::guarded::Row;
+use crate::guarded::{Guard, ReadReply, Write};
+use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
-use crate::lock::ResourceId;
 use crate::servers::raft::{Machine, Truth};
 
 /// The keyspace at one revision. Nothing in it knows what time it is: that a lease has run out is for the leader to say.

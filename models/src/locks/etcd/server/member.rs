@@ -8,8 +8,8 @@ use super::keyspace::{Command, Keyspace};
 use super::lessor::{LOOP, Lessor, Renewal};
 use super::message::{EtcdMessage, Key, LeaseId, Revision};
 use super::renewals::{Asker, RETRY, Renewals};
+use crate::history::ResourceId;
 use crate::history::{Event, GrantId};
-use crate::lock::ResourceId;
 use crate::servers::raft::{Applied, Core, Duties, Loss};
 use crate::wire::Env;
 

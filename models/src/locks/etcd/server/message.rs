@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::keyspace::Keyspace;
-use crate::guarded::inventory::{ReadReply, Write};
+use crate::guarded::{ReadReply, Write};
+use crate::history::ResourceId;
 use crate::history::{GrantId, OrderId, Refusal};
-use crate::lock::ResourceId;
 use crate::servers::raft::{Carries, Packet};
 
 /// The number of a lease.

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::lock::{FencedLock, Key, Outcome};
 use super::{Endpoint, Op, Reply, SessionId};
+use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId, Token};
-use crate::lock::ResourceId;
 use crate::servers::raft::{Machine, Truth};
 
 /// Sessions and locks.

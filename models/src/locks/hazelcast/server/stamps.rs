@@ -12,7 +12,7 @@ use std::time::Duration;
 use fencepost_sim::WallDeadline;
 
 use super::{Group, HazelcastMessage, Op, SessionId};
-use crate::lock::ResourceId;
+use crate::history::ResourceId;
 use crate::wire::Env;
 
 /// How often sessions are looked through (RaftSessionService.java, `CHECK_EXPIRED_SESSIONS_TASK_PERIOD_IN_MILLIS`).

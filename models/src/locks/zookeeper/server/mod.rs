@@ -30,9 +30,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guarded::inventory::{ReadReply, Write};
+use crate::guarded::{ReadReply, Write};
+use crate::history::ResourceId;
 use crate::history::{GrantId, OrderId, Refusal};
-use crate::lock::ResourceId;
 use crate::servers::raft::{Carries, Packet};
 
 /// A session's id: the zxid of the change that opened it.

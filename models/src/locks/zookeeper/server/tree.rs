@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Child, Path, Reply, SessionId, Stat};
-use crate::guarded::inventory::{Guard, ReadReply, Write};
-use crate::guarded::row::Row;
+use crate::guarded::Row;
+use crate::guarded::{Guard, ReadReply, Write};
+use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId};
-use crate::lock::ResourceId;
 use crate::servers::raft::{Machine, Truth};
 
 /// The state of all nodes and sessions.

@@ -1,0 +1,41 @@
+//! The bugs of the store's fence that can be switched on, whatever the lock.
+
+use crate::info::BugInfo;
+
+/// The bugs of the guarded store.
+pub const STORE_BUGS: &[BugInfo] = &[REFUSES_EQUAL, NOT_DURABLE];
+
+const REFUSES_EQUAL: BugInfo = BugInfo {
+    name: "fence-refuses-equal",
+    about: "the store's fence refuses a token that it has seen already, and so the holder's own second operation",
+    scenario: "bug-fence-refuses-equal",
+    property: "fencing",
+    source: "redisson/redisson, RedissonFencedLock.java, class comment: the service has to accept a token that is greater \
+             or equal",
+};
+
+const NOT_DURABLE: BugInfo = BugInfo {
+    name: "fence-not-durable",
+    about: "the store's fence forgets the highest token when the store restarts, and lets an old holder in again",
+    scenario: "bug-fence-not-durable",
+    property: "effect-exclusion",
+    source: "Kleppmann, How to do distributed locking, 2016: the storage has to remember that it has processed a higher \
+             token",
+};
+
+/// Which bugs of the fence are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FenceBugs {
+    /// A token that was seen before is refused, and so is a holder's second operation.
+    pub refuses_equal: bool,
+    /// The highest token seen is kept in memory only.
+    pub not_durable: bool,
+}
+
+impl FenceBugs {
+    /// Selects the store's bugs among all bugs that are switched on.
+    pub fn among(bugs: &[String]) -> Self {
+        let is_on = |bug: &BugInfo| bugs.iter().any(|name| name == bug.name);
+        FenceBugs { refuses_equal: is_on(&REFUSES_EQUAL), not_durable: is_on(&NOT_DURABLE) }
+    }
+}
