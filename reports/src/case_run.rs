@@ -119,7 +119,7 @@ impl CaseRun {
 
     /// When the client crashed, the first time from then on.
     pub(crate) fn crashed(&self, client: NodeId, from: SimTime) -> Option<SimTime> {
-        let crash = |span: &&Span| span.is("crash") && span.from >= from && span.fault.nodes.contains(&client);
+        let crash = |span: &&Span| span.crashes(client) && span.from >= from;
         self.spans.iter().find(crash).map(|span| span.from)
     }
 

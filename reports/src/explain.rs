@@ -22,7 +22,7 @@ use crate::text::visible;
 
 use self::links::Links;
 
-pub(crate) use self::faults::{label as fault_label, words as fault_words};
+pub(crate) use self::faults::{label as fault_label, lane_label, words as fault_words};
 
 /// Why one property was violated.
 #[derive(Clone, Debug)]

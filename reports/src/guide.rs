@@ -2,13 +2,18 @@
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::Tally;
+use fencepost_sim::faults::FaultFamily;
 
 use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
 use crate::guards::Guards;
-use crate::pool::{Measure, NO_LOCK, Pooled, bare, fault_family};
+use crate::pool::{FaultGroup, Measure, NO_LOCK, Pooled, bare};
 use crate::text::{clipped, grouped, of, percent, short, visible};
 use crate::use_cases::{Harm, workloads};
+
+const CRASH: FaultGroup = FaultGroup::Family(FaultFamily::Crash);
+const PAUSES: [FaultGroup; 2] =
+    [FaultGroup::Family(FaultFamily::ProcessPause), FaultGroup::Family(FaultFamily::VmPause)];
 
 /// A question that a reader comes with, and what the results say to it.
 #[derive(Clone, Debug)]
@@ -215,8 +220,7 @@ fn harm_of(workload: &str, faulty: &[&Cell], locks: &[&str]) -> Option<Sentence>
 }
 
 fn data(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let pauses =
-        judged(cells, locks, Measure::Harm, |(header, _)| matches!(fault_family(header), "process pause" | "VM pause"));
+    let pauses = judged(cells, locks, Measure::Harm, |(header, _)| PAUSES.contains(&FaultGroup::of_cell(header)));
     let all = judged(cells, locks, Measure::Harm, |_| true);
     let total = all.len();
     let broke = all.iter().filter(|(_, pooled, _)| pooled.violated > 0).count();
@@ -283,7 +287,7 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
 }
 
 fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let crashes = judged(cells, locks, Property::Takeover, |(header, _)| fault_family(header) == "crash");
+    let crashes = judged(cells, locks, Property::Takeover, |(header, _)| FaultGroup::of_cell(header) == CRASH);
     let slowest = {
         let mut all: Vec<(&str, u64, &Cell)> = (crashes.iter())
             .filter_map(|(lock, _, mine)| {
@@ -315,10 +319,8 @@ fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
 }
 
 fn servers(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let faulty = |cell: &Cell| {
-        matches!(fault_family(&cell.0), "crash" | "partition")
-            && cell.0.faults.iter().all(|fault| fault.kind != "pause")
-    };
+    let faulty =
+        |cell: &Cell| [CRASH, FaultGroup::Family(FaultFamily::Partition)].contains(&FaultGroup::of_cell(&cell.0));
     let grants = judged(cells, locks, Property::GrantExclusion, faulty);
     let progress = judged(cells, locks, Property::Progress, faulty);
     let sentences = [
@@ -334,7 +336,9 @@ fn servers(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
 }
 
 fn clocks(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let clocks = judged(cells, locks, Measure::Harm, |(header, _)| fault_family(header) == "clock");
+    let clocks = judged(cells, locks, Measure::Harm, |(header, _)| {
+        FaultGroup::of_cell(header) == FaultGroup::Family(FaultFamily::Clock)
+    });
     let sentences = [
         sentence("Wrong clocks alone made these do harm: ", violators(&clocks, COMPARISON), "."),
         sentence("These did none: ", clean(&clocks), "."),

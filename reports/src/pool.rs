@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::{CellHeader, PropertyCount};
 use fencepost_scenarios::run::stats::{Interval, violation_interval};
+use fencepost_sim::faults::{self, FaultFamily};
 
 use crate::grid::Cell;
 
@@ -98,32 +99,43 @@ impl<'a> Pooled<'a> {
     }
 }
 
-/// What kinds of faults a scenario has, coarsely.
-pub fn fault_family(header: &CellHeader) -> &'static str {
-    let mut families: Vec<&str> = header.faults.iter().map(|fault| family_of_kind(&fault.kind)).collect();
-    families.sort_unstable();
-    families.dedup();
-    match families.as_slice() {
-        [] => "no fault",
-        [one] => FAMILIES.into_iter().find(|family| family == one).unwrap_or("other"),
-        _ => "several",
-    }
+/// What faults a scenario has, as reports group scenarios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultGroup {
+    /// No fault.
+    None,
+    /// Faults of one family only.
+    Family(FaultFamily),
+    /// Faults of several families.
+    Several,
 }
 
-/// All answers of [`fault_family`], in the order of reports.
-pub const FAMILIES: [&str; 10] =
-    ["no fault", "process pause", "VM pause", "crash", "clock", "partition", "network", "disk", "several", "other"];
+impl FaultGroup {
+    /// The group of a cell.
+    pub fn of_cell(header: &CellHeader) -> FaultGroup {
+        let family = |kind: &str| faults::standard(kind).map_or(FaultFamily::Other, |info| info.family);
+        let families: BTreeSet<FaultFamily> = header.faults.iter().map(|fault| family(&fault.kind)).collect();
+        match (families.first(), families.len()) {
+            (None, _) => FaultGroup::None,
+            (Some(family), 1) => FaultGroup::Family(*family),
+            _ => FaultGroup::Several,
+        }
+    }
 
-fn family_of_kind(kind: &str) -> &'static str {
-    match kind {
-        "pause" => "process pause",
-        "vm-pause" => "VM pause",
-        "crash" | "failover" => "crash",
-        "clock-step" | "clock-rate" | "clock-strobe" => "clock",
-        "partition" => "partition",
-        "latency" | "loss" | "duplicate" | "hold" | "slow" => "network",
-        "disk-stall" => "disk",
-        _ => "other",
+    /// The groups that occur among these cells, in the order of reports.
+    pub fn among<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<FaultGroup> {
+        let applicable = cells.into_iter().filter(|(header, _)| header.applicable);
+        let groups: BTreeSet<FaultGroup> = applicable.map(|(header, _)| FaultGroup::of_cell(header)).collect();
+        groups.into_iter().collect()
+    }
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            FaultGroup::None => "no fault",
+            FaultGroup::Family(family) => family.name(),
+            FaultGroup::Several => "several",
+        }
     }
 }
 
@@ -177,7 +189,7 @@ mod tests {
             faults: kinds.iter().map(|kind| FaultLabel { name: "f".into(), kind: (*kind).into() }).collect(),
             ..CellHeader::default()
         };
-        let of = |kinds: &[&str]| fault_family(&header(kinds));
+        let of = |kinds: &[&str]| FaultGroup::of_cell(&header(kinds)).name();
         assert_eq!(
             [of(&[]), of(&["clock-step", "clock-rate"]), of(&["pause", "crash"])],
             ["no fault", "clock", "several"]

@@ -5,7 +5,7 @@ use fencepost_scenarios::run::results::{CellHeader, CellResult, shown_metric};
 
 use crate::grid::{Cell, Finding, Grid};
 use crate::guide::{Part, guide};
-use crate::pool::{FAMILIES, Measure, Pooled, bare, fault_family};
+use crate::pool::{FaultGroup, Measure, Pooled, bare};
 use crate::summary::{HEADINGS, Summary};
 use crate::text::{of, violations, visible};
 
@@ -92,16 +92,14 @@ fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
     let bare = bare(cells);
     let grid = Grid::new(bare.iter().copied());
     let judged: Vec<Property> = Property::ALL.into_iter().filter(|property| grid.is_judged(*property)).collect();
-    let families =
-        FAMILIES.into_iter().filter(|family| bare.iter().any(|(h, _)| h.applicable && fault_family(h) == *family));
-    let families: Vec<&str> = families.collect();
+    let families = FaultGroup::among(bare.iter().copied());
     let names = judged.iter().map(|property| property.name().to_owned());
-    let names = names.chain(families.iter().map(|family| format!("harm: {family}"))).collect();
+    let names = names.chain(families.iter().map(|family| format!("harm: {}", family.name()))).collect();
     let rows = grid.locks.iter().map(|lock| {
         let mine: Vec<&Cell> = grid.row(lock).collect();
         let by_property = judged.iter().map(|property| Pooled::of(mine.iter().copied(), *property));
         let by_family = families.iter().map(|family| {
-            Pooled::of(mine.iter().copied().filter(|(header, _)| fault_family(header) == *family), Measure::Harm)
+            Pooled::of(mine.iter().copied().filter(|(header, _)| FaultGroup::of_cell(header) == *family), Measure::Harm)
         });
         (*lock, by_property.chain(by_family).collect())
     });

@@ -55,10 +55,10 @@ fn a_stale_write_is_told_from_the_pause_to_the_rule_that_it_broke() {
     let Told { text, .. } = told(Narrative::default());
     let story = [
         "client-1  acquires the lock",
-        "client-1  is paused (gc)",
+        "client-1  paused (gc)",
         "expires client-1's grant",
         "client-2  acquires the lock",
-        "client-1  goes on after 15.0 s (gc)",
+        "client-1  resumed after 15.0 s (gc)",
         "accepts client-1's write",
         "effect-exclusion is violated",
         "healing",
@@ -95,7 +95,7 @@ fn colour_says_nothing_that_words_do_not() {
 fn a_case_that_breaks_nothing_tells_of_its_faults_alone() {
     let Told { text, report } = tell(&cell(PAUSED, "sql-for-update"), 1, Narrative::default());
     assert!(report.evidence.is_empty());
-    assert_in_order(&text, &["is paused (gc)", "goes on after", "healing", "holds: "]);
+    assert_in_order(&text, &["paused (gc)", "resumed after", "healing", "holds: "]);
     assert!(!text.contains("VIOLATED") && text.lines().count() < 25, "{text}");
 }
 

@@ -12,16 +12,12 @@ use fencepost_models::guarded::STORE_BUGS;
 use fencepost_models::locks;
 use fencepost_models::{BugInfo, Lock, LockInfo, Params, server_names};
 
-use fencepost_sim::faults::{
-    BoundAllowance, ClockRate, ClockStep, ClockStrobe, Crash, DiskStall, Duplicate, DurationRule, Failover, Fault,
-    FaultKind, Hold, Latency, Loss, Partition, Pause, Slow, TargetRule, VmPause,
-};
+use fencepost_sim::faults::{self, BoundAllowance, Fault, FaultInfo, FaultKind, KindVisitor, Preset};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use toml::de::{Error, ValueDeserializer};
 
 use crate::file::Timing;
-use crate::file::presets::{PRESETS, Preset};
 use crate::run::case::{self, CaseReport};
 use crate::run::cell::Cell;
 use crate::run::recorder::Watcher;
@@ -60,14 +56,8 @@ pub struct LockEntry {
 /// A kind of fault in the registry.
 #[derive(Clone, Copy)]
 pub struct FaultEntry {
-    /// Its name in scenario files: `[[fault.NAME]]`.
-    pub name: &'static str,
-    /// One sentence for lists and docs.
-    pub about: &'static str,
-    /// Where it acts.
-    pub place: TargetRule,
-    /// Whether it has a `lasts`.
-    pub lasts: DurationRule,
+    /// What the kind says about itself.
+    pub info: &'static FaultInfo,
     /// The schema of its own keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its own keys.
@@ -97,7 +87,6 @@ pub struct Registry {
     locks: Vec<LockEntry>,
     faults: Vec<FaultEntry>,
     workloads: Vec<WorkloadEntry>,
-    presets: Vec<Preset>,
 }
 
 impl Registry {
@@ -126,21 +115,7 @@ impl Registry {
             .with::<locks::Hazelcast>()
             .with::<locks::DynamoDb>()
             .with::<locks::K8sLease>()
-            .fault_kind::<Pause>()
-            .fault_kind::<VmPause>()
-            .fault_kind::<Crash>()
-            .fault_kind::<ClockStep>()
-            .fault_kind::<ClockRate>()
-            .fault_kind::<ClockStrobe>()
-            .fault_kind::<Partition>()
-            .fault_kind::<Latency>()
-            .fault_kind::<Loss>()
-            .fault_kind::<Duplicate>()
-            .fault_kind::<Hold>()
-            .fault_kind::<Slow>()
-            .fault_kind::<DiskStall>()
-            .fault_kind::<Failover>()
-            .presets(PRESETS)
+            .standard_faults()
             .workload_kind::<Inventory>()
             .workload_kind::<Compute>()
             .workload_kind::<Notify>()
@@ -160,26 +135,22 @@ impl Registry {
         self
     }
 
-    /// Adds a kind of fault.
-    ///
-    /// # Panics
-    /// If there is one of this name already.
-    pub fn fault_kind<F: FaultKind>(mut self) -> Self {
-        assert!(self.fault(F::NAME).is_none(), "two kinds of fault are named `{}`", F::NAME);
-        self.faults.push(FaultEntry::of::<F>());
+    /// Adds the kinds of fault that fencepost ships.
+    fn standard_faults(mut self) -> Self {
+        faults::visit_standard(&mut self);
         self
     }
 
-    /// Adds presets for kinds of faults.
+    /// Adds a kind of fault, with its presets.
     ///
     /// # Panics
-    /// If there is one of the same name already, or one is for a kind that there is not.
-    pub fn presets(mut self, presets: &[Preset]) -> Self {
-        for preset in presets {
+    /// If a kind or a preset of the same name is registered already.
+    pub fn fault_kind<F: FaultKind>(mut self) -> Self {
+        assert!(self.fault(F::INFO.name).is_none(), "two kinds of fault are named `{}`", F::INFO.name);
+        for preset in F::INFO.presets {
             assert!(self.preset(preset.name).is_none(), "two presets are named `{}`", preset.name);
-            assert!(self.fault(preset.kind).is_some(), "there is no kind of fault `{}`", preset.kind);
-            self.presets.push(*preset);
         }
+        self.faults.push(FaultEntry::of::<F>());
         self
     }
 
@@ -212,7 +183,7 @@ impl Registry {
 
     /// The kind of fault of this name.
     pub fn fault(&self, name: &str) -> Option<&FaultEntry> {
-        self.faults.iter().find(|entry| entry.name == name)
+        self.faults.iter().find(|entry| entry.info.name == name)
     }
 
     /// All kinds of fault.
@@ -220,14 +191,11 @@ impl Registry {
         &self.faults
     }
 
-    /// The preset of this name.
-    pub fn preset(&self, name: &str) -> Option<&Preset> {
-        self.presets.iter().find(|preset| preset.name == name)
-    }
-
-    /// The presets of a kind of fault.
-    pub fn presets_of(&self, kind: &str) -> impl Iterator<Item = &Preset> {
-        self.presets.iter().filter(move |preset| preset.kind == kind)
+    /// The preset of this name, and the kind of fault that it belongs to.
+    pub fn preset(&self, name: &str) -> Option<(&FaultEntry, &'static Preset)> {
+        self.faults
+            .iter()
+            .find_map(|entry| Some((entry, entry.info.presets.iter().find(|preset| preset.name == name)?)))
     }
 
     /// The workload of this name.
@@ -293,14 +261,7 @@ fn configure<P: Params>(own: Option<LockParams>, timing: Timing, bugs: &[String]
 impl FaultEntry {
     /// The entry of a kind of fault.
     pub fn of<F: FaultKind>() -> Self {
-        FaultEntry {
-            name: F::NAME,
-            about: F::ABOUT,
-            place: F::TARGET,
-            lasts: F::DURATION,
-            schema: F::json_schema,
-            parse: |keys| Ok(Arc::new(F::deserialize(keys)?)),
-        }
+        FaultEntry { info: F::INFO, schema: F::json_schema, parse: |keys| Ok(Arc::new(F::deserialize(keys)?)) }
     }
 }
 
@@ -318,6 +279,12 @@ impl WorkloadEntry {
     }
 }
 
+impl KindVisitor for Registry {
+    fn visit<F: FaultKind>(&mut self) {
+        *self = std::mem::take(self).fault_kind::<F>();
+    }
+}
+
 /// Entries are shown by name: their function pointers say nothing.
 macro_rules! shown_by_name {
     ($($entry:ty),*) => {$(
@@ -329,7 +296,13 @@ macro_rules! shown_by_name {
     )*};
 }
 
-shown_by_name!(FaultEntry, WorkloadEntry);
+shown_by_name!(WorkloadEntry);
+
+impl fmt::Debug for FaultEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.info.fmt(f)
+    }
+}
 
 impl fmt::Debug for LockEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -124,7 +124,7 @@ fn assert_same_names(page_name: &str, there_is: impl Iterator<Item = &'static st
 fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
     let registry = Registry::standard();
     assert_same_names("locks.md", registry.locks().iter().map(|lock| lock.name()));
-    assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.name));
+    assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.info.name));
     assert_same_names("workloads.md", registry.workloads().iter().map(|workload| workload.name));
     assert_same_names("properties.md", Property::ALL.into_iter().map(Property::name));
     let scenarios = page("scenarios.md");
@@ -208,7 +208,7 @@ fn the_ablation_turns_one_switch_at_a_time() {
             let said = serde_json::to_value(scenario.workload.guard()).expect("a word");
             assert_eq!(said, Value::String((*guard).into()), "{name}");
             let kind = if column < 2 { "pause" } else { "vm-pause" };
-            assert_eq!((scenario.faults[0].kind, scenario.faults.len()), (kind, 1), "{name}");
+            assert_eq!((scenario.faults[0].kind.name, scenario.faults.len()), (kind, 1), "{name}");
             assert_eq!(scenario.clients.check_before_write, column % 2 == 1, "{name}");
             assert_eq!((scenario.clients.count, scenario.run_for.as_secs()), (4, 180), "{name}: all else is equal");
         }
@@ -267,8 +267,8 @@ fn every_key_is_explained_where_it_belongs() {
         assert!(faults.contains(&format!("`{key}")), "`{key}` is not explained");
     }
     for fault in registry.faults() {
-        let keys = resolved(&schema, &resolved(&schema, &table("fault")["properties"][fault.name])["items"]);
-        assert_keys(fault.name, section(&faults, fault.name).unwrap(), keys, &shared);
+        let keys = resolved(&schema, &resolved(&schema, &table("fault")["properties"][fault.info.name])["items"]);
+        assert_keys(fault.info.name, section(&faults, fault.info.name).unwrap(), keys, &shared);
     }
     for lock in registry.locks().iter().filter(|lock| lock.name() != "redis-set-px-del") {
         let keys = resolved(&schema, &table("lock")["properties"][lock.name()]);
@@ -282,14 +282,16 @@ fn every_key_is_explained_where_it_belongs() {
 fn every_preset_stands_in_the_book_as_it_is() {
     let text = page("faults.md");
     let presets = section(&text.replace("## Presets\n", "## `Presets`\n"), "Presets").unwrap().to_string();
-    for preset in fencepost_scenarios::file::presets::PRESETS {
-        let row = presets.lines().find(|line| line.starts_with(&format!("| `{}` | `{}` |", preset.name, preset.kind)));
+    let kinds = fencepost_sim::faults::STANDARD.iter();
+    let all: Vec<_> = kinds.flat_map(|kind| kind.presets.iter().map(move |preset| (kind.name, preset))).collect();
+    for (kind, preset) in &all {
+        let row = presets.lines().find(|line| line.starts_with(&format!("| `{}` | `{kind}` |", preset.name)));
         let row = row.unwrap_or_else(|| panic!("{} has no row", preset.name));
         assert!(row.contains(preset.about) && row.contains(preset.source), "{row}");
         assert!(preset.keys.lines().all(|key| row.contains(&format!("`{key}`"))), "{row}");
     }
     let rows = presets.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, fencepost_scenarios::file::presets::PRESETS.len());
+    assert_eq!(rows, all.len());
 }
 
 fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {

@@ -201,7 +201,7 @@ fn every_fault_bites_and_does_not_when_its_injections_do_nothing() {
 
 #[test]
 fn every_kind_has_a_row() {
-    let kinds: BTreeSet<&str> = Registry::standard().faults().iter().map(|fault| fault.name).collect();
+    let kinds: BTreeSet<&str> = Registry::standard().faults().iter().map(|fault| fault.info.name).collect();
     assert_eq!(ROWS.iter().map(|row| row.0).collect::<BTreeSet<_>>(), kinds);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::faults::{BoundAllowance, Fault, Topology};
+use crate::faults::{BoundAllowance, Fault, FaultInfo, Topology};
 use crate::net::RETRANSMIT_LONGEST;
 use crate::node::NodeId;
 use crate::stream::{Stream, Streams};
@@ -32,8 +32,8 @@ pub struct Placement {
 pub struct FaultPlan {
     /// Its name: keys its stream, and names it in results.
     pub name: String,
-    /// The name of its kind.
-    pub kind: &'static str,
+    /// The facts of its kind.
+    pub kind: &'static FaultInfo,
     /// What it does.
     pub fault: Arc<dyn Fault>,
     /// When.

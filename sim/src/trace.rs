@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::faults::FaultInfo;
 use crate::node::NodeId;
 use crate::schedule::Placement;
 use crate::time::SimTime;
@@ -34,7 +35,7 @@ pub enum Occurrence<'a, M: ?Sized, N> {
     /// A client passed a mark.
     Mark { node: NodeId, mark: &'a str },
     /// An injection of a fault began.
-    FaultBegan { fault: &'a str, kind: &'a str, nodes: &'a [NodeId], links: &'a [(NodeId, NodeId)] },
+    FaultBegan { fault: &'a str, kind: &'static FaultInfo, nodes: &'a [NodeId], links: &'a [(NodeId, NodeId)] },
     /// An injection of a fault ended. Where it ended is not part of the trace.
     FaultEnded {
         fault: &'a str,

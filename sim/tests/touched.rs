@@ -28,7 +28,7 @@ fn every_kind(client: &str, server: &str) -> Vec<FaultPlan> {
 fn a_fault_in_the_way_of_a_message_is_touched_and_one_off_its_way_is_not() {
     for (concerned, client, server) in [(true, "client-1", "server-1"), (false, "client-2", "server-2")] {
         for plan in every_kind(client, server) {
-            let kind = plan.kind;
+            let kind = plan.kind.name;
             let idle = process(|_| async {});
             let seen = lab().servers(2).client(pinger("server-1", 8, ms(500), secs(60))).client(idle).with(plan).run();
             assert_eq!((seen.fired(), seen.touched()), (vec![true], vec![concerned]), "{kind} on {server}");
@@ -39,7 +39,7 @@ fn a_fault_in_the_way_of_a_message_is_touched_and_one_off_its_way_is_not() {
 #[test]
 fn a_fault_that_comes_after_everything_is_fired_but_untouched() {
     for plan in every_kind("client-1", "server-1") {
-        let kind = plan.kind;
+        let kind = plan.kind.name;
         let seen = lab().client(pinger("server-1", 1, ms(100), secs(60))).with(plan).run();
         assert_eq!((seen.fired(), seen.touched()), (vec![true], vec![false]), "{kind}");
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::value_parser;
 use fencepost_reports::text::replay_file_command;
-use fencepost_scenarios::file::{Placeable, Scenario};
+use fencepost_scenarios::file::Scenario;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
@@ -228,7 +228,7 @@ fn not_covered(ended: &[Ended]) -> String {
     let mut menus: Vec<(&str, String)> = Vec::new();
     for Scenario { name, explore, .. } in ended.iter().map(|ended| &*ended.cell.scenario) {
         if menus.iter().all(|(known, _)| known != name) {
-            menus.push((name, explore.menu.iter().map(|kind| word(*kind)).collect::<Vec<_>>().join(", ")));
+            menus.push((name, explore.menu.iter().map(|kind| kind.placing().name).collect::<Vec<_>>().join(", ")));
         }
     }
     let menus: Vec<String> = match menus.as_slice() {
@@ -242,15 +242,4 @@ fn not_covered(ended: &[Ended]) -> String {
          other than 1 s after a crash.\nPlacements whose runs differ in nothing but times were continued once.\n",
         menus.join("; ")
     )
-}
-
-fn word(kind: Placeable) -> &'static str {
-    match kind {
-        Placeable::Pause => "pause",
-        Placeable::Crash => "crash",
-        Placeable::Hold => "hold",
-        Placeable::Drop => "drop",
-        Placeable::Late => "late",
-        Placeable::ClockStep => "clock-step",
-    }
 }

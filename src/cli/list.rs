@@ -5,11 +5,11 @@ mod wrap;
 
 use clap::ValueEnum;
 use fencepost_reports::text::visible;
-use fencepost_scenarios::file::presets::Preset;
 use fencepost_scenarios::file::shipped;
-use fencepost_scenarios::file::{self, File};
+use fencepost_scenarios::file::{self, File, preset_keys};
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::registry::{FaultEntry, Registry, WorkloadEntry};
+use fencepost_scenarios::registry::{Registry, WorkloadEntry};
+use fencepost_sim::faults::{FaultInfo, Preset};
 use serde_json::{Value, json};
 
 use self::wrap::wrapped;
@@ -46,7 +46,7 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
             .map(|(name, text)| shipped_file(registry, name, text))
             .collect(),
         What::Suites => shipped::SUITES.iter().map(|(name, text)| shipped_file(registry, name, text)).collect(),
-        What::Faults => registry.faults().iter().map(|fault| fault_entry(registry, fault)).collect(),
+        What::Faults => registry.faults().iter().map(|fault| fault_entry(fault.info)).collect(),
         What::Workloads => workloads(registry),
         What::Properties => properties(),
         What::Bugs => bugs(registry),
@@ -63,9 +63,9 @@ fn workloads(registry: &Registry) -> Vec<Value> {
     registry.workloads().iter().map(entry).collect()
 }
 
-fn fault_entry(registry: &Registry, fault: &FaultEntry) -> Value {
-    let preset = |preset: &Preset| json!({ "name": preset.name, "about": preset.about, "source": preset.source, "keys": preset.values() });
-    let presets: Vec<Value> = registry.presets_of(fault.name).map(preset).collect();
+fn fault_entry(fault: &FaultInfo) -> Value {
+    let preset = |preset: &Preset| json!({ "name": preset.name, "about": preset.about, "source": preset.source, "keys": preset_keys(preset) });
+    let presets: Vec<Value> = fault.presets.iter().map(preset).collect();
     json!({ "name": fault.name, "about": fault.about, "presets": presets })
 }
 

@@ -137,7 +137,7 @@ pub fn fault<F: FaultKind>(keys: serde_json::Value, trigger: Trigger, aim: Aim, 
     let fault: F = serde_json::from_value(keys).unwrap();
     let lasts = lasts.map(|lasts| lasts.parse().unwrap());
     let fault = std::sync::Arc::new(fault);
-    FaultPlan { name: F::NAME.to_string(), kind: F::NAME, fault, trigger, aim, lasts }
+    FaultPlan { name: F::INFO.name.to_string(), kind: F::INFO, fault, trigger, aim, lasts }
 }
 
 pub fn at(when: Duration) -> Trigger {

@@ -183,7 +183,7 @@ pub(super) fn stories(notes: &[Note], spans: &[Span]) -> BTreeMap<GrantId, Grant
             stories.entry(grant).or_insert_with(|| GrantStory { id: grant.0, ..GrantStory::default() }).note(note);
         }
     }
-    for crash in spans.iter().filter(|span| span.is("crash")) {
+    for crash in spans.iter().filter(|span| span.fault.kind.crashes()) {
         let holds = |story: &&mut GrantStory| {
             story.acquired.is_some_and(|at| at <= crash.from)
                 && story.given_up.is_none_or(|at| at > crash.from)

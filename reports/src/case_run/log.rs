@@ -7,7 +7,7 @@ use fencepost_sim::{Clocks, NodeId, Occurrence, SimTime};
 use super::spans::Spans;
 use super::{Message, Note, Turn};
 use crate::narrative::clocks::ahead;
-use crate::narrative::faults::Begun;
+use crate::narrative::faults::FaultRecord;
 
 #[derive(Default)]
 pub(super) struct Log {
@@ -57,12 +57,7 @@ impl Watcher for Log {
             Occurrence::Note(event) => self.note(at, clocks, event),
             Occurrence::FaultBegan { fault, kind, nodes, links } => {
                 let clocks = self.readings(at, clocks, nodes);
-                let fault = Begun {
-                    name: fault.to_owned(),
-                    kind: kind.to_owned(),
-                    nodes: nodes.to_vec(),
-                    links: links.to_vec(),
-                };
+                let fault = FaultRecord { name: fault.to_owned(), kind, nodes: nodes.to_vec(), links: links.to_vec() };
                 self.spans.begin(at, self.notes.len(), fault, clocks);
             }
             Occurrence::FaultEnded { fault, placement } => self.spans.ended(at, fault, placement),

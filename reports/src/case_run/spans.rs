@@ -1,13 +1,14 @@
 //! Faults, each from when it began to when it was over.
 
+use fencepost_sim::faults::{Crash, FaultKind};
 use fencepost_sim::schedule::Placement;
 use fencepost_sim::{NodeId, SimTime};
 
-use crate::narrative::faults::Begun;
+use crate::narrative::faults::FaultRecord;
 
 /// One injection of a fault.
 pub(crate) struct Span {
-    pub fault: Begun,
+    pub fault: FaultRecord,
     pub from: SimTime,
     /// How many events the history had when it began.
     pub seq: usize,
@@ -21,13 +22,14 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub fn is(&self, kind: &str) -> bool {
-        self.fault.kind == kind
+    /// Whether the node crashed.
+    pub fn crashes(&self, node: NodeId) -> bool {
+        self.fault.kind.crashes() && self.fault.nodes.contains(&node)
     }
 
-    /// Whether the node's process or machine stood still.
-    pub fn stops(&self, node: NodeId) -> bool {
-        matches!(self.fault.kind.as_str(), "pause" | "vm-pause") && self.fault.nodes.contains(&node)
+    /// Whether the node's process or machine was paused.
+    pub fn pauses(&self, node: NodeId) -> bool {
+        self.fault.kind.pauses() && self.fault.nodes.contains(&node)
     }
 
     pub fn overlaps(&self, from: SimTime, to: SimTime) -> bool {
@@ -43,11 +45,7 @@ impl Span {
     }
 
     fn waits_for_clocks(&self) -> bool {
-        self.shifts.is_empty() && (self.is("clock-step") || self.to.is_some()) && self.moves_clocks()
-    }
-
-    fn moves_clocks(&self) -> bool {
-        matches!(self.fault.kind.as_str(), "clock-step" | "clock-rate" | "clock-strobe" | "vm-pause")
+        self.shifts.is_empty() && self.to.is_some() && self.fault.kind.clock.is_some()
     }
 }
 
@@ -55,18 +53,18 @@ impl Span {
 pub(super) struct Spans {
     spans: Vec<Span>,
     /// A crash that is just happening.
-    crashing: Option<Begun>,
+    crashing: Option<FaultRecord>,
     /// Spans whose effect on clocks shows at the next moment.
     awaiting: Vec<usize>,
 }
 
 impl Spans {
-    pub fn begin(&mut self, at: SimTime, seq: usize, fault: Begun, before: Vec<(NodeId, i64, i64)>) {
-        if fault.kind == "crash" {
+    pub fn begin(&mut self, at: SimTime, seq: usize, fault: FaultRecord, before: Vec<(NodeId, i64, i64)>) {
+        if fault.kind.crashes() {
             self.crashing = Some(fault);
             return;
         }
-        let to = (fault.kind == "clock-step").then_some(at);
+        let to = fault.kind.steps_clocks().then_some(at);
         self.spans.push(Span { fault, from: at, seq, to, shifts: Vec::new(), before });
         if to.is_some() {
             self.awaiting.push(self.spans.len() - 1);
@@ -78,17 +76,17 @@ impl Spans {
         let cause = self.crashing.as_ref().or(self.spans.last().filter(|span| span.from == at).map(|span| &span.fault));
         let name = cause.map_or(String::new(), |fault| fault.name.clone());
         if let Some(last) =
-            self.spans.last_mut().filter(|span| span.is("crash") && span.from == at && span.fault.name == name)
+            self.spans.last_mut().filter(|span| span.fault.kind.crashes() && span.from == at && span.fault.name == name)
         {
             last.fault.nodes.push(node);
             return;
         }
-        let fault = Begun { name, kind: "crash".to_owned(), nodes: vec![node], links: Vec::new() };
+        let fault = FaultRecord { name, kind: Crash::INFO, nodes: vec![node], links: Vec::new() };
         self.spans.push(Span { fault, from: at, seq, to: None, shifts: Vec::new(), before: Vec::new() });
     }
 
     pub fn restart(&mut self, at: SimTime, node: NodeId) {
-        let down = |span: &&mut Span| span.is("crash") && span.to.is_none() && span.fault.nodes.contains(&node);
+        let down = |span: &&mut Span| span.crashes(node) && span.to.is_none();
         if let Some(span) = self.spans.iter_mut().rev().find(down) {
             span.to = Some(at);
         }

@@ -1,13 +1,14 @@
-//! Which faults separated what a client believed from what was true, and how that is said.
+//! Which faults explain a violation, and the sentence for each.
 
 use fencepost_sim::{NodeId, SimTime};
 
 use super::links::Links;
 use super::moment;
 use crate::case_run::{CaseRun, GrantStory, Span};
-use crate::narrative::clocks::signed;
+use crate::narrative::clocks::{seconds, signed};
+use crate::narrative::faults::Details;
 
-/// At most so many faults are in a chain.
+/// The most faults in a chain of causes.
 const MOST: usize = 3;
 
 /// What a chain is about: faults are weighed by what they have to do with it.
@@ -20,7 +21,7 @@ pub(super) struct Scene<'a> {
     pub to: SimTime,
 }
 
-/// The faults that matter, each with how much.
+/// The faults that explain the violation, with their weights, strongest first.
 pub(super) fn relevant<'a>(run: &'a CaseRun, scene: &Scene<'_>) -> Vec<(u8, &'a Span)> {
     let mut found: Vec<(u8, &Span)> = Vec::new();
     for span in run.spans.iter().filter(|span| span.overlaps(scene.from, scene.to) || leaves_a_mark(span, scene)) {
@@ -59,24 +60,16 @@ fn weight(run: &CaseRun, span: &Span, scene: &Scene<'_>) -> u8 {
     let ended = scene.old.and_then(|story| story.record_end(run.servers.len())).map(|end| end.at);
     let free = [came, ended.filter(|_| came.is_some())].into_iter().flatten().min();
     let too_late = free.is_some_and(|free| span.from > free) && !at(old);
-    match span.fault.kind.as_str() {
-        "clock-step" | "clock-rate" | "clock-strobe" if too_late && at_server => 2,
-        "clock-step" | "clock-rate" | "clock-strobe" if at_server || at(old) => {
-            if past {
-                6
-            } else {
-                8
-            }
-        }
-        _ if past => 0,
+    let rules = span.fault.kind.cause;
+    let own = [(at(old), rules.holder), (gave(scene.old, span), rules.grantor), (at_server, rules.server)];
+    let own = own.into_iter().find_map(|(applies, weight)| weight.filter(|_| applies));
+    match own {
+        _ if past && rules.ended.is_none() => 0,
         _ if too_late && at_server => 2,
-        "pause" | "vm-pause" | "slow" if at(old) => 9,
-        "crash" if at(old) => 8,
-        "crash" if gave(scene.old, span) => 9,
-        "crash" if at_server => 7,
-        "disk-stall" | "failover" if at_server => 8,
-        _ if at(Some(run.cast.store)) => 6,
-        _ if at_server => 6,
+        Some(_) if past => rules.ended.unwrap_or(0),
+        Some(weight) => weight,
+        _ if past => 0,
+        _ if at(Some(run.cast.store)) || at_server => 6,
         _ if at(new) => 4,
         _ if !span.fault.links.is_empty() => link_weight(run, span, old, new),
         _ => 1,
@@ -98,46 +91,35 @@ fn link_weight(run: &CaseRun, span: &Span, old: Option<NodeId>, new: Option<Node
     }
 }
 
-/// `client-2 was paused until 24.000 s (gc)`.
+/// `client-2 was paused until 24.000 s (gc); its clocks ran on`.
 pub(crate) fn words(run: &CaseRun, span: &Span) -> String {
-    let fault = &span.fault;
-    let nodes = run.cast.list(fault.nodes.iter().copied());
-    let called = if fault.name.is_empty() { String::new() } else { format!(" ({})", fault.name) };
-    let until = span.to.map_or(" and for good".to_owned(), |to| format!(" until {}", moment(to)));
-    let (was, crowd) = if fault.nodes.len() == 1 { ("was", "its") } else { ("were", "their") };
-    match fault.kind.as_str() {
-        _ if !fault.links.is_empty() => format!("{}{until}", fault.was(&run.cast)),
-        "pause" => format!("{nodes} {was} paused{until}{called}; {crowd} clocks ran on"),
-        "vm-pause" => format!("{nodes}'s machine stood still{until}{called}, and its monotonic clock with it"),
-        "crash" => match span.to {
-            Some(to) => format!("{nodes} crashed{called}, and {was} up again at {}", moment(to)),
-            None => format!("{nodes} crashed{called}, and stayed down"),
-        },
-        "clock-step" => {
-            let by = span.shifts.first().map_or(String::new(), |(_, _, wall)| format!(" by {}", signed(*wall)));
-            format!("the wall clock of {nodes} stepped{by}{called}")
-        }
-        "clock-rate" => {
-            let by =
-                span.shifts.first().map_or(String::new(), |(_, mono, _)| format!(" and went {} off", signed(*mono)));
-            format!("the clocks of {nodes} ran at a wrong rate{until}{by}{called}")
-        }
-        "disk-stall" => format!("what {nodes} synced was late or not safe{until}{called}"),
-        "slow" => format!("{nodes} {was} slow{until}{called}"),
-        "failover" => format!("{nodes} {was} out of the other servers' sight{until}{called}"),
-        "clock-strobe" => format!("the wall clock of {nodes} jumped away and back{until}{called}"),
-        kind => format!("{kind} at {nodes}{until}{called}"),
-    }
+    span.fault.past(&run.cast, &details(span))
 }
 
-/// A fault in few words: `clock-step at redis-1 by +30.0 s (step)`.
+/// A fault in a few words: `clock of redis-1 stepped +30.0 s (step)`.
 pub(crate) fn label(run: &CaseRun, span: &Span) -> String {
-    let by = match (span.fault.kind.as_str(), span.shifts.first()) {
-        ("clock-step", Some((_, _, wall))) => format!(" by {}", signed(*wall)),
-        ("clock-rate", Some((_, mono, _))) => format!(", {} in the end", signed(*mono)),
-        _ => String::new(),
-    };
-    format!("{}{by}", span.fault.summary(&run.cast))
+    span.fault.summary(&run.cast, &details(span))
+}
+
+/// The label on the lane of a node that the fault stops: `paused 15.0 s (gc)`.
+pub(crate) fn lane_label(run: &CaseRun, span: &Span) -> String {
+    span.fault.fill(span.fault.kind.phrases.lane, &run.cast, &details(span))
+}
+
+fn details(span: &Span) -> Details {
+    let lasted = span.to.map(|to| seconds(to.0 - span.from.0));
+    let shift = span.shifts.first();
+    Details {
+        lasted: lasted.as_ref().map_or(String::new(), |lasted| format!(" {lasted}")),
+        duration: lasted.unwrap_or_default(),
+        until: span.to.map_or(" until the end".to_owned(), |to| format!(" until {}", moment(to))),
+        restart: match span.to {
+            Some(to) => format!(" and restarted at {}", moment(to)),
+            None => " and did not restart".to_owned(),
+        },
+        step: shift.map_or(String::new(), |(_, _, wall)| format!(" {}", signed(*wall))),
+        drift: shift.map_or(String::new(), |(_, mono, _)| format!(", {} in all", signed(*mono))),
+    }
 }
 
 impl Links<'_> {

@@ -101,7 +101,7 @@ impl Links<'_> {
         let came = second.granted(self.run.servers.len()).unwrap_or(at);
         let on_record = first.record_end(self.run.servers.len()).is_none_or(|end| end.at > came);
         let stopped = first.client.is_some_and(|client| {
-            self.run.spans.iter().any(|span| span.stops(client) && span.from <= at && span.to.is_none_or(|to| to > at))
+            self.run.spans.iter().any(|span| span.pauses(client) && span.from <= at && span.to.is_none_or(|to| to > at))
         });
         let paused = if stopped { ", standing still," } else { "" };
         match (first.believed_at(at), property) {

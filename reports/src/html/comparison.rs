@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::Page;
 use super::matrix::{LONGEST_HEADING, expiries, folded, legend, pooled_cell, spread_cell};
 use crate::grid::Cell;
-use crate::pool::{FAMILIES, Measure, Pooled, fault_family};
+use crate::pool::{FaultGroup, Measure, Pooled};
 use crate::text::{clipped, visible};
 
 /// What the columns of families can show: fragment, label, measure.
@@ -35,11 +35,7 @@ const REQUIREMENTS: [(&str, Property); 8] = [
 
 /// The section.
 pub fn section(page: &Page) -> Markup {
-    let there = |family: &&str| {
-        let cells = || page.bare.locks.iter().flat_map(|lock| page.bare.row(lock));
-        cells().any(|(header, _)| header.applicable && fault_family(header) == *family)
-    };
-    let families: Vec<&str> = FAMILIES.into_iter().filter(there).collect();
+    let families = FaultGroup::among(page.bare.locks.iter().flat_map(|lock| page.bare.row(lock)));
     let judged: Vec<Property> = Property::ALL.into_iter().filter(|property| page.grid.is_judged(*property)).collect();
     html! {
         section id="comparison" {
@@ -69,7 +65,7 @@ pub fn section(page: &Page) -> Markup {
     }
 }
 
-fn table(page: &Page, families: &[&str], label: &str, measure: Measure, first: bool) -> Markup {
+fn table(page: &Page, families: &[FaultGroup], label: &str, measure: Measure, first: bool) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label={ "Locks by requirement and family of faults: " (label) } {
             table.matrix.sortable {
@@ -83,7 +79,7 @@ fn table(page: &Page, families: &[&str], label: &str, measure: Measure, first: b
                         th.corner scope="col" { "lock" }
                         th.flat scope="col" { "effective expiry" }
                         @for (heading, property) in REQUIREMENTS { th.flat scope="col" title=(property.about()) { (heading) } }
-                        @for family in families { th.flat scope="col" { (family) } }
+                        @for family in families { th.flat scope="col" { (family.name()) } }
                     }
                 }
                 tbody { @for (at, lock) in page.bare.locks.iter().enumerate() {
@@ -94,7 +90,7 @@ fn table(page: &Page, families: &[&str], label: &str, measure: Measure, first: b
     }
 }
 
-fn row(page: &Page, lock: &str, families: &[&str], measure: Measure, place: Option<usize>) -> Markup {
+fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, place: Option<usize>) -> Markup {
     let mine: Vec<&Cell> = page.bare.row(lock).collect();
     let info = page.report.locks.iter().find(|info| info.name == lock);
     // Once will do: the page has thousands of these fields.
@@ -110,7 +106,7 @@ fn row(page: &Page, lock: &str, families: &[&str], measure: Measure, place: Opti
             td.plainly data-v=(seconds) { (expiries(&page.bare, lock).replace(" s", "\u{a0}s")) }
             @for (_, property) in REQUIREMENTS { (field(page, Pooled::of(mine.iter().copied(), property).as_ref())) }
             @for family in families {
-                @let cells = mine.iter().copied().filter(|(header, _)| fault_family(header) == *family);
+                @let cells = mine.iter().copied().filter(|(header, _)| FaultGroup::of_cell(header) == *family);
                 (field(page, Pooled::of(cells, measure).as_ref()))
             }
         }

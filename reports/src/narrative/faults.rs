@@ -1,93 +1,164 @@
-//! Faults in plain words, and which of them are in force.
+//! The log lines of faults, and which faults are active.
 
+use fencepost_sim::faults::FaultInfo;
 use fencepost_sim::schedule::Placement;
 use fencepost_sim::{Clocks, NodeId, SimTime};
 
 use super::cast::Cast;
 use super::clocks::{ahead, seconds, signed};
 
-/// A fault in the words of the trace.
-pub(crate) struct Begun {
+/// One injection of a fault.
+pub(crate) struct FaultRecord {
     pub name: String,
-    pub kind: String,
+    pub kind: &'static FaultInfo,
     pub nodes: Vec<NodeId>,
     pub links: Vec<(NodeId, NodeId)>,
 }
 
+/// What the wording of a fault is filled in with. See [`fencepost_sim::faults::Phrases`] for the meaning of each.
+#[derive(Default)]
+pub(crate) struct Details {
+    pub duration: String,
+    pub lasted: String,
+    pub until: String,
+    pub restart: String,
+    pub step: String,
+    pub drift: String,
+}
+
 /// An injection that has begun and not ended.
-struct InForce {
-    fault: Begun,
+struct Active {
+    fault: FaultRecord,
     since: SimTime,
 }
 
-/// Wall clocks that a fault is about to step: by how much shows only afterwards.
+/// Nodes whose wall clocks are about to step. The size of the step shows only afterwards.
 struct Stepping {
     at: SimTime,
-    name: String,
+    fault: FaultRecord,
     before: Vec<(NodeId, i64)>,
 }
 
 #[derive(Default)]
 pub(crate) struct Faults {
-    in_force: Vec<InForce>,
+    active: Vec<Active>,
     stepping: Option<Stepping>,
-    /// The name of the fault that is just ending.
+    /// The name of the fault that is ending at this moment.
     ending: Option<String>,
-    /// The name of the crash that is just happening.
-    crashing: Option<String>,
+    /// The crash that is happening at this moment.
+    crashing: Option<FaultRecord>,
 }
 
-/// One thing to tell of a fault.
+/// A log line of a fault.
 pub(crate) struct News {
     pub at: SimTime,
     pub node: Option<NodeId>,
     pub words: String,
 }
 
-impl Begun {
+impl FaultRecord {
     fn is_at(&self, placement: &Placement) -> bool {
         self.nodes == placement.nodes && self.links == placement.links
     }
 
-    /// The fault's name, as an aside.
-    fn called(&self) -> String {
-        format!(" ({})", self.name)
+    /// ` (NAME)`, or nothing if it has no name.
+    fn name_in_parentheses(&self) -> String {
+        if self.name.is_empty() { String::new() } else { format!(" ({})", self.name) }
+    }
+
+    /// Fills in a phrase of its kind.
+    pub(crate) fn fill(&self, phrase: &str, cast: &Cast, details: &Details) -> String {
+        let (was, its) = if self.nodes.len() == 1 { ("was", "its") } else { ("were", "their") };
+        let nodes = cast.list(self.nodes.iter().copied());
+        let values = [
+            ("{nodes}", nodes.as_str()),
+            ("{was}", was),
+            ("{its}", its),
+            ("{kind}", self.kind.name),
+            ("{duration}", &details.duration),
+            ("{lasted}", &details.lasted),
+            ("{until}", &details.until),
+            ("{restart}", &details.restart),
+            ("{step}", &details.step),
+            ("{drift}", &details.drift),
+            ("{fault}", &self.name_in_parentheses()),
+        ];
+        values.into_iter().fold(phrase.to_owned(), |text, (key, value)| text.replace(key, value))
+    }
+
+    /// `client-1 paused (gc)`, `client-1 and redis-1 partitioned from client-2 (split)`.
+    pub(crate) fn summary(&self, cast: &Cast, details: &Details) -> String {
+        match self.links.is_empty() {
+            true => self.fill(self.kind.phrases.active, cast, details),
+            false => format!("{}{}", self.links_text(cast), self.name_in_parentheses()),
+        }
+    }
+
+    /// `client-2 was paused until 24.000 s (gc); its clocks ran on`.
+    pub(crate) fn past(&self, cast: &Cast, details: &Details) -> String {
+        match self.links.is_empty() {
+            true => self.fill(self.kind.phrases.past, cast, details),
+            false => format!("{}{}{}", self.links_text(cast), details.until, self.name_in_parentheses()),
+        }
+    }
+
+    /// What happens on its links, such as `client-1 partitioned from all other nodes`.
+    fn links_text(&self, cast: &Cast) -> String {
+        let (from, to) = sides(&self.links);
+        let complete = |directions: usize| from.len() * to.len() * directions == self.links.len();
+        let everywhere = complete(2) && from.len() + to.len() == cast.len();
+        let [left, right] = [&from, &to].map(|side| cast.list(side.iter().copied()));
+        let (few, fewest) = if from.len() <= to.len() { (&left, from.len()) } else { (&right, to.len()) };
+        let (kind, count) = (self.kind.name, self.links.len());
+        match self.kind.cuts_links {
+            true if everywhere => format!("{few} partitioned from all other nodes"),
+            true if complete(2) => format!("{left} partitioned from {right}"),
+            true if complete(1) => format!("no message from {left} reaches {right}"),
+            true => format!("{count} links cut"),
+            false if everywhere && fewest == 1 => format!("{kind} on all links of {few}"),
+            false if complete(2) => format!("{kind} between {left} and {right}"),
+            false if complete(1) => format!("{kind} from {left} to {right}"),
+            false => format!("{kind} on {count} links"),
+        }
     }
 }
 
 impl Faults {
-    /// A fault begins. A crash and a clock step are told when they have happened.
-    pub fn begin(&mut self, at: SimTime, clocks: &Clocks, fault: Begun, cast: &Cast) -> Vec<News> {
-        match fault.kind.as_str() {
-            "clock-step" => {
-                let before = fault.nodes.iter().map(|node| (*node, ahead(clocks, *node, at).1)).collect();
-                self.stepping = Some(Stepping { at, name: fault.name, before });
-                return Vec::new();
-            }
-            "crash" => {
-                self.crashing = Some(fault.name);
-                return Vec::new();
-            }
-            _ => {}
+    /// A fault begins. Crashes and steps of clocks get their lines once they have happened.
+    pub fn begin(&mut self, at: SimTime, clocks: &Clocks, fault: FaultRecord, cast: &Cast) -> Vec<News> {
+        if fault.kind.steps_clocks() {
+            let before = fault.nodes.iter().map(|node| (*node, ahead(clocks, *node, at).1)).collect();
+            self.stepping = Some(Stepping { at, fault, before });
+            return Vec::new();
         }
-        let news = begin_words(&fault, cast).into_iter().map(|(node, words)| News { at, node, words }).collect();
-        self.in_force.push(InForce { fault, since: at });
+        if fault.kind.crashes() {
+            self.crashing = Some(fault);
+            return Vec::new();
+        }
+        let none = Details::default();
+        let news = match fault.links.is_empty() {
+            true => at_each_node(at, &fault, &fault.fill(fault.kind.phrases.began, cast, &none)),
+            false => vec![News { at, node: None, words: fault.summary(cast, &none) }],
+        };
+        self.active.push(Active { fault, since: at });
         news
     }
 
-    /// What the clock step before this moment came to.
-    pub fn stepped(&mut self, at: SimTime, clocks: &Clocks) -> Vec<News> {
-        let Some(Stepping { at: then, name, before }) = self.stepping.take() else { return Vec::new() };
-        let news = before.into_iter().map(|(node, before)| {
-            let by = signed(ahead(clocks, node, at).1 - before);
-            News { at: then, node: Some(node), words: format!("its wall clock steps by {by} ({name})") }
-        });
-        news.collect()
+    /// The lines of a clock step that has just happened.
+    pub fn stepped(&mut self, at: SimTime, clocks: &Clocks, cast: &Cast) -> Vec<News> {
+        let Some(Stepping { at: began, fault, before }) = self.stepping.take() else { return Vec::new() };
+        let line = |(node, before): (NodeId, i64)| {
+            let step = format!(" {}", signed(ahead(clocks, node, at).1 - before));
+            let details = Details { step, ..Details::default() };
+            News { at: began, node: Some(node), words: fault.fill(fault.kind.phrases.began, cast, &details) }
+        };
+        before.into_iter().map(line).collect()
     }
 
-    pub fn crashed(&self, at: SimTime, node: NodeId) -> News {
-        let why = self.crashing.as_ref().map_or(String::new(), |name| format!(" ({name})"));
-        News { at, node: Some(node), words: format!("crashes{why}") }
+    pub fn crashed(&self, at: SimTime, node: NodeId, cast: &Cast) -> News {
+        let crash = self.crashing.as_ref();
+        let words = crash.map(|fault| fault.fill(fault.kind.phrases.began, cast, &Details::default()));
+        News { at, node: Some(node), words: words.unwrap_or_else(|| "crashed".to_owned()) }
     }
 
     /// The fault of this name is about to end somewhere.
@@ -95,112 +166,36 @@ impl Faults {
         self.ending = Some(name.to_owned());
     }
 
-    /// And there it ended.
+    /// The fault that is ending has ended at this placement.
     pub fn ended(&mut self, at: SimTime, placement: &Placement, cast: &Cast) -> Vec<News> {
         let Some(name) = self.ending.take() else { return Vec::new() };
-        let is_it = |one: &InForce| one.fault.name == name && one.fault.is_at(placement);
-        let Some(place) = self.in_force.iter().position(is_it) else { return Vec::new() };
-        let InForce { fault, since } = self.in_force.remove(place);
-        let after = seconds(at.0 - since.0);
-        let stops = |fault: &Begun| matches!(fault.kind.as_str(), "pause" | "vm-pause");
-        let still_stopped =
-            |node: &NodeId| self.in_force.iter().any(|one| stops(&one.fault) && one.fault.nodes.contains(node));
-        if stops(&fault) && fault.nodes.iter().all(still_stopped) {
-            let words = format!("stays stopped: only one of its overlapping pauses is over after {after}");
+        let is_it = |one: &Active| one.fault.name == name && one.fault.is_at(placement);
+        let Some(index) = self.active.iter().position(is_it) else { return Vec::new() };
+        let Active { fault, since } = self.active.remove(index);
+        let details = Details { duration: seconds(at.0 - since.0), ..Details::default() };
+        let still_paused =
+            |node: &NodeId| self.active.iter().any(|one| one.fault.kind.pauses() && one.fault.nodes.contains(node));
+        if fault.kind.pauses() && fault.nodes.iter().all(still_paused) {
+            let words = format!("still paused: one of its overlapping pauses ended after {}", details.duration);
             return vec![News { at, node: fault.nodes.first().copied(), words }];
         }
-        end_words(&fault, &after, cast).into_iter().map(|(node, words)| News { at, node, words }).collect()
+        if fault.links.is_empty() {
+            return at_each_node(at, &fault, &fault.fill(fault.kind.phrases.ended, cast, &details));
+        }
+        let verb = if fault.kind.cuts_links { "healed" } else { "ended" };
+        let words = format!("{verb} after {}: {}", details.duration, fault.summary(cast, &details));
+        vec![News { at, node: None, words }]
     }
 
-    /// What goes on at this moment, for a telling that begins in the middle.
-    pub fn still_on(&self, cast: &Cast) -> Vec<String> {
-        let told = |one: &InForce| format!("{} since {}", one.fault.summary(cast), one.since);
-        self.in_force.iter().map(told).collect()
+    /// The faults that are active, for a log that begins in the middle.
+    pub fn still_active(&self, cast: &Cast) -> Vec<String> {
+        let text = |one: &Active| format!("{} since {}", one.fault.summary(cast, &Details::default()), one.since);
+        self.active.iter().map(text).collect()
     }
 }
 
-type Words = Vec<(Option<NodeId>, String)>;
-
-fn at_each(fault: &Begun, words: impl Fn() -> String) -> Words {
-    fault.nodes.iter().map(|node| (Some(*node), words())).collect()
-}
-
-fn begin_words(fault: &Begun, cast: &Cast) -> Words {
-    let called = fault.called();
-    match fault.kind.as_str() {
-        "pause" => at_each(fault, || format!("is paused{called}: its process stands still, its clocks run on")),
-        "vm-pause" => {
-            at_each(fault, || format!("its machine is stopped{called}: process and monotonic clock stand still"))
-        }
-        "clock-rate" => at_each(fault, || format!("its clocks begin to run at a wrong rate{called}")),
-        "clock-strobe" => at_each(fault, || format!("its wall clock begins to jump away and back{called}")),
-        "slow" => at_each(fault, || format!("becomes slow{called}: all that it deals with takes longer")),
-        "disk-stall" => at_each(fault, || format!("its disk goes bad{called}: what it syncs is late or not safe")),
-        "failover" => {
-            at_each(fault, || format!("is lost from the other servers' sight{called}: they are to replace it"))
-        }
-        _ if fault.links.is_empty() => at_each(fault, || format!("{} begins{called}", fault.kind)),
-        _ => vec![(None, fault.summary(cast))],
-    }
-}
-
-fn end_words(fault: &Begun, after: &str, cast: &Cast) -> Words {
-    let called = fault.called();
-    match fault.kind.as_str() {
-        "pause" => at_each(fault, || format!("goes on after {after}{called}")),
-        "vm-pause" => {
-            at_each(fault, || format!("its machine goes on after {after}{called}, a monotonic clock behind the world"))
-        }
-        "clock-rate" => at_each(fault, || format!("its clocks run right again after {after}{called}")),
-        "clock-strobe" => at_each(fault, || format!("its wall clock is back for good after {after}{called}")),
-        "slow" => at_each(fault, || format!("is as fast as before after {after}{called}")),
-        "disk-stall" => at_each(fault, || format!("its disk is well again after {after}{called}")),
-        "failover" => at_each(fault, || format!("is in the other servers' sight again after {after}{called}")),
-        _ if fault.links.is_empty() => at_each(fault, || format!("{} is over after {after}{called}", fault.kind)),
-        _ => vec![(None, format!("over after {after}: {}", fault.was(cast)))],
-    }
-}
-
-impl Begun {
-    /// The same in the past.
-    pub(crate) fn was(&self, cast: &Cast) -> String {
-        self.summary(cast).replacen(" is cut off", " was cut off", 1).replacen(" are cut", " were cut", 1)
-    }
-
-    /// `client-1 is paused (gc)`, `client-1 and redis-1 are cut off from client-2 (split)`.
-    pub(crate) fn summary(&self, cast: &Cast) -> String {
-        let called = self.called();
-        if self.links.is_empty() {
-            let nodes = cast.list(self.nodes.iter().copied());
-            return match self.kind.as_str() {
-                "pause" => format!("{nodes} paused{called}"),
-                "clock-strobe" => format!("the wall clock of {nodes} jumps{called}"),
-                "slow" => format!("{nodes} slow{called}"),
-                "disk-stall" => format!("the disk of {nodes} bad{called}"),
-                "failover" => format!("{nodes} out of the other servers' sight{called}"),
-                kind => format!("{kind} at {nodes}{called}"),
-            };
-        }
-        let (from, to) = sides(&self.links);
-        let complete = |both: usize| from.len() * to.len() * both == self.links.len();
-        let [left, right] = [&from, &to].map(|side| cast.list(side.iter().copied()));
-        let few = if from.len() <= to.len() { &from } else { &to };
-        match self.kind.as_str() {
-            "partition" if complete(2) && from.len() + to.len() == cast.len() => {
-                let verb = if few.len() == 1 { "is" } else { "are" };
-                format!("{} {verb} cut off from everybody else{called}", cast.list(few.iter().copied()))
-            }
-            "partition" if complete(2) => format!("cut off from each other: {left} | {right}{called}"),
-            "partition" if complete(1) => format!("nothing gets from {left} to {right}{called}"),
-            "partition" => format!("{} links are cut{called}", self.links.len()),
-            kind if complete(2) && few.len() == 1 && from.len() + to.len() == cast.len() => {
-                format!("{kind} on all links of {}{called}", cast.list(few.iter().copied()))
-            }
-            kind if complete(2) => format!("{kind} between {left} and {right}{called}"),
-            kind if complete(1) => format!("{kind} from {left} to {right}{called}"),
-            kind => format!("{kind} on {} links{called}", self.links.len()),
-        }
-    }
+fn at_each_node(at: SimTime, fault: &FaultRecord, words: &str) -> Vec<News> {
+    fault.nodes.iter().map(|node| News { at, node: Some(*node), words: words.to_owned() }).collect()
 }
 
 /// The two sides of the links, if they go from each node of one side to each of the other.

@@ -5,7 +5,7 @@ use fencepost_scenarios::run::recorder::TraceMessage;
 use fencepost_sim::{Clocks, NodeId, Occurrence, SimTime};
 
 use super::clocks::{ahead, mark, seconds};
-use super::faults::{Begun, News};
+use super::faults::{FaultRecord, News};
 use super::messages;
 use super::teller::{Item, Line, Teller};
 
@@ -19,12 +19,7 @@ impl Teller {
     ) {
         match *what {
             Occurrence::FaultBegan { fault, kind, nodes, links } => {
-                let fault = Begun {
-                    name: fault.to_owned(),
-                    kind: kind.to_owned(),
-                    nodes: nodes.to_vec(),
-                    links: links.to_vec(),
-                };
+                let fault = FaultRecord { name: fault.to_owned(), kind, nodes: nodes.to_vec(), links: links.to_vec() };
                 if !self.focus.tells(at) {
                     self.fold.count_fault(at, &fault.name);
                 }
@@ -36,11 +31,11 @@ impl Teller {
                 self.news.extend(self.faults.ended(at, placement, &self.cast));
             }
             Occurrence::Crashed { node } => {
-                let news = self.faults.crashed(at, node);
+                let news = self.faults.crashed(at, node, &self.cast);
                 self.tell_news(at, clocks, vec![news]);
             }
             Occurrence::Restarted { node } => {
-                self.tell_news(at, clocks, vec![News { at, node: Some(node), words: "is up again".to_owned() }]);
+                self.tell_news(at, clocks, vec![News { at, node: Some(node), words: "restarted".to_owned() }]);
             }
             Occurrence::Led { node, leads } => {
                 let words = if leads { "leads the others now" } else { "learns that it leads no longer" };

@@ -155,7 +155,7 @@ impl Watcher for Teller {
     fn record(&mut self, event: &TraceEvent<'_>) {
         let (at, clocks) = (event.at, event.clocks);
         let mut news = std::mem::take(&mut self.news);
-        news.extend(self.faults.stepped(at, clocks));
+        news.extend(self.faults.stepped(at, clocks, &self.cast));
         self.tell_news(at, clocks, news);
         match event.event() {
             Some(event) => self.see_event(at, clocks, event),
@@ -187,7 +187,7 @@ impl Teller {
 
     pub(super) fn leave_out(&mut self, since: SimTime, at: SimTime) {
         if let Some(mut words) = self.fold.left_out(since, at) {
-            let still_on = self.faults.still_on(&self.cast);
+            let still_on = self.faults.still_active(&self.cast);
             if !still_on.is_empty() {
                 words += &format!("; still on: {}", still_on.join(", "));
             }

@@ -2,6 +2,7 @@
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::{Tally, shown_metric};
+use fencepost_sim::faults::{FaultInfo, standard};
 
 use super::Figure;
 use super::rows::{Mark, Row, Rows};
@@ -147,5 +148,5 @@ pub fn takeover(cells: &[Cell]) -> Option<Figure> {
 }
 
 fn crashes(header: &fencepost_scenarios::run::results::CellHeader) -> bool {
-    !header.faults.is_empty() && header.faults.iter().all(|fault| fault.kind == "crash")
+    !header.faults.is_empty() && header.faults.iter().all(|fault| standard(&fault.kind).is_some_and(FaultInfo::crashes))
 }

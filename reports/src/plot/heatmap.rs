@@ -8,7 +8,7 @@ use super::frame::{TEXT, TITLE};
 use super::palette::{GRID, INK, MUTED, SURFACE, rate_colours, rate_step};
 use crate::grid::{Cell, Finding, Grid};
 use crate::guards::Guards;
-use crate::pool::{FAMILIES, Measure, Pooled, bare, fault_family, without_dials};
+use crate::pool::{FaultGroup, Measure, Pooled, bare, without_dials};
 use crate::text::{bound, clipped};
 
 const CELL: (f64, f64) = (84.0, 38.0);
@@ -53,10 +53,11 @@ pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
 pub fn families(cells: &[Cell]) -> Option<Figure> {
     let bare = bare(cells);
     let grid = Grid::new(bare.iter().copied());
-    let there = |family: &&str| bare.iter().any(|(header, _)| header.applicable && fault_family(header) == *family);
-    let columns: Vec<&str> = FAMILIES.into_iter().filter(there).collect();
+    let groups = FaultGroup::among(bare.iter().copied());
+    let columns: Vec<&str> = groups.iter().map(|group| group.name()).collect();
     let field = |lock: &str, family: &str| {
-        let mine = bare.iter().filter(|(header, _)| header.lock == lock && fault_family(header) == family);
+        let mine =
+            bare.iter().filter(|(header, _)| header.lock == lock && FaultGroup::of_cell(header).name() == family);
         Pooled::of(mine.copied(), Measure::Harm).map(|pooled| Count::of(&pooled)).ok_or(NOT_APPLICABLE)
     };
     let title = "Cases with harm by lock and family of faults";

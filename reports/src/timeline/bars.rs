@@ -1,6 +1,7 @@
 //! What lasts: waiting, believing, being on record, standing still, being down.
 
 use fencepost_models::history::Event;
+use fencepost_sim::faults::Stops;
 use fencepost_sim::{NodeId, SimTime};
 
 use super::labels::Shelf;
@@ -10,7 +11,7 @@ use super::scene::Scene;
 use super::strip::on_lane;
 use super::tracks::{RIGHT, Tracks};
 use crate::case_run::{GrantStory, Span};
-use crate::narrative::clocks::seconds;
+use crate::explain::lane_label;
 
 pub(super) const BAR: f64 = 22.0;
 const BAND: f64 = 36.0;
@@ -63,7 +64,7 @@ fn waits(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, client: NodeId) 
         paper.line(&class, (x0, y), (x1, y));
         let label = "wants the lock";
         let stands_still = |span: &&&Span| {
-            span.stops(client)
+            span.pauses(client)
                 && tracks.stretch(scene, span.from, span.to).is_some_and(|(a, b)| a < x0 + 120.0 && b > x0)
         };
         if !labelled && !scene.spans.iter().any(|span| stands_still(&span)) && x1 - x0 > width(label, 11.0) + 40.0 {
@@ -146,9 +147,9 @@ fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
     let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) else { return };
     for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
         let (top, size) = (y - BAND / 2.0, ((x1 - x0).max(4.0), BAND));
-        match span.fault.kind.as_str() {
-            "pause" => paper.hatched('h', (x0, top), size),
-            "vm-pause" => paper.hatched('x', (x0, top), size),
+        match span.fault.kind.stops {
+            Some(Stops::Process) => paper.hatched('h', (x0, top), size),
+            Some(Stops::Machine) => paper.hatched('x', (x0, top), size),
             _ => {
                 paper.rectangle("dn", (x0, top), size, 0.0);
                 paper.path("al", &format!("M{:.0} {:.0}l14 14m0 -14l-14 14", x0 - 7.0, y - 7.0));
@@ -163,18 +164,8 @@ fn stop_labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, stops: &[&
     let mut shelf = Shelf::new(2);
     for span in stops.iter().filter(|span| span.fault.nodes.contains(&node)) {
         let Some((x0, _)) = tracks.stretch(scene, span.from, span.to) else { continue };
-        let label = fitting(&stop_label(span), 11.0, (RIGHT - x0).max(60.0));
+        let label = fitting(&lane_label(scene.run, span), 11.0, (RIGHT - x0).max(60.0));
         let Some(row) = shelf.place(x0, x0 + width(&label, 11.0) + 6.0) else { continue };
         paper.label(x0 + 2.0, y + BAND / 2.0 + 13.0 + 12.0 * row as f64, &label);
-    }
-}
-
-fn stop_label(span: &Span) -> String {
-    let lasted = span.to.map_or(String::new(), |to| format!(" {}", seconds(to.0 - span.from.0)));
-    let name = if span.fault.name.is_empty() { String::new() } else { format!(" ({})", span.fault.name) };
-    match span.fault.kind.as_str() {
-        "pause" => format!("paused{lasted}{name}"),
-        "vm-pause" => format!("machine stopped{lasted}{name}"),
-        _ => format!("crashed{name}{}", if lasted.is_empty() { String::new() } else { format!(", down{lasted}") }),
     }
 }

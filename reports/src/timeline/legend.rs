@@ -6,7 +6,6 @@ use super::marks::numbered;
 use super::metrics::{fitting, wrapped};
 use super::paper::{Anchor, Paper};
 use super::scene::Scene;
-use super::strip::on_lane;
 use crate::explain::{Chain, moment};
 use crate::narrative::cast::listed;
 
@@ -104,11 +103,10 @@ fn key(scene: &Scene<'_>) -> String {
     if scene.messages.iter().any(|message| message.at.0 - message.sent.0 > scene.run.late_ns) {
         parts.push("dashed arrow: late");
     }
-    let stopped = |kind: &str| scene.spans.iter().any(|span| on_lane(span) && span.is(kind));
-    if stopped("pause") || stopped("vm-pause") {
-        parts.push("hatched: stands still");
+    if scene.spans.iter().any(|span| span.fault.kind.pauses()) {
+        parts.push("hatched: paused");
     }
-    if stopped("crash") {
+    if scene.spans.iter().any(|span| span.fault.kind.crashes()) {
         parts.push("✗ and dashed frame: crashed, down");
     }
     if arrows::lost(scene).next().is_some() {

@@ -13,7 +13,7 @@ const MOST: usize = 5;
 
 /// Whether a fault has a place on its node's own lane.
 pub(super) fn on_lane(span: &Span) -> bool {
-    matches!(span.fault.kind.as_str(), "pause" | "vm-pause" | "crash")
+    span.fault.kind.stops.is_some()
 }
 
 fn rows<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Span> {
@@ -53,7 +53,7 @@ pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
         let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) else { continue };
         let y = tracks.top + ROW * row as f64;
         let x1 = x1.max(x0 + 5.0);
-        if !span.is("clock-step") {
+        if !span.fault.kind.steps_clocks() {
             paper.rectangle("ft", (x0, y), (x1 - x0, 18.0), 3.0);
         }
         let label = fault_label(scene.run, span);
@@ -75,7 +75,7 @@ pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
 
 /// Where clocks jumped. These come late, so that no bar hides them.
 pub(super) fn steps(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
-    for (row, span) in rows(scene).enumerate().filter(|(_, span)| span.is("clock-step")) {
+    for (row, span) in rows(scene).enumerate().filter(|(_, span)| span.fault.kind.steps_clocks()) {
         if let Some((x, _)) = tracks.stretch(scene, span.from, span.to) {
             mark_step(paper, tracks, span, x, tracks.top + ROW * row as f64);
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fencepost_sim::faults::{DurationRule, FaultKind, Partition};
+use fencepost_sim::faults::{DurationRule, Preset, TargetRule};
 use fencepost_sim::schedule::{FaultPlan, MOST_INJECTIONS, Trigger};
 use fencepost_sim::units::Span;
 use serde::Deserialize;
@@ -96,25 +96,25 @@ fn effort(plan: &FaultPlan, run_for: Duration) -> f64 {
 }
 
 fn unknown_kind(registry: &Registry, report: &mut Report, kind: &Entry<'_>) {
-    let names: Vec<&str> = registry.faults().iter().map(|fault| fault.name).collect();
+    let names: Vec<&str> = registry.faults().iter().map(|fault| fault.info.name).collect();
     let word = kind.key.get_ref();
     report.add(kind.key.span(), format!("no kind of fault is named {}", quoted(word)), remedy(word, &names));
 }
 
 fn of_one_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'i>) -> Vec<Written<'a, 'i>> {
-    let header = format!("[[fault.{}]]", kind.name);
+    let header = format!("[[fault.{}]]", kind.info.name);
     let span = entry.value.span();
     let list = match entry.value.into_inner() {
         DeValue::Array(list) => list,
         DeValue::Table(_) => {
-            let message = format!("faults are a list: `[fault.{}]` is only one table", kind.name);
+            let message = format!("faults are a list: `[fault.{}]` is only one table", kind.info.name);
             report.add(span, message, format!("write `{header}`, with two brackets"));
             return Vec::new();
         }
         other => {
             report.add(
                 span,
-                format!("`{}` must be a list of tables, not {}", kind.name, kind_in_words(&other)),
+                format!("`{}` must be a list of tables, not {}", kind.info.name, kind_in_words(&other)),
                 format!("write `{header}`, and the fault's keys on the lines below"),
             );
             return Vec::new();
@@ -154,8 +154,8 @@ fn plan(
     let places_itself = keys.contains_key("split") || !keys.contains_key("shape");
     let problems = report.count();
     check_permanence(report, &table);
-    let mut others = allowed(kind.place, kind.lasts);
-    others.extend(registry.presets_of(kind.name).next().map(|_| "preset"));
+    let mut others = allowed(kind.info);
+    others.extend(kind.info.presets.first().map(|_| "preset"));
     let own = table.read(report, &others, |keys| (kind.parse)(keys));
     let own_is_right = report.count() == problems;
     // What a preset would have given is not missing.
@@ -164,22 +164,22 @@ fn plan(
     }
 
     let misspelt = if own_is_right { BTreeSet::new() } else { misspelt(&keys) };
-    let reading = Reading { kind: kind.name, header, keys, misspelt, nodes: world.nodes, run_for: world.run_for };
-    reading.refuse_others(report, kind.place, kind.lasts);
+    let reading = Reading { kind: kind.info.name, header, keys, misspelt, nodes: world.nodes, run_for: world.run_for };
+    reading.refuse_others(report, kind.info);
     let trigger = reading.trigger(report, &common);
-    let aim = reading.aim(report, kind.place, &common);
-    let lasts = reading.lasts(report, kind.lasts, &common);
+    let aim = reading.aim(report, kind.info.target, &common);
+    let lasts = reading.lasts(report, kind.info.duration, &common);
     let name = name(report, names, common.name, &reading.header, kind, number);
     let own = own?;
-    if kind.name == Partition::NAME && own_is_right && places_itself {
+    if kind.info.target == TargetRule::Own && own_is_right && places_itself {
         let sound = split.as_ref().is_none_or(|split| check_split(report, world.nodes, split));
         if let Some(Err(reason)) = sound.then(|| own.place(world.nodes, 0)) {
             let span = split.map_or_else(|| reading.header.clone(), |split| split.span());
             report.add(span, reason, "write `split = [[\"client-1\"], [\"store\"]]`, or `shape = \"isolate\"`");
         }
     }
-    let lasts = if kind.lasts == DurationRule::Required { Some(lasts?) } else { None };
-    Some(FaultPlan { name, kind: kind.name, fault: own, trigger: trigger?, aim: aim?, lasts })
+    let lasts = if kind.info.duration == DurationRule::Required { Some(lasts?) } else { None };
+    Some(FaultPlan { name, kind: kind.info, fault: own, trigger: trigger?, aim: aim?, lasts })
 }
 
 /// Keys that stand for the same: where the second is written, no preset gives the first.
@@ -188,9 +188,13 @@ const EITHER: [(&str, &str); 2] = [("shape", "split"), ("restart_after", "perman
 /// Gives a fault the keys of its preset that it leaves out, and says whether there is nothing wrong with the preset.
 fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
     let Some(Entry { key, value }) = table.take("preset") else { return true };
-    let names: Vec<&str> = registry.presets_of(kind.name).map(|preset| preset.name).collect();
+    let names: Vec<&str> = kind.info.presets.iter().map(|preset| preset.name).collect();
     if names.is_empty() {
-        report.add(key.span(), format!("a `{}` has no presets", kind.name), "take `preset` out, and write its keys");
+        report.add(
+            key.span(),
+            format!("a `{}` has no presets", kind.info.name),
+            "take `preset` out, and write its keys",
+        );
         return false;
     }
     let span = value.span();
@@ -199,13 +203,13 @@ fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &
         report.add(span, message, "write the name of a preset: see `fencepost list faults`");
         return false;
     };
-    let Some(preset) = registry.preset(name) else {
-        report.add(span, format!("no preset of `{}` is named {}", kind.name, quoted(name)), remedy(name, &names));
+    let Some((owner, preset)) = registry.preset(name) else {
+        report.add(span, format!("no preset of `{}` is named {}", kind.info.name, quoted(name)), remedy(name, &names));
         return false;
     };
-    if preset.kind != kind.name {
-        let message = format!("`{name}` is a preset of `{}`, not of `{}`", preset.kind, kind.name);
-        let help = format!("write `[[fault.{}]]`, or {}", preset.kind, remedy(name, &names));
+    if owner.info != kind.info {
+        let message = format!("`{name}` is a preset of `{}`, not of `{}`", owner.info.name, kind.info.name);
+        let help = format!("write `[[fault.{}]]`, or {}", owner.info.name, remedy(name, &names));
         report.add(span, message, help);
         return false;
     }
@@ -220,6 +224,14 @@ fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &
         }
     }
     true
+}
+
+/// The keys that a preset gives, as data.
+///
+/// # Panics
+/// If they are not TOML.
+pub fn preset_keys(preset: &Preset) -> serde_json::Value {
+    toml::from_str(preset.keys).unwrap_or_else(|wrong| panic!("preset {}: {wrong}", preset.name))
 }
 
 /// What never comes back has no time after which it does.
@@ -247,7 +259,7 @@ fn name(
 ) -> String {
     let (name, span) = match given {
         Some(name) => (name.get_ref().clone(), name.span()),
-        None => (format!("{}-{number}", kind.name), header.clone()),
+        None => (format!("{}-{number}", kind.info.name), header.clone()),
     };
     if let Err(help) = kebab_case(&name) {
         report.add(span.clone(), format!("{} is no name for a fault", quoted(&name)), help);

@@ -8,7 +8,6 @@ mod faults;
 pub mod history_file;
 mod locks;
 mod nodes;
-pub mod presets;
 mod problem;
 mod scenario;
 pub mod schema;
@@ -26,6 +25,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use self::expect::{CasePin, Expectation};
+pub use self::faults::preset_keys;
 pub use self::locks::{LockConfig, Timing};
 pub use self::problem::Problem;
 pub use self::scenario::{LONGEST_RUN, Scenario};

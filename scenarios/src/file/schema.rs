@@ -1,17 +1,17 @@
 //! JSON Schema (2020-12) of scenario and suite files, composed from the registry, so that an editor completes the kinds
 //! of fault, the locks and their keys.
 
-use fencepost_sim::faults::{DurationRule, TargetRule};
+use fencepost_sim::faults::{DurationRule, FaultInfo, Preset, TargetRule};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::file::presets::Preset;
 use crate::file::{
     ByProperty, CaseKeys, Clients, Common, Explore, Head, LockKeys, Network, SuiteKeys, allowed, group_words,
+    preset_keys,
 };
 use crate::property::Property;
-use crate::registry::{FaultEntry, Registry};
+use crate::registry::Registry;
 
 /// The schema of a scenario file.
 pub fn scenario(registry: &Registry) -> Value {
@@ -140,12 +140,11 @@ fn fault(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
     let common = object::<Common>(generator);
     let kinds: Map<String, Value> = (registry.faults().iter())
         .map(|kind| {
-            let mut one = one_fault(kind, &common, composable((kind.schema)(generator)));
-            let presets: Vec<&Preset> = registry.presets_of(kind.name).collect();
-            if !presets.is_empty() {
-                add_presets(&mut one, &presets);
+            let mut one = one_fault(kind.info, &common, composable((kind.schema)(generator)));
+            if !kind.info.presets.is_empty() {
+                add_presets(&mut one, kind.info.presets);
             }
-            (kind.name.to_string(), json!({ "type": "array", "description": kind.about, "items": one }))
+            (kind.info.name.to_string(), json!({ "type": "array", "description": kind.info.about, "items": one }))
         })
         .collect();
     json!({
@@ -157,13 +156,14 @@ fn fault(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
 }
 
 /// Adds the key `preset`, whose choices say what they stand for. What presets give need not be written beside one.
-fn add_presets(fault: &mut Value, presets: &[&Preset]) {
+fn add_presets(fault: &mut Value, presets: &[Preset]) {
     let told: Vec<String> =
         presets.iter().map(|preset| format!("`{}`: {} ({})", preset.name, preset.about, preset.source)).collect();
     let mut schema = one_of(presets.iter().map(|preset| preset.name));
     schema["description"] = json!(format!("Gives the keys that are left out. {}", told.join("; ")));
     fault["properties"]["preset"] = schema;
-    let given = |key: &Value| presets.iter().any(|preset| preset.values().get(key.as_str().unwrap_or("")).is_some());
+    let given =
+        |key: &Value| presets.iter().any(|preset| preset_keys(preset).get(key.as_str().unwrap_or("")).is_some());
     let required = fault["required"].as_array().cloned().unwrap_or_default();
     let (given, required): (Vec<Value>, Vec<Value>) = required.into_iter().partition(given);
     fault["required"] = json!(required);
@@ -173,8 +173,8 @@ fn add_presets(fault: &mut Value, presets: &[&Preset]) {
 }
 
 /// A kind's own keys, and the shared keys that it may have.
-fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
-    for key in allowed(kind.place, kind.lasts) {
+fn one_fault(kind: &FaultInfo, common: &Value, mut own: Value) -> Value {
+    for key in allowed(kind) {
         own["properties"][key] = common["properties"][key].clone();
     }
     for key in ["target", "from", "to"] {
@@ -183,10 +183,10 @@ fn one_fault(kind: &FaultEntry, common: &Value, mut own: Value) -> Value {
         }
     }
     let mut required: Vec<Value> = own["required"].as_array().cloned().unwrap_or_default();
-    if kind.lasts == DurationRule::Required {
+    if kind.duration == DurationRule::Required {
         required.push(json!("lasts"));
     }
-    match kind.place {
+    match kind.target {
         TargetRule::Nodes => required.push(json!("target")),
         TargetRule::Links => {
             let between =

@@ -1,11 +1,16 @@
 //! The tables with fixed keys: `[clients]`, `[network]`, `[explore]`.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 pub use fencepost_sim::Transport;
+use fencepost_sim::faults::{self, Exploration, FaultInfo};
 use fencepost_sim::units::{Dist, Span};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 use super::values::{duration, maybe_whole, per_million, whole};
 
@@ -128,26 +133,57 @@ pub struct Explore {
     pub menu: Vec<Placeable>,
 }
 
-/// A fault that `explore` can place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Placeable {
-    /// A process stops for a while.
-    Pause,
-    /// A process crashes.
-    Crash,
-    /// Messages of a link are held back, and come late.
-    Hold,
-    /// One message is lost.
-    Drop,
-    /// One message comes late.
-    Late,
-    /// A wall clock steps.
-    ClockStep,
+/// A kind of fault that `explore` can place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placeable(&'static FaultInfo);
+
+impl Placeable {
+    /// All of them, in the order of the kinds.
+    pub fn all() -> impl Iterator<Item = Placeable> {
+        faults::STANDARD.iter().filter(|kind| kind.explore.is_some()).map(|kind| Placeable(kind))
+    }
+
+    /// The kind of fault.
+    pub fn kind(self) -> &'static FaultInfo {
+        self.0
+    }
+
+    /// How `explore` places it.
+    pub fn placing(self) -> &'static Exploration {
+        self.0.explore.as_ref().expect("a placeable kind says how")
+    }
+
+    /// The one of this name in `menu`.
+    pub fn named(name: &str) -> Option<Placeable> {
+        Placeable::all().find(|kind| kind.placing().name == name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Placeable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        static NAMES: LazyLock<Vec<&str>> =
+            LazyLock::new(|| Placeable::all().map(|kind| kind.placing().name).collect());
+        let name = String::deserialize(deserializer)?;
+        Placeable::named(&name).ok_or_else(|| D::Error::unknown_variant(&name, &NAMES))
+    }
+}
+
+impl JsonSchema for Placeable {
+    fn schema_name() -> Cow<'static, str> {
+        "Placeable".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = |kind: Placeable| json!({ "const": kind.placing().name, "description": kind.placing().about });
+        json_schema!({
+            "description": "A kind of fault that `explore` can place.",
+            "oneOf": Placeable::all().map(one).collect::<Vec<_>>(),
+        })
+    }
 }
 
 impl Default for Explore {
     fn default() -> Self {
-        Explore { menu: vec![Placeable::Pause, Placeable::Crash, Placeable::Hold] }
+        Explore { menu: Placeable::all().filter(|kind| kind.placing().by_default).collect() }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use fencepost_sim::faults::{DurationRule, TargetRule};
+use fencepost_sim::faults::{DurationRule, FaultInfo, TargetRule};
 use fencepost_sim::schedule::{Aim, MOST_INJECTIONS, OnMark, Trigger};
 use fencepost_sim::units::{Dist, Span};
 use schemars::JsonSchema;
@@ -23,14 +23,14 @@ pub const MARKS: [&str; 8] =
 /// The keys that faults share.
 pub(super) const COMMON: [&str; 9] = ["name", "target", "from", "to", "both_ways", "at", "every", "on", "lasts"];
 
-/// The shared keys that a fault at such a place, lasting or not, may have.
-pub(crate) fn allowed(place: TargetRule, lasts: DurationRule) -> Vec<&'static str> {
-    let places: &[&str] = match place {
+/// The shared keys that a fault of this kind may have.
+pub(crate) fn allowed(kind: &FaultInfo) -> Vec<&'static str> {
+    let places: &[&str] = match kind.target {
         TargetRule::Nodes => &["target"],
         TargetRule::Links => &["target", "from", "to", "both_ways"],
         TargetRule::Leader | TargetRule::Own => &[],
     };
-    let lasts: &[&str] = if lasts == DurationRule::Required { &["lasts"] } else { &[] };
+    let lasts: &[&str] = if kind.duration == DurationRule::Required { &["lasts"] } else { &[] };
     ["name", "at", "every", "on"].iter().chain(places).chain(lasts).copied().collect()
 }
 
@@ -112,11 +112,11 @@ impl Reading<'_> {
     }
 
     /// Reports the shared keys that this kind of fault does not have.
-    pub(super) fn refuse_others(&self, report: &mut Report, place: TargetRule, lasts: DurationRule) {
-        let allowed = allowed(place, lasts);
+    pub(super) fn refuse_others(&self, report: &mut Report, kind: &FaultInfo) {
+        let allowed = allowed(kind);
         for key in COMMON.iter().filter(|key| !allowed.contains(key)) {
             let Some(span) = self.keys.get(*key) else { continue };
-            let (message, help) = match (*key, place) {
+            let (message, help) = match (*key, kind.target) {
                 ("lasts", _) => {
                     (format!("a `{}` happens at once: it has no `lasts`", self.kind), "take `lasts` out".into())
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fencepost_models::guarded::{FenceBugs, Guard, StoreConfig, Update};
 use fencepost_models::{Expiry, Family, LockInfo};
-use fencepost_sim::faults::Topology;
+use fencepost_sim::faults::{Stops, Topology};
 use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
@@ -199,7 +199,7 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         reason,
         effective_expiry,
         faults: (scenario.faults.iter())
-            .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.into() })
+            .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.name.into() })
             .collect(),
         workload: workload.kind.into(),
         use_case: workload.use_case.name().into(),
@@ -248,7 +248,7 @@ fn family(scenario: &Scenario) -> String {
     if scenario.swarm {
         return "swarm".into();
     }
-    let mut kinds: Vec<&str> = scenario.faults.iter().map(|plan| plan.kind).collect();
+    let mut kinds: Vec<&str> = scenario.faults.iter().map(|plan| plan.kind.name).collect();
     kinds.sort_unstable();
     kinds.dedup();
     match kinds.as_slice() {
@@ -262,8 +262,10 @@ fn family(scenario: &Scenario) -> String {
 /// Pause divided by effective expiry, in a scenario whose only fault is a pause of fixed length after a grant.
 fn dose(scenario: &Scenario, expiry: Duration) -> Option<f64> {
     let [plan] = &*scenario.faults else { return None };
-    match (plan.kind, &plan.trigger, plan.lasts) {
-        ("pause", Trigger::On(_), Some(Dist::Constant(pause))) => Some(pause.as_secs_f64() / expiry.as_secs_f64()),
+    match (plan.kind.stops, &plan.trigger, plan.lasts) {
+        (Some(Stops::Process), Trigger::On(_), Some(Dist::Constant(pause))) => {
+            Some(pause.as_secs_f64() / expiry.as_secs_f64())
+        }
         _ => None,
     }
 }

@@ -74,7 +74,7 @@ impl Choice {
         root.remove("swarm");
         if let Some(Value::Table(kinds)) = root.get_mut("fault") {
             for (kind, plans) in kinds.iter_mut() {
-                let mine = scenario.faults.iter().zip(&self.faults).filter(|(plan, _)| plan.kind == kind);
+                let mine = scenario.faults.iter().zip(&self.faults).filter(|(plan, _)| plan.kind.name == kind);
                 let Value::Array(written) = plans else { continue };
                 // Names that were left out count the faults of a kind, and key their streams.
                 for (one, (plan, _)) in written.iter_mut().zip(mine.clone()) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fencepost_sim::faults::{self, DurationRule, TargetRule};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -27,10 +28,10 @@ impl fmt::Debug for FaultText {
     }
 }
 
-/// A fault of one of these kinds, at any time of the first 15 seconds. Kinds that have no strategy are a mistake.
+/// A fault of one of these standard kinds, at any time of the first 15 seconds.
 ///
 /// # Panics
-/// If there is no strategy for a kind, or no kind.
+/// If a kind is not a standard one, or none is given.
 pub fn fault(kinds: &[&str]) -> impl Strategy<Value = FaultText> + use<> {
     let strategies = kinds.iter().map(|kind| one(kind).boxed());
     proptest::strategy::Union::new(strategies)
@@ -49,55 +50,20 @@ pub fn schedule(kinds: &[&str], most: usize) -> impl Strategy<Value = Vec<FaultT
     })
 }
 
-fn one(kind: &str) -> impl Strategy<Value = FaultText> + use<> {
-    let (anybody, targets) = ("client:any", vec!["client:any", "client:holder", "server:any", "server:leader"]);
-    let (targets, more): (Vec<&str>, BoxedStrategy<Vec<String>>) = match kind {
-        "pause" | "vm-pause" | "hold" => (targets, lasting()),
-        "crash" => (
-            targets,
-            prop::sample::select(vec!["500ms", "3s"])
-                .prop_map(|after| vec![format!("restart_after = \"{after}\"")])
-                .boxed(),
-        ),
-        "latency" => (targets, with_key("add", vec!["\"20ms\"", "\"400ms\""])),
-        "loss" => (targets, with_key("rate", vec!["0.05", "0.5"])),
-        "clock-step" => {
-            (targets, prop::sample::select(vec!["-20s", "20s"]).prop_map(|by| vec![format!("by = \"{by}\"")]).boxed())
-        }
-        "clock-rate" => (targets, with_key("ppm", vec!["-100000", "100000"])),
-        "partition" => (Vec::new(), shaped()),
-        _ => panic!("there is no strategy for the fault {kind}: pick others than {anybody}"),
-    };
-    let target =
-        if targets.is_empty() { Just(None).boxed() } else { prop::sample::select(targets).prop_map(Some).boxed() };
-    let kind = kind.to_owned();
-    (0..150_u32, target, more).prop_map(move |(at, target, more)| {
-        let mut keys = vec![format!("at = \"{}ms\"", 100 * at)];
-        keys.extend(target.map(|target| format!("target = \"{target}\"")));
-        keys.extend(more);
-        FaultText { kind: kind.clone(), keys }
-    })
+fn one(name: &str) -> impl Strategy<Value = FaultText> + use<> {
+    let kind = faults::standard(name).unwrap_or_else(|| panic!("there is no kind of fault `{name}`"));
+    let at = (0..150_u32).prop_map(|tenths| vec![format!("at = \"{}ms\"", 100 * tenths)]).boxed();
+    let mut keys = vec![at];
+    if matches!(kind.target, TargetRule::Nodes | TargetRule::Links) {
+        keys.push(chosen("target", &["\"client:any\"", "\"client:holder\"", "\"server:any\"", "\"server:leader\""]));
+    }
+    if kind.duration == DurationRule::Required {
+        keys.push((1..120_u32).prop_map(|tenths| vec![format!("lasts = \"{}ms\"", 100 * tenths)]).boxed());
+    }
+    keys.extend(kind.samples.iter().map(|(key, values)| chosen(key, values)));
+    keys.prop_map(|keys| FaultText { kind: kind.name.to_owned(), keys: keys.concat() })
 }
 
-fn lasting() -> BoxedStrategy<Vec<String>> {
-    (1..120_u32).prop_map(|tenths| vec![format!("lasts = \"{}ms\"", 100 * tenths)]).boxed()
-}
-
-fn with_key(key: &'static str, values: Vec<&'static str>) -> BoxedStrategy<Vec<String>> {
-    (lasting(), prop::sample::select(values))
-        .prop_map(move |(mut keys, value)| {
-            keys.push(format!("{key} = {value}"));
-            keys
-        })
-        .boxed()
-}
-
-fn shaped() -> BoxedStrategy<Vec<String>> {
-    let shapes = vec!["minority", "isolate", "clients-from-lock", "clients-from-store"];
-    (lasting(), prop::sample::select(shapes))
-        .prop_map(|(mut keys, shape)| {
-            keys.push(format!("shape = \"{shape}\""));
-            keys
-        })
-        .boxed()
+fn chosen(key: &'static str, values: &'static [&'static str]) -> BoxedStrategy<Vec<String>> {
+    prop::sample::select(values).prop_map(move |value| vec![format!("{key} = {value}")]).boxed()
 }

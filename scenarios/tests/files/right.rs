@@ -39,7 +39,7 @@ fn the_scenario_of_the_design_means_what_it_says() {
     let inventory = Inventory { stock: 100, quantity: 1..=3, update: Update::Target, guard: Guard::None };
     assert_eq!(read.workload, Workload::of(&inventory));
     assert_eq!(read.expect["redlock"][&Property::EffectExclusion], Expectation::Violated);
-    let faults: Vec<_> = read.faults.iter().map(|fault| (fault.name.as_str(), fault.kind)).collect();
+    let faults: Vec<_> = read.faults.iter().map(|fault| (fault.name.as_str(), fault.kind.name)).collect();
     let expected =
         [("gc", "pause"), ("clock-step-1", "clock-step"), ("partition-1", "partition"), ("after-grant", "pause")];
     assert_eq!(faults, expected);
@@ -89,7 +89,7 @@ fn keys_left_out_have_the_documented_defaults() {
     assert_eq!(read.workload, Workload::of(&inventory));
     let latency = Dist::Uniform(ms(1), ms(5));
     assert_eq!(read.network, Network { latency, loss_per_million: 0, transport: Transport::Stream });
-    assert_eq!(read.explore.menu, [Placeable::Pause, Placeable::Crash, Placeable::Hold]);
+    assert_eq!(read.explore.menu, ["pause", "crash", "hold"].map(|name| Placeable::named(name).unwrap()));
     assert!(read.faults.is_empty() && read.expect.is_empty() && read.case.is_none() && read.locks.is_none());
     let registry = registry();
     let defaults = read.lock.params_of(registry.lock("redlock").unwrap()).unwrap();
@@ -143,11 +143,12 @@ fn a_preset_gives_what_is_left_out_and_what_is_written_wins() {
 
 #[test]
 fn every_preset_can_be_used_as_it_is() {
-    for preset in fencepost_scenarios::file::presets::PRESETS {
-        let partition = preset.kind == "partition";
+    let kinds = fencepost_sim::faults::STANDARD;
+    for (kind, preset) in kinds.iter().flat_map(|kind| kind.presets.iter().map(move |preset| (kind, preset))) {
+        let partition = kind.name == "partition";
         let target = if partition { "" } else { "target = \"client-1\"" };
         let shape = if partition && !preset.keys.contains("shape") { "shape = \"isolate\"" } else { "" };
-        let fault = format!("[[fault.{}]]\npreset = \"{}\"\nat = \"1s\"\n{target}\n{shape}", preset.kind, preset.name);
+        let fault = format!("[[fault.{}]]\npreset = \"{}\"\nat = \"1s\"\n{target}\n{shape}", kind.name, preset.name);
         let text = format!("run_for = \"60s\"\n{fault}\n[network]\ntransport = \"stream\"");
         if let Err(wrong) = scenario(&registry(), "x.toml", &text) {
             panic!("{}: {wrong:#?}", preset.name);

@@ -53,12 +53,12 @@ fn everything_registered_is_in_it() {
     let registry = registry();
     let schema = scenario(&registry);
     for fault in registry.faults() {
-        let items = &schema["properties"]["fault"]["properties"][fault.name]["items"];
-        assert!(items["properties"]["every"].is_object(), "{}", fault.name);
+        let items = &schema["properties"]["fault"]["properties"][fault.info.name]["items"];
+        assert!(items["properties"]["every"].is_object(), "{}", fault.info.name);
         assert_eq!(items["additionalProperties"], json!(false));
-        let presets: Vec<&str> = registry.presets_of(fault.name).map(|preset| preset.name).collect();
+        let presets: Vec<&str> = fault.info.presets.iter().map(|preset| preset.name).collect();
         let known = items["properties"]["preset"]["enum"].as_array().map_or(0, Vec::len);
-        assert_eq!(known, presets.len(), "{}: {presets:?}", fault.name);
+        assert_eq!(known, presets.len(), "{}: {presets:?}", fault.info.name);
     }
     for lock in registry.locks() {
         assert!(schema["properties"]["lock"]["properties"][lock.name()].is_object(), "{}", lock.name());
@@ -114,7 +114,7 @@ fn an_editor_completes_the_kinds_of_fault_and_the_keys_of_each() {
     let registry = registry();
     let schema = scenario(&registry);
     let kinds = &schema["properties"]["fault"];
-    let known: BTreeSet<&str> = registry.faults().iter().map(|fault| fault.name).collect();
+    let known: BTreeSet<&str> = registry.faults().iter().map(|fault| fault.info.name).collect();
     assert_eq!(offered(&schema, kinds), known);
     let of = |kind: &str| resolved(&schema, &resolved(&schema, &kinds["properties"][kind])["items"]);
     let all: BTreeSet<&str> = known.iter().flat_map(|kind| offered(&schema, of(kind))).collect();

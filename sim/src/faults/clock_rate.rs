@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
+use super::{
+    BoundAllowance, CauseWeights, ClockChange, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases,
+    Preset,
+};
 
 /// Clocks that run fast (or slow, if negative) by parts in a million. Both clocks of the node are affected.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -28,11 +31,53 @@ impl TryFrom<i64> for Ppm {
     }
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "clock-rate",
+    about: "lets a node's clocks run fast or slow",
+    family: FaultFamily::Clock,
+    clock: Some(ClockChange::Rate),
+    cause: CauseWeights::OF_CLOCKS,
+    phrases: Phrases {
+        began: "clocks started to run at a wrong rate{fault}",
+        ended: "clocks returned to the right rate after {duration}{fault}",
+        active: "clocks of {nodes} run at a wrong rate{drift}{fault}",
+        past: "the clocks of {nodes} ran at a wrong rate{until}{drift}{fault}",
+        ..Phrases::GENERAL
+    },
+    samples: &[("ppm", &["-100000", "100000"])],
+    presets: PRESETS,
+    ..FaultInfo::ON_NODES
+};
+
+const PRESETS: &[Preset] = &[
+    Preset {
+        name: "ntp-slew",
+        about: "a clock that is slewed as fast as ntpd does it",
+        source: "ntpd manual: at most 500 ppm; 5 minutes take about 7 days",
+        keys: "ppm = 500\nlasts = \"24h\"",
+    },
+    Preset {
+        name: "quartz-drift",
+        about: "a quartz that nobody corrects",
+        source: "Mills, Computer Network Time Synchronization (CRC Press): the median of 20,000 hosts was 78 ppm",
+        keys: "ppm = 78\nlasts = \"24h\"",
+    },
+    Preset {
+        name: "spanner-drift",
+        about: "the worst drift that Spanner allows for between two synchronizations",
+        source: "Corbett et al., Spanner (OSDI 2012), section 3: 200 us a second",
+        keys: "ppm = 200\nlasts = \"30s\"",
+    },
+    Preset {
+        name: "leap-smear",
+        about: "a leap second smeared from noon to noon",
+        source: "Google Public NTP, Leap Smear: 24 h, 11.6 ppm slower",
+        keys: "ppm = -12\nlasts = \"24h\"",
+    },
+];
+
 impl FaultKind for ClockRate {
-    const NAME: &'static str = "clock-rate";
-    const ABOUT: &'static str = "lets a node's clocks run fast or slow";
-    const TARGET: TargetRule = TargetRule::Nodes;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for ClockRate {

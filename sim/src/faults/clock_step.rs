@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
+use super::{
+    BoundAllowance, CauseWeights, ClockChange, DurationRule, Exploration, ExploreLength, ExploreSite, ExploreValue,
+    Fault, FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases, Preset,
+};
 use crate::stream::Stream;
 use crate::units::SignedSpan;
 
@@ -15,11 +18,73 @@ pub struct ClockStep {
     by: SignedSpan,
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "clock-step",
+    about: "steps a node's wall clock, forward or back",
+    family: FaultFamily::Clock,
+    duration: DurationRule::Instant,
+    clock: Some(ClockChange::Step),
+    cause: CauseWeights::OF_CLOCKS,
+    phrases: Phrases {
+        began: "clock stepped{step}{fault}",
+        active: "clock of {nodes} stepped{step}{fault}",
+        past: "the wall clock of {nodes} stepped{step}{fault}",
+        ..Phrases::GENERAL
+    },
+    explore: Some(Exploration {
+        name: "clock-step",
+        about: "A wall clock steps.",
+        by_default: false,
+        site: ExploreSite::Node,
+        lasts: ExploreLength::Absent,
+        keys: &[("by", ExploreValue::Step)],
+    }),
+    samples: &[("by", &["\"-20s\"", "\"20s\""])],
+    presets: PRESETS,
+    ..FaultInfo::ON_NODES
+};
+
+const PRESETS: &[Preset] = &[
+    Preset {
+        name: "ntp-step",
+        about: "ntpd steps a clock that it found slow: what is off by more than 128 ms is not slewed",
+        source: "ntpd manual: step threshold 0.128 s; up to 1000 s it asks nobody",
+        keys: r#"by = "128ms..1s""#,
+    },
+    Preset {
+        name: "ntp-step-back",
+        about: "ntpd steps a clock back that it found fast",
+        source: "ntpd manual: step threshold 0.128 s; up to 1000 s it asks nobody",
+        keys: r#"by = "-1s..-128ms""#,
+    },
+    Preset {
+        name: "leap-second",
+        about: "a leap second on a host that does not smear it: one second comes twice",
+        source: "Go proposal 12914, Monotonic Elapsed Time Measurements in Go",
+        keys: r#"by = "-1s""#,
+    },
+    Preset {
+        name: "leap-smear-apart",
+        about: "a host that smears a leap second, seen by hosts that do not: up to half a second apart",
+        source: "Google Public NTP, Leap Smear: half of the second is smeared when it comes",
+        keys: r#"by = "-500ms..500ms""#,
+    },
+    Preset {
+        name: "clock-hour",
+        about: "an operator or a resumed snapshot sets the clock an hour ahead",
+        source: "kubernetes issue 125761, etcd issue 12291",
+        keys: r#"by = "1h""#,
+    },
+    Preset {
+        name: "jepsen-clock",
+        about: "Jepsen's bump, which draws from 4 ms to 262 s either way, small ones more often",
+        source: "jepsen, src/jepsen/nemesis/time.clj",
+        keys: r#"by = "-262s..262s""#,
+    },
+];
+
 impl FaultKind for ClockStep {
-    const NAME: &'static str = "clock-step";
-    const ABOUT: &'static str = "steps a node's wall clock, forward or back";
-    const TARGET: TargetRule = TargetRule::Nodes;
-    const DURATION: DurationRule = DurationRule::Instant;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for ClockStep {
@@ -31,6 +96,10 @@ impl Fault for ClockStep {
         for &node in &injection.at.nodes {
             nemesis.step_clock(node, injection.id, injection.drawn);
         }
+    }
+
+    fn fixed_key(&self, drawn: i64) -> Option<(&'static str, String)> {
+        Some(("by", SignedSpan::constant(drawn).to_string()))
     }
 
     fn allowance(&self, drawn: i64, _: Duration) -> BoundAllowance {

@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
+use super::{
+    BoundAllowance, CauseWeights, ClockChange, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases,
+    Preset,
+};
 use crate::stream::Stream;
 use crate::units::{SignedSpan, Span};
 
@@ -36,11 +39,33 @@ impl TryFrom<Span> for Period {
     }
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "clock-strobe",
+    about: "lets a node's wall clock jump away and back, again and again",
+    family: FaultFamily::Clock,
+    clock: Some(ClockChange::Strobe),
+    cause: CauseWeights::OF_CLOCKS,
+    phrases: Phrases {
+        began: "wall clock started to step forward and back{fault}",
+        ended: "wall clock stopped stepping after {duration}{fault}",
+        active: "wall clock of {nodes} steps forward and back{fault}",
+        past: "the wall clock of {nodes} stepped forward and back{until}{fault}",
+        ..Phrases::GENERAL
+    },
+    presets: PRESETS,
+    samples: &[("by", &["\"5s\"", "\"-5s\""]), ("period", &["\"50ms\""])],
+    ..FaultInfo::ON_NODES
+};
+
+const PRESETS: &[Preset] = &[Preset {
+    name: "jepsen-strobe",
+    about: "Jepsen's strobe: 4 ms to 262 s, every 1 ms to 1 s, for up to 32 s",
+    source: "jepsen, src/jepsen/nemesis/time.clj",
+    keys: "by = \"4ms..262s\"\nperiod = \"100ms\"\nlasts = \"1s..32s\"",
+}];
+
 impl FaultKind for ClockStrobe {
-    const NAME: &'static str = "clock-strobe";
-    const ABOUT: &'static str = "lets a node's wall clock jump away and back, again and again";
-    const TARGET: TargetRule = TargetRule::Nodes;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for ClockStrobe {
@@ -62,6 +87,10 @@ impl Fault for ClockStrobe {
 
     fn events(&self, lasts: Duration) -> u64 {
         u64::try_from(lasts.as_nanos() / self.period.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn fixed_key(&self, drawn: i64) -> Option<(&'static str, String)> {
+        Some(("by", SignedSpan::constant(drawn).to_string()))
     }
 
     fn allowance(&self, drawn: i64, _: Duration) -> BoundAllowance {

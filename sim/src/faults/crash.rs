@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
+use super::{
+    BoundAllowance, CauseWeights, DurationRule, Exploration, ExploreLength, ExploreSite, ExploreValue, Fault,
+    FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases, Preset, Stops,
+};
 use crate::disk::DiskFate;
 use crate::net::RETRANSMIT_LONGEST;
 use crate::units::Span;
@@ -37,11 +40,42 @@ pub enum CrashWhat {
     Host,
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "crash",
+    about: "crashes a node's process or host; disk kept, unsynced writes lost, or wiped",
+    family: FaultFamily::Crash,
+    duration: DurationRule::Instant,
+    stops: Some(Stops::UntilRestart),
+    cause: CauseWeights { holder: Some(8), grantor: Some(9), server: Some(7), ..CauseWeights::NONE },
+    phrases: Phrases {
+        began: "crashed{fault}",
+        ended: "restarted",
+        active: "{nodes} crashed{fault}",
+        past: "{nodes} crashed{restart}{fault}",
+        lane: "crashed{lasted}{fault}",
+    },
+    explore: Some(Exploration {
+        name: "crash",
+        about: "A process crashes.",
+        by_default: true,
+        site: ExploreSite::NodeOrStep,
+        lasts: ExploreLength::Absent,
+        keys: &[("restart_after", ExploreValue::Text("1s")), ("disk", ExploreValue::Text("unsynced"))],
+    }),
+    samples: &[("restart_after", &["\"500ms\"", "\"3s\""])],
+    presets: PRESETS,
+    ..FaultInfo::ON_NODES
+};
+
+const PRESETS: &[Preset] = &[Preset {
+    name: "cell-outage",
+    about: "an outage such as most of a lock service's are: back within 30 s",
+    source: "Burrows, The Chubby lock service (OSDI 2006), section 4: 52 of 61 outages took under 30 s",
+    keys: "what = \"host\"\nrestart_after = \"30s\"",
+}];
+
 impl FaultKind for Crash {
-    const NAME: &'static str = "crash";
-    const ABOUT: &'static str = "crashes a node's process or host; disk kept, unsynced writes lost, or wiped";
-    const TARGET: TargetRule = TargetRule::Nodes;
-    const DURATION: DurationRule = DurationRule::Instant;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for Crash {

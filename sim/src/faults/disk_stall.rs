@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DurationRule, Fault, FaultKind, Injected, Nemesis, Slowdown, TargetRule};
+use super::{CauseWeights, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases, Preset, Slowdown};
 use crate::stream::Stream;
 use crate::units::Dist;
 
@@ -54,11 +54,31 @@ impl TryFrom<Written> for DiskStall {
     }
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "disk-stall",
+    about: "lets a node's disk stall, be slow, or lie about what it synced",
+    family: FaultFamily::Disk,
+    cause: CauseWeights { server: Some(8), ..CauseWeights::NONE },
+    phrases: Phrases {
+        began: "disk degraded{fault}: syncs are late or not durable",
+        ended: "disk recovered after {duration}{fault}",
+        active: "disk of {nodes} degraded{fault}",
+        past: "syncs of {nodes} were late or not durable{until}{fault}",
+        ..Phrases::GENERAL
+    },
+    presets: PRESETS,
+    ..FaultInfo::ON_NODES
+};
+
+const PRESETS: &[Preset] = &[Preset {
+    name: "busy-disk",
+    about: "a disk that makes a sync wait for seconds",
+    source: "etcd issue 12528: a heartbeat 4.9 s late",
+    keys: r#"lasts = "4900ms""#,
+}];
+
 impl FaultKind for DiskStall {
-    const NAME: &'static str = "disk-stall";
-    const ABOUT: &'static str = "lets a node's disk stall, be slow, or lie about what it synced";
-    const TARGET: TargetRule = TargetRule::Nodes;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for DiskStall {

@@ -1,10 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{
-    DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, Rate, TargetRule, add_link_effects,
-    remove_link_effects,
-};
+use super::{Fault, FaultInfo, FaultKind, Injected, LinkEffect, Nemesis, Rate, add_link_effects, remove_link_effects};
 
 /// Packets that arrive twice. Streams discard the copies; datagrams do not.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -14,11 +11,15 @@ pub struct Duplicate {
     rate: Rate,
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "duplicate",
+    about: "delivers datagrams twice; streams discard the copies",
+    samples: &[("rate", &["0.05", "0.5"])],
+    ..FaultInfo::ON_LINKS
+};
+
 impl FaultKind for Duplicate {
-    const NAME: &'static str = "duplicate";
-    const ABOUT: &'static str = "delivers datagrams twice; streams discard the copies";
-    const TARGET: TargetRule = TargetRule::Links;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for Duplicate {

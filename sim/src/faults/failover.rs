@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, TargetRule};
+use super::{
+    BoundAllowance, CauseWeights, Fault, FaultFamily, FaultInfo, FaultKind, Injected, LinkEffect, Nemesis, Phrases,
+    TargetRule,
+};
 use crate::node::NodeId;
 
 /// A failover that the leader is the last to learn of: the other servers lose it from sight and choose another one,
@@ -17,11 +20,25 @@ pub struct Failover {
     clients_too: bool,
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "failover",
+    about: "takes the leader out of the other servers' sight, so that they replace it",
+    family: FaultFamily::Crash,
+    target: TargetRule::Leader,
+    cuts_links: true,
+    cause: CauseWeights { server: Some(8), ..CauseWeights::NONE },
+    phrases: Phrases {
+        began: "isolated from the other servers{fault}",
+        ended: "reachable by the other servers after {duration}{fault}",
+        active: "{nodes} isolated from the other servers{fault}",
+        past: "{nodes} {was} isolated from the other servers{until}{fault}",
+        ..Phrases::GENERAL
+    },
+    ..FaultInfo::ON_NODES
+};
+
 impl FaultKind for Failover {
-    const NAME: &'static str = "failover";
-    const ABOUT: &'static str = "takes the leader out of the other servers' sight, so that they replace it";
-    const TARGET: TargetRule = TargetRule::Leader;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for Failover {

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, TargetRule, add_link_effects,
-    remove_link_effects,
+    BoundAllowance, Exploration, ExploreLength, ExploreSite, Fault, FaultInfo, FaultKind, Injected, LinkEffect,
+    Nemesis, Preset, add_link_effects, remove_link_effects,
 };
 
 /// A black hole that gives everything back when it ends: messages arrive late, once, in order.
@@ -13,11 +13,30 @@ use super::{
 #[serde(deny_unknown_fields)]
 pub struct Hold {}
 
+const INFO: FaultInfo = FaultInfo {
+    name: "hold",
+    about: "black-holes links, then delivers late all that was sent meanwhile",
+    explore: Some(Exploration {
+        name: "hold",
+        about: "Messages of a link are held back, and come late.",
+        by_default: true,
+        site: ExploreSite::Link,
+        lasts: ExploreLength::Chosen,
+        keys: &[],
+    }),
+    presets: PRESETS,
+    ..FaultInfo::ON_LINKS
+};
+
+const PRESETS: &[Preset] = &[Preset {
+    name: "switch-black-hole",
+    about: "a switch that swallows everything for 90 s, then delivers it",
+    source: "GitHub, Downtime last Saturday (2012)",
+    keys: r#"lasts = "90s""#,
+}];
+
 impl FaultKind for Hold {
-    const NAME: &'static str = "hold";
-    const ABOUT: &'static str = "black-holes links, then delivers late all that was sent meanwhile";
-    const TARGET: TargetRule = TargetRule::Links;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for Hold {

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, TargetRule, add_link_effects,
-    remove_link_effects,
+    BoundAllowance, Exploration, ExploreLength, ExploreSite, ExploreValue, Fault, FaultInfo, FaultKind, Injected,
+    LinkEffect, Nemesis, add_link_effects, remove_link_effects,
 };
 use crate::units::Dist;
 
@@ -17,11 +17,23 @@ pub struct Latency {
     add: Dist,
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "latency",
+    about: "adds latency to links",
+    explore: Some(Exploration {
+        name: "late",
+        about: "One message comes late.",
+        by_default: false,
+        site: ExploreSite::Link,
+        lasts: ExploreLength::Moment,
+        keys: &[("add", ExploreValue::Chosen)],
+    }),
+    samples: &[("add", &["\"20ms\"", "\"400ms\""])],
+    ..FaultInfo::ON_LINKS
+};
+
 impl FaultKind for Latency {
-    const NAME: &'static str = "latency";
-    const ABOUT: &'static str = "adds latency to links";
-    const TARGET: TargetRule = TargetRule::Links;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for Latency {

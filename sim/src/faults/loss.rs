@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, Rate, TargetRule, add_link_effects,
-    remove_link_effects,
+    BoundAllowance, Exploration, ExploreLength, ExploreSite, ExploreValue, Fault, FaultInfo, FaultKind, Injected,
+    LinkEffect, Nemesis, Preset, Rate, add_link_effects, remove_link_effects,
 };
 
 /// Lost packets. A stream hides them behind retransmission: the message arrives late.
@@ -16,11 +16,31 @@ pub struct Loss {
     rate: Rate,
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "loss",
+    about: "loses messages on links; streams retransmit after 200 ms, doubling",
+    explore: Some(Exploration {
+        name: "drop",
+        about: "One message is lost.",
+        by_default: false,
+        site: ExploreSite::Link,
+        lasts: ExploreLength::Moment,
+        keys: &[("rate", ExploreValue::Number(1.0))],
+    }),
+    samples: &[("rate", &["0.05", "0.5"])],
+    presets: PRESETS,
+    ..FaultInfo::ON_LINKS
+};
+
+const PRESETS: &[Preset] = &[Preset {
+    name: "wonky-rack",
+    about: "a rack that loses half of its packets",
+    source: "Dean, Designs, Lessons and Advice from Building Large Distributed Systems (LADIS 2009)",
+    keys: "rate = 0.5\nlasts = \"30m\"",
+}];
+
 impl FaultKind for Loss {
-    const NAME: &'static str = "loss";
-    const ABOUT: &'static str = "loses messages on links; streams retransmit after 200 ms, doubling";
-    const TARGET: TargetRule = TargetRule::Links;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for Loss {

@@ -8,6 +8,7 @@ mod disk_stall;
 mod duplicate;
 mod failover;
 mod hold;
+mod info;
 mod latency;
 mod loss;
 mod partition;
@@ -29,6 +30,10 @@ pub use self::disk_stall::DiskStall;
 pub use self::duplicate::Duplicate;
 pub use self::failover::Failover;
 pub use self::hold::Hold;
+pub use self::info::{
+    CauseWeights, ClockChange, DurationRule, Exploration, ExploreLength, ExploreSite, ExploreValue, FaultFamily,
+    FaultInfo, Phrases, Preset, Stops, TargetRule,
+};
 pub use self::latency::Latency;
 pub use self::loss::Loss;
 pub use self::partition::{Partition, Shape};
@@ -41,28 +46,6 @@ use crate::node::NodeId;
 use crate::schedule::{InjectionId, Placement};
 use crate::stream::Stream;
 use crate::units::Dist;
-
-/// What a fault is done to, and so which keys say where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetRule {
-    /// One or more nodes: `target`.
-    Nodes,
-    /// Links: `from` and `to` (with `both_ways`), or `target` for all links of a node.
-    Links,
-    /// The server that leads the others.
-    Leader,
-    /// The fault's own keys say where.
-    Own,
-}
-
-/// Whether a fault has a `lasts`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DurationRule {
-    /// It begins and ends: `lasts` is required.
-    Required,
-    /// It happens at once: `lasts` is refused.
-    Instant,
-}
 
 /// A fault as configured: what its injections do.
 pub trait Fault: fmt::Debug + Send + Sync {
@@ -97,6 +80,11 @@ pub trait Fault: fmt::Debug + Send + Sync {
         false
     }
 
+    /// The key and value, as TOML text, that fix what [`draw`](Fault::draw) gave, if the fault's keys leave it open.
+    fn fixed_key(&self, _drawn: i64) -> Option<(&'static str, String)> {
+        None
+    }
+
     /// How a fault that places itself (`TargetRule::Own`) does so. `pick` is the fraction drawn for this injection.
     ///
     /// # Errors
@@ -106,16 +94,50 @@ pub trait Fault: fmt::Debug + Send + Sync {
     }
 }
 
-/// A kind of fault, as the registry knows it.
+/// A kind of fault: its facts, and the type that its keys are read into.
 pub trait FaultKind: Fault + DeserializeOwned + JsonSchema + 'static {
-    /// Its name in scenario files: `[[fault.NAME]]`.
-    const NAME: &'static str;
-    /// One sentence for lists and docs.
-    const ABOUT: &'static str;
-    /// Where it acts.
-    const TARGET: TargetRule;
-    /// Whether it has a `lasts`.
-    const DURATION: DurationRule;
+    /// What it says about itself.
+    const INFO: &'static FaultInfo;
+}
+
+/// Receives each kind of fault as a type.
+pub trait KindVisitor {
+    /// Called once for each kind.
+    fn visit<F: FaultKind>(&mut self);
+}
+
+macro_rules! standard_kinds {
+    ($($kind:ident),* $(,)?) => {
+        /// The facts of all kinds that fencepost ships, in the order of lists and reports.
+        pub const STANDARD: &[&FaultInfo] = &[$($kind::INFO),*];
+
+        /// Passes all kinds that fencepost ships to `visitor`, in the order of [`STANDARD`].
+        pub fn visit_standard(visitor: &mut impl KindVisitor) {
+            $(visitor.visit::<$kind>();)*
+        }
+    };
+}
+
+standard_kinds! {
+    Pause,
+    VmPause,
+    Crash,
+    ClockStep,
+    ClockRate,
+    ClockStrobe,
+    Partition,
+    Latency,
+    Loss,
+    Duplicate,
+    Hold,
+    Slow,
+    DiskStall,
+    Failover,
+}
+
+/// The facts of the standard kind of this name.
+pub fn standard(name: &str) -> Option<&'static FaultInfo> {
+    STANDARD.iter().copied().find(|info| info.name == name)
 }
 
 /// What faults can do to the bounds within which locks recover, summed over a schedule.

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    BoundAllowance, DurationRule, Fault, FaultKind, Injected, LinkEffect, Nemesis, TargetRule, Topology,
-    add_link_effects, remove_link_effects,
+    BoundAllowance, Fault, FaultFamily, FaultInfo, FaultKind, Injected, LinkEffect, Nemesis, Preset, TargetRule,
+    Topology, add_link_effects, remove_link_effects,
 };
 use crate::node::NodeId;
 use crate::schedule::{Placement, pick_index};
@@ -43,11 +43,46 @@ pub enum Shape {
     ClientsFromStore,
 }
 
+const INFO: FaultInfo = FaultInfo {
+    name: "partition",
+    about: "cuts links between groups of nodes, or in a shape",
+    family: FaultFamily::Partition,
+    target: TargetRule::Own,
+    cuts_links: true,
+    samples: &[("shape", &["\"minority\"", "\"isolate\"", "\"clients-from-lock\"", "\"clients-from-store\""])],
+    presets: PRESETS,
+    ..FaultInfo::ON_LINKS
+};
+
+const PRESETS: &[Preset] = &[
+    Preset {
+        name: "cloud-blip",
+        about: "a partition of a few seconds, as clouds have them several times a month",
+        source: "Bailis and Kingsbury, The Network is Reliable (ACM Queue 2014)",
+        keys: r#"lasts = "1s..5s""#,
+    },
+    Preset {
+        name: "link-repair",
+        about: "a link of a data centre fails and is repaired: about 5 minutes",
+        source: "Gill, Jain and Nagappan, Understanding Network Failures in Data Centers (SIGCOMM 2011)",
+        keys: r#"lasts = "lognormal(5m, 1.0)""#,
+    },
+    Preset {
+        name: "wan-software",
+        about: "a fault of software in a wide-area network: median 2.7 minutes, mean 6",
+        source: "Turner et al., California Fault Lines (SIGCOMM 2010): five years of CENIC's network",
+        keys: r#"lasts = "lognormal(162s, 1.26)""#,
+    },
+    Preset {
+        name: "deaf-nic",
+        about: "a network card that drops what comes in and sends what goes out",
+        source: "the bnx2 case in Bailis and Kingsbury, The Network is Reliable (ACM Queue 2014): 5 h",
+        keys: "shape = \"one-way\"\nlasts = \"5h\"",
+    },
+];
+
 impl FaultKind for Partition {
-    const NAME: &'static str = "partition";
-    const ABOUT: &'static str = "cuts links between groups of nodes, or in a shape";
-    const TARGET: TargetRule = TargetRule::Own;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for Partition {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{DurationRule, Fault, FaultKind, Injected, Nemesis, Slowdown, TargetRule};
+use super::{CauseWeights, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases, Slowdown};
 
 /// A node that does everything more slowly: an overcommitted CPU, swapping, a noisy neighbour. Whatever it deals with, a
 /// message, a timer, a step of its code, keeps it busy; what comes meanwhile queues up, what it sends leaves afterwards.
@@ -33,11 +33,24 @@ impl TryFrom<i64> for Factor {
 /// network's latency, so this is only what slowness multiplies.
 const WORK: Duration = Duration::from_millis(1);
 
+const INFO: FaultInfo = FaultInfo {
+    name: "slow",
+    about: "lets a node do everything more slowly",
+    family: FaultFamily::Network,
+    cause: CauseWeights { holder: Some(9), ..CauseWeights::NONE },
+    phrases: Phrases {
+        began: "slowed down{fault}: each message, timer and step takes longer",
+        ended: "back to normal speed after {duration}{fault}",
+        active: "{nodes} slow{fault}",
+        past: "{nodes} {was} slow{until}{fault}",
+        ..Phrases::GENERAL
+    },
+    samples: &[("factor", &["10", "1000"])],
+    ..FaultInfo::ON_NODES
+};
+
 impl FaultKind for Slow {
-    const NAME: &'static str = "slow";
-    const ABOUT: &'static str = "lets a node do everything more slowly";
-    const TARGET: TargetRule = TargetRule::Nodes;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for Slow {

@@ -3,7 +3,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, TargetRule};
+use super::{
+    BoundAllowance, CauseWeights, ClockChange, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases,
+    Preset, Stops,
+};
 
 /// A pause of the whole virtual machine, as in a live migration: the monotonic clock stops too, and the wall clock
 /// steps forward on resume.
@@ -11,12 +14,41 @@ use super::{BoundAllowance, DurationRule, Fault, FaultKind, Injected, Nemesis, T
 #[serde(deny_unknown_fields)]
 pub struct VmPause {}
 
+const INFO: FaultInfo = FaultInfo {
+    name: "vm-pause",
+    about: "stops a node's whole machine: its monotonic clock stops, its wall clock steps on resume",
+    family: FaultFamily::VmPause,
+    stops: Some(Stops::Machine),
+    clock: Some(ClockChange::Freeze),
+    cause: CauseWeights { holder: Some(9), ..CauseWeights::NONE },
+    phrases: Phrases {
+        began: "machine paused{fault}",
+        ended: "machine resumed after {duration}{fault}; its monotonic clock did not advance",
+        active: "machine of {nodes} paused{fault}",
+        past: "the machine of {nodes} was paused{until}{fault}, and its monotonic clock stopped",
+        lane: "machine paused{lasted}{fault}",
+    },
+    presets: PRESETS,
+    ..FaultInfo::ON_NODES
+};
+
+const PRESETS: &[Preset] = &[
+    Preset {
+        name: "vm-migration",
+        about: "the pause of a live migration",
+        source: "Azure documentation, Maintenance for virtual machines: typically no more than 5 s",
+        keys: r#"lasts = "1s..5s""#,
+    },
+    Preset {
+        name: "vm-maintenance",
+        about: "memory-preserving maintenance of the host",
+        source: "Azure documentation, Maintenance for virtual machines: mostly less than 10 s, rarely 30 s",
+        keys: r#"lasts = "lognormal(7s, 0.5)""#,
+    },
+];
+
 impl FaultKind for VmPause {
-    const NAME: &'static str = "vm-pause";
-    const ABOUT: &'static str =
-        "stops a node's whole machine: its monotonic clock stops, its wall clock steps on resume";
-    const TARGET: TargetRule = TargetRule::Nodes;
-    const DURATION: DurationRule = DurationRule::Required;
+    const INFO: &'static FaultInfo = &INFO;
 }
 
 impl Fault for VmPause {

@@ -117,8 +117,8 @@ pub fn secs(n: u64) -> Duration {
 pub fn fault<F: FaultKind>(keys: serde_json::Value, trigger: Trigger, aim: Aim, lasts: Option<Duration>) -> FaultPlan {
     let fault: F = serde_json::from_value(keys).unwrap();
     FaultPlan {
-        name: F::NAME.to_string(),
-        kind: F::NAME,
+        name: F::INFO.name.to_string(),
+        kind: F::INFO,
         fault: std::sync::Arc::new(fault),
         trigger,
         aim,

@@ -315,7 +315,7 @@ mod tests {
         let cell = Cell::new(&Arc::new(scenario), registry.lock("sql-version").expect("there is this lock"), &[]);
         let what = Exploration { cell: &cell, seed: 0, bugs: &[], faults: 2, wanted: &[], threads: 2 };
         let nowhere = Placed {
-            what: Placeable::Pause,
+            what: Placeable::named("pause").unwrap(),
             place: Place::Node(NodeId(99)),
             begins: Begins::At,
             at: SimTime(0),

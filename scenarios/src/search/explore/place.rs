@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fencepost_sim::faults::{ExploreLength, ExploreSite, ExploreValue};
 use fencepost_sim::schedule::{Aim, FaultPlan, OnMark, Target, Trigger};
 use fencepost_sim::units::{Dist, SignedSpan, Span};
 use fencepost_sim::{NodeId, SimTime};
@@ -45,13 +46,10 @@ pub(super) enum Begins {
 /// A link that fails for so long loses or delays the one message that is sent at that moment.
 const A_MOMENT: Duration = Duration::from_nanos(1);
 
-/// A process that crashes is back after this long.
-pub(super) const RESTART_AFTER: Duration = Duration::from_secs(1);
-
 impl Placed {
     /// Whether its end is to be placed too.
     pub fn has_an_end(&self) -> bool {
-        matches!(self.what, Placeable::Pause | Placeable::Hold | Placeable::Late)
+        self.what.placing().has_end()
     }
 
     /// Its kind in scenario files, and its keys there.
@@ -88,36 +86,25 @@ impl Placed {
     }
 
     fn kind(&self) -> &'static str {
-        match self.what {
-            Placeable::Pause => "pause",
-            Placeable::Crash => "crash",
-            Placeable::Hold => "hold",
-            Placeable::Drop => "loss",
-            Placeable::Late => "latency",
-            Placeable::ClockStep => "clock-step",
-        }
+        self.what.kind().name
     }
 
     fn fault_lasts(&self) -> Option<Duration> {
-        match self.what {
-            Placeable::Pause | Placeable::Hold => Some(self.lasts),
-            Placeable::Drop | Placeable::Late => Some(A_MOMENT),
-            Placeable::Crash | Placeable::ClockStep => None,
+        match self.what.placing().lasts {
+            ExploreLength::Chosen => Some(self.lasts),
+            ExploreLength::Moment => Some(A_MOMENT),
+            ExploreLength::Absent => None,
         }
     }
 
     fn own_keys(&self) -> Table {
-        let keys = match self.what {
-            Placeable::Pause | Placeable::Hold => vec![],
-            Placeable::Crash => vec![
-                ("restart_after", Value::String(Span(RESTART_AFTER).to_string())),
-                ("disk", Value::String("unsynced".into())),
-            ],
-            Placeable::Drop => vec![("rate", Value::Float(1.0))],
-            Placeable::Late => vec![("add", Value::String(Span(self.lasts).to_string()))],
-            Placeable::ClockStep => vec![("by", Value::String(SignedSpan::constant(self.step).to_string()))],
+        let value = |value| match value {
+            ExploreValue::Text(text) => Value::String(text.into()),
+            ExploreValue::Number(number) => Value::Float(number),
+            ExploreValue::Chosen => Value::String(Span(self.lasts).to_string()),
+            ExploreValue::Step => Value::String(SignedSpan::constant(self.step).to_string()),
         };
-        keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        self.what.placing().keys.iter().map(|(key, given)| ((*key).to_owned(), value(*given))).collect()
     }
 
     /// The fault as a schedule has it: the same as what reading its text gives.
@@ -128,7 +115,7 @@ impl Placed {
         let named = |node: NodeId| Target::Named(nodes[node.index()].clone());
         FaultPlan {
             name: format!("{}-{number}", self.kind()),
-            kind: entry.name,
+            kind: entry.info,
             fault: (entry.parse)(keys).expect("these keys are right"),
             trigger: match self.begins {
                 Begins::At => Trigger::At(self.at.since(SimTime(0))),
@@ -177,23 +164,21 @@ pub(super) fn beginnings(
 
 /// Where a fault of this kind can begin by such a point: right before what happens there.
 fn starts(what: Placeable, point: &Point) -> Option<(Place, Begins, SimTime)> {
-    match (what, point.what) {
-        (Placeable::Pause | Placeable::Crash, What::Mark(node, mark, nth)) => {
+    match (what.placing().site, point.what) {
+        (ExploreSite::NodeOrStep, What::Mark(node, mark, nth)) => {
             Some((Place::Node(node), Begins::On(node, mark, nth), point.at))
         }
-        (Placeable::Pause | Placeable::Crash | Placeable::ClockStep, What::Delivered(..) | What::At(_)) => {
+        (ExploreSite::Node | ExploreSite::NodeOrStep, What::Delivered(..) | What::At(_)) => {
             Some((Place::Node(point.node()), Begins::At, point.at))
         }
-        (Placeable::Hold | Placeable::Drop | Placeable::Late, What::Delivered(from, to, sent)) => {
-            Some((Place::Link(from, to), Begins::At, sent))
-        }
+        (ExploreSite::Link, What::Delivered(from, to, sent)) => Some((Place::Link(from, to), Begins::At, sent)),
         _ => None,
     }
 }
 
 /// How far clocks are stepped: over the lock's expiry and a second more, either way.
 fn steps(cell: &Cell, what: Placeable) -> Vec<i64> {
-    if what != Placeable::ClockStep {
+    if !what.placing().has_step() {
         return vec![0];
     }
     let expiry = cell.header.effective_expiry.unwrap_or(Duration::from_secs(10)) + Duration::from_secs(1);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fencepost_sim::NodeId;
 use fencepost_sim::schedule::{Aim, FaultPlan, Placement, Trigger};
-use fencepost_sim::units::SignedSpan;
 use toml::{Table, Value};
 
 use super::draft::{Draft, DraftFault, span_value};
@@ -71,7 +70,7 @@ fn faults(cell: &Cell, report: &CaseReport) -> Vec<DraftFault> {
             keys.extend(place);
             fix(plan, injected, &mut keys);
             keys.insert("name".into(), Value::String(names.next(&plan.name)));
-            faults.push(DraftFault { kind: plan.kind.into(), keys });
+            faults.push(DraftFault { kind: plan.kind.name.into(), keys });
         }
     }
     faults
@@ -81,7 +80,7 @@ fn faults(cell: &Cell, report: &CaseReport) -> Vec<DraftFault> {
 pub(crate) fn written_faults(cell: &Cell) -> Vec<(String, Table)> {
     let mut written = by_name(&source(cell));
     let plans = cell.scenario.faults.iter();
-    plans.filter_map(|plan| Some((plan.kind.to_owned(), written.remove(&plan.name)?))).collect()
+    plans.filter_map(|plan| Some((plan.kind.name.to_owned(), written.remove(&plan.name)?))).collect()
 }
 
 fn by_name(source: &Table) -> BTreeMap<String, Table> {
@@ -106,8 +105,8 @@ fn fix(plan: &FaultPlan, injected: &Injected, keys: &mut Table) {
     if let Some(lasts) = injected.lasts {
         keys.insert("lasts".into(), span_value(lasts));
     }
-    if plan.kind == "clock-step" {
-        keys.insert("by".into(), Value::String(SignedSpan::constant(injected.drawn).to_string()));
+    if let Some((key, value)) = plan.fault.fixed_key(injected.drawn) {
+        keys.insert(key.into(), Value::String(value));
     }
 }
 
