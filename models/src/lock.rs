@@ -22,7 +22,7 @@ pub const POLL: Duration = Duration::from_millis(100);
 
 /// A distributed lock: its servers and its client.
 ///
-/// The client code has no clock but its [`Ctx`]'s. It passes a safepoint wherever a pause or a fault may occur:
+/// The client code has no clock but its [`Ctx`]'s. It reaches a step wherever a pause or a fault may occur:
 /// `acquire-sent` once all requests of an attempt's first round are sent, `release-sent` once those of a release are.
 pub trait Lock: Sized + 'static {
     /// Its facts, from its documentation.

@@ -85,7 +85,7 @@ impl Lock for KeyLock {
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         let reply = self.ctx.ask(self.hook, KeyMessage::Take(attempt.id), PATIENCE);
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         match reply.await? {
             KeyMessage::Yes => Ok(Grant { id: attempt.id, token: None, valid_until: None }),
             _ => Err(LockError::Failed(Reason::Busy)),
@@ -94,7 +94,7 @@ impl Lock for KeyLock {
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let reply = self.ctx.ask(self.hook, KeyMessage::GiveBack(grant.id), PATIENCE);
-        self.ctx.safepoint("release-sent").await;
+        self.ctx.reach_step("release-sent").await;
         match reply.await? {
             KeyMessage::Yes => Ok(()),
             _ => Err(LockError::Failed(Reason::NotHeld)),

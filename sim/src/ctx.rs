@@ -161,18 +161,18 @@ impl<M: Message, N: Message> Ctx<M, N> {
         task
     }
 
-    /// Passes a mark, where a fault may be triggered and a pause may land. Costs next to nothing when no fault wants it.
-    pub async fn safepoint(&self, mark: &'static str) {
+    /// Passes a step, where a fault may be triggered and a pause may land. Costs next to nothing when no fault wants it.
+    pub async fn reach_step(&self, step: &'static str) {
         let stopped = {
             let mut world = self.world.borrow_mut();
-            world.pass_mark(self.node, mark);
+            world.reach_step(self.node, step);
             let node = &world.nodes[self.node.index()];
             node.stopped() || !node.up || world.exhausted()
         };
         if stopped {
             let key = {
                 let mut world = self.world.borrow_mut();
-                let key = world.wait(self.node, WaitKind::Safepoint);
+                let key = world.wait(self.node, WaitKind::Step);
                 // A crashed process waits forever: its code goes no further, and is dropped.
                 if world.nodes[self.node.index()].up {
                     world.nodes[self.node.index()].withheld.push(Withheld::Code(Some(key)));

@@ -61,12 +61,12 @@ impl<M: Message, N: Message> World<M, N> {
         let plan = &self.schedule.plans[self.schedule.injections[injection.0 as usize].fault];
         if let Trigger::On(on) = &plan.trigger {
             let client = on.client.as_ref().map(|name| self.named(name));
-            // A mark of a client that does not exist is never passed.
+            // A step of a client that does not exist is never passed.
             if client == Some(None) {
                 return;
             }
-            let (mark, left, after) = (on.mark.clone(), on.nth, on.after);
-            self.triggers.add(Armed { injection, client: client.flatten(), mark, left, after });
+            let (step, left, after) = (on.step.clone(), on.nth, on.after);
+            self.triggers.add(Armed { injection, client: client.flatten(), step, left, after });
         }
     }
 
@@ -206,13 +206,13 @@ impl<M: Message, N: Message> World<M, N> {
         self.wake = Some(id);
     }
 
-    /// A client passes a mark, which may trigger faults at once.
-    pub(crate) fn pass_mark(&mut self, node: NodeId, mark: &'static str) {
-        self.record(&Occurrence::Mark { node, mark });
+    /// A client reaches a step, which may trigger faults at once.
+    pub(crate) fn reach_step(&mut self, node: NodeId, step: &'static str) {
+        self.record(&Occurrence::Step { node, step });
         if self.triggers.is_empty() {
             return;
         }
-        for (injection, after_ns) in self.triggers.pass(node, mark) {
+        for (injection, after_ns) in self.triggers.pass(node, step) {
             match after_ns {
                 0 => self.begin_fault(injection),
                 _ => self.schedule_at(SimTime(self.now.0 + after_ns), Pending::FaultBegins(injection)),

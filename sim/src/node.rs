@@ -87,7 +87,7 @@ pub(crate) struct Stop {
 /// What happened to a node while it did not run, to be dealt with when it does.
 pub(crate) enum Withheld<M> {
     Packet(Packet<M>),
-    /// The client's code goes on from a safepoint, waiting with this key; or starts.
+    /// The client's code continues after a step, waiting with this key; or starts.
     Code(Option<WaitKey>),
 }
 

@@ -51,17 +51,17 @@ pub enum Trigger {
     At(Duration),
     /// Again and again; the gap from one beginning to the next.
     Every(Dist),
-    /// When a client passes a mark.
-    On(OnMark),
+    /// When a client reaches a step.
+    On(OnStep),
 }
 
-/// A client passing a mark.
+/// A client passing a step.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OnMark {
+pub struct OnStep {
     /// The client by name; any client if left out.
     pub client: Option<String>,
-    /// The mark, such as `acquired`.
-    pub mark: String,
+    /// The step, such as `acquired`.
+    pub step: String,
     /// The nth time, from 1.
     pub nth: u32,
     /// How long after it.
@@ -117,7 +117,7 @@ pub enum Which {
 pub struct Injection {
     /// Its fault, as an index into the plans.
     pub fault: usize,
-    /// When it begins, unless a mark triggers it.
+    /// When it begins, unless a step triggers it.
     pub at: Option<SimTime>,
     /// How long it lasts.
     pub lasts: Option<Duration>,
@@ -195,7 +195,7 @@ fn longest_silence(allowances: &[(&Injection, BoundAllowance)]) -> Duration {
         silent = silent.max((at + length).since(since));
         longest = longest.max(silent);
     }
-    // Nobody knows beforehand when a mark is passed: what waits for one may make any silence longer.
+    // Nobody knows beforehand when a step is passed: what waits for one may make any silence longer.
     let at_marks: Duration =
         allowances.iter().filter(|(i, _)| i.at.is_none()).map(|(_, allowance)| allowance.reconnect).sum();
     (longest + at_marks).min(RETRANSMIT_LONGEST)
@@ -204,7 +204,7 @@ fn longest_silence(allowances: &[(&Injection, BoundAllowance)]) -> Duration {
 /// How slow a clock may run whose faults overlap: their rates add up.
 fn slowest_together(allowances: &[(&Injection, BoundAllowance)]) -> u32 {
     let mut changes: Vec<(SimTime, bool, u64)> = Vec::new();
-    // Nobody knows beforehand when a mark is passed: those add to all others.
+    // Nobody knows beforehand when a step is passed: those add to all others.
     let mut now = 0;
     for (injection, allowance) in allowances.iter().filter(|(_, allowance)| allowance.slowest_ppm > 0) {
         let ppm = allowance.slowest_ppm.into();

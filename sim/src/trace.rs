@@ -30,10 +30,15 @@ pub enum Occurrence<'a, M: ?Sized, N> {
     Reset { node: NodeId, peer: NodeId },
     /// A timer of the node's own ran out.
     Timer { node: NodeId },
-    /// A client went on after a pause, at a safepoint.
+    /// A client continued after a pause, at a step.
     Continued { node: NodeId },
-    /// A client passed a mark.
-    Mark { node: NodeId, mark: &'a str },
+    /// A client reached a step.
+    #[serde(rename = "mark")]
+    Step {
+        node: NodeId,
+        #[serde(rename = "mark")]
+        step: &'a str,
+    },
     /// An injection of a fault began.
     FaultBegan { fault: &'a str, kind: &'static FaultInfo, nodes: &'a [NodeId], links: &'a [(NodeId, NodeId)] },
     /// An injection of a fault ended. Where it ended is not part of the trace.

@@ -1,4 +1,4 @@
-//! Faults that wait for a client to pass a mark.
+//! Faults that wait for a client to pass a step.
 
 use crate::node::NodeId;
 use crate::schedule::InjectionId;
@@ -12,7 +12,7 @@ pub(crate) struct Armed {
     pub injection: InjectionId,
     /// Any client if left out.
     pub client: Option<NodeId>,
-    pub mark: String,
+    pub step: String,
     /// How many times it is still to be passed.
     pub left: u32,
     pub after: Duration,
@@ -31,11 +31,11 @@ impl Triggers {
         self.0.clear();
     }
 
-    /// Counts a mark, and takes out what it triggers: which injection, and after how many nanoseconds.
-    pub fn pass(&mut self, node: NodeId, mark: &str) -> Vec<(InjectionId, u64)> {
+    /// Counts a step, and takes out what it triggers: which injection, and after how many nanoseconds.
+    pub fn pass(&mut self, node: NodeId, step: &str) -> Vec<(InjectionId, u64)> {
         let mut fired = Vec::new();
         self.0.retain_mut(|armed| {
-            if armed.mark != mark || armed.client.is_some_and(|client| client != node) {
+            if armed.step != step || armed.client.is_some_and(|client| client != node) {
                 return true;
             }
             armed.left -= 1;

@@ -20,7 +20,7 @@ pub(crate) enum WaitKind {
     Call(ConnId),
     /// For what the server pushes.
     Receive(ConnId),
-    Safepoint,
+    Step,
     Healing,
 }
 

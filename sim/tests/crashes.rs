@@ -23,8 +23,8 @@ fn living() -> Process<Msg, Note> {
         loop {
             ctx.sleep(secs(1)).await;
             tell(&ctx, "alive", 0);
-            ctx.safepoint("alive").await;
-            tell(&ctx, "past safepoint", 0);
+            ctx.reach_step("alive").await;
+            tell(&ctx, "past step", 0);
         }
     })
 }
@@ -58,7 +58,7 @@ fn a_crash_triggered_within_its_own_poll_lets_the_code_go_no_further() {
     let seen = lab().client(living()).with(plan).heal_at(secs(10)).end_at(ms(11_500)).run();
     let times = |what: &str| seen.all(what).iter().map(|(time, _)| *time).collect::<Vec<_>>();
     assert_eq!(times("alive"), [1_000, 2_000, 11_000].map(ms));
-    assert_eq!(times("past safepoint"), [1_000, 11_000].map(ms));
+    assert_eq!(times("past step"), [1_000, 11_000].map(ms));
     assert_eq!(times("dropped")[0], secs(2));
 }
 
@@ -156,7 +156,7 @@ fn no_world_outlives_its_run() {
             async move {
                 let conn = ctx.connect(ctx.find("server-1"));
                 let _call = ctx.call(conn, Msg::Later(900_000), secs(100_000));
-                ctx.safepoint("here").await;
+                ctx.reach_step("here").await;
                 ctx.sleep(secs(50_000)).await;
                 drop(held);
             }

@@ -91,7 +91,7 @@ fn the_event_budget_ends_an_endless_world() {
     let marking = restless(|ctx| {
         Box::pin(async move {
             loop {
-                ctx.safepoint("again").await;
+                ctx.reach_step("again").await;
             }
         })
     });

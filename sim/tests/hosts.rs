@@ -37,12 +37,12 @@ fn faults() -> Vec<FaultPlan> {
     ]
 }
 
-/// A client that passes marks, so that it can be stopped there, and races calls against sleeps.
+/// A client that passes steps, so that it can be stopped there, and races calls against sleeps.
 fn busy(server: &'static str) -> fencepost_sim::Process<Msg, Note> {
     process(move |ctx| async move {
         let conn = ctx.connect(ctx.find(server));
         for n in 0..200 {
-            ctx.safepoint("again").await;
+            ctx.reach_step("again").await;
             let call = ctx.call(conn, Msg::Ping(n), secs(1));
             if let fencepost_sim::Either::First(outcome) = fencepost_sim::race(call, ctx.sleep(ms(15))).await {
                 tell_outcome(&ctx, n, &outcome);

@@ -127,13 +127,13 @@ fn which_group_is_dealt_with_first_on_resume_differs_between_seeds() {
     assert!((8..=32).contains(&replies), "the reply was first in {replies} of 40");
 }
 
-/// Passes a mark and notes when it is past it, over and over.
+/// Passes a step and notes when it is past it, over and over.
 fn marker() -> fencepost_sim::Process<Msg, Note> {
     process(|ctx| async move {
         for n in 0..5 {
             ctx.sleep(secs(1)).await;
             tell(&ctx, "before", n);
-            ctx.safepoint("mark").await;
+            ctx.reach_step("mark").await;
             tell(&ctx, "after", n);
         }
     })

@@ -43,7 +43,7 @@ impl<L: Message> StoreClient<L> {
     pub async fn write(&self, grant: &Grant, access: &StoreAccess, read: ReadReply) -> Result<(), LockError> {
         let write = access.write(grant, read);
         let reply = self.ctx.ask_store(self.conn.get(), StoreMessage::Write(write), STORE_TIMEOUT);
-        self.ctx.safepoint("write-sent").await;
+        self.ctx.reach_step("write-sent").await;
         match self.await_reply(reply).await? {
             StoreMessage::Written => Ok(()),
             StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),

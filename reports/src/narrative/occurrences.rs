@@ -112,8 +112,8 @@ impl Teller {
             Occurrence::Refused { node, peer } => (node, format!("finds nobody listening at {}", name(peer))),
             Occurrence::Reset { node, peer } => (node, format!("finds its connection with {} reset", name(peer))),
             Occurrence::Timer { node } => (node, "a timer runs out".to_owned()),
-            Occurrence::Continued { node } => (node, "goes on from a safepoint".to_owned()),
-            Occurrence::Mark { node, mark } => (node, format!("passes the mark {mark}")),
+            Occurrence::Continued { node } => (node, "continued".to_owned()),
+            Occurrence::Step { node, step } => (node, format!("reached step {step}")),
             _ => return,
         };
         let line = self.line(at, clocks, Some(node), words);

@@ -31,7 +31,7 @@ pub use self::problem::Problem;
 pub use self::scenario::{LONGEST_RUN, Scenario};
 pub use self::settings::{AfterUnknown, Clients, Explore, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport};
 pub use self::suite::Suite;
-pub use self::trigger::MARKS;
+pub use self::trigger::STEPS;
 pub use self::words::{quoted, remedy};
 
 pub(crate) use self::expect::{ByProperty, CaseKeys};

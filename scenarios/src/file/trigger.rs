@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use fencepost_sim::faults::{DurationRule, FaultInfo, TargetRule};
-use fencepost_sim::schedule::{Aim, MOST_INJECTIONS, OnMark, Trigger};
+use fencepost_sim::schedule::{Aim, MOST_INJECTIONS, OnStep, Trigger};
 use fencepost_sim::units::{Dist, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use super::values::whole;
 use super::words::{quoted, remedy};
 
 /// What a client can pass that triggers a fault.
-pub const MARKS: [&str; 8] =
+pub const STEPS: [&str; 8] =
     ["acquire-sent", "acquired", "read", "checked", "write-sent", "written", "release-sent", "released"];
 
 /// The keys that faults share.
@@ -86,7 +86,7 @@ pub(crate) struct On {
 }
 
 fn mark_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "type": "string", "enum": MARKS })
+    schemars::json_schema!({ "type": "string", "enum": STEPS })
 }
 
 fn first() -> u32 {
@@ -190,17 +190,17 @@ impl Reading<'_> {
         gap
     }
 
-    fn on(&self, report: &mut Report, on: &On) -> Option<OnMark> {
-        let mark = on.event.get_ref();
-        let known = MARKS.contains(&mark.as_str());
+    fn on(&self, report: &mut Report, on: &On) -> Option<OnStep> {
+        let step = on.event.get_ref();
+        let known = STEPS.contains(&step.as_str());
         if !known {
-            report.add(on.event.span(), format!("no event is named {}", quoted(mark)), remedy(mark, &MARKS));
+            report.add(on.event.span(), format!("no event is named {}", quoted(step)), remedy(step, &STEPS));
         }
         let client = on.client.as_ref();
         let client_known = client.is_none_or(|name| self.nodes.check_client(report, name.span(), name.get_ref()));
-        (known && client_known).then(|| OnMark {
+        (known && client_known).then(|| OnStep {
             client: client.map(|name| name.get_ref().clone()),
-            mark: mark.clone(),
+            step: step.clone(),
             nth: on.nth,
             after: on.after.0,
         })

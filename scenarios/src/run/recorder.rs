@@ -155,7 +155,7 @@ fn without_lock<'a, L: Message>(what: &Occurrence<'a, Wire<L>, Event>) -> Occurr
         Occurrence::Reset { node, peer } => Occurrence::Reset { node, peer },
         Occurrence::Timer { node } => Occurrence::Timer { node },
         Occurrence::Continued { node } => Occurrence::Continued { node },
-        Occurrence::Mark { node, mark } => Occurrence::Mark { node, mark },
+        Occurrence::Step { node, step } => Occurrence::Step { node, step },
         Occurrence::FaultBegan { fault, kind, nodes, links } => Occurrence::FaultBegan { fault, kind, nodes, links },
         Occurrence::FaultEnded { fault, placement } => Occurrence::FaultEnded { fault, placement },
         Occurrence::Crashed { node } => Occurrence::Crashed { node },

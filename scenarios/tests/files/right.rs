@@ -7,7 +7,7 @@ use fencepost_scenarios::file::{
     Transport, Update, Workload, parse, scenario, suite,
 };
 use fencepost_scenarios::property::Property;
-use fencepost_sim::schedule::{Aim, OnMark, Target, Trigger, Which};
+use fencepost_sim::schedule::{Aim, OnStep, Target, Trigger, Which};
 use fencepost_sim::units::Dist;
 
 use crate::shipped::{SCENARIOS, SUITE, registry};
@@ -47,8 +47,8 @@ fn the_scenario_of_the_design_means_what_it_says() {
     assert_eq!(read.faults[0].trigger, Trigger::Every(Dist::Exponential(5 * SECOND)));
     assert_eq!(read.faults[1].trigger, Trigger::At(12 * SECOND));
     assert_eq!((&read.faults[1].lasts, &read.faults[2].aim), (&None, &Aim::Own));
-    let mark = OnMark { client: Some("client-1".into()), mark: "acquired".into(), nth: 1, after: Duration::ZERO };
-    assert_eq!(read.faults[3].trigger, Trigger::On(mark));
+    let step = OnStep { client: Some("client-1".into()), step: "acquired".into(), nth: 1, after: Duration::ZERO };
+    assert_eq!(read.faults[3].trigger, Trigger::On(step));
 }
 
 #[test]

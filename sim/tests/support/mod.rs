@@ -10,7 +10,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use fencepost_sim::faults::FaultKind;
-use fencepost_sim::schedule::{Aim, FaultPlan, OnMark, Target, Trigger};
+use fencepost_sim::schedule::{Aim, FaultPlan, OnStep, Target, Trigger};
 use fencepost_sim::{CallError, Ctx, NodeId, Process};
 use serde::Serialize;
 
@@ -130,8 +130,8 @@ pub fn at(when: Duration) -> Trigger {
     Trigger::At(when)
 }
 
-pub fn on(client: &str, mark: &str, nth: u32, after: Duration) -> Trigger {
-    Trigger::On(OnMark { client: Some(client.to_string()), mark: mark.to_string(), nth, after })
+pub fn on(client: &str, step: &str, nth: u32, after: Duration) -> Trigger {
+    Trigger::On(OnStep { client: Some(client.to_string()), step: step.to_string(), nth, after })
 }
 
 pub fn node(name: &str) -> Aim {

@@ -86,7 +86,7 @@ impl Session {
     }
 
     /// Calls the master, again whenever there is another one, and not while the session is in jeopardy.
-    pub async fn call(&self, call: Call, mut mark: Option<&'static str>) -> Result<Answer, Lost> {
+    pub async fn call(&self, call: Call, mut step: Option<&'static str>) -> Result<Answer, Lost> {
         let mut repeated = false;
         loop {
             match self.state.get() {
@@ -99,8 +99,8 @@ impl Session {
             }
             let message = ChubbyMessage::Call { session: self.id, epoch: self.epoch.get(), call };
             let reply = self.link.ctx.ask(self.link.conn(), message, LONG);
-            if let Some(mark) = mark.take() {
-                self.link.ctx.safepoint(mark).await;
+            if let Some(step) = step.take() {
+                self.link.ctx.reach_step(step).await;
             }
             match race(reply, self.changed()).await {
                 Either::First(Ok(ChubbyMessage::NewEpoch { epoch })) => self.enter(epoch),

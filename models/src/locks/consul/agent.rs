@@ -73,12 +73,12 @@ impl Agent {
     }
 
     /// Asks a server, and another one where that does no harm: if there was no leader, or if a read lost its connection
-    /// (client.go, `canRetry`). Passes the mark once the request is out.
-    pub async fn rpc(&self, request: Request, mut mark: Option<&'static str>) -> Result<Reply, RpcError> {
+    /// (client.go, `canRetry`). reaches the step once the request is out.
+    pub async fn rpc(&self, request: Request, mut step: Option<&'static str>) -> Result<Reply, RpcError> {
         let first_try = self.ctx.mono();
         loop {
             let Link { place, conn } = self.servers.borrow()[0];
-            let error = match self.try_once(conn, request.clone(), &mut mark).await {
+            let error = match self.try_once(conn, request.clone(), &mut step).await {
                 Try::Answered(Reply::NoLeader) => None,
                 Try::Broken if request.is_read() => None,
                 Try::Answered(Reply::Invalid) | Try::NotSent => Some(RpcError::Failed),
@@ -97,14 +97,14 @@ impl Agent {
         }
     }
 
-    async fn try_once(&self, conn: ConnId, request: Request, mark: &mut Option<&'static str>) -> Try {
+    async fn try_once(&self, conn: ConnId, request: Request, step: &mut Option<&'static str>) -> Try {
         if !self.ctx.seems_open(conn) && self.ping(conn).await.is_err() {
             self.renew(conn);
             return Try::NotSent;
         }
         let mut reply = pin!(self.ctx.ask(conn, ConsulMessage::Request(request), LONGEST));
-        if let Some(mark) = mark.take() {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step.take() {
+            self.ctx.reach_step(step).await;
         }
         loop {
             match race(reply.as_mut(), self.ctx.sleep(KEEP_ALIVE)).await {

@@ -150,7 +150,7 @@ impl ConsulLock {
         self.agent.rpc(Request::CreateSession { session, terms }, None).await?;
         let keeper = Keeper::new(&self.ctx, self.agent.clone(), session, terms.ttl);
         attempted.keeper.replace(Some(keeper));
-        let (mut after, mut mark) = (0, Some("acquire-sent"));
+        let (mut after, mut step) = (0, Some("acquire-sent"));
         loop {
             match self.read(after, self.params.consistency).await? {
                 (_, Some((holder, _))) if holder == session => break,
@@ -162,7 +162,7 @@ impl ConsulLock {
             }
             attempted.in_flight.set(true);
             let acquire = Request::Acquire { resource: self.resource, session };
-            let acquired = self.agent.rpc(acquire, mark.take()).await?;
+            let acquired = self.agent.rpc(acquire, step.take()).await?;
             if matches!(acquired, Reply::Done { ok: true }) {
                 break;
             }

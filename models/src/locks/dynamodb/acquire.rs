@@ -53,8 +53,8 @@ impl<'a> Acquiring<'a> {
 
     /// One turn of the loop. Only what the loop does not catch is an error: a reply that says "unavailable".
     async fn look(&mut self, first: bool) -> Result<Option<Grant>, LockError> {
-        let mark = first.then_some("acquire-sent");
-        match self.client.ask(ItemMessage::Get { resource: self.client.resource }, self.within(), mark).await {
+        let step = first.then_some("acquire-sent");
+        match self.client.ask(ItemMessage::Get { resource: self.client.resource }, self.within(), step).await {
             Ok(ItemMessage::Found { item, .. }) => match self.condition(item) {
                 Some(condition) => self.put(condition).await,
                 None => Ok(None),

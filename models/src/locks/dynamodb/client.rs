@@ -118,14 +118,14 @@ impl Client {
         })
     }
 
-    /// Asks from the user's thread, and passes the mark once the request is out.
+    /// Asks from the user's thread, and reaches the step once the request is out.
     pub async fn ask(
         &self,
         message: DynamoDbMessage,
         within: Duration,
-        mark: Option<&'static str>,
+        step: Option<&'static str>,
     ) -> Result<DynamoDbMessage, CallError> {
-        self.ask_on(&self.calls, message, within, mark).await
+        self.ask_on(&self.calls, message, within, step).await
     }
 
     /// A call that timed out takes its connection with it.
@@ -134,11 +134,11 @@ impl Client {
         conn: &Cell<ConnId>,
         message: DynamoDbMessage,
         within: Duration,
-        mark: Option<&'static str>,
+        step: Option<&'static str>,
     ) -> Result<DynamoDbMessage, CallError> {
         let call = self.ctx.ask(conn.get(), message, within);
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step {
+            self.ctx.reach_step(step).await;
         }
         let reply = call.await;
         if matches!(reply, Err(CallError::TimedOut)) {

@@ -70,12 +70,12 @@ impl Link {
         self: &Rc<Self>,
         message: EtcdMessage,
         until: Until,
-        mut mark: Option<&'static str>,
+        mut step: Option<&'static str>,
     ) -> Result<EtcdMessage, CallError> {
         while let Some(member) = self.pick() {
             let call = self.ctx.ask(self.members[member].conn.get(), message.clone(), self.left(until));
-            if let Some(mark) = mark.take() {
-                self.ctx.safepoint(mark).await;
+            if let Some(step) = step.take() {
+                self.ctx.reach_step(step).await;
             }
             match self.attended(member, call).await {
                 Err(CallError::Refused) => {}

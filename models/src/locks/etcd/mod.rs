@@ -119,8 +119,8 @@ impl Etcd {
     }
 
     /// Deletes the key: nobody else's, since its name has the lease in it, but whatever it stands for by then.
-    async fn unlock(&self, key: Key, on_behalf: GrantId, mark: Option<&'static str>) -> Result<(), CallError> {
-        self.link.once(EtcdMessage::Unlock { key, on_behalf }, None, mark).await.map(drop)
+    async fn unlock(&self, key: Key, on_behalf: GrantId, step: Option<&'static str>) -> Result<(), CallError> {
+        self.link.once(EtcdMessage::Unlock { key, on_behalf }, None, step).await.map(drop)
     }
 
     /// The lock that this session holds, as far as the client knows.

@@ -173,7 +173,7 @@ struct Call {
 }
 
 impl Proxy {
-    async fn try_lock(&self, call: Call, mark: Option<&'static str>) -> Result<Grant, LockError> {
+    async fn try_lock(&self, call: Call, step: Option<&'static str>) -> Result<Grant, LockError> {
         let process = &self.process;
         loop {
             let session = process.acquire_session().await?;
@@ -182,7 +182,7 @@ impl Proxy {
                 process.release_session(session);
                 return Err(LOST);
             }
-            let reply = self.ask(call, session, mark).await;
+            let reply = self.ask(call, session, step).await;
             match reply {
                 Ok(Reply::Locked { fence, attempt }) => {
                     self.locked.set(Some(session));
@@ -209,12 +209,12 @@ impl Proxy {
         }
     }
 
-    async fn ask(&self, call: Call, session: SessionId, mark: Option<&'static str>) -> Result<Reply, Unreachable> {
+    async fn ask(&self, call: Call, session: SessionId, step: Option<&'static str>) -> Result<Reply, Unreachable> {
         let timeout_ms = call.timeout_ms.unwrap_or_else(|| self.time_left(call.attempt.give_up).as_millis() as u64);
         self.asked.set(Some((session, timeout_ms)));
         let (resource, endpoint) = (self.resource, Endpoint { session, thread: call.thread });
         let (uid, attempt) = (call.attempt.id.0.into(), call.attempt.id);
-        let reply = self.process.invoke(Op::TryLock { resource, endpoint, uid, timeout_ms, attempt }, mark).await;
+        let reply = self.process.invoke(Op::TryLock { resource, endpoint, uid, timeout_ms, attempt }, step).await;
         self.asked.set(None);
         reply
     }
@@ -229,7 +229,7 @@ impl Proxy {
         thread: u32,
         number: u64,
         grant: &Grant,
-        mark: Option<&'static str>,
+        step: Option<&'static str>,
     ) -> Result<(), LockError> {
         let Some(session) = self.process.session().filter(|session| self.locked.get() == Some(*session)) else {
             self.locked.set(None);
@@ -237,7 +237,7 @@ impl Proxy {
         };
         let endpoint = Endpoint { session, thread };
         let (resource, uid, on_behalf) = (self.resource, 1 << 32 | number, grant.id);
-        match self.process.invoke(Op::Unlock { resource, endpoint, uid, on_behalf }, mark).await? {
+        match self.process.invoke(Op::Unlock { resource, endpoint, uid, on_behalf }, step).await? {
             Reply::Unlocked { still } => {
                 self.locked.set(still.then_some(session));
                 self.process.release_session(session);

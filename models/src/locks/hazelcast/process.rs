@@ -87,13 +87,13 @@ impl Process {
 
     /// Has the group carry out an operation. What is indeterminate is tried again under the same invocation uid
     /// (`isRetryableOnIndeterminateOperationState`), as long as `failOnIndeterminateOperationState` is off.
-    pub async fn invoke(&self, op: Op, mark: Option<&'static str>) -> Result<Reply, Unreachable> {
+    pub async fn invoke(&self, op: Op, step: Option<&'static str>) -> Result<Reply, Unreachable> {
         for tries in 1..=TRIES {
             let target = self.target();
             let conn = self.expect_answer(target);
             let call = self.ctx.ask(conn, HazelcastMessage::Op(op.clone()), CALL_TIMEOUT);
-            if let Some(mark) = mark.filter(|_| tries == 1) {
-                self.ctx.safepoint(mark).await;
+            if let Some(step) = step.filter(|_| tries == 1) {
+                self.ctx.reach_step(step).await;
             }
             match race(self.silence(target), call).await {
                 Either::Second(Ok(message)) => {

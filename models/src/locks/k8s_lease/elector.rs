@@ -147,17 +147,17 @@ impl Elector {
         spec.holder.is_some() && spec.holder == self.identity.get()
     }
 
-    /// `tryAcquireOrRenew`, given up at `until`. Passes the mark once the first request is out.
-    pub async fn try_once(&self, grant: GrantId, until: Mono, mark: Option<&'static str>) -> Try {
+    /// `tryAcquireOrRenew`, given up at `until`. reaches the step once the first request is out.
+    pub async fn try_once(&self, grant: GrantId, until: Mono, step: Option<&'static str>) -> Try {
         let valid = self.is_lease_valid();
         let mut otherwise = Try::Follows;
         if self.is_leader() && valid {
-            match self.update(self.own(grant, self.transitions()), until, mark).await {
+            match self.update(self.own(grant, self.transitions()), until, step).await {
                 Try::Leads => return Try::Leads,
                 failed => otherwise = failed,
             }
         }
-        let Ok((found, version)) = self.get(until, mark).await else { return otherwise };
+        let Ok((found, version)) = self.get(until, step).await else { return otherwise };
         let Some(found) = found else { return self.create(grant, until).await };
         let changed = self.observe_read(&found, version);
         let is_me = self.is_me(&found);
@@ -199,9 +199,9 @@ impl Elector {
     }
 
     /// A read that meets a broken connection is sent again (Go's `net/http`, comment of `Transport`).
-    async fn get(&self, until: Mono, mark: Option<&'static str>) -> Result<(Option<LeaseSpec>, Version), CallError> {
+    async fn get(&self, until: Mono, step: Option<&'static str>) -> Result<(Option<LeaseSpec>, Version), CallError> {
         let get = || ItemMessage::Get { resource: self.resource };
-        let reply = match self.ask(get(), until, mark).await {
+        let reply = match self.ask(get(), until, step).await {
             Err(CallError::Reset) => self.ask(get(), until, None).await?,
             reply => reply?,
         };
@@ -214,9 +214,9 @@ impl Elector {
         self.put(Condition::Absent, self.own(grant, 0), grant, until, None).await
     }
 
-    async fn update(&self, spec: LeaseSpec, until: Mono, mark: Option<&'static str>) -> Try {
+    async fn update(&self, spec: LeaseSpec, until: Mono, step: Option<&'static str>) -> Try {
         let on_behalf = spec.grant.expect("who updates in order to lead has a grant");
-        self.put(Condition::Version(self.version.get()), spec, on_behalf, until, mark).await
+        self.put(Condition::Version(self.version.get()), spec, on_behalf, until, step).await
     }
 
     async fn put(
@@ -225,10 +225,10 @@ impl Elector {
         spec: LeaseSpec,
         on_behalf: GrantId,
         until: Mono,
-        mark: Option<&'static str>,
+        step: Option<&'static str>,
     ) -> Try {
         let put = ItemMessage::Put { resource: self.resource, condition, item: spec.clone(), on_behalf };
-        match self.ask(put, until, mark).await {
+        match self.ask(put, until, step).await {
             Ok(ItemMessage::Written { version }) => {
                 self.version.set(version);
                 self.observe(spec, None);
@@ -240,11 +240,11 @@ impl Elector {
     }
 
     /// The client's own timeout, or the context's deadline if that is sooner.
-    async fn ask(&self, message: K8sMessage, until: Mono, mark: Option<&'static str>) -> Result<K8sMessage, CallError> {
+    async fn ask(&self, message: K8sMessage, until: Mono, step: Option<&'static str>) -> Result<K8sMessage, CallError> {
         let within = (until - self.ctx.mono()).min(self.config.request_timeout());
         let call = self.ctx.ask(self.server, message, within);
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step {
+            self.ctx.reach_step(step).await;
         }
         call.await
     }
@@ -252,7 +252,7 @@ impl Elector {
     /// `tryRelease`: reads, and clears the holder if it is still this candidate; again if somebody wrote in between.
     pub async fn release(&self, grant: GrantId) -> Result<(), LockError> {
         let until = self.ctx.mono() + self.config.renew_deadline;
-        let mut mark = Some("release-sent");
+        let mut step = Some("release-sent");
         loop {
             let (found, _) = self.get(until, None).await.map_err(|error| LockError::Failed(Reason::Call(error)))?;
             let Some(found) = found.filter(|found| self.is_leader() && self.is_me(found)) else {
@@ -260,7 +260,7 @@ impl Elector {
             };
             let cleared = LeaseSpec { holder: None, seconds: 1, transitions: found.transitions, grant: None };
             let condition = Condition::Version(self.version.get());
-            match self.put(condition, cleared, grant, until, mark.take()).await {
+            match self.put(condition, cleared, grant, until, step.take()).await {
                 Try::Leads => return Ok(()),
                 Try::Unsure(error) => return Err(error.into()),
                 Try::Follows if self.ctx.mono() >= until => return Err(LockError::Failed(Reason::NotHeld)),

@@ -160,10 +160,10 @@ impl Lock for K8sLease {
         if self.elector.leading.get().is_none() {
             self.elector.start(attempt.id);
         }
-        let (mut mark, mut unsure) = (Some("acquire-sent"), None);
+        let (mut step, mut unsure) = (Some("acquire-sent"), None);
         loop {
             let grant = self.elector.leading.get().unwrap_or(attempt.id);
-            match self.elector.try_once(grant, attempt.give_up, mark.take()).await {
+            match self.elector.try_once(grant, attempt.give_up, step.take()).await {
                 Try::Leads => return Ok(self.lead(attempt)),
                 Try::Follows => {}
                 Try::Unsure(error) => unsure = Some(error.into()),

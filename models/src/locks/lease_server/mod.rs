@@ -126,7 +126,7 @@ impl Lock for LeaseServerLock {
         let asked = self.ctx.mono();
         let acquire = LeaseMessage::Acquire { resource: self.resource, attempt: attempt.id };
         let reply = self.ctx.ask(self.server, acquire, REQUEST_TIMEOUT);
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         let LeaseMessage::Granted { token } = reply.await? else { return Err(LockError::Failed(Reason::Busy)) };
         let allowance = self.params.ttl.0 * self.params.allowance_ppm / 1_000_000;
         let valid_until = self.ctx.deadline(asked, self.params.ttl.0 - allowance);
@@ -140,7 +140,7 @@ impl Lock for LeaseServerLock {
         let Some(token) = grant.token else { return Err(LockError::Failed(Reason::NotHeld)) };
         let release = LeaseMessage::Release { resource: self.resource, token, on_behalf: grant.id };
         let reply = self.ctx.ask(self.server, release, REQUEST_TIMEOUT);
-        self.ctx.safepoint("release-sent").await;
+        self.ctx.reach_step("release-sent").await;
         match reply.await? {
             LeaseMessage::Released => Ok(()),
             _ => Err(LockError::Failed(Reason::NotHeld)),

@@ -148,7 +148,7 @@ impl Lock for MysqlGetLock {
         self.lock.database.ready(attempt.give_up).await?;
         let wait = self.params.timeout.0.min(attempt.give_up - self.ctx.mono());
         let reply = self.lock.database.ask(self.lock.statement(attempt.id, Some(wait)), wait + GRACE);
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         let reply = reply.await;
         self.lock.conclude(reply)
     }

@@ -34,12 +34,12 @@ impl Lock for NoLock {
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         Ok(Grant { id: attempt.id, token: None, valid_until: None })
     }
 
     async fn release(&mut self, _: &Grant) -> Result<(), LockError> {
-        self.ctx.safepoint("release-sent").await;
+        self.ctx.reach_step("release-sent").await;
         Ok(())
     }
 

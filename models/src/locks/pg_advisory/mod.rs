@@ -159,7 +159,7 @@ impl Lock for PgAdvisory {
         let patience = attempt.give_up - self.ctx.mono();
         let statement = self.lock.statement(attempt.id, None);
         let mut reply = pin!(self.lock.database.ask(statement, patience + 2 * GRACE));
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         let reply = match race(reply.as_mut(), self.ctx.sleep_until(attempt.give_up)).await {
             Either::First(reply) => reply,
             Either::Second(()) => {

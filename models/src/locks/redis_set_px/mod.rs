@@ -163,7 +163,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
         let ttl = self.params.ttl.0;
         let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64, key: self.key };
         let reply = self.ctx.ask(self.redis, set, REQUEST_TIMEOUT);
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         match reply.await? {
             RedisMessage::Done => {
                 Ok(Grant { id: attempt.id, token: None, valid_until: Some(self.ctx.deadline(asked, ttl)) })
@@ -174,7 +174,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let reply = self.ctx.ask(self.redis, R::release(grant.id, self.key), REQUEST_TIMEOUT);
-        self.ctx.safepoint("release-sent").await;
+        self.ctx.reach_step("release-sent").await;
         match reply.await? {
             RedisMessage::Done => Ok(()),
             reply => Err(refused(&reply, Reason::NotHeld)),

@@ -57,7 +57,7 @@ impl SetNxKey {
 
     pub async fn set(&self, value: GrantId) -> Result<(), LockError> {
         let reply = self.ctx.ask(self.redis, RedisMessage::SetNx { value, key: self.key }, REQUEST_TIMEOUT);
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         match reply.await? {
             RedisMessage::Done => Ok(()),
             _ => Err(LockError::Failed(Reason::Busy)),
@@ -67,7 +67,7 @@ impl SetNxKey {
     /// `DEL`, whoever set the key: page and old client libraries compare nothing.
     pub async fn delete(&self, on_behalf: GrantId) -> Result<(), LockError> {
         let reply = self.ctx.ask(self.redis, RedisMessage::Del { on_behalf, key: self.key }, REQUEST_TIMEOUT);
-        self.ctx.safepoint("release-sent").await;
+        self.ctx.reach_step("release-sent").await;
         match reply.await? {
             RedisMessage::Done => Ok(()),
             _ => Err(LockError::Failed(Reason::NotHeld)),

@@ -113,7 +113,7 @@ impl Lock for RedisSetNxExpire {
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         self.key.set(attempt.id).await?;
-        self.key.ctx.safepoint("set").await;
+        self.key.ctx.reach_step("set").await;
         self.expire().await?;
         Ok(Grant { id: attempt.id, token: None, valid_until: None })
     }

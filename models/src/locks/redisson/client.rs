@@ -107,15 +107,15 @@ impl Client {
         }
     }
 
-    async fn try_acquire(&mut self, attempt: GrantId, mark: Option<&'static str>) -> Result<Try, LockError> {
+    async fn try_acquire(&mut self, attempt: GrantId, step: Option<&'static str>) -> Result<Try, LockError> {
         let owner = *self.me.get_or_insert(attempt);
         let numbered = self.settings.token != TokenUse::None;
         let ttl_ms = self.settings.lease_time().as_millis() as u64;
         let within = self.open.last().copied();
         let lock = RedisMessage::Lock { owner, ttl_ms, numbered, attempt, within, key: self.key };
         let reply = self.ctx.ask(self.redis, lock, COMMAND_TIMEOUT);
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step {
+            self.ctx.reach_step(step).await;
         }
         match reply.await? {
             RedisMessage::Locked { grant, token } => {
@@ -131,7 +131,7 @@ impl Client {
 
     /// `getToken()` reads what the counter says by now, whoever counted. Without it the caller unlocks, and has nothing.
     async fn get_token(&mut self, grant: GrantId) -> Result<Option<u64>, LockError> {
-        self.ctx.safepoint("locked").await;
+        self.ctx.reach_step("locked").await;
         match self.ctx.ask(self.redis, RedisMessage::GetToken { key: self.key }, COMMAND_TIMEOUT).await {
             Ok(RedisMessage::Number(token)) => Ok(Some(token)),
             Ok(_) => Ok(None),
@@ -142,13 +142,13 @@ impl Client {
         }
     }
 
-    pub async fn unlock(&mut self, grant: GrantId, mark: Option<&'static str>) -> Result<(), LockError> {
+    pub async fn unlock(&mut self, grant: GrantId, step: Option<&'static str>) -> Result<(), LockError> {
         let owner = self.me.unwrap_or(grant);
         let ttl_ms = self.settings.lease_time().as_millis() as u64;
         let unlock = RedisMessage::Unlock { owner, ttl_ms, on_behalf: grant, key: self.key };
         let reply = self.ctx.ask(self.redis, unlock, COMMAND_TIMEOUT);
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step {
+            self.ctx.reach_step(step).await;
         }
         let reply = reply.await;
         self.cancel_renewal();

@@ -25,10 +25,10 @@ impl Masters {
     }
 
     /// Asks all at once and counts who agrees, waiting for none longer than the node timeout.
-    pub async fn ask_all(&self, message: &RedisMessage, mark: Option<&'static str>) -> usize {
+    pub async fn ask_all(&self, message: &RedisMessage, step: Option<&'static str>) -> usize {
         let calls: Vec<_> = self.conns.iter().map(|conn| self.ctx.ask(*conn, message.clone(), self.timeout)).collect();
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step {
+            self.ctx.reach_step(step).await;
         }
         let mut agreed = 0;
         for call in calls {

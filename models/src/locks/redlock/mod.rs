@@ -38,11 +38,11 @@ pub struct Redlock {
 }
 
 impl Redlock {
-    async fn try_once(&mut self, id: GrantId, begun: Mono, mark: Option<&'static str>) -> Option<Grant> {
+    async fn try_once(&mut self, id: GrantId, begun: Mono, step: Option<&'static str>) -> Option<Grant> {
         let asked = self.ctx.mono();
         let ttl_ms = self.params.ttl.0.as_millis() as u64;
         let set = RedisMessage::SetNxPx { value: id, ttl_ms, key: self.masters.key };
-        let agreed = self.masters.ask_all(&set, mark).await;
+        let agreed = self.masters.ask_all(&set, step).await;
         let counted_from = match &self.params {
             params if params.no_second_read => self.ctx.mono(),
             params if params.expiry_before_retries => begun,
@@ -61,8 +61,8 @@ impl Redlock {
         None
     }
 
-    async fn unlock(&self, id: GrantId, mark: Option<&'static str>) -> usize {
-        self.masters.ask_all(&RedisMessage::DelIfEqual { value: id, key: self.masters.key }, mark).await
+    async fn unlock(&self, id: GrantId, step: Option<&'static str>) -> usize {
+        self.masters.ask_all(&RedisMessage::DelIfEqual { value: id, key: self.masters.key }, step).await
     }
 
     fn time_left(&self, give_up: Mono) -> bool {

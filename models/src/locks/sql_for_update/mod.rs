@@ -185,7 +185,7 @@ impl Lock for SqlForUpdate {
         let wait = self.params.lock_wait.0.min(attempt.give_up - self.ctx.mono());
         let select = SqlMessage::SelectForUpdate { attempt: attempt.id, wait_ms: wait.as_millis() as u64 };
         let reply = self.database.ask(select, wait + GRACE);
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         let reply = reply.await;
         match self.database.digest(reply)? {
             SqlMessage::Row(_) => {

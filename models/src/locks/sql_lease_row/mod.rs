@@ -58,22 +58,22 @@ impl SqlLeaseRow {
     }
 
     async fn try_to_lock(&mut self, attempt: Attempt, until: i64) -> Result<bool, LockError> {
-        let (lasts, mut mark) = (self.params.lock_at_most.0, Some("acquire-sent"));
+        let (lasts, mut step) = (self.params.lock_at_most.0, Some("acquire-sent"));
         if !self.known {
             let insert = SqlMessage::InsertLease(self.lease(attempt.id, until, lasts));
-            let inserted = self.run(insert, mark.take(), attempt.give_up).await?;
+            let inserted = self.run(insert, step.take(), attempt.give_up).await?;
             self.known = true;
             if inserted {
                 return Ok(true);
             }
         }
         let take = SqlMessage::TakeLease(self.lease(attempt.id, until, lasts));
-        self.run(take, mark, attempt.give_up).await
+        self.run(take, step, attempt.give_up).await
     }
 
     /// Executes a statement, and says whether it changed a row.
-    async fn run(&mut self, statement: SqlMessage, mark: Option<&'static str>, by: Mono) -> Result<bool, LockError> {
-        let reply = self.database.run_until(statement, mark, by).await?;
+    async fn run(&mut self, statement: SqlMessage, step: Option<&'static str>, by: Mono) -> Result<bool, LockError> {
+        let reply = self.database.run_until(statement, step, by).await?;
         Ok(matches!(reply, SqlMessage::Changed))
     }
 }

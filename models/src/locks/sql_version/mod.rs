@@ -23,10 +23,10 @@ pub struct SqlVersion {
 }
 
 impl SqlVersion {
-    async fn ask(&self, message: SqlMessage, mark: Option<&'static str>) -> Result<SqlMessage, CallError> {
+    async fn ask(&self, message: SqlMessage, step: Option<&'static str>) -> Result<SqlMessage, CallError> {
         let reply = self.ctx.ask(self.database, message, STATEMENT_TIMEOUT);
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step {
+            self.ctx.reach_step(step).await;
         }
         reply.await
     }
@@ -71,12 +71,12 @@ impl Lock for SqlVersion {
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        self.ctx.safepoint("acquire-sent").await;
+        self.ctx.reach_step("acquire-sent").await;
         Ok(Grant { id: attempt.id, token: None, valid_until: None })
     }
 
     async fn release(&mut self, _: &Grant) -> Result<(), LockError> {
-        self.ctx.safepoint("release-sent").await;
+        self.ctx.reach_step("release-sent").await;
         Ok(())
     }
 

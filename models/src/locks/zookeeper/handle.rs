@@ -77,11 +77,11 @@ impl Handle {
     }
 
     /// Sends a request now and waits for the reply, for as long as the connection lasts.
-    pub async fn request(&self, message: ZkMessage, mark: Option<&'static str>) -> Result<Reply, ZkError> {
+    pub async fn request(&self, message: ZkMessage, step: Option<&'static str>) -> Result<Reply, ZkError> {
         let Some((conn, epoch, within)) = self.on_the_way() else { return Err(ZkError::Loss { sent: false }) };
         let reply = self.ctx.ask(conn, message, within);
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step {
+            self.ctx.reach_step(step).await;
         }
         let reply = race(reply, self.state.until(|state| state.epoch != epoch)).await;
         let (zxid, reply) = match reply {

@@ -68,8 +68,8 @@ impl Internals {
             {
                 return Ok(node);
             }
-            let mark = Some("acquire-sent");
-            match self.zk.request(ZkMessage::Create { resource: self.resource, attempt }, mark).await? {
+            let step = Some("acquire-sent");
+            match self.zk.request(ZkMessage::Create { resource: self.resource, attempt }, step).await? {
                 Reply::Created { sequence, stat } => Ok(Node { path: self.path(sequence), stat }),
                 _ => Err(ZkError::Session),
             }
@@ -133,9 +133,9 @@ impl Internals {
     }
 
     /// Deletes a node, trying again. That it is gone already is as good.
-    pub async fn delete(&self, path: Path, mark: Option<&'static str>) -> Result<(), ZkError> {
-        let mark = Cell::new(mark);
-        let deleted = self.retrying(async || self.zk.request(ZkMessage::Delete { path }, mark.take()).await).await;
+    pub async fn delete(&self, path: Path, step: Option<&'static str>) -> Result<(), ZkError> {
+        let step = Cell::new(step);
+        let deleted = self.retrying(async || self.zk.request(ZkMessage::Delete { path }, step.take()).await).await;
         deleted.map(drop).or_else(|error| if error == ZkError::NoNode { Ok(()) } else { Err(error) })
     }
 

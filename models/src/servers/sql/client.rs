@@ -66,13 +66,13 @@ impl Database {
         self.ctx.ask(self.hosts[self.at].conn, statement, within)
     }
 
-    /// Executes a statement, passing the mark once it is sent.
+    /// Executes a statement, reaching the step once it is sent.
     ///
     /// # Errors
     /// If it was not executed, or nobody knows whether it was.
-    pub async fn run(&mut self, statement: SqlMessage, mark: Option<&'static str>) -> Result<SqlMessage, CallError> {
+    pub async fn run(&mut self, statement: SqlMessage, step: Option<&'static str>) -> Result<SqlMessage, CallError> {
         let patience = self.ctx.mono() + self.timeout;
-        self.run_until(statement, mark, patience).await
+        self.run_until(statement, step, patience).await
     }
 
     /// The same, but the client does not wait for longer than this.
@@ -82,13 +82,13 @@ impl Database {
     pub async fn run_until(
         &mut self,
         statement: SqlMessage,
-        mark: Option<&'static str>,
+        step: Option<&'static str>,
         give_up: Mono,
     ) -> Result<SqlMessage, CallError> {
         let within = self.timeout.min(give_up - self.ctx.mono());
         let reply = self.ask(statement, within);
-        if let Some(mark) = mark {
-            self.ctx.safepoint(mark).await;
+        if let Some(step) = step {
+            self.ctx.reach_step(step).await;
         }
         let reply = reply.await;
         self.digest(reply)

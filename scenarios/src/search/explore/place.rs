@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fencepost_sim::faults::{ExploreLength, ExploreSite, ExploreValue};
-use fencepost_sim::schedule::{Aim, FaultPlan, OnMark, Target, Trigger};
+use fencepost_sim::schedule::{Aim, FaultPlan, OnStep, Target, Trigger};
 use fencepost_sim::units::{Dist, SignedSpan, Span};
 use fencepost_sim::{NodeId, SimTime};
 use toml::de::ValueDeserializer;
@@ -39,7 +39,7 @@ pub(super) enum Place {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Begins {
     At,
-    /// When the client passes the mark, the how-manieth time.
+    /// When the client reaches the step, the how-manieth time.
     On(NodeId, &'static str, u32),
 }
 
@@ -71,8 +71,8 @@ impl Placed {
         }
         match self.begins {
             Begins::At => keys.insert("at".into(), span(self.at.since(SimTime(0)))),
-            Begins::On(client, mark, nth) => {
-                let on = [("client", text(name(client))), ("event", text(mark.into()))];
+            Begins::On(client, step, nth) => {
+                let on = [("client", text(name(client))), ("event", text(step.into()))];
                 let mut on: Table = on.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
                 on.insert("nth".into(), Value::Integer(nth.into()));
                 keys.insert("on".into(), Value::Table(on))
@@ -119,9 +119,9 @@ impl Placed {
             fault: (entry.parse)(keys).expect("these keys are right"),
             trigger: match self.begins {
                 Begins::At => Trigger::At(self.at.since(SimTime(0))),
-                Begins::On(client, mark, nth) => Trigger::On(OnMark {
+                Begins::On(client, step, nth) => Trigger::On(OnStep {
                     client: Some(nodes[client.index()].clone()),
-                    mark: mark.into(),
+                    step: step.into(),
                     nth,
                     after: Duration::ZERO,
                 }),
@@ -165,8 +165,8 @@ pub(super) fn beginnings(
 /// Where a fault of this kind can begin by such a point: right before what happens there.
 fn starts(what: Placeable, point: &Point) -> Option<(Place, Begins, SimTime)> {
     match (what.placing().site, point.what) {
-        (ExploreSite::NodeOrStep, What::Mark(node, mark, nth)) => {
-            Some((Place::Node(node), Begins::On(node, mark, nth), point.at))
+        (ExploreSite::NodeOrStep, What::Step(node, step, nth)) => {
+            Some((Place::Node(node), Begins::On(node, step, nth), point.at))
         }
         (ExploreSite::Node | ExploreSite::NodeOrStep, What::Delivered(..) | What::At(_)) => {
             Some((Place::Node(point.node()), Begins::At, point.at))
@@ -193,7 +193,7 @@ pub(super) fn endings(endless: &Placed, points: &[Point]) -> Vec<Placed> {
         Place::Link(_, to) => node == to,
     };
     let mut ends: Vec<SimTime> = (trimmed(points).iter())
-        .filter(|point| point.at >= endless.at && !matches!(point.what, What::Mark(..)))
+        .filter(|point| point.at >= endless.at && !matches!(point.what, What::Step(..)))
         .filter(|point| !concerned(point.node()))
         .map(|point| point.at)
         .collect();

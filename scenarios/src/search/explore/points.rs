@@ -8,7 +8,7 @@ use fencepost_models::history::Event;
 use fencepost_sim::{NodeId, Occurrence, SimTime};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::file::MARKS;
+use crate::file::STEPS;
 use crate::run::case::{self, CaseReport};
 use crate::run::cell::Cell;
 use crate::run::recorder::{TraceEvent, Watcher};
@@ -36,15 +36,15 @@ pub(super) enum What {
     Delivered(NodeId, NodeId, SimTime),
     /// Something else happened at a node.
     At(NodeId),
-    /// A client passed a mark, the how-manieth time.
-    Mark(NodeId, &'static str, u32),
+    /// A client reached a step, the how-manieth time.
+    Step(NodeId, &'static str, u32),
 }
 
 impl Point {
     /// Where it happened.
     pub fn node(&self) -> NodeId {
         match self.what {
-            What::Delivered(_, node, _) | What::At(node) | What::Mark(node, ..) => node,
+            What::Delivered(_, node, _) | What::At(node) | What::Step(node, ..) => node,
         }
     }
 }
@@ -106,11 +106,11 @@ impl Watcher for Notes {
             Occurrence::Delivered { from, to, sent_ns, .. } => {
                 (What::Delivered(from, to, SimTime(sent_ns)), (1, from.0, to.0))
             }
-            Occurrence::Mark { node, mark } => {
-                let Some(mark) = MARKS.into_iter().find(|known| *known == mark) else { return };
-                let same = |point: &&Point| matches!(point.what, What::Mark(n, m, _) if n == node && m == mark);
+            Occurrence::Step { node, step } => {
+                let Some(step) = STEPS.into_iter().find(|known| *known == step) else { return };
+                let same = |point: &&Point| matches!(point.what, What::Step(n, m, _) if n == node && m == step);
                 let nth = self.points.iter().filter(same).count() as u32 + 1;
-                (What::Mark(node, mark, nth), (3, node.0, 0))
+                (What::Step(node, step, nth), (3, node.0, 0))
             }
             Occurrence::Lost { to: node, .. }
             | Occurrence::Connected { server: node, .. }

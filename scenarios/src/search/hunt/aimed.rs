@@ -7,7 +7,7 @@ use fencepost_sim::units::Span;
 use toml::{Table, Value};
 
 use super::Hunt;
-use crate::file::MARKS;
+use crate::file::STEPS;
 use crate::search::shrink::{Draft, DraftFault, base, written_faults};
 
 /// So many faults at most.
@@ -44,12 +44,12 @@ fn told(text: String, (key, value): (&String, &Value)) -> String {
 fn aimed(hunt: &Hunt<'_>, stream: &mut Stream, kind: &str, keys: &Table, number: u64) -> DraftFault {
     let clients = hunt.cell.scenario.clients.count;
     let client = format!("client-{}", stream.between(1, clients.into()));
-    let mark = MARKS[stream.between(0, MARKS.len() as u64 - 1) as usize];
+    let step = STEPS[stream.between(0, STEPS.len() as u64 - 1) as usize];
     let expiry = hunt.cell.header.effective_expiry.unwrap_or(NO_EXPIRY);
     let length = expiry * TENTHS[stream.between(0, TENTHS.len() as u64 - 1) as usize] as u32 / 10;
     let mut on = Table::new();
     on.insert("client".into(), Value::String(client.clone()));
-    on.insert("event".into(), Value::String(mark.into()));
+    on.insert("event".into(), Value::String(step.into()));
     on.insert("nth".into(), Value::Integer(nth(hunt, stream)));
     // Some strike at once, some while something is on its way, some in the middle of a lease.
     let latest = [Duration::ZERO, Duration::from_millis(10), expiry][stream.between(0, 2) as usize];

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::draft::{Draft, DraftFault, span_value};
 use super::ladder::{counts_below, first_of, lengths_above, lengths_below, lower, rounded};
 use super::trial::Lab;
-use crate::file::MARKS;
+use crate::file::STEPS;
 use crate::run::recorder::{TraceEvent, Watcher};
 
 /// Takes faults out: those that did nothing first, then by halves, quarters and so on.
@@ -140,12 +140,12 @@ pub(crate) fn at_events(lab: &mut Lab<'_>) {
     if lab.best().faults.iter().all(|fault| !fault.keys.contains_key("at")) {
         return;
     }
-    let marks = Rc::new(RefCell::new(Marks::default()));
-    lab.watch(marks.clone());
-    let marks = marks.take();
+    let steps = Rc::new(RefCell::new(Steps::default()));
+    lab.watch(steps.clone());
+    let steps = steps.take();
     for index in 0..lab.best().faults.len() {
         let Some(at) = lab.best().faults[index].span("at") else { continue };
-        let near = marks.before(SimTime(0) + at, &parties(lab, index));
+        let near = steps.before(SimTime(0) + at, &parties(lab, index));
         let on = |passed: &Passed, nth: u32, after: Duration| {
             with_fault(lab.best(), index, |fault| {
                 fault.keys.remove("at");
@@ -191,8 +191,8 @@ pub(crate) fn alone(lab: &mut Lab<'_>) {
     for index in 0..lab.best().faults.len() {
         let only = without(lab.best(), |other| other != index);
         for client in parties(lab, index) {
-            for mark in MOMENTS {
-                let passed = Passed { at: SimTime(0), client, mark, nth: 1 };
+            for step in MOMENTS {
+                let passed = Passed { at: SimTime(0), client, step, nth: 1 };
                 let mut draft = with_fault(&only, 0, |fault| {
                     fault.keys.remove("at");
                     fault.keys.insert("on".into(), Value::Table(passed.as_table(1, Duration::ZERO)));
@@ -261,18 +261,18 @@ fn with_on(draft: &Draft, index: usize, key: &str, value: Value) -> Draft {
 
 /// The events that faults can wait for, as clients passed them.
 #[derive(Default)]
-struct Marks(Vec<Passed>);
+struct Steps(Vec<Passed>);
 
 #[derive(Clone)]
 struct Passed {
     at: SimTime,
     client: u16,
-    mark: &'static str,
+    step: &'static str,
     /// The nth time, from 1.
     nth: u32,
 }
 
-impl Marks {
+impl Steps {
     /// The last event of each of these clients before this moment, the latest first.
     fn before(&self, moment: SimTime, clients: &[u16]) -> Vec<Passed> {
         let last = |client: &u16| self.0.iter().rev().find(|passed| passed.client == *client && passed.at <= moment);
@@ -287,7 +287,7 @@ impl Passed {
     fn as_table(&self, nth: u32, after: Duration) -> Table {
         let mut on = Table::new();
         on.insert("client".into(), Value::String(format!("client-{}", self.client + 1)));
-        on.insert("event".into(), Value::String(self.mark.into()));
+        on.insert("event".into(), Value::String(self.step.into()));
         on.insert("nth".into(), Value::Integer(nth.into()));
         if !after.is_zero() {
             on.insert("after".into(), span_value(after));
@@ -296,11 +296,11 @@ impl Passed {
     }
 }
 
-impl Watcher for Marks {
+impl Watcher for Steps {
     fn record(&mut self, event: &TraceEvent<'_>) {
-        let Occurrence::Mark { node: NodeId(client), mark } = event.what else { return };
-        let Some(mark) = MARKS.into_iter().find(|known| *known == mark) else { return };
-        let before = self.0.iter().filter(|passed| passed.client == client && passed.mark == mark).count();
-        self.0.push(Passed { at: event.at, client, mark, nth: before as u32 + 1 });
+        let Occurrence::Step { node: NodeId(client), step } = event.what else { return };
+        let Some(step) = STEPS.into_iter().find(|known| *known == step) else { return };
+        let before = self.0.iter().filter(|passed| passed.client == client && passed.step == step).count();
+        self.0.push(Passed { at: event.at, client, step, nth: before as u32 + 1 });
     }
 }

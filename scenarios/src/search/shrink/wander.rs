@@ -10,7 +10,7 @@ use super::draft::{Draft, DraftFault, span_value};
 use super::faults::client_index;
 use super::size::Size;
 use super::trial::Lab;
-use crate::file::MARKS;
+use crate::file::STEPS as CLIENT_STEPS;
 
 /// So many changes in vain are enough, where what there is can be read.
 const IN_VAIN: u32 = 80;
@@ -87,7 +87,7 @@ fn length(stream: &mut Stream, lease: Duration) -> Duration {
 /// Another moment for a fault: an event of a client, its own target if it has one.
 fn strike_at_an_event(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let client = format!("client-{}", stream.between(1, draft.clients().into()));
-    let event = one_of(stream, &MARKS);
+    let event = one_of(stream, &CLIENT_STEPS);
     let nth = one_of(stream, &[1, 1, 1, 1, 2]);
     let after = if stream.chance(500_000) { Duration::ZERO } else { length(stream, lease) };
     let Some(fault) = some_fault(draft, stream) else { return };

@@ -197,7 +197,7 @@ impl<L: Lock> Client<L> {
         if let Some(until) = grant.valid_until {
             self.ctx.note_at(until.at, Event::ValidityEnded { client, grant: grant.id });
         }
-        self.ctx.safepoint("acquired").await;
+        self.ctx.reach_step("acquired").await;
     }
 
     /// The critical section, up to and including the release.
@@ -208,7 +208,7 @@ impl<L: Lock> Client<L> {
             Err(error) => return self.abort(grant, error).await,
         };
         self.note_read(grant, order, row);
-        self.ctx.safepoint("read").await;
+        self.ctx.reach_step("read").await;
         if let Some(end) = self.needless(&access, row) {
             self.release(FIRST, grant).await.ok();
             return Pass::Over(end);
@@ -218,7 +218,7 @@ impl<L: Lock> Client<L> {
         self.unnest(inner).await;
         if self.shared.clients.check_before_write {
             let held = self.lock.check(grant).await;
-            self.ctx.safepoint("checked").await;
+            self.ctx.reach_step("checked").await;
             if !held {
                 return self.abort(grant, LockError::Failed(Reason::NotHeld)).await;
             }
@@ -278,7 +278,7 @@ impl<L: Lock> Client<L> {
             // A transaction whose connection broke is gone: there is nothing to repeat within it.
             if !unknown || !self.retries_unknown() || L::INFO.commits_at_release || self.ctx.mono() >= patience {
                 if written.is_ok() {
-                    self.ctx.safepoint("written").await;
+                    self.ctx.reach_step("written").await;
                 }
                 return written;
             }
@@ -345,7 +345,7 @@ impl<L: Lock> Client<L> {
         self.ctx.note(Event::ReleaseInvoked { client, grant: grant.id });
         let released = self.lock(resource).release(grant).await;
         self.ctx.note(Event::ReleaseReturned { client, grant: grant.id, ack: ack(&released) });
-        self.ctx.safepoint("released").await;
+        self.ctx.reach_step("released").await;
         released
     }
 

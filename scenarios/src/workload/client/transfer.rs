@@ -62,7 +62,7 @@ impl<L: Lock> Client<L> {
             }
             self.note_read(grant, order, *row);
         }
-        self.ctx.safepoint("read").await;
+        self.ctx.reach_step("read").await;
         if let Some(end) = self.needless(&debit, rows[0]) {
             return Pass::Over(end);
         }
@@ -96,7 +96,7 @@ impl<L: Lock> Client<L> {
                 break;
             }
         }
-        self.ctx.safepoint("checked").await;
+        self.ctx.reach_step("checked").await;
         lost
     }
 
