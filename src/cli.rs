@@ -1,21 +1,22 @@
-//! The command line: one file for each verb, and around them what verbs share.
+//! The command line: one file for each verb, and the modules that verbs share.
 
-/// As the macro of this name, except that a reader of stderr who has seen enough, such as `head`, is no reason to panic.
+/// Like `std::eprintln`, but does not panic if stderr is a closed pipe.
 macro_rules! eprintln {
-    ($($argument:tt)*) => { $crate::cli::screen::tell(format_args!($($argument)*)) };
+    ($($argument:tt)*) => { $crate::cli::screen::print_stderr(format_args!($($argument)*)) };
 }
 
 mod address;
 mod check;
-mod clean;
 mod compare;
 mod completions;
+mod counterexamples;
 mod directory;
 mod exit;
 mod explore;
 mod fail_on;
 mod hash_cases;
 mod hunt;
+mod inconclusive;
 mod interrupt;
 mod list;
 mod manifest;
@@ -36,8 +37,6 @@ mod seeds;
 mod selection;
 mod shrink;
 mod stop;
-mod stories;
-
 mod summary;
 mod traced;
 mod verify;
@@ -51,7 +50,7 @@ use fencepost_scenarios::registry::Registry;
 
 use self::exit::{Exit, Failure};
 
-/// Shows how distributed locks really behave: runs them in a simulated world with faults, and judges what happened.
+/// Runs distributed locks in a simulated world with faults, and checks what they guarantee.
 #[derive(Parser)]
 #[command(name = "fencepost", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct CommandLine {
@@ -60,46 +59,46 @@ struct CommandLine {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 100 a property was violated that --fail-on names or [expect] says holds; 2 usage or bad input; \
-4 nothing selected, or nothing to shrink or judge; 5 replay or verify diverged; 1 internal error.";
+Exit codes: 0 done; 100 a property is violated that --fail-on names or [expect] declares to hold; 2 usage or bad input; \
+4 nothing selected, nothing to shrink, or no property applicable; 5 replay or verify diverged; 1 internal error.";
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Run suites and scenarios over many seeds, and report what the locks did
+    /// Run suites and scenarios over many seeds, and write a report
     Run(run::Arguments),
-    /// Run one case again and say what happened in it
+    /// Run one case and print its log
     Replay(replay::Arguments),
-    /// Make a case that violates a property as small as it gets
+    /// Reduce a case that violates a property to a minimal reproducer
     Shrink(shrink::Arguments),
-    /// Try every placement of a few faults in a small scenario
+    /// Run every placement of a few faults in a small scenario
     Explore(explore::Arguments),
-    /// Look for one violation as fast as can be
+    /// Search for one violation as fast as possible
     Hunt(hunt::Arguments),
-    /// Check that cases come out the same in two fresh processes
+    /// Check that cases give the same trace hashes in two fresh processes
     Verify(verify::Arguments),
-    /// Write the report of a run again, from its results
+    /// Write the report of a run from its results
     Report(report::Arguments),
-    /// Set two runs side by side: better, worse, newly violated
+    /// Compare two runs: better, worse, newly violated
     Compare(compare::Arguments),
     /// Join the shards of a run
     Merge(merge::Arguments),
-    /// Check a history from any system: is there an order of its operations that a lock allows?
+    /// Check the history of any system against the specification of a lock
     Check(check::Arguments),
-    /// List what there is to choose from
+    /// List locks, scenarios, suites, faults, workloads, properties or bugs
     List(list::Arguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema(schema::Arguments),
-    /// Print a shell's completions
+    /// Print shell completions
     Completions(completions::Arguments),
-    /// Write a scenario and a suite to begin with
+    /// Write a first scenario and suite with comments
     New(new::Arguments),
-    /// What `verify` runs in its processes
+    /// Used by `verify` in its child processes
     #[command(hide = true)]
     HashCases(hash_cases::Arguments),
 }
 
-/// The whole command line, for the locks, faults and workloads of this registry. With a lock of your own, your `main`
-/// is `fencepost::main(Registry::standard().with::<MyLock>())`.
+/// Runs the command line with the locks, faults and workloads of `registry`. To add a lock, call
+/// `fencepost::main(Registry::standard().with::<MyLock>())` from your `main`.
 pub fn main(registry: Registry) -> ExitCode {
     run_arguments(&registry, std::env::args_os()).into()
 }
@@ -108,15 +107,15 @@ fn run_arguments(registry: &Registry, arguments: impl Iterator<Item = OsString>)
     let verb = match CommandLine::try_parse_from(arguments) {
         Ok(command_line) => command_line.verb,
         Err(error) => {
-            // Nobody is left to tell if even this cannot be printed.
+            // A failure to print cannot be reported either.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    let done = catch_unwind(AssertUnwindSafe(|| dispatch(registry, &verb)));
-    match done {
+    let result = catch_unwind(AssertUnwindSafe(|| dispatch(registry, &verb)));
+    match result {
         Ok(Ok(exit)) => exit,
-        Ok(Err(failure)) => failure.tell(),
+        Ok(Err(failure)) => failure.report(),
         Err(_panic) => Exit::Internal,
     }
 }

@@ -1,7 +1,6 @@
-//! A deterministic simulator that shows how distributed locks really behave.
+//! A deterministic simulator of distributed locks.
 //!
-//! This is the facade: what somebody needs who brings a lock of their own. Its `main` is the whole command line with one
-//! more lock in it:
+//! This crate is the facade for authors of locks. Its [`main`] runs the whole command line with one more lock in it:
 //!
 //! ```text
 //! fn main() -> std::process::ExitCode {
@@ -9,7 +8,7 @@
 //! }
 //! ```
 //!
-//! A lock is its documented parameters, its servers, its client and its bounds. This one grants every acquire, and one
+//! A lock consists of its documented parameters, its servers, its client and its bounds. This one grants every acquire, and one
 //! case of it runs in the shipped scenario `quiet`:
 //!
 //! ```
@@ -22,23 +21,23 @@
 //! use fencepost::{Cell, Property, Registry, Verdict, case, file, shipped};
 //! use serde::Serialize;
 //!
-//! struct Optimist {
-//!     ctx: Ctx<Silence>,
+//! struct AlwaysGrants {
+//!     ctx: Ctx<NoMessage>,
 //! }
 //!
 //! /// It has no servers and so no messages.
 //! #[derive(Clone, Debug, Serialize)]
-//! enum Silence {}
+//! enum NoMessage {}
 //!
-//! impl Lock for Optimist {
-//!     const INFO: LockInfo = LockInfo::new("optimist", "grants every acquire");
+//! impl Lock for AlwaysGrants {
+//!     const INFO: LockInfo = LockInfo::new("always-grants", "grants every acquire");
 //!     type Params = NoParams;
-//!     type Message = Silence;
+//!     type Message = NoMessage;
 //!
-//!     fn deploy(_: &NoParams, _: &mut Site<'_, Silence>) {}
+//!     fn deploy(_: &NoParams, _: &mut Site<'_, NoMessage>) {}
 //!
-//!     fn connect(_: &NoParams, ctx: Ctx<Silence>, _: ResourceId) -> Self {
-//!         Optimist { ctx }
+//!     fn connect(_: &NoParams, ctx: Ctx<NoMessage>, _: ResourceId) -> Self {
+//!         AlwaysGrants { ctx }
 //!     }
 //!
 //!     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
@@ -60,10 +59,10 @@
 //!     }
 //! }
 //!
-//! let registry = Registry::standard().with::<Optimist>();
-//! let text = shipped::scenario("quiet").expect("it is shipped");
-//! let scenario = Arc::new(file::scenario(&registry, "quiet.toml", text).expect("it is right"));
-//! let cell = Cell::new(&scenario, registry.lock("optimist").expect("it is there now"), &[]);
+//! let registry = Registry::standard().with::<AlwaysGrants>();
+//! let text = shipped::scenario("quiet").expect("a shipped scenario");
+//! let scenario = Arc::new(file::scenario(&registry, "quiet.toml", text).expect("a valid scenario"));
+//! let cell = Cell::new(&scenario, registry.lock("always-grants").expect("added above"), &[]);
 //!
 //! let report = case::run(&cell, 17, None);
 //! assert_eq!(report.outcome.verdict(Property::BeliefExclusion), Verdict::Violated);

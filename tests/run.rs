@@ -1,18 +1,18 @@
-//! `fencepost run`: what it writes, prints and answers.
+//! `run`: its files, output and exit codes.
 
 mod support;
 
 use std::fs;
 
-use support::{PAUSES, Place, run};
+use support::{PAUSES, Sandbox, run};
 
 #[test]
-fn json_has_the_keys_of_the_contract() {
-    let place = Place::new();
-    let ran = place.done(&run(&PAUSES, &["--format", "json", "--out", "my-own-run"]));
+fn json_has_the_documented_keys() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.succeed(&run(&PAUSES, &["--format", "json", "--out", "my-own-run"]));
     let json = ran.json();
     assert_eq!((&json["schema_version"], &json["suite"]), (&1.into(), &"client-pauses".into()));
-    let cells = json["cells"].as_array().expect("there are cells");
+    let cells = json["cells"].as_array().expect("cells is an array");
     assert_eq!(cells.len(), 2);
     for cell in cells {
         assert_eq!((&cell["scenario"], &cell["cases"]), (&"client-pauses".into(), &24.into()));
@@ -33,108 +33,108 @@ fn json_has_the_keys_of_the_contract() {
         }
         assert_eq!(cell["faults"]["gc"]["kind"], "pause");
     }
-    assert!(!ran.out.contains("my-own-run") && !ran.out.contains(".toml"), "no path gets into the JSON");
+    assert!(!ran.out.contains("my-own-run") && !ran.out.contains(".toml"), "JSON contains no path");
     assert!(ran.err.contains("report: my-own-run/report.html\n"), "{}", ran.err);
     assert!(ran.err.ends_with("2 written, 2 of them new in fencepost-regressions\n"), "{}", ran.err);
 }
 
 #[test]
-fn a_run_leaves_its_inputs_results_and_report() {
-    let place = Place::new();
-    place.done(&run(&PAUSES, &["--out", "out"]));
-    let run: serde_json::Value = serde_json::from_str(&place.read("out/run.json")).expect("run.json is JSON");
+fn a_run_writes_its_inputs_results_and_report() {
+    let sandbox = Sandbox::new();
+    sandbox.succeed(&run(&PAUSES, &["--out", "out"]));
+    let run: serde_json::Value = serde_json::from_str(&sandbox.read("out/run.json")).expect("run.json is valid JSON");
     for key in ["command", "version", "layout", "suite", "seeds", "bugs", "locks", "started", "duration_s"] {
         assert!(!run[key].is_null(), "{key}");
     }
     assert_eq!(run["command"], "fencepost run client-pauses --seeds 0..24 --lock redis-set-px,none");
-    assert!(place.read("out/report.html").contains("client-pauses"));
-    let rows = place.read("out/results.jsonl");
+    assert!(sandbox.read("out/report.html").contains("client-pauses"));
+    let rows = sandbox.read("out/results.jsonl");
     let with = |key: &str| rows.lines().filter(|line| line.starts_with(&format!("{{\"{key}\":"))).count();
     assert_eq!((with("cell"), with("seed")), (2, 2 * 24));
 }
 
 #[test]
-fn without_out_runs_go_beside_each_other() {
-    let place = Place::new();
-    let ran = place.done(&["run", "quiet", "--lock", "none", "--seeds", "2"]);
-    let latest = place.path("fencepost-out/latest");
+fn without_out_each_run_gets_its_own_directory() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.succeed(&["run", "quiet", "--lock", "none", "--seeds", "2"]);
+    let latest = sandbox.path("fencepost-out/latest");
     assert!(latest.join("run.json").exists());
     let target = fs::read_link(latest).expect("latest is a link");
     assert!(ran.out.trim_end().ends_with(&format!("fencepost-out/{}/report.html", target.display())), "{}", ran.out);
 }
 
 #[test]
-fn the_number_of_threads_changes_nothing() {
-    let place = Place::new();
-    let one = place.done(&run(&PAUSES, &["--jobs", "1", "--out", "one", "--format", "json"]));
-    let two = place.done(&run(&PAUSES, &["--jobs", "2", "--out", "two", "--format", "json"]));
+fn the_number_of_threads_does_not_change_the_results() {
+    let sandbox = Sandbox::new();
+    let one = sandbox.succeed(&run(&PAUSES, &["--jobs", "1", "--out", "one", "--format", "json"]));
+    let two = sandbox.succeed(&run(&PAUSES, &["--jobs", "2", "--out", "two", "--format", "json"]));
     assert_eq!(one.out, two.out);
-    assert_eq!(place.read("one/results.jsonl"), place.read("two/results.jsonl"));
-    assert_eq!(place.read("one/report.html"), place.read("two/report.html"));
+    assert_eq!(sandbox.read("one/results.jsonl"), sandbox.read("two/results.jsonl"));
+    assert_eq!(sandbox.read("one/report.html"), sandbox.read("two/report.html"));
 }
 
 #[test]
-fn a_run_that_was_cut_off_goes_on_where_it_stopped() {
-    let place = Place::new();
+fn an_interrupted_run_resumes_after_its_last_row() {
+    let sandbox = Sandbox::new();
     let resume = run(&PAUSES, &["--out", "out", "--resume", "--format", "json"]);
-    let whole = place.done(&resume);
-    let rows = place.read("out/results.jsonl");
+    let whole = sandbox.succeed(&resume);
+    let rows = sandbox.read("out/results.jsonl");
     for cut in [0, 100, rows.len() / 2, rows.len() - 1, rows.len()] {
-        fs::write(place.path("out/results.jsonl"), &rows.as_bytes()[..cut]).expect("there is room for a file");
-        let resumed = place.done(&resume);
-        assert_eq!(place.read("out/results.jsonl"), rows, "cut at {cut}");
+        fs::write(sandbox.path("out/results.jsonl"), &rows.as_bytes()[..cut]).expect("a file can be written");
+        let resumed = sandbox.succeed(&resume);
+        assert_eq!(sandbox.read("out/results.jsonl"), rows, "cut at {cut}");
         assert_eq!(resumed.out, whole.out, "cut at {cut}");
     }
-    let other = place.run(&["run", "client-pauses", "--seeds", "25", "--out", "out", "--resume"]);
+    let other = sandbox.run(&["run", "client-pauses", "--seeds", "25", "--out", "out", "--resume"]);
     assert_eq!(other.code, Some(2));
     assert!(other.err.contains("`seeds`"), "{}", other.err);
-    let afresh = place.run(&run(&PAUSES, &["--out", "out"]));
-    assert_eq!((afresh.code, afresh.err.contains("not empty")), (Some(2), true));
+    let without_resume = sandbox.run(&run(&PAUSES, &["--out", "out"]));
+    assert_eq!((without_resume.code, without_resume.err.contains("not empty")), (Some(2), true));
 }
 
 #[test]
-fn rules_stop_at_the_same_seed_with_any_number_of_threads() {
-    let place = Place::new();
+fn stop_rules_do_not_depend_on_the_number_of_threads() {
+    let sandbox = Sandbox::new();
     for (rule, name) in [(&["--until-violation"][..], "violation"), (&["--until-interval", "0.6"], "interval")] {
         let cases = ["1", "2"].map(|jobs| {
             let out = format!("{name}-{jobs}");
             let more = [rule, &["--jobs", jobs, "--out", &out, "--format", "json"]].concat();
-            let json = place.done(&run(&PAUSES, &more)).json();
+            let json = sandbox.succeed(&run(&PAUSES, &more)).json();
             assert!(json["cells"][0]["cases"].as_u64() < Some(24), "{name} stops early");
-            place.read(&format!("{out}/results.jsonl"))
+            sandbox.read(&format!("{out}/results.jsonl"))
         });
         assert_eq!(cases[0], cases[1], "{name}");
     }
 }
 
 #[test]
-fn what_had_to_hold_and_did_not_exits_with_100() {
-    let place = Place::new();
-    let named = place.run(&run(&PAUSES, &["--out", "a", "--fail-on", "no-lost-update", "--format", "json"]));
+fn a_violation_of_a_named_or_expected_property_exits_with_100() {
+    let sandbox = Sandbox::new();
+    let named = sandbox.run(&run(&PAUSES, &["--out", "a", "--fail-on", "no-lost-update", "--format", "json"]));
     assert_eq!(named.code, Some(100), "{}", named.err);
     let first = named.json()["cells"][0]["properties"]["no-lost-update"]["first_seed"].clone();
     assert!(named.err.contains("to reproduce: fencepost replay client-pauses/none/"), "{}", named.err);
-    assert!(named.err.contains("no-lost-update is violated, and --fail-on names it"), "{} {first}", named.err);
+    assert!(named.err.contains("no-lost-update is violated (named by --fail-on)"), "{} {first}", named.err);
 
     let text = "run_for = \"20s\"\n[clients]\norders = 20\nhold = \"50ms\"\n[workload.inventory]\nstock = 10\n";
-    place.write("mine.toml", &format!("{text}[expect]\nnone = {{ effect-exclusion = \"holds\" }}\n"));
-    let expected = place.run(&["run", "mine.toml", "--seeds", "5", "--lock", "none", "--out", "b"]);
+    sandbox.write("mine.toml", &format!("{text}[expect]\nnone = {{ effect-exclusion = \"holds\" }}\n"));
+    let expected = sandbox.run(&["run", "mine.toml", "--seeds", "5", "--lock", "none", "--out", "b"]);
     assert_eq!(expected.code, Some(100), "{}", expected.err);
     assert!(expected.err.contains("to reproduce: fencepost replay mine.toml/none/0"), "{}", expected.err);
-    let replayed = place.run(&["replay", "mine.toml/none/0"]);
+    let replayed = sandbox.run(&["replay", "mine.toml/none/0"]);
     assert_eq!(replayed.code, Some(100), "{}", replayed.err);
 
-    let free = place.run(&run(&PAUSES, &["--out", "c"]));
-    assert_eq!(free.code, Some(0), "violations that nobody asked about are no failure");
-    assert!(free.out.contains("to reproduce: fencepost replay client-pauses/none/"), "{}", free.out);
+    let unnamed = sandbox.run(&run(&PAUSES, &["--out", "c"]));
+    assert_eq!(unnamed.code, Some(0), "violations that nobody named do not fail the run");
+    assert!(unnamed.out.contains("to reproduce: fencepost replay client-pauses/none/"), "{}", unnamed.out);
 }
 
 #[test]
-fn idle_faults_are_warned_of() {
-    let place = Place::new();
+fn idle_faults_cause_a_warning() {
+    let sandbox = Sandbox::new();
     let text = "run_for = \"20s\"\n[clients]\norders = 3\n[[fault.pause]]\ntarget = \"client-1\"\nat = \"19s\"\n\
                 lasts = \"1ms\"\n";
-    place.write("idle.toml", text);
-    let ran = place.done(&["run", "idle.toml", "--seeds", "5", "--lock", "redis-set-px", "--out", "a"]);
+    sandbox.write("idle.toml", text);
+    let ran = sandbox.succeed(&["run", "idle.toml", "--seeds", "5", "--lock", "redis-set-px", "--out", "a"]);
     assert!(ran.err.contains("warning: idle: no fault touched anything in 5 of 5 cases"), "{}", ran.err);
 }

@@ -1,4 +1,4 @@
-//! `fencepost compare`: two runs side by side, such as two versions of a lock.
+//! `fencepost compare`: compares two runs, such as two versions of a lock.
 
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -8,32 +8,32 @@ use fencepost_reports::text::visible;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::compare::{Change, Comparison, Run, compare as compared};
 
+use super::counterexamples::Scenarios;
 use super::directory::Directory;
 use super::exit::{Exit, Failure};
 use super::fail_on::{EXPECTED, FailOn, NAMED};
 use super::manifest::Manifest;
 use super::recording::damaged;
 use super::screen::{Format, print, print_json, terminal};
-use super::stories::Scenarios;
 
-/// What `compare` is told.
+/// The arguments of `compare`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The directory of the first run: how it was
+    /// The directory of the first run (before)
     #[arg(value_name = "DIR")]
     before: PathBuf,
-    /// The directory of the second run: how it is now
+    /// The directory of the second run (after)
     #[arg(value_name = "DIR")]
     after: PathBuf,
-    /// What to print on stdout
+    /// The format of stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
-    /// Exit with 100 if one of these properties, or `any`, is newly violated; those that [expect] says hold always count
+    /// Exit with 100 if one of these properties, or `any`, is newly violated; those that [expect] declares to hold always count
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
 }
 
-/// Compares them.
+/// Runs `compare`.
 pub(super) fn compare(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let fail_on = FailOn::read(&arguments.fail_on)?;
     let (before, first) = load(&arguments.before)?;
@@ -49,7 +49,7 @@ pub(super) fn compare(registry: &Registry, arguments: &Arguments) -> Result<Exit
         Format::Human => print(&comparison_text(&comparison, &sides, &notes, terminal()))?,
         Format::Json => print_json(&comparison_json(&comparison, &sides, &notes))?,
     }
-    Ok(judge(registry, &comparison, &second, &fail_on))
+    Ok(check_new_violations(registry, &comparison, &second, &fail_on))
 }
 
 fn load(dir: &std::path::Path) -> Result<(Run, Manifest), Failure> {
@@ -68,13 +68,11 @@ fn side(manifest: &Manifest) -> Side {
     }
 }
 
-/// What makes the comparison less than it seems.
+/// Caveats of the comparison.
 fn notes(comparison: &Comparison, before: &Manifest, after: &Manifest) -> Vec<String> {
     let mut notes = Vec::new();
     if before.layout != after.layout {
-        notes.push(
-            "the layout of the randomness differs: the same seed is not the same case, so pairs are no pairs".into(),
-        );
+        notes.push("the layouts differ: the same seed is not the same case, so the cases are not paired".into());
     }
     let changed = before
         .scenarios
@@ -82,25 +80,25 @@ fn notes(comparison: &Comparison, before: &Manifest, after: &Manifest) -> Vec<St
         .filter(|input| after.scenarios.iter().any(|other| other.name == input.name && other.source != input.source));
     let changed: Vec<String> = changed.map(|input| visible(&input.name)).collect();
     if !changed.is_empty() {
-        notes.push(format!("these scenarios were changed between the runs: {}", changed.join(", ")));
+        notes.push(format!("these scenarios changed between the runs: {}", changed.join(", ")));
     }
     for (cells, run) in [(&comparison.only_before, "A"), (&comparison.only_after, "B")] {
         if !cells.is_empty() {
-            notes.push(format!("{} cells are in {run} alone", cells.len()));
+            notes.push(format!("{} cells are only in {run}", cells.len()));
         }
     }
     if before.until.is_some() || after.until.is_some() {
-        notes.push("cells stopped early in one of the runs: only seeds that both have are paired".into());
+        notes.push("cells stopped early in one of the runs: only seeds of both runs are paired".into());
     }
     notes
 }
 
-/// Newly violated properties that had to hold.
-fn judge(registry: &Registry, comparison: &Comparison, after: &Manifest, fail_on: &FailOn) -> Exit {
-    let scenarios = Scenarios::of(registry, after);
+/// Prints the newly violated properties that make the comparison fail.
+fn check_new_violations(registry: &Registry, comparison: &Comparison, after: &Manifest, fail_on: &FailOn) -> Exit {
+    let scenarios = Scenarios::load(registry, after);
     let mut exit = Exit::Done;
     for new in comparison.properties.iter().filter(|difference| difference.change == Change::NewlyViolated) {
-        let because = if fail_on.names(new.what) {
+        let reason = if fail_on.names(new.what) {
             NAMED
         } else if scenarios.expects_to_hold(&new.scenario, &new.lock, new.what) {
             EXPECTED
@@ -108,7 +106,7 @@ fn judge(registry: &Registry, comparison: &Comparison, after: &Manifest, fail_on
             continue;
         };
         let cell = format!("{}/{}", visible(&new.scenario), visible(&new.lock));
-        eprintln!("failed: {cell}: {} is newly violated, and {because}", new.what.name());
+        eprintln!("failed: {cell}: {} is newly violated ({reason})", new.what.name());
         if let Some(seed) = new.first_seed {
             eprintln!("  to reproduce: {}", after.replay(&new.scenario, &new.lock, seed));
         }

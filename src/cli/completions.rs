@@ -1,4 +1,4 @@
-//! `fencepost completions`: what a shell needs to complete commands and flags.
+//! `fencepost completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -7,15 +7,15 @@ use super::CommandLine;
 use super::exit::{Exit, Failure};
 use super::screen::print;
 
-/// What `completions` is told.
+/// The arguments of `completions`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// For which shell
+    /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Prints them.
+/// Runs `completions`.
 pub(super) fn completions(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut CommandLine::command(), "fencepost", &mut script);

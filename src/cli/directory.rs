@@ -9,43 +9,43 @@ use fencepost_scenarios::run::results::ResultsReader;
 use super::exit::{Exit, Failure};
 use super::manifest::Manifest;
 
-/// Where runs go that are not told where.
+/// The parent directory of runs without `--out`.
 const RUNS: &str = "fencepost-out";
-/// The link to the last of them.
+/// The link to the latest run.
 const LATEST: &str = "latest";
 const RESULTS: &str = "results.jsonl";
 
-/// A run's own directory.
+/// The directory of one run.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
 }
 
 impl Directory {
-    /// Makes a directory under `fencepost-out`, with the link `latest` to it.
+    /// Creates a directory under `fencepost-out`, with the link `latest` to it.
     pub(super) fn for_run_id(run_id: &str) -> Result<Self, Failure> {
         let path = Path::new(RUNS).join(run_id);
-        fs::create_dir_all(&path).map_err(|error| Failure::path("make", &path, error))?;
+        fs::create_dir_all(&path).map_err(|error| Failure::path("create", &path, error))?;
         link_latest(run_id);
         Ok(Directory { path })
     }
 
-    /// Makes a directory, or takes an empty one.
+    /// Creates a directory, or uses an empty one.
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
-        fs::create_dir_all(path).map_err(|error| Failure::path("make", path, error))?;
+        fs::create_dir_all(path).map_err(|error| Failure::path("create", path, error))?;
         if !is_empty(path)? {
             let message = format!("{} is not empty", path.display());
-            return Err(Failure::usage(message, "choose another directory; `run --resume` goes on with a run"));
+            return Err(Failure::usage(message, "choose another directory, or continue a run with `run --resume`"));
         }
         Ok(Directory { path: path.into() })
     }
 
-    /// The directory of an earlier run, and what that run was.
+    /// The directory of an earlier run, and its manifest.
     pub(super) fn existing(path: &Path) -> Result<(Self, Manifest), Failure> {
         Ok((Directory { path: path.into() }, Manifest::read(path)?))
     }
 
-    /// A new directory or an earlier run's, to go on with.
+    /// A new directory, or that of an earlier run to resume.
     pub(super) fn to_resume(path: &Path) -> Result<(Self, Option<Manifest>), Failure> {
         if !path.exists() || is_empty(path)? {
             return Ok((Directory::new(path)?, None));
@@ -62,14 +62,14 @@ impl Directory {
         self.path.join(RESULTS)
     }
 
-    /// The rows that are there.
+    /// Reads the results.
     pub(super) fn read_results(&self) -> Result<ResultsReader<BufReader<File>>, Failure> {
         let path = self.results_path();
         let file = File::open(&path).map_err(|error| Failure::path("read", &path, error))?;
         Ok(ResultsReader::new(BufReader::new(file)))
     }
 
-    /// results.jsonl cut off after so many bytes, to write on from there.
+    /// Opens results.jsonl, truncated to `from` bytes, for appending.
     pub(super) fn write_results(&self, from: u64) -> Result<File, Failure> {
         let open = || {
             let path = self.results_path();
@@ -86,13 +86,13 @@ impl Directory {
     }
 }
 
-/// A file that a killed run was just about to move into place does not count.
+/// Ignores temporary files that a killed run left behind.
 fn is_empty(path: &Path) -> Result<bool, Failure> {
-    let entries = fs::read_dir(path).map_err(|error| Failure::path("look into", path, error))?;
+    let entries = fs::read_dir(path).map_err(|error| Failure::path("list", path, error))?;
     Ok(entries.flatten().all(|entry| entry.file_name().to_string_lossy().ends_with(".tmp")))
 }
 
-/// Moved into place, so that there is always one. A file system without links goes without.
+/// Replaces the link atomically. On a file system without links it only warns.
 fn link_latest(run_id: &str) {
     let (link, beside) = (Path::new(RUNS).join(LATEST), Path::new(RUNS).join(format!(".{run_id}")));
     if std::os::unix::fs::symlink(run_id, &beside).and_then(|()| fs::rename(&beside, &link)).is_err() {

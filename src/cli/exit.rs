@@ -1,4 +1,4 @@
-//! How the program ends: exit codes, and failures told to the user.
+//! Exit codes, and failures as the user sees them.
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -15,17 +15,17 @@ use super::screen;
 /// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// Done; violations alone do not change that.
+    /// Done. Violations alone do not change the exit code.
     Done = 0,
-    /// A bug of fencepost, or the machine failed it.
+    /// A bug of fencepost, or a failure of the machine.
     Internal = 1,
     /// The command line or a file is wrong.
     Usage = 2,
     /// Nothing was selected.
     NothingSelected = 4,
-    /// A case did not come out the same again.
+    /// A case gave another result than before.
     Diverged = 5,
-    /// A property was violated that had to hold.
+    /// A property is violated that `--fail-on` names or `[expect]` declares to hold.
     Violated = 100,
 }
 
@@ -38,9 +38,9 @@ impl From<Exit> for ExitCode {
 /// Why the program cannot go on.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Files are wrong, at these places.
+    /// Mistakes in files, each with its location.
     Problems(Vec<Problem>),
-    /// Anything else, with what to do about it.
+    /// Any other failure, with a hint how to fix it.
     Plain { exit: Exit, message: String, help: Option<String> },
 }
 
@@ -57,28 +57,26 @@ impl Failure {
         Failure::Plain { exit: Exit::Internal, message: message.into(), help: None }
     }
 
-    /// Something on the disk that the user named cannot be used.
+    /// A path that the user named cannot be used.
     pub(super) fn path(verb: &str, path: &Path, error: impl Display) -> Self {
-        Failure::usage(format!("cannot {verb} {}: {error}", path.display()), "check the path, and who may use it")
+        Failure::usage(format!("cannot {verb} {}: {error}", path.display()), "check the path and its permissions")
     }
 
     pub(super) fn panicked(panic: &CasePanicked, reproduce: &str) -> Self {
-        Failure::internal(format!(
-            "{panic}\nthis is a bug of fencepost, or of a lock from outside\nto reproduce: {reproduce}"
-        ))
+        Failure::internal(format!("{panic}\nthis is a bug of fencepost or of your own lock\nto reproduce: {reproduce}"))
     }
 
-    /// Tells the user of what went wrong beside the work itself.
-    pub(super) fn warn(&self, comfort: &str) {
+    /// Prints the failure as a warning, with a note on its consequences.
+    pub(super) fn warn(&self, note: &str) {
         match self {
             Failure::Problems(problems) => problems.iter().for_each(|problem| eprintln!("warning: {problem}")),
             Failure::Plain { message, .. } => eprintln!("warning: {message}"),
         }
-        eprintln!("  {comfort}");
+        eprintln!("  {note}");
     }
 
-    /// Tells the user, and says how to exit.
-    pub(super) fn tell(&self) -> Exit {
+    /// Prints the failure and returns its exit code.
+    pub(super) fn report(&self) -> Exit {
         match self {
             Failure::Problems(problems) => {
                 problems.iter().for_each(|problem| eprintln!("{}", framed(problem)));
@@ -98,7 +96,7 @@ impl Failure {
     }
 }
 
-/// A problem as miette shows it.
+/// A problem in the form that miette renders.
 #[derive(Debug, Diagnostic, thiserror::Error)]
 #[error("{message}")]
 struct Framed {
@@ -111,28 +109,28 @@ struct Framed {
     span: SourceSpan,
 }
 
-/// Longer lines are cut, in bytes.
+/// The length in bytes beyond which a line is cut.
 const LONGEST_LINE: usize = 400;
 
-/// Of a cut line, so much is shown before the place that is meant.
+/// How many bytes of a cut line are shown before the span.
 const BEFORE: usize = 60;
 
-/// The text with long lines cut to what surrounds the place, and the place in it. Lines keep their numbers.
-fn excerpt(text: &str, place: Range<usize>) -> (String, Range<usize>) {
+/// Cuts long lines to the surroundings of the span, and returns the span in the cut text. Lines keep their numbers.
+fn excerpt(text: &str, span: Range<usize>) -> (String, Range<usize>) {
     if text.lines().all(|line| line.len() <= LONGEST_LINE) {
-        return (text.into(), place);
+        return (text.into(), span);
     }
     let (mut cut, mut found) = (String::new(), None);
     let mut start = 0;
     for line in text.lines() {
-        let here = place.start.checked_sub(start).filter(|here| *here <= line.len());
+        let here = span.start.checked_sub(start).filter(|here| *here <= line.len());
         let long = line.len() > LONGEST_LINE;
         let from = line.floor_char_boundary(if long { here.unwrap_or(0).saturating_sub(BEFORE) } else { 0 });
         let to = line.floor_char_boundary(line.len().min(from + LONGEST_LINE));
         cut += if from > 0 { "…" } else { "" };
         if let Some(here) = here.filter(|_| found.is_none()) {
             let begin = cut.len() + here - from;
-            found = Some(begin..begin + place.len().min(to - here));
+            found = Some(begin..begin + span.len().min(to - here));
         }
         cut += &line[from..to];
         cut += if to < line.len() { "…\n" } else { "\n" };
@@ -142,7 +140,7 @@ fn excerpt(text: &str, place: Range<usize>) -> (String, Range<usize>) {
     (cut, found.unwrap_or(end..end))
 }
 
-/// A problem with the lines around it.
+/// Renders a problem with the lines around it.
 fn framed(problem: &Problem) -> String {
     let (line, column) = problem.line_column();
     let (text, span) = excerpt(&problem.text, problem.span.clone());
@@ -167,26 +165,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_text_is_shown_as_it_is() {
+    fn a_short_text_is_not_cut() {
         assert_eq!(excerpt("a\r\nb\n", 3..4), ("a\r\nb\n".into(), 3..4));
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_place_that_is_meant() {
+    fn a_long_line_is_cut_around_the_span() {
         let text = format!("first\n{}HERE{}\nlast\n", "ä".repeat(100_000), "ö".repeat(100_000));
-        let start = text.find("HERE").expect("it is there");
-        let (cut, place) = excerpt(&text, start..start + 4);
-        assert_eq!(&cut[place], "HERE");
+        let start = text.find("HERE").expect("HERE is in the text");
+        let (cut, span) = excerpt(&text, start..start + 4);
+        assert_eq!(&cut[span], "HERE");
         assert_eq!((cut.lines().count(), cut.lines().nth(2)), (3, Some("last")), "lines keep their numbers");
         assert!(cut.len() < 2 * LONGEST_LINE, "{} bytes", cut.len());
-        let (cut, place) = excerpt(&text, start..text.len());
-        assert!(cut[place].starts_with("HERE"), "what goes on beyond the cut ends with it");
+        let (cut, span) = excerpt(&text, start..text.len());
+        assert!(cut[span].starts_with("HERE"), "a span beyond the cut ends at the cut");
     }
 
     #[test]
-    fn the_end_of_a_long_text_is_a_place_too() {
+    fn an_empty_span_at_the_end_of_a_long_text_is_valid() {
         let text = "x".repeat(1_000);
-        let (cut, place) = excerpt(&text, 1_000..1_000);
-        assert!(place.is_empty() && place.end <= cut.len());
+        let (cut, span) = excerpt(&text, 1_000..1_000);
+        assert!(span.is_empty() && span.end <= cut.len());
     }
 }

@@ -1,4 +1,4 @@
-//! Which violations make the program fail.
+//! Decides which violations make the program exit with 100.
 
 use fencepost_scenarios::file::Expectation;
 use fencepost_scenarios::property::{Property, Verdict};
@@ -9,31 +9,31 @@ use fencepost_scenarios::run::results::CellResult;
 use super::exit::Failure;
 use super::selection::unknown;
 
-/// The properties that `--fail-on` names.
+/// The properties named by `--fail-on`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FailOn(Vec<Property>);
 
-/// A violation that makes the program fail.
+/// A violation that makes the program exit with 100.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Broken {
+pub(super) struct FailingViolation {
     pub(super) cell: usize,
     pub(super) property: Property,
-    /// The first seed that broke it.
+    /// The first seed with the violation.
     pub(super) seed: u64,
-    pub(super) because: &'static str,
+    pub(super) reason: &'static str,
 }
 
-pub(super) const NAMED: &str = "--fail-on names it";
-pub(super) const EXPECTED: &str = "[expect] says that it holds";
+pub(super) const NAMED: &str = "named by --fail-on";
+pub(super) const EXPECTED: &str = "declared to hold by [expect]";
 
 impl FailOn {
     /// Reads property names, or `any`.
-    pub(super) fn read(words: &[String]) -> Result<Self, Failure> {
-        if words.iter().any(|word| word == "any") {
+    pub(super) fn read(names: &[String]) -> Result<Self, Failure> {
+        if names.iter().any(|name| name == "any") {
             return Ok(FailOn(Property::ALL.to_vec()));
         }
         let known: Vec<&str> = Property::ALL.iter().map(|property| property.name()).chain(["any"]).collect();
-        let named = words.iter().map(|word| Property::named(word).ok_or_else(|| unknown("property", word, &known)));
+        let named = names.iter().map(|name| Property::named(name).ok_or_else(|| unknown("property", name, &known)));
         Ok(FailOn(named.collect::<Result<_, _>>()?))
     }
 
@@ -41,12 +41,12 @@ impl FailOn {
         self.0.contains(&property)
     }
 
-    /// The properties.
+    /// The named properties.
     pub(super) fn properties(&self) -> &[Property] {
         &self.0
     }
 
-    /// These properties, or all where none is named.
+    /// These properties, or all if none is named.
     pub(super) fn or_any(self) -> Self {
         if self.0.is_empty() { FailOn(Property::ALL.to_vec()) } else { self }
     }
@@ -55,7 +55,7 @@ impl FailOn {
         self.0.iter().any(|property| outcome.verdict(*property) == Verdict::Violated)
     }
 
-    /// As text: what [`FailOn::read`] reads.
+    /// The argument that [`FailOn::read`] parses.
     pub(super) fn text(&self) -> String {
         if self.0.len() == Property::ALL.len() {
             return "any".into();
@@ -63,7 +63,7 @@ impl FailOn {
         self.0.iter().map(|property| property.name()).collect::<Vec<_>>().join(",")
     }
 
-    /// Why a violation of this property in this cell fails, if it does.
+    /// Why a violation of this property in this cell makes the program fail, if it does.
     pub(super) fn reason(&self, cell: &Cell, property: Property) -> Option<&'static str> {
         if self.names(property) {
             return Some(NAMED);
@@ -72,16 +72,16 @@ impl FailOn {
         (expected == Some(&Expectation::Holds)).then_some(EXPECTED)
     }
 
-    /// All that makes a run fail, cell by cell.
-    pub(super) fn broken(&self, cells: &[Cell], results: &[CellResult]) -> Vec<Broken> {
-        let mut broken = Vec::new();
+    /// The violations that make a run fail, cell by cell.
+    pub(super) fn failing_violations(&self, cells: &[Cell], results: &[CellResult]) -> Vec<FailingViolation> {
+        let mut found = Vec::new();
         for (index, (cell, result)) in cells.iter().zip(results).enumerate() {
             for (property, count) in result.properties() {
-                if let (Some(because), Some(seed)) = (self.reason(cell, property), count.first_seed) {
-                    broken.push(Broken { cell: index, property, seed, because });
+                if let (Some(reason), Some(seed)) = (self.reason(cell, property), count.first_seed) {
+                    found.push(FailingViolation { cell: index, property, seed, reason });
                 }
             }
         }
-        broken
+        found
     }
 }

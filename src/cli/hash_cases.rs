@@ -1,4 +1,4 @@
-//! `fencepost hash-cases`: what `verify` runs in its processes. Prints a line for each case: its name and its hash.
+//! `fencepost hash-cases`: runs in the child processes of `verify`. Prints the address and the trace hash of each case.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::seeds::Seeds;
 use super::selection::{Selection, cell_of};
 use super::traced::run_traced;
 
-/// What `hash-cases` is told.
+/// The arguments of `hash-cases`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// A suite, a scenario or a case
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     seeds: Option<Seeds>,
     #[arg(long, value_delimiter = ',')]
     bug: Vec<String>,
-    /// The last cell and the last seed first
+    /// Run in reverse order
     #[arg(long)]
     reverse: bool,
     /// Write the trace of one of the cases to a file
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     to: Option<PathBuf>,
 }
 
-/// Runs the cases one after the other.
+/// Runs `hash-cases`, one case after the other.
 pub(super) fn hash_cases(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let (mut cells, seeds) = cells_and_seeds(registry, &arguments.what, arguments.seeds, &arguments.bug)?;
     if arguments.reverse {
@@ -62,7 +62,7 @@ fn hash(cell: &Cell, seed: u64, arguments: &Arguments) -> Result<u128, Failure> 
     }
 }
 
-/// The cells that can be run, and the seeds of each.
+/// The applicable cells, and the seeds of each.
 pub(super) fn cells_and_seeds(
     registry: &Registry,
     what: &str,

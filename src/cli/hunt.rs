@@ -1,4 +1,4 @@
-//! `fencepost hunt`: looks for one violation as fast as it can. Its rates are never reported.
+//! `fencepost hunt`: searches for one violation as fast as possible. It reports no rates.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,44 +11,44 @@ use fencepost_scenarios::search::hunt::{Aim, Hunt, hunt as hunt_cell};
 use fencepost_scenarios::search::interest;
 use fencepost_scenarios::search::shrink::{Effort, Failing, shrink, unshrunk};
 
-use super::clean::{counted, not_judged, nothing_applies};
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
-use super::interrupt::LastWords;
-use super::reproducers::{make, own_bugs, put};
+use super::inconclusive::{counted, inconclusive, nothing_applies};
+use super::interrupt::InterruptMessage;
+use super::reproducers::{create_dir, own_bugs, write_file};
 use super::screen::print;
-use super::selection::{Selection, check_bugs, check_locks, refuse_foreign_bugs};
+use super::selection::{Selection, check_bugs, check_locks, reject_inapplicable_bugs};
 
-/// What `hunt` is told.
+/// The arguments of `hunt`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Suites and scenarios: shipped names, or files; the scenario `hunt` if left out
+    /// Suites and scenarios: shipped names or files; by default the scenario `hunt`
     #[arg(value_name = "SUITE|FILE.toml")]
     what: Vec<String>,
-    /// Only these locks
+    /// Run only these locks
     #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
     lock: Vec<String>,
-    /// How many cases to try of each cell at most
+    /// The maximum number of cases of each cell
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = value_parser!(u64).range(1..),
           env = "FENCEPOST_CASES")]
     cases: u64,
-    /// How to choose them
+    /// How to choose the cases
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_AIM")]
     aim: AimArgument,
     /// Switch these bugs of the locks on
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
     bug: Vec<String>,
-    /// Look for a violation of one of these properties, or of `any`; by default of what the scenario says holds, else of
-    /// what the workload is to keep
+    /// Search for a violation of one of these properties, or of `any`; by default of what [expect] declares to hold, else of
+    /// the properties of the workload
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
-    /// How many threads; by default one for each core
+    /// The number of threads; by default one for each core
     #[arg(long, value_parser = value_parser!(u16).range(1..), env = "FENCEPOST_JOBS")]
     jobs: Option<u16>,
     /// Write the reproducers to this directory; by default they are printed
     #[arg(long, value_name = "DIR", env = "FENCEPOST_OUT")]
     out: Option<PathBuf>,
-    /// Hunt in the other cells too where one has a violation
+    /// Continue with the other cells after a violation
     #[arg(long, value_parser = clap::builder::FalseyValueParser::new(), env = "FENCEPOST_KEEP_GOING")]
     keep_going: bool,
 }
@@ -56,12 +56,12 @@ pub(super) struct Arguments {
 /// How cases are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum AimArgument {
-    /// The scenario's own cases, seed by seed.
+    /// The cases of the scenario, seed by seed.
     Uniform,
-    /// Faults at events of the clients, about as long as the lock's expiry.
+    /// Faults at steps of clients, about as long as the lock's expiry.
     #[default]
     Aimed,
-    /// A part of the scenario's faults and settings, drawn anew for each case.
+    /// A random subset of the scenario's faults and settings for each case.
     Swarm,
 }
 
@@ -75,10 +75,10 @@ impl From<AimArgument> for Aim {
     }
 }
 
-/// What is hunted in when nothing is named.
+/// The default scenario.
 const DEFAULT_SCENARIO: &str = "hunt";
 
-/// Hunts.
+/// Runs `hunt`.
 pub(super) fn hunt(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     check_locks(registry, &arguments.lock)?;
     check_bugs(registry, &arguments.bug)?;
@@ -86,16 +86,16 @@ pub(super) fn hunt(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
     let default = [DEFAULT_SCENARIO.to_owned()];
     let what = if arguments.what.is_empty() { &default[..] } else { &arguments.what };
     let mut cells = Selection::load(registry, what)?.cells(registry, &arguments.lock, &arguments.bug);
-    refuse_foreign_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
+    reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
     cells.retain(|cell| cell.header.applicable);
     if cells.is_empty() {
-        let message = "nothing is selected: none of these scenarios is for any of these locks";
-        return Err(Failure::nothing_selected(message, "`fencepost list locks` names them"));
+        let message = "nothing is selected: no scenario lists any of these locks";
+        return Err(Failure::nothing_selected(message, "run `fencepost list locks` for the names"));
     }
-    let last_words = LastWords::none();
+    let on_interrupt = InterruptMessage::install();
     let mut ends = Vec::new();
     for cell in &cells {
-        ends.push(hunt_in(registry, arguments, &fail_on, cell, &last_words)?);
+        ends.push(hunt_in(registry, arguments, &fail_on, cell, &on_interrupt)?);
         if ends.contains(&End::Found) && !arguments.keep_going {
             break;
         }
@@ -112,17 +112,17 @@ pub(super) fn hunt(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
 enum End {
     Found,
     Clean,
-    /// What was looked for applied in no case.
+    /// No searched property was applicable in any case.
     NothingApplies,
 }
 
-/// Hunts in one cell.
+/// Hunts in one cell, shrinks the first violation and writes the reproducer.
 fn hunt_in(
     registry: &Registry,
     arguments: &Arguments,
     fail_on: &FailOn,
     cell: &Cell,
-    last_words: &LastWords,
+    on_interrupt: &InterruptMessage,
 ) -> Result<End, Failure> {
     let bugs = own_bugs(cell, &arguments.bug);
     let wanted = interest::wanted(cell, fail_on.properties());
@@ -130,65 +130,65 @@ fn hunt_in(
     let aim = arguments.aim.into();
     let name = format!("{}/{}", cell.header.scenario, cell.header.lock);
     if aim == Aim::Aimed && cell.scenario.faults.is_empty() {
-        eprintln!("note: {name} has no faults to aim: its cases are those of `--aim uniform`");
+        eprintln!("note: {name} has no faults to aim: running the cases of `--aim uniform`");
     }
-    let began = Clock::start();
+    let started = Clock::start();
     let hunted =
         hunt_cell(registry, &Hunt { cell, bugs: &bugs, wanted: &wanted, aim, cases: arguments.cases, threads });
     let hunted = hunted.map_err(|panic| Failure::panicked(&panic, "the same hunt"))?;
-    let (seconds, cases) = (began.seconds(), counted(hunted.cases, "case"));
+    let (seconds, cases) = (started.seconds(), counted(hunted.cases, "case"));
     let Some(found) = hunted.found else {
-        let besides = not_judged(&hunted.verdicts, "case");
+        let suffix = inconclusive(&hunted.verdicts, "case");
         if hunted.verdicts.nothing_applies() {
-            eprintln!("{name}: nothing is judged in {cases}{besides}");
+            eprintln!("{name}: no property was checked in {cases}{suffix}");
             return Ok(End::NothingApplies);
         }
-        eprintln!("{name}: nothing in {cases} ({seconds:.1} s){besides}; that is no rate");
+        eprintln!("{name}: no violation in {cases} ({seconds:.1} s){suffix}; this is not a rate");
         return Ok(End::Clean);
     };
     let failing = Failing { cell: &found.cell, seed: found.seed, bugs: &bugs, property: found.property };
-    let place = Place::of(arguments, cell)?;
-    let as_found = unshrunk(&failing);
-    // Before anything is told: shrinking takes its time, and whoever interrupts it is to have this.
-    match &place {
-        Place::Stdout => {
-            last_words.are(as_found.clone(), "  interrupted: this is the case as it was found, not shrunk")
+    let destination = Destination::new(arguments, cell)?;
+    let original = unshrunk(&failing);
+    // Saved before shrinking, which takes long and may be interrupted.
+    match &destination {
+        Destination::Stdout => {
+            on_interrupt.set(original.clone(), "  interrupted: printed the case as found, not shrunk")
         }
-        Place::File(path) => put(path, &as_found)?,
+        Destination::File(path) => write_file(path, &original)?,
     }
     let property = found.property.name();
     eprintln!("{name}: {property} is violated in case {} ({seconds:.1} s)", hunted.cases);
     if !found.choice.is_empty() {
-        eprintln!("  chosen for it: {}", found.choice);
+        eprintln!("  settings of this case: {}", found.choice);
     }
-    place.take(&shrunk_text(registry, &failing, as_found))?;
-    last_words.are("", "");
+    destination.write(&shrunk_text(registry, &failing, original))?;
+    on_interrupt.set("", "");
     Ok(End::Found)
 }
 
-/// Where the reproducer goes.
-enum Place {
+/// Where to write the reproducer.
+enum Destination {
     Stdout,
     File(PathBuf),
 }
 
-impl Place {
-    fn of(arguments: &Arguments, cell: &Cell) -> Result<Self, Failure> {
-        let Some(out) = &arguments.out else { return Ok(Place::Stdout) };
-        make(out)?;
-        Ok(Place::File(out.join(format!("{}--{}.toml", cell.header.scenario, cell.header.lock))))
+impl Destination {
+    fn new(arguments: &Arguments, cell: &Cell) -> Result<Self, Failure> {
+        let Some(out) = &arguments.out else { return Ok(Destination::Stdout) };
+        create_dir(out)?;
+        Ok(Destination::File(out.join(format!("{}--{}.toml", cell.header.scenario, cell.header.lock))))
     }
 
-    fn take(&self, text: &str) -> Result<(), Failure> {
-        let Place::File(path) = self else { return print(text) };
-        put(path, text)?;
+    fn write(&self, text: &str) -> Result<(), Failure> {
+        let Destination::File(path) = self else { return print(text) };
+        write_file(path, text)?;
         eprintln!("  to reproduce: {}", replay_file_command(&path.display().to_string()));
         Ok(())
     }
 }
 
-/// The reproducer as small as it gets.
-fn shrunk_text(registry: &Registry, failing: &Failing<'_>, as_found: String) -> String {
+/// The shrunk reproducer, or `original` if it does not shrink.
+fn shrunk_text(registry: &Registry, failing: &Failing<'_>, original: String) -> String {
     match shrink(registry, failing, Effort::default()) {
         Ok(shrunk) => {
             eprintln!("  shrunk from {}\n    to {}, in {} runs", shrunk.before, shrunk.after, shrunk.runs);
@@ -196,16 +196,16 @@ fn shrunk_text(registry: &Registry, failing: &Failing<'_>, as_found: String) -> 
         }
         Err(why) => {
             eprintln!("  not shrunk: {why}");
-            as_found
+            original
         }
     }
 }
 
-/// The machine's clock, for what is told and nothing else.
+/// The machine's clock, for messages only.
 struct Clock(Instant);
 
 impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "how long a hunt took is told, and decides nothing")]
+    #[expect(clippy::disallowed_methods, reason = "the duration is printed and decides nothing")]
     fn start() -> Self {
         Clock(Instant::now())
     }

@@ -1,42 +1,43 @@
-//! Ctrl-C: what was found so far is said before the program ends.
+//! Ctrl-C: prints what was found so far before the program exits.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::screen::print;
 
-/// What shells say of a program that was interrupted: 128 and the number of the signal.
+/// The exit code of a program that SIGINT stopped, as shells report it: 128 + 2.
 const INTERRUPTED: i32 = 130;
 
-/// What is said when the user interrupts.
+/// The text that is printed when the user interrupts the program.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LastWords(Arc<Mutex<Words>>);
+pub(super) struct InterruptMessage(Arc<Mutex<Texts>>);
 
 #[derive(Debug, Default)]
-struct Words {
-    out: String,
-    err: String,
+struct Texts {
+    stdout: String,
+    stderr: String,
 }
 
-impl LastWords {
-    /// Says nothing at first. Where signals cannot be handled the program ends at once, as it would anyway.
-    pub(super) fn none() -> Self {
-        let words = LastWords::default();
-        let of_handler = words.clone();
-        let _ = ctrlc::set_handler(move || of_handler.say_and_exit());
-        words
+impl InterruptMessage {
+    /// Installs the handler with an empty message. If signals cannot be handled, Ctrl-C exits without a message.
+    pub(super) fn install() -> Self {
+        let message = InterruptMessage::default();
+        let for_handler = message.clone();
+        let _ = ctrlc::set_handler(move || for_handler.print_and_exit());
+        message
     }
 
-    /// From now on these: a result for stdout, and what it is for stderr.
-    pub(super) fn are(&self, out: impl Into<String>, err: impl Into<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Words { out: out.into(), err: err.into() };
+    /// Replaces the message: a result for stdout, and its explanation for stderr.
+    pub(super) fn set(&self, stdout: impl Into<String>, stderr: impl Into<String>) {
+        let texts = Texts { stdout: stdout.into(), stderr: stderr.into() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = texts;
     }
 
-    fn say_and_exit(&self) {
-        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody is left to tell if this fails.
-        let _ = print(&words.out);
-        if !words.err.is_empty() {
-            eprintln!("{}", words.err);
+    fn print_and_exit(&self) {
+        let texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A failure to print cannot be reported either.
+        let _ = print(&texts.stdout);
+        if !texts.stderr.is_empty() {
+            eprintln!("{}", texts.stderr);
         }
         std::process::exit(INTERRUPTED);
     }

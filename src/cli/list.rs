@@ -1,4 +1,4 @@
-//! `fencepost list`: what there is to choose from.
+//! `fencepost list`: lists locks, scenarios, suites, faults, workloads, properties and bugs.
 
 mod locks;
 mod wrap;
@@ -16,13 +16,13 @@ use self::wrap::wrapped;
 use super::exit::{Exit, Failure};
 use super::screen::{Format, print, print_json, width};
 
-/// What `list` is told.
+/// The arguments of `list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// What to list
     #[arg(value_enum)]
     what: What,
-    /// What to print on stdout
+    /// The format of stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
 }
@@ -38,7 +38,7 @@ enum What {
     Bugs,
 }
 
-/// Lists them.
+/// Runs `list`.
 pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let entries = match arguments.what {
         What::Locks => registry.locks().iter().map(locks::entry).collect(),
@@ -91,7 +91,7 @@ fn bugs(registry: &Registry) -> Vec<Value> {
     registry.bugs().map(entry).collect()
 }
 
-/// A registry from outside may lack what a shipped file names; it is listed all the same.
+/// A file that does not parse, because the registry lacks a name in it, is listed without `about`.
 fn shipped_file(registry: &Registry, name: &str, text: &str) -> Value {
     match file::parse(registry, &format!("{name}.toml"), text) {
         Ok(File::Scenario(scenario)) => json!({ "name": name, "about": scenario.about }),
@@ -102,7 +102,7 @@ fn shipped_file(registry: &Registry, name: &str, text: &str) -> Value {
     }
 }
 
-/// Longer lines are hard to read.
+/// The widest line in columns; longer lines are hard to read.
 const WIDEST: usize = 100;
 
 fn text(registry: &Registry, what: What, entries: &[Value]) -> String {
@@ -133,7 +133,7 @@ fn fault_text(fault: &Value, width: usize) -> String {
 fn bug_text(bug: &Value, width: usize) -> String {
     let text = |key: &str| visible(bug[key].as_str().unwrap_or_default());
     let head = wrapped(&format!("{} [{}]: {}", text("name"), text("lock"), text("about")), width, 2);
-    let shown = format!("  shown by scenario {}, property {}", text("scenario"), text("property"));
+    let shown = format!("  visible in scenario {}, property {}", text("scenario"), text("property"));
     head + &wrapped(&shown, width, 4) + &wrapped(&format!("  source: {}", text("source")), width, 4)
 }
 

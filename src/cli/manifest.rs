@@ -1,5 +1,4 @@
-//! run.json: what a run was asked to do, so that it can be resumed, merged and reported; and the only place for wall
-//! time.
+//! run.json: the inputs of a run, so that it can be resumed, merged and reported. No other output contains wall time.
 
 use std::fs;
 use std::path::Path;
@@ -13,14 +12,14 @@ use super::seeds::{Seeds, Shard};
 
 /// The version of run.json.
 pub(super) const VERSION: u32 = 1;
-/// Its name.
+/// The name of the file.
 const FILE: &str = "run.json";
 
-/// What run.json says.
+/// The content of run.json.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
     pub(super) schema_version: u32,
-    /// The command that gives the same results.
+    /// The command that reproduces the results.
     pub(super) command: String,
     pub(super) version: String,
     pub(super) layout: u32,
@@ -30,36 +29,36 @@ pub(super) struct Manifest {
     pub(super) bugs: Vec<String>,
     pub(super) locks: Vec<String>,
     pub(super) scenarios: Vec<ScenarioInput>,
-    /// How many cells there are, those that do not apply included.
+    /// The number of cells, including cells that are not applicable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cells: Option<usize>,
     /// The rule by which cells stop early.
     pub(super) until: Option<String>,
-    /// When the run began, by the machine's clock.
+    /// When the run started, by the machine's clock.
     pub(super) started: String,
-    /// How long it took; missing as long as it is not done.
+    /// How long the run took in seconds; none until it is done.
     pub(super) duration_s: Option<f64>,
 }
 
-/// A scenario that was run.
+/// A scenario of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ScenarioInput {
     pub(super) name: String,
-    /// Where it was read from; none if it is shipped.
+    /// The file it was read from; none if it is shipped.
     pub(super) path: Option<String>,
     /// The hash of its text.
     pub(super) source: String,
 }
 
 impl ScenarioInput {
-    pub(super) fn of(scenario: &Scenario, path: Option<String>) -> Self {
+    pub(super) fn new(scenario: &Scenario, path: Option<String>) -> Self {
         let hash = xxhash_rust::xxh3::xxh3_128(scenario.source.as_bytes());
         ScenarioInput { name: scenario.name.clone(), path, source: format!("xxh3:{hash:032x}") }
     }
 }
 
 impl Manifest {
-    /// How many cases each applicable cell has when the run is done, unless it stopped early.
+    /// How many cases each applicable cell has after the run, unless it stopped early.
     pub(super) fn expected_cases_per_cell(&self) -> u64 {
         let (number, of) = self.shard.map_or((1, 1), |shard| (shard.number, shard.of));
         self.seeds.count().saturating_sub(number - 1).div_ceil(of)
@@ -71,11 +70,11 @@ impl Manifest {
         serde_json::from_str(&text).map_err(|error| Failure::path("read", &path, error))
     }
 
-    /// Written beside its place and moved there, so that nobody ever reads half of it.
+    /// Writes a temporary file and renames it, so that no reader sees half of it.
     pub(super) fn write(&self, dir: &Path) -> Result<(), Failure> {
-        let (path, beside) = (dir.join(FILE), dir.join("run.json.tmp"));
+        let (path, temporary) = (dir.join(FILE), dir.join("run.json.tmp"));
         let text = serde_json::to_string_pretty(self).map_err(|error| Failure::internal(error.to_string()))?;
-        let written = fs::write(&beside, text + "\n").and_then(|()| fs::rename(&beside, &path));
+        let written = fs::write(&temporary, text + "\n").and_then(|()| fs::rename(&temporary, &path));
         written.map_err(|error| Failure::Plain {
             exit: Exit::Internal,
             message: format!("cannot write {}: {error}", path.display()),
@@ -83,8 +82,7 @@ impl Manifest {
         })
     }
 
-    /// The first input in which two runs differ. When and how fast they ran does not matter; the shard may be set
-    /// aside.
+    /// The first input in which two runs differ. Times are ignored; the shard only counts if `shards_matter`.
     pub(super) fn difference(&self, other: &Manifest, shards_matter: bool) -> Option<&'static str> {
         let sources = |manifest: &Manifest| -> Vec<(String, String)> {
             manifest.scenarios.iter().map(|input| (input.name.clone(), input.source.clone())).collect()
@@ -104,19 +102,19 @@ impl Manifest {
         checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
     }
 
-    /// The command that shows a case again.
+    /// The command that replays a case.
     pub(super) fn replay(&self, scenario: &str, lock: &str, seed: u64) -> String {
         let path = self.scenarios.iter().find(|input| input.name == scenario).and_then(|input| input.path.as_deref());
         replay_command(path.unwrap_or(scenario), lock, seed, &self.replay_flags())
     }
 
-    /// What a replay needs beside the case.
+    /// The flags that a replay needs.
     pub(super) fn replay_flags(&self) -> String {
         replay_flags(&self.bugs)
     }
 }
 
-/// What a replay needs beside the case.
+/// The flags that a replay needs.
 pub(super) fn replay_flags(bugs: &[String]) -> String {
     if bugs.is_empty() { String::new() } else { format!("--bug {}", bugs.join(",")) }
 }

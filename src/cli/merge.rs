@@ -1,4 +1,4 @@
-//! `fencepost merge`: joins the shards of a run. What comes out is what the whole run would have written.
+//! `fencepost merge`: joins the shards of a run. The result equals that of a run without shards.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
@@ -11,12 +11,12 @@ use super::directory::Directory;
 use super::exit::{Exit, Failure};
 use super::manifest::Manifest;
 use super::recording::{damaged, unwritten};
-use super::report::{Places, write_report};
+use super::report::{ReportPaths, write_report};
 use super::reproducers;
 use super::screen::print;
 use super::seeds::Shard;
 
-/// What `merge` is told.
+/// The arguments of `merge`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The directories of all shards
@@ -43,63 +43,63 @@ impl Part {
     }
 }
 
-/// Merges them.
+/// Runs `merge`.
 pub(super) fn merge(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let mut parts = Vec::new();
     for dir in &arguments.dirs {
         let (directory, manifest) = Directory::existing(dir)?;
         parts.push(Part { directory, manifest });
     }
-    refuse_strangers(&parts)?;
-    refuse_gaps(&parts)?;
+    reject_mixed_runs(&parts)?;
+    reject_missing_shards(&parts)?;
     parts.sort_by_key(|part| part.shard().number);
     let out = Directory::new(&arguments.out)?;
     let manifest = merged(&parts);
     let cells = join(&parts, &out)?;
     reproducers::merge(&parts.iter().map(|part| part.directory.path()).collect::<Vec<_>>(), out.path())?;
-    let page = write_report(registry, &manifest, &cells, Vec::new(), &Places::both(out.path()))?;
+    let page = write_report(registry, &manifest, &cells, Vec::new(), &ReportPaths::within(out.path()))?;
     manifest.write(out.path())?;
     print(&format!("merged {} shards, {} cells\nreport: {}\n", parts.len(), cells.len(), page.display()))?;
     Ok(Exit::Done)
 }
 
-fn refuse_strangers(parts: &[Part]) -> Result<(), Failure> {
+fn reject_mixed_runs(parts: &[Part]) -> Result<(), Failure> {
     for part in &parts[1..] {
         let one = &parts[0];
         let difference = one.manifest.difference(&part.manifest, false);
         let difference = difference.or((one.shard().of != part.shard().of).then_some("shard"));
         if let Some(input) = difference {
-            let message = format!("{} and {} are not of one run: `{input}` differs", one.name(), part.name());
-            return Err(Failure::usage(message, "merge only shards with the same inputs: see their run.json"));
+            let message = format!("{} and {} belong to different runs: `{input}` differs", one.name(), part.name());
+            return Err(Failure::usage(message, "merge only shards with the same inputs: compare their run.json"));
         }
     }
     Ok(())
 }
 
-/// Every shard must be there once and complete: rates come from all seeds of the range, fixed beforehand.
-fn refuse_gaps(parts: &[Part]) -> Result<(), Failure> {
+/// Requires each shard exactly once and complete: rates need all seeds of the range.
+fn reject_missing_shards(parts: &[Part]) -> Result<(), Failure> {
     let of = parts[0].shard().of;
-    let mut wrong = Vec::new();
+    let mut problems = Vec::new();
     for number in 1..=of {
         let shard = Shard { number, of };
         let found: Vec<&Part> = parts.iter().filter(|part| part.shard() == shard).collect();
         match found.as_slice() {
-            [] => wrong.push(format!("shard {shard} is missing")),
+            [] => problems.push(format!("shard {shard} is missing")),
             [part] if part.manifest.duration_s.is_none() => {
-                wrong.push(format!("shard {shard} in {} was interrupted", part.name()));
+                problems.push(format!("shard {shard} in {} was interrupted", part.name()));
             }
             [_] => {}
             several => {
                 let names: Vec<String> = several.iter().map(|part| part.name()).collect();
-                wrong.push(format!("shard {shard} is there more than once: {}", names.join(", ")));
+                problems.push(format!("shard {shard} is given more than once: {}", names.join(", ")));
             }
         }
     }
-    if wrong.is_empty() {
+    if problems.is_empty() {
         return Ok(());
     }
-    let again = format!("run what is missing: `{} --shard i/{of} --out DIR`", whole_command(&parts[0].manifest));
-    Err(Failure::usage(wrong.join("\n       "), again))
+    let again = format!("run the missing shards: `{} --shard i/{of} --out DIR`", whole_command(&parts[0].manifest));
+    Err(Failure::usage(problems.join("\n       "), again))
 }
 
 fn whole_command(manifest: &Manifest) -> String {
@@ -115,15 +115,15 @@ fn merged(parts: &[Part]) -> Manifest {
     manifest
 }
 
-/// Streams the rows of all shards into one file, in the order of the whole run: cell by cell, seed by seed.
+/// Merges the rows of all shards into one file, cell by cell and seed by seed.
 fn join(parts: &[Part], out: &Directory) -> Result<Vec<(CellHeader, CellResult)>, Failure> {
-    let mut shards = parts.iter().map(Rows::of).collect::<Result<Vec<_>, _>>()?;
+    let mut shards = parts.iter().map(Rows::new).collect::<Result<Vec<_>, _>>()?;
     let mut writer = ResultsWriter::new(BufWriter::new(out.write_results(0)?));
     let mut cells = Vec::new();
     while let Some(header) = next_header(&mut shards, parts)? {
         writer.cell(&header).map_err(|error| unwritten(&error))?;
         let mut result = CellResult::default();
-        // Seeds were dealt in turn, so they are taken in turn, until the first shard whose turn it is has none.
+        // Seeds were dealt to the shards in turn, so they are taken in turn until a shard has none.
         for turn in (0..shards.len()).cycle() {
             let Some(Row::Case { seed, outcome }) = shards[turn].next_case()? else { break };
             writer.case(seed, &outcome).map_err(|error| unwritten(&error))?;
@@ -141,14 +141,14 @@ fn join(parts: &[Part], out: &Directory) -> Result<Vec<(CellHeader, CellResult)>
     Ok(cells)
 }
 
-/// The rows of a shard, with the next one in sight.
+/// The rows of a shard, with a look-ahead of one.
 struct Rows {
     reader: ResultsReader<BufReader<File>>,
     next: Option<Row>,
 }
 
 impl Rows {
-    fn of(part: &Part) -> Result<Self, Failure> {
+    fn new(part: &Part) -> Result<Self, Failure> {
         let mut rows = Rows { reader: part.directory.read_results()?, next: None };
         rows.advance()?;
         Ok(rows)
@@ -168,7 +168,7 @@ impl Rows {
     }
 }
 
-/// Of what the shards looked at again, what the whole run would have.
+/// Writes the ablations that a run without shards would have.
 fn write_samples(writer: &mut ResultsWriter<impl std::io::Write>, result: &CellResult) -> Result<(), ResultsError> {
     for sample in result.samples() {
         if let Some(changed) = &sample.changed {
@@ -178,7 +178,7 @@ fn write_samples(writer: &mut ResultsWriter<impl std::io::Write>, result: &CellR
     Ok(())
 }
 
-/// The cell that comes next in all shards, if there is one.
+/// The header of the next cell, which must be the same in all shards.
 fn next_header(shards: &mut [Rows], parts: &[Part]) -> Result<Option<CellHeader>, Failure> {
     let mut headers = Vec::new();
     for shard in shards {
@@ -190,7 +190,7 @@ fn next_header(shards: &mut [Rows], parts: &[Part]) -> Result<Option<CellHeader>
         (None, Some(Row::Cell(header))) => Ok(Some(*header)),
         (different, _) => {
             let part = parts[different.unwrap_or(0)].name();
-            let message = format!("results.jsonl in {part} holds other cells or seeds than its run.json says");
+            let message = format!("results.jsonl in {part} does not match the cells and seeds of its run.json");
             Err(Failure::usage(message, "run this shard again"))
         }
     }

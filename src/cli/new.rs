@@ -1,4 +1,4 @@
-//! `fencepost new`: a scenario and a suite to begin with.
+//! `fencepost new`: writes a first scenario and suite with comments.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use super::directory::Directory;
 use super::exit::{Exit, Failure};
 use super::screen::print;
 
-/// What `new` is told.
+/// The arguments of `new`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The directory to make
+    /// The directory to create
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }
@@ -18,7 +18,7 @@ pub(super) struct Arguments {
 const SCENARIO: &str = include_str!("new/my-scenario.toml");
 const SUITE: &str = include_str!("new/my-suite.toml");
 
-/// Writes them.
+/// Runs `new`.
 pub(super) fn new(arguments: &Arguments) -> Result<Exit, Failure> {
     let directory = Directory::new(&arguments.dir)?;
     for (name, text) in [("my-scenario.toml", SCENARIO), ("my-suite.toml", SUITE)] {
@@ -30,7 +30,7 @@ pub(super) fn new(arguments: &Arguments) -> Result<Exit, Failure> {
         "wrote {dir}/my-scenario.toml and {dir}/my-suite.toml\n\
          next: fencepost run {dir}/my-scenario.toml\n\
          then: fencepost run {dir}/my-suite.toml --lock redis-set-px,redlock\n\
-         completion and checks in your editor: fencepost schema > {dir}/scenario.schema.json\n"
+         for completion in your editor: fencepost schema > {dir}/scenario.schema.json\n"
     ))?;
     Ok(Exit::Done)
 }

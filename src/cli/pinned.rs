@@ -1,4 +1,4 @@
-//! The case that a verb is about: named by its address, or pinned by a reproducer.
+//! Loads the case that a verb works on: by its address, or from a reproducer.
 
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
@@ -22,7 +22,7 @@ impl Pinned {
         if case.ends_with(".toml") {
             return Pinned::in_file(registry, case, bugs);
         }
-        let help = "such as `client-pauses/redlock/17`";
+        let help = "for example `client-pauses/redlock/17`";
         let address: Address = case.parse().map_err(|message: String| Failure::usage(message, help))?;
         Ok(Pinned { cell: cell_of(registry, &address, bugs)?, seed: address.seed, bugs: bugs.to_vec() })
     }
@@ -30,8 +30,8 @@ impl Pinned {
     fn in_file(registry: &Registry, file: &str, more: &[String]) -> Result<Self, Failure> {
         let scenario = load_scenario(registry, file)?.scenario;
         let Some(pin) = &scenario.case else {
-            let message = format!("{file} is a scenario without `[case]`, so it does not say which case is meant");
-            return Err(Failure::usage(message, format!("name lock and seed: `{file}/LOCK/SEED`")));
+            let message = format!("{file} is a scenario without `[case]`, so it does not pin a case");
+            return Err(Failure::usage(message, format!("give lock and seed: `{file}/LOCK/SEED`")));
         };
         let mut bugs = pin.bugs.clone();
         bugs.extend(more.iter().filter(|bug| !pin.bugs.contains(bug)).cloned());
@@ -41,7 +41,7 @@ impl Pinned {
     }
 }
 
-/// A command with its flags, if it has any.
+/// The command line of a verb for a case.
 pub(super) fn command(verb: &str, what: &str, bugs: &[String]) -> String {
     format!("fencepost {verb} {what} {}", replay_flags(bugs)).trim_end().to_owned()
 }

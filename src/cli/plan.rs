@@ -1,4 +1,4 @@
-//! What a run is to do, worked out and checked before anything happens.
+//! The plan of a run: everything that `run` checks and resolves before the first case.
 
 use fencepost_reports::text::replay_command;
 use fencepost_scenarios::registry::Registry;
@@ -11,10 +11,10 @@ use super::fail_on::FailOn;
 use super::manifest::{Manifest, ScenarioInput, replay_flags};
 use super::run::Arguments;
 use super::seeds::{Seeds, Shard};
-use super::selection::{Selection, check_bugs, check_locks, refuse_foreign_bugs};
+use super::selection::{Selection, check_bugs, check_locks, reject_inapplicable_bugs};
 use super::stop::StopRule;
 
-/// A run, ready to go.
+/// The checked inputs of a run.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) selection: Selection,
@@ -25,38 +25,38 @@ pub(super) struct Plan {
     pub(super) fail_on: FailOn,
     pub(super) stop: StopRule,
     pub(super) threads: usize,
-    /// The command that gives the same results, whatever the machine.
+    /// The command that reproduces the results on any machine.
     command: String,
 }
 
 impl Plan {
-    pub(super) fn of(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
+    pub(super) fn new(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
         check_locks(registry, &arguments.lock)?;
         check_bugs(registry, &arguments.bug)?;
         let fail_on = FailOn::read(&arguments.fail_on)?;
         let stop = stop_rule(arguments, &fail_on);
         if arguments.shard.is_some() && stop != StopRule::Never {
-            let help = "a shard sees only some of the seeds, and would stop elsewhere than the whole run";
-            return Err(Failure::usage("--shard and --until-… do not go together", help));
+            let help = "a shard has only some of the seeds, so it would stop at another seed than the whole run";
+            return Err(Failure::usage("--shard cannot be used with --until-interval or --until-violation", help));
         }
         let selection = Selection::load(registry, &arguments.what)?;
         let cells = selection.cells(registry, &arguments.lock, &arguments.bug);
         let seeds = arguments.seeds.unwrap_or(Seeds::first(selection.seeds));
-        refuse_nothing(&cells, seeds)?;
-        refuse_foreign_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
+        reject_empty_selection(&cells, seeds)?;
+        reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
         let command = command(arguments, seeds, &stop);
         let (shard, bugs, threads) = (arguments.shard, arguments.bug.clone(), threads(arguments.jobs));
         Ok(Plan { selection, cells, seeds, shard, bugs, fail_on, stop, threads, command })
     }
 
-    /// The command that shows a case again.
+    /// The command that replays a case.
     pub(super) fn reproduce(&self, scenario: &str, lock: &str, seed: u64) -> String {
-        let path = self.selection.scenarios.iter().find(|chosen| chosen.scenario.name == scenario);
-        let scenario = path.and_then(|chosen| chosen.path.as_deref()).unwrap_or(scenario);
+        let path = self.selection.scenarios.iter().find(|selected| selected.scenario.name == scenario);
+        let scenario = path.and_then(|selected| selected.path.as_deref()).unwrap_or(scenario);
         replay_command(scenario, lock, seed, &replay_flags(&self.bugs))
     }
 
-    /// The work, after an earlier run did so many cases of each cell.
+    /// The remaining work; `done` holds the finished cases of each cell.
     pub(super) fn job(&self, done: Vec<u64>) -> Job {
         Job {
             cells: self.cells.clone(),
@@ -67,7 +67,7 @@ impl Plan {
         }
     }
 
-    /// What run.json says before the first case.
+    /// The manifest before the first case.
     pub(super) fn manifest(&self) -> Manifest {
         let mut locks: Vec<String> = Vec::new();
         for cell in &self.cells {
@@ -76,9 +76,9 @@ impl Plan {
             }
         }
         let mut scenarios: Vec<ScenarioInput> = Vec::new();
-        for chosen in &self.selection.scenarios {
-            if !scenarios.iter().any(|known| known.name == chosen.scenario.name) {
-                scenarios.push(ScenarioInput::of(&chosen.scenario, chosen.path.clone()));
+        for selected in &self.selection.scenarios {
+            if !scenarios.iter().any(|known| known.name == selected.scenario.name) {
+                scenarios.push(ScenarioInput::new(&selected.scenario, selected.path.clone()));
             }
         }
         Manifest {
@@ -100,18 +100,18 @@ impl Plan {
     }
 }
 
-/// Written anew rather than copied, so that it carries what came from the environment, and nothing that does not matter.
+/// Rebuilt from the parsed arguments: it includes values from the environment and leaves out flags without effect.
 fn command(arguments: &Arguments, seeds: Seeds, stop: &StopRule) -> String {
-    let mut words = vec!["fencepost run".to_owned()];
-    words.extend(arguments.what.iter().cloned());
-    words.push(format!("--seeds {seeds}"));
+    let mut parts = vec!["fencepost run".to_owned()];
+    parts.extend(arguments.what.iter().cloned());
+    parts.push(format!("--seeds {seeds}"));
     let lists = [("--lock", &arguments.lock), ("--bug", &arguments.bug)];
-    words.extend(
+    parts.extend(
         lists.iter().filter(|(_, list)| !list.is_empty()).map(|(flag, list)| format!("{flag} {}", list.join(","))),
     );
-    words.extend(stop.flags());
-    words.extend(arguments.shard.map(|shard| format!("--shard {shard}")));
-    words.join(" ")
+    parts.extend(stop.flags());
+    parts.extend(arguments.shard.map(|shard| format!("--shard {shard}")));
+    parts.join(" ")
 }
 
 fn stop_rule(arguments: &Arguments, fail_on: &FailOn) -> StopRule {
@@ -122,14 +122,14 @@ fn stop_rule(arguments: &Arguments, fail_on: &FailOn) -> StopRule {
     }
 }
 
-fn refuse_nothing(cells: &[Cell], seeds: Seeds) -> Result<(), Failure> {
+fn reject_empty_selection(cells: &[Cell], seeds: Seeds) -> Result<(), Failure> {
     if cells.is_empty() {
-        let message = "nothing is selected: none of these scenarios is for any of these locks";
-        return Err(Failure::nothing_selected(message, "look at `locks` in the suite and its scenarios"));
+        let message = "nothing is selected: no scenario lists any of these locks";
+        return Err(Failure::nothing_selected(message, "check `locks` in the suite and its scenarios"));
     }
     if seeds.count() == 0 {
-        let message = format!("nothing is selected: the range {seeds} has no seeds");
-        return Err(Failure::nothing_selected(message, "`--seeds 200` are the first 200"));
+        let message = format!("nothing is selected: the range {seeds} is empty");
+        return Err(Failure::nothing_selected(message, "write a range such as `--seeds 200`"));
     }
     Ok(())
 }
@@ -138,7 +138,7 @@ fn threads(asked: Option<u16>) -> usize {
     asked.map_or_else(all_cores, usize::from)
 }
 
-/// One thread for each core.
+/// The number of cores.
 pub(super) fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,4 +1,4 @@
-//! The progress bar. It is drawn on a terminal only.
+//! The progress bar of a run, drawn only on a terminal.
 
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::run::outcome::Outcome;
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::plan::Plan;
 
-/// Shows how far a run is.
+/// The progress of a run.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -14,14 +14,14 @@ pub(super) struct Progress {
     cases_per_cell: u64,
     cases_here: u64,
     current: Option<usize>,
-    cells_begun: u64,
+    cells_started: u64,
     violations: u64,
 }
 
 const STYLE: &str = "{bar:24} {pos}/{len} cases  {msg}  {per_sec}  {eta} left";
 
 impl Progress {
-    /// `done` cases are done already. indicatif draws nothing where stderr is no terminal.
+    /// `done` cases are already done. indicatif draws nothing if stderr is not a terminal.
     pub(super) fn new(plan: &Plan, cases_per_cell: u64, done: u64) -> Self {
         let cells = plan.cells.iter().filter(|cell| cell.header.applicable).count() as u64;
         let bar = ProgressBar::new(cells * cases_per_cell);
@@ -30,22 +30,22 @@ impl Progress {
         }
         bar.set_position(done);
         bar.reset_eta();
-        let (cases_here, current, cells_begun, violations) = (0, None, 0, 0);
-        Progress { bar, cells, cases_per_cell, cases_here, current, cells_begun, violations }
+        let (cases_here, current, cells_started, violations) = (0, None, 0, 0);
+        Progress { bar, cells, cases_per_cell, cases_here, current, cells_started, violations }
     }
 
-    /// One more case is done.
-    pub(super) fn seen(&mut self, cell: usize, outcome: &Outcome, ended: bool) {
+    /// Counts one more case; `ended` means that it was the last of its cell.
+    pub(super) fn case_done(&mut self, cell: usize, outcome: &Outcome, ended: bool) {
         if self.current != Some(cell) {
             (self.current, self.cases_here) = (Some(cell), 0);
-            self.cells_begun += 1;
+            self.cells_started += 1;
         }
         self.cases_here += 1;
         let violated = outcome.verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Violated);
         self.violations += u64::from(violated);
         if self.cases_here == 1 || violated {
-            let (at, of) = (self.cells_begun, self.cells);
-            self.bar.set_message(format!("cell {at}/{of}  {} with violations", self.violations));
+            let (nth, cells) = (self.cells_started, self.cells);
+            self.bar.set_message(format!("cell {nth}/{cells}  {} with violations", self.violations));
         }
         self.bar.inc(1);
         if ended {
@@ -53,7 +53,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(self) {
         self.bar.finish_and_clear();
     }

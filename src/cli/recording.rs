@@ -1,4 +1,4 @@
-//! Takes outcomes in order: writes each down at once, adds it up, and forgets it.
+//! Records the results of cases in order: writes each row at once and adds it to its cell.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -13,74 +13,74 @@ use super::exit::Failure;
 use super::plan::Plan;
 use super::stop::StopRule;
 
-/// What came out of the cells so far.
+/// The results of all cells so far.
 #[derive(Debug)]
 pub(super) struct Recording<'p> {
     cells: &'p [Cell],
     stop: &'p StopRule,
     results: Vec<CellResult>,
     ended: Vec<bool>,
-    /// Cells whose line is written.
-    begun: usize,
-    /// Cells whose violated cases were looked at again.
-    settled: usize,
+    /// The number of cells whose header is written.
+    headers: usize,
+    /// The number of cells whose violated cases were ablated.
+    ablated: usize,
 }
 
 impl<'p> Recording<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
         let cells = plan.cells.as_slice();
         let (results, ended) = (vec![CellResult::default(); cells.len()], vec![false; cells.len()]);
-        Recording { cells, stop: &plan.stop, results, ended, begun: 0, settled: 0 }
+        Recording { cells, stop: &plan.stop, results, ended, headers: 0, ablated: 0 }
     }
 
-    /// Takes over what an earlier run left. Says after how many bytes to go on.
-    pub(super) fn take_over(
+    /// Reads the rows of an earlier run. Returns the number of bytes after which to continue.
+    pub(super) fn resume(
         &mut self,
         plan: &Plan,
         rows: &mut ResultsReader<impl std::io::BufRead>,
     ) -> Result<u64, Failure> {
         let mut seeds = plan.job(Vec::new()).seeds_per_cell();
         for row in rows.by_ref() {
-            let fits = match row.map_err(|error| damaged(&error))? {
+            let matches = match row.map_err(|error| damaged(&error))? {
                 Row::Cell(header) => {
                     seeds = plan.job(Vec::new()).seeds_per_cell();
-                    let expected = self.cells.get(self.begun).map(|cell| &cell.header);
-                    self.begun += 1;
+                    let expected = self.cells.get(self.headers).map(|cell| &cell.header);
+                    self.headers += 1;
                     expected == Some(&*header)
                 }
                 Row::Case { seed, outcome } => {
-                    self.add(self.begun - 1, seed, &outcome);
+                    self.add(self.headers - 1, seed, &outcome);
                     seeds.next() == Some(seed)
                 }
                 Row::Decisive { seed, changed } => {
-                    let known = self.results[self.begun - 1].samples().iter().any(|sample| sample.seed == seed);
-                    self.results[self.begun - 1].decide(seed, changed);
+                    let known = self.results[self.headers - 1].samples().iter().any(|sample| sample.seed == seed);
+                    self.results[self.headers - 1].decide(seed, changed);
                     known
                 }
             };
-            if !fits {
-                let message = "results.jsonl holds other cells or seeds than this run would write";
-                return Err(Failure::usage(message, "start afresh in another directory"));
+            if !matches {
+                let message = "results.jsonl does not match the cells and seeds of this run";
+                return Err(Failure::usage(message, "choose another directory with --out"));
             }
         }
-        self.settled = self.begun.saturating_sub(1);
+        self.ablated = self.headers.saturating_sub(1);
         Ok(rows.complete_bytes())
     }
 
-    /// How many cases of each cell need not be run any more.
+    /// How many cases of each cell are already done.
     pub(super) fn done(&self) -> Vec<u64> {
-        let complete = |index: usize| index + 1 < self.begun || self.ended[index];
+        let complete = |index: usize| index + 1 < self.headers || self.ended[index];
         (0..self.cells.len())
             .map(|index| if complete(index) { u64::MAX } else { self.results[index].cases() })
             .collect()
     }
 
-    /// Runs the job and writes down what comes. `seen` hears of each case, and whether it ended its cell.
+    /// Runs the job and writes a row for each case. `on_case` gets each result, and whether it was the last of its cell.
     pub(super) fn run(
         &mut self,
         job: &Job,
         out: impl Write,
-        mut seen: impl FnMut(usize, &Outcome, bool),
+        mut on_case: impl FnMut(usize, &Outcome, bool),
         reproduce: impl Fn(&str, &str, u64) -> String,
     ) -> Result<(), Failure> {
         let mut rows = ResultsWriter::new(out);
@@ -93,7 +93,7 @@ impl<'p> Recording<'p> {
                 return ControlFlow::Break(());
             }
             self.add(cell, seed, outcome);
-            seen(cell, outcome, self.ended[cell]);
+            on_case(cell, outcome, self.ended[cell]);
             if self.ended[cell] { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         failed.map_err(|error| unwritten(&error))?;
@@ -103,11 +103,11 @@ impl<'p> Recording<'p> {
             let seed = seed.and_then(|seed| seed.parse().ok()).unwrap_or_default();
             Failure::panicked(&panic, &reproduce(scenario.unwrap_or_default(), lock.unwrap_or_default(), seed))
         })?;
-        self.begin(&mut rows, self.cells.len()).map_err(|error| unwritten(&error))?;
-        self.settle(&mut rows, self.cells.len()).map_err(|error| unwritten(&error))
+        self.write_headers(&mut rows, self.cells.len()).map_err(|error| unwritten(&error))?;
+        self.ablate(&mut rows, self.cells.len()).map_err(|error| unwritten(&error))
     }
 
-    /// What came of each cell.
+    /// The results of all cells.
     pub(super) fn into_results(self) -> Vec<CellResult> {
         self.results
     }
@@ -117,7 +117,7 @@ impl<'p> Recording<'p> {
         self.ended[cell] |= self.stop.ends(&self.results[cell], outcome);
     }
 
-    /// Flushed row by row, so that a killed run loses at most the last.
+    /// Flushes each row, so that a killed run loses at most one.
     fn write(
         &mut self,
         rows: &mut ResultsWriter<impl Write>,
@@ -125,27 +125,27 @@ impl<'p> Recording<'p> {
         seed: u64,
         outcome: &Outcome,
     ) -> Result<(), ResultsError> {
-        self.begin(rows, cell + 1)?;
+        self.write_headers(rows, cell + 1)?;
         rows.case(seed, outcome)?;
         rows.flush()
     }
 
-    /// Writes the lines of the first so many cells, also of those without cases.
-    fn begin(&mut self, rows: &mut ResultsWriter<impl Write>, cells: usize) -> Result<(), ResultsError> {
-        if self.begun < cells {
-            self.settle(rows, self.begun)?;
+    /// Writes the headers of the first `cells` cells, including cells without cases.
+    fn write_headers(&mut self, rows: &mut ResultsWriter<impl Write>, cells: usize) -> Result<(), ResultsError> {
+        if self.headers < cells {
+            self.ablate(rows, self.headers)?;
         }
-        for cell in self.cells.iter().take(cells).skip(self.begun) {
+        for cell in self.cells.iter().take(cells).skip(self.headers) {
             rows.cell(&cell.header)?;
         }
-        self.begun = self.begun.max(cells);
+        self.headers = self.headers.max(cells);
         rows.flush()
     }
 
-    /// Looks again at violated cases of the first so many cells, all of whose cases are known, as far as that is not done
-    /// yet. Meanwhile the threads go on with the cases of the next.
-    fn settle(&mut self, rows: &mut ResultsWriter<impl Write>, cells: usize) -> Result<(), ResultsError> {
-        for index in self.settled..cells {
+    /// Ablates violated cases of the first `cells` cells, whose cases are all done, unless that was done before. The other
+    /// threads continue with the next cell meanwhile.
+    fn ablate(&mut self, rows: &mut ResultsWriter<impl Write>, cells: usize) -> Result<(), ResultsError> {
+        for index in self.ablated..cells {
             for sample in self.results[index].samples().to_vec().into_iter().filter(|sample| sample.changed.is_none()) {
                 let changed = ablation::without_each(&self.cells[index], &sample);
                 rows.decisive(sample.seed, &changed)?;
@@ -153,17 +153,17 @@ impl<'p> Recording<'p> {
                 self.results[index].decide(sample.seed, changed);
             }
         }
-        self.settled = self.settled.max(cells);
+        self.ablated = self.ablated.max(cells);
         Ok(())
     }
 }
 
-/// Results that are there and cannot be used.
+/// The failure for results that cannot be used.
 pub(super) fn damaged(error: &ResultsError) -> Failure {
-    Failure::usage(format!("results.jsonl is damaged: {error}"), "run again into another directory")
+    Failure::usage(format!("results.jsonl is damaged: {error}"), "run again with another --out")
 }
 
-/// Results that could not be written.
+/// The failure for results that could not be written.
 pub(super) fn unwritten(error: &ResultsError) -> Failure {
     Failure::internal(format!("{error}: {}", source_of(error)))
 }

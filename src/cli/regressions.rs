@@ -1,5 +1,5 @@
-//! Regressions: reproducers of earlier failures, in `fencepost-regressions` of the current directory. Every run of the
-//! same scenario and lock tries them first. They are counted apart: rates come from the seeds of the run alone.
+//! Regressions: reproducers of earlier failures, in `fencepost-regressions` of the current directory. Each run of the
+//! same scenario and lock runs them first. They never enter rates, which come from the seeds of the run only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,59 +14,62 @@ use serde_json::json;
 
 use super::exit::Failure;
 use super::plan::Plan;
-use super::reproducers::{Reproducer, make, own_bugs, put};
+use super::reproducers::{Reproducer, create_dir, own_bugs, write_file};
 
-/// Where they are.
+/// The directory of regressions.
 const DIR: &str = "fencepost-regressions";
-/// What came of them, in the run's directory.
+/// The file with their results, in the directory of the run.
 const RESULTS: &str = "regressions.json";
 
-/// A regression that was tried.
+/// A regression and its result in this run.
 #[derive(Debug)]
 pub(super) struct Regression {
     path: PathBuf,
-    /// The cell of the run that it belongs to.
+    /// The index of its cell in the run.
     cell: usize,
     pin: CasePin,
-    /// What it violated now, of all properties.
+    /// The properties that it violates now.
     violated: Vec<Property>,
 }
 
 impl Regression {
-    /// What it once violated.
-    fn about(&self) -> impl Iterator<Item = Property> + '_ {
+    /// The properties that it violated when it was recorded.
+    fn pinned_violations(&self) -> impl Iterator<Item = Property> + '_ {
         self.pin.expect.iter().filter(|(_, is)| **is == Expectation::Violated).map(|(property, _)| *property)
     }
 
-    /// Whether it still violates what it once did.
-    fn still(&self) -> bool {
-        self.about().all(|property| self.violated.contains(&property))
+    /// Whether it still violates all of them.
+    fn still_violates(&self) -> bool {
+        self.pinned_violations().all(|property| self.violated.contains(&property))
     }
 }
 
-/// Tries the regressions of the run's cells, and tells what came of them.
-pub(super) fn try_first(registry: &Registry, plan: &Plan, directory: &Path) -> Result<Vec<Regression>, Failure> {
-    let tried: Vec<Regression> = files().iter().filter_map(|path| try_one(registry, plan, path)).collect();
-    if tried.is_empty() {
-        return Ok(tried);
+/// Runs the regressions of the run's cells and prints their results.
+pub(super) fn run_first(registry: &Registry, plan: &Plan, directory: &Path) -> Result<Vec<Regression>, Failure> {
+    let regressions: Vec<Regression> = files().iter().filter_map(|path| run_one(registry, plan, path)).collect();
+    if regressions.is_empty() {
+        return Ok(regressions);
     }
-    let still = tried.iter().filter(|regression| regression.still()).count();
-    eprintln!("regressions: {} tried first, {still} still show their violation; they are in no rate", tried.len());
-    for regression in tried.iter().filter(|regression| !regression.still()) {
-        eprintln!("  {} does not show its violation any more", shown(&regression.path));
+    let still = regressions.iter().filter(|regression| regression.still_violates()).count();
+    eprintln!(
+        "regressions: {} run first, {still} still show their violation; they do not enter rates",
+        regressions.len()
+    );
+    for regression in regressions.iter().filter(|regression| !regression.still_violates()) {
+        eprintln!("  {} no longer shows its violation", shown(&regression.path));
     }
-    let results: Vec<_> = tried.iter().map(|regression| result(plan, regression)).collect();
+    let results: Vec<_> = regressions.iter().map(|regression| result(plan, regression)).collect();
     let text = serde_json::to_string_pretty(&results).map_err(|error| Failure::internal(error.to_string()))?;
-    put(&directory.join(RESULTS), &(text + "\n"))?;
-    Ok(tried)
+    write_file(&directory.join(RESULTS), &(text + "\n"))?;
+    Ok(regressions)
 }
 
-/// A path on one line, whatever is in its name.
+/// The path without control characters.
 fn shown(path: &Path) -> String {
     visible(&path.display().to_string())
 }
 
-/// In the order of their names.
+/// The regression files, sorted by name.
 fn files() -> Vec<PathBuf> {
     let entries = fs::read_dir(DIR).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|kind| kind == "toml")).collect();
@@ -74,12 +77,12 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-fn try_one(registry: &Registry, plan: &Plan, path: &Path) -> Option<Regression> {
+fn run_one(registry: &Registry, plan: &Plan, path: &Path) -> Option<Regression> {
     let scenario = match file::read(registry, path) {
         Ok(File::Scenario(scenario)) => scenario,
         Ok(File::Suite(_)) | Err(_) => {
             let (shown, replay) = (shown(path), replay_file_command(&path.display().to_string()));
-            eprintln!("warning: {shown} is left out, it is no reproducer: `{replay}` says why");
+            eprintln!("warning: skipped {shown}, which is not a reproducer: `{replay}` prints the reason");
             return None;
         }
     };
@@ -104,24 +107,24 @@ fn try_one(registry: &Registry, plan: &Plan, path: &Path) -> Option<Regression> 
 
 fn result(plan: &Plan, regression: &Regression) -> serde_json::Value {
     let header = &plan.cells[regression.cell].header;
-    let about: Vec<&str> = regression.about().map(Property::name).collect();
+    let properties: Vec<&str> = regression.pinned_violations().map(Property::name).collect();
     json!({
         "scenario": header.scenario, "lock": header.lock, "seed": regression.pin.seed, "bugs": regression.pin.bugs,
-        "properties": about, "violated": regression.still(),
+        "properties": properties, "violated": regression.still_violates(),
     })
 }
 
-/// Tells which of them make the run fail, and says whether any does. What else they violate is not judged: shrinking
-/// changed leases and times, of which the scenario's expectations do not speak.
-pub(super) fn tell_broken(plan: &Plan, tried: &[Regression]) -> bool {
+/// Prints the regressions that make the run fail, and returns whether there are any. Only their pinned violations count:
+/// shrinking changes leases and times, so the expectations of the scenario do not apply to the rest.
+pub(super) fn print_failures(plan: &Plan, regressions: &[Regression]) -> bool {
     let mut any = false;
-    for regression in tried {
+    for regression in regressions {
         let cell = &plan.cells[regression.cell];
-        for property in regression.about().filter(|property| regression.violated.contains(property)) {
-            let Some(because) = plan.fail_on.reason(cell, property) else { continue };
+        for property in regression.pinned_violations().filter(|property| regression.violated.contains(property)) {
+            let Some(reason) = plan.fail_on.reason(cell, property) else { continue };
             let (shown, replay) =
                 (shown(&regression.path), replay_file_command(&regression.path.display().to_string()));
-            eprintln!("failed: regression {shown}: {} is violated, and {because}", property.name());
+            eprintln!("failed: regression {shown}: {} is violated ({reason})", property.name());
             eprintln!("  to reproduce: {replay}");
             any = true;
         }
@@ -129,36 +132,38 @@ pub(super) fn tell_broken(plan: &Plan, tried: &[Regression]) -> bool {
     any
 }
 
-/// Keeps the run's reproducers as regressions, where none of the same cell shows the same already.
-pub(super) fn keep(
+/// Saves the reproducers of the run as regressions, unless the cell has one with the same violation.
+pub(super) fn save_new(
     plan: &Plan,
-    tried: &[Regression],
+    regressions: &[Regression],
     found: &[Reproducer],
     directory: &Path,
 ) -> Result<usize, Failure> {
     let known = |one: &Reproducer| {
-        tried.iter().any(|regression| {
+        regressions.iter().any(|regression| {
             let header = &plan.cells[regression.cell].header;
             let same_cell = header.scenario == one.scenario && header.lock == one.lock;
-            same_cell && regression.still() && regression.about().any(|property| property == one.property)
+            same_cell
+                && regression.still_violates()
+                && regression.pinned_violations().any(|property| property == one.property)
         })
     };
     let new: Vec<&Reproducer> = found.iter().filter(|one| !known(one)).collect();
     if new.is_empty() {
         return Ok(0);
     }
-    make(Path::new(DIR))?;
-    let mut kept = 0;
+    create_dir(Path::new(DIR))?;
+    let mut saved = 0;
     for one in new {
         let path = one.path(directory);
         let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
-        kept += usize::from(keep_one(plan, one, &text)?);
+        saved += usize::from(save_one(plan, one, &text)?);
     }
-    Ok(kept)
+    Ok(saved)
 }
 
-/// Under the first name that is free; says whether it was new.
-fn keep_one(plan: &Plan, one: &Reproducer, text: &str) -> Result<bool, Failure> {
+/// Saves one under the first free name. Returns whether it was new.
+fn save_one(plan: &Plan, one: &Reproducer, text: &str) -> Result<bool, Failure> {
     let cell = plan.cells.iter().find(|cell| cell.header.scenario == one.scenario && cell.header.lock == one.lock);
     let bugs = cell.map(|cell| own_bugs(cell, &plan.bugs)).unwrap_or_default();
     let stem = [vec![one.scenario.clone(), one.lock.clone()], bugs].concat().join("--");
@@ -166,9 +171,9 @@ fn keep_one(plan: &Plan, one: &Reproducer, text: &str) -> Result<bool, Failure> 
         let name = if number == 1 { format!("{stem}.toml") } else { format!("{stem}-{number}.toml") };
         let path = Path::new(DIR).join(name);
         match fs::read_to_string(&path) {
-            Ok(there) if there == text => return Ok(false),
+            Ok(existing) if existing == text => return Ok(false),
             Ok(_) => {}
-            Err(_) => return put(&path, text).map(|()| true),
+            Err(_) => return write_file(&path, text).map(|()| true),
         }
     }
     Ok(false)

@@ -1,4 +1,4 @@
-//! `fencepost replay`: runs one case again, and compares it with what is known of it.
+//! `fencepost replay`: runs one case, prints its log, and compares it with the reproducer that pins it.
 
 use std::path::{Path, PathBuf};
 
@@ -25,25 +25,25 @@ use super::screen::{Format, print, print_json, terminal};
 use super::selection::{cell, cell_of, check_bugs, load_scenario, lock_named};
 use super::traced::{run_traced, write_history};
 
-/// What `replay` is told.
+/// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The case, or the file of a reproducer; SCENARIO is a shipped name or a path that ends in .toml
     #[arg(value_name = "SCENARIO/LOCK/SEED|FILE")]
     case: String,
-    /// Write everything that happens to this file, one event a line
+    /// Write the trace to this file, one event a line
     #[arg(long, value_name = "FILE", env = "FENCEPOST_TRACE")]
     trace: Option<PathBuf>,
-    /// Draw what was violated, and why, to this file: a space-time diagram as SVG, HTML or PNG
+    /// Draw the violation to this file: a space-time diagram as SVG, HTML or PNG
     #[arg(long, value_name = "FILE.svg|.html|.png", env = "FENCEPOST_TIMELINE")]
     timeline: Option<PathBuf>,
-    /// The colours of the timeline; `auto` follows the reader's system, and is light in a PNG
+    /// The colours of the timeline; `auto` follows the system of the reader (PNG: light)
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_THEME")]
     theme: Colours,
-    /// Write what clients and service did to the lock to this file, for `check`
+    /// Write the history of the lock to this file, for `check`
     #[arg(long, value_name = "FILE", env = "FENCEPOST_HISTORY")]
     history: Option<PathBuf>,
-    /// What to print on stdout
+    /// The format of stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
     /// Switch these bugs of the lock on
@@ -52,10 +52,10 @@ pub(super) struct Arguments {
     /// Exit with 100 if one of these properties is violated, or `any`
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
-    /// Tell every event, messages and timers too, where otherwise routine is counted
+    /// Print every event, including messages and timers that are otherwise only counted
     #[arg(long, env = "FENCEPOST_FULL")]
     full: bool,
-    /// Tell the case from its start to its end, where otherwise it is told around what was violated
+    /// Print the whole case instead of the part around the violation
     #[arg(long, env = "FENCEPOST_WHOLE")]
     whole: bool,
 }
@@ -76,17 +76,17 @@ impl Arguments {
     }
 }
 
-/// A case, ready to run, and what is known of it.
+/// A loaded case, and the reproducer that pins it.
 struct Replay {
     cell: Cell,
     seed: u64,
     bugs: Vec<String>,
     pin: Option<CasePin>,
-    /// The command that does this again.
+    /// The command that repeats this replay.
     command: String,
 }
 
-/// Replays it.
+/// Runs `replay`.
 pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let fail_on = FailOn::read(&arguments.fail_on)?;
     let replay = Replay::load(registry, arguments)?;
@@ -101,17 +101,17 @@ pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit,
         draw(&run, path, arguments.theme)?;
     }
     match arguments.format {
-        Format::Human => print(&replay.story(&run, arguments.narrative()))?,
+        Format::Human => print(&replay.render(&run, arguments.narrative()))?,
         Format::Json => print_json(&replay.json(&run))?,
     }
     let report = run.report;
-    let (diverged, broken) = (replay.divergences(&report), replay.broken(&report, &fail_on));
+    let (diverged, failed) = (replay.divergences(&report), replay.failing_violations(&report, &fail_on));
     diverged.iter().for_each(|what| eprintln!("diverged: {what}"));
-    broken.iter().for_each(|what| eprintln!("failed: {what}"));
-    if !diverged.is_empty() || !broken.is_empty() {
+    failed.iter().for_each(|what| eprintln!("failed: {what}"));
+    if !diverged.is_empty() || !failed.is_empty() {
         eprintln!("to reproduce: {}", replay.command);
     }
-    Ok(match (diverged.is_empty(), broken.is_empty()) {
+    Ok(match (diverged.is_empty(), failed.is_empty()) {
         (false, _) => Exit::Diverged,
         (true, false) => Exit::Violated,
         (true, true) => Exit::Done,
@@ -125,7 +125,7 @@ fn draw(run: &CaseRun, path: &Path, colours: Colours) -> Result<(), Failure> {
         Colours::Light => Theme::Light,
         Colours::Dark => Theme::Dark,
     };
-    let help = "such as `--timeline why.svg`";
+    let help = "for example `--timeline why.svg`";
     let drawn = timeline::file(run, path, theme).map_err(|error| Failure::usage(error.to_string(), help))?;
     std::fs::write(path, drawn).map_err(|error| Failure::path("write", path, error))
 }
@@ -135,7 +135,7 @@ impl Replay {
         if arguments.case.ends_with(".toml") {
             return Replay::pinned(registry, arguments);
         }
-        let help = "such as `fencepost replay quiet/none/0`";
+        let help = "for example `fencepost replay quiet/none/0`";
         let address: Address = arguments.case.parse().map_err(|message: String| Failure::usage(message, help))?;
         let (cell, bugs) = (cell_of(registry, &address, &arguments.bug)?, arguments.bug.clone());
         let command = replay_command(&address.scenario, &address.lock, address.seed, &replay_flags(&bugs));
@@ -147,8 +147,8 @@ impl Replay {
         let file = &arguments.case;
         let scenario = load_scenario(registry, file)?.scenario;
         let Some(pin) = scenario.case.clone() else {
-            let message = format!("{file} is a scenario without `[case]`, so it does not say which case to replay");
-            return Err(Failure::usage(message, format!("name lock and seed: `fencepost replay {file}/LOCK/SEED`")));
+            let message = format!("{file} is a scenario without `[case]`, so it does not pin a case");
+            return Err(Failure::usage(message, format!("give lock and seed: `fencepost replay {file}/LOCK/SEED`")));
         };
         let mut bugs = pin.bugs.clone();
         bugs.extend(arguments.bug.iter().filter(|bug| !pin.bugs.contains(bug)).cloned());
@@ -156,54 +156,57 @@ impl Replay {
         let cell = cell(&scenario, lock_named(registry, &pin.lock)?, &bugs)?;
         let flags = replay_flags(&arguments.bug);
         let command = format!("{} {flags}", replay_file_command(file)).trim_end().to_owned();
-        // With other bugs it is another case, of which nothing is known.
+        // With other bugs it is another case, so the pinned results do not apply.
         let pin = (bugs == pin.bugs).then_some(pin);
         let seed = scenario.case.as_ref().map_or(0, |pin| pin.seed);
         Ok(Replay { cell, seed, bugs, pin, command })
     }
 
-    /// In what the case is not the one that was pinned.
+    /// The differences between this run and the pinned case.
     fn divergences(&self, report: &CaseReport) -> Vec<String> {
         let Some(pin) = &self.pin else { return Vec::new() };
         let mut found = Vec::new();
         let now = TraceHash(report.outcome.trace).to_string();
         if let Some(then) = &pin.trace {
             if pin.layout != LAYOUT {
-                eprintln!("note: the trace was hashed under layout {}, this is {LAYOUT}: not compared", pin.layout);
+                eprintln!(
+                    "note: trace hashes not compared: the file has layout {}, this version has {LAYOUT}",
+                    pin.layout
+                );
             } else if *then != now {
-                found.push(format!("the trace hashes to {now}, and the file says {then}"));
+                found.push(format!("the trace hash is {now}, but the file has {then}"));
             }
         }
         for (property, _) in pin.expect.iter().filter(|(_, expected)| **expected == Expectation::Violated) {
             let verdict = report.outcome.verdict(*property);
             if verdict != Verdict::Violated {
                 let (name, verdict) = (property.name(), verdict.name());
-                found.push(format!("{name}: {verdict}, and [case.expect] says that it is violated"));
+                found.push(format!("{name} is {verdict}, but [case.expect] declares it violated"));
             }
         }
         found
     }
 
     /// The violations that make the replay fail.
-    fn broken(&self, report: &CaseReport, fail_on: &FailOn) -> Vec<String> {
+    fn failing_violations(&self, report: &CaseReport, fail_on: &FailOn) -> Vec<String> {
         let violated = report.outcome.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
         let name = self.cell.case_name(self.seed);
         let reasons = violated.filter_map(|(property, _)| Some((property, self.reason(*property, fail_on)?)));
-        reasons.map(|(property, why)| format!("{name}: {} is violated, and {why}", property.name())).collect()
+        reasons.map(|(property, reason)| format!("{name}: {} is violated ({reason})", property.name())).collect()
     }
 
-    /// What the case itself is expected to show outranks what its scenario is.
+    /// Why a violation fails the replay. `[case.expect]` overrides `[expect]`.
     fn reason(&self, property: Property, fail_on: &FailOn) -> Option<&'static str> {
         let expected = self.pin.as_ref().and_then(|pin| pin.expect.get(&property));
         match (fail_on.reason(&self.cell, property), expected) {
             (Some(EXPECTED), Some(Expectation::Violated)) => None,
-            (None, Some(Expectation::Holds)) => Some("[case.expect] says that it holds"),
+            (None, Some(Expectation::Holds)) => Some("declared to hold by [case.expect]"),
             (reason, _) => reason,
         }
     }
 
-    /// The chain of causes, and then the whole story.
-    fn story(&self, run: &CaseRun, how: Narrative) -> String {
+    /// The chain of causes, then the log.
+    fn render(&self, run: &CaseRun, how: Narrative) -> String {
         let chain = explain::text(&explain::chains(run));
         let Told { text, .. } = narrative::tell(&self.cell, self.seed, how);
         if chain.is_empty() { text } else { format!("{chain}\n{text}") }

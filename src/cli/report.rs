@@ -1,4 +1,4 @@
-//! `fencepost report`: writes the report of a run again, from its results.
+//! `fencepost report`: writes the report of a run from its results.
 
 use std::path::{Path, PathBuf};
 
@@ -7,25 +7,25 @@ use fencepost_reports::grid::Cell;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::results::read_cells;
 
+use super::counterexamples::{Scenarios, counterexamples};
 use super::directory::Directory;
 use super::exit::{Exit, Failure};
 use super::manifest::Manifest;
 use super::recording::damaged;
 use super::screen::print;
-use super::stories::{Scenarios, stories};
 
-/// What `report` is told.
+/// The arguments of `report`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The directory of a run
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Where to write the report; by default into the run's own directory
+    /// The directory to write to; by default that of the run
     #[arg(long, value_name = "DIR", env = "FENCEPOST_OUT")]
     out: Option<PathBuf>,
 }
 
-/// Writes it.
+/// Runs `report`.
 pub(super) fn report(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let (directory, manifest) = Directory::existing(&arguments.dir)?;
     let path = directory.results_path();
@@ -43,46 +43,46 @@ pub(super) fn report(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     let short = cells.iter().filter(|(header, cell)| header.applicable && cell.cases() < expected).count();
     if short > 0 && manifest.until.is_none() {
         let cells = if short == 1 { "cell has" } else { "cells have" };
-        notes.push(format!("{short} {cells} fewer than the {expected} cases that the run was to have."));
+        notes.push(format!("{short} {cells} fewer than the planned {expected} cases."));
     }
     for note in &notes {
         eprintln!("warning: {note}");
     }
     let out = arguments.out.as_deref().unwrap_or(&arguments.dir);
-    let page = write_report(registry, &manifest, &cells, notes, &Places { run: directory.path(), out })?;
+    let page = write_report(registry, &manifest, &cells, notes, &ReportPaths { run: directory.path(), out })?;
     print(&format!("report: {}\n", page.display()))?;
     Ok(Exit::Done)
 }
 
-/// Where a run is, and where its report goes.
-pub(super) struct Places<'a> {
+/// The directories of a run and of its report.
+pub(super) struct ReportPaths<'a> {
     pub(super) run: &'a Path,
     pub(super) out: &'a Path,
 }
 
-impl<'a> Places<'a> {
-    /// The report goes where the run is.
-    pub(super) fn both(dir: &'a Path) -> Self {
-        Places { run: dir, out: dir }
+impl<'a> ReportPaths<'a> {
+    /// The report goes into the directory of the run.
+    pub(super) fn within(dir: &'a Path) -> Self {
+        ReportPaths { run: dir, out: dir }
     }
 }
 
-/// Writes the report of these cells, and says where.
+/// Writes the report of these cells and returns the path of its page.
 pub(super) fn write_report(
     registry: &Registry,
     manifest: &Manifest,
     cells: &[Cell],
     mut notes: Vec<String>,
-    places: &Places<'_>,
+    places: &ReportPaths<'_>,
 ) -> Result<PathBuf, Failure> {
     if let Some(shard) = manifest.shard {
         notes.push(format!("This is shard {shard}: only part of the seeds. `fencepost merge` joins the shards."));
     }
     if let Some(rule) = &manifest.until {
-        notes.push(format!("Cells stopped early by {rule}, so they differ in their numbers of cases."));
+        notes.push(format!("Cells stopped early by {rule}, so their numbers of cases differ."));
     }
     let paths = manifest.scenarios.iter().filter_map(|input| Some((input.name.clone(), input.path.clone()?)));
-    let scenarios = Scenarios::of(registry, manifest);
+    let scenarios = Scenarios::load(registry, manifest);
     let report = Report {
         title: format!("Distributed locks under faults: {}", manifest.suite),
         command: manifest.command.clone(),
@@ -99,7 +99,7 @@ pub(super) fn write_report(
                 if manifest.bugs.is_empty() { "none".into() } else { manifest.bugs.join(", ") },
             ),
         ],
-        stories: stories(registry, &scenarios, manifest, cells, places.run),
+        stories: counterexamples(registry, &scenarios, manifest, cells, places.run),
         expected_violations: scenarios.expected_violations(),
         locks: registry.locks().iter().map(|lock| lock.info).collect(),
         cells: cells.to_vec(),

@@ -1,4 +1,4 @@
-//! The reproducers of a run: the first failure of each failing cell, shrunk, in the run's own directory.
+//! The reproducers of a run: the shrunk first failure of each failing cell, in the directory of the run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,29 +16,29 @@ use serde::{Deserialize, Serialize};
 use super::exit::{Exit, Failure};
 use super::plan::Plan;
 
-/// Where they are, in the run's directory.
+/// Their directory in that of the run.
 const DIR: &str = "reproducers";
-/// What they are of.
+/// The list of them.
 const INDEX: &str = "reproducers.json";
 
-/// One of them.
+/// The entry of one reproducer in the list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reproducer {
     pub(super) scenario: String,
     pub(super) lock: String,
     pub(super) property: Property,
-    /// How much of interest it is: shards are merged by it.
+    /// The priority of the property in its cell; `merge` keeps the lowest.
     rank: u8,
     pub(super) seed: u64,
-    /// Its file in the directory.
+    /// Its file name.
     pub(super) file: String,
 }
 
-/// What comes first of several in a cell.
-type Place = (u8, u64, Property);
+/// Orders the failures of a cell; the first one is shrunk.
+type SortKey = (u8, u64, Property);
 
 impl Reproducer {
-    fn place(&self) -> Place {
+    fn sort_key(&self) -> SortKey {
         (self.rank, self.seed, self.property)
     }
 
@@ -47,7 +47,7 @@ impl Reproducer {
     }
 }
 
-/// The bugs among these that this cell's lock or its store has: others say nothing about its cases.
+/// The subset of `bugs` that the lock or the store of this cell has.
 pub(super) fn own_bugs(cell: &Cell, bugs: &[String]) -> Vec<String> {
     let has = |bug: &&String| cell.lock.info.bugs.iter().chain(STORE_BUGS).any(|known| known.name == bug.as_str());
     let mut own: Vec<String> = bugs.iter().filter(has).cloned().collect();
@@ -55,7 +55,7 @@ pub(super) fn own_bugs(cell: &Cell, bugs: &[String]) -> Vec<String> {
     own
 }
 
-/// Shrinks the first failure of each failing cell; what is there already stays.
+/// Shrinks the first failure of each failing cell. Existing files are kept.
 pub(super) fn write(
     registry: &Registry,
     plan: &Plan,
@@ -68,7 +68,7 @@ pub(super) fn write(
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    make(&directory.join(DIR))?;
+    create_dir(&directory.join(DIR))?;
     let missing: Vec<&(usize, Reproducer)> = found.iter().filter(|(_, one)| !one.path(directory).exists()).collect();
     let bugs: Vec<Vec<String>> = missing.iter().map(|(cell, _)| own_bugs(&plan.cells[*cell], &plan.bugs)).collect();
     let failing: Vec<Failing<'_>> = (missing.iter().zip(&bugs))
@@ -80,7 +80,7 @@ pub(super) fn write(
         bar.inc(1);
         let text = result.map_or_else(|_| unshrunk(&failing[index]), |shrunk| shrunk.text);
         if written.is_ok() {
-            written = put(&missing[index].1.path(directory), &text);
+            written = write_file(&missing[index].1.path(directory), &text);
         }
     });
     bar.finish_and_clear();
@@ -105,14 +105,14 @@ fn bar(length: usize) -> ProgressBar {
     bar
 }
 
-/// Copies the reproducers of a run's shards: of each cell, that of its first failure in all of them.
+/// Copies the reproducers of all shards: for each cell, that of its first failure over all shards.
 pub(super) fn merge(shards: &[&Path], out: &Path) -> Result<(), Failure> {
     let mut merged: Vec<(Reproducer, &Path)> = Vec::new();
     for shard in shards {
         for one in read_index(shard)? {
             let same = |(other, _): &(Reproducer, &Path)| other.file == one.file;
             match merged.iter_mut().find(|other| same(other)) {
-                Some(other) if one.place() < other.0.place() => *other = (one, shard),
+                Some(other) if one.sort_key() < other.0.sort_key() => *other = (one, shard),
                 Some(_) => {}
                 None => merged.push((one, shard)),
             }
@@ -121,11 +121,11 @@ pub(super) fn merge(shards: &[&Path], out: &Path) -> Result<(), Failure> {
     if merged.is_empty() {
         return Ok(());
     }
-    make(&out.join(DIR))?;
+    create_dir(&out.join(DIR))?;
     for (one, shard) in &merged {
         let path = one.path(shard);
         let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
-        put(&one.path(out), &text)?;
+        write_file(&one.path(out), &text)?;
     }
     let mut reproducers: Vec<Reproducer> = merged.into_iter().map(|(one, _)| one).collect();
     reproducers.sort_by(|a, b| a.file.cmp(&b.file));
@@ -145,17 +145,18 @@ fn write_index(reproducers: &[Reproducer], directory: &Path) -> Result<(), Failu
     let mut sorted: Vec<&Reproducer> = reproducers.iter().collect();
     sorted.sort_by(|a, b| a.file.cmp(&b.file));
     let text = serde_json::to_string_pretty(&sorted).map_err(|error| Failure::internal(error.to_string()))?;
-    put(&directory.join(INDEX), &(text + "\n"))
+    write_file(&directory.join(INDEX), &(text + "\n"))
 }
 
-pub(super) fn make(path: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|error| Failure::path("make", path, error))
+/// Creates a directory and its parents.
+pub(super) fn create_dir(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| Failure::path("create", path, error))
 }
 
-/// Written beside its place and moved there, so that nobody ever reads half of it.
-pub(super) fn put(path: &Path, text: &str) -> Result<(), Failure> {
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
+/// Writes a temporary file and renames it, so that no reader sees half of it.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|error| Failure::Plain {
         exit: Exit::Internal,
         message: format!("cannot write {}: {error}", path.display()),

@@ -1,4 +1,4 @@
-//! What is printed: JSON and results to stdout, everything else to stderr.
+//! Output: JSON and results go to stdout, everything else to stderr.
 
 use std::fmt;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -9,20 +9,20 @@ use serde::Serialize;
 
 use super::exit::Failure;
 
-/// What stdout is for.
+/// The format of stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// Text for people.
     #[default]
     Human,
-    /// JSON for programs, and nothing else on stdout.
+    /// JSON for programs. Nothing else is written to stdout.
     Json,
 }
 
-/// The width of text where nobody says otherwise.
-const USUAL_WIDTH: u16 = 120;
+/// The width of text in columns if the terminal reports none.
+const DEFAULT_WIDTH: u16 = 120;
 
-/// Prints to stdout. A reader that has seen enough, such as `head`, is no failure.
+/// Prints to stdout. A closed pipe, as with `head`, is not a failure.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -33,8 +33,8 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints a line to stderr. Where nobody listens any more there is nobody to tell.
-pub(super) fn tell(line: fmt::Arguments<'_>) {
+/// Prints a line to stderr, and ignores a closed pipe.
+pub(super) fn print_stderr(line: fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
@@ -44,17 +44,17 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&(text + "\n"))
 }
 
-/// What stdout can show.
+/// The width and colour support of stdout.
 pub(super) fn terminal() -> Terminal {
     Terminal { width: width(), colour: std::io::stdout().is_terminal() && colour_wanted() }
 }
 
-/// The columns of the terminal.
+/// The width of the terminal in columns.
 pub(super) fn width() -> u16 {
-    comfy_table::Table::new().width().filter(|width| *width >= 40).unwrap_or(USUAL_WIDTH)
+    comfy_table::Table::new().width().filter(|width| *width >= 40).unwrap_or(DEFAULT_WIDTH)
 }
 
-/// <https://no-color.org>: set and not empty means no.
+/// False if `NO_COLOR` is set and not empty, see <https://no-color.org>.
 pub(super) fn colour_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

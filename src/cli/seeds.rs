@@ -1,4 +1,4 @@
-//! Seeds and shards as they stand on the command line and in run.json.
+//! Ranges of seeds and shards, as written on the command line and in run.json.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,7 +16,7 @@ pub(super) struct Seeds {
     pub(super) end: u64,
 }
 
-/// One of `of` parts, counted from 1. Seeds are dealt to the parts in turn.
+/// Part `number` of `of`, counted from 1. Seeds are dealt to the parts in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(super) struct Shard {
@@ -38,13 +38,13 @@ impl Seeds {
     }
 }
 
-/// Reads one seed.
+/// Parses one seed.
 pub(super) fn seed(text: &str) -> Result<u64, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u64>() {
         Ok(seed) if seed < SEED_LIMIT => Ok(seed),
         _ if digits => Err(format!("the seed {} is too large: seeds are below 2^53", quoted(text))),
-        _ => Err(format!("{} is no seed: write a whole number from 0", quoted(text))),
+        _ => Err(format!("{} is not a seed: write a whole number from 0", quoted(text))),
     }
 }
 
@@ -54,14 +54,14 @@ impl FromStr for Seeds {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |digits: &str| {
             let number = digits.trim().parse::<u64>().ok().filter(|number| *number <= SEED_LIMIT);
-            number.ok_or_else(|| format!("`{digits}` is no whole number up to 2^53; write `200` or `100..200`"))
+            number.ok_or_else(|| format!("`{digits}` is not a whole number up to 2^53: write `200` or `100..200`"))
         };
         let seeds = match text.split_once("..") {
             Some((start, end)) => Seeds { start: number(start)?, end: number(end)? },
             None => Seeds::first(number(text)?),
         };
         if seeds.start > seeds.end {
-            return Err(format!("the range ends before it begins; did you mean `{}..{}`?", seeds.end, seeds.start));
+            return Err(format!("the range ends before it begins: did you mean `{}..{}`?", seeds.end, seeds.start));
         }
         Ok(seeds)
     }
@@ -74,7 +74,7 @@ impl FromStr for Shard {
         let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
         match parts {
             Some((number, of)) if (1..=of).contains(&number) => Ok(Shard { number, of }),
-            _ => Err("write `i/n` with i from 1 to n, such as `1/4`".into()),
+            _ => Err("write `i/n` with i from 1 to n, for example `1/4`".into()),
         }
     }
 }
@@ -91,8 +91,8 @@ impl fmt::Display for Shard {
     }
 }
 
-/// Both are kept as the text that users write.
-macro_rules! kept_as_text {
+/// Serializes both types as the text that users write.
+macro_rules! serialize_as_text {
     ($($kind:ty),*) => {$(
         impl From<$kind> for String {
             fn from(value: $kind) -> String {
@@ -110,7 +110,7 @@ macro_rules! kept_as_text {
     )*};
 }
 
-kept_as_text!(Seeds, Shard);
+serialize_as_text!(Seeds, Shard);
 
 #[cfg(test)]
 mod tests {
@@ -127,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_is_below_the_limit_and_a_mistake_says_what_is_wrong() {
+    fn seeds_are_below_the_limit_and_errors_name_the_mistake() {
         assert_eq!(seed("9007199254740991"), Ok(SEED_LIMIT - 1));
         for large in ["9007199254740992", "18446744073709551615", "99999999999999999999"] {
             assert!(seed(large).is_err_and(|why| why.contains("too large")), "{large}");
         }
         for wrong in ["", "x", "-1", "1.5"] {
-            assert!(seed(wrong).is_err_and(|why| why.contains("is no seed")), "{wrong}");
+            assert!(seed(wrong).is_err_and(|why| why.contains("is not a seed")), "{wrong}");
         }
     }
 

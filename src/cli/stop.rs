@@ -1,12 +1,12 @@
-//! When a cell has seen enough seeds. Rules see only the seeds so far, in order, so that they stop at the same seed
-//! whatever the number of threads.
+//! Rules that stop a cell before its last seed. They see the results in the order of seeds, so they stop at the same seed
+//! with any number of threads.
 
 use fencepost_scenarios::run::outcome::Outcome;
 use fencepost_scenarios::run::results::CellResult;
 
 use super::fail_on::FailOn;
 
-/// When to stop a cell before its last seed.
+/// When to stop a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum StopRule {
     /// At the last seed.
@@ -17,11 +17,11 @@ pub(super) enum StopRule {
     Violation(FailOn),
 }
 
-/// Intervals are looked at after every so many cases: working them out takes about as long as a case.
+/// The number of cases between two checks of the intervals, which cost about as much as a case.
 const INTERVAL_STEP: u64 = 16;
 
 impl StopRule {
-    /// Whether the cell ends here, after the last outcome that was added to its result.
+    /// Whether the cell ends after its latest case.
     pub(super) fn ends(&self, result: &CellResult, last: &Outcome) -> bool {
         match self {
             StopRule::Never => false,
@@ -32,7 +32,7 @@ impl StopRule {
         }
     }
 
-    /// As it stands on the command line.
+    /// The flags of the command line.
     pub(super) fn flags(&self) -> Option<String> {
         match self {
             StopRule::Never => None,

@@ -1,4 +1,4 @@
-//! What a run ends with on the terminal, and what it warns of.
+//! The summary of a run on the terminal, and its warnings.
 
 use fencepost_reports::terminal;
 use fencepost_reports::text::{grouped, visible};
@@ -6,24 +6,26 @@ use fencepost_scenarios::property::{Property, Severity};
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::results::{CellResult, RunResult};
 
-use super::fail_on::Broken;
+use super::fail_on::FailingViolation;
 use super::plan::Plan;
 use super::screen;
 
-/// More first violations than this are left to the report.
+/// The maximum number of first violations that are listed.
 const MOST_VIOLATIONS: usize = 10;
-/// So many failures are told with what happened; the others only named.
-const MOST_STORIES: usize = 3;
+/// The number of failures that are printed with their evidence.
+const MOST_EVIDENCE: usize = 3;
 
-/// Before anything runs: what the user may not have meant.
-pub(super) fn tell_what_is_odd(plan: &Plan) {
-    for chosen in plan.selection.scenarios.iter().filter(|chosen| chosen.scenario.case.is_some()) {
-        let file = chosen.path.as_deref().unwrap_or(&chosen.scenario.name);
-        eprintln!("note: {file} pins one case, and `run` takes it as a scenario: `fencepost replay {file}` replays it");
+/// Prints notes on inputs that the user may not intend, before anything runs.
+pub(super) fn print_notes(plan: &Plan) {
+    for selected in plan.selection.scenarios.iter().filter(|selected| selected.scenario.case.is_some()) {
+        let file = selected.path.as_deref().unwrap_or(&selected.scenario.name);
+        eprintln!("note: {file} is a reproducer, but `run` ignores its case: `fencepost replay {file}` replays it");
     }
-    for chosen in plan.selection.scenarios.iter().filter(|chosen| chosen.scenario.swarm) {
-        let name = visible(&chosen.scenario.name);
-        eprintln!("note: {name} is a swarm: each case draws its faults and settings, and its rates stand apart");
+    for selected in plan.selection.scenarios.iter().filter(|selected| selected.scenario.swarm) {
+        let name = visible(&selected.scenario.name);
+        eprintln!(
+            "note: {name} is a swarm: each case draws its faults and settings, so its rates are listed separately"
+        );
     }
     if let Some(shard) = plan.shard.filter(|shard| shard.number > plan.seeds.count()) {
         eprintln!("warning: shard {shard} of the seeds {} is empty", plan.seeds);
@@ -35,14 +37,14 @@ pub(super) fn tables(result: &RunResult) -> String {
     terminal::tables(&result.cells, screen::terminal())
 }
 
-/// How hard it was looked for.
+/// The number of cases and events.
 pub(super) fn effort(result: &RunResult) -> String {
     let total = |count: fn(&CellResult) -> u128| grouped(result.cells.iter().map(|(_, result)| count(result)).sum());
-    format!("in all: {} cases, {} events\n", total(|result| result.cases().into()), total(CellResult::events))
+    format!("total: {} cases, {} events\n", total(|result| result.cases().into()), total(CellResult::events))
 }
 
-/// Rates say little where the faults hit nothing.
-pub(super) fn warn_of_idle_faults(cells: &[Cell], results: &[CellResult]) {
+/// Warns about scenarios whose faults touched nothing in most cases.
+pub(super) fn warn_about_idle_faults(cells: &[Cell], results: &[CellResult]) {
     let mut scenarios: Vec<(&str, u64, u64)> = Vec::new();
     for (cell, result) in cells.iter().zip(results).filter(|(cell, _)| !cell.header.faults.is_empty()) {
         let name = cell.header.scenario.as_str();
@@ -56,23 +58,25 @@ pub(super) fn warn_of_idle_faults(cells: &[Cell], results: &[CellResult]) {
     }
     for (name, untouched, cases) in scenarios.into_iter().filter(|(_, untouched, cases)| untouched * 2 > *cases) {
         let name = visible(name);
-        eprintln!("warning: {name}: no fault touched anything in {untouched} of {cases} cases: its rates say little");
+        eprintln!(
+            "warning: {name}: no fault touched anything in {untouched} of {cases} cases, so its rates mean little"
+        );
     }
 }
 
-/// The first violation of each cell, for those that make nothing fail.
-pub(super) fn first_violations(plan: &Plan, result: &RunResult, broken: &[Broken]) -> String {
+/// The first violation of each cell, except violations that make the run fail.
+pub(super) fn first_violations(plan: &Plan, result: &RunResult, failing: &[FailingViolation]) -> String {
     let mut lines = Vec::new();
     for (index, (header, cell)) in result.cells.iter().enumerate() {
-        let told = |property| broken.iter().any(|broken| broken.cell == index && broken.property == property);
+        let fails = |property| failing.iter().any(|one| one.cell == index && one.property == property);
         let violated = cell.properties().filter_map(|(property, count)| Some((count.first_seed?, property)));
-        let unexpected = |property: Property| property.severity() != Severity::Expected && !told(property);
+        let unexpected = |property: Property| property.severity() != Severity::Expected && !fails(property);
         let first = violated.filter(|(_, property)| unexpected(*property)).min();
         if let Some((seed, property)) = first {
             let command = plan.reproduce(&header.scenario, &header.lock, seed);
             let cell = format!("{}/{}", visible(&header.scenario), visible(&header.lock));
             lines.push(format!(
-                "{cell}: {} is violated first by seed {seed}\n  to reproduce: {command}\n",
+                "{cell}: {} is first violated by seed {seed}\n  to reproduce: {command}\n",
                 property.name()
             ));
         }
@@ -85,13 +89,13 @@ pub(super) fn first_violations(plan: &Plan, result: &RunResult, broken: &[Broken
     if text.is_empty() { text } else { text + "\n" }
 }
 
-/// Everything that makes the run fail, with how to see it again.
-pub(super) fn tell_broken(plan: &Plan, broken: &[Broken]) {
-    for (index, failure) in broken.iter().enumerate() {
+/// Prints the violations that make the run fail, with the command that replays each.
+pub(super) fn print_failures(plan: &Plan, failing: &[FailingViolation]) {
+    for (index, failure) in failing.iter().enumerate() {
         let cell = &plan.cells[failure.cell];
         let name = visible(&cell.case_name(failure.seed));
-        eprintln!("failed: {name}: {} is violated, and {}", failure.property.name(), failure.because);
-        if index < MOST_STORIES {
+        eprintln!("failed: {name}: {} is violated ({})", failure.property.name(), failure.reason);
+        if index < MOST_EVIDENCE {
             let report = fencepost_scenarios::run::case::run(cell, failure.seed, None);
             let names = |node| fencepost_scenarios::run::case::node_name(&report.nodes, node);
             let evidence = report.evidence.iter().filter(|evidence| evidence.property == failure.property);

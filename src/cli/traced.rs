@@ -13,7 +13,7 @@ use fencepost_scenarios::run::trace_file::TraceFile;
 
 use super::exit::Failure;
 
-/// Runs the case; everything that happens goes to the file, one event a line.
+/// Runs the case and writes its trace to the file, one event a line.
 pub(super) fn run_traced(cell: &Cell, seed: u64, path: &Path) -> Result<CaseReport, Failure> {
     let cell = &*cell.drawn(seed);
     let cannot_write = |error| Failure::path("write", path, error);
@@ -24,7 +24,7 @@ pub(super) fn run_traced(cell: &Cell, seed: u64, path: &Path) -> Result<CaseRepo
     Ok(report)
 }
 
-/// Runs the case; what clients and service did to the lock goes to the file, as `check` reads it.
+/// Runs the case and writes the history of its lock to the file, in the format of `check`.
 pub(super) fn write_history(cell: &Cell, seed: u64, path: &Path) -> Result<(), Failure> {
     let cannot_write = |error| Failure::path("write", path, error);
     let file = File::create(path).map_err(cannot_write)?;

@@ -1,5 +1,5 @@
-//! `fencepost verify`: runs the whole in two fresh processes, the second in reverse order, and compares the hashes. What
-//! differs then depends on more than the case: on the process, or on what ran before.
+//! `fencepost verify`: runs all cases in two fresh processes, the second in reverse order, and compares the hashes. A
+//! difference means that a case depends on the process or on earlier cases.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Lines};
@@ -13,10 +13,10 @@ use super::hash_cases::cells_and_seeds;
 use super::screen::print;
 use super::seeds::Seeds;
 
-/// What `verify` is told.
+/// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A suite, a scenario or a case; the suite `standard` if left out
+    /// A suite, a scenario or a case; by default the suite `standard`
     #[arg(value_name = "SUITE|CASE", default_value = "standard")]
     what: String,
     /// The seeds of each cell: N is 0..N; by default the suite's, else 200
@@ -27,41 +27,41 @@ pub(super) struct Arguments {
     bug: Vec<String>,
 }
 
-/// More differing cases than this are only counted.
+/// The maximum number of differing cases that are named.
 const MOST_NAMED: usize = 10;
 
-/// Verifies it.
+/// Runs `verify`.
 pub(super) fn verify(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let (cells, seeds) = cells_and_seeds(registry, &arguments.what, arguments.seeds, &arguments.bug)?;
     if cells.is_empty() || seeds.count() == 0 {
-        return Err(Failure::nothing_selected("nothing is selected: no case can be run", "name a suite or a case"));
+        return Err(Failure::nothing_selected("nothing is selected: no case is applicable", "name a suite or a case"));
     }
     let cases = cells.len() as u64 * seeds.count();
     eprintln!("running {cases} cases in two processes, in opposite orders");
-    let (forth, mut back) = both(arguments, None)?;
+    let (forward, mut back) = both(arguments, None)?;
     back.reverse();
-    let differing = differences(&forth, &back);
+    let differing = differences(&forward, &back);
     if differing.is_empty() {
-        print(&format!("all {cases} cases came out the same in both processes\n"))?;
+        print(&format!("all {cases} cases gave the same hashes in both processes\n"))?;
         return Ok(Exit::Done);
     }
     for case in differing.iter().take(MOST_NAMED) {
         eprintln!("diverged: {case}");
     }
-    eprintln!("{} of {cases} cases came out differently", differing.len());
+    eprintln!("{} of {cases} cases differ", differing.len());
     explain(arguments, &differing[0])?;
     Ok(Exit::Diverged)
 }
 
-/// The cases whose lines differ, or that only one of the processes ran.
-fn differences(forth: &[String], back: &[String]) -> Vec<String> {
+/// The cases whose lines differ, or that only one process ran.
+fn differences(forward: &[String], back: &[String]) -> Vec<String> {
     let name = |line: &String| line.rsplit_once(' ').map_or(line.clone(), |(name, _)| name.to_owned());
-    let longest = forth.len().max(back.len());
-    let pairs = (0..longest).map(|at| (forth.get(at), back.get(at)));
+    let longest = forward.len().max(back.len());
+    let pairs = (0..longest).map(|at| (forward.get(at), back.get(at)));
     pairs.filter(|(one, other)| one != other).filter_map(|(one, other)| one.or(other).map(name)).collect()
 }
 
-/// The output lines of both processes.
+/// Runs both processes and returns their output lines.
 fn both(arguments: &Arguments, trace: Option<(&str, &[PathBuf; 2])>) -> Result<(Vec<String>, Vec<String>), Failure> {
     let start = |reverse: bool| {
         let mut command = child(arguments)?;
@@ -74,7 +74,7 @@ fn both(arguments: &Arguments, trace: Option<(&str, &[PathBuf; 2])>) -> Result<(
         command.spawn().map_err(|error| Failure::internal(format!("cannot start a process: {error}")))
     };
     let (first, second) = (start(false)?, start(true)?);
-    // Read side by side: a process whose pipe is full waits.
+    // Read in parallel: a process whose pipe is full waits.
     let second = std::thread::spawn(move || second.wait_with_output());
     let first = first.wait_with_output();
     let second = second.join().map_err(|_| Failure::internal("a reading thread panicked"))?;
@@ -99,22 +99,22 @@ fn child(arguments: &Arguments) -> Result<Command, Failure> {
 fn lines(output: std::io::Result<std::process::Output>) -> Result<Vec<String>, Failure> {
     let output = output.map_err(|error| Failure::internal(format!("cannot read from a process: {error}")))?;
     if !output.status.success() {
-        return Err(Failure::internal(format!("a process ended with {}; what it said stands above", output.status)));
+        return Err(Failure::internal(format!("a child process ended with {}; its output is above", output.status)));
     }
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
-/// Runs everything again with the trace of one case written down, since what came before may be the reason.
+/// Runs all cases again and writes the trace of one, because earlier cases may cause the difference.
 fn explain(arguments: &Arguments, case: &str) -> Result<(), Failure> {
     let dir = std::env::temp_dir();
-    let files = ["forth", "back"].map(|way| dir.join(format!("fencepost-{}-{way}.jsonl", std::process::id())));
+    let files = ["forward", "reverse"].map(|way| dir.join(format!("fencepost-{}-{way}.jsonl", std::process::id())));
     both(arguments, Some((case, &files)))?;
     match first_difference(&files)? {
         Some((number, [one, other])) => {
             eprintln!("the traces of {case} first differ in line {number}:\n  {one}\n  {other}");
             eprintln!("traces: {} and {}", files[0].display(), files[1].display());
         }
-        None => eprintln!("the traces of {case} are alike this time: it differs from run to run"),
+        None => eprintln!("the traces of {case} do not differ this time: the difference is not reproducible"),
     }
     let bugs = super::manifest::replay_flags(&arguments.bug);
     eprintln!("to reproduce: fencepost verify {} {bugs}", arguments.what);
@@ -122,10 +122,10 @@ fn explain(arguments: &Arguments, case: &str) -> Result<(), Failure> {
 }
 
 fn first_difference(files: &[PathBuf; 2]) -> Result<Option<(u64, [String; 2])>, Failure> {
-    let (mut forth, mut back) = (open(&files[0])?, open(&files[1])?);
+    let (mut forward, mut back) = (open(&files[0])?, open(&files[1])?);
     let next = |lines: &mut Lines<BufReader<File>>| lines.next().and_then(Result::ok);
     for number in 1.. {
-        match (next(&mut forth), next(&mut back)) {
+        match (next(&mut forward), next(&mut back)) {
             (None, None) => break,
             (one, other) if one == other => {}
             (one, other) => {

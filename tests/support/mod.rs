@@ -1,4 +1,4 @@
-//! Runs the program as a user does.
+//! Runs the program as a user does, in a directory of its own.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -9,21 +9,21 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A directory of its own for a test, and the program in it.
-pub struct Place {
+/// A temporary directory in which a test runs the program.
+pub struct Sandbox {
     dir: TempDir,
 }
 
-/// What the program did.
-pub struct Ran {
+/// The exit code and the output of a run.
+pub struct Finished {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
 }
 
-impl Place {
+impl Sandbox {
     pub fn new() -> Self {
-        Place { dir: tempfile::tempdir().expect("there is room for a directory") }
+        Sandbox { dir: tempfile::tempdir().expect("a directory can be created") }
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -35,12 +35,12 @@ impl Place {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Finished {
         self.command(arguments).output().expect("the program starts").into()
     }
 
-    /// Runs it, and it must succeed.
-    pub fn done(&self, arguments: &[&str]) -> Ran {
+    /// Runs the program and asserts exit code 0.
+    pub fn succeed(&self, arguments: &[&str]) -> Finished {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{arguments:?}\n{}\n{}", ran.out, ran.err);
         ran
@@ -52,8 +52,8 @@ impl Place {
 
     pub fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("there is room for a directory");
-        fs::write(path, text).expect("there is room for a file");
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a directory can be created");
+        fs::write(path, text).expect("a file can be written");
     }
 
     pub fn read(&self, name: &str) -> String {
@@ -61,23 +61,23 @@ impl Place {
     }
 }
 
-impl From<Output> for Ran {
+impl From<Output> for Finished {
     fn from(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what it prints is text");
-        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is UTF-8");
+        Finished { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
-impl Ran {
+impl Finished {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 }
 
-/// One lock that loses updates under pauses, with seeds enough to see it.
+/// A lock that loses updates under pauses, with enough seeds to show it.
 pub const PAUSES: [&str; 5] = ["client-pauses", "--lock", "redis-set-px,none", "--seeds", "24"];
 
-/// `run` with more arguments.
+/// The arguments of `run`, followed by `more`.
 pub fn run<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [&["run"], arguments, more].concat()
 }

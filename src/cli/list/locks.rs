@@ -1,4 +1,4 @@
-//! `fencepost list locks`: a block for each lock.
+//! `fencepost list locks`: prints a block for each lock.
 
 use fencepost_reports::text::visible;
 use fencepost_scenarios::registry::LockEntry;
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::wrap::wrapped;
 
-/// The width of the labels.
+/// The width of the labels in columns.
 const LABEL: usize = 16;
 
-/// All of it, for programs.
+/// The lock as JSON.
 pub(super) fn entry(lock: &LockEntry) -> Value {
     let mut entry = json!(lock.info);
     entry["defaults"] = (lock.defaults)();
@@ -18,7 +18,7 @@ pub(super) fn entry(lock: &LockEntry) -> Value {
     entry
 }
 
-/// The block of a lock, in lines of at most so many columns.
+/// The lock as text, in lines of at most `width` columns.
 pub(super) fn block(lock: &LockEntry, width: usize) -> String {
     let mut text = wrapped(&format!("{}: {}", visible(lock.name()), visible(lock.info.about)), width, 2);
     for (label, value) in facts(lock) {
@@ -37,7 +37,7 @@ fn facts(lock: &LockEntry) -> Vec<(&'static str, String)> {
         ("defaults", defaults(&(lock.defaults)())),
         ("expires after", lock.default_expiry().map_or("never".to_owned(), |expiry| Span(expiry).to_string())),
         ("token", info.token.unwrap_or("none").to_owned()),
-        ("acquired again", info.reentrancy.words().to_owned()),
+        ("re-acquire", info.reentrancy.words().to_owned()),
     ];
     facts.extend(traits(lock));
     let promises = info.promises.iter().map(|promise| {
@@ -51,19 +51,19 @@ fn facts(lock: &LockEntry) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What not every lock has.
+/// Traits that only some locks have.
 fn traits(lock: &LockEntry) -> impl Iterator<Item = (&'static str, String)> + use<> {
     let info = lock.info;
     let known = [
-        (info.in_store, "lives in the store that it guards"),
-        (info.owner_txn, "can hold the data, written on condition of owning the lock (guard owner-txn)"),
-        (info.fifo, "promises first come, first served"),
+        (info.in_store, "runs in the store that it guards"),
+        (info.owner_txn, "its service can hold the data and check the owner in the write (guard owner-txn)"),
+        (info.fifo, "grants in the order of arrival"),
         (!info.grants, "has no grants"),
     ];
     known.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| ("trait", words.to_owned()))
 }
 
-/// Parameters as they would stand in a file.
+/// Parameters in the syntax of scenario files.
 fn defaults(params: &Value) -> String {
     let keys = params.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     let keys: Vec<String> = keys.map(|(key, value)| format!("{key} = {value}")).collect();

@@ -1,14 +1,14 @@
-//! Breaking text into lines.
+//! Wraps text into lines.
 
-/// The text in lines of at most so many columns, all but the first of them indented. A word that is too long for a line
-/// stands on one of its own.
+/// Wraps `text` into lines of at most `width` columns, and indents all lines but the first by `indent`. A longer word
+/// gets a line of its own.
 pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let leading = text.chars().take_while(|c| *c == ' ').count();
     let mut lines = " ".repeat(leading);
-    let (mut column, mut fresh) = (leading, true);
+    let (mut column, mut at_start) = (leading, true);
     for word in text[leading..].split_inclusive(' ') {
-        let bare = word.trim_end().chars().count();
-        if column + bare > width && !fresh {
+        let length = word.trim_end().chars().count();
+        if column + length > width && !at_start {
             lines.truncate(lines.trim_end().len());
             lines.push('\n');
             lines += &" ".repeat(indent);
@@ -16,7 +16,7 @@ pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
         }
         lines += word;
         column += word.chars().count();
-        fresh = false;
+        at_start = false;
     }
     lines.truncate(lines.trim_end().len());
     lines.push('\n');
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_not_longer_than_the_width_and_hang() {
+    fn lines_fit_the_width_and_hang() {
         assert_eq!(wrapped("  to be or not to be", 10, 4), "  to be or\n    not to\n    be\n");
         assert_eq!(wrapped("to beeeeeeeeeeeee", 5, 1), "to\n beeeeeeeeeeeee\n");
     }

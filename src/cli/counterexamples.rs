@@ -1,4 +1,4 @@
-//! What a report tells of each failing cell: its smallest known case, run again and told.
+//! The counterexamples of a report: for each failing cell its smallest known case, run again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,25 +17,25 @@ use fencepost_scenarios::run::cell::Cell;
 use super::manifest::{Manifest, ScenarioInput};
 use super::selection::{is_path, load_scenario};
 
-/// Where runs leave the smallest counterexamples that they found.
+/// The directory of reproducers in that of a run.
 const REPRODUCERS: &str = "reproducers";
 
-/// The scenarios of a run, as far as they can still be read and are what was run.
+/// The scenarios of a run that can still be read and have not changed.
 pub(super) struct Scenarios(BTreeMap<String, Arc<Scenario>>);
 
 impl Scenarios {
-    /// Reads them. One that has changed since would tell another story, so it is left out.
-    pub(super) fn of(registry: &Registry, manifest: &Manifest) -> Self {
+    /// Loads the scenarios. Changed ones are left out, because their cases would differ.
+    pub(super) fn load(registry: &Registry, manifest: &Manifest) -> Self {
         let read = |input: &ScenarioInput| {
             let name = input.path.as_deref().unwrap_or(&input.name);
-            let chosen = load_scenario(registry, name).ok()?;
-            let same = ScenarioInput::of(&chosen.scenario, None).source == input.source;
-            same.then_some((input.name.clone(), chosen.scenario))
+            let selected = load_scenario(registry, name).ok()?;
+            let same = ScenarioInput::new(&selected.scenario, None).source == input.source;
+            same.then_some((input.name.clone(), selected.scenario))
         };
         Scenarios(manifest.scenarios.iter().filter_map(read).collect())
     }
 
-    /// What they say will be violated.
+    /// The violations that `[expect]` declares, as (scenario, lock, property).
     pub(super) fn expected_violations(&self) -> BTreeSet<(String, String, Property)> {
         let mut expected = BTreeSet::new();
         for (name, scenario) in &self.0 {
@@ -47,7 +47,7 @@ impl Scenarios {
         expected
     }
 
-    /// What they say holds of a lock.
+    /// Whether `[expect]` declares the property to hold.
     pub(super) fn expects_to_hold(&self, scenario: &str, lock: &str, property: Property) -> bool {
         let expected = self.0.get(scenario).and_then(|s| s.expect.get(lock)).and_then(|expect| expect.get(&property));
         expected == Some(&Expectation::Holds)
@@ -59,8 +59,8 @@ impl Scenarios {
     }
 }
 
-/// The story of every failing cell.
-pub(super) fn stories(
+/// The counterexample of each failing cell, by (scenario, lock).
+pub(super) fn counterexamples(
     registry: &Registry,
     scenarios: &Scenarios,
     manifest: &Manifest,
@@ -69,47 +69,50 @@ pub(super) fn stories(
 ) -> BTreeMap<(String, String), Story> {
     let none = BTreeMap::new();
     let failures = Failures::of(cells, &none);
-    let told = failures.all().iter().filter_map(|failure| {
+    let found = failures.all().iter().filter_map(|failure| {
         let (header, _) = failure.cell;
-        let story = match shrunk(registry, dir, &header.scenario, &header.lock) {
-            Some(story) => story,
+        let counterexample = match shrunk(registry, dir, &header.scenario, &header.lock) {
+            Some(counterexample) => counterexample,
             None => {
                 let cell = scenarios.cell(registry, &header.scenario, &header.lock, &manifest.bugs)?;
-                story(&cell, failure.seed)?
+                run_and_record(&cell, failure.seed)?
             }
         };
-        Some(((header.scenario.clone(), header.lock.clone()), story))
+        Some(((header.scenario.clone(), header.lock.clone()), counterexample))
     });
-    told.collect()
+    found.collect()
 }
 
-/// The story of a smallest counterexample, if the run left one.
+/// The counterexample of the cell's reproducer, if the run wrote one.
 fn shrunk(registry: &Registry, dir: &Path, scenario: &str, lock: &str) -> Option<Story> {
     let path = reproducer(dir, scenario, lock)?;
-    let chosen = load_scenario(registry, path.to_str()?).ok()?;
-    let pin = chosen.scenario.case.as_ref()?;
-    let cell = Cell::new(&chosen.scenario, registry.lock(&pin.lock)?, &pin.bugs);
-    let faults: usize = chosen.scenario.faults.len();
-    let clients = chosen.scenario.clients.count;
+    let selected = load_scenario(registry, path.to_str()?).ok()?;
+    let pin = selected.scenario.case.as_ref()?;
+    let cell = Cell::new(&selected.scenario, registry.lock(&pin.lock)?, &pin.bugs);
+    let faults: usize = selected.scenario.faults.len();
+    let clients = selected.scenario.clients.count;
     let smallest = format!("{clients} clients and {faults} {}", if faults == 1 { "fault" } else { "faults" });
-    let mut story = cell.header.applicable.then(|| story(&cell, pin.seed))??;
-    story.smallest = Some(smallest);
-    story.command = Some(replay_file_command(&format!("{REPRODUCERS}/{scenario}--{lock}.toml")));
-    Some(story)
+    let mut counterexample = cell.header.applicable.then(|| run_and_record(&cell, pin.seed))??;
+    counterexample.smallest = Some(smallest);
+    counterexample.command = Some(replay_file_command(&format!("{REPRODUCERS}/{scenario}--{lock}.toml")));
+    Some(counterexample)
 }
 
-/// Names are untrusted: only one that is a plain file name is looked for.
+/// The path of the cell's reproducer. Names are untrusted, so only plain file names are accepted.
 fn reproducer(dir: &Path, scenario: &str, lock: &str) -> Option<PathBuf> {
     let plain = |name: &str| !name.contains(['/', '\\']) && !name.starts_with('.') && !is_path(name);
     let path = dir.join(REPRODUCERS).join(format!("{scenario}--{lock}.toml"));
     (plain(scenario) && plain(lock) && path.is_file()).then_some(path)
 }
 
-/// Watches a case and tells it. One that breaks down costs its own story, and not the report.
-fn story(cell: &Cell, seed: u64) -> Option<Story> {
-    let watched = catch_unwind(AssertUnwindSafe(|| Story::of(&CaseRun::watch(cell, seed))));
-    if watched.is_err() {
-        eprintln!("warning: {} breaks down and is not told: please report it", visible(&cell.case_name(seed)));
+/// Runs a case and records its counterexample. A panic loses this counterexample only, not the report.
+fn run_and_record(cell: &Cell, seed: u64) -> Option<Story> {
+    let recorded = catch_unwind(AssertUnwindSafe(|| Story::of(&CaseRun::watch(cell, seed))));
+    if recorded.is_err() {
+        eprintln!(
+            "warning: {} panicked and is not in the report; please report this bug",
+            visible(&cell.case_name(seed))
+        );
     }
-    watched.ok()
+    recorded.ok()
 }

@@ -1,0 +1,28 @@
+//! Messages of a search that found no violation: they name what it could not check.
+
+use fencepost_scenarios::run::verdicts::Verdicts;
+
+use super::exit::Failure;
+
+/// `1 fault`, `2 faults`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The properties that were unknown or not applicable, as a suffix of a result without violations.
+pub(super) fn inconclusive(verdicts: &Verdicts, run: &str) -> String {
+    let unknown = verdicts.unknown();
+    let unknown = unknown.map(|(property, runs)| format!("; {} is unknown in {}", property.name(), counted(runs, run)));
+    unknown.collect::<String>() + &not_applicable(verdicts)
+}
+
+fn not_applicable(verdicts: &Verdicts) -> String {
+    let names: Vec<&str> = verdicts.not_applicable().map(|property| property.name()).collect();
+    if names.is_empty() { String::new() } else { format!("; not applicable: {}", names.join(", ")) }
+}
+
+/// The failure of a search whose properties are not applicable in any of its cells.
+pub(super) fn nothing_applies() -> Failure {
+    let help = "choose other properties with --fail-on, or other locks: `fencepost list properties` describes each";
+    Failure::nothing_selected("nothing to check: no searched property is applicable to any of these cases", help)
+}
