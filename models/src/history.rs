@@ -5,7 +5,7 @@ use fencepost_sim::NodeId;
 use serde::Serialize;
 
 /// One outermost acquire attempt. Unique in its case across all clients, and never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct GrantId(pub u32);
 

@@ -6,7 +6,7 @@ use fencepost_scenarios::run::results::shown_metric;
 use fencepost_sim::{LAYOUT, NodeId, TraceHash};
 use serde_json::{Map, Value, json};
 
-use crate::case_run::CaseRun;
+use crate::case_record::CaseRecord;
 use crate::explain::chains;
 
 /// What a case came to.
@@ -32,9 +32,9 @@ pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
 }
 
 /// The same, each violation with the chain of its causes.
-pub fn explained_json(cell: &Cell, seed: u64, run: &CaseRun) -> Value {
-    let mut value = case_json(cell, seed, &run.report);
-    let chains = chains(run);
+pub fn explained_json(cell: &Cell, seed: u64, record: &CaseRecord) -> Value {
+    let mut value = case_json(cell, seed, &record.report);
+    let chains = chains(record);
     for (violation, chain) in value["violations"].as_array_mut().into_iter().flatten().zip(&chains) {
         violation["causes"] = chain.json();
     }

@@ -1,8 +1,8 @@
-//! Why a property was violated: the chain of causes, from the grant that went stale to the moment at which the rule was
-//! broken. Only what matters is in it, in the order of true time; all of it is derived from the history of the case.
+//! Why a property was violated: the chain of causes, from the first grant involved to the violation, in the order of true
+//! time. It is derived from the record of the case.
 
-mod faults;
-mod links;
+mod builder;
+mod fault_causes;
 mod liveness;
 mod pair;
 mod single;
@@ -16,13 +16,10 @@ use fencepost_scenarios::run::case::node_name;
 use fencepost_sim::{NodeId, SimTime};
 use serde_json::{Value, json};
 
-use crate::case_run::CaseRun;
-use crate::narrative::cast::listed;
-use crate::text::visible;
+use crate::case_record::CaseRecord;
+use crate::text::{listed, moment, visible};
 
-use self::links::Links;
-
-pub(crate) use self::faults::{label as fault_label, lane_label, words as fault_words};
+use self::builder::ChainBuilder;
 
 /// Why one property was violated.
 #[derive(Clone, Debug)]
@@ -35,50 +32,52 @@ pub struct Chain {
     pub sentence: String,
     /// The grants that it is about, the one that went wrong first.
     pub grants: Vec<GrantId>,
-    /// The same grants as the sentence names them.
-    pub parties: Vec<GrantId>,
+    /// The grants that the evidence names, in its order.
+    pub named_grants: Vec<GrantId>,
     /// The causes, in the order of true time.
     pub causes: Vec<Cause>,
 }
 
-/// One link in a chain of causes.
+/// One cause in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     /// When, in true time.
     pub at: SimTime,
-    /// When it was over, for what lasted.
+    /// When it ended, if it lasted.
     pub until: Option<SimTime>,
     /// Where, if it was at one node.
     pub node: Option<String>,
     /// What kind of thing happened.
     pub kind: CauseKind,
-    /// What happened, as a clause with its nodes named: `client-2 was paused until 24.000 s (gc)`.
+    /// What happened, as a clause: `client-2 was paused until 24.000 s (gc)`.
     pub text: String,
-    /// The properties that were violated by this.
+    /// The properties that it violates.
     pub violates: Vec<Property>,
-    pub(crate) place: Option<NodeId>,
-    /// The grant that it is about, where it is an event of one.
+    /// It is a write that overwrote versions that it had not read.
+    pub(crate) overwrites: bool,
+    pub(crate) node_id: Option<NodeId>,
+    /// The grant that it is an event of.
     pub(crate) grant: Option<GrantId>,
-    /// Its place in the history: what happened at the same nanosecond has an order, too.
+    /// The index of its entry in the record.
     pub(crate) seq: usize,
 }
 
-/// What a link in a chain of causes is.
+/// The kind of a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CauseKind {
-    /// A client began to want the lock, or waited for it.
+    /// A client tried to acquire the lock, or was enqueued.
     Waited,
     /// A client acquired the lock.
     Acquired,
-    /// A server gave the lock to a client.
+    /// A server granted the lock to a client.
     Granted,
-    /// A fault was in force.
+    /// A fault was active.
     Fault,
-    /// A grant ended at the service: expired, revoked, released.
+    /// The service's record of a grant ended: it expired, or was revoked or released.
     Ended,
-    /// A grant did not end where it might have been expected to.
+    /// The service kept a grant on record.
     Kept,
-    /// A server began to lead the others.
+    /// A server became leader.
     Led,
     /// The store was read.
     Read,
@@ -86,15 +85,15 @@ pub enum CauseKind {
     Sent,
     /// The store accepted a write.
     Wrote,
-    /// The store refused an operation.
+    /// The store rejected an operation.
     Refused,
     /// A client released the lock.
     Released,
-    /// The store lost what it had.
+    /// The store lost accepted writes.
     RolledBack,
     /// All faults were healed.
     Healed,
-    /// A promise was due.
+    /// The deadline of a promise passed.
     Due,
     /// Anything else.
     Other,
@@ -125,109 +124,102 @@ impl CauseKind {
 }
 
 /// One chain for each property that was violated, in the order of [`Property::ALL`].
-pub fn chains(run: &CaseRun) -> Vec<Chain> {
-    run.report.evidence.iter().map(|evidence| chain(run, evidence)).collect()
+pub fn chains(record: &CaseRecord) -> Vec<Chain> {
+    record.report.evidence.iter().map(|evidence| chain(record, evidence)).collect()
 }
 
 /// The chain of the most severe violation. One that names no grants, such as a wrong sum, explains less: it leads only
 /// if all others are expected.
-pub fn gravest(chains: &[Chain]) -> Option<&Chain> {
+pub fn most_severe(chains: &[Chain]) -> Option<&Chain> {
     let order = |chain: &&Chain| {
         let severity = chain.property.severity();
-        (severity == Severity::Expected, chain.parties.is_empty(), severity, chain.property)
+        (severity == Severity::Expected, chain.named_grants.is_empty(), severity, chain.property)
     };
     chains.iter().min_by_key(order)
 }
 
 /// The chain of one violation.
-pub fn chain(run: &CaseRun, evidence: &Evidence) -> Chain {
-    let mut links = Links::new(run, evidence.at);
+pub fn chain(record: &CaseRecord, evidence: &Evidence) -> Chain {
+    let mut builder = ChainBuilder::new(record, evidence.at);
     let grants = match evidence.property {
-        Property::Takeover => liveness::takeover(&mut links, evidence),
-        Property::Progress => liveness::progress(&mut links),
-        Property::Fifo => liveness::fifo(&mut links, evidence),
-        Property::Reentrancy => single::reentrancy(&mut links, evidence),
-        Property::NoDuplicate => single::duplicate(&mut links, evidence),
-        Property::NoOversell | Property::Consistent => single::sum(&mut links, evidence.property),
-        _ => pair::two_grants(&mut links, evidence),
+        Property::Takeover => liveness::takeover(&mut builder, evidence),
+        Property::Progress => liveness::progress(&mut builder),
+        Property::Fifo => liveness::fifo(&mut builder, evidence),
+        Property::Reentrancy => single::reentrancy(&mut builder, evidence),
+        Property::NoDuplicate => single::duplicate(&mut builder, evidence),
+        Property::NoOversell | Property::Consistent => single::sum(&mut builder, evidence.property),
+        _ => pair::two_grants(&mut builder, evidence),
     };
-    let sentence = told(run, evidence);
-    let causes = links.finish(evidence, &sentence);
-    Chain { property: evidence.property, at: evidence.at, sentence, grants, parties: evidence.grants(), causes }
+    let names = |node: NodeId| node_name(&record.report.nodes, node);
+    let sentence = visible(&evidence.told(&names).to_string());
+    let causes = builder.finish(evidence, &sentence);
+    Chain { property: evidence.property, at: evidence.at, sentence, grants, named_grants: evidence.grants(), causes }
 }
 
-fn told(run: &CaseRun, evidence: &Evidence) -> String {
-    let names = |node: NodeId| node_name(&run.report.nodes, node);
-    visible(&evidence.told(&names).to_string())
-}
-
-/// The gravest chain as text, and what else was violated.
-pub fn text(chains: &[Chain]) -> String {
-    let Some(lead) = gravest(chains) else { return String::new() };
+/// The most severe chain as text, and the names of the other violated properties.
+pub fn render_causes(chains: &[Chain]) -> String {
+    let Some(lead) = most_severe(chains) else { return String::new() };
     let all: Vec<&Chain> = chains.iter().collect();
-    let told: Vec<&str> = lead.causes.iter().flat_map(|cause| lead.broken_at(cause, &all)).collect();
-    let mut text = format!("Why {} violated:\n", are(&told));
-    for (place, cause) in lead.causes.iter().enumerate() {
-        let here = lead.broken_at(cause, &all);
+    let explained: Vec<&str> = lead.causes.iter().flat_map(|cause| lead.violated_by(cause, &all)).collect();
+    let was = if explained.len() == 1 { "was" } else { "were" };
+    let mut text = format!("Why {} {was} violated:\n", listed(&explained));
+    for (index, cause) in lead.causes.iter().enumerate() {
+        let here = lead.violated_by(cause, &all);
         let mark = if here.is_empty() { String::new() } else { format!("   ◀ {}", listed(&here)) };
-        text += &format!("{:>3}. {:>10}  {}{mark}\n", place + 1, moment(cause.at), cause.text);
+        text += &format!("{:>3}. {:>10}  {}{mark}\n", index + 1, moment(cause.at), cause.text);
     }
-    let others = chains.iter().map(|chain| chain.property.name()).filter(|name| !told.contains(name));
-    let others: Vec<&str> = others.collect();
+    let others: Vec<&str> =
+        chains.iter().map(|chain| chain.property.name()).filter(|name| !explained.contains(name)).collect();
     if !others.is_empty() {
-        text += &format!("Violated by chains of their own, which `--format json` gives: {}.\n", listed(&others));
+        text += &format!("Also violated, with other causes: {} (see `--format json`).\n", listed(&others));
     }
     text
 }
 
-fn are(names: &[&str]) -> String {
-    format!("{} {}", listed(names), if names.len() == 1 { "is" } else { "are" })
-}
-
 impl Chain {
-    /// What went wrong, in a few words with names: `client-1's write came after client-2 had taken over`.
-    pub fn headline(&self, run: &CaseRun) -> String {
-        let who = |place: usize| self.grants.get(place).map_or("somebody", |grant| run.holder(*grant));
-        let (old, new) = (who(0), who(1));
-        let last = self.causes.iter().find(|cause| !cause.violates.is_empty());
-        let lost = last.is_some_and(|cause| cause.kind == CauseKind::Wrote && cause.text.contains("lost"));
+    /// The violation in a few words: `client-1 wrote after client-2 had acquired the lock`.
+    pub fn headline(&self, record: &CaseRecord) -> String {
+        let holder = |index: usize| self.grants.get(index).map_or("an unknown client", |grant| record.holder(*grant));
+        let (old, new) = (holder(0), holder(1));
+        let overwrote = self.causes.iter().any(|cause| !cause.violates.is_empty() && cause.overwrites);
         visible(&match self.property {
-            Property::EffectExclusion if lost => {
-                format!("{old} wrote after {new} had taken over, and wiped out what {new} had done")
+            Property::EffectExclusion if overwrote => {
+                format!("{old} wrote after {new} had acquired the lock, and overwrote its update")
             }
-            Property::EffectExclusion => format!("{old} wrote after {new} had taken over"),
-            Property::NoLostUpdate if self.parties.len() > 1 => {
-                let [lost, by] = [0, 1].map(|place| run.holder(self.parties[place]));
-                format!("{lost}'s acknowledged update was wiped out by {by}")
-            }
-            Property::NoLostUpdate => format!("{old}'s acknowledged update is gone: the store lost it"),
+            Property::EffectExclusion => format!("{old} wrote after {new} had acquired the lock"),
+            Property::NoLostUpdate => match self.named_grants.as_slice() {
+                [lost, by, ..] => {
+                    format!("{} overwrote {}'s acknowledged update", record.holder(*by), record.holder(*lost))
+                }
+                _ => format!("The store lost {old}'s acknowledged update"),
+            },
             Property::NoDuplicate => "One order took effect twice".to_owned(),
-            Property::NoOversell => "More was sold than there was".to_owned(),
+            Property::NoOversell => "More units were sold than were in stock".to_owned(),
             Property::OwnerRelease => format!("{old}'s release ended {new}'s grant"),
-            Property::Fencing if old == new => format!("The tokens of two grants of {old} did not grow as they must"),
-            Property::Fencing => format!("The tokens of {old} and {new} did not grow as they must"),
-            Property::GrantExclusion => format!("The lock was given to {old} and to {new} at once"),
-            Property::ValidityExclusion => format!("{old} and {new} both held the lock validly, by its own reckoning"),
-            Property::BeliefExclusion => format!("{old} and {new} both believed that they held the lock"),
-            Property::Consistent => "The accounts no longer hold what they held together".to_owned(),
-            Property::Linearizable => format!("What {old} was told fits into no order that one lock allows"),
-            Property::Takeover => format!("Nobody got the lock of {old}, which had crashed"),
-            Property::Progress => "Nobody got the lock, although nothing was wrong any more".to_owned(),
-            Property::Fifo => format!("{new} got the lock before {old}, which had been in line longer"),
-            Property::Reentrancy => format!("{old} acquired what it held, and met what was not declared"),
+            Property::Fencing if old == new => format!("The tokens of two grants of {old} did not increase"),
+            Property::Fencing => format!("The tokens of {old} and {new} did not increase"),
+            Property::GrantExclusion => format!("The lock was granted to {old} and {new} at the same time"),
+            Property::ValidityExclusion => format!("{old} and {new} held valid grants at the same time"),
+            Property::BeliefExclusion => format!("{old} and {new} believed at the same time that they held the lock"),
+            Property::Consistent => "The sum of the accounts changed".to_owned(),
+            Property::Linearizable => format!("The replies to {old} fit no legal order of one lock"),
+            Property::Takeover => format!("Nobody acquired the lock of {old}, which had crashed"),
+            Property::Progress => "Nobody acquired the lock after all faults were healed".to_owned(),
+            Property::Fifo => format!("{new} acquired the lock before {old}, which had waited longer"),
+            Property::Reentrancy => format!("{old}'s second acquire did not behave as the lock declares"),
         })
     }
 
-    /// Whether another violation is about the same as this chain.
+    /// Whether this chain also explains the other violation: it is about the same grants.
     pub(crate) fn explains(&self, other: &Chain) -> bool {
         self.property == other.property || self.sorted_grants() == other.sorted_grants()
     }
 
-    /// The properties of these chains that were violated by a cause of this one.
-    pub(crate) fn broken_at<'a>(&self, cause: &Cause, chains: &[&'a Chain]) -> Vec<&'a str> {
-        let broken = |chain: &&&Chain| chain.causes.iter().any(|other| !other.violates.is_empty() && other.is(cause));
-        let told = chains.iter().filter(|chain| self.explains(chain)).filter(broken);
-        told.map(|chain| chain.property.name()).collect()
+    /// The properties that a cause of this chain violates, of those whose chains are about the same grants.
+    pub(crate) fn violated_by<'a>(&self, cause: &Cause, chains: &[&'a Chain]) -> Vec<&'a str> {
+        let violated = |chain: &&&Chain| chain.causes.iter().any(|other| !other.violates.is_empty() && other.is(cause));
+        let here = chains.iter().filter(|chain| self.explains(chain)).filter(violated);
+        here.map(|chain| chain.property.name()).collect()
     }
 
     fn sorted_grants(&self) -> Vec<GrantId> {
@@ -243,9 +235,9 @@ impl Chain {
 }
 
 impl Cause {
-    /// Whether it is the same event, in whatever words.
+    /// Whether it is the same event, even if its text differs.
     pub(crate) fn is(&self, other: &Cause) -> bool {
-        let event = |cause: &Cause| (cause.at, cause.seq, cause.kind, cause.place, cause.grant);
+        let event = |cause: &Cause| (cause.at, cause.seq, cause.kind, cause.node_id, cause.grant);
         event(self) == event(other)
     }
 
@@ -259,9 +251,4 @@ impl Cause {
             "violates": self.violates.iter().map(|property| property.name()).collect::<Vec<_>>(),
         })
     }
-}
-
-/// A point in time as chains write it: `10.093 s`.
-pub(crate) fn moment(at: SimTime) -> String {
-    format!("{:.3} s", at.0 as f64 / 1e9)
 }

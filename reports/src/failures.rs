@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::PropertyCount;
 
-use crate::case_run::CaseRun;
-use crate::explain::{chains, gravest};
+use crate::case_record::CaseRecord;
+use crate::explain::{chains, most_severe};
 use crate::grid::Cell;
 use crate::packed::packed;
 use crate::timeline::{self, without_style};
@@ -29,15 +29,15 @@ pub struct Story {
 
 impl Story {
     /// The story of a case that was watched.
-    pub fn of(run: &CaseRun) -> Self {
-        let chains = chains(run);
-        let Some(chain) = gravest(&chains) else { return Story::default() };
+    pub fn of(record: &CaseRecord) -> Self {
+        let chains = chains(record);
+        let Some(chain) = most_severe(&chains) else { return Story::default() };
         let causes = chain.causes.iter().map(|cause| format!("{}: {}", cause.at, cause.text));
         let sentence = format!("{} is violated: {}", chain.property.name(), chain.sentence);
         Story {
-            headline: Some(chain.headline(run)),
+            headline: Some(chain.headline(record)),
             causes: causes.chain([sentence]).collect(),
-            diagram: Some(without_style(&timeline::svg(run))),
+            diagram: Some(without_style(&timeline::svg(record))),
             ..Story::default()
         }
     }
@@ -133,7 +133,7 @@ impl<'a> Failures<'a> {
         self.pack(&others, left);
     }
 
-    /// The locks take turns, each with its gravest and most frequent failure first: those of the first turn, and the others.
+    /// The locks take turns, each with its most_severe and most frequent failure first: those of the first turn, and the others.
     fn in_turn(&self) -> (Vec<usize>, Vec<usize>) {
         let mut turns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, failure) in self.list.iter().enumerate().filter(|(_, failure)| failure.diagram().is_some()) {

@@ -1,7 +1,8 @@
 //! What is shown: everything here renders results, and the runner needs none of it.
 
 pub mod case_json;
-pub mod case_run;
+pub mod case_log;
+pub mod case_record;
 pub mod checked;
 pub mod comparable;
 pub mod comparison;
@@ -11,7 +12,6 @@ pub mod grid;
 pub mod guards;
 pub mod guide;
 pub mod junit;
-pub mod narrative;
 pub mod plot;
 #[cfg(feature = "png")]
 pub mod png;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fencepost_scenarios::run::results::{PropertyCount, TouchedHolder};
 use fencepost_scenarios::run::stats::clopper_pearson;
+use fencepost_sim::SimTime;
 
 /// A name with everything that is not plain text made visible: control characters, line ends, and the marks by which
 /// one text can pose as another.
@@ -95,6 +96,40 @@ pub fn touched_holder(count: TouchedHolder) -> String {
         0 => "no such case".into(),
         cases => of(count.violated, cases, count.ci95().upper),
     }
+}
+
+/// A count with its noun: `1 order`, `1,200 orders`.
+pub fn counted(count: impl TryInto<u128>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(0);
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// `a, b and c`, or `none` of no names.
+pub fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A duration in seconds: `30.0 s`, `0.012 s`.
+pub fn seconds(ns: u64) -> String {
+    let seconds = ns as f64 / 1e9;
+    match ns {
+        0 | 1_000_000_000.. => format!("{seconds:.1} s"),
+        _ => format!("{seconds:.3} s"),
+    }
+}
+
+/// A difference in seconds: `+30.0 s`, `−0.012 s`.
+pub fn signed_seconds(ns: i64) -> String {
+    format!("{}{}", if ns < 0 { '−' } else { '+' }, seconds(ns.unsigned_abs()))
+}
+
+/// A point in true time: `10.093 s`.
+pub fn moment(at: SimTime) -> String {
+    format!("{:.3} s", at.0 as f64 / 1e9)
 }
 
 /// A whole number with its thousands set apart.

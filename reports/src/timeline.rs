@@ -13,7 +13,7 @@ mod marks;
 mod metrics;
 mod operations;
 mod paper;
-mod scene;
+mod view;
 mod strip;
 mod style;
 mod tracks;
@@ -25,10 +25,10 @@ use fencepost_scenarios::property::Property;
 use self::legend::Legend;
 use self::operations::Operations;
 use self::paper::{Paper, escaped};
-use self::scene::Scene;
+use self::view::DiagramView;
 use self::tracks::Tracks;
-use crate::case_run::CaseRun;
-use crate::explain::{Chain, chains, gravest};
+use crate::case_record::CaseRecord;
+use crate::explain::{Chain, chains, most_severe};
 use crate::text::visible;
 
 pub use self::style::Theme;
@@ -53,15 +53,15 @@ pub enum TimelineError {
 
 /// The timeline of the violation that matters most in a case, as an SVG element that follows the reader's light or dark
 /// theme. Of a case that violates nothing, it shows the first grants.
-pub fn svg(run: &CaseRun) -> String {
-    themed(run, None, Theme::Auto)
+pub fn svg(record: &CaseRecord) -> String {
+    themed(record, None, Theme::Auto)
 }
 
 /// The same for one property, if it was violated; with none, for the one that matters most.
-pub fn themed(run: &CaseRun, property: Option<Property>, theme: Theme) -> String {
-    let chains = chains(run);
+pub fn themed(record: &CaseRecord, property: Option<Property>, theme: Theme) -> String {
+    let chains = chains(record);
     let chosen = property.and_then(|property| chains.iter().find(|chain| chain.property == property));
-    draw(run, chosen.or_else(|| gravest(&chains)), &chains, theme)
+    draw(record, chosen.or_else(|| most_severe(&chains)), &chains, theme)
 }
 
 /// The style of timelines in a page that holds several, and lets its reader choose the theme by `data-theme` on its root.
@@ -78,8 +78,8 @@ pub fn without_style(svg: &str) -> String {
 }
 
 /// A page that holds the timeline and nothing else.
-pub fn html(run: &CaseRun) -> String {
-    let title = escaped(&run.name);
+pub fn html(record: &CaseRecord) -> String {
+    let title = escaped(&record.title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
@@ -88,7 +88,7 @@ pub fn html(run: &CaseRun) -> String {
          <style>body{{margin:0;background:#fefefe}}@media screen and (prefers-color-scheme:dark)\
          {{body{{background:#14181d}}}}svg{{display:block;width:100%;max-width:1400px;height:auto;margin:0 auto}}</style>\
          </head><body>\n{}\n</body></html>\n",
-        svg(run)
+        svg(record)
     )
 }
 
@@ -97,51 +97,51 @@ pub fn html(run: &CaseRun) -> String {
 ///
 /// # Errors
 /// The name says no format, or a PNG could not be made.
-pub fn file(run: &CaseRun, path: &Path, theme: Theme) -> Result<Vec<u8>, TimelineError> {
+pub fn file(record: &CaseRecord, path: &Path, theme: Theme) -> Result<Vec<u8>, TimelineError> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {
-        "svg" => Ok(themed(run, None, theme).into_bytes()),
-        "html" | "htm" => Ok(html(run).into_bytes()),
-        "png" => png(run, theme),
+        "svg" => Ok(themed(record, None, theme).into_bytes()),
+        "html" | "htm" => Ok(html(record).into_bytes()),
+        "png" => png(record, theme),
         _ => Err(TimelineError::Format(visible(&path.display().to_string()))),
     }
 }
 
 #[cfg(feature = "png")]
-fn png(run: &CaseRun, theme: Theme) -> Result<Vec<u8>, TimelineError> {
+fn png(record: &CaseRecord, theme: Theme) -> Result<Vec<u8>, TimelineError> {
     let theme = if theme == Theme::Dark { Theme::Dark } else { Theme::Light };
     // Twice the size, for screens and slides.
-    Ok(crate::png::render_scaled(&themed(run, None, theme), 2.0)?)
+    Ok(crate::png::render_scaled(&themed(record, None, theme), 2.0)?)
 }
 
 #[cfg(not(feature = "png"))]
-fn png(_run: &CaseRun, _theme: Theme) -> Result<Vec<u8>, TimelineError> {
+fn png(_run: &CaseRecord, _theme: Theme) -> Result<Vec<u8>, TimelineError> {
     Err(TimelineError::NoPng)
 }
 
-fn draw(run: &CaseRun, chain: Option<&Chain>, all: &[Chain], theme: Theme) -> String {
-    let scene = Scene::new(run, chain, all);
-    let legend = Legend::new(&scene, chain, all);
+fn draw(record: &CaseRecord, chain: Option<&Chain>, all: &[Chain], theme: Theme) -> String {
+    let view = DiagramView::new(record, chain, all);
+    let legend = Legend::new(&view, chain, all);
     let top = legend.head_height();
-    let tracks = Tracks::new(&scene, top);
-    let operations = Operations::new(&scene, &tracks);
-    let mut paper = Paper::new(WIDTH, tracks.bottom + legend.foot_height(), &id(run), theme);
+    let tracks = Tracks::new(&view, top);
+    let operations = Operations::new(&view, &tracks);
+    let mut paper = Paper::new(WIDTH, tracks.bottom + legend.foot_height(), &id(record), theme);
     legend.describe(&mut paper);
     legend.head(&mut paper);
-    strip::shades(&mut paper, &scene, &tracks);
-    tracks.draw(&mut paper, &scene);
-    strip::draw(&mut paper, &scene, &tracks);
-    arrows::draw(&mut paper, &scene, &tracks, &operations);
-    bars::draw(&mut paper, &scene, &tracks);
-    strip::steps(&mut paper, &scene, &tracks);
-    arrows::labels(&mut paper, &scene, &tracks, &operations);
-    operations.draw(&mut paper, &scene, &tracks);
-    marks::draw(&mut paper, &scene, &tracks, &operations);
+    strip::shades(&mut paper, &view, &tracks);
+    tracks.draw(&mut paper, &view);
+    strip::draw(&mut paper, &view, &tracks);
+    arrows::draw(&mut paper, &view, &tracks, &operations);
+    bars::draw(&mut paper, &view, &tracks);
+    strip::steps(&mut paper, &view, &tracks);
+    arrows::labels(&mut paper, &view, &tracks, &operations);
+    operations.draw(&mut paper, &view, &tracks);
+    marks::draw(&mut paper, &view, &tracks, &operations);
     legend.foot(&mut paper, tracks.bottom);
     paper.finish()
 }
 
 /// Unlike that of any other case.
-fn id(run: &CaseRun) -> String {
-    format!("fptl{:08x}", (run.report.outcome.trace >> 96) as u32)
+fn id(record: &CaseRecord) -> String {
+    format!("fptl{:08x}", (record.report.outcome.trace >> 96) as u32)
 }

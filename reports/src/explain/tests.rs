@@ -7,7 +7,7 @@ use fencepost_models::history::{Ack, Cause as End, Event, GrantId, OrderEnd};
 use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_scenarios::check::{CaseSpec, Checkers};
 use fencepost_scenarios::workload::Guarded;
-use fencepost_scenarios::{file, registry::Registry, run::cell::Cell};
+use fencepost_scenarios::{file, registry::Registry, record::cell::Cell};
 use fencepost_sim::{NodeId, SimTime};
 
 use super::*;
@@ -56,17 +56,17 @@ fn explained(property: Property, events: &[(u64, Event)], ended: u64) -> Chain {
     let registry = Registry::standard();
     let scenario = file::scenario(&registry, "made-up.toml", SCENARIO).expect("a scenario");
     let cell = Cell::new(&Arc::new(scenario), registry.lock("lease-server").expect("a lock"), &[]);
-    let mut run = CaseRun::watch(&cell, 0);
+    let mut run = CaseRecord::watch(&cell, 0);
     let at = |seconds: u64| SimTime(seconds * 1_000_000_000);
     let mut checkers = Checkers::new(facts());
     events.iter().for_each(|(seconds, event)| checkers.observe(at(*seconds), event));
-    run.report.evidence = checkers.finish(at(ended)).evidence;
-    run.report.ended = at(ended);
-    run.retell(events.iter().map(|(seconds, event)| (at(*seconds), event.clone())));
-    let chains = chains(&run);
+    record.report.evidence = checkers.finish(at(ended)).evidence;
+    record.report.ended = at(ended);
+    record.retell(events.iter().map(|(seconds, event)| (at(*seconds), event.clone())));
+    let chains = chains(&record);
     let named = chains.iter().find(|chain| chain.property == property);
     let chain = named.unwrap_or_else(|| panic!("{property:?} is not violated: {chains:?}")).clone();
-    assert!(crate::timeline::themed(&run, Some(property), Default::default()).ends_with("</svg>"));
+    assert!(crate::timeline::themed(&record, Some(property), Default::default()).ends_with("</svg>"));
     chain
 }
 

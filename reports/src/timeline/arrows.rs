@@ -6,54 +6,52 @@ use fencepost_sim::{NodeId, SimTime};
 use super::metrics::width;
 use super::operations::Operations;
 use super::paper::{Anchor, Paper};
-use super::scene::Scene;
+use super::view::DiagramView;
 use super::tracks::Tracks;
-use crate::case_run::{GrantStory, Message};
-use crate::narrative::clocks::seconds;
+use crate::case_record::{GrantTimeline, Message};
+use crate::text::seconds;
 
-pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, operations: &Operations) {
-    for message in scene.messages.iter().filter(|message| !message.lost) {
-        arrow(paper, scene, tracks, operations, message);
+pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, operations: &Operations) {
+    for message in view.messages.iter().filter(|message| !message.lost) {
+        arrow(paper, view, tracks, operations, message);
     }
-    for (from, to, at) in lost(scene) {
-        broken(paper, scene, tracks, from, to, at);
+    for (from, to, at) in lost(view) {
+        broken(paper, view, tracks, from, to, at);
     }
 }
 
 /// What never arrived: from where, to where and when.
-pub(super) fn lost<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
-    let messages = scene.messages.iter().filter(|message| message.lost);
+pub(super) fn lost<'a>(view: &'a DiagramView<'_>) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
+    let messages = view.messages.iter().filter(|message| message.lost);
     let messages = messages.map(|message| (message.from, message.to, message.sent));
-    messages.chain(scene.grants.iter().flat_map(|story| unanswered(scene, story)))
+    messages.chain(view.grants.iter().flat_map(|story| unanswered(view, story)))
 }
 
 /// Where a message leaves and where it arrives: at the edge of what is there.
-fn ends(scene: &Scene<'_>, tracks: &Tracks, operations: &Operations, message: &Message) -> Option<[(f64, f64); 2]> {
+fn ends(view: &DiagramView<'_>, tracks: &Tracks, operations: &Operations, message: &Message) -> Option<[(f64, f64); 2]> {
     let end = |node: NodeId, other: NodeId, at: SimTime| {
-        let y = tracks.edge(scene, node, at, tracks.y(other)?)?;
-        let mark = if node == scene.run.cast.store { operations.top(other, at) } else { None };
+        let y = tracks.edge(view, node, at, tracks.y(other)?)?;
+        let mark = if node == view.record.names.store { operations.top(other, at) } else { None };
         Some(mark.map_or((tracks.x(at), y), |(x, above)| (x, y - above)))
     };
     Some([end(message.from, message.to, message.sent)?, end(message.to, message.from, message.at)?])
 }
 
-fn arrow(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, operations: &Operations, message: &Message) {
-    let Some([from, to]) = ends(scene, tracks, operations, message) else { return };
-    let took = message.at.0 - message.sent.0;
-    let late = took > scene.run.late_ns;
-    let client = if scene.run.is_client(message.from) { message.from } else { message.to };
-    let colour = scene.colour(Some(client));
+fn arrow(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, operations: &Operations, message: &Message) {
+    let Some([from, to]) = ends(view, tracks, operations, message) else { return };
+    let late = view.record.is_late(message);
+    let client = if view.record.is_client(message.from) { message.from } else { message.to };
+    let colour = view.colour(Some(client));
     let class = format!("{} s{colour}", if late { "lt" } else { "ar" });
     paper.arrow(&class, colour, from, to);
 }
 
 /// How late the late ones were. These come last, so that nothing hides them.
-pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, operations: &Operations) {
+pub(super) fn labels(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, operations: &Operations) {
     let mut taken: Vec<(f64, f64)> = Vec::new();
-    for message in scene.messages.iter().filter(|message| !message.lost) {
-        let took = message.at.0 - message.sent.0;
-        let Some([(x0, y0), (x1, y1)]) = ends(scene, tracks, operations, message) else { continue };
-        if took <= scene.run.late_ns {
+    for message in view.messages.iter().filter(|message| !message.lost) {
+        let Some([(x0, y0), (x1, y1)]) = ends(view, tracks, operations, message) else { continue };
+        if !view.record.is_late(message) {
             continue;
         }
         let at = |share: f64| (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
@@ -62,7 +60,7 @@ pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, oper
         };
         let Some((x, y)) = [0.5, 0.38, 0.62, 0.27, 0.73].map(at).into_iter().find(clear) else { continue };
         taken.push((x, y));
-        let label = format!("{} late", seconds(took));
+        let label = format!("{} late", seconds(message.duration_ns()));
         let wide = width(&label, 11.0) + 8.0;
         paper.rectangle("bg", (x - wide / 2.0, y - 9.0), (wide, 15.0), 3.0);
         paper.text(x, y + 2.5, "sm", Anchor::Middle, &label);
@@ -70,24 +68,24 @@ pub(super) fn labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, oper
 }
 
 /// A message that never arrived: it stops with a cross before the next lane, lest it seem meant for that one.
-fn broken(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, from: NodeId, to: NodeId, at: SimTime) {
+fn broken(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, from: NodeId, to: NodeId, at: SimTime) {
     let (Some(y0), Some(y1)) = (tracks.y(from), tracks.y(to)) else { return };
     let (x, y) = (tracks.x(at) + 14.0, y0 + (tracks.pitch * 0.5).copysign(y1 - y0));
-    let client = if scene.run.is_client(from) { from } else { to };
-    paper.line(&format!("lt s{}", scene.colour(Some(client))), (tracks.x(at), y0), (x, y));
+    let client = if view.record.is_client(from) { from } else { to };
+    paper.line(&format!("lt s{}", view.colour(Some(client))), (tracks.x(at), y0), (x, y));
     paper.path("al", &format!("M{:.0} {:.0}l10 10m0 -10l-10 10", x - 5.0, y - 5.0));
     paper.label(x + 9.0, y + 4.0, "lost");
 }
 
 /// Writes that were sent, of which nothing ever arrived.
-fn unanswered<'a>(scene: &'a Scene<'_>, story: &'a GrantStory) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
-    let store = scene.run.cast.store;
-    story.sent.iter().filter_map(move |(at, order)| {
+fn unanswered<'a>(view: &'a DiagramView<'_>, story: &'a GrantTimeline) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
+    let store = view.record.names.store;
+    story.writes_sent.iter().filter_map(move |(at, order)| {
         let client = story.client?;
-        let doubtful = story.returned.iter().all(|(_, other, ack)| other != order || *ack == Ack::Unknown);
+        let doubtful = story.writes_returned.iter().all(|(_, other, ack)| other != order || *ack == Ack::Unknown);
         let arrived = |message: &&Message| message.from == client && message.to == store && message.sent >= *at;
-        let shown = (scene.from..=scene.to).contains(at);
-        (shown && doubtful && !scene.run.messages.iter().any(|message| arrived(&message)))
+        let shown = (view.from..=view.to).contains(at);
+        (shown && doubtful && !view.record.messages().any(|message| arrived(&message)))
             .then_some((client, store, *at))
     })
 }

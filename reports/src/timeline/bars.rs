@@ -7,83 +7,82 @@ use fencepost_sim::{NodeId, SimTime};
 use super::labels::Shelf;
 use super::metrics::{fitting, width};
 use super::paper::{Anchor, Paper};
-use super::scene::Scene;
+use super::view::DiagramView;
 use super::strip::on_lane;
 use super::tracks::{RIGHT, Tracks};
-use crate::case_run::{GrantStory, Span};
-use crate::explain::lane_label;
+use crate::case_record::{GrantTimeline, FaultSpan};
 
 pub(super) const BAR: f64 = 22.0;
 const BAND: f64 = 36.0;
 const RECORD: f64 = 9.0;
 
-pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
-    for node in &scene.nodes {
-        if scene.run.is_client(*node) {
-            waits(paper, scene, tracks, *node);
+pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
+    for node in &view.nodes {
+        if view.record.is_client(*node) {
+            waits(paper, view, tracks, *node);
         }
     }
-    scene.grants.iter().for_each(|story| belief(paper, scene, tracks, story));
-    scene.grants.iter().enumerate().for_each(|(place, story)| records(paper, scene, tracks, story, place));
-    let stops: Vec<&Span> = scene.spans.iter().copied().filter(|span| on_lane(span)).collect();
-    stops.iter().for_each(|span| stop(paper, scene, tracks, span));
-    scene.nodes.iter().for_each(|node| stop_labels(paper, scene, tracks, &stops, *node));
-    scene.grants.iter().for_each(|story| belief_label(paper, scene, tracks, story));
+    view.grants.iter().for_each(|story| belief(paper, view, tracks, story));
+    view.grants.iter().enumerate().for_each(|(place, story)| records(paper, view, tracks, story, place));
+    let stops: Vec<&FaultSpan> = view.spans.iter().copied().filter(|span| on_lane(span)).collect();
+    stops.iter().for_each(|span| stop(paper, view, tracks, span));
+    view.nodes.iter().for_each(|node| stop_labels(paper, view, tracks, &stops, *node));
+    view.grants.iter().for_each(|story| belief_label(paper, view, tracks, story));
 }
 
 /// Attempts in a row are one wait.
-fn waits(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, client: NodeId) {
+fn waits(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, client: NodeId) {
     let mut since: Option<SimTime> = None;
     let mut drawn = Vec::new();
-    for note in scene.run.notes_between(scene.from, scene.to) {
-        match note.event {
+    for (at, event) in view.record.events_between(view.from, view.to) {
+        match *event {
             Event::AcquireInvoked { client: who, .. } if who == client => {
-                since.get_or_insert(note.at);
+                since.get_or_insert(at);
             }
             Event::Acquired { client: who, .. }
             | Event::OrderResolved { client: who, .. }
             | Event::ClientDone { client: who }
                 if who == client =>
             {
-                drawn.extend(since.take().map(|from| (from, Some(note.at))));
+                drawn.extend(since.take().map(|from| (from, Some(at))));
             }
             _ => {}
         }
     }
     drawn.extend(since.map(|from| (from, None)));
     for (from, to) in &mut drawn {
-        *to = scene.run.crashed(client, *from).into_iter().chain(*to).min();
+        *to = view.record.crashed(client, *from).into_iter().chain(*to).min();
     }
     let Some(y) = tracks.y(client) else { return };
-    let class = format!("wt s{}", scene.colour(Some(client)));
+    let class = format!("wt s{}", view.colour(Some(client)));
     // The probes after healing are no part of the story.
-    let last = scene.causes.last().map_or(scene.to, |cause| cause.at);
+    let last = view.causes.last().map_or(view.to, |cause| cause.at);
     let told = drawn.into_iter().filter(|(from, _)| *from < last);
     let mut labelled = false;
-    for (x0, x1) in told.filter_map(|(from, to)| tracks.stretch(scene, from, to)) {
+    for (x0, x1) in told.filter_map(|(from, to)| tracks.stretch(view, from, to)) {
         paper.line(&class, (x0, y), (x1, y));
         let label = "wants the lock";
-        let stands_still = |span: &&&Span| {
+        let stands_still = |span: &&&FaultSpan| {
             span.pauses(client)
-                && tracks.stretch(scene, span.from, span.to).is_some_and(|(a, b)| a < x0 + 120.0 && b > x0)
+                && tracks.stretch(view, span.from, span.to).is_some_and(|(a, b)| a < x0 + 120.0 && b > x0)
         };
-        if !labelled && !scene.spans.iter().any(|span| stands_still(&span)) && x1 - x0 > width(label, 11.0) + 40.0 {
+        if !labelled && !view.spans.iter().any(|span| stands_still(&span)) && x1 - x0 > width(label, 11.0) + 40.0 {
             labelled = true;
             paper.text(x0 + 8.0, y + 17.0, "sm mu", Anchor::Start, label);
         }
     }
 }
 
-fn belief_place(scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory) -> Option<(f64, f64, f64, bool)> {
+fn belief_place(view: &DiagramView<'_>, tracks: &Tracks, story: &GrantTimeline) -> Option<(f64, f64, f64, bool)> {
     let (from, to) = story.belief()?;
     let y = tracks.y(story.client?)?;
-    let (x0, x1) = tracks.stretch(scene, from, to)?;
-    Some((x0, x1, y, to.is_none_or(|to| to > scene.to)))
+    let (x0, x1) = tracks.stretch(view, from, to)?;
+    Some((x0, x1, y, to.is_none_or(|to| to > view.to)))
 }
 
-fn belief(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory) {
-    let Some((x0, x1, y, open)) = belief_place(scene, tracks, story) else { return };
-    let class = format!("b{}", scene.colour(story.client));
+fn belief(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, story: &GrantTimeline) {
+    let Some((x0, x1, y, open)) = belief_place(view, tracks, story) else { return };
+    let class = format!("b{}", view.colour(story.client));
     let half = BAR / 2.0;
     if open {
         // It goes on beyond the edge.
@@ -94,8 +93,8 @@ fn belief(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantSt
     }
 }
 
-fn belief_label(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory) {
-    let Some((x0, x1, y, _)) = belief_place(scene, tracks, story) else { return };
+fn belief_label(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, story: &GrantTimeline) {
+    let Some((x0, x1, y, _)) = belief_place(view, tracks, story) else { return };
     let token = story.token.map_or(String::new(), |token| format!(" · token {token}"));
     let texts = [format!("believes it holds the lock{token}"), format!("holds{token}"), token.replacen(" · ", "", 1)];
     let room = x1 - x0 - 10.0;
@@ -109,16 +108,16 @@ fn belief_label(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &G
     }
 }
 
-fn records(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, story: &GrantStory, place: usize) {
-    let class = format!("b{}", scene.colour(story.client));
+fn records(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, story: &GrantTimeline, place: usize) {
+    let class = format!("b{}", view.colour(story.client));
     for (server, from, to) in story.records() {
-        let (Some(lane), Some((x0, x1))) = (tracks.y(server), tracks.stretch(scene, from, to)) else { continue };
+        let (Some(lane), Some((x0, x1))) = (tracks.y(server), tracks.stretch(view, from, to)) else { continue };
         let y = lane + record_top(place);
         paper.rectangle(&class, (x0, y), ((x1 - x0).max(3.0), RECORD), 1.5);
-        let who = story.client.map_or("somebody".to_owned(), |client| scene.name(client));
+        let who = story.client.map_or("somebody".to_owned(), |client| view.name(client));
         let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("granted to {who}") } else { who };
         // Below the store's lane are its operations.
-        let above = place.is_multiple_of(2) || server == scene.run.cast.store;
+        let above = place.is_multiple_of(2) || server == view.record.names.store;
         let line = lane + if above { -RECORD - 5.0 } else { RECORD + 12.0 };
         let room = x1 - x0;
         if room > 30.0 {
@@ -133,18 +132,18 @@ fn record_top(place: usize) -> f64 {
 }
 
 /// The outer edges of the records that a server has at a moment, from its lane.
-pub(super) fn record_edges(scene: &Scene<'_>, server: NodeId, at: SimTime) -> impl Iterator<Item = f64> {
-    let has = move |story: &GrantStory| {
+pub(super) fn record_edges(view: &DiagramView<'_>, server: NodeId, at: SimTime) -> impl Iterator<Item = f64> {
+    let has = move |story: &GrantTimeline| {
         let mut records = story.records().into_iter();
         records.any(|(node, from, to)| node == server && from <= at && to.is_none_or(|to| at <= to))
     };
-    let here = scene.grants.iter().enumerate().filter(move |(_, story)| has(story));
+    let here = view.grants.iter().enumerate().filter(move |(_, story)| has(story));
     here.map(|(place, _)| if place.is_multiple_of(2) { record_top(place) } else { record_top(place) + RECORD })
 }
 
 /// A process or a machine that stands still or is down.
-fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
-    let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) else { return };
+fn stop(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, span: &FaultSpan) {
+    let Some((x0, x1)) = tracks.stretch(view, span.from, span.to) else { return };
     for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
         let (top, size) = (y - BAND / 2.0, ((x1 - x0).max(4.0), BAND));
         match span.fault.kind.stops {
@@ -159,12 +158,12 @@ fn stop(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, span: &Span) {
 }
 
 /// What stood still at a node and for how long. Stops that follow each other closely have their labels in two rows.
-fn stop_labels(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, stops: &[&Span], node: NodeId) {
+fn stop_labels(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, stops: &[&FaultSpan], node: NodeId) {
     let Some(y) = tracks.y(node) else { return };
     let mut shelf = Shelf::new(2);
     for span in stops.iter().filter(|span| span.fault.nodes.contains(&node)) {
-        let Some((x0, _)) = tracks.stretch(scene, span.from, span.to) else { continue };
-        let label = fitting(&lane_label(scene.run, span), 11.0, (RIGHT - x0).max(60.0));
+        let Some((x0, _)) = tracks.stretch(view, span.from, span.to) else { continue };
+        let label = fitting(&span.lane_label(&view.record.names), 11.0, (RIGHT - x0).max(60.0));
         let Some(row) = shelf.place(x0, x0 + width(&label, 11.0) + 6.0) else { continue };
         paper.label(x0 + 2.0, y + BAND / 2.0 + 13.0 + 12.0 * row as f64, &label);
     }

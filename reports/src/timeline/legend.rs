@@ -5,9 +5,9 @@ use super::arrows;
 use super::marks::numbered;
 use super::metrics::{fitting, wrapped};
 use super::paper::{Anchor, Paper};
-use super::scene::Scene;
-use crate::explain::{Chain, moment};
-use crate::narrative::cast::listed;
+use super::view::DiagramView;
+use crate::explain::Chain;
+use crate::text::{listed, moment};
 
 const MARGIN: f64 = 28.0;
 const ROW: f64 = 22.0;
@@ -31,15 +31,15 @@ struct Row {
 }
 
 impl Legend {
-    pub fn new(scene: &Scene<'_>, chain: Option<&Chain>, all: &[Chain]) -> Legend {
+    pub fn new(view: &DiagramView<'_>, chain: Option<&Chain>, all: &[Chain]) -> Legend {
         let mut rows = Vec::new();
         let chains: Vec<&Chain> = all.iter().collect();
-        for (place, cause) in scene.causes.iter().enumerate() {
-            let here = chain.map_or(Vec::new(), |chain| chain.broken_at(cause, &chains));
+        for (place, cause) in view.causes.iter().enumerate() {
+            let here = chain.map_or(Vec::new(), |chain| chain.violated_by(cause, &chains));
             let breaks = if here.is_empty() { String::new() } else { format!("◂ {} violated", listed(&here)) };
             let mut lines = wrapped(&cause.text, TEXT, WIDTH - WORDS - MARGIN).into_iter();
             let first = lines.next().unwrap_or_default();
-            let number = Some((place + 1, scene.is_wrong(cause)));
+            let number = Some((place + 1, view.is_wrong(cause)));
             rows.push(Row { number, time: moment(cause.at), words: first, breaks: String::new() });
             rows.extend(lines.map(|words| Row { number: None, time: String::new(), words, breaks: String::new() }));
             rows.extend((!breaks.is_empty()).then(|| Row {
@@ -49,8 +49,8 @@ impl Legend {
                 breaks,
             }));
         }
-        let title = chain.map_or("No property was violated".to_owned(), |chain| chain.headline(scene.run));
-        Legend { title, subtitle: subtitle(scene), rows, key: key(scene) }
+        let title = chain.map_or("No property was violated".to_owned(), |chain| chain.headline(view.record));
+        Legend { title, subtitle: subtitle(view), rows, key: key(view) }
     }
 
     pub fn head_height(&self) -> f64 {
@@ -90,33 +90,33 @@ impl Legend {
     }
 }
 
-fn subtitle(scene: &Scene<'_>) -> String {
-    match scene.run.about.is_empty() {
-        true => scene.run.name.clone(),
-        false => format!("{}  ·  {}", scene.run.name, scene.run.about),
+fn subtitle(view: &DiagramView<'_>) -> String {
+    match view.record.about.is_empty() {
+        true => view.record.title.clone(),
+        false => format!("{}  ·  {}", view.record.title, view.record.about),
     }
 }
 
 /// What the signs mean, as far as they are there.
-fn key(scene: &Scene<'_>) -> String {
+fn key(view: &DiagramView<'_>) -> String {
     let mut parts = vec!["bar: what a client believes", "thin bar: what a server has granted", "arrow: message"];
-    if scene.messages.iter().any(|message| message.at.0 - message.sent.0 > scene.run.late_ns) {
+    if view.messages.iter().any(|message| view.record.is_late(message)) {
         parts.push("dashed arrow: late");
     }
-    if scene.spans.iter().any(|span| span.fault.kind.pauses()) {
+    if view.spans.iter().any(|span| span.fault.kind.pauses()) {
         parts.push("hatched: paused");
     }
-    if scene.spans.iter().any(|span| span.fault.kind.crashes()) {
+    if view.spans.iter().any(|span| span.fault.kind.crashes()) {
         parts.push("✗ and dashed frame: crashed, down");
     }
-    if arrows::lost(scene).next().is_some() {
+    if arrows::lost(view).next().is_some() {
         parts.push("✗ on an arrow: lost");
     }
     parts.push("time is not to scale");
     let mut key = parts.join("  ·  ");
-    if scene.left_out > 0 {
-        let play = if scene.left_out == 1 { "node plays" } else { "nodes play" };
-        key += &format!("  ·  {} more {play} no part", scene.left_out);
+    if view.left_out > 0 {
+        let play = if view.left_out == 1 { "node plays" } else { "nodes play" };
+        key += &format!("  ·  {} more {play} no part", view.left_out);
     }
     key
 }

@@ -5,7 +5,7 @@ use fencepost_sim::NodeId;
 use super::labels::spread;
 use super::operations::Operations;
 use super::paper::{Anchor, Paper};
-use super::scene::Scene;
+use super::view::DiagramView;
 use super::strip;
 use super::tracks::{RIGHT, Tracks};
 
@@ -16,17 +16,17 @@ pub(super) const RING: f64 = NUMBER + 3.0;
 const ABOVE: f64 = 33.0;
 
 /// Those that stand neither at an operation of the store nor in the strip of faults: above their places, lane by lane.
-pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks, operations: &Operations) {
+pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, operations: &Operations) {
     let (upper, _) = tracks.field();
-    let causes = scene.causes.iter().enumerate().map(|(place, cause)| (place + 1, cause));
+    let causes = view.causes.iter().enumerate().map(|(place, cause)| (place + 1, cause));
     let left: Vec<_> =
-        causes.filter(|(number, cause)| !operations.number(*number) && !strip::has(scene, cause)).collect();
+        causes.filter(|(number, cause)| !operations.number(*number) && !strip::has(view, cause)).collect();
     let mut lanes: Vec<Option<NodeId>> = vec![None];
-    lanes.extend(scene.nodes.iter().copied().map(Some));
+    lanes.extend(view.nodes.iter().copied().map(Some));
     for lane in lanes {
-        let here = left.iter().filter(|(_, cause)| cause.place == lane);
+        let here = left.iter().filter(|(_, cause)| cause.node_id == lane);
         let here: Vec<(usize, f64, bool)> =
-            here.map(|(number, cause)| (*number, tracks.x(cause.at), scene.is_wrong(cause))).collect();
+            here.map(|(number, cause)| (*number, tracks.x(cause.at), view.is_wrong(cause))).collect();
         let y = lane.and_then(|node| tracks.y(node));
         let line = y.map_or(upper - 2.0, |y| y - ABOVE);
         let mut places: Vec<f64> = here.iter().map(|(_, x, _)| *x).collect();

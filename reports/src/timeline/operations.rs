@@ -7,9 +7,9 @@ use super::labels::{Shelf, spread};
 use super::marks::{NUMBER, RING, numbered};
 use super::metrics::width;
 use super::paper::{Anchor, Paper};
-use super::scene::Scene;
+use super::view::DiagramView;
 use super::tracks::{RIGHT, Tracks};
-use crate::case_run::Note;
+use crate::case_record::Entry;
 use crate::explain::{Cause, CauseKind};
 
 /// Marks nearer to each other than this would hide each other: a ring beside a circle.
@@ -30,7 +30,7 @@ pub(super) struct Operations {
 struct Operation {
     at: SimTime,
     client: Option<NodeId>,
-    /// The place of its grant among those of the scene.
+    /// The place of its grant among those of the view.
     grant: usize,
     kind: CauseKind,
     x: f64,
@@ -42,12 +42,10 @@ struct Operation {
 }
 
 impl Operations {
-    pub fn new(scene: &Scene<'_>, tracks: &Tracks) -> Operations {
+    pub fn new(view: &DiagramView<'_>, tracks: &Tracks) -> Operations {
         let mut all = Vec::new();
-        for (seq, note) in scene.run.notes.iter().enumerate() {
-            if (scene.from..=scene.to).contains(&note.at) {
-                all.extend(operation(scene, tracks, (seq, note), &all));
-            }
+        for (seq, entry) in view.record.entries_between(view.from, view.to) {
+            all.extend(operation(view, tracks, (seq, entry), &all));
         }
         let mut places: Vec<f64> = all.iter().map(|operation| operation.x).collect();
         spread(&mut places, APART, RIGHT);
@@ -66,8 +64,8 @@ impl Operations {
         self.all.iter().any(|operation| operation.number == Some(number))
     }
 
-    pub fn draw(&self, paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
-        let Some(y) = tracks.y(scene.run.cast.store) else { return };
+    pub fn draw(&self, paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
+        let Some(y) = tracks.y(view.record.names.store) else { return };
         // What is numbered is labelled before any other takes its place.
         let (mut left, others): (Vec<_>, Vec<_>) = self.all.iter().partition(|operation| operation.number.is_some());
         let mut shelf = Shelf::new(ROWS);
@@ -81,33 +79,34 @@ impl Operations {
 }
 
 fn operation(
-    scene: &Scene<'_>,
+    view: &DiagramView<'_>,
     tracks: &Tracks,
-    (seq, note): (usize, &Note),
+    (seq, entry): (usize, &Entry),
     earlier: &[Operation],
 ) -> Option<Operation> {
-    let id = note.event.grant()?;
-    let grant = scene.grants.iter().position(|story| story.id == id.0)?;
+    let event = entry.event()?;
+    let id = event.grant()?;
+    let grant = view.grants.iter().position(|story| story.id == id)?;
     // Another grant, which came after this one, has been here.
     let stale = earlier.iter().any(|other| other.grant > grant && other.kind != CauseKind::Refused);
-    let (kind, label) = match note.event {
+    let (kind, label) = match *event {
         Event::ReadAccepted { version, .. } => (CauseKind::Read, format!("read v{version}")),
         Event::WriteAccepted { based_on, version, .. } => (CauseKind::Wrote, write_label(stale, based_on, version)),
         Event::OperationRefused { .. } => (CauseKind::Refused, "refused".to_owned()),
         _ => return None,
     };
     let is_it = |cause: &Cause| (cause.seq, cause.kind) == (seq, kind);
-    let client = scene.grants[grant].client;
+    let client = view.grants[grant].client;
     Some(Operation {
-        at: note.at,
+        at: entry.at,
         client,
         grant,
         kind,
-        x: tracks.x(note.at),
-        number: scene.causes.iter().position(is_it).map(|place| place + 1),
+        x: tracks.x(entry.at),
+        number: view.causes.iter().position(is_it).map(|place| place + 1),
         label,
-        colour: scene.colour(client),
-        wrong: scene.wrong.iter().any(|cause| is_it(cause)),
+        colour: view.colour(client),
+        wrong: view.wrong.iter().any(|cause| is_it(cause)),
     })
 }
 

@@ -3,61 +3,59 @@
 use super::marks::numbered;
 use super::metrics::{fitting, width};
 use super::paper::{Anchor, Paper};
-use super::scene::Scene;
+use super::view::DiagramView;
 use super::tracks::{LEFT, RIGHT, Tracks};
-use crate::case_run::Span;
-use crate::explain::{Cause, CauseKind, fault_label};
+use crate::case_record::FaultSpan;
+use crate::explain::{Cause, CauseKind};
 
 const ROW: f64 = 24.0;
 const MOST: usize = 5;
 
 /// Whether a fault has a place on its node's own lane.
-pub(super) fn on_lane(span: &Span) -> bool {
+pub(super) fn on_lane(span: &FaultSpan) -> bool {
     span.fault.kind.stops.is_some()
 }
 
-fn rows<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Span> {
-    scene.spans.iter().filter(|span| !on_lane(span)).take(MOST).copied()
+fn rows<'a>(view: &'a DiagramView<'_>) -> impl Iterator<Item = &'a FaultSpan> {
+    view.spans.iter().filter(|span| !on_lane(span)).take(MOST).copied()
 }
 
-pub(super) fn height(scene: &Scene<'_>) -> f64 {
-    let rows = rows(scene).count();
+pub(super) fn height(view: &DiagramView<'_>) -> f64 {
+    let rows = rows(view).count();
     if rows == 0 { 0.0 } else { rows as f64 * ROW + 6.0 }
 }
 
 /// The number of a fault in the chain of causes.
-fn number(scene: &Scene<'_>, span: &Span) -> Option<usize> {
-    let text = crate::explain::fault_words(scene.run, span);
-    let is_it = |cause: &Cause| cause.kind == CauseKind::Fault && cause.at == span.from && cause.text == text;
-    scene.causes.iter().position(is_it).map(|place| place + 1)
+fn number(view: &DiagramView<'_>, span: &FaultSpan) -> Option<usize> {
+    let is_it = |cause: &Cause| cause.kind == CauseKind::Fault && cause.seq == span.seq;
+    view.causes.iter().position(is_it).map(|index| index + 1)
 }
 
 /// Whether a cause is a fault that is shown in the strip.
-pub(super) fn has(scene: &Scene<'_>, cause: &Cause) -> bool {
-    let place = scene.causes.iter().position(|other| other == cause).map(|place| place + 1);
-    rows(scene).any(|span| number(scene, span) == place && place.is_some())
+pub(super) fn has(view: &DiagramView<'_>, cause: &Cause) -> bool {
+    cause.kind == CauseKind::Fault && rows(view).any(|span| span.seq == cause.seq)
 }
 
 /// Faults of the network darken the time that they last.
-pub(super) fn shades(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
+pub(super) fn shades(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
     let (_, lower) = tracks.field();
-    for span in rows(scene).filter(|span| !span.fault.links.is_empty()) {
-        if let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) {
+    for span in rows(view).filter(|span| !span.fault.links.is_empty()) {
+        if let Some((x0, x1)) = tracks.stretch(view, span.from, span.to) {
             paper.rectangle("sh", (x0, tracks.top), (x1 - x0, lower - tracks.top), 0.0);
         }
     }
 }
 
-pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
-    for (row, span) in rows(scene).enumerate() {
-        let Some((x0, x1)) = tracks.stretch(scene, span.from, span.to) else { continue };
+pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
+    for (row, span) in rows(view).enumerate() {
+        let Some((x0, x1)) = tracks.stretch(view, span.from, span.to) else { continue };
         let y = tracks.top + ROW * row as f64;
         let x1 = x1.max(x0 + 5.0);
         if !span.fault.kind.steps_clocks() {
             paper.rectangle("ft", (x0, y), (x1 - x0, 18.0), 3.0);
         }
-        let label = fault_label(scene.run, span);
-        let number = number(scene, span);
+        let label = span.label(&view.record.names);
+        let number = number(view, span);
         let disc = if number.is_some() { 24.0 } else { 0.0 };
         let inside = x1 - x0 - 12.0 - disc;
         let wide = width(&label, 12.0);
@@ -74,15 +72,15 @@ pub(super) fn draw(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
 }
 
 /// Where clocks jumped. These come late, so that no bar hides them.
-pub(super) fn steps(paper: &mut Paper, scene: &Scene<'_>, tracks: &Tracks) {
-    for (row, span) in rows(scene).enumerate().filter(|(_, span)| span.fault.kind.steps_clocks()) {
-        if let Some((x, _)) = tracks.stretch(scene, span.from, span.to) {
+pub(super) fn steps(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
+    for (row, span) in rows(view).enumerate().filter(|(_, span)| span.fault.kind.steps_clocks()) {
+        if let Some((x, _)) = tracks.stretch(view, span.from, span.to) {
             mark_step(paper, tracks, span, x, tracks.top + ROW * row as f64);
         }
     }
 }
 
-fn mark_step(paper: &mut Paper, tracks: &Tracks, span: &Span, x: f64, top: f64) {
+fn mark_step(paper: &mut Paper, tracks: &Tracks, span: &FaultSpan, x: f64, top: f64) {
     for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
         paper.line("dn", (x, top + 20.0), (x, y - 7.0));
         paper.path("op", &format!("M{x:.0} {:.0}l7 7l-7 7l-7 -7z", y - 7.0));

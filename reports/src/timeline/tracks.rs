@@ -7,11 +7,11 @@ use super::bars::{BAR, record_edges};
 use super::labels::Shelf;
 use super::metrics::width;
 use super::paper::{Anchor, Paper};
-use super::scene::Scene;
+use super::view::DiagramView;
 use super::strip;
-use crate::case_run::GrantStory;
-use crate::explain::moment;
-use crate::narrative::clocks::seconds;
+use crate::case_record::GrantTimeline;
+use crate::text::moment;
+use crate::text::seconds;
 
 pub(super) const LEFT: f64 = 150.0;
 pub(super) const RIGHT: f64 = 1168.0;
@@ -35,17 +35,17 @@ pub(super) struct Tracks {
 }
 
 impl Tracks {
-    pub fn new(scene: &Scene<'_>, top: f64) -> Tracks {
-        let lanes = scene.nodes.len().max(1);
+    pub fn new(view: &DiagramView<'_>, top: f64) -> Tracks {
+        let lanes = view.nodes.len().max(1);
         // Between two lanes there are labels of the upper one and numbers of the lower one.
         let pitch = if lanes <= 4 { 92.0 } else { 78.0 };
-        let first = top + strip::height(scene) + AIR;
+        let first = top + strip::height(view) + AIR;
         Tracks {
-            axis: Axis::new(&scene.moments, LEFT + 14.0, RIGHT - 26.0),
+            axis: Axis::new(&view.moments, LEFT + 14.0, RIGHT - 26.0),
             top,
             first,
             pitch,
-            nodes: scene.nodes.clone(),
+            nodes: view.nodes.clone(),
             bottom: first + pitch * (lanes - 1) as f64 + BELOW + AXIS,
         }
     }
@@ -65,25 +65,25 @@ impl Tracks {
     }
 
     /// Where a message leaves or reaches a lane: at the edge of the bar that is there.
-    pub fn edge(&self, scene: &Scene<'_>, node: NodeId, at: SimTime, towards: f64) -> Option<f64> {
+    pub fn edge(&self, view: &DiagramView<'_>, node: NodeId, at: SimTime, towards: f64) -> Option<f64> {
         let y = self.y(node)?;
-        let inside = |story: &&GrantStory| {
+        let inside = |story: &&GrantTimeline| {
             story.client == Some(node)
                 && story.belief().is_some_and(|(from, to)| from <= at && to.is_none_or(|to| at <= to))
         };
-        let half = if scene.grants.iter().any(inside) { BAR / 2.0 } else { 0.0 };
+        let half = if view.grants.iter().any(inside) { BAR / 2.0 } else { 0.0 };
         let mut edges = vec![y + half, y - half];
-        edges.extend(record_edges(scene, node, at).map(|edge| y + edge));
+        edges.extend(record_edges(view, node, at).map(|edge| y + edge));
         edges.into_iter().reduce(if towards > y { f64::max } else { f64::min })
     }
 
     /// Where a stretch begins and ends on the page; what goes on beyond the last moment goes to the edge.
-    pub fn stretch(&self, scene: &Scene<'_>, from: SimTime, to: Option<SimTime>) -> Option<(f64, f64)> {
-        if from > scene.to || to.is_some_and(|to| to < scene.from) {
+    pub fn stretch(&self, view: &DiagramView<'_>, from: SimTime, to: Option<SimTime>) -> Option<(f64, f64)> {
+        if from > view.to || to.is_some_and(|to| to < view.from) {
             return None;
         }
-        let x0 = if from < scene.from { LEFT } else { self.x(from) };
-        let x1 = to.filter(|to| *to <= scene.to).map_or(RIGHT, |to| self.x(to));
+        let x0 = if from < view.from { LEFT } else { self.x(from) };
+        let x1 = to.filter(|to| *to <= view.to).map_or(RIGHT, |to| self.x(to));
         Some((x0, x1.max(x0)))
     }
 
@@ -92,21 +92,21 @@ impl Tracks {
         (self.first - 44.0, self.bottom - AXIS)
     }
 
-    pub fn draw(&self, paper: &mut Paper, scene: &Scene<'_>) {
+    pub fn draw(&self, paper: &mut Paper, view: &DiagramView<'_>) {
         let (upper, lower) = self.field();
-        for cause in scene.causes {
+        for cause in view.causes {
             let x = self.x(cause.at);
             paper.line("gl", (x, upper), (x, lower));
         }
         for node in &self.nodes {
             let Some(y) = self.y(*node) else { continue };
             paper.line("ln", (LEFT, y), (RIGHT, y));
-            paper.text(LEFT - 12.0, y + 5.0, "nm", Anchor::End, &scene.name(*node));
+            paper.text(LEFT - 12.0, y + 5.0, "nm", Anchor::End, &view.name(*node));
         }
-        self.draw_axis(paper, scene, lower);
+        self.draw_axis(paper, view, lower);
     }
 
-    fn draw_axis(&self, paper: &mut Paper, scene: &Scene<'_>, y: f64) {
+    fn draw_axis(&self, paper: &mut Paper, view: &DiagramView<'_>, y: f64) {
         paper.line("ax", (LEFT, y), (RIGHT, y));
         paper.path("ax", &format!("M{} {}l-7 -4m7 4l-7 4", RIGHT, y));
         paper.text(LEFT - 12.0, y + 4.0, "sm mu", Anchor::End, "true time");
@@ -120,7 +120,7 @@ impl Tracks {
         }
         let mut shelf = Shelf::new(2);
         let mut told = Vec::new();
-        for at in scene.causes.iter().map(|cause| cause.at).chain([scene.from, scene.to]) {
+        for at in view.causes.iter().map(|cause| cause.at).chain([view.from, view.to]) {
             let (x, label) = (self.x(at), moment(at));
             if told.contains(&label) {
                 continue;

@@ -1,4 +1,4 @@
-//! Who is who in a case: names, whose a grant is, whose an order, and how the guarded row stands.
+//! The names in a case: nodes, the clients of grants, the units of orders, and the words of the workload.
 
 use std::collections::BTreeMap;
 
@@ -8,31 +8,31 @@ use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::workload::{Guarded, Object};
 use fencepost_sim::NodeId;
 
-pub(crate) struct Cast {
+use crate::text::{counted, listed};
+
+pub(crate) struct CaseNames {
     nodes: Vec<String>,
     pub store: NodeId,
-    /// The lock has grants; where it has none, attempts are transactions and nobody "holds" anything.
+    /// Whether the lock has grants. Where it has none, attempts are transactions.
     pub grants: bool,
     owners: BTreeMap<GrantId, NodeId>,
-    orders: BTreeMap<OrderId, OrderOf>,
+    orders: BTreeMap<OrderId, OrderInfo>,
     guarded: Guarded,
-    /// The second of two resources, for the grants that are of it.
+    /// The resources of grants that are not of the first.
     resources: BTreeMap<GrantId, ResourceId>,
-    /// The rows' counts, as the store has them.
-    counts: [i64; 2],
 }
 
 #[derive(Clone, Copy, Default)]
-pub(crate) struct OrderOf {
+pub(crate) struct OrderInfo {
     pub units: u32,
-    /// The grant under which it was last worked on.
+    /// The grant of its last attempt.
     pub grant: Option<GrantId>,
 }
 
-impl Cast {
-    pub fn new(cell: &Cell) -> Cast {
+impl CaseNames {
+    pub fn new(cell: &Cell) -> CaseNames {
         let guarded = cell.scenario.workload.work.guarded;
-        Cast {
+        CaseNames {
             nodes: cell.nodes(),
             store: cell.store(),
             grants: cell.lock.info.grants,
@@ -40,11 +40,10 @@ impl Cast {
             orders: BTreeMap::new(),
             guarded,
             resources: BTreeMap::new(),
-            counts: [guarded.first_count().into(); 2],
         }
     }
 
-    /// Takes note of who does what.
+    /// Learns the clients of grants and the units of orders.
     pub fn learn(&mut self, event: &Event) {
         match *event {
             Event::AcquireInvoked { client, grant, resource } => {
@@ -64,28 +63,19 @@ impl Cast {
         }
     }
 
-    /// Takes note of how the row stands, once the event is told.
-    pub fn learn_row(&mut self, event: &Event) {
-        match *event {
-            Event::WriteAccepted { grant, count, .. } => self.counts[self.row_of(grant)] = count,
-            Event::RolledBack { count, .. } => self.counts[0] = count,
-            Event::OtherRowRolledBack { resource, count, .. } => self.counts[usize::from(resource.0)] = count,
-            _ => {}
-        }
-    }
-
-    fn row_of(&self, grant: GrantId) -> usize {
+    /// The guarded row that a grant is of: 0 or 1.
+    pub fn row(&self, grant: GrantId) -> usize {
         self.resources.get(&grant).map_or(0, |resource| resource.0.into())
     }
 
-    /// The count of the row that the grant is of.
-    pub fn count(&self, grant: GrantId) -> i64 {
-        self.counts[self.row_of(grant)]
+    /// The count of each row at the start.
+    pub fn first_counts(&self) -> [i64; 2] {
+        [self.guarded.first_count().into(); 2]
     }
 
-    /// ` on the second account`, where there are two and this grant is of that one.
-    pub fn place_words(&self, grant: GrantId) -> &'static str {
-        match (self.guarded, self.row_of(grant)) {
+    /// ` on the second account` if the workload has two and the grant is of that one.
+    pub fn row_text(&self, grant: GrantId) -> &'static str {
+        match (self.guarded, self.row(grant)) {
             (Guarded::Accounts { .. }, 0) => " on the first account",
             (Guarded::Accounts { .. }, _) => " on the second account",
             _ => "",
@@ -93,10 +83,10 @@ impl Cast {
     }
 
     /// `3 in stock`.
-    pub fn count_words(&self, count: i64) -> String {
+    pub fn count_text(&self, count: i64) -> String {
         match self.guarded {
             Guarded::Stock(_) => format!("{count} in stock"),
-            Guarded::Effects { .. } if count == 0 => "not done yet".to_owned(),
+            Guarded::Effects { .. } if count == 0 => "not done".to_owned(),
             Guarded::Effects { .. } => "done already".to_owned(),
             Guarded::Records(Object::File) => format!("{count} records"),
             Guarded::Records(Object::Set) => format!("{count} elements"),
@@ -104,22 +94,22 @@ impl Cast {
         }
     }
 
-    /// Orders are those of customers.
+    /// Whether orders are sales.
     pub fn sells(&self) -> bool {
         matches!(self.guarded, Guarded::Stock(_))
     }
 
-    /// The store counts what is there, and does not log effects.
+    /// Whether the store has rows with a count. Otherwise it logs effects.
     pub fn has_rows(&self) -> bool {
         !matches!(self.guarded, Guarded::Effects { .. })
     }
 
-    /// How many nodes there are.
+    /// The number of nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    pub fn name(&self, node: NodeId) -> &str {
+    pub fn node(&self, node: NodeId) -> &str {
         self.nodes.get(node.index()).map_or("?", String::as_str)
     }
 
@@ -127,35 +117,23 @@ impl Cast {
         self.owners.get(&grant).copied()
     }
 
-    /// `client-2`, or `somebody`.
+    /// The name of a grant's client.
     pub fn holder(&self, grant: GrantId) -> &str {
-        self.owner(grant).map_or("somebody", |client| self.name(client))
+        self.owner(grant).map_or("an unknown client", |client| self.node(client))
     }
 
-    pub fn order(&self, order: OrderId) -> OrderOf {
+    pub fn order(&self, order: OrderId) -> OrderInfo {
         self.orders.get(&order).copied().unwrap_or_default()
     }
 
     /// `order 12 (2 units)`.
-    pub fn order_words(&self, order: OrderId) -> String {
-        match self.order(order).units {
-            1 => format!("order {order} (1 unit)"),
-            units => format!("order {order} ({units} units)"),
-        }
+    pub fn order_text(&self, order: OrderId) -> String {
+        format!("order {order} ({})", counted(self.order(order).units, "unit"))
     }
 
     /// `client-1, client-2 and client-3`.
     pub fn list(&self, nodes: impl IntoIterator<Item = NodeId>) -> String {
-        let names: Vec<&str> = nodes.into_iter().map(|node| self.name(node)).collect();
+        let names: Vec<&str> = nodes.into_iter().map(|node| self.node(node)).collect();
         listed(&names)
-    }
-}
-
-/// `a, b and c`.
-pub(crate) fn listed(names: &[&str]) -> String {
-    match names {
-        [] => "nobody".to_owned(),
-        [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

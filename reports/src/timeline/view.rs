@@ -6,7 +6,7 @@ use fencepost_models::history::GrantId;
 use fencepost_scenarios::property::Property;
 use fencepost_sim::{NodeId, SimTime};
 
-use crate::case_run::{CaseRun, GrantStory, Message, Span};
+use crate::case_record::{CaseRecord, GrantTimeline, Message, FaultSpan};
 use crate::explain::{Cause, CauseKind, Chain};
 
 /// More messages than this hide what they are to show.
@@ -22,17 +22,17 @@ const FEW: usize = 3;
 /// Of a case that violates nothing, so many grants are shown.
 const FIRST_GRANTS: usize = 4;
 
-pub(super) struct Scene<'a> {
-    pub run: &'a CaseRun,
+pub(super) struct DiagramView<'a> {
+    pub record: &'a CaseRecord,
     pub causes: &'a [Cause],
     /// The grants that it is about, in the order in which they came.
-    pub grants: Vec<&'a GrantStory>,
+    pub grants: Vec<&'a GrantTimeline>,
     /// The nodes that have lanes, from the top: servers, clients, the store.
     pub nodes: Vec<NodeId>,
     pub from: SimTime,
     pub to: SimTime,
-    pub messages: Vec<Message>,
-    pub spans: Vec<&'a Span>,
+    pub messages: Vec<&'a Message>,
+    pub spans: Vec<&'a FaultSpan>,
     /// Moments that the axis gives room to.
     pub moments: Vec<SimTime>,
     /// Where rules were broken: the chain's own, and what was done to the data of the same grants.
@@ -41,35 +41,35 @@ pub(super) struct Scene<'a> {
     pub left_out: usize,
 }
 
-impl<'a> Scene<'a> {
-    pub fn new(run: &'a CaseRun, chain: Option<&'a Chain>, all: &'a [Chain]) -> Scene<'a> {
+impl<'a> DiagramView<'a> {
+    pub fn new(record: &'a CaseRecord, chain: Option<&'a Chain>, all: &'a [Chain]) -> DiagramView<'a> {
         let causes = chain.map_or(&[][..], |chain| &chain.causes);
-        let mut scene = Scene {
-            run,
+        let mut view = DiagramView {
+            record,
             causes,
-            grants: grants(run, chain),
+            grants: grants(record, chain),
             nodes: Vec::new(),
             from: SimTime(0),
-            to: run.report.ended,
+            to: record.report.ended,
             messages: Vec::new(),
             spans: Vec::new(),
             moments: Vec::new(),
             wrong: chain.map_or(Vec::new(), |chain| wrong(chain, all)),
             left_out: 0,
         };
-        scene.set_window(chain);
-        scene.set_nodes();
-        scene.set_messages();
-        scene.set_spans();
-        scene.set_moments();
-        scene
+        view.set_window(chain);
+        view.set_nodes();
+        view.set_messages();
+        view.set_spans();
+        view.set_moments();
+        view
     }
 
     /// The place of a client among those that have colours.
     pub fn colour(&self, client: Option<NodeId>) -> usize {
         let mut clients: Vec<NodeId> = Vec::new();
         for node in self.grants.iter().filter_map(|story| story.client).chain(self.nodes.iter().copied()) {
-            if self.run.is_client(node) && !clients.contains(&node) {
+            if self.record.is_client(node) && !clients.contains(&node) {
                 clients.push(node);
             }
         }
@@ -78,7 +78,7 @@ impl<'a> Scene<'a> {
     }
 
     pub fn name(&self, node: NodeId) -> String {
-        crate::text::clipped(self.run.name_of(node), 18)
+        crate::text::clipped(self.record.name(node), 18)
     }
 
     /// Whether a cause broke a rule.
@@ -87,52 +87,50 @@ impl<'a> Scene<'a> {
     }
 
     fn set_window(&mut self, chain: Option<&Chain>) {
-        let begins = self.grants.iter().filter_map(|story| story.asked.or(story.began()));
+        let begins = self.grants.iter().filter_map(|story| story.invoked.or(story.began()));
         let causes = self.causes.iter().map(|cause| cause.at);
         self.from = begins.chain(causes.clone()).min().unwrap_or_default();
         let to = match chain {
             Some(chain) => causes.max().unwrap_or(chain.at).max(chain.at),
-            None => self.grants.iter().filter_map(|story| story.given_up).max().unwrap_or(self.run.report.ended),
+            None => self.grants.iter().filter_map(|story| story.belief_ended).max().unwrap_or(self.record.report.ended),
         };
-        let near = self.own_notes(to, SimTime(to.0.saturating_add(AFTER_NS))).map(|(at, _)| at).max();
+        let near = self.own_events(to, SimTime(to.0.saturating_add(AFTER_NS))).map(|(at, _)| at).max();
         self.to = near.unwrap_or(to).max(SimTime(self.from.0 + 1));
     }
 
-    /// Where and when something happened to the grants that the scene is about.
-    fn own_notes(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, NodeId)> + '_ {
-        let notes = self.run.notes_between(from, to).iter();
-        notes.filter_map(|note| {
-            let node = note.event.node(self.run.cast.store)?;
-            let grant = note.event.grant()?;
-            self.grants.iter().any(|story| story.id == grant.0).then_some((note.at, node))
+    /// Where and when something happened to the grants that the view is about.
+    fn own_events(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, NodeId)> + '_ {
+        self.record.events_between(from, to).filter_map(|(at, event)| {
+            let (node, grant) = (event.node(self.record.names.store)?, event.grant()?);
+            self.grants.iter().any(|timeline| timeline.id == grant).then_some((at, node))
         })
     }
 
     fn set_nodes(&mut self) {
-        let mut shown: BTreeSet<NodeId> = self.causes.iter().filter_map(|cause| cause.place).collect();
-        shown.extend(self.own_notes(self.from, self.to).map(|(_, node)| node));
+        let mut shown: BTreeSet<NodeId> = self.causes.iter().filter_map(|cause| cause.node_id).collect();
+        shown.extend(self.own_events(self.from, self.to).map(|(_, node)| node));
         for cause in self.causes.iter().filter(|cause| cause.kind == CauseKind::Fault) {
-            let span = self.run.spans.iter().find(|span| span.from == cause.at);
+            let span = self.record.faults.iter().find(|span| span.seq == cause.seq);
             let few = span.filter(|span| span.fault.nodes.len() <= FEW);
             shown.extend(few.into_iter().flat_map(|span| span.fault.nodes.iter().copied()));
         }
-        let run = self.run;
+        let record = self.record;
         // The labels of the store are below its lane, even where it is the only server.
-        let order = |node: &NodeId| match (*node == run.cast.store, run.servers.contains(node)) {
+        let order = |node: &NodeId| match (*node == record.names.store, record.servers.contains(node)) {
             (true, _) => 2,
             (false, true) => 0,
             (false, false) => 1,
         };
-        let mut nodes: Vec<NodeId> = shown.into_iter().filter(|node| node.index() < run.cast.len()).collect();
+        let mut nodes: Vec<NodeId> = shown.into_iter().filter(|node| node.index() < record.names.len()).collect();
         nodes.sort_by_key(|node| (order(node), *node));
-        self.left_out = run.cast.len() - nodes.len();
+        self.left_out = record.names.len() - nodes.len();
         self.nodes = nodes;
     }
 
     /// Messages that did something to the grants, or that were long on their way.
     fn set_messages(&mut self) {
         let moments: BTreeSet<(NodeId, SimTime)> =
-            self.own_notes(self.from, self.to).map(|(at, node)| (node, at)).collect();
+            self.own_events(self.from, self.to).map(|(at, node)| (node, at)).collect();
         let clients: BTreeSet<NodeId> = self.grants.iter().filter_map(|story| story.client).collect();
         let shown = |message: &&Message| {
             let lanes = self.nodes.contains(&message.from) && self.nodes.contains(&message.to);
@@ -140,18 +138,18 @@ impl<'a> Scene<'a> {
             lanes && client && message.sent >= self.from && message.at <= self.to
         };
         let (mut own, mut late) = (Vec::new(), Vec::new());
-        for message in self.run.messages.iter().filter(shown) {
+        for message in self.record.messages().filter(shown) {
             let matters =
                 moments.contains(&(message.to, message.at)) || moments.contains(&(message.from, message.sent));
-            let slow = message.lost || message.at.0 - message.sent.0 > self.run.late_ns;
+            let slow = message.lost || self.record.is_late(message);
             match (matters, slow) {
-                (true, _) => own.push(*message),
-                (false, true) if late.len() < MOST_LATE => late.push(*message),
+                (true, _) => own.push(message),
+                (false, true) if late.len() < MOST_LATE => late.push(message),
                 _ => {}
             }
         }
         // Where there are too many, what was read and written must still be seen.
-        let with_store = |message: &Message| [message.from, message.to].contains(&self.run.cast.store);
+        let with_store = |message: &&Message| [message.from, message.to].contains(&self.record.names.store);
         own.sort_by_key(|message| !with_store(message));
         own.truncate(MOST_MESSAGES);
         own.extend(late);
@@ -161,16 +159,16 @@ impl<'a> Scene<'a> {
 
     fn set_spans(&mut self) {
         let shown =
-            |span: &&Span| span.overlaps(self.from, self.to) && self.nodes.iter().any(|node| span.touches(*node));
-        self.spans = self.run.spans.iter().filter(shown).collect();
+            |span: &&FaultSpan| span.overlaps(self.from, self.to) && self.nodes.iter().any(|node| span.touches(*node));
+        self.spans = self.record.faults.iter().filter(shown).collect();
         let named =
-            |span: &Span| self.causes.iter().any(|cause| cause.kind == CauseKind::Fault && cause.at == span.from);
+            |span: &FaultSpan| self.causes.iter().any(|cause| cause.kind == CauseKind::Fault && cause.seq == span.seq);
         self.spans.sort_by_key(|span| (!named(span), span.from));
         self.spans.truncate(10);
     }
 
     fn set_moments(&mut self) {
-        let mut moments: Vec<SimTime> = self.own_notes(self.from, self.to).map(|(at, _)| at).collect();
+        let mut moments: Vec<SimTime> = self.own_events(self.from, self.to).map(|(at, _)| at).collect();
         moments.extend([self.from, self.to]);
         moments.extend(self.causes.iter().flat_map(|cause| [Some(cause.at), cause.until]).flatten());
         moments.extend(self.messages.iter().flat_map(|message| [message.sent, message.at]));
@@ -189,16 +187,16 @@ fn wrong<'a>(chain: &Chain, all: &'a [Chain]) -> Vec<&'a Cause> {
     all.iter().filter(shown).flat_map(|chain| &chain.causes).filter(|cause| !cause.violates.is_empty()).collect()
 }
 
-fn grants<'a>(run: &'a CaseRun, chain: Option<&Chain>) -> Vec<&'a GrantStory> {
-    let mut grants: Vec<&GrantStory> = match chain {
+fn grants<'a>(record: &'a CaseRecord, chain: Option<&Chain>) -> Vec<&'a GrantTimeline> {
+    let mut grants: Vec<&GrantTimeline> = match chain {
         Some(chain) => {
             let mut ids: Vec<GrantId> = chain.grants.clone();
             ids.dedup();
-            ids.iter().filter_map(|grant| run.grant(*grant)).collect()
+            ids.iter().filter_map(|grant| record.grant(*grant)).collect()
         }
-        None => run.grants.values().filter(|story| story.acquired.is_some()).take(FIRST_GRANTS).collect(),
+        None => record.grants.values().filter(|story| story.acquired.is_some()).take(FIRST_GRANTS).collect(),
     };
-    let servers = run.servers.len();
+    let servers = record.servers.len();
     grants.sort_by_key(|story| (story.granted(servers), story.id));
     grants
 }

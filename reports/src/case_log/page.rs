@@ -1,14 +1,14 @@
-//! A log on the page: columns, marks, verdicts.
+//! Lays out a log: heading, columns, marks and verdicts.
 
 use std::fmt::Write;
 
 use fencepost_scenarios::property::Verdict;
-use fencepost_scenarios::run::case::{CaseReport, node_name};
-use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::case::node_name;
 use fencepost_sim::{NodeId, SimTime, TraceHash};
 
-use super::Narrative;
-use super::teller::{Item, Line};
+use super::LogOptions;
+use super::builder::{Item, Line};
+use crate::case_record::CaseRecord;
 use crate::text::{grouped, visible};
 
 const BOLD: &str = "\u{1b}[1m";
@@ -16,19 +16,19 @@ const DIM: &str = "\u{1b}[2m";
 const RED: &str = "\u{1b}[1;31m";
 const PLAIN: &str = "\u{1b}[0m";
 
-/// The columns before the words.
+/// The widths of the columns before the text.
 struct Columns {
     time: usize,
     node: usize,
     clocks: usize,
 }
 
-/// A whole page.
-pub(super) fn render(cell: &Cell, seed: u64, report: &CaseReport, items: &[Item], how: Narrative) -> String {
-    let mut page = Page { text: String::new(), columns: Columns::fitting(items, report.ended), how };
-    page.head(cell, seed, report);
+/// Renders the whole log.
+pub(super) fn render(record: &CaseRecord, items: &[Item], options: LogOptions) -> String {
+    let mut page = Page { text: String::new(), columns: Columns::fitting(items, record.report.ended), options };
+    page.head(record);
     items.iter().for_each(|item| page.item(item));
-    page.verdicts(report);
+    page.verdicts(record);
     page.text
 }
 
@@ -48,35 +48,34 @@ impl Columns {
 struct Page {
     text: String,
     columns: Columns,
-    how: Narrative,
+    options: LogOptions,
 }
 
 impl Page {
-    fn head(&mut self, cell: &Cell, seed: u64, report: &CaseReport) {
-        let title = visible(&cell.case_name(seed));
-        self.put(BOLD, &title);
+    fn head(&mut self, record: &CaseRecord) {
+        self.put(BOLD, &record.title);
         self.text.push('\n');
-        self.paragraph("", &visible(&cell.scenario.about));
-        if let Some(choice) = &cell.choice {
-            self.paragraph("", &visible(&format!("This case of the swarm drew {choice}.")));
+        self.paragraph("", &record.about);
+        if let Some(choice) = &record.choice {
+            self.paragraph("", &format!("This case of the swarm drew {choice}."));
         }
-        if !report.evidence.is_empty() {
-            let marks = "▶ marks what a violated property is about; times are true time.";
-            let clocks = " Where a node's own clocks differ from it, by how much stands beside the node.";
+        if !record.report.evidence.is_empty() {
+            let marks = "▶ marks lines about a violated property. Times are true time.";
+            let clocks = " Beside a node: how far its own clocks are ahead.";
             self.paragraph("", &format!("{marks}{}", if self.columns.clocks > 0 { clocks } else { "" }));
         }
     }
 
     fn item(&mut self, item: &Item) {
         match item {
-            Item::Chapter { at, words } => {
+            Item::Heading { at, text } => {
                 self.text.push('\n');
-                self.put(BOLD, &format!("── {at} ── {words}"));
+                self.put(BOLD, &format!("── {at} ── {text}"));
                 self.text.push('\n');
             }
-            Item::Note { words, .. } => {
+            Item::Note { text, .. } => {
                 let indent = " ".repeat(self.columns.time + 1);
-                self.wrapped(DIM, &format!("{indent}… "), words);
+                self.wrapped(DIM, &format!("{indent}… "), text);
             }
             Item::Line(line) => self.line(line),
         }
@@ -89,10 +88,11 @@ impl Page {
         if clocks > 0 {
             write!(head, "{:<clocks$}  ", line.clocks).expect("text takes all");
         }
-        self.wrapped(if line.marked { BOLD } else { "" }, &head, &visible(&line.words));
+        self.wrapped(if line.marked { BOLD } else { "" }, &head, &visible(&line.text));
     }
 
-    fn verdicts(&mut self, report: &CaseReport) {
+    fn verdicts(&mut self, record: &CaseRecord) {
+        let report = &record.report;
         self.text.push('\n');
         let names = |node: NodeId| node_name(&report.nodes, node);
         for evidence in &report.evidence {
@@ -112,12 +112,12 @@ impl Page {
         self.paragraph("", &format!("trace {trace}, {events} events, ended at {}", report.ended));
     }
 
-    /// Words that go on below their own beginning where they are too long for the line.
+    /// Text that continues below its own beginning if it is too long for one line.
     fn wrapped(&mut self, style: &str, head: &str, words: &str) {
         let indent = if head.trim().is_empty() { 0 } else { self.columns.width().max(head.chars().count()) };
         let indent = if head.trim_end().ends_with('…') { head.chars().count() } else { indent };
         let mut text = head.to_owned();
-        for (place, row) in rows(words, self.how.width.map(|width| width.saturating_sub(indent))).iter().enumerate() {
+        for (place, row) in rows(words, self.options.width.map(|width| width.saturating_sub(indent))).iter().enumerate() {
             if place > 0 {
                 text += &format!("\n{}", " ".repeat(indent));
             }
@@ -128,23 +128,23 @@ impl Page {
     }
 
     fn paragraph(&mut self, style: &str, words: &str) {
-        let rows = rows(words, self.how.width);
+        let rows = rows(words, self.options.width);
         self.put(style, &rows.join("\n"));
         self.text.push('\n');
     }
 
     fn put(&mut self, style: &str, text: &str) {
-        match self.how.colour && !style.is_empty() {
+        match self.options.colour && !style.is_empty() {
             true => write!(self.text, "{style}{text}{PLAIN}").expect("text takes all"),
             false => self.text.push_str(text),
         }
     }
 }
 
-/// No row is made shorter than this, whatever the terminal's width.
+/// Rows are never narrower than this, even on a narrower terminal.
 const NARROWEST: usize = 30;
 
-/// Breaks words into rows of at most so many characters.
+/// Wraps text into rows of at most this many characters.
 fn rows(words: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width.map(|width| width.max(NARROWEST)) else { return vec![words.to_owned()] };
     let mut rows = vec![String::new()];
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_as_wide_as_told_and_lose_no_word() {
+    fn rows_keep_to_the_width_and_lose_no_word() {
         let words = "client-1 paused (gc)";
         assert_eq!(rows(words, None), [words]);
         let broken = rows(words, Some(40));
