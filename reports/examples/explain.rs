@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fencepost_reports::case_run::CaseRun;
+use fencepost_reports::case_record::CaseRecord;
 use fencepost_reports::{explain, timeline};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::{file, registry::Registry, run::case, run::cell::Cell};
@@ -20,12 +20,12 @@ fn main() {
         Some(property) => (0..5_000).find(|seed| violates(seed, property)).expect("a seed that violates it"),
         None => args[3].parse().expect("a seed"),
     };
-    let run = CaseRun::watch(&cell, seed);
+    let record = CaseRecord::watch(&cell, seed);
     println!("{}", cell.case_name(seed));
-    print!("{}", explain::text(&explain::chains(&run)));
+    print!("{}", explain::render_causes(&explain::chains(&record)));
     if let Some(path) = args.get(4).filter(|path| !path.is_empty() && *path != "-") {
         let theme = if path.contains("dark") { timeline::Theme::Dark } else { timeline::Theme::Auto };
-        std::fs::write(path, timeline::file(&run, std::path::Path::new(path), theme).expect("a drawing"))
+        std::fs::write(path, timeline::file(&record, std::path::Path::new(path), theme).expect("a drawing"))
             .expect("a file");
     }
 }

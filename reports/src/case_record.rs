@@ -70,7 +70,7 @@ pub(crate) enum EntryKind {
     Reset { node: NodeId, peer: NodeId },
     Timer { node: NodeId },
     Continued { node: NodeId },
-    Mark { node: NodeId, mark: String },
+    Step { node: NodeId, step: String },
 }
 
 /// A message that arrived or was lost.
@@ -108,7 +108,7 @@ impl Entry {
             | EntryKind::Reset { node, .. }
             | EntryKind::Timer { node }
             | EntryKind::Continued { node }
-            | EntryKind::Mark { node, .. } => Some(*node),
+            | EntryKind::Step { node, .. } => Some(*node),
             EntryKind::FaultBegan(_) | EntryKind::FaultEnded(_) | EntryKind::Healed => None,
         }
     }
@@ -181,14 +181,22 @@ impl CaseRecord {
     }
 
     /// The entries in `from..=to`, each with its index.
-    pub(crate) fn entries_between(&self, from: SimTime, to: SimTime) -> impl DoubleEndedIterator<Item = (usize, &Entry)> {
+    pub(crate) fn entries_between(
+        &self,
+        from: SimTime,
+        to: SimTime,
+    ) -> impl DoubleEndedIterator<Item = (usize, &Entry)> {
         let first = self.entries.partition_point(|entry| entry.at < from);
         let end = self.entries.partition_point(|entry| entry.at <= to).max(first);
         self.entries[first..end].iter().enumerate().map(move |(index, entry)| (first + index, entry))
     }
 
     /// The events of the history in `from..=to`.
-    pub(crate) fn events_between(&self, from: SimTime, to: SimTime) -> impl DoubleEndedIterator<Item = (SimTime, &Event)> {
+    pub(crate) fn events_between(
+        &self,
+        from: SimTime,
+        to: SimTime,
+    ) -> impl DoubleEndedIterator<Item = (SimTime, &Event)> {
         self.entries_between(from, to).filter_map(|(_, entry)| Some((entry.at, entry.event()?)))
     }
 

@@ -1,4 +1,4 @@
-//! The cells that failed, what is told of each, and where in the page it stands.
+//! The cells that failed, the counterexample of each, and its place in the page.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,9 +12,9 @@ use crate::grid::Cell;
 use crate::packed::packed;
 use crate::timeline::{self, without_style};
 
-/// What is known of a counterexample beyond the numbers: its smallest case, told and drawn.
+/// What is known of a counterexample beyond the numbers: its smallest case, explained and drawn.
 #[derive(Clone, Debug, Default)]
-pub struct Story {
+pub struct Counterexample {
     /// The command that shows it again, where it is not that of the first seed.
     pub command: Option<String>,
     /// What is left of it: faults and clients, in words.
@@ -27,18 +27,18 @@ pub struct Story {
     pub diagram: Option<String>,
 }
 
-impl Story {
-    /// The story of a case that was watched.
-    pub fn of(record: &CaseRecord) -> Self {
+impl Counterexample {
+    /// The counterexample that a record shows.
+    pub fn from_record(record: &CaseRecord) -> Self {
         let chains = chains(record);
-        let Some(chain) = most_severe(&chains) else { return Story::default() };
+        let Some(chain) = most_severe(&chains) else { return Counterexample::default() };
         let causes = chain.causes.iter().map(|cause| format!("{}: {}", cause.at, cause.text));
         let sentence = format!("{} is violated: {}", chain.property.name(), chain.sentence);
-        Story {
+        Counterexample {
             headline: Some(chain.headline(record)),
             causes: causes.chain([sentence]).collect(),
             diagram: Some(without_style(&timeline::svg(record))),
-            ..Story::default()
+            ..Counterexample::default()
         }
     }
 }
@@ -54,8 +54,8 @@ pub struct Failure<'a> {
     pub violated: Vec<(Property, PropertyCount)>,
     /// The seed to see it by.
     pub seed: u64,
-    /// What is told of it.
-    pub story: Option<&'a Story>,
+    /// Its counterexample.
+    pub counterexample: Option<&'a Counterexample>,
     /// How the page shows its diagram.
     pub drawing: Drawing,
 }
@@ -83,7 +83,7 @@ pub struct Failures<'a> {
 
 impl<'a> Failures<'a> {
     /// Finds the cells that violated anything. No diagram has room until [`Failures::deal`].
-    pub fn of(cells: &'a [Cell], stories: &'a BTreeMap<(String, String), Story>) -> Self {
+    pub fn of(cells: &'a [Cell], counterexamples: &'a BTreeMap<(String, String), Counterexample>) -> Self {
         let mut failures = Failures::default();
         for (at, cell) in cells.iter().enumerate() {
             let (header, result) = cell;
@@ -94,11 +94,11 @@ impl<'a> Failures<'a> {
             violated.sort_by_key(|(property, _)| (property.severity(), *property));
             let Some(seed) = violated.first().and_then(|(_, count)| count.first_seed) else { continue };
             failures.places.insert((&header.scenario, &header.lock), failures.list.len());
-            let story = stories.get(&(header.scenario.clone(), header.lock.clone()));
+            let counterexample = counterexamples.get(&(header.scenario.clone(), header.lock.clone()));
             let anchor = anchor(&header.scenario, &header.lock, at);
-            let drawn = story.is_some_and(|story| story.diagram.is_some());
+            let drawn = counterexample.is_some_and(|counterexample| counterexample.diagram.is_some());
             let drawing = if drawn { Drawing::LeftOut } else { Drawing::None };
-            failures.list.push(Failure { cell, anchor, violated, seed, story, drawing });
+            failures.list.push(Failure { cell, anchor, violated, seed, counterexample, drawing });
         }
         failures
     }
@@ -172,7 +172,7 @@ impl<'a> Failures<'a> {
 impl Failure<'_> {
     /// Its diagram, if there is one.
     pub fn diagram(&self) -> Option<&str> {
-        self.story?.diagram.as_deref()
+        self.counterexample?.diagram.as_deref()
     }
 
     /// The most severe first, and of equals the most frequent.

@@ -81,7 +81,7 @@ const OUTLINE: [(&str, &str); 8] = [
 
 /// The whole page.
 pub fn page(report: &Report, figures: &Figures) -> String {
-    let mut failures = Failures::of(&report.cells, &report.stories);
+    let mut failures = Failures::of(&report.cells, &report.counterexamples);
     // Once without any diagram, to see how much room is left for them.
     let plain = render(report, figures, &failures).len();
     failures.deal(LARGEST.saturating_sub(plain));

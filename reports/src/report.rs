@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use fencepost_models::LockInfo;
 use fencepost_scenarios::property::Property;
 
-use crate::failures::Story;
+use crate::failures::Counterexample;
 use crate::grid::Cell;
 use crate::html::{Figures, page};
 use crate::junit::junit;
@@ -40,7 +40,7 @@ pub struct Report {
     /// What it was measured on and with, beside the version: name and value.
     pub environment: Vec<(String, String)>,
     /// What is known of counterexamples, by scenario and lock.
-    pub stories: BTreeMap<(String, String), Story>,
+    pub counterexamples: BTreeMap<(String, String), Counterexample>,
     /// What scenarios say will be violated: scenario, lock and property. It is then no news.
     pub expected_violations: BTreeSet<(String, String, Property)>,
     /// The results.

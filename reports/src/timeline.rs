@@ -13,10 +13,10 @@ mod marks;
 mod metrics;
 mod operations;
 mod paper;
-mod view;
 mod strip;
 mod style;
 mod tracks;
+mod view;
 
 use std::path::Path;
 
@@ -25,8 +25,8 @@ use fencepost_scenarios::property::Property;
 use self::legend::Legend;
 use self::operations::Operations;
 use self::paper::{Paper, escaped};
-use self::view::DiagramView;
 use self::tracks::Tracks;
+use self::view::DiagramView;
 use crate::case_record::CaseRecord;
 use crate::explain::{Chain, chains, most_severe};
 use crate::text::visible;

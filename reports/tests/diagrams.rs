@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use fencepost_reports::Report;
-use fencepost_reports::case_run::CaseRun;
-use fencepost_reports::failures::Story;
+use fencepost_reports::case_record::CaseRecord;
+use fencepost_reports::failures::Counterexample;
 use fencepost_scenarios::file;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
@@ -18,9 +18,10 @@ const PAUSED: &str = include_str!("../examples/gc-pause.toml");
 /// A report in which every cell has a diagram of its own, made from its number.
 fn drawn(diagram: impl Fn(usize) -> String) -> Report {
     let mut report = made_up::report(&made_up::LOCKS, 20);
-    let story = |at| Story { diagram: Some(diagram(at)), ..Story::default() };
-    let keys = report.cells.iter().enumerate().map(|(at, (h, _))| ((h.scenario.clone(), h.lock.clone()), story(at)));
-    report.stories = keys.collect();
+    let counterexample = |at| Counterexample { diagram: Some(diagram(at)), ..Counterexample::default() };
+    let keys =
+        report.cells.iter().enumerate().map(|(at, (h, _))| ((h.scenario.clone(), h.lock.clone()), counterexample(at)));
+    report.counterexamples = keys.collect();
     report
 }
 
@@ -105,8 +106,8 @@ fn names_in_a_diagram_stay_text() {
     let registry = Registry::standard();
     let scenario = file::scenario(&registry, "case.toml", &scenario).expect("a scenario");
     let lock = registry.lock("redis-set-px").expect("a lock");
-    let run = CaseRun::watch(&Cell::new(&Arc::new(scenario), lock, &[]), 0);
-    let diagram = Story::of(&run).diagram.expect("a diagram");
+    let run = CaseRecord::watch(&Cell::new(&Arc::new(scenario), lock, &[]), 0);
+    let diagram = Counterexample::from_record(&run).diagram.expect("a diagram");
     let page = drawn(|_| diagram.clone()).html();
     let packed = unpacked(&page);
     assert!(packed.len() > 3 && packed.values().all(|svg| *svg == diagram), "no line is torn");

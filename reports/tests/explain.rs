@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use fencepost_reports::case_json::explained_json;
-use fencepost_reports::case_run::CaseRun;
-use fencepost_reports::explain::{Cause, CauseKind, Chain, chains, gravest, text};
+use fencepost_reports::case_record::CaseRecord;
+use fencepost_reports::explain::{Cause, CauseKind, Chain, chains, most_severe, render_causes};
 use fencepost_reports::timeline::{self, Theme};
 use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
@@ -48,12 +48,12 @@ fn cell(text: &str, lock: &str, bugs: &[&str]) -> Cell {
     Cell::new(&Arc::new(scenario), registry.lock(lock).expect("a lock"), &bugs)
 }
 
-fn paused() -> CaseRun {
-    CaseRun::watch(&cell(PAUSED, "redis-set-px", &[]), 0)
+fn paused() -> CaseRecord {
+    CaseRecord::watch(&cell(PAUSED, "redis-set-px", &[]), 0)
 }
 
-fn tied() -> CaseRun {
-    CaseRun::watch(&cell(TIED, "redis-set-px", &[]), 3)
+fn tied() -> CaseRecord {
+    CaseRecord::watch(&cell(TIED, "redis-set-px", &[]), 3)
 }
 
 fn assert_in_order(chain: &Chain, parts: &[&str]) {
@@ -67,33 +67,33 @@ fn assert_in_order(chain: &Chain, parts: &[&str]) {
 #[test]
 fn a_stale_write_is_explained_from_the_grant_to_what_was_lost() {
     let chains = chains(&paused());
-    let chain = gravest(&chains).expect("a violation");
+    let chain = most_severe(&chains).expect("a violation");
     let parts = [
         "client-1 acquired the lock",
         "client-1 was paused until 15.027 s (gc)",
-        "client-1's lease ended on redis-1's clock",
-        "client-2 acquired the lock; client-1, standing still, believed that it held it, too",
+        "client-1's lease expired on redis-1's clock",
+        "client-2 acquired the lock while client-1, paused, believed it held the lock",
         "accepted client-2's write",
-        "accepted client-1's write and made version 2 from version 0: client-2's version 1 is lost",
+        "accepted client-1's write as version 2, based on version 0: client-2's version 1 is lost",
     ];
     assert_in_order(chain, &parts);
     let pause = chain.causes.iter().find(|cause| cause.kind == CauseKind::Fault).expect("the pause");
     assert_eq!(pause.node.as_deref(), Some("client-1"));
     assert!(pause.until.is_some_and(|until| until > pause.at));
-    assert!(text(&chains).contains("◀ effect-exclusion and no-lost-update"), "{}", text(&chains));
+    assert!(render_causes(&chains).contains("◀ effect-exclusion and no-lost-update"), "{}", render_causes(&chains));
 }
 
 #[test]
 fn what_falls_on_one_nanosecond_is_told_as_it_happened() {
     let chains = chains(&tied());
-    let chain = gravest(&chains).expect("a violation");
+    let chain = most_severe(&chains).expect("a violation");
     let parts = [
         "client-2 read the data (version 0)",
-        "accepted client-1's write and made version 1",
-        "accepted client-2's write and made version 2 from version 0: client-1's version 1 is lost",
+        "accepted client-1's write as version 1",
+        "accepted client-2's write as version 2, based on version 0: client-1's version 1 is lost",
     ];
     assert_in_order(chain, &parts);
-    let told = text(&chains);
+    let told = render_causes(&chains);
     let line = |part: &str| told.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {told}"));
     assert!(line("client-1's write").ends_with("◀ effect-exclusion"), "{told}");
     assert!(line("client-2's write").ends_with("◀ no-lost-update"), "{told}");
@@ -103,9 +103,9 @@ fn what_falls_on_one_nanosecond_is_told_as_it_happened() {
 #[test]
 fn a_message_that_came_twice_at_once_did_it_again_the_second_time() {
     let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
-    let chains = chains(&CaseRun::watch(&cell(text, "redis-set-px", &[]), 3));
+    let chains = chains(&CaseRecord::watch(&cell(text, "redis-set-px", &[]), 3));
     let chain = chains.iter().find(|chain| chain.property == Property::NoDuplicate).expect("a duplicate");
-    assert_in_order(chain, &["accepted order 13, as version 10", "accepted order 13 once more, as version 11"]);
+    assert_in_order(chain, &["accepted order 13, as version 10", "accepted order 13 again, as version 11"]);
     let wrote: Vec<&Cause> = chain.causes.iter().filter(|cause| cause.kind == CauseKind::Wrote).collect();
     assert!(wrote.len() == 2 && wrote[0].at == wrote[1].at, "{wrote:#?}");
     assert!(wrote[0].violates.is_empty() && wrote[1].violates == [Property::NoDuplicate]);
@@ -155,7 +155,7 @@ fn shipped_violations_are_explained() {
         ),
     ];
     for (text, lock, seed, bug, property) in BUGS {
-        let run = CaseRun::watch(&cell(text, lock, &[bug]), seed);
+        let run = CaseRecord::watch(&cell(text, lock, &[bug]), seed);
         let chains = chains(&run);
         let chain = chains.iter().find(|chain| chain.property == property).expect(bug);
         assert!((3..=9).contains(&chain.causes.len()), "{chain:#?}");
@@ -165,7 +165,7 @@ fn shipped_violations_are_explained() {
 
 #[test]
 fn a_release_that_ends_anothers_grant_is_explained() {
-    let run = CaseRun::watch(&cell(&PAUSED.replace("15s", "10s"), "redis-set-px-del", &[]), 0);
+    let run = CaseRecord::watch(&cell(&PAUSED.replace("15s", "10s"), "redis-set-px-del", &[]), 0);
     let chains = chains(&run);
     let chain = chains.iter().find(|chain| chain.property == Property::OwnerRelease).expect("a foreign release");
     assert_in_order(chain, &["client-2 acquired", "client-1 released the lock", "release ended the grant of client-2"]);
@@ -174,7 +174,7 @@ fn a_release_that_ends_anothers_grant_is_explained() {
 #[test]
 fn json_tells_the_causes_of_each_violation() {
     let cell = cell(PAUSED, "redis-set-px", &[]);
-    let json = explained_json(&cell, 0, &CaseRun::watch(&cell, 0));
+    let json = explained_json(&cell, 0, &CaseRecord::watch(&cell, 0));
     for violation in json["violations"].as_array().expect("violations") {
         let causes = violation["causes"].as_array().expect("causes");
         assert!(causes.iter().all(|cause| cause["text"].is_string() && cause["at_ns"].is_u64()));
@@ -247,7 +247,7 @@ fn arrows_end_at_the_edge_of_what_a_server_has_on_record() {
 #[test]
 fn labels_of_a_crowded_timeline_keep_apart() {
     let text = include_str!("../../scenarios/suites/scenarios/client-pauses.toml");
-    let svg = timeline::svg(&CaseRun::watch(&cell(text, "redlock", &[]), 17));
+    let svg = timeline::svg(&CaseRecord::watch(&cell(text, "redlock", &[]), 17));
     let [first, second] = ["paused 10.2 s (gc)", "paused 8.5 s (gc)"].map(|label| place(&svg, label));
     assert!((first.1 - second.1).abs() > 10.0, "{first:?} {second:?}");
     let [read, later] = ["read v19", "3.4 s later"].map(|label| place(&svg, label));
@@ -260,7 +260,7 @@ fn labels_of_a_crowded_timeline_keep_apart() {
 #[test]
 fn lost_messages_stop_between_lanes_and_the_key_tells_their_cross() {
     let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
-    let svg = timeline::svg(&CaseRun::watch(&cell(text, "redlock", &[]), 1));
+    let svg = timeline::svg(&CaseRecord::watch(&cell(text, "redlock", &[]), 1));
     let lanes = ["redis-1", "redis-2", "redis-3", "redis-4", "redis-5", "client-4", "store"];
     let lanes = lanes.map(|name| place(&svg, name).1);
     let lost: Vec<f64> = words(&svg).iter().filter(|word| word.2 == "lost").map(|word| word.1).collect();
@@ -270,13 +270,13 @@ fn lost_messages_stop_between_lanes_and_the_key_tells_their_cross() {
 
 #[test]
 fn the_store_is_at_the_bottom_even_without_servers() {
-    let svg = timeline::svg(&CaseRun::watch(&cell(&PAUSED.replace("redis-set-px\"", "none\""), "none", &[]), 0));
+    let svg = timeline::svg(&CaseRecord::watch(&cell(&PAUSED.replace("redis-set-px\"", "none\""), "none", &[]), 0));
     assert!(place(&svg, "store").1 > place(&svg, "client-2").1);
 }
 
 #[test]
 fn one_node_that_is_left_out_is_one() {
-    let svg = timeline::svg(&CaseRun::watch(&cell(&TIED.replace("count = 2", "count = 3"), "redis-set-px", &[]), 3));
+    let svg = timeline::svg(&CaseRecord::watch(&cell(&TIED.replace("count = 2", "count = 3"), "redis-set-px", &[]), 3));
     assert!(svg.contains("1 more node plays no part"), "{}", words(&svg).last().expect("a key").2);
 }
 
@@ -297,7 +297,7 @@ fn a_timeline_can_stand_in_a_page_with_others() {
 fn names_from_a_file_can_do_no_harm() {
     // Names of faults are checked when a file is read; what a file says about itself is free.
     let about = "about = \"</text></title></svg><script>alert(1)</script><img src=x onerror=y>&\\u202e ";
-    let run = CaseRun::watch(&cell(&PAUSED.replace("about = \"", about), "redis-set-px", &[]), 0);
+    let run = CaseRecord::watch(&cell(&PAUSED.replace("about = \"", about), "redis-set-px", &[]), 0);
     let page = timeline::html(&run);
     for bad in ["<script", "<img", "\u{202e}"] {
         assert!(!page.contains(bad), "{bad}");
@@ -307,8 +307,8 @@ fn names_from_a_file_can_do_no_harm() {
 
 #[test]
 fn a_case_that_violates_nothing_has_a_timeline_too() {
-    let run = CaseRun::watch(&cell(PAUSED, "sql-for-update", &[]), 0);
-    assert!(text(&chains(&run)).is_empty());
+    let run = CaseRecord::watch(&cell(PAUSED, "sql-for-update", &[]), 0);
+    assert!(render_causes(&chains(&run)).is_empty());
     assert!(timeline::svg(&run).contains("No property was violated"));
 }
 

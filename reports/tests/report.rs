@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fencepost_models::Verification;
 use fencepost_reports::Report;
 use fencepost_reports::comparison::{Side, comparison_json, comparison_text};
-use fencepost_reports::failures::Story;
+use fencepost_reports::failures::Counterexample;
 use fencepost_reports::plot::{self, Figure, themed};
 use fencepost_reports::tables as files;
 use fencepost_reports::terminal::{Terminal, tables};
@@ -49,14 +49,14 @@ fn hostile() -> Report {
         header.setting = name.into();
         header.faults.iter_mut().for_each(|fault| (fault.name, fault.kind) = (name.into(), name.into()));
     }
-    let story = Story {
+    let counterexample = Counterexample {
         smallest: Some(HOSTILE[0].into()),
         causes: HOSTILE.map(str::to_owned).to_vec(),
         headline: Some(HOSTILE[1].into()),
-        ..Story::default()
+        ..Counterexample::default()
     };
     let keys = report.cells.iter().map(|(header, _)| (header.scenario.clone(), header.lock.clone()));
-    report.stories = keys.map(|key| (key, story.clone())).collect();
+    report.counterexamples = keys.map(|key| (key, counterexample.clone())).collect();
     report.environment = vec![(HOSTILE[0].into(), HOSTILE[3].into())];
     report
 }

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fencepost_reports::case_run::CaseRun;
-use fencepost_reports::failures::{Failures, Story};
+use fencepost_reports::case_record::CaseRecord;
+use fencepost_reports::failures::{Counterexample, Failures};
 use fencepost_reports::grid::Cell as Counted;
 use fencepost_reports::text::{replay_file_command, visible};
 use fencepost_scenarios::file::{Expectation, Scenario};
@@ -66,7 +66,7 @@ pub(super) fn counterexamples(
     manifest: &Manifest,
     cells: &[Counted],
     dir: &Path,
-) -> BTreeMap<(String, String), Story> {
+) -> BTreeMap<(String, String), Counterexample> {
     let none = BTreeMap::new();
     let failures = Failures::of(cells, &none);
     let found = failures.all().iter().filter_map(|failure| {
@@ -84,7 +84,7 @@ pub(super) fn counterexamples(
 }
 
 /// The counterexample of the cell's reproducer, if the run wrote one.
-fn shrunk(registry: &Registry, dir: &Path, scenario: &str, lock: &str) -> Option<Story> {
+fn shrunk(registry: &Registry, dir: &Path, scenario: &str, lock: &str) -> Option<Counterexample> {
     let path = reproducer(dir, scenario, lock)?;
     let selected = load_scenario(registry, path.to_str()?).ok()?;
     let pin = selected.scenario.case.as_ref()?;
@@ -106,8 +106,8 @@ fn reproducer(dir: &Path, scenario: &str, lock: &str) -> Option<PathBuf> {
 }
 
 /// Runs a case and records its counterexample. A panic loses this counterexample only, not the report.
-fn run_and_record(cell: &Cell, seed: u64) -> Option<Story> {
-    let recorded = catch_unwind(AssertUnwindSafe(|| Story::of(&CaseRun::watch(cell, seed))));
+fn run_and_record(cell: &Cell, seed: u64) -> Option<Counterexample> {
+    let recorded = catch_unwind(AssertUnwindSafe(|| Counterexample::from_record(&CaseRecord::watch(cell, seed))));
     if recorded.is_err() {
         eprintln!(
             "warning: {} panicked and is not in the report; please report this bug",

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use fencepost_reports::case_json::explained_json;
-use fencepost_reports::case_run::CaseRun;
-use fencepost_reports::explain;
-use fencepost_reports::narrative::{self, Narrative, Told};
+use fencepost_reports::case_log::{LogOptions, render_log};
+use fencepost_reports::case_record::{CaseRecord, Detail};
+use fencepost_reports::explain::{chains, render_causes};
 use fencepost_reports::terminal::Terminal;
 use fencepost_reports::text::{replay_command, replay_file_command};
 use fencepost_reports::timeline::{self, Theme};
@@ -70,9 +70,9 @@ enum Colours {
 }
 
 impl Arguments {
-    fn narrative(&self) -> Narrative {
+    fn log_options(&self) -> LogOptions {
         let Terminal { width, colour } = terminal();
-        Narrative { full: self.full, whole: self.whole, colour, width: Some(width.into()) }
+        LogOptions { full: self.full, whole: self.whole, colour, width: Some(width.into()) }
     }
 }
 
@@ -96,15 +96,16 @@ pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     if let Some(path) = &arguments.history {
         write_history(&replay.cell, replay.seed, path)?;
     }
-    let run = CaseRun::watch(&replay.cell, replay.seed);
+    let detail = if arguments.full { Detail::Full } else { Detail::Normal };
+    let record = CaseRecord::watch_with(&replay.cell, replay.seed, detail);
     if let Some(path) = &arguments.timeline {
-        draw(&run, path, arguments.theme)?;
+        draw(&record, path, arguments.theme)?;
     }
     match arguments.format {
-        Format::Human => print(&replay.render(&run, arguments.narrative()))?,
-        Format::Json => print_json(&replay.json(&run))?,
+        Format::Human => print(&replay_text(&record, arguments.log_options()))?,
+        Format::Json => print_json(&replay.json(&record))?,
     }
-    let report = run.report;
+    let report = record.report;
     let (diverged, failed) = (replay.divergences(&report), replay.failing_violations(&report, &fail_on));
     diverged.iter().for_each(|what| eprintln!("diverged: {what}"));
     failed.iter().for_each(|what| eprintln!("failed: {what}"));
@@ -118,15 +119,21 @@ pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     })
 }
 
+/// The chain of causes, then the log.
+fn replay_text(record: &CaseRecord, options: LogOptions) -> String {
+    let (causes, log) = (render_causes(&chains(record)), render_log(record, options));
+    if causes.is_empty() { log } else { format!("{causes}\n{log}") }
+}
+
 /// Draws the timeline.
-fn draw(run: &CaseRun, path: &Path, colours: Colours) -> Result<(), Failure> {
+fn draw(record: &CaseRecord, path: &Path, colours: Colours) -> Result<(), Failure> {
     let theme = match colours {
         Colours::Auto => Theme::Auto,
         Colours::Light => Theme::Light,
         Colours::Dark => Theme::Dark,
     };
     let help = "for example `--timeline why.svg`";
-    let drawn = timeline::file(run, path, theme).map_err(|error| Failure::usage(error.to_string(), help))?;
+    let drawn = timeline::file(record, path, theme).map_err(|error| Failure::usage(error.to_string(), help))?;
     std::fs::write(path, drawn).map_err(|error| Failure::path("write", path, error))
 }
 
@@ -205,15 +212,8 @@ impl Replay {
         }
     }
 
-    /// The chain of causes, then the log.
-    fn render(&self, run: &CaseRun, how: Narrative) -> String {
-        let chain = explain::text(&explain::chains(run));
-        let Told { text, .. } = narrative::tell(&self.cell, self.seed, how);
-        if chain.is_empty() { text } else { format!("{chain}\n{text}") }
-    }
-
-    fn json(&self, run: &CaseRun) -> Value {
-        let mut value = explained_json(&self.cell, self.seed, run);
+    fn json(&self, record: &CaseRecord) -> Value {
+        let mut value = explained_json(&self.cell, self.seed, record);
         value["schema_version"] = json!(1);
         value["bugs"] = json!(self.bugs);
         value

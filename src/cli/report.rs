@@ -99,7 +99,7 @@ pub(super) fn write_report(
                 if manifest.bugs.is_empty() { "none".into() } else { manifest.bugs.join(", ") },
             ),
         ],
-        stories: counterexamples(registry, &scenarios, manifest, cells, places.run),
+        counterexamples: counterexamples(registry, &scenarios, manifest, cells, places.run),
         expected_violations: scenarios.expected_violations(),
         locks: registry.locks().iter().map(|lock| lock.info).collect(),
         cells: cells.to_vec(),

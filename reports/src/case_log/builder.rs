@@ -281,7 +281,7 @@ impl CaseLogBuilder<'_> {
             EntryKind::Reset { peer, .. } => format!("connection to {} reset", names.node(*peer)),
             EntryKind::Timer { .. } => "timer expired".to_owned(),
             EntryKind::Continued { .. } => "continued after a pause".to_owned(),
-            EntryKind::Mark { mark, .. } => format!("step: {mark}"),
+            EntryKind::Step { step, .. } => format!("step: {step}"),
             _ => return,
         };
         let line = self.line(entry.at, entry.node(names.store), entry.offset, text);

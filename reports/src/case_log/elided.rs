@@ -107,6 +107,7 @@ impl ElidedEvents {
 
     fn faults_text(&self) -> Option<String> {
         let names: Vec<String> = self.faults.iter().map(|(name, count)| format!("{name} ×{count}")).collect();
-        (!names.is_empty()).then(|| format!("{} ({})", counted(self.faults.values().sum::<u32>(), "fault"), names.join(", ")))
+        (!names.is_empty())
+            .then(|| format!("{} ({})", counted(self.faults.values().sum::<u32>(), "fault"), names.join(", ")))
     }
 }

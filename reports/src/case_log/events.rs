@@ -8,9 +8,9 @@ use crate::case_record::{CaseRecord, EntryKind};
 
 /// Why an attempt has no known outcome: `timed out`, or `connection reset` if that is what its client observed then.
 fn unknown_reason(record: &CaseRecord, client: NodeId, at: SimTime) -> &'static str {
-    let reset = record.entries_between(at, at).any(|(_, entry)| {
-        matches!(entry.kind, EntryKind::Reset { node, .. } if node == client)
-    });
+    let reset = record
+        .entries_between(at, at)
+        .any(|(_, entry)| matches!(entry.kind, EntryKind::Reset { node, .. } if node == client));
     if reset { "connection reset" } else { "timed out" }
 }
 
@@ -63,7 +63,9 @@ fn nested_text(record: &CaseRecord, at: SimTime, event: &Event) -> Option<String
         Event::NestedReturned { grant, ack: Ack::Ok, same: true, .. } => {
             format!("acquired again, same grant (grant {})", grant.0)
         }
-        Event::NestedReturned { nested, ack: Ack::Ok, .. } => format!("acquired again, as a new grant (grant {})", nested.0),
+        Event::NestedReturned { nested, ack: Ack::Ok, .. } => {
+            format!("acquired again, as a new grant (grant {})", nested.0)
+        }
         Event::NestedReturned { client, nested, ack, .. } => not_acquired(record, at, (client, nested), ack),
         Event::NestedReleaseInvoked { grant, .. } => format!("release of the second acquire (grant {})", grant.0),
         Event::NestedReleaseReturned { client, grant, ack } => released(record, at, (client, grant), ack),

@@ -56,9 +56,9 @@ impl Focus {
 /// From the first grant of a violation until the last of its grants was released, however late.
 fn interval(record: &CaseRecord, evidence: &Evidence) -> (SimTime, SimTime) {
     let grants = evidence.grants().into_iter().filter_map(|grant| record.grant(grant));
-    grants.filter_map(|grant| Some((grant.began()?, grant.last_event))).fold((evidence.at, evidence.at), |all, one| {
-        (all.0.min(one.0), all.1.max(one.1))
-    })
+    grants
+        .filter_map(|grant| Some((grant.began()?, grant.last_event)))
+        .fold((evidence.at, evidence.at), |all, one| (all.0.min(one.0), all.1.max(one.1)))
 }
 
 fn joined(mut intervals: Vec<(SimTime, SimTime)>) -> Vec<(SimTime, SimTime)> {

@@ -117,7 +117,8 @@ impl Page {
         let indent = if head.trim().is_empty() { 0 } else { self.columns.width().max(head.chars().count()) };
         let indent = if head.trim_end().ends_with('…') { head.chars().count() } else { indent };
         let mut text = head.to_owned();
-        for (place, row) in rows(words, self.options.width.map(|width| width.saturating_sub(indent))).iter().enumerate() {
+        for (place, row) in rows(words, self.options.width.map(|width| width.saturating_sub(indent))).iter().enumerate()
+        {
             if place > 0 {
                 text += &format!("\n{}", " ".repeat(indent));
             }

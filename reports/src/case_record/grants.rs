@@ -171,12 +171,7 @@ impl GrantTimeline {
 
 /// Removes a server whose record ended. Where one server suffices, another may have taken its place after a failover, so
 /// that any end closes the record.
-fn close(
-    holding: &mut Vec<NodeId>,
-    end: &RecordEnd,
-    quorum: usize,
-    record: &mut Option<(SimTime, Option<RecordEnd>)>,
-) {
+fn close(holding: &mut Vec<NodeId>, end: &RecordEnd, quorum: usize, record: &mut Option<(SimTime, Option<RecordEnd>)>) {
     let before = holding.len();
     holding.retain(|server| *server != end.server && quorum > 1);
     if let Some((_, over @ None)) = record

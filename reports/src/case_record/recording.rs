@@ -82,7 +82,7 @@ impl Recording {
             Occurrence::Refused { node, peer } if full => EntryKind::Refused { node, peer },
             Occurrence::Timer { node } if full => EntryKind::Timer { node },
             Occurrence::Continued { node } if full => EntryKind::Continued { node },
-            Occurrence::Mark { node, mark } if full => EntryKind::Mark { node, mark: mark.to_owned() },
+            Occurrence::Step { node, step } if full => EntryKind::Step { node, step: step.to_owned() },
             _ => return None,
         })
     }

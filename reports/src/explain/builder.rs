@@ -50,14 +50,7 @@ impl<'a> ChainBuilder<'a> {
     }
 
     /// A cause that is an event of a grant, with its index in the record.
-    pub fn cause_of(
-        &self,
-        grant: GrantId,
-        at: SimTime,
-        node: Option<NodeId>,
-        kind: CauseKind,
-        text: String,
-    ) -> Cause {
+    pub fn cause_of(&self, grant: GrantId, at: SimTime, node: Option<NodeId>, kind: CauseKind, text: String) -> Cause {
         self.placed(Cause { grant: Some(grant), ..self.cause(at, node, kind, text) })
     }
 
@@ -72,7 +65,18 @@ impl<'a> ChainBuilder<'a> {
         // What has no entry in the record is concluded after the entries of its moment.
         let seq = usize::MAX;
         let (name, text) = (node.map(|node| visible(self.record.name(node))), visible(&text));
-        Cause { at, until: None, node: name, kind, text, violates: Vec::new(), node_id: node, grant: None, seq, overwrites: false }
+        Cause {
+            at,
+            until: None,
+            node: name,
+            kind,
+            text,
+            violates: Vec::new(),
+            node_id: node,
+            grant: None,
+            seq,
+            overwrites: false,
+        }
     }
 
     fn placed(&self, cause: Cause) -> Cause {
@@ -118,7 +122,8 @@ impl<'a> ChainBuilder<'a> {
             }
             (None, Some((at, server))) => {
                 let server_name = self.record.name(*server);
-                let text = format!("{server_name} granted the lock to {holder}, which did not receive the reply{aside}");
+                let text =
+                    format!("{server_name} granted the lock to {holder}, which did not receive the reply{aside}");
                 self.add_of(grant, weight, *at, Some(*server), CauseKind::Granted, text);
             }
             (None, None) => {}
@@ -140,7 +145,9 @@ impl<'a> ChainBuilder<'a> {
     /// The sender of the message with which the client acquired the lock.
     fn replier(&self, timeline: &GrantTimeline) -> Option<NodeId> {
         let mut messages = self.record.messages();
-        messages.find(|message| Some(message.at) == timeline.acquired && Some(message.to) == timeline.client).map(|m| m.from)
+        messages
+            .find(|message| Some(message.at) == timeline.acquired && Some(message.to) == timeline.client)
+            .map(|m| m.from)
     }
 
     /// The service's record of a grant ended.
@@ -200,7 +207,8 @@ impl<'a> ChainBuilder<'a> {
 
     /// Marks the cause that is the violation, or adds one.
     fn mark_violation(&mut self, evidence: &Evidence, sentence: &str) {
-        let here = self.causes.iter_mut().filter(|(_, cause)| cause.at == evidence.at && cause.kind != CauseKind::Fault);
+        let here =
+            self.causes.iter_mut().filter(|(_, cause)| cause.at == evidence.at && cause.kind != CauseKind::Fault);
         let overwriter = overwriter(evidence);
         let is_overwrite =
             |cause: &Cause| overwriter.is_some() && cause.grant == overwriter && cause.kind == CauseKind::Wrote;

@@ -37,9 +37,8 @@ impl ChainBuilder<'_> {
 
 /// The faults that explain the violation, with their weights, strongest first.
 fn relevant<'a>(record: &'a CaseRecord, context: &FaultContext<'_>) -> Vec<(u8, &'a FaultSpan)> {
-    let candidates = record.faults.iter().filter(|span| {
-        span.overlaps(context.from, context.to) || has_lasting_shift(span, context)
-    });
+    let candidates =
+        record.faults.iter().filter(|span| span.overlaps(context.from, context.to) || has_lasting_shift(span, context));
     let mut found: Vec<(u8, &FaultSpan)> =
         candidates.map(|span| (weight(record, span, context), span)).filter(|(weight, _)| *weight > 0).collect();
     found.sort_by_key(|(weight, span)| (Reverse(*weight), Reverse(overlap(span, context)), span.from));

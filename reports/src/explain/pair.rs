@@ -165,7 +165,8 @@ impl ChainBuilder<'_> {
     /// The versions that a write overwrote because it was computed from an older one, and whose they were.
     fn overwritten(&self, write: &AcceptedWrite) -> Option<String> {
         let versions = write.based_on + 1..write.version;
-        let other = |grant: &&GrantTimeline| grant.writes_accepted.iter().any(|write| versions.contains(&write.version));
+        let other =
+            |grant: &&GrantTimeline| grant.writes_accepted.iter().any(|write| versions.contains(&write.version));
         let mut owners: Vec<&str> =
             self.record.grants.values().filter(other).map(|grant| self.holder(grant.id)).collect();
         owners.dedup();

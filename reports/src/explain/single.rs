@@ -114,7 +114,11 @@ impl ChainBuilder<'_> {
         });
         for (at, client, order, units) in sold.take(count).collect::<Vec<_>>() {
             let last = if at == self.at { ": more units sold than were in stock" } else { "" };
-            let text = format!("order {order} of {} was acknowledged ({}){last}", self.record.name(client), counted(units, "unit"));
+            let text = format!(
+                "order {order} of {} was acknowledged ({}){last}",
+                self.record.name(client),
+                counted(units, "unit")
+            );
             self.add(8, at, Some(client), CauseKind::Other, text);
         }
     }

@@ -7,7 +7,7 @@ use fencepost_models::history::{Ack, Cause as End, Event, GrantId, OrderEnd};
 use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_scenarios::check::{CaseSpec, Checkers};
 use fencepost_scenarios::workload::Guarded;
-use fencepost_scenarios::{file, registry::Registry, record::cell::Cell};
+use fencepost_scenarios::{file, registry::Registry, run::cell::Cell};
 use fencepost_sim::{NodeId, SimTime};
 
 use super::*;
@@ -56,13 +56,13 @@ fn explained(property: Property, events: &[(u64, Event)], ended: u64) -> Chain {
     let registry = Registry::standard();
     let scenario = file::scenario(&registry, "made-up.toml", SCENARIO).expect("a scenario");
     let cell = Cell::new(&Arc::new(scenario), registry.lock("lease-server").expect("a lock"), &[]);
-    let mut run = CaseRecord::watch(&cell, 0);
+    let mut record = CaseRecord::watch(&cell, 0);
     let at = |seconds: u64| SimTime(seconds * 1_000_000_000);
     let mut checkers = Checkers::new(facts());
     events.iter().for_each(|(seconds, event)| checkers.observe(at(*seconds), event));
     record.report.evidence = checkers.finish(at(ended)).evidence;
     record.report.ended = at(ended);
-    record.retell(events.iter().map(|(seconds, event)| (at(*seconds), event.clone())));
+    record.set_history(events.iter().map(|(seconds, event)| (at(*seconds), event.clone())));
     let chains = chains(&record);
     let named = chains.iter().find(|chain| chain.property == property);
     let chain = named.unwrap_or_else(|| panic!("{property:?} is not violated: {chains:?}")).clone();
@@ -85,7 +85,8 @@ fn takeover_names_the_holder_and_who_waited() {
     let crash = Event::ClientCrashed { client: A };
     let events = [(1, ask(A, 1)), (1, granted(1)), (1, acquired(A, 1)), (2, ask(B, 2)), (3, crash)];
     let chain = explained(Property::Takeover, &events, 60);
-    let parts = ["still had that on record", "client-1 acquired the lock", "client-2 wanted the lock", "was up"];
+    let parts =
+        ["still had it on record", "client-1 acquired the lock", "client-2 tried to acquire the lock", "bound passed"];
     assert_told(&chain, &parts);
 }
 
@@ -105,7 +106,12 @@ fn fifo_names_both_waiters() {
         (8, acquired(NodeId(2), 3)),
     ];
     let chain = explained(Property::Fifo, &events, 9);
-    let parts = ["let client-2 wait", "let client-3 wait", "freed the lock", "gave the lock to client-3, although"];
+    let parts = [
+        "enqueued client-2",
+        "enqueued client-3",
+        "applied client-1's release",
+        "granted the lock to client-3, although",
+    ];
     assert_told(&chain, &parts);
 }
 
@@ -125,7 +131,7 @@ fn reentrancy_names_each_step() {
     let chain = explained(Property::Reentrancy, &events, 7);
     assert_told(
         &chain,
-        &["acquired the lock", "asked for the lock that it held", "released what it had acquired again"],
+        &["acquired the lock", "tried to acquire the lock that it held", "released the second acquire"],
     );
 }
 
@@ -154,7 +160,7 @@ fn duplicates_name_both_writes() {
         (6, write(2)),
     ];
     let chain = explained(Property::NoDuplicate, &events, 7);
-    assert_told(&chain, &["sent the write", "accepted order 7", "did not know", "again", "once more"]);
+    assert_told(&chain, &["sent the write", "accepted order 7", "did not know", "again", "again"]);
 }
 
 #[test]
@@ -167,7 +173,7 @@ fn an_oversell_without_another_violation_names_the_last_sales() {
         events.push((at, Event::OrderResolved { client, order: grant, units: 1, end }));
     }
     let chain = explained(Property::NoOversell, &events, 7);
-    assert_told(&chain, &["client-1 had order 1", "client-2 had order 2 (1 unit) acknowledged: more"]);
+    assert_told(&chain, &["order 1 of client-1", "order 2 of client-2 was acknowledged (1 unit): more units"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::Page;
-use crate::failures::{Drawing, Failure, Story};
+use crate::failures::{Counterexample, Drawing, Failure};
 use crate::text::{clipped, grouped, percent, unbroken, visible};
 
 /// The section, lock by lock.
@@ -37,7 +37,8 @@ pub fn section(page: &Page) -> Markup {
 fn article(page: &Page, failure: &Failure) -> Markup {
     let (header, _) = failure.cell;
     let replay = || page.report.replay(&header.scenario, &header.lock, failure.seed);
-    let command = failure.story.and_then(|story| story.command.clone()).unwrap_or_else(replay);
+    let command =
+        failure.counterexample.and_then(|counterexample| counterexample.command.clone()).unwrap_or_else(replay);
     html! {
         article.failure id=(failure.anchor) {
             h3 { bdi { (clipped(&header.scenario, 60)) } span.aside { " · " bdi { (clipped(&header.lock, 34)) } } }
@@ -46,18 +47,18 @@ fn article(page: &Page, failure: &Failure) -> Markup {
                     (grouped(count.judged().into())) " cases (≤\u{a0}" (unbroken(&percent(count.ci95().upper))) ")" }
             } }
             p.aside { bdi { (visible(&header.about)) } }
-            @if let Some(story) = failure.story { (told(story, failure)) }
+            @if let Some(counterexample) = failure.counterexample { (told(counterexample, failure)) }
             div.command { code { (visible(&command)) } }
         }
     }
 }
 
-fn told(story: &Story, failure: &Failure) -> Markup {
+fn told(counterexample: &Counterexample, failure: &Failure) -> Markup {
     html! {
-        @if let Some(headline) = &story.headline { p.headline { (unbroken(&visible(headline))) "." } }
-        @if let Some(smallest) = &story.smallest { p { b { "Smallest counterexample: " } (unbroken(&visible(smallest))) } }
-        @if !story.causes.is_empty() {
-            ol.causes { @for cause in &story.causes { li { (unbroken(&visible(cause))) } } }
+        @if let Some(headline) = &counterexample.headline { p.headline { (unbroken(&visible(headline))) "." } }
+        @if let Some(smallest) = &counterexample.smallest { p { b { "Smallest counterexample: " } (unbroken(&visible(smallest))) } }
+        @if !counterexample.causes.is_empty() {
+            ol.causes { @for cause in &counterexample.causes { li { (unbroken(&visible(cause))) } } }
         }
         (drawn(failure))
     }

@@ -55,8 +55,13 @@ fn limits() -> Markup {
 
 /// What was done beyond the cases that rates come from.
 fn effort(page: &Page) -> Markup {
-    let told = page.failures.all().iter().filter(|failure| failure.story.is_some()).count();
-    let shrunk = page.failures.all().iter().filter(|f| f.story.is_some_and(|story| story.smallest.is_some())).count();
+    let told = page.failures.all().iter().filter(|failure| failure.counterexample.is_some()).count();
+    let shrunk = page
+        .failures
+        .all()
+        .iter()
+        .filter(|f| f.counterexample.is_some_and(|counterexample| counterexample.smallest.is_some()))
+        .count();
     html! {
         h3 { "Search effort" }
         p {

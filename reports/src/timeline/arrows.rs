@@ -6,8 +6,8 @@ use fencepost_sim::{NodeId, SimTime};
 use super::metrics::width;
 use super::operations::Operations;
 use super::paper::{Anchor, Paper};
-use super::view::DiagramView;
 use super::tracks::Tracks;
+use super::view::DiagramView;
 use crate::case_record::{GrantTimeline, Message};
 use crate::text::seconds;
 
@@ -24,11 +24,16 @@ pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, o
 pub(super) fn lost<'a>(view: &'a DiagramView<'_>) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
     let messages = view.messages.iter().filter(|message| message.lost);
     let messages = messages.map(|message| (message.from, message.to, message.sent));
-    messages.chain(view.grants.iter().flat_map(|story| unanswered(view, story)))
+    messages.chain(view.grants.iter().flat_map(|grant| unanswered(view, grant)))
 }
 
 /// Where a message leaves and where it arrives: at the edge of what is there.
-fn ends(view: &DiagramView<'_>, tracks: &Tracks, operations: &Operations, message: &Message) -> Option<[(f64, f64); 2]> {
+fn ends(
+    view: &DiagramView<'_>,
+    tracks: &Tracks,
+    operations: &Operations,
+    message: &Message,
+) -> Option<[(f64, f64); 2]> {
     let end = |node: NodeId, other: NodeId, at: SimTime| {
         let y = tracks.edge(view, node, at, tracks.y(other)?)?;
         let mark = if node == view.record.names.store { operations.top(other, at) } else { None };
@@ -78,14 +83,17 @@ fn broken(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, from: Node
 }
 
 /// Writes that were sent, of which nothing ever arrived.
-fn unanswered<'a>(view: &'a DiagramView<'_>, story: &'a GrantTimeline) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
+fn unanswered<'a>(
+    view: &'a DiagramView<'_>,
+    grant: &'a GrantTimeline,
+) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
     let store = view.record.names.store;
-    story.writes_sent.iter().filter_map(move |(at, order)| {
-        let client = story.client?;
-        let doubtful = story.writes_returned.iter().all(|(_, other, ack)| other != order || *ack == Ack::Unknown);
+    grant.writes_sent.iter().filter_map(move |(at, order)| {
+        let client = grant.client?;
+        let unconfirmed = grant.writes_returned.iter().all(|(_, other, ack)| other != order || *ack == Ack::Unknown);
         let arrived = |message: &&Message| message.from == client && message.to == store && message.sent >= *at;
         let shown = (view.from..=view.to).contains(at);
-        (shown && doubtful && !view.record.messages().any(|message| arrived(&message)))
+        (shown && unconfirmed && !view.record.messages().any(|message| arrived(&message)))
             .then_some((client, store, *at))
     })
 }

@@ -7,10 +7,10 @@ use fencepost_sim::{NodeId, SimTime};
 use super::labels::Shelf;
 use super::metrics::{fitting, width};
 use super::paper::{Anchor, Paper};
-use super::view::DiagramView;
 use super::strip::on_lane;
 use super::tracks::{RIGHT, Tracks};
-use crate::case_record::{GrantTimeline, FaultSpan};
+use super::view::DiagramView;
+use crate::case_record::{FaultSpan, GrantTimeline};
 
 pub(super) const BAR: f64 = 22.0;
 const BAND: f64 = 36.0;
@@ -22,12 +22,12 @@ pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
             waits(paper, view, tracks, *node);
         }
     }
-    view.grants.iter().for_each(|story| belief(paper, view, tracks, story));
-    view.grants.iter().enumerate().for_each(|(place, story)| records(paper, view, tracks, story, place));
+    view.grants.iter().for_each(|grant| belief(paper, view, tracks, grant));
+    view.grants.iter().enumerate().for_each(|(place, grant)| records(paper, view, tracks, grant, place));
     let stops: Vec<&FaultSpan> = view.spans.iter().copied().filter(|span| on_lane(span)).collect();
     stops.iter().for_each(|span| stop(paper, view, tracks, span));
     view.nodes.iter().for_each(|node| stop_labels(paper, view, tracks, &stops, *node));
-    view.grants.iter().for_each(|story| belief_label(paper, view, tracks, story));
+    view.grants.iter().for_each(|grant| belief_label(paper, view, tracks, grant));
 }
 
 /// Attempts in a row are one wait.
@@ -55,7 +55,7 @@ fn waits(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, client: Nod
     }
     let Some(y) = tracks.y(client) else { return };
     let class = format!("wt s{}", view.colour(Some(client)));
-    // The probes after healing are no part of the story.
+    // The probes after healing are not shown.
     let last = view.causes.last().map_or(view.to, |cause| cause.at);
     let told = drawn.into_iter().filter(|(from, _)| *from < last);
     let mut labelled = false;
@@ -73,16 +73,16 @@ fn waits(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, client: Nod
     }
 }
 
-fn belief_place(view: &DiagramView<'_>, tracks: &Tracks, story: &GrantTimeline) -> Option<(f64, f64, f64, bool)> {
-    let (from, to) = story.belief()?;
-    let y = tracks.y(story.client?)?;
+fn belief_place(view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) -> Option<(f64, f64, f64, bool)> {
+    let (from, to) = grant.belief()?;
+    let y = tracks.y(grant.client?)?;
     let (x0, x1) = tracks.stretch(view, from, to)?;
     Some((x0, x1, y, to.is_none_or(|to| to > view.to)))
 }
 
-fn belief(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, story: &GrantTimeline) {
-    let Some((x0, x1, y, open)) = belief_place(view, tracks, story) else { return };
-    let class = format!("b{}", view.colour(story.client));
+fn belief(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) {
+    let Some((x0, x1, y, open)) = belief_place(view, tracks, grant) else { return };
+    let class = format!("b{}", view.colour(grant.client));
     let half = BAR / 2.0;
     if open {
         // It goes on beyond the edge.
@@ -93,9 +93,9 @@ fn belief(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, story: &Gr
     }
 }
 
-fn belief_label(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, story: &GrantTimeline) {
-    let Some((x0, x1, y, _)) = belief_place(view, tracks, story) else { return };
-    let token = story.token.map_or(String::new(), |token| format!(" · token {token}"));
+fn belief_label(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) {
+    let Some((x0, x1, y, _)) = belief_place(view, tracks, grant) else { return };
+    let token = grant.token.map_or(String::new(), |token| format!(" · token {token}"));
     let texts = [format!("believes it holds the lock{token}"), format!("holds{token}"), token.replacen(" · ", "", 1)];
     let room = x1 - x0 - 10.0;
     if let Some(text) = texts.iter().find(|text| !text.is_empty() && width(text, 12.0) <= room) {
@@ -103,18 +103,18 @@ fn belief_label(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, stor
         // Something plain behind the words, for hatching makes them hard to read.
         paper.rectangle("nw", (x0 + 5.0, y - 7.5), (wide + 6.0, 15.0), 2.0);
         paper.text(x0 + 8.0, y + 4.3, "", Anchor::Start, text);
-    } else if story.token.is_some() {
+    } else if grant.token.is_some() {
         paper.text(x0, y - BAR / 2.0 - 4.0, "sm", Anchor::Start, &texts[2]);
     }
 }
 
-fn records(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, story: &GrantTimeline, place: usize) {
-    let class = format!("b{}", view.colour(story.client));
-    for (server, from, to) in story.records() {
+fn records(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline, place: usize) {
+    let class = format!("b{}", view.colour(grant.client));
+    for (server, from, to) in grant.records() {
         let (Some(lane), Some((x0, x1))) = (tracks.y(server), tracks.stretch(view, from, to)) else { continue };
         let y = lane + record_top(place);
         paper.rectangle(&class, (x0, y), ((x1 - x0).max(3.0), RECORD), 1.5);
-        let who = story.client.map_or("somebody".to_owned(), |client| view.name(client));
+        let who = grant.client.map_or("somebody".to_owned(), |client| view.name(client));
         let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("granted to {who}") } else { who };
         // Below the store's lane are its operations.
         let above = place.is_multiple_of(2) || server == view.record.names.store;
@@ -133,11 +133,11 @@ fn record_top(place: usize) -> f64 {
 
 /// The outer edges of the records that a server has at a moment, from its lane.
 pub(super) fn record_edges(view: &DiagramView<'_>, server: NodeId, at: SimTime) -> impl Iterator<Item = f64> {
-    let has = move |story: &GrantTimeline| {
-        let mut records = story.records().into_iter();
+    let has = move |grant: &GrantTimeline| {
+        let mut records = grant.records().into_iter();
         records.any(|(node, from, to)| node == server && from <= at && to.is_none_or(|to| at <= to))
     };
-    let here = view.grants.iter().enumerate().filter(move |(_, story)| has(story));
+    let here = view.grants.iter().enumerate().filter(move |(_, grant)| has(grant));
     here.map(|(place, _)| if place.is_multiple_of(2) { record_top(place) } else { record_top(place) + RECORD })
 }
 

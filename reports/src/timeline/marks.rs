@@ -5,9 +5,9 @@ use fencepost_sim::NodeId;
 use super::labels::spread;
 use super::operations::Operations;
 use super::paper::{Anchor, Paper};
-use super::view::DiagramView;
 use super::strip;
 use super::tracks::{RIGHT, Tracks};
+use super::view::DiagramView;
 
 /// The radius of a number's disc, and that of the ring around it.
 pub(super) const NUMBER: f64 = 9.5;

@@ -7,8 +7,8 @@ use super::labels::{Shelf, spread};
 use super::marks::{NUMBER, RING, numbered};
 use super::metrics::width;
 use super::paper::{Anchor, Paper};
-use super::view::DiagramView;
 use super::tracks::{RIGHT, Tracks};
+use super::view::DiagramView;
 use crate::case_record::Entry;
 use crate::explain::{Cause, CauseKind};
 
@@ -86,7 +86,7 @@ fn operation(
 ) -> Option<Operation> {
     let event = entry.event()?;
     let id = event.grant()?;
-    let grant = view.grants.iter().position(|story| story.id == id)?;
+    let grant = view.grants.iter().position(|grant| grant.id == id)?;
     // Another grant, which came after this one, has been here.
     let stale = earlier.iter().any(|other| other.grant > grant && other.kind != CauseKind::Refused);
     let (kind, label) = match *event {

@@ -3,8 +3,8 @@
 use super::marks::numbered;
 use super::metrics::{fitting, width};
 use super::paper::{Anchor, Paper};
-use super::view::DiagramView;
 use super::tracks::{LEFT, RIGHT, Tracks};
+use super::view::DiagramView;
 use crate::case_record::FaultSpan;
 use crate::explain::{Cause, CauseKind};
 

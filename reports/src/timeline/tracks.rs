@@ -7,8 +7,8 @@ use super::bars::{BAR, record_edges};
 use super::labels::Shelf;
 use super::metrics::width;
 use super::paper::{Anchor, Paper};
-use super::view::DiagramView;
 use super::strip;
+use super::view::DiagramView;
 use crate::case_record::GrantTimeline;
 use crate::text::moment;
 use crate::text::seconds;
@@ -67,9 +67,9 @@ impl Tracks {
     /// Where a message leaves or reaches a lane: at the edge of the bar that is there.
     pub fn edge(&self, view: &DiagramView<'_>, node: NodeId, at: SimTime, towards: f64) -> Option<f64> {
         let y = self.y(node)?;
-        let inside = |story: &&GrantTimeline| {
-            story.client == Some(node)
-                && story.belief().is_some_and(|(from, to)| from <= at && to.is_none_or(|to| at <= to))
+        let inside = |grant: &&GrantTimeline| {
+            grant.client == Some(node)
+                && grant.belief().is_some_and(|(from, to)| from <= at && to.is_none_or(|to| at <= to))
         };
         let half = if view.grants.iter().any(inside) { BAR / 2.0 } else { 0.0 };
         let mut edges = vec![y + half, y - half];

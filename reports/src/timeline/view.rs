@@ -6,7 +6,7 @@ use fencepost_models::history::GrantId;
 use fencepost_scenarios::property::Property;
 use fencepost_sim::{NodeId, SimTime};
 
-use crate::case_record::{CaseRecord, GrantTimeline, Message, FaultSpan};
+use crate::case_record::{CaseRecord, FaultSpan, GrantTimeline, Message};
 use crate::explain::{Cause, CauseKind, Chain};
 
 /// More messages than this hide what they are to show.
@@ -68,7 +68,7 @@ impl<'a> DiagramView<'a> {
     /// The place of a client among those that have colours.
     pub fn colour(&self, client: Option<NodeId>) -> usize {
         let mut clients: Vec<NodeId> = Vec::new();
-        for node in self.grants.iter().filter_map(|story| story.client).chain(self.nodes.iter().copied()) {
+        for node in self.grants.iter().filter_map(|grant| grant.client).chain(self.nodes.iter().copied()) {
             if self.record.is_client(node) && !clients.contains(&node) {
                 clients.push(node);
             }
@@ -87,12 +87,12 @@ impl<'a> DiagramView<'a> {
     }
 
     fn set_window(&mut self, chain: Option<&Chain>) {
-        let begins = self.grants.iter().filter_map(|story| story.invoked.or(story.began()));
+        let begins = self.grants.iter().filter_map(|grant| grant.invoked.or(grant.began()));
         let causes = self.causes.iter().map(|cause| cause.at);
         self.from = begins.chain(causes.clone()).min().unwrap_or_default();
         let to = match chain {
             Some(chain) => causes.max().unwrap_or(chain.at).max(chain.at),
-            None => self.grants.iter().filter_map(|story| story.belief_ended).max().unwrap_or(self.record.report.ended),
+            None => self.grants.iter().filter_map(|grant| grant.belief_ended).max().unwrap_or(self.record.report.ended),
         };
         let near = self.own_events(to, SimTime(to.0.saturating_add(AFTER_NS))).map(|(at, _)| at).max();
         self.to = near.unwrap_or(to).max(SimTime(self.from.0 + 1));
@@ -131,7 +131,7 @@ impl<'a> DiagramView<'a> {
     fn set_messages(&mut self) {
         let moments: BTreeSet<(NodeId, SimTime)> =
             self.own_events(self.from, self.to).map(|(at, node)| (node, at)).collect();
-        let clients: BTreeSet<NodeId> = self.grants.iter().filter_map(|story| story.client).collect();
+        let clients: BTreeSet<NodeId> = self.grants.iter().filter_map(|grant| grant.client).collect();
         let shown = |message: &&Message| {
             let lanes = self.nodes.contains(&message.from) && self.nodes.contains(&message.to);
             let client = clients.contains(&message.from) || clients.contains(&message.to);
@@ -194,9 +194,9 @@ fn grants<'a>(record: &'a CaseRecord, chain: Option<&Chain>) -> Vec<&'a GrantTim
             ids.dedup();
             ids.iter().filter_map(|grant| record.grant(*grant)).collect()
         }
-        None => record.grants.values().filter(|story| story.acquired.is_some()).take(FIRST_GRANTS).collect(),
+        None => record.grants.values().filter(|grant| grant.acquired.is_some()).take(FIRST_GRANTS).collect(),
     };
     let servers = record.servers.len();
-    grants.sort_by_key(|story| (story.granted(servers), story.id));
+    grants.sort_by_key(|grant| (grant.granted(servers), grant.id));
     grants
 }

@@ -1,8 +1,9 @@
-//! Tells a case: `tell FILE.toml LOCK SEED|PROPERTY [full|whole]`. With a property, the first seed that violates it.
+//! Prints the log of a case: `log FILE.toml LOCK SEED|PROPERTY [full|whole]`. With a property, the first seed that violates it.
 
 use std::sync::Arc;
 
-use fencepost_reports::narrative::{Narrative, tell};
+use fencepost_reports::case_log::{LogOptions, render_log};
+use fencepost_reports::case_record::{CaseRecord, Detail};
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::{file, registry::Registry, run::case, run::cell::Cell};
 
@@ -18,6 +19,7 @@ fn main() {
         None => args[3].parse().expect("a seed"),
     };
     let wants = |what: &str| args[4..].iter().any(|arg| arg == what);
-    let how = Narrative { full: wants("full"), whole: wants("whole"), colour: wants("colour"), width: Some(150) };
-    print!("{}", tell(&cell, seed, how).text);
+    let options = LogOptions { full: wants("full"), whole: wants("whole"), colour: wants("colour"), width: Some(150) };
+    let record = CaseRecord::watch_with(&cell, seed, if options.full { Detail::Full } else { Detail::Normal });
+    print!("{}", render_log(&record, options));
 }
