@@ -65,7 +65,7 @@ fn cell(text: &str) -> Cell {
 
 /// Runs a case and returns how many events its trace has.
 pub fn run(cell: &Cell, seed: u64) -> u64 {
-    case::run(cell, seed, None).outcome.events
+    case::run(cell, seed, None).result.events
 }
 
 /// Counts the messages that are delivered in a case, by watching it.

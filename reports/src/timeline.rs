@@ -143,5 +143,5 @@ fn draw(run: &CaseRun, chain: Option<&Chain>, all: &[Chain], theme: Theme) -> St
 
 /// Unlike that of any other case.
 fn id(run: &CaseRun) -> String {
-    format!("fptl{:08x}", (run.report.outcome.trace >> 96) as u32)
+    format!("fptl{:08x}", (run.report.result.trace >> 96) as u32)
 }

@@ -75,8 +75,8 @@ fn measure(registry: &Registry, lock: &LockEntry) -> Vec<i64> {
     let cells = vec![Cell::new(&Arc::new(scenario), lock, &[])];
     let mut measured = Vec::new();
     let job = Job { cells, seeds: 0..SEEDS, threads: 2, ..Job::default() };
-    job.run(|_, _, outcome| {
-        measured.extend(outcome.metric("takeover_ns"));
+    job.run(|_, _, result| {
+        measured.extend(result.metric("takeover_ns"));
         ControlFlow::Continue(())
     })
     .expect("no case panics");

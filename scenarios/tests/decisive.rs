@@ -43,7 +43,7 @@ fn cell() -> Cell {
 
 fn ran(cell: &Cell, seeds: impl Iterator<Item = u64>) -> CellResult {
     let mut result = CellResult::default();
-    seeds.for_each(|seed| result.add(seed, &case::run(cell, seed, None).outcome));
+    seeds.for_each(|seed| result.add(seed, &case::run(cell, seed, None).result));
     result
 }
 
@@ -83,7 +83,7 @@ fn what_was_found_survives_being_written_and_read() {
     let mut writer = ResultsWriter::new(Vec::new());
     writer.cell(&cell.header).expect("memory takes it");
     for seed in 0..10 {
-        writer.case(seed, &case::run(&cell, seed, None).outcome).expect("memory takes it");
+        writer.case(seed, &case::run(&cell, seed, None).result).expect("memory takes it");
     }
     for sample in result.samples() {
         writer.decisive(sample.seed, sample.changed.as_deref().expect("decided")).expect("memory takes it");

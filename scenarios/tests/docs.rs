@@ -86,8 +86,8 @@ fn lost_updates(text: &str, lock: &str) -> u64 {
     let cells = Cell::all(&registry, &Arc::new(scenario), Some(&[lock.into()]), &[]);
     assert!(cells[0].header.applicable, "{:?}", cells[0].header.reason);
     let mut result = CellResult::default();
-    let done = Job { cells, seeds: 0..50, threads: 1, ..Job::default() }.run(|_, seed, outcome| {
-        result.add(seed, outcome);
+    let done = Job { cells, seeds: 0..50, threads: 1, ..Job::default() }.run(|_, seed, case| {
+        result.add(seed, case);
         ControlFlow::Continue(())
     });
     done.unwrap_or_else(|panicked| panic!("{panicked}"));

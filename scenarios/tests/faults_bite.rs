@@ -8,8 +8,8 @@ use std::time::Duration;
 use fencepost_scenarios::property::Property::{self, BeliefExclusion, EffectExclusion, NoLostUpdate};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::outcome::Outcome;
 use fencepost_scenarios::{file, run::case};
 use fencepost_sim::faults::{BoundAllowance, Fault, Injected, Nemesis, Topology};
 use fencepost_sim::schedule::{FaultPlan, Placement};
@@ -188,7 +188,7 @@ fn every_fault_bites_and_does_not_when_its_injections_do_nothing() {
         let real = cell(row);
         let inert = with_first_fault_inert(&real);
         let shows = |seed| {
-            let [real, inert] = [&real, &inert].map(|cell| case::run(cell, seed, None).outcome);
+            let [real, inert] = [&real, &inert].map(|cell| case::run(cell, seed, None).result);
             assert_eq!(inert.faults[0].touched, 0, "{row:?}: what does nothing touches nothing");
             real.faults[0].touched > 0 && row.4.is_seen(&real, &inert)
         };
@@ -206,10 +206,10 @@ fn every_kind_has_a_row() {
 }
 
 impl Shows {
-    fn is_seen(self, real: &Outcome, inert: &Outcome) -> bool {
+    fn is_seen(self, real: &CaseResult, inert: &CaseResult) -> bool {
         match self {
             Violated(property) => {
-                let violated = |outcome: &Outcome| outcome.verdict(property) == Verdict::Violated;
+                let violated = |result: &CaseResult| result.verdict(property) == Verdict::Violated;
                 violated(real) && !violated(inert)
             }
             More(metric) => real.metric(metric) > inert.metric(metric),

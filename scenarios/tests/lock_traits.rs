@@ -82,8 +82,8 @@ fn cell<T: Twist>(text: &str) -> Cell {
 fn run(cell: Cell) -> CellResult {
     assert!(cell.header.applicable, "{:?}", cell.header.reason);
     let mut result = CellResult::default();
-    let done = Job { cells: vec![cell], seeds: 0..10, threads: 1, ..Job::default() }.run(|_, seed, outcome| {
-        result.add(seed, outcome);
+    let done = Job { cells: vec![cell], seeds: 0..10, threads: 1, ..Job::default() }.run(|_, seed, case| {
+        result.add(seed, case);
         ControlFlow::Continue(())
     });
     done.unwrap_or_else(|panicked| panic!("{panicked}"));

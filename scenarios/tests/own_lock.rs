@@ -115,8 +115,8 @@ fn run(text: &str) -> CellResult {
     assert!(cells[0].header.applicable, "{:?}", cells[0].header.reason);
     let job = Job { cells, seeds: 0..30, threads: 1, ..Job::default() };
     let mut result = CellResult::default();
-    let done = job.run(|_, seed, outcome| {
-        result.add(seed, outcome);
+    let done = job.run(|_, seed, case| {
+        result.add(seed, case);
         ControlFlow::Continue(())
     });
     done.unwrap_or_else(|panicked| panic!("{panicked}"));

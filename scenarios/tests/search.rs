@@ -31,7 +31,7 @@ fn shipped_cell(name: &str, lock: &str) -> Cell {
 
 /// The first seed that violates the property.
 fn first_seed(cell: &Cell, property: Property) -> u64 {
-    let violates = |seed: &u64| case::run(cell, *seed, None).outcome.verdict(property) == Verdict::Violated;
+    let violates = |seed: &u64| case::run(cell, *seed, None).result.verdict(property) == Verdict::Violated;
     (0..500).find(violates).expect("one of 500 seeds violates it")
 }
 
@@ -49,9 +49,9 @@ fn assert_replays(text: &str, property: Property) {
         file::scenario(&registry, "reproducer.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{text}"));
     let pin = scenario.case.clone().expect("a reproducer pins a case");
     let cell = Cell::new(&Arc::new(scenario), registry.lock(&pin.lock).expect("its lock"), &pin.bugs);
-    let outcome = case::run(&cell, pin.seed, None).outcome;
-    assert_eq!(outcome.verdict(property), Verdict::Violated, "{text}");
-    assert_eq!(Some(TraceHash(outcome.trace).to_string()), pin.trace, "{text}");
+    let result = case::run(&cell, pin.seed, None).result;
+    assert_eq!(result.verdict(property), Verdict::Violated, "{text}");
+    assert_eq!(Some(TraceHash(result.trace).to_string()), pin.trace, "{text}");
 }
 
 #[test]
@@ -140,10 +140,10 @@ fn every_kind_of_fault_can_be_written_out() {
 #[test]
 fn interest_is_in_what_was_to_hold_then_in_harm() {
     let cell = shipped_cell("client-pauses", "lease-server");
-    let outcome = case::run(&cell, first_seed(&cell, Property::NoLostUpdate), None).outcome;
-    assert_eq!(interest::of_case(&cell, &[], &outcome), Some(Property::NoLostUpdate));
+    let result = case::run(&cell, first_seed(&cell, Property::NoLostUpdate), None).result;
+    assert_eq!(interest::of_case(&cell, &[], &result), Some(Property::NoLostUpdate));
     let named = [Property::EffectExclusion];
-    assert_eq!(interest::of_case(&cell, &named, &outcome), Some(Property::EffectExclusion));
+    assert_eq!(interest::of_case(&cell, &named, &result), Some(Property::EffectExclusion));
     assert!(!interest::wanted(&cell, &[]).contains(&Property::NoLostUpdate), "it is expected to be violated");
 }
 

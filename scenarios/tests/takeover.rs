@@ -32,7 +32,7 @@ fn long_breaks_between_attempts_break_no_bound() {
                 continue;
             };
             let cell = Cell::new(&scenario, lock, &[]);
-            let verdict = case::run(&cell, 0, None).outcome.verdict(property);
+            let verdict = case::run(&cell, 0, None).result.verdict(property);
             let violated = *expected == file::Expectation::Violated;
             assert_eq!(verdict == Verdict::Violated, violated, "{name}/{}: {}", lock.name(), property.name());
         }

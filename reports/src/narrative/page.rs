@@ -98,7 +98,7 @@ impl Page {
         for evidence in &report.evidence {
             self.paragraph(RED, &format!("VIOLATED {}: {}.", evidence.property.name(), evidence.told(&names)));
         }
-        let verdicts = &report.outcome.verdicts;
+        let verdicts = &report.result.verdicts;
         for (verdict, word) in
             [(Verdict::Holds, "holds"), (Verdict::Unknown, "unknown"), (Verdict::NotApplicable, "not applicable")]
         {
@@ -108,7 +108,7 @@ impl Page {
                 self.paragraph("", &format!("{word}: {}", those.join(", ")));
             }
         }
-        let (trace, events) = (TraceHash(report.outcome.trace), grouped(report.outcome.events.into()));
+        let (trace, events) = (TraceHash(report.result.trace), grouped(report.result.events.into()));
         self.paragraph("", &format!("trace {trace}, {events} events, ended at {}", report.ended));
     }
 

@@ -15,8 +15,8 @@ use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 use crate::check::{CaseSpec, Checkers, Evidence, Findings};
 use crate::file::Scenario;
 use crate::property::Verdict;
+use crate::run::case_result::{CaseResult, FaultTally};
 use crate::run::cell::{Cell, Deployment, data_in_service};
-use crate::run::outcome::{FaultTally, Outcome};
 use crate::run::recorder::{CaseState, Recorder, Watcher};
 use crate::workload::client::{Client, Desk, Shared, nested_patience};
 use crate::workload::demand::{OrderBook, total_orders, total_units};
@@ -29,7 +29,7 @@ pub const MOST_EVENTS: u64 = 5_000_000;
 #[derive(Debug)]
 pub struct CaseReport {
     /// The result.
-    pub outcome: Outcome,
+    pub result: CaseResult,
     /// The first violation of each property that was violated.
     pub evidence: Vec<Evidence>,
     /// The names of the nodes, in order.
@@ -63,7 +63,7 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
     let Some(drawn) = cell.drawn_to_run(seed) else { return (cell.lock.run)(cell, seed, watcher) };
     let mut report = (drawn.lock.run)(&drawn, seed, watcher);
     if let Some(choice) = &drawn.choice {
-        report.outcome.faults = choice.spread(&report.outcome.faults);
+        report.result.faults = choice.spread(&report.result.faults);
         for injected in &mut report.injections {
             injected.fault = choice.place(injected.fault);
         }
@@ -251,7 +251,7 @@ fn finish<L: fencepost_sim::Message>(
         leave_open(&mut findings);
     }
     findings.metrics.push(("lock_messages".into(), lock_messages as i64));
-    let outcome = Outcome {
+    let result = CaseResult {
         censored: is_censored(cell.workload(), &findings),
         verdicts: findings.verdicts,
         metrics: findings.metrics,
@@ -261,7 +261,7 @@ fn finish<L: fencepost_sim::Message>(
         events,
         spans: findings.spans,
     };
-    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
+    CaseReport { result, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
 }
 
 /// Whether there was stock left, so that how much was sold says nothing about oversell.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use crate::property::{Property, Verdict};
-use crate::run::outcome::Outcome;
+use crate::run::case_result::CaseResult;
 use crate::run::results::{CellHeader, PropertyCount, ResultsError, ResultsReader, Row};
 use crate::run::stats::{benjamini_hochberg, holm, paired_sign_test};
 
@@ -27,14 +27,14 @@ struct Case {
 }
 
 impl Case {
-    fn of(outcome: &Outcome) -> Self {
+    fn of(result: &CaseResult) -> Self {
         let mut case = Case { violated: 0, judged: 0, metrics: [None; COMPARED.len()] };
         for (place, property) in Property::ALL.into_iter().enumerate() {
-            let verdict = outcome.verdict(property);
+            let verdict = result.verdict(property);
             case.violated |= u32::from(verdict == Verdict::Violated) << place;
             case.judged |= u32::from(matches!(verdict, Verdict::Violated | Verdict::Holds)) << place;
         }
-        case.metrics = COMPARED.map(|name| outcome.metric(name).and_then(|value| u64::try_from(value).ok()));
+        case.metrics = COMPARED.map(|name| result.metric(name).and_then(|value| u64::try_from(value).ok()));
         case
     }
 }
@@ -59,8 +59,8 @@ impl Run {
                         run.cells.push((*header, BTreeMap::new()));
                     }
                 }
-                Row::Case { seed, outcome } => {
-                    run.cells[current].1.insert(seed, Case::of(&outcome));
+                Row::Case { seed, result } => {
+                    run.cells[current].1.insert(seed, Case::of(&result));
                 }
                 Row::Decisive { .. } => {}
             }

@@ -10,8 +10,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::run::case;
+use crate::run::case_result::CaseResult;
 use crate::run::cell::Cell;
-use crate::run::outcome::Outcome;
 
 /// What to run.
 #[derive(Debug, Default)]
@@ -42,10 +42,10 @@ pub struct CasePanicked {
 const CHUNK: u64 = 16;
 
 /// Threads run ahead of the oldest unfinished chunk by at most this many, so that one slow case does not make the
-/// outcomes of all others pile up behind it.
+/// results of all others pile up behind it.
 const LEAD: u64 = 1024;
 
-type Outcomes = Result<Vec<(u64, Outcome)>, CasePanicked>;
+type Results = Result<Vec<(u64, CaseResult)>, CasePanicked>;
 
 impl Job {
     /// The seeds of each cell that are this job's to run.
@@ -64,16 +64,16 @@ impl Job {
         self.shard.map_or((self.seeds.start, 1), |(i, n)| (self.seeds.start + i - 1, n))
     }
 
-    /// Runs everything. `sink` gets each outcome in order, with the index of its cell; it may end a cell early.
+    /// Runs everything. `sink` gets each result in order, with the index of its cell; it may end a cell early.
     ///
     /// # Errors
     /// If a case panicked. What `sink` got before that stays valid.
-    pub fn run(&self, mut sink: impl FnMut(usize, u64, &Outcome) -> ControlFlow<()>) -> Result<(), CasePanicked> {
+    pub fn run(&self, mut sink: impl FnMut(usize, u64, &CaseResult) -> ControlFlow<()>) -> Result<(), CasePanicked> {
         let chunks = Chunks::of(self);
         let ended: Vec<AtomicBool> = self.cells.iter().map(|_| AtomicBool::new(false)).collect();
         let queue = Queue::default();
         thread::scope(|scope| {
-            let (sender, results) = channel::<(u64, Outcomes)>();
+            let (sender, results) = channel::<(u64, Results)>();
             for _ in 0..self.threads.max(1) {
                 let (sender, chunks, ended, queue) = (sender.clone(), &chunks, &ended, &queue);
                 scope.spawn(move || self.work(chunks, ended, queue, &sender));
@@ -83,12 +83,12 @@ impl Job {
             let _open = OpenWhenDone(&queue);
             let mut waiting = BTreeMap::new();
             let mut expected = 0;
-            for (index, outcomes) in results {
-                waiting.insert(index, outcomes);
-                while let Some(outcomes) = waiting.remove(&expected) {
-                    for (seed, outcome) in &outcomes? {
+            for (index, results) in results {
+                waiting.insert(index, results);
+                while let Some(results) = waiting.remove(&expected) {
+                    for (seed, result) in &results? {
                         let cell = chunks.cell(expected);
-                        if !ended[cell].load(Ordering::Relaxed) && sink(cell, *seed, outcome).is_break() {
+                        if !ended[cell].load(Ordering::Relaxed) && sink(cell, *seed, result).is_break() {
                             ended[cell].store(true, Ordering::Relaxed);
                         }
                     }
@@ -100,18 +100,18 @@ impl Job {
         })
     }
 
-    fn work(&self, chunks: &Chunks, ended: &[AtomicBool], queue: &Queue, sender: &Sender<(u64, Outcomes)>) {
+    fn work(&self, chunks: &Chunks, ended: &[AtomicBool], queue: &Queue, sender: &Sender<(u64, Results)>) {
         loop {
             let index = queue.take();
             if index >= chunks.count() {
                 return;
             }
             let cell = chunks.cell(index);
-            let outcomes = match ended[cell].load(Ordering::Relaxed) {
+            let results = match ended[cell].load(Ordering::Relaxed) {
                 true => Ok(Vec::new()),
                 false => chunks.seeds(index).map(|seed| Ok((seed, run_caught(&self.cells[cell], seed)?))).collect(),
             };
-            if sender.send((index, outcomes)).is_err() {
+            if sender.send((index, results)).is_err() {
                 return;
             }
         }
@@ -196,8 +196,8 @@ impl Drop for OpenWhenDone<'_> {
 }
 
 /// Runs a case; a panic is caught.
-pub(crate) fn run_caught(cell: &Cell, seed: u64) -> Result<Outcome, CasePanicked> {
-    caught(cell, seed, || case::run(cell, seed, None).outcome)
+pub(crate) fn run_caught(cell: &Cell, seed: u64) -> Result<CaseResult, CasePanicked> {
+    caught(cell, seed, || case::run(cell, seed, None).result)
 }
 
 /// What comes of work on this case; a panic is caught.

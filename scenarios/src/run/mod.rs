@@ -1,11 +1,11 @@
 //! Runs cells of cases, and keeps what came out.
 
 pub mod case;
+pub mod case_result;
 pub mod cell;
 pub mod clean;
 pub mod compare;
 pub mod job;
-pub mod outcome;
 pub mod recorder;
 pub mod results;
 pub mod stats;

@@ -10,7 +10,7 @@ use fencepost_sim::units::Dist;
 use toml::{Table, Value};
 
 use crate::file::{Clients, Scenario};
-use crate::run::outcome::FaultTally;
+use crate::run::case_result::FaultTally;
 
 /// What a case of a swarm drew.
 #[derive(Clone, Debug, PartialEq, Eq)]

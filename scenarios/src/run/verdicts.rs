@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::property::{Property, Verdict};
-use crate::run::outcome::Outcome;
+use crate::run::case_result::CaseResult;
 
 /// In how many cases each property was judged, of those that are looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,9 +20,9 @@ impl Verdicts {
         Verdicts(wanted.iter().map(|property| (*property, Count::default())).collect())
     }
 
-    pub(crate) fn add(&mut self, outcome: &Outcome) {
+    pub(crate) fn add(&mut self, result: &CaseResult) {
         for (property, count) in &mut self.0 {
-            match outcome.verdict(*property) {
+            match result.verdict(*property) {
                 Verdict::Violated | Verdict::Holds => count.judged += 1,
                 Verdict::Unknown => count.unknown += 1,
                 Verdict::NotApplicable => {}
@@ -58,8 +58,8 @@ impl Verdicts {
 mod tests {
     use super::*;
 
-    fn outcome(verdicts: &[(Property, Verdict)]) -> Outcome {
-        Outcome {
+    fn result(verdicts: &[(Property, Verdict)]) -> CaseResult {
+        CaseResult {
             verdicts: verdicts.to_vec(),
             metrics: vec![],
             faults: vec![],
@@ -74,10 +74,10 @@ mod tests {
     #[test]
     fn what_applies_in_one_case_applies() {
         let mut verdicts = Verdicts::on(&[Property::Fifo, Property::Takeover]);
-        verdicts.add(&outcome(&[(Property::Takeover, Verdict::NotApplicable), (Property::Progress, Verdict::Holds)]));
+        verdicts.add(&result(&[(Property::Takeover, Verdict::NotApplicable), (Property::Progress, Verdict::Holds)]));
         assert!(verdicts.nothing_applies());
         let mut others = Verdicts::on(&[Property::Fifo, Property::Takeover]);
-        others.add(&outcome(&[(Property::Takeover, Verdict::Unknown)]));
+        others.add(&result(&[(Property::Takeover, Verdict::Unknown)]));
         verdicts.merge(&others);
         assert!(!verdicts.nothing_applies());
         assert_eq!(verdicts.not_applicable().collect::<Vec<_>>(), [Property::Fifo]);

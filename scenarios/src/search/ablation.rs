@@ -26,8 +26,8 @@ pub fn without_each(cell: &Cell, sample: &Sample) -> Vec<Option<bool>> {
 
 fn changes(cell: &Cell, fault: usize, sample: &Sample) -> Option<bool> {
     let cell = without(cell, fault);
-    let outcome = catch_unwind(AssertUnwindSafe(|| case::run(&cell, sample.seed, None).outcome)).ok()?;
-    Some(sample.violated.iter().any(|property| outcome.verdict(*property) != Verdict::Violated))
+    let result = catch_unwind(AssertUnwindSafe(|| case::run(&cell, sample.seed, None).result)).ok()?;
+    Some(sample.violated.iter().any(|property| result.verdict(*property) != Verdict::Violated))
 }
 
 /// The cell of the same scenario without this fault.

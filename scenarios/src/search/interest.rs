@@ -2,8 +2,8 @@
 
 use crate::file::Expectation;
 use crate::property::{Property, Severity, Verdict};
+use crate::run::case_result::CaseResult;
 use crate::run::cell::Cell;
-use crate::run::outcome::Outcome;
 use crate::run::results::CellResult;
 
 /// What a search looks for: what is named, else what the scenario says holds, else what the workload is to keep.
@@ -20,8 +20,8 @@ pub fn wanted(cell: &Cell, named: &[Property]) -> Vec<Property> {
 }
 
 /// The violation of a case that is of most interest; any if need be.
-pub fn of_case(cell: &Cell, named: &[Property], outcome: &Outcome) -> Option<Property> {
-    let violated = Property::ALL.into_iter().filter(|property| outcome.verdict(*property) == Verdict::Violated);
+pub fn of_case(cell: &Cell, named: &[Property], result: &CaseResult) -> Option<Property> {
+    let violated = Property::ALL.into_iter().filter(|property| result.verdict(*property) == Verdict::Violated);
     let of_interest = violated.filter(|property| named.is_empty() || named.contains(property));
     of_interest.min_by_key(|property| (rank(cell, *property), *property))
 }

@@ -9,9 +9,9 @@ use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::file::{self, Scenario};
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::job::Job;
-use fencepost_scenarios::run::outcome::Outcome;
 use fencepost_scenarios::run::results::CellResult;
 
 /// The locks whose holder is somebody until a time runs out, and who guard a store of their own.
@@ -46,7 +46,7 @@ pub fn parsed(text: &str) -> Arc<Scenario> {
 pub struct Seen {
     what: String,
     result: CellResult,
-    pub outcomes: Vec<Outcome>,
+    pub cases: Vec<CaseResult>,
 }
 
 pub fn run(text: &str, lock: &str, seeds: u64) -> Seen {
@@ -60,10 +60,10 @@ pub fn run_with_bugs(text: &str, lock: &str, bugs: &[&str], seeds: u64) -> Seen 
     assert!(cell.header.applicable, "{lock} in {text}: {:?}", cell.header.reason);
     let what = format!("{lock} in {}", cell.header.scenario);
     let job = Job { cells: vec![cell], seeds: 0..seeds, threads: 1, ..Job::default() };
-    let mut seen = Seen { what, result: CellResult::default(), outcomes: Vec::new() };
-    job.run(|_, seed, outcome| {
-        seen.result.add(seed, outcome);
-        seen.outcomes.push(outcome.clone());
+    let mut seen = Seen { what, result: CellResult::default(), cases: Vec::new() };
+    job.run(|_, seed, case| {
+        seen.result.add(seed, case);
+        seen.cases.push(case.clone());
         ControlFlow::Continue(())
     })
     .expect("no case panics");

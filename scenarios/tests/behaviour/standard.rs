@@ -64,8 +64,8 @@ impl Judge {
 fn judge_at(seeds: Range<u64>, mut judges: Vec<&mut Judge>) {
     let cells = judges.iter().map(|judge| judge.cell.clone()).collect();
     let job = Job { cells, seeds, threads: 2, ..Job::default() };
-    job.run(|cell, seed, outcome| {
-        judges[cell].add(seed, |property| outcome.verdict(property));
+    job.run(|cell, seed, result| {
+        judges[cell].add(seed, |property| result.verdict(property));
         ControlFlow::Continue(())
     })
     .expect("no panic");

@@ -51,7 +51,7 @@ fn a_blind_delete_loses_more_updates_seed_by_seed() {
     let blind = run(&shipped("client-pauses"), "redis-set-px-del", SEEDS);
     let compared = run(&shipped("client-pauses"), "redis-set-px", SEEDS);
     let lost = |seen: &crate::lab::Seen| -> Vec<i64> {
-        seen.outcomes.iter().map(|outcome| outcome.metric("lost_updates").unwrap_or(0)).collect()
+        seen.cases.iter().map(|result| result.metric("lost_updates").unwrap_or(0)).collect()
     };
     let (blind_lost, compared_lost) = (lost(&blind), lost(&compared));
     let pairs = || blind_lost.iter().zip(&compared_lost);

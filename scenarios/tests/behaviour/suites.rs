@@ -90,8 +90,8 @@ fn a_case_of_a_swarm_is_the_case_that_it_drew() {
         let drawn = cell.drawn(seed);
         let choice = drawn.choice.as_ref().expect("it draws");
         choices.insert(choice.to_string());
-        let whole = case::run(&cell, seed, None).outcome;
-        let alone = case::run(&drawn, seed, None).outcome;
+        let whole = case::run(&cell, seed, None).result;
+        let alone = case::run(&drawn, seed, None).result;
         assert_eq!((whole.trace, &whole.verdicts), (alone.trace, &alone.verdicts), "{choice}");
         assert_eq!(whole.faults.len(), cell.scenario.faults.len());
         for (tally, has) in whole.faults.iter().zip(&choice.faults) {
@@ -131,9 +131,9 @@ fn what_must_be_clean_is_clean() {
     }
     let mut problems = Vec::new();
     let job = Job { cells, seeds: CLEAN_SEEDS, threads: 2, ..Job::default() };
-    job.run(|cell, seed, outcome| {
+    job.run(|cell, seed, result| {
         let entry = what(entries[cell]);
-        let violated = entry.properties.iter().filter(|property| outcome.verdict(**property) == Verdict::Violated);
+        let violated = entry.properties.iter().filter(|property| result.verdict(**property) == Verdict::Violated);
         let case = || job.cells[cell].case_name(seed);
         problems.extend(violated.map(|property| format!("{}: {} ({})", case(), property.name(), entry.why)));
         ControlFlow::Continue(())

@@ -37,8 +37,8 @@ fn every_workload_runs_with_every_lock() {
         let names: Vec<String> = cells.iter().map(|cell| cell.case_name(0)).collect();
         let mut acked = vec![0; cells.len()];
         let job = Job { cells, seeds: 0..3, threads: 1, ..Job::default() };
-        job.run(|cell, _, outcome| {
-            let metric = |name: &str| outcome.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
+        job.run(|cell, _, result| {
+            let metric = |name: &str| result.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
             let harm = metric("harm").or(metric("harm_cents")).unwrap_or_else(|| panic!("{}: no harm", names[cell]));
             assert!(harm >= 0, "{}: harm is {harm}", names[cell]);
             acked[cell] += metric("acked_orders").unwrap_or(0);
@@ -118,8 +118,8 @@ fn opposite_order_deadlocks_and_the_same_order_does_not() {
     let opposite = run(&shipped("transfer-opposite-order"), "zookeeper", 5);
     assert!(opposite.total("deadlocks") > 0);
     opposite.breaks(&[Property::Progress]);
-    let stuck = opposite.outcomes.iter().filter(|outcome| {
-        outcome
+    let stuck = opposite.cases.iter().filter(|result| {
+        result
             .verdicts
             .iter()
             .any(|(property, verdict)| (*property, *verdict) == (Property::Progress, Verdict::Violated))

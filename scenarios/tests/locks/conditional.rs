@@ -210,7 +210,7 @@ fn an_owner_that_acquires_again_meets_what_is_declared() {
     let nested = |lock: &str, option: &str| {
         let text = scenario("500ms", false, "").replace("count = 3", "count = 3\nnested = 2");
         let seen = run(&text.replace("[workload", &format!("{option}\n\n[workload")), lock, 10);
-        assert!(seen.outcomes.iter().all(|outcome| outcome.verdict(Reentrancy) == Verdict::Holds), "{lock} {option}");
+        assert!(seen.cases.iter().all(|result| result.verdict(Reentrancy) == Verdict::Holds), "{lock} {option}");
         seen
     };
     nested("dynamodb", "").keeps_everything();

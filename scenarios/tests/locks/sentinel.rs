@@ -5,7 +5,7 @@ use std::time::Duration;
 use fencepost_scenarios::property::Property::{
     BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover, ValidityExclusion,
 };
-use fencepost_scenarios::run::outcome::Outcome;
+use fencepost_scenarios::run::case_result::CaseResult;
 
 use crate::lab::{Seen, run, shipped};
 
@@ -145,8 +145,8 @@ lasts = "60s"
 
 /// The longest that anybody waited, in each case, in ascending order.
 fn longest_waits(seen: &Seen) -> Vec<Duration> {
-    let longest = |outcome: &Outcome| outcome.metric("longest_wait_ns").unwrap_or(0).unsigned_abs();
-    let mut waits: Vec<Duration> = seen.outcomes.iter().map(longest).map(Duration::from_nanos).collect();
+    let longest = |result: &CaseResult| result.metric("longest_wait_ns").unwrap_or(0).unsigned_abs();
+    let mut waits: Vec<Duration> = seen.cases.iter().map(longest).map(Duration::from_nanos).collect();
     waits.sort_unstable();
     waits
 }

@@ -119,7 +119,7 @@ fn a_crashed_holder_is_replaced_within_the_stated_bound() {
     }
     let seen = run(&shipped("crash-takeover"), LOCK, SEEDS);
     seen.keeps(&[Takeover]);
-    let mut measured: Vec<i64> = seen.outcomes.iter().filter_map(|outcome| outcome.metric("takeover_ns")).collect();
+    let mut measured: Vec<i64> = seen.cases.iter().filter_map(|result| result.metric("takeover_ns")).collect();
     measured.retain(|nanos| *nanos > 0);
     measured.sort_unstable();
     // A process that dies closes its connection, not its session: 40 s after it was last heard of, and up to a tick.
@@ -164,7 +164,7 @@ fn grants_while_down(servers: &[u8], seed: u64) -> Vec<Duration> {
     let cell = Cell::new(&parsed(&text), Registry::standard().lock(LOCK).unwrap(), &[]);
     let grants = Rc::new(RefCell::new(Grants::default()));
     let report = case::run(&cell, seed, Some(grants.clone()));
-    assert_eq!(report.outcome.verdict(GrantExclusion), fencepost_scenarios::property::Verdict::Holds);
+    assert_eq!(report.result.verdict(GrantExclusion), fencepost_scenarios::property::Verdict::Holds);
     std::mem::take(&mut grants.borrow_mut().0)
 }
 

@@ -1,4 +1,4 @@
-//! One cell's outcomes, added up.
+//! One cell's results, added up.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::sample::{Decisive, Sample, Samples};
 use super::tally::Tally;
 use crate::property::{Property, Verdict};
-use crate::run::outcome::{Outcome, SPANS, Span};
+use crate::run::case_result::{CaseResult, SPANS, Span};
 use crate::run::stats::{Interval, clopper_pearson, violation_interval};
 
-/// What the cases of a cell came to. It takes the same room for ten cases as for ten million, and adding outcomes in
+/// What the cases of a cell came to. It takes the same room for ten cases as for ten million, and adding results in
 /// another order, or merging shards, gives the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CellResult {
@@ -66,35 +66,35 @@ pub struct TouchedHolder {
 }
 
 impl CellResult {
-    /// Adds the outcome of one case.
+    /// Adds the result of one case.
     ///
     /// # Panics
     ///
     /// If a metric is negative: metrics count things, so that would be a mistake in what counted them.
-    pub fn add(&mut self, seed: u64, outcome: &Outcome) {
+    pub fn add(&mut self, seed: u64, result: &CaseResult) {
         self.cases += 1;
-        self.censored += u64::from(outcome.censored);
-        self.untouched += u64::from(outcome.faults.iter().all(|fault| fault.touched == 0));
-        self.events += u128::from(outcome.events);
+        self.censored += u64::from(result.censored);
+        self.untouched += u64::from(result.faults.iter().all(|fault| fault.touched == 0));
+        self.events += u128::from(result.events);
         for property in Property::ALL {
-            self.properties.entry(property).or_default().add(seed, outcome.verdict(property));
+            self.properties.entry(property).or_default().add(seed, result.verdict(property));
         }
-        self.harm.add(seed, harm_of(outcome));
-        for (name, value) in &outcome.metrics {
+        self.harm.add(seed, harm_of(result));
+        for (name, value) in &result.metrics {
             let value = u64::try_from(*value).unwrap_or_else(|_| panic!("metric {name} of seed {seed} is {value} < 0"));
             match self.metrics.get_mut(name.as_ref()) {
                 Some(tally) => tally.add(value),
                 None => self.metrics.entry(name.clone()).or_default().add(value),
             }
-            if name == "oversold_units" && !outcome.censored {
+            if name == "oversold_units" && !result.censored {
                 self.sold_uncensored.add(value);
             }
         }
-        self.add_spans(&outcome.spans);
-        self.add_faults(outcome);
-        self.samples.add(seed, outcome);
-        if outcome.touched_holder {
-            self.touched_holder.add(outcome.verdict(Property::EffectExclusion));
+        self.add_spans(&result.spans);
+        self.add_faults(result);
+        self.samples.add(seed, result);
+        if result.touched_holder {
+            self.touched_holder.add(result.verdict(Property::EffectExclusion));
         }
     }
 
@@ -105,11 +105,11 @@ impl CellResult {
         self.spans.iter_mut().zip(spans).for_each(|(sum, span)| sum.add(span));
     }
 
-    fn add_faults(&mut self, outcome: &Outcome) {
-        if self.faults.len() < outcome.faults.len() {
-            self.faults.resize(outcome.faults.len(), FaultSum::default());
+    fn add_faults(&mut self, result: &CaseResult) {
+        if self.faults.len() < result.faults.len() {
+            self.faults.resize(result.faults.len(), FaultSum::default());
         }
-        for (sum, fault) in self.faults.iter_mut().zip(&outcome.faults) {
+        for (sum, fault) in self.faults.iter_mut().zip(&result.faults) {
             sum.planned += fault.planned;
             sum.fired += fault.fired;
             sum.touched += fault.touched;
@@ -225,8 +225,8 @@ impl CellResult {
 }
 
 /// The verdict on all properties whose violation is harm, taken together.
-fn harm_of(outcome: &Outcome) -> Verdict {
-    let any = |verdict| Property::ALL.into_iter().any(|p| p.is_harm() && outcome.verdict(p) == verdict);
+fn harm_of(result: &CaseResult) -> Verdict {
+    let any = |verdict| Property::ALL.into_iter().any(|p| p.is_harm() && result.verdict(p) == verdict);
     let in_order = [Verdict::Violated, Verdict::Unknown, Verdict::Holds];
     in_order.into_iter().find(|verdict| any(*verdict)).unwrap_or(Verdict::NotApplicable)
 }

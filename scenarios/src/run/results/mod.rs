@@ -1,4 +1,4 @@
-//! What a run came to: cells that add up outcomes, the rows they are kept in, and the JSON that a run prints.
+//! What a run came to: cells that add up results, the rows they are kept in, and the JSON that a run prints.
 
 mod cell;
 mod json;

@@ -7,7 +7,7 @@ use serde::de::Error as _;
 
 use self::wire::{CaseLine, CellLine, DecisiveLine, HeaderLine, Probe};
 use super::{CellHeader, CellResult};
-use crate::run::outcome::Outcome;
+use crate::run::case_result::CaseResult;
 
 mod wire;
 
@@ -24,7 +24,7 @@ pub enum Row {
         /// Its seed.
         seed: u64,
         /// What it came to.
-        outcome: Outcome,
+        result: CaseResult,
     },
     /// A violated case of the cell was looked at again.
     Decisive {
@@ -89,8 +89,8 @@ impl<W: Write> ResultsWriter<W> {
     }
 
     /// Writes one case.
-    pub fn case(&mut self, seed: u64, outcome: &Outcome) -> Result<(), ResultsError> {
-        self.line(&CaseLine::of(seed, outcome))
+    pub fn case(&mut self, seed: u64, result: &CaseResult) -> Result<(), ResultsError> {
+        self.line(&CaseLine::of(seed, result))
     }
 
     /// Writes what came of looking at a violated case again.
@@ -171,8 +171,8 @@ impl<R: BufRead> ResultsReader<R> {
             Err(error) => return self.parse_rare(bytes, error),
         };
         let seed = line.seed;
-        let outcome = line.into_outcome().map_err(|what| malformed(serde_json::Error::custom(what)))?;
-        Ok(Row::Case { seed, outcome })
+        let result = line.into_result().map_err(|what| malformed(serde_json::Error::custom(what)))?;
+        Ok(Row::Case { seed, result })
     }
 
     /// A line that is no case, and why it is none.
@@ -213,7 +213,7 @@ pub fn read_cells(input: impl BufRead) -> Result<Vec<(CellHeader, CellResult)>, 
     for row in ResultsReader::new(input) {
         match row? {
             Row::Cell(header) => current = find_or_add(&mut cells, *header)?,
-            Row::Case { seed, outcome } => cells[current].1.add(seed, &outcome),
+            Row::Case { seed, result } => cells[current].1.add(seed, &result),
             Row::Decisive { seed, changed } => cells[current].1.decide(seed, changed),
         }
     }

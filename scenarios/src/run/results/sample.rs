@@ -1,7 +1,7 @@
 //! Violated cases that are looked at again with each of their faults taken out.
 
 use crate::property::{Property, Verdict};
-use crate::run::outcome::Outcome;
+use crate::run::case_result::CaseResult;
 
 /// The budget: so many violated cases of each cell are looked at again, those with the smallest seeds.
 pub const DECISIVE_CASES: usize = 5;
@@ -34,14 +34,14 @@ pub struct Decisive {
 pub(super) struct Samples(Vec<Sample>);
 
 impl Samples {
-    pub fn add(&mut self, seed: u64, outcome: &Outcome) {
+    pub fn add(&mut self, seed: u64, result: &CaseResult) {
         let full = self.0.len() == DECISIVE_CASES;
         if full && self.0.last().is_some_and(|last| last.seed < seed) {
             return;
         }
-        let violated = outcome.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
+        let violated = result.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
         let violated: Vec<Property> = violated.map(|(property, _)| *property).collect();
-        let fired: Vec<bool> = outcome.faults.iter().map(|fault| fault.fired > 0).collect();
+        let fired: Vec<bool> = result.faults.iter().map(|fault| fault.fired > 0).collect();
         if !violated.is_empty() && fired.contains(&true) {
             self.insert(Sample { seed, violated, fired, changed: None });
         }

@@ -77,7 +77,7 @@ pub struct Counterexample {
 
 /// How far an exploration is.
 #[derive(Clone, Copy, Debug)]
-pub struct Stand {
+pub struct ExploreProgress {
     /// How many faults are being placed.
     pub faults: u32,
     /// How many placements were run so far, of any number of faults.
@@ -111,11 +111,11 @@ impl Explored {
 pub fn explore(
     registry: &Registry,
     what: &Exploration<'_>,
-    told: impl Fn(Stand) + Sync,
+    told: impl Fn(ExploreProgress) + Sync,
 ) -> Result<Explored, CasePanicked> {
     let first = caught(what.cell, what.seed, || points::run(what.cell, what.seed))?;
     let mut explored = Explored { verdicts: Verdicts::on(what.wanted), ..Explored::default() };
-    explored.verdicts.add(&first.report.outcome);
+    explored.verdicts.add(&first.report.result);
     explored.levels.push(Level { faults: 0, placements: 0, different: 1 });
     if let Some(property) = violated(what, &first) {
         explored.counterexample = Some(counterexample(what, property, &[]));
@@ -152,7 +152,7 @@ struct Search<'a> {
 
 /// Counts placements for whoever wants to hear of it.
 struct Count<'a> {
-    told: &'a (dyn Fn(Stand) + Sync),
+    told: &'a (dyn Fn(ExploreProgress) + Sync),
     faults: u32,
     of: usize,
     begun: AtomicUsize,
@@ -165,7 +165,7 @@ impl Count<'_> {
     fn one_more(&self) {
         let placements = self.before + self.run.fetch_add(1, Ordering::Relaxed) + 1;
         let begun = self.begun.load(Ordering::Relaxed);
-        (self.told)(Stand { faults: self.faults, placements, begun, of: self.of });
+        (self.told)(ExploreProgress { faults: self.faults, placements, begun, of: self.of });
     }
 }
 
@@ -263,7 +263,7 @@ impl Search<'_> {
         let ran = points::run(&cell_with(self.registry, self.what, &all), self.what.seed);
         self.count.one_more();
         tried.runs += 1;
-        tried.verdicts.add(&ran.report.outcome);
+        tried.verdicts.add(&ran.report.result);
         if let Some(property) = violated(self.what, &ran) {
             tried.found.push((property, all));
         } else if (all.len() as u32) < self.what.faults && seen.insert(ran.signature) {
@@ -276,7 +276,7 @@ impl Search<'_> {
 
 /// The first of what must not be violated that is.
 fn violated(what: &Exploration<'_>, ran: &Ran) -> Option<Property> {
-    what.wanted.iter().copied().find(|property| ran.report.outcome.verdict(*property) == Verdict::Violated)
+    what.wanted.iter().copied().find(|property| ran.report.result.verdict(*property) == Verdict::Violated)
 }
 
 /// The cell with these faults after its own.

@@ -122,9 +122,9 @@ fn try_case(
         Aim::Aimed => made(registry, hunt, aimed::draft(hunt, seed)),
         Aim::Swarm => swarm::drawn(hunt, seed),
     };
-    let outcome = run_caught(&cell, seed)?;
-    verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome);
-    let violated = hunt.wanted.iter().find(|property| outcome.verdict(**property) == Verdict::Violated);
+    let result = run_caught(&cell, seed)?;
+    verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(&result);
+    let violated = hunt.wanted.iter().find(|property| result.verdict(**property) == Verdict::Violated);
     Ok(violated.map(|property| Found { cell, seed, property: *property, choice }))
 }
 

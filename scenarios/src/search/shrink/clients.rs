@@ -4,14 +4,14 @@ use toml::Value;
 
 use super::draft::{Draft, DraftFault, ENDLESS};
 use super::faults::client_index;
-use super::ladder::{counts_below, first_of, lower};
-use super::trial::Lab;
+use super::round_values::{counts_below, first_of, lower};
+use super::shrinker::Shrinker;
 
 /// Keeps the clients that matter only, else takes them out one by one.
-pub(crate) fn fewer(lab: &mut Lab<'_>) {
-    let count = lab.best().clients();
-    let mut parties = lab.shown().clients.clone();
-    parties.extend(lab.best().faults.iter().flat_map(named_clients));
+pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
+    let count = shrinker.best().clients();
+    let mut parties = shrinker.shown().clients.clone();
+    parties.extend(shrinker.best().faults.iter().flat_map(named_clients));
     parties.sort_unstable();
     parties.dedup();
     parties.retain(|client| *client < count);
@@ -23,16 +23,16 @@ pub(crate) fn fewer(lab: &mut Lab<'_>) {
         kept.extend(others.take(more + usize::from(parties.len() < 2)));
         kept.sort_unstable();
         if kept.len() < count.into() {
-            candidates.extend(with_clients(lab.best(), &kept));
+            candidates.extend(with_clients(shrinker.best(), &kept));
         }
     }
-    first_of(lab, candidates);
-    let mut out = lab.best().clients();
-    while out > 0 && lab.best().clients() > 1 {
+    first_of(shrinker, candidates);
+    let mut out = shrinker.best().clients();
+    while out > 0 && shrinker.best().clients() > 1 {
         out -= 1;
-        let kept: Vec<u16> = (0..lab.best().clients()).filter(|client| *client != out).collect();
-        let candidates = with_clients(lab.best(), &kept);
-        first_of(lab, candidates);
+        let kept: Vec<u16> = (0..shrinker.best().clients()).filter(|client| *client != out).collect();
+        let candidates = with_clients(shrinker.best(), &kept);
+        first_of(shrinker, candidates);
     }
 }
 
@@ -70,9 +70,9 @@ pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
 }
 
 /// More orders, where that lets more scheduling seeds show the violation: it matters less who comes first.
-pub(crate) fn more_orders(lab: &mut Lab<'_>) {
-    let more = lab.best().orders().saturating_add(lab.best().clients().into());
-    lab.offer_steadier(lab.best().with_orders(more));
+pub(crate) fn more_orders(shrinker: &mut Shrinker<'_>) {
+    let more = shrinker.best().orders().saturating_add(shrinker.best().clients().into());
+    shrinker.offer_more_reproducing(shrinker.best().with_orders(more));
 }
 
 /// The values of a fault that may name clients. Its own name is not of theirs, whatever it sounds like.
@@ -116,10 +116,10 @@ fn named_clients(fault: &DraftFault) -> Vec<u16> {
 }
 
 /// As few orders as will do.
-pub(crate) fn fewer_orders(lab: &mut Lab<'_>) {
-    let counts = counts_below(lab.best().orders());
-    lower(lab, &counts, |draft, orders| draft.with_orders(orders));
-    while lab.best().orders() > 1 && lab.offer(lab.best().with_orders(lab.best().orders() - 1)) {}
+pub(crate) fn fewer_orders(shrinker: &mut Shrinker<'_>) {
+    let counts = counts_below(shrinker.best().orders());
+    lower(shrinker, &counts, |draft, orders| draft.with_orders(orders));
+    while shrinker.best().orders() > 1 && shrinker.offer(shrinker.best().with_orders(shrinker.best().orders() - 1)) {}
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@
 mod clients;
 mod draft;
 mod faults;
-mod ladder;
 mod many;
+mod random_search;
 mod resolve;
+mod round_values;
+mod shrinker;
 mod size;
-mod trial;
 mod values;
-mod wander;
 
 use fencepost_sim::TraceHash;
 use fencepost_sim::stream::Streams;
@@ -21,8 +21,8 @@ pub(crate) use self::draft::{Draft, DraftFault};
 pub use self::many::shrink_all;
 use self::resolve::resolve;
 pub(crate) use self::resolve::{base, written_faults};
+use self::shrinker::Shrinker;
 pub use self::size::Size;
-use self::trial::Lab;
 use crate::property::{Property, Verdict};
 use crate::registry::Registry;
 use crate::run::case;
@@ -107,7 +107,7 @@ pub fn unshrunk(failing: &Failing<'_>) -> String {
     let report = case::run(cell, seed, None);
     let draft = resolve(cell, seed, bugs, property, &report);
     let comment = format!("{} violates {}. It was not shrunk.", cell.case_name(seed), property.name());
-    draft.as_drawn(&cell.scenario.source, &comment, &TraceHash(report.outcome.trace).to_string())
+    draft.as_drawn(&cell.scenario.source, &comment, &TraceHash(report.result.trace).to_string())
 }
 
 /// Shrinks a case.
@@ -118,26 +118,26 @@ pub fn shrink(registry: &Registry, failing: &Failing<'_>, effort: Effort) -> Res
     let Failing { cell, seed, bugs, property } = *failing;
     let cell = &*cell.drawn(seed);
     let report = case::run(cell, seed, None);
-    if report.outcome.verdict(property) != Verdict::Violated {
+    if report.result.verdict(property) != Verdict::Violated {
         return Err(NotShrunk::Holds(property));
     }
     let draft = resolve(cell, seed, bugs, property, &report);
-    let lab = Lab::new(registry, &cell.lock, draft, effort.budget, effort.other_seeds);
-    let mut lab = lab.ok_or(NotShrunk::NotResolved(property))?;
-    let before = lab.size();
-    sweep(&mut lab, &FIRST);
-    steady(&mut lab);
-    lab.be_strict();
+    let shrinker = Shrinker::new(registry, &cell.lock, draft, effort.budget, effort.other_seeds);
+    let mut shrinker = shrinker.ok_or(NotShrunk::NotResolved(property))?;
+    let before = shrinker.size();
+    sweep(&mut shrinker, &FIRST);
+    steady(&mut shrinker);
+    shrinker.be_strict();
     let mut stream = Streams::new(seed).stream("shrink wander");
-    settle(&mut lab);
-    while wander::wander(&mut lab, &mut stream) && !lab.exhausted() {
-        lab.keep_steady();
-        settle(&mut lab);
+    settle(&mut shrinker);
+    while random_search::run(&mut shrinker, &mut stream) && !shrinker.exhausted() {
+        shrinker.keep_reproducing_seeds();
+        settle(&mut shrinker);
     }
-    Ok(conclude(lab, failing, before))
+    Ok(conclude(shrinker, failing, before))
 }
 
-type Pass = fn(&mut Lab<'_>);
+type Pass = fn(&mut Shrinker<'_>);
 
 /// What makes a large case small in few runs.
 const FIRST: [Pass; 7] = [
@@ -170,47 +170,47 @@ const AGAIN: [Pass; 15] = [
 ];
 
 /// Goes through the passes until none of them makes the case smaller.
-fn settle(lab: &mut Lab<'_>) {
+fn settle(shrinker: &mut Shrinker<'_>) {
     loop {
-        let before = lab.best().clone();
-        sweep(lab, &AGAIN);
-        if *lab.best() == before || lab.exhausted() {
+        let before = shrinker.best().clone();
+        sweep(shrinker, &AGAIN);
+        if *shrinker.best() == before || shrinker.exhausted() {
             return;
         }
     }
 }
 
 /// Goes through the passes once.
-fn sweep(lab: &mut Lab<'_>, passes: &[Pass]) {
+fn sweep(shrinker: &mut Shrinker<'_>, passes: &[Pass]) {
     for pass in passes {
-        pass(lab);
+        pass(shrinker);
     }
 }
 
 /// Makes the case hold for more scheduling seeds if it can, and keeps it there.
-fn steady(lab: &mut Lab<'_>) {
-    if lab.exhausted() {
+fn steady(shrinker: &mut Shrinker<'_>) {
+    if shrinker.exhausted() {
         return;
     }
-    if lab.demand_steadiness() < lab.others() {
-        clients::more_orders(lab);
-        faults::longer(lab);
+    if shrinker.require_reproducing_seeds() < shrinker.others() {
+        clients::more_orders(shrinker);
+        faults::longer(shrinker);
     }
 }
 
-fn conclude(mut lab: Lab<'_>, failing: &Failing<'_>, before: Size) -> Shrunk {
-    let after = lab.size();
-    let held = lab.steadiness();
-    let runs = lab.runs();
+fn conclude(mut shrinker: Shrinker<'_>, failing: &Failing<'_>, before: Size) -> Shrunk {
+    let after = shrinker.size();
+    let held = shrinker.reproducing_seeds();
+    let runs = shrinker.runs();
     let comment = format!(
         "{} violates {}. Shrunk in {runs} runs from {before}\nto {after}.\n\
          Of {} other seeds for order and latencies, {held} show it too.",
         failing.cell.case_name(failing.seed),
         failing.property.name(),
-        lab.others()
+        shrinker.others()
     );
-    let draft: &Draft = lab.best();
-    let trace = TraceHash(lab.shown().trace).to_string();
+    let draft: &Draft = shrinker.best();
+    let trace = TraceHash(shrinker.shown().trace).to_string();
     let text = draft.reproducer(&comment, &trace);
-    Shrunk { text, property: failing.property, runs, before, after, tried: lab.others(), held }
+    Shrunk { text, property: failing.property, runs, before, after, tried: shrinker.others(), held }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::super::json::from_seconds;
 use super::super::{CellHeader, FaultLabel};
 use crate::property::{Property, Verdict};
-use crate::run::outcome::{FaultTally, Outcome, SPANS, Span};
+use crate::run::case_result::{CaseResult, FaultTally, SPANS, Span};
 
 const HASH_PREFIX: &str = "xxh3:";
 
@@ -153,27 +153,27 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl CaseLine {
-    pub(super) fn of(seed: u64, outcome: &Outcome) -> Self {
-        let judged = outcome.verdicts.iter().filter(|(_, verdict)| *verdict != Verdict::NotApplicable);
+    pub(super) fn of(seed: u64, result: &CaseResult) -> Self {
+        let judged = result.verdicts.iter().filter(|(_, verdict)| *verdict != Verdict::NotApplicable);
         CaseLine {
             seed,
             verdicts: OrderedMap(judged.map(|(property, verdict)| (property.name().into(), *verdict)).collect()),
-            metrics: OrderedMap(outcome.metrics.clone()),
-            faults: outcome.faults.iter().map(|fault| [fault.planned, fault.fired, fault.touched]).collect(),
-            censored: outcome.censored,
-            touched_holder: outcome.touched_holder,
-            events: outcome.events,
-            spans: outcome.spans.iter().map(|span| [span.slices, span.wanted, span.served, span.faulty]).collect(),
-            trace: format!("{HASH_PREFIX}{:032x}", outcome.trace),
+            metrics: OrderedMap(result.metrics.clone()),
+            faults: result.faults.iter().map(|fault| [fault.planned, fault.fired, fault.touched]).collect(),
+            censored: result.censored,
+            touched_holder: result.touched_holder,
+            events: result.events,
+            spans: result.spans.iter().map(|span| [span.slices, span.wanted, span.served, span.faulty]).collect(),
+            trace: format!("{HASH_PREFIX}{:032x}", result.trace),
         }
     }
 
-    pub(super) fn into_outcome(self) -> Result<Outcome, String> {
+    pub(super) fn into_result(self) -> Result<CaseResult, String> {
         if let Some((name, value)) = self.metrics.0.iter().find(|(_, value)| *value < 0) {
             return Err(format!("metric `{name}` is {value}, and none can be negative"));
         }
         let faults = self.faults.iter().map(|&[planned, fired, touched]| FaultTally { planned, fired, touched });
-        Ok(Outcome {
+        Ok(CaseResult {
             verdicts: self.verdicts()?,
             faults: faults.collect(),
             censored: self.censored,

@@ -9,7 +9,7 @@ use crate::property::{Property, Verdict};
 
 /// The result of one case: all that results and reports are made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct CaseResult {
     /// The verdict of each property, in the order of [`Property::ALL`].
     pub verdicts: Vec<(Property, Verdict)>,
     /// The metrics of the case by name, in a fixed order; each is a whole number in the unit its name ends with.
@@ -39,7 +39,7 @@ pub struct FaultTally {
     pub touched: u64,
 }
 
-impl Outcome {
+impl CaseResult {
     /// The verdict on one property.
     pub fn verdict(&self, property: Property) -> Verdict {
         self.verdicts.iter().find(|(p, _)| *p == property).map_or(Verdict::NotApplicable, |(_, verdict)| *verdict)

@@ -24,7 +24,7 @@ use crate::run::recorder::Watcher;
 const SLACK: usize = 4;
 
 /// Tries candidates, and keeps the smallest that still shows the violation.
-pub(crate) struct Lab<'a> {
+pub(crate) struct Shrinker<'a> {
     registry: &'a Registry,
     lock: &'a LockEntry,
     budget: u64,
@@ -60,14 +60,26 @@ pub(crate) struct Shown {
     pub lease: Option<Duration>,
 }
 
-impl<'a> Lab<'a> {
-    /// A lab for this draft, if the draft shows what it is about.
+impl<'a> Shrinker<'a> {
+    /// A shrinker for this draft, if the draft shows what it is about.
     pub fn new(registry: &'a Registry, lock: &'a LockEntry, draft: Draft, budget: u64, others: u32) -> Option<Self> {
         let shown = run(registry, lock, &draft, draft.seed)?;
         let seen = BTreeSet::from([(draft.seed, draft.scenario())]);
         let longest_run = draft.run_for;
         let (needed, strict) = (0, false);
-        Some(Lab { registry, lock, budget, runs: 1, others, needed, strict, longest_run, seen, best: draft, shown })
+        Some(Shrinker {
+            registry,
+            lock,
+            budget,
+            runs: 1,
+            others,
+            needed,
+            strict,
+            longest_run,
+            seen,
+            best: draft,
+            shown,
+        })
     }
 
     /// The smallest so far.
@@ -157,29 +169,29 @@ impl<'a> Lab<'a> {
     }
 
     /// From now on candidates have to hold for as many scheduling seeds as the smallest so far.
-    pub fn demand_steadiness(&mut self) -> u32 {
-        self.needed = self.steadiness();
+    pub fn require_reproducing_seeds(&mut self) -> u32 {
+        self.needed = self.reproducing_seeds();
         self.needed
     }
 
     /// From now on candidates have to hold for as many as the smallest so far, if that is more than it was.
-    pub fn keep_steady(&mut self) {
-        self.needed = self.needed.max(self.steadiness());
+    pub fn keep_reproducing_seeds(&mut self) {
+        self.needed = self.needed.max(self.reproducing_seeds());
     }
 
     /// For how many other scheduling seeds the smallest so far holds.
-    pub fn steadiness(&mut self) -> u32 {
+    pub fn reproducing_seeds(&mut self) -> u32 {
         let best = self.best.clone();
         self.held_by(&best, 0)
     }
 
     /// Takes this candidate if it holds for more scheduling seeds than the smallest so far.
-    pub fn offer_steadier(&mut self, draft: Draft) -> bool {
+    pub fn offer_more_reproducing(&mut self, draft: Draft) -> bool {
         self.needed += 1;
         let before = self.runs;
         let taken = self.offer(draft);
         if taken && self.needed < self.others && self.runs > before {
-            self.demand_steadiness();
+            self.require_reproducing_seeds();
         }
         self.needed -= u32::from(!taken);
         taken
@@ -232,7 +244,7 @@ fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Optio
     let history = Rc::new(RefCell::new(History::default()));
     let run = AssertUnwindSafe(|| case::run(&cell, seed, Some(history.clone())));
     let report: CaseReport = catch_unwind(run).ok()?;
-    if report.outcome.verdict(draft.property) != Verdict::Violated {
+    if report.result.verdict(draft.property) != Verdict::Violated {
         return None;
     }
     let evidence = report.evidence.iter().find(|evidence| evidence.property == draft.property);
@@ -244,7 +256,7 @@ fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Optio
         events,
         clients: clients.iter().map(|node| node.0).collect(),
         injections: report.injections,
-        trace: report.outcome.trace,
+        trace: report.result.trace,
         servers: cell.servers.clone(),
         lease: cell.header.effective_expiry,
     })

@@ -8,8 +8,8 @@ use toml::{Table, Value};
 use super::clients::with_clients;
 use super::draft::{Draft, DraftFault, span_value};
 use super::faults::client_index;
+use super::shrinker::Shrinker;
 use super::size::Size;
-use super::trial::Lab;
 use crate::file::STEPS as CLIENT_STEPS;
 
 /// So many changes in vain are enough, where what there is can be read.
@@ -40,17 +40,17 @@ const STEPS: [Step; 13] = [
 
 /// Walks from the smallest so far until something smaller is found. Says whether it was. A step to a case that is as
 /// large is taken, too, since it may lead further; after some time the walk begins anew.
-pub(crate) fn wander(lab: &mut Lab<'_>, stream: &mut Stream) -> bool {
-    let (mut at, mut vain) = (lab.best().clone(), 0);
-    while !lab.exhausted() && (vain < IN_VAIN || !lab.size().readable()) {
+pub(crate) fn run(shrinker: &mut Shrinker<'_>, stream: &mut Stream) -> bool {
+    let (mut at, mut vain) = (shrinker.best().clone(), 0);
+    while !shrinker.exhausted() && (vain < IN_VAIN || !shrinker.size().readable()) {
         vain += 1;
         if vain % IN_VAIN == 0 {
-            at = lab.best().clone();
+            at = shrinker.best().clone();
         }
-        let draft = changed(&at, lab, stream);
-        let Some(shown) = lab.try_out(&draft) else { continue };
-        let (burden, least) = (Size::of(&draft, shown.events).burden(), lab.size().burden());
-        if burden < least && lab.take(draft.clone(), shown) {
+        let draft = changed(&at, shrinker, stream);
+        let Some(shown) = shrinker.try_out(&draft) else { continue };
+        let (burden, least) = (Size::of(&draft, shown.events).burden(), shrinker.size().burden());
+        if burden < least && shrinker.take(draft.clone(), shown) {
             return true;
         }
         if burden <= least {
@@ -60,12 +60,12 @@ pub(crate) fn wander(lab: &mut Lab<'_>, stream: &mut Stream) -> bool {
     false
 }
 
-fn changed(from: &Draft, lab: &Lab<'_>, stream: &mut Stream) -> Draft {
-    let lease = lab.lease().unwrap_or(Duration::from_secs(1));
+fn changed(from: &Draft, shrinker: &Shrinker<'_>, stream: &mut Stream) -> Draft {
+    let lease = shrinker.lease().unwrap_or(Duration::from_secs(1));
     let mut draft = from.clone();
     if stream.chance(500_000) {
         // What takes longer now has to have the time.
-        draft.run_for = lab.longest_run();
+        draft.run_for = shrinker.longest_run();
     }
     for _ in 0..stream.between(1, AT_ONCE) {
         one_of(stream, &STEPS)(&mut draft, stream, lease);

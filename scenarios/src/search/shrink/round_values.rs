@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::draft::Draft;
-use super::trial::Lab;
+use super::shrinker::Shrinker;
 
 /// Lengths that people like, in milliseconds.
 const LENGTHS_MS: [u64; 34] = [
@@ -47,12 +47,12 @@ pub(crate) fn rounded(length: Duration) -> Vec<Duration> {
 }
 
 /// Offers the smallest values that will do, by bisection of the sorted `values`. Says whether one was taken.
-pub(crate) fn lower<T: Copy>(lab: &mut Lab<'_>, values: &[T], with: impl Fn(&Draft, T) -> Draft) -> bool {
+pub(crate) fn lower<T: Copy>(shrinker: &mut Shrinker<'_>, values: &[T], with: impl Fn(&Draft, T) -> Draft) -> bool {
     let (mut low, mut high, mut taken) = (0, values.len(), false);
     while low < high {
         let middle = (low + high) / 2;
-        let candidate = with(lab.best(), values[middle]);
-        if lab.offer(candidate) {
+        let candidate = with(shrinker.best(), values[middle]);
+        if shrinker.offer(candidate) {
             (high, taken) = (middle, true);
         } else {
             low = middle + 1;
@@ -62,6 +62,6 @@ pub(crate) fn lower<T: Copy>(lab: &mut Lab<'_>, values: &[T], with: impl Fn(&Dra
 }
 
 /// Offers one candidate after the other until one is taken.
-pub(crate) fn first_of(lab: &mut Lab<'_>, candidates: impl IntoIterator<Item = Draft>) -> bool {
-    candidates.into_iter().any(|candidate| lab.offer(candidate))
+pub(crate) fn first_of(shrinker: &mut Shrinker<'_>, candidates: impl IntoIterator<Item = Draft>) -> bool {
+    candidates.into_iter().any(|candidate| shrinker.offer(candidate))
 }
