@@ -78,12 +78,12 @@ pub fn judged(workload: Workload, seed: u64) -> u64 {
         deadlock_bound: Duration::from_secs(60),
         consensus: false,
         fifo: false,
-        nested_patience: Duration::ZERO,
+        nested_wait: Duration::ZERO,
         reentrancy: Reentrancy::NotApplicable,
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
     };
-    run(setup(seed, Judge(Checkers::new(facts))), workload, true)
+    run(setup(seed, Judge(Checkers::new(&facts))), workload, true)
 }
 
 pub fn on_nodes(workload: Workload, seed: u64) -> u64 {

@@ -73,7 +73,7 @@ fn violations(report: &CaseReport) -> Vec<Value> {
         json!({
             "property": evidence.property.name(),
             "at_ns": evidence.at.0,
-            "sentence": evidence.told(&names).to_string(),
+            "sentence": evidence.render(&names),
         })
     });
     told.collect()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fencepost_scenarios::file::history_file::{HistoryFile, Judged, LockJudgement, StuckAt, Terms};
+use fencepost_scenarios::file::history_file::{CheckedLock, HistoryFile, Judged, StuckAt, Terms};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::spec::{Call, Kind};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub fn json(history: &HistoryFile, terms: Terms, judged: &Judged) -> Value {
     })
 }
 
-fn lock_text(history: &HistoryFile, terms: Terms, lock: &LockJudgement) -> String {
+fn lock_text(history: &HistoryFile, terms: Terms, lock: &CheckedLock) -> String {
     let name = if lock.lock.is_empty() { String::new() } else { format!("lock {}: ", visible(&lock.lock)) };
     let (spec, operations, steps) = (terms.spec.name(), counted(lock.operations as u64, "operation"), lock.steps);
     let verdict = match lock.verdict {

@@ -158,7 +158,7 @@ pub fn chain(run: &CaseRun, evidence: &Evidence) -> Chain {
 
 fn told(run: &CaseRun, evidence: &Evidence) -> String {
     let names = |node: NodeId| node_name(&run.report.nodes, node);
-    visible(&evidence.told(&names).to_string())
+    visible(&evidence.render(&names))
 }
 
 /// The gravest chain as text, and what else was violated.

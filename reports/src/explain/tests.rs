@@ -25,7 +25,7 @@ fn facts() -> CaseSpec {
         tokens: true,
         releases: true,
         reentrancy: Reentrancy::Counted,
-        nested_patience: Duration::from_secs(2),
+        nested_wait: Duration::from_secs(2),
         fifo: true,
         quorum: 1,
         consensus: false,
@@ -58,7 +58,7 @@ fn explained(property: Property, events: &[(u64, Event)], ended: u64) -> Chain {
     let cell = Cell::new(&Arc::new(scenario), registry.lock("lease-server").expect("a lock"), &[]);
     let mut run = CaseRun::watch(&cell, 0);
     let at = |seconds: u64| SimTime(seconds * 1_000_000_000);
-    let mut checkers = Checkers::new(facts());
+    let mut checkers = Checkers::new(&facts());
     events.iter().for_each(|(seconds, event)| checkers.observe(at(*seconds), event));
     run.report.evidence = checkers.finish(at(ended)).evidence;
     run.report.ended = at(ended);

@@ -96,7 +96,7 @@ impl Page {
         self.text.push('\n');
         let names = |node: NodeId| node_name(&report.nodes, node);
         for evidence in &report.evidence {
-            self.paragraph(RED, &format!("VIOLATED {}: {}.", evidence.property.name(), evidence.told(&names)));
+            self.paragraph(RED, &format!("VIOLATED {}: {}.", evidence.property.name(), evidence.render(&names)));
         }
         let verdicts = &report.result.verdicts;
         for (verdict, word) in

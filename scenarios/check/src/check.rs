@@ -8,11 +8,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use fencepost_models::Reentrancy;
-use fencepost_models::history::Event;
+use fencepost_models::history::{Event, GrantId};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
-pub use crate::evidence::{Evidence, NodeNames, Told};
+pub use crate::evidence::Evidence;
+use crate::evidence::{GrantInfo, Names};
 use crate::guarded::Guarded;
 use crate::ledger::Ledger;
 use crate::metrics::{Meter, Tally};
@@ -36,7 +37,7 @@ pub struct CaseSpec {
     /// What happens when a holder acquires again, by the lock's documentation.
     pub reentrancy: Reentrancy,
     /// How long a holder that acquires again waits for it.
-    pub nested_patience: Duration,
+    pub nested_wait: Duration,
     /// The lock promises that waiters get it in the order in which they came.
     pub fifo: bool,
     /// How many servers must apply a grant (Redlock: 3 of 5). Where it is 1, all servers count as one service.
@@ -61,11 +62,7 @@ pub struct CaseSpec {
 
 /// All checkers at work on one case.
 pub struct Checkers {
-    at: SimTime,
-    ledger: Ledger,
-    waiters: Waiters,
-    obstacles: Obstacles,
-    store_log: StoreLog,
+    context: CheckContext,
     meter: Meter,
     tally: Tally,
     properties: PropertyCheckers,
@@ -85,32 +82,118 @@ pub struct Findings {
 }
 
 /// A checker of one property.
-pub(crate) trait Checker {
-    /// Takes note of an event.
-    fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally);
+pub(crate) trait Checker: Sized {
+    /// The checker for a case; `None` if the property does not apply to it.
+    fn new(case: &CaseSpec) -> Option<Self>;
 
-    /// When at the latest the obligation that is now open can be judged, if one is.
+    /// Handles an event. The state that all checkers share includes it already.
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output);
+
+    /// When the latest bound that now runs will have passed, if one runs.
     fn open_until(&self) -> Option<SimTime> {
         None
     }
 
-    /// Judges the case, which ends now.
-    fn finish(self, context: &CheckContext, tally: &mut Tally) -> Finding;
+    /// The verdict on the case, which ends now. If a violation was reported, it is `Violated` whatever this returns.
+    fn finish(self, _context: &CheckContext, _output: &mut Output) -> Verdict {
+        Verdict::Holds
+    }
 }
 
-/// The moment of an event, with the four books as they stand after it.
-pub(crate) struct CheckContext<'a> {
+/// The time of an event, and the state that all checkers share, after it.
+pub(crate) struct CheckContext {
     pub(crate) at: SimTime,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) waiters: &'a Waiters,
-    pub(crate) obstacles: &'a Obstacles,
-    pub(crate) store_log: &'a StoreLog,
+    pub(crate) ledger: Ledger,
+    pub(crate) waiters: Waiters,
+    pub(crate) obstacles: Obstacles,
+    pub(crate) store_log: StoreLog,
 }
 
-/// What one checker found.
-pub(crate) struct Finding {
-    pub(crate) verdict: Verdict,
-    pub(crate) evidence: Option<Evidence>,
+/// What a checker reports to.
+pub(crate) struct Output<'a> {
+    property: Property,
+    pub(crate) tally: &'a mut Tally,
+    evidence: &'a mut Option<Evidence>,
+}
+
+/// The checker of one property in one case, with the first violation that it reported.
+pub(crate) struct PropertyCheck<C> {
+    property: Property,
+    checker: C,
+    evidence: Option<Evidence>,
+}
+
+impl CheckContext {
+    fn new(case: &CaseSpec) -> Self {
+        CheckContext {
+            at: SimTime::default(),
+            ledger: Ledger::new(case),
+            waiters: Waiters::new(case.clients.clone()),
+            obstacles: Obstacles::new(case),
+            store_log: StoreLog::new(case),
+        }
+    }
+
+    fn observe(&mut self, at: SimTime, event: &Event, tally: &mut Tally) {
+        debug_assert!(at >= self.at, "events come in order");
+        self.at = at;
+        self.ledger.observe(event);
+        self.waiters.observe(at, event, &self.ledger);
+        self.obstacles.observe(at, event, &self.ledger, &self.waiters, tally);
+        self.store_log.observe(at, event, &self.ledger);
+    }
+
+    /// The case ends now.
+    fn finish(&mut self, at: SimTime, tally: &mut Tally) {
+        self.at = at;
+        self.store_log.settle();
+        self.obstacles.finish(at, tally);
+    }
+
+    /// The grant as it appears in evidence.
+    pub(crate) fn grant(&self, grant: GrantId) -> GrantInfo {
+        self.ledger.info(grant)
+    }
+}
+
+impl Output<'_> {
+    /// Reports a violation; all but the first are ignored. `grants` are those that the sentence names.
+    pub(crate) fn violated(
+        &mut self,
+        at: SimTime,
+        grants: impl IntoIterator<Item = GrantInfo>,
+        sentence: impl Fn(&Names) -> String + Send + Sync + 'static,
+    ) {
+        self.evidence.get_or_insert_with(|| Evidence::new(self.property, at, grants, sentence));
+    }
+
+    pub(crate) fn is_violated(&self) -> bool {
+        self.evidence.is_some()
+    }
+}
+
+impl<C: Checker> PropertyCheck<C> {
+    pub(crate) fn new(property: Property, case: &CaseSpec) -> Option<Self> {
+        Some(PropertyCheck { property, checker: C::new(case)?, evidence: None })
+    }
+
+    #[inline]
+    pub(crate) fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
+        let mut output = Output { property: self.property, tally, evidence: &mut self.evidence };
+        self.checker.observe(context, event, &mut output);
+    }
+
+    pub(crate) fn open_until(&self) -> Option<SimTime> {
+        self.checker.open_until()
+    }
+
+    pub(crate) fn finish(mut self, context: &CheckContext, tally: &mut Tally, findings: &mut Findings) {
+        let mut output = Output { property: self.property, tally, evidence: &mut self.evidence };
+        let verdict = self.checker.finish(context, &mut output);
+        let verdict = if self.evidence.is_some() { Verdict::Violated } else { verdict };
+        findings.verdicts.push((self.property, verdict));
+        findings.evidence.extend(self.evidence);
+    }
 }
 
 impl CaseSpec {
@@ -131,70 +214,47 @@ impl CaseSpec {
 }
 
 impl Checkers {
-    /// The checkers for a case of this lock and workload.
-    pub fn new(facts: CaseSpec) -> Self {
+    /// The checkers for a case.
+    pub fn new(case: &CaseSpec) -> Self {
         Checkers {
-            at: SimTime::default(),
-            properties: PropertyCheckers::new(&facts),
-            ledger: Ledger::new(&facts),
-            obstacles: Obstacles::new(&facts),
-            store_log: StoreLog::new(&facts),
+            context: CheckContext::new(case),
             meter: Meter::default(),
             tally: Tally::default(),
-            waiters: Waiters::new(facts.clients),
+            properties: PropertyCheckers::new(case),
         }
     }
 
-    /// Follows the course of a run phase of this length, too.
-    pub fn following(mut self, run_for: Duration) -> Self {
-        self.meter.follow(run_for);
+    /// Also fills [`Findings::spans`] for a run phase of this length.
+    pub fn with_spans(mut self, run_for: Duration) -> Self {
+        self.meter.divide_into_spans(run_for);
         self
     }
 
-    /// Takes note of an event. Events come in the order in which they happened.
+    /// Handles an event. Events come in the order in which they happened.
     pub fn observe(&mut self, at: SimTime, event: &Event) {
-        debug_assert!(at >= self.at, "events come in order");
-        self.at = at;
-        self.meter.pass_time(at, &self.waiters, &self.obstacles);
-        self.ledger.observe(event);
-        self.waiters.observe(at, event, &self.ledger);
-        self.obstacles.observe(at, event, &self.ledger, &self.waiters, &mut self.tally);
-        self.store_log.observe(at, event, &self.ledger);
-        let context = CheckContext {
-            at,
-            ledger: &self.ledger,
-            waiters: &self.waiters,
-            obstacles: &self.obstacles,
-            store_log: &self.store_log,
-        };
-        self.meter.observe(&context, event, &mut self.tally);
-        self.properties.observe(&context, event, &mut self.tally);
+        let Checkers { context, meter, tally, properties } = self;
+        meter.pass_time(at, context);
+        context.observe(at, event, tally);
+        meter.observe(context, event, tally);
+        properties.observe(context, event, tally);
     }
 
-    /// When at the latest every liveness obligation that is now open can be judged; `None` if none is open. Later
-    /// events can discharge an obligation, open another, or restart a bound, so ask again after them.
+    /// When the latest liveness bound that now runs will have passed; `None` if none runs. Later events can meet a
+    /// bound, start another, or restart one, so ask again after them.
     pub fn open_until(&self) -> Option<SimTime> {
         self.properties.open_until()
     }
 
-    /// Judges the case, which ended at `at`. An obligation whose bound has not passed by then makes its property
-    /// unknown.
-    pub fn finish(mut self, at: SimTime) -> Findings {
-        self.meter.pass_time(at, &self.waiters, &self.obstacles);
-        self.store_log.settle();
-        self.obstacles.finish(at, &mut self.tally);
-        let context = CheckContext {
-            at,
-            ledger: &self.ledger,
-            waiters: &self.waiters,
-            obstacles: &self.obstacles,
-            store_log: &self.store_log,
-        };
-        self.meter.finish(&context, &mut self.tally);
-        let mut findings = Findings { spans: self.meter.take_spans(), ..Findings::default() };
-        self.properties.finish(&context, &mut self.tally, &mut findings);
-        self.tally.conclude(self.store_log.workload);
-        findings.metrics = self.tally.rows(self.store_log.workload);
+    /// The result of a case that ended at `at`. A bound that has not passed by then makes its property unknown.
+    pub fn finish(self, at: SimTime) -> Findings {
+        let Checkers { mut context, mut meter, mut tally, properties } = self;
+        meter.pass_time(at, &context);
+        context.finish(at, &mut tally);
+        meter.finish(&context, &mut tally);
+        let mut findings = Findings { spans: meter.take_spans(), ..Findings::default() };
+        properties.finish(&context, &mut tally, &mut findings);
+        tally.conclude(context.store_log.workload);
+        findings.metrics = tally.rows(context.store_log.workload);
         findings
     }
 }
@@ -203,25 +263,6 @@ impl Findings {
     /// The verdict on one property.
     pub fn verdict(&self, property: Property) -> Verdict {
         self.verdicts.iter().find(|(p, _)| *p == property).map_or(Verdict::NotApplicable, |(_, verdict)| *verdict)
-    }
-
-    /// `None`: the property has no meaning here.
-    pub(crate) fn add(&mut self, property: Property, finding: Option<Finding>) {
-        let finding = finding.unwrap_or(Finding::bare(Verdict::NotApplicable));
-        self.verdicts.push((property, finding.verdict));
-        self.evidence.extend(finding.evidence);
-    }
-}
-
-impl Finding {
-    /// A verdict that needs no evidence.
-    pub(crate) fn bare(verdict: Verdict) -> Finding {
-        Finding { verdict, evidence: None }
-    }
-
-    /// Violated if there was a first violation.
-    pub(crate) fn from_first(first: Option<Evidence>) -> Finding {
-        Finding { verdict: if first.is_some() { Verdict::Violated } else { Verdict::Holds }, evidence: first }
     }
 }
 
@@ -274,8 +315,8 @@ mod tests {
     fn the_course_is_told_where_it_was_followed() {
         let run_for = Duration::from_secs(4);
         let spans = |checkers: Checkers| checkers.finish(SimTime(4_000_000_000)).spans;
-        assert_eq!(spans(Checkers::new(facts())), []);
-        let followed = spans(Checkers::new(facts()).following(run_for));
+        assert_eq!(spans(Checkers::new(&facts())), []);
+        let followed = spans(Checkers::new(&facts()).with_spans(run_for));
         assert_eq!(followed.iter().map(|span| span.slices).sum::<u64>(), 40);
     }
 

@@ -11,7 +11,7 @@ use fencepost_models::history::{Ack, Event, GrantId};
 use fencepost_sim::NodeId;
 
 use crate::check::CaseSpec;
-use crate::evidence::Party;
+use crate::evidence::GrantInfo;
 use crate::obstacles::Record;
 use crate::table::Table;
 
@@ -40,7 +40,7 @@ pub(crate) struct Ledger {
 pub(crate) enum RecordChange {
     Unchanged,
     Began(GrantId),
-    Over(GrantId),
+    Ended(GrantId),
 }
 
 #[derive(Default)]
@@ -110,7 +110,7 @@ impl Ledger {
     }
 
     /// The grant that the latest event gave a rank.
-    pub(crate) fn came(&self) -> Option<GrantId> {
+    pub(crate) fn new_grant(&self) -> Option<GrantId> {
         self.came
     }
 
@@ -135,9 +135,9 @@ impl Ledger {
     }
 
     /// A grant of this resource that is on record.
-    pub(crate) fn record_on(&self, resource: ResourceId) -> Option<Party> {
+    pub(crate) fn record_on(&self, resource: ResourceId) -> Option<GrantInfo> {
         let record = self.standing.iter().find(|s| s.resource == resource && self.is_record(s))?;
-        Some(self.party(record.grant))
+        Some(self.info(record.grant))
     }
 
     /// The grants of this resource that are on record.
@@ -147,7 +147,7 @@ impl Ledger {
     }
 
     /// The lowest rank among grants whose client has not heard of them yet.
-    pub(crate) fn lowest_awaited(&self) -> Option<Rank> {
+    pub(crate) fn lowest_pending(&self) -> Option<Rank> {
         self.standing.iter().filter(|s| s.awaited).filter_map(|s| self.rank_of(s.grant)).min()
     }
 
@@ -163,10 +163,10 @@ impl Ledger {
     }
 
     /// The grant as it appears in a sentence.
-    pub(crate) fn party(&self, grant: GrantId) -> Party {
+    pub(crate) fn info(&self, grant: GrantId) -> GrantInfo {
         let known = self.known.get(grant);
         let standing = self.standing(grant);
-        Party {
+        GrantInfo {
             grant,
             client: known.and_then(|k| k.client).or_else(|| standing.and_then(|s| s.client)),
             rank: known.and_then(|k| k.rank),
@@ -218,7 +218,7 @@ impl Ledger {
         let was_record = self.is_record(&self.standing[place]);
         self.standing[place].holding &= !bit;
         if was_record && !self.is_record(&self.standing[place]) {
-            self.record = RecordChange::Over(grant);
+            self.record = RecordChange::Ended(grant);
         }
         self.forget_if_over(place);
     }

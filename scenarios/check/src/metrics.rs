@@ -9,10 +9,9 @@ use fencepost_sim::time::SimTime;
 use crate::availability::Availability;
 use crate::check::CheckContext;
 use crate::guarded::{Guarded, Object};
-use crate::obstacles::Obstacles;
 use crate::span::Span;
 use crate::store_log::Order;
-use crate::waiters::{Wait, Waiters};
+use crate::waiters::Wait;
 
 /// Declares the metrics: their order is the order of reports, their names are the names there.
 macro_rules! tally {
@@ -176,25 +175,25 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Follows the course of a run phase of this length.
-    pub(crate) fn follow(&mut self, run_for: Duration) {
+    /// Divides a run phase of this length into spans.
+    pub(crate) fn divide_into_spans(&mut self, run_for: Duration) {
         self.availability = Availability::with_spans(run_for);
     }
 
-    /// The course so far.
+    /// The spans so far.
     pub(crate) fn take_spans(&mut self) -> Vec<Span> {
         self.availability.take_spans()
     }
 
-    /// Accounts for the time until `at`. To be called before the books note what happens then.
-    pub(crate) fn pass_time(&mut self, at: SimTime, waiters: &Waiters, obstacles: &Obstacles) {
+    /// Accounts for the time until `at`. Call it before the context handles what happens then.
+    pub(crate) fn pass_time(&mut self, at: SimTime, context: &CheckContext) {
         if !self.healed {
-            self.availability.pass_time(at, waiters.any_qualified(), obstacles.any_belief());
+            self.availability.pass_time(at, context.waiters.any_qualified(), context.obstacles.any_belief());
         }
     }
 
     pub(crate) fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
-        if context.ledger.came().is_some() {
+        if context.ledger.new_grant().is_some() {
             tally.grants += 1;
             if !self.healed {
                 self.availability.grant_came();
@@ -225,7 +224,7 @@ impl Meter {
     }
 
     pub(crate) fn finish(&mut self, context: &CheckContext, tally: &mut Tally) {
-        let store_log = context.store_log;
+        let store_log = &context.store_log;
         tally.acked_orders = store_log.orders().filter(|order| order.acked).count() as i64;
         tally.acked_units = store_log.acked_units;
         tally.applied_units = store_log.writes(0).iter().map(|write| i64::from(write.units)).sum();

@@ -10,7 +10,7 @@ use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use crate::check::CaseSpec;
-use crate::evidence::Party;
+use crate::evidence::GrantInfo;
 use crate::ledger::{Ledger, RecordChange};
 use crate::metrics::Tally;
 use crate::waiters::Waiters;
@@ -39,13 +39,23 @@ struct Place {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Obstacle {
     /// The service has nobody on record and this waiter in its queue, or this waiter on record and did not tell it.
-    LostWakeUp(Party),
+    LostWakeUp(GrantInfo),
     /// The service has nobody on record, and nobody in a queue.
     Idle,
     /// The service has this grant on record, whose holder is gone.
-    Orphaned(Party),
+    Orphaned(GrantInfo),
     /// Somebody holds it and believes so.
-    Held(Party),
+    Held(GrantInfo),
+}
+
+impl Obstacle {
+    /// The grant that is in the way.
+    pub(crate) fn grant(self) -> Option<GrantInfo> {
+        match self {
+            Obstacle::LostWakeUp(grant) | Obstacle::Orphaned(grant) | Obstacle::Held(grant) => Some(grant),
+            Obstacle::Idle => None,
+        }
+    }
 }
 
 impl Obstacles {
@@ -102,16 +112,16 @@ impl Obstacles {
     pub(crate) fn before(&self, resource: ResourceId, ledger: &Ledger) -> Obstacle {
         let records = || ledger.records_on(resource);
         if let Some(held) = records().find(|record| self.is_believed(record)) {
-            return Obstacle::Held(ledger.party(held.grant));
+            return Obstacle::Held(ledger.info(held.grant));
         }
         if let Some(untold) = records().find(|record| record.awaited) {
-            return Obstacle::LostWakeUp(ledger.party(untold.grant));
+            return Obstacle::LostWakeUp(ledger.info(untold.grant));
         }
         if let Some(left) = records().next() {
-            return Obstacle::Orphaned(ledger.party(left.grant));
+            return Obstacle::Orphaned(ledger.info(left.grant));
         }
         match self.queue.iter().find(|waiter| ledger.resource_of(**waiter) == resource) {
-            Some(waiter) => Obstacle::LostWakeUp(ledger.party(*waiter)),
+            Some(waiter) => Obstacle::LostWakeUp(ledger.info(*waiter)),
             None => Obstacle::Idle,
         }
     }
@@ -147,7 +157,7 @@ impl Obstacles {
             }
             if record.awaited {
                 // A paused waiter cannot hear.
-                if ledger.party(record.grant).client.is_some_and(|client| waiters.is_hindered(client)) {
+                if ledger.info(record.grant).client.is_some_and(|client| waiters.is_hindered(client)) {
                     return [false; 2];
                 }
                 untold = true;

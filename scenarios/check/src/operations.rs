@@ -23,7 +23,7 @@ pub struct Process {
 
 /// An operation, as far as it has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Made {
+pub struct LockOperation {
     /// Of which lock.
     pub resource: ResourceId,
     /// The grant it is about.
@@ -33,9 +33,9 @@ pub struct Made {
     /// What it does.
     pub what: What,
     /// When it began.
-    pub begun: Moment,
+    pub invoked: Moment,
     /// When it returned, if it did.
-    pub ended: Option<Moment>,
+    pub returned: Option<Moment>,
     /// How it came out.
     pub end: End,
 }
@@ -77,7 +77,7 @@ pub enum End {
 /// Gathers them.
 #[derive(Default)]
 pub struct Operations {
-    made: Vec<Made>,
+    operations: Vec<LockOperation>,
     grants: Table<GrantId, Grant>,
     /// How often each client has crashed.
     crashes: Vec<(NodeId, u32)>,
@@ -121,20 +121,28 @@ impl Operations {
     }
 
     /// All operations in the order in which they began. A release that ended nothing has no effect.
-    pub fn finish(mut self) -> Vec<Made> {
+    pub fn finish(mut self) -> Vec<LockOperation> {
         for grant in self.grants.values() {
             if let Some(release) = grant.release.filter(|_| !grant.effective) {
-                self.made[release].end = End::Fail;
+                self.operations[release].end = End::Fail;
             }
         }
-        self.made
+        self.operations
     }
 
     fn begin(&mut self, client: NodeId, grant: GrantId, what: What) -> usize {
         let process = Process { client, crashes: self.crashes_of(client) };
         let resource = self.grants.row(grant).resource;
-        self.made.push(Made { resource, grant, process, what, begun: self.now, ended: None, end: End::Info });
-        self.made.len() - 1
+        self.operations.push(LockOperation {
+            resource,
+            grant,
+            process,
+            what,
+            invoked: self.now,
+            returned: None,
+            end: End::Info,
+        });
+        self.operations.len() - 1
     }
 
     fn crashes_of(&self, client: NodeId) -> u32 {
@@ -144,7 +152,7 @@ impl Operations {
     fn acquired(&mut self, grant: GrantId, token: Option<Token>) {
         self.end_acquire(grant, Ack::Ok);
         if let Some(acquire) = self.grants.row(grant).acquire {
-            self.made[acquire].what = What::Acquire { token };
+            self.operations[acquire].what = What::Acquire { token };
         }
     }
 
@@ -169,7 +177,7 @@ impl Operations {
             Ack::Failed => End::Fail,
             Ack::Unknown => End::Info,
         };
-        (self.made[place].ended, self.made[place].end) = (Some(self.now), end);
+        (self.operations[place].returned, self.operations[place].end) = (Some(self.now), end);
     }
 
     fn crash(&mut self, client: NodeId) {
@@ -197,11 +205,19 @@ impl Operations {
         }
         let Some(acquire) = acquire else { return };
         let expire = expire.unwrap_or_else(|| {
-            let process = self.made[acquire].process;
+            let process = self.operations[acquire].process;
             let what = What::Expire;
             let resource = self.grants.row(grant).resource;
-            self.made.push(Made { resource, grant, process, what, begun: self.now, ended: None, end: End::Info });
-            self.made.len() - 1
+            self.operations.push(LockOperation {
+                resource,
+                grant,
+                process,
+                what,
+                invoked: self.now,
+                returned: None,
+                end: End::Info,
+            });
+            self.operations.len() - 1
         });
         self.grants.row(grant).expire = Some(expire);
         if last {
@@ -224,9 +240,9 @@ mod tests {
     fn made(events: &[Event]) -> Vec<(u32, u32, What, u64, Option<u64>, End)> {
         let mut operations = Operations::default();
         events.iter().for_each(|event| operations.observe(SimTime(0), event));
-        let short = |made: Made| {
-            let ended = made.ended.map(|moment| moment.number);
-            (made.grant.0, made.process.crashes, made.what, made.begun.number, ended, made.end)
+        let short = |made: LockOperation| {
+            let ended = made.returned.map(|moment| moment.number);
+            (made.grant.0, made.process.crashes, made.what, made.invoked.number, ended, made.end)
         };
         operations.finish().into_iter().map(short).collect()
     }

@@ -25,7 +25,7 @@ use fencepost_sim::SimTime;
 use serde::{Deserialize, Serialize};
 
 use self::Severity::{BrokenGuarantee, DataLoss, Expected, StaleWrite};
-use crate::check::{CaseSpec, CheckContext, Checker, Findings};
+use crate::check::{CaseSpec, CheckContext, Findings, PropertyCheck};
 use crate::metrics::Tally;
 
 /// The result of checking one case for one property.
@@ -84,11 +84,11 @@ macro_rules! properties {
         const ROWS: &[Row] = &[$(Row { $($field: $value,)+ },)+];
 
         /// The checkers of one case. A property that does not apply to the case has none.
-        pub(crate) struct PropertyCheckers { $($module: Option<$module::$name>,)+ }
+        pub(crate) struct PropertyCheckers { $($module: Option<PropertyCheck<$module::$name>>,)+ }
 
         impl PropertyCheckers {
             pub(crate) fn new(case: &CaseSpec) -> Self {
-                PropertyCheckers { $($module: $module::build(case),)+ }
+                PropertyCheckers { $($module: PropertyCheck::new(Property::$name, case),)+ }
             }
 
             pub(crate) fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
@@ -104,7 +104,10 @@ macro_rules! properties {
             }
 
             pub(crate) fn finish(self, context: &CheckContext, tally: &mut Tally, findings: &mut Findings) {
-                $(findings.add(Property::$name, self.$module.map(|checker| checker.finish(context, tally)));)+
+                $(match self.$module {
+                    Some(checker) => checker.finish(context, tally, findings),
+                    None => findings.verdicts.push((Property::$name, Verdict::NotApplicable)),
+                })+
             }
         }
     };

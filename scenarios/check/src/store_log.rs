@@ -80,9 +80,9 @@ pub(crate) struct Loss {
 #[derive(Clone, Copy)]
 pub(crate) enum Overwritten {
     /// A later write that was based on an earlier version.
-    Overwrite { version: Version, grant: GrantId, order: OrderId, based_on: Version },
+    ByWrite { version: Version, grant: GrantId, order: OrderId, based_on: Version },
     /// The store fell back to an earlier version.
-    Rollback { version: Version },
+    ByRollback { version: Version },
 }
 
 impl StoreLog {
@@ -105,7 +105,7 @@ impl StoreLog {
             Event::WriteAccepted { grant, order, units, based_on, version, count } => {
                 let place = ledger.row_of(grant);
                 let row = &mut self.rows[place];
-                row.overwrite(at, Overwritten::Overwrite { version, grant, order, based_on }, based_on);
+                row.overwrite(at, Overwritten::ByWrite { version, grant, order, based_on }, based_on);
                 row.writes.push(Write { version, at, grant, order, units, lost: None });
                 row.set_count(count);
                 self.orders.row(order).parts[place].writes += 1;
@@ -212,13 +212,13 @@ impl Row {
         let kept = self.writes.partition_point(|write| write.version <= back_to);
         for mut write in self.writes.drain(kept..) {
             undone(write.order);
-            write.lost.get_or_insert(Loss { at, how: Overwritten::Rollback { version: back_to } });
+            write.lost.get_or_insert(Loss { at, how: Overwritten::ByRollback { version: back_to } });
             self.rolled_back.push(write);
         }
         for write in &mut self.writes {
             write.lost = write.lost.filter(|loss| match loss.how {
-                Overwritten::Overwrite { version, .. } => version <= back_to,
-                Overwritten::Rollback { .. } => true,
+                Overwritten::ByWrite { version, .. } => version <= back_to,
+                Overwritten::ByRollback { .. } => true,
             });
         }
     }

@@ -11,7 +11,8 @@ use fencepost_sim::time::SimTime;
 
 use crate::check::{CaseSpec, Checkers, Findings};
 use crate::guarded::{Guarded, Object};
-use crate::property::{Property, Verdict};
+pub(crate) use crate::property::Property;
+use crate::property::Verdict;
 
 /// `client-1`.
 pub(crate) const A: NodeId = NodeId(1);
@@ -31,7 +32,7 @@ pub(crate) fn facts() -> CaseSpec {
         tokens: true,
         releases: true,
         reentrancy: Reentrancy::Counted,
-        nested_patience: Duration::from_secs(2),
+        nested_wait: Duration::from_secs(2),
         fifo: true,
         quorum: 1,
         consensus: true,
@@ -68,7 +69,7 @@ pub(crate) fn history() -> History {
 /// An empty history, at 0 s.
 pub(crate) fn history_of(facts: CaseSpec) -> History {
     let counts = BTreeMap::from([(0, facts.workload.map_or(0, |guarded| guarded.first_count().into()))]);
-    History { checkers: Checkers::new(facts), at: SimTime(0), version: 0, counts }
+    History { checkers: Checkers::new(&facts), at: SimTime(0), version: 0, counts }
 }
 
 /// A history under way. Every order has 1 unit.
@@ -325,9 +326,9 @@ impl Findings {
     }
 
     /// The evidence against a property, as a sentence.
-    pub(crate) fn told(&self, property: Property) -> String {
+    pub(crate) fn sentence(&self, property: Property) -> String {
         let evidence = self.evidence.iter().find(|e| e.property == property).expect("evidence against the property");
-        evidence.told(&name_of as &dyn crate::evidence::NodeNames).to_string()
+        evidence.render(&name_of)
     }
 
     /// The grants and the clients that the evidence against a property names, each in ascending order.

@@ -66,8 +66,8 @@ impl Waiters {
 
     pub(crate) fn observe(&mut self, at: SimTime, event: &Event, ledger: &Ledger) {
         self.just_ended = None;
-        if let Some(grant) = ledger.came() {
-            self.overtake(ledger.resource_of(grant), ledger.party(grant).client);
+        if let Some(grant) = ledger.new_grant() {
+            self.overtake(ledger.resource_of(grant), ledger.info(grant).client);
         }
         match *event {
             Event::OrderStarted { client, .. } => self.put_in_order(client, true),

@@ -18,7 +18,7 @@ use crate::property::Verdict;
 use crate::run::case_result::{CaseResult, FaultTally};
 use crate::run::cell::{Cell, Deployment, data_in_service};
 use crate::run::recorder::{CaseState, Recorder, Watcher};
-use crate::workload::client::{Client, Desk, Shared, nested_patience};
+use crate::workload::client::{Client, Desk, Shared, nested_wait};
 use crate::workload::demand::{OrderBook, total_orders, total_units};
 use crate::workload::{Guarded, Workload};
 
@@ -108,7 +108,7 @@ impl Plan {
             tokens: L::INFO.tokens(),
             releases: L::INFO.grants,
             reentrancy: L::reentrancy(params),
-            nested_patience: nested_patience(&cell.scenario.clients),
+            nested_wait: nested_wait(&cell.scenario.clients),
             fifo: L::INFO.fifo,
             quorum: L::quorum(params),
             consensus: L::INFO.family == Family::Consensus,
@@ -125,7 +125,7 @@ impl Plan {
 
     fn state(&self, run_for: Duration) -> CaseState {
         CaseState {
-            checkers: Checkers::new(self.facts.clone()).following(run_for),
+            checkers: Checkers::new(&self.facts).with_spans(run_for),
             open_orders: self.units,
             busy_clients: self.facts.clients.len(),
             healed: false,
@@ -143,7 +143,7 @@ fn longest_unit(cell: &Cell) -> Duration {
     let clients = &cell.scenario.clients;
     let [hold, prepare] = [clients.hold, clients.prepare].map(|work| work.longest().min(clients.wait_at_most));
     // What is acquired again takes as long to be released, and in vain as long as it is waited for.
-    hold + prepare + 2 * u32::from(clients.nested) * nested_patience(clients)
+    hold + prepare + 2 * u32::from(clients.nested) * nested_wait(clients)
 }
 
 /// How much later a waiter may come because it makes longer breaks than its lock does: attempts that fail for want of a

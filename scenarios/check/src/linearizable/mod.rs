@@ -11,17 +11,17 @@
 //! specification says that tokens never fall, they say in which order the acquires took effect, and no other is tried.
 //!
 //! ```
-//! use fencepost_check::linearizable::{Entry, Judgement, check};
+//! use fencepost_check::linearizable::{Entry, Decision, check};
 //! use fencepost_check::spec::{Call, Mutex, Operation, Owner};
 //!
 //! let acquire = |owner| Operation { owner: Owner(owner), call: Call::Acquire { token: None, permits: 1 } };
 //! // Both clients have the lock, and nobody has given it back.
 //! let first = Entry { operation: acquire(1), invoked: 0, returned: Some(2) };
 //! let second = Entry { operation: acquire(2), invoked: 1, returned: Some(3) };
-//! assert!(matches!(check(Mutex::default(), &[first, second], 1_000).judgement, Judgement::Stuck(_)));
+//! assert!(matches!(check(Mutex::default(), &[first, second], 1_000).decision, Decision::Stuck(_)));
 //! // Whether the second acquire took effect is not known: then it did not.
 //! let unknown = Entry { returned: None, ..second };
-//! assert!(matches!(check(Mutex::default(), &[first, unknown], 1_000).judgement, Judgement::Linearizable { .. }));
+//! assert!(matches!(check(Mutex::default(), &[first, unknown], 1_000).decision, Decision::Linearizable { .. }));
 //! ```
 
 mod chains;
@@ -51,14 +51,14 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome<S> {
     /// The answer.
-    pub judgement: Judgement<S>,
+    pub decision: Decision<S>,
     /// How many steps of the specification were tried. Looking at many operations under way counts as steps too.
     pub steps: u64,
 }
 
 /// The answer of a search.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Judgement<S> {
+pub enum Decision<S> {
     /// There is a legal order.
     Linearizable {
         /// One such order, as indices of entries. What is not in it has not taken effect.
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn accepts_an_empty_history() {
-        assert_eq!(history("").judged(Mutex::default()), Judgement::Linearizable { order: vec![] });
+        assert_eq!(history("").judged(Mutex::default()), Decision::Linearizable { order: vec![] });
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn says_where_it_got_stuck_and_why() {
         let history = history("a+? a+! a-? a-! b+? b+! c+? d+? c+!");
-        let Judgement::Stuck(stuck) = history.judged(OwnedMutex::default()) else { panic!("it is not legal") };
+        let Decision::Stuck(stuck) = history.judged(OwnedMutex::default()) else { panic!("it is not legal") };
         assert_eq!((stuck.entry, stuck.order.as_slice()), (3, [0, 1, 2].as_slice()));
         assert_eq!(stuck.state.tell(&|owner: crate::spec::Owner| format!("{}", owner.0)), "held by 1");
         let held = Refusal::Held { by: crate::spec::Owner(1) };
@@ -176,13 +176,13 @@ mod tests {
     fn tells_of_the_order_that_got_furthest_and_not_of_the_first() {
         // With a first, b has no place; with b first, only d has none.
         let history = history("a+? b+? b-? a+! b+! b-! d+? d+!");
-        let Judgement::Stuck(stuck) = history.judged(OwnedMutex::default()) else { panic!("it is not legal") };
+        let Decision::Stuck(stuck) = history.judged(OwnedMutex::default()) else { panic!("it is not legal") };
         assert_eq!((stuck.entry, stuck.order.as_slice()), (3, [1, 2, 0].as_slice()));
     }
 
     #[test]
     fn tells_of_the_longest_order_up_to_the_same_place() {
-        let Judgement::Stuck(stuck) = self::history("a+? c-? c-!").judged(OwnedMutex::default()) else {
+        let Decision::Stuck(stuck) = self::history("a+? c-? c-!").judged(OwnedMutex::default()) else {
             panic!("it is not legal")
         };
         assert_eq!((stuck.entry, stuck.order.as_slice()), (1, [0].as_slice()));
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn says_that_a_token_came_out_of_turn() {
         let history = history("a+? a+!2 a-? a-! b+? b+!1");
-        let Judgement::Stuck(stuck) = history.judged(Fenced::default()) else { panic!("it is not legal") };
+        let Decision::Stuck(stuck) = history.judged(Fenced::default()) else { panic!("it is not legal") };
         assert_eq!((stuck.entry, stuck.refused), (0, vec![(0, Refusal::OutOfTurn { lower: 1 })]));
     }
 
@@ -200,9 +200,9 @@ mod tests {
         let history = history("a+? a+! a-? a-! b+? b+!");
         let needed = history.outcome(OwnedMutex::default(), u64::MAX).steps;
         assert_eq!(needed, 3);
-        assert_eq!(history.outcome(OwnedMutex::default(), needed - 1).judgement, Judgement::Unknown);
+        assert_eq!(history.outcome(OwnedMutex::default(), needed - 1).decision, Decision::Unknown);
         let enough = history.outcome(OwnedMutex::default(), needed);
-        assert!(matches!(enough.judgement, Judgement::Linearizable { .. }));
+        assert!(matches!(enough.decision, Decision::Linearizable { .. }));
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
         let unknown: String = ('a'..='h').map(|owner| format!("{owner}+? {owner}-? ")).collect();
         let history = history(&format!("{unknown} z+? z+! y+? y+!"));
         let outcome = history.outcome(OwnedMutex::default(), 1_000_000);
-        assert!(matches!(outcome.judgement, Judgement::Stuck(_)));
+        assert!(matches!(outcome.decision, Decision::Stuck(_)));
         assert!(outcome.steps < 100_000, "{} steps", outcome.steps);
     }
 
@@ -231,14 +231,14 @@ mod tests {
         let owners: [fn(u64) -> u32; 2] = [|n| n as u32, |n| (n % 2) as u32];
         for owner in owners {
             let outcome = check(OwnedMutex::default(), &leases(3_000, owner), 150_000);
-            assert!(matches!(outcome.judgement, Judgement::Linearizable { .. }));
+            assert!(matches!(outcome.decision, Decision::Linearizable { .. }));
         }
     }
 
     #[test]
     fn what_is_looked_at_and_kept_is_in_the_budget_too() {
         let outcome = check(OwnedMutex::default(), &leases(5_000, |n| n as u32), 20_000);
-        assert_eq!(outcome.judgement, Judgement::Unknown);
+        assert_eq!(outcome.decision, Decision::Unknown);
     }
 
     /// Leases of `count` owners, which may have ended at any time: whoever acquires last was told first that it might.
@@ -254,7 +254,7 @@ mod tests {
 
     fn steps_of(entries: &[Entry]) -> usize {
         let outcome = check(OwnedMutex::default(), entries, 10_000_000);
-        assert!(matches!(outcome.judgement, Judgement::Linearizable { .. }));
+        assert!(matches!(outcome.decision, Decision::Linearizable { .. }));
         outcome.steps as usize
     }
 
@@ -284,7 +284,7 @@ mod tests {
     fn a_long_history_costs_a_step_for_each_operation() {
         let history = history(&"a+? b+? a+! a-? a-! b+! b-? b-! ".repeat(500));
         let outcome = history.outcome(OwnedMutex::default(), 10_000);
-        assert!(matches!(outcome.judgement, Judgement::Linearizable { order } if order.len() == 2_000));
+        assert!(matches!(outcome.decision, Decision::Linearizable { order } if order.len() == 2_000));
         assert_eq!(outcome.steps, 2_000);
     }
 }

@@ -7,7 +7,7 @@ use fencepost_models::history::Token;
 
 use super::chains::{Chain, Chains};
 use super::timeline::Timeline;
-use super::{Entry, Judgement, Outcome, Stuck};
+use super::{Decision, Entry, Outcome, Stuck};
 use crate::spec::{Refusal, Spec};
 
 /// A search under way.
@@ -102,13 +102,13 @@ impl<'e, S: Spec> Search<'e, S> {
     }
 
     pub(super) fn run(mut self, start: S) -> Outcome<S> {
-        let judgement = self.search(start);
-        Outcome { judgement, steps: self.steps }
+        let decision = self.search(start);
+        Outcome { decision, steps: self.steps }
     }
 
-    fn search(&mut self, start: S) -> Judgement<S> {
+    fn search(&mut self, start: S) -> Decision<S> {
         if self.read_on(Reached { state: start, open: Vec::new(), used: Chain::default(), tokens: 0 }) {
-            return Judgement::Linearizable { order: Vec::new() };
+            return Decision::Linearizable { order: Vec::new() };
         }
         while !self.forks.is_empty() {
             let Some(entry) = self.next() else {
@@ -116,7 +116,7 @@ impl<'e, S: Spec> Search<'e, S> {
                 continue;
             };
             if self.steps >= self.budget {
-                return Judgement::Unknown;
+                return Decision::Unknown;
             }
             self.steps += 1;
             let Some(reached) = self.take_effect(entry) else { continue };
@@ -126,11 +126,11 @@ impl<'e, S: Spec> Search<'e, S> {
             self.order.push(entry);
             self.taken[entry] = true;
             if self.read_on(reached) {
-                return Judgement::Linearizable { order: std::mem::take(&mut self.order) };
+                return Decision::Linearizable { order: std::mem::take(&mut self.order) };
             }
         }
         let furthest = self.furthest.take().expect("a search that ends without an order was stuck somewhere");
-        Judgement::Stuck(self.explain(furthest))
+        Decision::Stuck(self.explain(furthest))
     }
 
     fn spend(&mut self, work: usize) {

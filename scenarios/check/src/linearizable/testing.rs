@@ -1,7 +1,7 @@
 //! Histories for tests, written as one would hum them: `a+?` a acquires, `a+!` and has it, `a+!7` under token 7, `a-?` a
 //! releases, `a-!` and has done so, `ax?` and `ax!` the service ends a's grant. What has no `!` has no known end.
 
-use super::{Entry, Judgement, Outcome, check};
+use super::{Decision, Entry, Outcome, check};
 use crate::spec::{Call, Operation, Owner, Spec};
 
 pub(crate) struct History {
@@ -41,14 +41,14 @@ impl History {
         check(start, &self.entries, budget)
     }
 
-    pub(crate) fn judged<S: Spec>(&self, start: S) -> Judgement<S> {
-        self.outcome(start, BUDGET).judgement
+    pub(crate) fn judged<S: Spec>(&self, start: S) -> Decision<S> {
+        self.outcome(start, BUDGET).decision
     }
 
     #[track_caller]
     pub(crate) fn accepted_by<S: Spec>(&self, start: S) {
-        let judgement = self.judged(start.clone());
-        let Judgement::Linearizable { order } = judgement else { panic!("{judgement:?}") };
+        let decision = self.judged(start.clone());
+        let Decision::Linearizable { order } = decision else { panic!("{decision:?}") };
         let last = order.iter().try_fold(start, |state, entry| state.step(&self.entries[*entry].operation));
         assert!(last.is_ok(), "the order is not legal: {last:?}");
         let returned = |entry: &Entry| entry.returned.is_some();
@@ -62,7 +62,7 @@ impl History {
 
     #[track_caller]
     pub(crate) fn rejected_by<S: Spec>(&self, start: S) {
-        let judgement = self.judged(start);
-        assert!(matches!(judgement, Judgement::Stuck(_)), "{judgement:?}");
+        let decision = self.judged(start);
+        assert!(matches!(decision, Decision::Stuck(_)), "{decision:?}");
     }
 }

@@ -1,61 +1,26 @@
 //! `owner-release`: a release ends only the grant it was invoked for, however late or often it arrives.
 
-use std::fmt;
-
 use fencepost_models::history::{Cause, Event};
-use fencepost_sim::NodeId;
-use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
-use crate::evidence::{Detail, Evidence, NodeNames, Party};
-use crate::metrics::Tally;
-use crate::property::Property;
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
 
-pub(crate) fn build(facts: &CaseSpec) -> Option<OwnerRelease> {
-    (facts.grants && facts.releases).then(OwnerRelease::default)
-}
-
-#[derive(Default)]
-pub(crate) struct OwnerRelease {
-    first: Option<Evidence>,
-}
-
-/// A release ended somebody else's grant.
-#[derive(Debug)]
-struct ForeignRelease {
-    ended: Party,
-    releaser: Party,
-    server: NodeId,
-    at: SimTime,
-}
+pub(crate) struct OwnerRelease;
 
 impl Checker for OwnerRelease {
-    fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
+    fn new(case: &CaseSpec) -> Option<Self> {
+        (case.grants && case.releases).then_some(Self)
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output) {
         let Event::Ended { server, grant, cause: Cause::Released(released) } = *event else { return };
         if grant != released {
-            tally.foreign_releases += 1;
-            let [ended, releaser] = [grant, released].map(|g| context.ledger.party(g));
-            self.first.get_or_insert_with(|| {
-                let detail = ForeignRelease { ended, releaser, server, at: context.at };
-                Evidence::new(Property::OwnerRelease, context.at, detail)
+            output.tally.foreign_releases += 1;
+            let (at, [releaser, ended]) = (context.at, [released, grant].map(|grant| context.grant(grant)));
+            output.violated(at, [releaser, ended], move |names| {
+                let ([r, e], server) = ([releaser, ended].map(|grant| names.client(grant)), names.node(server));
+                format!("{r}'s release ({releaser}) reached {server} at {at} and ended {e}'s grant there ({ended})")
             });
         }
-    }
-
-    fn finish(self, _scene: &CheckContext, _tally: &mut Tally) -> Finding {
-        Finding::from_first(self.first)
-    }
-}
-
-impl Detail for ForeignRelease {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let ForeignRelease { ended, releaser, server, at } = self;
-        write!(f, "{} release ({releaser}) reached {} at {at} ", releaser.whose(names), names.name(*server))?;
-        write!(f, "and ended {} ({ended}) there", ended.who(names))
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        vec![self.releaser, self.ended]
     }
 }
 
@@ -84,9 +49,9 @@ mod tests {
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("foreign_releases"), 1);
         assert_eq!(
-            findings.told(RULE),
+            findings.sentence(RULE),
             "client-1's release (grant 1, 1st in the grant order) reached server-1 at 3.000000 s \
-             and ended client-2 (grant 2, 2nd in the grant order) there"
+             and ended client-2's grant there (grant 2, 2nd in the grant order)"
         );
         assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
     }

@@ -1,13 +1,13 @@
-//! `progress`: once all faults are healed, a live client that wants the lock gets it within the lock's own bound,
-//! counted from healing or from the moment somebody began to want it, whichever is later. Where work takes two locks,
-//! each of them can be had, and no two clients wait for each other beyond the bound, healing or not.
+//! `progress`: once all faults are healed, a live client that wants the lock acquires it within the lock's own bound.
 //!
-//! What was in the way is told: a lost wake-up, a stuck lock, a holder that does not let go, or two that wait for each
-//! other. That one waiter never gets what others get is starvation, and a metric.
+//! The bound counts from healing, or from the first moment after it at which a client wants the lock. Where work takes
+//! two locks, both must be acquired. No two clients wait for each other beyond the bound, before or after healing.
+//!
+//! The evidence names the obstacle: a lost wake-up, a stuck lock, a holder that does not release, or a deadlock of two.
+//! If one waiter never gets what others get, that is starvation, and a metric.
 
 mod mutual_wait;
 
-use std::fmt;
 use std::time::Duration;
 
 use fencepost_models::ResourceId;
@@ -15,22 +15,10 @@ use fencepost_models::history::Event;
 use fencepost_sim::time::SimTime;
 
 use self::mutual_wait::MutualWait;
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
-use crate::evidence::{Detail, Evidence, NodeNames, Party, length};
-use crate::metrics::Tally;
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
+use crate::evidence::{Names, in_seconds};
 use crate::obstacles::Obstacle;
-use crate::property::{Property, Verdict};
-
-pub(crate) fn build(facts: &CaseSpec) -> Option<Progress> {
-    let resources = if facts.two_resources() { 2 } else { 1 };
-    Some(Progress {
-        bound: facts.progress_bound,
-        grants: facts.grants,
-        healed: None,
-        goals: (0..resources).map(|_| Goal::default()).collect(),
-        mutual: MutualWait::new(facts),
-    })
-}
+use crate::property::Verdict;
 
 pub(crate) struct Progress {
     bound: Duration,
@@ -41,45 +29,47 @@ pub(crate) struct Progress {
     mutual: Option<MutualWait>,
 }
 
-/// That somebody gets this resource after healing.
+/// That a client acquires one resource after healing.
 #[derive(Default)]
 struct Goal {
-    /// When the bound passes, once somebody wants it. It stays when that client gives up.
+    /// When the bound passes, once a client wants the resource. It stays when that client gives up.
     due: Option<SimTime>,
-    /// Somebody acquired after healing and in time.
+    /// A client acquired after healing and in time.
     reached: bool,
     /// The bound has passed.
     missed: bool,
-    /// What was in the way after the latest event.
-    obstacle: Option<Obstacle>,
-}
-
-/// Nobody got the lock in time.
-#[derive(Debug)]
-struct Stuck {
-    healed: SimTime,
-    due: SimTime,
-    bound: Duration,
+    /// The obstacle after the latest event.
     obstacle: Option<Obstacle>,
 }
 
 impl Checker for Progress {
-    fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
+    fn new(case: &CaseSpec) -> Option<Self> {
+        let resources = if case.two_resources() { 2 } else { 1 };
+        Some(Progress {
+            bound: case.progress_bound,
+            grants: case.grants,
+            healed: None,
+            goals: (0..resources).map(|_| Goal::default()).collect(),
+            mutual: MutualWait::new(case),
+        })
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output) {
         if let Some(mutual) = &mut self.mutual {
-            mutual.observe(context, tally);
+            mutual.observe(context, output);
         }
         if matches!(event, Event::Healed) {
             self.healed.get_or_insert(context.at);
         }
         let Some(healed) = self.healed else { return };
-        let got = match *event {
+        let acquired = match *event {
             Event::Acquired { grant, .. } => Some(context.ledger.resource_of(grant)),
-            // Where there is nothing to acquire, a transaction that got to read was let in.
+            // A lock without grants has nothing to acquire: a transaction that reads was let in.
             Event::ReadOk { grant, .. } if !self.grants => Some(context.ledger.resource_of(grant)),
             _ => None,
         };
         for (resource, goal) in (0..).map(ResourceId).zip(&mut self.goals) {
-            goal.observe(context, resource, got == Some(resource), healed, self.bound);
+            goal.observe(context, resource, acquired == Some(resource), healed, self.bound);
         }
     }
 
@@ -89,23 +79,27 @@ impl Checker for Progress {
         due.max(mutual)
     }
 
-    fn finish(mut self, context: &CheckContext, tally: &mut Tally) -> Finding {
-        let mut deadlocked = false;
-        if let Some(mutual) = &mut self.mutual {
-            deadlocked = mutual.finish(context.at, tally);
-            if mutual.first.is_some() {
-                return Finding::from_first(mutual.first.take());
-            }
-        }
-        let Some(healed) = self.healed else { return Finding::bare(Verdict::Unknown) };
+    fn finish(mut self, context: &CheckContext, output: &mut Output) -> Verdict {
+        let deadlocked = self.mutual.as_mut().is_some_and(|mutual| mutual.finish(context.at, output));
+        let (Some(healed), false) = (self.healed, output.is_violated()) else { return Verdict::Unknown };
         let missed = self.goals.iter().filter(|goal| goal.is_missed_at(context.at)).min_by_key(|goal| goal.due);
         if let Some((goal, due)) = missed.and_then(|goal| Some((goal, goal.due?))) {
-            count(goal.obstacle, tally);
-            let detail = Stuck { healed, due, bound: self.bound, obstacle: goal.obstacle };
-            return Finding::from_first(Some(Evidence::new(Property::Progress, due, detail)));
+            let (obstacle, bound) = (goal.obstacle, in_seconds(self.bound));
+            match obstacle {
+                Some(Obstacle::LostWakeUp(_)) => output.tally.lost_wakeups += 1,
+                Some(Obstacle::Orphaned(_)) => output.tally.stuck_locks += 1,
+                Some(Obstacle::Held(_) | Obstacle::Idle) | None => {}
+            }
+            output.violated(due, obstacle.and_then(Obstacle::grant), move |names| {
+                format!(
+                    "all faults were healed at {healed} and a client wanted the lock, \
+                     but by {due} no client had acquired it, although the lock's bound is {bound}{}",
+                    clause(obstacle, names)
+                )
+            });
         }
         let open = deadlocked || self.goals.iter().any(|goal| goal.due.is_some() && goal.is_open());
-        Finding::bare(if open { Verdict::Unknown } else { Verdict::Holds })
+        if open { Verdict::Unknown } else { Verdict::Holds }
     }
 }
 
@@ -121,7 +115,7 @@ impl Goal {
         } else {
             let since = || context.waiters.longest_waiting_for(resource).map(|since| since.max(healed) + bound);
             self.due = self.due.or_else(since);
-            self.obstacle = self.due.map(|_| context.obstacles.before(resource, context.ledger));
+            self.obstacle = self.due.map(|_| context.obstacles.before(resource, &context.ledger));
         }
     }
 
@@ -134,44 +128,17 @@ impl Goal {
     }
 }
 
-fn count(obstacle: Option<Obstacle>, tally: &mut Tally) {
+/// The obstacle as the end of a sentence.
+fn clause(obstacle: Option<Obstacle>, names: &Names) -> String {
     match obstacle {
-        Some(Obstacle::LostWakeUp(_)) => tally.lost_wakeups += 1,
-        Some(Obstacle::Orphaned(_)) => tally.stuck_locks += 1,
-        Some(Obstacle::Held(_) | Obstacle::Idle) | None => {}
-    }
-}
-
-impl Detail for Stuck {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let Stuck { healed, due, bound, obstacle } = self;
-        write!(f, "all faults were healed at {healed} and a client wanted the lock, ")?;
-        write!(f, "but by {due} nobody had acquired it, although the lock promises that within {}", length(*bound))?;
-        match obstacle {
-            Some(Obstacle::LostWakeUp(waiter)) => {
-                write!(
-                    f,
-                    "; a lost wake-up: nobody held it, and {} ({waiter}) waited without being told",
-                    waiter.who(names)
-                )
-            }
-            Some(Obstacle::Orphaned(holder)) => {
-                write!(
-                    f,
-                    "; a stuck lock: it was on record for {} ({holder}), who no longer held it",
-                    holder.who(names)
-                )
-            }
-            Some(Obstacle::Held(holder)) => write!(f, "; {} ({holder}) held it and did not let go", holder.who(names)),
-            Some(Obstacle::Idle) | None => Ok(()),
+        Some(Obstacle::LostWakeUp(waiter)) => {
+            format!("; lost wake-up: no client held it, and {} ({waiter}) was not notified", names.client(waiter))
         }
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        match self.obstacle {
-            Some(Obstacle::LostWakeUp(party) | Obstacle::Orphaned(party) | Obstacle::Held(party)) => vec![party],
-            Some(Obstacle::Idle) | None => Vec::new(),
+        Some(Obstacle::Orphaned(holder)) => {
+            format!("; stuck lock: it was on record for {} ({holder}), which no longer held it", names.client(holder))
         }
+        Some(Obstacle::Held(holder)) => format!("; {} ({holder}) held it and did not release it", names.client(holder)),
+        Some(Obstacle::Idle) | None => String::new(),
     }
 }
 
@@ -192,9 +159,9 @@ mod tests {
         let findings = history().at(5).healed().asks(A, 1).at(16).acquired(A, 1).ends_at(16);
         findings.assert_violated(RULE);
         assert_eq!(
-            findings.told(RULE),
+            findings.sentence(RULE),
             "all faults were healed at 5.000000 s and a client wanted the lock, \
-             but by 15.000000 s nobody had acquired it, although the lock promises that within 10.000000 s"
+             but by 15.000000 s no client had acquired it, although the lock's bound is 10.000000 s"
         );
     }
 
@@ -254,7 +221,7 @@ mod tests {
     }
 
     fn told_cause(findings: &crate::check::Findings) -> (String, [i64; 2]) {
-        let told = findings.told(RULE);
+        let told = findings.sentence(RULE);
         let cause = told.split_once("; ").map_or("", |(_, cause)| cause).to_owned();
         (cause, ["lost_wakeups", "stuck_locks"].map(|name| findings.metric(name)))
     }
@@ -264,7 +231,7 @@ mod tests {
         let findings = queued().at(6).releases(A, 1).released(1, 1).ends_at(15);
         findings.assert_violated(RULE);
         let (cause, counts) = told_cause(&findings);
-        assert_eq!(cause, "a lost wake-up: nobody held it, and client-2 (grant 2) waited without being told");
+        assert_eq!(cause, "lost wake-up: no client held it, and client-2 (grant 2) was not notified");
         assert_eq!(counts, [1, 0]);
     }
 
@@ -295,7 +262,7 @@ mod tests {
         let (cause, counts) = told_cause(&findings);
         assert_eq!(
             cause,
-            "a stuck lock: it was on record for client-1 (grant 1, 1st in the grant order), who no longer held it"
+            "stuck lock: it was on record for client-1 (grant 1, 1st in the grant order), which no longer held it"
         );
         assert_eq!(counts, [0, 1]);
         let expired = queued().at(6).crashes(A).at(9).expired(1).granted_unasked(2).acquired(B, 2).ends_at(15);
@@ -306,7 +273,7 @@ mod tests {
     #[test]
     fn a_holder_that_does_not_let_go_is_neither() {
         let (cause, counts) = told_cause(&queued().ends_at(15));
-        assert_eq!(cause, "client-1 (grant 1, 1st in the grant order) held it and did not let go");
+        assert_eq!(cause, "client-1 (grant 1, 1st in the grant order) held it and did not release it");
         assert_eq!(counts, [0, 0]);
     }
 

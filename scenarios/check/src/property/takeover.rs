@@ -1,139 +1,114 @@
 //! `takeover`: after a holder's crash, a waiter that could acquire gets the lock within the lock's own bound.
 //!
-//! The bound counts from the crash, from the moment the waiter began to wait, and from the last fault that began or
-//! ended on the servers or on any waiter (a waiter's crash is such a fault too: it may have been first in line),
-//! whichever comes last. Any grant of the same resource discharges the obligation. While every waiter is hindered by a
-//! fault, or nobody waits, no bound runs; where somebody waited and no grant has come by the end of the case, nobody knows.
+//! The bound counts from the latest of: the crash; the moment the waiter began to wait; the last moment a fault began or
+//! ended on the servers or on any waiter. A waiter's crash is such a fault too: it may have been first in the queue. Any
+//! grant of the same resource meets the bound. No bound runs while every waiter is hindered by a fault, or while there
+//! is none. If a client waited and no grant has come by the end of the case, the verdict is unknown.
 
-use std::fmt;
 use std::time::Duration;
 
 use fencepost_models::ResourceId;
 use fencepost_models::history::{Event, GrantId};
 use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
-use crate::evidence::{Detail, Evidence, NodeNames, Party, length};
-use crate::metrics::Tally;
-use crate::property::{Property, Verdict};
-
-pub(crate) fn build(facts: &CaseSpec) -> Option<Takeover> {
-    facts.grants.then(|| Takeover {
-        bound: facts.takeover_bound,
-        debts: Default::default(),
-        exercised: false,
-        first: None,
-    })
-}
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
+use crate::evidence::{GrantInfo, in_seconds};
+use crate::property::Verdict;
 
 pub(crate) struct Takeover {
     bound: Duration,
     /// For each resource.
-    debts: [Debt; 2],
+    obligations: [Obligation; 2],
     /// A client crashed while it held the lock.
     exercised: bool,
-    first: Option<Evidence>,
 }
 
-/// What is owed to those who wait for one resource.
+/// That a waiter gets one resource.
 #[derive(Default)]
-struct Debt {
-    owed: Option<Owed>,
+struct Obligation {
+    crash: Option<Crash>,
     /// When the bound passes, if nothing more happens.
     due: Option<SimTime>,
 }
 
 /// A holder crashed, and no grant has come since.
-struct Owed {
-    holder: Party,
-    crashed: SimTime,
-    last_crash: SimTime,
-    /// A qualified waiter was there at some time.
+struct Crash {
+    holder: GrantInfo,
+    first: SimTime,
+    last: SimTime,
+    /// There was a qualified waiter at some time.
     awaited: bool,
 }
 
-/// No waiter got the lock of a crashed holder in time.
-#[derive(Debug)]
-struct NotTakenOver {
-    holder: Party,
-    crashed: SimTime,
-    bound: Duration,
-    due: SimTime,
-}
-
 impl Checker for Takeover {
-    fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
-        self.violate_if(|due| context.at > due);
+    fn new(case: &CaseSpec) -> Option<Self> {
+        case.grants.then(|| Takeover { bound: case.takeover_bound, obligations: Default::default(), exercised: false })
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output) {
+        self.check_bounds(|due| context.at > due, output);
         if let Event::ClientCrashed { client } = *event {
-            context.ledger.records_of(client).for_each(|(grant, resource)| self.owe(context, grant, resource));
+            context.ledger.records_of(client).for_each(|(grant, resource)| self.begin(context, grant, resource));
         }
-        if let Some(grant) = context.ledger.came() {
-            self.discharge(context, context.ledger.resource_of(grant), tally);
+        if let Some(grant) = context.ledger.new_grant() {
+            self.end(context, context.ledger.resource_of(grant), output);
         }
-        for (resource, debt) in (0..).map(ResourceId).zip(&mut self.debts) {
-            debt.due = None;
-            if let Some(owed) = debt.owed.as_mut().filter(|_| self.first.is_none())
+        for (resource, obligation) in (0..).map(ResourceId).zip(&mut self.obligations) {
+            obligation.due = None;
+            if let Some(crash) = obligation.crash.as_mut().filter(|_| !output.is_violated())
                 && let Some(since) = context.waiters.qualified_since(resource)
             {
-                debt.due = Some(since.max(owed.last_crash) + self.bound);
-                owed.awaited = true;
+                obligation.due = Some(since.max(crash.last) + self.bound);
+                crash.awaited = true;
             }
         }
     }
 
     fn open_until(&self) -> Option<SimTime> {
-        self.debts.iter().filter_map(|debt| debt.due).max()
+        self.obligations.iter().filter_map(|obligation| obligation.due).max()
     }
 
-    fn finish(mut self, context: &CheckContext, _tally: &mut Tally) -> Finding {
-        self.violate_if(|due| context.at >= due);
-        // Waiters that gave up, or were hindered, before the bound passed have not shown that the lock can be had.
-        let unknown = self.debts.iter().any(|debt| debt.owed.as_ref().is_some_and(|owed| owed.awaited));
-        match (&self.first, self.exercised) {
-            (Some(_), _) => Finding::from_first(self.first),
-            (None, false) => Finding::bare(Verdict::NotApplicable),
-            (None, true) if unknown => Finding::bare(Verdict::Unknown),
-            (None, true) => Finding::bare(Verdict::Holds),
+    /// Waiters that gave up, or were hindered, before the bound passed do not show that the lock can be acquired.
+    fn finish(mut self, context: &CheckContext, output: &mut Output) -> Verdict {
+        self.check_bounds(|due| context.at >= due, output);
+        let awaited = self.obligations.iter().any(|o| o.crash.as_ref().is_some_and(|crash| crash.awaited));
+        match (self.exercised, awaited) {
+            (false, _) => Verdict::NotApplicable,
+            (true, true) => Verdict::Unknown,
+            (true, false) => Verdict::Holds,
         }
     }
 }
 
 impl Takeover {
-    fn owe(&mut self, context: &CheckContext, grant: GrantId, resource: ResourceId) {
+    fn begin(&mut self, context: &CheckContext, grant: GrantId, resource: ResourceId) {
         self.exercised = true;
-        let holder = context.ledger.party(grant);
-        let new = Owed { holder, crashed: context.at, last_crash: context.at, awaited: false };
-        self.debts[usize::from(resource.0)].owed.get_or_insert(new).last_crash = context.at;
+        let new = Crash { holder: context.grant(grant), first: context.at, last: context.at, awaited: false };
+        self.obligations[usize::from(resource.0)].crash.get_or_insert(new).last = context.at;
     }
 
-    fn discharge(&mut self, context: &CheckContext, resource: ResourceId, tally: &mut Tally) {
-        let Some(owed) = self.debts[usize::from(resource.0)].owed.take() else { return };
-        // Nobody misses a lock that nobody waits for.
+    fn end(&mut self, context: &CheckContext, resource: ResourceId, output: &mut Output) {
+        let Some(crash) = self.obligations[usize::from(resource.0)].crash.take() else { return };
+        // The takeover time counts from the first moment at which a client waited.
         let longest = context.waiters.longest_waiting_for(resource);
-        let missed_since = longest.map_or(context.at, |since| since.max(owed.crashed));
-        tally.takeovers += 1;
-        tally.takeover_ns = tally.takeover_ns.max((context.at.0 - missed_since.0) as i64);
+        let since = longest.map_or(context.at, |since| since.max(crash.first));
+        output.tally.takeovers += 1;
+        output.tally.takeover_ns = output.tally.takeover_ns.max((context.at.0 - since.0) as i64);
     }
 
-    fn violate_if(&mut self, passed: impl Fn(SimTime) -> bool) {
-        for debt in &mut self.debts {
-            let Some(due) = debt.due.take_if(|due| passed(*due)) else { continue };
-            let Some(owed) = &debt.owed else { continue };
-            let detail = NotTakenOver { holder: owed.holder, crashed: owed.crashed, bound: self.bound, due };
-            self.first.get_or_insert_with(|| Evidence::new(Property::Takeover, due, detail));
+    fn check_bounds(&mut self, passed: impl Fn(SimTime) -> bool, output: &mut Output) {
+        for obligation in &mut self.obligations {
+            let Some(due) = obligation.due.take_if(|due| passed(*due)) else { continue };
+            let Some(Crash { holder, first, .. }) = obligation.crash else { continue };
+            let bound = in_seconds(self.bound);
+            output.violated(due, [holder], move |names| {
+                format!(
+                    "{} crashed at {first} while it held the lock ({holder}), \
+                     and by {due} no waiter had acquired it, although no fault hindered one for {bound}",
+                    names.client(holder)
+                )
+            });
         }
-    }
-}
-
-impl Detail for NotTakenOver {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let NotTakenOver { holder, crashed, bound, due } = self;
-        write!(f, "{} crashed at {crashed} as the holder ({holder}), ", holder.who(names))?;
-        write!(f, "and by {due} no waiter had got the lock, although nothing hindered one for {}", length(*bound))
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        vec![self.holder]
     }
 }
 
@@ -163,9 +138,9 @@ mod tests {
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("takeover_ns"), 10_000_000_001);
         assert_eq!(
-            findings.told(RULE),
-            "client-1 crashed at 1.000000 s as the holder (grant 1, 1st in the grant order), \
-             and by 11.000000 s no waiter had got the lock, although nothing hindered one for 10.000000 s"
+            findings.sentence(RULE),
+            "client-1 crashed at 1.000000 s while it held the lock (grant 1, 1st in the grant order), \
+             and by 11.000000 s no waiter had acquired it, although no fault hindered one for 10.000000 s"
         );
         assert_eq!(findings.named(RULE), (vec![1], vec![A]));
     }

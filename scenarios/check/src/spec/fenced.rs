@@ -86,8 +86,8 @@ pub(super) fn told(holder: Option<Owner>, held: Option<Token>, highest: Option<T
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     fn start() -> Fenced {
         Fenced::default()

@@ -28,8 +28,8 @@ impl Spec for OwnedMutex {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     #[test]
     fn accepts_one_holder_after_another() {

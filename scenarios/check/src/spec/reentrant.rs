@@ -46,8 +46,8 @@ impl Spec for Reentrant {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     #[test]
     fn accepts_as_many_releases_as_acquires() {

@@ -64,8 +64,8 @@ impl Spec for ReentrantFenced {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     fn start() -> ReentrantFenced {
         ReentrantFenced::default()

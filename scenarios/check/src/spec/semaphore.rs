@@ -52,8 +52,8 @@ impl Spec for Semaphore {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     fn two() -> Semaphore {
         Semaphore::of(2)

@@ -35,8 +35,8 @@ impl Spec for Session {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     #[test]
     fn accepts_that_the_holder_acquires_again_and_releases_once() {

@@ -1,7 +1,7 @@
 //! Holds a history against a specification, lock by lock.
 
 use super::HistoryFile;
-use crate::linearizable::{Entry, Judgement, Stuck, by_lock, check};
+use crate::linearizable::{Decision, Entry, Stuck, by_lock, check};
 use crate::property::Verdict;
 use crate::spec::{Fenced, Kind, Mutex, OwnedMutex, Owner, Reentrant, ReentrantFenced, Semaphore, Spec};
 
@@ -20,12 +20,12 @@ pub struct Terms {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// Lock by lock.
-    pub locks: Vec<LockJudgement>,
+    pub locks: Vec<CheckedLock>,
 }
 
 /// What became of one lock of a history.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LockJudgement {
+pub struct CheckedLock {
     /// The lock's name; empty if the history names none.
     pub lock: String,
     /// Unknown if the budget ran out.
@@ -65,16 +65,16 @@ impl HistoryFile {
         Judged { locks: by_lock(&self.entries).into_iter().map(judge).collect() }
     }
 
-    fn judge_lock<S: Spec>(&self, lock: u32, places: &[usize], start: S, budget: u64) -> LockJudgement {
+    fn judge_lock<S: Spec>(&self, lock: u32, places: &[usize], start: S, budget: u64) -> CheckedLock {
         let entries: Vec<Entry> = places.iter().map(|place| self.entries[*place].1).collect();
         let outcome = check(start, &entries, budget);
-        let (verdict, stuck) = match outcome.judgement {
-            Judgement::Linearizable { .. } => (Verdict::Holds, None),
-            Judgement::Unknown => (Verdict::Unknown, None),
-            Judgement::Stuck(stuck) => (Verdict::Violated, Some(self.told(places, stuck))),
+        let (verdict, stuck) = match result.decision {
+            Decision::Linearizable { .. } => (Verdict::Holds, None),
+            Decision::Unknown => (Verdict::Unknown, None),
+            Decision::Stuck(stuck) => (Verdict::Violated, Some(self.told(places, stuck))),
         };
         let lock = self.locks[lock as usize].clone();
-        LockJudgement { lock, verdict, operations: entries.len(), steps: outcome.steps, stuck }
+        CheckedLock { lock, verdict, operations: entries.len(), steps: outcome.steps, stuck }
     }
 
     fn told<S: Spec>(&self, places: &[usize], stuck: Stuck<S>) -> StuckAt {

@@ -15,7 +15,7 @@ use crate::file::{Problem, Report, utf8};
 use crate::linearizable::{Entry, Lock};
 use crate::spec::Kind;
 
-pub use self::judge::{Judged, LockJudgement, StuckAt, Terms};
+pub use self::judge::{CheckedLock, Judged, StuckAt, Terms};
 use self::pairs::Pairs;
 pub use self::write::HistoryWriter;
 

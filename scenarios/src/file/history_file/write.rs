@@ -8,7 +8,7 @@ use fencepost_sim::Occurrence;
 use serde::Serialize;
 
 use super::line::{Function, Phase};
-use crate::operations::{End, Made, Moment, Operations, Process, What};
+use crate::operations::{End, LockOperation, Moment, Operations, Process, What};
 use crate::run::case::node_name;
 use crate::run::recorder::{TraceEvent, Watcher};
 
@@ -51,15 +51,15 @@ impl HistoryWriter {
     pub fn write(self, mut to: impl Write) -> io::Result<()> {
         let HistoryWriter { operations, nodes } = self;
         let made = operations.finish();
-        let mut events: Vec<(Moment, Phase, &Made)> = Vec::new();
+        let mut events: Vec<(Moment, Phase, &LockOperation)> = Vec::new();
         for made in &made {
-            events.push((made.begun, Phase::Invoke, made));
+            events.push((made.invoked, Phase::Invoke, made));
             let end = match made.end {
                 End::Ok => Phase::Ok,
                 End::Fail => Phase::Fail,
                 End::Info => Phase::Info,
             };
-            events.extend(made.ended.map(|ended| (ended, end, made)));
+            events.extend(made.returned.map(|ended| (ended, end, made)));
         }
         events.sort_unstable_by_key(|(moment, ..)| moment.number);
         for (moment, phase, made) in events {
@@ -83,7 +83,7 @@ impl Watcher for HistoryWriter {
     }
 }
 
-fn fields(nodes: &[String], moment: Moment, phase: Phase, made: &Made) -> Fields {
+fn fields(nodes: &[String], moment: Moment, phase: Phase, made: &LockOperation) -> Fields {
     let own = name(nodes, made.process);
     // What the service does on its own, it may do to several grants at once.
     let service = || format!("service-{}", made.grant.0);

@@ -13,7 +13,7 @@ use fencepost_models::history::{Ack, Event, GrantId, OrderEnd, Refusal};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::{Either, Mono, NodeId, race};
 
-pub(crate) use self::nested::nested_patience;
+pub(crate) use self::nested::nested_wait;
 use crate::file::{AfterUnknown, Clients, OnUnknown};
 use crate::workload::demand::{Order, OrderBook};
 use crate::workload::{Guarded, Workload};

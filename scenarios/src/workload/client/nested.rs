@@ -12,7 +12,7 @@ use crate::file::Clients;
 const NESTED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a holder tries to acquire again.
-pub(crate) fn nested_patience(clients: &Clients) -> Duration {
+pub(crate) fn nested_wait(clients: &Clients) -> Duration {
     NESTED_PATIENCE.min(clients.wait_at_most)
 }
 
@@ -26,7 +26,7 @@ impl<L: Lock> Client<L> {
         let client = self.ctx.node();
         for _ in 0..self.shared.clients.nested {
             let nested = self.next_attempt();
-            let give_up = self.ctx.mono() + nested_patience(&self.shared.clients);
+            let give_up = self.ctx.mono() + nested_wait(&self.shared.clients);
             self.ctx.note(Event::NestedInvoked { client, grant: outer.id, nested });
             let acquired = self.lock.acquire(Attempt { id: nested, give_up }).await;
             let same = acquired.as_ref().is_ok_and(|grant| grant.id == outer.id);

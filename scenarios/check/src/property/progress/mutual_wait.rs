@@ -1,93 +1,87 @@
-//! Two clients that wait for each other: each holds the lock on one resource and waits for the other. What a service has
-//! on record decides who holds it, so that an expiry ends the wait.
+//! Two clients that wait for each other: each holds the lock on one resource and waits for the other. The Records of the
+//! services decide who holds a lock, so that an expiry ends the wait.
 
-use std::fmt;
 use std::time::Duration;
 
 use fencepost_models::ResourceId;
 use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext};
-use crate::evidence::{Detail, Evidence, NodeNames, Party, length};
-use crate::metrics::Tally;
-use crate::property::Property;
+use crate::check::{CaseSpec, CheckContext, Output};
+use crate::evidence::{GrantInfo, in_seconds};
 
 const BOTH: [ResourceId; 2] = [ResourceId(0), ResourceId(1)];
 
-/// Follows such waits.
-pub(crate) struct MutualWait {
+/// The current mutual wait, and how long it may last.
+pub(super) struct MutualWait {
     bound: Duration,
-    now: Option<Standoff>,
-    /// When the one that is on now has lasted too long, as far as faults are no excuse.
+    deadlock: Option<Deadlock>,
+    /// When the bound passes, if no fault hinders either client.
     due: Option<SimTime>,
-    pub(crate) first: Option<Evidence>,
 }
 
-/// A mutual wait.
 #[derive(Clone, Copy)]
-struct Standoff {
-    holders: [Party; 2],
-    since: SimTime,
-}
-
-/// It lasted too long.
-#[derive(Debug)]
 struct Deadlock {
-    holders: [Party; 2],
+    holders: [GrantInfo; 2],
     since: SimTime,
-    due: SimTime,
-    bound: Duration,
 }
 
 impl MutualWait {
-    pub(crate) fn new(facts: &CaseSpec) -> Option<Self> {
-        facts.two_resources().then_some(MutualWait { bound: facts.deadlock_bound, now: None, due: None, first: None })
+    pub(super) fn new(case: &CaseSpec) -> Option<Self> {
+        case.two_resources().then_some(MutualWait { bound: case.deadlock_bound, deadlock: None, due: None })
     }
 
-    pub(crate) fn observe(&mut self, context: &CheckContext, tally: &mut Tally) {
-        self.violate_if(|due| context.at > due);
-        let holders = standoff(context);
-        let same =
-            |now: &Standoff| holders.is_some_and(|holders| holders.map(|h| h.grant) == now.holders.map(|h| h.grant));
-        if !self.now.as_ref().is_some_and(same) {
-            self.end(context.at, tally);
-            self.now = holders.map(|holders| Standoff { holders, since: context.at });
-            tally.deadlocks += i64::from(self.now.is_some());
+    pub(super) fn observe(&mut self, context: &CheckContext, output: &mut Output) {
+        self.check_bound(|due| context.at > due, output);
+        let holders = deadlocked(context);
+        let same = |deadlock: &Deadlock| {
+            holders.is_some_and(|holders| holders.map(|h| h.grant) == deadlock.holders.map(|h| h.grant))
+        };
+        if !self.deadlock.as_ref().is_some_and(same) {
+            self.end(context.at, output);
+            self.deadlock = holders.map(|holders| Deadlock { holders, since: context.at });
+            output.tally.deadlocks += i64::from(self.deadlock.is_some());
         }
         self.due = self
-            .now
-            .filter(|now| self.first.is_none() && !is_excused(context, now))
-            .map(|now| now.since.max(context.waiters.calm_since()) + self.bound);
+            .deadlock
+            .filter(|deadlock| !output.is_violated() && !is_hindered(context, deadlock))
+            .map(|deadlock| deadlock.since.max(context.waiters.calm_since()) + self.bound);
     }
 
-    pub(crate) fn open_until(&self) -> Option<SimTime> {
+    pub(super) fn open_until(&self) -> Option<SimTime> {
         self.due
     }
 
-    /// Whether one is on that has not lasted too long yet.
-    pub(crate) fn finish(&mut self, at: SimTime, tally: &mut Tally) -> bool {
-        self.violate_if(|due| at >= due);
-        let open = self.now.is_some();
-        self.end(at, tally);
+    /// Whether two clients wait for each other at the end, within the bound.
+    pub(super) fn finish(&mut self, at: SimTime, output: &mut Output) -> bool {
+        self.check_bound(|due| at >= due, output);
+        let open = self.deadlock.is_some();
+        self.end(at, output);
         open
     }
 
-    fn end(&mut self, at: SimTime, tally: &mut Tally) {
-        if let Some(now) = self.now.take() {
-            tally.deadlock_longest_ns = tally.deadlock_longest_ns.max((at.0 - now.since.0) as i64);
+    fn end(&mut self, at: SimTime, output: &mut Output) {
+        if let Some(deadlock) = self.deadlock.take() {
+            let longest = &mut output.tally.deadlock_longest_ns;
+            *longest = (*longest).max((at.0 - deadlock.since.0) as i64);
         }
     }
 
-    fn violate_if(&mut self, passed: impl Fn(SimTime) -> bool) {
-        if let (Some(due), Some(Standoff { holders, since })) = (self.due.filter(|due| passed(*due)), self.now) {
-            let detail = Deadlock { holders, since, due, bound: self.bound };
-            self.first.get_or_insert_with(|| Evidence::new(Property::Progress, due, detail));
-        }
+    fn check_bound(&mut self, passed: impl Fn(SimTime) -> bool, output: &mut Output) {
+        let Some(due) = self.due.filter(|due| passed(*due)) else { return };
+        let Some(Deadlock { holders, since }) = self.deadlock else { return };
+        let bound = in_seconds(self.bound);
+        output.violated(due, holders, move |names| {
+            let ([a, b], [first, second]) = (holders.map(|holder| names.client(holder)), holders);
+            format!(
+                "{a} ({first}) and {b} ({second}) each waited for the lock that the other held from {since}, \
+                 and still did at {due}, although no fault hindered them for {bound}"
+            )
+        });
     }
 }
 
-/// Who holds what the other waits for, if it is so on both sides.
-fn standoff(context: &CheckContext) -> Option<[Party; 2]> {
+/// The two holders, if each waits for the lock of the other.
+fn deadlocked(context: &CheckContext) -> Option<[GrantInfo; 2]> {
     let [first, second] = BOTH.map(|resource| context.ledger.record_on(resource));
     let (first, second) = (first?, second?);
     let (a, b) = (first.client?, second.client?);
@@ -96,25 +90,8 @@ fn standoff(context: &CheckContext) -> Option<[Party; 2]> {
     waits.then_some([first, second])
 }
 
-fn is_excused(context: &CheckContext, standoff: &Standoff) -> bool {
-    standoff.holders.iter().filter_map(|holder| holder.client).any(|client| context.waiters.is_hindered(client))
-}
-
-impl Detail for Deadlock {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let Deadlock { holders: [a, b], since, due, bound } = self;
-        write!(
-            f,
-            "{} ({a}) and {} ({b}) each waited for the lock that the other held from {since}, ",
-            a.who(names),
-            b.who(names)
-        )?;
-        write!(f, "and still did at {due}, although nothing hindered them for {}", length(*bound))
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        self.holders.to_vec()
-    }
+fn is_hindered(context: &CheckContext, deadlock: &Deadlock) -> bool {
+    deadlock.holders.iter().filter_map(|holder| holder.client).any(|client| context.waiters.is_hindered(client))
 }
 
 #[cfg(test)]
@@ -135,9 +112,9 @@ mod tests {
         assert_eq!(findings.metric("deadlocks"), 1);
         assert_eq!(findings.metric("deadlock_longest_ns"), 10_000_000_000);
         assert_eq!(
-            findings.told(Property::Progress),
+            findings.sentence(Property::Progress),
             "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) each waited for \
-             the lock that the other held from 2.000000 s, and still did at 12.000000 s, although nothing hindered them \
+             the lock that the other held from 2.000000 s, and still did at 12.000000 s, although no fault hindered them \
              for 10.000000 s"
         );
         assert_eq!(findings.named(Property::Progress), (vec![1, 2], vec![A, B]));

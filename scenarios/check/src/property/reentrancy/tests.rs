@@ -28,8 +28,8 @@ fn rejects_counting_where_none_is_declared() {
     let findings = unnests(nested(Class::Uncounted).at(2)).ends_at(9);
     findings.assert_violated(RULE);
     assert_eq!(
-        findings.told(RULE),
-        "client-1 held the lock (grant 1, 1st in the grant order) and acquired it again: one release of the two did \
+        findings.sentence(RULE),
+        "client-1 held the lock (grant 1, 1st in the grant order) and acquired it again: one of two releases did \
          not free it (2.000000 s); declared is uncounted: acquiring again succeeds, one release frees it"
     );
     assert_eq!(findings.named(RULE), (vec![1], vec![A]));
@@ -162,7 +162,7 @@ fn nine_tenths_of_its_patience_are_a_wait() {
 fn each_attempt_has_a_patience_of_its_own() {
     let again = holder(Class::Counted).nests(A, 1, 2).nested(A, 1, 2, Ack::Ok, true).at(5).nests(A, 1, 3);
     let findings = again.nested(A, 1, 3, Ack::Failed, false).ends_at(9);
-    assert!(findings.told(RULE).contains("acquired it again: that was refused at once"));
+    assert!(findings.sentence(RULE).contains("acquired it again: the acquire was refused at once"));
 }
 
 #[test]
