@@ -45,9 +45,9 @@ impl Observer<Message, Event> for Notes {
 }
 
 /// Judges the notes as they come, as a case does.
-struct Judge(Checkers);
+struct CheckersOnly(Checkers);
 
-impl Observer<Message, Event> for Judge {
+impl Observer<Message, Event> for CheckersOnly {
     fn note(&mut self, at: SimTime, event: &Event) -> bool {
         self.0.observe(at, event);
         false
@@ -83,7 +83,7 @@ pub fn judged(workload: Workload, seed: u64) -> u64 {
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
     };
-    run(setup(seed, Judge(Checkers::new(&facts))), workload, true)
+    run(setup(seed, CheckersOnly(Checkers::new(&facts))), workload, true)
 }
 
 pub fn on_nodes(workload: Workload, seed: u64) -> u64 {

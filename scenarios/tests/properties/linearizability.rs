@@ -109,7 +109,7 @@ fn what_is_linearizable_by_construction_is_never_rejected() {
     holds(Reentrant::default());
     holds(Fenced::default());
     holds(ReentrantFenced::default());
-    holds(Semaphore::of(2));
+    holds(Semaphore::with_permits(2));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn agrees_with_trying_every_order() {
     agree(Reentrant::default(), 1_000, 7, brute);
     agree(Fenced::default(), 1_000, 7, brute);
     agree(ReentrantFenced::default(), 1_000, 7, brute);
-    agree(Semaphore::of(2), 1_000, 7, brute);
+    agree(Semaphore::with_permits(2), 1_000, 7, brute);
 }
 
 #[test]
@@ -132,5 +132,5 @@ fn agrees_with_stateright() {
     agree(Reentrant::default(), 1_000, 6, stateright_finds);
     agree(Fenced::default(), 1_000, 6, stateright_finds);
     agree(ReentrantFenced::default(), 1_000, 6, stateright_finds);
-    agree(Semaphore::of(2), 1_000, 6, stateright_finds);
+    agree(Semaphore::with_permits(2), 1_000, 6, stateright_finds);
 }

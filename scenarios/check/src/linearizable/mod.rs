@@ -49,7 +49,7 @@ pub struct Entry {
 
 /// What a search came to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome<S> {
+pub struct SearchResult<S> {
     /// The answer.
     pub decision: Decision<S>,
     /// How many steps of the specification were tried. Looking at many operations under way counts as steps too.
@@ -87,7 +87,7 @@ pub struct Stuck<S> {
 ///
 /// # Panics
 /// If an entry returned before it was invoked, or two places are the same.
-pub fn check<S: Spec>(start: S, entries: &[Entry], budget: u64) -> Outcome<S> {
+pub fn check<S: Spec>(start: S, entries: &[Entry], budget: u64) -> SearchResult<S> {
     Search::new(entries, budget).run(start)
 }
 
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn accepts_an_empty_history() {
-        assert_eq!(history("").judged(Mutex::default()), Decision::Linearizable { order: vec![] });
+        assert_eq!(history("").decide(Mutex::default()), Decision::Linearizable { order: vec![] });
     }
 
     #[test]
@@ -156,8 +156,8 @@ mod tests {
 
     #[test]
     fn every_specification_is_searched() {
-        history("a+? b+? b+! a+! c+? c+!").rejected_by(Semaphore::of(2));
-        history("a+? b+? b+! a+! a-? c+? c+!").accepted_by(Semaphore::of(2));
+        history("a+? b+? b+! a+! c+? c+!").rejected_by(Semaphore::with_permits(2));
+        history("a+? b+? b+! a+! a-? c+? c+!").accepted_by(Semaphore::with_permits(2));
         history("a+? a+! a+? a+! a-? a-! a-? b+? b+!").accepted_by(Reentrant::default());
         history("a+? a+! a+? a+! a-? a-! b+? b+!").rejected_by(Reentrant::default());
     }
@@ -165,9 +165,9 @@ mod tests {
     #[test]
     fn says_where_it_got_stuck_and_why() {
         let history = history("a+? a+! a-? a-! b+? b+! c+? d+? c+!");
-        let Decision::Stuck(stuck) = history.judged(OwnedMutex::default()) else { panic!("it is not legal") };
+        let Decision::Stuck(stuck) = history.decide(OwnedMutex::default()) else { panic!("it is not legal") };
         assert_eq!((stuck.entry, stuck.order.as_slice()), (3, [0, 1, 2].as_slice()));
-        assert_eq!(stuck.state.tell(&|owner: crate::spec::Owner| format!("{}", owner.0)), "held by 1");
+        assert_eq!(stuck.state.describe(&|owner: crate::spec::Owner| format!("{}", owner.0)), "held by 1");
         let held = Refusal::Held { by: crate::spec::Owner(1) };
         assert_eq!(stuck.refused, [(3, held), (4, held)]);
     }
@@ -176,13 +176,13 @@ mod tests {
     fn tells_of_the_order_that_got_furthest_and_not_of_the_first() {
         // With a first, b has no place; with b first, only d has none.
         let history = history("a+? b+? b-? a+! b+! b-! d+? d+!");
-        let Decision::Stuck(stuck) = history.judged(OwnedMutex::default()) else { panic!("it is not legal") };
+        let Decision::Stuck(stuck) = history.decide(OwnedMutex::default()) else { panic!("it is not legal") };
         assert_eq!((stuck.entry, stuck.order.as_slice()), (3, [1, 2, 0].as_slice()));
     }
 
     #[test]
     fn tells_of_the_longest_order_up_to_the_same_place() {
-        let Decision::Stuck(stuck) = self::history("a+? c-? c-!").judged(OwnedMutex::default()) else {
+        let Decision::Stuck(stuck) = self::history("a+? c-? c-!").decide(OwnedMutex::default()) else {
             panic!("it is not legal")
         };
         assert_eq!((stuck.entry, stuck.order.as_slice()), (1, [0].as_slice()));
@@ -191,17 +191,17 @@ mod tests {
     #[test]
     fn says_that_a_token_came_out_of_turn() {
         let history = history("a+? a+!2 a-? a-! b+? b+!1");
-        let Decision::Stuck(stuck) = history.judged(Fenced::default()) else { panic!("it is not legal") };
+        let Decision::Stuck(stuck) = history.decide(Fenced::default()) else { panic!("it is not legal") };
         assert_eq!((stuck.entry, stuck.refused), (0, vec![(0, Refusal::OutOfTurn { lower: 1 })]));
     }
 
     #[test]
     fn gives_up_when_its_budget_is_spent_and_not_before() {
         let history = history("a+? a+! a-? a-! b+? b+!");
-        let needed = history.outcome(OwnedMutex::default(), u64::MAX).steps;
+        let needed = history.search(OwnedMutex::default(), u64::MAX).steps;
         assert_eq!(needed, 3);
-        assert_eq!(history.outcome(OwnedMutex::default(), needed - 1).decision, Decision::Unknown);
-        let enough = history.outcome(OwnedMutex::default(), needed);
+        assert_eq!(history.search(OwnedMutex::default(), needed - 1).decision, Decision::Unknown);
+        let enough = history.search(OwnedMutex::default(), needed);
         assert!(matches!(enough.decision, Decision::Linearizable { .. }));
     }
 
@@ -210,9 +210,9 @@ mod tests {
         // Eight acquires that nobody heard of, in any order and with any of the releases, explain nothing.
         let unknown: String = ('a'..='h').map(|owner| format!("{owner}+? {owner}-? ")).collect();
         let history = history(&format!("{unknown} z+? z+! y+? y+!"));
-        let outcome = history.outcome(OwnedMutex::default(), 1_000_000);
-        assert!(matches!(outcome.decision, Decision::Stuck(_)));
-        assert!(outcome.steps < 100_000, "{} steps", outcome.steps);
+        let result = history.search(OwnedMutex::default(), 1_000_000);
+        assert!(matches!(result.decision, Decision::Stuck(_)));
+        assert!(result.steps < 100_000, "{} steps", result.steps);
     }
 
     /// Leases of `count` owners, each of which may have ended at any time.
@@ -230,15 +230,15 @@ mod tests {
     fn thousands_of_leases_that_may_have_ended_cost_some_steps_each() {
         let owners: [fn(u64) -> u32; 2] = [|n| n as u32, |n| (n % 2) as u32];
         for owner in owners {
-            let outcome = check(OwnedMutex::default(), &leases(3_000, owner), 150_000);
-            assert!(matches!(outcome.decision, Decision::Linearizable { .. }));
+            let result = check(OwnedMutex::default(), &leases(3_000, owner), 150_000);
+            assert!(matches!(result.decision, Decision::Linearizable { .. }));
         }
     }
 
     #[test]
     fn what_is_looked_at_and_kept_is_in_the_budget_too() {
-        let outcome = check(OwnedMutex::default(), &leases(5_000, |n| n as u32), 20_000);
-        assert_eq!(outcome.decision, Decision::Unknown);
+        let result = check(OwnedMutex::default(), &leases(5_000, |n| n as u32), 20_000);
+        assert_eq!(result.decision, Decision::Unknown);
     }
 
     /// Leases of `count` owners, which may have ended at any time: whoever acquires last was told first that it might.
@@ -253,9 +253,9 @@ mod tests {
     }
 
     fn steps_of(entries: &[Entry]) -> usize {
-        let outcome = check(OwnedMutex::default(), entries, 10_000_000);
-        assert!(matches!(outcome.decision, Decision::Linearizable { .. }));
-        outcome.steps as usize
+        let result = check(OwnedMutex::default(), entries, 10_000_000);
+        assert!(matches!(result.decision, Decision::Linearizable { .. }));
+        result.steps as usize
     }
 
     #[test]
@@ -283,8 +283,8 @@ mod tests {
     #[test]
     fn a_long_history_costs_a_step_for_each_operation() {
         let history = history(&"a+? b+? a+! a-? a-! b+! b-? b-! ".repeat(500));
-        let outcome = history.outcome(OwnedMutex::default(), 10_000);
-        assert!(matches!(outcome.decision, Decision::Linearizable { order } if order.len() == 2_000));
-        assert_eq!(outcome.steps, 2_000);
+        let result = history.search(OwnedMutex::default(), 10_000);
+        assert!(matches!(result.decision, Decision::Linearizable { order } if order.len() == 2_000));
+        assert_eq!(result.steps, 2_000);
     }
 }

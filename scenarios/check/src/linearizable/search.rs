@@ -7,7 +7,7 @@ use fencepost_models::history::Token;
 
 use super::chains::{Chain, Chains};
 use super::timeline::Timeline;
-use super::{Decision, Entry, Outcome, Stuck};
+use super::{Decision, Entry, SearchResult, Stuck};
 use crate::spec::{Refusal, Spec};
 
 /// A search under way.
@@ -101,9 +101,9 @@ impl<'e, S: Spec> Search<'e, S> {
         }
     }
 
-    pub(super) fn run(mut self, start: S) -> Outcome<S> {
+    pub(super) fn run(mut self, start: S) -> SearchResult<S> {
         let decision = self.search(start);
-        Outcome { decision, steps: self.steps }
+        SearchResult { decision, steps: self.steps }
     }
 
     fn search(&mut self, start: S) -> Decision<S> {

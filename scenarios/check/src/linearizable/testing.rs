@@ -1,7 +1,7 @@
 //! Histories for tests, written as one would hum them: `a+?` a acquires, `a+!` and has it, `a+!7` under token 7, `a-?` a
 //! releases, `a-!` and has done so, `ax?` and `ax!` the service ends a's grant. What has no `!` has no known end.
 
-use super::{Decision, Entry, Outcome, check};
+use super::{Decision, Entry, SearchResult, check};
 use crate::spec::{Call, Operation, Owner, Spec};
 
 pub(crate) struct History {
@@ -37,17 +37,17 @@ pub(crate) fn history(text: &str) -> History {
 const BUDGET: u64 = 1_000_000;
 
 impl History {
-    pub(crate) fn outcome<S: Spec>(&self, start: S, budget: u64) -> Outcome<S> {
+    pub(crate) fn search<S: Spec>(&self, start: S, budget: u64) -> SearchResult<S> {
         check(start, &self.entries, budget)
     }
 
-    pub(crate) fn judged<S: Spec>(&self, start: S) -> Decision<S> {
-        self.outcome(start, BUDGET).decision
+    pub(crate) fn decide<S: Spec>(&self, start: S) -> Decision<S> {
+        self.search(start, BUDGET).decision
     }
 
     #[track_caller]
     pub(crate) fn accepted_by<S: Spec>(&self, start: S) {
-        let decision = self.judged(start.clone());
+        let decision = self.decide(start.clone());
         let Decision::Linearizable { order } = decision else { panic!("{decision:?}") };
         let last = order.iter().try_fold(start, |state, entry| state.step(&self.entries[*entry].operation));
         assert!(last.is_ok(), "the order is not legal: {last:?}");
@@ -62,7 +62,7 @@ impl History {
 
     #[track_caller]
     pub(crate) fn rejected_by<S: Spec>(&self, start: S) {
-        let decision = self.judged(start);
+        let decision = self.decide(start);
         assert!(matches!(decision, Decision::Stuck(_)), "{decision:?}");
     }
 }

@@ -1,9 +1,9 @@
 //! Histories of any system, as files: what clients asked of locks and what came back, one event a line. Read from JSON
 //! Lines or from the EDN that Jepsen writes, and written for a case of our own.
 
+mod check;
 mod edn;
 mod json;
-mod judge;
 mod line;
 mod pairs;
 mod write;
@@ -15,7 +15,7 @@ use crate::file::{Problem, Report, utf8};
 use crate::linearizable::{Entry, Lock};
 use crate::spec::Kind;
 
-pub use self::judge::{CheckedLock, Judged, StuckAt, Terms};
+pub use self::check::{CheckOptions, CheckedHistory, CheckedLock, StuckAt};
 use self::pairs::Pairs;
 pub use self::write::HistoryWriter;
 

@@ -1,4 +1,4 @@
-//! Writes the history of a case of our own, as `check` reads it.
+//! Writes the history of a simulated case in the format that `check` reads.
 
 use std::io::{self, Write};
 
@@ -12,21 +12,21 @@ use crate::operations::{End, LockOperation, Moment, Operations, Process, What};
 use crate::run::case::node_name;
 use crate::run::recorder::{TraceEvent, Watcher};
 
-/// Watches a case, and then writes its history down.
+/// Records a case, and then writes its history.
 #[derive(Default)]
 pub struct HistoryWriter {
     operations: Operations,
     nodes: Vec<String>,
 }
 
-/// A line, with its fields in the order in which they are read best.
+/// A line. The most useful fields come first.
 #[derive(Serialize)]
 struct Fields {
     process: String,
     #[serde(rename = "type")]
     phase: Phase,
     f: Function,
-    /// Left out for the first lock, which most cases have alone.
+    /// Left out for the first lock. Most cases have no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,26 +44,26 @@ impl HistoryWriter {
         HistoryWriter { operations: Operations::default(), nodes }
     }
 
-    /// Writes what it has seen.
+    /// Writes the recorded history.
     ///
     /// # Errors
     /// Those of the writer.
     pub fn write(self, mut to: impl Write) -> io::Result<()> {
         let HistoryWriter { operations, nodes } = self;
-        let made = operations.finish();
+        let operations = operations.finish();
         let mut events: Vec<(Moment, Phase, &LockOperation)> = Vec::new();
-        for made in &made {
-            events.push((made.invoked, Phase::Invoke, made));
-            let end = match made.end {
+        for operation in &operations {
+            events.push((operation.invoked, Phase::Invoke, operation));
+            let end = match operation.end {
                 End::Ok => Phase::Ok,
                 End::Fail => Phase::Fail,
                 End::Info => Phase::Info,
             };
-            events.extend(made.returned.map(|ended| (ended, end, made)));
+            events.extend(operation.returned.map(|returned| (returned, end, operation)));
         }
         events.sort_unstable_by_key(|(moment, ..)| moment.number);
-        for (moment, phase, made) in events {
-            serde_json::to_writer(&mut to, &fields(&nodes, moment, phase, made))?;
+        for (moment, phase, operation) in events {
+            serde_json::to_writer(&mut to, &fields(&nodes, moment, phase, operation))?;
             to.write_all(b"\n")?;
         }
         to.flush()
@@ -74,7 +74,7 @@ impl Watcher for HistoryWriter {
     fn record(&mut self, event: &TraceEvent<'_>) {
         match event.what {
             Occurrence::Note(entry) => self.operations.observe(event.at, entry),
-            // A crash is the world's doing: no node notes it down.
+            // The world records crashes; nodes do not.
             Occurrence::Crashed { node: client } => {
                 self.operations.observe(event.at, &Event::ClientCrashed { client });
             }
@@ -83,20 +83,20 @@ impl Watcher for HistoryWriter {
     }
 }
 
-fn fields(nodes: &[String], moment: Moment, phase: Phase, made: &LockOperation) -> Fields {
-    let own = name(nodes, made.process);
-    // What the service does on its own, it may do to several grants at once.
-    let service = || format!("service-{}", made.grant.0);
-    let (f, process, owner, token) = match made.what {
+fn fields(nodes: &[String], moment: Moment, phase: Phase, operation: &LockOperation) -> Fields {
+    let own = name(nodes, operation.process);
+    // The service may end several grants at once: each needs a process of its own.
+    let service = || format!("service-{}", operation.grant.0);
+    let (f, process, owner, token) = match operation.what {
         What::Acquire { token } => (Function::Acquire, own, None, token.filter(|_| phase == Phase::Ok)),
         What::Release => (Function::Release, own, None, None),
         What::Expire => (Function::Expire, service(), Some(own), None),
     };
-    let lock = (made.resource != ResourceId(0)).then(|| format!("lock-{}", made.resource.0 + 1));
-    Fields { process, phase, f, lock, owner, token, time: moment.at.0, note: format!("grant {}", made.grant.0) }
+    let lock = (operation.resource != ResourceId(0)).then(|| format!("lock-{}", operation.resource.0 + 1));
+    Fields { process, phase, f, lock, owner, token, time: moment.at.0, note: format!("grant {}", operation.grant.0) }
 }
 
-/// A process that comes after a crash has the number of the restart behind its name.
+/// `client-1`, or `client-1/2` after its second crash.
 fn name(nodes: &[String], process: Process) -> String {
     let client = node_name(nodes, process.client);
     if process.crashes == 0 { client } else { format!("{client}/{}", process.crashes) }
@@ -107,7 +107,7 @@ mod tests {
     use fencepost_models::history::{Ack, Cause, GrantId};
     use fencepost_sim::{NodeId, SimTime};
 
-    use super::super::{Format, Terms, read};
+    use super::super::{CheckOptions, Format, read};
     use super::*;
     use crate::property::Verdict;
     use crate::spec::Kind;
@@ -144,6 +144,6 @@ mod tests {
         let spec = Kind::Fenced;
         let history = read("h", &text, Format::JsonLines, spec).expect("it is right");
         assert_eq!(history.entries.len(), 4);
-        assert_eq!(history.judge(Terms { spec, permits: 1, budget: 100 }).verdict(), Verdict::Holds);
+        assert_eq!(history.check(CheckOptions { spec, permits: 1, budget: 100 }).verdict(), Verdict::Holds);
     }
 }
