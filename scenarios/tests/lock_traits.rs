@@ -129,7 +129,7 @@ fn a_lock_that_is_not_as_reentrant_as_it_says_is_found_out() {
     let again =
         |nested: u8| format!("run_for = '60s'\n[clients]\nnested = {nested}\n[workload.inventory]\nstock = 5\n");
     assert_eq!(run(cell::<SaysThatItCounts>(&again(1))).property(Property::Reentrancy).violated, 10);
-    assert_eq!(run(cell::<SaysThatItCounts>(&again(0))).property(Property::Reentrancy).judged(), 0);
+    assert_eq!(run(cell::<SaysThatItCounts>(&again(0))).property(Property::Reentrancy).decided(), 0);
 }
 
 /// A database that can hold the data, and need not.

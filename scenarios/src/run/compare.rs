@@ -22,17 +22,17 @@ const FEWEST: u64 = 6;
 #[derive(Clone, Copy, Debug)]
 struct Case {
     violated: u32,
-    judged: u32,
+    decided: u32,
     metrics: [Option<u64>; COMPARED.len()],
 }
 
 impl Case {
     fn of(result: &CaseResult) -> Self {
-        let mut case = Case { violated: 0, judged: 0, metrics: [None; COMPARED.len()] };
+        let mut case = Case { violated: 0, decided: 0, metrics: [None; COMPARED.len()] };
         for (place, property) in Property::ALL.into_iter().enumerate() {
             let verdict = result.verdict(property);
             case.violated |= u32::from(verdict == Verdict::Violated) << place;
-            case.judged |= u32::from(matches!(verdict, Verdict::Violated | Verdict::Holds)) << place;
+            case.decided |= u32::from(matches!(verdict, Verdict::Violated | Verdict::Holds)) << place;
         }
         case.metrics = COMPARED.map(|name| result.metric(name).and_then(|value| u64::try_from(value).ok()));
         case
@@ -159,7 +159,7 @@ fn of_property(header: &CellHeader, before: &Cases, after: &Cases, at: usize) ->
     let bit = 1_u32 << at;
     let count = |cases: &Cases| {
         let mut count = PropertyCount::default();
-        for (seed, case) in cases.iter().filter(|(_, case)| case.judged & bit != 0) {
+        for (seed, case) in cases.iter().filter(|(_, case)| case.decided & bit != 0) {
             match case.violated & bit {
                 0 => count.holds += 1,
                 _ => (count.violated, count.first_seed) = (count.violated + 1, count.first_seed.or(Some(*seed))),
@@ -170,16 +170,16 @@ fn of_property(header: &CellHeader, before: &Cases, after: &Cases, at: usize) ->
     let (a, b) = (count(before), count(after));
     let pairs: Vec<(bool, bool)> = (before.iter())
         .filter_map(|(seed, case)| Some((case, after.get(seed)?)))
-        .filter(|(a, b)| a.judged & b.judged & bit != 0)
+        .filter(|(a, b)| a.decided & b.decided & bit != 0)
         .map(|(a, b)| (a.violated & bit != 0, b.violated & bit != 0))
         .collect();
     let only = |wanted: (bool, bool)| pairs.iter().filter(|pair| **pair == wanted).count() as u64;
-    (a.judged() > 0 && b.judged() > 0).then(|| {
+    (a.decided() > 0 && b.decided() > 0).then(|| {
         let difference = Difference::new(header, Property::ALL[at], &pairs, only((true, false)), only((false, true)));
         let change = if a.violated == 0 && b.violated > 0 { Change::NewlyViolated } else { Change::None };
         Difference {
-            before: (a.violated, a.judged()),
-            after: (b.violated, b.judged()),
+            before: (a.violated, a.decided()),
+            after: (b.violated, b.decided()),
             first_seed: b.first_seed,
             change,
             ..difference

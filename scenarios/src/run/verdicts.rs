@@ -11,7 +11,7 @@ pub struct Verdicts(BTreeMap<Property, Count>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
-    judged: u64,
+    decided: u64,
     unknown: u64,
 }
 
@@ -23,7 +23,7 @@ impl Verdicts {
     pub(crate) fn add(&mut self, result: &CaseResult) {
         for (property, count) in &mut self.0 {
             match result.verdict(*property) {
-                Verdict::Violated | Verdict::Holds => count.judged += 1,
+                Verdict::Violated | Verdict::Holds => count.decided += 1,
                 Verdict::Unknown => count.unknown += 1,
                 Verdict::NotApplicable => {}
             }
@@ -33,14 +33,14 @@ impl Verdicts {
     pub(crate) fn merge(&mut self, other: &Verdicts) {
         for (property, more) in &other.0 {
             let count = self.0.entry(*property).or_default();
-            count.judged += more.judged;
+            count.decided += more.decided;
             count.unknown += more.unknown;
         }
     }
 
     /// What applied in no case.
     pub fn not_applicable(&self) -> impl Iterator<Item = Property> + '_ {
-        self.0.iter().filter(|(_, count)| count.judged + count.unknown == 0).map(|(property, _)| *property)
+        self.0.iter().filter(|(_, count)| count.decided + count.unknown == 0).map(|(property, _)| *property)
     }
 
     /// What could not be judged, and in how many cases.
