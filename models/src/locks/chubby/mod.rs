@@ -117,7 +117,7 @@ impl Lock for ChubbyLock {
         if *allowance == BoundAllowance::default() {
             return undisturbed;
         }
-        let election = 2 * params.raft().failover();
+        let election = 2 * params.raft().max_failover_time();
         let again = allowance.stretch_mono(election + params.lease.0 + undisturbed);
         again + allowance.reconnect + 2 * PROBE * u32::from(params.replicas)
     }

@@ -63,8 +63,8 @@ impl ChubbyParams {
     /// Replicas keep their promise for longer than the master relies on it: by a tick, as they count time, and a sixth.
     pub(super) fn raft(&self) -> raft::Config {
         let election = self.master_lease.0 * 4 / 3;
-        let (heartbeat, give_up) = (election / 10, Duration::from_secs(30));
-        raft::Config { election, heartbeat, give_up, pre_vote: false, ..raft::Config::default() }
+        let (heartbeat, request_timeout) = (election / 10, Duration::from_secs(30));
+        raft::Config { election, heartbeat, request_timeout, pre_vote: false, ..raft::Config::default() }
     }
 }
 

@@ -130,7 +130,7 @@ impl Lock for ConsulLock {
         if *allowance == BoundAllowance::default() {
             return undisturbed;
         }
-        let election = 2 * params.raft().failover();
+        let election = 2 * params.raft().max_failover_time();
         let again = allowance.stretch_mono(undisturbed + election);
         again + allowance.reconnect + DETECTION + 2 * HOLD
     }

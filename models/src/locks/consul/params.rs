@@ -81,8 +81,8 @@ impl ConsulParams {
     /// Proposals wait for as long as their leader leads.
     pub(super) fn raft(&self) -> raft::Config {
         let election = Duration::from_secs(1) * self.raft_multiplier.into();
-        let (heartbeat, give_up) = (election / 10, Duration::from_secs(30));
-        raft::Config { election, heartbeat, give_up, pre_vote: false, ..raft::Config::default() }
+        let (heartbeat, request_timeout) = (election / 10, Duration::from_secs(30));
+        raft::Config { election, heartbeat, request_timeout, pre_vote: false, ..raft::Config::default() }
     }
 }
 

@@ -141,9 +141,9 @@ impl Etcd {
         let raft = params.raft();
         let lease = Duration::from_secs(params.seconds()) + raft.election + 2 * LOOP;
         let patience = params.patience();
-        allowance.stretch_mono(lease + 3 * raft.failover())
+        allowance.stretch_mono(lease + 3 * raft.max_failover_time())
             + allowance.reconnect
-            + 2 * (patience.time + patience.timeout + raft.give_up + POLL)
+            + 2 * (patience.time + patience.timeout + raft.request_timeout + POLL)
     }
 }
 

@@ -17,15 +17,17 @@ use crate::servers::raft::{Config, ReadMode};
 pub struct EtcdParams {
     /// How many members the cluster has: 1, 3, 5 or 7.
     pub servers: u8,
-    /// The lease of a session, in whole seconds: 60 s by default (concurrency/session.go, `defaultSessionTTL`). No lease is
-    /// shorter than one and a half election timeouts, rounded up: 2 s by default (server/etcdserver/server.go, `minTTL`).
+    /// The lease of a session, in whole seconds: 60 s by default (concurrency/session.go, `defaultSessionTTL`). No
+    /// lease is shorter than one and a half election timeouts, rounded up: 2 s by default (server/etcdserver/server.go,
+    /// `minTTL`).
     pub ttl: Span,
     /// How often the leader is heard of: `--heartbeat-interval`, 100 ms by default.
     pub heartbeat: Span,
     /// After how long without it a member stands for election: `--election-timeout`, 1 s by default.
     pub election: Span,
     /// A client asks a connection that has been silent for so long whether it is alive: `--keepalive-time` of etcdctl,
-    /// 2 s by default, which grpc-go raises to its minimum of 10 s. A program of one's own has to set `DialKeepAliveTime`.
+    /// 2 s by default, which grpc-go raises to its minimum of 10 s. A program of one's own has to set
+    /// `DialKeepAliveTime`.
     pub keepalive_time: Span,
     /// It has to answer within this: `--keepalive-timeout` of etcdctl, 6 s by default.
     pub keepalive_timeout: Span,
@@ -71,7 +73,7 @@ impl EtcdParams {
     pub(super) fn raft(&self) -> Config {
         let (heartbeat, election) = (self.heartbeat.0, self.election.0);
         let config =
-            Config { heartbeat, election, give_up: Duration::from_secs(5) + 2 * election, ..Config::default() };
+            Config { heartbeat, election, request_timeout: Duration::from_secs(5) + 2 * election, ..Config::default() };
         if self.stale_read {
             return Config { reads: ReadMode::Unchecked, check_quorum: false, ..config };
         }

@@ -193,7 +193,7 @@ impl Lock for Zookeeper {
         if *allowance == BoundAllowance::default() {
             return term + HAND_OVER;
         }
-        let elections = 2 * params.raft().failover();
+        let elections = 2 * params.raft().max_failover_time();
         let connect = timeout + u32::from(params.servers) * Duration::from_secs(1);
         let retry = params.retry_base.0 * (1 << params.retries.min(20));
         2 * term + HAND_OVER + elections + connect + retry + allowance.reconnect

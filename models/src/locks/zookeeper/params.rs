@@ -151,6 +151,6 @@ impl ZookeeperParams {
 
     /// Members without a leader do not keep requests: they close their connections.
     pub(super) fn raft(&self) -> Config {
-        Config { holds: false, ..Config::default() }
+        Config { queue_without_leader: false, ..Config::default() }
     }
 }

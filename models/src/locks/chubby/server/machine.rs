@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId, Token};
-use crate::servers::raft::{Machine, Truth};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// Sessions and locks.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -73,7 +73,7 @@ impl Machine for Database {
     type Command = Update;
     type Answer = Outcome;
 
-    fn apply(&mut self, truth: &mut Truth, _: u64, update: &Update) -> Outcome {
+    fn apply(&mut self, truth: &mut GroundTruthLog, _: u64, update: &Update) -> Outcome {
         match *update {
             Update::Create { session } => {
                 self.sessions.entry(session).or_default();
@@ -115,7 +115,7 @@ impl Database {
         self.locks.iter().filter_map(|(resource, lock)| Some((*resource, lock.delay?)))
     }
 
-    fn acquire(&mut self, truth: &mut Truth, resource: ResourceId, asks: Holder) -> Outcome {
+    fn acquire(&mut self, truth: &mut GroundTruthLog, resource: ResourceId, asks: Holder) -> Outcome {
         let open = |session: &&Session| session.closed.is_none_or(|closed| closed < asks.handle);
         if self.sessions.get(&asks.session).filter(open).is_none() {
             return Outcome::Gone;
@@ -132,7 +132,13 @@ impl Database {
         }
     }
 
-    fn release(&mut self, truth: &mut Truth, resource: ResourceId, session: GrantId, handle: GrantId) -> Outcome {
+    fn release(
+        &mut self,
+        truth: &mut GroundTruthLog,
+        resource: ResourceId,
+        session: GrantId,
+        handle: GrantId,
+    ) -> Outcome {
         let Some(owner) = self.sessions.get_mut(&session) else { return Outcome::Gone };
         owner.closed = owner.closed.max(Some(handle));
         let held = |lock: &&mut Lock| lock.holder.is_some_and(|holder| holder.handle == handle);
@@ -142,7 +148,7 @@ impl Database {
         Outcome::Released(true)
     }
 
-    fn end(&mut self, truth: &mut Truth, session: GrantId) -> Outcome {
+    fn end(&mut self, truth: &mut GroundTruthLog, session: GrantId) -> Outcome {
         self.sessions.remove(&session);
         let mut freed = Vec::new();
         for (resource, lock) in &mut self.locks {

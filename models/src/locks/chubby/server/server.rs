@@ -10,7 +10,7 @@ use super::machine::{Database, Outcome, Update};
 use super::master::{Lease, Waiter};
 use crate::history::GrantId;
 use crate::history::ResourceId;
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
 /// The timings of a cell.
@@ -147,7 +147,7 @@ fn not_master(core: &Core<Chubby>) -> ChubbyMessage {
     ChubbyMessage::NotMaster { master: place.map(|place| place as u8) }
 }
 
-impl Duties for Chubby {
+impl RaftApp for Chubby {
     type Machine = Database;
     type Message = ChubbyMessage;
     type Ticket = Ticket;
@@ -200,7 +200,7 @@ impl Duties for Chubby {
         }
     }
 
-    fn on_lost(&mut self, env: &mut Env<'_, ChubbyMessage>, core: &mut Core<Self>, ticket: Ticket, _: Loss) {
+    fn on_failed(&mut self, env: &mut Env<'_, ChubbyMessage>, core: &mut Core<Self>, ticket: Ticket, _: RequestError) {
         match ticket {
             Ticket::Create(from, _) | Ticket::Acquire(Waiter { from, .. }) | Ticket::Release(from) => {
                 env.reply(from, not_master(core));

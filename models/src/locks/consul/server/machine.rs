@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId};
-use crate::servers::raft::{Machine, Truth};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// Sessions and keys.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -66,7 +66,7 @@ impl Machine for Catalog {
     type Command = Change;
     type Answer = Outcome;
 
-    fn apply(&mut self, truth: &mut Truth, index: u64, change: &Change) -> Outcome {
+    fn apply(&mut self, truth: &mut GroundTruthLog, index: u64, change: &Change) -> Outcome {
         match *change {
             Change::Create { session, terms } => {
                 self.sessions.insert(session, terms);
@@ -99,7 +99,7 @@ impl Catalog {
         }
     }
 
-    fn lock(&mut self, truth: &mut Truth, index: u64, resource: ResourceId, session: GrantId) -> Outcome {
+    fn lock(&mut self, truth: &mut GroundTruthLog, index: u64, resource: ResourceId, session: GrantId) -> Outcome {
         if !self.sessions.contains_key(&session) {
             return Outcome::Invalid;
         }
@@ -117,7 +117,7 @@ impl Catalog {
         Outcome::Done(true)
     }
 
-    fn unlock(&mut self, truth: &mut Truth, index: u64, resource: ResourceId, session: GrantId) -> Outcome {
+    fn unlock(&mut self, truth: &mut GroundTruthLog, index: u64, resource: ResourceId, session: GrantId) -> Outcome {
         let held = self.keys.get_mut(&resource).filter(|key| key.holder == Some(session));
         let Some(key) = held else { return Outcome::Done(false) };
         (key.holder, key.modify_index) = (None, index);
@@ -126,7 +126,7 @@ impl Catalog {
         Outcome::Done(true)
     }
 
-    fn destroy(&mut self, truth: &mut Truth, index: u64, session: GrantId, expired: bool) -> Outcome {
+    fn destroy(&mut self, truth: &mut GroundTruthLog, index: u64, session: GrantId, expired: bool) -> Outcome {
         let Some(terms) = self.sessions.remove(&session) else { return Outcome::Done(true) };
         let mut freed = Vec::new();
         for (resource, key) in self.keys.iter_mut().filter(|(_, key)| key.holder == Some(session)) {

@@ -12,7 +12,7 @@ use super::sessions::invalidate_again;
 use super::{ConsulMessage, Reply, Request};
 use crate::history::GrantId;
 use crate::history::ResourceId;
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
 /// structs.MaxLockDelay.
@@ -135,7 +135,7 @@ pub(super) fn answer(env: &mut Env<'_, ConsulMessage>, asker: Asker, reply: Repl
     }
 }
 
-impl Duties for Consul {
+impl RaftApp for Consul {
     type Machine = Catalog;
     type Message = ConsulMessage;
     type Ticket = Ticket;
@@ -206,10 +206,10 @@ impl Duties for Consul {
         }
     }
 
-    fn on_lost(&mut self, env: &mut Env<'_, ConsulMessage>, _: &mut ServerCore, ticket: Ticket, loss: Loss) {
+    fn on_failed(&mut self, env: &mut Env<'_, ConsulMessage>, _: &mut ServerCore, ticket: Ticket, loss: RequestError) {
         let reply = match loss {
-            Loss::NoLeader => Reply::NoLeader,
-            Loss::TimedOut => Reply::Lost,
+            RequestError::NoLeader => Reply::NoLeader,
+            RequestError::TimedOut => Reply::Lost,
         };
         self.lose(env, ticket, reply);
     }
@@ -227,7 +227,7 @@ impl Duties for Consul {
         }
     }
 
-    fn on_news(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
+    fn on_leadership_change(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
         self.recall(env, core);
     }
 

@@ -9,7 +9,7 @@ use crate::guarded::Row;
 use crate::guarded::{Guard, ReadReply, Write};
 use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
-use crate::servers::raft::{Machine, Truth};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// The keyspace at one revision. Nothing in it knows what time it is: that a lease has run out is for the leader to say.
 #[derive(Clone, Debug, Serialize)]
@@ -91,7 +91,7 @@ impl Keyspace {
     /// The oldest key of the prefix holds the lock. A session whose key is there already gets no other: whether it holds
     /// or waits, its newer attempt takes the place of the one before, which it has given up. An older one that comes late
     /// changes nothing.
-    fn lock(&mut self, truth: &mut Truth, key: Key, attempt: GrantId) -> EtcdMessage {
+    fn lock(&mut self, truth: &mut GroundTruthLog, key: Key, attempt: GrantId) -> EtcdMessage {
         if !self.leases.contains_key(&key.lease) {
             return EtcdMessage::LeaseNotFound;
         }
@@ -119,7 +119,7 @@ impl Keyspace {
         EtcdMessage::Locked { created, first, revision: self.revision }
     }
 
-    fn unlock(&mut self, truth: &mut Truth, key: Key, on_behalf: GrantId) -> EtcdMessage {
+    fn unlock(&mut self, truth: &mut GroundTruthLog, key: Key, on_behalf: GrantId) -> EtcdMessage {
         if self.find(key).is_some() {
             self.revision += 1;
             self.delete(truth, key, Cause::Released(on_behalf));
@@ -127,7 +127,7 @@ impl Keyspace {
         EtcdMessage::Deleted
     }
 
-    fn revoke(&mut self, truth: &mut Truth, lease: LeaseId) -> EtcdMessage {
+    fn revoke(&mut self, truth: &mut GroundTruthLog, lease: LeaseId) -> EtcdMessage {
         if self.leases.remove(&lease).is_none() {
             return EtcdMessage::LeaseNotFound;
         }
@@ -140,7 +140,7 @@ impl Keyspace {
     }
 
     /// Deletes a key; if its owner held the lock, the next in line holds it now.
-    fn delete(&mut self, truth: &mut Truth, key: Key, cause: Cause) {
+    fn delete(&mut self, truth: &mut GroundTruthLog, key: Key, cause: Cause) {
         let Some(place) = self.keys.iter().position(|kv| kv.key == key) else { return };
         let server = truth.server();
         let held = self.first(key.resource).is_some_and(|first| first.key == key);
@@ -154,7 +154,7 @@ impl Keyspace {
         }
     }
 
-    fn put_row(&mut self, truth: &mut Truth, key: Key, created: Revision, write: &Write) -> EtcdMessage {
+    fn put_row(&mut self, truth: &mut GroundTruthLog, key: Key, created: Revision, write: &Write) -> EtcdMessage {
         let Write { grant, order, units, .. } = *write;
         if !self.keys.iter().any(|kv| kv.key == key && kv.created == created) {
             return refuse(truth, grant, order, Refusal::NotClaimed);
@@ -175,7 +175,7 @@ impl Keyspace {
     }
 }
 
-fn refuse(truth: &mut Truth, grant: GrantId, order: OrderId, why: Refusal) -> EtcdMessage {
+fn refuse(truth: &mut GroundTruthLog, grant: GrantId, order: OrderId, why: Refusal) -> EtcdMessage {
     truth.note(Event::OperationRefused { grant, order, why });
     EtcdMessage::Refused(why)
 }
@@ -184,7 +184,7 @@ impl Machine for Keyspace {
     type Command = Command;
     type Answer = EtcdMessage;
 
-    fn apply(&mut self, truth: &mut Truth, _: u64, command: &Command) -> EtcdMessage {
+    fn apply(&mut self, truth: &mut GroundTruthLog, _: u64, command: &Command) -> EtcdMessage {
         match *command {
             Command::GrantLease { lease, seconds } => {
                 self.leases.insert(lease, seconds);

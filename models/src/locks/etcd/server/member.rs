@@ -10,7 +10,7 @@ use super::message::{EtcdMessage, Key, LeaseId, Revision};
 use super::renewals::{Asker, RETRY, Renewals};
 use crate::history::ResourceId;
 use crate::history::{Event, GrantId};
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
 /// How a member is set up.
@@ -127,7 +127,7 @@ impl Member {
                 self.renew(env, waiting.lease, Asker::Client(waiting.from));
             }
         }
-        self.renewals.pass_on(env, core.leader(), core.config().give_up);
+        self.renewals.pass_on(env, core.leader(), core.config().request_timeout);
         self.retries = !self.renewals.is_empty();
         if self.retries {
             env.set_timer(RETRY, RENEWALS);
@@ -204,7 +204,7 @@ fn revoke(core: &mut Core<Member>, leases: &[LeaseId]) {
     }
 }
 
-impl Duties for Member {
+impl RaftApp for Member {
     type Machine = Keyspace;
     type Message = EtcdMessage;
     type Ticket = Ticket;
@@ -267,7 +267,7 @@ impl Duties for Member {
         }
     }
 
-    fn on_lost(&mut self, env: &mut World<'_>, _: &mut Core<Self>, ticket: Ticket, _: Loss) {
+    fn on_failed(&mut self, env: &mut World<'_>, _: &mut Core<Self>, ticket: Ticket, _: RequestError) {
         if let Ticket::Propose(from) | Ticket::Read(from, _) = ticket {
             env.reply(from, EtcdMessage::Unavailable);
         }

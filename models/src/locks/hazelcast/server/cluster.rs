@@ -16,7 +16,7 @@ pub(super) struct Cluster {
     pub running: Cell<usize>,
     /// The group that there is.
     pub seed: Cell<u32>,
-    pub lineage: RefCell<raft::Lineage>,
+    pub lineage: RefCell<raft::AppliedEntries>,
     applied: Cell<Token>,
     held: RefCell<Vec<GrantId>>,
 }

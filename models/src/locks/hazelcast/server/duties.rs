@@ -10,7 +10,7 @@ use super::cluster::Cluster;
 use super::stamps::{CHECK_SESSIONS, CHECK_WAITS, Stamps};
 use super::{CpConfig, Effects, Group, HazelcastMessage};
 use crate::history::Token;
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
 const SESSIONS: u64 = 0;
@@ -51,7 +51,7 @@ impl CpDuties {
     }
 }
 
-impl Duties for CpDuties {
+impl RaftApp for CpDuties {
     type Machine = Group;
     type Message = HazelcastMessage;
     type Ticket = Caller;
@@ -98,8 +98,8 @@ impl Duties for CpDuties {
         }
     }
 
-    fn on_lost(&mut self, env: &mut Env<'_, HazelcastMessage>, _: &mut Core<Self>, from: Caller, loss: Loss) {
-        if loss == Loss::NoLeader {
+    fn on_failed(&mut self, env: &mut Env<'_, HazelcastMessage>, _: &mut Core<Self>, from: Caller, loss: RequestError) {
+        if loss == RequestError::NoLeader {
             env.reply(from, HazelcastMessage::NotLeader { leader: None });
         }
     }

@@ -10,7 +10,7 @@ use super::lock::{FencedLock, Key, Outcome};
 use super::{Endpoint, Op, Reply, SessionId};
 use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId, Token};
-use crate::servers::raft::{Machine, Truth};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// Sessions and locks.
 #[derive(Clone, Debug, Serialize)]
@@ -187,7 +187,7 @@ impl Machine for Group {
     type Command = Op;
     type Answer = Effects;
 
-    fn apply(&mut self, truth: &mut Truth, index: u64, op: &Op) -> Effects {
+    fn apply(&mut self, truth: &mut GroundTruthLog, index: u64, op: &Op) -> Effects {
         let effects = self.run(index, op);
         for note in &effects.notes {
             truth.note(note.at(truth.server()));

@@ -1,8 +1,8 @@
 //! A CP member: a replica of its group through Raft.
 //!
 //! Only the leader takes operations (cp/exception/NotLeaderException.java); it answers when it has applied them, or, if
-//! they wait for the lock, when that wait ends. A leader that is deposed answers nothing that waits: it sends the callers
-//! on (LeaderDemotedException.java), who ask again under the same invocation uid.
+//! they wait for the lock, when that wait ends. A leader that is deposed answers nothing that waits: it sends the
+//! callers on (LeaderDemotedException.java), who ask again under the same invocation uid.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,9 +35,9 @@ pub struct CpConfig {
 /// (config/cp/RaftAlgorithmConfig.java).
 const LEADER_PATIENCE: Duration = Duration::from_secs(25);
 
-/// How long a replica without a leader waits until it stands: `leaderElectionTimeoutInMillis`, to which the real one adds
-/// up to a second (cp/internal/raft/impl/RaftNodeImpl.java, `LEADER_ELECTION_TIMEOUT_RANGE`), and so often it looks
-/// whether its leader has gone silent.
+/// How long a replica without a leader waits until it stands: `leaderElectionTimeoutInMillis`, to which the real one
+/// adds up to a second (cp/internal/raft/impl/RaftNodeImpl.java, `LEADER_ELECTION_TIMEOUT_RANGE`), and so often it
+/// looks whether its leader has gone silent.
 const LEADER_SEARCH: Duration = Duration::from_secs(2);
 
 /// An operation that brings no answer is given up by its caller after this (`hazelcast.operation.call.timeout.millis`).
@@ -45,29 +45,30 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Raft as Hazelcast has it. The core counts time in heartbeats, so they are each second here and each 5 s in reality;
 /// what matters is when a leader that is gone is noticed: 25 to 28 s after it was last heard of. (A member that sees a
-/// crashed leader's connections close does not wait so long in reality: RaftNodeImpl.java, `LeaderFailureDetectionTask`.)
+/// crashed leader's connections close does not wait so long in reality: RaftNodeImpl.java,
+/// `LeaderFailureDetectionTask`.)
 fn raft_config() -> raft::Config {
     raft::Config {
         heartbeat: Duration::from_secs(1),
         election: LEADER_PATIENCE,
-        search: Some(LEADER_SEARCH),
+        leaderless_timeout: Some(LEADER_SEARCH),
         pre_vote: true,
         check_quorum: true,
         reads: ReadMode::Quorum,
-        holds: false,
-        give_up: CALL_TIMEOUT,
+        queue_without_leader: false,
+        request_timeout: CALL_TIMEOUT,
         read_retry: CALL_TIMEOUT,
         // `commitIndexAdvanceCountToSnapshot`, and a tenth of it is kept.
         snapshot_every: 1_000,
         keep_entries: 100,
         fsync: true,
-        rejoins: false,
+        resend_lost_entries: false,
     }
 }
 
 /// How long it takes at the most until a leader that fell silent has a successor, if the first election succeeds.
 pub(crate) fn leader_failover() -> Duration {
-    raft_config().failover()
+    raft_config().max_failover_time()
 }
 
 /// A CP member.

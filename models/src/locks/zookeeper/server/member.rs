@@ -10,7 +10,7 @@ use super::tracker::{Tracker, until_next};
 use super::tree::{Change, Outcome, Requester, Tree};
 use super::{Reply, SessionId, ZkMessage};
 use crate::history::Event;
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env as WireEnv;
 
 type Env<'a> = WireEnv<'a, ZkMessage>;
@@ -57,8 +57,8 @@ impl Member {
         }
     }
 
-    /// Looks for a change of leaders: a member that loses its leader stops serving and closes all connections of clients,
-    /// until it has found one (QuorumPeer.java: `LOOKING`; Follower.java, `shutdown`). Says whether it serves.
+    /// Looks for a change of leaders: a member that loses its leader stops serving and closes all connections of
+    /// clients, until it has found one (QuorumPeer.java: `LOOKING`; Follower.java, `shutdown`). Says whether it serves.
     fn serves(&mut self, env: &mut Env<'_>, core: &Core<Self>) -> bool {
         let leader = core.leader().map(|leader| (leader, core.term()));
         if leader != self.follows {
@@ -180,7 +180,7 @@ impl Member {
     }
 }
 
-impl Duties for Member {
+impl RaftApp for Member {
     type Machine = Tree;
     type Message = ZkMessage;
     type Ticket = Ticket;
@@ -238,7 +238,7 @@ impl Duties for Member {
     }
 
     /// Nobody can say what became of it: the client is to take the connection for lost.
-    fn on_lost(&mut self, env: &mut Env<'_>, _: &mut Core<Self>, ticket: Ticket, _: Loss) {
+    fn on_failed(&mut self, env: &mut Env<'_>, _: &mut Core<Self>, ticket: Ticket, _: RequestError) {
         match ticket {
             Ticket::Client(from) => self.connections.close(env, from.session()),
             Ticket::Expiry(session) => self.tracker.retry(env, session),

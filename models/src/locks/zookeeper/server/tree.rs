@@ -10,7 +10,7 @@ use crate::guarded::Row;
 use crate::guarded::{Guard, ReadReply, Write};
 use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId};
-use crate::servers::raft::{Machine, Truth};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// The state of all nodes and sessions.
 #[derive(Clone, Debug, Serialize)]
@@ -134,7 +134,7 @@ impl Tree {
 
     fn create(
         &mut self,
-        truth: &mut Truth,
+        truth: &mut GroundTruthLog,
         czxid: u64,
         owner: SessionId,
         resource: ResourceId,
@@ -156,7 +156,7 @@ impl Tree {
     }
 
     /// Removes a node. The first of all children has the lock.
-    fn remove(&mut self, truth: &mut Truth, path: Path, cause: impl FnOnce(GrantId) -> Cause) -> bool {
+    fn remove(&mut self, truth: &mut GroundTruthLog, path: Path, cause: impl FnOnce(GrantId) -> Cause) -> bool {
         let Some(parent) = self.parents.get_mut(&path.resource) else { return false };
         let first = parent.children.keys().next() == Some(&path.sequence);
         let Some(Node { attempt: grant, .. }) = parent.children.remove(&path.sequence) else { return false };
@@ -178,14 +178,14 @@ impl Tree {
         true
     }
 
-    fn delete(&mut self, truth: &mut Truth, path: Path) -> Outcome {
+    fn delete(&mut self, truth: &mut GroundTruthLog, path: Path) -> Outcome {
         match self.remove(truth, path, Cause::Released) {
             true => Outcome { reply: Reply::Done, deleted: vec![path] },
             false => Reply::NoNode.into(),
         }
     }
 
-    fn close(&mut self, truth: &mut Truth, session: SessionId) -> Outcome {
+    fn close(&mut self, truth: &mut GroundTruthLog, session: SessionId) -> Outcome {
         if self.sessions.remove(&session).is_none() {
             return Reply::Expired.into();
         }
@@ -203,7 +203,7 @@ impl Tree {
     }
 
     /// `Op.check` of the owner's node, and `setData` of the row, both or none (zookeeperProgrammers.md, `multi`).
-    fn write(&mut self, truth: &mut Truth, path: Path, write: &Write) -> Reply {
+    fn write(&mut self, truth: &mut GroundTruthLog, path: Path, write: &Write) -> Reply {
         if self.stat(path).is_none() {
             return Reply::NoNode;
         }
@@ -230,7 +230,7 @@ impl Machine for Tree {
     type Command = Change;
     type Answer = Outcome;
 
-    fn apply(&mut self, truth: &mut Truth, zxid: u64, change: &Change) -> Outcome {
+    fn apply(&mut self, truth: &mut GroundTruthLog, zxid: u64, change: &Change) -> Outcome {
         let by = match *change {
             Change::Open { member, timeout } => {
                 self.sessions.insert(zxid, SessionRecord { timeout, member });
@@ -263,8 +263,8 @@ mod tests {
     const SESSION: Requester = Requester { session: 1, member: 0 };
 
     /// A tree with one session, in which these attempts each created a node.
-    fn queue(attempts: &[u32]) -> (Tree, Truth) {
-        let (mut tree, mut truth) = (Tree::new(1), Truth::of_the_first(SERVER));
+    fn queue(attempts: &[u32]) -> (Tree, GroundTruthLog) {
+        let (mut tree, mut truth) = (Tree::new(1), GroundTruthLog::first_applier(SERVER));
         tree.apply(&mut truth, 1, &Change::Open { member: 0, timeout: Duration::from_secs(1) });
         for (zxid, attempt) in (2..).zip(attempts) {
             tree.apply(&mut truth, zxid, &Change::Create { by: SESSION, resource: LOCK, attempt: GrantId(*attempt) });
@@ -272,7 +272,7 @@ mod tests {
         (tree, truth)
     }
 
-    fn delete(tree: &mut Tree, truth: &mut Truth, sequence: u32) {
+    fn delete(tree: &mut Tree, truth: &mut GroundTruthLog, sequence: u32) {
         tree.apply(truth, 99, &Change::Delete { by: SESSION, path: Path { resource: LOCK, sequence } });
     }
 

@@ -1,4 +1,4 @@
-//! Worlds with a replicated list, and what must hold in each of them.
+//! Worlds with a replicated list, and their invariants.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use fencepost_sim::{NetworkConfig, Observer, Setup, SimTime, TraceHash, Transpor
 
 use crate::counter::{Counter, List, Msg, Seen, Shared, Work, client};
 
-pub struct Lab {
+pub struct Cluster {
     pub seed: u64,
     pub servers: usize,
     pub config: Config,
@@ -24,8 +24,8 @@ pub struct Lab {
     pub end_at: Duration,
 }
 
-/// Three servers, each with a client that adds and reads.
-pub fn lab(seed: u64, servers: usize) -> Lab {
+/// Servers, each with a client that adds and reads.
+pub fn cluster(seed: u64, servers: usize) -> Cluster {
     let work = |n: usize| Work {
         server: format!("server-{}", n + 1),
         from: 1_000_000 * n as u32,
@@ -33,7 +33,7 @@ pub fn lab(seed: u64, servers: usize) -> Lab {
         adds: true,
         reads: true,
     };
-    Lab {
+    Cluster {
         seed,
         servers,
         config: Config::default(),
@@ -44,7 +44,7 @@ pub fn lab(seed: u64, servers: usize) -> Lab {
     }
 }
 
-impl Lab {
+impl Cluster {
     pub fn with(mut self, plan: FaultPlan) -> Self {
         let name = format!("{} {}", plan.name, self.plans.len());
         self.plans.push(FaultPlan { name, ..plan });
@@ -59,7 +59,7 @@ impl Lab {
         let schedule = Schedule::draw(&self.plans.into(), &streams, heal_at);
         let latency = "1ms..3ms".parse().unwrap();
         let network = NetworkConfig { latency, loss_per_million: 0, transport: Transport::Stream };
-        let mut setup = Setup::new(self.seed, network, schedule, Box::new(Witness(seen.clone())), 100_000_000);
+        let mut setup = Setup::new(self.seed, network, schedule, Box::new(GrantRecorder(seen.clone())), 100_000_000);
         for (n, work) in self.clients.into_iter().enumerate() {
             setup.client(format!("client-{}", n + 1), client(work, seen.clone()));
         }
@@ -81,9 +81,9 @@ impl Lab {
 }
 
 impl Seen {
-    /// No term has two leaders, what was acknowledged is still there, in its place, on every server, and nothing was
-    /// noted twice.
-    pub fn assert_sound(&self) {
+    /// Asserts that no term has two leaders, that every acknowledged number is at its position on every server, and
+    /// that nothing was noted twice.
+    pub fn assert_invariants(&self) {
         let mut terms: Vec<u64> = self.leaders.iter().map(|(_, term)| *term).collect();
         terms.sort_unstable();
         assert!(terms.windows(2).all(|pair| pair[0] != pair[1]), "{:?}", self.leaders);
@@ -98,8 +98,8 @@ impl Seen {
         assert!(noted.starts_with(longest), "each entry is noted once, in order");
     }
 
-    /// How many reads did not see what had been acknowledged before they were asked for. Acknowledgements come about in
-    /// the order of the list: the last hundred are enough to look at.
+    /// The number of reads that miss a number acknowledged before their request. Acknowledgements are in the order of
+    /// the list, so the last hundred suffice.
     pub fn stale_reads(&self) -> usize {
         let known = |asked: Duration| {
             let before = self.added.partition_point(|(acked, ..)| *acked < asked);
@@ -108,15 +108,15 @@ impl Seen {
         self.reads.iter().filter(|(asked, _, length)| *length < known(*asked)).count()
     }
 
-    /// How many additions were acknowledged in this time.
+    /// The number of additions acknowledged between `from` and `to`.
     pub fn added_between(&self, from: Duration, to: Duration) -> usize {
         self.added.iter().filter(|(at, ..)| (from..to).contains(at)).count()
     }
 }
 
-struct Witness(Shared);
+struct GrantRecorder(Shared);
 
-impl Observer<Wire<Msg>, Event> for Witness {
+impl Observer<Wire<Msg>, Event> for GrantRecorder {
     fn note(&mut self, at: SimTime, note: &Event) -> bool {
         if let Event::Granted { grant, .. } = note {
             self.0.borrow_mut().granted.push((at, grant.0));
