@@ -32,7 +32,7 @@ impl SessionLock {
 
     /// What came of the statement that asked for the lock. A session that has the lock already is told so.
     pub fn conclude(&mut self, reply: Result<SqlMessage, CallError>) -> Result<Grant, LockError> {
-        match self.database.digest(reply)? {
+        match self.database.check_reply(reply)? {
             SqlMessage::Locked { grant } => {
                 self.held = Some(grant);
                 Ok(Grant { id: grant, token: None, valid_until: None })

@@ -89,12 +89,13 @@ impl Params for SqlForUpdateParams {
 /// `wait_timeout` of MySQL.
 pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(28_800);
 
-/// Drivers have no timeout of their own by default (MySQL Connector/J, `socketTimeout = 0`): the stream's is what is left.
+/// Drivers have no timeout of their own by default (MySQL Connector/J, `socketTimeout = 0`): the stream's is what is
+/// left.
 pub(super) const STATEMENT_TIMEOUT: Duration = STALL_LIMIT;
 
 impl SqlForUpdate {
-    /// The row is locked by this transaction already, which does not wait for itself (PostgreSQL, "Row-Level Locks"): to
-    /// lock it again comes to reading it.
+    /// The row is locked by this transaction already, which does not wait for itself (PostgreSQL, "Row-Level Locks"):
+    /// to lock it again comes to reading it.
     async fn acquire_again(&mut self, outer: GrantId) -> Result<Grant, LockError> {
         match self.database.run(SqlMessage::Select { attempt: outer }, Some("acquire-sent")).await? {
             SqlMessage::Row(_) => Ok(Grant { id: outer, token: None, valid_until: None }),
@@ -187,7 +188,7 @@ impl Lock for SqlForUpdate {
         let reply = self.database.ask(select, wait + GRACE);
         self.ctx.reach_step("acquire-sent").await;
         let reply = reply.await;
-        match self.database.digest(reply)? {
+        match self.database.check_reply(reply)? {
             SqlMessage::Row(_) => {
                 self.open = Some(attempt.id);
                 Ok(Grant { id: attempt.id, token: None, valid_until: None })
