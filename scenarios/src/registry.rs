@@ -22,7 +22,7 @@ use crate::run::case::{self, CaseReport};
 use crate::run::cell::Cell;
 use crate::run::recorder::Watcher;
 pub use crate::workload::WorkloadKind;
-use crate::workload::{Compute, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, UseCase, Workload};
+use crate::workload::{Compute, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, Workload, WorkloadInfo};
 
 /// A lock's parameters, of the type that its entry knows.
 pub type LockParams = Arc<dyn Any + Send + Sync>;
@@ -67,14 +67,8 @@ pub struct FaultEntry {
 /// A workload in the registry.
 #[derive(Clone, Copy)]
 pub struct WorkloadEntry {
-    /// Its name in scenario files: `[workload.NAME]`.
-    pub name: &'static str,
-    /// One sentence for lists and docs.
-    pub about: &'static str,
-    /// What the lock is there for.
-    pub use_case: UseCase,
-    /// The unit of its harm.
-    pub unit: &'static str,
+    /// The facts that do not depend on its keys.
+    pub info: &'static WorkloadInfo,
     /// The schema of its keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its keys.
@@ -159,7 +153,7 @@ impl Registry {
     /// # Panics
     /// If there is one of this name already.
     pub fn workload_kind<W: WorkloadKind>(mut self) -> Self {
-        assert!(self.workload(W::NAME).is_none(), "two workloads are named `{}`", W::NAME);
+        assert!(self.workload(W::INFO.name).is_none(), "two workloads are named `{}`", W::INFO.name);
         self.workloads.push(WorkloadEntry::of::<W>());
         self
     }
@@ -200,7 +194,7 @@ impl Registry {
 
     /// The workload of this name.
     pub fn workload(&self, name: &str) -> Option<&WorkloadEntry> {
-        self.workloads.iter().find(|entry| entry.name == name)
+        self.workloads.iter().find(|entry| entry.info.name == name)
     }
 
     /// All workloads.
@@ -269,12 +263,9 @@ impl WorkloadEntry {
     /// The entry of a workload.
     pub fn of<W: WorkloadKind>() -> Self {
         WorkloadEntry {
-            name: W::NAME,
-            about: W::ABOUT,
-            use_case: W::USE_CASE,
-            unit: W::UNIT,
+            info: const { &W::INFO },
             schema: W::json_schema,
-            parse: |keys| Ok(Workload::of(&W::deserialize(keys)?)),
+            parse: |keys| Ok(Workload::new(&W::deserialize(keys)?)),
         }
     }
 }
@@ -286,17 +277,11 @@ impl KindVisitor for Registry {
 }
 
 /// Entries are shown by name: their function pointers say nothing.
-macro_rules! shown_by_name {
-    ($($entry:ty),*) => {$(
-        impl fmt::Debug for $entry {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name)
-            }
-        }
-    )*};
+impl fmt::Debug for WorkloadEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.info.name)
+    }
 }
-
-shown_by_name!(WorkloadEntry);
 
 impl fmt::Debug for FaultEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

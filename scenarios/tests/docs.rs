@@ -125,11 +125,11 @@ fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
     let registry = Registry::standard();
     assert_same_names("locks.md", registry.locks().iter().map(|lock| lock.name()));
     assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.info.name));
-    assert_same_names("workloads.md", registry.workloads().iter().map(|workload| workload.name));
+    assert_same_names("workloads.md", registry.workloads().iter().map(|workload| workload.info.name));
     assert_same_names("properties.md", Property::ALL.into_iter().map(Property::name));
     let scenarios = page("scenarios.md");
     for workload in registry.workloads() {
-        assert!(section(&scenarios, &format!("[workload.{}]", workload.name)).is_some(), "{}", workload.name);
+        assert!(section(&scenarios, &format!("[workload.{}]", workload.info.name)).is_some(), "{}", workload.info.name);
     }
 }
 
@@ -137,11 +137,11 @@ fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
 fn the_table_of_workloads_says_what_they_say_of_themselves() {
     let table = page("workloads.md");
     for workload in Registry::standard().workloads() {
-        let row = format!("| `{}` | {} | {} |", workload.name, workload.use_case.name(), workload.unit);
+        let row = format!("| `{}` | {} | {} |", workload.info.name, workload.info.use_case.name(), workload.info.unit);
         let line = table.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
         let scenarios = line.split('|').nth(5).unwrap_or_default().split(',');
         for name in scenarios.map(|name| name.trim().trim_matches('`')) {
-            assert!(shipped::scenario(name).is_some(), "{}: no scenario {name}", workload.name);
+            assert!(shipped::scenario(name).is_some(), "{}: no scenario {name}", workload.info.name);
         }
     }
 }
@@ -257,9 +257,9 @@ fn every_key_is_explained_where_it_belongs() {
         assert_keys(name, text, table(name), &names);
     }
     for workload in registry.workloads() {
-        let text = section(&scenarios, &format!("[workload.{}]", workload.name)).unwrap();
-        let keys = resolved(&schema, &table("workload")["properties"][workload.name]);
-        assert_keys(workload.name, text, keys, &[]);
+        let text = section(&scenarios, &format!("[workload.{}]", workload.info.name)).unwrap();
+        let keys = resolved(&schema, &table("workload")["properties"][workload.info.name]);
+        assert_keys(workload.info.name, text, keys, &[]);
     }
     let (faults, locks) = (page("faults.md"), page("locks.md"));
     let shared = ["name", "at", "every", "on", "lasts", "preset", "target", "from", "to", "both_ways"];

@@ -59,7 +59,7 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
 }
 
 fn workloads(registry: &Registry) -> Vec<Value> {
-    let entry = |workload: &WorkloadEntry| json!({ "name": workload.name, "use_case": workload.use_case, "unit": workload.unit, "about": workload.about });
+    let entry = |workload: &WorkloadEntry| json!({ "name": workload.info.name, "use_case": workload.info.use_case, "unit": workload.info.unit, "about": workload.info.about });
     registry.workloads().iter().map(entry).collect()
 }
 

@@ -7,15 +7,28 @@
 use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{Caller, Message, Service};
 
+use super::effects::{EffectStore, Slot};
 use super::fence::FenceBugs;
 use super::message::{Guard, StoreMessage, Write};
 use super::row::{Change, Row};
 use crate::history::{Event, GrantId, OrderId, ResourceId, Token};
 use crate::wire::{Env, Wire};
 
-/// The initial content of the rows, and how they are guarded.
+/// What a store keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreKind {
+    /// Rows, which clients read and write back.
+    #[default]
+    Rows,
+    /// A log of effects, each wanted once.
+    Effects(Slot),
+}
+
+/// The initial content of the store, and how it is guarded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoreConfig {
+    /// What it keeps. The fields below are about rows.
+    pub kind: StoreKind,
     /// The count of every row at the start: units in stock, records, a balance.
     pub initial_count: u32,
     /// What the store checks.
@@ -26,8 +39,16 @@ pub struct StoreConfig {
     pub rows: u8,
 }
 
+/// The server of a store of its own.
+pub fn store_server<L: Message>(config: StoreConfig) -> Box<dyn Service<Wire<L>, Event>> {
+    match config.kind {
+        StoreKind::Rows => Box::new(RowStore::new(config)),
+        StoreKind::Effects(slot) => Box::new(EffectStore::new(slot)),
+    }
+}
+
 /// The server of a store with rows.
-pub struct RowStore {
+struct RowStore {
     config: StoreConfig,
     rows: Vec<Row>,
     disk: Disk<(ResourceId, Change)>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fencepost_models::history::{Ack, Cause as End, Event, GrantId, OrderEnd};
 use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_scenarios::check::{CaseSpec, Checkers};
-use fencepost_scenarios::workload::Guarded;
+use fencepost_scenarios::workload::{Inventory, Workload};
 use fencepost_scenarios::{file, registry::Registry, run::cell::Cell};
 use fencepost_sim::{NodeId, SimTime};
 
@@ -32,7 +32,7 @@ fn facts() -> CaseSpec {
         rank_by_return: false,
         clients: vec![A, B, NodeId(2)],
         orders: 10,
-        workload: Some(Guarded::Stock(1)),
+        workload: Some(Workload::new(&Inventory { stock: 1, ..Inventory::default() }).spec()),
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
         deadlock_bound: Duration::from_secs(10),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use fencepost_models::ResourceId;
-use fencepost_models::history::{Event, GrantId, OrderId};
+use fencepost_models::history::{Event, GrantId, OrderEnd, OrderId};
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::workload::{Guarded, Object};
+use fencepost_scenarios::workload::{StoreKind, Workload};
 use fencepost_sim::NodeId;
 
 pub(crate) struct Cast {
@@ -15,7 +15,7 @@ pub(crate) struct Cast {
     pub grants: bool,
     owners: BTreeMap<GrantId, NodeId>,
     orders: BTreeMap<OrderId, OrderOf>,
-    guarded: Guarded,
+    workload: Workload,
     /// The second of two resources, for the grants that are of it.
     resources: BTreeMap<GrantId, ResourceId>,
     /// The rows' counts, as the store has them.
@@ -31,16 +31,17 @@ pub(crate) struct OrderOf {
 
 impl Cast {
     pub fn new(cell: &Cell) -> Cast {
-        let guarded = cell.scenario.workload.work.guarded;
+        let workload = cell.scenario.workload.clone();
+        let count = workload.work.initial_count.into();
         Cast {
             nodes: cell.nodes(),
             store: cell.store(),
             grants: cell.lock.info.grants,
             owners: BTreeMap::new(),
             orders: BTreeMap::new(),
-            guarded,
+            workload,
             resources: BTreeMap::new(),
-            counts: [guarded.first_count().into(); 2],
+            counts: [count; 2],
         }
     }
 
@@ -83,35 +84,25 @@ impl Cast {
         self.counts[self.row_of(grant)]
     }
 
-    /// ` on the second account`, where there are two and this grant is of that one.
-    pub fn place_words(&self, grant: GrantId) -> &'static str {
-        match (self.guarded, self.row_of(grant)) {
-            (Guarded::Accounts { .. }, 0) => " on the first account",
-            (Guarded::Accounts { .. }, _) => " on the second account",
-            _ => "",
-        }
+    /// ` on the second account`, if the workload has two resources and this grant is of that one.
+    pub fn place_words(&self, grant: GrantId) -> String {
+        let names = self.workload.info.phrases.resources;
+        names.get(self.row_of(grant)).map(|name| format!(" on {name}")).unwrap_or_default()
     }
 
     /// `3 in stock`.
     pub fn count_words(&self, count: i64) -> String {
-        match self.guarded {
-            Guarded::Stock(_) => format!("{count} in stock"),
-            Guarded::Effects { .. } if count == 0 => "not done yet".to_owned(),
-            Guarded::Effects { .. } => "done already".to_owned(),
-            Guarded::Records(Object::File) => format!("{count} records"),
-            Guarded::Records(Object::Set) => format!("{count} elements"),
-            Guarded::Accounts { .. } => format!("{count} dollars"),
-        }
+        (self.workload.info.phrases.count)(count)
     }
 
-    /// Orders are those of customers.
-    pub fn sells(&self) -> bool {
-        matches!(self.guarded, Guarded::Stock(_))
+    /// How the order ended, as its client sees it.
+    pub fn order_end(&self, end: OrderEnd) -> &'static str {
+        (self.workload.info.phrases.order_end)(end)
     }
 
-    /// The store counts what is there, and does not log effects.
+    /// Whether the store keeps rows; otherwise it logs effects.
     pub fn has_rows(&self) -> bool {
-        !matches!(self.guarded, Guarded::Effects { .. })
+        self.workload.work.store == StoreKind::Rows
     }
 
     /// How many nodes there are.

@@ -106,28 +106,7 @@ fn release_returned(grant: GrantId, ack: Ack, cast: &Cast) -> String {
 }
 
 fn order_end(order: OrderId, end: OrderEnd, cast: &Cast) -> String {
-    let what = if cast.sells() { sale_end(end) } else { work_end(end) };
-    format!("{} {what}", cast.order_words(order))
-}
-
-fn sale_end(end: OrderEnd) -> &'static str {
-    match end {
-        OrderEnd::Acked => "is sold: the customer is told so",
-        OrderEnd::SoldOut => "is turned down: sold out",
-        OrderEnd::Abandoned => "is given up: nothing was sold",
-        OrderEnd::Unknown => "ends in doubt: nobody knows whether it was sold",
-        OrderEnd::DoneAlready => "was dealt with already",
-    }
-}
-
-fn work_end(end: OrderEnd) -> &'static str {
-    match end {
-        OrderEnd::Acked => "is done, as far as its client knows",
-        OrderEnd::SoldOut => "is turned down: too little is left",
-        OrderEnd::Abandoned => "is given up",
-        OrderEnd::Unknown => "ends in doubt: nobody knows whether it was done",
-        OrderEnd::DoneAlready => "was dealt with already: there is nothing left to do",
-    }
+    format!("{} {}", cast.order_words(order), cast.order_end(end))
 }
 
 fn server_event(event: &Event, cast: &Cast) -> Option<(NodeId, String)> {

@@ -14,7 +14,6 @@ use fencepost_sim::time::SimTime;
 
 pub use crate::evidence::Evidence;
 use crate::evidence::{GrantInfo, Names};
-use crate::guarded::Guarded;
 use crate::ledger::Ledger;
 use crate::metrics::{Meter, Tally};
 use crate::obstacles::Obstacles;
@@ -22,6 +21,7 @@ use crate::property::{Property, PropertyCheckers, Verdict};
 use crate::span::Span;
 use crate::store_log::StoreLog;
 use crate::waiters::Waiters;
+use crate::workload::WorkloadSpec;
 
 /// What the checkers need to know of the lock and the workload.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +51,7 @@ pub struct CaseSpec {
     /// How many orders the demand has, at most. It may be far more than the case gets to.
     pub orders: u32,
     /// What the lock guards, if it guards anything.
-    pub workload: Option<Guarded>,
+    pub workload: Option<WorkloadSpec>,
     /// How long after a holder's crash a waiter may have to wait for a grant.
     pub takeover_bound: Duration,
     /// How long after healing the first acquire may take.
@@ -204,12 +204,12 @@ impl CaseSpec {
 
     /// The initial stock, if there is one.
     pub(crate) fn stock(&self) -> Option<i64> {
-        if let Some(Guarded::Stock(stock)) = self.workload { Some(stock.into()) } else { None }
+        self.workload.and_then(|workload| workload.stock())
     }
 
     /// Two resources are locked, each with a lock of its own.
     pub(crate) fn two_resources(&self) -> bool {
-        self.workload.is_some_and(|guarded| guarded.resources() > 1)
+        self.workload.is_some_and(|workload| workload.resources > 1)
     }
 }
 
@@ -307,7 +307,7 @@ mod tests {
         without(CaseSpec { fifo: false, ..facts() }, &[Fifo]);
         without(CaseSpec { consensus: false, ..facts() }, &[Linearizable]);
         without(effects(None), &[NoLostUpdate, NoOversell]);
-        without(records(crate::guarded::Object::Set), &[NoOversell]);
+        without(records(&SET), &[NoOversell]);
         without(CaseSpec { workload: None, ..facts() }, &[NoLostUpdate, NoOversell, NoDuplicate]);
     }
 

@@ -8,10 +8,10 @@ use fencepost_sim::time::SimTime;
 
 use crate::availability::Availability;
 use crate::check::CheckContext;
-use crate::guarded::{Guarded, Object};
 use crate::span::Span;
 use crate::store_log::Order;
 use crate::waiters::Wait;
+use crate::workload::{OF_SOME_WORKLOADS, WorkloadSpec};
 
 /// Declares the metrics: their order is the order of reports, their names are the names there.
 macro_rules! tally {
@@ -21,9 +21,13 @@ macro_rules! tally {
         pub(crate) struct Tally { $($(#[$about])+ pub(crate) $name: i64,)+ }
 
         impl Tally {
-            /// All metrics by name, but for those of what did not happen and of other workloads.
-            pub(crate) fn rows(&self, workload: Option<Guarded>) -> Vec<(Cow<'static, str>, i64)> {
-                let mut rows = vec![$((Cow::Borrowed(stringify!($name)), self.$name),)+];
+            fn all(&self) -> impl Iterator<Item = (&'static str, i64)> {
+                [$((stringify!($name), self.$name),)+].into_iter()
+            }
+
+            /// All metrics by name, except those of events that did not occur and of other workloads.
+            pub(crate) fn rows(&self, workload: Option<WorkloadSpec>) -> Vec<(Cow<'static, str>, i64)> {
+                let mut rows: Vec<_> = self.all().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
                 rows.retain(|(name, _)| match &**name {
                     "takeover_ns" => self.takeovers > 0,
                     "acquire_ns" | "acquire_ns_max" => self.acquires > 0,
@@ -145,26 +149,8 @@ tally! {
 }
 
 /// Whether a metric says anything about this workload.
-fn belongs(name: &str, workload: Option<Guarded>) -> bool {
-    use Guarded::{Accounts, Effects, Records, Stock};
-    let stock = matches!(workload, None | Some(Stock(_)));
-    match name {
-        "acked_units"
-        | "oversold_units"
-        | "lost_units"
-        | "applied_units"
-        | "negative_stock_units"
-        | "conservation_gap_units" => stock,
-        "sold_out_orders" => stock || matches!(workload, Some(Accounts { .. })),
-        "lost_updates" | "overwritten_unacked" => !matches!(workload, Some(Effects { .. })),
-        "missed_effects" | "done_already_orders" => matches!(workload, Some(Effects { .. })),
-        "corrupted_writes" | "lost_records" => workload == Some(Records(Object::File)),
-        "lost_elements" | "recovered_elements" => workload == Some(Records(Object::Set)),
-        "imbalance" | "deadlocks" | "deadlock_longest_ns" => matches!(workload, Some(Accounts { .. })),
-        "harm_cents" => matches!(workload, Some(Effects { cost_cents: Some(_), .. })),
-        "harm" => !matches!(workload, Some(Effects { cost_cents: Some(_), .. })),
-        _ => true,
-    }
+fn belongs(name: &str, workload: Option<WorkloadSpec>) -> bool {
+    !OF_SOME_WORKLOADS.contains(&name) || workload.is_some_and(|workload| workload.oracle.metrics.contains(&name))
 }
 
 /// Measures what belongs to no property.
@@ -228,9 +214,9 @@ impl Meter {
         tally.acked_orders = store_log.orders().filter(|order| order.acked).count() as i64;
         tally.acked_units = store_log.acked_units;
         tally.applied_units = store_log.writes(0).iter().map(|write| i64::from(write.units)).sum();
-        if let Some(Guarded::Stock(stock)) = store_log.workload {
+        if let Some(stock) = store_log.workload.and_then(|workload| workload.stock()) {
             tally.negative_stock_units = (-store_log.lowest_count()).max(0);
-            tally.conservation_gap_units = (i64::from(stock) - store_log.counts()[0] - tally.applied_units).abs();
+            tally.conservation_gap_units = (stock - store_log.counts()[0] - tally.applied_units).abs();
         }
         tally.missed_effects = store_log.orders().filter(|order| order.is_missed()).count() as i64;
         let recovered = |order: &&Order| order.unknown && !order.acked && order.parts[0].in_effect;
@@ -245,16 +231,12 @@ impl Meter {
 
 impl Tally {
     /// What follows from the other metrics, once the checkers have finished.
-    pub(crate) fn conclude(&mut self, workload: Option<Guarded>) {
+    pub(crate) fn conclude(&mut self, workload: Option<WorkloadSpec>) {
         (self.lost_records, self.lost_elements) = (self.lost_updates, self.lost_updates);
-        match workload {
-            None | Some(Guarded::Stock(_)) => self.harm = self.oversold_units.max(self.lost_units),
-            Some(Guarded::Effects { cost_cents, .. }) => {
-                self.harm = self.duplicate_effects;
-                self.harm_cents = self.duplicate_effects * i64::from(cost_cents.unwrap_or(0));
-            }
-            Some(Guarded::Records(_)) => self.harm = self.lost_updates,
-            Some(Guarded::Accounts { .. }) => self.harm = self.imbalance,
+        if let Some(WorkloadSpec { oracle, cost_cents, .. }) = workload {
+            let harm = self.all().filter(|(name, _)| oracle.harm.contains(name)).map(|(_, value)| value).max();
+            self.harm = harm.unwrap_or(0);
+            self.harm_cents = self.harm * i64::from(cost_cents.unwrap_or(0));
         }
         self.acquire_ns = self.acquire_ns_total.checked_div(self.acquires).unwrap_or(0);
     }
@@ -278,7 +260,6 @@ fn measure_wait(context: &CheckContext, wait: Wait, ended_by: Option<&Event>, ta
 
 #[cfg(test)]
 mod tests {
-    use crate::guarded::Object;
     use crate::property::Property;
     use crate::testing::*;
 
@@ -326,20 +307,20 @@ mod tests {
 
     #[test]
     fn records_are_counted_by_what_became_of_them() {
-        let history = |object| {
-            let history = history_of(records(object)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 0, 2, 1).acks(B, 1);
+        let history = |oracle| {
+            let history = history_of(records(oracle)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 0, 2, 1).acks(B, 1);
             history.sets(3, 2, 2, 3, 2).unknown(C, 2).unknown(C, 3).ends_at(9)
         };
-        let file = history(Object::File);
+        let file = history(&FILE);
         assert_eq!(["corrupted_writes", "lost_records", "harm"].map(|name| file.metric(name)), [1, 1, 1]);
-        let set = history(Object::Set);
+        let set = history(&SET);
         assert_eq!(["acked_orders", "lost_elements", "recovered_elements"].map(|name| set.metric(name)), [2, 1, 1]);
         set.assert_violated(Property::NoLostUpdate);
     }
 
     #[test]
     fn records_that_follow_each_other_are_all_there() {
-        let history = history_of(records(Object::File)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 1, 2, 2).acks(B, 1);
+        let history = history_of(records(&FILE)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 1, 2, 2).acks(B, 1);
         let findings = history.ends_at(9);
         findings.assert_holds(Property::NoLostUpdate);
         assert_eq!(["corrupted_writes", "lost_records", "harm"].map(|name| findings.metric(name)), [0, 0, 0]);

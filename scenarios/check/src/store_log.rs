@@ -5,13 +5,13 @@ use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use crate::check::CaseSpec;
-use crate::guarded::Guarded;
 use crate::ledger::Ledger;
 use crate::table::Table;
+use crate::workload::WorkloadSpec;
 
 /// What the store really did, and what the orders came to. It grows with the orders and with their accepted writes.
 pub(crate) struct StoreLog {
-    pub(crate) workload: Option<Guarded>,
+    pub(crate) workload: Option<WorkloadSpec>,
     /// The store did something at all.
     pub(crate) in_use: bool,
     rows: [Row; 2],
@@ -87,7 +87,7 @@ pub(crate) enum Overwritten {
 
 impl StoreLog {
     pub(crate) fn new(facts: &CaseSpec) -> Self {
-        let count = facts.workload.map_or(0, |guarded| guarded.first_count().into());
+        let count = facts.workload.map_or(0, |workload| workload.initial_count.into());
         let row =
             |orders| Row { count, lowest_count: count, writes: Vec::with_capacity(orders), rolled_back: Vec::new() };
         StoreLog {
@@ -136,11 +136,7 @@ impl StoreLog {
 
     /// Whether there is anything that one client can overwrite of another's. Effects stand for themselves.
     pub(crate) fn has_shared_state(&self) -> bool {
-        match self.workload {
-            Some(Guarded::Effects { .. }) => false,
-            Some(_) => true,
-            None => self.in_use,
-        }
+        self.workload.map_or(self.in_use, |workload| !workload.has_effects())
     }
 
     /// The counts of the rows.

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fencepost_models::guarded::Slot;
+use fencepost_models::guarded::{Slot, StoreKind};
 use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderEnd, OrderId, Refusal, Token, Version};
 use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use crate::check::{CaseSpec, Checkers, Findings};
-use crate::guarded::{Guarded, Object};
 pub(crate) use crate::property::Property;
 use crate::property::Verdict;
+use crate::workload::{Oracle, WorkloadSpec};
 
 /// `client-1`.
 pub(crate) const A: NodeId = NodeId(1);
@@ -39,26 +39,79 @@ pub(crate) fn facts() -> CaseSpec {
         rank_by_return: false,
         clients: vec![A, B, C],
         orders: 10,
-        workload: Some(Guarded::Stock(10)),
+        workload: Some(stock(10)),
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
         deadlock_bound: Duration::from_secs(10),
     }
 }
 
-/// That lock where it guards effects that are each wanted once.
-pub(crate) fn effects(cost_cents: Option<u32>) -> CaseSpec {
-    CaseSpec { workload: Some(Guarded::Effects { slot: Slot::Order, cost_cents }), ..facts() }
+/// Rows, one for each resource, and what counts as wrong there.
+fn rows(initial_count: u32, resources: u8, oracle: &'static Oracle) -> WorkloadSpec {
+    WorkloadSpec { store: StoreKind::Rows, initial_count, resources, cost_cents: None, oracle }
 }
 
+/// A stock of so many units.
+pub(crate) fn stock(units: u32) -> WorkloadSpec {
+    static STOCK: Oracle = Oracle {
+        sells_stock: true,
+        conserves_sum: false,
+        metrics: &[
+            "acked_units",
+            "oversold_units",
+            "sold_out_orders",
+            "lost_updates",
+            "lost_units",
+            "overwritten_unacked",
+            "applied_units",
+            "negative_stock_units",
+            "conservation_gap_units",
+            "harm",
+        ],
+        harm: &["oversold_units", "lost_units"],
+    };
+    rows(units, 1, &STOCK)
+}
+
+/// That lock where it guards effects that are each wanted once.
+pub(crate) fn effects(cost_cents: Option<u32>) -> CaseSpec {
+    static EFFECTS: Oracle = Oracle {
+        sells_stock: false,
+        conserves_sum: false,
+        metrics: &["missed_effects", "done_already_orders", "harm_cents", "harm"],
+        harm: &["duplicate_effects"],
+    };
+    let store = StoreKind::Effects(Slot::Order);
+    let workload = WorkloadSpec { store, initial_count: 0, resources: 1, cost_cents, oracle: &EFFECTS };
+    CaseSpec { workload: Some(workload), ..facts() }
+}
+
+/// A file of records.
+pub(crate) static FILE: Oracle = Oracle {
+    sells_stock: false,
+    conserves_sum: false,
+    metrics: &["lost_updates", "overwritten_unacked", "corrupted_writes", "lost_records", "harm"],
+    harm: &["lost_updates"],
+};
+
+/// A set of elements.
+pub(crate) static SET: Oracle =
+    Oracle { metrics: &["lost_updates", "overwritten_unacked", "lost_elements", "recovered_elements", "harm"], ..FILE };
+
 /// That lock where it guards an object made of records.
-pub(crate) fn records(object: Object) -> CaseSpec {
-    CaseSpec { workload: Some(Guarded::Records(object)), ..facts() }
+pub(crate) fn records(oracle: &'static Oracle) -> CaseSpec {
+    CaseSpec { workload: Some(rows(0, 1, oracle)), ..facts() }
 }
 
 /// Two of that lock, each on an account of 10.
 pub(crate) fn accounts() -> CaseSpec {
-    CaseSpec { workload: Some(Guarded::Accounts { balance: 10, opposite: false }), ..facts() }
+    static ACCOUNTS: Oracle = Oracle {
+        sells_stock: false,
+        conserves_sum: true,
+        metrics: &["lost_updates", "imbalance", "deadlocks", "deadlock_longest_ns", "harm"],
+        harm: &["imbalance"],
+    };
+    CaseSpec { workload: Some(rows(10, 2, &ACCOUNTS)), ..facts() }
 }
 
 /// An empty history of that lock, at 0 s.
@@ -68,7 +121,7 @@ pub(crate) fn history() -> History {
 
 /// An empty history, at 0 s.
 pub(crate) fn history_of(facts: CaseSpec) -> History {
-    let counts = BTreeMap::from([(0, facts.workload.map_or(0, |guarded| guarded.first_count().into()))]);
+    let counts = BTreeMap::from([(0, facts.workload.map_or(0, |workload| workload.initial_count.into()))]);
     History { checkers: Checkers::new(&facts), at: SimTime(0), version: 0, counts }
 }
 

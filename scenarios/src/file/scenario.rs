@@ -175,9 +175,9 @@ fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> 
 }
 
 fn chosen_workload(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> Workload {
-    let default = || Workload::of(&Inventory::default());
+    let default = || Workload::new(&Inventory::default());
     let Some(entry) = entry else { return default() };
-    let names: Vec<&str> = registry.workloads().iter().map(|workload| workload.name).collect();
+    let names: Vec<&str> = registry.workloads().iter().map(|workload| workload.info.name).collect();
     let (key, before) = (entry.key.span(), report.count());
     let Some(mut table) = entry.table(report, "[workload.NAME]") else { return default() };
     let mut chosen = None;

@@ -125,7 +125,7 @@ fn lock(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
 
 fn workload(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
     let tables: Map<String, Value> = (registry.workloads().iter())
-        .map(|workload| (workload.name.to_string(), composable((workload.schema)(generator))))
+        .map(|workload| (workload.info.name.to_string(), composable((workload.schema)(generator))))
         .collect();
     json!({
         "type": "object",

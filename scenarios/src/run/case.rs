@@ -4,7 +4,7 @@ use std::cell::{Cell as Counter, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_models::guarded::{EffectStore, RowStore, STORE_TIMEOUT};
+use fencepost_models::guarded::{STORE_TIMEOUT, store_server};
 use fencepost_models::history::Event;
 use fencepost_models::{Family, Lock, Site, Wire};
 use fencepost_sim::faults::{BoundAllowance, Topology};
@@ -18,9 +18,9 @@ use crate::property::Verdict;
 use crate::run::case_result::{CaseResult, FaultTally};
 use crate::run::cell::{Cell, Deployment, data_in_service};
 use crate::run::recorder::{CaseState, Recorder, Watcher};
-use crate::workload::client::{Client, Desk, Shared, nested_wait};
-use crate::workload::demand::{OrderBook, total_orders, total_units};
-use crate::workload::{Guarded, Workload};
+use crate::workload::Workload;
+use crate::workload::client::{Client, DurableState, Shared, nested_wait};
+use crate::workload::demand::{ClientOrders, total_orders, total_units};
 
 /// A case never has more events than this; one that wants more ends there, and what it has not shown is unknown.
 pub const MOST_EVENTS: u64 = 5_000_000;
@@ -115,7 +115,7 @@ impl Plan {
             rank_by_return: nodes.servers().is_empty(),
             clients: nodes.clients().to_vec(),
             orders: total_orders(clients, workload, *run_for),
-            workload: Some(workload.work.guarded),
+            workload: Some(workload.spec()),
             takeover_bound: L::takeover_bound(params, &allowance) + in_others_hands,
             progress_bound: L::progress_bound(params, &allowance) + in_others_hands,
             deadlock_bound: L::progress_bound(params, &allowance) + longest_unit(cell) + late_attempts(cell),
@@ -154,7 +154,7 @@ fn late_attempts(cell: &Cell) -> Duration {
 
 /// How long a healthy holder of one lock may wait for another.
 fn longest_inner_wait(cell: &Cell) -> Duration {
-    let two = cell.workload().work.guarded.resources() > 1;
+    let two = cell.workload().work.resources > 1;
     if two { cell.scenario.clients.wait_at_most } else { Duration::ZERO }
 }
 
@@ -174,18 +174,18 @@ fn build<L: Lock>(
         workload: cell.workload().clone(),
         store: plan.nodes.store(),
         in_service: in_service::<L>(cell),
-        probe_patience: plan.facts.progress_bound,
+        probe_timeout: plan.facts.progress_bound,
         next_grant: Counter::new(0),
     });
     for (index, name) in plan.nodes.names()[..clients.len()].iter().enumerate() {
-        let orders = OrderBook::new(&plan.streams, &cell.scenario, index as u16);
-        let desk = Rc::new(RefCell::new(Desk { orders, current: None, probed: false }));
+        let orders = ClientOrders::new(&plan.streams, &cell.scenario, index as u16);
+        let state = Rc::new(RefCell::new(DurableState { orders, current: None, probed: false }));
         let (params, shared) = (params.clone(), shared.clone());
         setup.client(
             name.as_str(),
             Box::new(move |ctx| {
-                let (params, shared, desk) = (params.clone(), shared.clone(), desk.clone());
-                Box::pin(async move { Client::<L>::new(&params, ctx.into(), shared, desk).live().await })
+                let (params, shared, state) = (params.clone(), shared.clone(), state.clone());
+                Box::pin(async move { Client::<L>::new(&params, ctx.into(), shared, state).run().await })
             }),
         );
     }
@@ -193,10 +193,7 @@ fn build<L: Lock>(
     if in_service::<L>(cell) {
         setup.store_is_first_server();
     } else {
-        match cell.workload().work.guarded {
-            Guarded::Effects { slot, .. } => setup.store(STORE, Box::new(EffectStore::new(slot))),
-            _ => setup.store(STORE, Box::new(RowStore::new(cell.data()))),
-        };
+        setup.store(STORE, store_server(cell.data()));
     }
     setup
 }
@@ -267,7 +264,7 @@ fn finish<L: fencepost_sim::Message>(
 /// Whether there was stock left, so that how much was sold says nothing about oversell.
 fn is_censored(workload: &Workload, findings: &Findings) -> bool {
     let acked = findings.metrics.iter().find(|(name, _)| name == "acked_units").map_or(0, |(_, units)| *units);
-    matches!(workload.work.guarded, Guarded::Stock(stock) if acked < i64::from(stock))
+    workload.spec().stock().is_some_and(|stock| acked < stock)
 }
 
 /// A case that ran out of events has not shown that anything holds.

@@ -15,7 +15,7 @@ use crate::file::{Clients, Scenario};
 use crate::registry::{LockEntry, LockParams, Registry};
 use crate::run::results::{CellHeader, FaultLabel};
 use crate::run::swarm::Choice;
-use crate::workload::{Guarded, Workload};
+use crate::workload::{StoreKind, Work, Workload};
 
 /// A scenario with a lock, ready to run.
 #[derive(Clone, Debug)]
@@ -108,12 +108,13 @@ impl Cell {
 
     pub(crate) fn data(&self) -> StoreConfig {
         let workload = self.workload();
-        let guarded = workload.work.guarded;
+        let work = &workload.work;
         StoreConfig {
-            initial_count: guarded.first_count(),
+            kind: work.store,
+            initial_count: work.initial_count,
             guard: workload.guard(),
             fence: self.fence,
-            rows: guarded.resources(),
+            rows: work.resources,
         }
     }
 
@@ -148,20 +149,17 @@ pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
     info.in_store || guard == Guard::OwnerTxn
 }
 
-/// What cannot be where this lock, or this guard, would have it.
+/// Why the data cannot live where this lock, or this guard, keeps it.
 fn place_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
-    match workload.work.guarded {
-        Guarded::Effects { .. } if info.in_store => {
-            Some("an effect on the world outside is no part of a transaction".into())
-        }
-        Guarded::Accounts { .. } if info.in_store => {
-            Some("one transaction would move the money: there are no two locks to acquire".into())
-        }
-        Guarded::Accounts { .. } if workload.guard() == Guard::OwnerTxn => {
-            Some("the lock service holds one row, and this takes two".into())
-        }
-        _ => None,
+    let Work { store, resources, .. } = workload.work;
+    if info.in_store && matches!(store, StoreKind::Effects(_)) {
+        return Some("an effect on the outside world is not part of a transaction".into());
     }
+    if info.in_store && resources > 1 {
+        return Some("one transaction would change both rows: there are no two locks to acquire".into());
+    }
+    let owner_txn = workload.guard() == Guard::OwnerTxn;
+    (owner_txn && resources > 1).then(|| "the lock service holds one row, and this workload needs two".into())
 }
 
 fn guard_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
@@ -201,9 +199,9 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         faults: (scenario.faults.iter())
             .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.name.into() })
             .collect(),
-        workload: workload.kind.into(),
-        use_case: workload.use_case.name().into(),
-        harm_unit: workload.unit.into(),
+        workload: workload.info.name.into(),
+        use_case: workload.info.use_case.name().into(),
+        harm_unit: workload.info.unit.into(),
         update: workload.work.update.map(kebab),
         guard: workload.work.guard.map(kebab),
         clients: scenario.clients.count,
@@ -224,9 +222,8 @@ fn about(scenario: &Scenario) -> String {
 fn setting(scenario: &Scenario) -> String {
     let Scenario { run_for, lock, network, faults, workload, .. } = scenario;
     let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
-    let work = &workload.work;
-    let work = (workload.kind, work.guarded, &work.quantity, work.pace);
-    name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {work:?}"))
+    let (kind, work) = (workload.info.name, Work { update: None, guard: None, ..workload.work.clone() });
+    name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {kind} {work:?}"))
 }
 
 /// Names what clients ask for, and of what: everything but faults, length and words.

@@ -1,5 +1,5 @@
-//! The demand: how many orders there are, and what each of them wants. It is fixed before the case begins, so that every
-//! lock faces the same.
+//! The demand: how many orders there are, and what each of them asks for. It is fixed before the case begins, so that
+//! every lock has the same.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -15,18 +15,23 @@ use crate::workload::{Pace, Workload};
 
 /// One order: a unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Order {
+pub struct Order {
+    /// Its number among all orders of the case.
     pub id: OrderId,
+    /// How many units it asks for.
     pub units: u32,
+    /// The time before the acquire.
     pub think: Duration,
+    /// The time of the work inside the critical section.
     pub hold: Duration,
+    /// The time between the check and the write.
     pub prepare: Duration,
-    /// Not before this reading of the client's wall clock, if it is of an event.
+    /// For an event: when it happens, by the client's wall clock.
     pub not_before: Option<Wall>,
 }
 
-/// The orders of one client. What an order wants depends on the seed, the client and how many came before it alone.
-pub(crate) struct OrderBook {
+/// The orders of one client. An order depends only on the seed, the client and the number of orders before it.
+pub(crate) struct ClientOrders {
     next: OrderId,
     step: OrderId,
     end: OrderId,
@@ -37,7 +42,7 @@ pub(crate) struct OrderBook {
     stream: Stream,
 }
 
-/// How many different orders there are. An event is one order for all clients, and a unit of work for each of them.
+/// The number of distinct orders. An event is one order for all clients, and a unit of work for each of them.
 pub(crate) fn total_orders(clients: &Clients, workload: &Workload, run_for: Duration) -> u32 {
     match workload.work.pace {
         Pace::Orders(by_default) => clients.orders.unwrap_or(by_default),
@@ -50,7 +55,7 @@ pub(crate) fn total_orders(clients: &Clients, workload: &Workload, run_for: Dura
     }
 }
 
-/// How many units of work there are.
+/// The number of units of work.
 pub(crate) fn total_units(clients: &Clients, workload: &Workload, run_for: Duration) -> u32 {
     let orders = total_orders(clients, workload, run_for);
     match workload.work.pace {
@@ -59,13 +64,13 @@ pub(crate) fn total_units(clients: &Clients, workload: &Workload, run_for: Durat
     }
 }
 
-impl OrderBook {
+impl ClientOrders {
     /// The orders dealt to the client with this index.
     pub fn new(streams: &Streams, scenario: &Scenario, index: u16) -> Self {
         let Scenario { clients, workload, run_for, .. } = scenario;
         let every = if let Pace::Every(interval) = workload.work.pace { Some(interval) } else { None };
         let (first, step) = if every.is_some() { (0, 1) } else { (index.into(), clients.count.into()) };
-        OrderBook {
+        ClientOrders {
             next: first,
             step,
             end: total_orders(clients, workload, *run_for),
@@ -76,7 +81,7 @@ impl OrderBook {
         }
     }
 
-    /// The next order, until the demand is used up.
+    /// The next order, until there are no more.
     pub fn next(&mut self) -> Option<Order> {
         if self.next >= self.end {
             return None;
@@ -102,8 +107,8 @@ mod tests {
     }
 
     fn dealt(scenario: &Scenario, index: u16) -> impl Iterator<Item = Order> {
-        let mut book = OrderBook::new(&Streams::new(5), scenario, index);
-        std::iter::from_fn(move || book.next())
+        let mut orders = ClientOrders::new(&Streams::new(5), scenario, index);
+        std::iter::from_fn(move || orders.next())
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn every_scenario_is_in_a_suite_and_no_name_means_both() {
 fn efficiency_and_correctness_hold_such_uses() {
     for name in ["efficiency", "correctness"] {
         for scenario in scenarios_of(name) {
-            assert_eq!(scenario.workload.use_case.name(), name, "{}", scenario.name);
+            assert_eq!(scenario.workload.info.use_case.name(), name, "{}", scenario.name);
         }
     }
 }
@@ -63,10 +63,10 @@ fn requirements_and_uses_stand_in_the_standard_suite_by_name() {
         assert!(standard.iter().any(|listed| listed == name), "{name}");
         assert!(suite("requirements").scenarios.iter().any(|listed| listed == name), "{name}");
     }
-    for workload in Registry::standard().workloads().iter().filter(|workload| workload.name != "inventory") {
-        let name = format!("{}-pauses", workload.name);
+    for workload in Registry::standard().workloads().iter().filter(|workload| workload.info.name != "inventory") {
+        let name = format!("{}-pauses", workload.info.name);
         assert!(standard.contains(&name), "{name}");
-        assert_eq!(parsed(&shipped(&name)).workload.kind, workload.name);
+        assert_eq!(parsed(&shipped(&name)).workload.info.name, workload.info.name);
     }
     assert!(standard.iter().any(|name| name == "client-pauses"), "the shop's inventory");
 }

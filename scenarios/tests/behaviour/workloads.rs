@@ -25,13 +25,13 @@ const EFFECTS: [&str; 3] = ["compute", "notify", "dose"];
 fn every_workload_runs_with_every_lock() {
     let registry = Registry::standard();
     for workload in registry.workloads() {
-        let cells = Cell::all(&registry, &parsed(&mixed(workload.name, "")), None, &[]);
+        let cells = Cell::all(&registry, &parsed(&mixed(workload.info.name, "")), None, &[]);
         for cell in &cells {
-            let apart = EFFECTS.contains(&workload.name) || workload.name == "transfer";
+            let apart = EFFECTS.contains(&workload.info.name) || workload.info.name == "transfer";
             let fits = !(apart && IN_STORE.contains(&cell.header.lock.as_str()));
-            let shown = format!("{} with {}", cell.header.lock, workload.name);
+            let shown = format!("{} with {}", cell.header.lock, workload.info.name);
             assert_eq!(cell.header.applicable, fits, "{shown}: {:?}", cell.header.reason);
-            assert_eq!(cell.header.harm_unit, workload.unit);
+            assert_eq!(cell.header.harm_unit, workload.info.unit);
         }
         let cells: Vec<Cell> = cells.into_iter().filter(|cell| cell.header.applicable).collect();
         let names: Vec<String> = cells.iter().map(|cell| cell.case_name(0)).collect();
@@ -44,9 +44,9 @@ fn every_workload_runs_with_every_lock() {
             acked[cell] += metric("acked_orders").unwrap_or(0);
             ControlFlow::Continue(())
         })
-        .unwrap_or_else(|panicked| panic!("{}: {panicked}", workload.name));
+        .unwrap_or_else(|panicked| panic!("{}: {panicked}", workload.info.name));
         for (name, acked) in names.iter().zip(acked) {
-            assert!(acked > 0, "{name}: no order of {} was acknowledged", workload.name);
+            assert!(acked > 0, "{name}: no order of {} was acknowledged", workload.info.name);
         }
     }
 }
@@ -99,7 +99,7 @@ fn guards_that_do_not_fit_are_shown_as_such() {
     assert_eq!(reason("file", "owner-txn", "etcd"), None);
     assert_eq!(
         reason("transfer", "owner-txn", "etcd").as_deref(),
-        Some("the lock service holds one row, and this takes two")
+        Some("the lock service holds one row, and this workload needs two")
     );
 }
 

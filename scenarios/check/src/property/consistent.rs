@@ -5,7 +5,6 @@ use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use crate::check::{CaseSpec, CheckContext, Checker, Output};
-use crate::guarded::Guarded;
 use crate::property::Verdict;
 
 pub(crate) struct Consistent {
@@ -18,12 +17,9 @@ pub(crate) struct Consistent {
 
 impl Checker for Consistent {
     fn new(case: &CaseSpec) -> Option<Self> {
-        match case.workload {
-            Some(Guarded::Accounts { balance, .. }) => {
-                Some(Consistent { initial: 2 * i64::from(balance), writing: Vec::new(), last: SimTime::default() })
-            }
-            _ => None,
-        }
+        let workload = case.workload.filter(|workload| workload.oracle.conserves_sum)?;
+        let initial = i64::from(workload.resources) * i64::from(workload.initial_count);
+        Some(Consistent { initial, writing: Vec::new(), last: SimTime::default() })
     }
 
     fn observe(&mut self, context: &CheckContext, event: &Event, _output: &mut Output) {

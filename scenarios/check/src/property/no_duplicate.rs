@@ -4,7 +4,6 @@
 use fencepost_models::history::{Event, GrantId, OrderId};
 
 use crate::check::{CaseSpec, CheckContext, Checker, Output};
-use crate::guarded::Guarded;
 use crate::property::Verdict;
 
 pub(crate) struct NoDuplicate;
@@ -43,10 +42,10 @@ impl Checker for NoDuplicate {
 
 /// Whether this effect was there before. The store counts effects, since it knows which requests belong to one event.
 fn is_repetition(context: &CheckContext, order: OrderId, grant: GrantId, count: i64) -> bool {
-    match context.store_log.workload {
-        Some(Guarded::Effects { .. }) => count > 1,
-        _ => context.store_log.order(order).is_some_and(|order| order.parts[context.ledger.row_of(grant)].writes > 1),
+    if context.store_log.workload.is_some_and(|workload| workload.has_effects()) {
+        return count > 1;
     }
+    context.store_log.order(order).is_some_and(|order| order.parts[context.ledger.row_of(grant)].writes > 1)
 }
 
 #[cfg(test)]

@@ -33,13 +33,12 @@ impl Checker for NoOversell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guarded::Guarded;
     use crate::testing::*;
 
     const RULE: Property = Property::NoOversell;
 
     fn stock_of_two() -> History {
-        history_of(CaseSpec { workload: Some(Guarded::Stock(2)), ..facts() })
+        history_of(CaseSpec { workload: Some(stock(2)), ..facts() })
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A holder that acquires again.
+//! Nested acquires: a holder that acquires again.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use fencepost_models::{Attempt, Grant, Lock, Reentrancy};
 use super::{Client, ack};
 use crate::file::Clients;
 
-/// A holder waits no longer than this for what it holds already: enough to tell a lock that refuses from one that waits.
+/// A holder waits no longer than this for a nested acquire: enough to distinguish a lock that refuses from one that waits.
 const NESTED_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long a holder tries to acquire again.
+/// How long a holder tries to acquire again, by its monotonic clock.
 pub(crate) fn nested_wait(clients: &Clients) -> Duration {
     NESTED_PATIENCE.min(clients.wait_at_most)
 }
 
 impl<L: Lock> Client<L> {
-    /// Acquires again as often as the scenario says, until that fails.
-    pub(super) async fn nest(&mut self, outer: &Grant) -> Vec<Grant> {
+    /// Acquires again as often as the scenario says, until an acquire fails.
+    pub(super) async fn acquire_nested(&mut self, outer: &Grant) -> Vec<Grant> {
         let mut inner = Vec::new();
         if L::INFO.reentrancy == Reentrancy::NotApplicable {
             return inner;
@@ -39,8 +39,8 @@ impl<L: Lock> Client<L> {
         inner
     }
 
-    /// Releases what was acquired again, the innermost first.
-    pub(super) async fn unnest(&mut self, inner: Vec<Grant>) {
+    /// Releases the nested grants, the innermost first.
+    pub(super) async fn release_nested(&mut self, inner: Vec<Grant>) {
         let client = self.ctx.node();
         for nested in inner.into_iter().rev() {
             self.ctx.note(Event::NestedReleaseInvoked { client, grant: nested.id });

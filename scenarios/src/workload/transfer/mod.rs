@@ -1,11 +1,14 @@
 //! `transfer`: money moved between two accounts under two locks.
 
+mod steps;
+
 use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Guard, Guarded, Pace, Rewrite, UseCase, Work, WorkloadKind};
+use super::info::{Phrases, sold_out};
+use super::{Guard, Oracle, Rewrite, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::{quantity, quantity_schema, whole};
 
 /// Clients move dollars from one account to the other: lock both, read both, write both, one after the other. Every other
@@ -49,19 +52,45 @@ impl Default for Transfer {
 }
 
 impl WorkloadKind for Transfer {
-    const NAME: &'static str = "transfer";
-    const ABOUT: &'static str =
-        "clients move money between two accounts under two locks: the sum is to stay what it was";
-    const USE_CASE: UseCase = UseCase::Correctness;
-    const UNIT: &'static str = "dollars off";
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "transfer",
+        about: "clients move money between two accounts under two locks: the sum is to stay what it was",
+        use_case: UseCase::Correctness,
+        unit: "dollars off",
+        oracle: Oracle {
+            sells_stock: false,
+            conserves_sum: true,
+            metrics: &[
+                "sold_out_orders",
+                "lost_updates",
+                "overwritten_unacked",
+                "imbalance",
+                "deadlocks",
+                "deadlock_longest_ns",
+                "harm",
+            ],
+            harm: &["imbalance"],
+        },
+        nothing_to_do: sold_out,
+        phrases: Phrases {
+            count: |count| format!("{count} dollars"),
+            resources: &["the first account", "the second account"],
+            ..Phrases::WORK
+        },
+    };
 
     fn work(&self) -> Work {
         Work {
-            guarded: Guarded::Accounts { balance: self.balance, opposite: self.order == LockOrder::Opposite },
+            initial_count: self.balance,
+            resources: 2,
+            steps: match self.order {
+                LockOrder::Ascending => steps::ASCENDING,
+                LockOrder::Opposite => steps::OPPOSITE,
+            },
             update: Some(self.update.into()),
             guard: Some(self.guard),
             quantity: self.quantity.clone(),
-            pace: Pace::UntilTheEnd,
+            ..Work::on_rows()
         }
     }
 }
