@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::message::Message;
 use crate::net::ConnId;
-use crate::node::{Alarm, HOLDER, NodeId, WaitKey, Withheld};
+use crate::node::{Alarm, HOLDER, NodeId, WaitKey};
 use crate::service::MonoDeadline;
 use crate::stream::Stream;
 use crate::task::{Spawned, Task};
@@ -161,24 +161,14 @@ impl<M: Message, N: Message> Ctx<M, N> {
         task
     }
 
-    /// Passes a step, where a fault may be triggered and a pause may land. Costs next to nothing when no fault wants it.
+    /// Reaches a step, where a fault can be triggered and a pause can act. Returns at once if neither does.
     pub async fn reach_step(&self, step: &'static str) {
-        let stopped = {
+        let wait = {
             let mut world = self.world.borrow_mut();
             world.reach_step(self.node, step);
-            let node = &world.nodes[self.node.index()];
-            node.stopped() || !node.up || world.exhausted()
+            world.wait_at_step(self.node)
         };
-        if stopped {
-            let key = {
-                let mut world = self.world.borrow_mut();
-                let key = world.wait(self.node, WaitKind::Step);
-                // A crashed process waits forever: its code goes no further, and is dropped.
-                if world.nodes[self.node.index()].up {
-                    world.nodes[self.node.index()].withheld.push(Withheld::Code(Some(key)));
-                }
-                key
-            };
+        if let Some(key) = wait {
             Sleep(Waiting { world: self.world.clone(), key }).await;
         }
     }

@@ -1,4 +1,11 @@
-//! A node's disk as a log of records: what is written is lost at a crash unless it was synced.
+//! A node's disk as a log of records: what is written is lost at a crash unless it was synced. At the end, what faults of
+//! disks do to it.
+
+use crate::message::Message;
+use crate::node::NodeId;
+use crate::process::slowdown::{ActiveSlowdown, Slowdown};
+use crate::schedule::InjectionId;
+use crate::world::World;
 
 /// What a crash does to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -122,6 +129,50 @@ impl<T> Syncs for Disk<T> {
 
     fn has_unsynced(&self) -> bool {
         self.replaced.is_some() || self.safe < self.synced
+    }
+}
+
+impl<M: Message, N: Message> World<M, N> {
+    /// Syncs make nothing safe while the disk lies, or until they return.
+    pub(crate) fn withhold_syncs(&mut self, id: NodeId) {
+        let node = &mut self.nodes[id.index()];
+        let withholds = node.slowdowns.iter().any(ActiveSlowdown::concerns_disk);
+        if let Some(service) = &mut node.service {
+            service.disks(&mut |disk| disk.withhold(withholds));
+        }
+    }
+
+    /// A sync that `by` held up returned: what it was for is safe, unless the disk lies or the sync waits for another
+    /// stall, too. A stall that began meanwhile does not hold it up.
+    pub(crate) fn settle_disks(&mut self, id: NodeId, by: InjectionId) {
+        let node = &mut self.nodes[id.index()];
+        let waits_for = |other: InjectionId| node.paused_by.iter().any(|pause| pause.by == other);
+        let unsafe_still = |active: &ActiveSlowdown| match active.slowdown {
+            Slowdown::DiskLies => true,
+            Slowdown::DiskStalls => active.by != by && waits_for(active.by),
+            Slowdown::DiskIsSlow(_) | Slowdown::Slow(_) => false,
+        };
+        if node.slowdowns.iter().any(unsafe_still) {
+            return;
+        }
+        if let Some(service) = &mut node.service {
+            service.disks(&mut |disk| disk.settle());
+        }
+    }
+
+    /// The lies of its disk made a difference if a crash loses what they claimed.
+    pub(crate) fn touch_lies(&mut self, id: NodeId, fate: DiskFate) {
+        let node = &mut self.nodes[id.index()];
+        let lies = std::mem::take(&mut node.lies);
+        let still_on = |by: &InjectionId| node.slowdowns.iter().any(|active| active.by == *by);
+        node.lies = lies.iter().copied().filter(still_on).collect();
+        let mut has_unsynced = false;
+        if let Some(service) = node.service.as_mut().filter(|_| fate == DiskFate::Unsynced) {
+            service.disks(&mut |disk| has_unsynced |= disk.has_unsynced());
+        }
+        for by in lies.into_iter().filter(|_| has_unsynced) {
+            self.touch(by, &[id]);
+        }
     }
 }
 

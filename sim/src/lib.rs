@@ -11,34 +11,29 @@ compile_error!(
      An exported RUSTFLAGS or RUSTDOCFLAGS replaces these lines: unset it, or add `--cfg madsim` to it."
 );
 
-mod agenda;
-mod burden;
 pub mod clock;
 mod ctx;
 pub mod disk;
+mod event_queue;
 pub mod faults;
 mod kernel;
 mod message;
-mod nemesis;
 mod net;
 mod node;
 mod observer;
-mod outage;
-mod reception;
+mod process;
 mod runtime;
 pub mod schedule;
 mod service;
 pub mod stream;
 mod task;
 pub mod time;
-mod timers;
 mod trace;
-mod transport;
-mod triggers;
 pub mod units;
 mod waits;
 mod world;
 
+pub use self::clock::timers::TimerId;
 pub use self::ctx::{Call, Ctx, Either, Sleep, race};
 pub use self::kernel::Stop;
 pub use self::message::Message;
@@ -49,7 +44,6 @@ pub use self::runtime::{Driver, Host, Process, Setup};
 pub use self::service::{Caller, Env, MonoDeadline, Service, WallDeadline};
 pub use self::task::{Signal, Task};
 pub use self::time::{Mono, SimTime, Wall};
-pub use self::timers::TimerId;
 pub use self::trace::{LAYOUT, Occurrence, TraceHash};
 pub use self::waits::CallError;
 pub use self::world::{InjectionState, World};

@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
-use crate::burden::{ActiveSlowdown, Strobe};
 use crate::clock::Clock;
+use crate::clock::changes::Strobe;
+use crate::clock::timers::Timers;
 use crate::message::Message;
 use crate::net::Packet;
+use crate::process::pause::{Pause, Withheld};
+use crate::process::slowdown::ActiveSlowdown;
 use crate::schedule::InjectionId;
 use crate::service::Service;
 use crate::time::SimTime;
-use crate::timers::Timers;
 
 /// A node, numbered from 0 in the order of deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
@@ -53,7 +55,7 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub never_restarts: bool,
     /// Counts its restarts.
     pub incarnation: u32,
-    pub stopped_by: Vec<Stop>,
+    pub paused_by: Vec<Pause>,
     pub skewed_by: Vec<(InjectionId, i64)>,
     /// Every clock fault that ever began here.
     pub clock_faults: Vec<InjectionId>,
@@ -76,19 +78,6 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub last_event: SimTime,
     /// A timer ran out early; what happens before this time happens on the wrong side of it.
     pub early_until: SimTime,
-}
-
-/// One reason why a node does not run.
-pub(crate) struct Stop {
-    pub by: InjectionId,
-    pub machine: bool,
-}
-
-/// What happened to a node while it did not run, to be dealt with when it does.
-pub(crate) enum Withheld<M> {
-    Packet(Packet<M>),
-    /// The client's code continues after a step, waiting with this key; or starts.
-    Code(Option<WaitKey>),
 }
 
 /// Names something that a client waits for.
@@ -114,7 +103,7 @@ impl<M: Message, N: Message> Node<M, N> {
             host_down: false,
             never_restarts: false,
             incarnation: 0,
-            stopped_by: Vec::new(),
+            paused_by: Vec::new(),
             skewed_by: Vec::new(),
             clock_faults: Vec::new(),
             crashed_by: None,
@@ -134,8 +123,9 @@ impl<M: Message, N: Message> Node<M, N> {
         }
     }
 
-    pub fn stopped(&self) -> bool {
-        !self.stopped_by.is_empty()
+    /// Whether its code does not run at the moment.
+    pub fn paused(&self) -> bool {
+        !self.paused_by.is_empty()
     }
 
     pub fn tag(&mut self, tag: &'static str, carries: bool) {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::clock::timers::TimerId;
 use crate::disk::{DiskFate, Syncs};
 use crate::message::Message;
 use crate::net::Session;
 use crate::node::NodeId;
 use crate::stream::Stream;
 use crate::time::{Mono, SimTime, Wall};
-use crate::timers::TimerId;
 use crate::world::World;
 
 /// The code of a server.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::clock::timers::TimerId;
 use crate::net::ConnId;
 use crate::node::{NodeId, WaitKey};
-use crate::timers::TimerId;
 
 pub(crate) struct Wait<M> {
     pub node: NodeId,

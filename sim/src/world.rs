@@ -1,31 +1,28 @@
 //! The state of a world, and what its nodes can do in it.
 
-use std::time::Duration;
-
 use slab::Slab;
 
-use crate::agenda::{Agenda, Pending};
+use crate::event_queue::{EventQueue, Pending};
 use crate::faults::Topology;
+use crate::faults::triggers::Triggers;
 use crate::message::Message;
 use crate::net::{Conn, Link, NetworkConfig};
-use crate::node::{Alarm, HOLDER, LEADER, Node, NodeId, Role, STORE, WaitKey};
+use crate::node::{LEADER, Node, NodeId, Role, STORE, WaitKey};
 use crate::observer::{Clocks, Observer};
-use crate::schedule::{InjectionId, Placement, Schedule};
+use crate::schedule::{Placement, Schedule};
 use crate::service::Caller;
 use crate::stream::{Stream, Streams};
 use crate::task::Spawned;
 use crate::time::{Mono, SimTime, Wall};
-use crate::timers::TimerId;
 use crate::trace::{Occurrence, Trace};
-use crate::triggers::Triggers;
 use crate::waits::{Wait, WaitKind, WaitState};
 
 /// A world of nodes that send each other `M` and note down `N`.
 pub struct World<M: Message, N: Message> {
     pub(crate) now: SimTime,
-    agenda: Agenda<M>,
+    events: EventQueue<M>,
     pub(crate) nodes: Vec<Node<M, N>>,
-    clients: Vec<NodeId>,
+    pub(crate) clients: Vec<NodeId>,
     servers: Vec<NodeId>,
     store: NodeId,
     pub(crate) network: NetworkConfig,
@@ -79,7 +76,7 @@ impl<M: Message, N: Message> World<M, N> {
     ) -> Self {
         World {
             now: SimTime(0),
-            agenda: Agenda::default(),
+            events: EventQueue::default(),
             nodes: Vec::new(),
             clients: Vec::new(),
             servers: Vec::new(),
@@ -175,22 +172,13 @@ impl<M: Message, N: Message> World<M, N> {
         self.nodes[node.index()].clock.wall(self.now)
     }
 
-    /// Passes a comparison of a clock with a deadline through; where it would come out differently without clock faults,
-    /// those of the node made a difference.
-    pub(crate) fn compare_undisturbed(&mut self, node: NodeId, passed: bool, undisturbed: SimTime) -> bool {
-        if passed != (self.now >= undisturbed) {
-            self.touch_clock_faults(node);
-        }
-        passed
-    }
-
     pub(crate) fn schedule_at(&mut self, at: SimTime, event: Pending<M>) {
-        self.agenda.add(at.max(self.now), event);
+        self.events.add(at.max(self.now), event);
     }
 
     /// The next event, if it happens by `limit`.
     pub(crate) fn pop(&mut self, limit: SimTime) -> Option<Pending<M>> {
-        let (at, event) = self.agenda.pop(limit)?;
+        let (at, event) = self.events.pop(limit)?;
         self.now = at;
         Some(event)
     }
@@ -217,51 +205,6 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    // Timers.
-
-    pub(crate) fn set_alarm(&mut self, node: NodeId, due: Mono, alarm: Alarm) -> TimerId {
-        let clock = &self.nodes[node.index()].clock;
-        let undisturbed = self.now + (due - clock.mono(self.now));
-        let timer = self.nodes[node.index()].alarms.add(due, undisturbed, alarm);
-        self.arm(node);
-        timer
-    }
-
-    pub(crate) fn set_service_timer(&mut self, node: NodeId, after: Duration, tag: u64) -> TimerId {
-        self.set_alarm(node, self.mono(node) + after, Alarm::Tag(tag))
-    }
-
-    pub(crate) fn cancel_timer(&mut self, node: NodeId, timer: TimerId) {
-        self.nodes[node.index()].alarms.cancel(timer);
-    }
-
-    pub(crate) fn note_after(&mut self, node: NodeId, after: Duration, note: N) {
-        let due = self.mono(node) + after;
-        self.nodes[node.index()].notices.add(due, self.now + after, note);
-        self.arm(node);
-    }
-
-    /// Puts the node's next tick into the heap, unless one stands there early enough.
-    pub(crate) fn arm(&mut self, id: NodeId) {
-        let now = self.now;
-        let node = &mut self.nodes[id.index()];
-        let alarm = node.alarms.earliest().and_then(|due| node.clock.when(due)).map(|at| at.max(now));
-        if let Some(at) = alarm
-            && node.alarms.arm(at)
-        {
-            self.schedule_at(at, Pending::Tick { node: id });
-        }
-        let node = &mut self.nodes[id.index()];
-        let notice = node.notices.earliest().and_then(|due| node.clock.when(due)).map(|at| at.max(now));
-        if let Some(at) = notice
-            && node.notices.arm(at)
-        {
-            self.schedule_at(at, Pending::NoticeTick { node: id });
-        }
-    }
-
-    // What clients wait for.
-
     pub(crate) fn wait(&mut self, node: NodeId, kind: WaitKind) -> WaitKey {
         self.next_wait = self.next_wait.wrapping_add(1);
         let serial = self.next_wait;
@@ -286,47 +229,6 @@ impl<M: Message, N: Message> World<M, N> {
             self.nodes[node.index()].alarms.cancel(timer);
         }
         self.waits.remove(key.slot as usize);
-    }
-
-    // Faults that mattered.
-
-    pub(crate) fn touch(&mut self, injection: InjectionId, nodes: &[NodeId]) {
-        self.injected[injection.0 as usize].touched = true;
-        if nodes.iter().any(|node| self.concerns_holder(*node)) {
-            self.touched_holder = true;
-        }
-    }
-
-    /// Whether what happens to the node happens to a grant that is held: it holds it, or is a server of the lock, which
-    /// keeps it for whoever does.
-    fn concerns_holder(&self, node: NodeId) -> bool {
-        match self.nodes[node.index()].role {
-            Role::Server => self.clients.iter().any(|client| self.nodes[client.index()].tagged(HOLDER)),
-            Role::Client | Role::Store => self.nodes[node.index()].tagged(HOLDER),
-        }
-    }
-
-    pub(crate) fn touch_clock_faults(&mut self, node: NodeId) {
-        for i in 0..self.nodes[node.index()].clock_faults.len() {
-            let injection = self.nodes[node.index()].clock_faults[i];
-            // A server's deadline concerns whoever holds the lock.
-            let concerned = match self.nodes[node.index()].role {
-                Role::Client => vec![node],
-                _ => self.clients.clone(),
-            };
-            self.touch(injection, &concerned);
-        }
-    }
-
-    /// Something happens at the node now.
-    pub(crate) fn mark_active(&mut self, id: NodeId) {
-        let now = self.now;
-        let node = &mut self.nodes[id.index()];
-        node.last_event = now;
-        if now < node.early_until {
-            node.early_until = SimTime(0);
-            self.touch_clock_faults(id);
-        }
     }
 
     pub(crate) fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {

@@ -60,7 +60,7 @@ impl FaultKind for Pause {
 impl Fault for Pause {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for &node in &injection.at.nodes {
-            nemesis.pause(node, injection.id);
+            nemesis.pause_process(node, injection.id);
         }
     }
 

@@ -54,7 +54,7 @@ impl FaultKind for VmPause {
 impl Fault for VmPause {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for &node in &injection.at.nodes {
-            nemesis.freeze(node, injection.id);
+            nemesis.pause_machine(node, injection.id);
         }
     }
 

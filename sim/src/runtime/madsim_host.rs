@@ -15,7 +15,7 @@ use send_wrapper::SendWrapper;
 
 use super::client::Client;
 use super::{Process, Shared};
-use crate::agenda::Pending;
+use crate::event_queue::Pending;
 use crate::message::Message;
 use crate::node::NodeId;
 

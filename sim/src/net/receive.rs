@@ -1,9 +1,9 @@
 //! How messages are received: taken out of the network in order, and dealt with by the node that they reach.
 
-use crate::agenda::Pending;
+use crate::event_queue::Pending;
 use crate::message::Message;
 use crate::net::{Body, ConnId, ConnState, NO_CALL, Packet, Session, Transport, Way};
-use crate::node::{NodeId, WaitKey, Withheld};
+use crate::node::{NodeId, WaitKey};
 use crate::service::Caller;
 use crate::trace::Occurrence;
 use crate::waits::{CallError, WaitKind, WaitState};
@@ -45,8 +45,8 @@ impl<M: Message, N: Message> World<M, N> {
         if !node.up {
             self.touch_closing(from, to);
             self.bounce(&packet);
-        } else if node.stopped() {
-            self.receive_for_stopped(to, packet);
+        } else if node.paused() {
+            self.receive_while_paused(to, packet);
         } else if node.resuming > 0 {
             self.deal_with_later(to, packet);
         } else {
@@ -54,22 +54,8 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The operating system of a stopped process still opens connections and takes in what comes on them, but its code
-    /// learns of nothing; of a stopped machine nothing works.
-    fn receive_for_stopped(&mut self, to: NodeId, packet: Packet<M>) {
-        let machine = self.nodes[to.index()].stopped_by.iter().any(|stop| stop.machine);
-        match packet.body {
-            Body::Accept if !machine => self.accept(packet),
-            Body::Open if !machine => {
-                self.open(packet.session);
-                self.nodes[to.index()].withheld.push(Withheld::Packet(packet));
-            }
-            _ => self.withhold(to, packet),
-        }
-    }
-
     /// The server's side of a new connection.
-    fn open(&mut self, session: Session) {
+    pub(crate) fn open(&mut self, session: Session) {
         let conn = &mut self.conns[session.conn.0 as usize];
         conn.accepted = true;
         let (client, server) = (conn.client, conn.server);
@@ -92,16 +78,7 @@ impl<M: Message, N: Message> World<M, N> {
         if !node.up || packet.session.epoch != conn.epoch {
             return;
         }
-        if node.stopped() { self.withhold(to, packet) } else { self.accept(packet) }
-    }
-
-    pub(crate) fn withhold(&mut self, node: NodeId, packet: Packet<M>) {
-        for i in 0..self.nodes[node.index()].stopped_by.len() {
-            let by = self.nodes[node.index()].stopped_by[i].by;
-            let (from, to) = self.conns[packet.session.conn.0 as usize].ends(packet.way);
-            self.touch(by, &[from, to]);
-        }
-        self.nodes[node.index()].withheld.push(Withheld::Packet(packet));
+        if node.paused() { self.withhold(to, packet) } else { self.accept(packet) }
     }
 
     /// Answers for a process that is not there, or does not know the connection.

@@ -11,19 +11,19 @@ use crate::schedule::InjectionId;
 use crate::time::SimTime;
 
 /// The events that will happen.
-pub(crate) struct Agenda<M> {
+pub(crate) struct EventQueue<M> {
     heap: BinaryHeap<Reverse<Due>>,
     next_seq: u64,
     pending: Slab<Pending<M>>,
 }
 
-impl<M> Default for Agenda<M> {
+impl<M> Default for EventQueue<M> {
     fn default() -> Self {
-        Agenda { heap: BinaryHeap::new(), next_seq: 0, pending: Slab::new() }
+        EventQueue { heap: BinaryHeap::new(), next_seq: 0, pending: Slab::new() }
     }
 }
 
-impl<M> Agenda<M> {
+impl<M> EventQueue<M> {
     pub fn add(&mut self, at: SimTime, event: Pending<M>) {
         let slot = self.pending.insert(event);
         self.heap.push(Reverse(Due::new(at, self.next_seq, slot)));

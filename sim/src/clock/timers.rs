@@ -1,7 +1,15 @@
 //! The timers of one node, by its own monotonic clock. Only the earliest stands in the world's event heap, so that
 //! cancelling one, or a change of the clock's rate, costs nothing there.
 
+use std::time::Duration;
+
+use crate::event_queue::Pending;
+use crate::message::Message;
+use crate::node::{Alarm, NodeId};
 use crate::time::{Mono, SimTime};
+use crate::trace::Occurrence;
+use crate::waits::{WaitKind, WaitState};
+use crate::world::World;
 
 /// Names a timer, so that it can be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +103,82 @@ impl<T> Timers<T> {
             self.ticks.pop();
         }
         counts
+    }
+}
+
+impl<M: Message, N: Message> World<M, N> {
+    pub(crate) fn set_alarm(&mut self, node: NodeId, due: Mono, alarm: Alarm) -> TimerId {
+        let clock = &self.nodes[node.index()].clock;
+        let undisturbed = self.now + (due - clock.mono(self.now));
+        let timer = self.nodes[node.index()].alarms.add(due, undisturbed, alarm);
+        self.arm(node);
+        timer
+    }
+
+    pub(crate) fn set_service_timer(&mut self, node: NodeId, after: Duration, tag: u64) -> TimerId {
+        self.set_alarm(node, self.mono(node) + after, Alarm::Tag(tag))
+    }
+
+    pub(crate) fn cancel_timer(&mut self, node: NodeId, timer: TimerId) {
+        self.nodes[node.index()].alarms.cancel(timer);
+    }
+
+    pub(crate) fn note_after(&mut self, node: NodeId, after: Duration, note: N) {
+        let due = self.mono(node) + after;
+        self.nodes[node.index()].notices.add(due, self.now + after, note);
+        self.arm(node);
+    }
+
+    /// Puts the node's next tick into the heap, unless one stands there early enough.
+    pub(crate) fn arm(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = &mut self.nodes[id.index()];
+        let alarm = node.alarms.earliest().and_then(|due| node.clock.when(due)).map(|at| at.max(now));
+        if let Some(at) = alarm
+            && node.alarms.arm(at)
+        {
+            self.schedule_at(at, Pending::Tick { node: id });
+        }
+        let node = &mut self.nodes[id.index()];
+        let notice = node.notices.earliest().and_then(|due| node.clock.when(due)).map(|at| at.max(now));
+        if let Some(at) = notice
+            && node.notices.arm(at)
+        {
+            self.schedule_at(at, Pending::NoticeTick { node: id });
+        }
+    }
+
+    pub(crate) fn fire_alarm(&mut self, id: NodeId) {
+        let mono = self.mono(id);
+        let expired = self.nodes[id.index()].alarms.pop_due(mono);
+        self.arm(id);
+        let Some(expired) = expired else { return };
+        self.check_timing(id, expired.undisturbed);
+        self.mark_active(id);
+        self.record(&Occurrence::Timer { node: id });
+        match expired.what {
+            Alarm::Tag(tag) => self.serve(id, |service, env| service.on_timer(env, tag)),
+            Alarm::Wait(key) => {
+                match self.waits.get(key.slot as usize).map(|wait| wait.kind) {
+                    Some(WaitKind::Call(conn)) => self.time_out(conn, key),
+                    _ => {
+                        self.fulfil(key, WaitState::Over);
+                    }
+                }
+                self.wake = Some(id);
+            }
+        }
+    }
+
+    pub(crate) fn fire_notices(&mut self, id: NodeId) {
+        if !self.nodes[id.index()].notices.take_tick(self.now) {
+            return;
+        }
+        let mono = self.mono(id);
+        while let Some(expired) = self.nodes[id.index()].notices.pop_due(mono) {
+            self.note(&expired.what);
+        }
+        self.arm(id);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of connections when the network or one of their ends fails: what stalled is sent again, or both ends
 //! learn that the connection is gone.
 
-use crate::agenda::Pending;
+use crate::event_queue::Pending;
 use crate::message::Message;
 use crate::net::{Body, ConnId, ConnState, KEEP_ALIVE, Packet, STALL_LIMIT, Session, Transport, Way};
 use crate::node::NodeId;

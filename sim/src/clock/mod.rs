@@ -3,6 +3,9 @@
 //! A second, undisturbed pair of clocks runs beside them: what the node would have read without any clock fault. Where a
 //! decision comes out differently on the two pairs, the fault mattered.
 
+pub(crate) mod changes;
+pub(crate) mod timers;
+
 use crate::time::{Mono, SimTime, Wall};
 
 const MILLION: i128 = 1_000_000;

@@ -1,6 +1,6 @@
 //! How messages are sent: connections opened, messages put on their way, stalled or lost.
 
-use crate::agenda::Pending;
+use crate::event_queue::Pending;
 use crate::faults::LinkEffect;
 use crate::message::Message;
 use crate::net::{

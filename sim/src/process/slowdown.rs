@@ -1,35 +1,48 @@
-//! What holds nodes up in their work: slowness, and disks that stall, crawl or lie. And clocks that strobe.
+//! Slow nodes, and nodes that wait for their disk. Both are paused for a while whenever they have worked.
 //!
-//! A process that waits for its disk, or is slow, does nothing else meanwhile, and what it was about to send leaves only
-//! afterwards: servers here have one thread, as a Redis server, or the raft loop of etcd, which sends no heartbeat while
-//! it waits for its log: "failed to send out heartbeat; took too long, server is overloaded likely from slow disk" (etcd,
+//! A process that waits for its disk does nothing else, and what it wanted to send leaves only afterwards: servers here
+//! have one thread, as a Redis server has, or the raft loop of etcd, which sends no heartbeat while it waits for its log:
+//! "failed to send out heartbeat; took too long, server is overloaded likely from slow disk" (etcd,
 //! server/etcdserver/raft.go).
 
 use std::time::Duration;
 
-use crate::agenda::Pending;
-use crate::disk::DiskFate;
-use crate::faults::{Nemesis, Slowdown};
+use super::pause::{Pause, Pauses};
+use crate::event_queue::Pending;
 use crate::message::Message;
-use crate::node::{NodeId, Stop};
+use crate::node::NodeId;
 use crate::schedule::InjectionId;
 use crate::service::Service;
 use crate::stream::Stream;
+use crate::units::Dist;
 use crate::world::World;
 
-/// A slowdown on a node.
+/// Slows nodes down.
+pub trait Slowdowns {
+    /// Begins a slowdown of the node. `drawn` keys its randomness.
+    fn begin_slowdown(&mut self, node: NodeId, by: InjectionId, slowdown: Slowdown, drawn: i64);
+    /// Ends the slowdowns by this injection.
+    fn end_slowdown(&mut self, node: NodeId, by: InjectionId);
+}
+
+/// What delays a node in its work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Slowdown {
+    /// A sync of its disk returns only when the fault ends, and the process waits for it.
+    DiskStalls,
+    /// Each sync of its disk takes this long, and the process waits for it.
+    DiskIsSlow(Dist),
+    /// Its disk confirms syncs that it does not do.
+    DiskLies,
+    /// Each message, timer or step takes this much longer.
+    Slow(Duration),
+}
+
+/// A slowdown of a node that has not ended.
 pub(crate) struct ActiveSlowdown {
     pub by: InjectionId,
     pub slowdown: Slowdown,
     pub stream: Stream,
-}
-
-/// A wall clock that jumps away and back.
-pub(crate) struct Strobe {
-    pub by: InjectionId,
-    pub nanos: i64,
-    pub period: Duration,
-    pub away: bool,
 }
 
 impl ActiveSlowdown {
@@ -45,7 +58,7 @@ impl ActiveSlowdown {
         }
     }
 
-    fn concerns_disk(&self) -> bool {
+    pub(crate) fn concerns_disk(&self) -> bool {
         !matches!(self.slowdown, Slowdown::Slow(_))
     }
 }
@@ -60,6 +73,25 @@ pub(crate) fn syncs<M: Message, N: Message>(service: &mut dyn Service<M, N>) -> 
     let mut sum = 0;
     service.disks(&mut |disk| sum += disk.syncs());
     sum
+}
+
+impl<M: Message, N: Message> Slowdowns for World<M, N> {
+    fn begin_slowdown(&mut self, id: NodeId, by: InjectionId, slowdown: Slowdown, drawn: i64) {
+        let stream = self.stream(&["burden", self.name(id), &drawn.to_string()]);
+        let node = &mut self.nodes[id.index()];
+        if slowdown == Slowdown::DiskLies {
+            node.lies.push(by);
+        }
+        node.slowdowns.push(ActiveSlowdown { by, slowdown, stream });
+        self.withhold_syncs(id);
+    }
+
+    fn end_slowdown(&mut self, id: NodeId, by: InjectionId) {
+        self.settle_disks(id, by);
+        self.nodes[id.index()].slowdowns.retain(|active| active.by != by);
+        self.withhold_syncs(id);
+        self.resume(id, by);
+    }
 }
 
 impl<M: Message, N: Message> World<M, N> {
@@ -96,7 +128,7 @@ impl<M: Message, N: Message> World<M, N> {
             if matters {
                 self.touch(*by, &[id]);
             }
-            self.nodes[id.index()].stopped_by.push(Stop { by: *by, machine: false });
+            self.nodes[id.index()].paused_by.push(Pause { by: *by, machine: false });
             if let Delay::For(time) = delay {
                 self.schedule_at(self.now + *time, Pending::Unblock { node: id, incarnation, by: *by });
             }
@@ -120,57 +152,5 @@ impl<M: Message, N: Message> World<M, N> {
                 self.transmit(packet);
             }
         }
-    }
-
-    /// Syncs make nothing safe while the disk lies, or until they return.
-    pub(crate) fn withhold_syncs(&mut self, id: NodeId) {
-        let node = &mut self.nodes[id.index()];
-        let withholds = node.slowdowns.iter().any(ActiveSlowdown::concerns_disk);
-        if let Some(service) = &mut node.service {
-            service.disks(&mut |disk| disk.withhold(withholds));
-        }
-    }
-
-    /// A sync that `by` held up returned: what it was for is safe, unless the disk lies or the sync waits for another
-    /// stall, too. A stall that began meanwhile does not hold it up.
-    pub(crate) fn settle_disks(&mut self, id: NodeId, by: InjectionId) {
-        let node = &mut self.nodes[id.index()];
-        let waits_for = |other: InjectionId| node.stopped_by.iter().any(|stop| stop.by == other);
-        let unsafe_still = |active: &ActiveSlowdown| match active.slowdown {
-            Slowdown::DiskLies => true,
-            Slowdown::DiskStalls => active.by != by && waits_for(active.by),
-            Slowdown::DiskIsSlow(_) | Slowdown::Slow(_) => false,
-        };
-        if node.slowdowns.iter().any(unsafe_still) {
-            return;
-        }
-        if let Some(service) = &mut node.service {
-            service.disks(&mut |disk| disk.settle());
-        }
-    }
-
-    /// The lies of its disk made a difference if a crash loses what they claimed.
-    pub(crate) fn touch_lies(&mut self, id: NodeId, fate: DiskFate) {
-        let node = &mut self.nodes[id.index()];
-        let lies = std::mem::take(&mut node.lies);
-        let still_on = |by: &InjectionId| node.slowdowns.iter().any(|active| active.by == *by);
-        node.lies = lies.iter().copied().filter(still_on).collect();
-        let mut has_unsynced = false;
-        if let Some(service) = node.service.as_mut().filter(|_| fate == DiskFate::Unsynced) {
-            service.disks(&mut |disk| has_unsynced |= disk.has_unsynced());
-        }
-        for by in lies.into_iter().filter(|_| has_unsynced) {
-            self.touch(by, &[id]);
-        }
-    }
-
-    /// The clock jumps away or back.
-    pub(crate) fn strobe(&mut self, id: NodeId, by: InjectionId) {
-        let node = &mut self.nodes[id.index()];
-        let Some(strobe) = node.strobes.iter_mut().find(|strobe| strobe.by == by) else { return };
-        strobe.away = !strobe.away;
-        node.clock.step(if strobe.away { strobe.nanos } else { -strobe.nanos });
-        let period = strobe.period;
-        self.schedule_at(self.now + period, Pending::Strobe { node: id, by });
     }
 }
