@@ -201,7 +201,7 @@ fn harms(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
 fn harm_of(workload: &str, faulty: &[&Cell], locks: &[&str]) -> Option<Sentence> {
     let of_lock = |lock: &&str| {
         let mine = faulty.iter().copied().filter(|(header, _)| header.lock == **lock && header.workload == workload);
-        let harm = Harm::of(mine.clone());
+        let harm = Harm::sum(mine.clone());
         Some((harm.per_thousand()?, harm.worst.or(mine.clone().next())?))
     };
     let mut harms: Vec<(f64, &Cell)> = locks.iter().filter_map(of_lock).collect();

@@ -229,7 +229,7 @@ fn what_locks_say_about_themselves_is_complete() {
         assert!(info.promises.iter().all(|promise| !promise.says.is_empty() && !promise.source.is_empty()));
         let text = page("locks.md");
         let marked =
-            section(&text, info.name).is_some_and(|section| section.contains(Verification::Documentation.words()));
+            section(&text, info.name).is_some_and(|section| section.contains(Verification::Documentation.text()));
         assert_eq!(marked, info.verification == Verification::Documentation, "{} is marked in locks.md", info.name);
     }
 }

@@ -69,10 +69,10 @@ fn of_lock(page: &Page, info: &LockInfo) -> Markup {
             summary {
                 bdi { (clipped(info.name, 34)) }
                 @if info.verification == Verification::Documentation {
-                    span.aside { (info.verification.words()) }
+                    span.aside { (info.verification.text()) }
                 }
             }
-            p { (visible(info.about)) ". Acquired again: " (info.reentrancy.words()) "." }
+            p { (visible(info.about)) ". Acquired again: " (info.reentrancy.text()) "." }
             @for flaw in info.flawed_defaults { p.warning { "By default: " (visible(flaw)) "." } }
             div.scroll tabindex="0" role="region" aria-label={ "Promises of " (clipped(info.name, 34)) } { table.plain {
                 thead { tr {

@@ -240,7 +240,7 @@ impl Reentrancy {
             let (at, holder) = (context.at, context.grant(nesting.outer));
             output.violated(at, [holder], move |names| {
                 let (client, result) = (names.client(holder), observed.describe());
-                let declared = declared.words();
+                let declared = declared.text();
                 format!(
                     "{client} held the lock ({holder}) and acquired it again: {result} ({at}); declared is {declared}"
                 )
