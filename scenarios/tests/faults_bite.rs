@@ -177,13 +177,6 @@ const ROWS: &[Row] = &[
     ),
     ("disk-stall", "redis-set-px", ALWAYS, LIE, Violated(EffectExclusion)),
     ("failover", "sql-for-update", STANDBY, "every = \"exp(5s)\"\nlasts = \"5s\"", Violated(NoLostUpdate)),
-    (
-        "cut",
-        "redis-set-px",
-        "",
-        "from = \"client:any\"\nto = \"server:any\"\nevery = \"exp(5s)\"\nlasts = \"8s\"",
-        More("acquire_ns"),
-    ),
 ];
 
 const SEEDS: u64 = 12;

@@ -5,7 +5,6 @@ mod clock_rate;
 mod clock_step;
 mod clock_strobe;
 mod crash;
-mod cut;
 mod disk_stall;
 mod duplicate;
 mod failover;
@@ -31,7 +30,6 @@ pub use self::clock_rate::ClockRate;
 pub use self::clock_step::ClockStep;
 pub use self::clock_strobe::ClockStrobe;
 pub use self::crash::{Crash, CrashWhat};
-pub use self::cut::Cut;
 pub use self::disk_stall::DiskStall;
 pub use self::duplicate::Duplicate;
 pub use self::failover::Failover;
@@ -143,7 +141,6 @@ standard_kinds! {
     Slow,
     DiskStall,
     Failover,
-    Cut,
 }
 
 /// The facts of the standard kind of this name.
