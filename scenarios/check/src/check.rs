@@ -1,8 +1,8 @@
-//! The checkers: they follow the history of a case as it happens and judge it by the [properties](Property).
+//! The checkers: they follow the history of a case as it happens and give a verdict on each [property](Property).
 //!
-//! Four books are kept for all of them: the ledger of grants, the waiters for the lock, what is in their way, and the
-//! store_log of what the guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
-//! own and a line in the registry.
+//! All checkers share one context: the ledger of grants, the waiters for the lock, the obstacles in their way, and the log
+//! of the guarded store. A checker sees each event after the context includes it. [`property`](crate::property) says how
+//! to add a property.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -23,24 +23,24 @@ use crate::store_log::StoreLog;
 use crate::waiters::Waiters;
 use crate::workload::WorkloadSpec;
 
-/// What the checkers need to know of the lock and the workload.
+/// What the checkers need to know about the lock and the workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaseSpec {
     /// The lock has grants (`sql-version` has none).
     pub grants: bool,
     /// The lock advertises until when a grant is valid.
     pub validity: bool,
-    /// The lock hands out fencing tokens.
+    /// The lock grants with fencing tokens.
     pub tokens: bool,
     /// The lock can be released.
     pub releases: bool,
-    /// What happens when a holder acquires again, by the lock's documentation.
+    /// The effect of a nested acquire, according to the lock's documentation.
     pub reentrancy: Reentrancy,
-    /// How long a holder that acquires again waits for it.
+    /// How long a nested acquire waits before it gives up.
     pub nested_wait: Duration,
-    /// The lock promises that waiters get it in the order in which they came.
+    /// The lock promises to grant to waiters in the order of their arrival.
     pub fifo: bool,
-    /// How many servers must apply a grant (Redlock: 3 of 5). Where it is 1, all servers count as one service.
+    /// The number of servers that must apply a grant (Redlock: 3 of 5). If it is 1, all servers are one service.
     pub quorum: u32,
     /// The servers agree by consensus, and so promise linearizable operations.
     pub consensus: bool,
@@ -48,19 +48,19 @@ pub struct CaseSpec {
     pub rank_by_return: bool,
     /// The clients in order: bit i of a fault's bit set is the i-th of them.
     pub clients: Vec<NodeId>,
-    /// How many orders the demand has, at most. It may be far more than the case gets to.
+    /// The most orders that the demand has. The case may end long before.
     pub orders: u32,
     /// What the lock guards, if it guards anything.
     pub workload: Option<WorkloadSpec>,
-    /// How long after a holder's crash a waiter may have to wait for a grant.
+    /// The longest permitted time from a holder's crash to the next grant.
     pub takeover_bound: Duration,
-    /// How long after healing the first acquire may take.
+    /// The longest permitted time from healing to the first acquire.
     pub progress_bound: Duration,
-    /// How long two clients may wait for each other's lock.
+    /// The longest permitted time that two clients wait for each other's lock.
     pub deadlock_bound: Duration,
 }
 
-/// All checkers at work on one case.
+/// The checkers of one case.
 pub struct Checkers {
     context: CheckContext,
     meter: Meter,
@@ -68,16 +68,17 @@ pub struct Checkers {
     properties: PropertyCheckers,
 }
 
-/// What the checkers found in one case.
+/// The results of all checkers for one case.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// The verdict on each property, in the order of [`Property::ALL`].
     pub verdicts: Vec<(Property, Verdict)>,
     /// The first violation of each property that was violated, in the same order.
     pub evidence: Vec<Evidence>,
-    /// All metrics in a fixed order, without those of what did not happen; each is a whole number in the unit its name ends with.
+    /// All metrics in a fixed order, without those of events that did not happen. Each is a whole number in the unit that
+    /// its name ends with.
     pub metrics: Vec<(Cow<'static, str>, i64)>,
-    /// The course until healing, if it was followed.
+    /// The spans until healing; empty without [`Checkers::with_spans`].
     pub spans: Vec<Span>,
 }
 
@@ -197,7 +198,7 @@ impl<C: Checker> PropertyCheck<C> {
 }
 
 impl CaseSpec {
-    /// For how many orders to make room beforehand.
+    /// The number of orders to reserve memory for.
     pub(crate) fn expected_orders(&self) -> usize {
         self.orders.min(64) as usize
     }
@@ -272,7 +273,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn an_empty_history_breaks_nothing() {
+    fn an_empty_history_violates_nothing() {
         let findings = history().healed().ends_at(0);
         for (property, verdict) in &findings.verdicts {
             let expected = match property {
@@ -285,44 +286,44 @@ mod tests {
     }
 
     #[test]
-    fn what_one_fact_takes_away_is_what_needs_it() {
+    fn a_property_does_not_apply_without_the_feature_that_it_needs() {
         use Property::*;
-        let without = |facts: CaseSpec, gone: &[Property]| {
-            let findings = history_of(facts).nests(A, 1, 2).at(1).crashes(B).healed().ends_at(2);
+        let without = |case: CaseSpec, gone: &[Property]| {
+            let findings = history_of(case).acquires_again(A, 1, 2).at(1).crashes(B).healed().ends_at(2);
             let said = findings.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::NotApplicable);
             let never = [Takeover, Consistent];
             let said: Vec<Property> = said.map(|(property, _)| *property).filter(|p| !never.contains(p)).collect();
             assert_eq!(said, gone);
         };
-        without(facts(), &[]);
+        without(case_spec(), &[]);
         let exclusive = [GrantExclusion, BeliefExclusion, ValidityExclusion, EffectExclusion];
         let others = [Fencing, OwnerRelease, Reentrancy, Fifo, Linearizable];
-        without(CaseSpec { grants: false, ..facts() }, &[&exclusive[..], &others[..]].concat());
-        without(CaseSpec { rank_by_return: true, ..facts() }, &[GrantExclusion]);
-        without(CaseSpec { validity: false, ..facts() }, &[ValidityExclusion]);
-        without(CaseSpec { tokens: false, ..facts() }, &[Fencing]);
-        without(CaseSpec { releases: false, ..facts() }, &[OwnerRelease]);
+        without(CaseSpec { grants: false, ..case_spec() }, &[&exclusive[..], &others[..]].concat());
+        without(CaseSpec { rank_by_return: true, ..case_spec() }, &[GrantExclusion]);
+        without(CaseSpec { validity: false, ..case_spec() }, &[ValidityExclusion]);
+        without(CaseSpec { tokens: false, ..case_spec() }, &[Fencing]);
+        without(CaseSpec { releases: false, ..case_spec() }, &[OwnerRelease]);
         let nothing_nests = fencepost_models::Reentrancy::NotApplicable;
-        without(CaseSpec { reentrancy: nothing_nests, ..facts() }, &[Reentrancy]);
-        without(CaseSpec { fifo: false, ..facts() }, &[Fifo]);
-        without(CaseSpec { consensus: false, ..facts() }, &[Linearizable]);
+        without(CaseSpec { reentrancy: nothing_nests, ..case_spec() }, &[Reentrancy]);
+        without(CaseSpec { fifo: false, ..case_spec() }, &[Fifo]);
+        without(CaseSpec { consensus: false, ..case_spec() }, &[Linearizable]);
         without(effects(None), &[NoLostUpdate, NoOversell]);
         without(records(&SET), &[NoOversell]);
-        without(CaseSpec { workload: None, ..facts() }, &[NoLostUpdate, NoOversell, NoDuplicate]);
+        without(CaseSpec { workload: None, ..case_spec() }, &[NoLostUpdate, NoOversell, NoDuplicate]);
     }
 
     #[test]
-    fn the_course_is_told_where_it_was_followed() {
+    fn spans_are_filled_on_request() {
         let run_for = Duration::from_secs(4);
         let spans = |checkers: Checkers| checkers.finish(SimTime(4_000_000_000)).spans;
-        assert_eq!(spans(Checkers::new(&facts())), []);
-        let followed = spans(Checkers::new(&facts()).with_spans(run_for));
+        assert_eq!(spans(Checkers::new(&case_spec())), []);
+        let followed = spans(Checkers::new(&case_spec()).with_spans(run_for));
         assert_eq!(followed.iter().map(|span| span.slices).sum::<u64>(), 40);
     }
 
     #[test]
-    fn what_a_lock_does_not_have_is_not_applicable() {
-        let facts = CaseSpec {
+    fn only_progress_applies_to_a_lock_without_features() {
+        let case = CaseSpec {
             grants: false,
             validity: false,
             tokens: false,
@@ -330,9 +331,9 @@ mod tests {
             fifo: false,
             workload: None,
             orders: u32::MAX,
-            ..facts()
+            ..case_spec()
         };
-        let findings = history_of(facts).healed().ends_at(0);
+        let findings = history_of(case).healed().ends_at(0);
         for (property, verdict) in &findings.verdicts {
             let expected = match property {
                 Property::Progress => Verdict::Holds,

@@ -1,5 +1,5 @@
-//! Histories for tests, written as one would hum them: `a+?` a acquires, `a+!` and has it, `a+!7` under token 7, `a-?` a
-//! releases, `a-!` and has done so, `ax?` and `ax!` the service ends a's grant. What has no `!` has no known end.
+//! Histories for tests as text. `a+?`: a invokes an acquire. `a+!`: it returns. `a+!7`: it returns with token 7. `a-?` and
+//! `a-!`: a release. `ax?` and `ax!`: the service ends a's grant. The result of an operation without `!` is unknown.
 
 use super::{Decision, Entry, SearchResult, check};
 use crate::spec::{Call, Operation, Owner, Spec};

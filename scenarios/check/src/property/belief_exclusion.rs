@@ -44,14 +44,14 @@ mod tests {
     const RULE: Property = Property::BeliefExclusion;
 
     #[test]
-    fn losing_a_lock_repeatedly_or_after_its_release_changes_nothing() {
+    fn a_repeated_loss_or_one_after_the_release_changes_nothing() {
         let lost = history().acquired(A, 1).at(1).loses(A, 1).loses(A, 1).acquired(B, 2).at(2).loses(A, 1);
         lost.releases(A, 1).loses(A, 1).at(3).releases(B, 2).loses(B, 2).ends_at(9).assert_holds(RULE);
         history().acquired(A, 1).acquired(B, 2).at(1).loses(A, 1).loses(B, 2).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn accepts_beliefs_one_after_another() {
+    fn accepts_consecutive_beliefs() {
         let released = history().at(1).acquired(A, 1).at(2).releases(A, 1).at(3).acquired(B, 2);
         released.ends_at(9).assert_holds(RULE);
         let lost = history().at(1).acquired(A, 1).at(2).loses(A, 1).at(3).acquired(B, 2);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_of_the_overlap_that_began_first_and_of_several_of_the_one_that_ended_first() {
+    fn reports_the_overlap_that_began_first_and_of_several_the_one_that_ended_first() {
         let told = |history: History| {
             let findings = history.ends_at(9);
             (findings.named(RULE), findings.sentence(RULE).split_once("the lock ").expect("when").1.to_owned())
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn names_first_who_believed_first_whoever_stops_first() {
+    fn names_the_earlier_belief_first() {
         for stops in [1, 2] {
             let client = if stops == 1 { A } else { B };
             let findings = history().at(1).acquired(A, 1).acquired(B, 2).at(2).releases(client, stops).ends_at(9);

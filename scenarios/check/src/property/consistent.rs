@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_what_comes_to_one_account_from_the_other() {
+    fn accepts_a_complete_transfer() {
         let findings = half().sets(2, 0, 0, 1, 11).acks(A, 0).ends_at(9);
         findings.assert_holds(RULE);
         findings.assert_holds(Property::NoDuplicate);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_that_the_store_takes_back_a_whole_transfer_and_rejects_that_it_takes_back_half() {
+    fn accepts_the_rollback_of_a_whole_transfer_and_rejects_that_of_half() {
         let half = || self::half().sets(2, 0, 0, 1, 11).acks(A, 0).at(3).rolls_back_second(0, 10);
         let findings = half().ends_at(9);
         findings.assert_violated(RULE);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn does_not_know_in_the_middle_of_a_transfer() {
+    fn is_unknown_in_the_middle_of_a_transfer() {
         half().ends_at(9).assert_unknown(RULE);
     }
 

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_write_after_a_mere_read_of_a_later_grant() {
+    fn rejects_a_write_after_only_a_read_of_a_later_grant() {
         let history = history().at(1).granted(A, 1).granted(B, 2).reads(2, 0).at(2).writes(1, 0, 0);
         history.ends_at(9).assert_violated(RULE);
     }
@@ -109,35 +109,35 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_late_write_when_the_later_grant_did_nothing_yet() {
+    fn accepts_a_late_write_before_any_operation_of_the_later_grant() {
         let history = history().at(1).granted(A, 1).at(2).expired(1).granted(B, 2).at(3).writes(1, 0, 0);
         history.ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn ranks_by_the_service_and_not_by_the_replies() {
+    fn ranks_follow_the_service_and_not_the_replies() {
         let history = history().at(1).granted(A, 1).granted(B, 2).acquired(B, 2).acquired(A, 1);
         history.writes(1, 0, 0).writes(2, 1, 1).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn ranks_by_the_replies_where_there_is_no_service() {
-        let facts = CaseSpec { rank_by_return: true, ..facts() };
-        let history = history_of(facts).asks(A, 1).asks(B, 2).at(1).acquired(B, 2).acquired(A, 1);
+    fn ranks_follow_the_replies_without_a_service() {
+        let case = CaseSpec { rank_by_return: true, ..case_spec() };
+        let history = history_of(case).requests(A, 1).requests(B, 2).at(1).acquired(B, 2).acquired(A, 1);
         history.writes(1, 0, 0).writes(2, 1, 1).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn ranks_a_grant_of_several_servers_when_the_quorum_is_there() {
-        let redlock = CaseSpec { quorum: 3, ..facts() };
+    fn a_grant_of_several_servers_ranks_when_its_quorum_formed() {
+        let redlock = CaseSpec { quorum: 3, ..case_spec() };
         let history = history_of(redlock).at(1).granted_by(A, 1, &[0, 1]).granted_by(B, 2, &[2, 3, 4]).at(2);
         let history = history.expired_at(2, 2).granted_by(A, 1, &[2]);
         history.writes(1, 0, 0).at(3).writes(2, 1, 1).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn judges_the_late_write_of_a_client_that_never_heard_of_its_grant() {
-        let history = history().asks(A, 1).at(1).gives_up(A, 1).at(2).granted_unasked(1).granted(B, 2).reads(2, 0);
+    fn rejects_the_late_write_of_a_client_whose_acquire_had_no_reply() {
+        let history = history().requests(A, 1).at(1).gives_up(A, 1).at(2).granted_later(1).granted(B, 2).reads(2, 0);
         let findings = history.at(3).writes(1, 0, 0).ends_at(9);
         findings.assert_violated(RULE);
         assert!(findings.sentence(RULE).starts_with("client-1's write"));

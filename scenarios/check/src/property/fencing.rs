@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn holds_a_late_reply_against_tokens_of_long_ago() {
+    fn compares_a_late_reply_with_old_tokens() {
         let history = (2..50).fold(history().at(1).granted(A, 1), |history, grant| {
             history.granted(B, grant).token(B, grant, u64::from(grant) * 10)
         });
@@ -127,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn accepts_that_a_guard_refuses_an_older_grant() {
+    fn accepts_a_guard_that_rejects_an_older_grant() {
         let history = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 8);
         history.refused(1, Refusal::Fenced).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn rejects_that_a_guard_refuses_the_newest_grant() {
+    fn rejects_a_guard_that_rejects_the_newest_grant() {
         let history = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 8);
         let findings = history.refused(2, Refusal::Fenced).ends_at(9);
         findings.assert_violated(RULE);
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn accepts_that_a_guard_refuses_the_newest_grant_for_another_reason() {
+    fn accepts_a_guard_that_rejects_the_newest_grant_for_another_reason() {
         let history = history().at(1).granted(A, 1).token(A, 1, 7).refused(1, Refusal::SoldOut);
         history.ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn keeps_what_a_grant_under_way_must_be_held_against() {
+    fn keeps_the_tokens_that_a_pending_grant_is_compared_with() {
         let rank = |n| Rank::MIN.saturating_add(n);
         let mut tokens: Vec<Received> =
             (0..9).map(|n| Received { rank: rank(n), grant: GrantId(n), token: u64::from(n) }).collect();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_few_tokens_however_many_grants_there_are() {
+    fn keeps_one_token_if_no_grant_is_pending() {
         let mut tokens = Vec::new();
         for n in 1..1000 {
             let rank = Rank::MIN.saturating_add(n);

@@ -65,32 +65,32 @@ mod tests {
 
     /// A holds, B and C are in the queue in this order.
     fn queue() -> History {
-        history().granted(A, 1).at(1).asks(B, 2).enqueued(2).at(2).asks(C, 3).enqueued(3).at(3).released(1, 1)
+        history().granted(A, 1).at(1).requests(B, 2).enqueued(2).at(2).requests(C, 3).enqueued(3).at(3).released(1, 1)
     }
 
     #[test]
-    fn accepts_first_come_first_served() {
-        queue().granted_unasked(2).at(4).released(2, 2).granted_unasked(3).ends_at(9).assert_holds(RULE);
+    fn accepts_grants_in_the_order_of_the_queue() {
+        queue().granted_later(2).at(4).released(2, 2).granted_later(3).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn accepts_whoever_comes_after_one_who_left() {
-        queue().withdrawn(2).granted_unasked(3).ends_at(9).assert_holds(RULE);
+    fn accepts_the_next_waiter_after_one_left() {
+        queue().withdrawn(2).granted_later(3).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn accepts_a_waiter_that_goes_back_to_the_end() {
-        queue().enqueued(2).granted_unasked(3).ends_at(9).assert_holds(RULE);
+    fn accepts_a_waiter_that_is_enqueued_again() {
+        queue().enqueued(2).granted_later(3).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn accepts_the_repetition_of_a_grant() {
-        queue().granted_unasked(2).granted_unasked(2).ends_at(9).assert_holds(RULE);
+    fn accepts_a_repeated_grant() {
+        queue().granted_later(2).granted_later(2).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
     fn rejects_a_waiter_that_was_overtaken() {
-        let findings = queue().granted_unasked(3).ends_at(9);
+        let findings = queue().granted_later(3).ends_at(9);
         findings.assert_violated(RULE);
         assert_eq!(
             findings.sentence(RULE),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn is_not_applicable_where_order_is_not_promised() {
-        history_of(CaseSpec { fifo: false, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+    fn is_not_applicable_without_a_promised_order() {
+        history_of(CaseSpec { fifo: false, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
     }
 }

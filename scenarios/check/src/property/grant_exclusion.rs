@@ -41,11 +41,11 @@ mod tests {
     const RULE: Property = Property::GrantExclusion;
 
     fn redlock() -> CaseSpec {
-        CaseSpec { quorum: 3, ..facts() }
+        CaseSpec { quorum: 3, ..case_spec() }
     }
 
     #[test]
-    fn accepts_one_record_after_another() {
+    fn accepts_consecutive_records() {
         history().at(1).granted(A, 1).at(2).expired(1).granted(B, 2).ends_at(9).assert_holds(RULE);
     }
 
@@ -78,24 +78,24 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_quorum_that_formed_only_when_the_other_had_crumbled() {
+    fn accepts_a_quorum_that_formed_after_the_other_was_lost() {
         let history = history_of(redlock()).at(1).granted_by(A, 1, &[0, 1, 2]).granted_by(B, 2, &[3, 4]);
         history.at(2).expired_at(2, 1).granted_by(B, 2, &[2]).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn rejects_two_quorums_when_a_server_forgot_its_grant() {
+    fn rejects_two_quorums_after_a_server_lost_its_grant() {
         let history = history_of(redlock()).at(1).granted_by(A, 1, &[0, 1, 2]);
         history.at(2).granted_by(B, 2, &[2, 3, 4]).at(3).expired_at(0, 1).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn a_new_leader_ends_what_the_old_one_granted() {
+    fn a_new_leader_ends_a_grant_of_the_old_one() {
         history().at(1).granted(A, 1).at(2).expired_at(7, 1).granted(B, 2).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
     fn is_not_applicable_without_a_service() {
-        history_of(CaseSpec { rank_by_return: true, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+        history_of(CaseSpec { rank_by_return: true, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
     }
 }

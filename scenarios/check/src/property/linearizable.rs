@@ -99,15 +99,16 @@ mod tests {
     const RULE: Property = Property::Linearizable;
 
     #[test]
-    fn accepts_one_holder_after_another() {
-        let history = history().at(1).granted(A, 1).acquired(A, 1).asks(B, 2).releases(A, 1);
-        let history = history.at(2).released(1, 1).granted_unasked(2).release_returns(A, 1, Ack::Ok).acquired(B, 2);
+    fn accepts_consecutive_holders() {
+        let history = history().at(1).granted(A, 1).acquired(A, 1).requests(B, 2).releases(A, 1);
+        let history = history.at(2).released(1, 1).granted_later(2).release_returns(A, 1, Ack::Ok).acquired(B, 2);
         history.ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn rejects_a_client_that_has_the_lock_while_another_has_it() {
-        let findings = history().at(1).granted(A, 1).acquired(A, 1).at(2).asks(B, 2).at(3).acquired(B, 2).ends_at(9);
+    fn rejects_two_holders_at_once() {
+        let findings =
+            history().at(1).granted(A, 1).acquired(A, 1).at(2).requests(B, 2).at(3).acquired(B, 2).ends_at(9);
         findings.assert_violated(RULE);
         assert_eq!(
             findings.sentence(RULE),
@@ -118,20 +119,20 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_client_that_learns_late_what_it_had() {
+    fn accepts_a_late_reply_for_an_expired_grant() {
         let history = history().at(1).granted(A, 1).at(2).expired(1).granted(B, 2).acquired(B, 2);
         history.at(3).acquired(A, 1).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn rejects_a_client_that_has_what_ended_before_it_asked() {
+    fn rejects_an_acquire_while_another_client_holds_the_lock() {
         let history = history().at(1).granted(A, 1).acquired(A, 1).releases(A, 1).released(1, 1);
         let history = history.release_returns(A, 1, Ack::Ok).granted(B, 2).acquired(B, 2);
-        history.at(2).asks(A, 3).acquired(A, 3).ends_at(9).assert_violated(RULE);
+        history.at(2).requests(A, 3).acquired(A, 3).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn rejects_a_release_of_what_another_has() {
+    fn rejects_a_release_that_ends_the_grant_of_another_client() {
         let history = history().at(1).granted(A, 1).acquired(A, 1).expired(1).granted(B, 2).acquired(B, 2);
         let findings = history.releases(A, 1).released(2, 1).at(4).release_returns(A, 1, Ack::Ok).ends_at(9);
         findings.assert_violated(RULE);
@@ -141,39 +142,39 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_second_release_that_ended_something() {
+    fn rejects_a_second_effective_release() {
         let history = history().at(1).granted(A, 1).acquired(A, 1).releases(A, 1).released(1, 1);
-        let history = history.release_returns(A, 1, Ack::Ok).asks(A, 2).fails(A, 2).releases(A, 2).released(1, 2);
+        let history = history.release_returns(A, 1, Ack::Ok).requests(A, 2).fails(A, 2).releases(A, 2).released(1, 2);
         let findings = history.release_returns(A, 2, Ack::Ok).ends_at(9);
         findings.assert_violated(RULE);
         assert!(findings.sentence(RULE).ends_with("allows that: no client holds it"));
     }
 
     #[test]
-    fn accepts_a_release_that_comes_late_or_found_nothing() {
+    fn accepts_a_release_that_is_late_or_has_no_effect() {
         let given_up = history().at(1).granted(A, 1).acquired(A, 1).releases(A, 1).release_returns(A, 1, Ack::Unknown);
-        let late = given_up.asks(B, 2).at(2).released(1, 1).granted_unasked(2).acquired(B, 2);
+        let late = given_up.requests(B, 2).at(2).released(1, 1).granted_later(2).acquired(B, 2);
         late.ends_at(9).assert_holds(RULE);
         let expired = history().at(1).granted(A, 1).acquired(A, 1).at(2).expired(1).granted(B, 2).acquired(B, 2);
         expired.releases(A, 1).release_returns(A, 1, Ack::Ok).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn accepts_that_a_client_acquires_what_it_has() {
+    fn accepts_a_second_acquire_by_the_holder() {
         let history = history().at(1).granted(A, 1).acquired(A, 1).releases(A, 1).release_returns(A, 1, Ack::Unknown);
-        history.asks(A, 2).acquired(A, 2).ends_at(9).assert_holds(RULE);
+        history.requests(A, 2).acquired(A, 2).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn a_client_that_crashed_comes_back_as_another() {
-        let crashed = || history().at(1).granted(A, 1).acquired(A, 1).crashes(A).at(2).asks(A, 2);
+    fn a_client_that_crashed_restarts_as_another_owner() {
+        let crashed = || history().at(1).granted(A, 1).acquired(A, 1).crashes(A).at(2).requests(A, 2);
         crashed().acquired(A, 2).ends_at(9).assert_violated(RULE);
-        crashed().expired(1).granted_unasked(2).acquired(A, 2).ends_at(9).assert_holds(RULE);
+        crashed().expired(1).granted_later(2).acquired(A, 2).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
     fn is_not_applicable_without_consensus() {
-        history_of(CaseSpec { consensus: false, ..facts() }).ends_at(1).assert_not_applicable(RULE);
-        history_of(CaseSpec { grants: false, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+        history_of(CaseSpec { consensus: false, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
+        history_of(CaseSpec { grants: false, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
     }
 }

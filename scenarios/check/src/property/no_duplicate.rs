@@ -73,9 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn accepts_one_effect_for_each_event_whoever_looks() {
-        let history = history_of(effects(None)).sets(1, 0, 0, 1, 1).acks(A, 0).finds_it_done(B, 0);
-        let findings = history.sets(2, 1, 1, 2, 1).acks(B, 1).finds_it_done(A, 1).ends_at(9);
+    fn accepts_one_effect_per_event() {
+        let history = history_of(effects(None)).sets(1, 0, 0, 1, 1).acks(A, 0).finds_done(B, 0);
+        let findings = history.sets(2, 1, 1, 2, 1).acks(B, 1).finds_done(A, 1).ends_at(9);
         findings.assert_holds(RULE);
         findings.assert_not_applicable(Property::NoLostUpdate);
         let names = ["done_already_orders", "missed_effects", "harm"];
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_two_that_both_did_it() {
+    fn rejects_two_effects_of_one_event() {
         let history = history_of(effects(Some(5))).granted(A, 1).granted(B, 2);
         let findings = history.at(1).sets(2, 0, 0, 1, 1).acks(B, 0).at(4).sets(1, 0, 1, 2, 2).acks(A, 0).ends_at(9);
         findings.assert_violated(RULE);
@@ -96,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn rejects_two_orders_for_what_is_wanted_once() {
+    fn rejects_two_orders_with_the_effect_of_one() {
         let once = |count| history_of(effects(None)).sets(1, 0, 0, 1, 1).sets(2, 1, 1, 2, count).ends_at(9);
         once(1).assert_holds(RULE);
         once(2).assert_violated(RULE);
     }
 
     #[test]
-    fn an_event_is_missed_when_all_who_took_it_up_gave_up() {
+    fn an_event_is_missed_if_all_its_clients_gave_up() {
         let history =
             history_of(effects(None)).abandons(A, 0).abandons(B, 0).abandons(A, 1).sets(2, 1, 0, 1, 1).acks(B, 1);
         let findings = history.abandons(A, 2).unknown(B, 2).sets(2, 2, 1, 2, 1).ends_at(9);
@@ -111,17 +111,17 @@ mod tests {
         assert_eq!(findings.metric("missed_effects"), 1);
         let missed = |history: History| history.ends_at(9).metric("missed_effects");
         assert_eq!(missed(history_of(effects(None)).sets(1, 0, 0, 1, 1).abandons(A, 0)), 0);
-        assert_eq!(missed(history_of(effects(None)).finds_it_done(A, 0).abandons(B, 0)), 0);
+        assert_eq!(missed(history_of(effects(None)).finds_done(A, 0).abandons(B, 0)), 0);
     }
 
     #[test]
-    fn tells_when_the_same_order_took_effect_first() {
+    fn the_sentence_gives_the_first_effect_of_the_order() {
         let history = history().at(1).writes(1, 0, 0).at(2).writes(1, 1, 1).at(3).writes(1, 0, 2);
         assert!(history.ends_at(9).sentence(RULE).ends_with("although it had already taken effect at 1.000000 s"));
     }
 
     #[test]
-    fn accepts_a_retry_that_the_store_recognised() {
+    fn accepts_a_retry_that_the_store_recognized() {
         history().writes(1, 0, 0).write_unknown(A, 1, 0).write_ok(A, 1, 0).acks(A, 0).ends_at(9).assert_holds(RULE);
     }
 

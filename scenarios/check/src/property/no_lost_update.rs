@@ -79,7 +79,7 @@ mod tests {
     const RULE: Property = Property::NoLostUpdate;
 
     #[test]
-    fn accepts_writes_each_based_on_the_one_before() {
+    fn accepts_writes_that_are_each_based_on_the_previous_one() {
         let history = history().at(1).writes(1, 0, 0).acks(A, 0).at(2).writes(2, 1, 1).acks(B, 1);
         let findings = history.ends_at(9);
         findings.assert_holds(RULE);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_whose_order_it_was_by_who_was_promised_it() {
+    fn names_the_client_that_got_the_acknowledgement() {
         let findings = history().writes(2, 1, 0).acks(B, 1).writes(1, 0, 0).ends_at(9);
         assert!(findings.sentence(RULE).starts_with("client-2's order 1"));
     }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn only_counts_what_was_overwritten_and_never_acknowledged() {
+    fn only_counts_overwritten_orders_that_were_never_acknowledged() {
         let findings = history().writes(2, 1, 0).writes(1, 0, 0).acks(A, 0).unknown(B, 1).ends_at(9);
         findings.assert_holds(RULE);
         assert_eq!(findings.metric("overwritten_unacked"), 1);
@@ -142,12 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_rollback_of_what_nobody_was_promised() {
+    fn accepts_a_rollback_of_an_unacknowledged_write() {
         history().writes(1, 0, 0).acks(A, 0).writes(2, 1, 1).rolls_back_to(1).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn a_rollback_of_the_overwriter_brings_back_what_it_overwrote() {
+    fn a_rollback_of_the_overwriting_write_restores_the_overwritten_one() {
         let lost = || history().writes(2, 1, 0).acks(B, 1).writes(1, 0, 0);
         lost().ends_at(9).assert_violated(RULE);
         lost().rolls_back_to(1).ends_at(9).assert_holds(RULE);
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn is_not_applicable_without_a_store() {
-        let nothing = || history_of(CaseSpec { workload: None, ..facts() });
+        let nothing = || history_of(CaseSpec { workload: None, ..case_spec() });
         nothing().acks(A, 0).ends_at(1).assert_not_applicable(RULE);
         for used in [nothing().reads(1, 0), nothing().refused(1, Refusal::SoldOut), nothing().rolls_back_to(0)] {
             let findings = used.ends_at(1);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_rolled_back_was_not_overwritten() {
+    fn a_write_that_was_rolled_back_is_not_overwritten() {
         let findings = history().writes(1, 0, 0).unknown(A, 0).rolls_back_to(0).ends_at(9);
         assert_eq!(findings.metric("overwritten_unacked"), 0);
     }

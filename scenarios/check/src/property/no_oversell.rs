@@ -38,7 +38,7 @@ mod tests {
     const RULE: Property = Property::NoOversell;
 
     fn stock_of_two() -> History {
-        history_of(CaseSpec { workload: Some(stock(2)), ..facts() })
+        history_of(CaseSpec { workload: Some(stock(2)), ..case_spec() })
     }
 
     #[test]
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_selling_one_more() {
+    fn rejects_selling_one_unit_too_many() {
         let findings = stock_of_two().acks(A, 0).acks(B, 1).at(3).acks(C, 2).ends_at(9);
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("oversold_units"), 1);

@@ -32,7 +32,7 @@ mod tests {
     const RULE: Property = Property::OwnerRelease;
 
     #[test]
-    fn accepts_releases_of_ones_own_grant() {
+    fn accepts_releases_of_the_own_grant() {
         let history = history().at(1).granted(A, 1).at(2).released(1, 1).granted(B, 2).at(3).released(2, 2);
         history.ends_at(9).assert_holds(RULE);
     }
@@ -58,12 +58,12 @@ mod tests {
 
     #[test]
     fn rejects_a_repeated_release_even_below_the_quorum() {
-        let history = history_of(CaseSpec { quorum: 3, ..facts() }).at(1).granted_by(A, 1, &[0, 1, 2]);
+        let history = history_of(CaseSpec { quorum: 3, ..case_spec() }).at(1).granted_by(A, 1, &[0, 1, 2]);
         history.released(1, 1).at(2).granted_by(B, 2, &[0]).released(2, 1).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
     fn is_not_applicable_without_a_release() {
-        history_of(CaseSpec { releases: false, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+        history_of(CaseSpec { releases: false, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
     }
 }

@@ -151,12 +151,12 @@ mod tests {
 
     #[test]
     fn accepts_an_acquire_within_the_bound() {
-        history().at(5).healed().asks(A, 1).at(15).acquired(A, 1).ends_at(15).assert_holds(RULE);
+        history().at(5).healed().requests(A, 1).at(15).acquired(A, 1).ends_at(15).assert_holds(RULE);
     }
 
     #[test]
     fn rejects_an_acquire_after_the_bound() {
-        let findings = history().at(5).healed().asks(A, 1).at(16).acquired(A, 1).ends_at(16);
+        let findings = history().at(5).healed().requests(A, 1).at(16).acquired(A, 1).ends_at(16);
         findings.assert_violated(RULE);
         assert_eq!(
             findings.sentence(RULE),
@@ -167,131 +167,132 @@ mod tests {
 
     #[test]
     fn one_acquire_is_enough() {
-        let history = history().at(5).healed().asks(A, 1).asks(B, 2).at(6).acquired(A, 1);
+        let history = history().at(5).healed().requests(A, 1).requests(B, 2).at(6).acquired(A, 1);
         assert_eq!(history.open_until(), None);
         history.ends_at(99).assert_holds(RULE);
     }
 
     #[test]
     fn an_acquire_before_healing_does_not_count() {
-        history().asks(A, 1).asks(B, 2).at(4).acquired(A, 1).at(5).healed().ends_at(15).assert_violated(RULE);
+        history().requests(A, 1).requests(B, 2).at(4).acquired(A, 1).at(5).healed().ends_at(15).assert_violated(RULE);
     }
 
     #[test]
-    fn giving_up_does_not_discharge() {
-        history().at(5).healed().asks(A, 1).at(6).fails(A, 1).ends_at(15).assert_violated(RULE);
+    fn giving_up_does_not_meet_the_bound() {
+        history().at(5).healed().requests(A, 1).at(6).fails(A, 1).ends_at(15).assert_violated(RULE);
     }
 
     #[test]
-    fn does_not_know_before_the_bound_has_passed_or_healing_began() {
-        let history = history().at(5).healed().asks(A, 1);
+    fn is_unknown_before_the_bound_or_healing() {
+        let history = history().at(5).healed().requests(A, 1);
         assert_eq!(history.open_until(), Some(SimTime(15_000_000_000)));
         history.ends_at(14).assert_unknown(RULE);
-        crate::testing::history().asks(A, 1).ends_at(99).assert_unknown(RULE);
+        crate::testing::history().requests(A, 1).ends_at(99).assert_unknown(RULE);
     }
 
     #[test]
-    fn counts_from_the_moment_somebody_wants_the_lock() {
-        history().at(5).healed().at(9).asks(A, 1).ends_at(18).assert_unknown(RULE);
-        history().at(5).healed().at(9).asks(A, 1).ends_at(19).assert_violated(RULE);
+    fn the_bound_counts_from_the_first_wait_after_healing() {
+        history().at(5).healed().at(9).requests(A, 1).ends_at(18).assert_unknown(RULE);
+        history().at(5).healed().at(9).requests(A, 1).ends_at(19).assert_violated(RULE);
     }
 
     #[test]
     fn a_wait_from_before_healing_counts_from_healing() {
-        history().asks(A, 1).at(5).healed().ends_at(14).assert_unknown(RULE);
-        history().asks(A, 1).at(5).healed().ends_at(15).assert_violated(RULE);
+        history().requests(A, 1).at(5).healed().ends_at(14).assert_unknown(RULE);
+        history().requests(A, 1).at(5).healed().ends_at(15).assert_violated(RULE);
     }
 
     #[test]
-    fn holds_when_nobody_alive_wants_the_lock() {
-        history().asks(A, 1).at(4).crashes(A).at(5).healed().ends_at(99).assert_holds(RULE);
+    fn holds_if_no_live_client_wants_the_lock() {
+        history().requests(A, 1).at(4).crashes(A).at(5).healed().ends_at(99).assert_holds(RULE);
     }
 
     #[test]
-    fn a_read_counts_where_there_is_nothing_to_acquire() {
-        let facts = CaseSpec { grants: false, ..facts() };
-        history_of(facts).at(5).healed().asks(A, 1).at(6).read_ok(A, 1, 0).ends_at(99).assert_holds(RULE);
-        let read = history().granted(A, 1).acquired(A, 1).asks(B, 2).at(5).healed().at(6).read_ok(A, 1, 0);
+    fn a_read_counts_as_an_acquire_without_grants() {
+        let case = CaseSpec { grants: false, ..case_spec() };
+        history_of(case).at(5).healed().requests(A, 1).at(6).read_ok(A, 1, 0).ends_at(99).assert_holds(RULE);
+        let read = history().granted(A, 1).acquired(A, 1).requests(B, 2).at(5).healed().at(6).read_ok(A, 1, 0);
         read.ends_at(99).assert_violated(RULE);
     }
 
     /// A held the lock when all faults were healed, and B waits for it in the service's queue.
     fn queued() -> History {
-        history().granted(A, 1).acquired(A, 1).at(4).asks(B, 2).enqueued(2).at(5).healed()
+        history().granted(A, 1).acquired(A, 1).at(4).requests(B, 2).enqueued(2).at(5).healed()
     }
 
-    fn told_cause(findings: &crate::check::Findings) -> (String, [i64; 2]) {
+    fn obstacle_clause(findings: &crate::check::Findings) -> (String, [i64; 2]) {
         let told = findings.sentence(RULE);
         let cause = told.split_once("; ").map_or("", |(_, cause)| cause).to_owned();
         (cause, ["lost_wakeups", "stuck_locks"].map(|name| findings.metric(name)))
     }
 
     #[test]
-    fn a_free_lock_whose_first_in_line_sleeps_on_is_a_lost_wake_up() {
+    fn a_free_lock_with_a_waiter_in_the_queue_is_a_lost_wake_up() {
         let findings = queued().at(6).releases(A, 1).released(1, 1).ends_at(15);
         findings.assert_violated(RULE);
-        let (cause, counts) = told_cause(&findings);
+        let (cause, counts) = obstacle_clause(&findings);
         assert_eq!(cause, "lost wake-up: no client held it, and client-2 (grant 2) was not notified");
         assert_eq!(counts, [1, 0]);
     }
 
     #[test]
-    fn so_is_one_whose_new_holder_was_not_told() {
-        let findings = queued().at(6).releases(A, 1).released(1, 1).granted_unasked(2).ends_at(15);
-        assert_eq!(told_cause(&findings).1, [1, 0]);
-        let told = queued().at(6).releases(A, 1).released(1, 1).granted_unasked(2).acquired(B, 2).ends_at(15);
+    fn a_grant_without_a_notification_is_a_lost_wake_up() {
+        let findings = queued().at(6).releases(A, 1).released(1, 1).granted_later(2).ends_at(15);
+        assert_eq!(obstacle_clause(&findings).1, [1, 0]);
+        let told = queued().at(6).releases(A, 1).released(1, 1).granted_later(2).acquired(B, 2).ends_at(15);
         told.assert_holds(RULE);
         assert_eq!(told.metric("lost_wakeups"), 0);
     }
 
     #[test]
-    fn who_left_the_queue_was_not_forgotten_there() {
-        let free = || queued().asks(C, 3).at(6).releases(A, 1).released(1, 1);
+    fn a_waiter_that_left_the_queue_has_no_lost_wake_up() {
+        let free = || queued().requests(C, 3).at(6).releases(A, 1).released(1, 1);
         let idle = (String::new(), [0, 0]);
-        assert_eq!(told_cause(&free().withdrawn(2).ends_at(15)), idle);
-        assert_eq!(told_cause(&free().granted_unasked(2).expired(2).ends_at(15)), idle);
+        assert_eq!(obstacle_clause(&free().withdrawn(2).ends_at(15)), idle);
+        assert_eq!(obstacle_clause(&free().granted_later(2).expired(2).ends_at(15)), idle);
         let findings = free().enqueued(3).withdrawn(3).ends_at(15);
-        assert_eq!((findings.named(RULE), told_cause(&findings).1), ((vec![2], vec![B]), [1, 0]));
+        assert_eq!((findings.named(RULE), obstacle_clause(&findings).1), ((vec![2], vec![B]), [1, 0]));
         let findings = free().enqueued(3).withdrawn(2).ends_at(15);
-        assert_eq!((findings.named(RULE), told_cause(&findings).1), ((vec![3], vec![C]), [1, 0]));
+        assert_eq!((findings.named(RULE), obstacle_clause(&findings).1), ((vec![3], vec![C]), [1, 0]));
     }
 
     #[test]
     fn a_record_that_outlives_its_holder_is_a_stuck_lock() {
         let findings = queued().at(6).crashes(A).ends_at(15);
-        let (cause, counts) = told_cause(&findings);
+        let (cause, counts) = obstacle_clause(&findings);
         assert_eq!(
             cause,
             "stuck lock: it was on record for client-1 (grant 1, 1st in the grant order), which no longer held it"
         );
         assert_eq!(counts, [0, 1]);
-        let expired = queued().at(6).crashes(A).at(9).expired(1).granted_unasked(2).acquired(B, 2).ends_at(15);
+        let expired = queued().at(6).crashes(A).at(9).expired(1).granted_later(2).acquired(B, 2).ends_at(15);
         expired.assert_holds(RULE);
         assert_eq!(expired.metric("stuck_locks"), 0);
     }
 
     #[test]
-    fn a_holder_that_does_not_let_go_is_neither() {
-        let (cause, counts) = told_cause(&queued().ends_at(15));
+    fn a_holder_that_does_not_release_is_neither() {
+        let (cause, counts) = obstacle_clause(&queued().ends_at(15));
         assert_eq!(cause, "client-1 (grant 1, 1st in the grant order) held it and did not release it");
         assert_eq!(counts, [0, 0]);
     }
 
     #[test]
-    fn what_came_after_the_bound_is_not_the_cause() {
+    fn events_after_the_bound_do_not_change_the_obstacle() {
         let findings = queued().at(6).crashes(A).at(16).expired(1).ends_at(16);
-        assert_eq!(told_cause(&findings).1, [0, 1]);
+        assert_eq!(obstacle_clause(&findings).1, [0, 1]);
     }
 
     #[test]
     fn a_free_lock_whose_service_does_not_answer_is_no_lost_wake_up() {
-        let (cause, counts) = told_cause(&history().at(5).healed().asks(A, 1).ends_at(15));
+        let (cause, counts) = obstacle_clause(&history().at(5).healed().requests(A, 1).ends_at(15));
         assert_eq!((cause.as_str(), counts), ("", [0, 0]));
     }
 
     #[test]
-    fn each_of_two_locks_is_to_be_had() {
-        let history = || history_of(accounts()).at(5).healed().asks(A, 1).asks_second(B, 2).at(6).acquired(A, 1);
+    fn each_of_two_locks_must_be_acquired() {
+        let history =
+            || history_of(accounts()).at(5).healed().requests(A, 1).requests_second(B, 2).at(6).acquired(A, 1);
         history().ends_at(15).assert_violated(RULE);
         history().acquired(B, 2).ends_at(15).assert_holds(RULE);
     }

@@ -121,12 +121,12 @@ mod tests {
 
     /// Client A crashes at 1 s as the holder, while B waits since then. The bound is 10 s.
     fn crashed() -> History {
-        history().granted(A, 1).acquired(A, 1).asks(B, 2).at(1).crashes(A)
+        history().granted(A, 1).acquired(A, 1).requests(B, 2).at(1).crashes(A)
     }
 
     #[test]
     fn accepts_a_grant_within_the_bound() {
-        let findings = crashed().at(11).expired(1).granted_unasked(2).ends_at(99);
+        let findings = crashed().at(11).expired(1).granted_later(2).ends_at(99);
         findings.assert_holds(RULE);
         assert_eq!(findings.metric("takeover_ns"), 10_000_000_000);
         assert_eq!(findings.metric("takeovers"), 1);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn rejects_a_grant_after_the_bound() {
-        let findings = crashed().at(11).after_ns(1).expired(1).granted_unasked(2).ends_at(99);
+        let findings = crashed().at(11).after_ns(1).expired(1).granted_later(2).ends_at(99);
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("takeover_ns"), 10_000_000_001);
         assert_eq!(
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn does_not_know_when_the_case_ends_before_the_bound() {
+    fn is_unknown_if_the_case_ends_before_the_bound() {
         crashed().ends_at(10).assert_unknown(RULE);
         crashed().ends_at(11).assert_violated(RULE);
         assert_eq!(crashed().open_until(), Some(SimTime(11_000_000_000)));
@@ -154,38 +154,38 @@ mod tests {
 
     #[test]
     fn is_not_applicable_when_no_holder_crashed() {
-        history().asks(A, 1).at(1).crashes(A).ends_at(99).assert_not_applicable(RULE);
-        history().granted(A, 1).asks(B, 2).expired(1).at(1).crashes(A).ends_at(99).assert_not_applicable(RULE);
+        history().requests(A, 1).at(1).crashes(A).ends_at(99).assert_not_applicable(RULE);
+        history().granted(A, 1).requests(B, 2).expired(1).at(1).crashes(A).ends_at(99).assert_not_applicable(RULE);
     }
 
     #[test]
-    fn counts_from_the_moment_the_waiter_began_to_wait() {
-        let late = || history().granted(A, 1).at(1).crashes(A).at(5).asks(B, 2);
-        late().at(14).granted_unasked(2).ends_at(99).assert_holds(RULE);
-        late().at(16).granted_unasked(2).ends_at(99).assert_violated(RULE);
+    fn the_bound_counts_from_the_start_of_the_wait() {
+        let late = || history().granted(A, 1).at(1).crashes(A).at(5).requests(B, 2);
+        late().at(14).granted_later(2).ends_at(99).assert_holds(RULE);
+        late().at(16).granted_later(2).ends_at(99).assert_violated(RULE);
     }
 
     #[test]
-    fn owes_nothing_to_nobody() {
+    fn holds_without_a_waiter() {
         history().granted(A, 1).at(1).crashes(A).ends_at(99).assert_holds(RULE);
     }
 
     #[test]
     fn a_waiter_waits_between_the_attempts_of_an_order_too() {
-        let history = history().granted(A, 1).starts(B, 0).asks(B, 2).at(1).crashes(A);
-        history.at(2).fails(B, 2).at(8).asks(B, 3).ends_at(11).assert_violated(RULE);
+        let history = history().granted(A, 1).starts(B, 0).requests(B, 2).at(1).crashes(A);
+        history.at(2).fails(B, 2).at(8).requests(B, 3).ends_at(11).assert_violated(RULE);
     }
 
     #[test]
-    fn a_new_wait_counts_anew() {
-        let history = history().granted(A, 1).starts(B, 0).asks(B, 2).at(1).crashes(A);
-        let history = history.at(7).fails(B, 2).abandons(B, 0).starts(B, 1).asks(B, 3);
+    fn a_new_wait_restarts_the_bound() {
+        let history = history().granted(A, 1).starts(B, 0).requests(B, 2).at(1).crashes(A);
+        let history = history.at(7).fails(B, 2).abandons(B, 0).starts(B, 1).requests(B, 3);
         history.ends_at(16).assert_unknown(RULE);
     }
 
     #[test]
-    fn one_waiter_after_another_is_not_one_that_waits_throughout() {
-        let history = history().granted(A, 1).asks(B, 2).at(1).crashes(A).at(6).asks(C, 3);
+    fn consecutive_waiters_are_not_one_waiter() {
+        let history = history().granted(A, 1).requests(B, 2).at(1).crashes(A).at(6).requests(C, 3);
         history.at(7).fails(B, 2).ends_at(15).assert_unknown(RULE);
     }
 
@@ -193,15 +193,15 @@ mod tests {
     fn the_bound_restarts_when_a_fault_begins_or_ends_on_servers_or_waiters() {
         for (clients, servers) in [(0, true), (0b10, false), (0b10, true)] {
             let faulted = || crashed().at(3).fault_begins(clients, servers).at(9).fault_ends(clients, servers);
-            faulted().at(19).granted_unasked(2).ends_at(99).assert_holds(RULE);
-            faulted().at(20).granted_unasked(2).ends_at(99).assert_violated(RULE);
+            faulted().at(19).granted_later(2).ends_at(99).assert_holds(RULE);
+            faulted().at(20).granted_later(2).ends_at(99).assert_violated(RULE);
             crashed().at(3).fault_begins(clients, servers).ends_at(99).assert_unknown(RULE);
         }
     }
 
     #[test]
-    fn a_fault_from_before_the_crash_excuses_until_it_ends() {
-        let broken = || history().granted(A, 1).asks(B, 2).fault_begins(0, true).at(1).crashes(A);
+    fn a_fault_from_before_the_crash_is_an_excuse_until_it_ends() {
+        let broken = || history().granted(A, 1).requests(B, 2).fault_begins(0, true).at(1).crashes(A);
         broken().ends_at(99).assert_holds(RULE);
         broken().at(20).fault_ends(0, true).ends_at(29).assert_unknown(RULE);
         broken().at(20).healed().ends_at(30).assert_violated(RULE);
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn the_bound_does_not_restart_for_faults_on_others() {
         let history = crashed().at(3).fault_begins(0b101, false).at(9).fault_ends(0b101, false);
-        history.at(12).granted_unasked(2).ends_at(99).assert_violated(RULE);
+        history.at(12).granted_later(2).ends_at(99).assert_violated(RULE);
     }
 
     #[test]
@@ -221,8 +221,8 @@ mod tests {
 
     #[test]
     fn a_waiters_crash_restarts_the_bound_of_the_others() {
-        let queue = || history().granted(A, 1).asks(B, 2).asks(C, 3).at(1).crashes(A).at(5).crashes(B);
-        queue().at(14).granted_unasked(3).ends_at(99).assert_holds(RULE);
-        queue().at(16).granted_unasked(3).ends_at(99).assert_violated(RULE);
+        let queue = || history().granted(A, 1).requests(B, 2).requests(C, 3).at(1).crashes(A).at(5).crashes(B);
+        queue().at(14).granted_later(3).ends_at(99).assert_holds(RULE);
+        queue().at(16).granted_later(3).ends_at(99).assert_violated(RULE);
     }
 }

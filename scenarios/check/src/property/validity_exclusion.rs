@@ -45,7 +45,7 @@ mod tests {
     const RULE: Property = Property::ValidityExclusion;
 
     #[test]
-    fn accepts_a_grant_after_the_others_validity_ended() {
+    fn accepts_a_grant_after_the_validity_of_the_other_ended() {
         let history = history().at(1).acquired(A, 1).at(2).validity_ends(A, 1).acquired(B, 2).at(3).releases(A, 1);
         history.ends_at(9).assert_holds(RULE);
     }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_a_loss_and_a_release_end_validity_too() {
+    fn a_crash_a_loss_and_a_release_also_end_validity() {
         history().at(1).acquired(A, 1).at(2).crashes(A).acquired(B, 2).ends_at(9).assert_holds(RULE);
         history().at(1).acquired(A, 1).at(2).loses(A, 1).acquired(B, 2).ends_at(9).assert_holds(RULE);
         history().at(1).acquired(A, 1).at(2).releases(A, 1).acquired(B, 2).ends_at(9).assert_holds(RULE);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn is_not_applicable_where_no_validity_is_advertised() {
-        history_of(CaseSpec { validity: false, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+    fn is_not_applicable_without_advertised_validity() {
+        history_of(CaseSpec { validity: false, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
     }
 }

@@ -33,7 +33,7 @@ mod tests {
     use crate::spec::testing::*;
 
     #[test]
-    fn accepts_one_holder_after_another() {
+    fn accepts_consecutive_holders() {
         accepts(Mutex::default(), &[acquire(A), release(A), acquire(B), release(B), acquire(A)]);
     }
 

@@ -102,11 +102,11 @@ mod tests {
     /// A holds the first lock and B the second; at 2 s each waits for the other's.
     fn deadlock() -> History {
         let history = history_of(accounts()).starts(A, 0).starts(B, 1).granted(A, 1).acquired(A, 1);
-        history.granted_second(B, 2).acquired(B, 2).at(1).asks_second(A, 3).at(2).asks(B, 4)
+        history.granted_second(B, 2).acquired(B, 2).at(1).requests_second(A, 3).at(2).requests(B, 4)
     }
 
     #[test]
-    fn rejects_two_that_wait_for_each_other_for_too_long() {
+    fn rejects_a_deadlock_beyond_the_bound() {
         let findings = deadlock().ends_at(12);
         findings.assert_violated(Property::Progress);
         assert_eq!(findings.metric("deadlocks"), 1);
@@ -121,22 +121,22 @@ mod tests {
     }
 
     #[test]
-    fn accepts_that_an_expiry_or_a_loss_of_patience_ends_it() {
+    fn accepts_a_deadlock_that_an_expiry_or_a_timeout_ends() {
         let findings =
-            deadlock().at(11).expired(1).granted_unasked(4).acquired(B, 4).at(20).healed().acquired(A, 3).ends_at(20);
+            deadlock().at(11).expired(1).granted_later(4).acquired(B, 4).at(20).healed().acquired(A, 3).ends_at(20);
         findings.assert_holds(Property::Progress);
         assert_eq!(findings.metric("deadlock_longest_ns"), 9_000_000_000);
         let history = deadlock().at(11).fails(B, 4).abandons(B, 1).releases(B, 2).released(2, 2);
-        history.granted_unasked(3).acquired(A, 3).at(20).healed().ends_at(20).assert_holds(Property::Progress);
+        history.granted_later(3).acquired(A, 3).at(20).healed().ends_at(20).assert_holds(Property::Progress);
     }
 
     #[test]
-    fn a_fault_on_one_of_them_is_an_excuse() {
+    fn a_fault_on_one_of_the_clients_is_an_excuse() {
         let history = deadlock().at(3).fault_begins(0b01, false).at(9).fault_ends(0b01, false);
         history
             .at(18)
             .expired(1)
-            .granted_unasked(4)
+            .granted_later(4)
             .acquired(B, 4)
             .at(20)
             .healed()
@@ -146,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_moment_of_the_bound_is_in_time() {
+    fn the_last_nanosecond_of_the_bound_is_in_time() {
         let ended = |history: History| {
-            let history = history.expired(1).granted_unasked(4).acquired(B, 4).at(20).healed();
+            let history = history.expired(1).granted_later(4).acquired(B, 4).at(20).healed();
             history.acquired(A, 3).ends_at(20)
         };
         ended(deadlock().at(12)).assert_holds(Property::Progress);
@@ -157,24 +157,24 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_same_wait_whatever_else_happens() {
-        let findings = deadlock().at(7).starts(C, 2).asks(C, 5).ends_at(12);
+    fn other_events_do_not_restart_a_deadlock() {
+        let findings = deadlock().at(7).starts(C, 2).requests(C, 5).ends_at(12);
         findings.assert_violated(Property::Progress);
         assert_eq!(findings.metric("deadlocks"), 1);
     }
 
     #[test]
-    fn other_grants_are_another_wait() {
-        let again = deadlock().at(7).expired(1).granted_unasked(4).acquired(B, 4);
+    fn other_grants_are_another_deadlock() {
+        let again = deadlock().at(7).expired(1).granted_later(4).acquired(B, 4);
         let again = again.releases(B, 4).released(4, 4).releases(B, 2).released(2, 2);
         let again = again.fails(A, 3).abandons(A, 0).starts(A, 2).granted(A, 6).granted_second(B, 7);
-        let findings = again.asks_second(A, 8).starts(B, 3).asks(B, 9).healed().ends_at(16);
+        let findings = again.requests_second(A, 8).starts(B, 3).requests(B, 9).healed().ends_at(16);
         findings.assert_unknown(Property::Progress);
         assert_eq!(findings.metric("deadlocks"), 2);
     }
 
     #[test]
-    fn does_not_know_while_a_fault_is_on_one_of_them() {
+    fn is_unknown_while_a_fault_is_on_one_of_the_clients() {
         for clients in [0b01, 0b10] {
             deadlock().at(3).fault_begins(clients, false).ends_at(99).assert_unknown(Property::Progress);
         }
@@ -182,9 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_holder_that_waits_for_one_who_works() {
+    fn accepts_a_holder_that_waits_for_an_active_holder() {
         let history = history_of(accounts()).granted(A, 1).granted_second(B, 2).acquired(A, 1).acquired(B, 2);
-        let findings = history.asks_second(A, 3).at(50).releases(B, 2).healed().ends_at(50);
+        let findings = history.requests_second(A, 3).at(50).releases(B, 2).healed().ends_at(50);
         assert_eq!(findings.metric("deadlocks"), 0);
     }
 }
