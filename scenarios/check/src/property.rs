@@ -329,6 +329,14 @@ mod tests {
     }
 
     #[test]
+    fn every_property_has_a_clause_of_its_own() {
+        for property in Property::ALL {
+            let same = Property::ALL.into_iter().filter(|other| other.about() == property.about());
+            assert_eq!(same.count(), 1, "{property:?}");
+        }
+    }
+
+    #[test]
     fn the_page_of_properties_gives_every_row() {
         let page = include_str!("../../../docs/properties.md");
         for property in Property::ALL {

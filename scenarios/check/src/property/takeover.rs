@@ -153,6 +153,12 @@ mod tests {
     }
 
     #[test]
+    fn no_bound_runs_after_a_violation() {
+        assert_eq!(crashed().at(11).starts(C, 1).open_until(), Some(SimTime(11_000_000_000)));
+        assert_eq!(crashed().at(12).starts(C, 1).open_until(), None);
+    }
+
+    #[test]
     fn is_not_applicable_when_no_holder_crashed() {
         history().requests(A, 1).at(1).crashes(A).ends_at(99).assert_not_applicable(RULE);
         history().granted(A, 1).requests(B, 2).expired(1).at(1).crashes(A).ends_at(99).assert_not_applicable(RULE);
