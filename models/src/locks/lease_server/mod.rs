@@ -10,7 +10,7 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{REQUEST_TIMEOUT, poll_bound};
+use super::timing::{REQUEST_TIMEOUT, poll_bound};
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement};
@@ -33,8 +33,8 @@ pub struct LeaseServerLock {
 pub struct LeaseServerParams {
     /// The term of a lease. Gray and Cheriton recommend "a term of 10 seconds" for their file caches.
     pub ttl: Span,
-    /// The client gives up by this share of the term before its own clock says so, in parts in a million: the allowance
-    /// ε for clocks that run apart. One per cent here, as Redlock has it.
+    /// The share of the term, in ppm, by which the client gives up before its own clock reaches the end: the allowance
+    /// ε for clock rates. 1 % here, as in Redlock.
     pub allowance_ppm: u32,
 }
 
@@ -75,25 +75,25 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "a client that crashed or cannot be reached delays the others by the rest of its term at most",
+        says: "a client that crashed or cannot be reached delays the others by at most the rest of its term",
         source: LEASES,
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::No,
-        says: "one server: while it is down nobody gets a lease, and after a restart nobody for one more term",
+        says: "one server: no client gets a lease while it is down, nor for one more term after a restart",
         source: LEASES,
     },
     Promise {
         requirement: Requirement::Reentrant,
         answer: Answer::Silent,
-        says: "acquiring again is not described; this server has one holder and refuses",
+        says: "acquiring again is not described; this server rejects it",
         source: LEASES,
     },
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Yes,
-        says: "every grant has a higher number than the one before, and the store refuses lower ones",
+        says: "every grant has a higher number than the previous one, and the store rejects lower ones",
         source: FENCING,
     },
     Promise {
@@ -151,8 +151,8 @@ impl Lock for LeaseServerLock {
         grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
     }
 
-    /// The term runs on the server's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A
-    /// server that restarts in between waits out one more term.
+    /// The term runs on the server's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not.
+    /// A server that restarts meanwhile waits for one more term.
     fn takeover_bound(params: &LeaseServerParams, allowance: &BoundAllowance) -> Duration {
         poll_bound(allowance.stretch_mono(2 * params.ttl.0), allowance)
     }

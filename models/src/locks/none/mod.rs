@@ -1,4 +1,4 @@
-//! No lock at all: what everything else is measured against.
+//! No lock at all: the baseline of all comparisons.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub struct NoLock {
     ctx: Ctx<Silence>,
 }
 
-/// It has no servers and so no messages.
+/// The message type of a lock without servers.
 #[derive(Clone, Debug, Serialize)]
 pub enum Silence {}
 
@@ -51,7 +51,7 @@ impl Lock for NoLock {
         STORE_TIMEOUT
     }
 
-    /// A client may still wait for the store when the faults are healed.
+    /// A client may still wait for the store after the healing.
     fn progress_bound(_: &NoParams, _: &BoundAllowance) -> Duration {
         2 * STORE_TIMEOUT
     }

@@ -1,4 +1,4 @@
-//! What a Chubby cell replicates: sessions and locks.
+//! The replicated state of a Chubby cell: sessions and locks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct Database {
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 struct Session {
-    /// The newest handle that it has closed. It opens one after the other.
+    /// The newest closed handle. A session opens one handle after the other.
     closed: Option<GrantId>,
 }
 
@@ -27,7 +27,7 @@ struct Lock {
     holder: Option<Holder>,
     /// "The lock generation number ... increases when the node's lock transitions from free to held" (2.2).
     generation: Token,
-    /// It was freed by the end of a session that chose this lock-delay.
+    /// The lock-delay of the session whose end freed the lock.
     delay: Option<Duration>,
 }
 
@@ -42,30 +42,30 @@ struct Holder {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Update {
-    /// A session begins.
+    /// Creates a session.
     Create { session: GrantId },
-    /// Its lease ran out.
+    /// Ends a session whose lease expired.
     End { session: GrantId },
-    /// A handle acquires a lock.
+    /// Acquires a lock for a handle.
     Acquire { resource: ResourceId, session: GrantId, handle: GrantId, lock_delay: Duration },
-    /// A handle is closed, and releases the lock if it holds it.
+    /// Closes a handle and releases the lock if it holds it.
     Release { resource: ResourceId, session: GrantId, handle: GrantId },
 }
 
-/// What a change came to.
+/// The result of a change.
 #[derive(Debug)]
 pub enum Outcome {
     /// Done.
     Done,
-    /// The lock is held, in this generation.
+    /// The lock is held with this generation.
     Acquired(Token),
     /// Another handle holds it.
     Busy,
-    /// The lock is free again, if it was held.
+    /// Whether the lock was held; it is free now.
     Released(bool),
     /// No such session or handle.
     Gone,
-    /// The session is over, and these locks are free again.
+    /// The session has ended and these locks are free.
     Ended(Vec<ResourceId>),
 }
 
@@ -89,8 +89,8 @@ impl Machine for Database {
 }
 
 impl Database {
-    /// Whether the session was begun and not ended.
-    pub fn knows(&self, session: GrantId) -> bool {
+    /// Whether the session exists.
+    pub fn has_session(&self, session: GrantId) -> bool {
         self.sessions.contains_key(&session)
     }
 
@@ -99,7 +99,7 @@ impl Database {
         self.sessions.keys().copied()
     }
 
-    /// Whether nobody holds the lock.
+    /// Whether the lock is free.
     pub fn is_free(&self, resource: ResourceId) -> bool {
         self.locks.get(&resource).is_none_or(|lock| lock.holder.is_none())
     }
@@ -110,7 +110,7 @@ impl Database {
         holder.is_some_and(|holder| holder.handle == handle)
     }
 
-    /// The locks that were freed by the end of a session, and how long each cannot be acquired.
+    /// The locks freed by the end of a session, and their lock-delays.
     pub fn delays(&self) -> impl Iterator<Item = (ResourceId, Duration)> {
         self.locks.iter().filter_map(|(resource, lock)| Some((*resource, lock.delay?)))
     }

@@ -1,4 +1,4 @@
-//! What Consul replicates: sessions and keys (agent/consul/state/session.go, kvs.go).
+//! The replicated state of Consul: sessions and keys (agent/consul/state/session.go, kvs.go).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,12 +16,12 @@ pub struct Catalog {
     keys: BTreeMap<ResourceId, Key>,
 }
 
-/// What a session was created with.
+/// The settings of a session.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Terms {
-    /// It is not ended before so long after its last renewal.
+    /// The session lives at least this long after its last renewal.
     pub ttl: Duration,
-    /// How long its keys cannot be acquired after it ended.
+    /// The time after its end during which its keys cannot be acquired.
     pub lock_delay: Duration,
 }
 
@@ -36,9 +36,9 @@ struct Key {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Change {
-    /// A session begins.
+    /// Creates a session.
     Create { session: GrantId, terms: Terms },
-    /// It ends, because its time ran out or because its client said so, and frees its keys.
+    /// Ends a session, after its expiry or on its client's request, and frees its keys.
     Destroy { session: GrantId, expired: bool },
     /// A session acquires a key.
     Lock { resource: ResourceId, session: GrantId },
@@ -46,16 +46,16 @@ pub enum Change {
     Unlock { resource: ResourceId, session: GrantId },
 }
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was done, or refused.
+    /// Whether the command took effect.
     Done(bool),
     /// The session does not exist.
     Invalid,
-    /// The session is gone, and these keys are free again, to be acquired after the delay.
+    /// The session has ended and its keys are free after the lock-delay.
     Ended {
-        /// The keys that it held.
+        /// The freed keys.
         freed: Vec<ResourceId>,
         /// Its lock-delay.
         lock_delay: Duration,
@@ -90,8 +90,8 @@ impl Catalog {
         self.sessions.iter().map(|(session, terms)| (*session, *terms))
     }
 
-    /// A key's index, and the session that holds it with its `LockIndex`. The index of a key that was never written is
-    /// 1: 0 would let a query that waits for news return at once, for ever (kvs_endpoint.go, `Get`).
+    /// A key's index, its holder and its `LockIndex`. The index of a key that was never written is 1: 0 would make a
+    /// blocking query return at once, for ever (kvs_endpoint.go, `Get`).
     pub fn entry(&self, resource: ResourceId) -> (u64, Option<(GrantId, u64)>) {
         match self.keys.get(&resource) {
             Some(key) => (key.modify_index, key.holder.map(|holder| (holder, key.lock_index))),

@@ -1,4 +1,5 @@
-//! What etcd replicates, as far as a mutex needs it: keys with create revisions, attached to leases, and one row of data.
+//! The replicated state of etcd, as far as a mutex needs it: keys with create revisions, attached to leases, and one
+//! row of data.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +12,13 @@ use crate::history::ResourceId;
 use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
 use crate::servers::raft::{GroundTruthLog, Machine};
 
-/// The keyspace at one revision. Nothing in it knows what time it is: that a lease has run out is for the leader to say.
+/// The keyspace at one revision. It has no clock: the leader decides that a lease has expired.
 #[derive(Clone, Debug, Serialize)]
 pub struct Keyspace {
     revision: Revision,
-    /// In the order of their creation.
+    /// In order of creation.
     keys: Vec<Kv>,
-    /// Their seconds.
+    /// The duration of each lease in seconds.
     leases: BTreeMap<LeaseId, u64>,
     row: Row,
 }
@@ -26,11 +27,11 @@ pub struct Keyspace {
 struct Kv {
     key: Key,
     created: Revision,
-    /// For the ground truth only: to etcd, the key's owner is its lease.
+    /// Ground truth only: to etcd, the owner of the key is its lease.
     attempt: GrantId,
 }
 
-/// What changes the keyspace: the requests of `InternalRaftRequest` that a mutex makes.
+/// A change of the keyspace: the requests of `InternalRaftRequest` that a mutex makes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Command {
@@ -67,7 +68,7 @@ impl Keyspace {
         self.row.reply()
     }
 
-    /// The key itself, if it is there.
+    /// The key, if it exists.
     pub fn find(&self, key: Key) -> Option<Key> {
         self.keys.iter().find(|kv| kv.key == key).map(|kv| kv.key)
     }
@@ -78,8 +79,8 @@ impl Keyspace {
         self.keys.iter().rfind(fits).map(|kv| kv.key)
     }
 
-    /// Whether a key that was there at revision `from` has been deleted since. A member that lags behind `from` has not
-    /// come to any deletion yet.
+    /// Whether a key that existed at revision `from` has been deleted since. A member that lags behind `from` has seen
+    /// no deletion yet.
     pub fn deleted_since(&self, key: Key, from: Revision) -> bool {
         self.revision >= from && !self.keys.iter().any(|kv| kv.key == key && kv.created <= from)
     }
@@ -88,23 +89,22 @@ impl Keyspace {
         self.keys.iter().find(|kv| kv.key.resource == resource)
     }
 
-    /// The oldest key of the prefix holds the lock. A session whose key is there already gets no other: whether it holds
-    /// or waits, its newer attempt takes the place of the one before, which it has given up. An older one that comes late
-    /// changes nothing.
+    /// The oldest key of the prefix holds the lock. A session has one key: a newer attempt replaces the one that it
+    /// abandoned, whether that holds or waits. An older attempt that arrives late changes nothing.
     fn lock(&mut self, truth: &mut GroundTruthLog, key: Key, attempt: GrantId) -> EtcdMessage {
         if !self.leases.contains_key(&key.lease) {
             return EtcdMessage::LeaseNotFound;
         }
         let server = truth.server();
         let known = self.keys.iter().position(|kv| kv.key == key);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             self.revision += 1;
             self.keys.push(Kv { key, created: self.revision, attempt });
             self.keys.len() - 1
         });
-        let created = self.keys[place].created;
-        let before = self.keys[place].attempt;
-        self.keys[place].attempt = before.max(attempt);
+        let created = self.keys[index].created;
+        let before = self.keys[index].attempt;
+        self.keys[index].attempt = before.max(attempt);
         let first = self.first(key.resource).map_or(created, |kv| kv.created);
         match (known.is_some(), first == created) {
             (true, _) if before >= attempt => {}
@@ -139,12 +139,12 @@ impl Keyspace {
         EtcdMessage::Deleted
     }
 
-    /// Deletes a key; if its owner held the lock, the next in line holds it now.
+    /// Deletes a key. If its owner held the lock, the next in line holds it now.
     fn delete(&mut self, truth: &mut GroundTruthLog, key: Key, cause: Cause) {
-        let Some(place) = self.keys.iter().position(|kv| kv.key == key) else { return };
+        let Some(index) = self.keys.iter().position(|kv| kv.key == key) else { return };
         let server = truth.server();
         let held = self.first(key.resource).is_some_and(|first| first.key == key);
-        let grant = self.keys.remove(place).attempt;
+        let grant = self.keys.remove(index).attempt;
         if !held {
             return truth.note(Event::Withdrawn { server, grant });
         }

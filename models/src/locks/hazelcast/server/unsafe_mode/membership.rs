@@ -1,4 +1,4 @@
-//! Who is in the cluster, and so which member is primary and which has the backup.
+//! The membership of the cluster, which determines the primary and the backup.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::locks::hazelcast::server::HazelcastMessage;
 use crate::wire::Env;
 
 impl UnsafeMember {
-    pub(super) fn hear(&mut self, env: &mut Env<'_, HazelcastMessage>, from: NodeId, peer: Peer) {
+    pub(super) fn on_peer_message(&mut self, env: &mut Env<'_, HazelcastMessage>, from: NodeId, peer: Peer) {
         match peer {
             Peer::Heartbeat { cluster } => {
-                // It has put this one out of its cluster: then they are two.
+                // The sender has removed this member from its cluster: now there are two.
                 if self.cluster.contains(&from) && !cluster.contains(&env.node()) {
-                    self.put_out(env, |member| member == from);
+                    self.remove_members(env, |member| member == from);
                 }
                 self.heard.insert(from, (env.mono(), cluster));
             }
@@ -25,12 +25,12 @@ impl UnsafeMember {
                 self.cluster.retain(|member| *member != from);
                 self.cluster.push(from);
                 say(env, from, Peer::Welcome { cluster: self.cluster.clone() });
-                self.settle(env);
+                self.update_roles(env);
             }
             Peer::Welcome { cluster } if self.cluster.is_empty() => {
                 self.cluster = cluster;
                 self.heard = self.cluster.iter().map(|member| (*member, (env.mono(), Vec::new()))).collect();
-                self.settle(env);
+                self.update_roles(env);
             }
             Peer::Welcome { .. } => {}
             Peer::Leave => self.leave(env),
@@ -49,7 +49,7 @@ impl UnsafeMember {
             }
             Peer::State { index, group } => {
                 (self.replica.index, self.replica.group) = (index, *group);
-                self.replica.stamps.adopt(env, &self.replica.group);
+                self.replica.expiries.adopt(env, &self.replica.group);
                 say(env, from, Peer::BackedUp { index });
             }
         }
@@ -60,13 +60,13 @@ impl UnsafeMember {
         say(env, to, Peer::State { index, group });
     }
 
-    fn put_out(&mut self, env: &mut Env<'_, HazelcastMessage>, who: impl Fn(NodeId) -> bool) {
+    fn remove_members(&mut self, env: &mut Env<'_, HazelcastMessage>, who: impl Fn(NodeId) -> bool) {
         self.cluster.retain(|member| !who(*member));
-        self.settle(env);
+        self.update_roles(env);
     }
 
-    /// The cluster may have changed: who leads, and who has the backup?
-    pub(super) fn settle(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    /// Updates leadership and backup after a change of the cluster.
+    pub(super) fn update_roles(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         let leads = self.leads(env);
         env.lead(leads);
         let backup = self.cluster.get(1).copied().filter(|_| leads);
@@ -88,7 +88,7 @@ impl UnsafeMember {
 
     pub(super) fn beat(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         if self.cluster.is_empty() {
-            // Nobody took it in: it is a cluster of its own.
+            // No cluster admitted it, so it is a cluster of its own.
             self.cluster = vec![env.node()];
         }
         let (me, now) = (env.node(), env.mono());
@@ -96,13 +96,13 @@ impl UnsafeMember {
             member != me && heard.get(&member).is_none_or(|(at, _)| now - *at >= SILENCE)
         };
         let heard = std::mem::take(&mut self.heard);
-        self.put_out(env, |member| silent(&heard, member));
+        self.remove_members(env, |member| silent(&heard, member));
         self.heard = heard;
-        self.tell_all(env, &Peer::Heartbeat { cluster: self.cluster.clone() });
+        self.send_to_all(env, &Peer::Heartbeat { cluster: self.cluster.clone() });
         env.set_timer(HEARTBEAT, BEAT);
     }
 
-    pub(super) fn tell_all(&self, env: &mut Env<'_, HazelcastMessage>, peer: &Peer) {
+    pub(super) fn send_to_all(&self, env: &mut Env<'_, HazelcastMessage>, peer: &Peer) {
         for member in &self.all {
             if *member != env.node() {
                 say(env, *member, peer.clone());
@@ -110,8 +110,8 @@ impl UnsafeMember {
         }
     }
 
-    /// Looks for another cluster, and gives this one up for it if it is the larger, or as large and with the older master.
-    pub(super) fn look_for_others(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    /// Looks for another cluster, and joins it if it is larger, or as large with an older master.
+    pub(super) fn merge_with_larger(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         env.set_timer(MERGE_EVERY, MERGE);
         let now = env.mono();
         let rank = |cluster: &[NodeId]| (cluster.len(), std::cmp::Reverse(cluster.first().copied()));
@@ -130,18 +130,18 @@ impl UnsafeMember {
     }
 
     fn leave(&mut self, env: &mut Env<'_, HazelcastMessage>) {
-        self.forget(env);
+        self.drop_state(env);
         self.cluster.clear();
-        self.settle(env);
-        self.tell_all(env, &Peer::Join);
+        self.update_roles(env);
+        self.send_to_all(env, &Peer::Join);
     }
 
-    /// Its state is gone. Grants that no other member knows of were given until their sessions would have expired.
-    pub(super) fn forget(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    /// Drops the state. Grants unknown to other members last until their sessions would have expired.
+    pub(super) fn drop_state(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         let alone = self.backup.is_none() || self.backed_up < self.replica.index;
         if self.leads(env) && alone {
             for (grant, session) in self.replica.group.holders() {
-                let left = self.replica.stamps.left(env, session);
+                let left = self.replica.expiries.left(env, session);
                 env.note_after(left, Event::Ended { server: env.node(), grant, cause: Cause::Expired });
             }
         }

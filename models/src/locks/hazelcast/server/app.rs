@@ -1,4 +1,4 @@
-//! What a CP member does beside the log: its callers, and its table of times.
+//! A CP member beside the log: its callers and its expiry times.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use fencepost_sim::Caller;
 
 use super::cluster::Cluster;
-use super::stamps::{CHECK_SESSIONS, CHECK_WAITS, Stamps};
+use super::expiries::{CHECK_SESSIONS, CHECK_WAITS, Expiries};
 use super::{CpConfig, Effects, Group, HazelcastMessage};
 use crate::history::Token;
 use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
@@ -16,48 +16,48 @@ use crate::wire::Env;
 const SESSIONS: u64 = 0;
 const WAITS: u64 = 1;
 
-/// What a member does beside the log.
-pub(super) struct CpDuties {
+/// The part of a CP member beside the log.
+pub(super) struct CpApp {
     cluster: Rc<Cluster>,
     heartbeat: Duration,
-    stamps: Stamps,
-    /// The term that the stamps know of.
+    expiries: Expiries,
+    /// The term in which the expiry times were last shifted.
     term: u64,
-    /// Callers whose operations wait, by their places in the log. Only the leader has any.
+    /// Callers of waiting operations, by log index. Only the leader has any.
     callers: BTreeMap<Token, Caller>,
-    /// Whether the timer for waits runs.
+    /// Whether the timer for waits is set.
     watching: bool,
 }
 
-impl CpDuties {
+impl CpApp {
     pub fn new(config: &CpConfig, cluster: Rc<Cluster>) -> Self {
-        let (stamps, callers) = (Stamps::new(config.ttl), BTreeMap::new());
-        CpDuties { cluster, heartbeat: config.heartbeat, stamps, term: 0, callers, watching: false }
+        let (expiries, callers) = (Expiries::new(config.ttl), BTreeMap::new());
+        CpApp { cluster, heartbeat: config.heartbeat, expiries, term: 0, callers, watching: false }
     }
 
-    /// Every replica shifts its table when it sees that a term has begun.
-    fn see_term(&mut self, env: &Env<'_, HazelcastMessage>, term: u64) {
+    /// Shifts the expiry times of this replica if a new term has started.
+    fn update_term(&mut self, env: &Env<'_, HazelcastMessage>, term: u64) {
         if self.term != term {
             self.term = term;
-            self.stamps.shift(env, self.heartbeat);
+            self.expiries.shift(env, self.heartbeat);
         }
     }
 
     fn watch_waits(&mut self, env: &mut Env<'_, HazelcastMessage>) {
-        if !self.watching && self.stamps.waits() {
+        if !self.watching && self.expiries.waits() {
             self.watching = true;
             env.set_timer(CHECK_WAITS, WAITS);
         }
     }
 }
 
-impl RaftApp for CpDuties {
+impl RaftApp for CpApp {
     type Machine = Group;
     type Message = HazelcastMessage;
     type Ticket = Caller;
 
     fn on_start(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>) {
-        self.stamps.adopt(env, core.machine());
+        self.expiries.adopt(env, core.machine());
         env.set_timer(CHECK_SESSIONS, SESSIONS);
     }
 
@@ -77,10 +77,10 @@ impl RaftApp for CpDuties {
     }
 
     fn on_applied(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>, applied: Applied<Self>) {
-        self.see_term(env, core.term());
+        self.update_term(env, core.term());
         let Effects { reply, others, alive, notes } = applied.answer;
         self.cluster.applied(applied.index, &notes);
-        self.stamps.applied(env, core.machine(), &applied.command, alive);
+        self.expiries.applied(env, core.machine(), &applied.command, alive);
         for (index, reply) in others {
             if let Some(caller) = self.callers.remove(&index) {
                 env.reply(caller, HazelcastMessage::Reply(reply));
@@ -98,14 +98,20 @@ impl RaftApp for CpDuties {
         }
     }
 
-    fn on_failed(&mut self, env: &mut Env<'_, HazelcastMessage>, _: &mut Core<Self>, from: Caller, loss: RequestError) {
-        if loss == RequestError::NoLeader {
+    fn on_failed(
+        &mut self,
+        env: &mut Env<'_, HazelcastMessage>,
+        _: &mut Core<Self>,
+        from: Caller,
+        error: RequestError,
+    ) {
+        if error == RequestError::NoLeader {
             env.reply(from, HazelcastMessage::NotLeader { leader: None });
         }
     }
 
     fn on_leader(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>) {
-        self.see_term(env, core.term());
+        self.update_term(env, core.term());
         self.watch_waits(env);
     }
 
@@ -117,24 +123,24 @@ impl RaftApp for CpDuties {
     }
 
     fn on_restored(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>) {
-        self.stamps.adopt(env, core.machine());
+        self.expiries.adopt(env, core.machine());
     }
 
-    /// All members look, but only what the leader proposes gets anywhere.
+    /// All members check, but only the leader's proposals are accepted.
     fn on_timer(&mut self, env: &mut Env<'_, HazelcastMessage>, core: &mut Core<Self>, tag: u64) {
         let leads = core.leads();
         match tag {
             SESSIONS => {
                 env.set_timer(CHECK_SESSIONS, SESSIONS);
                 if leads {
-                    let ops = self.stamps.look_at_sessions(env, core.machine());
+                    let ops = self.expiries.check_sessions(env, core.machine());
                     ops.iter().for_each(|op| core.submit(op));
                 }
             }
             _ => {
                 self.watching = false;
                 if leads {
-                    let op = self.stamps.look_at_waits(env, core.machine());
+                    let op = self.expiries.check_waits(env, core.machine());
                     op.iter().for_each(|op| core.submit(op));
                     self.watch_waits(env);
                 }
@@ -143,7 +149,7 @@ impl RaftApp for CpDuties {
     }
 
     fn on_crash(&mut self, _: &mut Env<'_, HazelcastMessage>) {
-        self.stamps.clear();
+        self.expiries.clear();
         self.callers.clear();
         (self.term, self.watching) = (0, false);
     }
