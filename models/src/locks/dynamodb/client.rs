@@ -187,9 +187,9 @@ impl Client {
                 round = next_round(round, self.ctx.mono(), period);
             }
             self.ctx.sleep_until(round).await;
-            let begun = self.ctx.mono();
+            let started = self.ctx.mono();
             self.heartbeat().await;
-            round = (begun + period).max(self.ctx.mono());
+            round = (started + period).max(self.ctx.mono());
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) struct Session {
 struct State {
     link: Rc<Link>,
     lease: LeaseId,
-    begun: Mono,
+    started: Mono,
     /// The end of the session without further answers.
     ends: Cell<MonoDeadline>,
     next: Cell<Mono>,
@@ -51,7 +51,7 @@ impl Session {
         let state = Rc::new(State {
             link: link.clone(),
             lease,
-            begun: now,
+            started: now,
             ends: Cell::new(link.ctx.deadline(now, FIRST)),
             next: Cell::new(now),
             done: Cell::new(false),
@@ -96,9 +96,9 @@ impl State {
     async fn keep_alive(&self) {
         let ctx = &self.link.ctx;
         loop {
-            let begun = ctx.mono();
+            let started = ctx.mono();
             if let Some(member) = self.link.pick() {
-                while self.renew(begun, member).await.is_ok() {
+                while self.renew(started, member).await.is_ok() {
                     if self.done.get() {
                         return;
                     }
@@ -108,11 +108,11 @@ impl State {
         }
     }
 
-    /// Sends a keep-alive on a stream that started at `begun`. The next one is due a third of the lease after the
+    /// Sends a keep-alive on a stream that started at `started`. The next one is due a third of the lease after the
     /// answer.
-    async fn renew(&self, begun: Mono, member: usize) -> Result<(), CallError> {
+    async fn renew(&self, started: Mono, member: usize) -> Result<(), CallError> {
         let ctx = &self.link.ctx;
-        ctx.sleep_until(next_iteration(begun, self.next.get(), SEND_LOOP)).await;
+        ctx.sleep_until(next_iteration(started, self.next.get(), SEND_LOOP)).await;
         let lease = self.lease;
         match self.link.stream(member, EtcdMessage::KeepAlive { lease }, None).await? {
             EtcdMessage::Alive { seconds: 0 } => self.done.set(true),
@@ -129,7 +129,7 @@ impl State {
     async fn deadline(&self) {
         let ctx = &self.link.ctx;
         while !ctx.passed(self.ends.get()) {
-            ctx.sleep_until(next_iteration(self.begun, self.ends.get().at, DEADLINE_LOOP)).await;
+            ctx.sleep_until(next_iteration(self.started, self.ends.get().at, DEADLINE_LOOP)).await;
         }
     }
 
@@ -142,8 +142,8 @@ impl State {
     }
 }
 
-/// The first iteration, at or after `time`, of a loop that started at `begun`.
-fn next_iteration(begun: Mono, time: Mono, every: Duration) -> Mono {
-    let turns = (time - begun).as_nanos().div_ceil(every.as_nanos());
-    begun + every * turns as u32
+/// The first iteration, at or after `time`, of a loop that started at `started`.
+fn next_iteration(started: Mono, time: Mono, every: Duration) -> Mono {
+    let iterations = (time - started).as_nanos().div_ceil(every.as_nanos());
+    started + every * iterations as u32
 }

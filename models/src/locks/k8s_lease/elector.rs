@@ -284,9 +284,9 @@ impl Elector {
 
     /// Tries every retry period until it succeeds or the renew deadline has passed.
     async fn renew_once(&self, grant: GrantId) -> bool {
-        let begun = self.ctx.mono();
-        let until = begun + self.config.renew_deadline;
-        let mut next = begun;
+        let started = self.ctx.mono();
+        let until = started + self.config.renew_deadline;
+        let mut next = started;
         while self.ctx.mono() < until {
             if self.try_once(grant, until, None).await == Try::Leads {
                 return true;

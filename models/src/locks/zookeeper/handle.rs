@@ -227,11 +227,11 @@ impl Handle {
 
     /// Calls the user's listener.
     fn notify_listener(&self) {
-        let told = self.state.borrow_mut().holding.as_mut().map(|(grant, told)| {
-            *told = true;
+        let stopped = self.state.borrow_mut().holding.as_mut().map(|(grant, stopped)| {
+            *stopped = true;
             *grant
         });
-        if let Some(grant) = told {
+        if let Some(grant) = stopped {
             self.ctx.report_lock_lost(grant);
         }
     }

@@ -12,7 +12,7 @@ use fencepost_sim::stream::Stream;
 use fencepost_sim::{Caller, NodeId, TimerId, Wall};
 
 use super::replication::{REPL_TIMEOUT, ReplicationHistory, Role};
-use super::server::{CRON, WAIT};
+
 use super::{Record, RedisMessage, ReplicationConfig, ReplicationMessage};
 use crate::servers::sentinel::Info;
 use crate::wire::Env;
@@ -41,6 +41,10 @@ struct Waiting {
     offset: u64,
     timer: Option<TimerId>,
 }
+
+/// The timer tag of `replicationCron`, and the first of the tags that each belong to a client in `WAIT`.
+pub(super) const CRON: u64 = 2;
+pub(super) const WAIT: u64 = 3;
 
 /// The period of `replicationCron`: replicas acknowledge then, and try to connect.
 const CRON_PERIOD: Duration = Duration::from_secs(1);

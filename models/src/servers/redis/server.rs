@@ -6,7 +6,7 @@ use std::time::Duration;
 use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, MonoDeadline, NodeId, Service, Session, TimerId};
 
-use super::replicated::Replication;
+use super::replicated::{CRON, Replication};
 use super::{Aof, Applied, Channels, GrantChange, Keyspace, LostGrants, Persistence, RedisMessage, ReplicationConfig};
 use crate::history::Event;
 use crate::wire::{Env, Wire};
@@ -25,11 +25,9 @@ pub struct Redis {
     refuses_until: Option<MonoDeadline>,
 }
 
-/// Timer tags; each tag from `WAIT` on belongs to one waiting caller.
+/// Timer tags, beside those of [`super::replicated`].
 const EXPIRE: u64 = 0;
 const SYNC: u64 = 1;
-pub(super) const CRON: u64 = 2;
-pub(super) const WAIT: u64 = 3;
 
 impl Redis {
     /// An empty server.

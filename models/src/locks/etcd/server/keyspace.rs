@@ -48,7 +48,7 @@ pub enum Command {
 }
 
 impl Keyspace {
-    /// Before the first change, with so many in stock.
+    /// The state before the first change, with this stock.
     pub fn new(stock: u32) -> Self {
         Keyspace { revision: 1, keys: Vec::new(), leases: BTreeMap::new(), row: Row::new(stock.into()) }
     }
