@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use fencepost_models::{Requirement, Verification};
 use fencepost_scenarios::file;
@@ -12,9 +10,6 @@ use fencepost_scenarios::file::schema;
 use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::job::Job;
-use fencepost_scenarios::run::results::CellResult;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -79,19 +74,9 @@ fn every_scenario_in_the_book_parses() {
     assert!(seen > 10, "only {seen} examples were found");
 }
 
-/// In how many of 50 cases of a scenario this lock lost an update.
+/// The number of 50 cases in which this lock lost an update.
 fn lost_updates(text: &str, lock: &str) -> u64 {
-    let registry = Registry::standard();
-    let scenario = file::scenario(&registry, "readme.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
-    let cells = Cell::all(&registry, &Arc::new(scenario), Some(&[lock.into()]), &[]);
-    assert!(cells[0].header.applicable, "{:?}", cells[0].header.reason);
-    let mut result = CellResult::default();
-    let done = Job { cells, seeds: 0..50, threads: 1, ..Job::default() }.run(|_, seed, case| {
-        result.add(seed, case);
-        ControlFlow::Continue(())
-    });
-    done.unwrap_or_else(|panicked| panic!("{panicked}"));
-    result.property(Property::NoLostUpdate).violated
+    fencepost_testkit::run(text, lock, 50).violated(Property::NoLostUpdate)
 }
 
 #[test]

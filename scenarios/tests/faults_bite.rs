@@ -8,9 +8,9 @@ use std::time::Duration;
 use fencepost_scenarios::property::Property::{self, BeliefExclusion, EffectExclusion, NoLostUpdate};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::{file, run::case};
 use fencepost_sim::faults::{BoundAllowance, Fault, Injected, Nemesis, Topology};
 use fencepost_sim::schedule::{FaultPlan, Placement};
 use fencepost_sim::stream::Stream;
@@ -225,11 +225,7 @@ fn cell((kind, lock, settings, keys, _): &Row) -> Cell {
         "run_for = \"60s\"\nclients.think = \"exp(200ms)\"\nclients.hold = \"500ms..2s\"\nclients.wait_at_most = \"60s\"\n\
          workload.inventory = {{ stock = 20 }}\n{ttl}{settings}\n[[fault.{kind}]]\nname = \"bites\"\n{keys}\n{power}"
     );
-    let registry = Registry::standard();
-    let scenario = file::scenario(&registry, "bite.toml", &text).unwrap_or_else(|wrong| panic!("{}\n{text}", wrong[0]));
-    let cell = Cell::new(&Arc::new(scenario), registry.lock(lock).expect("a known lock"), &[]);
-    assert!(cell.header.applicable, "{:?}\n{text}", cell.header.reason);
-    cell
+    fencepost_testkit::cell(&text, lock, &[])
 }
 
 fn with_first_fault_inert(cell: &Cell) -> Cell {

@@ -6,11 +6,10 @@ use std::time::Duration;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
-
-use crate::lab::{parsed, shipped};
+use fencepost_testkit::{parse, shipped};
 
 fn cells(text: &str) -> Vec<Cell> {
-    let cells = Cell::all(&Registry::standard(), &parsed(text), None, &[]);
+    let cells = Cell::all(&Registry::standard(), &parse(text), None, &[]);
     cells.into_iter().filter(|cell| cell.header.applicable).collect()
 }
 

@@ -1,4 +1,4 @@
-//! The suites hold what they say, the swarm draws, and what must be clean is clean.
+//! The suites contain what they state, swarms draw their cases, and the clean list is clean.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -10,11 +10,9 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::clean::must_be_clean;
-use fencepost_scenarios::run::job::Job;
+use fencepost_testkit::{parse, run_cells, shipped};
 
-use crate::lab::{parsed, shipped};
-
-/// Every cell of the list gets so many seeds here, which no suite draws; `fencepost run clean` tries as many as it is given.
+/// Seeds that no suite uses; `.ci/run clean` runs more of them.
 const CLEAN_SEEDS: std::ops::Range<u64> = 1_000_000..1_000_012;
 
 fn suites() -> Vec<Suite> {
@@ -29,7 +27,7 @@ fn suite(name: &str) -> Suite {
 }
 
 fn scenarios_of(name: &str) -> Vec<std::sync::Arc<Scenario>> {
-    suite(name).scenarios.iter().map(|name| parsed(&shipped(name))).collect()
+    suite(name).scenarios.iter().map(|name| parse(&shipped(name))).collect()
 }
 
 #[test]
@@ -66,7 +64,7 @@ fn requirements_and_uses_stand_in_the_standard_suite_by_name() {
     for workload in Registry::standard().workloads().iter().filter(|workload| workload.info.name != "inventory") {
         let name = format!("{}-pauses", workload.info.name);
         assert!(standard.contains(&name), "{name}");
-        assert_eq!(parsed(&shipped(&name)).workload.info.name, workload.info.name);
+        assert_eq!(parse(&shipped(&name)).workload.info.name, workload.info.name);
     }
     assert!(standard.iter().any(|name| name == "client-pauses"), "the shop's inventory");
 }
@@ -83,7 +81,7 @@ fn swarms_stand_apart() {
 fn a_case_of_a_swarm_is_the_case_that_it_drew() {
     let registry = Registry::standard();
     let lock = registry.lock("redis-set-px").expect("a lock");
-    let cell = Cell::new(&parsed(&shipped("swarm-inventory")), lock, &[]);
+    let cell = Cell::new(&parse(&shipped("swarm-inventory")), lock, &[]);
     assert!(cell.header.swarm && cell.header.dose.is_none());
     let mut choices = BTreeSet::new();
     for seed in 0..12 {
@@ -97,7 +95,7 @@ fn a_case_of_a_swarm_is_the_case_that_it_drew() {
         for (tally, has) in whole.faults.iter().zip(&choice.faults) {
             assert!(*has || tally.planned == 0, "{choice}");
         }
-        let written = Cell::new(&parsed(&drawn.scenario.source), lock, &[]);
+        let written = Cell::new(&parse(&drawn.scenario.source), lock, &[]);
         let faults = |cell: &Cell| cell.header.faults.iter().map(|fault| fault.name.clone()).collect::<BTreeSet<_>>();
         assert_eq!(faults(&written), faults(&drawn), "{choice}");
         assert!(!written.header.swarm && written.scenario.clients == drawn.scenario.clients);
@@ -123,21 +121,18 @@ fn hunts_have_small_cases() {
 #[test]
 fn what_must_be_clean_is_clean() {
     let list = must_be_clean(&Registry::standard()).unwrap_or_else(|why| panic!("{why}"));
-    let what = |at: usize| &list[at];
     let (mut cells, mut entries) = (Vec::new(), Vec::new());
     for (entry, clean) in list.iter().enumerate() {
         entries.extend(clean.cells.iter().map(|_| entry));
         cells.extend(clean.cells.iter().cloned());
     }
     let mut problems = Vec::new();
-    let job = Job { cells, seeds: CLEAN_SEEDS, threads: 2, ..Job::default() };
-    job.run(|cell, seed, result| {
-        let entry = what(entries[cell]);
+    run_cells(cells.clone(), CLEAN_SEEDS, |cell, seed, result| {
+        let entry = &list[entries[cell]];
         let violated = entry.properties.iter().filter(|property| result.verdict(**property) == Verdict::Violated);
-        let case = || job.cells[cell].case_name(seed);
+        let case = || cells[cell].case_name(seed);
         problems.extend(violated.map(|property| format!("{}: {} ({})", case(), property.name(), entry.why)));
         ControlFlow::Continue(())
-    })
-    .expect("no panic");
+    });
     assert!(problems.is_empty(), "{} violations of what must be clean:\n{}", problems.len(), problems.join("\n"));
 }
