@@ -1,4 +1,4 @@
-//! What will happen, soonest first; at the same time, in the order in which it was decided.
+//! Pending events, earliest first; events of the same time in the order in which they were scheduled.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,7 +10,7 @@ use crate::node::{NodeId, WaitKey};
 use crate::schedule::InjectionId;
 use crate::time::SimTime;
 
-/// The events that will happen.
+/// The pending events.
 pub(crate) struct EventQueue<M> {
     heap: BinaryHeap<Reverse<Due>>,
     next_seq: u64,
@@ -30,7 +30,7 @@ impl<M> EventQueue<M> {
         self.next_seq += 1;
     }
 
-    /// The next event and its time, if it happens by `limit`.
+    /// The next event and its time, if that is not after `limit`.
     pub fn pop(&mut self, limit: SimTime) -> Option<(SimTime, Pending<M>)> {
         if self.heap.peek()?.0.at() > limit {
             return None;
@@ -40,8 +40,8 @@ impl<M> EventQueue<M> {
     }
 }
 
-/// What stands in the heap: when (64 bits), in which order among equals (40), and where the event itself lies (24). One
-/// number, since comparing is most of what a heap does.
+/// An entry of the heap: its time (64 bits), its order among equals (40 bits) and the slot of the event (24 bits). One
+/// number, since a heap spends most of its time comparing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Due(u128);
 
@@ -62,10 +62,10 @@ impl Due {
     }
 }
 
-/// An event that will happen.
+/// A pending event.
 pub(crate) enum Pending<M> {
     Arrival(Packet<M>),
-    /// A message that came out of the network earlier is dealt with: its node was paused, or had others to deal with.
+    /// A message that arrived earlier is handled: its node was paused, or had others to handle first.
     Resumed(Packet<M>),
     Tick {
         node: NodeId,
@@ -73,11 +73,11 @@ pub(crate) enum Pending<M> {
     NoticeTick {
         node: NodeId,
     },
-    /// One timer that came due during a pause is dealt with on resume.
+    /// One timer that expired during a pause fires on resume.
     DueAlarm {
         node: NodeId,
     },
-    /// A client's task starts, or goes on.
+    /// A client's task starts or continues.
     Continue {
         node: NodeId,
         incarnation: u32,
@@ -85,13 +85,13 @@ pub(crate) enum Pending<M> {
     },
     FaultBegins(InjectionId),
     FaultEnds(InjectionId),
-    /// A node that was slow, or waited for its disk, is done.
+    /// A node that was slow or waited for its disk continues.
     Unblock {
         node: NodeId,
         incarnation: u32,
         by: InjectionId,
     },
-    /// A strobing clock jumps again.
+    /// A strobing clock steps again.
     Strobe {
         node: NodeId,
         by: InjectionId,
@@ -100,7 +100,7 @@ pub(crate) enum Pending<M> {
         node: NodeId,
         incarnation: u32,
     },
-    /// A client's process crashed: its task is to drop it.
+    /// A client's process crashed: its task drops the code.
     Died {
         node: NodeId,
         incarnation: u32,

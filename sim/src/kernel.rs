@@ -1,5 +1,5 @@
-//! The event loop: takes the next event, lets the node concerned deal with it, and stops whenever a client's task is to
-//! run, so that only one thing ever happens at a time.
+//! The event loop: pops the next event and lets its node handle it. The loop stops whenever a client's task has to run, so
+//! that only one thing happens at a time.
 
 use crate::event_queue::Pending;
 use crate::faults::Topology;
@@ -12,7 +12,7 @@ use crate::world::World;
 
 /// Why the event loop stopped.
 pub(crate) enum Step {
-    /// This client's task is to run first.
+    /// This client's task has to run first.
     Wake(NodeId),
     Stop(Stop),
 }
@@ -20,7 +20,7 @@ pub(crate) enum Step {
 /// Why a phase ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Its time was over.
+    /// It reached its time limit.
     Reached,
     /// The observer asked for it.
     Halted,
@@ -42,7 +42,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Lets events happen until a client's task is to run or the phase is over.
+    /// Handles events until a client's task has to run or the phase ends.
     pub(crate) fn step(&mut self, limit: SimTime) -> Step {
         loop {
             if let Some(client) = self.ran.take() {

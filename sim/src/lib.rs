@@ -1,5 +1,8 @@
-//! The simulated world of fencepost: one event heap on a madsim plugin, nodes with clocks, disks and connections of
-//! their own, faults that are data, and a trace hash over every event. It knows nothing of locks.
+//! The simulated world: nodes with their own clocks, disks and connections, faults that are data, one heap of pending
+//! events that runs as a madsim plugin, and a trace hash over every event. It knows nothing of locks.
+//!
+//! Where to look: [`faults`] for the kinds of fault; `process/`, `clock/`, `net/` and `disk.rs` for what a fault does to
+//! each part of a node; `kernel.rs` for the event loop; [`Ctx`] and [`Service`] for what clients and servers can do.
 
 #[cfg(not(madsim))]
 compile_error!(

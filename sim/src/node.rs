@@ -28,21 +28,21 @@ impl NodeId {
 /// What a node is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It contends for the lock.
+    /// Contends for the lock.
     Client,
-    /// It serves the lock.
+    /// Serves the lock.
     Server,
-    /// It is what the lock guards.
+    /// Is guarded by the lock.
     Store,
 }
 
-/// A client that believes to hold the lock carries this tag.
+/// The tag of a client that believes it holds the lock.
 pub const HOLDER: &str = "holder";
 
-/// A server that leads the others carries this tag.
+/// The tag of a server that leads the others.
 pub const LEADER: &str = "leader";
 
-/// The name that always means what the lock guards.
+/// The name of the guarded store.
 pub const STORE: &str = "store";
 
 pub(crate) struct Node<M: Message, N: Message> {
@@ -50,24 +50,24 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub role: Role,
     pub clock: Clock,
     pub up: bool,
-    /// Its host is down, not only its process: nothing answers for it.
+    /// Its host is down, too, so nothing answers for it.
     pub host_down: bool,
     pub never_restarts: bool,
     /// Counts its restarts.
     pub incarnation: u32,
     pub paused_by: Vec<Pause>,
     pub skewed_by: Vec<(InjectionId, i64)>,
-    /// Every clock fault that ever began here.
+    /// All clock faults that began here so far.
     pub clock_faults: Vec<InjectionId>,
     pub crashed_by: Option<InjectionId>,
     pub withheld: Vec<Withheld<M>>,
-    /// How many messages it is to deal with at this time, before any that arrives now.
+    /// How many messages it has to handle at this time before any that arrive now.
     pub resuming: u32,
-    /// What makes it slow, or its disk bad.
+    /// What slows it or its disk down.
     pub slowdowns: Vec<ActiveSlowdown>,
-    /// Every lie of its disk since its last crash.
+    /// Faults that let its disk confirm syncs it did not do, since its last crash.
     pub lies: Vec<InjectionId>,
-    /// What it sends while this is set has to wait until it is done with what it does.
+    /// While set, what it sends waits until its work is done.
     pub holds_back: bool,
     pub unsent: Vec<Packet<M>>,
     pub strobes: Vec<Strobe>,
@@ -76,18 +76,18 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub service: Option<Box<dyn Service<M, N>>>,
     pub tags: Vec<&'static str>,
     pub last_event: SimTime,
-    /// A timer ran out early; what happens before this time happens on the wrong side of it.
+    /// A timer fired early because of a clock fault. Whatever happens before this time is affected by that.
     pub early_until: SimTime,
 }
 
-/// Names something that a client waits for.
+/// Identifies a wait of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaitKey {
     pub slot: u32,
     pub serial: u32,
 }
 
-/// What a node's timer is for.
+/// What happens when a node's timer fires.
 pub(crate) enum Alarm {
     Wait(WaitKey),
     Tag(u64),

@@ -1,4 +1,4 @@
-//! The state of a world, and what its nodes can do in it.
+//! The state of a world. What happens to it is in the modules of each job: see the crate's documentation.
 
 use slab::Slab;
 
@@ -17,7 +17,7 @@ use crate::time::{Mono, SimTime, Wall};
 use crate::trace::{Occurrence, Trace};
 use crate::waits::{Wait, WaitKind, WaitState};
 
-/// A world of nodes that send each other `M` and note down `N`.
+/// A world of nodes that send each other messages `M` and record notes `N`.
 pub struct World<M: Message, N: Message> {
     pub(crate) now: SimTime,
     events: EventQueue<M>,
@@ -42,21 +42,21 @@ pub struct World<M: Message, N: Message> {
     pub(crate) touched_holder: bool,
     /// Messages sent between nodes other than a separate store.
     pub(crate) lock_messages: u64,
-    /// The client whose task is to run before the next event.
+    /// The client whose task runs before the next event.
     pub(crate) wake: Option<NodeId>,
-    /// The client that has just run, and has to be held up for it: it is slow.
+    /// The slow client that has just run and is now delayed for it.
     pub(crate) ran: Option<NodeId>,
-    /// What the client that runs has spawned: its host takes it over as soon as it has come to rest.
+    /// Tasks that the running client has spawned. Its host takes them over when the client is idle.
     pub(crate) spawned: Vec<Spawned>,
     pub(crate) most_events: u64,
 }
 
-/// What became of an injection.
+/// What happened to an injection.
 #[derive(Clone, Debug, Default)]
 pub struct InjectionState {
     /// It began.
     pub fired: bool,
-    /// It made a difference.
+    /// It changed something.
     pub touched: bool,
     /// When it began, if it did.
     pub began: SimTime,
@@ -115,7 +115,7 @@ impl<M: Message, N: Message> World<M, N> {
         id
     }
 
-    /// Says that the lock's first server is the guarded store too.
+    /// Makes the lock's first server the guarded store, too.
     pub(crate) fn store_is_first_server(&mut self) {
         self.store = self.servers[0];
     }
@@ -139,7 +139,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.nodes[node.index()].role == Role::Client
     }
 
-    /// What became of each injection.
+    /// What happened to each injection.
     pub fn injections(&self) -> &[InjectionState] {
         &self.injected
     }
@@ -149,12 +149,12 @@ impl<M: Message, N: Message> World<M, N> {
         self.touched_holder
     }
 
-    /// How many messages clients and the lock's servers sent each other, those that were lost too.
+    /// The number of messages that clients and the lock's servers sent each other, lost ones included.
     pub fn lock_messages(&self) -> u64 {
         self.lock_messages
     }
 
-    /// The hash over every event so far, and their number.
+    /// The hash over all events so far, and their number.
     pub fn trace(&mut self) -> (crate::trace::TraceHash, u64) {
         (self.trace.hash(), self.trace.events())
     }
@@ -212,7 +212,7 @@ impl<M: Message, N: Message> World<M, N> {
         WaitKey { slot, serial }
     }
 
-    /// Ends a wait if it is still on, and says whether it was.
+    /// Ends a wait, and returns whether it was still pending.
     pub(crate) fn fulfil(&mut self, key: WaitKey, state: WaitState<M>) -> bool {
         let Some(wait) = self.waits.get_mut(key.slot as usize).filter(|wait| wait.pending(key)) else { return false };
         wait.state = state;
@@ -264,7 +264,7 @@ impl<M: Message, N: Message> Topology for World<M, N> {
 
     fn named(&self, name: &str) -> Option<NodeId> {
         let place = self.nodes.iter().position(|node| node.name == name);
-        // A lock that lives in its store answers to the store's name, too.
+        // Where the lock's server is the store, the name of the store means that server.
         place.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
     }
 }

@@ -1,4 +1,4 @@
-//! Faults of clocks, and whether they made a difference.
+//! Faults of clocks, and whether they changed anything.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ impl<M: Message, N: Message> ClockChanges for World<M, N> {
 }
 
 impl<M: Message, N: Message> World<M, N> {
-    /// The clock jumps away or back.
+    /// The clock steps forward or back.
     pub(crate) fn strobe(&mut self, id: NodeId, by: InjectionId) {
         let node = &mut self.nodes[id.index()];
         let Some(strobe) = node.strobes.iter_mut().find(|strobe| strobe.by == by) else { return };
@@ -79,7 +79,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.schedule_at(self.now + period, Pending::Strobe { node: id, by });
     }
 
-    /// The most that overlapping rate faults add up to, either way.
+    /// The rates of overlapping faults add up, within the range of one fault.
     fn change_rate(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];
@@ -95,8 +95,8 @@ impl<M: Message, N: Message> World<M, N> {
         self.arm(id);
     }
 
-    /// Passes a comparison of a clock with a deadline through; where it would come out differently without clock faults,
-    /// those of the node made a difference.
+    /// Returns `passed`, the result of comparing a clock with a deadline. If it would differ without clock faults, the
+    /// clock faults of the node changed something.
     pub(crate) fn compare_undisturbed(&mut self, node: NodeId, passed: bool, undisturbed: SimTime) -> bool {
         if passed != (self.now >= undisturbed) {
             self.touch_clock_faults(node);
@@ -104,7 +104,7 @@ impl<M: Message, N: Message> World<M, N> {
         passed
     }
 
-    /// A timer that a clock fault moved made a difference if something happened on the node in between.
+    /// A clock fault moved a timer. It changed something if anything happened on the node in between.
     pub(crate) fn check_timing(&mut self, id: NodeId, undisturbed: SimTime) {
         let node = &mut self.nodes[id.index()];
         if node.clock_faults.is_empty() || undisturbed == self.now {
@@ -117,7 +117,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Something happens at the node now.
+    /// Something happens at the node now, which may be affected by a timer that fired early.
     pub(crate) fn mark_active(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];
@@ -131,7 +131,7 @@ impl<M: Message, N: Message> World<M, N> {
     pub(crate) fn touch_clock_faults(&mut self, node: NodeId) {
         for i in 0..self.nodes[node.index()].clock_faults.len() {
             let injection = self.nodes[node.index()].clock_faults[i];
-            // A server's deadline concerns whoever holds the lock.
+            // A server's deadline affects any client that holds the lock.
             let concerned = match self.nodes[node.index()].role {
                 Role::Client => vec![node],
                 _ => self.clients.clone(),

@@ -1,7 +1,7 @@
 //! A node's two clocks. Both run at the node's own rate; the wall clock has an offset that faults can step.
 //!
-//! A second, undisturbed pair of clocks runs beside them: what the node would have read without any clock fault. Where a
-//! decision comes out differently on the two pairs, the fault mattered.
+//! A second, undisturbed pair of clocks runs beside them, as if there were no clock fault. Where a decision differs between
+//! the two pairs, the fault changed something.
 
 pub(crate) mod changes;
 pub(crate) mod timers;
@@ -19,13 +19,13 @@ pub struct Clock {
     ppm: i64,
     wall_minus_mono: i64,
     frozen: bool,
-    /// What the wall clock missed while frozen, up to the last change of rate.
+    /// How far the wall clock fell behind while frozen, up to the last change of rate.
     missed: i64,
     shadow_wall_minus_true: i64,
 }
 
 impl Clock {
-    /// Clocks that agree with true time.
+    /// Clocks that show true time.
     pub fn new() -> Self {
         Self::default()
     }
@@ -78,7 +78,7 @@ impl Clock {
         Some(SimTime(self.since.0.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))))
     }
 
-    /// Runs `ppm` parts in a million faster than true time from `now` on (slower if negative).
+    /// From `now` on, runs faster than true time by `ppm`, or slower if negative.
     pub fn set_rate(&mut self, now: SimTime, ppm: i64) {
         self.rebase(now);
         self.ppm = ppm;
@@ -95,7 +95,7 @@ impl Clock {
         self.frozen = true;
     }
 
-    /// Lets the monotonic clock go on where it stopped; the wall clock steps to where it would have been.
+    /// Continues the monotonic clock from where it stopped. The wall clock steps to what it would read without the freeze.
     pub fn thaw(&mut self, now: SimTime) {
         self.rebase(now);
         self.frozen = false;

@@ -1,5 +1,5 @@
-//! The timers of one node, by its own monotonic clock. Only the earliest stands in the world's event heap, so that
-//! cancelling one, or a change of the clock's rate, costs nothing there.
+//! The timers of one node, by its own monotonic clock. Only the earliest is in the event queue, so cancelling a timer or
+//! changing the rate of a clock costs nothing there.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::trace::Occurrence;
 use crate::waits::{WaitKind, WaitState};
 use crate::world::World;
 
-/// Names a timer, so that it can be cancelled.
+/// Identifies a timer, so that it can be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimerId(u64);
 
-/// A timer that ran out.
+/// An expired timer.
 pub(crate) struct Expired<T> {
     pub what: T,
-    /// When it would have run out without any clock fault.
+    /// When it would have expired without clock faults.
     pub undisturbed: SimTime,
 }
 
@@ -33,8 +33,8 @@ pub(crate) struct Timers<T> {
     /// Latest first, so that the next one is popped from the end.
     waiting: Vec<Timer<T>>,
     next_id: u64,
-    /// The ticks in the heap that still count, latest first. One that stays behind when an earlier timer is set serves
-    /// the timers after that one.
+    /// The valid ticks in the event queue, latest first. A tick that remains when an earlier timer is set serves later
+    /// timers.
     ticks: Vec<SimTime>,
 }
 
@@ -81,8 +81,8 @@ impl<T> Timers<T> {
         self.waiting.last().map(|timer| timer.due)
     }
 
-    /// Says that the earliest timer is due at this true time, and whether that needs a new tick in the heap: not if one
-    /// that stands there comes early enough.
+    /// The earliest timer is due at this true time. Returns whether it needs a new tick in the event queue, because none
+    /// there is early enough.
     pub fn arm(&mut self, at: SimTime) -> bool {
         if self.ticks.last().is_some_and(|tick| *tick <= at) {
             return false;
@@ -91,12 +91,12 @@ impl<T> Timers<T> {
         true
     }
 
-    /// Forgets the ticks in the heap: the clock changed under them.
+    /// Invalidates the ticks in the event queue, since the clock has changed.
     pub fn disarm(&mut self) {
         self.ticks.clear();
     }
 
-    /// Whether a tick that came out of the heap now still counts.
+    /// Whether the tick that was popped now is still valid.
     pub fn take_tick(&mut self, now: SimTime) -> bool {
         let counts = self.ticks.last() == Some(&now);
         if counts {
@@ -129,7 +129,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.arm(node);
     }
 
-    /// Puts the node's next tick into the heap, unless one stands there early enough.
+    /// Schedules the node's next tick, unless one is scheduled early enough.
     pub(crate) fn arm(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timers_run_out_in_order_of_deadline_then_of_setting() {
+    fn timers_expire_in_order_of_deadline_then_of_setting() {
         let mut timers = Timers::default();
         for (due, name) in [(5, "b"), (3, "a"), (5, "c"), (9, "d")] {
             timers.add(Mono(due), SimTime(due), name);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_timer_never_runs_out() {
+    fn a_cancelled_timer_never_expires() {
         let mut timers = Timers::default();
         let id = timers.add(Mono(1), SimTime(1), ());
         timers.cancel(id);
@@ -215,12 +215,12 @@ mod tests {
         assert!(!timers.arm(SimTime(20)));
         assert!(timers.arm(SimTime(5)));
         assert!(timers.take_tick(SimTime(5)));
-        assert!(!timers.arm(SimTime(12)), "the first tick still stands");
+        assert!(!timers.arm(SimTime(12)), "the first tick is still valid");
         assert!(timers.take_tick(SimTime(10)));
     }
 
     #[test]
-    fn ticks_from_before_a_change_of_the_clock_do_not_count() {
+    fn a_change_of_the_clock_invalidates_ticks() {
         let mut timers = Timers::<()>::default();
         timers.arm(SimTime(10));
         timers.disarm();

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use crate::net::{RETRANSMIT_FIRST, RETRANSMIT_LONGEST};
 
-/// What faults can do to the bounds within which locks recover, summed over a schedule.
+/// What faults add to the bounds within which locks recover, summed over a schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BoundAllowance {
     /// All backward steps of wall clocks together.
     pub stepped_back: Duration,
-    /// How far the wall clocks of two nodes may have come apart: all steps either way, and what wrong rates add up to.
+    /// How far the wall clocks of two nodes may differ: all steps either way, and the drift by wrong rates.
     pub apart: Duration,
-    /// All times together for which machines were stopped, their monotonic clocks with them.
+    /// The total time for which machines, with their monotonic clocks, were paused.
     pub machine_stopped: Duration,
-    /// How slow the slowest clock ran, in parts in a million.
+    /// How slow the slowest clock ran, in ppm.
     pub slowest_ppm: u32,
-    /// How long a stream may take after a fault until it gets through again: its retransmissions back off for as long as
-    /// the fault lasted, but not beyond the longest back-off.
+    /// How long after a fault a stream may need to get through again: its retransmissions back off for as long as the fault
+    /// lasted, up to the longest back-off.
     pub reconnect: Duration,
 }
 
@@ -37,12 +37,12 @@ impl BoundAllowance {
         BoundAllowance { reconnect: (lasts + RETRANSMIT_FIRST).min(RETRANSMIT_LONGEST), ..BoundAllowance::default() }
     }
 
-    /// How long a deadline by a server's wall clock can take that was `expiry` away.
+    /// How long a deadline `expiry` away by a server's wall clock can take.
     pub fn stretch_wall(&self, expiry: Duration) -> Duration {
         self.stretch_rate(expiry + self.stepped_back) + self.machine_stopped
     }
 
-    /// How long a deadline by a server's monotonic clock can take that was `expiry` away.
+    /// How long a deadline `expiry` away by a server's monotonic clock can take.
     pub fn stretch_mono(&self, expiry: Duration) -> Duration {
         self.stretch_rate(expiry) + self.machine_stopped
     }

@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use super::{Fault, FaultInfo, FaultKind, Injected, LinkEffect, Nemesis, Rate, add_link_effects, remove_link_effects};
 
-/// Packets that arrive twice. Streams discard the copies; datagrams do not.
+/// Datagrams that arrive twice. Streams discard the copies.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Duplicate {

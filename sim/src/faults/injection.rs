@@ -27,7 +27,7 @@ impl<M: Message, N: Message> World<M, N> {
         let plan = &self.schedule.plans[self.schedule.injections[injection.0 as usize].fault];
         if let Trigger::On(on) = &plan.trigger {
             let client = on.client.as_ref().map(|name| self.named(name));
-            // A step of a client that does not exist is never passed.
+            // A client that does not exist never reaches a step.
             if client == Some(None) {
                 return;
             }
@@ -91,8 +91,8 @@ impl<M: Message, N: Message> World<M, N> {
         self.observer.fault(self.now, false, &placement);
     }
 
-    /// Ends all faults: links restored, nodes resumed and restarted (but for permanent crashes), rates back to normal.
-    /// Offsets of wall clocks stay, since undoing a step would be another step.
+    /// Ends all faults: restores links and clock rates, resumes nodes, restarts them except after permanent crashes. Offsets
+    /// of wall clocks stay, since undoing a step would be another step.
     pub(crate) fn heal(&mut self) {
         self.healed = true;
         self.triggers.disarm();
@@ -117,6 +117,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
+    /// The injection changed something at these nodes.
     pub(crate) fn touch(&mut self, injection: InjectionId, nodes: &[NodeId]) {
         self.injected[injection.0 as usize].touched = true;
         if nodes.iter().any(|node| self.concerns_holder(*node)) {
@@ -124,8 +125,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Whether what happens to the node happens to a grant that is held: it holds it, or is a server of the lock, which
-    /// keeps it for whoever does.
+    /// Whether the node holds the lock, or is a server of the lock while a client holds it.
     fn concerns_holder(&self, node: NodeId) -> bool {
         match self.nodes[node.index()].role {
             Role::Server => self.clients.iter().any(|client| self.nodes[client.index()].tagged(HOLDER)),

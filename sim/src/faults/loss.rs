@@ -8,7 +8,7 @@ use super::{
     LinkEffect, Nemesis, Preset, Rate, add_link_effects, remove_link_effects,
 };
 
-/// Lost packets. A stream hides them behind retransmission: the message arrives late.
+/// Lost messages. A stream retransmits them, so they arrive late.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Loss {

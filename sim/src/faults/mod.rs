@@ -1,4 +1,8 @@
-//! The kinds of fault. Each is one file: what a user may write about it, and what it does to the world.
+//! The kinds of fault. Each is one file: its keys, what it does to the world, by how much it lengthens bounds, and what
+//! files, searches and reports need to know of it ([`FaultInfo`]).
+//!
+//! To add a kind, write its file and add it to the lists below. What a fault can do to each part of a node is a trait
+//! next to that part: [`Pauses`], [`Crashes`], [`ClockChanges`], [`Slowdowns`], [`LinkEffects`].
 
 mod allowance;
 mod clock_rate;
@@ -57,7 +61,7 @@ use crate::world::World;
 
 /// A fault as configured: what its injections do.
 pub trait Fault: fmt::Debug + Send + Sync {
-    /// Draws what differs between injections, up front, as one number that `begin` gets back.
+    /// Draws what differs between injections, up front, as one number that `begin` receives.
     fn draw(&self, _stream: &mut Stream) -> i64 {
         0
     }
@@ -68,22 +72,22 @@ pub trait Fault: fmt::Debug + Send + Sync {
     /// Ends an injection that lasts.
     fn end(&self, _nemesis: &mut dyn Nemesis, _injection: &Injected<'_>) {}
 
-    /// How long its effect outlives its beginning by itself, without a `lasts` (a crash's `restart_after`).
+    /// How long its effect lasts if it has no `lasts`, such as `restart_after` of a crash.
     fn own_duration(&self) -> Option<Duration> {
         None
     }
 
-    /// About how many events of its own an injection makes.
+    /// About how many events an injection schedules.
     fn events(&self, _lasts: Duration) -> u64 {
         1
     }
 
-    /// How an injection may lengthen the bounds within which a lock recovers.
+    /// By how much an injection may lengthen the bounds within which a lock recovers.
     fn allowance(&self, _drawn: i64, _lasts: Duration) -> BoundAllowance {
         BoundAllowance::default()
     }
 
-    /// Whether healing leaves it as it is.
+    /// Whether healing does not undo it.
     fn permanent(&self) -> bool {
         false
     }
@@ -93,10 +97,10 @@ pub trait Fault: fmt::Debug + Send + Sync {
         None
     }
 
-    /// How a fault that places itself (`TargetRule::Own`) does so. `pick` is the fraction drawn for this injection.
+    /// Where a fault with [`TargetRule::Own`] acts. `pick` is the fraction of 2⁶⁴ drawn for this injection.
     ///
     /// # Errors
-    /// If the world has no such place, such as a minority of one server.
+    /// If the topology has no such place, such as a minority of one server.
     fn place(&self, _topology: &dyn Topology, _pick: u64) -> Result<Placement, String> {
         Ok(Placement::default())
     }
@@ -155,17 +159,17 @@ pub struct Injected<'a> {
     pub id: InjectionId,
     /// Where it acts.
     pub at: &'a Placement,
-    /// What [`Fault::draw`] gave.
+    /// The result of [`Fault::draw`].
     pub drawn: i64,
 }
 
-/// The nodes of a world, by what they are.
+/// The nodes of a world by role.
 pub trait Topology {
     /// The clients, in order.
     fn clients(&self) -> &[NodeId];
     /// The lock's servers, in order.
     fn servers(&self) -> &[NodeId];
-    /// The guarded store; the lock's own server where the lock lives in its store.
+    /// The guarded store. For a lock inside its store, the lock's own server.
     fn store(&self) -> NodeId;
     /// All nodes.
     fn all(&self) -> Vec<NodeId>;
@@ -179,7 +183,7 @@ pub trait Nemesis: Topology + Pauses + Crashes + ClockChanges + Slowdowns + Link
 
 impl<M: Message, N: Message> Nemesis for World<M, N> {}
 
-/// The ways of most link faults: the effect is on every link of the placement.
+/// Adds the effect to every link of the placement.
 fn add_link_effects(nemesis: &mut dyn Nemesis, injection: &Injected<'_>, effect: LinkEffect) {
     for &(from, to) in &injection.at.links {
         nemesis.add_link_effect(from, to, injection.id, effect);
@@ -192,13 +196,13 @@ fn remove_link_effects(nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
     }
 }
 
-/// A share of messages, from 0 to 1, as so many in a million.
+/// A share of messages, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, JsonSchema)]
 #[serde(try_from = "f64")]
 pub struct Rate(#[schemars(range(min = 0.0, max = 1.0))] f64);
 
 impl Rate {
-    /// So many in a million.
+    /// The share in ppm.
     pub fn per_million(self) -> u32 {
         (self.0 * 1e6) as u32
     }

@@ -1,4 +1,4 @@
-//! Faults that wait for a client to pass a step.
+//! Faults that begin when a client reaches a step.
 
 use crate::node::NodeId;
 use crate::schedule::InjectionId;
@@ -13,7 +13,7 @@ pub(crate) struct Armed {
     /// Any client if left out.
     pub client: Option<NodeId>,
     pub step: String,
-    /// How many times it is still to be passed.
+    /// How many times the step has yet to be reached.
     pub left: u32,
     pub after: Duration,
 }
@@ -31,7 +31,7 @@ impl Triggers {
         self.0.clear();
     }
 
-    /// Counts a step, and takes out what it triggers: which injection, and after how many nanoseconds.
+    /// Counts a step, and returns what it triggers: the injections, each with its delay in nanoseconds.
     pub fn pass(&mut self, node: NodeId, step: &str) -> Vec<(InjectionId, u64)> {
         let mut fired = Vec::new();
         self.0.retain_mut(|armed| {

@@ -8,15 +8,15 @@ use crate::time::SimTime;
 /// One direction of a connection.
 pub(crate) struct Lane<M> {
     pub last_arrival: SimTime,
-    /// Since when and until when nothing comes through: retransmissions of one message take longer than peers wait.
+    /// The period in which nothing arrives, because retransmissions of one message take longer than [`PEER_TIMEOUT`].
     pub late: (SimTime, SimTime),
-    /// How many messages were sent.
+    /// The number of messages sent.
     pub sent: u32,
-    /// How many messages came through in order.
+    /// The number of messages received in order.
     pub received: u32,
-    /// What came through ahead of its turn.
+    /// Messages that arrived out of order.
     pub early: Vec<Packet<M>>,
-    /// What did not get through, oldest first, and since when.
+    /// Messages that wait for retransmission, oldest first.
     pub stalled: VecDeque<Packet<M>>,
     pub stalled_since: SimTime,
     pub flush_pending: bool,
@@ -42,7 +42,7 @@ impl<M> Lane<M> {
         self.flush_pending || !self.stalled.is_empty()
     }
 
-    /// What was sent last arrives then.
+    /// The last message sent will arrive at `arrival`.
     pub fn expect(&mut self, now: SimTime, arrival: SimTime) {
         self.last_arrival = arrival;
         let (since, until) = self.late;
@@ -51,13 +51,13 @@ impl<M> Lane<M> {
         }
     }
 
-    /// Whether nothing has come through for as long as peers wait, although nothing is in the way.
+    /// Whether nothing has arrived for [`PEER_TIMEOUT`] although the link is open.
     pub fn is_late(&self, now: SimTime) -> bool {
         let (since, until) = self.late;
         until > now && now.since(since) > PEER_TIMEOUT
     }
 
-    /// Keeps a message that does not get through: before those that were sent after it, even if they stalled earlier.
+    /// Keeps a message for retransmission, before all that were sent after it.
     pub fn stall(&mut self, now: SimTime, packet: Packet<M>) {
         if self.stalled.is_empty() {
             self.stalled_since = now;
@@ -66,7 +66,7 @@ impl<M> Lane<M> {
         self.stalled.insert(place, packet);
     }
 
-    /// Takes a message out of the network, if its turn has come. A reset does not wait for its turn.
+    /// Returns the message if it is the next in order, and keeps it otherwise. A reset does not wait.
     pub fn receive(&mut self, packet: Packet<M>) -> Option<Packet<M>> {
         if matches!(packet.body, Body::Reset | Body::Refuse) {
             return Some(packet);
@@ -79,13 +79,13 @@ impl<M> Lane<M> {
         Some(packet)
     }
 
-    /// The message whose turn it is now, if it came early.
+    /// The next message in order, if it has arrived already.
     pub fn next_early(&mut self) -> Option<Packet<M>> {
         let place = self.early.iter().position(|packet| packet.order == self.received)?;
         Some(self.early.swap_remove(place))
     }
 
-    /// The first retransmission of what stalled that comes at or after `now`.
+    /// The time of the first retransmission at or after `now`.
     pub fn next_retransmission(&self, now: SimTime) -> SimTime {
         let (mut at, mut wait) = (self.stalled_since, RETRANSMIT_FIRST);
         loop {

@@ -23,13 +23,13 @@ pub trait LinkEffects {
 pub enum LinkEffect {
     /// Nothing gets through. Streams retransmit after it heals, datagrams are lost.
     Cut,
-    /// Nothing gets through, but all of it arrives when the hold ends.
+    /// Nothing gets through; all of it arrives when the hold ends.
     Hold,
     /// Every message takes longer.
     Delay(Dist),
-    /// Messages are lost, so many in a million. Streams retransmit.
+    /// Messages are lost, at this rate in ppm. Streams retransmit.
     Lose(u32),
-    /// Datagrams arrive twice, so many in a million.
+    /// Datagrams arrive twice, at this rate in ppm.
     Duplicate(u32),
 }
 
@@ -48,13 +48,13 @@ impl<M: Message, N: Message> LinkEffects for World<M, N> {
     }
 }
 
-/// What faults do to a link at the moment, and its own randomness.
+/// What faults do to a link, and its randomness.
 #[derive(Default)]
 pub(crate) struct Link {
     pub effects: Vec<(InjectionId, LinkEffect)>,
-    /// Made at first use.
+    /// Created at first use.
     pub stream: Option<Box<Stream>>,
-    /// The connection for what one server sends to another, made at first use.
+    /// The connection for messages from one server to another, created at first use.
     pub peer: Option<ConnId>,
 }
 
@@ -68,7 +68,7 @@ impl Link {
     }
 }
 
-/// How one message fares on a link, before its order among others is looked at.
+/// What happens to one message on a link, apart from its order among others.
 pub(crate) struct Fate {
     pub latency: Duration,
     /// How many times it was lost before it got through (streams), or whether it is lost (datagrams).
@@ -76,10 +76,10 @@ pub(crate) struct Fate {
     pub doubled: bool,
 }
 
-/// No message is lost more often than this in a row: by then a stream has given up waiting in all but name.
+/// No message is lost more often than this in a row. The last retransmissions are minutes apart by then.
 const MOST_LOSSES: u32 = 10;
 
-/// Draws a message's fate. `touched` is told which injections had a part in it.
+/// Draws a message's fate, and calls `touched` with each injection that affected it.
 pub(crate) fn fate(
     config: &NetworkConfig,
     effects: &[(InjectionId, LinkEffect)],
@@ -115,7 +115,7 @@ pub(crate) fn fate(
     fate
 }
 
-/// How much later a message arrives that was lost so often before it got through.
+/// The delay of a message that was lost this many times before it arrived.
 pub(crate) fn retransmission_delay(losses: u32) -> Duration {
     (0..losses).fold(Duration::ZERO, |sum, n| sum + (RETRANSMIT_FIRST * 2u32.pow(n)).min(RETRANSMIT_LONGEST))
 }

@@ -1,7 +1,7 @@
 //! Links between nodes, one way each, and the connections that run over them.
 //!
-//! A connection is a byte stream as TCP gives it: in order, at most once. Loss shows as retransmission delay; what a cut
-//! or a dead host swallows is sent again later, or the connection is reset.
+//! A connection behaves as TCP does: messages arrive in order and at most once. A lost message arrives late. What is sent
+//! over a cut link or to a dead host is retransmitted, or the connection is reset.
 
 mod lane;
 pub(crate) mod link;
@@ -37,8 +37,8 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(7_200 + 9 * 75);
 /// `DefaultConnReadTimeout` and `DefaultConnWriteTimeout` of etcd (server/etcdserver/api/rafthttp/peer.go).
 pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// So many messages wait for a connection between servers to get through; more are dropped, as rafthttp's full buffers
-/// drop them.
+/// The buffer of a connection between servers, in messages. Messages beyond it are dropped, as by the full buffers of
+/// rafthttp.
 pub(crate) const PEER_BUFFER: usize = 64;
 
 /// How messages travel.
@@ -48,7 +48,7 @@ pub enum Transport {
     /// As TCP carries them: in order, at most once, late rather than lost.
     #[default]
     Stream,
-    /// As UDP carries them: lost, doubled and overtaken.
+    /// As UDP carries them: lost, duplicated and reordered.
     Datagram,
 }
 
@@ -63,11 +63,11 @@ pub struct NetworkConfig {
     pub transport: Transport,
 }
 
-/// Names a connection: its client's handle on it.
+/// Identifies a connection: the client's handle on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnId(pub(crate) u32);
 
-/// One incarnation of a connection, as its server knows it: a connection made again after a reset is another session.
+/// One incarnation of a connection, as its server sees it. A connection that is reopened after a reset is a new session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Session {
     pub(crate) conn: ConnId,
@@ -85,15 +85,15 @@ pub(crate) enum Way {
 pub(crate) struct Packet<M> {
     pub session: Session,
     pub way: Way,
-    /// The call that this asks or answers, as its client numbers it; [`NO_CALL`] for what nobody asked for.
+    /// The call that this message belongs to; [`NO_CALL`] if it is unsolicited.
     pub call: u64,
     pub sent: SimTime,
-    /// Its place among all that was sent this way on its connection.
+    /// Its position among all messages sent in this direction of the connection.
     pub order: u32,
     pub body: Body<M>,
 }
 
-/// The number of no call: serial numbers of waits begin at 1.
+/// Not a call: serial numbers of waits begin at 1.
 pub(crate) const NO_CALL: u64 = 0;
 
 #[derive(Clone, Debug)]
@@ -110,7 +110,7 @@ pub(crate) enum ConnState {
     Closed,
     Opening,
     Open,
-    /// Reset by the peer while nobody was waiting: the next call learns of it.
+    /// Reset by the peer while no call was pending: the next call fails.
     Broken,
 }
 
@@ -119,13 +119,13 @@ pub(crate) struct Conn<M> {
     pub server: NodeId,
     pub state: ConnState,
     pub epoch: u32,
-    /// The client lost the connection in a crash, and resets whoever speaks on it.
+    /// The client lost the connection in a crash, and answers any message on it with a reset.
     pub forgotten: bool,
     /// The server accepted this epoch.
     pub accepted: bool,
-    /// What waits for the connection to open.
+    /// Messages that wait for the connection to open.
     pub backlog: Vec<Packet<M>>,
-    /// What the server pushed and the client's code has not taken yet.
+    /// Pushed messages that the client's code has not received yet.
     pub inbox: VecDeque<M>,
     pub lanes: [Lane<M>; 2],
 }

@@ -1,5 +1,4 @@
-//! What becomes of connections when the network or one of their ends fails: what stalled is sent again, or both ends
-//! learn that the connection is gone.
+//! Connections whose network or peer fails: stalled messages are retransmitted, or the connection is reset.
 
 use crate::event_queue::Pending;
 use crate::message::Message;
@@ -8,7 +7,7 @@ use crate::node::NodeId;
 use crate::world::World;
 
 impl<M: Message, N: Message> World<M, N> {
-    /// Sends again what stalled on a connection.
+    /// Retransmits the stalled messages of a connection.
     pub(crate) fn flush(&mut self, id: ConnId, way: Way, epoch: u32) {
         let conn = &mut self.conns[id.0 as usize];
         if conn.epoch != epoch {
@@ -31,7 +30,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A stream got nothing through for too long: the operating systems of both ends give it up.
+    /// A stream got nothing through for [`STALL_LIMIT`]: the operating systems of both ends reset it.
     fn give_up(&mut self, id: ConnId) {
         let session = Session { conn: id, epoch: self.conns[id.0 as usize].epoch };
         for way in [Way::ToServer, Way::ToClient] {
@@ -39,14 +38,14 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The operating system at one end finds the connection dead, and tells the process as soon as that runs.
+    /// The operating system at one end resets the connection. The process sees it as soon as it runs.
     fn notice_reset(&mut self, session: Session, way: Way) {
         let node = self.conns[session.conn.0 as usize].ends(way).1;
         let packet = Packet { session, way, call: 0, sent: self.now, order: 0, body: Body::Reset };
         self.deal_with_later(node, packet);
     }
 
-    /// Sees to it that what stalled towards a node or over a link is sent again; `at_once` where it was only held.
+    /// Schedules retransmissions of stalled messages on links for which `over` holds: `at_once` if they were only held.
     pub(crate) fn unstall(&mut self, over: impl Fn(NodeId, NodeId) -> bool, at_once: bool) {
         for index in 0..self.conns.len() {
             for way in [Way::ToServer, Way::ToClient] {
@@ -63,7 +62,8 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The connections of a node whose process died. A living operating system closes them; a dead host forgets them.
+    /// Breaks the connections of a node that crashed. After a crash of the process its operating system closes them; a dead
+    /// host loses them silently.
     pub(crate) fn drop_connections(&mut self, node: NodeId, host: bool) {
         for index in 0..self.conns.len() {
             let conn = &mut self.conns[index];
@@ -92,7 +92,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Keep-alive probes of a server found nobody.
+    /// The keep-alive probes of a server got no answer.
     pub(crate) fn keep_alive(&mut self, id: ConnId, epoch: u32) {
         let conn = &self.conns[id.0 as usize];
         if conn.epoch == epoch && conn.accepted {

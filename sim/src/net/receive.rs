@@ -1,4 +1,4 @@
-//! How messages are received: taken out of the network in order, and dealt with by the node that they reach.
+//! Receiving: messages arrive in order and are handled by their node.
 
 use crate::event_queue::Pending;
 use crate::message::Message;
@@ -39,7 +39,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A message comes out of the network at a node, which may not be in a state to deal with it.
+    /// A message reaches a node, which may be down, paused or busy.
     fn receive(&mut self, packet: Packet<M>, from: NodeId, to: NodeId) {
         let node = &mut self.nodes[to.index()];
         if !node.up {
@@ -64,7 +64,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.transmit(Packet { session, way, call: 0, sent, order: 0, body: Body::Accept });
     }
 
-    /// Lets a node deal with a message now, but after what it already has to deal with.
+    /// Lets a node handle a message now, after the messages that it already has to handle.
     pub(crate) fn deal_with_later(&mut self, node: NodeId, packet: Packet<M>) {
         self.nodes[node.index()].resuming += 1;
         self.schedule_at(self.now, Pending::Resumed(packet));
@@ -81,7 +81,7 @@ impl<M: Message, N: Message> World<M, N> {
         if node.paused() { self.withhold(to, packet) } else { self.accept(packet) }
     }
 
-    /// Answers for a process that is not there, or does not know the connection.
+    /// Answers for a process that is down or does not know the connection.
     fn bounce(&mut self, packet: &Packet<M>) {
         let body = match packet.body {
             Body::Open => Body::Refuse,
@@ -92,7 +92,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.transmit(Packet { session, way, call: 0, sent: self.now, order: 0, body });
     }
 
-    /// A message is dealt with by the node that it reached.
+    /// A node handles a message.
     pub(crate) fn accept(&mut self, packet: Packet<M>) {
         let id = packet.session.conn;
         let (from, to) = self.conns[id.0 as usize].ends(packet.way);
@@ -169,7 +169,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Hands what the server pushed to whoever waits for it, or keeps it.
+    /// Completes the wait for a pushed message, or keeps the message. Returns whether a wait was completed.
     fn take_pushed(&mut self, id: ConnId, message: M) -> bool {
         let waiting = self.waits_on(|kind| *kind == WaitKind::Receive(id)).next();
         if let Some(key) = waiting {
@@ -197,7 +197,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.conns[id.0 as usize].state = if noticed { ConnState::Closed } else { ConnState::Broken };
     }
 
-    /// Fails every pending call on the connection, and says whether there was one.
+    /// Fails all pending calls on the connection, and returns whether there was one.
     fn fail_calls(&mut self, id: ConnId, client: NodeId, error: CallError) -> bool {
         let concerned = |kind: &WaitKind| matches!(kind, WaitKind::Call(on) | WaitKind::Receive(on) if *on == id);
         let keys: Vec<WaitKey> = self.waits_on(concerned).collect();

@@ -1,4 +1,4 @@
-//! How messages are sent: connections opened, messages put on their way, stalled or lost.
+//! Sending: opening connections, and launching, stalling or losing messages.
 
 use crate::event_queue::Pending;
 use crate::faults::LinkEffect;
@@ -31,7 +31,7 @@ impl<M: Message, N: Message> World<M, N> {
         ConnId(self.conns.len() as u32 - 1)
     }
 
-    /// Sends a request whose reply the wait will get.
+    /// Sends a request. Its reply completes the wait.
     pub(crate) fn request(&mut self, id: ConnId, key: WaitKey, message: M) {
         let datagram = self.network.transport == Transport::Datagram;
         let conn = &mut self.conns[id.0 as usize];
@@ -59,7 +59,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.transmit(Packet { session, way, call: NO_CALL, sent, order: 0, body: Body::Open });
     }
 
-    /// Sends a message to the server, as soon as the connection is open.
+    /// Sends a message to the server once the connection is open.
     fn send(&mut self, id: ConnId, call: u64, message: M) {
         let conn = &mut self.conns[id.0 as usize];
         let session = Session { conn: id, epoch: conn.epoch };
@@ -101,17 +101,17 @@ impl<M: Message, N: Message> World<M, N> {
         })
     }
 
-    /// What the server pushed on a connection, oldest first.
+    /// The oldest message that the server pushed on a connection and that was not received yet.
     pub(crate) fn pushed(&mut self, id: ConnId) -> Option<M> {
         self.conns[id.0 as usize].inbox.pop_front()
     }
 
-    /// Sends a message that nobody asked for to a client.
+    /// Sends an unsolicited message to a client.
     pub(crate) fn push(&mut self, session: Session, message: M) {
         self.send_to_client(session, NO_CALL, Body::Data(message));
     }
 
-    /// The server closes a connection. What it sent before still arrives, then the client learns of the end.
+    /// The server closes a connection. What it sent before still arrives, then the client sees a reset.
     pub(crate) fn close(&mut self, session: Session) {
         let conn = &mut self.conns[session.conn.0 as usize];
         if conn.epoch == session.epoch && std::mem::take(&mut conn.accepted) {
@@ -119,8 +119,8 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The client closes the connection and gets another one to the same server. What it sent before still arrives,
-    /// then the server learns of the end.
+    /// The client closes the connection and gets another one to the same server. What it sent before still arrives, then
+    /// the server sees a reset.
     pub(crate) fn reopen(&mut self, id: ConnId) -> ConnId {
         let conn = &mut self.conns[id.0 as usize];
         let (client, server) = (conn.client, conn.server);
@@ -135,7 +135,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.connect(client, server)
     }
 
-    /// Whether the client may still believe that the connection lives.
+    /// Whether the connection is open as far as the client knows.
     pub(crate) fn seems_open(&self, id: ConnId) -> bool {
         matches!(self.conns[id.0 as usize].state, ConnState::Open | ConnState::Opening)
     }
@@ -150,7 +150,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A call got no reply in time. One that was never sent has certainly failed.
+    /// A call got no reply in time. If its request was never sent, it has failed for certain.
     pub(crate) fn time_out(&mut self, id: ConnId, key: WaitKey) {
         let backlog = &mut self.conns[id.0 as usize].backlog;
         let unsent = backlog.iter().position(|packet| packet.call == key.as_call());
@@ -194,7 +194,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Puts a message on its way.
+    /// Launches a message: draws its fate and schedules its arrival.
     pub(crate) fn launch(&mut self, packet: Packet<M>, from: NodeId, to: NodeId) {
         let network = self.network;
         let mut involved: Vec<InjectionId> = Vec::new();
@@ -231,7 +231,7 @@ impl<M: Message, N: Message> World<M, N> {
         &mut self.conns[packet.session.conn.0 as usize].lanes[packet.way as usize]
     }
 
-    /// Keeps a message that does not get through, to be sent again. A dead host sends nothing again.
+    /// Keeps a message for retransmission. A dead host retransmits nothing.
     pub(crate) fn stall(&mut self, packet: Packet<M>) {
         let (from, to) = self.conns[packet.session.conn.0 as usize].ends(packet.way);
         self.touch_closing(from, to);
@@ -254,7 +254,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The faults that close a link, and the crash of its far end, made a difference.
+    /// The faults that close a link, and the crash of its far end, changed something.
     pub(crate) fn touch_closing(&mut self, from: NodeId, to: NodeId) {
         let closing = |effect: &LinkEffect| matches!(effect, LinkEffect::Cut | LinkEffect::Hold);
         let effects = &self.link(from, to).effects;

@@ -187,17 +187,17 @@ impl<M: Message, N: Message> World<M, N> {
         self.arm(id);
     }
 
-    /// Whether a fault of the node itself would disturb anything: a belief, an operation that is under way.
+    /// Whether a fault of the node can change anything: it holds the lock, or a call from it or to it is pending.
     pub(crate) fn busy(&self, id: NodeId) -> bool {
         self.nodes[id.index()].tagged(HOLDER) || self.calling(id) || self.called(id)
     }
 
-    /// Whether the client has a call out.
+    /// Whether a call of the client is pending.
     fn calling(&self, client: NodeId) -> bool {
         self.waits.iter().any(|(_, wait)| wait.node == client && matches!(wait.kind, WaitKind::Call(_)))
     }
 
-    /// Whether anybody has a call out to the server.
+    /// Whether a call to the server is pending.
     fn called(&self, server: NodeId) -> bool {
         self.waits
             .iter()
@@ -211,7 +211,7 @@ enum Item<M> {
     DueAlarm,
 }
 
-/// Items that keep their order among themselves: each connection's messages, the timers, the stopped code.
+/// Groups of items that keep their order: the messages of each connection, the timers, the client's code.
 fn grouped<M>(withheld: Vec<Withheld<M>>, due_alarms: usize) -> Vec<VecDeque<Item<M>>> {
     let mut groups: Vec<(Option<u32>, VecDeque<Item<M>>)> = Vec::new();
     for item in withheld {

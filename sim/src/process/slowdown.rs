@@ -46,7 +46,7 @@ pub(crate) struct ActiveSlowdown {
 }
 
 impl ActiveSlowdown {
-    /// For how long it holds up work in which the disk was synced so often; without end while the fault lasts.
+    /// How long it delays work in which the disk was synced `syncs` times.
     fn delay(&mut self, syncs: u64) -> Option<Delay> {
         match self.slowdown {
             Slowdown::DiskStalls if syncs > 0 => Some(Delay::UntilEnd),
@@ -68,7 +68,7 @@ enum Delay {
     UntilEnd,
 }
 
-/// How often a service has synced its disk.
+/// The number of syncs of all disks of a service.
 pub(crate) fn syncs<M: Message, N: Message>(service: &mut dyn Service<M, N>) -> u64 {
     let mut sum = 0;
     service.disks(&mut |disk| sum += disk.syncs());
@@ -95,7 +95,7 @@ impl<M: Message, N: Message> Slowdowns for World<M, N> {
 }
 
 impl<M: Message, N: Message> World<M, N> {
-    /// Whether anything holds the node up.
+    /// Whether anything slows the node down.
     pub(crate) fn slowed(&self, id: NodeId) -> bool {
         let node = &self.nodes[id.index()];
         node.up && !node.slowdowns.is_empty()
@@ -110,8 +110,8 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The node's code has run, and synced its disk so often: if anything holds it up, it stands still for as long, and
-    /// then sends what it had to send.
+    /// The node's code has run and has synced its disk `syncs` times. If anything slows it down, it is paused for that time,
+    /// and then sends its messages.
     pub(crate) fn end_work(&mut self, id: NodeId, syncs: u64) {
         let node = &mut self.nodes[id.index()];
         node.holds_back = false;
@@ -138,13 +138,13 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The node is done with what held it up.
+    /// The node has finished its delayed work.
     pub(crate) fn unblock(&mut self, id: NodeId, by: InjectionId) {
         self.settle_disks(id, by);
         self.resume(id, by);
     }
 
-    /// Sends what was held back, unless its connection is gone.
+    /// Sends what was held back, unless its connection is closed.
     pub(crate) fn send_unsent(&mut self, id: NodeId) {
         for mut packet in std::mem::take(&mut self.nodes[id.index()].unsent) {
             if self.conns[packet.session.conn.0 as usize].epoch == packet.session.epoch {
