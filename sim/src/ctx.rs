@@ -102,7 +102,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
         let mut world = self.world.borrow_mut();
         let key = world.wait(self.node, WaitKind::Healing);
         if world.healed {
-            world.fulfil(key, WaitState::Over);
+            world.complete_wait(key, WaitState::Over);
         }
         Sleep(Waiting { world: self.world.clone(), key })
     }
@@ -145,9 +145,9 @@ impl<M: Message, N: Message> Ctx<M, N> {
         let mut world = self.world.borrow_mut();
         let key = world.wait(self.node, WaitKind::Receive(conn));
         if let Some(message) = world.pushed(conn) {
-            world.fulfil(key, WaitState::Reply(message));
+            world.complete_wait(key, WaitState::Reply(message));
         } else if !world.seems_open(conn) {
-            world.fulfil(key, WaitState::Failed(CallError::Reset));
+            world.complete_wait(key, WaitState::Failed(CallError::Reset));
         }
         Call(Waiting { world: self.world.clone(), key })
     }
@@ -214,7 +214,7 @@ impl<M: Message, N: Message> Waiting<M, N> {
 
 impl<M: Message, N: Message> Drop for Waiting<M, N> {
     fn drop(&mut self) {
-        self.world.borrow_mut().forget_wait(self.key);
+        self.world.borrow_mut().cancel_wait(self.key);
     }
 }
 

@@ -43,7 +43,7 @@ impl Clocks {
     }
 
     /// The readings of the node's monotonic and wall clock.
-    pub fn of(&self, node: NodeId) -> (Mono, Wall) {
+    pub fn reading(&self, node: NodeId) -> (Mono, Wall) {
         self.0[node.index()]
     }
 }

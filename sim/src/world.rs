@@ -213,7 +213,7 @@ impl<M: Message, N: Message> World<M, N> {
     }
 
     /// Ends a wait, and returns whether it was still pending.
-    pub(crate) fn fulfil(&mut self, key: WaitKey, state: WaitState<M>) -> bool {
+    pub(crate) fn complete_wait(&mut self, key: WaitKey, state: WaitState<M>) -> bool {
         let Some(wait) = self.waits.get_mut(key.slot as usize).filter(|wait| wait.pending(key)) else { return false };
         wait.state = state;
         if let Some(timer) = wait.timer.take() {
@@ -222,7 +222,7 @@ impl<M: Message, N: Message> World<M, N> {
         true
     }
 
-    pub(crate) fn forget_wait(&mut self, key: WaitKey) {
+    pub(crate) fn cancel_wait(&mut self, key: WaitKey) {
         let Some(wait) = self.waits.get(key.slot as usize).filter(|wait| wait.serial == key.serial) else { return };
         if let Some(timer) = wait.timer {
             let node = wait.node;

@@ -7,7 +7,7 @@ const SLIGHT_NS: i64 = 500_000;
 
 /// How far the node's monotonic and wall clock are ahead of true time, in nanoseconds.
 pub(crate) fn ahead(clocks: &Clocks, node: NodeId, now: SimTime) -> (i64, i64) {
-    let (mono, wall) = clocks.of(node);
+    let (mono, wall) = clocks.reading(node);
     let ahead = |ns: i128| i64::try_from(ns - i128::from(now.0)).unwrap_or(i64::MAX);
     (ahead(mono.0.into()), ahead(wall.0.into()))
 }

@@ -76,9 +76,9 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     Span::deserialize(deserializer).map(|span| span.0)
 }
 
-/// A share from 0 to 1, as so many in a million.
+/// A share from 0 to 1, in ppm.
 pub(super) fn per_million<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    Rate::deserialize(deserializer).map(Rate::per_million)
+    Rate::deserialize(deserializer).map(Rate::ppm)
 }
 
 /// The largest quantity of one order.

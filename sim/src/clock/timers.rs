@@ -162,7 +162,7 @@ impl<M: Message, N: Message> World<M, N> {
                 match self.waits.get(key.slot as usize).map(|wait| wait.kind) {
                     Some(WaitKind::Call(conn)) => self.time_out(conn, key),
                     _ => {
-                        self.fulfil(key, WaitState::Over);
+                        self.complete_wait(key, WaitState::Over);
                     }
                 }
                 self.wake = Some(id);

@@ -24,7 +24,7 @@ impl FaultKind for Duplicate {
 
 impl Fault for Duplicate {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        add_link_effects(nemesis, injection, LinkEffect::Duplicate(self.rate.per_million()));
+        add_link_effects(nemesis, injection, LinkEffect::Duplicate(self.rate.ppm()));
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {

@@ -45,7 +45,7 @@ impl FaultKind for Loss {
 
 impl Fault for Loss {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        add_link_effects(nemesis, injection, LinkEffect::Lose(self.rate.per_million()));
+        add_link_effects(nemesis, injection, LinkEffect::Lose(self.rate.ppm()));
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {

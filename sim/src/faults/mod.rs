@@ -203,7 +203,7 @@ pub struct Rate(#[schemars(range(min = 0.0, max = 1.0))] f64);
 
 impl Rate {
     /// The share in ppm.
-    pub fn per_million(self) -> u32 {
+    pub fn ppm(self) -> u32 {
         (self.0 * 1e6) as u32
     }
 }

@@ -42,7 +42,7 @@ impl<M: Message, N: Message> World<M, N> {
     fn notice_reset(&mut self, session: Session, way: Way) {
         let node = self.conns[session.conn.0 as usize].ends(way).1;
         let packet = Packet { session, way, call: 0, sent: self.now, order: 0, body: Body::Reset };
-        self.deal_with_later(node, packet);
+        self.handle_later(node, packet);
     }
 
     /// Schedules retransmissions of stalled messages on links for which `over` holds: `at_once` if they were only held.

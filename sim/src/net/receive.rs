@@ -48,7 +48,7 @@ impl<M: Message, N: Message> World<M, N> {
         } else if node.paused() {
             self.receive_while_paused(to, packet);
         } else if node.resuming > 0 {
-            self.deal_with_later(to, packet);
+            self.handle_later(to, packet);
         } else {
             self.accept(packet);
         }
@@ -65,7 +65,7 @@ impl<M: Message, N: Message> World<M, N> {
     }
 
     /// Lets a node handle a message now, after the messages that it already has to handle.
-    pub(crate) fn deal_with_later(&mut self, node: NodeId, packet: Packet<M>) {
+    pub(crate) fn handle_later(&mut self, node: NodeId, packet: Packet<M>) {
         self.nodes[node.index()].resuming += 1;
         self.schedule_at(self.now, Pending::Resumed(packet));
     }
@@ -152,7 +152,7 @@ impl<M: Message, N: Message> World<M, N> {
                 self.record(&Occurrence::Delivered { from: server, to: client, sent_ns, message: &message });
                 let taken = match packet.call {
                     NO_CALL => self.take_pushed(id, message),
-                    call => self.fulfil(WaitKey::of_call(call), WaitState::Reply(message)),
+                    call => self.complete_wait(WaitKey::of_call(call), WaitState::Reply(message)),
                 };
                 if taken {
                     self.wake = Some(client);
@@ -173,7 +173,7 @@ impl<M: Message, N: Message> World<M, N> {
     fn take_pushed(&mut self, id: ConnId, message: M) -> bool {
         let waiting = self.waits_on(|kind| *kind == WaitKind::Receive(id)).next();
         if let Some(key) = waiting {
-            return self.fulfil(key, WaitState::Reply(message));
+            return self.complete_wait(key, WaitState::Reply(message));
         }
         self.conns[id.0 as usize].inbox.push_back(message);
         false
@@ -202,7 +202,7 @@ impl<M: Message, N: Message> World<M, N> {
         let concerned = |kind: &WaitKind| matches!(kind, WaitKind::Call(on) | WaitKind::Receive(on) if *on == id);
         let keys: Vec<WaitKey> = self.waits_on(concerned).collect();
         for key in &keys {
-            self.fulfil(*key, WaitState::Failed(error));
+            self.complete_wait(*key, WaitState::Failed(error));
         }
         if !keys.is_empty() && self.nodes[client.index()].up {
             self.mark_active(client);

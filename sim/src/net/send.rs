@@ -37,7 +37,7 @@ impl<M: Message, N: Message> World<M, N> {
         let conn = &mut self.conns[id.0 as usize];
         if conn.state == ConnState::Broken {
             conn.state = ConnState::Closed;
-            self.fulfil(key, WaitState::Failed(CallError::Refused));
+            self.complete_wait(key, WaitState::Failed(CallError::Refused));
             return;
         }
         if conn.state == ConnState::Closed && !datagram {
@@ -161,7 +161,7 @@ impl<M: Message, N: Message> World<M, N> {
             }
             None => CallError::TimedOut,
         };
-        self.fulfil(key, WaitState::Failed(error));
+        self.complete_wait(key, WaitState::Failed(error));
     }
 
     pub(crate) fn transmit(&mut self, mut packet: Packet<M>) {

@@ -140,7 +140,7 @@ impl<M: Message, N: Message> World<M, N> {
             return;
         }
         if let Some(key) = wait {
-            self.fulfil(key, WaitState::Over);
+            self.complete_wait(key, WaitState::Over);
             self.record(&Occurrence::Continued { node: id });
         }
         self.wake = Some(id);
@@ -175,7 +175,7 @@ impl<M: Message, N: Message> World<M, N> {
         for group in order {
             let event = match groups[group].pop_front() {
                 Some(Item::Packet(packet)) => {
-                    self.deal_with_later(id, packet);
+                    self.handle_later(id, packet);
                     continue;
                 }
                 Some(Item::Code(wait)) => Pending::Continue { node: id, incarnation, wait },

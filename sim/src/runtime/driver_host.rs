@@ -38,7 +38,7 @@ impl<M: Message, N: Message> DriverHost<M, N> {
     }
 
     /// Runs one client until it is idle.
-    pub fn let_run(&self, client: NodeId) {
+    pub fn run_until_idle(&self, client: NodeId) {
         let mut clients = self.clients.borrow_mut();
         let Some(client) = &mut clients[client.index()] else { return };
         loop {
@@ -50,7 +50,7 @@ impl<M: Message, N: Message> DriverHost<M, N> {
         }
     }
 
-    pub fn take_down(&self) {
+    pub fn shut_down(&self) {
         self.clients.borrow_mut().clear();
     }
 }

@@ -90,7 +90,7 @@ impl MadsimHost {
     }
 
     /// Runs one client until it is idle.
-    pub async fn let_run(&self, client: NodeId) {
+    pub async fn run_until_idle(&self, client: NodeId) {
         let Some(bell) = &self.bells[client.index()] else { return };
         self.turn.whose.set(Some(client));
         bell.wake_task();
@@ -105,7 +105,7 @@ impl MadsimHost {
     }
 
     /// Kills the nodes, since madsim would leak the tasks that still wait on them, and drops the clients.
-    pub fn take_down(&self, runtime: &Runtime) {
+    pub fn shut_down(&self, runtime: &Runtime) {
         for home in &self.homes {
             runtime.handle().kill(*home);
         }

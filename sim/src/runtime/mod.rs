@@ -127,7 +127,7 @@ impl<M: Message, N: Message> Setup<M, N> {
         };
         // Tasks that outlive a panic would keep each other and the world alive.
         let output = catch_unwind(AssertUnwindSafe(|| runtime.block_on(script)));
-        hosting.take_down(&runtime);
+        hosting.shut_down(&runtime);
         let output = output.unwrap_or_else(|panic| resume_unwind(panic));
         let world = Rc::try_unwrap(world).ok().expect("every client that shared the world has been dropped");
         (output, world.into_inner())
@@ -151,10 +151,10 @@ impl<M: Message, N: Message> Hosting<M, N> {
     }
 
     /// Drops the code of every client.
-    fn take_down(&self, runtime: &Runtime) {
+    fn shut_down(&self, runtime: &Runtime) {
         match self {
-            Hosting::Driver(host) => host.take_down(),
-            Hosting::MadsimNodes(host) => host.take_down(runtime),
+            Hosting::Driver(host) => host.shut_down(),
+            Hosting::MadsimNodes(host) => host.shut_down(runtime),
         }
     }
 }
@@ -190,8 +190,8 @@ impl<M: Message, N: Message> Driver<M, N> {
                 time.advance(behind);
             }
             match &*self.hosting {
-                Hosting::Driver(host) => host.let_run(client),
-                Hosting::MadsimNodes(host) => host.let_run(client).await,
+                Hosting::Driver(host) => host.run_until_idle(client),
+                Hosting::MadsimNodes(host) => host.run_until_idle(client).await,
             }
         }
     }

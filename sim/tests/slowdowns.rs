@@ -1,4 +1,4 @@
-//! What holds nodes up: slowness, and disks that stall, crawl or lie. And clocks that strobe.
+//! Slow nodes, disks that stall, are slow or lie, clocks that strobe, and failovers.
 
 mod support;
 
@@ -12,7 +12,7 @@ fn disk(keys: serde_json::Value, when: u64, lasts: u64) -> FaultPlan {
     fault::<DiskStall>(keys, at(ms(when)), node("server-1"), Some(ms(lasts)))
 }
 
-/// Does this on one connection, one message each second from 1 s on, waiting for each reply.
+/// Sends these messages on one connection, one each second from 1 s on, waiting for each reply.
 fn asks(messages: &'static [Msg]) -> Process<Msg, Note> {
     process(move |ctx| async move {
         let conn = ctx.connect(ctx.find("server-1"));
@@ -26,7 +26,7 @@ fn asks(messages: &'static [Msg]) -> Process<Msg, Note> {
 }
 
 #[test]
-fn a_sync_on_a_stalled_disk_holds_the_process_until_the_stall_is_over() {
+fn a_sync_on_a_stalled_disk_blocks_the_process_until_the_stall_ends() {
     static MESSAGES: [Msg; 4] = [Msg::Ping(0), Msg::Write(1), Msg::Sync, Msg::Ping(3)];
     let stall = disk(json!({}), 1_500, 4_000);
     let other = pinger("server-1", 9, ms(600), secs(60));
@@ -39,14 +39,14 @@ fn a_sync_on_a_stalled_disk_holds_the_process_until_the_stall_is_over() {
 }
 
 #[test]
-fn a_disk_stall_without_a_sync_stops_nobody() {
+fn a_disk_stall_without_a_sync_has_no_effect() {
     let stalled = lab().client(pinger("server-1", 5, ms(500), secs(9))).with(disk(json!({}), 500, 9_000)).run();
     let free = lab().client(pinger("server-1", 5, ms(500), secs(9))).run();
     assert_eq!((stalled.words(), stalled.touched()), (free.words(), vec![false]));
 }
 
 #[test]
-fn each_sync_on_a_slow_disk_takes_its_time() {
+fn each_sync_on_a_slow_disk_blocks_the_process() {
     static MESSAGES: [Msg; 3] = [Msg::Ping(0), Msg::Sync, Msg::Sync];
     let slow = disk(json!({ "what": "slow", "sync": "300ms" }), 500, 9_000);
     let seen = lab().client(asks(&MESSAGES)).with(slow).run();
@@ -62,9 +62,8 @@ fn power_failure(when: u64) -> FaultPlan {
 
 static WRITES: [Msg; 4] = [Msg::Ping(0), Msg::Write(1), Msg::Write(2), Msg::Sync];
 
-/// What the server finds on its disk when it starts again at 6 s.
-/// And whether the fault made a difference.
-fn found_after_power_failure(plan: Option<FaultPlan>) -> (u64, bool) {
+/// The number of records on the server's disk when it restarts at 6 s, and whether the fault was touched.
+fn records_after_power_failure(plan: Option<FaultPlan>) -> (u64, bool) {
     let mut lab = lab().client(asks(&WRITES)).with(power_failure(5_000));
     lab.plans.extend(plan);
     let seen = lab.run();
@@ -72,28 +71,28 @@ fn found_after_power_failure(plan: Option<FaultPlan>) -> (u64, bool) {
 }
 
 #[test]
-fn a_lying_disk_loses_at_a_power_failure_what_it_claimed() {
-    assert_eq!(found_after_power_failure(None).0, 2);
+fn a_power_failure_loses_what_a_lying_disk_claimed_to_sync() {
+    assert_eq!(records_after_power_failure(None).0, 2);
     let lie = json!({ "what": "lie" });
-    assert_eq!(found_after_power_failure(Some(disk(lie.clone(), 500, 4_000))), (0, true));
-    assert_eq!(found_after_power_failure(Some(disk(lie, 500, 3_000))), (2, false), "the sync was honest");
+    assert_eq!(records_after_power_failure(Some(disk(lie.clone(), 500, 4_000))), (0, true));
+    assert_eq!(records_after_power_failure(Some(disk(lie, 500, 3_000))), (2, false), "the sync was honest");
 }
 
 #[test]
-fn a_lying_disk_loses_nothing_when_only_the_process_dies() {
+fn a_process_crash_loses_nothing_on_a_lying_disk() {
     let crash = fault::<Crash>(json!({ "restart_after": "1s" }), at(secs(5)), node("server-1"), None);
     let seen = lab().client(asks(&WRITES)).with(disk(json!({ "what": "lie" }), 500, 20_000)).with(crash).run();
     assert_eq!((seen.values("started"), seen.touched()[0]), (vec![0, 2], false));
 }
 
 #[test]
-fn a_sync_that_never_returned_made_nothing_safe_and_nothing_was_answered() {
-    assert_eq!(found_after_power_failure(Some(disk(json!({}), 500, 20_000))).0, 0);
-    assert_eq!(found_after_power_failure(Some(disk(json!({}), 500, 4_000))).0, 2, "it returned in time");
+fn a_sync_that_never_returned_is_not_durable_and_not_acknowledged() {
+    assert_eq!(records_after_power_failure(Some(disk(json!({}), 500, 20_000))).0, 0);
+    assert_eq!(records_after_power_failure(Some(disk(json!({}), 500, 4_000))).0, 2, "it returned in time");
 }
 
 #[test]
-fn a_stall_that_begins_while_another_holds_a_sync_up_does_not_undo_it() {
+fn a_second_stall_does_not_undo_a_sync_that_waits_for_the_first() {
     static MESSAGES: [Msg; 4] = [Msg::Ping(0), Msg::Write(1), Msg::Write(2), Msg::Sync];
     let second = FaultPlan { name: "second".into(), ..disk(json!({}), 4_200, 20_000) };
     let seen =
@@ -104,7 +103,7 @@ fn a_stall_that_begins_while_another_holds_a_sync_up_does_not_undo_it() {
 }
 
 #[test]
-fn a_slow_server_answers_late_and_one_after_the_other() {
+fn a_slow_server_replies_late_and_one_at_a_time() {
     let slow = fault::<Slow>(json!({ "factor": 101 }), at(ms(500)), node("server-1"), Some(secs(20)));
     let seen = lab().client(burster("server-1", 3, secs(2), ms(0))).with(slow).run();
     let times: Vec<_> = (0..3).map(|n| seen.when("pong", n)).collect();
@@ -122,7 +121,7 @@ fn a_slow_client_sends_late_and_wakes_late() {
 }
 
 #[test]
-fn what_a_slow_or_stalled_server_still_has_to_send_dies_with_it() {
+fn a_crash_drops_the_unsent_messages_of_a_slow_or_stalled_server() {
     let slow = fault::<Slow>(json!({ "factor": 5_000 }), at(ms(500)), node("server-1"), Some(secs(20)));
     let crash = fault::<Crash>(json!({ "restart_after": "1s" }), at(secs(3)), node("server-1"), None);
     let seen = lab().client(pinger("server-1", 1, secs(1), secs(30))).with(slow).with(crash).run();
@@ -130,7 +129,7 @@ fn what_a_slow_or_stalled_server_still_has_to_send_dies_with_it() {
 }
 
 #[test]
-fn a_burden_and_a_pause_add_up_to_their_union() {
+fn a_slowdown_and_a_pause_combine_to_their_union() {
     static MESSAGES: [Msg; 2] = [Msg::Ping(0), Msg::Sync];
     let pause = fault::<Pause>(json!({}), at(ms(3_000)), node("server-1"), Some(secs(4)));
     let seen = lab().client(asks(&MESSAGES)).with(disk(json!({}), 1_500, 2_500)).with(pause).run();
@@ -138,7 +137,7 @@ fn a_burden_and_a_pause_add_up_to_their_union() {
 }
 
 #[test]
-fn a_strobing_clock_jumps_away_and_back_and_ends_where_it_was() {
+fn a_strobing_clock_steps_forward_and_back_and_ends_unchanged() {
     let looks = process(|ctx| async move {
         for _ in 0..8 {
             ctx.sleep(ms(500)).await;
@@ -153,7 +152,7 @@ fn a_strobing_clock_jumps_away_and_back_and_ends_where_it_was() {
 }
 
 #[test]
-fn a_failover_hides_the_leader_from_the_servers_and_not_from_the_clients() {
+fn a_failover_isolates_the_leader_from_servers_but_not_from_clients() {
     let mut plan = fault::<Failover>(json!({}), at(ms(500)), Aim::Leader, Some(secs(20)));
     let seen = lab().client(pinger("server-1", 1, secs(1), secs(5))).with(plan.clone()).run();
     assert_eq!(seen.when("pong", 0), ms(1_004), "a lone server leads, and its client reaches it");
@@ -163,7 +162,7 @@ fn a_failover_hides_the_leader_from_the_servers_and_not_from_the_clients() {
 }
 
 #[test]
-fn keys_of_burdens_that_make_no_sense_are_refused() {
+fn contradictory_keys_of_slowdowns_are_refused() {
     let refused = |keys| serde_json::from_value::<DiskStall>(keys).unwrap_err().to_string();
     assert!(refused(json!({ "sync": "1s" })).contains("not slow"));
     let short = serde_json::from_value::<ClockStrobe>(json!({ "by": "1s", "period": "1us" })).unwrap_err();
