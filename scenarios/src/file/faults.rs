@@ -182,9 +182,6 @@ fn plan(
     Some(FaultPlan { name, kind: kind.info, fault: own, trigger: trigger?, aim: aim?, lasts })
 }
 
-/// Keys that stand for the same: where the second is written, no preset gives the first.
-const EITHER: [(&str, &str); 2] = [("shape", "split"), ("restart_after", "permanent")];
-
 /// Gives a fault the keys of its preset that it leaves out, and says whether there is nothing wrong with the preset.
 fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
     let Some(Entry { key, value }) = table.take("preset") else { return true };
@@ -216,7 +213,7 @@ fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &
     let given = DeTable::parse(preset.keys).expect("a test parses all presets").into_inner();
     for (key, value) in given {
         let has = |key: &str| table.items.contains_key(key);
-        let settled = EITHER.iter().any(|(given, written)| key.get_ref() == given && has(written));
+        let settled = kind.info.alternatives.iter().any(|(given, written)| key.get_ref() == given && has(written));
         if !has(key.get_ref()) && !settled {
             table
                 .items

@@ -63,6 +63,7 @@ const INFO: FaultInfo = FaultInfo {
     }),
     samples: &[("restart_after", &["\"500ms\"", "\"3s\""])],
     presets: PRESETS,
+    alternatives: &[("restart_after", "permanent")],
     ..FaultInfo::ON_NODES
 };
 

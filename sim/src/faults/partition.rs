@@ -51,6 +51,7 @@ const INFO: FaultInfo = FaultInfo {
     cuts_links: true,
     samples: &[("shape", &["\"minority\"", "\"isolate\"", "\"clients-from-lock\"", "\"clients-from-store\""])],
     presets: PRESETS,
+    alternatives: &[("shape", "split")],
     ..FaultInfo::ON_LINKS
 };
 
