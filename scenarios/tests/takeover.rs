@@ -15,7 +15,7 @@ mod example;
 #[test]
 fn the_page_of_takeover_times_is_true() {
     let stored = include_str!("../../docs/takeover.md");
-    assert_eq!(example::page(), stored, "make it anew as it says itself");
+    assert_eq!(example::page(), stored, "regenerate the page as it describes");
 }
 
 /// Bounds know how long the breaks between attempts are: what a lock keeps with its own, it keeps with long ones.

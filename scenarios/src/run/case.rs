@@ -1,4 +1,4 @@
-//! One case: a cell with a seed. Builds its world, lets it run, heals it, and judges what happened.
+//! One case: a cell with a seed. Plans it, builds its world, runs it, heals it, and checks its history.
 
 use std::cell::{Cell as Counter, RefCell};
 use std::rc::Rc;
@@ -22,15 +22,15 @@ use crate::workload::Workload;
 use crate::workload::client::{Client, DurableState, Shared, nested_wait};
 use crate::workload::demand::{ClientOrders, total_orders, total_units};
 
-/// A case never has more events than this; one that wants more ends there, and what it has not shown is unknown.
+/// The maximum number of events. A case that reaches it ends; properties that are not violated by then are unknown.
 pub const MOST_EVENTS: u64 = 5_000_000;
 
-/// What a case came to, and why.
+/// The result of a case, and the evidence for its verdicts.
 #[derive(Debug)]
 pub struct CaseReport {
     /// The result.
     pub result: CaseResult,
-    /// The first violation of each property that was violated.
+    /// The first violation of each violated property.
     pub evidence: Vec<Evidence>,
     /// The names of the nodes, in order.
     pub nodes: Vec<String>,
@@ -40,25 +40,25 @@ pub struct CaseReport {
     pub injections: Vec<Injected>,
 }
 
-/// An injection as it was in a case.
+/// An injection of a case.
 #[derive(Clone, Debug)]
 pub struct Injected {
     /// Its fault, as an index into the scenario's faults.
     pub fault: usize,
     /// When it began.
     pub at: SimTime,
-    /// How long it was to last.
+    /// Its planned duration.
     pub lasts: Option<Duration>,
-    /// What the fault drew for it.
+    /// The value that the fault drew for it.
     pub drawn: i64,
     /// Where it acted.
     pub placement: Placement,
-    /// It made a difference.
+    /// It changed something in the world.
     pub touched: bool,
 }
 
-/// Runs the case of `cell` with this seed; a case of a swarm draws first what it has. A watcher sees everything, and
-/// changes nothing.
+/// Runs the case of `cell` with this seed; a case of a swarm draws its faults and settings first. The watcher sees
+/// every event and cannot change the case.
 pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
     let Some(drawn) = cell.drawn_to_run(seed) else { return (cell.lock.run)(cell, seed, watcher) };
     let mut report = (drawn.lock.run)(&drawn, seed, watcher);
@@ -71,7 +71,7 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
     report
 }
 
-/// [`run`] for the cells of one lock; what its registry entry points to.
+/// [`run`] for the cells of one lock. The lock's registry entry points here.
 pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
     let params = cell.params.downcast_ref::<L::Params>().expect("a cell's parameters are of its own lock");
     let plan = Plan::new::<L>(cell, seed, params);
@@ -83,7 +83,7 @@ pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCe
     finish(cell, plan, stop, world, state)
 }
 
-/// What is known of a case before it runs.
+/// What is known about a case before it runs.
 struct Plan {
     nodes: Deployment,
     schedule: Schedule,
@@ -133,26 +133,26 @@ impl Plan {
     }
 }
 
-/// Whether the guarded data lives in the lock's own service, so that there is no other store.
+/// Whether the lock's own service holds the guarded data, so that there is no other store.
 fn in_service<L: Lock>(cell: &Cell) -> bool {
     data_in_service(&L::INFO, cell.workload().guard())
 }
 
-/// How long a healthy holder may keep the lock: others wait that long without anything being wrong.
+/// How long a healthy holder may keep the lock, and others have to wait.
 fn longest_unit(cell: &Cell) -> Duration {
     let clients = &cell.scenario.clients;
     let [hold, prepare] = [clients.hold, clients.prepare].map(|work| work.longest().min(clients.wait_at_most));
-    // What is acquired again takes as long to be released, and in vain as long as it is waited for.
+    // Each nested acquire may wait this long, and its release again.
     hold + prepare + 2 * u32::from(clients.nested) * nested_wait(clients)
 }
 
-/// How much later a waiter may come because it makes longer breaks than its lock does: attempts that fail for want of a
-/// connection, a reply and a leader may come before the one that gets the lock.
+/// How much later a waiter may acquire because of the scenario's `retry_delay`: up to four attempts may fail first, for
+/// want of a connection, a reply and a leader.
 fn late_attempts(cell: &Cell) -> Duration {
     4 * cell.scenario.clients.retry_delay
 }
 
-/// How long a healthy holder of one lock may wait for another.
+/// How long a healthy holder of one lock may wait for a second one.
 fn longest_inner_wait(cell: &Cell) -> Duration {
     let two = cell.workload().work.resources > 1;
     if two { cell.scenario.clients.wait_at_most } else { Duration::ZERO }
@@ -201,7 +201,7 @@ fn build<L: Lock>(
 /// The phases of a case: run, heal, settle.
 struct Phases {
     state: Rc<RefCell<CaseState>>,
-    /// How long what stalled may still arrive after healing.
+    /// How long after healing stalled messages may still arrive.
     settle: Duration,
 }
 
@@ -213,7 +213,7 @@ impl Phases {
         driver.heal();
         let settled = driver.now() + self.settle;
         loop {
-            // Until what stalled has arrived, and every obligation is discharged or its bound has passed.
+            // Until stalled messages have arrived, and no obligation is pending or its deadline has passed.
             let limit = settled.max(self.state.borrow().checkers.open_until().unwrap_or_default());
             match driver.run_until(limit).await {
                 Stop::Halted => {}
@@ -239,13 +239,13 @@ fn finish<L: fencepost_sim::Message>(
     let ended = world.now();
     let (hash, events) = world.trace();
     let faults = tallies(cell, &plan.schedule, &world);
-    let injections = begun(&plan.schedule, &world);
+    let injections = injections_begun(&plan.schedule, &world);
     let (touched_holder, lock_messages) = (world.touched_holder(), world.lock_messages());
     drop(world);
     let state = Rc::try_unwrap(state).ok().expect("the recorder went with the world").into_inner();
     let mut findings = state.checkers.finish(ended);
     if stop == Stop::Exhausted {
-        leave_open(&mut findings);
+        mark_unknown(&mut findings);
     }
     findings.metrics.push(("lock_messages".into(), lock_messages as i64));
     let result = CaseResult {
@@ -261,14 +261,14 @@ fn finish<L: fencepost_sim::Message>(
     CaseReport { result, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
 }
 
-/// Whether there was stock left, so that how much was sold says nothing about oversell.
+/// Whether stock is left, so that the oversold units must not be compared.
 fn is_censored(workload: &Workload, findings: &Findings) -> bool {
     let acked = findings.metrics.iter().find(|(name, _)| name == "acked_units").map_or(0, |(_, units)| *units);
     workload.spec().stock().is_some_and(|stock| acked < stock)
 }
 
-/// A case that ran out of events has not shown that anything holds.
-fn leave_open(findings: &mut Findings) {
+/// Makes every property that holds unknown, since the case did not run to its end.
+fn mark_unknown(findings: &mut Findings) {
     for (_, verdict) in &mut findings.verdicts {
         if *verdict == Verdict::Holds {
             *verdict = Verdict::Unknown;
@@ -291,7 +291,7 @@ fn tallies<L: fencepost_sim::Message>(
     tallies
 }
 
-fn begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, Event>) -> Vec<Injected> {
+fn injections_begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, Event>) -> Vec<Injected> {
     let states = schedule.injections.iter().zip(world.injections()).filter(|(_, state)| state.fired);
     let injected = states.map(|(injection, state)| Injected {
         fault: injection.fault,
@@ -304,7 +304,7 @@ fn begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, 
     injected.collect()
 }
 
-/// The nodes' names, for telling evidence.
+/// The name of a node, for evidence.
 pub fn node_name(nodes: &[String], node: NodeId) -> String {
     nodes.get(node.index()).cloned().unwrap_or_else(|| format!("node {}", node.0))
 }

@@ -24,20 +24,20 @@ pub struct Cell {
     pub scenario: Arc<Scenario>,
     /// The lock.
     pub lock: LockEntry,
-    /// The lock's parameters, with the scenario's timing and the bugs switched on.
+    /// The lock's parameters, with the scenario's timing and the enabled bugs.
     pub params: LockParams,
     /// The names of the servers that the lock deploys with them.
     pub servers: Vec<String>,
-    /// The bugs of the guarded store that are switched on.
+    /// The enabled bugs of the guarded store.
     pub fence: FenceBugs,
-    /// What results say about the cell.
+    /// The cell's header in results.
     pub header: CellHeader,
-    /// What the case drew, if this is the cell of one case of a swarm.
+    /// What the case drew, if this is the cell of a single case of a swarm.
     pub choice: Option<Choice>,
 }
 
 impl Cell {
-    /// Prepares the cell of a scenario and a lock, with these bugs of the lock or of the store switched on.
+    /// Prepares the cell of a scenario and a lock, with these bugs of the lock or of the store enabled.
     pub fn new(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) -> Self {
         let params = lock_params(scenario, lock, bugs);
         let servers = (lock.servers)(&params);
@@ -63,7 +63,7 @@ impl Cell {
             .collect()
     }
 
-    /// The cell of one case alone: in a swarm, with what the case of this seed drew; else this one.
+    /// The cell of a single case: in a swarm with what the case of this seed draws, else this cell.
     pub fn drawn(&self, seed: u64) -> Cow<'_, Cell> {
         let Some(mut cell) = self.drawn_to_run(seed) else { return Cow::Borrowed(self) };
         if let Some(choice) = &cell.choice {
@@ -73,7 +73,7 @@ impl Cell {
         Cow::Owned(cell)
     }
 
-    /// [`Cell::drawn`] without the scenario's text, if there is anything to draw.
+    /// [`Cell::drawn`] without the scenario's text; none if the scenario is not a swarm.
     pub(crate) fn drawn_to_run(&self, seed: u64) -> Option<Cell> {
         let choice = self.scenario.swarm.then(|| Choice::draw(&self.scenario, seed))?;
         let scenario = choice.applied(&self.scenario);
@@ -82,7 +82,7 @@ impl Cell {
         Some(Cell { scenario: Arc::new(scenario), header, choice: Some(choice), ..self.clone() })
     }
 
-    /// How the case's address is written: `SCENARIO/LOCK/SEED`.
+    /// The name of a case: `SCENARIO/LOCK/SEED`.
     pub fn case_name(&self, seed: u64) -> String {
         format!("{}/{}/{seed}", self.header.scenario, self.header.lock)
     }
@@ -133,7 +133,7 @@ fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockPa
     (lock.configure)(own, scenario.lock.timing, bugs)
 }
 
-/// Why the lock cannot be put into the scenario, if it cannot.
+/// Why the lock cannot run in the scenario, if it cannot.
 fn inapplicable(scenario: &Scenario, lock: &LockEntry, servers: &[String]) -> Option<String> {
     let workload = &scenario.workload;
     let in_service = data_in_service(&lock.info, workload.guard());
@@ -144,7 +144,7 @@ fn inapplicable(scenario: &Scenario, lock: &LockEntry, servers: &[String]) -> Op
         .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&map).err()))
 }
 
-/// Whether the guarded data lives in the lock's own service: the name `store` means the first server then.
+/// Whether the lock's own service holds the guarded data: then the name `store` means its first server.
 pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
     info.in_store || guard == Guard::OwnerTxn
 }
@@ -178,7 +178,7 @@ fn guard_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
 }
 
 fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
-    // Clients of consensus services take for granted that a request brings a reply or a reset.
+    // Clients of consensus services rely on getting either a reply or a reset.
     let sessions = info.expiry == Expiry::Connection || info.family == Family::Consensus;
     let needs_connections = info.in_store || sessions;
     (needs_connections && transport == Transport::Datagram)
@@ -213,12 +213,12 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
     }
 }
 
-/// In its own words; a swarm is marked wherever they are shown.
+/// The scenario's own text, marked if it is a swarm.
 fn about(scenario: &Scenario) -> String {
     if scenario.swarm { format!("A swarm. {}", scenario.about) } else { scenario.about.clone() }
 }
 
-/// Names everything in a scenario but its words, its guard and update, and the number of clients.
+/// A hash of everything in a scenario except text, guard, update and number of clients.
 fn setting(scenario: &Scenario) -> String {
     let Scenario { run_for, lock, network, faults, workload, .. } = scenario;
     let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
@@ -226,7 +226,7 @@ fn setting(scenario: &Scenario) -> String {
     name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {kind} {work:?}"))
 }
 
-/// Names what clients ask for, and of what: everything but faults, length and words.
+/// A hash of everything in a scenario except faults, `run_for` and text.
 fn load(scenario: &Scenario) -> String {
     let Scenario { clients, lock, network, workload, .. } = scenario;
     name(&format!("{clients:?} {lock:?} {network:?} {workload:?}"))

@@ -1,4 +1,4 @@
-//! Runs cells of cases, and keeps what came out.
+//! Runs the cases of cells, and collects their results.
 
 pub mod case;
 pub mod case_result;

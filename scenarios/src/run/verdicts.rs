@@ -1,11 +1,12 @@
-//! What a search could judge of what it looked for. That nothing was found says something only of what was judged.
+//! Counts in how many cases of a search the wanted properties were decided: a search without a violation is evidence
+//! only for those.
 
 use std::collections::BTreeMap;
 
 use crate::property::{Property, Verdict};
 use crate::run::case_result::CaseResult;
 
-/// In how many cases each property was judged, of those that are looked for.
+/// The number of decided and unknown cases of each wanted property.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdicts(BTreeMap<Property, Count>);
 
@@ -38,17 +39,17 @@ impl Verdicts {
         }
     }
 
-    /// What applied in no case.
+    /// The wanted properties that applied to no case.
     pub fn not_applicable(&self) -> impl Iterator<Item = Property> + '_ {
         self.0.iter().filter(|(_, count)| count.decided + count.unknown == 0).map(|(property, _)| *property)
     }
 
-    /// What could not be judged, and in how many cases.
+    /// The wanted properties with unknown verdicts, and the number of those cases.
     pub fn unknown(&self) -> impl Iterator<Item = (Property, u64)> + '_ {
         self.0.iter().filter(|(_, count)| count.unknown > 0).map(|(property, count)| (*property, count.unknown))
     }
 
-    /// Whether nothing that is looked for applied in any case.
+    /// Whether no wanted property applied to any case.
     pub fn nothing_applies(&self) -> bool {
         self.not_applicable().count() == self.0.len()
     }
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_applies_in_one_case_applies() {
+    fn a_property_that_applies_to_one_case_applies() {
         let mut verdicts = Verdicts::on(&[Property::Fifo, Property::Takeover]);
         verdicts.add(&result(&[(Property::Takeover, Verdict::NotApplicable), (Property::Progress, Verdict::Holds)]));
         assert!(verdicts.nothing_applies());

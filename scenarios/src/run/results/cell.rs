@@ -9,8 +9,8 @@ use crate::property::{Property, Verdict};
 use crate::run::case_result::{CaseResult, SPANS, Span};
 use crate::run::stats::{Interval, clopper_pearson, violation_interval};
 
-/// The summed results of a cell's cases. Its size does not depend on the number of cases, and neither the order of adding
-/// nor merging shards changes it.
+/// The summed results of a cell's cases. Its size does not depend on the number of cases, and neither the order of
+/// adding nor merging shards changes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CellResult {
     cases: u64,

@@ -1,5 +1,5 @@
-//! `results.jsonl`: one line per cell, then one line per case, then one line per violated case that ran again without each
-//! of its faults. Written and read as a stream.
+//! `results.jsonl`: one line per cell, then one line per case, then one line per violated case that ran again without
+//! each of its faults. Written and read as a stream.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read, Write};

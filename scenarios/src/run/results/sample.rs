@@ -17,8 +17,8 @@ pub struct Sample {
     pub violated: Vec<Property>,
     /// Whether each fault began in it, in the order of the scenario.
     pub fired: Vec<bool>,
-    /// For each fault, whether removing it removed a violation; none for a fault that never began. None until the case ran
-    /// again.
+    /// For each fault, whether removing it removed a violation; none for a fault that never began. None until the case
+    /// ran again.
     pub changed: Option<Vec<Option<bool>>>,
 }
 

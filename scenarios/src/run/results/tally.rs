@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 /// Of each value this many leading bits are kept.
 const EXACT_BITS: u32 = 10;
 
-/// Counts how often each value occurs. Values below 1024 are exact, larger ones are rounded by at most 0.2 %, so there are
-/// at most about 28,000 distinct ones. The order of adding and merging does not matter.
+/// Counts how often each value occurs. Values below 1024 are exact, larger ones are rounded by at most 0.2 %, so there
+/// are at most about 28,000 distinct ones. The order of adding and merging does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     counts: BTreeMap<u64, u64>,
@@ -57,8 +57,8 @@ impl Tally {
         (self.samples > 0).then(|| self.total as f64 / self.samples as f64)
     }
 
-    /// The smallest value that at least `percent` % of all values do not exceed, within 0.2 % and never below the minimum
-    /// or above the maximum; 0 if there are no values.
+    /// The smallest value that at least `percent` % of all values do not exceed, within 0.2 % and never below the
+    /// minimum or above the maximum; 0 if there are no values.
     pub fn percentile(&self, percent: u64) -> u64 {
         let wanted = (u128::from(self.samples) * u128::from(percent)).div_ceil(100);
         self.cumulative()

@@ -1,4 +1,4 @@
-//! Fewer faults, shorter faults, and faults that wait for an event rather than for a time.
+//! Passes for fewer and shorter faults, and for faults that begin at a step instead of a time.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use super::shrinker::Shrinker;
 use crate::file::STEPS;
 use crate::run::recorder::{TraceEvent, Watcher};
 
-/// Takes faults out: those that did nothing first, then by halves, quarters and so on.
+/// Removes faults: first those without effect, then halves, quarters and so on.
 pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
     only_what_mattered(shrinker);
     let mut parts = 1;
@@ -23,7 +23,7 @@ pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
         let size = count.div_ceil(parts);
         let mut taken = false;
         let mut end = count;
-        // From the end: what comes late matters least.
+        // From the end: late faults matter least.
         while end > 0 {
             let start = end.saturating_sub(size);
             taken |= shrinker.offer(without(shrinker.best(), |index| (start..end).contains(&index)));
@@ -36,7 +36,7 @@ pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// What began after the violation is not its reason, and what touched nothing hardly is.
+/// Removes faults that touched nothing, or at least those that began after the violation.
 fn only_what_mattered(shrinker: &mut Shrinker<'_>) {
     let draft = shrinker.best();
     let count = draft.faults.len();
@@ -59,14 +59,14 @@ fn without(draft: &Draft, out: impl Fn(usize) -> bool) -> Draft {
     draft
 }
 
-/// The draft with one of its faults changed.
+/// The draft with one fault changed.
 fn with_fault(draft: &Draft, index: usize, change: impl FnOnce(&mut DraftFault)) -> Draft {
     let mut draft = draft.clone();
     change(&mut draft.faults[index]);
     draft
 }
 
-/// Faults that last as short as will do, and steps as small.
+/// Finds the shortest duration of each fault, and the smallest clock step.
 pub(crate) fn shorter(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         for key in ["lasts", "restart_after"] {
@@ -82,11 +82,11 @@ pub(crate) fn shorter(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// Work that is tried so that a fault need not end at the very nanosecond.
+/// Durations of work, in milliseconds, that let a fault end at a round time.
 const ROOM_MS: [u64; 3] = [5, 20, 100];
 
-/// Longer work where a fault's length is not round: there is more time then for what has to happen meanwhile.
-pub(crate) fn roomier(shrinker: &mut Shrinker<'_>) {
+/// Tries longer work where a fault's duration is not round, so that its exact end no longer matters.
+pub(crate) fn with_longer_work(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let Some(length) = shrinker.best().faults[index].span("lasts") else { continue };
         if length.as_nanos().is_multiple_of(1_000_000) {
@@ -124,7 +124,7 @@ fn sign_and_length(text: &str) -> Option<(i64, Duration)> {
     Some((sign, text.parse::<fencepost_sim::units::Span>().ok()?.0))
 }
 
-/// Longer faults, where that lets more scheduling seeds show the violation.
+/// Lengthens faults if more scheduling seeds then show the violation.
 pub(crate) fn longer(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let Some(length) = shrinker.best().faults[index].span("lasts") else { continue };
@@ -164,7 +164,7 @@ pub(crate) fn at_events(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// A fault at one node of a group where that will do.
+/// Narrows a fault at a group to one node.
 pub(crate) fn narrower(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let Some(group) = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str) else { continue };
@@ -183,8 +183,7 @@ pub(crate) fn narrower(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// One fault alone, at one of the moments that matter most to a lock, and longer than a lease: that may do what several
-/// did together.
+/// Tries one fault alone, at a critical step of a client and longer than a lease, in place of several faults.
 pub(crate) fn alone(shrinker: &mut Shrinker<'_>) {
     if shrinker.best().faults.len() < 2 {
         return;
@@ -211,10 +210,10 @@ pub(crate) fn alone(shrinker: &mut Shrinker<'_>) {
     first_of(shrinker, candidates);
 }
 
-/// The moments that matter most to a lock.
+/// The most critical steps of a client.
 const MOMENTS: [&str; 5] = ["read", "acquired", "checked", "write-sent", "acquire-sent"];
 
-/// The clients whose events say when a fault strikes: its own target, else those that the violation names.
+/// The clients at whose steps a fault may begin: its own target, else those that the violation names.
 fn parties(shrinker: &Shrinker<'_>, index: usize) -> Vec<u16> {
     let own = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str).and_then(client_index);
     match own {
@@ -229,8 +228,8 @@ pub(crate) fn client_index(name: &str) -> Option<u16> {
     name.strip_prefix("client-")?.parse::<u16>().ok()?.checked_sub(1)
 }
 
-/// Earlier in the count of their events, sooner after them, and at rounder times.
-pub(crate) fn rounder(shrinker: &mut Shrinker<'_>) {
+/// Lowers `nth` and `after` of faults at steps, and rounds the times of the others.
+pub(crate) fn round_times(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         if let Some(at) = shrinker.best().faults[index].span("at") {
             let set = |draft: &Draft, at| with_fault(draft, index, |fault| fault.set_span("at", at));

@@ -1,4 +1,4 @@
-//! Small changes at random, up to three at once: what no single step makes smaller may get there by two.
+//! Random search: up to three random changes at once, since two changes together may do what no single pass can.
 
 use std::time::Duration;
 
@@ -12,39 +12,39 @@ use super::shrinker::Shrinker;
 use super::size::Size;
 use crate::file::STEPS as CLIENT_STEPS;
 
-/// So many changes in vain are enough, where what there is can be read.
-const IN_VAIN: u32 = 80;
-/// So many changes at once, at most.
-const AT_ONCE: u64 = 3;
-/// Other seeds that are tried.
+/// The search ends after this many failed attempts, if the case is readable.
+const FAILED_ATTEMPTS: u32 = 80;
+/// The maximum number of changes at once.
+const CHANGES_AT_ONCE: u64 = 3;
+/// The number of other seeds to try.
 const SEEDS: u64 = 20;
 
-/// A change, by choices of a stream. The length is the lock's lease, or what stands for it.
+/// A random change. The duration is the lock's lease, or 1 s for a lock without one.
 type Step = fn(&mut Draft, &mut Stream, Duration);
 
 const STEPS: [Step; 13] = [
-    strike_at_a_time,
-    strike_at_an_event,
-    strike_at_an_event,
-    strike_at_an_event,
-    last,
-    last,
-    work,
-    work,
-    deal,
-    deal,
-    retry_later,
-    reseed,
-    take_out,
+    move_to_time,
+    move_to_step,
+    move_to_step,
+    move_to_step,
+    change_duration,
+    change_duration,
+    change_work,
+    change_work,
+    change_orders,
+    change_orders,
+    change_retry_delay,
+    change_seed,
+    remove_fault,
 ];
 
-/// Walks from the smallest so far until something smaller is found. Says whether it was. A step to a case that is as
-/// large is taken, too, since it may lead further; after some time the walk begins anew.
+/// Searches from the best draft until a smaller one is found. Returns whether one was. It also moves to drafts of equal
+/// cost, and restarts from the best after [`FAILED_ATTEMPTS`] attempts.
 pub(crate) fn run(shrinker: &mut Shrinker<'_>, stream: &mut Stream) -> bool {
-    let (mut at, mut vain) = (shrinker.best().clone(), 0);
-    while !shrinker.exhausted() && (vain < IN_VAIN || !shrinker.size().readable()) {
-        vain += 1;
-        if vain % IN_VAIN == 0 {
+    let (mut at, mut failed) = (shrinker.best().clone(), 0);
+    while !shrinker.exhausted() && (failed < FAILED_ATTEMPTS || !shrinker.size().readable()) {
+        failed += 1;
+        if failed % FAILED_ATTEMPTS == 0 {
             at = shrinker.best().clone();
         }
         let draft = changed(&at, shrinker, stream);
@@ -64,10 +64,10 @@ fn changed(from: &Draft, shrinker: &Shrinker<'_>, stream: &mut Stream) -> Draft 
     let lease = shrinker.lease().unwrap_or(Duration::from_secs(1));
     let mut draft = from.clone();
     if stream.chance(500_000) {
-        // What takes longer now has to have the time.
+        // Changes may make the violation later.
         draft.run_for = shrinker.longest_run();
     }
-    for _ in 0..stream.between(1, AT_ONCE) {
+    for _ in 0..stream.between(1, CHANGES_AT_ONCE) {
         one_of(stream, &STEPS)(&mut draft, stream, lease);
     }
     draft
@@ -77,15 +77,15 @@ fn one_of<T: Copy>(stream: &mut Stream, choices: &[T]) -> T {
     choices[stream.between(0, choices.len() as u64 - 1) as usize]
 }
 
-/// A length: some part or multiple of the lease, or a short one.
+/// A duration: a fraction or multiple of the lease, plus a short one.
 fn length(stream: &mut Stream, lease: Duration) -> Duration {
     let tenths = one_of(stream, &[0, 0, 2, 5, 8, 10, 12, 15, 20, 30, 50]);
     let short = Duration::from_millis(one_of(stream, &[0, 0, 0, 1, 2, 5, 10, 50]));
     Duration::from_millis((lease * tenths / 10).as_millis() as u64) + short
 }
 
-/// Another moment for a fault: an event of a client, its own target if it has one.
-fn strike_at_an_event(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
+/// Moves a fault to a step of a client; if it targets a client, that one becomes the target.
+fn move_to_step(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let client = format!("client-{}", stream.between(1, draft.clients().into()));
     let event = one_of(stream, &CLIENT_STEPS);
     let nth = one_of(stream, &[1, 1, 1, 1, 2]);
@@ -107,8 +107,8 @@ fn strike_at_an_event(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     fault.insert("on".into(), Value::Table(on));
 }
 
-/// A time for a fault, whatever the clients are at.
-fn strike_at_a_time(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
+/// Moves a fault to a time, independent of the clients.
+fn move_to_time(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let at = length(stream, lease);
     let Some(fault) = some_fault(draft, stream) else { return };
     fault.remove("on");
@@ -120,8 +120,8 @@ fn some_fault<'d>(draft: &'d mut Draft, stream: &mut Stream) -> Option<&'d mut T
     Some(&mut draft.faults[stream.between(0, last as u64) as usize].keys)
 }
 
-/// Another length for a fault.
-fn last(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
+/// Changes the duration of a fault.
+fn change_duration(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let length = length(stream, lease).max(Duration::from_millis(1));
     let Some(fault) = some_fault(draft, stream) else { return };
     for key in ["lasts", "restart_after"] {
@@ -131,15 +131,15 @@ fn last(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     }
 }
 
-/// Other times for thinking and working. Work that outlasts the lease by itself would be another story.
-fn work(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
+/// Changes the time to think or work. Work stays shorter than the lease, since longer work fails without any fault.
+fn change_work(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let (key, most) =
         one_of(stream, &[("hold", lease / 2), ("hold", lease / 2), ("prepare", lease / 4), ("think", 5 * lease)]);
     draft.table("clients").insert(key.into(), span_value(length(stream, lease).min(most)));
 }
 
-/// Fewer clients or another number of orders, and perhaps more time between them: a few may do what many did.
-fn deal(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
+/// Changes the number of clients and orders, and perhaps the time between them.
+fn change_orders(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let clients = stream.between(1, 3).min(draft.clients().into()) as u16;
     while clients < draft.clients() {
         let out = stream.between(1, draft.clients().into()) as u16 - 1;
@@ -151,7 +151,7 @@ fn deal(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     if stream.chance(500_000) {
         draft.table("clients").insert("think".into(), span_value(length(stream, lease)));
     }
-    // A stock that so few orders can sell.
+    // A stock that these orders can sell.
     let stock = draft.table("workload").get_mut("inventory").and_then(|keys| keys.get_mut("stock"));
     if let Some(stock) = stock
         && stream.chance(500_000)
@@ -160,13 +160,13 @@ fn deal(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     }
 }
 
-/// Longer breaks between attempts: fewer of them are in vain.
-fn retry_later(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
+/// Changes the delay between attempts: with a longer one, fewer attempts fail.
+fn change_retry_delay(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     draft.table("clients").insert("retry_delay".into(), span_value(length(stream, lease)));
 }
 
-/// Another seed: other ties, and other delays of the lock's own.
-fn reseed(draft: &mut Draft, stream: &mut Stream, _: Duration) {
+/// Changes the seed, and with it the order of simultaneous events and the lock's own delays.
+fn change_seed(draft: &mut Draft, stream: &mut Stream, _: Duration) {
     draft.seed = (draft.seed + stream.between(1, SEEDS)) % SEED_LIMIT;
 }
 
@@ -175,8 +175,8 @@ fn at_a_server(fault: &DraftFault) -> bool {
     target.is_some_and(|target| client_index(target).is_none() && !["store", "client:all"].contains(&target))
 }
 
-/// One fault less; the same one at all servers, where several servers have one of their own.
-fn take_out(draft: &mut Draft, stream: &mut Stream, _: Duration) {
+/// Removes a fault. If the same kind remains at another server, that one may target all servers instead.
+fn remove_fault(draft: &mut Draft, stream: &mut Stream, _: Duration) {
     if draft.faults.len() < 2 {
         return;
     }

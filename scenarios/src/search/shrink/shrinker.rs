@@ -1,5 +1,5 @@
-//! Tries drafts: each candidate is read from its own text and run, as a reproducer will be. What is tried twice counts
-//! once; what is run counts.
+//! Tries candidates: each is parsed from its own text and run, like a reproducer. Every run counts against the budget;
+//! a candidate never runs twice.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -20,33 +20,33 @@ use crate::run::case::{self, CaseReport, Injected};
 use crate::run::cell::Cell;
 use crate::run::recorder::Watcher;
 
-/// So many events more are no price for a simpler case.
+/// A simpler case may have this many more events.
 const SLACK: usize = 4;
 
-/// Tries candidates, and keeps the smallest that still shows the violation.
+/// Tries candidates, and keeps the smallest one that shows the violation.
 pub(crate) struct Shrinker<'a> {
     registry: &'a Registry,
     lock: &'a LockEntry,
     budget: u64,
     runs: u64,
-    /// How many other scheduling seeds there are to hold for.
+    /// The number of other scheduling seeds to try.
     others: u32,
-    /// For how many of them a candidate has to hold.
+    /// The number of them that a candidate must reproduce with.
     needed: u32,
-    /// Whether a candidate may be hardly larger to read than the smallest so far.
+    /// Whether a candidate may be at most [`SLACK`] larger than the best.
     strict: bool,
-    /// How long the case ran before anything was made shorter.
+    /// The `run_for` of the case before shrinking.
     longest_run: Duration,
     seen: BTreeSet<(u64, String)>,
     best: Draft,
     shown: Shown,
 }
 
-/// What a run of a draft showed.
+/// What a run of a draft shows.
 pub(crate) struct Shown {
-    /// When the property was violated first.
+    /// When the property is first violated.
     pub at: SimTime,
-    /// How many events its history had by then.
+    /// The number of events of its history up to then.
     pub events: usize,
     /// The clients that the violation names, as indices.
     pub clients: Vec<u16>,
@@ -56,12 +56,12 @@ pub(crate) struct Shown {
     pub trace: u128,
     /// The names of the lock's servers.
     pub servers: Vec<String>,
-    /// After about how long a crashed holder is replaced.
+    /// The effective expiry of the lock.
     pub lease: Option<Duration>,
 }
 
 impl<'a> Shrinker<'a> {
-    /// A shrinker for this draft, if the draft shows what it is about.
+    /// A shrinker for this draft; none if the draft does not show the violation.
     pub fn new(registry: &'a Registry, lock: &'a LockEntry, draft: Draft, budget: u64, others: u32) -> Option<Self> {
         let shown = run(registry, lock, &draft, draft.seed)?;
         let seen = BTreeSet::from([(draft.seed, draft.scenario())]);
@@ -82,17 +82,17 @@ impl<'a> Shrinker<'a> {
         })
     }
 
-    /// The smallest so far.
+    /// The smallest draft so far.
     pub fn best(&self) -> &Draft {
         &self.best
     }
 
-    /// What it showed.
+    /// What the smallest draft so far shows.
     pub fn shown(&self) -> &Shown {
         &self.shown
     }
 
-    /// The lease of the smallest so far.
+    /// The lease of the smallest draft so far.
     pub fn lease(&self) -> Option<Duration> {
         self.shown.lease
     }
@@ -102,32 +102,32 @@ impl<'a> Shrinker<'a> {
         self.lock
     }
 
-    /// How large the smallest so far is.
+    /// The size of the smallest draft so far.
     pub fn size(&self) -> Size {
         Size::of(&self.best, self.shown.events)
     }
 
-    /// How long the case ran before anything was made shorter.
+    /// The `run_for` of the case before shrinking.
     pub fn longest_run(&self) -> Duration {
         self.longest_run
     }
 
-    /// From now on nothing is taken that is much larger to read, however simple it is.
+    /// From now on, accepts no candidate that is more than [`SLACK`] larger, however simple it is.
     pub fn be_strict(&mut self) {
         self.strict = true;
     }
 
-    /// How many candidates were run.
+    /// The number of runs so far.
     pub fn runs(&self) -> u64 {
         self.runs
     }
 
-    /// Whether the budget is used up, but for what one more candidate and the last look may cost.
+    /// Whether the budget is used up, except for one more candidate and the final check.
     pub fn exhausted(&self) -> bool {
         self.runs + 2 * u64::from(self.others) + 2 > self.budget
     }
 
-    /// Whether this candidate shows the violation too, under as many seeds as needed: it is then the smallest so far.
+    /// Accepts this candidate if it shows the violation with as many seeds as required. Returns whether it does.
     pub fn offer(&mut self, draft: Draft) -> bool {
         match self.strict {
             true => self.offer_if(draft, |best, new| {
@@ -138,12 +138,12 @@ impl<'a> Shrinker<'a> {
         }
     }
 
-    /// The same for a candidate that has to be smaller to read.
+    /// [`Shrinker::offer`] for a candidate that must have a smaller cost.
     pub fn offer_smaller(&mut self, draft: Draft) -> bool {
         self.offer_if(draft, |best, new| new.burden() < best.burden())
     }
 
-    /// What the candidate shows, if that is the violation. It is not taken for it.
+    /// What the candidate shows, if it shows the violation. It is not accepted yet.
     pub fn try_out(&mut self, draft: &Draft) -> Option<Shown> {
         if self.exhausted() || !self.seen.insert((draft.seed, draft.scenario())) {
             return None;
@@ -152,7 +152,7 @@ impl<'a> Shrinker<'a> {
         run(self.registry, self.lock, draft, draft.seed)
     }
 
-    /// Takes a candidate that was tried out, if it holds for as many seeds as needed.
+    /// Accepts a candidate that was tried, if it reproduces with as many seeds as required.
     pub fn take(&mut self, draft: Draft, shown: Shown) -> bool {
         if self.needed > 0 && self.held_by(&draft, self.needed) < self.needed {
             return false;
@@ -168,24 +168,24 @@ impl<'a> Shrinker<'a> {
         }
     }
 
-    /// From now on candidates have to hold for as many scheduling seeds as the smallest so far.
+    /// From now on, candidates must reproduce with as many scheduling seeds as the best. Returns how many.
     pub fn require_reproducing_seeds(&mut self) -> u32 {
         self.needed = self.reproducing_seeds();
         self.needed
     }
 
-    /// From now on candidates have to hold for as many as the smallest so far, if that is more than it was.
+    /// The same, but never lowers the requirement.
     pub fn keep_reproducing_seeds(&mut self) {
         self.needed = self.needed.max(self.reproducing_seeds());
     }
 
-    /// For how many other scheduling seeds the smallest so far holds.
+    /// The number of other scheduling seeds that the best reproduces with.
     pub fn reproducing_seeds(&mut self) -> u32 {
         let best = self.best.clone();
         self.held_by(&best, 0)
     }
 
-    /// Takes this candidate if it holds for more scheduling seeds than the smallest so far.
+    /// Accepts this candidate if it reproduces with more scheduling seeds than required so far.
     pub fn offer_more_reproducing(&mut self, draft: Draft) -> bool {
         self.needed += 1;
         let before = self.runs;
@@ -197,17 +197,17 @@ impl<'a> Shrinker<'a> {
         taken
     }
 
-    /// For how many other scheduling seeds it has to hold at most.
+    /// The number of other scheduling seeds to try.
     pub fn others(&self) -> u32 {
         self.others
     }
 
-    /// For how many of them the smallest holds, as far as was asked.
+    /// The number of them that candidates must reproduce with.
     pub fn needed(&self) -> u32 {
         self.needed
     }
 
-    /// The next seeds after the draft's own that show the violation too. Stops as soon as `needed` cannot be reached.
+    /// The number of seeds after the draft's own that show the violation too. Stops once `needed` cannot be reached.
     fn held_by(&mut self, draft: &Draft, needed: u32) -> u32 {
         let mut held = 0;
         for other in 1..=self.others {
@@ -221,7 +221,7 @@ impl<'a> Shrinker<'a> {
         held
     }
 
-    /// Runs the smallest so far once more, with somebody watching.
+    /// Runs the best once more, with a watcher.
     pub fn watch(&mut self, watcher: Rc<RefCell<dyn Watcher>>) {
         self.runs += 1;
         if let Some(cell) = cell(self.registry, self.lock, &self.best) {
@@ -230,17 +230,17 @@ impl<'a> Shrinker<'a> {
     }
 }
 
-/// Reads the draft's text; none if that is no scenario for this lock.
+/// Parses the draft's text; none if it is not a scenario for this lock.
 fn cell(registry: &Registry, lock: &LockEntry, draft: &Draft) -> Option<Cell> {
     let scenario = file::scenario(registry, "candidate.toml", &draft.scenario()).ok()?;
     let cell = Cell::new(&Arc::new(scenario), lock, &draft.bugs);
     cell.header.applicable.then_some(cell)
 }
 
-/// What the draft shows under this seed, if it shows the violation.
+/// What the draft shows with this seed, if it shows the violation.
 fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Option<Shown> {
     let cell = cell(registry, lock, draft)?;
-    // A candidate that panics is another failure than the one looked for.
+    // A panic is not the violation that is searched for.
     let history = Rc::new(RefCell::new(History::default()));
     let run = AssertUnwindSafe(|| case::run(&cell, seed, Some(history.clone())));
     let report: CaseReport = catch_unwind(run).ok()?;

@@ -1,4 +1,4 @@
-//! Simpler latencies, shorter waits, rounder numbers.
+//! Passes for simpler latencies, shorter waits and rounder numbers.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::draft::{Draft, span_value};
 use super::round_values::{counts_below, first_of, lengths_below, lower};
 use super::shrinker::Shrinker;
 
-/// A run that ends soon after the violation.
+/// Ends the run soon after the violation.
 pub(crate) fn shorter_run(shrinker: &mut Shrinker<'_>) {
     let seen_by = shrinker.shown().at.since(SimTime(0));
     let set = |draft: &Draft, run_for: Duration| ends_by(draft, run_for);
@@ -20,13 +20,13 @@ pub(crate) fn shorter_run(shrinker: &mut Shrinker<'_>) {
         shrinker.offer(set(shrinker.best(), just_after));
     }
     let lengths = lengths_below(shrinker.best().run_for);
-    // Bisecting from the violation on: what ends before it rarely shows it, unless it shows after the run phase anyway.
+    // A run that ends before the violation rarely shows it, unless the violation comes after the run phase anyway.
     let after_run = seen_by >= shrinker.best().run_for;
     let late: Vec<Duration> = lengths.into_iter().filter(|length| after_run || *length > seen_by).collect();
     lower(shrinker, &late, set);
 }
 
-/// The draft with a shorter run; what would begin after its end is taken out.
+/// The draft with a shorter run, without the faults that begin after its end.
 fn ends_by(draft: &Draft, run_for: Duration) -> Draft {
     let mut draft = draft.clone();
     draft.run_for = run_for;
@@ -34,16 +34,16 @@ fn ends_by(draft: &Draft, run_for: Duration) -> Draft {
     draft
 }
 
-/// A lease no shorter than this is still much longer than what messages take.
+/// The shortest lease to try: still much longer than message latencies.
 const SHORTEST_LEASE: Duration = Duration::from_millis(500);
 
-/// What a client does while it holds the lock.
+/// The durations of a client's work under the lock.
 const WORK: [&str; 2] = ["hold", "prepare"];
 
-/// A shorter lease, and work and faults that last shorter by as much: those who wait ask less often.
+/// Shortens the lease, and work and faults in proportion: waiting clients then retry less often.
 pub(crate) fn shorter_lease(shrinker: &mut Shrinker<'_>) {
     let Some(lease) = shrinker.lease() else { return };
-    // A lease that is short against the work under it would be another story.
+    // A lease shorter than the work fails without any fault.
     let constant = |key| matches!(dist(shrinker.best(), "clients", key), Some(Dist::Constant(_)));
     if !WORK.into_iter().all(constant) {
         return;
@@ -69,12 +69,12 @@ pub(crate) fn shorter_lease(shrinker: &mut Shrinker<'_>) {
     });
 }
 
-/// Breaks between attempts that are tried, in seconds.
-const BREAKS: [u64; 7] = [1, 5, 20, 60, 300, 1_200, 3_600];
+/// Delays between attempts to try, in seconds.
+const RETRY_DELAYS: [u64; 7] = [1, 5, 20, 60, 300, 1_200, 3_600];
 
-/// Longer breaks between attempts, as far as that leaves fewer of them in vain.
+/// Lengthens the delay between attempts if the history gets shorter.
 pub(crate) fn fewer_attempts(shrinker: &mut Shrinker<'_>) {
-    for seconds in BREAKS {
+    for seconds in RETRY_DELAYS {
         let mut draft = shrinker.best().clone();
         draft.table("clients").insert("retry_delay".into(), span_value(Duration::from_secs(seconds)));
         shrinker.offer_smaller(draft);
@@ -85,10 +85,10 @@ pub(crate) fn fewer_attempts(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// So few servers make a majority of more than one.
+/// The smallest number of servers whose majority is more than one.
 const FEWEST_SERVERS: i64 = 3;
 
-/// Three servers, where the lock had more.
+/// Tries three servers if the lock has more.
 pub(crate) fn fewer_servers(shrinker: &mut Shrinker<'_>) {
     let name = shrinker.lock().name();
     let own = shrinker.best().tables.get("lock").and_then(|lock| lock.get(name)).and_then(|own| own.get("servers"));
@@ -103,7 +103,7 @@ pub(crate) fn fewer_servers(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// The length times `to` / `from`, in whole milliseconds.
+/// The duration times `to` / `from`, in whole milliseconds.
 fn scaled(length: Duration, to: Duration, from: Duration) -> Duration {
     let ms = length.as_millis() * to.as_millis() / from.as_millis().max(1);
     Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX).max(1))
@@ -114,7 +114,7 @@ fn lock_key<'d>(draft: &'d Draft, key: &str) -> Option<&'d str> {
     draft.tables.get("lock")?.get(key)?.as_str().filter(|length| *length != "default")
 }
 
-/// Constants where something was drawn: all at once, else one by one.
+/// Replaces distributions by constants: all at once, else one by one.
 pub(crate) fn simpler_times(shrinker: &mut Shrinker<'_>) {
     let keys = [("network", "latency"), ("clients", "think"), ("clients", "hold"), ("clients", "prepare")];
     let mut all = shrinker.best().clone();
@@ -151,7 +151,7 @@ pub(crate) fn simpler_times(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// The draft with a typical value in place of what is drawn there.
+/// The draft with a typical value in place of a distribution.
 fn typical(draft: &Draft, table: &str, key: &str) -> Option<Draft> {
     let typical = match dist(draft, table, key)? {
         Dist::Constant(_) => return None,
@@ -170,7 +170,7 @@ fn dist(draft: &Draft, table: &str, key: &str) -> Option<Dist> {
     written.and_then(|text| text.parse().ok())
 }
 
-/// Smaller numbers in the workload's own table: one unit where an order wanted several, a smaller stock.
+/// Lowers the numbers of the workload's own table, such as units per order and stock.
 pub(crate) fn smaller_workload(shrinker: &mut Shrinker<'_>) {
     let Some(Value::Table(workloads)) = shrinker.best().tables.get("workload").cloned() else { return };
     for (kind, keys) in &workloads {
