@@ -7,8 +7,7 @@ use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, KEEP_ALIVE, STALL_LIMIT};
 
 use crate::grant::{Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::sql::{Database, GRACE, Idle, SqlMessage, Standby, failover_bound};
 
 /// A client's session lock.
@@ -31,7 +30,7 @@ impl SessionLock {
     }
 
     /// Converts the reply to the locking statement. A session that already has the lock gets it again.
-    pub fn conclude(&mut self, reply: Result<SqlMessage, CallError>) -> Result<Grant, LockError> {
+    pub fn grant_from_reply(&mut self, reply: Result<SqlMessage, CallError>) -> Result<Grant, LockError> {
         match self.database.check_reply(reply)? {
             SqlMessage::Locked { grant } => {
                 self.held = Some(grant);

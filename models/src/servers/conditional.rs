@@ -16,8 +16,7 @@ use fencepost_sim::units::Dist;
 use fencepost_sim::{Caller, Message, Mono, MonoDeadline, Service, Session};
 use serde::Serialize;
 
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId};
+use crate::history::{Cause, Event, GrantId, ResourceId};
 use crate::wire::{Env, Wire};
 
 /// The item of a lock.
@@ -105,7 +104,7 @@ impl<I: Item> ItemStore<I> {
         self.rows.get(&resource)?.records().last()
     }
 
-    fn found(&self, resource: ResourceId) -> ItemMessage<I> {
+    fn get_item(&self, resource: ResourceId) -> ItemMessage<I> {
         match self.row(resource) {
             Some(row) => ItemMessage::Found { item: row.item.clone(), version: row.version },
             None => ItemMessage::Found { item: None, version: 0 },
@@ -165,7 +164,7 @@ impl<I: Item> Service<Wire<ItemMessage<I>>, Event> for ItemStore<I> {
             return env.reply(from, ItemMessage::Unavailable);
         }
         let reply = match message {
-            ItemMessage::Get { resource } => self.found(resource),
+            ItemMessage::Get { resource } => self.get_item(resource),
             ItemMessage::Put { resource, condition, item, on_behalf } => {
                 self.write(env, resource, &condition, Some(item), on_behalf)
             }
@@ -186,8 +185,8 @@ impl<I: Item> Service<Wire<ItemMessage<I>>, Event> for ItemStore<I> {
         self.rows.values_mut().for_each(|row| each(row));
     }
 
-    /// All data is on disk. Versions continue even if the disk is lost: a new object differs from the old one of the same
-    /// name (Kubernetes: by its `uid`).
+    /// All data is on disk. Versions continue even if the disk is lost: a new object differs from the old one of the
+    /// same name (Kubernetes: by its `uid`).
     fn on_crash(&mut self, env: &mut Env<'_, ItemMessage<I>>, disk: DiskFate) {
         self.routers.crash();
         for rows in self.rows.values_mut() {

@@ -34,17 +34,17 @@ impl Link {
     }
 
     /// Records that the replica answered as the master.
-    pub fn found(&self) {
+    pub fn on_master_found(&self) {
         self.hops.set(0);
     }
 
-    pub async fn wait(&self) {
+    pub async fn pause(&self) {
         self.ctx.sleep(RETRY).await;
     }
 
     /// Handles a replica that is not the master but may know it. Two replicas may redirect a client in turns for a
     /// while.
-    pub async fn follow(&self, master: Option<u8>) {
+    pub async fn on_redirect(&self, master: Option<u8>) {
         match master {
             Some(master) if self.hops.get() < 2 => {
                 self.hops.set(self.hops.get() + 1);
@@ -53,19 +53,19 @@ impl Link {
             _ => {
                 self.hops.set(0);
                 self.next();
-                self.wait().await;
+                self.pause().await;
             }
         }
     }
 
     /// Handles a replica that did not answer. A silent connection is replaced.
-    pub async fn leave(&self, error: CallError) {
+    pub async fn on_failure(&self, error: CallError) {
         if error == CallError::TimedOut {
             let conn = &mut self.conns.borrow_mut()[self.at.get()];
             *conn = self.ctx.reopen(*conn);
         }
         self.next();
-        self.wait().await;
+        self.pause().await;
     }
 
     fn next(&self) {

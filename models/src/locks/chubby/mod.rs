@@ -22,8 +22,7 @@ use self::link::{Link, PROBE};
 pub use self::params::ChubbyParams;
 use self::session::{Answer, Session};
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::LockInfo;
 use crate::lock::Lock;
 use crate::locks::chubby::server::{Call, Chubby, ChubbyMessage, Database};
@@ -136,7 +135,7 @@ impl ChubbyLock {
         if let Some((session, _)) = self.session.as_ref().filter(|(session, _)| !session.is_expired()) {
             return Ok(session.clone());
         }
-        let begin = Session::begin(self.link.clone(), self.params.clone(), attempt.id);
+        let begin = Session::create(self.link.clone(), self.params.clone(), attempt.id);
         let Either::First(session) = race(begin, self.ctx.sleep_until(attempt.give_up)).await else {
             return Err(LockError::Failed(Reason::Busy));
         };

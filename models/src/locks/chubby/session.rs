@@ -49,12 +49,12 @@ pub(super) struct Answer {
 
 impl Session {
     /// Creates a session, however long it takes.
-    pub async fn begin(link: Rc<Link>, params: ChubbyParams, id: GrantId) -> Rc<Session> {
+    pub async fn create(link: Rc<Link>, params: ChubbyParams, id: GrantId) -> Rc<Session> {
         loop {
             let sent = link.ctx.mono();
             match link.ctx.ask(link.conn(), ChubbyMessage::Create { session: id }, PROBE).await {
                 Ok(ChubbyMessage::Created { epoch, left }) => {
-                    link.found();
+                    link.on_master_found();
                     let lease = link.ctx.deadline(sent, params.trusted(left));
                     return Rc::new(Session {
                         id,
@@ -69,9 +69,9 @@ impl Session {
                         next_watcher: Cell::default(),
                     });
                 }
-                Ok(ChubbyMessage::NotMaster { master }) => link.follow(master).await,
-                Ok(_) => link.wait().await,
-                Err(error) => link.leave(error).await,
+                Ok(ChubbyMessage::NotMaster { master }) => link.on_redirect(master).await,
+                Ok(_) => link.pause().await,
+                Err(error) => link.on_failure(error).await,
             }
         }
     }
@@ -104,7 +104,7 @@ impl Session {
             }
             match race(reply, self.changed()).await {
                 Either::First(Ok(ChubbyMessage::NewEpoch { epoch })) => self.enter(epoch),
-                Either::First(Ok(ChubbyMessage::NotMaster { .. }) | Err(_)) => self.link.wait().await,
+                Either::First(Ok(ChubbyMessage::NotMaster { .. }) | Err(_)) => self.link.pause().await,
                 Either::First(Ok(message)) => return Ok(Answer { message, repeated }),
                 Either::Second(()) => {}
             }
@@ -124,7 +124,7 @@ impl Session {
             match ctx.ask(self.link.conn(), message, within.max(Duration::from_millis(1))).await {
                 Ok(ChubbyMessage::Lease { number, held_back, left }) => {
                     found = true;
-                    self.link.found();
+                    self.link.on_master_found();
                     self.seen.set(number);
                     // The answer left at least `held_back` after the question, so its flight took at most the rest.
                     self.extend(ctx.deadline(sent, self.params.trusted(held_back + left)));
@@ -133,10 +133,10 @@ impl Session {
                 Ok(ChubbyMessage::Gone) => self.expire(),
                 Ok(ChubbyMessage::NotMaster { master }) => {
                     found = false;
-                    self.link.follow(master).await;
+                    self.link.on_redirect(master).await;
                     self.notify();
                 }
-                Ok(_) => self.link.wait().await,
+                Ok(_) => self.link.pause().await,
                 Err(error) => {
                     found = false;
                     self.search(error).await;
@@ -148,7 +148,7 @@ impl Session {
 
     async fn search(&self, error: CallError) {
         self.check_clock();
-        self.link.leave(error).await;
+        self.link.on_failure(error).await;
         self.notify();
     }
 

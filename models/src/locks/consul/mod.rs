@@ -22,8 +22,7 @@ use self::agent::{Agent, DETECTION};
 pub use self::params::ConsulParams;
 use self::session::{Keeper, Watch, until_lost};
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::info::LockInfo;
 use crate::lock::Lock;
 use crate::locks::consul::server::{Catalog, Consistency, Consul, ConsulMessage, HOLD, Reply, Request, ServerConfig};
@@ -94,7 +93,7 @@ impl Lock for ConsulLock {
         match (token, keeper) {
             (Ok(token), Some(keeper)) => Ok(self.hold(attempt.id, token, keeper)),
             (token, keeper) => {
-                keeper.into_iter().for_each(|keeper| self.leave(keeper));
+                keeper.into_iter().for_each(|keeper| self.retire(keeper));
                 Err(token.err().unwrap_or(LockError::Failed(Reason::NotHeld)))
             }
         }
@@ -107,7 +106,7 @@ impl Lock for ConsulLock {
         };
         let release = Request::Release { resource: self.resource, session: held.session };
         let released = self.agent.rpc(release, Some("release-sent")).await;
-        self.leave(held.keeper);
+        self.retire(held.keeper);
         released?;
         Ok(())
     }
@@ -209,7 +208,7 @@ impl ConsulLock {
         Grant { id: session, token: Some(token), valid_until: None }
     }
 
-    fn leave(&mut self, keeper: Keeper) {
+    fn retire(&mut self, keeper: Keeper) {
         keeper.stop();
         self.leaving.push(keeper);
     }

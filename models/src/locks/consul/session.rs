@@ -8,8 +8,7 @@ use std::time::Duration;
 use fencepost_sim::{Either, Signal, Task, race};
 
 use super::agent::Agent;
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::locks::consul::server::{Consistency, ConsulMessage, Reply, Request};
 use crate::wire::Ctx;
 

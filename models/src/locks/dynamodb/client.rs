@@ -8,8 +8,7 @@ use fencepost_sim::{CallError, ConnId, Mono, MonoDeadline, NodeId, Signal};
 use serde::Serialize;
 
 use super::DynamoDbParams;
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
 
@@ -178,7 +177,7 @@ impl Client {
 
     /// The background thread: a round every period from the client's start, or at once after a heartbeat that took
     /// longer. Rounds without a lock do nothing and are skipped.
-    pub async fn beat(self: Rc<Self>) {
+    pub async fn run_heartbeats(self: Rc<Self>) {
         let period = self.params.heartbeat_period.0;
         let mut round = self.ctx.mono();
         loop {

@@ -26,8 +26,7 @@ use self::acquire::{Acquiring, UNAVAILABLE};
 use self::client::{Client, Condition, DynamoDbMessage, LockItem};
 use super::timing::scaled;
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::conditional::{ItemMessage, ItemStore};
@@ -225,7 +224,7 @@ impl Lock for DynamoDb {
 
     fn connect(params: &DynamoDbParams, ctx: Ctx<DynamoDbMessage>, resource: ResourceId) -> Self {
         let client = Client::new(params.clone(), ctx.clone(), resource);
-        let beats = ctx.spawn(client.clone().beat());
+        let beats = ctx.spawn(client.clone().run_heartbeats());
         DynamoDb { client, _beats: beats, monitor: None }
     }
 

@@ -13,8 +13,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "when the lease expires or is revoked, the lock is released; a client that ends abnormally delays the others \
-               by up to the time to live",
+        says: "when the lease expires or is revoked, the lock is released; a client that ends abnormally \
+                delays the others by up to the time to live",
         source: "etcd, v3lock.proto, LockRequest.lease; etcdctl README, LOCK",
     },
     Promise {

@@ -72,7 +72,7 @@ impl Link {
 
     /// Sends a request once, since it may change something. Only a member that refuses the connection, and so has not
     /// seen it, is skipped (client/v3/retry.go, `isSafeRetryMutableRPC`).
-    pub async fn once(
+    pub async fn send_once(
         self: &Rc<Self>,
         message: EtcdMessage,
         until: Until,
@@ -83,7 +83,7 @@ impl Link {
             if let Some(step) = step.take() {
                 self.ctx.reach_step(step).await;
             }
-            match self.attended(member, call).await {
+            match self.wait_for_reply(member, call).await {
                 Err(CallError::Refused) => {}
                 Ok(EtcdMessage::Unavailable) => return Err(CallError::TimedOut),
                 outcome => return outcome,
@@ -97,7 +97,7 @@ impl Link {
         let quorum = self.members.len() / 2 + 1;
         let mut last = CallError::Refused;
         for attempt in 1..=MOST_TRIES {
-            match self.once(message.clone(), until, None).await {
+            match self.send_once(message.clone(), until, None).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => last = error,
             }
@@ -127,11 +127,11 @@ impl Link {
         until: Until,
     ) -> Result<EtcdMessage, CallError> {
         let call = self.ctx.ask(self.members[member].conn.get(), message, self.left(until));
-        self.attended(member, call).await
+        self.wait_for_reply(member, call).await
     }
 
     /// Waits for a reply and checks the connection meanwhile.
-    async fn attended(
+    async fn wait_for_reply(
         self: &Rc<Self>,
         member: usize,
         call: impl Future<Output = Result<EtcdMessage, CallError>>,
@@ -143,7 +143,7 @@ impl Link {
             }
             Either::First(outcome) => outcome,
             Either::Second(()) => {
-                self.hang_up(member);
+                self.close_connection(member);
                 self.reconnect(member);
                 Err(CallError::Reset)
             }
@@ -161,7 +161,7 @@ impl Link {
         }
     }
 
-    fn hang_up(&self, member: usize) {
+    fn close_connection(&self, member: usize) {
         let conn = &self.members[member].conn;
         conn.set(self.ctx.reopen(conn.get()));
     }
@@ -175,7 +175,7 @@ impl Link {
         let task = self.ctx.spawn(async move {
             let mut pause = RECONNECT;
             while link.ctx.ask(link.members[member].conn.get(), EtcdMessage::Ping, CONNECT).await.is_err() {
-                link.hang_up(member);
+                link.close_connection(member);
                 link.ctx.sleep(link.jitter(pause, 200)).await;
                 pause = (pause * 8 / 5).min(RECONNECT_LONGEST);
             }

@@ -22,8 +22,7 @@ pub use self::params::EtcdParams;
 use self::session::Session;
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::guarded::{InStore, ReadReply, STORE_TIMEOUT, StoreAccess, StoreFuture};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::LockInfo;
 use crate::lock::Lock;
 use crate::lock::POLL;
@@ -65,7 +64,7 @@ impl Etcd {
     /// `Mutex.Lock`: puts the key, and waits until there is no older one.
     async fn lock(&mut self, key: Key, attempt: Attempt) -> Result<Revision, LockError> {
         let request = EtcdMessage::Lock { key, attempt: attempt.id };
-        let reply = self.link.once(request, Some(attempt.give_up), Some("acquire-sent")).await?;
+        let reply = self.link.send_once(request, Some(attempt.give_up), Some("acquire-sent")).await?;
         let EtcdMessage::Locked { created, first, .. } = reply else {
             self.session = None;
             return Err(NOT_HELD);
@@ -121,7 +120,7 @@ impl Etcd {
 
     /// Deletes the key. The lease in its name makes it the client's own, but it may belong to a newer attempt by now.
     async fn unlock(&self, key: Key, on_behalf: GrantId, step: Option<&'static str>) -> Result<(), CallError> {
-        self.link.once(EtcdMessage::Unlock { key, on_behalf }, None, step).await.map(drop)
+        self.link.send_once(EtcdMessage::Unlock { key, on_behalf }, None, step).await.map(drop)
     }
 
     /// The lock of this session, as far as the client knows.
@@ -224,7 +223,7 @@ impl InStore for Etcd {
         Box::pin(async move {
             let Some(Mine { key, created, .. }) = self.mine.get() else { return Err(NOT_HELD) };
             let request = EtcdMessage::PutRow { key, created, write };
-            match self.link.once(request, self.until_store(), Some("write-sent")).await? {
+            match self.link.send_once(request, self.until_store(), Some("write-sent")).await? {
                 EtcdMessage::Written => Ok(()),
                 EtcdMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
                 _ => Err(NOT_HELD),

@@ -57,7 +57,7 @@ impl Session {
             done: Cell::new(false),
             grant: Cell::new(None),
         });
-        let keeper = link.ctx.spawn(keep(state.clone()));
+        let keeper = link.ctx.spawn(keep_session(state.clone()));
         Ok(Session { state, _keeper: keeper, notifier: Cell::new(None) })
     }
 
@@ -86,7 +86,7 @@ impl Session {
     }
 }
 
-async fn keep(state: Rc<State>) {
+async fn keep_session(state: Rc<State>) {
     race(state.keep_alive(), state.deadline()).await;
     state.end();
 }

@@ -143,7 +143,7 @@ impl Hazelcast {
             let (locked, asked) = (Cell::default(), Cell::default());
             let left = Proxy { process: process.clone(), resource: *resource, locked, asked };
             let call = Call { timeout_ms: Some(timeout_ms), ..call };
-            process.leave(async move {
+            process.detach(async move {
                 if let Ok(grant) = left.try_lock(call, None).await {
                     left.unlock(call.thread, 0, &grant, None).await.ok();
                 }

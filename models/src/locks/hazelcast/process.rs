@@ -203,7 +203,7 @@ impl Process {
         if let Reply::Session { session: id, ttl, heartbeat } = self.invoke(Op::CreateSession, None).await? {
             *self.session.borrow_mut() = Some(Session { id, uses: 0, opened: self.ctx.wall(), ttl });
             if self.heartbeats.borrow().is_none() {
-                let beat = beat(self.clone(), heartbeat);
+                let beat = run_heartbeats(self.clone(), heartbeat);
                 *self.heartbeats.borrow_mut() = Some(self.ctx.spawn(beat));
             }
         }
@@ -223,7 +223,7 @@ impl Process {
     }
 
     /// Continues a call whose caller has left.
-    pub fn leave(self: &Rc<Self>, call: impl Future<Output = ()> + 'static) {
+    pub fn detach(self: &Rc<Self>, call: impl Future<Output = ()> + 'static) {
         let (process, place) = (self.clone(), self.next_late.get());
         self.next_late.set(place + 1);
         let task = self.ctx.spawn(async move {
@@ -235,7 +235,7 @@ impl Process {
 }
 
 /// `HeartbeatTask`: only for sessions in use; the next heartbeat replaces an unanswered one.
-async fn beat(process: Rc<Process>, interval: Duration) {
+async fn run_heartbeats(process: Rc<Process>, interval: Duration) {
     let mut _last = None;
     loop {
         process.ctx.sleep(interval).await;

@@ -10,8 +10,7 @@ use serde::Serialize;
 use super::K8sLeaseParams;
 use super::config::{CandidateIdentity, Config};
 use crate::grant::{LockError, Reason};
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
 

@@ -48,8 +48,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::No,
-        says: "it is not guaranteed that only one client acts as the leader; clocks may differ by any amount, but their \
-               rates only by about the ratio of lease duration to renew deadline",
+        says: "it is not guaranteed that only one client acts as the leader; clocks may differ by any \
+                amount, but their rates only by about the ratio of lease duration to renew deadline",
         source: PACKAGE,
     },
     Promise {

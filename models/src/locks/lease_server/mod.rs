@@ -68,8 +68,9 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "consistent as long as clocks run at nearly the same rate: a server clock that is too fast, or a client \
-               clock that is too slow, breaks it; so does a holder that is paused past its term, if the store does not check tokens",
+        says: "consistent as long as clocks run at nearly the same rate: a server clock that is too fast, \
+                or a client clock that is too slow, breaks it; so does a holder that is paused past its \
+                term, if the store does not check tokens",
         source: "Gray and Cheriton, Leases, SOSP 1989; Kleppmann, How to do distributed locking, 2016",
     },
     Promise {
@@ -105,8 +106,16 @@ const PROMISES: &[Promise] = &[
 ];
 
 impl Lock for LeaseServerLock {
-    const INFO: LockInfo = LockInfo::new("lease-server", "the textbook lease with fencing tokens, on one server").family(Family::LeaseServer).expiry(Expiry::ServerMonotonicClock).validity().token("a number that grows with every grant, durable before the reply").reentrancy(Reentrancy::Refused).promises(PROMISES).sources(&[
-            "Gray and Cheriton, Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency, SOSP 1989",
+    const INFO: LockInfo = LockInfo::new("lease-server", "the textbook lease with fencing tokens, on one server")
+        .family(Family::LeaseServer)
+        .expiry(Expiry::ServerMonotonicClock)
+        .validity()
+        .token("a number that grows with every grant, durable before the reply")
+        .reentrancy(Reentrancy::Refused)
+        .promises(PROMISES)
+        .sources(&[
+            "Gray and Cheriton, Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache \
+                Consistency, SOSP 1989",
             "Kleppmann, How to do distributed locking, 2016",
         ]);
     type Params = LeaseServerParams;

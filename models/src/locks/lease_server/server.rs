@@ -12,8 +12,7 @@ use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{Caller, MonoDeadline, Service, TimerId};
 use serde::Serialize;
 
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId, Token};
+use crate::history::{Cause, Event, GrantId, ResourceId, Token};
 use crate::wire::{Env, Wire};
 
 /// A request or a reply of the lease server.

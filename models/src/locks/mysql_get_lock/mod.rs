@@ -82,14 +82,15 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "released when the session ends, normally or not; of several clients that wait for each other's names one gets \
-               an error",
+        says: "released when the session ends, normally or not; of several clients that wait for each \
+                other's names one gets an error",
         source: FUNCTIONS,
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Silent,
-        says: "names are locked on one server; statements with these functions are unsafe for statement-based replication",
+        says: "names are locked on one server; statements with these functions are unsafe for \
+                statement-based replication",
         source: FUNCTIONS,
     },
     Promise {
@@ -143,7 +144,7 @@ impl Lock for MysqlGetLock {
         let reply = self.lock.database.ask(self.lock.statement(attempt.id, Some(wait)), wait + GRACE);
         self.ctx.reach_step("acquire-sent").await;
         let reply = reply.await;
-        self.lock.conclude(reply)
+        self.lock.grant_from_reply(reply)
     }
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {

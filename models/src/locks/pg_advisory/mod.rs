@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::session_lock::{SessionLock, session_bound};
 use crate::grant::{Attempt, Grant, LockError};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby};
@@ -94,7 +93,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "held until released or until the session ends, when the server frees them even if the client was cut off",
+        says: "held until released or until the session ends, when the server frees them even if the client \
+                was cut off",
         source: LOCKS,
     },
     Promise {
@@ -161,7 +161,7 @@ impl Lock for PgAdvisory {
                 reply.await
             }
         };
-        self.lock.conclude(reply)
+        self.lock.grant_from_reply(reply)
     }
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {

@@ -56,14 +56,14 @@ impl Masters {
             Ok(RedisMessage::RoleIs { master: true }) => Some(conn),
             Ok(_) => None,
             Err(_) => {
-                self.leave(conn);
+                self.drop_connection(conn);
                 None
             }
         }
     }
 
     /// Closes a connection that brought no reply.
-    pub fn leave(&mut self, conn: ConnId) {
+    pub fn drop_connection(&mut self, conn: ConnId) {
         let place = self.servers.iter().position(|(_, known)| *known == conn);
         if let Some(place) = place {
             self.servers[place].1 = self.ctx.reopen(conn);

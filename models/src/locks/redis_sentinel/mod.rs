@@ -55,7 +55,7 @@ impl RedisSentinel {
         if let Err(LockError::Failed(Reason::Call(_)) | LockError::Unknown(Reason::Call(_))) = result
             && let Some((conn, _)) = self.master.take()
         {
-            self.masters.leave(conn);
+            self.masters.drop_connection(conn);
         }
     }
 
@@ -99,7 +99,8 @@ const HIGHLY_AVAILABLE: Promise = Promise {
     answer: Answer::Yes,
     says: "when the master fails a replica is promoted and clients are told the new address, as long as a majority of \
            the Sentinels can talk to each other",
-    source: "redis.io, High availability with Redis Sentinel, Fundamental things to know about Sentinel before deploying",
+    source: "redis.io, High availability with Redis Sentinel, Fundamental things to know about Sentinel \
+                before deploying",
 };
 
 impl Lock for RedisSentinel {

@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::single_redis::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
 use super::timing::{REQUEST_TIMEOUT, poll_bound};
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
@@ -78,7 +77,8 @@ const EXCLUSIVE: Promise = Promise {
     answer: Answer::Conditional,
     says: "safe on a single instance that is always available, for the time of the key's validity; a shift of the \
            server's wall clock may let a second client in",
-    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance; Disclaimer about consistency",
+    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance; \
+                Disclaimer about consistency",
 };
 
 impl<R> PxLock<R> {

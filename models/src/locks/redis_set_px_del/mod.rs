@@ -3,8 +3,7 @@
 
 use super::redis_set_px::{PxLock, ReleaseRule};
 use super::single_redis::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Promise, Requirement};
 use crate::servers::redis::RedisMessage;
 

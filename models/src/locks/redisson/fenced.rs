@@ -81,8 +81,8 @@ const PAGE: &str = "Redisson, locks-and-synchronizers.md, Fenced Lock";
 const EXCLUSIVE: Promise = Promise {
     requirement: Requirement::Exclusive,
     answer: Answer::Conditional,
-    says: "a client that a pause delayed cannot detect that it no longer owns the lock: the guarded service has to check \
-           the token",
+    says: "a client that a pause delayed cannot detect that it no longer owns the lock: the guarded \
+                service has to check the token",
     source: PAGE,
 };
 
@@ -91,7 +91,8 @@ const FENCING: Promise = Promise {
     answer: Answer::Yes,
     says: "each acquisition increases the token; the service has to reject a token below the last one. A failing \
         Redis is not mentioned",
-    source: "Redisson, locks-and-synchronizers.md, Fenced Lock; redisson/redisson, RedissonFencedLock.java, class comment",
+    source: "Redisson, locks-and-synchronizers.md, Fenced Lock; redisson/redisson, \
+                RedissonFencedLock.java, class comment",
 };
 
 impl Variant for Fenced {

@@ -12,8 +12,7 @@ use std::rc::Rc;
 use fencepost_sim::{ConnId, Task};
 
 use super::settings::{COMMAND_TIMEOUT, Settings};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 

@@ -133,7 +133,8 @@ const EXCLUSIVE: Promise = Promise {
     answer: Answer::Conditional,
     says: "exclusive for a holder that finishes within the validity, if clocks run at nearly the same rate and no \
         crashed master returns without its keys before they have expired",
-    source: "redis.io, Distributed Locks with Redis, Is the Algorithm Asynchronous?; Performance, Crash Recovery and fsync",
+    source: "redis.io, Distributed Locks with Redis, Is the Algorithm Asynchronous?; Performance, Crash \
+                Recovery and fsync",
 };
 
 const HIGHLY_AVAILABLE: Promise = Promise {

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::guarded::{InStore, ReadReply, StoreAccess, StoreFuture};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
@@ -110,8 +109,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "locks end with the transaction, and a session that ends is rolled back; cycles are found and one of their \
-               transactions is rolled back. How long a dead host goes unnoticed is up to TCP",
+        says: "locks end with the transaction, and a session that ends is rolled back; cycles are found and \
+                one of their transactions is rolled back. How long a dead host goes unnoticed is up to TCP",
         source: "MySQL 8.4 Reference Manual, Deadlock Detection; PostgreSQL 17, Deadlocks and tcp_keepalives_idle",
     },
     Promise {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use fencepost_sim::{Either, Mono, Signal, Task, race};
 
 use super::params::{Clock, SqlLeaseRowParams};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::sql::{Database, Lease, SqlMessage, Times, millis};
 use crate::wire::Ctx;
 

@@ -19,8 +19,7 @@ use fencepost_sim::{Mono, STALL_LIMIT};
 use self::keep_alive::KeepAlive;
 use self::promises::{FLAWS, PROMISES};
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
 use crate::lock::Lock;
 use crate::lock::POLL;
@@ -79,12 +78,22 @@ impl SqlLeaseRow {
 }
 
 impl Lock for SqlLeaseRow {
-    const INFO: LockInfo = LockInfo::new("sql-lease-row", "a row with lock_until in a table of locks, as in ShedLock, \
-        by the clients' clocks").family(Family::Database).expiry(Expiry::ClientWallClock).reentrancy(Reentrancy::Refused).promises(PROMISES).flawed_defaults(FLAWS).verification(Verification::RealServerAvailable).sources(&[
-            "lukas-krecan/ShedLock, README.md, SqlStatementsSource.java, StorageBasedLockProvider.java, KeepAliveLockProvider.java",
-            "lukas-krecan/ShedLock issue 132",
-            "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
-        ]);
+    const INFO: LockInfo = LockInfo::new(
+        "sql-lease-row",
+        "a row with lock_until in a table of locks, as in ShedLock, by the clients' clocks",
+    )
+    .family(Family::Database)
+    .expiry(Expiry::ClientWallClock)
+    .reentrancy(Reentrancy::Refused)
+    .promises(PROMISES)
+    .flawed_defaults(FLAWS)
+    .verification(Verification::RealServerAvailable)
+    .sources(&[
+        "lukas-krecan/ShedLock, README.md, SqlStatementsSource.java, StorageBasedLockProvider.java, \
+                KeepAliveLockProvider.java",
+        "lukas-krecan/ShedLock issue 132",
+        "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
+    ]);
     type Params = SqlLeaseRowParams;
     type Message = SqlMessage;
 

@@ -8,8 +8,8 @@ pub(super) const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "at most one at the same time, provided that the task takes less than lockAtMostFor and that the clocks of \
-               the nodes are synchronized; beyond that more than one may hold the lock",
+        says: "at most one at the same time, provided that the task takes less than lockAtMostFor and that \
+                the clocks of the nodes are synchronized; beyond that more than one may hold the lock",
         source: "lukas-krecan/ShedLock, README.md, Behavior and JdbcTemplate",
     },
     Promise {

@@ -83,7 +83,7 @@ impl Handle {
         if let Some(step) = step {
             self.ctx.reach_step(step).await;
         }
-        let reply = race(reply, self.state.until(|state| state.epoch != epoch)).await;
+        let reply = race(reply, self.state.wait_until(|state| state.epoch != epoch)).await;
         let (zxid, reply) = match reply {
             Either::First(Ok(ZkMessage::Reply { zxid, reply })) => (zxid, reply),
             Either::First(Err(CallError::Refused)) => return Err(ZkError::Loss { sent: false }),
@@ -142,7 +142,7 @@ impl Handle {
             (connect, timeout / u32::from(self.params.servers), given_up)
         };
         let reply = self.ctx.ask(conn, connect, within);
-        match race(reply, self.state.until(|state| state.given_up != given_up)).await {
+        match race(reply, self.state.wait_until(|state| state.given_up != given_up)).await {
             Either::First(Ok(ZkMessage::Reply { zxid, reply: Reply::Session { id, timeout } })) => {
                 self.connect(conn, id, timeout);
                 self.on_message(zxid);
@@ -240,7 +240,7 @@ impl Handle {
     /// wall clock.
     pub async fn watch_over(self: Rc<Self>) {
         loop {
-            self.state.until(|state| state.suspended.is_some()).await;
+            self.state.wait_until(|state| state.suspended.is_some()).await;
             let (since, timeout) = {
                 let state = self.state.borrow();
                 let Some(since) = state.suspended else { continue };
@@ -251,7 +251,7 @@ impl Handle {
             if elapsed >= limit {
                 self.give_up_session();
             } else {
-                let over = self.state.until(|state| state.suspended != Some(since));
+                let over = self.state.wait_until(|state| state.suspended != Some(since));
                 race(over, self.ctx.sleep(limit - elapsed)).await;
             }
         }

@@ -10,8 +10,9 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "at no time do two clients think that they hold the lock; but a holder whose connection is suspended cannot \
-               be certain to hold it, and once the session is lost it does not: it has to listen and stop",
+        says: "at no time do two clients think that they hold the lock; but a holder whose connection is \
+                suspended cannot be certain to hold it, and once the session is lost it does not: it has to \
+                listen and stop",
         source: "ZooKeeper recipes.md, Locks; Curator, Shared Reentrant Lock, Error Handling; CURATOR-206 (#727)",
     },
     Promise {

@@ -10,8 +10,7 @@ use fencepost_sim::{Either, race};
 use super::ZookeeperParams;
 use super::handle::{Handle, ZkError};
 use super::state::Chore;
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::locks::zookeeper::server::{Child, Path, Reply, Stat, ZkMessage};
 
 /// Curator's framework and the lock's internals.
@@ -110,7 +109,7 @@ impl Internals {
             let path = self.path(children[before].sequence);
             let watch = ZkMessage::GetData { path, watch: true };
             match self.retrying(async || self.zk.request(watch.clone(), None).await).await {
-                Ok(_) => self.zk.state.until(|state| state.events != events).await,
+                Ok(_) => self.zk.state.wait_until(|state| state.events != events).await,
                 Err(ZkError::NoNode) => {}
                 Err(error) => return Err(error),
             }
@@ -144,7 +143,7 @@ impl Internals {
     pub async fn retrying<T>(&self, operation: impl AsyncFn() -> Result<T, ZkError>) -> Result<T, ZkError> {
         let mut retry = 0;
         loop {
-            let connected = self.zk.state.until(|state| state.is_connected());
+            let connected = self.zk.state.wait_until(|state| state.is_connected());
             let outcome = match race(connected, self.zk.ctx.sleep(self.params.connection_timeout.0)).await {
                 Either::First(()) => operation().await,
                 Either::Second(()) => Err(ZkError::Loss { sent: false }),
@@ -167,9 +166,9 @@ impl Internals {
     }
 
     /// Runs the pending background deletions as long as the process lives.
-    pub async fn tidy(self: Rc<Self>) {
+    pub async fn run_chores(self: Rc<Self>) {
         loop {
-            self.zk.state.until(|state| state.is_connected() && !state.chores.is_empty()).await;
+            self.zk.state.wait_until(|state| state.is_connected() && !state.chores.is_empty()).await;
             let Some(chore) = self.zk.first_chore() else { continue };
             match self.perform(chore).await {
                 Ok(()) | Err(ZkError::NoNode) => self.zk.finish_chore(),

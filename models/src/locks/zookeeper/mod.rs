@@ -30,8 +30,7 @@ use self::state::Chore;
 use super::timing::REQUEST_TIMEOUT;
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::guarded::{InStore, ReadReply, StoreAccess, StoreFuture};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::LockInfo;
 use crate::lock::Lock;
 use crate::locks::zookeeper::server::{Member, Reply, Tree, ZkMessage};
@@ -74,7 +73,7 @@ impl Zookeeper {
     }
 
     /// Deletes the own node after the deadline. If that fails, or if the node may not exist, the background does it.
-    async fn give_up(&self, attempt: GrantId, own: Option<Node>) -> LockError {
+    async fn abandon_attempt(&self, attempt: GrantId, own: Option<Node>) -> LockError {
         let Some(node) = own else {
             self.zk().add_chore(Chore::Find(self.internals.resource, attempt));
             return LockError::Unknown(Reason::Busy);
@@ -126,7 +125,7 @@ impl Lock for Zookeeper {
     fn connect(params: &ZookeeperParams, ctx: Ctx<ZkMessage>, resource: ResourceId) -> Self {
         let zk = Handle::new(ctx.clone(), params.clone());
         let internals = Rc::new(Internals::new(zk.clone(), params.clone(), resource));
-        let tidy = ctx.spawn(internals.clone().tidy());
+        let tidy = ctx.spawn(internals.clone().run_chores());
         let background = [ctx.spawn(zk.clone().run()), ctx.spawn(zk.watch_over()), tidy];
         Zookeeper { internals, held: None, _background: background }
     }
@@ -147,7 +146,7 @@ impl Lock for Zookeeper {
             }
             // The created node may stay for a while.
             Either::First(Err(_)) => Err(LockError::Unknown(Reason::Call(CallError::Reset))),
-            Either::Second(()) => Err(self.give_up(attempt.id, own.get()).await),
+            Either::Second(()) => Err(self.abandon_attempt(attempt.id, own.get()).await),
         }
     }
 

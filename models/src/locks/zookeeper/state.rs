@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use fencepost_sim::{ConnId, Mono, Signal, Wall};
 
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::locks::zookeeper::server::{Path, SessionId};
 
 /// The state of a handle.
@@ -79,7 +78,7 @@ impl Board {
     }
 
     /// Waits until the condition holds.
-    pub async fn until(&self, holds: impl Fn(&State) -> bool) {
+    pub async fn wait_until(&self, holds: impl Fn(&State) -> bool) {
         loop {
             let wait = {
                 let state = &mut *self.0.borrow_mut();

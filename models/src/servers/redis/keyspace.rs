@@ -7,8 +7,7 @@ use fencepost_sim::{Message, Wall, WallDeadline};
 use serde::Serialize;
 
 use super::RedisMessage;
-use crate::history::ResourceId;
-use crate::history::{Cause, GrantId};
+use crate::history::{Cause, GrantId, ResourceId};
 use crate::wire::Env;
 
 /// The clock by which a master sets and checks expiries.

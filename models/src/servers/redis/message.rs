@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::ReplicationMessage;
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::servers::sentinel::SentinelMessage;
 use crate::wire::Wire;
 

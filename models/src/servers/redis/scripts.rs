@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::RedisMessage;
 use super::keyspace::{Change, Entry, GrantChange, Key, Value, WallClock};
-use crate::history::ResourceId;
-use crate::history::{Cause, GrantId, Token};
+use crate::history::{Cause, GrantId, ResourceId, Token};
 
 impl<C: WallClock> Change<'_, C> {
     /// If the key is absent or has the owner's field: `HINCRBY`, `PEXPIRE`; otherwise `PTTL`. The fenced lock's script

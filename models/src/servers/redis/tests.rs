@@ -5,8 +5,7 @@ use std::time::Duration;
 use fencepost_sim::{SimTime, Wall, WallDeadline};
 
 use super::*;
-use crate::history::ResourceId;
-use crate::history::{Cause, GrantId};
+use crate::history::{Cause, GrantId, ResourceId};
 
 /// A manual clock, in milliseconds.
 struct ManualClock(u64);

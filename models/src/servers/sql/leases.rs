@@ -9,8 +9,7 @@ use std::time::Duration;
 use super::Sql;
 use super::log::{Entry, LeaseRow, millis};
 use super::message::{Lease, SqlMessage, Times};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event};
+use crate::history::{Cause, Event, ResourceId};
 use crate::wire::Env;
 
 impl Times {

@@ -7,8 +7,7 @@ use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use serde::Serialize;
 
 use crate::guarded::{Change, Row};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 
 /// A committed change.
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -4,8 +4,7 @@ use serde::Serialize;
 
 use super::log::Entry;
 use crate::guarded::{ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{GrantId, Refusal};
+use crate::history::{GrantId, Refusal, ResourceId};
 
 /// A statement, a reply, or a message between the servers.
 #[derive(Clone, Debug, Serialize)]
@@ -38,15 +37,16 @@ pub enum SqlMessage {
     // New variants go last: a trace holds the bytes of its events, which start with the variant number.
 
     // Locks of the session.
-    /// `SELECT pg_advisory_lock(key)`, which waits without limit, or `SELECT GET_LOCK(name, timeout)`, which waits at most
-    /// this long.
+    /// `SELECT pg_advisory_lock(key)`, which waits without limit, or `SELECT GET_LOCK(name, timeout)`, which waits at
+    /// most this long.
     Lock {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
         attempt: GrantId,
         wait_ms: Option<u64>,
     },
-    /// `SELECT pg_advisory_unlock(key)` or `SELECT RELEASE_LOCK(name)`, on behalf of a grant that the server does not see.
+    /// `SELECT pg_advisory_unlock(key)` or `SELECT RELEASE_LOCK(name)`, on behalf of a grant that the server does not
+    /// see.
     Unlock {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,

@@ -38,10 +38,8 @@ use self::replica::{PAIR, Replica};
 use self::session_locks::SessionLocks;
 use self::sessions::Sessions;
 use self::transactions::RowLock;
-use crate::guarded::Accepted;
-use crate::guarded::Write;
-use crate::history::ResourceId;
-use crate::history::{Event, GrantId, Version};
+use crate::guarded::{Accepted, Write};
+use crate::history::{Event, GrantId, ResourceId, Version};
 use crate::site::Site;
 use crate::wire::{Env, Wire};
 
@@ -237,7 +235,7 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
             Timer::LockWait(attempt) => self.stop_waiting(env, attempt),
             Timer::Idle(session) => self.check_idle(env, session),
             Timer::Ship(length) => self.replication_due(env, length),
-            Timer::Beat => self.beat(env),
+            Timer::Beat => self.monitor(env),
         }
     }
 

@@ -121,11 +121,11 @@ impl Sql {
         replica.heard = env.mono();
         replica.due = length;
         env.lead(replica.leads());
-        self.beat(env);
+        self.monitor(env);
     }
 
     /// Sends a sign of life as a primary, or checks for one as a standby.
-    pub(super) fn beat(&mut self, env: &mut Env<'_, SqlMessage>) {
+    pub(super) fn monitor(&mut self, env: &mut Env<'_, SqlMessage>) {
         let Some(replica) = &mut self.replica else { return };
         env.set_timer(MONITOR_INTERVAL, Timer::Beat.tag());
         let silent = env.mono() - replica.heard >= replica.rules.failover_after;
@@ -189,7 +189,7 @@ impl Sql {
                     };
                 }
                 if history.timeline > replica.timeline() {
-                    self.follow(env, history);
+                    self.join_timeline(env, history);
                 }
                 self.receive(env, from, entries);
             }
@@ -249,7 +249,7 @@ impl Sql {
     }
 
     /// Joins a newer timeline: closes all connections and rewinds to the branching point.
-    fn follow(&mut self, env: &mut Env<'_, SqlMessage>, history: History) {
+    fn join_timeline(&mut self, env: &mut Env<'_, SqlMessage>, history: History) {
         let Some(replica) = &mut self.replica else { return };
         let common = if history.ancestor == replica.timeline() { history.fork } else { 0 };
         let led = replica.leads_or_returns();

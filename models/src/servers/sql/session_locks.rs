@@ -17,8 +17,7 @@ use fencepost_sim::{Caller, Session, TimerId};
 
 use super::message::SqlMessage;
 use super::{Sql, Timer};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId};
+use crate::history::{Cause, Event, GrantId, ResourceId};
 use crate::wire::Env;
 
 /// The locks by name.

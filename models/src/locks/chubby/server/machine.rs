@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId, Token};
+use crate::history::{Cause, Event, GrantId, ResourceId, Token};
 use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// Sessions and locks.

@@ -2,39 +2,17 @@
 
 use std::time::Duration;
 
-use fencepost_sim::{Caller, Mono, MonoDeadline, Session, TimerId};
+use fencepost_sim::{Caller, MonoDeadline, Session};
 
 use super::machine::Update;
-use super::server::{Chubby, Ticket, tag};
+use super::server::{Chubby, Lease, Ticket, Waiter, tag};
 use super::{Call, ChubbyMessage};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::raft::Core;
 use crate::wire::Env;
 
 /// The longest lock-delay: "currently one minute" (2.4).
 const MAX_LOCK_DELAY: Duration = Duration::from_secs(60);
-
-/// A session's lease.
-pub(super) struct Lease {
-    ends: MonoDeadline,
-    timer: TimerId,
-    /// The delayed KeepAlive, and the time of its arrival.
-    held_back: Option<(Caller, Mono)>,
-    /// The number of extensions by an answer.
-    number: u64,
-    /// Whether it has expired and the replicas are asked to end the session.
-    ending: bool,
-}
-
-/// An unanswered `Acquire`.
-pub struct Waiter {
-    pub(super) from: Caller,
-    pub(super) resource: ResourceId,
-    pub(super) session: GrantId,
-    pub(super) handle: GrantId,
-    lock_delay: Duration,
-}
 
 impl Chubby {
     /// Whether this replica is certainly the master: it leads, and a majority has promised not to elect another one.

@@ -32,8 +32,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::servers::raft::{Carries, Packet};
 
 /// A request, a reply, or a message between replicas. A session has the ID of the attempt for which it was created.

@@ -7,9 +7,7 @@ use fencepost_sim::{Caller, Mono, MonoDeadline, Session, TimerId};
 
 use super::ChubbyMessage;
 use super::machine::{Database, Outcome, Update};
-use super::master::{Lease, Waiter};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
@@ -37,6 +35,27 @@ pub struct Chubby {
     pub(super) postponed: Vec<(Caller, ChubbyMessage)>,
     pub(super) waiting: Vec<Waiter>,
     pub(super) delays: BTreeMap<ResourceId, MonoDeadline>,
+}
+
+/// A session's lease.
+pub(super) struct Lease {
+    pub(super) ends: MonoDeadline,
+    pub(super) timer: TimerId,
+    /// The delayed KeepAlive, and the time of its arrival.
+    pub(super) held_back: Option<(Caller, Mono)>,
+    /// The number of extensions by an answer.
+    pub(super) number: u64,
+    /// Whether it has expired and the replicas are asked to end the session.
+    pub(super) ending: bool,
+}
+
+/// An unanswered `Acquire`.
+pub struct Waiter {
+    pub(super) from: Caller,
+    pub(super) resource: ResourceId,
+    pub(super) session: GrantId,
+    pub(super) handle: GrantId,
+    pub(super) lock_delay: Duration,
 }
 
 /// The purpose of a proposal or a read.

@@ -10,8 +10,7 @@ use super::machine::{Catalog, Change, Outcome, Terms};
 use super::queries::{Asker, Queries, Query};
 use super::sessions::schedule_invalidation;
 use super::{ConsulMessage, Reply, Request};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 

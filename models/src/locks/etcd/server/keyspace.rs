@@ -5,12 +5,26 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{EtcdMessage, Key, LeaseId, Revision};
-use crate::guarded::Row;
-use crate::guarded::{Guard, ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
+use crate::guarded::{Guard, ReadReply, Row, Write};
+use crate::history::{Cause, Event, GrantId, OrderId, Refusal, ResourceId};
 use crate::servers::raft::{GroundTruthLog, Machine};
+
+/// The number of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaseId(pub u64);
+
+/// A key of a mutex: the prefix of the mutex and the lease of the owner (concurrency/mutex.go).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The locked resource: the prefix.
+    pub resource: ResourceId,
+    /// The lease of the owner, with which the key ends.
+    pub lease: LeaseId,
+}
+
+/// A position in the history of the keyspace.
+pub type Revision = u64;
 
 /// The keyspace at one revision. It has no clock: the leader decides that a lease has expired.
 #[derive(Clone, Debug, Serialize)]
@@ -45,6 +59,18 @@ pub enum Command {
     Unlock { key: Key, on_behalf: GrantId },
     /// `Txn` that puts the row if the key has this create revision.
     PutRow { key: Key, created: Revision, write: Write },
+}
+
+/// The result of a change, which [`super::EtcdMessage`] reports under the same names.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the message explains the variants")]
+pub enum Outcome {
+    Leased { lease: LeaseId, seconds: u64 },
+    Locked { created: Revision, first: Revision, revision: Revision },
+    Deleted,
+    Written,
+    Refused(Refusal),
+    LeaseNotFound,
 }
 
 impl Keyspace {
@@ -91,9 +117,9 @@ impl Keyspace {
 
     /// The oldest key of the prefix holds the lock. A session has one key: a newer attempt replaces the one that it
     /// abandoned, whether that holds or waits. An older attempt that arrives late changes nothing.
-    fn lock(&mut self, truth: &mut GroundTruthLog, key: Key, attempt: GrantId) -> EtcdMessage {
+    fn lock(&mut self, truth: &mut GroundTruthLog, key: Key, attempt: GrantId) -> Outcome {
         if !self.leases.contains_key(&key.lease) {
-            return EtcdMessage::LeaseNotFound;
+            return Outcome::LeaseNotFound;
         }
         let server = truth.server();
         let known = self.keys.iter().position(|kv| kv.key == key);
@@ -116,27 +142,27 @@ impl Keyspace {
             (false, true) => truth.note(Event::Granted { server, grant: attempt }),
             (false, false) => truth.note(Event::Enqueued { server, grant: attempt }),
         }
-        EtcdMessage::Locked { created, first, revision: self.revision }
+        Outcome::Locked { created, first, revision: self.revision }
     }
 
-    fn unlock(&mut self, truth: &mut GroundTruthLog, key: Key, on_behalf: GrantId) -> EtcdMessage {
+    fn unlock(&mut self, truth: &mut GroundTruthLog, key: Key, on_behalf: GrantId) -> Outcome {
         if self.find(key).is_some() {
             self.revision += 1;
             self.delete(truth, key, Cause::Released(on_behalf));
         }
-        EtcdMessage::Deleted
+        Outcome::Deleted
     }
 
-    fn revoke(&mut self, truth: &mut GroundTruthLog, lease: LeaseId) -> EtcdMessage {
+    fn revoke(&mut self, truth: &mut GroundTruthLog, lease: LeaseId) -> Outcome {
         if self.leases.remove(&lease).is_none() {
-            return EtcdMessage::LeaseNotFound;
+            return Outcome::LeaseNotFound;
         }
         let keys: Vec<Key> = self.keys.iter().map(|kv| kv.key).filter(|key| key.lease == lease).collect();
         self.revision += u64::from(!keys.is_empty());
         for key in keys {
             self.delete(truth, key, Cause::Expired);
         }
-        EtcdMessage::Deleted
+        Outcome::Deleted
     }
 
     /// Deletes a key. If its owner held the lock, the next in line holds it now.
@@ -154,13 +180,13 @@ impl Keyspace {
         }
     }
 
-    fn put_row(&mut self, truth: &mut GroundTruthLog, key: Key, created: Revision, write: &Write) -> EtcdMessage {
+    fn put_row(&mut self, truth: &mut GroundTruthLog, key: Key, created: Revision, write: &Write) -> Outcome {
         let Write { grant, order, units, .. } = *write;
         if !self.keys.iter().any(|kv| kv.key == key && kv.created == created) {
             return refuse(truth, grant, order, Refusal::NotClaimed);
         }
         if self.row.knows(write) {
-            return EtcdMessage::Written;
+            return Outcome::Written;
         }
         match self.row.write(Guard::None, write) {
             Ok((accepted, changes)) => {
@@ -168,27 +194,27 @@ impl Keyspace {
                 changes.into_iter().flatten().for_each(|change| self.row.apply(change));
                 let (based_on, version, count) = (accepted.based_on, accepted.version, accepted.count);
                 truth.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
-                EtcdMessage::Written
+                Outcome::Written
             }
             Err(why) => refuse(truth, grant, order, why),
         }
     }
 }
 
-fn refuse(truth: &mut GroundTruthLog, grant: GrantId, order: OrderId, why: Refusal) -> EtcdMessage {
+fn refuse(truth: &mut GroundTruthLog, grant: GrantId, order: OrderId, why: Refusal) -> Outcome {
     truth.note(Event::OperationRefused { grant, order, why });
-    EtcdMessage::Refused(why)
+    Outcome::Refused(why)
 }
 
 impl Machine for Keyspace {
     type Command = Command;
-    type Answer = EtcdMessage;
+    type Answer = Outcome;
 
-    fn apply(&mut self, truth: &mut GroundTruthLog, _: u64, command: &Command) -> EtcdMessage {
+    fn apply(&mut self, truth: &mut GroundTruthLog, _: u64, command: &Command) -> Outcome {
         match *command {
             Command::GrantLease { lease, seconds } => {
                 self.leases.insert(lease, seconds);
-                EtcdMessage::Leased { lease, seconds }
+                Outcome::Leased { lease, seconds }
             }
             Command::RevokeLease { lease } => self.revoke(truth, lease),
             Command::Lock { key, attempt } => self.lock(truth, key, attempt),

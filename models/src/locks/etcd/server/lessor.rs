@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use fencepost_sim::MonoDeadline;
 
-use super::message::{EtcdMessage, LeaseId};
+use super::keyspace::LeaseId;
+use super::message::EtcdMessage;
 use crate::wire::Env;
 
 /// The interval between searches for expired leases (`runLoop`).

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use fencepost_sim::{Caller, Mono, NodeId, Session, TimerId};
 
-use super::keyspace::{Command, Keyspace};
+use super::keyspace::{Command, Key, Keyspace, LeaseId, Revision};
 use super::lessor::{LOOP, Lessor, Renewal};
-use super::message::{EtcdMessage, Key, LeaseId, Revision};
+use super::message::EtcdMessage;
 use super::renewals::{Asker, RETRY, Renewals};
-use crate::history::ResourceId;
-use crate::history::{Event, GrantId};
+use crate::history::{Event, GrantId, ResourceId};
 use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
@@ -100,7 +99,7 @@ impl Member {
     /// Renews a lease, which only the leader can do.
     fn renew(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, asker: Asker) {
         if !self.lessor.primary() {
-            return self.pass_on(env, lease, asker);
+            return self.forward_renewal(env, lease, asker);
         }
         match self.lessor.renew(env, lease) {
             Renewal::Alive(seconds) => asker.answer(env, seconds),
@@ -109,7 +108,7 @@ impl Member {
         }
     }
 
-    fn pass_on(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, asker: Asker) {
+    fn forward_renewal(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, asker: Asker) {
         match asker {
             Asker::Member(member, number) => env.send(member, EtcdMessage::Renewed { number, seconds: None }),
             Asker::Client(from) => {
@@ -123,11 +122,11 @@ impl Member {
 
     fn retry_renewals(&mut self, env: &mut MemberEnv<'_>, core: &Core<Self>) {
         if self.lessor.primary() {
-            for waiting in self.renewals.take() {
+            for waiting in self.renewals.take_all() {
                 self.renew(env, waiting.lease, Asker::Client(waiting.from));
             }
         }
-        self.renewals.pass_on(env, core.leader(), core.config().request_timeout);
+        self.renewals.forward(env, core.leader(), core.config().request_timeout);
         self.retries = !self.renewals.is_empty();
         if self.retries {
             env.set_timer(RETRY, RENEWALS);
@@ -254,7 +253,7 @@ impl RaftApp for Member {
             _ => {}
         }
         if let Some(Ticket::Propose(from)) = applied.ticket {
-            env.reply(from, applied.answer);
+            env.reply(from, EtcdMessage::from(applied.answer));
         }
         self.notify_watches(env, core);
     }
@@ -288,7 +287,7 @@ impl RaftApp for Member {
         self.lessor.demote();
         self.cancel_turn(env);
         for (lease, asker) in std::mem::take(&mut self.blocked) {
-            self.pass_on(env, lease, asker);
+            self.forward_renewal(env, lease, asker);
         }
     }
 

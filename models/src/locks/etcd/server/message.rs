@@ -1,29 +1,11 @@
 //! The messages of etcd's members and clients.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::keyspace::Keyspace;
+use super::keyspace::{Key, Keyspace, LeaseId, Outcome, Revision};
 use crate::guarded::{ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{GrantId, OrderId, Refusal};
+use crate::history::{GrantId, OrderId, Refusal, ResourceId};
 use crate::servers::raft::{Carries, Packet};
-
-/// The number of a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LeaseId(pub u64);
-
-/// A key of a mutex: the prefix of the mutex and the lease of the owner (concurrency/mutex.go).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
-    /// The locked resource: the prefix.
-    pub resource: ResourceId,
-    /// The lease of the owner, with which the key ends.
-    pub lease: LeaseId,
-}
-
-/// A position in the history of the keyspace.
-pub type Revision = u64;
 
 /// A request, a reply, or a message between members.
 #[derive(Clone, Debug, Serialize)]
@@ -83,6 +65,19 @@ pub enum EtcdMessage {
     Renewed { number: u64, seconds: Option<u64> },
     /// A message of Raft.
     Raft(Packet<Keyspace>),
+}
+
+impl From<Outcome> for EtcdMessage {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Leased { lease, seconds } => EtcdMessage::Leased { lease, seconds },
+            Outcome::Locked { created, first, revision } => EtcdMessage::Locked { created, first, revision },
+            Outcome::Deleted => EtcdMessage::Deleted,
+            Outcome::Written => EtcdMessage::Written,
+            Outcome::Refused(why) => EtcdMessage::Refused(why),
+            Outcome::LeaseNotFound => EtcdMessage::LeaseNotFound,
+        }
+    }
 }
 
 impl From<Packet<Keyspace>> for EtcdMessage {

@@ -13,7 +13,7 @@ mod member;
 mod message;
 mod renewals;
 
-pub use self::keyspace::{Command, Keyspace};
+pub use self::keyspace::{Command, Key, Keyspace, LeaseId, Outcome, Revision};
 pub use self::lessor::LOOP;
 pub use self::member::{Member, Settings};
-pub use self::message::{EtcdMessage, Key, LeaseId, Revision};
+pub use self::message::EtcdMessage;

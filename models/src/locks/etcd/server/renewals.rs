@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use fencepost_sim::{Caller, Mono, NodeId, Session};
 
-use super::message::{EtcdMessage, LeaseId};
+use super::keyspace::LeaseId;
+use super::message::EtcdMessage;
 use crate::wire::Env;
 
 /// The pause between two attempts to forward a renewal.
@@ -61,7 +62,7 @@ impl Renewals {
     }
 
     /// Forwards the renewals that are due, and fails those that have waited too long.
-    pub fn pass_on(&mut self, env: &mut Env<'_, EtcdMessage>, leader: Option<NodeId>, give_up: Duration) {
+    pub fn forward(&mut self, env: &mut Env<'_, EtcdMessage>, leader: Option<NodeId>, give_up: Duration) {
         let now = env.mono();
         self.waiting.retain_mut(|waiting| {
             let over = now - waiting.asked >= give_up;
@@ -86,7 +87,7 @@ impl Renewals {
         }
     }
 
-    pub fn take(&mut self) -> Vec<Waiting> {
+    pub fn take_all(&mut self) -> Vec<Waiting> {
         std::mem::take(&mut self.waiting)
     }
 

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::lock::{FencedLock, Key, Outcome};
 use super::{Endpoint, Op, Reply, SessionId};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId, Token};
+use crate::history::{Cause, Event, GrantId, ResourceId, Token};
 use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// Sessions and locks.
@@ -49,7 +48,7 @@ pub enum Note {
 
 impl Note {
     /// The event of the history, at this server.
-    pub fn at(self, server: fencepost_sim::NodeId) -> Event {
+    pub fn to_event(self, server: fencepost_sim::NodeId) -> Event {
         match self {
             Note::Granted(grant) => Event::Granted { server, grant },
             Note::Ended(grant, cause) => Event::Ended { server, grant, cause },
@@ -190,7 +189,7 @@ impl Machine for Group {
     fn apply(&mut self, truth: &mut GroundTruthLog, index: u64, op: &Op) -> Effects {
         let effects = self.run(index, op);
         for note in &effects.notes {
-            truth.note(note.at(truth.server()));
+            truth.note(note.to_event(truth.server()));
         }
         effects
     }

@@ -21,8 +21,7 @@ pub(crate) use self::member::leader_failover;
 pub use self::member::{CpConfig, Member};
 pub(crate) use self::unsafe_mode::MERGE_EVERY;
 pub use self::unsafe_mode::{Peer, UnsafeMember};
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::servers::raft::{Carries, Packet};
 
 /// The number of a CP session.

@@ -31,8 +31,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::guarded::{ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{GrantId, OrderId, Refusal};
+use crate::history::{GrantId, OrderId, Refusal, ResourceId};
 use crate::servers::raft::{Carries, Packet};
 
 /// The ID of a session: the zxid of the change that opened it.

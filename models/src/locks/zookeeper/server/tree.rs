@@ -6,10 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Child, Path, Reply, SessionId, Stat};
-use crate::guarded::Row;
-use crate::guarded::{Guard, ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId};
+use crate::guarded::{Guard, ReadReply, Row, Write};
+use crate::history::{Cause, Event, GrantId, ResourceId};
 use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// The state of all nodes and sessions.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fencepost_sim::{Mono, NodeId};
 
-use super::{BEAT, HEARTBEAT, MERGE, MERGE_EVERY, Peer, Replica, SILENCE, UnsafeMember, say};
+use super::{BEAT, HEARTBEAT, MERGE, MERGE_EVERY, Peer, Replica, SILENCE, UnsafeMember, send_to_peer};
 use crate::history::{Cause, Event};
 use crate::locks::hazelcast::server::HazelcastMessage;
 use crate::wire::Env;
@@ -24,7 +24,7 @@ impl UnsafeMember {
                 self.heard.insert(from, (env.mono(), Vec::new()));
                 self.cluster.retain(|member| *member != from);
                 self.cluster.push(from);
-                say(env, from, Peer::Welcome { cluster: self.cluster.clone() });
+                send_to_peer(env, from, Peer::Welcome { cluster: self.cluster.clone() });
                 self.update_roles(env);
             }
             Peer::Welcome { cluster } if self.cluster.is_empty() => {
@@ -33,31 +33,31 @@ impl UnsafeMember {
                 self.update_roles(env);
             }
             Peer::Welcome { .. } => {}
-            Peer::Leave => self.leave(env),
+            Peer::Leave => self.leave_cluster(env),
             Peer::BackedUp { index } => {
                 self.backed_up = self.backed_up.max(index);
                 self.acknowledge(env, index);
             }
             Peer::Resend => self.send_all(env, from),
             Peer::Backup { .. } | Peer::State { .. } if self.cluster.first() != Some(&from) => {}
-            Peer::Backup { index, .. } if index > self.replica.index + 1 => say(env, from, Peer::Resend),
+            Peer::Backup { index, .. } if index > self.replica.index + 1 => send_to_peer(env, from, Peer::Resend),
             Peer::Backup { index, op } => {
                 if index == self.replica.index + 1 {
                     self.replica.run(env, &op);
                 }
-                say(env, from, Peer::BackedUp { index });
+                send_to_peer(env, from, Peer::BackedUp { index });
             }
             Peer::State { index, group } => {
                 (self.replica.index, self.replica.group) = (index, *group);
                 self.replica.expiries.adopt(env, &self.replica.group);
-                say(env, from, Peer::BackedUp { index });
+                send_to_peer(env, from, Peer::BackedUp { index });
             }
         }
     }
 
     fn send_all(&mut self, env: &mut Env<'_, HazelcastMessage>, to: NodeId) {
         let (index, group) = (self.replica.index, Box::new(self.replica.group.clone()));
-        say(env, to, Peer::State { index, group });
+        send_to_peer(env, to, Peer::State { index, group });
     }
 
     fn remove_members(&mut self, env: &mut Env<'_, HazelcastMessage>, who: impl Fn(NodeId) -> bool) {
@@ -86,7 +86,7 @@ impl UnsafeMember {
         }
     }
 
-    pub(super) fn beat(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    pub(super) fn send_heartbeats(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         if self.cluster.is_empty() {
             // No cluster admitted it, so it is a cluster of its own.
             self.cluster = vec![env.node()];
@@ -105,7 +105,7 @@ impl UnsafeMember {
     pub(super) fn send_to_all(&self, env: &mut Env<'_, HazelcastMessage>, peer: &Peer) {
         for member in &self.all {
             if *member != env.node() {
-                say(env, *member, peer.clone());
+                send_to_peer(env, *member, peer.clone());
             }
         }
     }
@@ -122,14 +122,14 @@ impl UnsafeMember {
         if better && self.leads(env) {
             for member in self.cluster.clone() {
                 if member != env.node() {
-                    say(env, member, Peer::Leave);
+                    send_to_peer(env, member, Peer::Leave);
                 }
             }
-            self.leave(env);
+            self.leave_cluster(env);
         }
     }
 
-    fn leave(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    fn leave_cluster(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         self.drop_state(env);
         self.cluster.clear();
         self.update_roles(env);

@@ -145,14 +145,14 @@ impl UnsafeMember {
     fn execute(&mut self, env: &mut Env<'_, HazelcastMessage>, op: Op, from: Option<Caller>) {
         let effects = self.replica.run(env, &op);
         let (index, server) = (self.replica.index, env.node());
-        effects.notes.iter().for_each(|note| env.note(note.at(server)));
+        effects.notes.iter().for_each(|note| env.note(note.to_event(server)));
         for (index, reply) in effects.others {
             if let Some(caller) = self.callers.remove(&index) {
                 env.reply(caller, HazelcastMessage::Reply(reply));
             }
         }
         if let Some(backup) = self.backup {
-            say(env, backup, Peer::Backup { index, op });
+            send_to_peer(env, backup, Peer::Backup { index, op });
         }
         match (from, effects.reply) {
             (Some(caller), Some(reply)) if self.backup.is_some() => {
@@ -174,7 +174,7 @@ impl UnsafeMember {
     }
 }
 
-fn say(env: &mut Env<'_, HazelcastMessage>, to: NodeId, peer: Peer) {
+fn send_to_peer(env: &mut Env<'_, HazelcastMessage>, to: NodeId, peer: Peer) {
     env.send(to, HazelcastMessage::Unsafe(peer));
 }
 
@@ -211,7 +211,7 @@ impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
 
     fn on_timer(&mut self, env: &mut Env<'_, HazelcastMessage>, tag: u64) {
         match tag {
-            BEAT => self.beat(env),
+            BEAT => self.send_heartbeats(env),
             MERGE => self.merge_with_larger(env),
             SESSIONS | WAITS => {
                 env.set_timer(if tag == SESSIONS { CHECK_SESSIONS } else { CHECK_WAITS }, tag);
