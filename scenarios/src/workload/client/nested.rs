@@ -9,11 +9,11 @@ use super::{Client, ack};
 use crate::file::Clients;
 
 /// A holder waits no longer than this for a nested acquire: enough to distinguish a lock that refuses from one that waits.
-const NESTED_PATIENCE: Duration = Duration::from_secs(2);
+const NESTED_WAIT: Duration = Duration::from_secs(2);
 
 /// How long a holder tries to acquire again, by its monotonic clock.
 pub(crate) fn nested_wait(clients: &Clients) -> Duration {
-    NESTED_PATIENCE.min(clients.wait_at_most)
+    NESTED_WAIT.min(clients.wait_at_most)
 }
 
 impl<L: Lock> Client<L> {
