@@ -1,5 +1,4 @@
-//! A store of its own for the guarded rows: the stock of a shop, a shared file or set whose count is that of its records, or
-//! two accounts with their balances.
+//! The guarded store as a node of its own. Its rows have a count: units in stock, records in a file, a balance.
 //!
 //! Case 1 (`update = "target"`): the program reads the count, subtracts and writes the target count back. Case 2
 //! (`update = "decrement"`): the program reads the count, and the database subtracts.
@@ -69,7 +68,7 @@ impl RowStore {
         &self.rows[usize::from(row.0)]
     }
 
-    /// Makes a change durable, then applies it: replies go out only after that.
+    /// Makes a change durable and applies it, before any reply is sent.
     fn commit(&mut self, row: ResourceId, change: Change) {
         if !(self.config.fence.not_durable && matches!(change, Change::SawToken(_))) {
             self.disk.write((row, change));

@@ -54,7 +54,7 @@ impl Default for Transfer {
 impl WorkloadKind for Transfer {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "transfer",
-        about: "clients move money between two accounts under two locks: the sum is to stay what it was",
+        about: "clients move money between two accounts under two locks: the sum must not change",
         use_case: UseCase::Correctness,
         unit: "dollars off",
         oracle: Oracle {
