@@ -22,9 +22,7 @@ use crate::run::case::{self, CaseReport};
 use crate::run::cell::Cell;
 use crate::run::recorder::Watcher;
 pub use crate::workload::WorkloadKind;
-use crate::workload::{
-    Compute, Counter, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, Workload, WorkloadInfo,
-};
+use crate::workload::{Compute, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, Workload, WorkloadInfo};
 
 /// A lock's parameters, of the type that its entry knows.
 pub type LockParams = Arc<dyn Any + Send + Sync>;
@@ -119,7 +117,6 @@ impl Registry {
             .workload_kind::<SharedSet>()
             .workload_kind::<Dose>()
             .workload_kind::<Transfer>()
-            .workload_kind::<Counter>()
     }
 
     /// Adds a lock.

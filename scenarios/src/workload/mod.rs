@@ -6,7 +6,6 @@
 
 pub(crate) mod client;
 mod compute;
-mod counter;
 pub(crate) mod demand;
 mod dose;
 mod file;
@@ -28,7 +27,6 @@ use serde::{Deserialize, Serialize};
 
 pub use self::client::{AttemptResult, ClientOps, OpFuture, Steps, StepsFuture};
 pub use self::compute::Compute;
-pub use self::counter::Counter;
 pub use self::demand::Order;
 pub use self::dose::Dose;
 pub use self::file::SharedFile;

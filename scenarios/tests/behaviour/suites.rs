@@ -61,11 +61,7 @@ fn requirements_and_uses_stand_in_the_standard_suite_by_name() {
         assert!(standard.iter().any(|listed| listed == name), "{name}");
         assert!(suite("requirements").scenarios.iter().any(|listed| listed == name), "{name}");
     }
-    for workload in Registry::standard()
-        .workloads()
-        .iter()
-        .filter(|workload| !["inventory", "counter"].contains(&workload.info.name))
-    {
+    for workload in Registry::standard().workloads().iter().filter(|workload| workload.info.name != "inventory") {
         let name = format!("{}-pauses", workload.info.name);
         assert!(standard.contains(&name), "{name}");
         assert_eq!(parse(&shipped(&name)).workload.info.name, workload.info.name);
