@@ -215,6 +215,7 @@ impl Chain {
             Property::Progress => "Nobody got the lock, although nothing was wrong any more".to_owned(),
             Property::Fifo => format!("{new} got the lock before {old}, which had been in line longer"),
             Property::Reentrancy => format!("{old} acquired what it held, and met what was not declared"),
+            _ => self.sentence.clone(),
         })
     }
 
