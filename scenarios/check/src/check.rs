@@ -297,7 +297,7 @@ mod tests {
         };
         without(case_spec(), &[]);
         let exclusive = [GrantExclusion, BeliefExclusion, ValidityExclusion, EffectExclusion];
-        let others = [Fencing, OwnerRelease, Reentrancy, Fifo, Linearizable, NoStaleRead];
+        let others = [Fencing, OwnerRelease, Reentrancy, Fifo, Linearizable];
         without(CaseSpec { grants: false, ..case_spec() }, &[&exclusive[..], &others[..]].concat());
         without(CaseSpec { rank_by_return: true, ..case_spec() }, &[GrantExclusion]);
         without(CaseSpec { validity: false, ..case_spec() }, &[ValidityExclusion]);

@@ -12,7 +12,6 @@ mod linearizable;
 mod no_duplicate;
 mod no_lost_update;
 mod no_oversell;
-mod no_stale_read;
 mod owner_release;
 mod progress;
 mod reentrancy;
@@ -235,14 +234,6 @@ properties! {
         about: "the operations of clients and service on the lock have an order that one lock allows",
         violated_if: "the operations, with the service's own expiries, have no legal order",
         not_applicable: "no grants, or a service without consensus",
-    }
-    NoStaleRead in no_stale_read {
-        name: "no-stale-read",
-        requirement: "exclusive",
-        severity: BrokenGuarantee,
-        about: "the store accepts no read of a grant after an operation of a later grant",
-        violated_if: "a read of a grant is accepted after an accepted operation of a higher-ranked grant",
-        not_applicable: "no grants",
     }
 }
 
