@@ -167,8 +167,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_as_wide_as_told_and_lose_no_word() {
-        let words = "client-1 paused (gc)";
+    fn rows_fit_the_width_and_lose_no_word() {
+        let words = "client-1 was paused until 15.027 s (gc); its clocks ran on";
         assert_eq!(rows(words, None), [words]);
         let broken = rows(words, Some(40));
         assert!(broken.len() == 2 && broken.iter().all(|row| row.chars().count() <= 40));
