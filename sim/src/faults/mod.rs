@@ -215,3 +215,30 @@ impl TryFrom<f64> for Rate {
         if (0.0..=1.0).contains(&rate) { Ok(Rate(rate)) } else { Err(format!("a rate is from 0.0 to 1.0, not {rate}")) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_states_its_name_and_what_it_does() {
+        for info in STANDARD {
+            assert!(!info.name.is_empty() && !info.about.is_empty(), "{info:?}");
+            assert!(info.family != FaultFamily::Other, "{info:?}");
+            assert_eq!(standard(info.name), Some(*info), "two kinds have this name");
+        }
+    }
+
+    #[test]
+    fn phrases_use_only_the_documented_placeholders() {
+        const KNOWN: [&str; 11] =
+            ["fault", "kind", "nodes", "was", "its", "duration", "lasted", "until", "restart", "step", "drift"];
+        for info in STANDARD {
+            let Phrases { began, ended, active, past, lane } = info.phrases;
+            for phrase in [began, ended, active, past, lane] {
+                let mut placeholders = phrase.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
+                assert!(placeholders.all(|name| KNOWN.contains(&name)), "{info:?}: {phrase}");
+            }
+        }
+    }
+}
