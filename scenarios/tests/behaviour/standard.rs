@@ -108,10 +108,10 @@ fn every_shipped_scenario_has_a_purpose_and_expectations() {
 fn without_faults_every_lock_holds_everything() {
     let quiet = shipped("quiet");
     for lock in Registry::standard().locks().iter().filter(|lock| lock.name() != "none") {
-        run(&quiet, lock.name(), 200).holds_everything();
+        run(&quiet, lock.name(), 50).holds_everything();
     }
-    let none = run(&quiet, "none", 200);
-    assert_eq!(none.violated(Property::NoLostUpdate), 200, "without a lock every case loses updates");
+    let none = run(&quiet, "none", 50);
+    assert_eq!(none.violated(Property::NoLostUpdate), 50, "without a lock every case loses updates");
 }
 
 #[test]
