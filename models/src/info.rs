@@ -37,6 +37,10 @@ pub struct LockInfo {
     pub flawed_defaults: &'static [&'static str],
     /// The bugs that can be switched on.
     pub bugs: &'static [BugInfo],
+    /// The text of its `expectations.toml`, which says what it shows in scenarios whose classes say otherwise; empty if
+    /// the classes say it all.
+    #[serde(skip)]
+    pub expectations: &'static str,
     /// What the model can be checked against.
     pub verification: Verification,
     /// Where all this is documented.
@@ -63,6 +67,7 @@ impl LockInfo {
             promises: &[],
             flawed_defaults: &[],
             bugs: &[],
+            expectations: "",
             verification: Verification::Textbook,
             sources: &[],
         }
@@ -136,6 +141,11 @@ impl LockInfo {
     /// Sets the bugs that can be switched on.
     pub const fn bugs(self, bugs: &'static [BugInfo]) -> Self {
         LockInfo { bugs, ..self }
+    }
+
+    /// Sets the text of its `expectations.toml`.
+    pub const fn expectations(self, expectations: &'static str) -> Self {
+        LockInfo { expectations, ..self }
     }
 
     /// Sets what the model can be checked against.

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fencepost_models::guarded::STORE_BUGS;
@@ -17,7 +17,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use toml::de::{Error, ValueDeserializer};
 
-use crate::file::Timing;
+use crate::file::{LockExpectations, Problem, Timing};
 use crate::run::case::{self, CaseReport};
 use crate::run::cell::Cell;
 use crate::run::recorder::Watcher;
@@ -81,6 +81,8 @@ pub struct Registry {
     locks: Vec<LockEntry>,
     faults: Vec<FaultEntry>,
     workloads: Vec<WorkloadEntry>,
+    /// Read at first use.
+    expectations: OnceLock<Result<LockExpectations, Vec<Problem>>>,
 }
 
 impl Registry {
@@ -126,6 +128,7 @@ impl Registry {
     pub fn with<L: Lock>(mut self) -> Self {
         assert!(self.lock(L::INFO.name).is_none(), "two locks are named `{}`", L::INFO.name);
         self.locks.push(LockEntry::of::<L>());
+        self.expectations = OnceLock::new();
         self
     }
 
@@ -166,6 +169,15 @@ impl Registry {
     /// All locks.
     pub fn locks(&self) -> &[LockEntry] {
         &self.locks
+    }
+
+    /// What the locks expect of scenarios, from their `expectations.toml`.
+    ///
+    /// # Errors
+    /// The problems of the first such file that is wrong.
+    pub(crate) fn expectations(&self) -> Result<&LockExpectations, &[Problem]> {
+        let read = self.expectations.get_or_init(|| LockExpectations::read(self));
+        read.as_ref().map_err(Vec::as_slice)
     }
 
     /// All bugs that can be switched on, each with the lock that has it, or with `store`: those are bugs of what the lock

@@ -11,9 +11,9 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::lock_list;
 use super::problem::Report;
 use super::table::{Entry, Table};
-use super::words::{quoted, remedy};
 use crate::registry::{LockEntry, LockParams, Registry};
 
 /// How the locks are set.
@@ -92,12 +92,12 @@ pub(super) fn lock_config(registry: &Registry, report: &mut Report, entry: Optio
             params.insert(lock.name().into(), read);
         }
     }
-    refuse_unknown_locks(report, &mut table, &names);
+    refuse_unknown_locks(registry, report, &mut table);
     LockConfig { timing: timing(report, table, &names), params }
 }
 
 /// A table in `[lock]` can only be a lock's.
-fn refuse_unknown_locks(report: &mut Report, table: &mut Table<'_>, names: &[&str]) {
+fn refuse_unknown_locks(registry: &Registry, report: &mut Report, table: &mut Table<'_>) {
     let is_table = |value: &Spanned<DeValue<'_>>| value.get_ref().is_table();
     let keys: Vec<String> = (table.items.iter())
         .filter(|(key, value)| is_table(value) && !matches!(&**key.get_ref(), "ttl" | "effective"))
@@ -105,7 +105,7 @@ fn refuse_unknown_locks(report: &mut Report, table: &mut Table<'_>, names: &[&st
         .collect();
     for key in keys {
         if let Some(entry) = table.take(&key) {
-            unknown_lock(report, entry.key.span(), &key, names);
+            lock_list::unknown(registry, report, entry.key.span(), &key);
         }
     }
 }
@@ -130,33 +130,4 @@ fn timing(report: &mut Report, table: Table<'_>, names: &[&str]) -> Timing {
         (Some(Ttl::Of(Span(length))), None) => Timing::Ttl(lease(ttl, "ttl", length)),
         (Some(Ttl::Default) | None, None) => Timing::Default,
     }
-}
-
-/// Checks the names in a list of locks.
-pub(super) fn lock_list(
-    registry: &Registry,
-    report: &mut Report,
-    key: std::ops::Range<usize>,
-    list: Vec<Spanned<String>>,
-) -> Vec<String> {
-    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
-    if list.is_empty() {
-        report.add(key, "`locks` is empty: nothing would run", "name some locks, or leave `locks` out for all");
-    }
-    let mut seen = Vec::new();
-    for name in list {
-        if registry.lock(name.get_ref()).is_none() {
-            unknown_lock(report, name.span(), name.get_ref(), &names);
-        } else if seen.contains(name.get_ref()) {
-            report.add(name.span(), format!("{} stands twice in `locks`", quoted(name.get_ref())), "take one out");
-        } else {
-            seen.push(name.into_inner());
-        }
-    }
-    seen
-}
-
-/// Reports a lock that does not exist.
-pub(super) fn unknown_lock(report: &mut Report, span: std::ops::Range<usize>, name: &str, names: &[&str]) {
-    report.add(span, format!("no lock is named {}", quoted(name)), remedy(name, names));
 }

@@ -6,6 +6,8 @@ mod effort;
 mod expect;
 mod faults;
 pub mod history_file;
+mod lock_expectations;
+mod lock_list;
 mod locks;
 mod nodes;
 mod problem;
@@ -26,6 +28,7 @@ use toml::de::DeTable;
 
 pub use self::expect::{CasePin, Expectation};
 pub use self::faults::preset_keys;
+pub use self::lock_list::locks_of;
 pub use self::locks::{LockConfig, Timing};
 pub use self::problem::Problem;
 pub use self::scenario::{LONGEST_RUN, Scenario};
@@ -35,6 +38,7 @@ pub use self::trigger::STEPS;
 pub use self::words::{quoted, remedy};
 
 pub(crate) use self::expect::{ByProperty, CaseKeys};
+pub(crate) use self::lock_expectations::LockExpectations;
 pub(crate) use self::locks::LockKeys;
 pub(crate) use self::nodes::group_words;
 pub(crate) use self::scenario::Head;

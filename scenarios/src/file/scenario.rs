@@ -15,7 +15,8 @@ use toml::Spanned;
 use super::effort::check_demand;
 use super::expect::{CasePin, Expectation, case_pin, expectations};
 use super::faults::{World, faults};
-use super::locks::{LockConfig, lock_config, lock_list};
+use super::lock_list;
+use super::locks::{LockConfig, lock_config};
 use super::nodes::Nodes;
 use super::problem::Report;
 use super::settings::{Clients, Explore, Network};
@@ -72,7 +73,7 @@ pub(crate) struct Head {
     /// How long the run phase is at most, in simulated time. It ends earlier when every order is resolved.
     #[schemars(with = "Option<Span>")]
     run_for: Option<Spanned<Span>>,
-    /// The locks to run; all if left out.
+    /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`; all if left out.
     #[schemars(with = "Option<Vec<String>>")]
     locks: Option<Spanned<Vec<Spanned<String>>>>,
     /// Each case draws from its seed which of the faults and settings it has: a non-empty part of the faults, how many
@@ -97,7 +98,7 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
     let before = report.count();
     let head = root.read(report, &TABLES, Head::deserialize).unwrap_or_default();
     let head_is_right = report.count() == before;
-    let locks = head.locks.map(|locks| lock_list(registry, report, locks.span(), locks.into_inner()));
+    let locks = head.locks.map(|locks| lock_list::selection(registry, report, locks.span(), locks.into_inner()));
     // A list of locks that is wrong says nothing about what is selected.
     let selected = locks.as_deref().filter(|_| head_is_right && report.count() == before);
     let clients: Clients = section(report, clients, "[clients]");
@@ -111,11 +112,12 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
     let orders = total_units(&clients, &workload, run_for.unwrap_or_default()).into();
     check_demand(report, run_for_span.zip(run_for), &clients, &network, orders);
     let faults = faults(registry, report, fault, &World { nodes: &nodes, run_for });
-    let expect = expectations(registry, report, expect, selected);
+    let name = file_name(report, head.name, file);
+    let expect = expectations(registry, report, &name, expect, selected);
     let explore = section(report, explore, "[explore]");
     let case = case_pin(registry, report, case);
     Some(Scenario {
-        name: file_name(report, head.name, file),
+        name,
         about: head.about,
         run_for: run_for?,
         locks,

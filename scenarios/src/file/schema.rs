@@ -1,6 +1,7 @@
 //! JSON Schema (2020-12) of scenario and suite files, composed from the registry, so that an editor completes the kinds
 //! of fault, the locks and their keys.
 
+use fencepost_models::Class;
 use fencepost_sim::faults::{DurationRule, FaultInfo, Preset, TargetRule};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -101,13 +102,21 @@ fn composable(schema: Schema) -> Value {
 
 fn name_locks(schema: &mut Value, registry: &Registry) {
     let locks = &mut schema["properties"]["locks"];
-    locks["items"] = lock_names(registry);
+    locks["items"] = lock_words(registry);
     locks["minItems"] = json!(1);
     locks["uniqueItems"] = json!(true);
 }
 
 fn lock_names(registry: &Registry) -> Value {
     one_of(registry.locks().iter().map(|lock| lock.name()))
+}
+
+/// The words of a list of locks: names, classes, and the exclusions of both.
+fn lock_words(registry: &Registry) -> Value {
+    let names = registry.locks().iter().map(|lock| lock.name().to_string());
+    let included: Vec<String> = names.chain(Class::ALL.iter().map(|class| format!("@{}", class.name()))).collect();
+    let excluded: Vec<String> = included.iter().map(|word| format!("!{word}")).collect();
+    one_of(included.iter().chain(&excluded).map(String::as_str))
 }
 
 fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> Value {
@@ -209,7 +218,7 @@ fn expect(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
         registry.locks().iter().map(|lock| (lock.name().to_string(), properties.clone())).collect();
     let mut by_property = object::<ByProperty>(generator);
     for verdict in ["violated", "holds"] {
-        by_property["properties"][verdict]["items"] = lock_names(registry);
+        by_property["properties"][verdict]["items"] = lock_words(registry);
     }
     keys.extend(Property::ALL.iter().map(|property| (property.name().to_string(), by_property.clone())));
     json!({

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::locks::lock_list;
+use super::lock_list;
 use super::problem::Report;
 use super::scenario::file_name;
 use super::table::Table;
@@ -73,6 +73,6 @@ pub(super) fn suite(registry: &Registry, report: &mut Report, file: &str, root: 
         about: keys.about,
         seeds: keys.seeds,
         scenarios: names,
-        locks: keys.locks.map(|locks| lock_list(registry, report, locks.span(), locks.into_inner())),
+        locks: keys.locks.map(|locks| lock_list::selection(registry, report, locks.span(), locks.into_inner())),
     })
 }

@@ -1,5 +1,6 @@
 //! Scenario and suite files: what parses, what is refused and how, and the JSON Schema.
 
+mod expectations;
 mod mistakes;
 mod mistakes_in_faults;
 mod mutations;

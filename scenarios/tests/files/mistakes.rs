@@ -65,7 +65,12 @@ fn unknown_names() {
         "no property",
         "did you mean `effect-exclusion`?",
     );
-    changed(expect, "redlock = { fencing = «\"violates\"» }", "`violates` is no verdict", "did you mean `violated`?");
+    changed(
+        expect,
+        "redlock = { fencing = «\"violates\"» }",
+        "`violates` is not a verdict",
+        "did you mean `violated`?",
+    );
     changed(expect, "redlock = { fencing = «true» }", "must be a verdict, not `true`", "`violated`, `holds`");
     changed(expect, "«fencing» = \"holds\"", "`fencing` is expected of no lock", "name the locks");
     changed(expect, "fencing = { holds = [«\"redlokc\"»] }", "no lock is named `redlokc`", "did you mean `redlock`?");
@@ -73,8 +78,8 @@ fn unknown_names() {
     changed(
         expect,
         "fencing = { holds = [\"redlock\", «\"redlock\"»] }",
-        "`fencing` is expected twice of `redlock`",
-        "keep the one you mean",
+        "`redlock` is listed twice",
+        "remove one of the two",
     );
     changed(expect, "«none» = { fencing = \"holds\" }", "`locks` does not select it", "add it to `locks`");
     below_head("[expect]\nnone = «true»", "`none` must be a table, not `true`", "[expect.none]");
@@ -166,7 +171,7 @@ fn timing_of_locks() {
     below_head("[lock]\neffective = «\"0s\"»", "`effective` of zero", "\"10s\"");
     below_head("[lock]\nttl = «\"defualt\"»", "`defualt` is not a duration", "or \"default\"");
     below_head("locks = «[]»", "`locks` is empty", "leave `locks` out for all");
-    below_head("locks = [\"none\", «\"none\"»]", "`none` stands twice", "take one out");
+    below_head("locks = [\"none\", «\"none\"»]", "`none` is listed twice", "remove one");
 }
 
 #[test]

@@ -53,6 +53,7 @@ const PROMISES: &[Promise] = &[
 
 pub(super) const INFO: LockInfo =
     LockInfo::new("chubby", "Chubby: sessions with leases and a grace period, locks with sequencers and a lock-delay")
+        .expectations(include_str!("expectations.toml"))
         .family(Family::Consensus)
         .expiry(Expiry::LeaderMonotonicClock)
         .replicated()

@@ -49,6 +49,7 @@ const PROMISES: &[Promise] = &[
 
 pub(super) const INFO: LockInfo =
     LockInfo::new("consul", "Consul's api.Lock: a session with a time to live, a key that it acquires, a lock-delay")
+        .expectations(include_str!("expectations.toml"))
         .family(Family::Consensus)
         .expiry(Expiry::LeaderMonotonicClock)
         .replicated()

@@ -198,6 +198,7 @@ impl Lock for DynamoDb {
         "dynamodb",
         "the Amazon DynamoDB Lock Client: an item with heartbeats, whose lease each waiter times itself",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::ConditionalStore)
     .expiry(Expiry::WaiterMonotonicClock)
     .validity()

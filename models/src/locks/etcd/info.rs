@@ -75,6 +75,7 @@ pub(super) const INFO: LockInfo = LockInfo::new(
     "etcd",
     "etcd's concurrency.Mutex: a key with a lease for each client, the oldest of which holds the lock",
 )
+.expectations(include_str!("expectations.toml"))
 .family(Family::Consensus)
 .expiry(Expiry::LeaderMonotonicClock)
 .replicated()

@@ -9,6 +9,7 @@ pub(super) const INFO: LockInfo = LockInfo::new(
     "hazelcast",
     "Hazelcast's FencedLock in a CP group of Raft members, with sessions",
 )
+.expectations(include_str!("expectations.toml"))
 .family(Family::Consensus)
 .expiry(Expiry::ServerWallClock)
 .replicated()

@@ -133,6 +133,7 @@ impl Lock for K8sLease {
         "k8s-lease",
         "Kubernetes leader election: a Lease object that candidates time by their own clocks",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::ConditionalStore)
     .expiry(Expiry::WaiterMonotonicClock)
     .token("leaseTransitions, though not documented as a token; it repeats after a release that did not take effect")

@@ -107,6 +107,7 @@ const PROMISES: &[Promise] = &[
 
 impl Lock for LeaseServerLock {
     const INFO: LockInfo = LockInfo::new("lease-server", "the textbook lease with fencing tokens, on one server")
+        .expectations(include_str!("expectations.toml"))
         .family(Family::LeaseServer)
         .expiry(Expiry::ServerMonotonicClock)
         .validity()

@@ -23,7 +23,8 @@ pub struct NoLock {
 pub enum Silence {}
 
 impl Lock for NoLock {
-    const INFO: LockInfo = LockInfo::new("none", "no lock at all: every acquire succeeds at once");
+    const INFO: LockInfo = LockInfo::new("none", "no lock at all: every acquire succeeds at once")
+        .expectations(include_str!("expectations.toml"));
     type Params = NoParams;
     type Message = Silence;
 

@@ -108,6 +108,7 @@ impl Lock for RedisSentinel {
         "redis-sentinel",
         "SET NX PX on a Redis master with asynchronous replicas, failed over by Sentinels",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Redis)
     .expiry(Expiry::ServerWallClock)
     .replicated()

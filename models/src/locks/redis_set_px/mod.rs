@@ -37,6 +37,8 @@ pub trait ReleaseRule: 'static {
     const ABOUT: &'static str;
     /// The documentation's promises.
     const PROMISES: &'static [Promise] = PROMISES;
+    /// The text of its `expectations.toml`.
+    const EXPECTATIONS: &'static str;
     /// The flaws of this rule.
     const FLAWS: &'static [&'static str] = &[];
 
@@ -98,6 +100,7 @@ fn refused(reply: &RedisMessage, otherwise: Reason) -> LockError {
 
 impl<R: ReleaseRule> Lock for PxLock<R> {
     const INFO: LockInfo = LockInfo::new(R::NAME, R::ABOUT)
+        .expectations(R::EXPECTATIONS)
         .family(Family::Redis)
         .expiry(Expiry::ServerWallClock)
         .validity()
@@ -162,6 +165,7 @@ pub type RedisSetPx = PxLock<ComparedDelete>;
 impl ReleaseRule for ComparedDelete {
     const NAME: &'static str = "redis-set-px";
     const ABOUT: &'static str = "one Redis: SET NX PX, released by a script that compares the value";
+    const EXPECTATIONS: &'static str = include_str!("expectations.toml");
 
     fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
         RedisMessage::DelIfEqual { value: grant, key }

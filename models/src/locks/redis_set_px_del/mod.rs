@@ -27,6 +27,7 @@ impl ReleaseRule for BlindDelete {
     const NAME: &'static str = "redis-set-px-del";
     const ABOUT: &'static str = "one Redis: SET NX PX, released by a blind DEL";
     const PROMISES: &'static [Promise] = PROMISES;
+    const EXPECTATIONS: &'static str = include_str!("expectations.toml");
     const FLAWS: &'static [&'static str] =
         &["the release deletes the key whoever set it, so a late one frees another client's lock"];
 

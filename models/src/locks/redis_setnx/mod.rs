@@ -51,6 +51,7 @@ const AVOIDS_DEADLOCK: Promise = Promise {
 
 impl Lock for RedisSetNx {
     const INFO: LockInfo = LockInfo::new("redis-setnx", "one Redis: SETNX without expiry, released by a blind DEL")
+        .expectations(include_str!("expectations.toml"))
         .family(Family::Redis)
         .reentrancy(Reentrancy::Refused)
         .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])

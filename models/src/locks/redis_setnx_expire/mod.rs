@@ -83,6 +83,7 @@ impl Lock for RedisSetNxExpire {
         "redis-setnx-expire",
         "one Redis: SETNX, then EXPIRE as a second command, released by a blind DEL",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Redis)
     .expiry(Expiry::ServerWallClock)
     .reentrancy(Reentrancy::Refused)

@@ -98,6 +98,7 @@ const FENCING: Promise = Promise {
 impl Variant for Fenced {
     const INFO: LockInfo =
         LockInfo::new("redisson-fenced", "Redisson's fenced lock on one Redis: the same, with a counter as token")
+            .expectations(include_str!("fenced_expectations.toml"))
             .family(Family::Redis)
             .expiry(Expiry::ServerWallClock)
             .token("a counter at a separate key of the same Redis, incremented by every acquire")

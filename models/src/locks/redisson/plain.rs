@@ -103,6 +103,7 @@ impl Variant for Plain {
         "redisson",
         "Redisson's lock on one Redis: counted, renewed by a watchdog, waiters woken by a message",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Redis)
     .expiry(Expiry::ServerWallClock)
     .reentrancy(Reentrancy::Counted)

@@ -146,6 +146,7 @@ const HIGHLY_AVAILABLE: Promise = Promise {
 };
 
 pub(super) const INFO: LockInfo = LockInfo::new("redlock", "SET NX PX on a majority of N independent Redis masters")
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Redis)
     .expiry(Expiry::ServerWallClock)
     .replicated()

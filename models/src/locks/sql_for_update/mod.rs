@@ -146,6 +146,7 @@ impl Lock for SqlForUpdate {
         "sql-for-update",
         "SELECT … FOR UPDATE on the guarded row itself, in one transaction with the write",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Database)
     .expiry(Expiry::Connection)
     .in_store()

@@ -82,6 +82,7 @@ impl Lock for SqlLeaseRow {
         "sql-lease-row",
         "a row with lock_until in a table of locks, as in ShedLock, by the clients' clocks",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Database)
     .expiry(Expiry::ClientWallClock)
     .reentrancy(Reentrancy::Refused)

@@ -52,6 +52,7 @@ const PROMISES: &[Promise] = &[
 impl Lock for SqlVersion {
     const INFO: LockInfo =
         LockInfo::new("sql-version", "no lock: the update compares the row's version (optimistic locking)")
+            .expectations(include_str!("expectations.toml"))
             .family(Family::Database)
             .in_store()
             .without_grants()

@@ -52,6 +52,7 @@ pub(super) const INFO: LockInfo = LockInfo::new(
     "zookeeper",
     "Curator's InterProcessMutex: ephemeral sequential nodes on ZooKeeper",
 )
+.expectations(include_str!("expectations.toml"))
 .family(Family::Consensus)
 .expiry(Expiry::LeaderMonotonicClock)
 .replicated()
