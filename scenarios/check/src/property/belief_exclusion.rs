@@ -75,15 +75,21 @@ mod tests {
 
     #[test]
     fn reports_the_overlap_that_began_first_and_of_several_the_one_that_ended_first() {
-        let told = |history: History| {
+        let summary = |history: History| {
             let findings = history.ends_at(9);
             (findings.named(RULE), findings.sentence(RULE).split_once("the lock ").expect("when").1.to_owned())
         };
         let history = || history().at(1).acquired(A, 1).at(2).acquired(B, 2);
         let last = history().at(5).acquired(C, 3).at(6).releases(C, 3).at(7).releases(B, 2);
-        assert_eq!(told(last), ((vec![1, 2], vec![A, B]), "from 2.000000 s to 7.000000 s, for 5.000000 s".to_owned()));
+        assert_eq!(
+            summary(last),
+            ((vec![1, 2], vec![A, B]), "from 2.000000 s to 7.000000 s, for 5.000000 s".to_owned())
+        );
         let tied = history().acquired(C, 3).at(3).releases(A, 1).at(5).releases(C, 3);
-        assert_eq!(told(tied), ((vec![1, 2], vec![A, B]), "from 2.000000 s to 3.000000 s, for 1.000000 s".to_owned()));
+        assert_eq!(
+            summary(tied),
+            ((vec![1, 2], vec![A, B]), "from 2.000000 s to 3.000000 s, for 1.000000 s".to_owned())
+        );
     }
 
     #[test]

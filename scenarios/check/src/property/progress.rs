@@ -221,8 +221,8 @@ mod tests {
     }
 
     fn obstacle_clause(findings: &crate::check::Findings) -> (String, [i64; 2]) {
-        let told = findings.sentence(RULE);
-        let cause = told.split_once("; ").map_or("", |(_, cause)| cause).to_owned();
+        let sentence = findings.sentence(RULE);
+        let cause = sentence.split_once("; ").map_or("", |(_, cause)| cause).to_owned();
         (cause, ["lost_wakeups", "stuck_locks"].map(|name| findings.metric(name)))
     }
 
@@ -239,9 +239,9 @@ mod tests {
     fn a_grant_without_a_notification_is_a_lost_wake_up() {
         let findings = queued().at(6).releases(A, 1).released(1, 1).granted_later(2).ends_at(15);
         assert_eq!(obstacle_clause(&findings).1, [1, 0]);
-        let told = queued().at(6).releases(A, 1).released(1, 1).granted_later(2).acquired(B, 2).ends_at(15);
-        told.assert_holds(RULE);
-        assert_eq!(told.metric("lost_wakeups"), 0);
+        let notified = queued().at(6).releases(A, 1).released(1, 1).granted_later(2).acquired(B, 2).ends_at(15);
+        notified.assert_holds(RULE);
+        assert_eq!(notified.metric("lost_wakeups"), 0);
     }
 
     #[test]

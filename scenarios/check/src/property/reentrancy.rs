@@ -3,7 +3,7 @@
 //!
 //! Ground truth decides. A nested release that ends the Record of the outer grant shows that the lock does not count; one
 //! that does not end it shows that it does. A nested acquire that fails at once was refused; one that fails when its
-//! wait is over deadlocked with itself. The two are told apart only while no fault is on the client or the service. If
+//! wait is over deadlocked with itself. They can be distinguished only without a fault on the client or the service. If
 //! the outer grant ended otherwise, or a reply was lost, nothing is decided.
 
 #[cfg(test)]

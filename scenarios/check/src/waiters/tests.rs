@@ -162,8 +162,8 @@ fn a_grant_of_the_same_resource_overtakes() {
     assert_eq!(overtaken(|history| history.granted()).ended(), Some((0, false, 0, false)));
     let twice = overtaken(|history| history.requests(A, FIRST).granted().requests(B, FIRST).granted());
     assert_eq!(twice.ended(), Some((0, false, 2, false)));
-    let anew = history().requests(C, FIRST).requests(A, FIRST).granted().fails(C).requests(C, FIRST).fails(C);
-    assert_eq!(anew.ended(), Some((0, false, 0, false)));
+    let again = history().requests(C, FIRST).requests(A, FIRST).granted().fails(C).requests(C, FIRST).fails(C);
+    assert_eq!(again.ended(), Some((0, false, 0, false)));
 }
 
 #[test]
