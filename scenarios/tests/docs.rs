@@ -10,6 +10,7 @@ use fencepost_scenarios::file::schema;
 use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::workload::Workload;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -190,7 +191,7 @@ fn the_ablation_turns_one_switch_at_a_time() {
             let name = name.trim_matches('`');
             let text = shipped::scenario(name).unwrap_or_else(|| panic!("no scenario {name}"));
             let scenario = file::scenario(&registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
-            let said = serde_json::to_value(scenario.workload.guard()).expect("a word");
+            let said = serde_json::to_value(Workload::of_scenario(&scenario).guard()).expect("a word");
             assert_eq!(said, Value::String((*guard).into()), "{name}");
             let kind = if column < 2 { "pause" } else { "vm-pause" };
             assert_eq!((scenario.faults[0].kind.name, scenario.faults.len()), (kind, 1), "{name}");

@@ -31,7 +31,7 @@ pub(crate) struct OrderOf {
 
 impl Cast {
     pub fn new(cell: &Cell) -> Cast {
-        let workload = cell.scenario.workload.clone();
+        let workload = Workload::of_scenario(&cell.scenario).clone();
         let count = workload.work.initial_count.into();
         Cast {
             nodes: cell.nodes(),

@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::catalog::Catalog;
 use super::lock_list;
 use super::problem::Report;
 use super::table::{Entry, Table, kind_in_words};
 use super::values::whole;
 use super::words::{quoted, remedy};
 use crate::property::Property;
-use crate::registry::Registry;
 
 /// What is expected of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -95,14 +95,14 @@ pub(crate) struct ByProperty {
 /// Reads `[expect]` of the scenario with this name. The more specific entry wins: a lock's own expectation wins over a
 /// class in the scenario, and a lock's name in the scenario wins over both. A scenario without the table expects nothing.
 pub(super) fn expectations(
-    registry: &Registry,
+    catalog: &Catalog,
     report: &mut Report,
     scenario: &str,
     entry: Option<Entry<'_>>,
     selected: Option<&[String]>,
 ) -> Expected {
     let Some(mut table) = entry.and_then(|entry| entry.table(report, "[expect]")) else { return Expected::new() };
-    let mut read = Reading { registry, report, selected, by_class: Expected::new(), by_name: Expected::new() };
+    let mut read = Reading { catalog, report, selected, by_class: Expected::new(), by_name: Expected::new() };
     for entry in table.take_all() {
         match Property::named(entry.key.get_ref()) {
             Some(property) => read.property(property, entry),
@@ -110,7 +110,7 @@ pub(super) fn expectations(
         }
     }
     let Reading { by_class: mut expected, by_name, .. } = read;
-    match registry.expectations() {
+    match catalog.expectations() {
         Ok(of_locks) => {
             let runs = |lock: &str| selected.is_none_or(|selected| selected.iter().any(|name| name == lock));
             for own in of_locks.of_scenario(scenario).iter().filter(|own| runs(own.lock)) {
@@ -132,7 +132,7 @@ pub(super) fn expectations(
 
 /// `[expect]` while it is being read.
 struct Reading<'a> {
-    registry: &'a Registry,
+    catalog: &'a Catalog,
     report: &'a mut Report,
     selected: Option<&'a [String]>,
     by_class: Expected,
@@ -152,7 +152,7 @@ impl Reading<'_> {
         let table = entry.table(self.report, &format!("[expect.{name}]"));
         let Some(keys) = table.and_then(|table| table.read(self.report, &[], ByProperty::deserialize)) else { return };
         for (list, expectation) in [(keys.violated, Expectation::Violated), (keys.holds, Expectation::Holds)] {
-            for lock in lock_list::resolve(self.registry, self.report, list, self.selected) {
+            for lock in lock_list::resolve(self.catalog, self.report, list, self.selected) {
                 let known = [&self.by_class, &self.by_name].into_iter().filter_map(|all| all.get(&lock.lock));
                 if known.into_iter().any(|properties| properties.contains_key(&property)) {
                     let message = format!("{} is expected twice of {}", quoted(name), quoted(&lock.lock));
@@ -168,10 +168,10 @@ impl Reading<'_> {
     /// Reads `[expect.LOCK]`.
     fn lock(&mut self, entry: Entry<'_>) {
         let (name, span) = (entry.key.get_ref().clone(), entry.key.span());
-        if self.registry.lock(&name).is_none() {
-            return lock_list::unknown(self.registry, self.report, span, &name);
+        if !self.catalog.has_lock(&name) {
+            return lock_list::unknown(self.catalog, self.report, span, &name);
         }
-        lock_list::resolve(self.registry, self.report, vec![Spanned::new(span, name.clone())], self.selected);
+        lock_list::resolve(self.catalog, self.report, vec![Spanned::new(span, name.clone())], self.selected);
         if let Some(table) = entry.table(self.report, &format!("[expect.{name}]")) {
             let properties = properties(self.report, table);
             self.by_name.entry(name).or_default().extend(properties);
@@ -209,13 +209,13 @@ fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, E
 }
 
 /// Reads `[case]`.
-pub(super) fn case_pin(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> Option<CasePin> {
+pub(super) fn case_pin(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'_>>) -> Option<CasePin> {
     let mut table = entry?.table(report, "[case]")?;
     let expect = table.take("expect").and_then(|expect| expect.table(report, "[case.expect]"));
     let expect = expect.map(|expect| properties(report, expect)).unwrap_or_default();
     let keys = table.read(report, &["expect"], CaseKeys::deserialize)?;
-    if registry.lock(keys.lock.get_ref()).is_none() {
-        lock_list::unknown(registry, report, keys.lock.span(), keys.lock.get_ref());
+    if !catalog.has_lock(keys.lock.get_ref()) {
+        lock_list::unknown(catalog, report, keys.lock.span(), keys.lock.get_ref());
     }
     if let Some(trace) = keys.trace.as_ref().filter(|trace| !trace.get_ref().starts_with("xxh3:")) {
         let message = format!("{} is no hash of a trace", quoted(trace.get_ref()));

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::catalog::Catalog;
 use super::expect::{Expectation, unknown_property};
 use super::problem::{Problem, Report};
 use super::table::Table;
 use super::words::quoted;
 use crate::property::Property;
-use crate::registry::Registry;
 
 /// The entries of all locks, by scenario. `None` is `free`: nothing is expected.
 #[derive(Clone, Debug, Default)]
@@ -55,9 +55,9 @@ impl LockExpectations {
     ///
     /// # Errors
     /// The problems of the first file that is wrong.
-    pub fn read(registry: &Registry) -> Result<Self, Vec<Problem>> {
+    pub fn read(catalog: &Catalog) -> Result<Self, Vec<Problem>> {
         let mut all = LockExpectations::default();
-        for lock in registry.locks() {
+        for lock in catalog.lock_formats() {
             all.add(lock.name(), lock.info.expectations)?;
         }
         Ok(all)

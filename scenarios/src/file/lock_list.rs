@@ -5,9 +5,9 @@ use std::ops::Range;
 use fencepost_models::Class;
 use toml::Spanned;
 
+use super::catalog::Catalog;
 use super::problem::Report;
 use super::words::{quoted, remedy};
-use crate::registry::Registry;
 
 /// A lock that a list selects.
 pub(super) struct Selected {
@@ -28,15 +28,15 @@ struct Word {
 }
 
 impl Word {
-    fn read(registry: &Registry, report: &mut Report, word: Spanned<String>) -> Option<Self> {
+    fn read(catalog: &Catalog, report: &mut Report, word: Spanned<String>) -> Option<Self> {
         let (span, text) = (word.span(), word.into_inner());
         let (excludes, name) = text.strip_prefix('!').map_or((false, text.as_str()), |name| (true, name));
         let (is_class, locks) = match name.strip_prefix('@') {
-            Some(class) => (true, Class::from_name(class).map(|class| locks_of(registry, class))),
-            None => (false, registry.lock(name).map(|lock| vec![lock.name()])),
+            Some(class) => (true, Class::from_name(class).map(|class| locks_of(catalog, class))),
+            None => (false, catalog.lock_names().find(|known| *known == name).map(|lock| vec![lock])),
         };
         let Some(locks) = locks else {
-            unknown(registry, report, span, name);
+            unknown(catalog, report, span, name);
             return None;
         };
         Some(Word { text, span, excludes, is_class, locks })
@@ -47,21 +47,21 @@ impl Word {
     }
 }
 
-/// The locks of a class, in the order of the registry.
-pub fn locks_of(registry: &Registry, class: Class) -> Vec<&'static str> {
-    registry.locks().iter().filter(|lock| class.matches(&lock.info)).map(|lock| lock.name()).collect()
+/// The locks of a class, in the order of the catalog.
+pub fn locks_of(catalog: &Catalog, class: Class) -> Vec<&'static str> {
+    catalog.lock_formats().iter().filter(|lock| class.matches(&lock.info)).map(|lock| lock.name()).collect()
 }
 
 /// Reads a list and returns the locks that it selects: what is included, without what is excluded. In `[expect]`, `among`
 /// are the locks that the scenario runs: classes select only those, and other names are reported.
 pub(super) fn resolve(
-    registry: &Registry,
+    catalog: &Catalog,
     report: &mut Report,
     list: Vec<Spanned<String>>,
     among: Option<&[String]>,
 ) -> Vec<Selected> {
     let runs = |lock: &str| among.is_none_or(|among| among.iter().any(|name| name == lock));
-    let words = list.into_iter().filter_map(|word| Word::read(registry, report, word));
+    let words = list.into_iter().filter_map(|word| Word::read(catalog, report, word));
     let (excluded, included): (Vec<Word>, Vec<Word>) = words.collect::<Vec<_>>().into_iter().partition(|w| w.excludes);
     for (index, word) in excluded.iter().enumerate() {
         let removes = |other: &Word| word.locks.iter().any(|lock| other.has(lock) && (runs(lock) || !other.is_class));
@@ -101,7 +101,7 @@ pub(super) fn resolve(
 
 /// Reads `locks` of a scenario or suite.
 pub(super) fn selection(
-    registry: &Registry,
+    catalog: &Catalog,
     report: &mut Report,
     key: Range<usize>,
     list: Vec<Spanned<String>>,
@@ -109,16 +109,16 @@ pub(super) fn selection(
     if list.is_empty() {
         report.add(key, "`locks` is empty: nothing would run", "name some locks, or leave `locks` out for all");
     }
-    resolve(registry, report, list, None).into_iter().map(|selected| selected.lock).collect()
+    resolve(catalog, report, list, None).into_iter().map(|selected| selected.lock).collect()
 }
 
 /// Reports a word that names neither a lock nor a class.
-pub(super) fn unknown(registry: &Registry, report: &mut Report, span: Range<usize>, name: &str) {
+pub(super) fn unknown(catalog: &Catalog, report: &mut Report, span: Range<usize>, name: &str) {
     let classes: Vec<String> = Class::ALL.iter().map(|class| format!("@{}", class.name())).collect();
-    let classes = classes.iter().map(String::as_str);
-    let (what, choices): (_, Vec<&str>) = match name.starts_with('@') {
-        true => ("class of locks", classes.collect()),
-        false => ("lock", registry.locks().iter().map(|lock| lock.name()).chain(classes).collect()),
+    let (what, locks): (_, Vec<&str>) = match name.starts_with('@') {
+        true => ("class of locks", Vec::new()),
+        false => ("lock", catalog.lock_names().collect()),
     };
+    let choices: Vec<&str> = locks.into_iter().chain(classes.iter().map(String::as_str)).collect();
     report.add(span, format!("no {what} is named {}", quoted(name)), remedy(name, &choices));
 }

@@ -11,10 +11,10 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::catalog::{Catalog, LockFormat, LockParams};
 use super::lock_list;
 use super::problem::Report;
 use super::table::{Entry, Table};
-use crate::registry::{LockEntry, LockParams, Registry};
 
 /// How the locks are set.
 #[derive(Clone, Default)]
@@ -73,31 +73,31 @@ impl fmt::Debug for LockConfig {
 
 impl LockConfig {
     /// The parameters of a lock: those of its table, or the documented defaults.
-    pub fn params_of(&self, lock: &LockEntry) -> Option<LockParams> {
+    pub fn params_of(&self, lock: &LockFormat) -> Option<LockParams> {
         self.params.get(lock.name()).cloned().or_else(|| (lock.parse)(None).ok())
     }
 }
 
 /// Reads `[lock]` and the tables in it.
-pub(super) fn lock_config(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> LockConfig {
+pub(super) fn lock_config(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'_>>) -> LockConfig {
     let Some(mut table) = entry.and_then(|entry| entry.table(report, "[lock]")) else {
         return LockConfig::default();
     };
-    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
+    let names: Vec<&str> = catalog.lock_formats().iter().map(|lock| lock.name()).collect();
     let mut params = BTreeMap::new();
-    for lock in registry.locks() {
+    for lock in catalog.lock_formats() {
         let Some(own) = table.take(lock.name()) else { continue };
         let own = own.table(report, &format!("[lock.{}]", lock.name()));
         if let Some(read) = own.and_then(|own| own.read(report, &[], |keys| (lock.parse)(Some(keys)))) {
             params.insert(lock.name().into(), read);
         }
     }
-    refuse_unknown_locks(registry, report, &mut table);
+    refuse_unknown_locks(catalog, report, &mut table);
     LockConfig { timing: timing(report, table, &names), params }
 }
 
 /// A table in `[lock]` can only be a lock's.
-fn refuse_unknown_locks(registry: &Registry, report: &mut Report, table: &mut Table<'_>) {
+fn refuse_unknown_locks(catalog: &Catalog, report: &mut Report, table: &mut Table<'_>) {
     let is_table = |value: &Spanned<DeValue<'_>>| value.get_ref().is_table();
     let keys: Vec<String> = (table.items.iter())
         .filter(|(key, value)| is_table(value) && !matches!(&**key.get_ref(), "ttl" | "effective"))
@@ -105,7 +105,7 @@ fn refuse_unknown_locks(registry: &Registry, report: &mut Report, table: &mut Ta
         .collect();
     for key in keys {
         if let Some(entry) = table.take(&key) {
-            lock_list::unknown(registry, report, entry.key.span(), &key);
+            lock_list::unknown(catalog, report, entry.key.span(), &key);
         }
     }
 }

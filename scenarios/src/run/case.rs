@@ -13,17 +13,15 @@ use fencepost_sim::stream::Streams;
 use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 
 use crate::check::{CaseSpec, Checkers, Evidence, Findings};
-use crate::file::Scenario;
+pub use crate::file::MOST_EVENTS;
+use crate::file::{Scenario, total_orders, total_units};
 use crate::property::Verdict;
 use crate::run::case_result::{CaseResult, FaultTally};
 use crate::run::cell::{Cell, Deployment, data_in_service};
 use crate::run::recorder::{CaseState, Recorder, Watcher};
 use crate::workload::Workload;
 use crate::workload::client::{Client, DurableState, Shared, nested_wait};
-use crate::workload::demand::{ClientOrders, total_orders, total_units};
-
-/// The maximum number of events. A case that reaches it ends; properties that are not violated by then are unknown.
-pub const MOST_EVENTS: u64 = 5_000_000;
+use crate::workload::demand::ClientOrders;
 
 /// The result of a case, and the evidence for its verdicts.
 #[derive(Debug)]
@@ -96,7 +94,8 @@ struct Plan {
 
 impl Plan {
     fn new<L: Lock>(cell: &Cell, seed: u64, params: &L::Params) -> Self {
-        let Scenario { clients, workload, run_for, .. } = &*cell.scenario;
+        let Scenario { clients, run_for, .. } = &*cell.scenario;
+        let (workload, pace) = (cell.workload(), cell.workload().work.pace);
         let streams = Streams::new(seed);
         let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
         let allowance = schedule.allowance();
@@ -114,13 +113,13 @@ impl Plan {
             consensus: L::INFO.family == Family::Consensus,
             rank_by_return: nodes.servers().is_empty(),
             clients: nodes.clients().to_vec(),
-            orders: total_orders(clients, workload, *run_for),
+            orders: total_orders(clients, pace, *run_for),
             workload: Some(workload.spec()),
             takeover_bound: L::takeover_bound(params, &allowance) + in_others_hands,
             progress_bound: L::progress_bound(params, &allowance) + in_others_hands,
             deadlock_bound: L::progress_bound(params, &allowance) + longest_unit(cell) + late_attempts(cell),
         };
-        Plan { nodes, schedule, streams, allowance, units: total_units(clients, workload, *run_for), facts }
+        Plan { nodes, schedule, streams, allowance, units: total_units(clients, pace, *run_for), facts }
     }
 
     fn state(&self, run_for: Duration) -> CaseState {

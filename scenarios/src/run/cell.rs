@@ -11,8 +11,8 @@ use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
 
-use crate::file::{Clients, Scenario};
-use crate::registry::{LockEntry, LockParams, Registry};
+use crate::file::{Clients, LockParams, Scenario};
+use crate::run::registry::{LockEntry, Registry};
 use crate::run::results::{CellHeader, FaultLabel};
 use crate::run::swarm::Choice;
 use crate::workload::{StoreKind, Work, Workload};
@@ -103,7 +103,7 @@ impl Cell {
     }
 
     pub(crate) fn workload(&self) -> &Workload {
-        &self.scenario.workload
+        Workload::of_scenario(&self.scenario)
     }
 
     pub(crate) fn data(&self) -> StoreConfig {
@@ -135,7 +135,7 @@ fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockPa
 
 /// Why the lock cannot run in the scenario, if it cannot.
 fn inapplicable(scenario: &Scenario, lock: &LockEntry, servers: &[String]) -> Option<String> {
-    let workload = &scenario.workload;
+    let workload = Workload::of_scenario(scenario);
     let in_service = data_in_service(&lock.info, workload.guard());
     let map = Deployment::new(scenario.clients.count, servers.to_vec(), in_service);
     place_problem(&lock.info, workload)
@@ -186,7 +186,7 @@ fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
 }
 
 fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Option<String>) -> CellHeader {
-    let workload = &scenario.workload;
+    let workload = Workload::of_scenario(scenario);
     let effective_expiry = (lock.effective_expiry)(params);
     CellHeader {
         scenario: scenario.name.clone(),
@@ -220,7 +220,8 @@ fn about(scenario: &Scenario) -> String {
 
 /// A hash of everything in a scenario except text, guard, update and number of clients.
 fn setting(scenario: &Scenario) -> String {
-    let Scenario { run_for, lock, network, faults, workload, .. } = scenario;
+    let Scenario { run_for, lock, network, faults, .. } = scenario;
+    let workload = Workload::of_scenario(scenario);
     let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
     let (kind, work) = (workload.info.name, Work { update: None, guard: None, ..workload.work.clone() });
     name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {kind} {work:?}"))
@@ -228,7 +229,8 @@ fn setting(scenario: &Scenario) -> String {
 
 /// A hash of everything in a scenario except faults, `run_for` and text.
 fn load(scenario: &Scenario) -> String {
-    let Scenario { clients, lock, network, workload, .. } = scenario;
+    let Scenario { clients, lock, network, .. } = scenario;
+    let workload = Workload::of_scenario(scenario);
     name(&format!("{clients:?} {lock:?} {network:?} {workload:?}"))
 }
 

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::file::shipped;
 use crate::file::{self, Expectation, Scenario};
 use crate::property::Property;
-use crate::registry::Registry;
 use crate::run::cell::Cell;
+use crate::run::registry::Registry;
 
 /// The clean cells of one scenario.
 #[derive(Clone, Debug)]

@@ -148,7 +148,7 @@ impl Display for Choice {
 mod tests {
     use super::*;
     use crate::file;
-    use crate::registry::Registry;
+    use crate::run::registry::Registry;
 
     const TEXT: &str = r#"
 name = "some"

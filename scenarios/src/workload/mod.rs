@@ -35,9 +35,11 @@ pub use self::inventory::Inventory;
 pub use self::notify::Notify;
 pub use self::set::SharedSet;
 pub use self::transfer::{LockOrder, Transfer};
+pub use crate::file::Pace;
+use crate::file::{Scenario, WorkloadConfig};
 
 /// A kind of workload: its keys in scenario files, and its facts.
-pub trait WorkloadKind: DeserializeOwned + JsonSchema + 'static {
+pub trait WorkloadKind: Default + DeserializeOwned + JsonSchema + 'static {
     /// The facts that do not depend on the keys.
     const INFO: WorkloadInfo;
 
@@ -77,17 +79,6 @@ pub struct Work {
     pub quantity: RangeInclusive<u32>,
     /// How much there is to do.
     pub pace: Pace,
-}
-
-/// How much there is to do, unless the scenario says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// This number of orders.
-    Orders(u32),
-    /// Orders until the run ends.
-    UntilTheEnd,
-    /// An event in each interval of this length, which every client receives.
-    Every(Duration),
 }
 
 /// How a shared object is written back: the counterpart of [`Update`] where a program computes what is written.
@@ -130,6 +121,14 @@ impl Workload {
         Workload { info: const { &W::INFO }, work: keys.work() }
     }
 
+    /// The workload of a scenario.
+    ///
+    /// # Panics
+    /// If the scenario was read with a catalog whose workloads are not of this layer.
+    pub fn of_scenario(scenario: &Scenario) -> &Self {
+        scenario.workload.keys().expect("a registry makes all workloads of this type")
+    }
+
     /// What the store checks.
     pub fn guard(&self) -> Guard {
         self.work.guard.unwrap_or_default()
@@ -144,6 +143,12 @@ impl Workload {
     pub fn spec(&self) -> WorkloadSpec {
         let Work { store, initial_count, resources, cost_cents, .. } = self.work;
         WorkloadSpec { store, initial_count, resources, cost_cents, oracle: &self.info.oracle }
+    }
+}
+
+impl From<Workload> for WorkloadConfig {
+    fn from(workload: Workload) -> Self {
+        WorkloadConfig::new(workload.info.name, workload.work.pace, workload)
     }
 }
 

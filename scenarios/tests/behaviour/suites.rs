@@ -10,6 +10,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::clean::must_be_clean;
+use fencepost_scenarios::workload::Workload;
 use fencepost_testkit::{parse, run_cells, shipped};
 
 /// Seeds that no suite uses; `.ci/run clean` runs more of them.
@@ -48,7 +49,7 @@ fn every_scenario_is_in_a_suite_and_no_name_means_both() {
 fn efficiency_and_correctness_hold_such_uses() {
     for name in ["efficiency", "correctness"] {
         for scenario in scenarios_of(name) {
-            assert_eq!(scenario.workload.info.use_case.name(), name, "{}", scenario.name);
+            assert_eq!(Workload::of_scenario(&scenario).info.use_case.name(), name, "{}", scenario.name);
         }
     }
 }
@@ -64,7 +65,7 @@ fn requirements_and_uses_stand_in_the_standard_suite_by_name() {
     for workload in Registry::standard().workloads().iter().filter(|workload| workload.info.name != "inventory") {
         let name = format!("{}-pauses", workload.info.name);
         assert!(standard.contains(&name), "{name}");
-        assert_eq!(parse(&shipped(&name)).workload.info.name, workload.info.name);
+        assert_eq!(Workload::of_scenario(&parse(&shipped(&name))).info.name, workload.info.name);
     }
     assert!(standard.iter().any(|name| name == "client-pauses"), "the shop's inventory");
 }

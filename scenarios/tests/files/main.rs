@@ -7,3 +7,4 @@ mod mutations;
 mod right;
 mod schema;
 mod shipped;
+mod shipped_files;

@@ -4,9 +4,8 @@
 mod check;
 mod edn;
 mod json;
-mod line;
+pub(crate) mod line;
 mod pairs;
-mod write;
 
 use std::ops::Range;
 use std::path::Path;
@@ -17,7 +16,6 @@ use crate::spec::Kind;
 
 pub use self::check::{CheckOptions, CheckedHistory, CheckedLock, StuckAt};
 use self::pairs::Pairs;
-pub use self::write::HistoryWriter;
 
 /// What a history file says.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,9 +18,9 @@ use self::place::{Placed, beginnings, endings};
 use self::points::Ran;
 use crate::file::Placeable;
 use crate::property::{Property, Verdict};
-use crate::registry::Registry;
 use crate::run::cell::Cell;
 use crate::run::job::{CasePanicked, caught};
+use crate::run::registry::Registry;
 use crate::run::verdicts::Verdicts;
 use crate::search::shrink::{Draft, draft_of};
 

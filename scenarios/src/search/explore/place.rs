@@ -11,8 +11,8 @@ use toml::{Table, Value};
 
 use super::points::{Point, What, trimmed};
 use crate::file::Placeable;
-use crate::registry::Registry;
 use crate::run::cell::Cell;
+use crate::run::registry::Registry;
 use crate::search::shrink::DraftFault;
 
 /// A placed fault.

@@ -11,9 +11,9 @@ use std::thread;
 
 use crate::file;
 use crate::property::{Property, Verdict};
-use crate::registry::Registry;
 use crate::run::cell::Cell;
 use crate::run::job::{CasePanicked, run_caught};
+use crate::run::registry::Registry;
 use crate::run::verdicts::Verdicts;
 use crate::search::shrink::Draft;
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use super::{Effort, Failing, NotShrunk, Shrunk, shrink};
-use crate::registry::Registry;
+use crate::run::registry::Registry;
 
 /// Shrinks all of these cases. `sink` gets each result with its index, in the order in which they finish.
 pub fn shrink_all(

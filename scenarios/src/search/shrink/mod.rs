@@ -24,9 +24,9 @@ pub(crate) use self::resolve::{base, written_faults};
 use self::shrinker::Shrinker;
 pub use self::size::Size;
 use crate::property::{Property, Verdict};
-use crate::registry::Registry;
 use crate::run::case;
 use crate::run::cell::Cell;
+use crate::run::registry::Registry;
 
 /// The default maximum number of candidates that `shrink` runs.
 pub const BUDGET: u64 = 2_000;

@@ -7,10 +7,10 @@ use fencepost_sim::schedule::{Aim, FaultPlan, Placement, Trigger};
 use toml::{Table, Value};
 
 use super::draft::{Draft, DraftFault, span_value};
+use crate::file::total_units;
 use crate::property::Property;
 use crate::run::case::{CaseReport, Injected};
 use crate::run::cell::Cell;
-use crate::workload::demand::total_units;
 
 /// The draft of the case of this report.
 pub(crate) fn resolve(cell: &Cell, seed: u64, bugs: &[String], property: Property, report: &CaseReport) -> Draft {
@@ -41,7 +41,7 @@ pub(crate) fn base(cell: &Cell, seed: u64, bugs: &[String], property: Property) 
     }
     drop_other_locks(&mut draft, cell.lock.name());
     draft.table("clients").insert("count".into(), Value::Integer(scenario.clients.count.into()));
-    draft.with_orders(total_units(&scenario.clients, cell.workload(), scenario.run_for))
+    draft.with_orders(total_units(&scenario.clients, cell.workload().work.pace, scenario.run_for))
 }
 
 fn source(cell: &Cell) -> Table {

@@ -15,10 +15,10 @@ use super::draft::Draft;
 use super::size::{History, Size};
 use crate::file;
 use crate::property::Verdict;
-use crate::registry::{LockEntry, Registry};
 use crate::run::case::{self, CaseReport, Injected};
 use crate::run::cell::Cell;
 use crate::run::recorder::Watcher;
+use crate::run::registry::{LockEntry, Registry};
 
 /// A simpler case may have this many more events.
 const SLACK: usize = 4;

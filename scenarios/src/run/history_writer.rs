@@ -7,7 +7,7 @@ use fencepost_models::history::Event;
 use fencepost_sim::Occurrence;
 use serde::Serialize;
 
-use super::line::{Function, Phase};
+use crate::file::history_file::line::{Function, Phase};
 use crate::operations::{End, LockOperation, Moment, Operations, Process, What};
 use crate::run::case::node_name;
 use crate::run::recorder::{TraceEvent, Watcher};
@@ -107,8 +107,8 @@ mod tests {
     use fencepost_models::history::{Ack, Cause, GrantId};
     use fencepost_sim::{NodeId, SimTime};
 
-    use super::super::{CheckOptions, Format, read};
     use super::*;
+    use crate::file::history_file::{CheckOptions, Format, read};
     use crate::property::Verdict;
     use crate::spec::Kind;
 
