@@ -111,7 +111,7 @@ fn a_report_can_be_written_again() {
 #[test]
 fn lists_contain_every_entry_with_name_and_description() {
     let sandbox = Sandbox::new();
-    for what in ["locks", "scenarios", "suites", "faults", "workloads", "properties", "bugs"] {
+    for what in ["locks", "scenarios", "suites", "faults", "workloads", "properties", "bugs", "classes"] {
         let json = sandbox.succeed(&["list", what, "--format", "json"]).json();
         let entries = json.as_array().expect("a list is an array");
         let human = sandbox.succeed(&["list", what]).out;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fencepost_models::{Requirement, Verification};
+use fencepost_models::{Class, Requirement, Verification};
 use fencepost_scenarios::file;
 use fencepost_scenarios::file::schema;
 use fencepost_scenarios::file::shipped;
@@ -116,6 +116,10 @@ fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
     let scenarios = page("scenarios.md");
     for workload in registry.workloads() {
         assert!(section(&scenarios, &format!("[workload.{}]", workload.info.name)).is_some(), "{}", workload.info.name);
+    }
+    for class in Class::ALL {
+        let row = format!("| `@{}` | {} |", class.name(), class.about());
+        assert!(scenarios.contains(&row), "scenarios.md has no row: {row}");
     }
 }
 
