@@ -1,6 +1,7 @@
 //! What files may name: locks, kinds of fault and workloads, each with its keys.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,12 +10,14 @@ use fencepost_models::{Lock, LockInfo, Params, server_names};
 use fencepost_sim::faults::{BoundAllowance, Fault, FaultInfo, FaultKind, KindVisitor, Preset};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
-use toml::de::{Error, ValueDeserializer};
+use toml::Table;
+use toml::de::DeTable;
 
 use super::demand::WorkloadConfig;
 use super::lock_expectations::LockExpectations;
 use super::locks::Timing;
 use super::problem::Problem;
+use super::reader::{Mistake, Reader};
 
 /// A lock's parameters, of the type that its format knows.
 pub type LockParams = Arc<dyn Any + Send + Sync>;
@@ -27,7 +30,7 @@ pub struct LockFormat {
     /// The schema of its parameters.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its parameters; without a table, the documented defaults.
-    pub parse: fn(Option<ValueDeserializer<'_>>) -> Result<LockParams, Error>,
+    pub parse: fn(Option<Reader<'_>>) -> Result<LockParams, Mistake>,
     /// The names of the server nodes that it deploys with these parameters.
     pub servers: fn(&LockParams) -> Vec<String>,
     /// Its own parameters or the documented defaults, with a timing for all locks and with bugs switched on.
@@ -48,7 +51,7 @@ pub struct FaultEntry {
     /// The schema of its own keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its own keys.
-    pub parse: fn(ValueDeserializer<'_>) -> Result<Arc<dyn Fault>, Error>,
+    pub parse: fn(Reader<'_>) -> Result<Arc<dyn Fault>, Mistake>,
 }
 
 /// How files set a workload.
@@ -59,7 +62,7 @@ pub struct WorkloadFormat {
     /// The schema of its keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads its keys.
-    pub parse: fn(ValueDeserializer<'_>) -> Result<WorkloadConfig, Error>,
+    pub parse: fn(Reader<'_>) -> Result<WorkloadConfig, Mistake>,
     /// The workload without keys.
     pub default: fn() -> WorkloadConfig,
 }
@@ -191,9 +194,9 @@ impl LockFormat {
     }
 }
 
-fn parse_params<P: Params>(table: Option<ValueDeserializer<'_>>) -> Result<LockParams, Error> {
+fn parse_params<P: Params>(table: Option<Reader<'_>>) -> Result<LockParams, Mistake> {
     let params = table.map_or_else(|| Ok(P::default()), P::deserialize)?;
-    params.check().map_err(Error::custom)?;
+    params.check().map_err(Mistake::custom)?;
     Ok(Arc::new(params))
 }
 
@@ -208,6 +211,18 @@ fn configure<P: Params>(own: Option<LockParams>, timing: Timing, bugs: &[String]
         params.set_bug(bug);
     }
     Arc::new(params)
+}
+
+impl FaultEntry {
+    /// The fault with these keys.
+    ///
+    /// # Errors
+    /// If a key is wrong.
+    pub fn read(&self, keys: &Table) -> Result<Arc<dyn Fault>, Mistake> {
+        let text = keys.to_string();
+        let items = DeTable::parse(&text).map_err(Mistake::custom)?;
+        (self.parse)(Reader::table(items.get_ref(), 0..0, &BTreeSet::new()))
+    }
 }
 
 impl KindVisitor for Catalog {

@@ -150,7 +150,7 @@ impl Reading<'_> {
             return;
         }
         let table = entry.table(self.report, &format!("[expect.{name}]"));
-        let Some(keys) = table.and_then(|table| table.read(self.report, &[], ByProperty::deserialize)) else { return };
+        let Some(keys) = table.and_then(|table| table.read_keys::<ByProperty>(self.report, &[])) else { return };
         for (list, expectation) in [(keys.violated, Expectation::Violated), (keys.holds, Expectation::Holds)] {
             for lock in lock_list::resolve(self.catalog, self.report, list, self.selected) {
                 let known = [&self.by_class, &self.by_name].into_iter().filter_map(|all| all.get(&lock.lock));
@@ -213,7 +213,7 @@ pub(super) fn case_pin(catalog: &Catalog, report: &mut Report, entry: Option<Ent
     let mut table = entry?.table(report, "[case]")?;
     let expect = table.take("expect").and_then(|expect| expect.table(report, "[case.expect]"));
     let expect = expect.map(|expect| properties(report, expect)).unwrap_or_default();
-    let keys = table.read(report, &["expect"], CaseKeys::deserialize)?;
+    let keys = table.read_keys::<CaseKeys>(report, &["expect"])?;
     if !catalog.has_lock(keys.lock.get_ref()) {
         lock_list::unknown(catalog, report, keys.lock.span(), keys.lock.get_ref());
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use fencepost_sim::faults::{DurationRule, Preset, TargetRule};
 use fencepost_sim::schedule::{FaultPlan, MOST_INJECTIONS, Trigger};
 use fencepost_sim::units::Span;
-use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -149,7 +148,7 @@ fn plan(
     let preset_is_right = fill_in(catalog, report, kind, &mut table);
     let keys: BTreeMap<_, _> = table.items.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
     let header = table.span.clone();
-    let common = table.split_off(&COMMON).read(report, &[], Common::deserialize).unwrap_or_default();
+    let common = table.split_off(&COMMON).read_keys::<Common>(report, &[]).unwrap_or_default();
     let split = table.items.get("split").cloned();
     let places_itself = keys.contains_key("split") || !keys.contains_key("shape");
     let problems = report.count();

@@ -73,7 +73,7 @@ impl LockExpectations {
         match DeTable::parse(text) {
             Ok(root) => {
                 let root = Table { name: "this file".into(), span: 0..0, items: root.into_inner() };
-                let file = root.read(&mut report, &[], Groups::deserialize).unwrap_or_default();
+                let file = root.read_keys::<Groups>(&mut report, &[]).unwrap_or_default();
                 file.expect.into_iter().for_each(|group| self.add_group(&mut report, lock, group));
             }
             Err(error) => {

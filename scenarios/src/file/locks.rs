@@ -117,7 +117,7 @@ fn timing(report: &mut Report, table: Table<'_>, names: &[&str]) -> Timing {
         let second = if ttl.start < effective.start { effective } else { ttl };
         report.add(second, "`ttl` and `effective` are both given", "keep the one you mean: each sets all timings");
     }
-    let keys = table.read(report, names, LockKeys::deserialize).unwrap_or_default();
+    let keys = table.read_keys::<LockKeys>(report, names).unwrap_or_default();
     let mut lease = |value: Option<Spanned<DeValue<'_>>>, key: &str, length: Duration| {
         if let Some(value) = value.filter(|_| length.is_zero()) {
             let message = format!("a `{key}` of zero leaves no time to hold the lock");

@@ -2,7 +2,6 @@
 //! and what is wrong is reported where it is, with the reason and a remedy.
 
 mod catalog;
-mod complaint;
 mod demand;
 mod expect;
 mod faults;
@@ -12,6 +11,7 @@ mod lock_list;
 mod locks;
 mod nodes;
 mod problem;
+mod reader;
 mod scenario;
 pub mod schema;
 mod settings;
@@ -34,6 +34,7 @@ pub use self::faults::preset_keys;
 pub use self::lock_list::locks_of;
 pub use self::locks::{LockConfig, Timing};
 pub use self::problem::Problem;
+pub use self::reader::{Mistake, Reader};
 pub use self::scenario::{LONGEST_RUN, Scenario};
 pub use self::settings::{AfterUnknown, Clients, Explore, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport};
 pub use self::suite::Suite;

@@ -94,7 +94,7 @@ pub(super) fn scenario(catalog: &Catalog, report: &mut Report, file: &str, mut r
     let [clients, lock, workload, network, fault, expect, explore, case] = TABLES.map(|table| root.take(table));
     let run_for_given = root.key_span("run_for").is_some();
     let before = report.count();
-    let head = root.read(report, &TABLES, Head::deserialize).unwrap_or_default();
+    let head = root.read_keys::<Head>(report, &TABLES).unwrap_or_default();
     let head_is_right = report.count() == before;
     let locks = head.locks.map(|locks| lock_list::selection(catalog, report, locks.span(), locks.into_inner()));
     // A list of locks that is wrong says nothing about what is selected.
@@ -137,7 +137,7 @@ pub(super) fn scenario(catalog: &Catalog, report: &mut Report, file: &str, mut r
 fn section<T: DeserializeOwned + Default>(report: &mut Report, entry: Option<Entry<'_>>, name: &str) -> T {
     entry
         .and_then(|entry| entry.table(report, name))
-        .and_then(|table| table.read(report, &[], |keys| T::deserialize(keys)))
+        .and_then(|table| table.read_keys::<T>(report, &[]))
         .unwrap_or_default()
 }
 

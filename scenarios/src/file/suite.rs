@@ -52,7 +52,7 @@ pub(crate) struct SuiteKeys {
 
 /// Reads a suite.
 pub(super) fn suite(catalog: &Catalog, report: &mut Report, file: &str, root: Table<'_>) -> Option<Suite> {
-    let keys = root.read(report, &[], SuiteKeys::deserialize)?;
+    let keys = root.read_keys::<SuiteKeys>(report, &[])?;
     let (list, scenarios) = (keys.scenarios.span(), keys.scenarios.into_inner());
     if scenarios.is_empty() {
         report.add(list, "this suite has no scenarios", "name some: `fencepost list scenarios` shows those shipped");

@@ -51,14 +51,6 @@ impl<T: TryFrom<u64>, const MIN: u64, const MAX: u64> Visitor<'_> for Whole<T, M
             Err(_) => Err(E::invalid_value(Unexpected::Signed(value), &self)),
         }
     }
-
-    fn visit_i128<E: Error>(self, value: i128) -> Result<T, E> {
-        Err(E::invalid_value(Unexpected::Other(&format!("integer `{value}`")), &self))
-    }
-
-    fn visit_u128<E: Error>(self, value: u128) -> Result<T, E> {
-        Err(E::invalid_value(Unexpected::Other(&format!("integer `{value}`")), &self))
-    }
 }
 
 /// The longest interval from one event to the next, and the shortest.

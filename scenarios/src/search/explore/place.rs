@@ -6,7 +6,6 @@ use fencepost_sim::faults::{ExploreLength, ExploreSite, ExploreValue};
 use fencepost_sim::schedule::{Aim, FaultPlan, OnStep, Target, Trigger};
 use fencepost_sim::units::{Dist, SignedSpan, Span};
 use fencepost_sim::{NodeId, SimTime};
-use toml::de::ValueDeserializer;
 use toml::{Table, Value};
 
 use super::points::{Point, What, trimmed};
@@ -110,13 +109,11 @@ impl Placed {
     /// The fault as schedules have it: equal to the parsed text of [`Placed::fault`].
     pub fn plan(&self, registry: &Registry, nodes: &[String], number: usize) -> FaultPlan {
         let entry = registry.fault(self.kind()).expect("the standard kinds of fault are registered");
-        let own = Value::Table(self.own_keys()).to_string();
-        let keys = ValueDeserializer::parse(&own).expect("a table prints as a table");
         let named = |node: NodeId| Target::Named(nodes[node.index()].clone());
         FaultPlan {
             name: format!("{}-{number}", self.kind()),
             kind: entry.info,
-            fault: (entry.parse)(keys).expect("these keys are right"),
+            fault: entry.read(&self.own_keys()).expect("these keys are right"),
             trigger: match self.begins {
                 Begins::At => Trigger::At(self.at.since(SimTime(0))),
                 Begins::On(client, step, nth) => Trigger::On(OnStep {
