@@ -65,8 +65,8 @@
 //! let cell = Cell::new(&scenario, registry.lock("always-grants").expect("added above"), &[]);
 //!
 //! let report = case::run(&cell, 17, None);
-//! assert_eq!(report.outcome.verdict(Property::BeliefExclusion), Verdict::Violated);
-//! assert_eq!(report.outcome.trace, case::run(&cell, 17, None).outcome.trace);
+//! assert_eq!(report.result.verdict(Property::BeliefExclusion), Verdict::Violated);
+//! assert_eq!(report.result.trace, case::run(&cell, 17, None).result.trace);
 //! ```
 
 pub use fencepost_models as models;

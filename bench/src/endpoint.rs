@@ -1,4 +1,4 @@
-//! The same straight on madsim's own network.
+//! The workload on madsim's own network.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

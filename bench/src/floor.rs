@@ -1,4 +1,4 @@
-//! The floor: an event loop that does the same messages and nothing else.
+//! The floor: an event loop that delivers the same messages and does nothing else.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

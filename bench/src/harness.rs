@@ -1,20 +1,20 @@
-//! The whole harness: clients, lock and store of a scenario, with history, checkers and hash on.
+//! The whole harness: clients, lock and store of a scenario, with history, checkers and hash.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use fencepost_scenarios::file::scenario;
+use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::file::scenario;
-use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
-use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::job::Job;
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 use fencepost_sim::Occurrence;
 
-/// Ten clients contend for one lease, so that most of what happens are messages: polls of those who wait, and reads,
-/// writes and releases of the one that holds. Twelve nodes; latency as in the other workloads.
+/// Ten clients contend for one lease, so that most events are messages: polls of waiters, and reads, writes and releases of
+/// the holder. Twelve nodes; latency as in the other workloads.
 const BUSY: &str = r#"
 name = "busy"
 run_for = "20s"
@@ -32,7 +32,7 @@ stock = 1000000
 latency = "1ms..10ms"
 "#;
 
-/// A scenario as users write them, for counting cases.
+/// A typical scenario, to measure cases per second.
 const TYPICAL: &str = r#"
 name = "typical"
 run_for = "30s"
@@ -51,7 +51,7 @@ every = "exp(5s)"
 lasts = "1s..20s"
 "#;
 
-/// The cell that [`run`] takes its cases from.
+/// The cell of the cases of [`run`].
 pub fn busy() -> Cell {
     cell(BUSY)
 }
@@ -63,12 +63,12 @@ fn cell(text: &str) -> Cell {
     Cell::all(&registry, &Arc::new(scenario), Some(&only), &[]).remove(0)
 }
 
-/// Runs a case and returns how many events its trace has.
+/// Runs a case and returns the number of events in its trace.
 pub fn run(cell: &Cell, seed: u64) -> u64 {
-    case::run(cell, seed, None).outcome.events
+    case::run(cell, seed, None).result.events
 }
 
-/// Counts the messages that are delivered in a case, by watching it.
+/// Counts the delivered messages of a case.
 pub fn delivered(cell: &Cell, seed: u64) -> u64 {
     struct Count(u64);
     impl Watcher for Count {
@@ -83,7 +83,7 @@ pub fn delivered(cell: &Cell, seed: u64) -> u64 {
     messages
 }
 
-/// Runs this many cases of a typical scenario on so many threads.
+/// Runs `seeds` cases of a typical scenario on `threads` threads.
 pub fn cases(seeds: u64, threads: usize) {
     let job = Job { cells: vec![cell(TYPICAL)], seeds: 0..seeds, threads, ..Job::default() };
     let mut done = 0;

@@ -1,4 +1,4 @@
-//! This kernel, bare and with what a run records: the hash, and notes that are kept or judged.
+//! The kernel of fencepost: bare, with the hash and a stored history, and with the hash and checkers.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fencepost_models::history::{Ack, Event, GrantId};
 use fencepost_models::{Reentrancy, ResourceId};
-use fencepost_scenarios::check::{Checkers, CaseSpec};
+use fencepost_scenarios::check::{CaseSpec, Checkers};
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::schedule::Schedule;
 use fencepost_sim::time::SimTime;
@@ -34,20 +34,20 @@ impl Service<Message, Event> for Server {
     fn on_crash(&mut self, _: &mut Env<'_, Message, Event>, _: DiskFate) {}
 }
 
-/// Keeps the notes.
-struct Notes(Vec<(SimTime, Event)>);
+/// Stores the history.
+struct StoredHistory(Vec<(SimTime, Event)>);
 
-impl Observer<Message, Event> for Notes {
+impl Observer<Message, Event> for StoredHistory {
     fn note(&mut self, at: SimTime, event: &Event) -> bool {
         self.0.push((at, event.clone()));
         false
     }
 }
 
-/// Judges the notes as they come, as a case does.
-struct Judge(Checkers);
+/// Passes each event to the checkers, as a case does.
+struct CheckersOnly(Checkers);
 
-impl Observer<Message, Event> for Judge {
+impl Observer<Message, Event> for CheckersOnly {
     fn note(&mut self, at: SimTime, event: &Event) -> bool {
         self.0.observe(at, event);
         false
@@ -55,17 +55,17 @@ impl Observer<Message, Event> for Judge {
 }
 
 pub fn bare(workload: Workload, seed: u64) -> u64 {
-    let mut setup = setup(seed, Notes(Vec::new()));
+    let mut setup = setup(seed, StoredHistory(Vec::new()));
     setup.untraced();
     run(setup, workload, false)
 }
 
 pub fn traced(workload: Workload, seed: u64) -> u64 {
-    run(setup(seed, Notes(Vec::new())), workload, true)
+    run(setup(seed, StoredHistory(Vec::new())), workload, true)
 }
 
-pub fn judged(workload: Workload, seed: u64) -> u64 {
-    let facts = CaseSpec {
+pub fn checked(workload: Workload, seed: u64) -> u64 {
+    let spec = CaseSpec {
         grants: true,
         validity: true,
         tokens: true,
@@ -78,32 +78,32 @@ pub fn judged(workload: Workload, seed: u64) -> u64 {
         deadlock_bound: Duration::from_secs(60),
         consensus: false,
         fifo: false,
-        nested_patience: Duration::ZERO,
+        nested_wait: Duration::ZERO,
         reentrancy: Reentrancy::NotApplicable,
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
     };
-    run(setup(seed, Judge(Checkers::new(facts))), workload, true)
+    run(setup(seed, CheckersOnly(Checkers::new(&spec))), workload, true)
 }
 
 pub fn on_nodes(workload: Workload, seed: u64) -> u64 {
-    let mut setup = setup(seed, Notes(Vec::new()));
+    let mut setup = setup(seed, StoredHistory(Vec::new()));
     setup.host(Host::MadsimNodes);
     run(setup, workload, true)
 }
 
-fn run(mut setup: Setup<Message, Event>, workload: Workload, noting: bool) -> u64 {
+fn run(mut setup: Setup<Message, Event>, workload: Workload, record: bool) -> u64 {
     let replies = Rc::new(Cell::new(0));
     for client in 0..workload.clients {
-        setup.client(format!("client-{client}"), asks(workload.requests, noting, replies.clone()));
+        setup.client(format!("client-{client}"), asks(workload.requests, record, replies.clone()));
     }
     setup.server("server", Box::new(Server));
     setup.run(async |driver| driver.run_until(SimTime(u64::MAX / 2)).await);
     replies.get()
 }
 
-/// Each request is an attempt to acquire that is refused, which is what most messages under contention are.
-fn asks(requests: u64, noting: bool, replies: Rc<Cell<u64>>) -> Process<Message, Event> {
+/// Each request is an attempt to acquire that fails, like most messages under contention.
+fn asks(requests: u64, record: bool, replies: Rc<Cell<u64>>) -> Process<Message, Event> {
     Box::new(move |ctx| {
         let replies = replies.clone();
         Box::pin(async move {
@@ -111,12 +111,12 @@ fn asks(requests: u64, noting: bool, replies: Rc<Cell<u64>>) -> Process<Message,
             let client = ctx.node();
             for number in 0..requests {
                 let grant = GrantId(u32::from(client.0) << 24 | number as u32);
-                if noting {
+                if record {
                     ctx.note(Event::AcquireInvoked { client, grant, resource: ResourceId::default() });
                 }
                 let answer = ctx.call(conn, Message::Ask(number), Duration::from_secs(1)).await;
                 if let Ok(Message::Answer(_)) = answer {
-                    if noting {
+                    if record {
                         ctx.note(Event::NotAcquired { client, grant, ack: Ack::Failed });
                     }
                     replies.set(replies.get() + 1);
@@ -126,9 +126,9 @@ fn asks(requests: u64, noting: bool, replies: Rc<Cell<u64>>) -> Process<Message,
     })
 }
 
-/// Five clients and five servers that do nothing.
+/// Five clients and five idle servers.
 pub fn empty(host: Host, seed: u64) {
-    let mut setup = setup(seed, Notes(Vec::new()));
+    let mut setup = setup(seed, StoredHistory(Vec::new()));
     setup.host(host);
     for name in ["client-1", "client-2", "client-3", "client-4", "client-5"] {
         setup.client(name, Box::new(|_| Box::pin(async {})));

@@ -1,8 +1,8 @@
-//! What a message costs: in fencepost, in a bare event loop, and in its peers. All variants run in one process, one after
-//! the other in each round, so that a noisy machine disturbs them alike; compare ratios, not times. Times are of the
-//! thread's CPU, since a longer variant is more likely to be preempted on a busy machine than the floor is.
+//! Measures the cost of a message in fencepost, in a bare event loop (the floor), and in other simulators (the peers). Each
+//! round runs all variants in one process, one after the other, so that other load disturbs them equally. Compare ratios,
+//! not times. Times are CPU times of the thread, because a long variant is preempted more often than the floor.
 //!
-//! `cargo run --release [ROUNDS [PEERS]]`; with `PEERS` = `none` the peers are left out, to profile the kernel.
+//! `cargo run --release -- [ROUNDS [PEERS]]`; `none` for `PEERS` leaves the peers out, to profile the kernel.
 
 mod endpoint;
 mod floor;
@@ -15,7 +15,7 @@ use fencepost_sim::Host;
 
 use self::table::{Samples, cpu_time, print_table, process_time, wall_time};
 
-/// Clients that each send so many requests to one server, one at a time, over 1 to 10 ms each way.
+/// Clients that each send `requests` requests to one server, one at a time, with a latency of 1 to 10 ms.
 #[derive(Clone, Copy)]
 struct Workload {
     clients: u64,
@@ -23,13 +23,13 @@ struct Workload {
 }
 
 impl Workload {
-    /// Requests and replies.
+    /// The number of requests and replies.
     fn messages(self) -> u64 {
         2 * self.clients * self.requests
     }
 }
 
-/// A way to run a workload, from a seed; returns how many replies came, so that nobody can cheat.
+/// A way to run a workload from a seed. Returns the number of replies, which is checked.
 struct Variant {
     name: &'static str,
     run: fn(Workload, u64) -> u64,
@@ -37,10 +37,10 @@ struct Variant {
 
 const FLOOR: Variant = Variant { name: "floor: a heap, no async", run: floor::run };
 const OURS: [Variant; 4] = [
-    Variant { name: "kernel: no hash, no notes", run: kernel::bare },
-    Variant { name: "kernel: hash and notes", run: kernel::traced },
+    Variant { name: "kernel: no hash, no history", run: kernel::bare },
+    Variant { name: "kernel: hash and history", run: kernel::traced },
     Variant { name: "  the same on madsim nodes", run: kernel::on_nodes },
-    Variant { name: "kernel: hash and checkers", run: kernel::judged },
+    Variant { name: "kernel: hash and checkers", run: kernel::checked },
 ];
 const PEERS: [Variant; 2] =
     [Variant { name: "madsim Endpoint", run: endpoint::run }, Variant { name: "turmoil UDP", run: peer_turmoil::run }];
@@ -52,7 +52,7 @@ fn main() {
     let long = Workload { clients: 10, requests: 1_000 };
     let short = Workload { clients: 10, requests: 20 };
     same_workload("10 clients × 1000 requests", long, rounds, 1, peers);
-    // A short run alone is too short for the clock.
+    // One short run is too short to measure.
     same_workload("10 clients × 20 requests, a new world for each", short, rounds, 50, peers);
     whole_harness(rounds, peers);
     empty_worlds(rounds);
@@ -66,7 +66,7 @@ fn same_workload(title: &str, workload: Workload, rounds: u64, repeats: u64, pee
         for (variant, samples) in variants.iter().zip(&mut samples) {
             let begun = cpu_time();
             (0..repeats).for_each(|repeat| run_checked(variant, workload, round * repeats + repeat));
-            // The first round warms up.
+            // The first round is a warm-up.
             if round > 0 {
                 samples.add((cpu_time() - begun) / (workload.messages() * repeats) as f64);
             }
@@ -80,7 +80,7 @@ fn run_checked(variant: &Variant, workload: Workload, seed: u64) {
     assert_eq!(replies, workload.clients * workload.requests, "{}", variant.name);
 }
 
-/// Cases of a scenario, beside as many messages between as many clients in the floor and the peers.
+/// Measures cases of a scenario, and the same number of messages and clients in the floor and the peers.
 fn whole_harness(rounds: u64, peers: &[Variant]) {
     let cell = harness::busy();
     let others: Vec<&Variant> = [&FLOOR].into_iter().chain(peers).collect();
@@ -88,7 +88,7 @@ fn whole_harness(rounds: u64, peers: &[Variant]) {
     let mut whole = Samples::new("whole harness");
     let (mut all_messages, mut all_events) = (0, 0);
     for round in 0..=rounds {
-        // Counted beforehand, untimed: watching costs more than running.
+        // Counted in a run of its own, because watching costs more than running.
         let messages = harness::delivered(&cell, round);
         let begun = cpu_time();
         let events = harness::run(&cell, round);
@@ -127,13 +127,13 @@ fn empty_worlds(rounds: u64) {
             }
         }
         let (least, middle) = (samples.least(), samples.median());
-        println!("5 clients and 5 servers, built and taken down, {host:?}: {middle:.1} µs (min {least:.1})");
+        println!("5 clients and 5 servers, built and torn down, {host:?}: {middle:.1} µs (min {least:.1})");
     }
     println!();
 }
 
-/// Wall time, so a busy machine shows: the best of several tries is the nearest to what the code can do. The CPU time of
-/// both threads together, beside that of one, says how much they hinder each other, whoever else uses the machine.
+/// Compares the wall time on one and two threads, as the best of several tries because other load lengthens it. The ratio
+/// of the CPU times shows how much the threads slow each other down, independent of other load.
 fn two_threads() {
     const CASES: u64 = 2_000;
     const TRIES: usize = 5;

@@ -1,4 +1,4 @@
-//! The same on turmoil, over UDP, which is the faster of its transports.
+//! The workload on turmoil over UDP, the faster of its transports.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

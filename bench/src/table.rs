@@ -2,17 +2,17 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Nanoseconds that this thread has run; every variant runs on one thread.
+/// The CPU time of this thread in nanoseconds. Every variant runs on one thread.
 pub fn cpu_time() -> f64 {
     nanoseconds(ClockId::ThreadCPUTime)
 }
 
-/// Nanoseconds that all threads have run.
+/// The CPU time of all threads in nanoseconds.
 pub fn process_time() -> f64 {
     nanoseconds(ClockId::ProcessCPUTime)
 }
 
-/// Nanoseconds by the clock on the wall.
+/// The wall time in nanoseconds.
 pub fn wall_time() -> f64 {
     nanoseconds(ClockId::Monotonic)
 }
@@ -22,7 +22,7 @@ fn nanoseconds(clock: ClockId) -> f64 {
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
-/// What was measured of one variant.
+/// The measurements of one variant.
 pub struct Samples {
     name: &'static str,
     sorted: Vec<f64>,
@@ -51,7 +51,7 @@ impl Samples {
     }
 }
 
-/// Prints nanoseconds per message, in multiples of the first row too.
+/// Prints nanoseconds per message, and multiples of the first row.
 pub fn print_table(title: &str, rows: Vec<Samples>) {
     println!("{title}");
     println!("{:<28} {:>10} {:>19} {:>9}", "", "ns/message", "min–max", "× floor");

@@ -1,10 +1,10 @@
-//! What happened in a case, as typed events: what the clients did and believed, and what the services and the store
-//! really did (the ground truth). Checkers read these events and nothing else.
+//! The history of a case, as typed events: what the clients did and believed, and what the services and the store really
+//! did (the ground truth). Checkers read these events and nothing else.
 
 use fencepost_sim::NodeId;
 use serde::Serialize;
 
-/// One outermost acquire attempt. Unique in its case across all clients, and never used again.
+/// One outermost acquire attempt. Unique in its case across all clients, and never reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct GrantId(pub u32);
@@ -34,11 +34,11 @@ pub type Version = u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ack {
-    /// The reply said yes.
+    /// The reply confirmed it.
     Ok,
     /// It certainly did not take effect.
     Failed,
-    /// No reply came: it may have, it may still.
+    /// No reply arrived: it may have taken effect, or may do so later.
     Unknown,
 }
 
@@ -50,7 +50,7 @@ pub enum Cause {
     Released(GrantId),
     /// Its deadline passed on the clock that decides.
     Expired,
-    /// The server took it back: its session or connection ended, or its transaction was rolled back.
+    /// The server revoked it: its session or connection ended, or its transaction was rolled back.
     Revoked,
 }
 
@@ -62,7 +62,7 @@ pub enum Refusal {
     Fenced,
     /// The row's version is no longer the one that was read.
     StaleVersion,
-    /// Another claim was laid since, or this one was used before.
+    /// Another claim was placed since, or this one was used before.
     NotClaimed,
     /// The condition `count >= quantity` does not hold.
     SoldOut,
@@ -72,19 +72,19 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OrderEnd {
-    /// The store acknowledged its write: the customer was told "sold".
+    /// The store acknowledged its write.
     Acked,
-    /// The count was too low; the customer was told "sold out".
+    /// The count was too low.
     SoldOut,
-    /// No lock within `wait_at_most`, or the check said the lock was lost, or the store refused the write.
+    /// There was no lock within `wait_at_most`, the check found the lock lost, or the store refused the write.
     Abandoned,
     /// The write was sent and its outcome is unknown.
     Unknown,
-    /// There was nothing left to do: the read showed that the event had taken effect already.
+    /// The read showed that the event had already taken effect.
     DoneAlready,
 }
 
-/// One event of the history. `client` is a node; `grant` is the attempt that it belongs to.
+/// One event of the history. `client` is a node; `grant` is the attempt that the event belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
@@ -101,11 +101,11 @@ pub enum Event {
     },
     /// An acquire attempt returned a grant: its Belief begins, and its Validity if `validity` (the lock advertises one).
     Acquired { client: NodeId, grant: GrantId, token: Option<Token>, validity: bool },
-    /// An acquire attempt returned no grant (`Failed`), or nobody knows (`Unknown`).
+    /// An acquire attempt returned no grant (`Failed`), or its outcome is unknown (`Unknown`).
     NotAcquired { client: NodeId, grant: GrantId, ack: Ack },
     /// The holder's monotonic clock reached the grant's `valid_until`: its Validity ends.
     ValidityEnded { client: NodeId, grant: GrantId },
-    /// The holder's code observed that the lock is lost: its Belief ends.
+    /// The holder's code observed the loss of the lock: its Belief ends.
     LossObserved { client: NodeId, grant: GrantId },
     /// The holder read the guarded row and saw `count` at `version`.
     ReadOk { client: NodeId, grant: GrantId, order: OrderId, count: i64, version: Version },
@@ -121,7 +121,7 @@ pub enum Event {
     OrderResolved { client: NodeId, order: OrderId, units: u32, end: OrderEnd },
     /// The client's process crashed: its Beliefs end.
     ClientCrashed { client: NodeId },
-    /// The client stopped for good with nothing left to do.
+    /// The client has finished its work.
     ClientDone { client: NodeId },
 
     // What services really did.
@@ -141,7 +141,7 @@ pub enum Event {
     /// The store lost its newest writes in a crash and is back at `version` with `count`.
     RolledBack { version: Version, count: i64 },
 
-    // What the nemesis did, as far as liveness bounds depend on it.
+    // What the faults did, as far as liveness bounds depend on it.
     /// A fault began: on the clients in the bit set (bit i = the i-th client), on the lock's servers, or both.
     FaultBegan { clients: u64, servers: bool },
     /// A fault ended.
@@ -151,20 +151,20 @@ pub enum Event {
 
     // New variants come last: a trace is the bytes of its events, which begin with the number of the variant.
 
-    // A holder acquires again. Its Belief is that of the outer `grant`, whatever comes of it.
+    // A holder acquires again. Its Belief is that of the outer `grant`, whatever the result.
     /// A holder acquires again, by the attempt `nested`.
     NestedInvoked { client: NodeId, grant: GrantId, nested: GrantId },
-    /// That returned. `same`: the grant carries the id of the outer one.
+    /// The nested acquire returned. `same`: the grant carries the id of the outer one.
     NestedReturned { client: NodeId, grant: GrantId, nested: GrantId, ack: Ack, same: bool },
     /// The release of a nested acquire was invoked.
     NestedReleaseInvoked { client: NodeId, grant: GrantId },
     /// The release of a nested acquire returned.
     NestedReleaseReturned { client: NodeId, grant: GrantId, ack: Ack },
 
-    // A service that queues its waiters says in what order.
+    // The order of a service that queues its waiters.
     /// The service put this waiter at the end of its queue.
     Enqueued { server: NodeId, grant: GrantId },
-    /// The waiter left the queue without a grant. What a service forgets, it withdraws.
+    /// The waiter left the queue without a grant, or the service lost it.
     Withdrawn { server: NodeId, grant: GrantId },
 
     /// The store lost the newest writes of a row other than the first in a crash: that row is back at `version`.

@@ -1,4 +1,4 @@
-//! What a lock says about itself: its facts, and what its documentation promises.
+//! The facts that a lock declares, and what its documentation promises.
 
 use serde::Serialize;
 
@@ -37,6 +37,10 @@ pub struct LockInfo {
     pub flawed_defaults: &'static [&'static str],
     /// The bugs that can be switched on.
     pub bugs: &'static [BugInfo],
+    /// The text of its `expectations.toml`, which says what it shows in scenarios whose classes say otherwise; empty if
+    /// the classes say it all.
+    #[serde(skip)]
+    pub expectations: &'static str,
     /// What the model can be checked against.
     pub verification: Verification,
     /// Where all this is documented.
@@ -63,6 +67,7 @@ impl LockInfo {
             promises: &[],
             flawed_defaults: &[],
             bugs: &[],
+            expectations: "",
             verification: Verification::Textbook,
             sources: &[],
         }
@@ -138,6 +143,11 @@ impl LockInfo {
         LockInfo { bugs, ..self }
     }
 
+    /// Sets the text of its `expectations.toml`.
+    pub const fn expectations(self, expectations: &'static str) -> Self {
+        LockInfo { expectations, ..self }
+    }
+
     /// Sets what the model can be checked against.
     pub const fn verification(self, verification: Verification) -> Self {
         LockInfo { verification, ..self }
@@ -172,11 +182,11 @@ pub enum Family {
     LeaseServer,
 }
 
-/// Who decides that a grant is over.
+/// Who ends the grant of a holder that stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expiry {
-    /// Nobody: it ends with its release.
+    /// Nobody: only a release ends it.
     Nobody,
     /// The end of the connection or transaction.
     Connection,
@@ -186,14 +196,14 @@ pub enum Expiry {
     ServerMonotonicClock,
     /// The wall clocks of the clients, which write and compare the times themselves (ShedLock's default).
     ClientWallClock,
-    /// The waiting client's stopwatch: how long it has seen the holder's record unchanged (DynamoDB lock client,
+    /// The waiting client's monotonic clock: it measures how long the holder's record is unchanged (DynamoDB lock client,
     /// Kubernetes leases).
     WaiterMonotonicClock,
-    /// The monotonic clock of the server that leads now.
+    /// The monotonic clock of the current leader.
     LeaderMonotonicClock,
 }
 
-/// What happens when a client that holds the lock acquires it again.
+/// The effect of an acquire by a client that already holds the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reentrancy {
@@ -201,36 +211,36 @@ pub enum Reentrancy {
     Counted,
     /// It succeeds, and one release frees the lock.
     Uncounted,
-    /// It is an error at once.
+    /// It fails at once.
     Refused,
-    /// It waits for itself, until its own grant expires or its patience ends.
+    /// The client waits for itself, until its own grant expires or it gives up.
     SelfDeadlock,
     /// There is nothing to hold.
     NotApplicable,
 }
 
-/// What the documentation of a lock says about a requirement.
+/// The statement of a lock's documentation about a requirement.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Promise {
     /// The requirement.
     pub requirement: Requirement,
-    /// The answer that a reader takes away.
+    /// The answer, in short.
     pub answer: Answer,
-    /// What it says, in our own words.
+    /// The statement, paraphrased.
     pub says: &'static str,
-    /// Where.
+    /// Where it is made.
     pub source: &'static str,
 }
 
-/// What is asked of a distributed lock.
+/// A requirement on distributed locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requirement {
     /// One holder at a time.
     Exclusive,
-    /// A holder that dies does not block the others for ever.
+    /// A holder that crashes does not block the others for ever.
     AvoidsDeadlock,
-    /// The lock can be had although some nodes are down.
+    /// The lock can be acquired while some nodes are down.
     HighlyAvailable,
     /// A holder may acquire again.
     Reentrant,
@@ -240,29 +250,29 @@ pub enum Requirement {
     Order,
 }
 
-/// What documentation answers to a requirement.
+/// Whether documentation promises a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// It promises it.
     Yes,
-    /// It says that it is not so.
+    /// It denies it.
     No,
-    /// It promises it under conditions that it names.
+    /// It promises it under named conditions.
     Conditional,
     /// It says nothing about it.
     Silent,
 }
 
-/// What a model can be held against.
+/// What a model can be checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verification {
-    /// A real server of its kind can be run and asked. That this was done is not said.
+    /// A real server of its kind, which can be run. This does not claim that the model was checked.
     RealServerAvailable,
-    /// It is modelled from documentation and source only.
+    /// Only documentation and source.
     Documentation,
-    /// It is a textbook's: there is no product.
+    /// Only a textbook: there is no product.
     Textbook,
 }
 
@@ -271,9 +281,9 @@ pub enum Verification {
 pub struct BugInfo {
     /// Its name for `--bug`.
     pub name: &'static str,
-    /// What goes wrong.
+    /// The failure.
     pub about: &'static str,
-    /// A scenario that shows it, and in which the model without the bug is clean.
+    /// A scenario that shows it, and in which the model without the bug violates nothing.
     pub scenario: &'static str,
     /// The property that it violates there.
     pub property: &'static str,
@@ -282,7 +292,7 @@ pub struct BugInfo {
 }
 
 impl Requirement {
-    /// All of them, in the order of reports.
+    /// All requirements, in the order of reports.
     pub const ALL: [Requirement; 6] = [
         Requirement::Exclusive,
         Requirement::AvoidsDeadlock,
@@ -318,15 +328,15 @@ impl Answer {
 }
 
 impl Expiry {
-    /// Who or what ends a grant, in words.
-    pub const fn words(self) -> &'static str {
+    /// Its text in reports.
+    pub const fn text(self) -> &'static str {
         match self {
             Expiry::Nobody => "nobody",
             Expiry::Connection => "the end of the connection or transaction",
             Expiry::ServerWallClock => "the server's wall clock",
             Expiry::ServerMonotonicClock => "the server's monotonic clock",
             Expiry::ClientWallClock => "the clients' wall clocks",
-            Expiry::WaiterMonotonicClock => "the waiting client's stopwatch",
+            Expiry::WaiterMonotonicClock => "the waiting client's monotonic clock",
             Expiry::LeaderMonotonicClock => "the leader's monotonic clock",
         }
     }
@@ -334,7 +344,7 @@ impl Expiry {
 
 impl Family {
     /// Its name in reports.
-    pub const fn words(self) -> &'static str {
+    pub const fn text(self) -> &'static str {
         match self {
             Family::None => "none",
             Family::Database => "database",
@@ -347,8 +357,8 @@ impl Family {
 }
 
 impl Reentrancy {
-    /// What happens when a holder acquires again, in words.
-    pub const fn words(self) -> &'static str {
+    /// Its text in reports.
+    pub const fn text(self) -> &'static str {
         match self {
             Reentrancy::Counted => "counted: n acquires need n releases",
             Reentrancy::Uncounted => "uncounted: acquiring again succeeds, one release frees it",
@@ -360,12 +370,12 @@ impl Reentrancy {
 }
 
 impl Verification {
-    /// What the model can be held against, in words.
-    pub const fn words(self) -> &'static str {
+    /// Its text in reports.
+    pub const fn text(self) -> &'static str {
         match self {
-            Verification::RealServerAvailable => "a real server is available to hold the model against",
+            Verification::RealServerAvailable => "a real server is available to check the model against",
             Verification::Documentation => "modelled from documentation and source only",
-            Verification::Textbook => "textbook: there is no product to hold the model against",
+            Verification::Textbook => "textbook: there is no product to check the model against",
         }
     }
 }

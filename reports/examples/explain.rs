@@ -15,7 +15,7 @@ fn main() {
     let scenario = file::scenario(&registry, &args[1], &text).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let bugs: Vec<String> = args.get(5).map_or(Vec::new(), |bugs| bugs.split(',').map(String::from).collect());
     let cell = Cell::new(&Arc::new(scenario), registry.lock(&args[2]).expect("a lock"), &bugs);
-    let violates = |seed: &u64, property| case::run(&cell, *seed, None).outcome.verdict(property) == Verdict::Violated;
+    let violates = |seed: &u64, property| case::run(&cell, *seed, None).result.verdict(property) == Verdict::Violated;
     let seed = match Property::named(&args[3]) {
         Some(property) => (0..5_000).find(|seed| violates(seed, property)).expect("a seed that violates it"),
         None => args[3].parse().expect("a seed"),

@@ -13,7 +13,7 @@ fn main() {
     let text = std::fs::read_to_string(&args[1]).expect("a scenario file");
     let scenario = file::scenario(&registry, &args[1], &text).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let cell = Cell::new(&Arc::new(scenario), registry.lock(&args[2]).expect("a lock"), &[]);
-    let violates = |seed: &u64, property| case::run(&cell, *seed, None).outcome.verdict(property) == Verdict::Violated;
+    let violates = |seed: &u64, property| case::run(&cell, *seed, None).result.verdict(property) == Verdict::Violated;
     let seed = match Property::named(&args[3]) {
         Some(property) => (0..5_000).find(|seed| violates(seed, property)).expect("a seed that violates it"),
         None => args[3].parse().expect("a seed"),

@@ -16,10 +16,10 @@ pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
         "lock": cell.header.lock,
         "seed": seed,
         "layout": LAYOUT,
-        "trace": TraceHash(report.outcome.trace).to_string(),
-        "events": report.outcome.events,
+        "trace": TraceHash(report.result.trace).to_string(),
+        "events": report.result.events,
         "ended_ns": report.ended.0,
-        "censored": report.outcome.censored,
+        "censored": report.result.censored,
         "verdicts": verdicts(report),
         "metrics": metrics(report),
         "faults": faults(cell, report),
@@ -42,13 +42,13 @@ pub fn explained_json(cell: &Cell, seed: u64, record: &CaseRecord) -> Value {
 }
 
 fn verdicts(report: &CaseReport) -> Map<String, Value> {
-    let verdicts = report.outcome.verdicts.iter();
+    let verdicts = report.result.verdicts.iter();
     verdicts.map(|(property, verdict)| (property.name().to_owned(), json!(verdict))).collect()
 }
 
 /// The metrics under the names and in the units in which runs show them.
 fn metrics(report: &CaseReport) -> Map<String, Value> {
-    let shown = report.outcome.metrics.iter().map(|(stored, value)| {
+    let shown = report.result.metrics.iter().map(|(stored, value)| {
         let (name, scale) = shown_metric(stored);
         let value = if scale.is_one() { json!(value) } else { json!(scale.apply(*value as f64)) };
         (name.into_owned(), value)
@@ -57,7 +57,7 @@ fn metrics(report: &CaseReport) -> Map<String, Value> {
 }
 
 fn faults(cell: &Cell, report: &CaseReport) -> Map<String, Value> {
-    let labels = cell.header.faults.iter().zip(&report.outcome.faults);
+    let labels = cell.header.faults.iter().zip(&report.result.faults);
     let told = labels.map(|(label, tally)| {
         let counts = json!({
             "kind": label.kind, "planned": tally.planned, "fired": tally.fired, "touched": tally.touched,
@@ -73,7 +73,7 @@ fn violations(report: &CaseReport) -> Vec<Value> {
         json!({
             "property": evidence.property.name(),
             "at_ns": evidence.at.0,
-            "sentence": evidence.told(&names).to_string(),
+            "sentence": evidence.render(&names),
         })
     });
     told.collect()

@@ -1,29 +1,29 @@
-//! What became of a history that was held against a specification, as text and as data.
+//! The result of `check`, as text and as JSON.
 
 use std::fmt::Write;
 
-use fencepost_scenarios::file::history_file::{HistoryFile, Judged, LockJudgement, StuckAt, Terms};
+use fencepost_scenarios::file::history_file::{CheckOptions, CheckedHistory, CheckedLock, HistoryFile, StuckAt};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::spec::{Call, Kind};
 use serde_json::{Value, json};
 
 use crate::text::visible;
 
-/// How many operations before the one without a place are told.
-const TOLD: usize = 8;
+/// The most operations that are listed before the one that is stuck.
+const MOST_LISTED: usize = 8;
 
-/// The judgement in words: every lock with its verdict, and where no order goes on, what came before it.
-pub fn text(history: &HistoryFile, terms: Terms, judged: &Judged) -> String {
+/// The result as text: every lock with its verdict, and the operations before the point at which the search was stuck.
+pub fn text(history: &HistoryFile, options: CheckOptions, checked: &CheckedHistory) -> String {
     let mut text = String::new();
-    for lock in &judged.locks {
-        text += &lock_text(history, terms, lock);
+    for lock in &checked.locks {
+        text += &lock_text(history, options, lock);
     }
     text
 }
 
-/// The judgement as JSON. Operations carry the numbers of their lines.
-pub fn json(history: &HistoryFile, terms: Terms, judged: &Judged) -> Value {
-    let locks = judged.locks.iter().map(|lock| {
+/// The result as JSON. Operations have the numbers of their lines.
+pub fn json(history: &HistoryFile, options: CheckOptions, checked: &CheckedHistory) -> Value {
+    let locks = checked.locks.iter().map(|lock| {
         json!({
             "lock": lock.lock,
             "verdict": lock.verdict.name(),
@@ -34,43 +34,43 @@ pub fn json(history: &HistoryFile, terms: Terms, judged: &Judged) -> Value {
     });
     json!({
         "schema_version": 1,
-        "spec": terms.spec.name(),
-        "permits": (terms.spec == Kind::Semaphore).then_some(terms.permits),
-        "budget": terms.budget,
-        "verdict": judged.verdict().name(),
+        "spec": options.spec.name(),
+        "permits": (options.spec == Kind::Semaphore).then_some(options.permits),
+        "budget": options.budget,
+        "verdict": checked.verdict().name(),
         "operations": history.entries.len(),
         "failed": history.failed,
-        "steps": judged.steps(),
+        "steps": checked.steps(),
         "locks": locks.collect::<Vec<_>>(),
     })
 }
 
-fn lock_text(history: &HistoryFile, terms: Terms, lock: &LockJudgement) -> String {
+fn lock_text(history: &HistoryFile, options: CheckOptions, lock: &CheckedLock) -> String {
     let name = if lock.lock.is_empty() { String::new() } else { format!("lock {}: ", visible(&lock.lock)) };
-    let (spec, operations, steps) = (terms.spec.name(), counted(lock.operations as u64, "operation"), lock.steps);
+    let (spec, operations, steps) = (options.spec.name(), counted(lock.operations as u64, "operation"), lock.steps);
     let verdict = match lock.verdict {
-        Verdict::Holds => format!("linearizable: {operations} in an order that `{spec}` allows"),
+        Verdict::Holds => format!("linearizable: `{spec}` allows an order of {operations}"),
         Verdict::Unknown => format!(
-            "unknown: among {operations}, {} found neither an order that `{spec}` allows nor that there is none",
+            "unknown: {} did not decide whether `{spec}` allows an order of {operations}",
             counted(steps, "step")
         ),
-        _ => format!("not linearizable: {operations} in no order that `{spec}` allows"),
+        _ => format!("not linearizable: `{spec}` allows no order of {operations}"),
     };
     let stuck = lock.stuck.as_ref().map(|stuck| stuck_text(history, stuck)).unwrap_or_default();
     format!("{name}{verdict}\n{stuck}")
 }
 
 fn stuck_text(history: &HistoryFile, stuck: &StuckAt) -> String {
-    let mut text = format!("  no place for  {}\n", operation(history, stuck.entry));
-    let skipped = stuck.order.len().saturating_sub(TOLD);
+    let mut text = format!("  stuck at      {}\n", operation(history, stuck.entry));
+    let skipped = stuck.order.len().saturating_sub(MOST_LISTED);
     if !stuck.order.is_empty() {
         let rest = if skipped > 0 { format!(", after {skipped} others") } else { String::new() };
-        let _ = writeln!(text, "  the longest order up to there{rest}:");
+        let _ = writeln!(text, "  the longest legal order before it{rest}:");
     }
     for entry in &stuck.order[skipped..] {
         let _ = writeln!(text, "                {}", operation(history, *entry));
     }
-    let _ = writeln!(text, "  then the lock is {}; what was under way could not come next:", visible(&stuck.state));
+    let _ = writeln!(text, "  then the lock is {}; no pending operation can come next:", visible(&stuck.state));
     for (entry, why) in &stuck.refused {
         let _ = writeln!(text, "                {}: {}", operation(history, *entry), visible(why));
     }
@@ -145,25 +145,25 @@ mod tests {
 {"process":"b","type":"ok","f":"acquire","token":4,"lock":"x"}
 "#;
 
-    fn terms(spec: Kind, budget: u64) -> Terms {
-        Terms { spec, permits: 1, budget }
+    fn options(spec: Kind, budget: u64) -> CheckOptions {
+        CheckOptions { spec, permits: 1, budget }
     }
 
-    fn told(spec: Kind, budget: u64) -> (String, Value) {
-        let history = read("h", HISTORY, Format::JsonLines, spec).expect("it is right");
-        let judged = history.judge(terms(spec, budget));
-        (text(&history, terms(spec, budget), &judged), json(&history, terms(spec, budget), &judged))
+    fn results(spec: Kind, budget: u64) -> (String, Value) {
+        let history = read("h", HISTORY, Format::JsonLines, spec).expect("the history is valid");
+        let checked = history.check(options(spec, budget));
+        (text(&history, options(spec, budget), &checked), json(&history, options(spec, budget), &checked))
     }
 
     #[test]
-    fn says_what_has_no_place_and_why() {
-        let (text, json) = told(Kind::Fenced, 100);
+    fn the_stuck_operation_is_shown_with_reasons() {
+        let (text, json) = results(Kind::Fenced, 100);
         let wanted = "\
-lock x: not linearizable: 3 operations in no order that `fenced` allows
-  no place for  lines 4–5     b acquires, token 4
-  the longest order up to there:
+lock x: not linearizable: `fenced` allows no order of 3 operations
+  stuck at      lines 4–5     b acquires, token 4
+  the longest legal order before it:
                 lines 1–2     a acquires, token 3
-  then the lock is held by a with token 3; highest token 3; what was under way could not come next:
+  then the lock is held by a with token 3; highest token 3; no pending operation can come next:
                 lines 4–5     b acquires, token 4: a holds the lock
 ";
         assert_eq!(text, wanted);
@@ -178,21 +178,20 @@ lock x: not linearizable: 3 operations in no order that `fenced` allows
     }
 
     #[test]
-    fn says_plainly_that_it_does_not_know() {
-        let (text, json) = told(Kind::Owner, 1);
-        let wanted = "lock x: unknown: among 3 operations, 1 step found neither an order that `owner` allows nor that \
-                      there is none\n";
+    fn a_spent_budget_is_shown() {
+        let (text, json) = results(Kind::Owner, 1);
+        let wanted = "lock x: unknown: 1 step did not decide whether `owner` allows an order of 3 operations\n";
         assert_eq!(text, wanted);
         assert_eq!((&json["verdict"], &json["locks"][0]["stuck"]), (&json!("unknown"), &Value::Null));
     }
 
     #[test]
-    fn says_that_it_holds() {
-        let two = Terms { permits: 2, ..terms(Kind::Semaphore, 100) };
-        let history = read("h", HISTORY, Format::JsonLines, Kind::Semaphore).expect("it is right");
-        let judged = history.judge(two);
-        let holds = "lock x: linearizable: 3 operations in an order that `semaphore` allows\n";
-        assert_eq!(text(&history, two, &judged), holds);
-        assert_eq!(json(&history, two, &judged)["permits"], 2);
+    fn a_legal_order_is_shown() {
+        let two = CheckOptions { permits: 2, ..options(Kind::Semaphore, 100) };
+        let history = read("h", HISTORY, Format::JsonLines, Kind::Semaphore).expect("the history is valid");
+        let checked = history.check(two);
+        let holds = "lock x: linearizable: `semaphore` allows an order of 3 operations\n";
+        assert_eq!(text(&history, two, &checked), holds);
+        assert_eq!(json(&history, two, &checked)["permits"], 2);
     }
 }

@@ -151,7 +151,7 @@ pub fn chain(record: &CaseRecord, evidence: &Evidence) -> Chain {
         _ => pair::two_grants(&mut builder, evidence),
     };
     let names = |node: NodeId| node_name(&record.report.nodes, node);
-    let sentence = visible(&evidence.told(&names).to_string());
+    let sentence = visible(&evidence.render(&names));
     let causes = builder.finish(evidence, &sentence);
     Chain { property: evidence.property, at: evidence.at, sentence, grants, named_grants: evidence.grants(), causes }
 }
@@ -207,6 +207,7 @@ impl Chain {
             Property::Progress => "Nobody acquired the lock after all faults were healed".to_owned(),
             Property::Fifo => format!("{new} acquired the lock before {old}, which had waited longer"),
             Property::Reentrancy => format!("{old}'s second acquire did not behave as the lock declares"),
+            _ => self.sentence.clone(),
         })
     }
 

@@ -96,7 +96,7 @@ fn judged<'a>(
     let measure = measure.into();
     let of_lock = |lock: &&'a str| {
         let mine: Vec<&Cell> = cells.iter().copied().filter(|cell| cell.0.lock == **lock && which(cell)).collect();
-        let pooled = Pooled::of(mine.iter().copied(), measure).filter(|pooled| pooled.judged() > 0)?;
+        let pooled = Pooled::of(mine.iter().copied(), measure).filter(|pooled| pooled.count.decided() > 0)?;
         Some((*lock, pooled, mine))
     };
     locks.iter().filter_map(of_lock).collect()
@@ -104,13 +104,13 @@ fn judged<'a>(
 
 /// `a (1 of 20), b (2 of 20)`, each with its worst cell; the others counted, with the table that has them.
 fn violators(judged: &[(&str, Pooled, Vec<&Cell>)], fragment: &'static str) -> Vec<Part> {
-    let mut broke: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.violated > 0).collect();
+    let mut broke: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).collect();
     broke.sort_by(|a, b| b.1.rate().total_cmp(&a.1.rate()));
     let mut parts = Vec::new();
     for (at, (lock, pooled, mine)) in broke.iter().take(MOST_NAMED).enumerate() {
         parts.push(text(if at == 0 { "" } else { ", " }));
-        let unjudged = if pooled.unknown > 0 { format!(" +{}?", pooled.unknown) } else { String::new() };
-        let (violated, judged) = (grouped(pooled.violated.into()), grouped(pooled.judged().into()));
+        let unjudged = if pooled.count.unknown > 0 { format!(" +{}?", pooled.count.unknown) } else { String::new() };
+        let (violated, judged) = (grouped(pooled.count.violated.into()), grouped(pooled.count.decided().into()));
         let words = format!("{} ({violated} of {judged}{unjudged})", clipped(lock, 24));
         parts.push(
             pooled
@@ -128,14 +128,14 @@ fn violators(judged: &[(&str, Pooled, Vec<&Cell>)], fragment: &'static str) -> V
 
 /// `0 of 200 (≤ 1.8 %): a, b; 0 of 100 (≤ 3.6 %): c`, each with a cell of its own.
 fn clean(judged: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
-    let mut kept: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.violated == 0).collect();
-    kept.sort_by(|a, b| a.1.ci95().upper.total_cmp(&b.1.ci95().upper));
+    let mut kept: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.count.violated == 0).collect();
+    kept.sort_by(|a, b| a.1.count.ci95().upper.total_cmp(&b.1.count.ci95().upper));
     let mut parts = Vec::new();
     let mut bound = String::new();
     for (lock, pooled, mine) in kept {
-        let mut held = of(0, pooled.judged(), pooled.ci95().upper);
-        if pooled.unknown > 0 {
-            held += &format!(" +{}?", pooled.unknown);
+        let mut held = of(0, pooled.count.decided(), pooled.count.ci95().upper);
+        if pooled.count.unknown > 0 {
+            held += &format!(" +{}?", pooled.count.unknown);
         }
         if held == bound {
             parts.push(text(", "));
@@ -201,7 +201,7 @@ fn harms(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
 fn harm_of(workload: &str, faulty: &[&Cell], locks: &[&str]) -> Option<Sentence> {
     let of_lock = |lock: &&str| {
         let mine = faulty.iter().copied().filter(|(header, _)| header.lock == **lock && header.workload == workload);
-        let harm = Harm::of(mine.clone());
+        let harm = Harm::sum(mine.clone());
         Some((harm.per_thousand()?, harm.worst.or(mine.clone().next())?))
     };
     let mut harms: Vec<(f64, &Cell)> = locks.iter().filter_map(of_lock).collect();
@@ -223,7 +223,7 @@ fn data(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     let pauses = judged(cells, locks, Measure::Harm, |(header, _)| PAUSES.contains(&FaultGroup::of_cell(header)));
     let all = judged(cells, locks, Measure::Harm, |_| true);
     let total = all.len();
-    let broke = all.iter().filter(|(_, pooled, _)| pooled.violated > 0).count();
+    let broke = all.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).count();
     let summary = (total > 0).then(|| {
         let count = format!("{broke} of {total} locks");
         let worst = all.iter().max_by(|a, b| a.1.rate().total_cmp(&b.1.rate())).and_then(|(_, pooled, _)| pooled.worst);
@@ -252,14 +252,16 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
         let judged: Vec<(&str, Pooled, Vec<&Cell>)> = (guards.locks.iter())
             .filter(|lock| **lock != NO_LOCK)
             .filter_map(|lock| {
-                let pooled = guards.pooled(lock, guard, Property::NoLostUpdate).filter(|pooled| pooled.judged() > 0)?;
+                let pooled =
+                    guards.pooled(lock, guard, Property::NoLostUpdate).filter(|pooled| pooled.count.decided() > 0)?;
                 Some((*lock, pooled, guards.cells(lock, guard).collect()))
             })
             .collect();
-        let (violated, cases) =
-            judged.iter().fold((0, 0), |(violated, cases), (_, p, _)| (violated + p.violated, cases + p.judged()));
+        let (violated, cases) = judged
+            .iter()
+            .fold((0, 0), |(violated, cases), (_, p, _)| (violated + p.count.violated, cases + p.count.decided()));
         let locks = judged.len();
-        let lost = judged.iter().filter(|(_, pooled, _)| pooled.violated > 0).count();
+        let lost = judged.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).count();
         if cases == 0 {
             continue;
         }

@@ -158,10 +158,10 @@ fn top(page: &Page) -> Markup {
 fn verdict(page: &Page) -> Markup {
     let harmed = |lock: &&str| {
         let mine = page.bare.row(lock).filter(|(header, _)| header.applicable);
-        Pooled::of(mine, Measure::Harm).filter(|pooled| pooled.judged() > 0)
+        Pooled::of(mine, Measure::Harm).filter(|pooled| pooled.count.decided() > 0)
     };
     let judged: Vec<Pooled> = page.bare.locks.iter().filter(|lock| **lock != NO_LOCK).filter_map(harmed).collect();
-    let broke = judged.iter().filter(|pooled| pooled.violated > 0).count();
+    let broke = judged.iter().filter(|pooled| pooled.count.violated > 0).count();
     html! {
         @if judged.is_empty() {
             "In no case of this run did the safety of work depend on a lock alone. What was found stands under "

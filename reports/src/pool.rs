@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::{CellHeader, PropertyCount};
-use fencepost_scenarios::run::stats::{Interval, violation_interval};
 use fencepost_sim::faults::{self, FaultFamily};
 
 use crate::grid::Cell;
@@ -44,58 +43,42 @@ impl From<Property> for Measure {
     }
 }
 
-/// What was counted in some cells together.
+/// The verdicts of several cells of one lock, counted together.
 #[derive(Clone, Copy, Debug)]
 pub struct Pooled<'a> {
-    /// By what.
+    /// What is counted.
     pub measure: Measure,
-    /// How many scenarios had a case that could be judged.
+    /// The cases of all cells.
+    pub count: PropertyCount,
+    /// The number of scenarios with a decided case.
     pub scenarios: usize,
-    /// How many of them had a case that broke it.
+    /// The number of scenarios with a violated case.
     pub broken: usize,
-    /// Cases that kept it.
-    pub holds: u64,
-    /// Cases that broke it.
-    pub violated: u64,
-    /// Cases that could not be judged.
-    pub unknown: u64,
-    /// The cell with the highest share of violations, if there is any violation.
+    /// The cell with the highest rate of violations; none if there is no violation.
     pub worst: Option<&'a Cell>,
 }
 
 impl<'a> Pooled<'a> {
-    /// Adds up what some cells of one lock say; nothing if it has no meaning in any of them.
+    /// Counts the applicable cells together; none if the measure applies to none of them.
     pub fn of(cells: impl IntoIterator<Item = &'a Cell>, measure: impl Into<Measure>) -> Option<Self> {
         let measure = measure.into();
-        let mut pooled = Pooled { measure, scenarios: 0, broken: 0, holds: 0, violated: 0, unknown: 0, worst: None };
+        let mut pooled = Pooled { measure, count: PropertyCount::default(), scenarios: 0, broken: 0, worst: None };
         let mut highest = 0.0;
         for cell in cells.into_iter().filter(|(header, _)| header.applicable) {
             let count = measure.count(cell);
-            pooled.scenarios += usize::from(count.judged() > 0);
+            pooled.scenarios += usize::from(count.decided() > 0);
             pooled.broken += usize::from(count.violated > 0);
-            pooled.holds += count.holds;
-            pooled.violated += count.violated;
-            pooled.unknown += count.unknown;
+            pooled.count.merge(&count);
             if let Some(rate) = count.rate().filter(|rate| *rate > highest) {
                 (highest, pooled.worst) = (rate, Some(cell));
             }
         }
-        (pooled.judged() + pooled.unknown > 0).then_some(pooled)
+        pooled.count.is_applicable().then_some(pooled)
     }
 
-    /// Cases that were judged either way.
-    pub fn judged(&self) -> u64 {
-        self.holds + self.violated
-    }
-
-    /// The share of violated cases among the judged; 0 if there is none.
+    /// The rate of violations; 0 if no case is decided.
     pub fn rate(&self) -> f64 {
-        if self.judged() == 0 { 0.0 } else { self.violated as f64 / self.judged() as f64 }
-    }
-
-    /// Its Clopper–Pearson interval, the upper end with cases that could not be judged counted as violated.
-    pub fn ci95(&self) -> Interval {
-        violation_interval(self.violated, self.unknown, self.holds)
+        self.count.rate().unwrap_or(0.0)
     }
 }
 

@@ -118,9 +118,9 @@ pub fn comparison_csv(cells: &[Cell]) -> String {
             match pooled {
                 None => fields.resize(12, String::new()),
                 Some(pooled) => {
-                    let interval = pooled.ci95();
-                    fields.extend([pooled.measure.name().to_owned(), pooled.violated.to_string()]);
-                    fields.extend([pooled.judged().to_string(), pooled.unknown.to_string()]);
+                    let interval = pooled.count.ci95();
+                    fields.extend([pooled.measure.name().to_owned(), pooled.count.violated.to_string()]);
+                    fields.extend([pooled.count.decided().to_string(), pooled.count.unknown.to_string()]);
                     fields.extend([pooled.rate(), interval.lower, interval.upper].map(|share| format!("{share:.6}")));
                     fields.extend([pooled.scenarios, pooled.broken].map(|count| count.to_string()));
                     fields.push(pooled.worst.map_or_else(String::new, |(header, _)| header.scenario.clone()));
@@ -142,7 +142,7 @@ pub fn comparison_markdown(cells: &[Cell]) -> String {
     for (lock, pooled) in rows {
         let fields = pooled.iter().map(|pooled| match pooled {
             None => "n/a".to_owned(),
-            Some(pooled) => of(pooled.violated, pooled.judged(), pooled.ci95().upper),
+            Some(pooled) => of(pooled.count.violated, pooled.count.decided(), pooled.count.ci95().upper),
         });
         lines.push(markdown_row(std::iter::once(lock.to_owned()).chain(fields)));
     }

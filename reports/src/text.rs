@@ -70,7 +70,7 @@ pub fn percent_range(lower: f64, upper: f64) -> String {
 /// not be judged follow as `+2?`.
 pub fn violations(count: &PropertyCount) -> String {
     let unjudged = if count.unknown > 0 { format!(" +{}?", count.unknown) } else { String::new() };
-    of(count.violated, count.judged(), count.ci95().upper) + &unjudged
+    of(count.violated, count.decided(), count.ci95().upper) + &unjudged
 }
 
 /// What [`violations`] leaves to be explained.

@@ -143,5 +143,5 @@ fn draw(record: &CaseRecord, chain: Option<&Chain>, all: &[Chain], theme: Theme)
 
 /// Unlike that of any other case.
 fn id(record: &CaseRecord) -> String {
-    format!("fptl{:08x}", (record.report.outcome.trace >> 96) as u32)
+    format!("fptl{:08x}", (record.report.result.trace >> 96) as u32)
 }

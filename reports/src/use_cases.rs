@@ -1,4 +1,4 @@
-//! What the lock is there for, and what its failure costs.
+//! Harm by lock and workload: what the failure of a lock costs.
 
 use fencepost_scenarios::run::results::{Scale, shown_metric};
 
@@ -13,13 +13,13 @@ pub struct Harm<'a> {
     pub harm: f64,
     /// Cases.
     pub cases: u64,
-    /// The cell with the most harm for each order, if there is any harm.
+    /// The cell with the most harm per order, if there is any harm.
     pub worst: Option<&'a Cell>,
 }
 
 impl<'a> Harm<'a> {
-    /// Adds up cells.
-    pub fn of(cells: impl IntoIterator<Item = &'a Cell>) -> Self {
+    /// Sums the harm of cells.
+    pub fn sum(cells: impl IntoIterator<Item = &'a Cell>) -> Self {
         let mut sum = Harm::default();
         let mut highest = 0.0;
         for cell in cells {
@@ -35,7 +35,7 @@ impl<'a> Harm<'a> {
         sum
     }
 
-    /// For each thousand orders, if there was any order.
+    /// Harm per 1,000 acknowledged orders, if there were any.
     pub fn per_thousand(&self) -> Option<f64> {
         (self.orders > 0).then(|| self.harm * 1_000.0 / self.orders as f64)
     }
@@ -53,7 +53,7 @@ fn harm((_, result): &Cell) -> f64 {
     shown.unwrap_or(0.0)
 }
 
-/// The workloads of some cells, in their order.
+/// The workloads of the cells, in the order of their scenarios.
 pub fn workloads<'a>(grid: &Grid<'a>) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for scenario in &grid.scenarios {

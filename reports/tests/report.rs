@@ -336,10 +336,10 @@ fn rates_at_the_edges_have_their_bounds() {
         let mut report = made_up::report(&["none"], 0);
         report.cells.truncate(1);
         let property = fencepost_scenarios::property::Property::NoLostUpdate;
-        let mut outcome = made_up::empty_outcome();
+        let mut result = made_up::empty_result();
         let verdict = if violated { "violated" } else { "holds" };
-        outcome.verdicts = vec![(property, serde_json::from_value(verdict.into()).unwrap())];
-        (0..200).for_each(|seed| report.cells[0].1.add(seed, &outcome));
+        result.verdicts = vec![(property, serde_json::from_value(verdict.into()).unwrap())];
+        (0..200).for_each(|seed| report.cells[0].1.add(seed, &result));
         (report.html(), files::comparison_csv(&report.cells))
     };
     let (page, csv) = edge(false);

@@ -21,7 +21,7 @@ const FAULTS: u32 = 2;
 const THREADS: usize = 2;
 const PROPERTY: Property = Property::NoLostUpdate;
 
-/// A scenario, and the locks of which no placement is to lose an update; all others are expected to.
+/// A scenario, and the locks for which no placement may lose an update. All others are expected to lose one.
 const GROUNDS: [(&str, &[&str]); 3] = [
     ("explore-unguarded", &["sql-for-update", "sql-version"]),
     ("explore-fence-writes", &[]),
@@ -58,23 +58,23 @@ fn main() -> ExitCode {
 const HEAD: &str = "\
 # What a few faults can do
 
-Two clients with one order each, no fault of its own, and every placement of up to two faults from the menu: a pause and a
-crash, right before anything that happens at any node, and a link held back, from any message on; each with every end that
-makes a difference. Of each lock the least that loses an update, found with the fewest faults there are, or that none does.
-*Different* are placements that the search had to go on from, since their runs differed in more than times.
+The case has two clients with one order each and no faults of its own. `explore` tries every placement of up to two faults: a
+pause or a crash right before any event at any node, and a held link from any message on, with every end that makes a
+difference. For each lock the table shows the smallest case that loses an update, found with the fewest faults, or `none`.
+*Different* counts the placements whose runs differ in more than times; the search extends only these.
 
-None among all placements is a proof for one small case with the latencies and the order of one seed, and for nothing else:
-[what is not covered](search.md#explore-all-placements-of-a-few-faults). Times are those of one machine. This page is made by
+`none` is a proof for one small case with one seed's latencies and order of events:
+[what is not covered](search.md#explore-all-placements-of-a-few-faults). Times are from one machine. To regenerate this page:
 
 ```sh
 cargo run --release -p fencepost-scenarios --example explore > docs/explore.md
 ```
 
-which fails if a lock loses an update that is not to, or none where it is to.
+The example fails if a lock loses an update against expectation, or does not lose one that it should.
 ";
 
 const COLUMNS: &str = "\
-| lock | placements of 1 fault | of 2 | different | time | the least that loses an update | events |
+| lock | placements of 1 fault | of 2 | different | time | smallest case that loses an update | events |
 |---|---|---|---|---|---|---|
 ";
 
@@ -116,19 +116,19 @@ fn smallest(registry: &Registry, cell: &Cell, found: &str) -> Shrunk {
     shrink(registry, &failing, Effort::default()).expect("a counterexample violates what was looked for")
 }
 
-/// The faults of a reproducer, in its own words.
+/// The faults of a reproducer as text.
 fn least(reproducer: &str) -> String {
     let table: toml::Table = toml::from_str(reproducer).expect("a reproducer is TOML");
     let kinds = table.get("fault").and_then(toml::Value::as_table);
     let faults = kinds.into_iter().flatten().flat_map(|(kind, list)| {
         let list = list.as_array().into_iter().flatten().filter_map(toml::Value::as_table);
-        list.map(move |keys| told(kind, keys))
+        list.map(move |keys| describe(kind, keys))
     });
     let faults: Vec<String> = faults.collect();
     if faults.is_empty() { "no fault at all".into() } else { faults.join("; ") }
 }
 
-fn told(kind: &str, keys: &toml::Table) -> String {
+fn describe(kind: &str, keys: &toml::Table) -> String {
     let text = |key: &str| keys.get(key).and_then(toml::Value::as_str).unwrap_or_default();
     let place = match text("target") {
         "" => format!("from {} to {}", text("from"), text("to")),
@@ -146,7 +146,7 @@ fn told(kind: &str, keys: &toml::Table) -> String {
     format!("{kind} {place}{lasts} ({moment})")
 }
 
-#[expect(clippy::disallowed_methods, reason = "the page says how long it takes")]
+#[expect(clippy::disallowed_methods, reason = "the page shows the time")]
 fn now() -> Instant {
     Instant::now()
 }

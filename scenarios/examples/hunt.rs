@@ -1,5 +1,5 @@
-//! Measures how fast hunts find what is known to be wrong, and how small shrinking makes it: every bug that can be
-//! switched on, and every property that a shipped scenario expects a lock to violate. Prints `docs/hunt.md`:
+//! Measures how fast hunts find known violations, and how far they shrink: every bug that can be enabled, and every
+//! property that a shipped scenario expects a lock to violate. Prints `docs/hunt.md`:
 //!
 //! ```sh
 //! cargo run --release -p fencepost-scenarios --example hunt > docs/hunt.md
@@ -20,13 +20,13 @@ use fencepost_scenarios::search::hunt::{Aim, Found, Hunt, hunt};
 use fencepost_scenarios::search::shrink::{BUDGET, Effort, Failing, Size, shrink};
 use toml::{Table, Value};
 
-/// What every hunt may cost at most.
+/// The maximum number of cases of a hunt.
 const CASES: u64 = 2_000;
 const THREADS: usize = 2;
-/// How long it may take to find one.
+/// The maximum time of a hunt.
 const SOON: Duration = Duration::from_secs(60);
 
-/// One thing that is known to be wrong.
+/// A known violation.
 struct Known {
     name: String,
     lock: String,
@@ -36,14 +36,14 @@ struct Known {
     ground: String,
 }
 
-/// What came of one of them.
+/// The result for one of them.
 struct Row {
     text: String,
     reproducer: String,
-    /// Found by the default of `hunt`, and small enough to read, within the budgets.
+    /// Whether `hunt` finds it by default and `shrink` makes it readable, within the limits.
     good: bool,
     aimed: Option<u64>,
-    /// How many other seeds show the shrunk case too.
+    /// The number of other seeds that show the violation too.
     held: u32,
 }
 
@@ -69,23 +69,23 @@ fn main() -> ExitCode {
 }
 
 const HEAD: &str = "\
-# What hunts find, and how small it gets
+# Results of hunting and shrinking
 
-Every bug that can be switched on, in the setting of its own reproducer with that reproducer's kinds of fault at random
-times, and every property that a shipped scenario expects a lock to violate, in the first such scenario. For each: cases and
-time until `hunt` met the first violation among 2,000 cases, with uniform and with aimed choice (the default), on two threads;
-then what shrinking made of the aimed one: clients, faults, events of history up to the violation, how many of eight other
-seeds for order and latencies show it too, and runs and time that it took. Times are those of one machine.
+The rows are all bugs that can be enabled, and all properties that a shipped scenario expects a lock to violate. A bug is
+hunted in the scenario of its reproducer, with the same kinds of fault at random times; a property in the first scenario that
+expects it. The columns are: the cases and time until `hunt` finds a violation among 2,000 cases, with `--aim uniform` and
+`aimed` (the default), on two threads; the clients, faults and history events of the shrunk aimed case; how many of eight other
+seeds show the violation too; and the runs and time of shrinking. Times are from one machine.
 
-None of these numbers is a rate. This page is made by
+None of these numbers is a rate. To regenerate this page:
 
 ```sh
 cargo run --release -p fencepost-scenarios --example hunt > docs/hunt.md
 ```
 
-which fails unless the aimed hunt finds each of them within 2,000 cases and a minute, and unless each shrinks to at most 3
-clients, 3 faults and 40 events within 2,000 runs. With words behind `--`, it does only the rows that have them all, and
-prints the reproducers.
+The example fails unless the aimed hunt finds each violation within 2,000 cases and one minute, and each shrinks to at most 3
+clients, 3 faults and 40 events within 2,000 runs. With words after `--`, it runs only the rows whose names contain all of
+them, and prints their reproducers.
 
 ";
 
@@ -94,7 +94,7 @@ const COLUMNS: &str = "\
 |---|---|---|---|---|---|---|---|---|---|
 ";
 
-/// How many were found, in how many cases, and how many hold for other seeds.
+/// The paragraph above the table.
 fn summary(rows: &[Row]) -> String {
     let mut cases: Vec<u64> = rows.iter().filter_map(|row| row.aimed).collect();
     cases.sort_unstable();
@@ -103,9 +103,9 @@ fn summary(rows: &[Row]) -> String {
     let (some, all) = (held_by(1), held_by(Effort::default().other_seeds));
     let (rows, good) = (rows.len(), rows.iter().filter(|row| row.good).count());
     format!(
-        "Of {rows} rows {good} are within these bounds. The aimed hunt found {} with its first case, {} within ten, {} within a hundred,\n\
-         and the last with case {}. In {some} rows at least one other seed shows the shrunk case too, in {all} all of them do. The rest needs\n\
-         latencies or an order of events that no other seed of these draws; longer faults were tried, and did not help.\n\n",
+        "{good} of {rows} rows are within these bounds. The aimed hunt finds {} with its first case, {} within ten, {} within a hundred,\n\
+         and the last with case {}. In {some} rows at least one other seed shows the shrunk violation too, in {all} all eight do. The rest\n\
+         needs latencies or an order of events that none of the other seeds draws, even with longer faults.\n\n",
         within(1),
         within(10),
         within(100),
@@ -128,13 +128,13 @@ fn row(registry: &Registry, known: &Known) -> Row {
     let failing = Failing { cell: &found.cell, seed: found.seed, bugs: &known.bugs, property: found.property };
     let shrunk = shrink(registry, &failing, Effort::default()).unwrap_or_else(|why| panic!("{}: {why}", known.name));
     let Size { clients, faults, events, .. } = shrunk.after;
-    let (held, runs, time) = (shrunk.held, shrunk.runs, told(began.elapsed()));
+    let (held, runs, time) = (shrunk.held, shrunk.runs, duration(began.elapsed()));
     let good = soon && shrunk.after.readable() && runs <= BUDGET;
     let text = format!("{text} {clients} | {faults} | {events} | {held} | {runs} | {time} |");
     Row { text, reproducer: shrunk.text, good, aimed: Some(found.seed + 1), held }
 }
 
-/// Cases and time in words, and the case with whether it was found soon enough.
+/// Cases and time as text, and the case with whether it was found in time.
 fn hunted(registry: &Registry, known: &Known, cell: &Cell, aim: Aim) -> (String, Option<(Found, bool)>) {
     let wanted = [known.property];
     let began = now();
@@ -142,12 +142,12 @@ fn hunted(registry: &Registry, known: &Known, cell: &Cell, aim: Aim) -> (String,
     let hunted = hunt(registry, &what).unwrap_or_else(|panicked| panic!("{panicked}"));
     let took = began.elapsed();
     match hunted.found {
-        Some(found) => (format!("{} in {}", hunted.cases, told(took)), Some((found, took <= SOON))),
-        None => (format!("none of {CASES} in {}", told(took)), None),
+        Some(found) => (format!("{} in {}", hunted.cases, duration(took)), Some((found, took <= SOON))),
+        None => (format!("none of {CASES} in {}", duration(took)), None),
     }
 }
 
-fn told(time: Duration) -> String {
+fn duration(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         format!("{} ms", time.as_millis())
     } else {
@@ -155,12 +155,12 @@ fn told(time: Duration) -> String {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the page says how long hunts take")]
+#[expect(clippy::disallowed_methods, reason = "the page shows the time of hunts")]
 fn now() -> Instant {
     Instant::now()
 }
 
-/// Every bug that can be switched on.
+/// Every bug that can be enabled.
 fn bugs(registry: &Registry) -> Vec<Known> {
     let of_file = |(name, text): &(&str, &str)| {
         let scenario = file::scenario(registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
@@ -235,7 +235,7 @@ fn ground(text: &str, lock: &str) -> String {
     scenario.to_string()
 }
 
-/// The group that a node of a reproducer stands for.
+/// The group for a node of a reproducer.
 fn anywhere(name: &str, many: bool) -> String {
     match (name, many) {
         ("store", _) => "store".into(),

@@ -41,11 +41,11 @@ fn has_record(lock: &LockEntry) -> bool {
 const HEAD: &str = "\
 # Takeover after a crash
 
-How long waiters wait for the lock of a holder whose host died, with every lock at its documented defaults: the bound that
-the lock states (see `takeover_bound` in its file in `models/src/locks/`), and what {seeds} cases of the scenario
-`crash-takeover` showed. Cases in which nobody held the lock at the time of the crash are not counted.
+The time until a waiter gets the lock of a holder whose host crashed, with every lock at its documented defaults. The table
+compares the bound that the lock states (`takeover_bound` in its folder in `models/src/locks/`) with {seeds} cases of the
+scenario `crash-takeover`. Cases without a holder at the time of the crash are not counted.
 
-`cargo run --release -p fencepost-scenarios --example takeover > docs/takeover.md` makes this page; a test keeps it true.
+`cargo run --release -p fencepost-scenarios --example takeover > docs/takeover.md` writes this page, and a test checks it.
 
 | lock | stated bound | cases | minimum | median | maximum |
 |---|---|---|---|---|---|
@@ -75,8 +75,8 @@ fn measure(registry: &Registry, lock: &LockEntry) -> Vec<i64> {
     let cells = vec![Cell::new(&Arc::new(scenario), lock, &[])];
     let mut measured = Vec::new();
     let job = Job { cells, seeds: 0..SEEDS, threads: 2, ..Job::default() };
-    job.run(|_, _, outcome| {
-        measured.extend(outcome.metric("takeover_ns"));
+    job.run(|_, _, result| {
+        measured.extend(result.metric("takeover_ns"));
         ControlFlow::Continue(())
     })
     .expect("no case panics");

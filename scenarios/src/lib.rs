@@ -2,12 +2,13 @@
 //! `file` and the checkers.
 
 pub mod file;
-pub mod registry;
 pub mod run;
 pub mod search;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod workload;
+
+pub use run::registry;
 
 /// Properties and their checkers, in a crate of their own.
 pub use fencepost_check::{check, linearizable, operations, property, spec};

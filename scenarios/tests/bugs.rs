@@ -30,7 +30,7 @@ impl Reproducer {
         let lock = registry.lock(&self.case.lock).expect("the file was read with this registry");
         let cell = Cell::new(&self.scenario, lock, bugs);
         assert!(cell.header.applicable, "{}: {:?}", self.scenario.name, cell.header.reason);
-        case::run(&cell, self.case.seed, None).outcome.verdict(property)
+        case::run(&cell, self.case.seed, None).result.verdict(property)
     }
 }
 

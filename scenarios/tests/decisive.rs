@@ -1,12 +1,10 @@
 //! Which fault is to blame: violated cases run again with each fault taken out.
 
-use std::sync::Arc;
-
 use fencepost_scenarios::property::Property;
-use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::results::{CellResult, DECISIVE_CASES, Decisive, ResultsWriter, read_cells};
-use fencepost_scenarios::{file, run::case, search::ablation};
+use fencepost_scenarios::search::ablation;
 
 /// One pause outlives the lease; one is too short for that; one never comes.
 const SCENARIO: &str = r#"
@@ -36,14 +34,12 @@ lasts = "20s"
 "#;
 
 fn cell() -> Cell {
-    let registry = Registry::standard();
-    let scenario = file::scenario(&registry, "suspects.toml", SCENARIO).expect("the scenario is right");
-    Cell::new(&Arc::new(scenario), registry.lock("redis-set-px").expect("a known lock"), &[])
+    fencepost_testkit::cell(SCENARIO, "redis-set-px", &[])
 }
 
 fn ran(cell: &Cell, seeds: impl Iterator<Item = u64>) -> CellResult {
     let mut result = CellResult::default();
-    seeds.for_each(|seed| result.add(seed, &case::run(cell, seed, None).outcome));
+    seeds.for_each(|seed| result.add(seed, &case::run(cell, seed, None).result));
     result
 }
 
@@ -83,7 +79,7 @@ fn what_was_found_survives_being_written_and_read() {
     let mut writer = ResultsWriter::new(Vec::new());
     writer.cell(&cell.header).expect("memory takes it");
     for seed in 0..10 {
-        writer.case(seed, &case::run(&cell, seed, None).outcome).expect("memory takes it");
+        writer.case(seed, &case::run(&cell, seed, None).result).expect("memory takes it");
     }
     for sample in result.samples() {
         writer.decisive(sample.seed, sample.changed.as_deref().expect("decided")).expect("memory takes it");

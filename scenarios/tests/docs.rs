@@ -2,19 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use fencepost_models::{Requirement, Verification};
+use fencepost_models::{Class, Requirement, Verification};
 use fencepost_scenarios::file;
 use fencepost_scenarios::file::schema;
 use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::job::Job;
-use fencepost_scenarios::run::results::CellResult;
+use fencepost_scenarios::workload::Workload;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -79,19 +75,9 @@ fn every_scenario_in_the_book_parses() {
     assert!(seen > 10, "only {seen} examples were found");
 }
 
-/// In how many of 50 cases of a scenario this lock lost an update.
+/// The number of 50 cases in which this lock lost an update.
 fn lost_updates(text: &str, lock: &str) -> u64 {
-    let registry = Registry::standard();
-    let scenario = file::scenario(&registry, "readme.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
-    let cells = Cell::all(&registry, &Arc::new(scenario), Some(&[lock.into()]), &[]);
-    assert!(cells[0].header.applicable, "{:?}", cells[0].header.reason);
-    let mut result = CellResult::default();
-    let done = Job { cells, seeds: 0..50, threads: 1, ..Job::default() }.run(|_, seed, outcome| {
-        result.add(seed, outcome);
-        ControlFlow::Continue(())
-    });
-    done.unwrap_or_else(|panicked| panic!("{panicked}"));
-    result.property(Property::NoLostUpdate).violated
+    fencepost_testkit::run(text, lock, 50).violated(Property::NoLostUpdate)
 }
 
 #[test]
@@ -125,11 +111,15 @@ fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
     let registry = Registry::standard();
     assert_same_names("locks.md", registry.locks().iter().map(|lock| lock.name()));
     assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.info.name));
-    assert_same_names("workloads.md", registry.workloads().iter().map(|workload| workload.name));
+    assert_same_names("workloads.md", registry.workloads().iter().map(|workload| workload.info.name));
     assert_same_names("properties.md", Property::ALL.into_iter().map(Property::name));
     let scenarios = page("scenarios.md");
     for workload in registry.workloads() {
-        assert!(section(&scenarios, &format!("[workload.{}]", workload.name)).is_some(), "{}", workload.name);
+        assert!(section(&scenarios, &format!("[workload.{}]", workload.info.name)).is_some(), "{}", workload.info.name);
+    }
+    for class in Class::ALL {
+        let row = format!("| `@{}` | {} |", class.name(), class.about());
+        assert!(scenarios.contains(&row), "scenarios.md has no row: {row}");
     }
 }
 
@@ -137,11 +127,11 @@ fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
 fn the_table_of_workloads_says_what_they_say_of_themselves() {
     let table = page("workloads.md");
     for workload in Registry::standard().workloads() {
-        let row = format!("| `{}` | {} | {} |", workload.name, workload.use_case.name(), workload.unit);
+        let row = format!("| `{}` | {} | {} |", workload.info.name, workload.info.use_case.name(), workload.info.unit);
         let line = table.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
         let scenarios = line.split('|').nth(5).unwrap_or_default().split(',');
         for name in scenarios.map(|name| name.trim().trim_matches('`')) {
-            assert!(shipped::scenario(name).is_some(), "{}: no scenario {name}", workload.name);
+            assert!(shipped::scenario(name).is_some(), "{}: no scenario {name}", workload.info.name);
         }
     }
 }
@@ -205,7 +195,7 @@ fn the_ablation_turns_one_switch_at_a_time() {
             let name = name.trim_matches('`');
             let text = shipped::scenario(name).unwrap_or_else(|| panic!("no scenario {name}"));
             let scenario = file::scenario(&registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
-            let said = serde_json::to_value(scenario.workload.guard()).expect("a word");
+            let said = serde_json::to_value(Workload::of_scenario(&scenario).guard()).expect("a word");
             assert_eq!(said, Value::String((*guard).into()), "{name}");
             let kind = if column < 2 { "pause" } else { "vm-pause" };
             assert_eq!((scenario.faults[0].kind.name, scenario.faults.len()), (kind, 1), "{name}");
@@ -229,7 +219,7 @@ fn what_locks_say_about_themselves_is_complete() {
         assert!(info.promises.iter().all(|promise| !promise.says.is_empty() && !promise.source.is_empty()));
         let text = page("locks.md");
         let marked =
-            section(&text, info.name).is_some_and(|section| section.contains(Verification::Documentation.words()));
+            section(&text, info.name).is_some_and(|section| section.contains(Verification::Documentation.text()));
         assert_eq!(marked, info.verification == Verification::Documentation, "{} is marked in locks.md", info.name);
     }
 }
@@ -257,9 +247,9 @@ fn every_key_is_explained_where_it_belongs() {
         assert_keys(name, text, table(name), &names);
     }
     for workload in registry.workloads() {
-        let text = section(&scenarios, &format!("[workload.{}]", workload.name)).unwrap();
-        let keys = resolved(&schema, &table("workload")["properties"][workload.name]);
-        assert_keys(workload.name, text, keys, &[]);
+        let text = section(&scenarios, &format!("[workload.{}]", workload.info.name)).unwrap();
+        let keys = resolved(&schema, &table("workload")["properties"][workload.info.name]);
+        assert_keys(workload.info.name, text, keys, &[]);
     }
     let (faults, locks) = (page("faults.md"), page("locks.md"));
     let shared = ["name", "at", "every", "on", "lasts", "preset", "target", "from", "to", "both_ways"];

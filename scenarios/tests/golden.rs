@@ -86,7 +86,7 @@ fn golden_hashes() {
     let mut hashes: Vec<(String, String)> = cells
         .map(|cell| {
             let report = case::run(&cell, 7, None);
-            (cell.header.lock, TraceHash(report.outcome.trace).to_string())
+            (cell.header.lock, TraceHash(report.result.trace).to_string())
         })
         .collect();
     let mut golden: Vec<(String, String)> =

@@ -1,20 +1,18 @@
 //! What locks declare decides what is done with them: the shipped locks, each with one thing about it changed.
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::guarded::InStore;
 use fencepost_models::locks::{LeaseServerLock, SqlForUpdate};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Reentrancy, ResourceId, Site};
-use fencepost_scenarios::file::{self, Timing};
+use fencepost_scenarios::file::Timing;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::job::Job;
 use fencepost_scenarios::run::results::CellResult;
 use fencepost_sim::NodeId;
 use fencepost_sim::faults::BoundAllowance;
+use fencepost_testkit::{Cases, parse_with};
 
 /// A lock, and what is changed about it.
 trait Twist: 'static {
@@ -74,20 +72,13 @@ impl<T: Twist> Lock for Twisted<T> {
 
 fn cell<T: Twist>(text: &str) -> Cell {
     let registry = Registry::standard().with::<Twisted<T>>();
-    let scenario = file::scenario(&registry, "test.toml", text).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    Cell::new(&Arc::new(scenario), registry.lock(T::INFO.name).expect("it was added"), &[])
+    Cell::new(&parse_with(&registry, text), registry.lock(T::INFO.name).expect("it was added"), &[])
 }
 
 /// Ten cases.
 fn run(cell: Cell) -> CellResult {
     assert!(cell.header.applicable, "{:?}", cell.header.reason);
-    let mut result = CellResult::default();
-    let done = Job { cells: vec![cell], seeds: 0..10, threads: 1, ..Job::default() }.run(|_, seed, outcome| {
-        result.add(seed, outcome);
-        ControlFlow::Continue(())
-    });
-    done.unwrap_or_else(|panicked| panic!("{panicked}"));
-    result
+    Cases::new(cell, 10).sum().clone()
 }
 
 fn total(result: &CellResult, metric: &str) -> u128 {
@@ -129,7 +120,7 @@ fn a_lock_that_is_not_as_reentrant_as_it_says_is_found_out() {
     let again =
         |nested: u8| format!("run_for = '60s'\n[clients]\nnested = {nested}\n[workload.inventory]\nstock = 5\n");
     assert_eq!(run(cell::<SaysThatItCounts>(&again(1))).property(Property::Reentrancy).violated, 10);
-    assert_eq!(run(cell::<SaysThatItCounts>(&again(0))).property(Property::Reentrancy).judged(), 0);
+    assert_eq!(run(cell::<SaysThatItCounts>(&again(0))).property(Property::Reentrancy).decided(), 0);
 }
 
 /// A database that can hold the data, and need not.

@@ -1,8 +1,6 @@
 //! A lock from outside: what somebody writes to try a lock of their own. It is as short as a lock can be: one server that
 //! remembers who came first, and no expiry. So it is exclusive, and stuck for ever when its holder's host dies.
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_models::history::{Cause, Event, GrantId};
@@ -10,15 +8,13 @@ use fencepost_models::{
     Attempt, Ctx, Env, Family, Grant, Lock, LockError, LockInfo, NoParams, POLL, Reason, Reentrancy, ResourceId, Site,
     Wire,
 };
-use fencepost_scenarios::file;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::job::Job;
 use fencepost_scenarios::run::results::CellResult;
 use fencepost_sim::disk::DiskFate;
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{Caller, ConnId, Service};
+use fencepost_testkit::{Cases, cell_with};
 use serde::Serialize;
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -106,21 +102,10 @@ impl Lock for KeyLock {
     }
 }
 
-/// Runs the lock from outside in a scenario.
+/// Runs 30 cases of the lock in a scenario.
 fn run(text: &str) -> CellResult {
     let registry = Registry::standard().with::<KeyLock>();
-    let scenario = file::scenario(&registry, "test.toml", text).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    let cells = Cell::all(&registry, &Arc::new(scenario), Some(&["key-on-a-hook".into()]), &[]);
-    assert_eq!(cells.len(), 1);
-    assert!(cells[0].header.applicable, "{:?}", cells[0].header.reason);
-    let job = Job { cells, seeds: 0..30, threads: 1, ..Job::default() };
-    let mut result = CellResult::default();
-    let done = job.run(|_, seed, outcome| {
-        result.add(seed, outcome);
-        ControlFlow::Continue(())
-    });
-    done.unwrap_or_else(|panicked| panic!("{panicked}"));
-    result
+    Cases::new(cell_with(&registry, text, "key-on-a-hook", &[]), 30).sum().clone()
 }
 
 fn violated(result: &CellResult, property: Property) -> u64 {

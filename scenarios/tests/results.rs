@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fencepost_scenarios::property::{Property, Verdict};
-use fencepost_scenarios::run::outcome::{FaultTally, Outcome, Span};
+use fencepost_scenarios::run::case_result::{CaseResult, FaultTally, Span};
 use fencepost_scenarios::run::results::{
     CellHeader, CellResult, FaultLabel, ResultsError, ResultsReader, ResultsWriter, Row, RunResult, read_cells,
 };
@@ -34,14 +34,14 @@ fn header() -> CellHeader {
     }
 }
 
-fn outcome(seed: u64) -> Outcome {
+fn result(seed: u64) -> CaseResult {
     let verdict = |property| match (property, seed % 10) {
         (Property::EffectExclusion, 3) => Verdict::Violated,
         (Property::EffectExclusion, 4) => Verdict::Unknown,
         (Property::Fencing, _) => Verdict::NotApplicable,
         _ => Verdict::Holds,
     };
-    Outcome {
+    CaseResult {
         verdicts: Property::ALL.into_iter().map(|property| (property, verdict(property))).collect(),
         metrics: vec![("oversold_units".into(), (seed % 3) as i64), ("acked_orders".into(), 100 + seed as i64)],
         faults: vec![FaultTally { planned: 9, fired: 8, touched: seed % 2 }],
@@ -57,14 +57,14 @@ fn written(seeds: std::ops::Range<u64>) -> Vec<u8> {
     let mut writer = ResultsWriter::new(Vec::new());
     writer.cell(&header()).unwrap();
     for seed in seeds {
-        writer.case(seed, &outcome(seed)).unwrap();
+        writer.case(seed, &result(seed)).unwrap();
     }
     writer.into_inner()
 }
 
 fn added(seeds: std::ops::Range<u64>) -> CellResult {
     let mut cell = CellResult::default();
-    seeds.for_each(|seed| cell.add(seed, &outcome(seed)));
+    seeds.for_each(|seed| cell.add(seed, &result(seed)));
     cell
 }
 
@@ -80,7 +80,7 @@ fn rows_survive_being_written_and_read() {
     let rows: Vec<Row> = reader.by_ref().collect::<Result<_, _>>().unwrap();
     assert_eq!(rows[0], Row::Cell(Box::new(header())));
     for (seed, row) in (0..20).zip(&rows[1..]) {
-        assert_eq!(*row, Row::Case { seed, outcome: outcome(seed) });
+        assert_eq!(*row, Row::Case { seed, result: result(seed) });
     }
     assert!(!reader.truncated());
     assert_eq!(reader.complete_bytes(), bytes.len() as u64);
@@ -126,10 +126,10 @@ fn what_is_no_result_is_named_by_its_line() {
         assert!(text.contains(replace));
         read_cells(text.replace(replace, by).as_bytes()).unwrap_err().to_string()
     };
-    assert!(broken("\"takeover\"", "\"take-over\"").contains("line 2: `take-over` is no property"));
+    assert!(broken("\"takeover\"", "\"take-over\"").contains("line 2: `take-over` is not a property"));
     assert!(broken("\"acked_orders\":100", "\"acked_orders\":-1").contains("`acked_orders` is -1"));
-    assert!(broken("xxh3:0", "xxh3:+").contains("is no trace hash"));
-    assert!(broken("10.25", "-1").contains("line 1: `effective_expiry_s` is not a duration"));
+    assert!(broken("xxh3:0", "xxh3:+").contains("is not a trace hash"));
+    assert!(broken("10.25", "-1").starts_with("line 1: -1 is not a duration in seconds"));
     assert!(broken("{\"seed\"", "[\"seed\"").starts_with("line 2: "));
 
     let endless = std::io::BufReader::new(std::io::repeat(b'x'));

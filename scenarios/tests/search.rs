@@ -1,9 +1,5 @@
 //! Shrinking, exploring and hunting, each with a tiny budget.
 
-use std::sync::Arc;
-
-use fencepost_scenarios::file;
-use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
@@ -13,26 +9,12 @@ use fencepost_scenarios::search::hunt::{Aim, Hunt, hunt};
 use fencepost_scenarios::search::interest;
 use fencepost_scenarios::search::shrink::{Effort, Failing, NotShrunk, Shrunk, shrink, shrink_all, unshrunk};
 use fencepost_sim::TraceHash;
+use fencepost_testkit::{cell, first_seed, parse, shipped};
 
 const BUDGET: Effort = Effort { budget: 500, other_seeds: 3 };
 
-fn cell(name: &str, text: &str, lock: &str, bugs: &[String]) -> Cell {
-    let registry = Registry::standard();
-    let scenario = file::scenario(&registry, &format!("{name}.toml"), text);
-    let scenario = scenario.unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}\n{text}"));
-    let cell = Cell::new(&Arc::new(scenario), registry.lock(lock).expect("there is this lock"), bugs);
-    assert!(cell.header.applicable, "{:?}", cell.header.reason);
-    cell
-}
-
 fn shipped_cell(name: &str, lock: &str) -> Cell {
-    cell(name, shipped::scenario(name).expect("it is shipped"), lock, &[])
-}
-
-/// The first seed that violates the property.
-fn first_seed(cell: &Cell, property: Property) -> u64 {
-    let violates = |seed: &u64| case::run(cell, *seed, None).outcome.verdict(property) == Verdict::Violated;
-    (0..500).find(violates).expect("one of 500 seeds violates it")
+    cell(&shipped(name), lock, &[])
 }
 
 fn shrunk(scenario: &str, lock: &str, property: Property) -> Shrunk {
@@ -44,14 +26,13 @@ fn shrunk(scenario: &str, lock: &str, property: Property) -> Shrunk {
 
 /// The reproducer violates what it says, and its trace has the hash that it says.
 fn assert_replays(text: &str, property: Property) {
-    let registry = Registry::standard();
-    let scenario =
-        file::scenario(&registry, "reproducer.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{text}"));
+    let scenario = parse(text);
     let pin = scenario.case.clone().expect("a reproducer pins a case");
-    let cell = Cell::new(&Arc::new(scenario), registry.lock(&pin.lock).expect("its lock"), &pin.bugs);
-    let outcome = case::run(&cell, pin.seed, None).outcome;
-    assert_eq!(outcome.verdict(property), Verdict::Violated, "{text}");
-    assert_eq!(Some(TraceHash(outcome.trace).to_string()), pin.trace, "{text}");
+    let bugs: Vec<&str> = pin.bugs.iter().map(String::as_str).collect();
+    let cell = cell(text, &pin.lock, &bugs);
+    let result = case::run(&cell, pin.seed, None).result;
+    assert_eq!(result.verdict(property), Verdict::Violated, "{text}");
+    assert_eq!(Some(TraceHash(result.trace).to_string()), pin.trace, "{text}");
 }
 
 #[test]
@@ -109,7 +90,7 @@ fn shrinking_is_the_same_on_any_number_of_threads() {
 #[test]
 fn a_reproducer_does_not_shrink_further() {
     let first = shrunk("client-pauses", "lease-server", Property::NoLostUpdate);
-    let cell = cell("again", &first.text, "lease-server", &[]);
+    let cell = cell(&first.text, "lease-server", &[]);
     let seed = cell.scenario.case.as_ref().map_or(0, |pin| pin.seed);
     let failing = Failing { cell: &cell, seed, bugs: &[], property: Property::NoLostUpdate };
     let again = shrink(&Registry::standard(), &failing, BUDGET).expect("it violates it");
@@ -140,10 +121,10 @@ fn every_kind_of_fault_can_be_written_out() {
 #[test]
 fn interest_is_in_what_was_to_hold_then_in_harm() {
     let cell = shipped_cell("client-pauses", "lease-server");
-    let outcome = case::run(&cell, first_seed(&cell, Property::NoLostUpdate), None).outcome;
-    assert_eq!(interest::of_case(&cell, &[], &outcome), Some(Property::NoLostUpdate));
+    let result = case::run(&cell, first_seed(&cell, Property::NoLostUpdate), None).result;
+    assert_eq!(interest::of_case(&cell, &[], &result), Some(Property::NoLostUpdate));
     let named = [Property::EffectExclusion];
-    assert_eq!(interest::of_case(&cell, &named, &outcome), Some(Property::EffectExclusion));
+    assert_eq!(interest::of_case(&cell, &named, &result), Some(Property::EffectExclusion));
     assert!(!interest::wanted(&cell, &[]).contains(&Property::NoLostUpdate), "it is expected to be violated");
 }
 
@@ -160,7 +141,7 @@ fn one_pause_breaks_an_unguarded_lease_and_a_fence_on_writes_alone() {
         let explored = explored(scenario, "lease-server", 1, 2);
         let found = explored.counterexample.as_ref().expect("one pause is enough");
         assert_eq!(found.faults, 1);
-        let cell = cell("found", &found.scenario, "lease-server", &[]);
+        let cell = cell(&found.scenario, "lease-server", &[]);
         let failing = Failing { cell: &cell, seed: 0, bugs: &[], property: found.property };
         let shrunk = shrink(&Registry::standard(), &failing, BUDGET).expect("a counterexample violates it");
         assert_replays(&shrunk.text, Property::NoLostUpdate);

@@ -15,7 +15,7 @@ mod example;
 #[test]
 fn the_page_of_takeover_times_is_true() {
     let stored = include_str!("../../docs/takeover.md");
-    assert_eq!(example::page(), stored, "make it anew as it says itself");
+    assert_eq!(example::page(), stored, "regenerate the page as it describes");
 }
 
 /// Bounds know how long the breaks between attempts are: what a lock keeps with its own, it keeps with long ones.
@@ -32,7 +32,7 @@ fn long_breaks_between_attempts_break_no_bound() {
                 continue;
             };
             let cell = Cell::new(&scenario, lock, &[]);
-            let verdict = case::run(&cell, 0, None).outcome.verdict(property);
+            let verdict = case::run(&cell, 0, None).result.verdict(property);
             let violated = *expected == file::Expectation::Violated;
             assert_eq!(verdict == Verdict::Violated, violated, "{name}/{}: {}", lock.name(), property.name());
         }

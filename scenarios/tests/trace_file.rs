@@ -61,7 +61,7 @@ fn trace(text: &str, lock: &str, seed: u64) -> Vec<String> {
     assert_eq!(report.nodes, cell.nodes());
     let written = Rc::try_unwrap(trace).ok().expect("the case is over").into_inner().into_inner();
     let lines: Vec<String> = String::from_utf8(written.unwrap()).unwrap().lines().map(String::from).collect();
-    assert_eq!(lines.len() as u64, report.outcome.events + 1);
+    assert_eq!(lines.len() as u64, report.result.events + 1);
     lines
 }
 

@@ -1,4 +1,4 @@
-//! The client side: what the code of a client sees of its node, and the futures that it awaits.
+//! The client side: what a client's code can do on its node, and the futures that it awaits.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::message::Message;
 use crate::net::ConnId;
-use crate::node::{Alarm, HOLDER, NodeId, WaitKey, Withheld};
+use crate::node::{Alarm, HOLDER, NodeId, WaitKey};
 use crate::service::MonoDeadline;
 use crate::stream::Stream;
 use crate::task::{Spawned, Task};
@@ -17,8 +17,7 @@ use crate::time::{Mono, Wall};
 use crate::waits::{CallError, WaitKind, WaitState};
 use crate::world::World;
 
-/// What the code of a client sees of its node: its clocks, its connections, its own randomness. There is no other clock
-/// and no other way to wait.
+/// A client's access to its node: clocks, connections and randomness. A client has no other clock and no other way to wait.
 pub struct Ctx<M: Message, N: Message> {
     world: Rc<RefCell<World<M, N>>>,
     node: NodeId,
@@ -35,14 +34,14 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Ctx { world, node }
     }
 
-    /// Which incarnation of the process runs, if one does.
+    /// The incarnation of the running process; nothing while it is down.
     pub(crate) fn incarnation(&self) -> Option<u32> {
         let world = self.world.borrow();
         let node = &world.nodes[self.node.index()];
         node.up.then_some(node.incarnation)
     }
 
-    /// What was spawned since this was last asked for.
+    /// The tasks spawned since the last call.
     pub(crate) fn take_spawned(&self) -> Vec<Spawned> {
         std::mem::take(&mut self.world.borrow_mut().spawned)
     }
@@ -55,7 +54,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
     /// The node of this name.
     ///
     /// # Panics
-    /// If nothing deployed such a node.
+    /// If there is no such node.
     pub fn find(&self, name: &str) -> NodeId {
         self.world.borrow().find(name)
     }
@@ -70,7 +69,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
         self.world.borrow().wall(self.node)
     }
 
-    /// The deadline `after` the reading `from` of the monotonic clock, which lies in the past or is now.
+    /// The deadline `after` the reading `from` of the monotonic clock, which is not in the future.
     pub fn deadline(&self, from: Mono, after: Duration) -> MonoDeadline {
         let world = self.world.borrow();
         let elapsed = world.mono(self.node) - from;
@@ -103,7 +102,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
         let mut world = self.world.borrow_mut();
         let key = world.wait(self.node, WaitKind::Healing);
         if world.healed {
-            world.fulfil(key, WaitState::Over);
+            world.complete_wait(key, WaitState::Over);
         }
         Sleep(Waiting { world: self.world.clone(), key })
     }
@@ -113,13 +112,13 @@ impl<M: Message, N: Message> Ctx<M, N> {
         self.world.borrow().healed
     }
 
-    /// A connection to a server. It opens with the first call, and again with the first call after it broke.
+    /// A connection to a server. The first call opens it, and so does the first call after it broke.
     pub fn connect(&self, server: NodeId) -> ConnId {
         self.world.borrow_mut().connect(self.node, server)
     }
 
-    /// Closes a connection and gives another one to the same server, which opens with its first call.
-    #[must_use = "the old connection is of no use any more"]
+    /// Closes a connection and returns another one to the same server, which opens with its first call.
+    #[must_use = "the old connection is closed"]
     pub fn reopen(&self, conn: ConnId) -> ConnId {
         self.world.borrow_mut().reopen(conn)
     }
@@ -129,7 +128,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
         self.world.borrow().seems_open(conn)
     }
 
-    /// Sends a request now, and gives a future of its reply.
+    /// Sends a request now, and returns a future of its reply.
     pub fn call(&self, conn: ConnId, message: impl Into<M>, within: Duration) -> Call<M, N> {
         let mut world = self.world.borrow_mut();
         let key = world.wait(self.node, WaitKind::Call(conn));
@@ -140,61 +139,51 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Call(Waiting { world: self.world.clone(), key })
     }
 
-    /// Waits for the next message that the server pushes on the connection: at once if one has come already, in vain if
-    /// the connection is not open or breaks.
+    /// Waits for the next message that the server pushes on the connection. Ready at once if one has arrived already; fails
+    /// if the connection is not open or breaks.
     pub fn receive(&self, conn: ConnId) -> Call<M, N> {
         let mut world = self.world.borrow_mut();
         let key = world.wait(self.node, WaitKind::Receive(conn));
         if let Some(message) = world.pushed(conn) {
-            world.fulfil(key, WaitState::Reply(message));
+            world.complete_wait(key, WaitState::Reply(message));
         } else if !world.seems_open(conn) {
-            world.fulfil(key, WaitState::Failed(CallError::Reset));
+            world.complete_wait(key, WaitState::Failed(CallError::Reset));
         }
         Call(Waiting { world: self.world.clone(), key })
     }
 
-    /// Runs code beside the process's main code, until it returns, the [`Task`] is dropped or the process crashes: a
-    /// watchdog, a heartbeat, a watch.
+    /// Runs code beside the process's main code, such as a watchdog or a heartbeat, until it returns, the [`Task`] is
+    /// dropped or the process crashes.
     pub fn spawn(&self, code: impl Future<Output = ()> + 'static) -> Task {
         let (task, spawned) = Task::new(code);
         self.world.borrow_mut().spawned.push(spawned);
         task
     }
 
-    /// Passes a step, where a fault may be triggered and a pause may land. Costs next to nothing when no fault wants it.
+    /// Reaches a step, where a fault can be triggered and a pause can act. Returns at once if neither does.
     pub async fn reach_step(&self, step: &'static str) {
-        let stopped = {
+        let wait = {
             let mut world = self.world.borrow_mut();
             world.reach_step(self.node, step);
-            let node = &world.nodes[self.node.index()];
-            node.stopped() || !node.up || world.exhausted()
+            world.wait_at_step(self.node)
         };
-        if stopped {
-            let key = {
-                let mut world = self.world.borrow_mut();
-                let key = world.wait(self.node, WaitKind::Step);
-                // A crashed process waits forever: its code goes no further, and is dropped.
-                if world.nodes[self.node.index()].up {
-                    world.nodes[self.node.index()].withheld.push(Withheld::Code(Some(key)));
-                }
-                key
-            };
+        if let Some(key) = wait {
             Sleep(Waiting { world: self.world.clone(), key }).await;
         }
     }
 
-    /// Notes down what happened, for the checkers.
+    /// Records what happened, for the checkers.
     pub fn note(&self, note: N) {
         self.world.borrow_mut().note(&note);
     }
 
-    /// Notes it down when the monotonic clock reaches `due`, whether or not the process runs then.
+    /// Records it when the monotonic clock reaches `due`, whether or not the process runs then.
     pub fn note_at(&self, due: Mono, note: N) {
         let after = due - self.mono();
         self.world.borrow_mut().note_after(self.node, after, note);
     }
 
-    /// Says whether this client believes to hold the lock, so that faults can be aimed at the holder.
+    /// Records whether this client believes it holds the lock, so that faults can target the holder.
     pub fn set_holder(&self, holds: bool) {
         self.world.borrow_mut().nodes[self.node.index()].tag(HOLDER, holds);
     }
@@ -206,7 +195,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
     }
 }
 
-/// What a client waits for. Dropping it forgets the wait.
+/// A pending wait of a client. Dropping it cancels the wait.
 struct Waiting<M: Message, N: Message> {
     world: Rc<RefCell<World<M, N>>>,
     key: WaitKey,
@@ -225,7 +214,7 @@ impl<M: Message, N: Message> Waiting<M, N> {
 
 impl<M: Message, N: Message> Drop for Waiting<M, N> {
     fn drop(&mut self) {
-        self.world.borrow_mut().forget_wait(self.key);
+        self.world.borrow_mut().cancel_wait(self.key);
     }
 }
 
@@ -260,13 +249,13 @@ impl<M: Message, N: Message> Future for Call<M, N> {
 /// Which of two futures was ready first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Either<A, B> {
-    /// The first, also where both were ready at once.
+    /// The first, even if both were ready at once.
     First(A),
     /// The second.
     Second(B),
 }
 
-/// Waits for the first of two futures and drops the other. Always looks at the first one first.
+/// Waits for the first of two futures to be ready, and drops the other. Polls `first` first.
 pub async fn race<A: Future, B: Future>(first: A, second: B) -> Either<A::Output, B::Output> {
     let (mut first, mut second) = (pin!(first), pin!(second));
     poll_fn(|cx| {

@@ -1,4 +1,10 @@
-//! A node's disk as a log of records: what is written is lost at a crash unless it was synced.
+//! A node's disk as a log of records: a crash can lose what was not synced. What disk faults do to it is at the end.
+
+use crate::message::Message;
+use crate::node::NodeId;
+use crate::process::slowdown::{ActiveSlowdown, Slowdown};
+use crate::schedule::InjectionId;
+use crate::world::World;
 
 /// What a crash does to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -17,44 +23,44 @@ pub enum DiskFate {
 #[derive(Clone, Debug)]
 pub struct Disk<T> {
     records: Vec<T>,
-    /// So many records were synced, as their writer believes.
+    /// The number of synced records, as the writer believes.
     synced: usize,
-    /// So many of them are really safe.
-    safe: usize,
-    /// What is really safe of a log that was replaced by one which is not.
+    /// The number of records that are durable.
+    durable: usize,
+    /// The durable part of a log that was replaced by one that is not durable.
     replaced: Option<Vec<T>>,
     withholds: bool,
     syncs: u64,
 }
 
-/// What faults of a disk do to a log, whatever its records are.
+/// What disk faults do to a log, whatever its records are.
 pub trait Syncs {
-    /// How often it was synced.
+    /// The number of syncs so far.
     fn syncs(&self) -> u64;
 
-    /// From now on syncs make nothing safe, or do so again.
+    /// From now on, syncs have no effect, or have one again.
     fn withhold(&mut self, withholds: bool);
 
-    /// Makes safe whatever was synced while that was withheld.
+    /// Makes durable what was synced while syncs were withheld.
     fn settle(&mut self);
 
-    /// Whether its writer believes something to be safe that is not.
+    /// Whether something is not durable although its writer synced it.
     fn has_unsynced(&self) -> bool;
 }
 
 impl<T> Default for Disk<T> {
     fn default() -> Self {
-        Disk { records: Vec::new(), synced: 0, safe: 0, replaced: None, withholds: false, syncs: 0 }
+        Disk { records: Vec::new(), synced: 0, durable: 0, replaced: None, withholds: false, syncs: 0 }
     }
 }
 
 impl<T> Disk<T> {
-    /// Appends a record, not yet safe.
+    /// Appends a record, which is not durable yet.
     pub fn write(&mut self, record: T) {
         self.records.push(record);
     }
 
-    /// Makes all that was written safe.
+    /// Makes all records durable.
     pub fn sync(&mut self) {
         self.syncs += 1;
         self.synced = self.records.len();
@@ -67,41 +73,41 @@ impl<T> Disk<T> {
     pub fn crash(&mut self, fate: DiskFate) {
         match fate {
             DiskFate::Keep => {}
-            DiskFate::Unsynced => self.keep_safe(),
+            DiskFate::Unsynced => self.keep_durable(),
             DiskFate::Wipe => self.records.clear(),
         }
-        self.all_is_safe();
+        self.mark_durable();
     }
 
-    fn keep_safe(&mut self) {
+    fn keep_durable(&mut self) {
         match self.replaced.take() {
             Some(old) => self.records = old,
-            None => self.records.truncate(self.safe),
+            None => self.records.truncate(self.durable),
         }
     }
 
-    fn all_is_safe(&mut self) {
-        (self.synced, self.safe, self.replaced) = (self.records.len(), self.records.len(), None);
+    fn mark_durable(&mut self) {
+        (self.synced, self.durable, self.replaced) = (self.records.len(), self.records.len(), None);
     }
 
-    /// Replaces the log by one record that says the same, safe at once, so that the log stays short.
+    /// Replaces the log by one record with the same content and syncs it, so that the log stays short.
     pub fn compact(&mut self, snapshot: T) {
         let mut old = std::mem::take(&mut self.records);
         if self.withholds && self.replaced.is_none() {
-            old.truncate(self.safe);
+            old.truncate(self.durable);
             self.replaced = Some(old);
         }
         self.records.push(snapshot);
         self.sync();
     }
 
-    /// Forgets the records after the first `length`, safely at once.
+    /// Removes the records after the first `length`, durably.
     pub fn rewind(&mut self, length: usize) {
         self.records.truncate(length);
-        self.all_is_safe();
+        self.mark_durable();
     }
 
-    /// What is on the disk, oldest first.
+    /// The records, oldest first.
     pub fn records(&self) -> &[T] {
         &self.records
     }
@@ -117,11 +123,55 @@ impl<T> Syncs for Disk<T> {
     }
 
     fn settle(&mut self) {
-        (self.safe, self.replaced) = (self.synced, None);
+        (self.durable, self.replaced) = (self.synced, None);
     }
 
     fn has_unsynced(&self) -> bool {
-        self.replaced.is_some() || self.safe < self.synced
+        self.replaced.is_some() || self.durable < self.synced
+    }
+}
+
+impl<M: Message, N: Message> World<M, N> {
+    /// Syncs have no effect while the disk lies, or until they return.
+    pub(crate) fn withhold_syncs(&mut self, id: NodeId) {
+        let node = &mut self.nodes[id.index()];
+        let withholds = node.slowdowns.iter().any(ActiveSlowdown::concerns_disk);
+        if let Some(service) = &mut node.service {
+            service.disks(&mut |disk| disk.withhold(withholds));
+        }
+    }
+
+    /// A sync that `by` delayed returns. What it wrote is durable, unless the disk lies or the sync waits for another stall,
+    /// too. A stall that began in the meantime does not delay it.
+    pub(crate) fn settle_disks(&mut self, id: NodeId, by: InjectionId) {
+        let node = &mut self.nodes[id.index()];
+        let waits_for = |other: InjectionId| node.paused_by.iter().any(|pause| pause.by == other);
+        let not_durable_yet = |active: &ActiveSlowdown| match active.slowdown {
+            Slowdown::DiskLies => true,
+            Slowdown::DiskStalls => active.by != by && waits_for(active.by),
+            Slowdown::DiskIsSlow(_) | Slowdown::Slow(_) => false,
+        };
+        if node.slowdowns.iter().any(not_durable_yet) {
+            return;
+        }
+        if let Some(service) = &mut node.service {
+            service.disks(&mut |disk| disk.settle());
+        }
+    }
+
+    /// Lies of a disk changed something if a crash loses what they claimed to have synced.
+    pub(crate) fn touch_lies(&mut self, id: NodeId, fate: DiskFate) {
+        let node = &mut self.nodes[id.index()];
+        let lies = std::mem::take(&mut node.lies);
+        let still_active = |by: &InjectionId| node.slowdowns.iter().any(|active| active.by == *by);
+        node.lies = lies.iter().copied().filter(still_active).collect();
+        let mut has_unsynced = false;
+        if let Some(service) = node.service.as_mut().filter(|_| fate == DiskFate::Unsynced) {
+            service.disks(&mut |disk| has_unsynced |= disk.has_unsynced());
+        }
+        for by in lies.into_iter().filter(|_| has_unsynced) {
+            self.touch(by, &[id]);
+        }
     }
 }
 
@@ -138,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_loses_what_its_fate_says() {
+    fn each_fate_loses_its_part_of_the_log() {
         for (fate, left) in [(DiskFate::Keep, &[1, 2][..]), (DiskFate::Unsynced, &[1]), (DiskFate::Wipe, &[])] {
             let mut disk = written();
             disk.crash(fate);
@@ -147,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_synced_while_that_was_withheld_is_lost() {
+    fn records_synced_while_syncs_are_withheld_are_lost() {
         let mut disk = written();
         disk.withhold(true);
         disk.sync();
@@ -157,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_log_comes_back_if_its_replacement_was_never_safe() {
+    fn a_crash_restores_the_old_log_if_its_replacement_was_not_durable() {
         let mut disk = written();
         disk.withhold(true);
         disk.compact(12);
@@ -167,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_honest_sync_makes_safe_what_was_owed() {
+    fn an_honest_sync_makes_earlier_syncs_durable() {
         let mut disk = written();
         disk.withhold(true);
         disk.compact(12);

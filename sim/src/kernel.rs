@@ -1,22 +1,18 @@
-//! The event loop: takes the next event, lets the node concerned deal with it, and stops whenever a client's task is to
-//! run, so that only one thing ever happens at a time.
+//! The event loop: pops the next event and lets its node handle it. The loop stops whenever a client's task has to run, so
+//! that only one thing happens at a time.
 
-use crate::agenda::Pending;
-use crate::burden::syncs;
-use crate::faults::{Injected, Topology};
+use crate::event_queue::Pending;
+use crate::faults::Topology;
 use crate::message::Message;
-use crate::node::{Alarm, NodeId, WaitKey, Withheld};
-use crate::schedule::{InjectionId, Trigger, resolve};
+use crate::node::NodeId;
+use crate::process::slowdown::syncs;
 use crate::service::{Env, Service};
 use crate::time::SimTime;
-use crate::trace::Occurrence;
-use crate::triggers::Armed;
-use crate::waits::{WaitKind, WaitState};
 use crate::world::World;
 
 /// Why the event loop stopped.
 pub(crate) enum Step {
-    /// This client's task is to run first.
+    /// This client's task has to run first.
     Wake(NodeId),
     Stop(Stop),
 }
@@ -24,7 +20,7 @@ pub(crate) enum Step {
 /// Why a phase ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Its time was over.
+    /// It reached its time limit.
     Reached,
     /// The observer asked for it.
     Halted,
@@ -46,31 +42,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    fn arm_faults(&mut self) {
-        for index in 0..self.schedule.injections.len() {
-            let injection = InjectionId(index as u32);
-            let Some(at) = self.schedule.injections[index].at else {
-                self.arm_trigger(injection);
-                continue;
-            };
-            self.schedule_at(at, Pending::FaultBegins(injection));
-        }
-    }
-
-    fn arm_trigger(&mut self, injection: InjectionId) {
-        let plan = &self.schedule.plans[self.schedule.injections[injection.0 as usize].fault];
-        if let Trigger::On(on) = &plan.trigger {
-            let client = on.client.as_ref().map(|name| self.named(name));
-            // A step of a client that does not exist is never passed.
-            if client == Some(None) {
-                return;
-            }
-            let (step, left, after) = (on.step.clone(), on.nth, on.after);
-            self.triggers.add(Armed { injection, client: client.flatten(), step, left, after });
-        }
-    }
-
-    /// Lets events happen until a client's task is to run or the phase is over.
+    /// Handles events until a client's task has to run or the phase ends.
     pub(crate) fn step(&mut self, limit: SimTime) -> Step {
         loop {
             if let Some(client) = self.ran.take() {
@@ -98,16 +70,10 @@ impl<M: Message, N: Message> World<M, N> {
         match event {
             Pending::Arrival(packet) => self.arrive(packet),
             Pending::Resumed(packet) => self.resumed(packet),
-            Pending::Tick { node } => {
-                let current = self.nodes[node.index()].alarms.take_tick(self.now);
-                if current && !self.nodes[node.index()].stopped() {
-                    self.fire_alarm(node);
-                }
-            }
-            Pending::DueAlarm { node } if !self.nodes[node.index()].stopped() => self.fire_alarm(node),
-            Pending::DueAlarm { .. } => {}
+            Pending::Tick { node } => self.tick(node),
+            Pending::DueAlarm { node } => self.fire_due_alarm(node),
             Pending::NoticeTick { node } => self.fire_notices(node),
-            Pending::Continue { node, incarnation, wait } => self.go_on(node, incarnation, wait),
+            Pending::Continue { node, incarnation, wait } => self.continue_client(node, incarnation, wait),
             Pending::FaultBegins(injection) => self.begin_fault(injection),
             Pending::FaultEnds(injection) => self.end_fault(injection),
             Pending::Unblock { node, incarnation, by } if self.nodes[node.index()].incarnation == incarnation => {
@@ -142,148 +108,5 @@ impl<M: Message, N: Message> World<M, N> {
         let synced = syncs(&mut *service) - before;
         self.nodes[node.index()].service = Some(service);
         self.end_work(node, synced);
-    }
-
-    fn fire_alarm(&mut self, id: NodeId) {
-        let mono = self.mono(id);
-        let expired = self.nodes[id.index()].alarms.pop_due(mono);
-        self.arm(id);
-        let Some(expired) = expired else { return };
-        self.judge_timing(id, expired.undisturbed);
-        self.mark_active(id);
-        self.record(&Occurrence::Timer { node: id });
-        match expired.what {
-            Alarm::Tag(tag) => self.serve(id, |service, env| service.on_timer(env, tag)),
-            Alarm::Wait(key) => {
-                match self.waits.get(key.slot as usize).map(|wait| wait.kind) {
-                    Some(WaitKind::Call(conn)) => self.time_out(conn, key),
-                    _ => {
-                        self.fulfil(key, WaitState::Over);
-                    }
-                }
-                self.wake = Some(id);
-            }
-        }
-    }
-
-    /// A timer that a clock fault moved made a difference if something happened on the node in between.
-    fn judge_timing(&mut self, id: NodeId, undisturbed: SimTime) {
-        let node = &mut self.nodes[id.index()];
-        if node.clock_faults.is_empty() || undisturbed == self.now {
-            return;
-        }
-        if undisturbed > self.now {
-            node.early_until = node.early_until.max(undisturbed);
-        } else if node.last_event > undisturbed {
-            self.touch_clock_faults(id);
-        }
-    }
-
-    fn fire_notices(&mut self, id: NodeId) {
-        if !self.nodes[id.index()].notices.take_tick(self.now) {
-            return;
-        }
-        let mono = self.mono(id);
-        while let Some(expired) = self.nodes[id.index()].notices.pop_due(mono) {
-            self.note(&expired.what);
-        }
-        self.arm(id);
-    }
-
-    fn go_on(&mut self, id: NodeId, incarnation: u32, wait: Option<WaitKey>) {
-        let node = &mut self.nodes[id.index()];
-        if !node.up || node.incarnation != incarnation {
-            return;
-        }
-        if node.stopped() {
-            node.withheld.push(Withheld::Code(wait));
-            return;
-        }
-        if let Some(key) = wait {
-            self.fulfil(key, WaitState::Over);
-            self.record(&Occurrence::Continued { node: id });
-        }
-        self.wake = Some(id);
-    }
-
-    /// A client reaches a step, which may trigger faults at once.
-    pub(crate) fn reach_step(&mut self, node: NodeId, step: &'static str) {
-        self.record(&Occurrence::Step { node, step });
-        if self.triggers.is_empty() {
-            return;
-        }
-        for (injection, after_ns) in self.triggers.pass(node, step) {
-            match after_ns {
-                0 => self.begin_fault(injection),
-                _ => self.schedule_at(SimTime(self.now.0 + after_ns), Pending::FaultBegins(injection)),
-            }
-        }
-    }
-
-    fn begin_fault(&mut self, id: InjectionId) {
-        if self.healed {
-            return;
-        }
-        let injection = self.schedule.injections[id.0 as usize].clone();
-        let plans = self.schedule.plans.clone();
-        let plan = &plans[injection.fault];
-        let tagged = |tag: &str| self.all().into_iter().filter(|node| self.nodes[node.index()].tagged(tag)).collect();
-        let Ok(placement) = resolve(plan, self, injection.pick, &tagged) else { return };
-        if placement.nodes.is_empty() && placement.links.is_empty() {
-            return;
-        }
-        let (fault, kind) = (plan.name.as_str(), plan.kind);
-        self.record(&Occurrence::FaultBegan { fault, kind, nodes: &placement.nodes, links: &placement.links });
-        let state = &mut self.injected[id.0 as usize];
-        (state.fired, state.active, state.began) = (true, true, self.now);
-        self.observer.fault(self.now, true, &placement);
-        plan.fault.begin(self, &Injected { id, at: &placement, drawn: injection.drawn });
-        match injection.lasts {
-            Some(lasts) => self.schedule_at(self.now + lasts, Pending::FaultEnds(id)),
-            None => {
-                self.injected[id.0 as usize].active = false;
-                self.observer.fault(self.now, false, &placement);
-            }
-        }
-        self.injected[id.0 as usize].placement = placement;
-    }
-
-    fn end_fault(&mut self, id: InjectionId) {
-        if !std::mem::take(&mut self.injected[id.0 as usize].active) {
-            return;
-        }
-        let plans = self.schedule.plans.clone();
-        let injection = &self.schedule.injections[id.0 as usize];
-        let (plan, drawn) = (&plans[injection.fault], injection.drawn);
-        let placement = self.injected[id.0 as usize].placement.clone();
-        self.record(&Occurrence::FaultEnded { fault: &plan.name, placement: &placement });
-        plan.fault.end(self, &Injected { id, at: &placement, drawn });
-        self.observer.fault(self.now, false, &placement);
-    }
-
-    /// Ends all faults: links restored, nodes resumed and restarted (but for permanent crashes), rates back to normal.
-    /// Offsets of wall clocks stay, since undoing a step would be another step.
-    pub(crate) fn heal(&mut self) {
-        self.healed = true;
-        self.triggers.disarm();
-        for index in 0..self.injected.len() {
-            self.end_fault(InjectionId(index as u32));
-        }
-        for node in self.all() {
-            let state = &self.nodes[node.index()];
-            if !state.up && !state.never_restarts {
-                self.restart(node);
-            }
-        }
-        self.record(&Occurrence::Healed);
-        self.observer.healed(self.now);
-        let waiting: Vec<(NodeId, WaitKey)> = (self.waits.iter())
-            .filter(|(_, wait)| wait.kind == WaitKind::Healing)
-            .map(|(slot, wait)| (wait.node, WaitKey { slot: slot as u32, serial: wait.serial }))
-            .collect();
-        for (node, key) in waiting {
-            let incarnation = self.nodes[node.index()].incarnation;
-            self.schedule_at(self.now, Pending::Continue { node, incarnation, wait: Some(key) });
-        }
     }
 }

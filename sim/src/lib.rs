@@ -1,5 +1,8 @@
-//! The simulated world of fencepost: one event heap on a madsim plugin, nodes with clocks, disks and connections of
-//! their own, faults that are data, and a trace hash over every event. It knows nothing of locks.
+//! The simulated world: nodes with their own clocks, disks and connections, faults that are data, one heap of pending
+//! events that runs as a madsim plugin, and a trace hash over every event. It knows nothing of locks.
+//!
+//! Where to look: [`faults`] for the kinds of fault; `process/`, `clock/`, `net/` and `disk.rs` for what a fault does to
+//! each part of a node; `kernel.rs` for the event loop; [`Ctx`] and [`Service`] for what clients and servers can do.
 
 #[cfg(not(madsim))]
 compile_error!(
@@ -11,34 +14,29 @@ compile_error!(
      An exported RUSTFLAGS or RUSTDOCFLAGS replaces these lines: unset it, or add `--cfg madsim` to it."
 );
 
-mod agenda;
-mod burden;
 pub mod clock;
 mod ctx;
 pub mod disk;
+mod event_queue;
 pub mod faults;
 mod kernel;
 mod message;
-mod nemesis;
 mod net;
 mod node;
 mod observer;
-mod outage;
-mod reception;
+mod process;
 mod runtime;
 pub mod schedule;
 mod service;
 pub mod stream;
 mod task;
 pub mod time;
-mod timers;
 mod trace;
-mod transport;
-mod triggers;
 pub mod units;
 mod waits;
 mod world;
 
+pub use self::clock::timers::TimerId;
 pub use self::ctx::{Call, Ctx, Either, Sleep, race};
 pub use self::kernel::Stop;
 pub use self::message::Message;
@@ -49,7 +47,6 @@ pub use self::runtime::{Driver, Host, Process, Setup};
 pub use self::service::{Caller, Env, MonoDeadline, Service, WallDeadline};
 pub use self::task::{Signal, Task};
 pub use self::time::{Mono, SimTime, Wall};
-pub use self::timers::TimerId;
 pub use self::trace::{LAYOUT, Occurrence, TraceHash};
 pub use self::waits::CallError;
 pub use self::world::{InjectionState, World};

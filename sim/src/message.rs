@@ -1,4 +1,4 @@
-//! What nodes may send each other and note down: plain data.
+//! Plain data that nodes can send and record.
 
 use std::fmt;
 

@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
-use crate::burden::{ActiveSlowdown, Strobe};
 use crate::clock::Clock;
+use crate::clock::changes::Strobe;
+use crate::clock::timers::Timers;
 use crate::message::Message;
 use crate::net::Packet;
+use crate::process::pause::{Pause, Withheld};
+use crate::process::slowdown::ActiveSlowdown;
 use crate::schedule::InjectionId;
 use crate::service::Service;
 use crate::time::SimTime;
-use crate::timers::Timers;
 
 /// A node, numbered from 0 in the order of deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
@@ -26,21 +28,21 @@ impl NodeId {
 /// What a node is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It contends for the lock.
+    /// Contends for the lock.
     Client,
-    /// It serves the lock.
+    /// Serves the lock.
     Server,
-    /// It is what the lock guards.
+    /// Is guarded by the lock.
     Store,
 }
 
-/// A client that believes to hold the lock carries this tag.
+/// The tag of a client that believes it holds the lock.
 pub const HOLDER: &str = "holder";
 
-/// A server that leads the others carries this tag.
+/// The tag of a server that leads the others.
 pub const LEADER: &str = "leader";
 
-/// The name that always means what the lock guards.
+/// The name of the guarded store.
 pub const STORE: &str = "store";
 
 pub(crate) struct Node<M: Message, N: Message> {
@@ -48,24 +50,24 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub role: Role,
     pub clock: Clock,
     pub up: bool,
-    /// Its host is down, not only its process: nothing answers for it.
+    /// Its host is down, too, so nothing answers for it.
     pub host_down: bool,
     pub never_restarts: bool,
     /// Counts its restarts.
     pub incarnation: u32,
-    pub stopped_by: Vec<Stop>,
+    pub paused_by: Vec<Pause>,
     pub skewed_by: Vec<(InjectionId, i64)>,
-    /// Every clock fault that ever began here.
+    /// All clock faults that began here so far.
     pub clock_faults: Vec<InjectionId>,
     pub crashed_by: Option<InjectionId>,
     pub withheld: Vec<Withheld<M>>,
-    /// How many messages it is to deal with at this time, before any that arrives now.
+    /// How many messages it has to handle at this time before any that arrive now.
     pub resuming: u32,
-    /// What makes it slow, or its disk bad.
+    /// What slows it or its disk down.
     pub slowdowns: Vec<ActiveSlowdown>,
-    /// Every lie of its disk since its last crash.
+    /// Faults that let its disk confirm syncs it did not do, since its last crash.
     pub lies: Vec<InjectionId>,
-    /// What it sends while this is set has to wait until it is done with what it does.
+    /// While set, what it sends waits until its work is done.
     pub holds_back: bool,
     pub unsent: Vec<Packet<M>>,
     pub strobes: Vec<Strobe>,
@@ -74,31 +76,18 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub service: Option<Box<dyn Service<M, N>>>,
     pub tags: Vec<&'static str>,
     pub last_event: SimTime,
-    /// A timer ran out early; what happens before this time happens on the wrong side of it.
+    /// A timer fired early because of a clock fault. Whatever happens before this time is affected by that.
     pub early_until: SimTime,
 }
 
-/// One reason why a node does not run.
-pub(crate) struct Stop {
-    pub by: InjectionId,
-    pub machine: bool,
-}
-
-/// What happened to a node while it did not run, to be dealt with when it does.
-pub(crate) enum Withheld<M> {
-    Packet(Packet<M>),
-    /// The client's code continues after a step, waiting with this key; or starts.
-    Code(Option<WaitKey>),
-}
-
-/// Names something that a client waits for.
+/// Identifies a wait of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaitKey {
     pub slot: u32,
     pub serial: u32,
 }
 
-/// What a node's timer is for.
+/// What happens when a node's timer fires.
 pub(crate) enum Alarm {
     Wait(WaitKey),
     Tag(u64),
@@ -114,7 +103,7 @@ impl<M: Message, N: Message> Node<M, N> {
             host_down: false,
             never_restarts: false,
             incarnation: 0,
-            stopped_by: Vec::new(),
+            paused_by: Vec::new(),
             skewed_by: Vec::new(),
             clock_faults: Vec::new(),
             crashed_by: None,
@@ -134,8 +123,9 @@ impl<M: Message, N: Message> Node<M, N> {
         }
     }
 
-    pub fn stopped(&self) -> bool {
-        !self.stopped_by.is_empty()
+    /// Whether its code does not run at the moment.
+    pub fn paused(&self) -> bool {
+        !self.paused_by.is_empty()
     }
 
     pub fn tag(&mut self, tag: &'static str, carries: bool) {

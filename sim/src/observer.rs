@@ -1,4 +1,4 @@
-//! Who watches a world from outside.
+//! Observation of a world from outside.
 
 use crate::clock::Clock;
 use crate::message::Message;
@@ -7,24 +7,24 @@ use crate::schedule::Placement;
 use crate::time::{Mono, SimTime, Wall};
 use crate::trace::Occurrence;
 
-/// Watches a world. Nothing that it does changes the world, but for ending a phase early.
+/// Observes a world. It cannot change the world, except that it can end a phase early.
 pub trait Observer<M: Message, N: Message> {
-    /// A node noted something down. Returns whether the phase may end now.
+    /// A node recorded a note. Returns whether the phase ends now.
     fn note(&mut self, at: SimTime, note: &N) -> bool;
 
     /// A node crashed.
     fn crashed(&mut self, _at: SimTime, _node: NodeId) {}
 
-    /// A node came back.
+    /// A node restarted.
     fn restarted(&mut self, _at: SimTime, _node: NodeId) {}
 
-    /// An injection began or ended there.
+    /// An injection began or ended at this placement.
     fn fault(&mut self, _at: SimTime, _began: bool, _placement: &Placement) {}
 
     /// All faults were healed.
     fn healed(&mut self, _at: SimTime) {}
 
-    /// Whether it wants to see every occurrence, which costs time.
+    /// Whether `occurrence` is called. It costs time.
     fn sees_occurrences(&self) -> bool {
         false
     }
@@ -33,7 +33,7 @@ pub trait Observer<M: Message, N: Message> {
     fn occurrence(&mut self, _at: SimTime, _what: &Occurrence<'_, M, N>, _clocks: &Clocks) {}
 }
 
-/// Every node's clocks at one moment.
+/// The clocks of all nodes at one moment.
 #[derive(Debug)]
 pub struct Clocks(Vec<(Mono, Wall)>);
 
@@ -42,8 +42,8 @@ impl Clocks {
         Clocks(clocks.map(|clock| (clock.mono(now), clock.wall(now))).collect())
     }
 
-    /// The node's monotonic and wall clock.
-    pub fn of(&self, node: NodeId) -> (Mono, Wall) {
+    /// The readings of the node's monotonic and wall clock.
+    pub fn reading(&self, node: NodeId) -> (Mono, Wall) {
         self.0[node.index()]
     }
 }

@@ -1,5 +1,5 @@
-//! The fault schedule: data, drawn up front from the seed, each fault from a stream of its own. A fault taken out of it
-//! leaves all others as they were.
+//! The fault schedule: data, drawn up front from the seed, each fault from its own stream. Removing a fault leaves all
+//! others unchanged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,13 +49,13 @@ pub struct FaultPlan {
 pub enum Trigger {
     /// Once, at this time.
     At(Duration),
-    /// Again and again; the gap from one beginning to the next.
+    /// Repeatedly, with this gap from one start to the next.
     Every(Dist),
     /// When a client reaches a step.
     On(OnStep),
 }
 
-/// A client passing a step.
+/// A step of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OnStep {
     /// The client by name; any client if left out.
@@ -98,17 +98,17 @@ pub enum Target {
 /// Which of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// One, drawn anew for each injection.
+    /// One, drawn for each injection.
     Any,
     /// All of them.
     All,
-    /// Those that hold the lock, as they believe.
+    /// Those that believe they hold the lock.
     Holder,
     /// The one that leads.
     Leader,
-    /// A minority, drawn anew for each injection.
+    /// A minority, drawn for each injection.
     Minority,
-    /// A majority, drawn anew for each injection.
+    /// A majority, drawn for each injection.
     Majority,
 }
 
@@ -123,7 +123,7 @@ pub struct Injection {
     pub lasts: Option<Duration>,
     /// The fraction that resolves `any` when it begins.
     pub pick: u64,
-    /// What the fault drew for itself.
+    /// The result of [`Fault::draw`].
     pub drawn: i64,
 }
 
@@ -163,7 +163,7 @@ impl Schedule {
         Schedule { plans: plans.clone(), injections }
     }
 
-    /// How all injections together may lengthen the bounds within which a lock recovers.
+    /// By how much all injections together may lengthen the bounds within which a lock recovers.
     pub fn allowance(&self) -> BoundAllowance {
         let allowances: Vec<(&Injection, BoundAllowance)> = (self.injections.iter())
             .map(|injection| {
@@ -180,8 +180,8 @@ impl Schedule {
     }
 }
 
-/// How long a stream may take to get through after faults of which the next began before it did. It has been silent since
-/// the first of them began, and its next retransmission comes after as long again at the latest.
+/// How long a stream may need to get through after overlapping faults. It has been silent since the first of them began,
+/// and its next retransmission comes after at most the same time again.
 fn longest_silence(allowances: &[(&Injection, BoundAllowance)]) -> Duration {
     let mut spans: Vec<(SimTime, Duration)> =
         allowances.iter().filter_map(|(injection, allowance)| Some((injection.at?, allowance.reconnect))).collect();
@@ -195,16 +195,16 @@ fn longest_silence(allowances: &[(&Injection, BoundAllowance)]) -> Duration {
         silent = silent.max((at + length).since(since));
         longest = longest.max(silent);
     }
-    // Nobody knows beforehand when a step is passed: what waits for one may make any silence longer.
+    // The time of a step is not known in advance, so a fault that waits for one may prolong any silence.
     let at_marks: Duration =
         allowances.iter().filter(|(i, _)| i.at.is_none()).map(|(_, allowance)| allowance.reconnect).sum();
     (longest + at_marks).min(RETRANSMIT_LONGEST)
 }
 
-/// How slow a clock may run whose faults overlap: their rates add up.
+/// How slow a clock may run under overlapping faults, whose rates add up.
 fn slowest_together(allowances: &[(&Injection, BoundAllowance)]) -> u32 {
     let mut changes: Vec<(SimTime, bool, u64)> = Vec::new();
-    // Nobody knows beforehand when a step is passed: those add to all others.
+    // The time of a step is not known in advance, so these add to all others.
     let mut now = 0;
     for (injection, allowance) in allowances.iter().filter(|(_, allowance)| allowance.slowest_ppm > 0) {
         let ppm = allowance.slowest_ppm.into();
@@ -235,16 +235,16 @@ impl FaultPlan {
     /// Whether this plan can act in a world with these nodes.
     ///
     /// # Errors
-    /// Why not, in words for a user.
+    /// The reason, for users.
     pub fn applicable(&self, topology: &dyn Topology) -> Result<(), String> {
         resolve(self, topology, 0, &|_| Vec::new()).map(|_| ())
     }
 }
 
-/// Turns a plan's aim into nodes and links. `tagged` gives the nodes that carry a tag now (`holder`, `leader`).
+/// Resolves a plan's aim to nodes and links. `tagged` returns the nodes with a tag (`holder`, `leader`).
 ///
 /// # Errors
-/// If the world has no such place.
+/// If the topology has no such nodes.
 pub fn resolve(
     plan: &FaultPlan,
     topology: &dyn Topology,
@@ -304,7 +304,7 @@ impl Target {
             Which::Any => some(1, "member"),
             Which::All => Ok(group.to_vec()),
             Which::Holder => Ok(tagged("holder")),
-            // A lone server leads; more than one must say which of them does.
+            // A single server leads. Of several, the leader carries the tag.
             Which::Leader if group.len() == 1 => Ok(group.to_vec()),
             Which::Leader => Ok(tagged("leader")),
             Which::Minority => some(group.len().saturating_sub(1) / 2, "minority"),
@@ -314,7 +314,7 @@ impl Target {
     }
 }
 
-/// The index that the fraction `pick` / 2⁶⁴ means among `len`.
+/// The index among `len` items for the fraction `pick` / 2⁶⁴.
 pub fn pick_index(pick: u64, len: usize) -> usize {
     ((u128::from(pick) * len as u128) >> 64) as usize
 }

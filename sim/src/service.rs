@@ -1,17 +1,17 @@
-//! The server side: a service is a state machine without input or output of its own. It is told what happened and
-//! answers through its [`Env`].
+//! The server side: a service is a state machine without I/O of its own. It is called with what happened, and acts through
+//! its [`Env`].
 
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::clock::timers::TimerId;
 use crate::disk::{DiskFate, Syncs};
 use crate::message::Message;
 use crate::net::Session;
 use crate::node::NodeId;
 use crate::stream::Stream;
 use crate::time::{Mono, SimTime, Wall};
-use crate::timers::TimerId;
 use crate::world::World;
 
 /// The code of a server.
@@ -25,24 +25,24 @@ pub trait Service<M: Message, N: Message>: 'static {
     /// A message from another server arrived.
     fn on_peer(&mut self, _env: &mut Env<'_, M, N>, _from: NodeId, _message: M) {}
 
-    /// A timer ran out that was set with this tag.
+    /// A timer with this tag expired.
     fn on_timer(&mut self, _env: &mut Env<'_, M, N>, _tag: u64) {}
 
     /// A client connected.
     fn on_connect(&mut self, _env: &mut Env<'_, M, N>, _session: Session) {}
 
-    /// A connection is gone: its client's process ended, its client's host came back without it, or keep-alive failed.
+    /// A connection broke: its client's process ended, its client's host restarted without it, or keep-alive failed.
     fn on_disconnect(&mut self, _env: &mut Env<'_, M, N>, _session: Session) {}
 
-    /// The process crashed. What it held in memory is to be dropped; its disk loses what `disk` says.
+    /// The process crashed. The service drops its memory; its disk loses what `disk` says.
     fn on_crash(&mut self, env: &mut Env<'_, M, N>, disk: DiskFate);
 
-    /// Shows every log on its disk, so that faults of the disk can act on them. A service that syncs and shows none
-    /// has a disk that never fails.
+    /// Passes every log on its disk to `each`, so that faults of the disk can act on them. Without this, its disk never
+    /// fails.
     fn disks(&mut self, _each: &mut dyn FnMut(&mut dyn Syncs)) {}
 }
 
-/// Who asked: where a reply goes.
+/// The sender of a request, to which the reply goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub(crate) session: Session,
@@ -56,13 +56,13 @@ impl Caller {
         self.session
     }
 
-    /// The client's node, for the ground truth only: real servers know no more than the connection.
+    /// The client's node, for the ground truth only: real servers know only the connection.
     pub fn client(&self) -> NodeId {
         self.client
     }
 }
 
-/// A deadline by a node's wall clock. In a message it is the absolute time that servers tell each other.
+/// A deadline by a node's wall clock. In a message it is the absolute time that servers send each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct WallDeadline {
     /// When it is due, by the wall clock.
@@ -72,7 +72,7 @@ pub struct WallDeadline {
 }
 
 impl WallDeadline {
-    /// A deadline in a world whose wall clocks show the true time: for code that is tried out without a world.
+    /// A deadline in a world whose wall clocks show the true time, for tests without a world.
     pub fn of_true_time(at: SimTime) -> Self {
         WallDeadline { at: Wall(at.0.cast_signed()), undisturbed: at }
     }
@@ -130,24 +130,23 @@ impl<M: Message, N: Message> Env<'_, M, N> {
         self.world.compare_undisturbed(self.node, passed, deadline.undisturbed)
     }
 
-    /// Answers a request. It is lost if the connection is.
+    /// Replies to a request. The reply is lost if the connection is broken.
     pub fn reply(&mut self, to: Caller, message: impl Into<M>) {
         self.world.reply(to, message.into());
     }
 
-    /// Sends a message that nobody asked for to a client. It is lost if the connection is.
+    /// Sends an unsolicited message to a client. It is lost if the connection is broken.
     pub fn push(&mut self, to: Session, message: impl Into<M>) {
         self.world.push(to, message.into());
     }
 
-    /// Closes a connection: its client will see a reset. There is no `on_disconnect` for it.
+    /// Closes a connection: its client sees a reset. `on_disconnect` is not called for it.
     pub fn close(&mut self, session: Session) {
         self.world.close(session);
     }
 
-    /// Sends a message to another server, in order with all others sent there, on a connection that is made at need.
-    /// What does not get through is lost when the connection breaks, is silent for [`PEER_TIMEOUT`], or has too much
-    /// waiting for it.
+    /// Sends a message to another server, in order with all others sent there, on a connection that is opened when needed.
+    /// A message is lost when the connection breaks, is silent for [`PEER_TIMEOUT`], or has a full buffer.
     ///
     /// [`PEER_TIMEOUT`]: crate::PEER_TIMEOUT
     pub fn send(&mut self, peer: NodeId, message: impl Into<M>) {
@@ -157,17 +156,17 @@ impl<M: Message, N: Message> Env<'_, M, N> {
     /// The node of this name.
     ///
     /// # Panics
-    /// If nothing deployed such a node.
+    /// If there is no such node.
     pub fn find(&self, name: &str) -> NodeId {
         self.world.find(name)
     }
 
-    /// This server's stream of randomness for a purpose. It begins anew each time it is asked for: keep it.
+    /// This server's stream of randomness for a purpose. Each call returns it from the start, so keep it.
     pub fn stream(&self, purpose: &str) -> Stream {
         self.world.stream(&[purpose, self.world.name(self.node)])
     }
 
-    /// Says whether this server leads the others, so that faults can be aimed at the leader.
+    /// Records whether this server leads the others, so that faults can target the leader.
     pub fn lead(&mut self, leads: bool) {
         self.world.lead(self.node, leads);
     }
@@ -177,17 +176,17 @@ impl<M: Message, N: Message> Env<'_, M, N> {
         self.world.set_service_timer(self.node, after, tag)
     }
 
-    /// Forgets a timer.
+    /// Cancels a timer.
     pub fn cancel_timer(&mut self, timer: TimerId) {
         self.world.cancel_timer(self.node, timer);
     }
 
-    /// Notes down what really happened, for the checkers.
+    /// Records the ground truth, for the checkers.
     pub fn note(&mut self, note: N) {
         self.world.note(&note);
     }
 
-    /// Notes it down when the monotonic clock has advanced by `after`, whether or not the process still runs then.
+    /// Records it when the monotonic clock has advanced by `after`, whether or not the process still runs then.
     pub fn note_after(&mut self, after: Duration, note: N) {
         self.world.note_after(self.node, after, note);
     }

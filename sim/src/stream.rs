@@ -1,5 +1,5 @@
-//! Streams of randomness: one for each purpose and owner, all keyed by the case's seed. Drawing from one never changes
-//! what another gives, so that a fault taken out of a schedule changes only what follows from it.
+//! Streams of randomness: one for each purpose and owner, all keyed by the seed of the case. Draws from one never change
+//! another, so removing a fault from a schedule changes only the consequences of that fault.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -32,7 +32,7 @@ impl Streams {
         self.numbered(xxh3_64(label.as_bytes()))
     }
 
-    /// The stream whose label is these words, one space between each two.
+    /// The stream whose label is these words, joined by spaces.
     pub(crate) fn labelled(&self, words: &[&str]) -> Stream {
         let mut label = Xxh3::new();
         for (i, word) in words.iter().enumerate() {
@@ -57,7 +57,7 @@ impl Stream {
         self.0.next_u64()
     }
 
-    /// A number from `low` to `high`, both included. Always takes one number of the stream; its bias is below
+    /// A number from `low` to `high`, both included. Always uses one number of the stream; its bias is below
     /// (high − low) / 2⁶⁴.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         debug_assert!(low <= high);
@@ -76,12 +76,12 @@ impl Stream {
         radius * libm::cos(2.0 * std::f64::consts::PI * self.unit())
     }
 
-    /// True with a chance of `per_million` in a million.
+    /// True with a probability of `per_million` / 1,000,000.
     pub fn chance(&mut self, per_million: u32) -> bool {
         self.between(0, 999_999) < u64::from(per_million)
     }
 
-    /// Puts the items into a random order.
+    /// Shuffles the items.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.between(0, last as u64) as usize);

@@ -1,4 +1,4 @@
-//! Code that runs beside the main code of a process, and how the two tell each other.
+//! Tasks that run beside the main code of a process, and signals between them.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -6,16 +6,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// Code that was spawned and that its host has not taken over yet, or runs.
+/// Spawned code, before or after its host has taken it over.
 pub(crate) struct Spawned {
-    /// Off when its task was dropped.
+    /// False once its task has been dropped.
     pub alive: Rc<Cell<bool>>,
     pub code: Code,
 }
 
 pub(crate) type Code = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Code that runs beside the main code of a process. Dropping this ends it.
+/// A handle on code that runs beside the main code of a process. Dropping it cancels the code.
 #[must_use = "the code ends when its task is dropped"]
 #[derive(Debug)]
 pub struct Task {
@@ -35,7 +35,7 @@ impl Drop for Task {
     }
 }
 
-/// How one part of a process's code lets another go on. One part waits at a time.
+/// Wakes one part of a process's code from another. Only one part can wait at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Signal(Rc<SignalState>);
 
@@ -46,7 +46,7 @@ struct SignalState {
 }
 
 impl Signal {
-    /// Lets whoever waits go on, now or when it comes to wait.
+    /// Wakes the part that waits, or the next part that will.
     pub fn raise(&self) {
         self.0.raised.set(true);
         if let Some(waiting) = self.0.waiting.borrow_mut().take() {
@@ -54,7 +54,7 @@ impl Signal {
         }
     }
 
-    /// Waits until it is raised, and lowers it again.
+    /// Waits until it is raised, then lowers it.
     pub async fn raised(&self) {
         poll_fn(|cx| {
             if self.0.raised.take() {

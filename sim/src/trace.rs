@@ -1,4 +1,4 @@
-//! Every event of a world, in one order, as canonical bytes under a hash: the identity of a run.
+//! The trace: all events of a world in order, as canonical bytes under a hash that identifies a run.
 
 use std::fmt;
 
@@ -13,22 +13,22 @@ use crate::time::SimTime;
 /// Raised whenever the kernel or its streams change what a seed means. Hashes are compared only under the same layout.
 pub const LAYOUT: u32 = 1;
 
-/// One event of a world. `M` is the message type of its nodes, `N` what they note down.
+/// One event of a world. `M` is the type of its messages, `N` the type of its notes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Occurrence<'a, M: ?Sized, N> {
-    /// A message arrived at a node that could act on it.
+    /// A message was delivered to a running node.
     Delivered { from: NodeId, to: NodeId, sent_ns: u64, message: &'a M },
     /// A datagram was lost.
     Lost { from: NodeId, to: NodeId, message: &'a M },
     /// A connection was made, as its server sees it.
     Connected { client: NodeId, server: NodeId },
-    /// A node learnt that nobody listens at its peer.
+    /// A node learned that nothing listens at its peer.
     Refused { node: NodeId, peer: NodeId },
-    /// A node learnt that its peer dropped their connection.
+    /// A node learned that its peer closed their connection.
     Reset { node: NodeId, peer: NodeId },
-    /// A timer of the node's own ran out.
+    /// A timer of the node expired.
     Timer { node: NodeId },
     /// A client continued after a pause, at a step.
     Continued { node: NodeId },
@@ -49,13 +49,13 @@ pub enum Occurrence<'a, M: ?Sized, N> {
     },
     /// A node crashed.
     Crashed { node: NodeId },
-    /// A node came back.
+    /// A node restarted.
     Restarted { node: NodeId },
     /// All faults were healed.
     Healed,
-    /// A node noted something down.
+    /// A node recorded a note.
     Note(&'a N),
-    /// A server began or ceased to lead the others, as it believes.
+    /// A server started or stopped leading the others, by its own belief.
     Led { node: NodeId, leads: bool },
 }
 
@@ -78,7 +78,7 @@ pub struct Trace {
     hashing: bool,
 }
 
-/// Bytes are collected up to this before they are hashed, since few large updates are cheaper than many small ones.
+/// Bytes are hashed in batches of this size, since few large updates are cheaper than many small ones.
 const BATCH: usize = 4096;
 
 impl Default for Trace {

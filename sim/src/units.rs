@@ -39,7 +39,7 @@ pub enum Dist {
     LogNormal(Duration, f64),
 }
 
-/// Why a text is not a duration or distribution, and how to mend it.
+/// Why a text is not a duration or distribution, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitError(String);
 
@@ -62,7 +62,7 @@ impl Dist {
         }
     }
 
-    /// The longest that can come out; [`LONGEST`] where there is no bound.
+    /// The longest possible draw; [`LONGEST`] if there is no bound.
     pub fn longest(&self) -> Duration {
         match *self {
             Dist::Constant(value) => value,

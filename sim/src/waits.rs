@@ -1,10 +1,10 @@
-//! What clients wait for: replies, timers, the end of a pause, the healing.
+//! Waits of clients: for replies, timers, the end of a pause, the healing.
 
 use std::fmt;
 
+use crate::clock::timers::TimerId;
 use crate::net::ConnId;
 use crate::node::{NodeId, WaitKey};
-use crate::timers::TimerId;
 
 pub(crate) struct Wait<M> {
     pub node: NodeId,
@@ -18,7 +18,7 @@ pub(crate) struct Wait<M> {
 pub(crate) enum WaitKind {
     Sleep,
     Call(ConnId),
-    /// For what the server pushes.
+    /// For a message that the server pushes.
     Receive(ConnId),
     Step,
     Healing,
@@ -37,14 +37,14 @@ impl<M> Wait<M> {
     }
 }
 
-/// Why a call brought no reply.
+/// Why a call returned no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
     /// The request was never sent: nobody listens there, or the connection was found broken.
     Refused,
     /// The connection was reset after the request was sent.
     Reset,
-    /// No reply came in time.
+    /// No reply arrived in time.
     TimedOut,
 }
 

@@ -1,31 +1,28 @@
-//! The state of a world, and what its nodes can do in it.
-
-use std::time::Duration;
+//! The state of a world. What happens to it is in the modules of each job: see the crate's documentation.
 
 use slab::Slab;
 
-use crate::agenda::{Agenda, Pending};
+use crate::event_queue::{EventQueue, Pending};
 use crate::faults::Topology;
+use crate::faults::triggers::Triggers;
 use crate::message::Message;
 use crate::net::{Conn, Link, NetworkConfig};
-use crate::node::{Alarm, HOLDER, LEADER, Node, NodeId, Role, STORE, WaitKey};
+use crate::node::{LEADER, Node, NodeId, Role, STORE, WaitKey};
 use crate::observer::{Clocks, Observer};
-use crate::schedule::{InjectionId, Placement, Schedule};
+use crate::schedule::{Placement, Schedule};
 use crate::service::Caller;
 use crate::stream::{Stream, Streams};
 use crate::task::Spawned;
 use crate::time::{Mono, SimTime, Wall};
-use crate::timers::TimerId;
 use crate::trace::{Occurrence, Trace};
-use crate::triggers::Triggers;
 use crate::waits::{Wait, WaitKind, WaitState};
 
-/// A world of nodes that send each other `M` and note down `N`.
+/// A world of nodes that send each other messages `M` and record notes `N`.
 pub struct World<M: Message, N: Message> {
     pub(crate) now: SimTime,
-    agenda: Agenda<M>,
+    events: EventQueue<M>,
     pub(crate) nodes: Vec<Node<M, N>>,
-    clients: Vec<NodeId>,
+    pub(crate) clients: Vec<NodeId>,
     servers: Vec<NodeId>,
     store: NodeId,
     pub(crate) network: NetworkConfig,
@@ -45,21 +42,21 @@ pub struct World<M: Message, N: Message> {
     pub(crate) touched_holder: bool,
     /// Messages sent between nodes other than a separate store.
     pub(crate) lock_messages: u64,
-    /// The client whose task is to run before the next event.
+    /// The client whose task runs before the next event.
     pub(crate) wake: Option<NodeId>,
-    /// The client that has just run, and has to be held up for it: it is slow.
+    /// The slow client that has just run and is now delayed for it.
     pub(crate) ran: Option<NodeId>,
-    /// What the client that runs has spawned: its host takes it over as soon as it has come to rest.
+    /// Tasks that the running client has spawned. Its host takes them over when the client is idle.
     pub(crate) spawned: Vec<Spawned>,
     pub(crate) most_events: u64,
 }
 
-/// What became of an injection.
+/// What happened to an injection.
 #[derive(Clone, Debug, Default)]
 pub struct InjectionState {
     /// It began.
     pub fired: bool,
-    /// It made a difference.
+    /// It changed something.
     pub touched: bool,
     /// When it began, if it did.
     pub began: SimTime,
@@ -79,7 +76,7 @@ impl<M: Message, N: Message> World<M, N> {
     ) -> Self {
         World {
             now: SimTime(0),
-            agenda: Agenda::default(),
+            events: EventQueue::default(),
             nodes: Vec::new(),
             clients: Vec::new(),
             servers: Vec::new(),
@@ -118,7 +115,7 @@ impl<M: Message, N: Message> World<M, N> {
         id
     }
 
-    /// Says that the lock's first server is the guarded store too.
+    /// Makes the lock's first server the guarded store, too.
     pub(crate) fn store_is_first_server(&mut self) {
         self.store = self.servers[0];
     }
@@ -142,7 +139,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.nodes[node.index()].role == Role::Client
     }
 
-    /// What became of each injection.
+    /// What happened to each injection.
     pub fn injections(&self) -> &[InjectionState] {
         &self.injected
     }
@@ -152,12 +149,12 @@ impl<M: Message, N: Message> World<M, N> {
         self.touched_holder
     }
 
-    /// How many messages clients and the lock's servers sent each other, those that were lost too.
+    /// The number of messages that clients and the lock's servers sent each other, lost ones included.
     pub fn lock_messages(&self) -> u64 {
         self.lock_messages
     }
 
-    /// The hash over every event so far, and their number.
+    /// The hash over all events so far, and their number.
     pub fn trace(&mut self) -> (crate::trace::TraceHash, u64) {
         (self.trace.hash(), self.trace.events())
     }
@@ -175,22 +172,13 @@ impl<M: Message, N: Message> World<M, N> {
         self.nodes[node.index()].clock.wall(self.now)
     }
 
-    /// Passes a comparison of a clock with a deadline through; where it would come out differently without clock faults,
-    /// those of the node made a difference.
-    pub(crate) fn compare_undisturbed(&mut self, node: NodeId, passed: bool, undisturbed: SimTime) -> bool {
-        if passed != (self.now >= undisturbed) {
-            self.touch_clock_faults(node);
-        }
-        passed
-    }
-
     pub(crate) fn schedule_at(&mut self, at: SimTime, event: Pending<M>) {
-        self.agenda.add(at.max(self.now), event);
+        self.events.add(at.max(self.now), event);
     }
 
     /// The next event, if it happens by `limit`.
     pub(crate) fn pop(&mut self, limit: SimTime) -> Option<Pending<M>> {
-        let (at, event) = self.agenda.pop(limit)?;
+        let (at, event) = self.events.pop(limit)?;
         self.now = at;
         Some(event)
     }
@@ -217,51 +205,6 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    // Timers.
-
-    pub(crate) fn set_alarm(&mut self, node: NodeId, due: Mono, alarm: Alarm) -> TimerId {
-        let clock = &self.nodes[node.index()].clock;
-        let undisturbed = self.now + (due - clock.mono(self.now));
-        let timer = self.nodes[node.index()].alarms.add(due, undisturbed, alarm);
-        self.arm(node);
-        timer
-    }
-
-    pub(crate) fn set_service_timer(&mut self, node: NodeId, after: Duration, tag: u64) -> TimerId {
-        self.set_alarm(node, self.mono(node) + after, Alarm::Tag(tag))
-    }
-
-    pub(crate) fn cancel_timer(&mut self, node: NodeId, timer: TimerId) {
-        self.nodes[node.index()].alarms.cancel(timer);
-    }
-
-    pub(crate) fn note_after(&mut self, node: NodeId, after: Duration, note: N) {
-        let due = self.mono(node) + after;
-        self.nodes[node.index()].notices.add(due, self.now + after, note);
-        self.arm(node);
-    }
-
-    /// Puts the node's next tick into the heap, unless one stands there early enough.
-    pub(crate) fn arm(&mut self, id: NodeId) {
-        let now = self.now;
-        let node = &mut self.nodes[id.index()];
-        let alarm = node.alarms.earliest().and_then(|due| node.clock.when(due)).map(|at| at.max(now));
-        if let Some(at) = alarm
-            && node.alarms.arm(at)
-        {
-            self.schedule_at(at, Pending::Tick { node: id });
-        }
-        let node = &mut self.nodes[id.index()];
-        let notice = node.notices.earliest().and_then(|due| node.clock.when(due)).map(|at| at.max(now));
-        if let Some(at) = notice
-            && node.notices.arm(at)
-        {
-            self.schedule_at(at, Pending::NoticeTick { node: id });
-        }
-    }
-
-    // What clients wait for.
-
     pub(crate) fn wait(&mut self, node: NodeId, kind: WaitKind) -> WaitKey {
         self.next_wait = self.next_wait.wrapping_add(1);
         let serial = self.next_wait;
@@ -269,8 +212,8 @@ impl<M: Message, N: Message> World<M, N> {
         WaitKey { slot, serial }
     }
 
-    /// Ends a wait if it is still on, and says whether it was.
-    pub(crate) fn fulfil(&mut self, key: WaitKey, state: WaitState<M>) -> bool {
+    /// Ends a wait, and returns whether it was still pending.
+    pub(crate) fn complete_wait(&mut self, key: WaitKey, state: WaitState<M>) -> bool {
         let Some(wait) = self.waits.get_mut(key.slot as usize).filter(|wait| wait.pending(key)) else { return false };
         wait.state = state;
         if let Some(timer) = wait.timer.take() {
@@ -279,54 +222,13 @@ impl<M: Message, N: Message> World<M, N> {
         true
     }
 
-    pub(crate) fn forget_wait(&mut self, key: WaitKey) {
+    pub(crate) fn cancel_wait(&mut self, key: WaitKey) {
         let Some(wait) = self.waits.get(key.slot as usize).filter(|wait| wait.serial == key.serial) else { return };
         if let Some(timer) = wait.timer {
             let node = wait.node;
             self.nodes[node.index()].alarms.cancel(timer);
         }
         self.waits.remove(key.slot as usize);
-    }
-
-    // Faults that mattered.
-
-    pub(crate) fn touch(&mut self, injection: InjectionId, nodes: &[NodeId]) {
-        self.injected[injection.0 as usize].touched = true;
-        if nodes.iter().any(|node| self.concerns_holder(*node)) {
-            self.touched_holder = true;
-        }
-    }
-
-    /// Whether what happens to the node happens to a grant that is held: it holds it, or is a server of the lock, which
-    /// keeps it for whoever does.
-    fn concerns_holder(&self, node: NodeId) -> bool {
-        match self.nodes[node.index()].role {
-            Role::Server => self.clients.iter().any(|client| self.nodes[client.index()].tagged(HOLDER)),
-            Role::Client | Role::Store => self.nodes[node.index()].tagged(HOLDER),
-        }
-    }
-
-    pub(crate) fn touch_clock_faults(&mut self, node: NodeId) {
-        for i in 0..self.nodes[node.index()].clock_faults.len() {
-            let injection = self.nodes[node.index()].clock_faults[i];
-            // A server's deadline concerns whoever holds the lock.
-            let concerned = match self.nodes[node.index()].role {
-                Role::Client => vec![node],
-                _ => self.clients.clone(),
-            };
-            self.touch(injection, &concerned);
-        }
-    }
-
-    /// Something happens at the node now.
-    pub(crate) fn mark_active(&mut self, id: NodeId) {
-        let now = self.now;
-        let node = &mut self.nodes[id.index()];
-        node.last_event = now;
-        if now < node.early_until {
-            node.early_until = SimTime(0);
-            self.touch_clock_faults(id);
-        }
     }
 
     pub(crate) fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {
@@ -362,7 +264,7 @@ impl<M: Message, N: Message> Topology for World<M, N> {
 
     fn named(&self, name: &str) -> Option<NodeId> {
         let place = self.nodes.iter().position(|node| node.name == name);
-        // A lock that lives in its store answers to the store's name, too.
+        // Where the lock's server is the store, the name of the store means that server.
         place.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
     }
 }

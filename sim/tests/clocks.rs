@@ -17,7 +17,7 @@ fn rate(ppm: i64, when: Duration, lasts: Duration) -> FaultPlan {
     plan
 }
 
-/// Sleeps once and notes when that is over, by both clocks.
+/// Sleeps once and records when the sleep ends, by both clocks.
 fn sleeper(how_long: Duration) -> Process<Msg, Note> {
     process(move |ctx| async move {
         ctx.sleep(how_long).await;
@@ -48,7 +48,7 @@ fn a_change_of_rate_in_mid_sleep_is_exact() {
 }
 
 #[test]
-fn rates_that_overlap_add_up_and_end_one_by_one() {
+fn overlapping_rates_add_up_and_end_one_by_one() {
     // 2 s at +10 %, 2 s at +30 %, then true time again: 2.2 + 2.6 s by the clock after 4 s.
     let seen = lab()
         .client(sleeper(secs(10)))
@@ -78,7 +78,7 @@ fn steps_drawn_from_a_range_differ_and_stay_within_it() {
 }
 
 #[test]
-fn a_clock_whose_rate_changes_while_its_machine_is_paused_steps_by_all_that_it_missed() {
+fn a_clock_whose_rate_changes_during_a_machine_pause_steps_by_the_whole_gap() {
     // Frozen from 2 to 6 s; at 4 s the rate becomes +10 %: on resume the wall clock has missed 2 s and 2.2 s.
     let vm = fault::<VmPause>(json!({}), at(secs(2)), node("client-1"), Some(secs(4)));
     let seen = lab().client(sleeper(ms(3_100))).with(vm).with(rate(100_000, secs(4), secs(60))).run();
@@ -87,7 +87,7 @@ fn a_clock_whose_rate_changes_while_its_machine_is_paused_steps_by_all_that_it_m
 }
 
 #[test]
-fn the_observer_sees_every_nodes_clocks() {
+fn the_observer_reads_the_clocks_of_all_nodes() {
     let step = fault::<ClockStep>(json!({ "by": "30s" }), at(secs(2)), node("client-1"), None);
     let seen = lab().watched().client(sleeper(secs(40))).with(step).end_at(secs(50)).run();
     let (time, clocks) = seen.clocks.iter().rfind(|(time, _)| time.since_start() == secs(40)).unwrap();
@@ -95,7 +95,7 @@ fn the_observer_sees_every_nodes_clocks() {
 }
 
 #[test]
-fn rates_of_faults_that_overlap_add_up_to_the_harm() {
+fn rates_of_overlapping_faults_add_up_in_the_allowance() {
     let slow = |from, lasts| {
         fault::<ClockRate>(json!({ "ppm": -300_000 }), at(secs(from)), node("client-1"), Some(secs(lasts)))
     };
@@ -105,7 +105,7 @@ fn rates_of_faults_that_overlap_add_up_to_the_harm() {
 }
 
 #[test]
-fn cuts_that_follow_each_other_are_one_long_silence() {
+fn consecutive_cuts_count_as_one_silence() {
     let cut = |from, lasts| fault::<Hold>(json!({}), at(secs(from)), link("client-1", "server-1"), Some(secs(lasts)));
     let silence = |plans: Vec<_>| {
         Schedule::draw(&plans.into(), &Streams::new(0), SimTime(0) + secs(99)).allowance().reconnect.as_secs()

@@ -15,7 +15,7 @@ fn crash(who: &str, when: Duration, keys: serde_json::Value) -> FaultPlan {
     fault::<Crash>(keys, at(when), node(who), None)
 }
 
-/// Notes that it began, then something every second; its end shows as `dropped`.
+/// Records its start, then a note every second, and `dropped` at its end.
 fn living() -> Process<Msg, Note> {
     process(|ctx| async move {
         tell(&ctx, "began", ctx.mono().0);
@@ -38,7 +38,7 @@ impl Drop for OnDrop {
 }
 
 #[test]
-fn a_crash_drops_the_process_at_once_and_a_restart_makes_it_anew() {
+fn a_crash_drops_the_process_at_once_and_a_restart_creates_a_new_one() {
     let seen = lab()
         .client(living())
         .with(crash("client-1", ms(2_500), json!({ "restart_after": "3s" })))
@@ -53,7 +53,7 @@ fn a_crash_drops_the_process_at_once_and_a_restart_makes_it_anew() {
 }
 
 #[test]
-fn a_crash_triggered_within_its_own_poll_lets_the_code_go_no_further() {
+fn a_crash_triggered_by_a_step_stops_the_code_at_that_step() {
     let plan = fault::<Crash>(json!({}), on("client-1", "alive", 2, ms(0)), node("client-1"), None);
     let seen = lab().client(living()).with(plan).heal_at(secs(10)).end_at(ms(11_500)).run();
     let times = |what: &str| seen.all(what).iter().map(|(time, _)| *time).collect::<Vec<_>>();
@@ -63,7 +63,7 @@ fn a_crash_triggered_within_its_own_poll_lets_the_code_go_no_further() {
 }
 
 #[test]
-fn a_crash_of_all_clients_at_one_mark_drops_every_one() {
+fn a_crash_of_all_clients_at_one_step_drops_each_of_them() {
     let all = fencepost_sim::schedule::Aim::Nodes(fencepost_sim::schedule::Target::Clients(
         fencepost_sim::schedule::Which::All,
     ));
@@ -74,7 +74,7 @@ fn a_crash_of_all_clients_at_one_mark_drops_every_one() {
 }
 
 #[test]
-fn a_permanent_crash_is_not_healed_and_another_is() {
+fn healing_restarts_nodes_except_after_permanent_crashes() {
     let permanent = lab()
         .client(living())
         .with(crash("client-1", ms(2_500), json!({ "permanent": true, "restart_after": "1s" })))
@@ -89,7 +89,7 @@ fn a_permanent_crash_is_not_healed_and_another_is() {
 }
 
 #[test]
-fn a_disk_loses_what_its_fate_says() {
+fn each_disk_fate_loses_its_part_of_the_log() {
     let writer = || {
         process(|ctx| async move {
             let conn = ctx.connect(ctx.find("server-1"));
@@ -106,7 +106,7 @@ fn a_disk_loses_what_its_fate_says() {
 }
 
 #[test]
-fn timers_of_a_crashed_service_never_run_out() {
+fn timers_of_a_crashed_service_never_expire() {
     let waits = process(|ctx| async move {
         let conn = ctx.connect(ctx.find("server-1"));
         let _ = ctx.call(conn, Msg::Later(5_000), secs(50)).await;

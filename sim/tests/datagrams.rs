@@ -1,4 +1,4 @@
-//! Datagrams: lost, doubled and overtaken.
+//! Datagrams: lost, duplicated and reordered.
 
 mod support;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use support::*;
 
 #[test]
-fn datagrams_need_no_connection_and_overtake_each_other() {
+fn datagrams_need_no_connection_and_are_reordered() {
     let seen = lab().datagram().latency("1ms..50ms").client(burster("server-1", 100, secs(1), ms(1))).run();
     let mut got = seen.values("got")[1..].to_vec();
     let expected: Vec<u64> = (0..100).collect();

@@ -1,4 +1,4 @@
-//! The same seed gives the same world, anywhere; a fault taken out changes only what follows from it.
+//! The same seed gives the same world on every machine; removing a fault changes only its consequences.
 
 mod support;
 
@@ -51,11 +51,11 @@ fn different_seeds_give_different_hashes() {
 }
 
 #[test]
-fn watching_does_not_change_the_world() {
+fn observing_does_not_change_the_world() {
     assert_eq!(busy(3).run().hash, busy(3).watched().run().hash);
 }
 
-/// What a seed means may change, but never unnoticed: where these differ, raise `LAYOUT` and pin the new ones.
+/// The meaning of a seed must not change unnoticed. If these hashes change, raise `LAYOUT` and pin the new ones.
 #[test]
 fn golden_hashes() {
     assert_eq!(LAYOUT, 1);

@@ -1,4 +1,4 @@
-//! A world is the same wherever the code of its clients lives.
+//! A world is the same under every host.
 
 mod support;
 
@@ -18,7 +18,7 @@ fn every(mean: &str) -> Trigger {
     Trigger::Every(mean.parse().unwrap())
 }
 
-/// Faults that make clients and servers pause, die and come back.
+/// Faults that pause, crash and restart clients and servers.
 fn faults() -> Vec<FaultPlan> {
     let any_client = || Aim::Nodes(Target::Clients(Which::Any));
     let any_server = Aim::Nodes(Target::Servers(Which::Any));
@@ -37,7 +37,7 @@ fn faults() -> Vec<FaultPlan> {
     ]
 }
 
-/// A client that passes steps, so that it can be stopped there, and races calls against sleeps.
+/// A client that reaches steps, so that it can be paused there, and races calls against sleeps.
 fn busy(server: &'static str) -> fencepost_sim::Process<Msg, Note> {
     process(move |ctx| async move {
         let conn = ctx.connect(ctx.find(server));
@@ -87,7 +87,7 @@ fn a_world_has_the_same_trace_under_every_host() {
 }
 
 #[test]
-fn code_that_wakes_itself_comes_to_rest_first() {
+fn code_that_wakes_itself_runs_until_it_is_idle() {
     let yields = || {
         process(|ctx| async move {
             for n in 0..20 {
@@ -131,7 +131,7 @@ fn code_on_a_madsim_node_can_use_madsim_itself() {
     assert_eq!(seen.hash, run().hash);
 }
 
-/// What a run's panic said.
+/// The message of the panic of a run.
 fn panic_of(host: Host, code: fn(Client, Rc<()>), witness: &Rc<()>) -> String {
     let held = witness.clone();
     let panics = process(move |ctx| {
@@ -157,7 +157,7 @@ fn panic_of(host: Host, code: fn(Client, Rc<()>), witness: &Rc<()>) -> String {
 }
 
 #[test]
-fn a_panic_of_a_client_leaves_the_run_as_it_is_and_leaves_nothing_behind() {
+fn a_panic_of_a_client_propagates_and_frees_the_world() {
     for host in HOSTS {
         let witness = Rc::new(());
         let said = panic_of(host, |ctx, _held| panic!("client {} is upset", ctx.node().0), &witness);

@@ -1,4 +1,4 @@
-//! Worlds go without a trace. Alone in its file, so that no other test's memory is measured.
+//! Worlds free their memory. This test is alone in its file, so that it measures no other test's memory.
 
 mod support;
 
@@ -38,7 +38,7 @@ fn resident_bytes() -> u64 {
 
 /// One test for both hosts, since tests of one file run at the same time.
 #[test]
-fn thousands_of_worlds_leave_memory_as_it_was() {
+fn thousands_of_worlds_leak_no_memory() {
     for (host, worlds) in [(Host::Driver, 20_000), (Host::MadsimNodes, 10_000)] {
         (0..2_000).for_each(|seed| tiny(host, seed));
         let before = resident_bytes();

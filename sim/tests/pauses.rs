@@ -14,7 +14,7 @@ fn pause(who: &str, when: Duration, lasts: Duration) -> FaultPlan {
     fault::<Pause>(json!({}), at(when), node(who), Some(lasts))
 }
 
-/// Sleeps in steps of a second and notes both clocks after each.
+/// Sleeps a second at a time and records both clocks after each.
 fn ticker() -> fencepost_sim::Process<Msg, Note> {
     process(|ctx| async move {
         for _ in 0..10 {
@@ -26,7 +26,7 @@ fn ticker() -> fencepost_sim::Process<Msg, Note> {
 }
 
 #[test]
-fn a_paused_server_deals_with_its_messages_when_it_resumes() {
+fn a_paused_server_handles_its_messages_on_resume() {
     let seen = lab().client(pinger("server-1", 3, secs(1), secs(60))).with(pause("server-1", ms(1_500), secs(2))).run();
     assert_eq!(seen.when("got", 1), ms(3_500));
     assert_eq!(seen.when("pong", 1), ms(3_501));
@@ -34,21 +34,21 @@ fn a_paused_server_deals_with_its_messages_when_it_resumes() {
 }
 
 #[test]
-fn the_system_of_a_paused_server_opens_connections_so_that_a_first_call_is_not_refused() {
+fn the_operating_system_of_a_paused_server_accepts_connections() {
     let seen = lab().client(pinger("server-1", 1, secs(1), secs(2))).with(pause("server-1", ms(500), secs(5))).run();
     assert_eq!(seen.once("timed out"), secs(3));
     assert_eq!(seen.once("got"), ms(5_500));
 }
 
 #[test]
-fn a_first_call_to_a_stopped_machine_is_never_sent() {
+fn a_first_call_to_a_paused_machine_is_never_sent() {
     let plan = fault::<VmPause>(json!({}), at(ms(500)), node("server-1"), Some(secs(5)));
     let seen = lab().client(pinger("server-1", 1, secs(1), secs(2))).with(plan).run();
     assert_eq!(seen.once("refused"), secs(3));
 }
 
 #[test]
-fn a_paused_client_wakes_late_and_its_clocks_have_run_on() {
+fn a_paused_client_wakes_late_while_its_clocks_keep_running() {
     let seen = lab().client(ticker()).with(pause("client-1", ms(1_500), secs(4))).run();
     let times = seen.all("mono");
     assert_eq!(times[1], (ms(5_500), 5_500_000_000));
@@ -63,7 +63,7 @@ fn a_process_that_is_paused_before_it_starts_starts_late() {
 }
 
 #[test]
-fn overlapping_pauses_add_up_to_their_union() {
+fn overlapping_pauses_combine_to_their_union() {
     let mut other = pause("client-1", ms(3_000), secs(5));
     other.name = "other".into();
     let seen = lab().client(ticker()).with(pause("client-1", ms(1_500), secs(4))).with(other).run();
@@ -71,7 +71,7 @@ fn overlapping_pauses_add_up_to_their_union() {
 }
 
 #[test]
-fn connection_order_survives_a_pause_even_for_what_arrives_as_it_ends() {
+fn a_pause_keeps_the_message_order_of_a_connection() {
     // A message arrives every 10 ms, one of them at the very nanosecond of the resume.
     for seed in 0..20 {
         let seen = lab()
@@ -102,7 +102,7 @@ fn connection_order_survives_a_pause_even_for_what_arrives_as_it_ends() {
 }
 
 #[test]
-fn which_group_is_dealt_with_first_on_resume_differs_between_seeds() {
+fn the_order_of_groups_on_resume_depends_on_the_seed() {
     // A timer and the reply to a call come due during the same pause.
     let waits = || {
         process(|ctx| async move {
@@ -127,7 +127,7 @@ fn which_group_is_dealt_with_first_on_resume_differs_between_seeds() {
     assert!((8..=32).contains(&replies), "the reply was first in {replies} of 40");
 }
 
-/// Passes a step and notes when it is past it, over and over.
+/// Reaches a step and records when it continues, repeatedly.
 fn marker() -> fencepost_sim::Process<Msg, Note> {
     process(|ctx| async move {
         for n in 0..5 {
@@ -140,7 +140,7 @@ fn marker() -> fencepost_sim::Process<Msg, Note> {
 }
 
 #[test]
-fn a_triggered_pause_lands_exactly_at_its_safepoint() {
+fn a_triggered_pause_acts_exactly_at_its_step() {
     let plan = fault::<Pause>(json!({}), on("client-1", "mark", 3, secs(0)), node("client-1"), Some(secs(7)));
     let seen = lab().client(marker()).client(marker()).with(plan).run();
     let of_first = |what: &str| -> Vec<Duration> {
@@ -153,7 +153,7 @@ fn a_triggered_pause_lands_exactly_at_its_safepoint() {
 }
 
 #[test]
-fn a_trigger_waits_after_its_mark() {
+fn a_trigger_waits_after_its_step() {
     let plan = fault::<Pause>(json!({}), on("client-1", "mark", 2, ms(1_500)), node("client-1"), Some(secs(5)));
     let seen = lab().client(marker()).with(plan).run();
     assert_eq!(
@@ -180,7 +180,7 @@ fn messages_to_a_paused_machine_wait_for_it() {
 }
 
 #[test]
-fn a_pause_that_overlaps_a_machine_pause_outlasts_it_and_clocks_run_on_in_it() {
+fn clocks_run_during_a_process_pause_that_outlasts_a_machine_pause() {
     let vm = fault::<VmPause>(json!({}), at(ms(1_500)), node("client-1"), Some(secs(2)));
     let seen = lab().client(ticker()).with(vm).with(pause("client-1", ms(2_500), secs(4))).run();
     // Frozen from 1.5 to 3.5 s, stopped until 6.5 s.
@@ -188,7 +188,7 @@ fn a_pause_that_overlaps_a_machine_pause_outlasts_it_and_clocks_run_on_in_it() {
 }
 
 #[test]
-fn a_paused_client_does_not_notice_that_its_stream_was_given_up() {
+fn a_paused_client_does_not_notice_that_its_stream_was_reset() {
     let stall = fencepost_sim::STALL_LIMIT * 2;
     let hold = fault::<fencepost_sim::faults::Hold>(json!({}), at(secs(2)), link("client-1", "server-1"), Some(stall));
     let waits = process(|ctx| async move {
@@ -202,7 +202,7 @@ fn a_paused_client_does_not_notice_that_its_stream_was_given_up() {
 }
 
 #[test]
-fn the_kernel_lets_latency_count_from_the_sending_not_from_the_resume() {
+fn latency_counts_from_sending_and_not_from_the_resume() {
     let slow = fault::<Latency>(json!({ "add": "3s" }), at(ms(1_500)), link("client-1", "server-1"), Some(secs(60)));
     let seen = lab()
         .client(pinger("server-1", 2, secs(1), secs(60)))

@@ -1,4 +1,4 @@
-//! Servers that speak unasked: to clients, and to each other.
+//! Unsolicited messages of servers, to clients and to each other.
 
 mod support;
 
@@ -10,7 +10,7 @@ use fencepost_sim::{CallError, Caller, Env, NodeId, Process, Service, Session};
 use serde_json::json;
 use support::*;
 
-/// Passes every ping on to `to`, and pushes what comes from there to the client that pinged last.
+/// Forwards every ping to `to`, and pushes the answers to the client that pinged last.
 struct Relay {
     to: &'static str,
     client: Option<Session>,
@@ -68,7 +68,7 @@ impl Service<Msg, Note> for Relay {
     fn on_crash(&mut self, _: &mut Env<'_, Msg, Note>, _: DiskFate) {}
 }
 
-/// Sends one message to `a`, and notes what is pushed until the connection breaks.
+/// Sends one message to `a`, and records pushed messages until the connection breaks.
 fn listener(message: Msg) -> Process<Msg, Note> {
     process(move |ctx| {
         let message = message.clone();
@@ -87,7 +87,7 @@ fn listener(message: Msg) -> Process<Msg, Note> {
 }
 
 #[test]
-fn what_a_server_pushes_reaches_the_client_even_if_it_listens_later() {
+fn a_pushed_message_reaches_a_client_that_receives_later() {
     let mut lab = lab().servers(0).client(listener(Msg::Ping(7)));
     lab.extra = vec![("a".into(), relay("b")), ("b".into(), relay("a"))];
     let seen = lab.run();
@@ -106,7 +106,7 @@ fn a_client_learns_that_the_server_closed_the_connection() {
 }
 
 #[test]
-fn servers_hear_each_other_again_after_a_cut() {
+fn servers_reconnect_after_a_cut() {
     let cut = fault::<Partition>(json!({ "split": [["a"], ["b"]] }), at(secs(10)), own(), Some(secs(30)));
     let mut lab = lab().servers(0).with(cut).end_at(secs(60));
     lab.extra = vec![("a".into(), beacon("b", secs(1))), ("b".into(), beacon("nobody", secs(1_000)))];
@@ -121,7 +121,7 @@ fn servers_hear_each_other_again_after_a_cut() {
 }
 
 #[test]
-fn servers_hear_each_other_again_after_much_was_lost() {
+fn servers_reconnect_after_heavy_loss() {
     for seed in 0..10 {
         let keys = json!({ "rate": 0.8 });
         let loss = fault::<Loss>(keys, at(secs(10)), link("a", "b"), Some(secs(30)));
@@ -137,7 +137,7 @@ fn servers_hear_each_other_again_after_much_was_lost() {
 }
 
 #[test]
-fn servers_hear_each_other_again_after_a_crash() {
+fn servers_reconnect_after_a_crash() {
     for what in ["process", "host"] {
         let crash = fault::<Crash>(json!({ "what": what, "restart_after": "10s" }), at(ms(9_500)), node("b"), None);
         let mut lab = lab().servers(0).with(crash).end_at(secs(60));

@@ -7,7 +7,7 @@ use serde_json::json;
 use support::*;
 
 #[test]
-fn a_ping_brings_a_pong_after_the_latency_of_both_ways() {
+fn a_pong_arrives_after_the_latency_of_both_directions() {
     let seen = lab().client(pinger("server-1", 5, secs(1), secs(1))).run();
     assert_eq!(seen.values("pong"), [0, 1, 2, 3, 4]);
     // The first call opens the connection, which takes a round trip of its own.
@@ -40,7 +40,7 @@ fn a_call_on_a_connection_to_a_dead_host_times_out() {
 }
 
 #[test]
-fn a_call_that_was_never_sent_is_refused_even_if_only_its_timeout_says_so() {
+fn a_call_that_was_never_sent_is_refused_on_timeout() {
     let crash = fault::<Crash>(json!({ "what": "host" }), at(secs(0)), node("server-1"), None);
     let seen = lab().client(pinger("server-1", 1, secs(1), secs(5))).with(crash).end_at(secs(50)).run();
     assert_eq!(seen.once("refused"), secs(6));
@@ -53,7 +53,7 @@ fn a_call_that_was_never_sent_is_refused_even_if_only_its_timeout_says_so() {
 }
 
 #[test]
-fn a_restarted_host_resets_the_connections_that_it_has_forgotten() {
+fn a_restarted_host_resets_old_connections() {
     let crash = fault::<Crash>(json!({ "what": "host", "restart_after": "1s" }), at(ms(2_500)), node("server-1"), None);
     let seen = lab().client(pinger("server-1", 4, secs(1), secs(30))).with(crash).run();
     // Sent at 3.006 s, retransmitted after 200, 400, .. ms; the host is back at 3.5 s and hears the one at 3.607 s.
@@ -76,7 +76,7 @@ fn peers_of_a_crashed_process_learn_at_once() {
 }
 
 #[test]
-fn a_reset_that_nobody_waited_for_refuses_the_next_call_and_the_one_after_connects_anew() {
+fn after_an_unnoticed_reset_the_next_call_fails_and_the_one_after_reconnects() {
     let crash = fault::<Crash>(json!({ "restart_after": "1ms" }), at(ms(1_500)), node("server-1"), None);
     let seen = lab().client(pinger("server-1", 4, secs(1), secs(5))).with(crash).run();
     assert_eq!(seen.values("pong"), [0, 2, 3]);
@@ -94,7 +94,7 @@ fn a_server_learns_at_once_of_a_crashed_client_process_and_much_later_of_a_crash
 }
 
 #[test]
-fn what_a_dead_host_had_not_got_through_is_never_sent_again() {
+fn a_dead_host_retransmits_nothing() {
     // The reply stalls at the cut, then its sender's host dies: nobody is left to retransmit it.
     let cut = fault::<Partition>(json!({ "split": [["client-1"], ["server-1"]] }), at(secs(1)), own(), Some(secs(5)));
     let crash = fault::<Crash>(json!({ "what": "host", "permanent": true }), at(secs(2)), node("server-1"), None);

@@ -13,7 +13,7 @@ fn cut(when: Duration, lasts: Duration) -> fencepost_sim::schedule::FaultPlan {
 }
 
 #[test]
-fn messages_of_one_connection_arrive_in_order_and_once_whatever_the_network_does() {
+fn messages_of_one_connection_arrive_in_order_and_once_under_all_faults() {
     for seed in 0..30 {
         let all = link("client-1", "server-1");
         let seen = lab()
@@ -33,7 +33,7 @@ fn messages_of_one_connection_arrive_in_order_and_once_whatever_the_network_does
 }
 
 #[test]
-fn a_loss_shows_as_retransmission_after_200_ms_doubling() {
+fn a_loss_delays_a_message_by_200_ms_and_doubles_each_time() {
     let loss = fault::<Loss>(json!({ "rate": 0.4 }), at(ms(500)), one_way("client-1", "server-1"), Some(secs(10_000)));
     let seen = lab().client(pinger("server-1", 500, ms(10), secs(1_000))).with(loss).heal_at(secs(20_000)).run();
     let late = |n| seen.when("got", n) - seen.when("sent", n) - ms(1);
@@ -48,7 +48,7 @@ fn a_loss_shows_as_retransmission_after_200_ms_doubling() {
 }
 
 #[test]
-fn what_a_cut_stalls_is_delivered_at_a_retransmission_after_it_heals() {
+fn messages_stalled_by_a_cut_arrive_with_a_retransmission_after_it() {
     let seen = lab().client(pinger("server-1", 2, ms(1_000), secs(60))).with(cut(ms(1_900), secs(2))).run();
     assert_eq!(seen.when("sent", 1), ms(2_004));
     // Retransmissions at 0.2, 0.6, 1.4 and 3.0 s after it was sent; the cut ends 1.896 s after.
@@ -57,7 +57,7 @@ fn what_a_cut_stalls_is_delivered_at_a_retransmission_after_it_heals() {
 }
 
 #[test]
-fn a_cut_one_way_lets_the_other_way_through() {
+fn a_one_way_cut_leaves_the_other_direction_open() {
     let requests = fault::<Hold>(json!({}), at(ms(1_900)), one_way("client-1", "server-1"), Some(secs(2)));
     let seen = lab().client(pinger("server-1", 2, ms(1_000), secs(60))).with(requests).run();
     assert_eq!(seen.when("got", 1), ms(3_901));
@@ -68,7 +68,7 @@ fn a_cut_one_way_lets_the_other_way_through() {
 }
 
 #[test]
-fn a_one_way_partition_leaves_one_node_deaf_but_not_mute() {
+fn under_a_one_way_partition_a_node_sends_but_does_not_receive() {
     let deaf = fault::<Partition>(json!({ "shape": "one-way" }), at(ms(1_900)), own(), Some(secs(2)));
     let both = (0..20).map(|seed| {
         let seen = lab().seed(seed).client(pinger("server-1", 2, secs(1), secs(60))).with(deaf.clone()).run();
@@ -80,7 +80,7 @@ fn a_one_way_partition_leaves_one_node_deaf_but_not_mute() {
 }
 
 #[test]
-fn a_hold_gives_everything_back_at_once_and_in_order_when_it_ends() {
+fn a_hold_delivers_everything_in_order_when_it_ends() {
     let hold = fault::<Hold>(json!({}), at(ms(900)), link("client-1", "server-1"), Some(secs(2)));
     let seen = lab().client(burster("server-1", 5, secs(1), ms(10))).with(hold).run();
     let got = &seen.all("got")[1..];
@@ -101,7 +101,7 @@ fn a_message_in_flight_meets_the_cut_when_it_arrives() {
 }
 
 #[test]
-fn what_was_in_flight_stays_ahead_of_what_was_sent_into_the_cut() {
+fn messages_in_flight_stay_ahead_of_messages_sent_during_the_cut() {
     // The first pings are in flight when the cut begins; the later ones stall before those arrive and stall too.
     let seen =
         lab().latency("100ms").client(burster("server-1", 10, secs(1), ms(10))).with(cut(ms(1_045), secs(1))).run();

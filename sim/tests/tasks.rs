@@ -1,4 +1,4 @@
-//! Code that runs beside the main code of a client, and signals between the two.
+//! Tasks beside the main code of a client, and signals between the two.
 
 mod support;
 
@@ -32,7 +32,7 @@ fn a_task_runs_until_it_is_dropped() {
 }
 
 #[test]
-fn a_task_is_paused_and_dies_with_its_process() {
+fn a_task_is_paused_and_crashes_with_its_process() {
     let pause = fault::<Pause>(json!({}), at(ms(1_500)), node("client-1"), Some(secs(2)));
     let seen = lab().client(ticker(90)).with(pause).end_at(secs(5)).run();
     assert_eq!(seen.when("tick", 2), ms(3_500));
@@ -42,7 +42,7 @@ fn a_task_is_paused_and_dies_with_its_process() {
 }
 
 #[test]
-fn a_signal_lets_the_other_part_go_on_at_once() {
+fn a_signal_wakes_the_waiting_part_at_once() {
     let waiter = || {
         process(|ctx| async move {
             let (signal, raised_by_task, beside) = (Signal::default(), Signal::default(), ctx.clone());

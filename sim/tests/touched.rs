@@ -1,4 +1,4 @@
-//! Which faults made a difference.
+//! Which faults count as touched.
 
 mod support;
 
@@ -25,7 +25,7 @@ fn every_kind(client: &str, server: &str) -> Vec<FaultPlan> {
 }
 
 #[test]
-fn a_fault_in_the_way_of_a_message_is_touched_and_one_off_its_way_is_not() {
+fn only_a_fault_on_the_path_of_a_message_is_touched() {
     for (concerned, client, server) in [(true, "client-1", "server-1"), (false, "client-2", "server-2")] {
         for plan in every_kind(client, server) {
             let kind = plan.kind.name;
@@ -37,7 +37,7 @@ fn a_fault_in_the_way_of_a_message_is_touched_and_one_off_its_way_is_not() {
 }
 
 #[test]
-fn a_fault_that_comes_after_everything_is_fired_but_untouched() {
+fn a_fault_after_the_last_event_is_fired_but_untouched() {
     for plan in every_kind("client-1", "server-1") {
         let kind = plan.kind.name;
         let seen = lab().client(pinger("server-1", 1, ms(100), secs(60))).with(plan).run();
@@ -46,7 +46,7 @@ fn a_fault_that_comes_after_everything_is_fired_but_untouched() {
 }
 
 #[test]
-fn a_fault_after_the_healing_or_at_a_mark_never_passed_is_not_fired() {
+fn a_fault_after_the_healing_or_at_a_step_never_reached_is_not_fired() {
     let late = fault::<Pause>(json!({}), at(secs(90)), node("server-1"), Some(secs(1)));
     let never = fault::<Crash>(json!({}), on("client-1", "nowhere", 1, ms(0)), node("server-1"), None);
     let nobody = fault::<Crash>(json!({}), on("client-9", "nowhere", 1, ms(0)), node("server-1"), None);
@@ -93,7 +93,7 @@ fn looks_at_deadline(looks: &'static [u64]) -> Process<Msg, Note> {
 }
 
 #[test]
-fn a_clock_rate_is_touched_where_a_deadline_is_judged_differently() {
+fn a_clock_rate_that_changes_a_deadline_is_touched() {
     let fast = || fault::<ClockRate>(json!({ "ppm": 100_000 }), at(secs(0)), node("client-1"), Some(secs(60)));
     let differs = lab().client(looks_at_deadline(&[9_500])).with(fast()).run();
     assert_eq!((differs.values("passed"), differs.touched()), (vec![1], vec![true]));
@@ -102,7 +102,7 @@ fn a_clock_rate_is_touched_where_a_deadline_is_judged_differently() {
 }
 
 #[test]
-fn a_clock_rate_is_touched_where_a_timer_and_a_message_change_places() {
+fn a_clock_rate_that_reorders_a_timer_and_a_message_is_touched() {
     let races = || {
         process(|ctx| async move {
             let conn = ctx.connect(ctx.find("server-1"));
@@ -122,7 +122,7 @@ fn a_clock_rate_is_touched_where_a_timer_and_a_message_change_places() {
     assert_eq!((same.all("reply first").len(), same.touched()), (1, vec![false]));
 }
 
-/// Grants a lease by its wall clock, and says whether it has expired.
+/// Grants a lease by its wall clock, and reports whether it has expired.
 struct Leases(Option<fencepost_sim::WallDeadline>);
 
 impl fencepost_sim::Service<Msg, Note> for Leases {
@@ -141,7 +141,7 @@ impl fencepost_sim::Service<Msg, Note> for Leases {
 }
 
 #[test]
-fn a_clock_step_is_touched_where_it_moves_a_lease_across_its_end() {
+fn a_clock_step_that_expires_a_lease_is_touched() {
     let asks = |again: u64| {
         process(move |ctx| async move {
             let conn = ctx.connect(ctx.find("leases"));

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use fencepost_reports::checked as report;
-use fencepost_scenarios::file::history_file::{self, Format as HistoryFormat, Terms};
+use fencepost_scenarios::file::history_file::{self, CheckOptions, Format as HistoryFormat};
 use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::spec::Kind;
 
@@ -39,11 +39,11 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let read = history_file::text(&name, &bytes)
         .and_then(|text| history_file::read(&name, text, HistoryFormat::of(path), *spec));
     let history = read.map_err(Failure::Problems)?;
-    let terms = Terms { spec: *spec, permits: *permits, budget: *budget };
-    let checked = history.judge(terms);
+    let options = CheckOptions { spec: *spec, permits: *permits, budget: *budget };
+    let checked = history.check(options);
     match arguments.format {
-        Format::Human => print(&report::text(&history, terms, &checked))?,
-        Format::Json => print_json(&report::json(&history, terms, &checked))?,
+        Format::Human => print(&report::text(&history, options, &checked))?,
+        Format::Json => print_json(&report::json(&history, options, &checked))?,
     }
     if checked.verdict() == Verdict::Unknown {
         eprintln!(

@@ -10,7 +10,9 @@ use fencepost_scenarios::file::Scenario;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::search::explore::{Counterexample, Exploration, Explored, Stand, explore as explore_cell};
+use fencepost_scenarios::search::explore::{
+    Counterexample, Exploration, ExploreProgress, Explored, explore as explore_cell,
+};
 use fencepost_scenarios::search::shrink::{Effort, Failing, Size, shrink, unshrunk};
 use fencepost_scenarios::{file, search::interest};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -156,8 +158,8 @@ fn bar(cell: &Cell) -> ProgressBar {
 const LINE_EVERY: u64 = 10_000;
 
 /// Shows no total: the number of placements is known only when all have run.
-fn show_progress(bar: &ProgressBar, progress: &Stand) {
-    let Stand { faults, placements, begun, of } = *progress;
+fn show_progress(bar: &ProgressBar, progress: &ExploreProgress) {
+    let ExploreProgress { faults, placements, begun, of } = *progress;
     let from = if faults == 1 { "the run without faults".into() } else { format!("{begun} of {of} starting points") };
     let message = format!("fault {faults}, from {from}");
     if bar.is_hidden() {

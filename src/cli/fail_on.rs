@@ -2,8 +2,8 @@
 
 use fencepost_scenarios::file::Expectation;
 use fencepost_scenarios::property::{Property, Verdict};
+use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::run::outcome::Outcome;
 use fencepost_scenarios::run::results::CellResult;
 
 use super::exit::Failure;
@@ -51,8 +51,8 @@ impl FailOn {
         if self.0.is_empty() { FailOn(Property::ALL.to_vec()) } else { self }
     }
 
-    pub(super) fn is_violated_in(&self, outcome: &Outcome) -> bool {
-        self.0.iter().any(|property| outcome.verdict(*property) == Verdict::Violated)
+    pub(super) fn is_violated_in(&self, result: &CaseResult) -> bool {
+        self.0.iter().any(|property| result.verdict(*property) == Verdict::Violated)
     }
 
     /// The argument that [`FailOn::read`] parses.

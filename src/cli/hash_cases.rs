@@ -55,10 +55,8 @@ pub(super) fn hash_cases(registry: &Registry, arguments: &Arguments) -> Result<E
 
 fn hash(cell: &Cell, seed: u64, arguments: &Arguments) -> Result<u128, Failure> {
     match (&arguments.trace, &arguments.to) {
-        (Some(traced), Some(path)) if *traced == cell.case_name(seed) => {
-            Ok(run_traced(cell, seed, path)?.outcome.trace)
-        }
-        _ => Ok(case::run(cell, seed, None).outcome.trace),
+        (Some(traced), Some(path)) if *traced == cell.case_name(seed) => Ok(run_traced(cell, seed, path)?.result.trace),
+        _ => Ok(case::run(cell, seed, None).result.trace),
     }
 }
 

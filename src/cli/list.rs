@@ -4,6 +4,7 @@ mod locks;
 mod wrap;
 
 use clap::ValueEnum;
+use fencepost_models::Class;
 use fencepost_reports::text::visible;
 use fencepost_scenarios::file::shipped;
 use fencepost_scenarios::file::{self, File, preset_keys};
@@ -36,6 +37,7 @@ enum What {
     Workloads,
     Properties,
     Bugs,
+    Classes,
 }
 
 /// Runs `list`.
@@ -50,6 +52,7 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
         What::Workloads => workloads(registry),
         What::Properties => properties(),
         What::Bugs => bugs(registry),
+        What::Classes => classes(registry),
     };
     match arguments.format {
         Format::Human => print(&text(registry, arguments.what, &entries))?,
@@ -59,7 +62,7 @@ pub(super) fn list(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
 }
 
 fn workloads(registry: &Registry) -> Vec<Value> {
-    let entry = |workload: &WorkloadEntry| json!({ "name": workload.name, "use_case": workload.use_case, "unit": workload.unit, "about": workload.about });
+    let entry = |workload: &WorkloadEntry| json!({ "name": workload.info.name, "use_case": workload.info.use_case, "unit": workload.info.unit, "about": workload.info.about });
     registry.workloads().iter().map(entry).collect()
 }
 
@@ -80,6 +83,14 @@ fn properties() -> Vec<Value> {
         })
     };
     Property::ALL.into_iter().map(entry).collect()
+}
+
+fn classes(registry: &Registry) -> Vec<Value> {
+    let entry = |class: Class| {
+        let name = format!("@{}", class.name());
+        json!({ "name": name, "about": class.about(), "locks": file::locks_of(registry, class) })
+    };
+    Class::ALL.into_iter().map(entry).collect()
 }
 
 fn bugs(registry: &Registry) -> Vec<Value> {
@@ -114,6 +125,7 @@ fn text(registry: &Registry, what: What, entries: &[Value]) -> String {
         }
         What::Faults => entries.iter().map(|fault| fault_text(fault, width)).collect(),
         What::Bugs => entries.iter().map(|bug| bug_text(bug, width)).collect(),
+        What::Classes => entries.iter().map(|class| class_text(class, width)).collect(),
         _ => table(entries),
     }
 }
@@ -128,6 +140,13 @@ fn fault_text(fault: &Value, width: usize) -> String {
         wrapped(&shown, width, 4) + &wrapped(&format!("    source: {}", text(preset, "source")), width, 6)
     };
     head + &fault["presets"].as_array().into_iter().flatten().map(preset).collect::<String>()
+}
+
+fn class_text(class: &Value, width: usize) -> String {
+    let text = |key: &str| visible(class[key].as_str().unwrap_or_default());
+    let locks: Vec<&str> = class["locks"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let head = wrapped(&format!("{}: {}", text("name"), text("about")), width, 2);
+    head + &wrapped(&format!("  {}", locks.join(", ")), width, 2)
 }
 
 fn bug_text(bug: &Value, width: usize) -> String {

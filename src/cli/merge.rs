@@ -125,9 +125,9 @@ fn join(parts: &[Part], out: &Directory) -> Result<Vec<(CellHeader, CellResult)>
         let mut result = CellResult::default();
         // Seeds were dealt to the shards in turn, so they are taken in turn until a shard has none.
         for turn in (0..shards.len()).cycle() {
-            let Some(Row::Case { seed, outcome }) = shards[turn].next_case()? else { break };
-            writer.case(seed, &outcome).map_err(|error| unwritten(&error))?;
-            result.add(seed, &outcome);
+            let Some(Row::Case { seed, result: case }) = shards[turn].next_case()? else { break };
+            writer.case(seed, &case).map_err(|error| unwritten(&error))?;
+            result.add(seed, &case);
         }
         for shard in &mut shards {
             while let Some(Row::Decisive { seed, changed }) = shard.next_decisive()? {

@@ -1,7 +1,7 @@
 //! The progress bar of a run, drawn only on a terminal.
 
 use fencepost_scenarios::property::Verdict;
-use fencepost_scenarios::run::outcome::Outcome;
+use fencepost_scenarios::run::case_result::CaseResult;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::plan::Plan;
@@ -35,13 +35,13 @@ impl Progress {
     }
 
     /// Counts one more case; `ended` means that it was the last of its cell.
-    pub(super) fn case_done(&mut self, cell: usize, outcome: &Outcome, ended: bool) {
+    pub(super) fn case_done(&mut self, cell: usize, result: &CaseResult, ended: bool) {
         if self.current != Some(cell) {
             (self.current, self.cases_here) = (Some(cell), 0);
             self.cells_started += 1;
         }
         self.cases_here += 1;
-        let violated = outcome.verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Violated);
+        let violated = result.verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Violated);
         self.violations += u64::from(violated);
         if self.cases_here == 1 || violated {
             let (nth, cells) = (self.cells_started, self.cells);

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
+use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::job::Job;
-use fencepost_scenarios::run::outcome::Outcome;
 use fencepost_scenarios::run::results::{CellResult, ResultsError, ResultsReader, ResultsWriter, Row};
 use fencepost_scenarios::search::ablation;
 
@@ -48,8 +48,8 @@ impl<'p> Recording<'p> {
                     self.headers += 1;
                     expected == Some(&*header)
                 }
-                Row::Case { seed, outcome } => {
-                    self.add(self.headers - 1, seed, &outcome);
+                Row::Case { seed, result } => {
+                    self.add(self.headers - 1, seed, &result);
                     seeds.next() == Some(seed)
                 }
                 Row::Decisive { seed, changed } => {
@@ -80,20 +80,20 @@ impl<'p> Recording<'p> {
         &mut self,
         job: &Job,
         out: impl Write,
-        mut on_case: impl FnMut(usize, &Outcome, bool),
+        mut on_case: impl FnMut(usize, &CaseResult, bool),
         reproduce: impl Fn(&str, &str, u64) -> String,
     ) -> Result<(), Failure> {
         let mut rows = ResultsWriter::new(out);
         let mut failed = Ok(());
-        let ran = job.run(|cell, seed, outcome| {
+        let ran = job.run(|cell, seed, result| {
             if failed.is_ok() {
-                failed = self.write(&mut rows, cell, seed, outcome);
+                failed = self.write(&mut rows, cell, seed, result);
             }
             if failed.is_err() {
                 return ControlFlow::Break(());
             }
-            self.add(cell, seed, outcome);
-            on_case(cell, outcome, self.ended[cell]);
+            self.add(cell, seed, result);
+            on_case(cell, result, self.ended[cell]);
             if self.ended[cell] { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         failed.map_err(|error| unwritten(&error))?;
@@ -112,9 +112,9 @@ impl<'p> Recording<'p> {
         self.results
     }
 
-    fn add(&mut self, cell: usize, seed: u64, outcome: &Outcome) {
-        self.results[cell].add(seed, outcome);
-        self.ended[cell] |= self.stop.ends(&self.results[cell], outcome);
+    fn add(&mut self, cell: usize, seed: u64, result: &CaseResult) {
+        self.results[cell].add(seed, result);
+        self.ended[cell] |= self.stop.ends(&self.results[cell], result);
     }
 
     /// Flushes each row, so that a killed run loses at most one.
@@ -123,10 +123,10 @@ impl<'p> Recording<'p> {
         rows: &mut ResultsWriter<impl Write>,
         cell: usize,
         seed: u64,
-        outcome: &Outcome,
+        result: &CaseResult,
     ) -> Result<(), ResultsError> {
         self.write_headers(rows, cell + 1)?;
-        rows.case(seed, outcome)?;
+        rows.case(seed, result)?;
         rows.flush()
     }
 

@@ -99,7 +99,7 @@ fn run_one(registry: &Registry, plan: &Plan, path: &Path) -> Option<Regression> 
     if !cell.header.applicable {
         return None;
     }
-    let verdicts = case::run(&cell, pin.seed, None).outcome.verdicts;
+    let verdicts = case::run(&cell, pin.seed, None).result.verdicts;
     let violated = verdicts.into_iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
     let violated = violated.map(|(property, _)| property).collect();
     Some(Regression { path: path.into(), cell: index, pin, violated })

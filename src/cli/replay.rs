@@ -173,7 +173,7 @@ impl Replay {
     fn divergences(&self, report: &CaseReport) -> Vec<String> {
         let Some(pin) = &self.pin else { return Vec::new() };
         let mut found = Vec::new();
-        let now = TraceHash(report.outcome.trace).to_string();
+        let now = TraceHash(report.result.trace).to_string();
         if let Some(then) = &pin.trace {
             if pin.layout != LAYOUT {
                 eprintln!(
@@ -185,7 +185,7 @@ impl Replay {
             }
         }
         for (property, _) in pin.expect.iter().filter(|(_, expected)| **expected == Expectation::Violated) {
-            let verdict = report.outcome.verdict(*property);
+            let verdict = report.result.verdict(*property);
             if verdict != Verdict::Violated {
                 let (name, verdict) = (property.name(), verdict.name());
                 found.push(format!("{name} is {verdict}, but [case.expect] declares it violated"));
@@ -196,7 +196,7 @@ impl Replay {
 
     /// The violations that make the replay fail.
     fn failing_violations(&self, report: &CaseReport, fail_on: &FailOn) -> Vec<String> {
-        let violated = report.outcome.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
+        let violated = report.result.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
         let name = self.cell.case_name(self.seed);
         let reasons = violated.filter_map(|(property, _)| Some((property, self.reason(*property, fail_on)?)));
         reasons.map(|(property, reason)| format!("{name}: {} is violated ({reason})", property.name())).collect()

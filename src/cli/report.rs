@@ -91,7 +91,7 @@ pub(super) fn write_report(
         notes,
         replay_flags: manifest.replay_flags(),
         scenario_paths: paths.collect(),
-        workloads: registry.workloads().iter().map(|entry| (entry.name.into(), entry.about.into())).collect(),
+        workloads: registry.workloads().iter().map(|entry| (entry.info.name.into(), entry.info.about.into())).collect(),
         environment: vec![
             ("Layout of the randomness".into(), manifest.layout.to_string()),
             (

@@ -140,7 +140,7 @@ fn execute(plan: &Plan, directory: &Directory, resume: bool) -> Result<Vec<CellR
     let done = recording.done().iter().map(|cases| (*cases).min(cases_per_cell)).sum();
     let mut progress = Progress::new(plan, cases_per_cell, done);
     let out = std::io::BufWriter::new(directory.write_results(from)?);
-    let on_case = |cell, outcome: &_, ended| progress.case_done(cell, outcome, ended);
+    let on_case = |cell, result: &_, ended| progress.case_done(cell, result, ended);
     let ran = recording.run(&job, out, on_case, |scenario, lock, seed| plan.reproduce(scenario, lock, seed));
     progress.finish();
     ran.map(|()| recording.into_results())

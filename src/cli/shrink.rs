@@ -43,7 +43,7 @@ pub(super) fn shrink(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     let Pinned { cell, seed, bugs } = Pinned::load(registry, &arguments.case, &arguments.bug)?;
     let report = case::run(&cell, seed, None);
     let name = cell.case_name(seed);
-    let Some(property) = interest::of_case(&cell, fail_on.properties(), &report.outcome) else {
+    let Some(property) = interest::of_case(&cell, fail_on.properties(), &report.result) else {
         let message = format!("nothing to shrink: {name} violates none of the searched properties");
         let help = format!("`{}` prints what happens in it", command("replay", &arguments.case, &arguments.bug));
         return Err(Failure::nothing_selected(message, help));

@@ -1,7 +1,7 @@
 //! Rules that stop a cell before its last seed. They see the results in the order of seeds, so they stop at the same seed
 //! with any number of threads.
 
-use fencepost_scenarios::run::outcome::Outcome;
+use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::results::CellResult;
 
 use super::fail_on::FailOn;
@@ -22,7 +22,7 @@ const INTERVAL_STEP: u64 = 16;
 
 impl StopRule {
     /// Whether the cell ends after its latest case.
-    pub(super) fn ends(&self, result: &CellResult, last: &Outcome) -> bool {
+    pub(super) fn ends(&self, result: &CellResult, last: &CaseResult) -> bool {
         match self {
             StopRule::Never => false,
             StopRule::Violation(properties) => properties.is_violated_in(last),

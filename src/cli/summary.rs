@@ -99,7 +99,7 @@ pub(super) fn print_failures(plan: &Plan, failing: &[FailingViolation]) {
             let report = fencepost_scenarios::run::case::run(cell, failure.seed, None);
             let names = |node| fencepost_scenarios::run::case::node_name(&report.nodes, node);
             let evidence = report.evidence.iter().filter(|evidence| evidence.property == failure.property);
-            evidence.for_each(|evidence| eprintln!("  {}", evidence.told(&names)));
+            evidence.for_each(|evidence| eprintln!("  {}", evidence.render(&names)));
         }
         let command = plan.reproduce(&cell.header.scenario, &cell.header.lock, failure.seed);
         eprintln!("  to reproduce: {command}");

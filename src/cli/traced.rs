@@ -6,9 +6,9 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::rc::Rc;
 
-use fencepost_scenarios::file::history_file::HistoryWriter;
 use fencepost_scenarios::run::case::{self, CaseReport};
 use fencepost_scenarios::run::cell::Cell;
+use fencepost_scenarios::run::history_writer::HistoryWriter;
 use fencepost_scenarios::run::trace_file::TraceFile;
 
 use super::exit::Failure;

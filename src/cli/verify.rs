@@ -10,6 +10,7 @@ use fencepost_scenarios::registry::Registry;
 
 use super::exit::{Exit, Failure};
 use super::hash_cases::cells_and_seeds;
+use super::inconclusive::counted;
 use super::screen::print;
 use super::seeds::Seeds;
 
@@ -37,12 +38,12 @@ pub(super) fn verify(registry: &Registry, arguments: &Arguments) -> Result<Exit,
         return Err(Failure::nothing_selected("nothing is selected: no case is applicable", "name a suite or a case"));
     }
     let cases = cells.len() as u64 * seeds.count();
-    eprintln!("running {cases} cases in two processes, in opposite orders");
+    eprintln!("running {} in two processes, in opposite orders", counted(cases, "case"));
     let (forward, mut back) = both(arguments, None)?;
     back.reverse();
     let differing = differences(&forward, &back);
     if differing.is_empty() {
-        print(&format!("all {cases} cases gave the same hashes in both processes\n"))?;
+        print(&format!("same hashes in both processes: {}\n", counted(cases, "case")))?;
         return Ok(Exit::Done);
     }
     for case in differing.iter().take(MOST_NAMED) {

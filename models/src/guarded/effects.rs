@@ -1,6 +1,6 @@
-//! Effects on the world outside: an expensive job that runs, an email that goes out, a dose that is given. The store logs
-//! each of them, and says whether an event was dealt with already. It cannot take an effect back, and nothing that it
-//! knows keeps one from being repeated: whoever asked before the other's effect repeats it.
+//! Effects on the outside world: a job that runs, an email that is sent, a dose that is given. The store logs each effect,
+//! and reports whether an event has had its effect. It cannot undo an effect, and it does not refuse a second one: a client
+//! that asked before another's effect repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,24 +13,24 @@ use super::message::{ReadReply, StoreMessage, Write};
 use crate::history::{Event, GrantId, OrderId, Version};
 use crate::wire::{Env, Wire};
 
-/// What stands for one event.
+/// What counts as one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// The order: its effect is wanted once.
+    /// One order, whose effect is wanted once.
     Order,
-    /// An interval of this length by the store's wall clock, whichever order the effect is of: one is wanted in each.
+    /// One interval of this length by the store's wall clock, in which one effect is wanted, whatever its order.
     Interval(Duration),
 }
 
-/// The store's server.
-pub struct EffectStore {
+/// The server of a store with effects.
+pub(super) struct EffectStore {
     slot: Slot,
     /// How many effects of each slot it remembers.
     known: BTreeMap<u64, i64>,
-    /// Requests with an id, of which a repetition is recognised: a client's retry comes under the same grant.
+    /// Requests with an id, whose repetition is recognised. A client retries under the same grant.
     seen: BTreeSet<(OrderId, GrantId)>,
     disk: Disk<Effect>,
-    /// How many there really were. What is done stays done, whatever a disk forgets.
+    /// How many effects of each slot really happened. A crash cannot undo them, although the disk may lose the record.
     real: BTreeMap<u64, i64>,
     version: Version,
 }
@@ -43,7 +43,7 @@ struct Effect {
 }
 
 impl EffectStore {
-    /// A store where nothing was done yet.
+    /// A store before the first effect.
     pub fn new(slot: Slot) -> Self {
         EffectStore {
             slot,
@@ -62,15 +62,15 @@ impl EffectStore {
         }
     }
 
-    /// How many effects there were of the event, as far as the store remembers.
+    /// Replies with the number of effects that the event has had, as far as the store remembers.
     fn read<L: Message>(&self, env: &mut Env<'_, L>, grant: GrantId, order: OrderId) -> StoreMessage {
         let count = self.known.get(&self.slot_of(env, order)).copied().unwrap_or(0);
         env.note(Event::ReadAccepted { grant, version: self.version });
         StoreMessage::Row(ReadReply { count, version: self.version })
     }
 
-    /// The effect happens, and is logged with how often it has happened now.
-    fn act<L: Message>(&mut self, env: &mut Env<'_, L>, write: &Write) -> StoreMessage {
+    /// Executes the effect, and logs how often it has happened.
+    fn execute<L: Message>(&mut self, env: &mut Env<'_, L>, write: &Write) -> StoreMessage {
         let Write { grant, order, units, with_id, .. } = *write;
         let id = with_id.then_some((order, grant));
         if id.is_some_and(|id| self.seen.contains(&id)) {
@@ -98,7 +98,7 @@ impl<L: Message> Service<Wire<L>, Event> for EffectStore {
     fn on_message(&mut self, env: &mut Env<'_, L>, from: Caller, message: Wire<L>) {
         let reply = match message {
             Wire::Store(StoreMessage::Read { grant, order, .. }) => self.read(env, grant, order),
-            Wire::Store(StoreMessage::Write(write)) => self.act(env, &write),
+            Wire::Store(StoreMessage::Write(write)) => self.execute(env, &write),
             _ => return,
         };
         env.reply(from, Wire::Store(reply));
@@ -108,8 +108,8 @@ impl<L: Message> Service<Wire<L>, Event> for EffectStore {
         self.disk.crash(disk);
         self.known.clear();
         self.seen.clear();
-        for place in 0..self.disk.records().len() {
-            self.remember(self.disk.records()[place]);
+        for index in 0..self.disk.records().len() {
+            self.remember(self.disk.records()[index]);
         }
     }
 }

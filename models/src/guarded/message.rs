@@ -38,7 +38,7 @@ pub enum Guard {
     FenceWrites,
     /// Reads and writes carry the fencing token.
     FenceReads,
-    /// The reader lays a unique claim; a write needs its claim, and the version that was read, to be in place still.
+    /// The reader places a unique claim; a write is refused unless its claim and the version that was read are current.
     Claim,
     /// The data lives in the lock service, and the write is conditional on owning the lock.
     OwnerTxn,

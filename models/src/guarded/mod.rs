@@ -11,9 +11,9 @@ mod row;
 mod store;
 
 pub use self::client::StoreClient;
-pub use self::effects::{EffectStore, Slot};
+pub use self::effects::Slot;
 pub use self::fence::{FenceBugs, STORE_BUGS};
 pub use self::in_store::{InStore, StoreFuture};
 pub use self::message::{Guard, ReadReply, STORE_TIMEOUT, StoreAccess, StoreMessage, Update, Write};
 pub(crate) use self::row::{Accepted, Change, Row};
-pub use self::store::{RowStore, StoreConfig};
+pub use self::store::{StoreConfig, StoreKind, store_server};

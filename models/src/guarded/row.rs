@@ -1,4 +1,4 @@
-//! The guarded row: the stock count of one article, and what its guards need to remember.
+//! The guarded row: its count, and the state of its guards.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::message::{Guard, ReadReply, Update, Write};
 use crate::history::{GrantId, OrderId, Refusal, Token, Version};
 
-/// The row and its guards' memory.
+/// The row and the state of its guards.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub count: i64,
     pub version: Version,
     highest_token: Token,
-    /// A bug that can be switched on: equal tokens are refused, too.
+    /// A bug that can be switched on: equal tokens are also refused.
     strict_fence: bool,
     claim: Option<GrantId>,
     applied: BTreeSet<OrderId>,
@@ -27,7 +27,7 @@ pub enum Change {
     Wrote { count: i64, version: Version, order: OrderId, remember: bool },
     /// A guard saw this fencing token.
     SawToken(Token),
-    /// A reader laid a claim.
+    /// A reader placed a claim.
     Claimed(GrantId),
 }
 
@@ -52,7 +52,7 @@ impl Row {
         ReadReply { count: self.count, version: self.version }
     }
 
-    /// Checks a read against the guard. The change, if any, is to be made durable with the reply.
+    /// Checks a read against the guard. The change, if any, must be durable before the reply.
     pub fn read(&self, guard: Guard, grant: GrantId, token: Option<Token>) -> Result<Option<Change>, Refusal> {
         match (guard, token) {
             (Guard::FenceReads, Some(token)) => self.fence(token).map(Some),
@@ -72,13 +72,13 @@ impl Row {
         write.with_id && self.applied.contains(&write.order)
     }
 
-    /// Checks a write against guard and condition, and says what it would change.
+    /// Checks a write against the guard and its condition. Returns what it changes.
     pub fn write(&self, guard: Guard, write: &Write) -> Result<(Accepted, [Option<Change>; 2]), Refusal> {
         let fenced = match (guard, write.token) {
             (Guard::FenceWrites | Guard::FenceReads, Some(token)) => Some(self.fence(token)?),
             _ => None,
         };
-        // A claim alone could be laid again by a late duplicate of its message: the version must match, too.
+        // A late duplicate of the claim's message can restore an older claim, so the version must match too.
         if guard == Guard::Claim && (self.claim != Some(write.grant) || self.version != write.read.version) {
             return Err(Refusal::NotClaimed);
         }
@@ -142,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn what_adds_comes_to_what_was_read() {
+    fn units_are_added_to_the_count_that_was_read() {
         let append = Write { adds: true, ..write(Update::Target, READ, None) };
         let (accepted, _) = row(7, 1).write(Guard::None, &append).unwrap();
         assert_eq!((accepted.count, accepted.based_on), (12, 0));
     }
 
     #[test]
-    fn case_2_subtracts_from_what_is_there_even_below_zero() {
+    fn case_2_subtracts_from_the_current_count_even_below_zero() {
         let (accepted, _) = row(1, 1).write(Guard::None, &write(Update::Decrement, READ, None)).unwrap();
         assert_eq!((accepted.count, accepted.based_on), (-1, 1));
     }

@@ -1,5 +1,4 @@
-//! A store of its own for the guarded rows: the stock of a shop, a shared file or set whose count is that of its records, or
-//! two accounts with their balances.
+//! The guarded store as a node of its own. Its rows have a count: units in stock, records in a file, a balance.
 //!
 //! Case 1 (`update = "target"`): the program reads the count, subtracts and writes the target count back. Case 2
 //! (`update = "decrement"`): the program reads the count, and the database subtracts.
@@ -7,15 +6,28 @@
 use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{Caller, Message, Service};
 
+use super::effects::{EffectStore, Slot};
 use super::fence::FenceBugs;
 use super::message::{Guard, StoreMessage, Write};
 use super::row::{Change, Row};
 use crate::history::{Event, GrantId, OrderId, ResourceId, Token};
 use crate::wire::{Env, Wire};
 
-/// The initial content of the rows, and how they are guarded.
+/// What a store keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreKind {
+    /// Rows, which clients read and write back.
+    #[default]
+    Rows,
+    /// A log of effects, each wanted once.
+    Effects(Slot),
+}
+
+/// The initial content of the store, and how it is guarded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoreConfig {
+    /// What it keeps. The fields below are about rows.
+    pub kind: StoreKind,
     /// The count of every row at the start: units in stock, records, a balance.
     pub initial_count: u32,
     /// What the store checks.
@@ -26,8 +38,16 @@ pub struct StoreConfig {
     pub rows: u8,
 }
 
+/// The server of a store of its own.
+pub fn store_server<L: Message>(config: StoreConfig) -> Box<dyn Service<Wire<L>, Event>> {
+    match config.kind {
+        StoreKind::Rows => Box::new(RowStore::new(config)),
+        StoreKind::Effects(slot) => Box::new(EffectStore::new(slot)),
+    }
+}
+
 /// The server of a store with rows.
-pub struct RowStore {
+struct RowStore {
     config: StoreConfig,
     rows: Vec<Row>,
     disk: Disk<(ResourceId, Change)>,
@@ -48,7 +68,7 @@ impl RowStore {
         &self.rows[usize::from(row.0)]
     }
 
-    /// Makes a change durable, then applies it: replies go out only after that.
+    /// Makes a change durable and applies it, before any reply is sent.
     fn commit(&mut self, row: ResourceId, change: Change) {
         if !(self.config.fence.not_durable && matches!(change, Change::SawToken(_))) {
             self.disk.write((row, change));

@@ -1,4 +1,4 @@
-//! The locks. Each is one file.
+//! The locks, each in its own folder.
 
 pub mod chubby;
 pub mod consul;
@@ -18,9 +18,11 @@ mod redis_setnx_expire;
 mod redisson;
 mod redlock;
 mod session_lock;
+mod single_redis;
 mod sql_for_update;
 mod sql_lease_row;
 mod sql_version;
+mod timing;
 pub mod zookeeper;
 
 pub use self::chubby::{ChubbyLock, ChubbyParams};
@@ -44,24 +46,3 @@ pub use self::sql_for_update::SqlForUpdate;
 pub use self::sql_lease_row::SqlLeaseRow;
 pub use self::sql_version::SqlVersion;
 pub use self::zookeeper::Zookeeper;
-
-use std::time::Duration;
-
-use fencepost_sim::faults::BoundAllowance;
-
-use crate::lock::POLL;
-
-/// How long a client of a single server waits for a reply: the default of Jedis (`Protocol.DEFAULT_TIMEOUT`, 2000 ms).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A waiter that polls gets a lock which expires within `expiry`, within this: it may have to wait for a stream to get
-/// through again, for a request of its own that brings no reply, and for its next turns.
-fn poll_bound(expiry: Duration, allowance: &BoundAllowance) -> Duration {
-    expiry + allowance.reconnect + 2 * REQUEST_TIMEOUT + 2 * POLL
-}
-
-/// A timing that keeps its ratio to the main timing as that goes from `main` to `new`.
-fn scaled(timing: Duration, main: Duration, new: Duration) -> Duration {
-    let nanos = timing.as_nanos() * new.as_nanos() / main.as_nanos().max(1);
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-}

@@ -1,21 +1,20 @@
-//! What the locks of a database session have in common: the lock is the server's, belongs to the connection and is
-//! counted there. The client only knows that it was told so, and whether its connection seems to be open.
+//! The client side that the session locks of databases share. The server has the lock, which belongs to the connection
+//! and is counted there. The client only knows the server's answer and whether its connection seems open.
 
 use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
-use fencepost_sim::{CallError, KEEP_ALIVE};
+use fencepost_sim::{CallError, KEEP_ALIVE, STALL_LIMIT};
 
 use crate::grant::{Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::sql::{Database, GRACE, Idle, SqlMessage, Standby, failover_bound};
 
-/// A client's side of a session's lock.
+/// A client's session lock.
 pub(super) struct SessionLock {
     pub database: Database,
     pub resource: ResourceId,
-    /// What this session was granted, as far as the client knows.
+    /// The grant of this session, as far as the client knows.
     held: Option<GrantId>,
 }
 
@@ -30,9 +29,9 @@ impl SessionLock {
         SqlMessage::Lock { resource: self.resource, attempt, wait_ms }
     }
 
-    /// What came of the statement that asked for the lock. A session that has the lock already is told so.
-    pub fn conclude(&mut self, reply: Result<SqlMessage, CallError>) -> Result<Grant, LockError> {
-        match self.database.digest(reply)? {
+    /// Converts the reply to the locking statement. A session that already has the lock gets it again.
+    pub fn grant_from_reply(&mut self, reply: Result<SqlMessage, CallError>) -> Result<Grant, LockError> {
+        match self.database.check_reply(reply)? {
             SqlMessage::Locked { grant } => {
                 self.held = Some(grant);
                 Ok(Grant { id: grant, token: None, valid_until: None })
@@ -41,7 +40,8 @@ impl SessionLock {
         }
     }
 
-    /// Releases once. What another session holds stays untouched, even if this one held it before it broke.
+    /// Releases once. The lock of another session is not affected, even if this one held it before its connection
+    /// broke.
     pub async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let unlock = SqlMessage::Unlock { resource: self.resource, on_behalf: grant.id };
         match self.database.run(unlock, Some("release-sent")).await? {
@@ -55,12 +55,12 @@ impl SessionLock {
     }
 }
 
-/// The lock ends with the connection: at once if the process died or the server stopped, but only by TCP keep-alive if
-/// the host died, unless the server closes connections that idle for less. A waiter may have to find out first that its
-/// own connection is dead, and then where the primary is.
+/// The takeover bound. The lock ends with the connection: at once if the process died or the server stopped, but only
+/// by TCP keep-alive if the host died, unless the idle timeout of the server is shorter. A waiter may first have to
+/// detect that its own connection is dead, and then find the primary. A zero `socket_timeout` means that of the stream.
 pub(super) fn session_bound(
     idle: Idle,
-    patience: Duration,
+    socket_timeout: Duration,
     standby: Option<Standby>,
     allowance: &BoundAllowance,
 ) -> Duration {
@@ -68,5 +68,6 @@ pub(super) fn session_bound(
         Duration::ZERO => KEEP_ALIVE,
         limit => KEEP_ALIVE.min(allowance.stretch_mono(limit)),
     };
-    noticed + allowance.reconnect + patience + 2 * GRACE + failover_bound(standby, allowance)
+    let statement = Some(socket_timeout).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
+    noticed + allowance.reconnect + statement + 2 * GRACE + failover_bound(standby, allowance)
 }

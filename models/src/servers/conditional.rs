@@ -1,11 +1,11 @@
-//! A store of single items with conditional writes: every read and write of an item is atomic, in one order for all
-//! clients, and durable before its reply.
+//! A store of items with conditional writes: each read and write of an item is atomic, in one order for all clients,
+//! and durable before its reply.
 //!
-//! It stands for DynamoDB's `GetItem` with `ConsistentRead`, and its `PutItem`, `UpdateItem` and `DeleteItem` with a
-//! `ConditionExpression` (Amazon DynamoDB Developer Guide, "Read consistency", "Condition expressions"), and for objects
-//! of the Kubernetes API with their `resourceVersion` (Kubernetes API conventions, "Concurrency Control and
-//! Consistency"). `PutItem` and `UpdateItem` are one here: the locks know all attributes of what they update. Either
-//! service is itself replicated; here it is one server, which comes back with all that it acknowledged.
+//! It models DynamoDB's `GetItem` with `ConsistentRead`, and its `PutItem`, `UpdateItem` and `DeleteItem` with a
+//! `ConditionExpression` (Amazon DynamoDB Developer Guide, "Read consistency", "Condition expressions"), and objects of
+//! the Kubernetes API with their `resourceVersion` (Kubernetes API conventions, "Concurrency Control and Consistency").
+//! `PutItem` and `UpdateItem` are the same here: the locks know all attributes of the items they update. The real
+//! services are replicated; here it is one server, which keeps all acknowledged data across a restart.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,39 +16,38 @@ use fencepost_sim::units::Dist;
 use fencepost_sim::{Caller, Message, Mono, MonoDeadline, Service, Session};
 use serde::Serialize;
 
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId};
+use crate::history::{Cause, Event, GrantId, ResourceId};
 use crate::wire::{Env, Wire};
 
-/// What a lock stores.
+/// The item of a lock.
 pub trait Item: Message {
-    /// What must be true of the stored item for a write to be applied.
+    /// The condition of a write on the stored item.
     type Condition: Message;
 
-    /// Whether it is true of what is stored under this version.
+    /// Whether the stored item and its version meet the condition.
     fn meets(stored: Option<&Self>, version: Version, condition: &Self::Condition) -> bool;
 
-    /// The grant that the item stands for: the ground truth, of which the store itself knows nothing.
+    /// The grant that the item represents: ground truth, unknown to the store.
     fn holder(&self) -> Option<GrantId>;
 
-    /// For how long the holder was promised the lock when this was written.
+    /// The lease that the holder was promised at this write.
     fn lease(&self) -> Duration;
 }
 
-/// The version of an item: higher with every write, and never used again.
+/// The version of an item: it increases with every write and never repeats.
 pub type Version = u64;
 
-/// What the store and its clients say to each other.
+/// A request or a reply of the store.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum ItemMessage<I: Item> {
-    /// What is stored?
+    /// Returns the stored item.
     Get {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
     },
-    /// Store this, if the condition holds.
+    /// Stores the item if the condition holds.
     Put {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
@@ -56,16 +55,16 @@ pub enum ItemMessage<I: Item> {
         item: I,
         on_behalf: GrantId,
     },
-    /// Delete it, if the condition holds.
+    /// Deletes the item if the condition holds.
     Delete {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
         condition: I::Condition,
         on_behalf: GrantId,
     },
-    /// This is stored.
+    /// The stored item.
     Found { item: Option<I>, version: Version },
-    /// It is done.
+    /// The write succeeded.
     Written { version: Version },
     /// The condition does not hold: nothing was changed.
     ConditionFailed,
@@ -76,13 +75,13 @@ pub enum ItemMessage<I: Item> {
 /// The store.
 pub struct ItemStore<I: Item> {
     rows: BTreeMap<ResourceId, Disk<Row<I>>>,
-    /// What the log of a new item begins as.
+    /// The initial log of an item.
     blank: Disk<Row<I>>,
     version: Version,
     routers: Routers,
 }
 
-/// What is durable of one item.
+/// The durable state of an item.
 #[derive(Clone)]
 struct Row<I> {
     item: Option<I>,
@@ -91,7 +90,7 @@ struct Row<I> {
 }
 
 impl<I: Item> ItemStore<I> {
-    /// A store that after a restart answers each connection "unavailable" for up to so long.
+    /// A store that answers each connection "unavailable" for up to this long after a restart.
     pub fn new(unavailable_after_restart: Duration) -> Self {
         ItemStore {
             rows: BTreeMap::new(),
@@ -105,7 +104,7 @@ impl<I: Item> ItemStore<I> {
         self.rows.get(&resource)?.records().last()
     }
 
-    fn found(&self, resource: ResourceId) -> ItemMessage<I> {
+    fn get_item(&self, resource: ResourceId) -> ItemMessage<I> {
         match self.row(resource) {
             Some(row) => ItemMessage::Found { item: row.item.clone(), version: row.version },
             None => ItemMessage::Found { item: None, version: 0 },
@@ -134,7 +133,8 @@ impl<I: Item> ItemStore<I> {
     }
 }
 
-/// Where waiting clients decide that a holder is gone, its Record ends with the next write that names another.
+/// Notes a change of holder. Waiting clients decide that a holder is dead, so its grant ends with the next write that
+/// names another one.
 fn note_change<I: Item>(
     env: &mut Env<'_, ItemMessage<I>>,
     before: Option<GrantId>,
@@ -164,7 +164,7 @@ impl<I: Item> Service<Wire<ItemMessage<I>>, Event> for ItemStore<I> {
             return env.reply(from, ItemMessage::Unavailable);
         }
         let reply = match message {
-            ItemMessage::Get { resource } => self.found(resource),
+            ItemMessage::Get { resource } => self.get_item(resource),
             ItemMessage::Put { resource, condition, item, on_behalf } => {
                 self.write(env, resource, &condition, Some(item), on_behalf)
             }
@@ -185,8 +185,8 @@ impl<I: Item> Service<Wire<ItemMessage<I>>, Event> for ItemStore<I> {
         self.rows.values_mut().for_each(|row| each(row));
     }
 
-    /// All is on disk. Where the disk is lost the versions go on nevertheless: an object that is made anew is told from
-    /// the old one of the same name (Kubernetes: by its `uid`).
+    /// All data is on disk. Versions continue even if the disk is lost: a new object differs from the old one of the
+    /// same name (Kubernetes: by its `uid`).
     fn on_crash(&mut self, env: &mut Env<'_, ItemMessage<I>>, disk: DiskFate) {
         self.routers.crash();
         for rows in self.rows.values_mut() {
@@ -201,14 +201,14 @@ impl<I: Item> Service<Wire<ItemMessage<I>>, Event> for ItemStore<I> {
     }
 }
 
-/// The service's request routers: each connection goes to one of them, and after a restart each takes its own time to
-/// find its storage again. Until then it answers "unavailable", although others may be served already.
+/// The request routers of the service. Each connection uses one. After a restart each router takes its own time to find
+/// the storage, and answers "unavailable" until then, although others may serve already.
 struct Routers {
     longest: Duration,
     restarting: bool,
-    /// When the last of them will have found it.
+    /// The time at which the last router finds its storage.
     until: Option<MonoDeadline>,
-    /// When the router of each connection will have.
+    /// The same for the router of each connection.
     searching: BTreeMap<Session, MonoDeadline>,
     draws: Option<Stream>,
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fencepost_models::history::{Event, GrantId};
-use fencepost_models::servers::raft::{Applied, Carries, Core, Duties, Loss, Machine, Packet, Truth};
+use fencepost_models::servers::raft::{Applied, Carries, Core, GroundTruthLog, Machine, Packet, RaftApp, RequestError};
 use fencepost_models::{Ctx, Env, Wire};
 use fencepost_sim::{Caller, NodeId, Process, SimTime};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ impl Machine for List {
     type Command = Add;
     type Answer = u64;
 
-    fn apply(&mut self, truth: &mut Truth, _: u64, Add(number): &Add) -> u64 {
+    fn apply(&mut self, truth: &mut GroundTruthLog, _: u64, Add(number): &Add) -> u64 {
         self.0.push(*number);
         truth.note(Event::Granted { server: truth.server(), grant: GrantId(*number) });
         self.0.len() as u64
@@ -32,9 +32,9 @@ impl Machine for List {
 pub enum Msg {
     Add(u32),
     Read,
-    /// How long the list is, or became.
+    /// The length of the list after the operation.
     Length(u64),
-    Sorry,
+    Failed,
     Raft(Packet<List>),
 }
 
@@ -53,18 +53,18 @@ impl Carries<Packet<List>> for Msg {
     }
 }
 
-/// What the test sees of it all.
+/// What a run records.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// When a server began to lead, and its term.
+    /// Each new leader and its term.
     pub leaders: Vec<(NodeId, u64)>,
-    /// When which number was acknowledged, and as which in the list.
+    /// The time of an acknowledgement, the number added and its position in the list, from 1.
     pub added: Vec<(Duration, u32, u64)>,
-    /// When a read was asked for and answered, and the length.
+    /// The times of a read's request and answer, and the length read.
     pub reads: Vec<(Duration, Duration, u64)>,
-    pub sorry: u32,
+    pub failed: u32,
     pub restored: u32,
-    /// What each server had applied when it was last looked at.
+    /// The list of each server after its latest change.
     pub lists: Vec<Vec<u32>>,
     pub granted: Vec<(SimTime, u32)>,
 }
@@ -76,7 +76,7 @@ pub struct Counter {
     pub place: usize,
 }
 
-impl Duties for Counter {
+impl RaftApp for Counter {
     type Machine = List;
     type Message = Msg;
     type Ticket = Caller;
@@ -101,9 +101,9 @@ impl Duties for Counter {
         env.reply(from, Msg::Length(core.machine().0.len() as u64));
     }
 
-    fn on_lost(&mut self, env: &mut Env<'_, Msg>, _: &mut Core<Self>, from: Caller, _: Loss) {
-        self.seen.borrow_mut().sorry += 1;
-        env.reply(from, Msg::Sorry);
+    fn on_failed(&mut self, env: &mut Env<'_, Msg>, _: &mut Core<Self>, from: Caller, _: RequestError) {
+        self.seen.borrow_mut().failed += 1;
+        env.reply(from, Msg::Failed);
     }
 
     fn on_leader(&mut self, env: &mut Env<'_, Msg>, core: &mut Core<Self>) {
@@ -122,23 +122,22 @@ impl Duties for Counter {
     }
 }
 
-/// What a client does all the time.
+/// The loop of a client.
 #[derive(Clone)]
 pub struct Work {
     pub server: String,
-    /// The first number that it adds.
+    /// The first number to add.
     pub from: u32,
     pub pause: Duration,
     pub adds: bool,
     pub reads: bool,
 }
 
-/// A client of one server.
 pub fn client(work: Work, seen: Shared) -> Process<Wire<Msg>, Event> {
-    Box::new(move |ctx| Box::pin(toil(Ctx::from(ctx), work.clone(), seen.clone())))
+    Box::new(move |ctx| Box::pin(run_client(Ctx::from(ctx), work.clone(), seen.clone())))
 }
 
-async fn toil(ctx: Ctx<Msg>, work: Work, seen: Shared) {
+async fn run_client(ctx: Ctx<Msg>, work: Work, seen: Shared) {
     let conn = ctx.connect(ctx.find(&work.server));
     let within = Duration::from_millis(900);
     let now = || Duration::from_nanos(ctx.mono().0);

@@ -1,19 +1,19 @@
-//! What a cluster costs while nobody asks it anything.
+//! Measures the cost of an idle cluster.
 
 use std::time::Instant;
 
-use crate::lab::{Lab, lab, secs};
+use crate::cluster::{Cluster, cluster, secs};
 
 #[test]
 #[ignore = "a measurement"]
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "real time is what is measured")]
+#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "it measures real time")]
 fn idle() {
     for servers in [3, 5] {
         for end in [10, 1_010] {
-            let begun = Instant::now();
-            let idle = Lab { clients: Vec::new(), heal_at: secs(end), end_at: secs(end), ..lab(1, servers) };
+            let start = Instant::now();
+            let idle = Cluster { clients: Vec::new(), heal_at: secs(end), end_at: secs(end), ..cluster(1, servers) };
             idle.run();
-            eprintln!("{servers} servers, {end} s: {:?}", begun.elapsed());
+            eprintln!("{servers} servers, {end} s: {:?}", start.elapsed());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The log line of each event of the history.
 
-use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderEnd, OrderId, Refusal, Version};
+use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderId, Refusal, Version};
 use fencepost_sim::{NodeId, SimTime};
 
 use crate::case_record::names::CaseNames;
@@ -49,7 +49,7 @@ fn client_text(record: &CaseRecord, at: SimTime, event: &Event) -> Option<String
         Event::ReleaseInvoked { grant, .. } => format!("end (attempt {})", grant.0),
         Event::ReleaseReturned { grant, .. } if !names.grants => format!("ended (attempt {})", grant.0),
         Event::ReleaseReturned { client, grant, ack } => released(record, at, (client, grant), ack),
-        Event::OrderResolved { order, end, .. } => format!("{} {}", names.order_text(order), order_end(end, names)),
+        Event::OrderResolved { order, end, .. } => format!("{} {}", names.order_text(order), names.order_end(end)),
         Event::ClientDone { .. } => "done".to_owned(),
         _ => return None,
     })
@@ -86,18 +86,6 @@ fn released(record: &CaseRecord, at: SimTime, (client, grant): (NodeId, GrantId)
         Ack::Ok => format!("released (grant {})", grant.0),
         Ack::Failed => format!("release failed: not held (grant {})", grant.0),
         Ack::Unknown => format!("release outcome unknown: {} (grant {})", unknown_reason(record, client, at), grant.0),
-    }
-}
-
-fn order_end(end: OrderEnd, names: &CaseNames) -> &'static str {
-    match end {
-        OrderEnd::Acked if names.sells() => "sold",
-        OrderEnd::Acked => "done",
-        OrderEnd::SoldOut if names.sells() => "refused: sold out",
-        OrderEnd::SoldOut => "refused: too little left",
-        OrderEnd::Abandoned => "abandoned",
-        OrderEnd::Unknown => "outcome unknown",
-        OrderEnd::DoneAlready => "already done",
     }
 }
 

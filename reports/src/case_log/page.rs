@@ -96,9 +96,9 @@ impl Page {
         self.text.push('\n');
         let names = |node: NodeId| node_name(&report.nodes, node);
         for evidence in &report.evidence {
-            self.paragraph(RED, &format!("VIOLATED {}: {}.", evidence.property.name(), evidence.told(&names)));
+            self.paragraph(RED, &format!("VIOLATED {}: {}.", evidence.property.name(), evidence.render(&names)));
         }
-        let verdicts = &report.outcome.verdicts;
+        let verdicts = &report.result.verdicts;
         for (verdict, word) in
             [(Verdict::Holds, "holds"), (Verdict::Unknown, "unknown"), (Verdict::NotApplicable, "not applicable")]
         {
@@ -108,7 +108,7 @@ impl Page {
                 self.paragraph("", &format!("{word}: {}", those.join(", ")));
             }
         }
-        let (trace, events) = (TraceHash(report.outcome.trace), grouped(report.outcome.events.into()));
+        let (trace, events) = (TraceHash(report.result.trace), grouped(report.result.events.into()));
         self.paragraph("", &format!("trace {trace}, {events} events, ended at {}", report.ended));
     }
 
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_keep_to_the_width_and_lose_no_word() {
+    fn rows_fit_the_width_and_lose_no_word() {
         let words = "client-1 paused (gc)";
         assert_eq!(rows(words, None), [words]);
         let broken = rows(words, Some(40));

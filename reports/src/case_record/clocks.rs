@@ -18,7 +18,7 @@ pub(crate) struct ClockOffset {
 
 impl ClockOffset {
     pub fn read(clocks: &Clocks, node: NodeId, now: SimTime) -> ClockOffset {
-        let (mono, wall) = clocks.of(node);
+        let (mono, wall) = clocks.reading(node);
         let ahead = |ns: i128| i64::try_from(ns - i128::from(now.0)).unwrap_or(i64::MAX);
         ClockOffset { mono: ahead(mono.0.into()), wall: ahead(wall.0.into()) }
     }

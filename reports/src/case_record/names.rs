@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use fencepost_models::ResourceId;
-use fencepost_models::history::{Event, GrantId, OrderId};
+use fencepost_models::history::{Event, GrantId, OrderEnd, OrderId};
 use fencepost_scenarios::run::cell::Cell;
-use fencepost_scenarios::workload::{Guarded, Object};
+use fencepost_scenarios::workload::{StoreKind, Workload};
 use fencepost_sim::NodeId;
 
 use crate::text::{counted, listed};
@@ -17,8 +17,8 @@ pub(crate) struct CaseNames {
     pub grants: bool,
     owners: BTreeMap<GrantId, NodeId>,
     orders: BTreeMap<OrderId, OrderInfo>,
-    guarded: Guarded,
-    /// The resources of grants that are not of the first.
+    workload: Workload,
+    /// The second of two resources, for the grants that are of it.
     resources: BTreeMap<GrantId, ResourceId>,
 }
 
@@ -31,14 +31,14 @@ pub(crate) struct OrderInfo {
 
 impl CaseNames {
     pub fn new(cell: &Cell) -> CaseNames {
-        let guarded = cell.scenario.workload.work.guarded;
+        let workload = Workload::of_scenario(&cell.scenario).clone();
         CaseNames {
             nodes: cell.nodes(),
             store: cell.store(),
             grants: cell.lock.info.grants,
             owners: BTreeMap::new(),
             orders: BTreeMap::new(),
-            guarded,
+            workload,
             resources: BTreeMap::new(),
         }
     }
@@ -70,38 +70,28 @@ impl CaseNames {
 
     /// The count of each row at the start.
     pub fn first_counts(&self) -> [i64; 2] {
-        [self.guarded.first_count().into(); 2]
+        [self.workload.work.initial_count.into(); 2]
     }
 
-    /// ` on the second account` if the workload has two and the grant is of that one.
-    pub fn row_text(&self, grant: GrantId) -> &'static str {
-        match (self.guarded, self.row(grant)) {
-            (Guarded::Accounts { .. }, 0) => " on the first account",
-            (Guarded::Accounts { .. }, _) => " on the second account",
-            _ => "",
-        }
+    /// ` on the second account`, if the workload has two resources and this grant is of that one.
+    pub fn row_text(&self, grant: GrantId) -> String {
+        let names = self.workload.info.phrases.resources;
+        names.get(self.row(grant)).map(|name| format!(" on {name}")).unwrap_or_default()
     }
 
     /// `3 in stock`.
     pub fn count_text(&self, count: i64) -> String {
-        match self.guarded {
-            Guarded::Stock(_) => format!("{count} in stock"),
-            Guarded::Effects { .. } if count == 0 => "not done".to_owned(),
-            Guarded::Effects { .. } => "done already".to_owned(),
-            Guarded::Records(Object::File) => format!("{count} records"),
-            Guarded::Records(Object::Set) => format!("{count} elements"),
-            Guarded::Accounts { .. } => format!("{count} dollars"),
-        }
+        (self.workload.info.phrases.count)(count)
     }
 
-    /// Whether orders are sales.
-    pub fn sells(&self) -> bool {
-        matches!(self.guarded, Guarded::Stock(_))
+    /// How the order ended, as its client sees it.
+    pub fn order_end(&self, end: OrderEnd) -> &'static str {
+        (self.workload.info.phrases.order_end)(end)
     }
 
-    /// Whether the store has rows with a count. Otherwise it logs effects.
+    /// Whether the store keeps rows; otherwise it logs effects.
     pub fn has_rows(&self) -> bool {
-        !matches!(self.guarded, Guarded::Effects { .. })
+        self.workload.work.store == StoreKind::Rows
     }
 
     /// The number of nodes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fencepost_models::history::{Ack, Cause as End, Event, GrantId, OrderEnd};
 use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_scenarios::check::{CaseSpec, Checkers};
-use fencepost_scenarios::workload::Guarded;
+use fencepost_scenarios::workload::{Inventory, Workload};
 use fencepost_scenarios::{file, registry::Registry, run::cell::Cell};
 use fencepost_sim::{NodeId, SimTime};
 
@@ -25,14 +25,14 @@ fn facts() -> CaseSpec {
         tokens: true,
         releases: true,
         reentrancy: Reentrancy::Counted,
-        nested_patience: Duration::from_secs(2),
+        nested_wait: Duration::from_secs(2),
         fifo: true,
         quorum: 1,
         consensus: false,
         rank_by_return: false,
         clients: vec![A, B, NodeId(2)],
         orders: 10,
-        workload: Some(Guarded::Stock(1)),
+        workload: Some(Workload::new(&Inventory { stock: 1, ..Inventory::default() }).spec()),
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
         deadlock_bound: Duration::from_secs(10),
@@ -58,7 +58,7 @@ fn explained(property: Property, events: &[(u64, Event)], ended: u64) -> Chain {
     let cell = Cell::new(&Arc::new(scenario), registry.lock("lease-server").expect("a lock"), &[]);
     let mut record = CaseRecord::watch(&cell, 0);
     let at = |seconds: u64| SimTime(seconds * 1_000_000_000);
-    let mut checkers = Checkers::new(facts());
+    let mut checkers = Checkers::new(&facts());
     events.iter().for_each(|(seconds, event)| checkers.observe(at(*seconds), event));
     record.report.evidence = checkers.finish(at(ended)).evidence;
     record.report.ended = at(ended);

@@ -97,7 +97,7 @@ fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, place
     let field = if place.is_some() { spread_cell } else { pooled_cell };
     let seconds = page.bare.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
     html! {
-        tr id=[place.map(|place| format!("row.{place}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.words()))
+        tr id=[place.map(|place| format!("row.{place}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.text()))
             data-model=(if unverified(page, lock) { "unverified" } else { "checkable" }) {
             th scope="row" {
                 bdi { (clipped(lock, LONGEST_HEADING)) }

@@ -44,7 +44,7 @@ fn article(page: &Page, failure: &Failure) -> Markup {
             h3 { bdi { (clipped(&header.scenario, 60)) } span.aside { " · " bdi { (clipped(&header.lock, 34)) } } }
             ul.violated { @for (property, count) in &failure.violated {
                 li { b { (property.name()) } " violated in " (grouped(count.violated.into())) " of "
-                    (grouped(count.judged().into())) " cases (≤\u{a0}" (unbroken(&percent(count.ci95().upper))) ")" }
+                    (grouped(count.decided().into())) " cases (≤\u{a0}" (unbroken(&percent(count.ci95().upper))) ")" }
             } }
             p.aside { bdi { (visible(&header.about)) } }
             @if let Some(counterexample) = failure.counterexample { (told(counterexample, failure)) }

@@ -45,18 +45,18 @@ pub fn spread_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
 }
 
 fn pooled_field(page: &Page, pooled: Option<&Pooled>, spread: bool) -> Markup {
-    let Some(pooled) = pooled.filter(|pooled| pooled.judged() + pooled.unknown > 0) else {
+    let Some(pooled) = pooled.filter(|pooled| pooled.count.decided() + pooled.count.unknown > 0) else {
         return html! { td.na { "n/a" } };
     };
-    let interval = pooled.ci95();
+    let interval = pooled.count.ci95();
     let counts = html! {
-        b { (grouped(pooled.violated.into())) } " of " (grouped(pooled.judged().into()))
-        small { (range(pooled.violated, interval.lower, interval.upper)) }
+        b { (grouped(pooled.count.violated.into())) } " of " (grouped(pooled.count.decided().into()))
+        small { (range(pooled.count.violated, interval.lower, interval.upper)) }
         @if spread && pooled.scenarios > 1 { small { "in " (pooled.broken) " of " (pooled.scenarios) " scenarios" } }
-        @if pooled.unknown > 0 { small { (pooled.unknown) " unknown" } }
+        @if pooled.count.unknown > 0 { small { (pooled.count.unknown) " unknown" } }
     };
     html! {
-        td class=[shade(pooled.violated, pooled.rate())]
+        td class=[shade(pooled.count.violated, pooled.rate())]
             title={ (pooled.measure.name()) @if let Some((worst, _)) = pooled.worst {
                 ", worst in " (clipped(&worst.scenario, 40)) } } {
             @match pooled.worst {
@@ -142,7 +142,7 @@ fn judged(page: &Page, header: &CellHeader, count: &PropertyCount, censored: u64
     // There are thousands of these, so the style makes the first line large rather than each of the others small.
     let counts = html! {
         @if count.violated > 0 { b { (count.violated) } } @else { "0" }
-        " of " (count.judged())
+        " of " (count.decided())
         br; (range(count.violated, interval.lower, interval.upper))
         @if count.unknown > 0 { br; (count.unknown) " unknown" }
         @if censored > 0 { br; (censored) " cens." }

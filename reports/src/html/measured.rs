@@ -84,8 +84,8 @@ fn models(page: &Page) -> Markup {
                 tbody { @for info in run { tr {
                     th scope="row" { bdi { (clipped(info.name, 34)) } }
                     td { @if info.verification == Verification::Documentation { b { "unverified: " } }
-                        (info.verification.words()) }
-                    td { (info.expiry.words()) }
+                        (info.verification.text()) }
+                    td { (info.expiry.text()) }
                     td { (info.token.map_or_else(|| "none".to_owned(), visible)) }
                     td.about { @for (at, source) in info.sources.iter().enumerate() {
                         @if at > 0 { "; " } (visible(source))

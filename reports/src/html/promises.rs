@@ -69,10 +69,10 @@ fn of_lock(page: &Page, info: &LockInfo) -> Markup {
             summary {
                 bdi { (clipped(info.name, 34)) }
                 @if info.verification == Verification::Documentation {
-                    span.aside { (info.verification.words()) }
+                    span.aside { (info.verification.text()) }
                 }
             }
-            p { (visible(info.about)) ". Acquired again: " (info.reentrancy.words()) "." }
+            p { (visible(info.about)) ". Acquired again: " (info.reentrancy.text()) "." }
             @for flaw in info.flawed_defaults { p.warning { "By default: " (visible(flaw)) "." } }
             div.scroll tabindex="0" role="region" aria-label={ "Promises of " (clipped(info.name, 34)) } { table.plain {
                 thead { tr {
@@ -105,16 +105,16 @@ fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
     let mut all: Vec<Pooled> = (Property::ALL.into_iter())
         .filter(|property| measures(*property) == Some(requirement) && property.severity() != Severity::Expected)
         .filter_map(|property| Pooled::of(mine.iter().copied(), property))
-        .filter(|pooled| pooled.judged() > 0)
+        .filter(|pooled| pooled.count.decided() > 0)
         .collect();
     all.sort_by(|a, b| b.rate().total_cmp(&a.rate()));
-    let broken: Vec<&Pooled> = all.iter().filter(|pooled| pooled.violated > 0).collect();
-    let most = all.iter().max_by_key(|pooled| pooled.judged());
+    let broken: Vec<&Pooled> = all.iter().filter(|pooled| pooled.count.violated > 0).collect();
+    let most = all.iter().max_by_key(|pooled| pooled.count.decided());
     match (most, broken.first()) {
         (None, _) if mine.iter().any(|(header, _)| header.applicable) => html! { "n/a: nothing to judge it by" },
         (None, _) => html! { "not measured in this run" },
         (Some(most), None) => {
-            let held = unbroken(&of(0, most.judged(), most.ci95().upper));
+            let held = unbroken(&of(0, most.count.decided(), most.count.ci95().upper));
             html! { @if requirement == Requirement::Reentrant { "other than said: " } @else { "violated: " } (held) }
         }
         (Some(_), Some(worst)) => html! {
@@ -124,14 +124,14 @@ fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
                 (words(page, pooled))
             }
             @if broken.len() > 2 { "; and " (broken.len() - 2) " more" }
-            @if worst.unknown > 0 { " +" (worst.unknown) "?" }
+            @if worst.count.unknown > 0 { " +" (worst.count.unknown) "?" }
         },
     }
 }
 
 fn words(page: &Page, pooled: &Pooled) -> Markup {
     let words = html! {
-        (grouped(pooled.violated.into())) " of " (grouped(pooled.judged().into())) " (" (pooled.measure.name()) ")"
+        (grouped(pooled.count.violated.into())) " of " (grouped(pooled.count.decided().into())) " (" (pooled.measure.name()) ")"
     };
     match pooled.worst {
         Some((worst, _)) => page.link(&worst.scenario, &worst.lock, &words),

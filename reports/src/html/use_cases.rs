@@ -59,7 +59,7 @@ fn table(page: &Page, workload: &str, unit: &str) -> Markup {
                     th.number scope="col" { "cases" }
                 } }
                 tbody { @for lock in &page.bare.locks {
-                    @let (calm, faulty) = (Harm::of(cells(lock, false)), Harm::of(cells(lock, true)));
+                    @let (calm, faulty) = (Harm::sum(cells(lock, false)), Harm::sum(cells(lock, true)));
                     @if calm.cases + faulty.cases > 0 {
                         tr data-lock=(visible(lock)) {
                             th scope="row" { bdi { (clipped(lock, 34)) } }

@@ -1,6 +1,6 @@
 //! Availability through faults: over the run phase, in which share of the time the lock served those who wanted it.
 
-use fencepost_scenarios::run::outcome::Span;
+use fencepost_scenarios::run::case_result::Span;
 
 use super::Figure;
 use super::canvas::{Canvas, Point};

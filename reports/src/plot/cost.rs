@@ -123,8 +123,8 @@ pub fn takeover(cells: &[Cell]) -> Option<Figure> {
             let longest = mine.iter().filter_map(|(_, result)| result.metric("takeover_ns")).map(Tally::max).max();
             Mark { reach: longest.map(|longest| (mark.value, longest as f64 / 1e9)), ..mark }
         });
-        let late = Pooled::of(mine.iter().copied(), Property::Takeover).filter(|pooled| pooled.violated > 0);
-        let aside = late.map(|late| format!("late in {} of {}", late.violated, late.judged()));
+        let late = Pooled::of(mine.iter().copied(), Property::Takeover).filter(|pooled| pooled.count.violated > 0);
+        let aside = late.map(|late| format!("late in {} of {}", late.count.violated, late.count.decided()));
         let bounds = mine.iter().filter_map(|(header, _)| header.takeover_bound);
         let bound = bounds.max().filter(|_| mark.is_some() || aside.is_some()).map(|bound| bound.as_secs_f64());
         Row { lock: lock.to_owned(), marks: vec![mark], bound, aside }

@@ -29,7 +29,7 @@ struct Count {
 
 impl Count {
     fn of(pooled: &Pooled) -> Self {
-        Count { violated: pooled.violated, judged: pooled.judged(), upper: pooled.ci95().upper }
+        Count { violated: pooled.count.violated, judged: pooled.count.decided(), upper: pooled.count.ci95().upper }
     }
 }
 
@@ -40,7 +40,7 @@ pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
     let grid = Grid::new(without_dials(cells));
     let field = |scenario: &str, lock: &str| match grid.finding(lock, scenario, property) {
         Finding::Judged(_, count) => {
-            Ok(Count { violated: count.violated, judged: count.judged(), upper: count.ci95().upper })
+            Ok(Count { violated: count.violated, judged: count.decided(), upper: count.ci95().upper })
         }
         Finding::NotApplicable(_) => Err(NOT_APPLICABLE),
         Finding::Missing => Err(NOT_RUN),

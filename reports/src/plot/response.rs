@@ -80,11 +80,11 @@ fn curves<'a>(
         let mut by_dial: BTreeMap<u64, (f64, u64, u64)> = BTreeMap::new();
         for (header, result) in cells.iter().filter(|(header, _)| header.lock == lock && header.applicable) {
             let count = result.property(property);
-            if let (Some(at), 1..) = (dial(header), count.judged()) {
+            if let (Some(at), 1..) = (dial(header), count.decided()) {
                 // Positive floats sort by their bits.
                 let sum = by_dial.entry(at.to_bits()).or_insert((at, 0, 0));
                 sum.1 += count.violated;
-                sum.2 += count.judged();
+                sum.2 += count.decided();
             }
         }
         (lock, by_dial.into_values().collect::<Counts>())

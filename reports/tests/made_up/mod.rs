@@ -7,7 +7,7 @@ use fencepost_reports::Report;
 use fencepost_reports::grid::Cell;
 use fencepost_scenarios::property::{Property, Verdict};
 use fencepost_scenarios::registry::Registry;
-use fencepost_scenarios::run::outcome::{FaultTally, Outcome, Span};
+use fencepost_scenarios::run::case_result::{CaseResult, FaultTally, Span};
 use fencepost_scenarios::run::results::{CellHeader, CellResult, FaultLabel};
 
 pub const LOCKS: [&str; 7] =
@@ -131,7 +131,7 @@ fn cell(scenario: &Scenario, lock: &str, dose: Option<f64>, cases: u64) -> Cell 
     let risk = risk(scenario, lock, dose);
     let key = header.scenario.bytes().chain(lock.bytes()).fold(7_u64, |key, byte| mixed(key ^ u64::from(byte)));
     for seed in 0..if fits { cases } else { 0 } {
-        result.add(seed, &outcome(lock, risk, key, seed, scenario.harsh > 0.0 || dose.is_some()));
+        result.add(seed, &case_result(lock, risk, key, seed, scenario.harsh > 0.0 || dose.is_some()));
     }
     (header, result)
 }
@@ -151,7 +151,7 @@ fn risk(scenario: &Scenario, lock: &str, dose: Option<f64>) -> f64 {
     }
 }
 
-fn outcome(lock: &str, risk: f64, key: u64, seed: u64, faulty: bool) -> Outcome {
+fn case_result(lock: &str, risk: f64, key: u64, seed: u64, faulty: bool) -> CaseResult {
     let draw = |what: u64| (mixed(key ^ mixed(seed ^ mixed(what))) >> 11) as f64 / (1_u64 << 53) as f64;
     let broken = draw(1) < risk;
     let lost = if broken { 1 + (draw(2) * 6.0 * risk) as i64 } else { 0 };
@@ -169,7 +169,7 @@ fn outcome(lock: &str, risk: f64, key: u64, seed: u64, faulty: bool) -> Outcome 
         _ => Verdict::Holds,
     };
     let touched = u64::from(faulty && draw(9) < 0.35 + risk * 0.6);
-    Outcome {
+    CaseResult {
         verdicts: Property::ALL.into_iter().map(|property| (property, verdict(property))).collect(),
         metrics: vec![
             ("oversold_units".into(), oversold),
@@ -204,9 +204,9 @@ fn spans(risk: f64, seed: u64) -> Vec<Span> {
     (0..40).map(span).collect()
 }
 
-/// An outcome in which nothing happened.
-pub fn empty_outcome() -> Outcome {
-    Outcome {
+/// A result in which nothing happened.
+pub fn empty_result() -> CaseResult {
+    CaseResult {
         verdicts: Vec::new(),
         metrics: Vec::new(),
         faults: Vec::new(),

@@ -1,9 +1,9 @@
-//! Availability: in which share of time slices the lock served those who wanted it.
+//! Availability: the share of wanted time slices in which the lock was served.
 //!
-//! True time until healing is cut into slices of 100 ms. A slice is *wanted* if for some of it (more than 0 ns) a
-//! client waits whom no fault hinders; a wanted slice is *served* if for some of it a client believes that it holds the
-//! lock, or if a grant comes in it. A slice in which the lock changes hands is thus served, one in which all wait for a
-//! dead holder's lease to run out is not.
+//! True time until healing is divided into slices of 100 ms. A slice is *wanted* if a client that no fault hinders waits
+//! for more than 0 ns of it. A wanted slice is *served* if a client believes for some of it that it holds the lock, or if
+//! a grant comes in it. So a slice in which the lock changes hands is served, and one in which all clients wait for the
+//! lease of a dead holder to expire is not.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ const SLICE_NS: u64 = 100_000_000;
 
 #[derive(Default)]
 pub(crate) struct Availability {
-    /// Up to when the slices are accounted for.
+    /// The time up to which slices are counted.
     until: SimTime,
     slice: u64,
     wanted_in_slice: bool,
     served_in_slice: bool,
     wanted: u64,
     served: u64,
-    /// Faults that are on now.
+    /// The number of active faults.
     faults: u32,
     faulty_in_slice: bool,
     spans: Vec<Span>,
@@ -30,14 +30,14 @@ pub(crate) struct Availability {
 }
 
 impl Availability {
-    /// Follows the course of a run phase of this length, too.
+    /// Also fills the spans of a run phase of this length.
     pub(crate) fn with_spans(run_for: Duration) -> Self {
         let slices = (run_for.as_nanos() as u64).div_ceil(SLICE_NS);
         let slices_per_span = slices.div_ceil(SPANS as u64).max(1);
         Availability { slices_per_span, ..Availability::default() }
     }
 
-    /// Accounts for the time until `at`, in which nothing changed.
+    /// Counts the time until `at`, during which nothing changed.
     pub(crate) fn pass_time(&mut self, at: SimTime, wanted: bool, served: bool) {
         if at <= self.until {
             return;
@@ -63,7 +63,6 @@ impl Availability {
         self.until = at;
     }
 
-    /// A grant came.
     pub(crate) fn grant_came(&mut self) {
         self.served_in_slice = true;
     }
@@ -74,13 +73,13 @@ impl Availability {
         self.faulty_in_slice |= began;
     }
 
-    /// Wanted slices and, of these, served ones.
+    /// The numbers of wanted slices and of served ones.
     pub(crate) fn finish(&mut self) -> (u64, u64) {
         self.close_slice();
         (self.wanted, self.served)
     }
 
-    /// How it went in equal parts of the run phase, as far as the case got.
+    /// The spans of the run phase, up to the end of the case.
     pub(crate) fn take_spans(&mut self) -> Vec<Span> {
         std::mem::take(&mut self.spans)
     }
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_count_as_soon_as_they_are_touched() {
+    fn a_slice_counts_from_its_first_nanosecond() {
         let mut availability = Availability::default();
         availability.pass_time(ms(150), false, false);
         availability.pass_time(ms(450), true, false);
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_course_is_told_in_parts_of_the_run() {
+    fn spans_divide_the_run_phase() {
         let mut availability = Availability::with_spans(Duration::from_secs(8));
         availability.pass_time(ms(100), true, true);
         availability.fault(true);
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_at_a_slices_edge_does_not_touch_the_next() {
+    fn a_change_at_the_edge_of_a_slice_does_not_count_in_the_next() {
         let mut availability = Availability::default();
         availability.pass_time(ms(100), true, false);
         availability.pass_time(ms(200), false, true);

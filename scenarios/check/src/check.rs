@@ -1,19 +1,19 @@
-//! The checkers: they follow the history of a case as it happens and judge it by the [properties](Property).
+//! The checkers: they follow the history of a case as it happens and give a verdict on each [property](Property).
 //!
-//! Four books are kept for all of them: the ledger of grants, the waiters for the lock, what is in their way, and the
-//! store_log of what the guarded store did. A checker sees each event after the books have noted it. Adding one takes a file of its
-//! own and a line in the registry.
+//! All checkers share one context: the ledger of grants, the waiters for the lock, the obstacles in their way, and the log
+//! of the guarded store. A checker sees each event after the context includes it. [`property`](crate::property) says how
+//! to add a property.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use fencepost_models::Reentrancy;
-use fencepost_models::history::Event;
+use fencepost_models::history::{Event, GrantId};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
-pub use crate::evidence::{Evidence, NodeNames, Told};
-use crate::guarded::Guarded;
+pub use crate::evidence::Evidence;
+use crate::evidence::{GrantInfo, Names};
 use crate::ledger::Ledger;
 use crate::metrics::{Meter, Tally};
 use crate::obstacles::Obstacles;
@@ -21,25 +21,26 @@ use crate::property::{Property, PropertyCheckers, Verdict};
 use crate::span::Span;
 use crate::store_log::StoreLog;
 use crate::waiters::Waiters;
+use crate::workload::WorkloadSpec;
 
-/// What the checkers need to know of the lock and the workload.
+/// What the checkers need to know about the lock and the workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaseSpec {
     /// The lock has grants (`sql-version` has none).
     pub grants: bool,
     /// The lock advertises until when a grant is valid.
     pub validity: bool,
-    /// The lock hands out fencing tokens.
+    /// The lock grants with fencing tokens.
     pub tokens: bool,
     /// The lock can be released.
     pub releases: bool,
-    /// What happens when a holder acquires again, by the lock's documentation.
+    /// The effect of a nested acquire, according to the lock's documentation.
     pub reentrancy: Reentrancy,
-    /// How long a holder that acquires again waits for it.
-    pub nested_patience: Duration,
-    /// The lock promises that waiters get it in the order in which they came.
+    /// How long a nested acquire waits before it gives up.
+    pub nested_wait: Duration,
+    /// The lock promises to grant to waiters in the order of their arrival.
     pub fifo: bool,
-    /// How many servers must apply a grant (Redlock: 3 of 5). Where it is 1, all servers count as one service.
+    /// The number of servers that must apply a grant (Redlock: 3 of 5). If it is 1, all servers are one service.
     pub quorum: u32,
     /// The servers agree by consensus, and so promise linearizable operations.
     pub consensus: bool,
@@ -47,154 +48,214 @@ pub struct CaseSpec {
     pub rank_by_return: bool,
     /// The clients in order: bit i of a fault's bit set is the i-th of them.
     pub clients: Vec<NodeId>,
-    /// How many orders the demand has, at most. It may be far more than the case gets to.
+    /// The most orders that the demand has. The case may end long before.
     pub orders: u32,
     /// What the lock guards, if it guards anything.
-    pub workload: Option<Guarded>,
-    /// How long after a holder's crash a waiter may have to wait for a grant.
+    pub workload: Option<WorkloadSpec>,
+    /// The longest permitted time from a holder's crash to the next grant.
     pub takeover_bound: Duration,
-    /// How long after healing the first acquire may take.
+    /// The longest permitted time from healing to the first acquire.
     pub progress_bound: Duration,
-    /// How long two clients may wait for each other's lock.
+    /// The longest permitted time that two clients wait for each other's lock.
     pub deadlock_bound: Duration,
 }
 
-/// All checkers at work on one case.
+/// The checkers of one case.
 pub struct Checkers {
-    at: SimTime,
-    ledger: Ledger,
-    waiters: Waiters,
-    obstacles: Obstacles,
-    store_log: StoreLog,
+    context: CheckContext,
     meter: Meter,
     tally: Tally,
     properties: PropertyCheckers,
 }
 
-/// What the checkers found in one case.
+/// The results of all checkers for one case.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// The verdict on each property, in the order of [`Property::ALL`].
     pub verdicts: Vec<(Property, Verdict)>,
     /// The first violation of each property that was violated, in the same order.
     pub evidence: Vec<Evidence>,
-    /// All metrics in a fixed order, without those of what did not happen; each is a whole number in the unit its name ends with.
+    /// All metrics in a fixed order, without those of events that did not happen. Each is a whole number in the unit that
+    /// its name ends with.
     pub metrics: Vec<(Cow<'static, str>, i64)>,
-    /// The course until healing, if it was followed.
+    /// The spans until healing; empty without [`Checkers::with_spans`].
     pub spans: Vec<Span>,
 }
 
 /// A checker of one property.
-pub(crate) trait Checker {
-    /// Takes note of an event.
-    fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally);
+pub(crate) trait Checker: Sized {
+    /// The checker for a case; `None` if the property does not apply to it.
+    fn new(case: &CaseSpec) -> Option<Self>;
 
-    /// When at the latest the obligation that is now open can be judged, if one is.
+    /// Handles an event. The state that all checkers share includes it already.
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output);
+
+    /// When the latest bound that now runs will have passed, if one runs.
     fn open_until(&self) -> Option<SimTime> {
         None
     }
 
-    /// Judges the case, which ends now.
-    fn finish(self, context: &CheckContext, tally: &mut Tally) -> Finding;
+    /// The verdict on the case, which ends now. If a violation was reported, it is `Violated` whatever this returns.
+    fn finish(self, _context: &CheckContext, _output: &mut Output) -> Verdict {
+        Verdict::Holds
+    }
 }
 
-/// The moment of an event, with the four books as they stand after it.
-pub(crate) struct CheckContext<'a> {
+/// The time of an event, and the state that all checkers share, after it.
+pub(crate) struct CheckContext {
     pub(crate) at: SimTime,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) waiters: &'a Waiters,
-    pub(crate) obstacles: &'a Obstacles,
-    pub(crate) store_log: &'a StoreLog,
+    pub(crate) ledger: Ledger,
+    pub(crate) waiters: Waiters,
+    pub(crate) obstacles: Obstacles,
+    pub(crate) store_log: StoreLog,
 }
 
-/// What one checker found.
-pub(crate) struct Finding {
-    pub(crate) verdict: Verdict,
-    pub(crate) evidence: Option<Evidence>,
+/// What a checker reports to.
+pub(crate) struct Output<'a> {
+    property: Property,
+    pub(crate) tally: &'a mut Tally,
+    evidence: &'a mut Option<Evidence>,
+}
+
+/// The checker of one property in one case, with the first violation that it reported.
+pub(crate) struct PropertyCheck<C> {
+    property: Property,
+    checker: C,
+    evidence: Option<Evidence>,
+}
+
+impl CheckContext {
+    fn new(case: &CaseSpec) -> Self {
+        CheckContext {
+            at: SimTime::default(),
+            ledger: Ledger::new(case),
+            waiters: Waiters::new(case.clients.clone()),
+            obstacles: Obstacles::new(case),
+            store_log: StoreLog::new(case),
+        }
+    }
+
+    fn observe(&mut self, at: SimTime, event: &Event, tally: &mut Tally) {
+        debug_assert!(at >= self.at, "events come in order");
+        self.at = at;
+        self.ledger.observe(event);
+        self.waiters.observe(at, event, &self.ledger);
+        self.obstacles.observe(at, event, &self.ledger, &self.waiters, tally);
+        self.store_log.observe(at, event, &self.ledger);
+    }
+
+    /// The case ends now.
+    fn finish(&mut self, at: SimTime, tally: &mut Tally) {
+        self.at = at;
+        self.store_log.settle();
+        self.obstacles.finish(at, tally);
+    }
+
+    /// The grant as it appears in evidence.
+    pub(crate) fn grant(&self, grant: GrantId) -> GrantInfo {
+        self.ledger.info(grant)
+    }
+}
+
+impl Output<'_> {
+    /// Reports a violation; all but the first are ignored. `grants` are those that the sentence names.
+    pub(crate) fn violated(
+        &mut self,
+        at: SimTime,
+        grants: impl IntoIterator<Item = GrantInfo>,
+        sentence: impl Fn(&Names) -> String + Send + Sync + 'static,
+    ) {
+        self.evidence.get_or_insert_with(|| Evidence::new(self.property, at, grants, sentence));
+    }
+
+    pub(crate) fn is_violated(&self) -> bool {
+        self.evidence.is_some()
+    }
+}
+
+impl<C: Checker> PropertyCheck<C> {
+    pub(crate) fn new(property: Property, case: &CaseSpec) -> Option<Self> {
+        Some(PropertyCheck { property, checker: C::new(case)?, evidence: None })
+    }
+
+    #[inline]
+    pub(crate) fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
+        let mut output = Output { property: self.property, tally, evidence: &mut self.evidence };
+        self.checker.observe(context, event, &mut output);
+    }
+
+    pub(crate) fn open_until(&self) -> Option<SimTime> {
+        self.checker.open_until()
+    }
+
+    pub(crate) fn finish(mut self, context: &CheckContext, tally: &mut Tally, findings: &mut Findings) {
+        let mut output = Output { property: self.property, tally, evidence: &mut self.evidence };
+        let verdict = self.checker.finish(context, &mut output);
+        let verdict = if self.evidence.is_some() { Verdict::Violated } else { verdict };
+        findings.verdicts.push((self.property, verdict));
+        findings.evidence.extend(self.evidence);
+    }
 }
 
 impl CaseSpec {
-    /// For how many orders to make room beforehand.
+    /// The number of orders to reserve memory for.
     pub(crate) fn expected_orders(&self) -> usize {
         self.orders.min(64) as usize
     }
 
     /// The initial stock, if there is one.
     pub(crate) fn stock(&self) -> Option<i64> {
-        if let Some(Guarded::Stock(stock)) = self.workload { Some(stock.into()) } else { None }
+        self.workload.and_then(|workload| workload.stock())
     }
 
     /// Two resources are locked, each with a lock of its own.
     pub(crate) fn two_resources(&self) -> bool {
-        self.workload.is_some_and(|guarded| guarded.resources() > 1)
+        self.workload.is_some_and(|workload| workload.resources > 1)
     }
 }
 
 impl Checkers {
-    /// The checkers for a case of this lock and workload.
-    pub fn new(facts: CaseSpec) -> Self {
+    /// The checkers for a case.
+    pub fn new(case: &CaseSpec) -> Self {
         Checkers {
-            at: SimTime::default(),
-            properties: PropertyCheckers::new(&facts),
-            ledger: Ledger::new(&facts),
-            obstacles: Obstacles::new(&facts),
-            store_log: StoreLog::new(&facts),
+            context: CheckContext::new(case),
             meter: Meter::default(),
             tally: Tally::default(),
-            waiters: Waiters::new(facts.clients),
+            properties: PropertyCheckers::new(case),
         }
     }
 
-    /// Follows the course of a run phase of this length, too.
-    pub fn following(mut self, run_for: Duration) -> Self {
-        self.meter.follow(run_for);
+    /// Also fills [`Findings::spans`] for a run phase of this length.
+    pub fn with_spans(mut self, run_for: Duration) -> Self {
+        self.meter.divide_into_spans(run_for);
         self
     }
 
-    /// Takes note of an event. Events come in the order in which they happened.
+    /// Handles an event. Events come in the order in which they happened.
     pub fn observe(&mut self, at: SimTime, event: &Event) {
-        debug_assert!(at >= self.at, "events come in order");
-        self.at = at;
-        self.meter.pass_time(at, &self.waiters, &self.obstacles);
-        self.ledger.observe(event);
-        self.waiters.observe(at, event, &self.ledger);
-        self.obstacles.observe(at, event, &self.ledger, &self.waiters, &mut self.tally);
-        self.store_log.observe(at, event, &self.ledger);
-        let context = CheckContext {
-            at,
-            ledger: &self.ledger,
-            waiters: &self.waiters,
-            obstacles: &self.obstacles,
-            store_log: &self.store_log,
-        };
-        self.meter.observe(&context, event, &mut self.tally);
-        self.properties.observe(&context, event, &mut self.tally);
+        let Checkers { context, meter, tally, properties } = self;
+        meter.pass_time(at, context);
+        context.observe(at, event, tally);
+        meter.observe(context, event, tally);
+        properties.observe(context, event, tally);
     }
 
-    /// When at the latest every liveness obligation that is now open can be judged; `None` if none is open. Later
-    /// events can discharge an obligation, open another, or restart a bound, so ask again after them.
+    /// When the latest liveness bound that now runs will have passed; `None` if none runs. Later events can meet a
+    /// bound, start another, or restart one, so ask again after them.
     pub fn open_until(&self) -> Option<SimTime> {
         self.properties.open_until()
     }
 
-    /// Judges the case, which ended at `at`. An obligation whose bound has not passed by then makes its property
-    /// unknown.
-    pub fn finish(mut self, at: SimTime) -> Findings {
-        self.meter.pass_time(at, &self.waiters, &self.obstacles);
-        self.store_log.settle();
-        self.obstacles.finish(at, &mut self.tally);
-        let context = CheckContext {
-            at,
-            ledger: &self.ledger,
-            waiters: &self.waiters,
-            obstacles: &self.obstacles,
-            store_log: &self.store_log,
-        };
-        self.meter.finish(&context, &mut self.tally);
-        let mut findings = Findings { spans: self.meter.take_spans(), ..Findings::default() };
-        self.properties.finish(&context, &mut self.tally, &mut findings);
-        self.tally.conclude(self.store_log.workload);
-        findings.metrics = self.tally.rows(self.store_log.workload);
+    /// The result of a case that ended at `at`. A bound that has not passed by then makes its property unknown.
+    pub fn finish(self, at: SimTime) -> Findings {
+        let Checkers { mut context, mut meter, mut tally, properties } = self;
+        meter.pass_time(at, &context);
+        context.finish(at, &mut tally);
+        meter.finish(&context, &mut tally);
+        let mut findings = Findings { spans: meter.take_spans(), ..Findings::default() };
+        properties.finish(&context, &mut tally, &mut findings);
+        tally.conclude(context.store_log.workload);
+        findings.metrics = tally.rows(context.store_log.workload);
         findings
     }
 }
@@ -204,25 +265,6 @@ impl Findings {
     pub fn verdict(&self, property: Property) -> Verdict {
         self.verdicts.iter().find(|(p, _)| *p == property).map_or(Verdict::NotApplicable, |(_, verdict)| *verdict)
     }
-
-    /// `None`: the property has no meaning here.
-    pub(crate) fn add(&mut self, property: Property, finding: Option<Finding>) {
-        let finding = finding.unwrap_or(Finding::bare(Verdict::NotApplicable));
-        self.verdicts.push((property, finding.verdict));
-        self.evidence.extend(finding.evidence);
-    }
-}
-
-impl Finding {
-    /// A verdict that needs no evidence.
-    pub(crate) fn bare(verdict: Verdict) -> Finding {
-        Finding { verdict, evidence: None }
-    }
-
-    /// Violated if there was a first violation.
-    pub(crate) fn from_first(first: Option<Evidence>) -> Finding {
-        Finding { verdict: if first.is_some() { Verdict::Violated } else { Verdict::Holds }, evidence: first }
-    }
 }
 
 #[cfg(test)]
@@ -231,7 +273,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn an_empty_history_breaks_nothing() {
+    fn an_empty_history_violates_nothing() {
         let findings = history().healed().ends_at(0);
         for (property, verdict) in &findings.verdicts {
             let expected = match property {
@@ -244,44 +286,44 @@ mod tests {
     }
 
     #[test]
-    fn what_one_fact_takes_away_is_what_needs_it() {
+    fn a_property_does_not_apply_without_the_feature_that_it_needs() {
         use Property::*;
-        let without = |facts: CaseSpec, gone: &[Property]| {
-            let findings = history_of(facts).nests(A, 1, 2).at(1).crashes(B).healed().ends_at(2);
+        let without = |case: CaseSpec, gone: &[Property]| {
+            let findings = history_of(case).acquires_again(A, 1, 2).at(1).crashes(B).healed().ends_at(2);
             let said = findings.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::NotApplicable);
             let never = [Takeover, Consistent];
             let said: Vec<Property> = said.map(|(property, _)| *property).filter(|p| !never.contains(p)).collect();
             assert_eq!(said, gone);
         };
-        without(facts(), &[]);
+        without(case_spec(), &[]);
         let exclusive = [GrantExclusion, BeliefExclusion, ValidityExclusion, EffectExclusion];
         let others = [Fencing, OwnerRelease, Reentrancy, Fifo, Linearizable];
-        without(CaseSpec { grants: false, ..facts() }, &[&exclusive[..], &others[..]].concat());
-        without(CaseSpec { rank_by_return: true, ..facts() }, &[GrantExclusion]);
-        without(CaseSpec { validity: false, ..facts() }, &[ValidityExclusion]);
-        without(CaseSpec { tokens: false, ..facts() }, &[Fencing]);
-        without(CaseSpec { releases: false, ..facts() }, &[OwnerRelease]);
+        without(CaseSpec { grants: false, ..case_spec() }, &[&exclusive[..], &others[..]].concat());
+        without(CaseSpec { rank_by_return: true, ..case_spec() }, &[GrantExclusion]);
+        without(CaseSpec { validity: false, ..case_spec() }, &[ValidityExclusion]);
+        without(CaseSpec { tokens: false, ..case_spec() }, &[Fencing]);
+        without(CaseSpec { releases: false, ..case_spec() }, &[OwnerRelease]);
         let nothing_nests = fencepost_models::Reentrancy::NotApplicable;
-        without(CaseSpec { reentrancy: nothing_nests, ..facts() }, &[Reentrancy]);
-        without(CaseSpec { fifo: false, ..facts() }, &[Fifo]);
-        without(CaseSpec { consensus: false, ..facts() }, &[Linearizable]);
+        without(CaseSpec { reentrancy: nothing_nests, ..case_spec() }, &[Reentrancy]);
+        without(CaseSpec { fifo: false, ..case_spec() }, &[Fifo]);
+        without(CaseSpec { consensus: false, ..case_spec() }, &[Linearizable]);
         without(effects(None), &[NoLostUpdate, NoOversell]);
-        without(records(crate::guarded::Object::Set), &[NoOversell]);
-        without(CaseSpec { workload: None, ..facts() }, &[NoLostUpdate, NoOversell, NoDuplicate]);
+        without(records(&SET), &[NoOversell]);
+        without(CaseSpec { workload: None, ..case_spec() }, &[NoLostUpdate, NoOversell, NoDuplicate]);
     }
 
     #[test]
-    fn the_course_is_told_where_it_was_followed() {
+    fn spans_are_filled_on_request() {
         let run_for = Duration::from_secs(4);
         let spans = |checkers: Checkers| checkers.finish(SimTime(4_000_000_000)).spans;
-        assert_eq!(spans(Checkers::new(facts())), []);
-        let followed = spans(Checkers::new(facts()).following(run_for));
+        assert_eq!(spans(Checkers::new(&case_spec())), []);
+        let followed = spans(Checkers::new(&case_spec()).with_spans(run_for));
         assert_eq!(followed.iter().map(|span| span.slices).sum::<u64>(), 40);
     }
 
     #[test]
-    fn what_a_lock_does_not_have_is_not_applicable() {
-        let facts = CaseSpec {
+    fn only_progress_applies_to_a_lock_without_features() {
+        let case = CaseSpec {
             grants: false,
             validity: false,
             tokens: false,
@@ -289,9 +331,9 @@ mod tests {
             fifo: false,
             workload: None,
             orders: u32::MAX,
-            ..facts()
+            ..case_spec()
         };
-        let findings = history_of(facts).healed().ends_at(0);
+        let findings = history_of(case).healed().ends_at(0);
         for (property, verdict) in &findings.verdicts {
             let expected = match property {
                 Property::Progress => Verdict::Holds,

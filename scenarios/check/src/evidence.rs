@@ -1,6 +1,5 @@
-//! Evidence: the first violation of a property, told in one sentence a person can follow.
+//! Evidence: the first violation of a property, as one sentence.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,99 +10,80 @@ use fencepost_sim::time::{SimTime, nanos};
 use crate::ledger::Rank;
 use crate::property::Property;
 
-/// The first violation of a property in a case. It prints as one sentence; [`Evidence::told`] puts names into it.
-#[derive(Debug)]
+/// The first violation of a property in a case. [`Evidence::render`] gives the sentence.
 pub struct Evidence {
     /// The property that was violated.
     pub property: Property,
-    /// When.
+    /// When, in true time.
     pub at: SimTime,
-    detail: Box<dyn Detail>,
+    grants: Vec<GrantInfo>,
+    sentence: Box<Sentence>,
 }
 
-/// Names for nodes, to tell a story with.
-pub trait NodeNames {
-    /// The name of a node, as in `client-2`.
-    fn name(&self, node: NodeId) -> Cow<'_, str>;
-}
+/// Text is made only on demand: searches throw most evidence away.
+type Sentence = dyn Fn(&Names) -> String + Send + Sync;
 
-impl<F: Fn(NodeId) -> String> NodeNames for F {
-    fn name(&self, node: NodeId) -> Cow<'_, str> {
-        Cow::Owned(self(node))
-    }
-}
-
-/// Evidence with names, ready to print.
-pub struct Told<'a> {
-    evidence: &'a Evidence,
-    names: &'a dyn NodeNames,
-}
-
-/// What exactly happened: plain data, which becomes text only when somebody reads it.
-pub(crate) trait Detail: fmt::Debug + Send + Sync {
-    /// Writes one sentence, without a full stop.
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result;
-
-    /// The grants that the sentence names.
-    fn parties(&self) -> Vec<Party> {
-        Vec::new()
-    }
-}
+/// The names of nodes, such as `client-2`.
+pub(crate) struct Names<'a>(&'a dyn Fn(NodeId) -> String);
 
 /// A grant as it appears in a sentence.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Party {
+pub(crate) struct GrantInfo {
     pub(crate) grant: GrantId,
     pub(crate) client: Option<NodeId>,
     pub(crate) rank: Option<Rank>,
 }
 
 impl Evidence {
-    pub(crate) fn new(property: Property, at: SimTime, detail: impl Detail + 'static) -> Evidence {
-        Evidence { property, at, detail: Box::new(detail) }
+    pub(crate) fn new(
+        property: Property,
+        at: SimTime,
+        grants: impl IntoIterator<Item = GrantInfo>,
+        sentence: impl Fn(&Names) -> String + Send + Sync + 'static,
+    ) -> Evidence {
+        Evidence { property, at, grants: grants.into_iter().collect(), sentence: Box::new(sentence) }
     }
 
     /// The grants that the sentence names.
     pub fn grants(&self) -> Vec<GrantId> {
-        self.detail.parties().iter().map(|party| party.grant).collect()
+        self.grants.iter().map(|info| info.grant).collect()
     }
 
     /// The clients that the sentence names.
     pub fn clients(&self) -> Vec<NodeId> {
-        self.detail.parties().iter().filter_map(|party| party.client).collect()
+        self.grants.iter().filter_map(|info| info.client).collect()
     }
 
-    /// The evidence as a sentence with these names.
-    pub fn told<'a>(&'a self, names: &'a dyn NodeNames) -> Told<'a> {
-        Told { evidence: self, names }
-    }
-}
-
-impl fmt::Display for Told<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.evidence.detail.tell(f, self.names)
+    /// One sentence without a full stop. `name` gives the name of a node.
+    pub fn render(&self, name: &dyn Fn(NodeId) -> String) -> String {
+        (self.sentence)(&Names(name))
     }
 }
 
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.detail.tell(f, &|node: NodeId| format!("node {}", node.0))
+        f.write_str(&self.render(&|node| format!("node {}", node.0)))
     }
 }
 
-impl Party {
-    /// `client-2's`, or `somebody's`.
-    pub(crate) fn whose(self, names: &dyn NodeNames) -> String {
-        format!("{}'s", self.who(names))
-    }
-
-    /// `client-2`, or `somebody`.
-    pub(crate) fn who(self, names: &dyn NodeNames) -> Cow<'_, str> {
-        self.client.map_or(Cow::Borrowed("somebody"), |client| names.name(client))
+impl fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {self}", self.property.name(), self.at)
     }
 }
 
-impl fmt::Display for Party {
+impl Names<'_> {
+    pub(crate) fn node(&self, node: NodeId) -> String {
+        (self.0)(node)
+    }
+
+    /// The name of the client that has the grant.
+    pub(crate) fn client(&self, grant: GrantInfo) -> String {
+        grant.client.map_or_else(|| "an unknown client".to_owned(), |client| self.node(client))
+    }
+}
+
+impl fmt::Display for GrantInfo {
     /// `grant 7, 2nd in the grant order`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "grant {}", self.grant.0)?;
@@ -114,8 +94,8 @@ impl fmt::Display for Party {
     }
 }
 
-/// A length of time as text, in the form in which points in time print.
-pub(crate) fn length(duration: Duration) -> SimTime {
+/// A duration that prints as points in time do.
+pub(crate) fn in_seconds(duration: Duration) -> SimTime {
     SimTime(nanos(duration))
 }
 

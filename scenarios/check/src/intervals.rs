@@ -1,37 +1,34 @@
 //! Intervals of grants that must not overlap: Records, Beliefs, Validities.
 
-use std::fmt;
-
 use fencepost_models::ResourceId;
 use fencepost_models::history::GrantId;
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
-use crate::evidence::{Detail, Evidence, NodeNames, Party, length};
-use crate::ledger::Ledger;
-use crate::property::Property;
+use crate::check::{CheckContext, Output};
+use crate::evidence::{GrantInfo, in_seconds};
 
-/// The intervals that are open, and what the closed ones had in common. A pair counts when its first interval closes:
-/// only then is it known that they overlapped, and for how long.
+/// The open intervals, and the overlaps of the closed ones. A pair counts when its first interval closes: only then is
+/// it known that they overlapped, and for how long.
 #[derive(Default)]
 pub(crate) struct Overlaps {
-    open: Vec<Open>,
+    open: Vec<Interval>,
     pairs: i64,
     longest_ns: u64,
     total_ns: u64,
     first: Option<Overlap>,
 }
 
-/// How much two or more intervals overlapped, over the whole case.
+/// How much intervals overlapped in the whole case.
 pub(crate) struct Extent {
     pub(crate) pairs: i64,
     pub(crate) longest_ns: i64,
     pub(crate) total_ns: i64,
 }
 
-struct Open {
+struct Interval {
     grant: GrantId,
-    /// Whose crash ends it; a Record outlives its client.
+    /// The client whose crash closes it. A Record outlives its client.
     client: Option<NodeId>,
     resource: ResourceId,
     since: SimTime,
@@ -39,87 +36,66 @@ struct Open {
 
 #[derive(Clone, Copy)]
 struct Overlap {
-    earlier: Party,
-    later: Party,
+    earlier: GrantInfo,
+    later: GrantInfo,
     from: SimTime,
     to: SimTime,
-}
-
-/// Two intervals overlapped.
-#[derive(Debug)]
-struct Both {
-    earlier: Party,
-    later: Party,
-    from: SimTime,
-    to: SimTime,
-    were: &'static str,
 }
 
 impl Overlaps {
-    pub(crate) fn open(&mut self, at: SimTime, grant: GrantId, client: Option<NodeId>, ledger: &Ledger) {
+    pub(crate) fn open(&mut self, context: &CheckContext, grant: GrantId, client: Option<NodeId>) {
         if self.open.iter().all(|open| open.grant != grant) {
-            self.open.push(Open { grant, client, resource: ledger.resource_of(grant), since: at });
+            let resource = context.ledger.resource_of(grant);
+            self.open.push(Interval { grant, client, resource, since: context.at });
         }
     }
 
-    pub(crate) fn close(&mut self, at: SimTime, grant: GrantId, ledger: &Ledger) {
+    pub(crate) fn close(&mut self, context: &CheckContext, grant: GrantId) {
         if let Some(place) = self.open.iter().position(|open| open.grant == grant) {
-            self.close_place(at, place, ledger);
+            self.close_at(context, place);
         }
     }
 
-    pub(crate) fn close_all_of(&mut self, at: SimTime, client: NodeId, ledger: &Ledger) {
+    pub(crate) fn close_all_of(&mut self, context: &CheckContext, client: NodeId) {
         while let Some(place) = self.open.iter().position(|open| open.client == Some(client)) {
-            self.close_place(at, place, ledger);
+            self.close_at(context, place);
         }
     }
 
-    /// Closes what is still open, and sums up.
-    pub(crate) fn finish(&mut self, at: SimTime, ledger: &Ledger) -> Extent {
+    /// Closes all intervals. Reports the overlap that began first, and of several the one that ended first. `both`
+    /// completes the sentence "A and B ...".
+    pub(crate) fn finish(mut self, context: &CheckContext, output: &mut Output, both: &'static str) -> Extent {
         while !self.open.is_empty() {
-            self.close_place(at, 0, ledger);
+            self.close_at(context, 0);
+        }
+        if let Some(Overlap { earlier, later, from, to }) = self.first {
+            output.violated(from, [earlier, later], move |names| {
+                let ([e, l], lasted) = ([earlier, later].map(|grant| names.client(grant)), in_seconds(to.since(from)));
+                format!("{e} ({earlier}) and {l} ({later}) {both} from {from} to {to}, for {lasted}")
+            });
         }
         let [longest_ns, total_ns] = [self.longest_ns, self.total_ns].map(|ns| i64::try_from(ns).unwrap_or(i64::MAX));
         Extent { pairs: self.pairs, longest_ns, total_ns }
     }
 
-    /// The overlap that began first, and of several the one that ended first. `were` completes the sentence "A and B were both ...".
-    pub(crate) fn evidence(&self, property: Property, were: &'static str) -> Option<Evidence> {
-        let Overlap { earlier, later, from, to } = self.first?;
-        Some(Evidence::new(property, from, Both { earlier, later, from, to, were }))
-    }
-
-    fn close_place(&mut self, at: SimTime, place: usize, ledger: &Ledger) {
-        let closed = self.open.remove(place);
+    fn close_at(&mut self, context: &CheckContext, place: usize) {
+        let (to, closed) = (context.at, self.open.remove(place));
         for (other, open) in self.open.iter().enumerate().filter(|(_, open)| open.resource == closed.resource) {
             let from = open.since.max(closed.since);
-            if from >= at {
+            if from >= to {
                 continue;
             }
-            let ns = at.0 - from.0;
+            let ns = to.0 - from.0;
             self.pairs += 1;
             self.longest_ns = self.longest_ns.max(ns);
             self.total_ns = self.total_ns.saturating_add(ns);
             if self.first.is_none_or(|first| from < first.from) {
-                // They stand in the order in which they were opened, and the closed one stood right before `place`.
+                // The open intervals are in the order in which they opened; the closed one was at `place`.
                 let [earlier, later] =
                     if other < place { [open.grant, closed.grant] } else { [closed.grant, open.grant] };
-                let [earlier, later] = [earlier, later].map(|grant| ledger.party(grant));
-                self.first = Some(Overlap { earlier, later, from, to: at });
+                let [earlier, later] = [earlier, later].map(|grant| context.grant(grant));
+                self.first = Some(Overlap { earlier, later, from, to });
             }
         }
-    }
-}
-
-impl Detail for Both {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let [earlier, later] = [self.earlier, self.later];
-        let lasted = length(self.to.since(self.from));
-        write!(f, "{} ({earlier}) and {} ({later}) ", earlier.who(names), later.who(names))?;
-        write!(f, "{} from {} to {}, for {lasted}", self.were, self.from, self.to)
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        vec![self.earlier, self.later]
     }
 }

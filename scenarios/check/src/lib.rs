@@ -4,7 +4,6 @@
 mod availability;
 pub mod check;
 mod evidence;
-pub mod guarded;
 mod intervals;
 mod ledger;
 pub mod linearizable;
@@ -19,3 +18,4 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod waiters;
+pub mod workload;

@@ -8,23 +8,26 @@ use fencepost_sim::time::SimTime;
 
 use crate::availability::Availability;
 use crate::check::CheckContext;
-use crate::guarded::{Guarded, Object};
-use crate::obstacles::Obstacles;
 use crate::span::Span;
 use crate::store_log::Order;
-use crate::waiters::{Wait, Waiters};
+use crate::waiters::Wait;
+use crate::workload::{OF_SOME_WORKLOADS, WorkloadSpec};
 
-/// Declares the metrics: their order is the order of reports, their names are the names there.
+/// Declares the metrics, with the order and the names that they have in reports.
 macro_rules! tally {
     ($($(#[$about:meta])+ $name:ident,)+) => {
-        /// What is counted in one case. Every checker adds to its own numbers.
+        /// The counts of one case. Each checker adds to its own.
         #[derive(Default)]
         pub(crate) struct Tally { $($(#[$about])+ pub(crate) $name: i64,)+ }
 
         impl Tally {
-            /// All metrics by name, but for those of what did not happen and of other workloads.
-            pub(crate) fn rows(&self, workload: Option<Guarded>) -> Vec<(Cow<'static, str>, i64)> {
-                let mut rows = vec![$((Cow::Borrowed(stringify!($name)), self.$name),)+];
+            fn all(&self) -> impl Iterator<Item = (&'static str, i64)> {
+                [$((stringify!($name), self.$name),)+].into_iter()
+            }
+
+            /// All metrics by name, except those of events that did not occur and of other workloads.
+            pub(crate) fn rows(&self, workload: Option<WorkloadSpec>) -> Vec<(Cow<'static, str>, i64)> {
+                let mut rows: Vec<_> = self.all().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
                 rows.retain(|(name, _)| match &**name {
                     "takeover_ns" => self.takeovers > 0,
                     "acquire_ns" | "acquire_ns_max" => self.acquires > 0,
@@ -37,19 +40,19 @@ macro_rules! tally {
 }
 
 tally! {
-    /// Orders whose customers were told "sold".
+    /// Acknowledged orders.
     acked_orders,
     /// Their units, each order counted once.
     acked_units,
-    /// By how much these exceed the initial stock.
+    /// The excess of `acked_units` over the initial stock.
     oversold_units,
-    /// Orders whose customers were told "sold out".
+    /// Orders that were refused as sold out.
     sold_out_orders,
-    /// Orders given up without a write that may have been accepted.
+    /// Orders that clients gave up, without a write that may have been accepted.
     abandoned_orders,
-    /// Orders whose outcome their client does not know.
+    /// Orders whose client does not know whether they took effect.
     unknown_orders,
-    /// Acknowledged orders that are missing in the end.
+    /// Acknowledged orders that are missing at the end.
     lost_updates,
     /// Their units.
     lost_units,
@@ -57,61 +60,61 @@ tally! {
     overwritten_unacked,
     /// Units of all accepted writes that were not rolled back, overwritten or not.
     applied_units,
-    /// How far below zero the count ever went.
+    /// How far below zero the count went at its lowest.
     negative_stock_units,
-    /// Writes accepted for an order that had taken effect already.
+    /// Writes accepted for an order that had already taken effect.
     duplicate_effects,
-    /// How far the final count is from the initial stock less `applied_units`. It is 0 where the database computes the
-    /// count; where clients do, it is the units that the count forgot because they were overwritten.
+    /// The difference between the final count and the initial stock less `applied_units`. It is 0 if the database computes
+    /// the count; if clients do, it is the units whose writes were overwritten.
     conservation_gap_units,
-    /// Events that nobody dealt with, although somebody took them up.
+    /// Events that clients took up and none handled.
     missed_effects,
-    /// Units of work that found their event dealt with.
+    /// Orders that found their event handled already.
     done_already_orders,
-    /// Times that a file was written back without something that was in it.
+    /// Writes of a file that lacked records of the file before.
     corrupted_writes,
-    /// Acknowledged records that are missing in the end.
+    /// Acknowledged records that are missing at the end.
     lost_records,
-    /// Acknowledged elements that are missing in the end.
+    /// Acknowledged elements that are missing at the end.
     lost_elements,
-    /// Elements in the set in the end whose client does not know that.
+    /// Elements in the set at the end whose client does not know that.
     recovered_elements,
-    /// By how much the accounts together differ from what they held in the beginning.
+    /// The absolute difference between the final and the initial sum of the accounts.
     imbalance,
-    /// How often two clients waited for each other's lock.
+    /// Times that two clients waited for each other's lock.
     deadlocks,
     /// The longest of these waits.
     deadlock_longest_ns,
-    /// What the lock's failure cost, in cents.
+    /// The cost of the harm, in cents.
     harm_cents,
-    /// What it cost in the workload's unit. In an inventory: units sold that were not there, or whose sale the count forgot.
+    /// The harm in the workload's unit. For an inventory: units oversold or lost, whichever is more.
     harm,
-    /// Acquires invoked.
+    /// Acquire attempts.
     attempts,
-    /// Grants that got a rank.
+    /// Grants with a rank.
     grants,
     /// Acquires of orders that returned a grant.
     acquires,
-    /// From the first attempt for an order until its acquire returned, all of them together.
+    /// The sum of the acquire times: from the first attempt of an order until its acquire returned.
     acquire_ns_total,
-    /// The mean of them.
+    /// Their mean.
     acquire_ns,
-    /// The longest of them.
+    /// Their maximum.
     acquire_ns_max,
-    /// The longest wait for the lock, whether it came to a grant or not.
+    /// The longest wait for the lock, with or without a grant at its end.
     longest_wait_ns,
-    /// The most grants of what a client waited for that went to others in one wait. In order of arrival it is at most the
-    /// number of the other clients.
+    /// The most grants that went to others during one wait. If grants follow the order of arrival, it is at most the
+    /// number of other clients.
     overtaken_most,
-    /// Waits that ended without the lock, or had not ended, although others got it oftener than any order allows.
+    /// Waits without a grant that were overtaken more often than any order of arrival allows.
     starved_waits,
-    /// The longest time that the lock was free on record although somebody wanted it.
+    /// The longest time that the lock was free on record although a client wanted it.
     idle_ns_max,
-    /// The longest time that the lock was on record for a holder that was gone, although somebody wanted it.
+    /// The longest time that the lock was on record for a holder that was gone although a client wanted it.
     orphaned_ns_max,
-    /// After healing nobody got the lock in time although it was free and a waiter was in the service's queue.
+    /// Progress violations in which the lock was free and a waiter was in the service's queue.
     lost_wakeups,
-    /// After healing nobody got the lock in time because it was on record for a holder that was gone.
+    /// Progress violations in which the lock was on record for a holder that was gone.
     stuck_locks,
     /// Pairs of overlapping Records.
     grant_overlaps,
@@ -119,7 +122,7 @@ tally! {
     belief_overlaps,
     /// The longest overlap of two Beliefs.
     belief_overlap_longest_ns,
-    /// The overlaps of all pairs of Beliefs together.
+    /// The sum of the overlaps of all pairs of Beliefs.
     belief_overlap_total_ns,
     /// Pairs of overlapping Validities.
     validity_overlaps,
@@ -127,48 +130,30 @@ tally! {
     stale_writes,
     /// Reads accepted after an operation of a higher-ranked grant.
     stale_reads,
-    /// Operations that the store refused.
+    /// Operations that the store rejected.
     refused_operations,
-    /// Releases that ended somebody else's grant.
+    /// Releases that ended another grant than their own.
     foreign_releases,
-    /// How often a grant came after a holder's crash.
+    /// Grants that followed a holder's crash.
     takeovers,
     /// The longest time from a holder's crash to the next grant; 0 if there was none.
     takeover_ns,
     /// Slices of 100 ms before healing in which a client that no fault hindered wanted the lock.
     wanted_slices,
-    /// Those of them in which somebody believed to hold it, or a grant came.
+    /// Wanted slices in which a client believed that it held the lock, or a grant came.
     served_slices,
-    /// `served_slices` of `wanted_slices`, in parts per million; all of them if nobody wanted the lock.
+    /// `served_slices` per `wanted_slices`, in ppm; 1,000,000 if no client wanted the lock.
     availability_ppm,
     /// From the start of the case to healing.
     run_ns,
 }
 
 /// Whether a metric says anything about this workload.
-fn belongs(name: &str, workload: Option<Guarded>) -> bool {
-    use Guarded::{Accounts, Effects, Records, Stock};
-    let stock = matches!(workload, None | Some(Stock(_)));
-    match name {
-        "acked_units"
-        | "oversold_units"
-        | "lost_units"
-        | "applied_units"
-        | "negative_stock_units"
-        | "conservation_gap_units" => stock,
-        "sold_out_orders" => stock || matches!(workload, Some(Accounts { .. })),
-        "lost_updates" | "overwritten_unacked" => !matches!(workload, Some(Effects { .. })),
-        "missed_effects" | "done_already_orders" => matches!(workload, Some(Effects { .. })),
-        "corrupted_writes" | "lost_records" => workload == Some(Records(Object::File)),
-        "lost_elements" | "recovered_elements" => workload == Some(Records(Object::Set)),
-        "imbalance" | "deadlocks" | "deadlock_longest_ns" => matches!(workload, Some(Accounts { .. })),
-        "harm_cents" => matches!(workload, Some(Effects { cost_cents: Some(_), .. })),
-        "harm" => !matches!(workload, Some(Effects { cost_cents: Some(_), .. })),
-        _ => true,
-    }
+fn belongs(name: &str, workload: Option<WorkloadSpec>) -> bool {
+    !OF_SOME_WORKLOADS.contains(&name) || workload.is_some_and(|workload| workload.oracle.metrics.contains(&name))
 }
 
-/// Measures what belongs to no property.
+/// Measures everything that belongs to no property.
 #[derive(Default)]
 pub(crate) struct Meter {
     availability: Availability,
@@ -176,25 +161,25 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Follows the course of a run phase of this length.
-    pub(crate) fn follow(&mut self, run_for: Duration) {
+    /// Divides a run phase of this length into spans.
+    pub(crate) fn divide_into_spans(&mut self, run_for: Duration) {
         self.availability = Availability::with_spans(run_for);
     }
 
-    /// The course so far.
+    /// The spans so far.
     pub(crate) fn take_spans(&mut self) -> Vec<Span> {
         self.availability.take_spans()
     }
 
-    /// Accounts for the time until `at`. To be called before the books note what happens then.
-    pub(crate) fn pass_time(&mut self, at: SimTime, waiters: &Waiters, obstacles: &Obstacles) {
+    /// Accounts for the time until `at`. Call it before the context handles what happens then.
+    pub(crate) fn pass_time(&mut self, at: SimTime, context: &CheckContext) {
         if !self.healed {
-            self.availability.pass_time(at, waiters.any_qualified(), obstacles.any_belief());
+            self.availability.pass_time(at, context.waiters.any_qualified(), context.obstacles.any_belief());
         }
     }
 
     pub(crate) fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
-        if context.ledger.came().is_some() {
+        if context.ledger.new_grant().is_some() {
             tally.grants += 1;
             if !self.healed {
                 self.availability.grant_came();
@@ -225,13 +210,13 @@ impl Meter {
     }
 
     pub(crate) fn finish(&mut self, context: &CheckContext, tally: &mut Tally) {
-        let store_log = context.store_log;
+        let store_log = &context.store_log;
         tally.acked_orders = store_log.orders().filter(|order| order.acked).count() as i64;
         tally.acked_units = store_log.acked_units;
         tally.applied_units = store_log.writes(0).iter().map(|write| i64::from(write.units)).sum();
-        if let Some(Guarded::Stock(stock)) = store_log.workload {
+        if let Some(stock) = store_log.workload.and_then(|workload| workload.stock()) {
             tally.negative_stock_units = (-store_log.lowest_count()).max(0);
-            tally.conservation_gap_units = (i64::from(stock) - store_log.counts()[0] - tally.applied_units).abs();
+            tally.conservation_gap_units = (stock - store_log.counts()[0] - tally.applied_units).abs();
         }
         tally.missed_effects = store_log.orders().filter(|order| order.is_missed()).count() as i64;
         let recovered = |order: &&Order| order.unknown && !order.acked && order.parts[0].in_effect;
@@ -245,17 +230,13 @@ impl Meter {
 }
 
 impl Tally {
-    /// What follows from the other metrics, once the checkers have finished.
-    pub(crate) fn conclude(&mut self, workload: Option<Guarded>) {
+    /// Derives metrics from others, after the checkers have finished.
+    pub(crate) fn conclude(&mut self, workload: Option<WorkloadSpec>) {
         (self.lost_records, self.lost_elements) = (self.lost_updates, self.lost_updates);
-        match workload {
-            None | Some(Guarded::Stock(_)) => self.harm = self.oversold_units.max(self.lost_units),
-            Some(Guarded::Effects { cost_cents, .. }) => {
-                self.harm = self.duplicate_effects;
-                self.harm_cents = self.duplicate_effects * i64::from(cost_cents.unwrap_or(0));
-            }
-            Some(Guarded::Records(_)) => self.harm = self.lost_updates,
-            Some(Guarded::Accounts { .. }) => self.harm = self.imbalance,
+        if let Some(WorkloadSpec { oracle, cost_cents, .. }) = workload {
+            let harm = self.all().filter(|(name, _)| oracle.harm.contains(name)).map(|(_, value)| value).max();
+            self.harm = harm.unwrap_or(0);
+            self.harm_cents = self.harm * i64::from(cost_cents.unwrap_or(0));
         }
         self.acquire_ns = self.acquire_ns_total.checked_div(self.acquires).unwrap_or(0);
     }
@@ -279,40 +260,39 @@ fn measure_wait(context: &CheckContext, wait: Wait, ended_by: Option<&Event>, ta
 
 #[cfg(test)]
 mod tests {
-    use crate::guarded::Object;
     use crate::property::Property;
     use crate::testing::*;
 
     const SECOND: i64 = 1_000_000_000;
 
     #[test]
-    fn orders_are_counted_by_how_they_ended() {
+    fn orders_are_counted_by_result() {
         let findings = history().acks(A, 0).sells_out(A, 1).abandons(B, 2).unknown(B, 3).unknown(C, 4).ends_at(1);
         let counts = ["acked_orders", "sold_out_orders", "abandoned_orders", "unknown_orders"];
         assert_eq!(counts.map(|name| findings.metric(name)), [1, 1, 1, 2]);
     }
 
     #[test]
-    fn an_acquire_takes_from_the_first_attempt_of_the_order() {
-        let history = history().at(1).starts(A, 0).at(2).asks(A, 1).at(3).fails(A, 1).at(4).asks(A, 2);
-        let history = history.at(5).granted_unasked(2).acquired(A, 2).starts(B, 1).asks(B, 3).at(6).releases(A, 2);
+    fn the_acquire_time_counts_from_the_first_attempt_of_the_order() {
+        let history = history().at(1).starts(A, 0).at(2).requests(A, 1).at(3).fails(A, 1).at(4).requests(A, 2);
+        let history = history.at(5).granted_later(2).acquired(A, 2).starts(B, 1).requests(B, 3).at(6).releases(A, 2);
         let findings =
-            history.at(7).granted_unasked(3).acquired(B, 3).starts(C, 2).asks(C, 4).at(12).abandons(C, 2).ends_at(13);
+            history.at(7).granted_later(3).acquired(B, 3).starts(C, 2).requests(C, 4).at(12).abandons(C, 2).ends_at(13);
         let names = ["attempts", "grants", "acquires", "acquire_ns_total", "acquire_ns_max", "longest_wait_ns"];
         assert_eq!(names.map(|name| findings.metric(name)), [4, 2, 2, 5 * SECOND, 3 * SECOND, 5 * SECOND]);
     }
 
     #[test]
-    fn a_wait_that_never_ended_counts_as_long_as_it_lasted() {
-        let findings = history().at(2).asks(A, 1).ends_at(9);
+    fn a_wait_that_never_ended_counts_until_the_end() {
+        let findings = history().at(2).requests(A, 1).ends_at(9);
         assert_eq!(findings.metric("longest_wait_ns"), 7 * SECOND);
         assert_eq!(findings.metric("acquires"), 0);
     }
 
     #[test]
     fn availability_is_the_share_of_wanted_slices_in_which_the_lock_was_held_or_granted() {
-        let history = history().granted(A, 1).acquired(A, 1).asks(B, 2).at(3).crashes(A).at(4).granted_unasked(2);
-        let findings = history.acquired(B, 2).at(9).healed().asks(A, 3).ends_at(20);
+        let history = history().granted(A, 1).acquired(A, 1).requests(B, 2).at(3).crashes(A).at(4).granted_later(2);
+        let findings = history.acquired(B, 2).at(9).healed().requests(A, 3).ends_at(20);
         assert_eq!(findings.metric("wanted_slices"), 40);
         assert_eq!(findings.metric("served_slices"), 30);
         assert_eq!(findings.metric("availability_ppm"), 750_000);
@@ -320,41 +300,42 @@ mod tests {
 
     #[test]
     fn time_in_which_faults_hinder_every_waiter_is_not_wanted() {
-        let findings = history().asks(B, 2).fault_begins(0, true).at(5).fault_ends(0, true).at(6).healed().ends_at(9);
+        let findings =
+            history().requests(B, 2).fault_begins(0, true).at(5).fault_ends(0, true).at(6).healed().ends_at(9);
         assert_eq!(findings.metric("wanted_slices"), 10);
         assert_eq!(findings.metric("availability_ppm"), 0);
     }
 
     #[test]
-    fn records_are_counted_by_what_became_of_them() {
-        let history = |object| {
-            let history = history_of(records(object)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 0, 2, 1).acks(B, 1);
+    fn records_are_counted_by_result() {
+        let history = |oracle| {
+            let history = history_of(records(oracle)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 0, 2, 1).acks(B, 1);
             history.sets(3, 2, 2, 3, 2).unknown(C, 2).unknown(C, 3).ends_at(9)
         };
-        let file = history(Object::File);
+        let file = history(&FILE);
         assert_eq!(["corrupted_writes", "lost_records", "harm"].map(|name| file.metric(name)), [1, 1, 1]);
-        let set = history(Object::Set);
+        let set = history(&SET);
         assert_eq!(["acked_orders", "lost_elements", "recovered_elements"].map(|name| set.metric(name)), [2, 1, 1]);
         set.assert_violated(Property::NoLostUpdate);
     }
 
     #[test]
-    fn records_that_follow_each_other_are_all_there() {
-        let history = history_of(records(Object::File)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 1, 2, 2).acks(B, 1);
+    fn sequential_records_are_all_kept() {
+        let history = history_of(records(&FILE)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 1, 2, 2).acks(B, 1);
         let findings = history.ends_at(9);
         findings.assert_holds(Property::NoLostUpdate);
         assert_eq!(["corrupted_writes", "lost_records", "harm"].map(|name| findings.metric(name)), [0, 0, 0]);
     }
 
-    /// Three others get the lock while B waits.
+    /// The lock is granted to others three times while B waits.
     fn overtaken_thrice(history: History) -> History {
-        let history = history.starts(B, 1).asks(B, 2);
+        let history = history.starts(B, 1).requests(B, 2);
         let history = history.granted(A, 3).acquired(A, 3).released(3, 3).granted(C, 4).acquired(C, 4).released(4, 4);
         history.granted(A, 5).acquired(A, 5).released(5, 5)
     }
 
     #[test]
-    fn who_gives_up_while_others_get_it_again_and_again_starves() {
+    fn a_client_that_gives_up_after_many_grants_to_others_starves() {
         let counts =
             |findings: crate::check::Findings| ["starved_waits", "overtaken_most"].map(|name| findings.metric(name));
         assert_eq!(counts(overtaken_thrice(history()).at(9).fails(B, 2).abandons(B, 1).ends_at(9)), [1, 3]);
@@ -362,16 +343,16 @@ mod tests {
     }
 
     #[test]
-    fn who_gets_it_late_or_was_hindered_or_crashed_does_not() {
+    fn a_client_that_acquires_late_or_was_hindered_or_crashed_does_not_starve() {
         let starved = |history: History| history.ends_at(9).metric("starved_waits");
-        assert_eq!(starved(overtaken_thrice(history()).granted_unasked(2).acquired(B, 2)), 0);
+        assert_eq!(starved(overtaken_thrice(history()).granted_later(2).acquired(B, 2)), 0);
         assert_eq!(starved(overtaken_thrice(history().fault_begins(0b010, false)).fails(B, 2).abandons(B, 1)), 0);
         assert_eq!(starved(overtaken_thrice(history()).crashes(B)), 0);
     }
 
     #[test]
-    fn who_gives_up_in_its_turn_does_not_starve() {
-        let history = history().starts(B, 1).asks(B, 2).granted(A, 3).acquired(A, 3).released(3, 3);
+    fn a_client_that_gives_up_in_arrival_order_does_not_starve() {
+        let history = history().starts(B, 1).requests(B, 2).granted(A, 3).acquired(A, 3).released(3, 3);
         let findings = history.granted(C, 4).acquired(C, 4).released(4, 4).fails(B, 2).abandons(B, 1).ends_at(9);
         assert_eq!((findings.metric("starved_waits"), findings.metric("overtaken_most")), (0, 2));
     }
@@ -383,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_are_always_the_same() {
+    fn every_case_has_the_same_metrics() {
         let names = |findings: crate::check::Findings| findings.metrics.into_iter().map(|(n, _)| n).collect::<Vec<_>>();
         assert_eq!(names(history().ends_at(0)), names(history().acks(A, 0).at(3).healed().ends_at(5)));
     }

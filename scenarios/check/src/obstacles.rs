@@ -1,8 +1,8 @@
-//! What keeps those who want a lock from it: a fourth store_log, by which the ways of not getting one are told apart.
+//! Obstacles: why a client that wants a lock does not get it.
 //!
-//! A lock that somebody wants is *idle* where the service has no Record of it, or only that of a waiter who has not been
-//! told yet. Where the only Records are of grants whose holders are gone (crashed, released, told of the loss, or no
-//! longer asking when the grant came), it is *orphaned*. Otherwise somebody has it.
+//! A wanted lock is *idle* if the service has no Record of it, or only Records whose clients have not been notified yet.
+//! It is *orphaned* if all its Records belong to holders that are gone: crashed, released, aware of the loss, or no longer
+//! asking when the grant came. Otherwise it is held.
 
 use fencepost_models::ResourceId;
 use fencepost_models::history::{Event, GrantId};
@@ -10,50 +10,60 @@ use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use crate::check::CaseSpec;
-use crate::evidence::Party;
+use crate::evidence::GrantInfo;
 use crate::ledger::{Ledger, RecordChange};
 use crate::metrics::Tally;
 use crate::waiters::Waiters;
 
-/// Who is in whose way.
+/// The state of each resource, as far as waiters are concerned.
 pub(crate) struct Obstacles {
-    /// There is a service that has Records.
+    /// There is a service, which has Records.
     in_service: bool,
-    places: Vec<Place>,
-    /// Grants whose clients believe to hold them.
+    resources: Vec<Usage>,
+    /// Grants that clients believe they hold.
     beliefs: Vec<(GrantId, NodeId)>,
-    /// The attempts that services have in their queues.
+    /// Attempts in the queues of services.
     queue: Vec<GrantId>,
 }
 
 /// One resource.
 #[derive(Default)]
-struct Place {
-    /// Since when nobody has the lock, although somebody wants it whom no fault hinders.
+struct Usage {
+    /// Since when the lock is idle, although a client that no fault hinders wants it.
     idle_since: Option<SimTime>,
-    /// Since when only holders that are gone have it, although somebody wants it whom no fault hinders.
+    /// Since when the lock is orphaned, although a client that no fault hinders wants it.
     orphaned_since: Option<SimTime>,
 }
 
 /// Why a waiter does not get the lock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Obstacle {
-    /// The service has nobody on record and this waiter in its queue, or this waiter on record and did not tell it.
-    LostWakeUp(Party),
-    /// The service has nobody on record, and nobody in a queue.
+    /// The service has this waiter in its queue and no Record, or has a Record for this waiter and did not notify it.
+    LostWakeUp(GrantInfo),
+    /// The service has no Record and an empty queue.
     Idle,
-    /// The service has this grant on record, whose holder is gone.
-    Orphaned(Party),
-    /// Somebody holds it and believes so.
-    Held(Party),
+    /// The service has a Record of this grant, whose holder is gone.
+    Orphaned(GrantInfo),
+    /// A client holds it and believes so.
+    Held(GrantInfo),
+}
+
+impl Obstacle {
+    /// The grant that is in the way.
+    pub(crate) fn grant(self) -> Option<GrantInfo> {
+        match self {
+            Obstacle::LostWakeUp(grant) | Obstacle::Orphaned(grant) | Obstacle::Held(grant) => Some(grant),
+            Obstacle::Idle => None,
+        }
+    }
 }
 
 impl Obstacles {
-    pub(crate) fn new(facts: &CaseSpec) -> Self {
-        let resources = if facts.two_resources() { 2 } else { 1 };
+    pub(crate) fn new(case: &CaseSpec) -> Self {
+        let resources = if case.two_resources() { 2 } else { 1 };
         Obstacles {
-            in_service: facts.grants && !facts.rank_by_return,
-            places: (0..resources).map(|_| Place::default()).collect(),
+            in_service: case.grants && !case.rank_by_return,
+            resources: (0..resources).map(|_| Usage::default()).collect(),
             beliefs: Vec::new(),
             queue: Vec::new(),
         }
@@ -89,71 +99,71 @@ impl Obstacles {
             _ => return,
         }
         if self.in_service {
-            self.look(at, ledger, waiters, tally);
+            self.update(at, ledger, waiters, tally);
         }
     }
 
-    /// Whether anybody believes to hold a lock.
+    /// Whether a client believes that it holds a lock.
     pub(crate) fn any_belief(&self) -> bool {
         !self.beliefs.is_empty()
     }
 
-    /// What keeps those who want this resource from it.
+    /// Why clients that want this resource do not get it.
     pub(crate) fn before(&self, resource: ResourceId, ledger: &Ledger) -> Obstacle {
         let records = || ledger.records_on(resource);
         if let Some(held) = records().find(|record| self.is_believed(record)) {
-            return Obstacle::Held(ledger.party(held.grant));
+            return Obstacle::Held(ledger.info(held.grant));
         }
-        if let Some(untold) = records().find(|record| record.awaited) {
-            return Obstacle::LostWakeUp(ledger.party(untold.grant));
+        if let Some(unnotified) = records().find(|record| record.pending) {
+            return Obstacle::LostWakeUp(ledger.info(unnotified.grant));
         }
         if let Some(left) = records().next() {
-            return Obstacle::Orphaned(ledger.party(left.grant));
+            return Obstacle::Orphaned(ledger.info(left.grant));
         }
         match self.queue.iter().find(|waiter| ledger.resource_of(**waiter) == resource) {
-            Some(waiter) => Obstacle::LostWakeUp(ledger.party(*waiter)),
+            Some(waiter) => Obstacle::LostWakeUp(ledger.info(*waiter)),
             None => Obstacle::Idle,
         }
     }
 
     /// The case is over.
     pub(crate) fn finish(&mut self, at: SimTime, tally: &mut Tally) {
-        for place in &mut self.places {
-            end(&mut place.idle_since, at, &mut tally.idle_ns_max);
-            end(&mut place.orphaned_since, at, &mut tally.orphaned_ns_max);
+        for usage in &mut self.resources {
+            end(&mut usage.idle_since, at, &mut tally.idle_ns_max);
+            end(&mut usage.orphaned_since, at, &mut tally.orphaned_ns_max);
         }
     }
 
-    fn look(&mut self, at: SimTime, ledger: &Ledger, waiters: &Waiters, tally: &mut Tally) {
-        for number in 0..self.places.len() {
+    fn update(&mut self, at: SimTime, ledger: &Ledger, waiters: &Waiters, tally: &mut Tally) {
+        for number in 0..self.resources.len() {
             let resource = ResourceId(number as u8);
-            let [idle, orphaned] = self.use_of(resource, ledger, waiters);
-            let place = &mut self.places[number];
-            follow(idle, at, &mut place.idle_since, &mut tally.idle_ns_max);
-            follow(orphaned, at, &mut place.orphaned_since, &mut tally.orphaned_ns_max);
+            let [idle, orphaned] = self.idle_and_orphaned(resource, ledger, waiters);
+            let usage = &mut self.resources[number];
+            follow(idle, at, &mut usage.idle_since, &mut tally.idle_ns_max);
+            follow(orphaned, at, &mut usage.orphaned_since, &mut tally.orphaned_ns_max);
         }
     }
 
     /// Whether the resource is wanted and idle, and whether it is wanted and orphaned.
-    fn use_of(&self, resource: ResourceId, ledger: &Ledger, waiters: &Waiters) -> [bool; 2] {
+    fn idle_and_orphaned(&self, resource: ResourceId, ledger: &Ledger, waiters: &Waiters) -> [bool; 2] {
         if !waiters.is_wanted(resource) {
             return [false; 2];
         }
-        let [mut free, mut untold] = [true, false];
+        let [mut free, mut unnotified] = [true, false];
         for record in ledger.records_on(resource) {
             free = false;
             if self.is_believed(&record) {
                 return [false; 2];
             }
-            if record.awaited {
-                // A paused waiter cannot hear.
-                if ledger.party(record.grant).client.is_some_and(|client| waiters.is_hindered(client)) {
+            if record.pending {
+                // A paused waiter cannot be notified.
+                if ledger.info(record.grant).client.is_some_and(|client| waiters.is_hindered(client)) {
                     return [false; 2];
                 }
-                untold = true;
+                unnotified = true;
             }
         }
-        [free || untold, !free && !untold]
+        [free || unnotified, !free && !unnotified]
     }
 
     fn is_believed(&self, record: &Record) -> bool {
@@ -170,8 +180,8 @@ impl Obstacles {
 /// A grant on record.
 pub(crate) struct Record {
     pub(crate) grant: GrantId,
-    /// Its client has not heard of it yet.
-    pub(crate) awaited: bool,
+    /// Its acquire has not returned yet.
+    pub(crate) pending: bool,
 }
 
 fn follow(is_so: bool, at: SimTime, since: &mut Option<SimTime>, longest: &mut i64) {
@@ -201,31 +211,31 @@ mod tests {
 
     /// A holds the lock from 1 s on, and B waits from 2 s on.
     fn held() -> History {
-        history().at(1).granted(A, 1).acquired(A, 1).at(2).starts(B, 1).asks(B, 2)
+        history().at(1).granted(A, 1).acquired(A, 1).at(2).starts(B, 1).requests(B, 2)
     }
 
     #[test]
-    fn a_lock_that_somebody_holds_is_neither_idle_nor_orphaned() {
+    fn a_held_lock_is_neither_idle_nor_orphaned() {
         assert_eq!(idle_and_orphaned(held(), 9), [0, 0]);
     }
 
     #[test]
-    fn a_free_lock_that_nobody_wants_is_not_idle() {
+    fn a_free_lock_without_waiters_is_not_idle() {
         assert_eq!(idle_and_orphaned(history().at(1).starts(A, 0), 9), [0, 0]);
     }
 
     #[test]
-    fn a_free_lock_that_somebody_wants_is_idle_until_it_is_granted() {
+    fn a_free_lock_with_a_waiter_is_idle_until_it_is_granted() {
         let history = held().at(4).releases(A, 1).released(1, 1);
         assert_eq!(idle_and_orphaned(history, 9), [5, 0]);
-        let history = held().at(4).releases(A, 1).released(1, 1).at(7).granted_unasked(2).acquired(B, 2);
+        let history = held().at(4).releases(A, 1).released(1, 1).at(7).granted_later(2).acquired(B, 2);
         assert_eq!(idle_and_orphaned(history, 9), [3, 0]);
     }
 
     #[test]
     fn a_record_without_its_holder_is_orphaned_until_it_ends() {
         assert_eq!(
-            idle_and_orphaned(held().at(3).crashes(A).at(8).expired(1).granted_unasked(2).acquired(B, 2), 9),
+            idle_and_orphaned(held().at(3).crashes(A).at(8).expired(1).granted_later(2).acquired(B, 2), 9),
             [0, 5]
         );
         assert_eq!(idle_and_orphaned(held().at(3).releases(A, 1), 9), [0, 6]);
@@ -233,31 +243,31 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_that_its_client_was_never_told_of_is_orphaned() {
-        let history = history().asks(A, 1).at(4).gives_up(A, 1).granted_unasked(1).asks(B, 2);
+    fn a_grant_without_a_reply_is_orphaned() {
+        let history = history().requests(A, 1).at(4).gives_up(A, 1).granted_later(1).requests(B, 2);
         assert_eq!(idle_and_orphaned(history, 9), [4, 5]);
     }
 
     #[test]
-    fn a_lock_whose_new_holder_was_not_told_is_idle() {
-        let history = held().at(4).releases(A, 1).released(1, 1).granted_unasked(2);
+    fn a_lock_whose_new_holder_was_not_notified_is_idle() {
+        let history = held().at(4).releases(A, 1).released(1, 1).granted_later(2);
         assert_eq!(idle_and_orphaned(history.at(6).acquired(B, 2), 9), [2, 0]);
     }
 
     #[test]
-    fn what_a_fault_hinders_wants_nothing() {
+    fn a_hindered_client_does_not_count_as_a_waiter() {
         let history = held().at(3).fault_begins(0b010, false).releases(A, 1).released(1, 1);
         assert_eq!(
-            idle_and_orphaned(history.at(8).fault_ends(0b010, false).granted_unasked(2).acquired(B, 2), 9),
+            idle_and_orphaned(history.at(8).fault_ends(0b010, false).granted_later(2).acquired(B, 2), 9),
             [0, 0]
         );
     }
 
     #[test]
-    fn each_of_two_locks_has_its_own() {
-        let history = history_of(accounts()).granted(A, 1).acquired(A, 1).starts(B, 1).at(2).asks_second(B, 2);
+    fn each_of_two_locks_is_measured_separately() {
+        let history = history_of(accounts()).granted(A, 1).acquired(A, 1).starts(B, 1).at(2).requests_second(B, 2);
         assert_eq!(idle_and_orphaned(history, 9), [7, 0]);
-        let history = history_of(accounts()).granted(A, 1).acquired(A, 1).starts(B, 1).at(2).asks(B, 2);
+        let history = history_of(accounts()).granted(A, 1).acquired(A, 1).starts(B, 1).at(2).requests(B, 2);
         assert_eq!(idle_and_orphaned(history, 9), [0, 0]);
     }
 }

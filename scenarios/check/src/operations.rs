@@ -1,9 +1,9 @@
-//! The operations of a case on its lock, as a linearizability checker wants them: what clients asked for and what came
-//! back, with the service's own ends of grants between them.
+//! The operations of a case on its lock, as input for a linearizability checker: acquires and releases of clients, and
+//! expiries by the service.
 //!
-//! An owner is a client's process: the service knows sessions and connections, which one process has at a time, and not
-//! the grants of this simulator. What no client can know is taken from what the service really did: whether a release
-//! ended anything, and when a grant expired.
+//! An owner is a client's process. The service knows sessions and connections, of which a process has one at a time; it
+//! does not know the grants of this simulator. Ground truth decides what clients cannot know: whether a release ended a
+//! grant, and when a grant expired.
 
 use fencepost_models::ResourceId;
 use fencepost_models::history::{Ack, Cause, Event, GrantId, Token};
@@ -12,35 +12,35 @@ use fencepost_sim::time::SimTime;
 
 use crate::table::Table;
 
-/// A client's process: the client, and how often it had crashed before.
+/// A process of a client. A client that restarts after a crash is another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
     /// The client.
     pub client: NodeId,
-    /// How often it had crashed before.
+    /// The number of crashes of the client before.
     pub crashes: u32,
 }
 
-/// An operation, as far as it has got.
+/// An operation on a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Made {
-    /// Of which lock.
+pub struct LockOperation {
+    /// The resource that the lock guards.
     pub resource: ResourceId,
     /// The grant it is about.
     pub grant: GrantId,
-    /// Whose it is.
+    /// The process that calls.
     pub process: Process,
     /// What it does.
     pub what: What,
-    /// When it began.
-    pub begun: Moment,
+    /// When it was invoked.
+    pub invoked: Moment,
     /// When it returned, if it did.
-    pub ended: Option<Moment>,
-    /// How it came out.
+    pub returned: Option<Moment>,
+    /// Its result.
     pub end: End,
 }
 
-/// When something happened: the time, and a number that no other event has.
+/// The time of an event, and its unique number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
     /// The number.
@@ -52,65 +52,65 @@ pub struct Moment {
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A client asks for the lock.
+    /// A client acquires the lock.
     Acquire {
-        /// What it was handed.
+        /// The token that it got.
         token: Option<Token>,
     },
-    /// A client gives it back.
+    /// A client releases it.
     Release,
     /// The service ends the grant.
     Expire,
 }
 
-/// How an operation came out.
+/// The result of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// It took effect before it ended.
     Ok,
     /// It has no effect.
     Fail,
-    /// It may have taken effect, or still take effect.
+    /// Unknown: it may have taken effect, or may yet.
     Info,
 }
 
-/// Gathers them.
+/// Collects the operations of a case.
 #[derive(Default)]
 pub struct Operations {
-    made: Vec<Made>,
+    operations: Vec<LockOperation>,
     grants: Table<GrantId, Grant>,
-    /// How often each client has crashed.
+    /// The number of crashes of each client.
     crashes: Vec<(NodeId, u32)>,
     now: Moment,
 }
 
-/// What is known of a grant: the places of its operations, and where it is on record.
+/// A grant: the indices of its operations, and the servers that have it on record.
 #[derive(Default)]
 struct Grant {
     resource: ResourceId,
     acquire: Option<usize>,
     release: Option<usize>,
     expire: Option<usize>,
-    /// A release that was invoked for it has ended something.
+    /// A release that was invoked for it ended a grant.
     effective: bool,
     servers: Vec<NodeId>,
 }
 
 impl Operations {
-    /// Takes note of an event. Events come in the order in which they happened.
+    /// Handles an event. Events come in the order in which they happened.
     pub fn observe(&mut self, at: SimTime, event: &Event) {
         self.now = Moment { number: self.now.number + 1, at };
         match *event {
             Event::AcquireInvoked { client, grant, resource } => {
                 self.grants.row(grant).resource = resource;
-                let place = self.begin(client, grant, What::Acquire { token: None });
-                self.grants.row(grant).acquire = Some(place);
+                let index = self.begin(client, grant, What::Acquire { token: None });
+                self.grants.row(grant).acquire = Some(index);
             }
             Event::Acquired { grant, token, .. } => self.acquired(grant, token),
             Event::NotAcquired { grant, ack, .. } => self.end_acquire(grant, ack),
             Event::ReleaseInvoked { client, grant } => {
-                let place = self.begin(client, grant, What::Release);
-                self.grants.row(grant).release = Some(place);
+                let index = self.begin(client, grant, What::Release);
+                self.grants.row(grant).release = Some(index);
             }
             Event::ReleaseReturned { grant, ack, .. } => self.released(grant, ack),
             Event::ClientCrashed { client } => self.crash(client),
@@ -120,21 +120,29 @@ impl Operations {
         }
     }
 
-    /// All operations in the order in which they began. A release that ended nothing has no effect.
-    pub fn finish(mut self) -> Vec<Made> {
+    /// All operations in the order of their invocations. A release that ended no grant has no effect.
+    pub fn finish(mut self) -> Vec<LockOperation> {
         for grant in self.grants.values() {
             if let Some(release) = grant.release.filter(|_| !grant.effective) {
-                self.made[release].end = End::Fail;
+                self.operations[release].end = End::Fail;
             }
         }
-        self.made
+        self.operations
     }
 
     fn begin(&mut self, client: NodeId, grant: GrantId, what: What) -> usize {
         let process = Process { client, crashes: self.crashes_of(client) };
         let resource = self.grants.row(grant).resource;
-        self.made.push(Made { resource, grant, process, what, begun: self.now, ended: None, end: End::Info });
-        self.made.len() - 1
+        self.operations.push(LockOperation {
+            resource,
+            grant,
+            process,
+            what,
+            invoked: self.now,
+            returned: None,
+            end: End::Info,
+        });
+        self.operations.len() - 1
     }
 
     fn crashes_of(&self, client: NodeId) -> u32 {
@@ -144,7 +152,7 @@ impl Operations {
     fn acquired(&mut self, grant: GrantId, token: Option<Token>) {
         self.end_acquire(grant, Ack::Ok);
         if let Some(acquire) = self.grants.row(grant).acquire {
-            self.made[acquire].what = What::Acquire { token };
+            self.operations[acquire].what = What::Acquire { token };
         }
     }
 
@@ -154,7 +162,7 @@ impl Operations {
         }
     }
 
-    /// A release that the client knows to be done is so only if it has ended something by now.
+    /// A release that succeeded for the client counts as `Ok` only if it has ended a grant by now.
     fn released(&mut self, grant: GrantId, ack: Ack) {
         let row = self.grants.row(grant);
         let (effective, release) = (row.effective, row.release);
@@ -163,13 +171,13 @@ impl Operations {
         }
     }
 
-    fn end(&mut self, place: usize, ack: Ack) {
+    fn end(&mut self, index: usize, ack: Ack) {
         let end = match ack {
             Ack::Ok => End::Ok,
             Ack::Failed => End::Fail,
             Ack::Unknown => End::Info,
         };
-        (self.made[place].ended, self.made[place].end) = (Some(self.now), end);
+        (self.operations[index].returned, self.operations[index].end) = (Some(self.now), end);
     }
 
     fn crash(&mut self, client: NodeId) {
@@ -179,35 +187,43 @@ impl Operations {
         }
     }
 
-    /// A server ended its record. Where several hold the grant, it ends somewhere between the first and the last.
+    /// A server ended its record. A grant of several servers ends between the first and the last.
     fn grant_ended(&mut self, server: NodeId, grant: GrantId, cause: Cause) {
         let row = self.grants.row(grant);
         match row.servers.iter().position(|known| *known == server) {
-            Some(place) => drop(row.servers.swap_remove(place)),
-            // A new leader ends what the old one granted.
+            Some(index) => drop(row.servers.swap_remove(index)),
+            // A new leader ends a grant of the old one.
             None => row.servers.clear(),
         }
         let (acquire, expire, last) = (row.acquire, row.expire, row.servers.is_empty());
         if let Cause::Released(by) = cause {
-            let of = self.grants.row(by);
-            of.effective |= of.release.is_some();
-            if of.release.is_some() {
+            let released = self.grants.row(by);
+            released.effective |= released.release.is_some();
+            if released.release.is_some() {
                 return;
             }
         }
         let Some(acquire) = acquire else { return };
         let expire = expire.unwrap_or_else(|| {
-            let process = self.made[acquire].process;
+            let process = self.operations[acquire].process;
             let what = What::Expire;
             let resource = self.grants.row(grant).resource;
-            self.made.push(Made { resource, grant, process, what, begun: self.now, ended: None, end: End::Info });
-            self.made.len() - 1
+            self.operations.push(LockOperation {
+                resource,
+                grant,
+                process,
+                what,
+                invoked: self.now,
+                returned: None,
+                end: End::Info,
+            });
+            self.operations.len() - 1
         });
         self.grants.row(grant).expire = Some(expire);
         if last {
             self.now.number += 1;
             self.end(expire, Ack::Ok);
-            // It may be granted again, as by servers that are asked in rounds.
+            // It may be granted again, if the client asks servers in rounds.
             self.grants.row(grant).expire = None;
         }
     }
@@ -221,21 +237,28 @@ mod tests {
     const B: NodeId = NodeId(2);
     const SERVER: NodeId = NodeId(9);
 
-    fn made(events: &[Event]) -> Vec<(u32, u32, What, u64, Option<u64>, End)> {
-        let mut operations = Operations::default();
-        events.iter().for_each(|event| operations.observe(SimTime(0), event));
-        let short = |made: Made| {
-            let ended = made.ended.map(|moment| moment.number);
-            (made.grant.0, made.process.crashes, made.what, made.begun.number, ended, made.end)
+    fn operations(events: &[Event]) -> Vec<(u32, u32, What, u64, Option<u64>, End)> {
+        let mut collected = Operations::default();
+        events.iter().for_each(|event| collected.observe(SimTime(0), event));
+        let short = |operation: LockOperation| {
+            let returned = operation.returned.map(|moment| moment.number);
+            (
+                operation.grant.0,
+                operation.process.crashes,
+                operation.what,
+                operation.invoked.number,
+                returned,
+                operation.end,
+            )
         };
-        operations.finish().into_iter().map(short).collect()
+        collected.finish().into_iter().map(short).collect()
     }
 
-    fn asks(client: NodeId, grant: u32) -> Event {
+    fn requests(client: NodeId, grant: u32) -> Event {
         Event::AcquireInvoked { client, grant: GrantId(grant), resource: ResourceId(0) }
     }
 
-    fn has(client: NodeId, grant: u32, token: Option<Token>) -> Event {
+    fn acquired(client: NodeId, grant: u32, token: Option<Token>) -> Event {
         Event::Acquired { client, grant: GrantId(grant), token, validity: false }
     }
 
@@ -258,21 +281,21 @@ mod tests {
     const NO_TOKEN: What = What::Acquire { token: None };
 
     #[test]
-    fn an_acquire_ends_as_its_client_was_told() {
+    fn the_result_of_an_acquire_is_what_its_client_saw() {
         let ended = |ack| Event::NotAcquired { client: A, grant: GrantId(1), ack };
-        let told = |event| made(&[asks(A, 1), event])[0];
-        assert_eq!(told(has(A, 1, Some(7))), (1, 0, What::Acquire { token: Some(7) }, 1, Some(2), End::Ok));
-        assert_eq!(told(ended(Ack::Failed)), (1, 0, NO_TOKEN, 1, Some(2), End::Fail));
-        assert_eq!(told(ended(Ack::Unknown)), (1, 0, NO_TOKEN, 1, Some(2), End::Info));
-        assert_eq!(made(&[asks(A, 1)]), [(1, 0, NO_TOKEN, 1, None, End::Info)]);
+        let acquire = |event| operations(&[requests(A, 1), event])[0];
+        assert_eq!(acquire(acquired(A, 1, Some(7))), (1, 0, What::Acquire { token: Some(7) }, 1, Some(2), End::Ok));
+        assert_eq!(acquire(ended(Ack::Failed)), (1, 0, NO_TOKEN, 1, Some(2), End::Fail));
+        assert_eq!(acquire(ended(Ack::Unknown)), (1, 0, NO_TOKEN, 1, Some(2), End::Info));
+        assert_eq!(operations(&[requests(A, 1)]), [(1, 0, NO_TOKEN, 1, None, End::Info)]);
     }
 
-    /// How a release ended whose effect came before its return, after it, or not at all.
+    /// The effect of the release comes before its return, after it, or never.
     #[test]
-    fn a_release_has_taken_effect_if_it_ended_something() {
-        let begin = [asks(A, 1), granted(SERVER, 1), has(A, 1, None), releases(A, 1)];
+    fn a_release_took_effect_if_it_ended_a_grant() {
+        let begin = [requests(A, 1), granted(SERVER, 1), acquired(A, 1, None), releases(A, 1)];
         let effect = ended(SERVER, 1, Cause::Released(GrantId(1)));
-        let release = |more: &[Event]| made(&[&begin, more].concat())[1];
+        let release = |more: &[Event]| operations(&[&begin, more].concat())[1];
         for (ack, end) in [(Ack::Ok, End::Ok), (Ack::Failed, End::Info), (Ack::Unknown, End::Info)] {
             let (.., ended, how) = release(&[effect.clone(), returns(A, 1, ack)]);
             assert_eq!((ended, how), (Some(6), end), "{ack:?}");
@@ -284,56 +307,67 @@ mod tests {
 
     #[test]
     fn an_expiry_is_an_operation_of_its_own() {
-        let begin = [asks(A, 1), granted(SERVER, 1), has(A, 1, None)];
+        let begin = [requests(A, 1), granted(SERVER, 1), acquired(A, 1, None)];
         for cause in [Cause::Expired, Cause::Revoked] {
-            let made = made(&[&begin[..], &[ended(SERVER, 1, cause), asks(B, 2)]].concat());
-            assert_eq!(made[1], (1, 0, What::Expire, 4, Some(5), End::Ok));
-            assert_eq!(made[2].3, 6, "an expiry begins and ends");
+            let operations = operations(&[&begin[..], &[ended(SERVER, 1, cause), requests(B, 2)]].concat());
+            assert_eq!(operations[1], (1, 0, What::Expire, 4, Some(5), End::Ok));
+            assert_eq!(operations[2].3, 6, "an expiry begins and ends");
         }
     }
 
     #[test]
-    fn what_several_servers_hold_expires_between_the_first_and_the_last() {
+    fn a_grant_of_several_servers_expires_between_the_first_and_the_last() {
         let other = NodeId(8);
-        let begin = [asks(A, 1), granted(SERVER, 1), granted(other, 1), has(A, 1, None)];
+        let begin = [requests(A, 1), granted(SERVER, 1), granted(other, 1), acquired(A, 1, None)];
         let first = ended(SERVER, 1, Cause::Expired);
-        assert_eq!(made(&[&begin[..], std::slice::from_ref(&first)].concat())[1].5, End::Info);
-        let all = made(&[&begin[..], &[first, asks(B, 2), ended(other, 1, Cause::Expired)]].concat());
+        assert_eq!(operations(&[&begin[..], std::slice::from_ref(&first)].concat())[1].5, End::Info);
+        let all = operations(&[&begin[..], &[first, requests(B, 2), ended(other, 1, Cause::Expired)]].concat());
         assert_eq!(all[1], (1, 0, What::Expire, 5, Some(8), End::Ok));
         assert_eq!(all.len(), 3);
     }
 
     #[test]
-    fn a_new_leader_ends_what_the_old_one_granted() {
+    fn a_new_leader_ends_a_grant_of_the_old_one() {
         let expired = |before: &[Event]| {
-            let events = [&[asks(A, 1)], before, &[has(A, 1, None), ended(NodeId(8), 1, Cause::Expired)]].concat();
-            made(&events)[1].5
+            let events =
+                [&[requests(A, 1)], before, &[acquired(A, 1, None), ended(NodeId(8), 1, Cause::Expired)]].concat();
+            operations(&events)[1].5
         };
         assert_eq!(expired(&[granted(SERVER, 1)]), End::Ok);
         assert_eq!(expired(&[granted(SERVER, 1), granted(NodeId(7), 1)]), End::Ok);
     }
 
     #[test]
-    fn a_release_that_nobody_invoked_is_the_services_own() {
+    fn a_release_that_no_client_invoked_is_an_expiry() {
         let cleanup = ended(SERVER, 1, Cause::Released(GrantId(2)));
-        let made = made(&[asks(A, 1), granted(SERVER, 1), has(A, 1, None), asks(A, 2), cleanup]);
-        assert_eq!((made[2].0, made[2].2), (1, What::Expire));
+        let operations =
+            operations(&[requests(A, 1), granted(SERVER, 1), acquired(A, 1, None), requests(A, 2), cleanup]);
+        assert_eq!((operations[2].0, operations[2].2), (1, What::Expire));
     }
 
     #[test]
-    fn a_release_that_ends_anothers_grant_is_the_one_that_was_invoked() {
-        let begin = [asks(A, 1), has(A, 1, None), releases(A, 1), asks(B, 2), granted(SERVER, 2), has(B, 2, None)];
-        let made =
-            made(&[&begin[..], &[ended(SERVER, 2, Cause::Released(GrantId(1))), returns(A, 1, Ack::Ok)]].concat());
-        assert_eq!(made.len(), 3);
-        assert_eq!(made[1], (1, 0, What::Release, 3, Some(8), End::Ok));
+    fn a_release_that_ends_another_grant_is_the_one_that_was_invoked() {
+        let begin = [
+            requests(A, 1),
+            acquired(A, 1, None),
+            releases(A, 1),
+            requests(B, 2),
+            granted(SERVER, 2),
+            acquired(B, 2, None),
+        ];
+        let operations = operations(
+            &[&begin[..], &[ended(SERVER, 2, Cause::Released(GrantId(1))), returns(A, 1, Ack::Ok)]].concat(),
+        );
+        assert_eq!(operations.len(), 3);
+        assert_eq!(operations[1], (1, 0, What::Release, 3, Some(8), End::Ok));
     }
 
     #[test]
-    fn what_a_client_does_after_a_crash_another_process_does() {
+    fn a_client_is_another_process_after_a_crash() {
         let crash = Event::ClientCrashed { client: A };
-        let made = made(&[asks(A, 1), crash.clone(), asks(A, 2), asks(B, 3), crash, asks(A, 4)]);
-        assert_eq!(made.iter().map(|made| made.1).collect::<Vec<_>>(), [0, 1, 0, 2]);
-        assert_eq!(made[0].5, End::Info);
+        let operations =
+            operations(&[requests(A, 1), crash.clone(), requests(A, 2), requests(B, 3), crash, requests(A, 4)]);
+        assert_eq!(operations.iter().map(|operation| operation.1).collect::<Vec<_>>(), [0, 1, 0, 2]);
+        assert_eq!(operations[0].5, End::Info);
     }
 }

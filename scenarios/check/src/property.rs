@@ -25,7 +25,7 @@ use fencepost_sim::SimTime;
 use serde::{Deserialize, Serialize};
 
 use self::Severity::{BrokenGuarantee, DataLoss, Expected, StaleWrite};
-use crate::check::{CaseSpec, CheckContext, Checker, Findings};
+use crate::check::{CaseSpec, CheckContext, Findings, PropertyCheck};
 use crate::metrics::Tally;
 
 /// The result of checking one case for one property.
@@ -71,9 +71,10 @@ struct Row {
 /// its checker. The checkers are fields and not boxed traits because they run at every event: most cost one comparison.
 macro_rules! properties {
     ($($name:ident in $module:ident { $($field:ident: $value:expr,)+ })+) => {
-        /// A property that cases are checked for.
+        /// A property that cases are checked for. Matches in other crates need a wildcard, so that a new row touches none.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
+        #[non_exhaustive]
         pub enum Property { $(#[allow(missing_docs, reason = "the row of the table says it")] $name,)+ }
 
         impl Property {
@@ -84,11 +85,11 @@ macro_rules! properties {
         const ROWS: &[Row] = &[$(Row { $($field: $value,)+ },)+];
 
         /// The checkers of one case. A property that does not apply to the case has none.
-        pub(crate) struct PropertyCheckers { $($module: Option<$module::$name>,)+ }
+        pub(crate) struct PropertyCheckers { $($module: Option<PropertyCheck<$module::$name>>,)+ }
 
         impl PropertyCheckers {
             pub(crate) fn new(case: &CaseSpec) -> Self {
-                PropertyCheckers { $($module: $module::build(case),)+ }
+                PropertyCheckers { $($module: PropertyCheck::new(Property::$name, case),)+ }
             }
 
             pub(crate) fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
@@ -104,7 +105,10 @@ macro_rules! properties {
             }
 
             pub(crate) fn finish(self, context: &CheckContext, tally: &mut Tally, findings: &mut Findings) {
-                $(findings.add(Property::$name, self.$module.map(|checker| checker.finish(context, tally)));)+
+                $(match self.$module {
+                    Some(checker) => checker.finish(context, tally, findings),
+                    None => findings.verdicts.push((Property::$name, Verdict::NotApplicable)),
+                })+
             }
         }
     };
@@ -322,6 +326,14 @@ mod tests {
     fn data_loss_is_what_workloads_require() {
         for property in Property::ALL {
             assert_eq!(property.severity() == DataLoss, property.requirement() == "workload", "{property:?}");
+        }
+    }
+
+    #[test]
+    fn every_property_has_a_clause_of_its_own() {
+        for property in Property::ALL {
+            let same = Property::ALL.into_iter().filter(|other| other.about() == property.about());
+            assert_eq!(same.count(), 1, "{property:?}");
         }
     }
 

@@ -1,25 +1,25 @@
-//! The store_log of the guarded store: which write made which version of a row, and which writes are still in effect.
+//! The log of the guarded store: which write made which version of a row, and which writes are still in effect.
 
 use fencepost_models::history::{Event, GrantId, OrderEnd, OrderId, Version};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use crate::check::CaseSpec;
-use crate::guarded::Guarded;
 use crate::ledger::Ledger;
 use crate::table::Table;
+use crate::workload::WorkloadSpec;
 
-/// What the store really did, and what the orders came to. It grows with the orders and with their accepted writes.
+/// What the store did, and how orders ended. It grows with the orders and their accepted writes.
 pub(crate) struct StoreLog {
-    pub(crate) workload: Option<Guarded>,
-    /// The store did something at all.
+    pub(crate) workload: Option<WorkloadSpec>,
+    /// The store handled an operation.
     pub(crate) in_use: bool,
     rows: [Row; 2],
     orders: Table<OrderId, Order>,
     pub(crate) acked_units: i64,
 }
 
-/// A row, as the store has it.
+/// A row of the store.
 #[derive(Default)]
 struct Row {
     count: i64,
@@ -29,32 +29,32 @@ struct Row {
     rolled_back: Vec<Write>,
 }
 
-/// An order, and what became of it.
+/// An order and its result.
 #[derive(Default)]
 pub(crate) struct Order {
     pub(crate) client: Option<NodeId>,
     pub(crate) units: u32,
     pub(crate) acked: bool,
-    /// Some client resolved it.
+    /// A client resolved it.
     pub(crate) resolved: bool,
-    /// Some client found that another had done it.
+    /// A client found that another had done it.
     pub(crate) done_already: bool,
-    /// Its client does not know how it went.
+    /// Its client does not know whether it took effect.
     pub(crate) unknown: bool,
-    /// What it did to each row.
+    /// Its effect on each row.
     pub(crate) parts: [Part; 2],
 }
 
-/// What became of an order at one row.
+/// The effect of an order on one row.
 #[derive(Default)]
 pub(crate) struct Part {
-    /// Its accepted writes, less those rolled back.
+    /// Its accepted writes, without those rolled back.
     pub(crate) writes: u32,
-    /// One of its writes was overwritten (known when the store_log is settled).
+    /// One of its writes was overwritten (known once the log is settled).
     pub(crate) overwritten: bool,
     /// One of its writes was rolled back.
     pub(crate) rolled_back: bool,
-    /// One of its writes is still in effect (known when the store_log is settled).
+    /// One of its writes is still in effect (known once the log is settled).
     pub(crate) in_effect: bool,
 }
 
@@ -76,25 +76,25 @@ pub(crate) struct Loss {
     pub(crate) how: Overwritten,
 }
 
-/// What a write was lost to.
+/// What removed the effect of a write.
 #[derive(Clone, Copy)]
 pub(crate) enum Overwritten {
-    /// A later write that was based on an earlier version.
-    Overwrite { version: Version, grant: GrantId, order: OrderId, based_on: Version },
-    /// The store fell back to an earlier version.
-    Rollback { version: Version },
+    /// A later write, based on an earlier version.
+    ByWrite { version: Version, grant: GrantId, order: OrderId, based_on: Version },
+    /// The store rolled back to an earlier version.
+    ByRollback { version: Version },
 }
 
 impl StoreLog {
-    pub(crate) fn new(facts: &CaseSpec) -> Self {
-        let count = facts.workload.map_or(0, |guarded| guarded.first_count().into());
+    pub(crate) fn new(case: &CaseSpec) -> Self {
+        let count = case.workload.map_or(0, |workload| workload.initial_count.into());
         let row =
             |orders| Row { count, lowest_count: count, writes: Vec::with_capacity(orders), rolled_back: Vec::new() };
         StoreLog {
-            workload: facts.workload,
+            workload: case.workload,
             in_use: false,
-            rows: [row(facts.expected_orders()), row(0)],
-            orders: Table::with_capacity(facts.expected_orders()),
+            rows: [row(case.expected_orders()), row(0)],
+            orders: Table::with_capacity(case.expected_orders()),
             acked_units: 0,
         }
     }
@@ -105,7 +105,7 @@ impl StoreLog {
             Event::WriteAccepted { grant, order, units, based_on, version, count } => {
                 let place = ledger.row_of(grant);
                 let row = &mut self.rows[place];
-                row.overwrite(at, Overwritten::Overwrite { version, grant, order, based_on }, based_on);
+                row.overwrite(at, Overwritten::ByWrite { version, grant, order, based_on }, based_on);
                 row.writes.push(Write { version, at, grant, order, units, lost: None });
                 row.set_count(count);
                 self.orders.row(order).parts[place].writes += 1;
@@ -120,7 +120,7 @@ impl StoreLog {
         }
     }
 
-    /// Finds out which orders are still in effect, now that nothing more happens.
+    /// Determines which orders are in effect at the end of the case.
     pub(crate) fn settle(&mut self) {
         for (place, row) in self.rows.iter().enumerate() {
             for write in &row.writes {
@@ -134,13 +134,9 @@ impl StoreLog {
         }
     }
 
-    /// Whether there is anything that one client can overwrite of another's. Effects stand for themselves.
+    /// Whether one client can overwrite the writes of another. Effects are independent of each other.
     pub(crate) fn has_shared_state(&self) -> bool {
-        match self.workload {
-            Some(Guarded::Effects { .. }) => false,
-            Some(_) => true,
-            None => self.in_use,
-        }
+        self.workload.map_or(self.in_use, |workload| !workload.has_effects())
     }
 
     /// The counts of the rows.
@@ -148,7 +144,7 @@ impl StoreLog {
         [self.rows[0].count, self.rows[1].count]
     }
 
-    /// The lowest that the first row's count ever was.
+    /// The lowest count that the first row ever had.
     pub(crate) fn lowest_count(&self) -> i64 {
         self.rows[0].lowest_count
     }
@@ -166,7 +162,7 @@ impl StoreLog {
         &self.rows[row].writes
     }
 
-    /// The writes of the settled store_log that are no longer in effect and have no twin that is, with their order.
+    /// In the settled log, the writes that are not in effect and whose order has no other write that is.
     pub(crate) fn missing(&self) -> impl Iterator<Item = (&Write, &Order, Loss)> {
         let lost = self
             .rows
@@ -200,25 +196,25 @@ impl StoreLog {
 }
 
 impl Row {
-    /// Every write after the version that this one was computed from is gone from the count.
+    /// The new count lacks every write after the version that it was computed from.
     fn overwrite(&mut self, at: SimTime, how: Overwritten, based_on: Version) {
         for write in self.writes.iter_mut().rev().take_while(|write| write.version > based_on) {
             write.lost.get_or_insert(Loss { at, how });
         }
     }
 
-    /// Takes out the writes after this version; what they had overwritten is there again.
+    /// Removes the writes after this version. Writes that these had overwritten are in effect again.
     fn roll_back(&mut self, at: SimTime, back_to: Version, mut undone: impl FnMut(OrderId)) {
         let kept = self.writes.partition_point(|write| write.version <= back_to);
         for mut write in self.writes.drain(kept..) {
             undone(write.order);
-            write.lost.get_or_insert(Loss { at, how: Overwritten::Rollback { version: back_to } });
+            write.lost.get_or_insert(Loss { at, how: Overwritten::ByRollback { version: back_to } });
             self.rolled_back.push(write);
         }
         for write in &mut self.writes {
             write.lost = write.lost.filter(|loss| match loss.how {
-                Overwritten::Overwrite { version, .. } => version <= back_to,
-                Overwritten::Rollback { .. } => true,
+                Overwritten::ByWrite { version, .. } => version <= back_to,
+                Overwritten::ByRollback { .. } => true,
             });
         }
     }
@@ -230,7 +226,7 @@ impl Row {
 }
 
 impl Order {
-    /// At one row it took effect once, and in the settled store_log it no longer does.
+    /// In the settled log, it had an effect on a row and has none at the end.
     pub(crate) fn is_missing(&self) -> bool {
         self.parts.iter().any(Part::is_missing)
     }
@@ -240,7 +236,7 @@ impl Order {
         self.parts.iter().any(|part| part.overwritten)
     }
 
-    /// It took up an event that nobody dealt with.
+    /// Clients took its event up, and none handled it.
     pub(crate) fn is_missed(&self) -> bool {
         self.resolved && !self.acked && !self.done_already && self.parts[0].writes == 0
     }

@@ -1,7 +1,7 @@
-//! A map for keys that are handed out in ascending order.
+//! A map for keys that are assigned in ascending order.
 
-/// A map kept as a vector sorted by key. Keys mostly arrive in order, so that a new one goes to the end and the ones
-/// looked for are near it; nothing is allotted for keys that never come.
+/// A vector sorted by key. Keys mostly arrive in order: a new one goes to the end, and most look-ups find it there.
+/// Unused keys take no space.
 pub(crate) struct Table<K, V> {
     rows: Vec<(K, V)>,
 }
@@ -13,7 +13,7 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Copy + Ord, V: Default> Table<K, V> {
-    /// An empty table with space for so many rows before it has to grow.
+    /// An empty table with room for this many rows.
     pub(crate) fn with_capacity(rows: usize) -> Self {
         Table { rows: Vec::with_capacity(rows) }
     }
@@ -22,7 +22,7 @@ impl<K: Copy + Ord, V: Default> Table<K, V> {
         self.place(key).ok().map(|place| &self.rows[place].1)
     }
 
-    /// The value of this key, put there first if need be.
+    /// The value of this key; a default value is inserted if there is none.
     pub(crate) fn row(&mut self, key: K) -> &mut V {
         let place = self.place(key).unwrap_or_else(|place| {
             self.rows.insert(place, (key, V::default()));
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_in_any_order_find_their_values() {
+    fn keys_may_arrive_in_any_order() {
         let mut table = Table::<u32, u32>::with_capacity(2);
         for key in [5, 1, 9, 3, 9] {
             *table.row(key) += key;

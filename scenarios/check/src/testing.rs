@@ -1,17 +1,18 @@
-//! Histories for tests, written as one would tell them: `history().at(1).granted(A, 1).at(2).expired(1).ends_at(3)`.
+//! Histories for tests: `history().at(1).granted(A, 1).at(2).expired(1).ends_at(3)`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fencepost_models::guarded::Slot;
+use fencepost_models::guarded::{Slot, StoreKind};
 use fencepost_models::history::{Ack, Cause, Event, GrantId, OrderEnd, OrderId, Refusal, Token, Version};
 use fencepost_models::{Reentrancy, ResourceId};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
 use crate::check::{CaseSpec, Checkers, Findings};
-use crate::guarded::{Guarded, Object};
-use crate::property::{Property, Verdict};
+pub(crate) use crate::property::Property;
+use crate::property::Verdict;
+use crate::workload::{Oracle, WorkloadSpec};
 
 /// `client-1`.
 pub(crate) const A: NodeId = NodeId(1);
@@ -23,55 +24,108 @@ pub(crate) const C: NodeId = NodeId(3);
 /// The servers' nodes come after the clients': `server-1` is the first of them.
 const FIRST_SERVER: u16 = 10;
 
-/// A lock that has everything, one server, ten units in stock, bounds of 10 s.
-pub(crate) fn facts() -> CaseSpec {
+/// A lock with every feature and one server, ten units in stock, and bounds of 10 s.
+pub(crate) fn case_spec() -> CaseSpec {
     CaseSpec {
         grants: true,
         validity: true,
         tokens: true,
         releases: true,
         reentrancy: Reentrancy::Counted,
-        nested_patience: Duration::from_secs(2),
+        nested_wait: Duration::from_secs(2),
         fifo: true,
         quorum: 1,
         consensus: true,
         rank_by_return: false,
         clients: vec![A, B, C],
         orders: 10,
-        workload: Some(Guarded::Stock(10)),
+        workload: Some(stock(10)),
         takeover_bound: Duration::from_secs(10),
         progress_bound: Duration::from_secs(10),
         deadlock_bound: Duration::from_secs(10),
     }
 }
 
-/// That lock where it guards effects that are each wanted once.
+/// A workload on rows, one for each resource.
+fn rows(initial_count: u32, resources: u8, oracle: &'static Oracle) -> WorkloadSpec {
+    WorkloadSpec { store: StoreKind::Rows, initial_count, resources, cost_cents: None, oracle }
+}
+
+/// A stock of this many units.
+pub(crate) fn stock(units: u32) -> WorkloadSpec {
+    static STOCK: Oracle = Oracle {
+        sells_stock: true,
+        conserves_sum: false,
+        metrics: &[
+            "acked_units",
+            "oversold_units",
+            "sold_out_orders",
+            "lost_updates",
+            "lost_units",
+            "overwritten_unacked",
+            "applied_units",
+            "negative_stock_units",
+            "conservation_gap_units",
+            "harm",
+        ],
+        harm: &["oversold_units", "lost_units"],
+    };
+    rows(units, 1, &STOCK)
+}
+
+/// The same lock; it guards effects that must each happen once.
 pub(crate) fn effects(cost_cents: Option<u32>) -> CaseSpec {
-    CaseSpec { workload: Some(Guarded::Effects { slot: Slot::Order, cost_cents }), ..facts() }
+    static EFFECTS: Oracle = Oracle {
+        sells_stock: false,
+        conserves_sum: false,
+        metrics: &["missed_effects", "done_already_orders", "harm_cents", "harm"],
+        harm: &["duplicate_effects"],
+    };
+    let store = StoreKind::Effects(Slot::Order);
+    let workload = WorkloadSpec { store, initial_count: 0, resources: 1, cost_cents, oracle: &EFFECTS };
+    CaseSpec { workload: Some(workload), ..case_spec() }
 }
 
-/// That lock where it guards an object made of records.
-pub(crate) fn records(object: Object) -> CaseSpec {
-    CaseSpec { workload: Some(Guarded::Records(object)), ..facts() }
+/// A file of records.
+pub(crate) static FILE: Oracle = Oracle {
+    sells_stock: false,
+    conserves_sum: false,
+    metrics: &["lost_updates", "overwritten_unacked", "corrupted_writes", "lost_records", "harm"],
+    harm: &["lost_updates"],
+};
+
+/// A set of elements.
+pub(crate) static SET: Oracle =
+    Oracle { metrics: &["lost_updates", "overwritten_unacked", "lost_elements", "recovered_elements", "harm"], ..FILE };
+
+/// The same lock; it guards an object made of records.
+pub(crate) fn records(oracle: &'static Oracle) -> CaseSpec {
+    CaseSpec { workload: Some(rows(0, 1, oracle)), ..case_spec() }
 }
 
-/// Two of that lock, each on an account of 10.
+/// Two such locks, each for an account of 10.
 pub(crate) fn accounts() -> CaseSpec {
-    CaseSpec { workload: Some(Guarded::Accounts { balance: 10, opposite: false }), ..facts() }
+    static ACCOUNTS: Oracle = Oracle {
+        sells_stock: false,
+        conserves_sum: true,
+        metrics: &["lost_updates", "imbalance", "deadlocks", "deadlock_longest_ns", "harm"],
+        harm: &["imbalance"],
+    };
+    CaseSpec { workload: Some(rows(10, 2, &ACCOUNTS)), ..case_spec() }
 }
 
-/// An empty history of that lock, at 0 s.
+/// An empty history of the lock of [`case_spec`], at 0 s.
 pub(crate) fn history() -> History {
-    history_of(facts())
+    history_of(case_spec())
 }
 
 /// An empty history, at 0 s.
-pub(crate) fn history_of(facts: CaseSpec) -> History {
-    let counts = BTreeMap::from([(0, facts.workload.map_or(0, |guarded| guarded.first_count().into()))]);
-    History { checkers: Checkers::new(facts), at: SimTime(0), version: 0, counts }
+pub(crate) fn history_of(case: CaseSpec) -> History {
+    let counts = BTreeMap::from([(0, case.workload.map_or(0, |workload| workload.initial_count.into()))]);
+    History { checkers: Checkers::new(&case), at: SimTime(0), version: 0, counts }
 }
 
-/// A history under way. Every order has 1 unit.
+/// A history under construction. Every order has 1 unit.
 pub(crate) struct History {
     checkers: Checkers,
     at: SimTime,
@@ -80,13 +134,13 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// What follows happens at this second.
+    /// The next events happen at this second.
     pub(crate) fn at(mut self, second: u64) -> Self {
         self.at = SimTime(second * 1_000_000_000);
         self
     }
 
-    /// What follows happens a little later.
+    /// The next events happen this much later.
     pub(crate) fn after_ns(mut self, ns: u64) -> Self {
         self.at.0 += ns;
         self
@@ -104,21 +158,21 @@ impl History {
         self.event(Event::OrderStarted { client, order, units: 1 })
     }
 
-    pub(crate) fn asks(self, client: NodeId, grant: u32) -> Self {
+    pub(crate) fn requests(self, client: NodeId, grant: u32) -> Self {
         self.event(Event::AcquireInvoked { client, grant: GrantId(grant), resource: ResourceId(0) })
     }
 
-    /// The client asks for the second of two locks.
-    pub(crate) fn asks_second(self, client: NodeId, grant: u32) -> Self {
+    /// The client requests the second of two locks.
+    pub(crate) fn requests_second(self, client: NodeId, grant: u32) -> Self {
         self.event(Event::AcquireInvoked { client, grant: GrantId(grant), resource: ResourceId(1) })
     }
 
-    /// It does, and the first server applies it at once.
+    /// The client requests the second lock, and the first server grants it at once.
     pub(crate) fn granted_second(self, client: NodeId, grant: u32) -> Self {
-        self.asks_second(client, grant).applied(0, grant)
+        self.requests_second(client, grant).applied(0, grant)
     }
 
-    /// The store accepts a write of exactly this.
+    /// The store accepts a write with these versions and this count.
     pub(crate) fn sets(self, grant: u32, order: OrderId, based_on: Version, version: Version, count: i64) -> Self {
         self.event(Event::WriteAccepted { grant: GrantId(grant), order, units: 1, based_on, version, count })
     }
@@ -128,26 +182,26 @@ impl History {
     }
 
     /// The event had taken effect already.
-    pub(crate) fn finds_it_done(self, client: NodeId, order: OrderId) -> Self {
+    pub(crate) fn finds_done(self, client: NodeId, order: OrderId) -> Self {
         self.resolved(client, order, OrderEnd::DoneAlready)
     }
 
-    /// The client asks, and the first server applies it at once.
+    /// The client requests the lock, and the first server grants it at once.
     pub(crate) fn granted(self, client: NodeId, grant: u32) -> Self {
         self.granted_by(client, grant, &[0])
     }
 
-    /// The client asks, and these servers apply it at once.
+    /// The client requests the lock, and these servers grant it at once.
     pub(crate) fn granted_by(self, client: NodeId, grant: u32, servers: &[u16]) -> Self {
-        servers.iter().fold(self.asks(client, grant), |history, server| history.applied(*server, grant))
+        servers.iter().fold(self.requests(client, grant), |history, server| history.applied(*server, grant))
     }
 
-    /// The first server applies a grant that was asked for earlier.
-    pub(crate) fn granted_unasked(self, grant: u32) -> Self {
+    /// The first server applies a grant that was requested earlier.
+    pub(crate) fn granted_later(self, grant: u32) -> Self {
         self.applied(0, grant)
     }
 
-    /// This server applies a grant that was asked for earlier.
+    /// This server applies a grant that was requested earlier.
     pub(crate) fn applied_at(self, server: u16, grant: u32) -> Self {
         self.applied(server, grant)
     }
@@ -173,7 +227,7 @@ impl History {
         self.event(Event::Acquired { client, grant: GrantId(grant), token: None, validity: false })
     }
 
-    /// The client acquires and is handed a token.
+    /// The client acquires with this token.
     pub(crate) fn token(self, client: NodeId, grant: u32, token: Token) -> Self {
         self.event(Event::Acquired { client, grant: GrantId(grant), token: Some(token), validity: true })
     }
@@ -182,7 +236,7 @@ impl History {
         self.event(Event::NotAcquired { client, grant: GrantId(grant), ack: Ack::Failed })
     }
 
-    /// No reply came.
+    /// The acquire ends without a reply.
     pub(crate) fn gives_up(self, client: NodeId, grant: u32) -> Self {
         self.event(Event::NotAcquired { client, grant: GrantId(grant), ack: Ack::Unknown })
     }
@@ -203,24 +257,24 @@ impl History {
         self.event(Event::ReleaseReturned { client, grant: GrantId(grant), ack })
     }
 
-    /// The holder of `grant` acquires again.
-    pub(crate) fn nests(self, client: NodeId, grant: u32, nested: u32) -> Self {
+    /// The holder of `grant` invokes a nested acquire.
+    pub(crate) fn acquires_again(self, client: NodeId, grant: u32, nested: u32) -> Self {
         self.event(Event::NestedInvoked { client, grant: GrantId(grant), nested: GrantId(nested) })
     }
 
-    /// That returns.
-    pub(crate) fn nested(self, client: NodeId, grant: u32, nested: u32, ack: Ack, same: bool) -> Self {
+    /// The nested acquire returns.
+    pub(crate) fn acquired_again(self, client: NodeId, grant: u32, nested: u32, ack: Ack, same: bool) -> Self {
         let (grant, nested) = (GrantId(grant), GrantId(nested));
         self.event(Event::NestedReturned { client, grant, nested, ack, same })
     }
 
-    /// The holder releases what it acquired again.
-    pub(crate) fn unnests(self, client: NodeId, grant: u32) -> Self {
+    /// The holder invokes the release of a nested acquire.
+    pub(crate) fn releases_nested(self, client: NodeId, grant: u32) -> Self {
         self.event(Event::NestedReleaseInvoked { client, grant: GrantId(grant) })
     }
 
-    /// That returns.
-    pub(crate) fn unnested(self, client: NodeId, grant: u32, ack: Ack) -> Self {
+    /// The nested release returns.
+    pub(crate) fn nested_released(self, client: NodeId, grant: u32, ack: Ack) -> Self {
         self.event(Event::NestedReleaseReturned { client, grant: GrantId(grant), ack })
     }
 
@@ -272,7 +326,7 @@ impl History {
         self.event(Event::RolledBack { version, count })
     }
 
-    /// The store takes back what it did to the second row after this version.
+    /// The store rolls the second row back to this version.
     pub(crate) fn rolls_back_second(self, version: Version, count: i64) -> Self {
         self.event(Event::OtherRowRolledBack { resource: ResourceId(1), version, count })
     }
@@ -325,9 +379,9 @@ impl Findings {
     }
 
     /// The evidence against a property, as a sentence.
-    pub(crate) fn told(&self, property: Property) -> String {
+    pub(crate) fn sentence(&self, property: Property) -> String {
         let evidence = self.evidence.iter().find(|e| e.property == property).expect("evidence against the property");
-        evidence.told(&name_of as &dyn crate::evidence::NodeNames).to_string()
+        evidence.render(&name_of)
     }
 
     /// The grants and the clients that the evidence against a property names, each in ascending order.

@@ -1,4 +1,4 @@
-//! Who wants the lock, and who of them could get it as far as faults are concerned.
+//! The clients that want the lock, and which of them faults do not hinder.
 
 #[cfg(test)]
 mod tests;
@@ -10,15 +10,15 @@ use fencepost_sim::time::SimTime;
 
 use crate::ledger::Ledger;
 
-/// The clients that want the lock. A client waits from the first attempt of an order until it acquires or the order
-/// is resolved, between its attempts too; outside orders (a probe) it waits for one attempt.
+/// The clients that want the lock. Within an order, a client waits from its first attempt until it acquires or the order
+/// is resolved, also between attempts. Outside orders (a probe), it waits for one attempt.
 pub(crate) struct Waiters {
     clients: Vec<NodeId>,
-    /// Since when each client waits, if it does.
+    /// Since when each client waits, if it waits.
     since: Vec<SimTime>,
-    /// For what each client waits, if it does.
+    /// What each client waits for, if it waits.
     wants: Vec<ResourceId>,
-    /// How many faults are on each client.
+    /// The number of faults on each client.
     faults: Vec<u32>,
     server_faults: u32,
     waiting: u64,
@@ -26,9 +26,9 @@ pub(crate) struct Waiters {
     faulty: u64,
     /// When a fault last began or ended on the servers or on a waiter.
     calm_since: SimTime,
-    /// Clients that a fault hindered while they waited.
+    /// Clients that a fault hindered during their wait.
     excused: u64,
-    /// How many grants of what each client waits for went to others since.
+    /// For each waiting client, the number of grants of its resource that went to others since.
     overtaken: Vec<u32>,
     just_ended: Option<Wait>,
 }
@@ -38,16 +38,16 @@ pub(crate) struct Waiters {
 pub(crate) struct Wait {
     pub(crate) since: SimTime,
     pub(crate) in_order: bool,
-    /// How often others got what it waited for.
+    /// The number of grants of its resource that went to others.
     pub(crate) overtaken: u32,
-    /// A fault hindered it for some of the time.
+    /// A fault hindered the client during it.
     pub(crate) excused: bool,
 }
 
 impl Waiters {
     pub(crate) fn new(clients: Vec<NodeId>) -> Self {
         let n = clients.len();
-        assert!(n <= 64, "faults name clients by a set of 64 bits");
+        assert!(n <= 64, "fault events identify clients by a set of 64 bits");
         Waiters {
             since: vec![SimTime::default(); n],
             wants: vec![ResourceId::default(); n],
@@ -66,24 +66,24 @@ impl Waiters {
 
     pub(crate) fn observe(&mut self, at: SimTime, event: &Event, ledger: &Ledger) {
         self.just_ended = None;
-        if let Some(grant) = ledger.came() {
-            self.overtake(ledger.resource_of(grant), ledger.party(grant).client);
+        if let Some(grant) = ledger.new_grant() {
+            self.overtake(ledger.resource_of(grant), ledger.info(grant).client);
         }
         match *event {
-            Event::OrderStarted { client, .. } => self.put_in_order(client, true),
+            Event::OrderStarted { client, .. } => self.set_in_order(client, true),
             Event::AcquireInvoked { client, resource, .. } => self.begin_wait(at, client, resource),
             Event::Acquired { client, .. } | Event::ClientDone { client } => self.end_wait(client),
             Event::NotAcquired { client, .. } if !self.is_in(self.in_order, client) => self.end_wait(client),
             Event::OrderResolved { client, .. } => {
                 self.end_wait(client);
-                self.put_in_order(client, false);
+                self.set_in_order(client, false);
             }
             Event::ClientCrashed { client } => {
                 if self.is_in(self.waiting, client) {
                     self.calm_since = at;
                 }
                 self.end_wait(client);
-                self.put_in_order(client, false);
+                self.set_in_order(client, false);
             }
             Event::FaultBegan { clients, servers } => self.change_faults(at, clients, servers, |n| n + 1),
             Event::FaultEnded { clients, servers } => self.change_faults(at, clients, servers, |n| n.saturating_sub(1)),
@@ -92,41 +92,41 @@ impl Waiters {
         }
     }
 
-    /// Since when a waiter for this resource whom no fault hinders has been waiting with nothing in its way: no fault on
-    /// the servers, and none that began or ended on them or on any waiter.
+    /// Since when a waiter for this resource has waited undisturbed: no fault on it or on the servers, and none that
+    /// began or ended on the servers or on any waiter.
     pub(crate) fn qualified_since(&self, resource: ResourceId) -> Option<SimTime> {
         let longest = self.longest_since(self.qualified(), resource)?;
         Some(longest.max(self.calm_since))
     }
 
-    /// Whether somebody waits who could acquire, as far as faults are concerned.
+    /// Whether a client waits that no fault hinders.
     pub(crate) fn any_qualified(&self) -> bool {
         self.qualified() != 0
     }
 
-    /// Whether somebody waits for this resource who could acquire it, as far as faults are concerned.
+    /// Whether a client waits for this resource that no fault hinders.
     pub(crate) fn is_wanted(&self, resource: ResourceId) -> bool {
         bits(self.qualified()).any(|i| self.wants[i] == resource)
     }
 
-    /// How many clients there are.
+    /// The number of clients.
     pub(crate) fn clients(&self) -> usize {
         self.clients.len()
     }
 
-    /// The waits that are still on.
+    /// The waits that have not ended.
     pub(crate) fn open_waits(&self) -> impl Iterator<Item = Wait> {
         bits(self.waiting).map(|i| self.wait(i))
     }
 
-    /// Since when the client waits that has waited longest for this resource, fault or no fault.
+    /// The start of the longest current wait for this resource, hindered or not.
     pub(crate) fn longest_waiting_for(&self, resource: ResourceId) -> Option<SimTime> {
         self.longest_since(self.waiting, resource)
     }
 
     /// Since when this client waits for this resource.
     pub(crate) fn waits_for(&self, client: NodeId, resource: ResourceId) -> Option<SimTime> {
-        let i = self.place(client).filter(|i| has(self.waiting, *i) && self.wants[*i] == resource)?;
+        let i = self.index_of(client).filter(|i| has(self.waiting, *i) && self.wants[*i] == resource)?;
         Some(self.since[i])
     }
 
@@ -137,7 +137,7 @@ impl Waiters {
 
     /// Whether a fault is on this client or on the servers.
     pub(crate) fn is_hindered(&self, client: NodeId) -> bool {
-        self.server_faults > 0 || self.place(client).is_some_and(|i| self.faults[i] > 0)
+        self.server_faults > 0 || self.index_of(client).is_some_and(|i| self.faults[i] > 0)
     }
 
     /// The wait that the latest event ended.
@@ -154,10 +154,10 @@ impl Waiters {
     }
 
     fn begin_wait(&mut self, at: SimTime, client: NodeId, resource: ResourceId) {
-        let Some(i) = self.place(client) else { return };
+        let Some(i) = self.index_of(client) else { return };
         if !has(self.waiting, i) {
-            put(&mut self.waiting, i, true);
-            put(&mut self.excused, i, has(self.faulty, i));
+            set_bit(&mut self.waiting, i, true);
+            set_bit(&mut self.excused, i, has(self.faulty, i));
             self.since[i] = at;
             self.overtaken[i] = 0;
         }
@@ -165,9 +165,9 @@ impl Waiters {
     }
 
     fn end_wait(&mut self, client: NodeId) {
-        let Some(i) = self.place(client) else { return };
+        let Some(i) = self.index_of(client) else { return };
         if has(self.waiting, i) {
-            put(&mut self.waiting, i, false);
+            set_bit(&mut self.waiting, i, false);
             self.just_ended = Some(self.wait(i));
         }
     }
@@ -177,7 +177,7 @@ impl Waiters {
         Wait { since: self.since[i], in_order, overtaken: self.overtaken[i], excused }
     }
 
-    /// Somebody got this resource, before all others that want it.
+    /// The winner got this resource before all others that want it.
     fn overtake(&mut self, resource: ResourceId, winner: Option<NodeId>) {
         for i in bits(self.waiting).filter(|i| self.wants[*i] == resource && Some(self.clients[*i]) != winner) {
             self.overtaken[i] += 1;
@@ -187,9 +187,9 @@ impl Waiters {
     fn change_faults(&mut self, at: SimTime, clients: u64, servers: bool, change: fn(u32) -> u32) {
         for i in bits(clients).take_while(|i| *i < self.clients.len()) {
             self.faults[i] = change(self.faults[i]);
-            put(&mut self.faulty, i, self.faults[i] > 0);
+            set_bit(&mut self.faulty, i, self.faults[i] > 0);
             if has(self.faulty, i) {
-                put(&mut self.excused, i, true);
+                set_bit(&mut self.excused, i, true);
             }
         }
         if servers {
@@ -200,7 +200,7 @@ impl Waiters {
         }
     }
 
-    /// Nothing more will be healed: a permanent fault no longer excuses anything either.
+    /// From now on, permanent faults no longer excuse a wait.
     fn heal(&mut self, at: SimTime) {
         self.faults.fill(0);
         self.faulty = 0;
@@ -208,18 +208,18 @@ impl Waiters {
         self.calm_since = at;
     }
 
-    fn put_in_order(&mut self, client: NodeId, is_in: bool) {
-        if let Some(i) = self.place(client) {
-            put(&mut self.in_order, i, is_in);
+    fn set_in_order(&mut self, client: NodeId, is_in: bool) {
+        if let Some(i) = self.index_of(client) {
+            set_bit(&mut self.in_order, i, is_in);
         }
     }
 
     fn is_in(&self, set: u64, client: NodeId) -> bool {
-        self.place(client).is_some_and(|i| has(set, i))
+        self.index_of(client).is_some_and(|i| has(set, i))
     }
 
-    fn place(&self, client: NodeId) -> Option<usize> {
-        // Clients are deployed first, so that most often their place is their number.
+    fn index_of(&self, client: NodeId) -> Option<usize> {
+        // Clients are deployed first: usually their index is their number.
         if self.clients.get(client.index()) == Some(&client) {
             return Some(client.index());
         }
@@ -227,23 +227,23 @@ impl Waiters {
     }
 }
 
-fn has(set: u64, place: usize) -> bool {
-    set & (1 << place) != 0
+fn has(set: u64, index: usize) -> bool {
+    set & (1 << index) != 0
 }
 
-fn put(set: &mut u64, place: usize, is_in: bool) {
+fn set_bit(set: &mut u64, index: usize, is_in: bool) {
     if is_in {
-        *set |= 1 << place;
+        *set |= 1 << index;
     } else {
-        *set &= !(1 << place);
+        *set &= !(1 << index);
     }
 }
 
-/// The places of the bits that are set.
+/// The indices of the bits that are set.
 fn bits(mut set: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
-        let place = set.trailing_zeros() as usize;
+        let index = set.trailing_zeros() as usize;
         set &= set.wrapping_sub(1);
-        (place < 64).then_some(place)
+        (index < 64).then_some(index)
     })
 }

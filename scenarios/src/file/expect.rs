@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::locks::unknown_lock;
+use super::catalog::Catalog;
+use super::lock_list;
 use super::problem::Report;
 use super::table::{Entry, Table, kind_in_words};
 use super::values::whole;
 use super::words::{quoted, remedy};
 use crate::property::Property;
-use crate::registry::Registry;
 
 /// What is expected of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,7 +27,14 @@ pub enum Expectation {
 }
 
 impl Expectation {
-    const WORDS: [(&str, Expectation); 2] = [("violated", Expectation::Violated), ("holds", Expectation::Holds)];
+    const ALL: [Expectation; 2] = [Expectation::Violated, Expectation::Holds];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Expectation::Violated => "violated",
+            Expectation::Holds => "holds",
+        }
+    }
 }
 
 /// The case that a reproducer pins.
@@ -72,7 +79,8 @@ pub(crate) struct CaseKeys {
 /// What is expected of each lock.
 pub(super) type Expected = BTreeMap<String, BTreeMap<Property, Expectation>>;
 
-/// Which locks are expected to keep a property, and which to break it.
+/// Which locks are expected to keep a property, and which to break it: names, classes such as `@lease`, and exclusions
+/// such as `!etcd`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ByProperty {
@@ -84,125 +92,130 @@ pub(crate) struct ByProperty {
     holds: Vec<Spanned<String>>,
 }
 
-/// Reads `[expect]`, by lock or by property. A lock that `selected` leaves out is refused: what is expected of it would
-/// never be judged.
+/// Reads `[expect]` of the scenario with this name. The more specific entry wins: a lock's own expectation wins over a
+/// class in the scenario, and a lock's name in the scenario wins over both. A scenario without the table expects nothing.
 pub(super) fn expectations(
-    registry: &Registry,
+    catalog: &Catalog,
     report: &mut Report,
+    scenario: &str,
     entry: Option<Entry<'_>>,
     selected: Option<&[String]>,
 ) -> Expected {
-    let mut expected = Expected::new();
-    let Some(mut table) = entry.and_then(|entry| entry.table(report, "[expect]")) else { return expected };
+    let Some(mut table) = entry.and_then(|entry| entry.table(report, "[expect]")) else { return Expected::new() };
+    let mut read = Reading { catalog, report, selected, by_class: Expected::new(), by_name: Expected::new() };
     for entry in table.take_all() {
-        let name = entry.key.get_ref().clone();
-        let own = format!("[expect.{name}]");
-        if let Some(property) = Property::named(&name) {
-            if let Some(table) = entry.by_property(report, &own) {
-                expect_of_locks(registry, report, &mut expected, selected, property, table);
-            }
-        } else if check_lock(registry, report, entry.key.span(), &name, selected)
-            && let Some(table) = entry.table(report, &own)
-        {
-            expected.entry(name).or_default().extend(properties(report, table));
+        match Property::named(entry.key.get_ref()) {
+            Some(property) => read.property(property, entry),
+            None => read.lock(entry),
         }
     }
+    let Reading { by_class: mut expected, by_name, .. } = read;
+    match catalog.expectations() {
+        Ok(of_locks) => {
+            let runs = |lock: &str| selected.is_none_or(|selected| selected.iter().any(|name| name == lock));
+            for own in of_locks.of_scenario(scenario).iter().filter(|own| runs(own.lock)) {
+                let of_lock = expected.entry(own.lock.into()).or_default();
+                match own.expected {
+                    Some(expectation) => of_lock.insert(own.property, expectation),
+                    None => of_lock.remove(&own.property),
+                };
+            }
+        }
+        Err(problems) => problems.iter().for_each(|problem| report.adopt(problem.clone())),
+    }
+    for (lock, properties) in by_name {
+        expected.entry(lock).or_default().extend(properties);
+    }
+    expected.retain(|_, properties| !properties.is_empty());
     expected
 }
 
-impl<'i> Entry<'i> {
-    fn by_property(self, report: &mut Report, name: &str) -> Option<Table<'i>> {
-        if !self.value.get_ref().is_str() {
-            return self.table(report, name);
-        }
-        let property = self.key.get_ref();
-        let help = format!(
-            "name the locks: `{property} = {{ holds = [\"LOCK\"] }}`, or `LOCK = {{ {property} = \"holds\" }}`"
-        );
-        report.add(self.key.span(), format!("{} is expected of no lock", quoted(property)), help);
-        None
-    }
+/// `[expect]` while it is being read.
+struct Reading<'a> {
+    catalog: &'a Catalog,
+    report: &'a mut Report,
+    selected: Option<&'a [String]>,
+    by_class: Expected,
+    by_name: Expected,
 }
 
-/// Reads what is expected of a property.
-fn expect_of_locks(
-    registry: &Registry,
-    report: &mut Report,
-    expected: &mut Expected,
-    selected: Option<&[String]>,
-    property: Property,
-    table: Table<'_>,
-) {
-    let ByProperty { violated, holds } = table.read(report, &[], ByProperty::deserialize).unwrap_or_default();
-    for (locks, verdict) in [(violated, Expectation::Violated), (holds, Expectation::Holds)] {
-        for lock in locks {
-            let (span, name) = (lock.span(), lock.into_inner());
-            if !check_lock(registry, report, span.clone(), &name, selected) {
-                continue;
-            }
-            if expected.entry(name.clone()).or_default().insert(property, verdict).is_some() {
-                let message = format!("{} is expected twice of {}", quoted(property.name()), quoted(&name));
-                report.add(span, message, "keep the one you mean");
+impl Reading<'_> {
+    /// Reads `[expect.PROPERTY]`.
+    fn property(&mut self, property: Property, entry: Entry<'_>) {
+        let name = property.name();
+        if entry.value.get_ref().is_str() {
+            let help =
+                format!("name the locks: `{name} = {{ holds = [\"@all\"] }}`, or `LOCK = {{ {name} = \"holds\" }}`");
+            self.report.add(entry.key.span(), format!("{} is expected of no lock", quoted(name)), help);
+            return;
+        }
+        let table = entry.table(self.report, &format!("[expect.{name}]"));
+        let Some(keys) = table.and_then(|table| table.read_keys::<ByProperty>(self.report, &[])) else { return };
+        for (list, expectation) in [(keys.violated, Expectation::Violated), (keys.holds, Expectation::Holds)] {
+            for lock in lock_list::resolve(self.catalog, self.report, list, self.selected) {
+                let known = [&self.by_class, &self.by_name].into_iter().filter_map(|all| all.get(&lock.lock));
+                if known.into_iter().any(|properties| properties.contains_key(&property)) {
+                    let message = format!("{} is expected twice of {}", quoted(name), quoted(&lock.lock));
+                    let help = format!("keep the one you mean; `!{}` excludes it from a class", lock.lock);
+                    self.report.add(lock.span, message, help);
+                }
+                let all = if lock.by_name { &mut self.by_name } else { &mut self.by_class };
+                all.entry(lock.lock).or_default().insert(property, expectation);
             }
         }
     }
+
+    /// Reads `[expect.LOCK]`.
+    fn lock(&mut self, entry: Entry<'_>) {
+        let (name, span) = (entry.key.get_ref().clone(), entry.key.span());
+        if !self.catalog.has_lock(&name) {
+            return lock_list::unknown(self.catalog, self.report, span, &name);
+        }
+        lock_list::resolve(self.catalog, self.report, vec![Spanned::new(span, name.clone())], self.selected);
+        if let Some(table) = entry.table(self.report, &format!("[expect.{name}]")) {
+            let properties = properties(self.report, table);
+            self.by_name.entry(name).or_default().extend(properties);
+        }
+    }
 }
 
-/// Whether there is such a lock here; reported if not.
-fn check_lock(
-    registry: &Registry,
-    report: &mut Report,
-    span: Range<usize>,
-    name: &str,
-    selected: Option<&[String]>,
-) -> bool {
-    if registry.lock(name).is_none() {
-        let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
-        unknown_lock(report, span, name, &names);
-        return false;
-    }
-    if selected.is_some_and(|selected| !selected.contains(&name.to_string())) {
-        let message = format!("{} is expected to show something, but `locks` does not select it", quoted(name));
-        report.add(span, message, "add it to `locks`, or take it out of `[expect]`");
-    }
-    true
+/// Reports a property that does not exist.
+pub(super) fn unknown_property(report: &mut Report, span: Range<usize>, name: &str) {
+    let names: Vec<&str> = Property::ALL.iter().map(|property| property.name()).collect();
+    report.add(span, format!("no property is named {}", quoted(name)), remedy(name, &names));
 }
 
+/// Reads a table of properties, each with `"violated"` or `"holds"`.
 fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, Expectation> {
     let mut expected = BTreeMap::new();
-    let names: Vec<&str> = Property::ALL.iter().map(|property| property.name()).collect();
-    let words = Expectation::WORDS.map(|(word, _)| word);
     for entry in table.take_all() {
-        let name = entry.key.get_ref();
+        let (name, value) = (entry.key.get_ref(), entry.value.get_ref());
         let property = Property::named(name);
         if property.is_none() {
-            report.add(entry.key.span(), format!("no property is named {}", quoted(name)), remedy(name, &names));
+            unknown_property(report, entry.key.span(), name);
         }
-        let word = entry.value.get_ref().as_str();
-        let verdict = Expectation::WORDS.iter().find(|(known, _)| word == Some(known)).map(|(_, verdict)| *verdict);
-        if verdict.is_none() {
-            let message = match word {
-                Some(word) => format!("{} is no verdict that can be expected", quoted(word)),
-                None => format!("{} must be a verdict, not {}", quoted(name), kind_in_words(entry.value.get_ref())),
+        let expectation = Expectation::ALL.into_iter().find(|known| value.as_str() == Some(known.name()));
+        if expectation.is_none() {
+            let message = match value.as_str() {
+                Some(word) => format!("{} is not a verdict that can be expected", quoted(word)),
+                None => format!("{} must be a verdict, not {}", quoted(name), kind_in_words(value)),
             };
-            report.add(entry.value.span(), message, remedy(word.unwrap_or_default(), &words));
+            let names = Expectation::ALL.map(Expectation::name);
+            report.add(entry.value.span(), message, remedy(value.as_str().unwrap_or_default(), &names));
         }
-        if let (Some(property), Some(verdict)) = (property, verdict) {
-            expected.insert(property, verdict);
-        }
+        expected.extend(property.zip(expectation));
     }
     expected
 }
 
 /// Reads `[case]`.
-pub(super) fn case_pin(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> Option<CasePin> {
+pub(super) fn case_pin(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'_>>) -> Option<CasePin> {
     let mut table = entry?.table(report, "[case]")?;
     let expect = table.take("expect").and_then(|expect| expect.table(report, "[case.expect]"));
     let expect = expect.map(|expect| properties(report, expect)).unwrap_or_default();
-    let keys = table.read(report, &["expect"], CaseKeys::deserialize)?;
-    if registry.lock(keys.lock.get_ref()).is_none() {
-        let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
-        unknown_lock(report, keys.lock.span(), keys.lock.get_ref(), &names);
+    let keys = table.read_keys::<CaseKeys>(report, &["expect"])?;
+    if !catalog.has_lock(keys.lock.get_ref()) {
+        lock_list::unknown(catalog, report, keys.lock.span(), keys.lock.get_ref());
     }
     if let Some(trace) = keys.trace.as_ref().filter(|trace| !trace.get_ref().starts_with("xxh3:")) {
         let message = format!("{} is no hash of a trace", quoted(trace.get_ref()));

@@ -8,16 +8,15 @@ use std::time::Duration;
 use fencepost_sim::faults::{DurationRule, Preset, TargetRule};
 use fencepost_sim::schedule::{FaultPlan, MOST_INJECTIONS, Trigger};
 use fencepost_sim::units::Span;
-use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::catalog::{Catalog, FaultEntry};
 use super::nodes::Nodes;
 use super::problem::Report;
 use super::table::{Entry, Table, kind_in_words};
 use super::trigger::{COMMON, Common, Reading, allowed, mean_seconds};
 use super::words::{kebab_case, nearest, quoted, remedy};
-use crate::registry::{FaultEntry, Registry};
 
 /// What the faults of a scenario are read against.
 pub(super) struct World<'a> {
@@ -35,7 +34,7 @@ struct Written<'a, 'i> {
 
 /// Reads all faults, in the order of the file.
 pub(super) fn faults(
-    registry: &Registry,
+    catalog: &Catalog,
     report: &mut Report,
     entry: Option<Entry<'_>>,
     world: &World<'_>,
@@ -49,9 +48,9 @@ pub(super) fn faults(
     let Some(mut kinds) = entry.table(report, "[[fault.KIND]]") else { return Arc::new([]) };
     let mut written = Vec::new();
     for kind in kinds.take_all() {
-        match registry.fault(kind.key.get_ref()) {
+        match catalog.fault(kind.key.get_ref()) {
             Some(known) => written.extend(of_one_kind(report, known, kind)),
-            None => unknown_kind(registry, report, &kind),
+            None => unknown_kind(catalog, report, &kind),
         }
     }
     written.sort_by_key(|fault| fault.table.span.start);
@@ -59,7 +58,7 @@ pub(super) fn faults(
     let mut plans = Vec::new();
     for fault in written {
         let header = fault.table.span.clone();
-        plans.extend(plan(registry, report, world, &mut names, fault).map(|plan| (header, plan)));
+        plans.extend(plan(catalog, report, world, &mut names, fault).map(|plan| (header, plan)));
     }
     if let Some(run_for) = world.run_for {
         check_effort(report, &plans, run_for);
@@ -95,8 +94,8 @@ fn effort(plan: &FaultPlan, run_for: Duration) -> f64 {
     injections * plan.fault.events(Duration::from_secs_f64(lasts)).max(1) as f64
 }
 
-fn unknown_kind(registry: &Registry, report: &mut Report, kind: &Entry<'_>) {
-    let names: Vec<&str> = registry.faults().iter().map(|fault| fault.info.name).collect();
+fn unknown_kind(catalog: &Catalog, report: &mut Report, kind: &Entry<'_>) {
+    let names: Vec<&str> = catalog.faults().iter().map(|fault| fault.info.name).collect();
     let word = kind.key.get_ref();
     report.add(kind.key.span(), format!("no kind of fault is named {}", quoted(word)), remedy(word, &names));
 }
@@ -139,17 +138,17 @@ fn of_one_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'
 }
 
 fn plan(
-    registry: &Registry,
+    catalog: &Catalog,
     report: &mut Report,
     world: &World<'_>,
     names: &mut BTreeSet<String>,
     fault: Written<'_, '_>,
 ) -> Option<FaultPlan> {
     let Written { kind, number, mut table } = fault;
-    let preset_is_right = fill_in(registry, report, kind, &mut table);
+    let preset_is_right = fill_in(catalog, report, kind, &mut table);
     let keys: BTreeMap<_, _> = table.items.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
     let header = table.span.clone();
-    let common = table.split_off(&COMMON).read(report, &[], Common::deserialize).unwrap_or_default();
+    let common = table.split_off(&COMMON).read_keys::<Common>(report, &[]).unwrap_or_default();
     let split = table.items.get("split").cloned();
     let places_itself = keys.contains_key("split") || !keys.contains_key("shape");
     let problems = report.count();
@@ -182,11 +181,8 @@ fn plan(
     Some(FaultPlan { name, kind: kind.info, fault: own, trigger: trigger?, aim: aim?, lasts })
 }
 
-/// Keys that stand for the same: where the second is written, no preset gives the first.
-const EITHER: [(&str, &str); 2] = [("shape", "split"), ("restart_after", "permanent")];
-
 /// Gives a fault the keys of its preset that it leaves out, and says whether there is nothing wrong with the preset.
-fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
+fn fill_in(catalog: &Catalog, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
     let Some(Entry { key, value }) = table.take("preset") else { return true };
     let names: Vec<&str> = kind.info.presets.iter().map(|preset| preset.name).collect();
     if names.is_empty() {
@@ -203,7 +199,7 @@ fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &
         report.add(span, message, "write the name of a preset: see `fencepost list faults`");
         return false;
     };
-    let Some((owner, preset)) = registry.preset(name) else {
+    let Some((owner, preset)) = catalog.preset(name) else {
         report.add(span, format!("no preset of `{}` is named {}", kind.info.name, quoted(name)), remedy(name, &names));
         return false;
     };
@@ -216,7 +212,7 @@ fn fill_in(registry: &Registry, report: &mut Report, kind: &FaultEntry, table: &
     let given = DeTable::parse(preset.keys).expect("a test parses all presets").into_inner();
     for (key, value) in given {
         let has = |key: &str| table.items.contains_key(key);
-        let settled = EITHER.iter().any(|(given, written)| key.get_ref() == given && has(written));
+        let settled = kind.info.alternatives.iter().any(|(given, written)| key.get_ref() == given && has(written));
         if !has(key.get_ref()) && !settled {
             table
                 .items

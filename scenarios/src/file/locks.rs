@@ -11,10 +11,10 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::catalog::{Catalog, LockFormat, LockParams};
+use super::lock_list;
 use super::problem::Report;
 use super::table::{Entry, Table};
-use super::words::{quoted, remedy};
-use crate::registry::{LockEntry, LockParams, Registry};
 
 /// How the locks are set.
 #[derive(Clone, Default)]
@@ -73,31 +73,31 @@ impl fmt::Debug for LockConfig {
 
 impl LockConfig {
     /// The parameters of a lock: those of its table, or the documented defaults.
-    pub fn params_of(&self, lock: &LockEntry) -> Option<LockParams> {
+    pub fn params_of(&self, lock: &LockFormat) -> Option<LockParams> {
         self.params.get(lock.name()).cloned().or_else(|| (lock.parse)(None).ok())
     }
 }
 
 /// Reads `[lock]` and the tables in it.
-pub(super) fn lock_config(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> LockConfig {
+pub(super) fn lock_config(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'_>>) -> LockConfig {
     let Some(mut table) = entry.and_then(|entry| entry.table(report, "[lock]")) else {
         return LockConfig::default();
     };
-    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
+    let names: Vec<&str> = catalog.lock_formats().iter().map(|lock| lock.name()).collect();
     let mut params = BTreeMap::new();
-    for lock in registry.locks() {
+    for lock in catalog.lock_formats() {
         let Some(own) = table.take(lock.name()) else { continue };
         let own = own.table(report, &format!("[lock.{}]", lock.name()));
         if let Some(read) = own.and_then(|own| own.read(report, &[], |keys| (lock.parse)(Some(keys)))) {
             params.insert(lock.name().into(), read);
         }
     }
-    refuse_unknown_locks(report, &mut table, &names);
+    refuse_unknown_locks(catalog, report, &mut table);
     LockConfig { timing: timing(report, table, &names), params }
 }
 
 /// A table in `[lock]` can only be a lock's.
-fn refuse_unknown_locks(report: &mut Report, table: &mut Table<'_>, names: &[&str]) {
+fn refuse_unknown_locks(catalog: &Catalog, report: &mut Report, table: &mut Table<'_>) {
     let is_table = |value: &Spanned<DeValue<'_>>| value.get_ref().is_table();
     let keys: Vec<String> = (table.items.iter())
         .filter(|(key, value)| is_table(value) && !matches!(&**key.get_ref(), "ttl" | "effective"))
@@ -105,7 +105,7 @@ fn refuse_unknown_locks(report: &mut Report, table: &mut Table<'_>, names: &[&st
         .collect();
     for key in keys {
         if let Some(entry) = table.take(&key) {
-            unknown_lock(report, entry.key.span(), &key, names);
+            lock_list::unknown(catalog, report, entry.key.span(), &key);
         }
     }
 }
@@ -117,7 +117,7 @@ fn timing(report: &mut Report, table: Table<'_>, names: &[&str]) -> Timing {
         let second = if ttl.start < effective.start { effective } else { ttl };
         report.add(second, "`ttl` and `effective` are both given", "keep the one you mean: each sets all timings");
     }
-    let keys = table.read(report, names, LockKeys::deserialize).unwrap_or_default();
+    let keys = table.read_keys::<LockKeys>(report, names).unwrap_or_default();
     let mut lease = |value: Option<Spanned<DeValue<'_>>>, key: &str, length: Duration| {
         if let Some(value) = value.filter(|_| length.is_zero()) {
             let message = format!("a `{key}` of zero leaves no time to hold the lock");
@@ -130,33 +130,4 @@ fn timing(report: &mut Report, table: Table<'_>, names: &[&str]) -> Timing {
         (Some(Ttl::Of(Span(length))), None) => Timing::Ttl(lease(ttl, "ttl", length)),
         (Some(Ttl::Default) | None, None) => Timing::Default,
     }
-}
-
-/// Checks the names in a list of locks.
-pub(super) fn lock_list(
-    registry: &Registry,
-    report: &mut Report,
-    key: std::ops::Range<usize>,
-    list: Vec<Spanned<String>>,
-) -> Vec<String> {
-    let names: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
-    if list.is_empty() {
-        report.add(key, "`locks` is empty: nothing would run", "name some locks, or leave `locks` out for all");
-    }
-    let mut seen = Vec::new();
-    for name in list {
-        if registry.lock(name.get_ref()).is_none() {
-            unknown_lock(report, name.span(), name.get_ref(), &names);
-        } else if seen.contains(name.get_ref()) {
-            report.add(name.span(), format!("{} stands twice in `locks`", quoted(name.get_ref())), "take one out");
-        } else {
-            seen.push(name.into_inner());
-        }
-    }
-    seen
-}
-
-/// Reports a lock that does not exist.
-pub(super) fn unknown_lock(report: &mut Report, span: std::ops::Range<usize>, name: &str, names: &[&str]) {
-    report.add(span, format!("no lock is named {}", quoted(name)), remedy(name, names));
 }

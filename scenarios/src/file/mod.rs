@@ -1,14 +1,17 @@
 //! Scenario and suite files. A file is first parsed into a table with positions; then each part reads its own table,
 //! and what is wrong is reported where it is, with the reason and a remedy.
 
-mod complaint;
-mod effort;
+mod catalog;
+mod demand;
 mod expect;
 mod faults;
 pub mod history_file;
+mod lock_expectations;
+mod lock_list;
 mod locks;
 mod nodes;
 mod problem;
+mod reader;
 mod scenario;
 pub mod schema;
 mod settings;
@@ -24,16 +27,21 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use self::catalog::{Catalog, FaultEntry, LockFormat, LockParams, WorkloadFormat};
+pub use self::demand::{MOST_EVENTS, Pace, WorkloadConfig};
 pub use self::expect::{CasePin, Expectation};
 pub use self::faults::preset_keys;
+pub use self::lock_list::locks_of;
 pub use self::locks::{LockConfig, Timing};
 pub use self::problem::Problem;
+pub use self::reader::{Mistake, Reader};
 pub use self::scenario::{LONGEST_RUN, Scenario};
 pub use self::settings::{AfterUnknown, Clients, Explore, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport};
 pub use self::suite::Suite;
 pub use self::trigger::STEPS;
 pub use self::words::{quoted, remedy};
 
+pub(crate) use self::demand::{total_orders, total_units};
 pub(crate) use self::expect::{ByProperty, CaseKeys};
 pub(crate) use self::locks::LockKeys;
 pub(crate) use self::nodes::group_words;
@@ -43,8 +51,6 @@ pub(crate) use self::trigger::{Common, allowed};
 
 pub(crate) use self::problem::Report;
 use self::table::Table;
-use crate::registry::Registry;
-pub use crate::workload::{Guard, Inventory, Update, Workload};
 
 /// What a file is: one with `scenarios` is a suite.
 #[derive(Clone, Debug)]
@@ -62,7 +68,7 @@ const LARGEST_FILE: u64 = 32 << 20;
 ///
 /// # Errors
 /// If it cannot be read, or is wrong; the problems are in the order of the file.
-pub fn read(registry: &Registry, path: &Path) -> Result<File, Vec<Problem>> {
+pub fn read(catalog: &Catalog, path: &Path) -> Result<File, Vec<Problem>> {
     let file = path.display().to_string();
     let bytes = match read_bytes(path) {
         Ok(bytes) => bytes,
@@ -73,7 +79,7 @@ pub fn read(registry: &Registry, path: &Path) -> Result<File, Vec<Problem>> {
             return report.conclude(None);
         }
     };
-    parse(registry, &file, utf8(&file, &bytes)?)
+    parse(catalog, &file, utf8(&file, &bytes)?)
 }
 
 /// The text of a file. A replacement of what is not UTF-8 would make one name of two.
@@ -108,7 +114,7 @@ fn reason(error: &std::io::Error) -> String {
 ///
 /// # Errors
 /// The problems, in the order of the file.
-pub fn parse(registry: &Registry, file: &str, text: &str) -> Result<File, Vec<Problem>> {
+pub fn parse(catalog: &Catalog, file: &str, text: &str) -> Result<File, Vec<Problem>> {
     let mut report = Report::new(file, text);
     let root = match DeTable::parse(text) {
         Ok(root) => root.into_inner(),
@@ -126,9 +132,9 @@ pub fn parse(registry: &Registry, file: &str, text: &str) -> Result<File, Vec<Pr
     let is_suite = root.contains_key("scenarios");
     let root = Table { name: format!("this {}", if is_suite { "suite" } else { "scenario" }), span: 0..0, items: root };
     let read = if is_suite {
-        suite::suite(registry, &mut report, file, root).map(File::Suite)
+        suite::suite(catalog, &mut report, file, root).map(File::Suite)
     } else {
-        scenario::scenario(registry, &mut report, file, root).map(|scenario| File::Scenario(Box::new(scenario)))
+        scenario::scenario(catalog, &mut report, file, root).map(|scenario| File::Scenario(Box::new(scenario)))
     };
     report.conclude(read)
 }
@@ -137,8 +143,8 @@ pub fn parse(registry: &Registry, file: &str, text: &str) -> Result<File, Vec<Pr
 ///
 /// # Errors
 /// The problems, in the order of the file; one of them if it is a suite.
-pub fn scenario(registry: &Registry, file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
-    match parse(registry, file, text)? {
+pub fn scenario(catalog: &Catalog, file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
+    match parse(catalog, file, text)? {
         File::Scenario(scenario) => Ok(*scenario),
         File::Suite(_) => {
             Err(other_kind(file, text, "a suite", "a scenario: take `scenarios` out, or run it as a suite"))
@@ -150,8 +156,8 @@ pub fn scenario(registry: &Registry, file: &str, text: &str) -> Result<Scenario,
 ///
 /// # Errors
 /// The problems, in the order of the file; one of them if it is a scenario.
-pub fn suite(registry: &Registry, file: &str, text: &str) -> Result<Suite, Vec<Problem>> {
-    match parse(registry, file, text)? {
+pub fn suite(catalog: &Catalog, file: &str, text: &str) -> Result<Suite, Vec<Problem>> {
+    match parse(catalog, file, text)? {
         File::Suite(suite) => Ok(suite),
         File::Scenario(_) => Err(other_kind(file, text, "a scenario", "a suite: add `scenarios = [..]`")),
     }

@@ -75,6 +75,11 @@ impl Report {
         self.problems.push(Problem { file: self.file.clone(), text: self.text.clone(), span, message, help });
     }
 
+    /// Adds a problem of another file.
+    pub(crate) fn adopt(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
     pub(crate) fn text(&self) -> &str {
         &self.text
     }

@@ -12,19 +12,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use super::effort::check_demand;
+use super::catalog::{Catalog, LockFormat};
+use super::demand::{WorkloadConfig, check_demand};
 use super::expect::{CasePin, Expectation, case_pin, expectations};
 use super::faults::{World, faults};
-use super::locks::{LockConfig, lock_config, lock_list};
+use super::lock_list;
+use super::locks::{LockConfig, lock_config};
 use super::nodes::Nodes;
 use super::problem::Report;
 use super::settings::{Clients, Explore, Network};
 use super::table::{Entry, Table};
 use super::words::{kebab_case, listed, quoted, remedy};
 use crate::property::Property;
-use crate::registry::{LockEntry, Registry};
-use crate::workload::demand::total_units;
-use crate::workload::{Inventory, Workload};
 
 /// A scenario as read from its file.
 #[derive(Clone, Debug)]
@@ -44,7 +43,7 @@ pub struct Scenario {
     /// How the locks are set.
     pub lock: LockConfig,
     /// What the clients do under the lock.
-    pub workload: Workload,
+    pub workload: WorkloadConfig,
     /// What the nodes talk over.
     pub network: Network,
     /// The faults, in the order of the file.
@@ -72,7 +71,7 @@ pub(crate) struct Head {
     /// How long the run phase is at most, in simulated time. It ends earlier when every order is resolved.
     #[schemars(with = "Option<Span>")]
     run_for: Option<Spanned<Span>>,
-    /// The locks to run; all if left out.
+    /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`; all if left out.
     #[schemars(with = "Option<Vec<String>>")]
     locks: Option<Spanned<Vec<Spanned<String>>>>,
     /// Each case draws from its seed which of the faults and settings it has: a non-empty part of the faults, how many
@@ -91,31 +90,33 @@ pub const LONGEST_RUN: Duration = Duration::from_secs(24 * 3600);
 const EVENTS_PER_SECOND: u64 = 1_000;
 
 /// Reads a scenario.
-pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut root: Table<'_>) -> Option<Scenario> {
+pub(super) fn scenario(catalog: &Catalog, report: &mut Report, file: &str, mut root: Table<'_>) -> Option<Scenario> {
     let [clients, lock, workload, network, fault, expect, explore, case] = TABLES.map(|table| root.take(table));
     let run_for_given = root.key_span("run_for").is_some();
     let before = report.count();
-    let head = root.read(report, &TABLES, Head::deserialize).unwrap_or_default();
+    let head = root.read_keys::<Head>(report, &TABLES).unwrap_or_default();
     let head_is_right = report.count() == before;
-    let locks = head.locks.map(|locks| lock_list(registry, report, locks.span(), locks.into_inner()));
+    let locks = head.locks.map(|locks| lock_list::selection(catalog, report, locks.span(), locks.into_inner()));
     // A list of locks that is wrong says nothing about what is selected.
     let selected = locks.as_deref().filter(|_| head_is_right && report.count() == before);
     let clients: Clients = section(report, clients, "[clients]");
-    let lock = lock_config(registry, report, lock);
-    let nodes = nodes(registry, clients.count, locks.as_deref(), &lock, report.count() == before);
+    let lock = lock_config(catalog, report, lock);
+    let nodes = nodes(catalog, clients.count, locks.as_deref(), &lock, report.count() == before);
 
     let run_for_span = head.run_for.as_ref().map(Spanned::span);
     let run_for = run_for(report, head.run_for, run_for_given);
-    let workload = chosen_workload(registry, report, workload);
+    let workload = chosen_workload(catalog, report, workload)?;
     let network = section(report, network, "[network]");
-    let orders = total_units(&clients, &workload, run_for.unwrap_or_default()).into();
-    check_demand(report, run_for_span.zip(run_for), &clients, &network, orders);
-    let faults = faults(registry, report, fault, &World { nodes: &nodes, run_for });
-    let expect = expectations(registry, report, expect, selected);
+    if let Some((span, run_for)) = run_for_span.zip(run_for) {
+        check_demand(report, span, run_for, &clients, &network, &workload);
+    }
+    let faults = faults(catalog, report, fault, &World { nodes: &nodes, run_for });
+    let name = file_name(report, head.name, file);
+    let expect = expectations(catalog, report, &name, expect, selected);
     let explore = section(report, explore, "[explore]");
-    let case = case_pin(registry, report, case);
+    let case = case_pin(catalog, report, case);
     Some(Scenario {
-        name: file_name(report, head.name, file),
+        name,
         about: head.about,
         run_for: run_for?,
         locks,
@@ -136,7 +137,7 @@ pub(super) fn scenario(registry: &Registry, report: &mut Report, file: &str, mut
 fn section<T: DeserializeOwned + Default>(report: &mut Report, entry: Option<Entry<'_>>, name: &str) -> T {
     entry
         .and_then(|entry| entry.table(report, name))
-        .and_then(|table| table.read(report, &[], |keys| T::deserialize(keys)))
+        .and_then(|table| table.read_keys::<T>(report, &[]))
         .unwrap_or_default()
 }
 
@@ -174,39 +175,43 @@ fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> 
     Some(length)
 }
 
-fn chosen_workload(registry: &Registry, report: &mut Report, entry: Option<Entry<'_>>) -> Workload {
-    let default = || Workload::of(&Inventory::default());
-    let Some(entry) = entry else { return default() };
-    let names: Vec<&str> = registry.workloads().iter().map(|workload| workload.name).collect();
+fn chosen_workload(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'_>>) -> Option<WorkloadConfig> {
+    let Some(first) = catalog.workload_formats().first() else {
+        report.add(0..0, "there is no workload to choose from", "add one to the registry");
+        return None;
+    };
+    let default = Some((first.default)());
+    let Some(entry) = entry else { return default };
+    let names: Vec<&str> = catalog.workload_formats().iter().map(|workload| workload.name).collect();
     let (key, before) = (entry.key.span(), report.count());
-    let Some(mut table) = entry.table(report, "[workload.NAME]") else { return default() };
+    let Some(mut table) = entry.table(report, "[workload.NAME]") else { return default };
     let mut chosen = None;
     for entry in table.take_all() {
         let (span, name) = (entry.key.span(), entry.key.get_ref().clone());
-        let Some(workload) = registry.workload(&name) else {
+        let Some(workload) = catalog.workload_format(&name) else {
             report.add(span, format!("no workload is named {}", quoted(&name)), remedy(&name, &names));
             continue;
         };
         let own = entry.table(report, &format!("[workload.{name}]"));
         let own = own.and_then(|own| own.read(report, &[], |keys| (workload.parse)(keys)));
         if chosen.is_some() {
-            report.add(span, "a scenario has one workload, and this is the second", "take one of them out");
+            report.add(span, "a scenario has one workload, and this is the second", "remove one of them");
         }
-        chosen = Some(own.unwrap_or_else(default));
+        chosen = own.or_else(|| default.clone());
     }
     if chosen.is_none() && report.count() == before {
         let help = format!("write `[workload.NAME]` with one of {}, or leave the table out", listed(&names));
         report.add(key, "`[workload]` names no workload", help);
     }
-    chosen.unwrap_or_else(default)
+    chosen.or(default)
 }
 
 /// The union of the nodes of all selected locks, and whose the other servers are.
-fn nodes(registry: &Registry, clients: u16, locks: Option<&[String]>, config: &LockConfig, certain: bool) -> Nodes {
-    let is_selected = |lock: &LockEntry| locks.is_none_or(|locks| locks.iter().any(|name| name == lock.name()));
+fn nodes(catalog: &Catalog, clients: u16, locks: Option<&[String]>, config: &LockConfig, certain: bool) -> Nodes {
+    let is_selected = |lock: &LockFormat| locks.is_none_or(|locks| locks.iter().any(|name| name == lock.name()));
     let mut servers = Vec::new();
     let mut elsewhere = BTreeMap::new();
-    for lock in registry.locks() {
+    for lock in catalog.lock_formats() {
         let deployed = config.params_of(lock).map(|params| (lock.servers)(&params)).unwrap_or_default();
         if is_selected(lock) {
             servers.extend(deployed);

@@ -1,35 +1,36 @@
-//! JSON Schema (2020-12) of scenario and suite files, composed from the registry, so that an editor completes the kinds
+//! JSON Schema (2020-12) of scenario and suite files, composed from the catalog, so that an editor completes the kinds
 //! of fault, the locks and their keys.
 
+use fencepost_models::Class;
 use fencepost_sim::faults::{DurationRule, FaultInfo, Preset, TargetRule};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::catalog::Catalog;
 use crate::file::{
     ByProperty, CaseKeys, Clients, Common, Explore, Head, LockKeys, Network, SuiteKeys, allowed, group_words,
     preset_keys,
 };
 use crate::property::Property;
-use crate::registry::Registry;
 
 /// The schema of a scenario file.
-pub fn scenario(registry: &Registry) -> Value {
+pub fn scenario(catalog: &Catalog) -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let mut schema = object::<Head>(&mut generator);
     schema["title"] = json!("A fencepost scenario");
     schema["description"] = json!("What is done to the locks: clients, workload, network and faults.");
     schema["required"] = json!(["run_for"]);
-    name_locks(&mut schema, registry);
+    name_locks(&mut schema, catalog);
     let tables = [
         ("clients", object::<Clients>(&mut generator)),
-        ("lock", lock(registry, &mut generator)),
-        ("workload", workload(registry, &mut generator)),
+        ("lock", lock(catalog, &mut generator)),
+        ("workload", workload(catalog, &mut generator)),
         ("network", object::<Network>(&mut generator)),
-        ("fault", fault(registry, &mut generator)),
-        ("expect", expect(registry, &mut generator)),
+        ("fault", fault(catalog, &mut generator)),
+        ("expect", expect(catalog, &mut generator)),
         ("explore", object::<Explore>(&mut generator)),
-        ("case", case(registry, &mut generator)),
+        ("case", case(catalog, &mut generator)),
     ];
     for (table, keys) in tables {
         schema["properties"][table] = keys;
@@ -38,11 +39,11 @@ pub fn scenario(registry: &Registry) -> Value {
 }
 
 /// The schema of a suite file.
-pub fn suite(registry: &Registry) -> Value {
+pub fn suite(catalog: &Catalog) -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let mut schema = object::<SuiteKeys>(&mut generator);
     schema["title"] = json!("A fencepost suite");
-    name_locks(&mut schema, registry);
+    name_locks(&mut schema, catalog);
     finish(schema, generator)
 }
 
@@ -99,32 +100,40 @@ fn composable(schema: Schema) -> Value {
     value
 }
 
-fn name_locks(schema: &mut Value, registry: &Registry) {
+fn name_locks(schema: &mut Value, catalog: &Catalog) {
     let locks = &mut schema["properties"]["locks"];
-    locks["items"] = lock_names(registry);
+    locks["items"] = lock_words(catalog);
     locks["minItems"] = json!(1);
     locks["uniqueItems"] = json!(true);
 }
 
-fn lock_names(registry: &Registry) -> Value {
-    one_of(registry.locks().iter().map(|lock| lock.name()))
+fn lock_names(catalog: &Catalog) -> Value {
+    one_of(catalog.lock_formats().iter().map(|lock| lock.name()))
+}
+
+/// The words of a list of locks: names, classes, and the exclusions of both.
+fn lock_words(catalog: &Catalog) -> Value {
+    let names = catalog.lock_formats().iter().map(|lock| lock.name().to_string());
+    let included: Vec<String> = names.chain(Class::ALL.iter().map(|class| format!("@{}", class.name()))).collect();
+    let excluded: Vec<String> = included.iter().map(|word| format!("!{word}")).collect();
+    one_of(included.iter().chain(&excluded).map(String::as_str))
 }
 
 fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> Value {
     json!({ "type": "string", "enum": names.collect::<Vec<_>>() })
 }
 
-fn lock(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+fn lock(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     let mut schema = object::<LockKeys>(generator);
-    for lock in registry.locks() {
+    for lock in catalog.lock_formats() {
         schema["properties"][lock.name()] = composable((lock.schema)(generator));
     }
     schema["not"] = json!({ "required": ["ttl", "effective"] });
     schema
 }
 
-fn workload(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
-    let tables: Map<String, Value> = (registry.workloads().iter())
+fn workload(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
+    let tables: Map<String, Value> = (catalog.workload_formats().iter())
         .map(|workload| (workload.name.to_string(), composable((workload.schema)(generator))))
         .collect();
     json!({
@@ -136,9 +145,9 @@ fn workload(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
     })
 }
 
-fn fault(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+fn fault(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     let common = object::<Common>(generator);
-    let kinds: Map<String, Value> = (registry.faults().iter())
+    let kinds: Map<String, Value> = (catalog.faults().iter())
         .map(|kind| {
             let mut one = one_fault(kind.info, &common, composable((kind.schema)(generator)));
             if !kind.info.presets.is_empty() {
@@ -203,13 +212,13 @@ fn one_fault(kind: &FaultInfo, common: &Value, mut own: Value) -> Value {
     own
 }
 
-fn expect(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+fn expect(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     let properties = property_expectations();
     let mut keys: Map<String, Value> =
-        registry.locks().iter().map(|lock| (lock.name().to_string(), properties.clone())).collect();
+        catalog.lock_formats().iter().map(|lock| (lock.name().to_string(), properties.clone())).collect();
     let mut by_property = object::<ByProperty>(generator);
     for verdict in ["violated", "holds"] {
-        by_property["properties"][verdict]["items"] = lock_names(registry);
+        by_property["properties"][verdict]["items"] = lock_words(catalog);
     }
     keys.extend(Property::ALL.iter().map(|property| (property.name().to_string(), by_property.clone())));
     json!({
@@ -230,9 +239,9 @@ fn property_expectations() -> Value {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
-fn case(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+fn case(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     let mut schema = object::<CaseKeys>(generator);
-    schema["properties"]["lock"]["enum"] = lock_names(registry)["enum"].take();
+    schema["properties"]["lock"]["enum"] = lock_names(catalog)["enum"].take();
     schema["properties"]["expect"] = property_expectations();
     schema
 }

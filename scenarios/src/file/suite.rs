@@ -5,13 +5,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::locks::lock_list;
+use super::catalog::Catalog;
+use super::lock_list;
 use super::problem::Report;
 use super::scenario::file_name;
 use super::table::Table;
 use super::values::maybe_whole;
 use super::words::quoted;
-use crate::registry::Registry;
 
 /// A set of scenarios to run together.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,8 +51,8 @@ pub(crate) struct SuiteKeys {
 }
 
 /// Reads a suite.
-pub(super) fn suite(registry: &Registry, report: &mut Report, file: &str, root: Table<'_>) -> Option<Suite> {
-    let keys = root.read(report, &[], SuiteKeys::deserialize)?;
+pub(super) fn suite(catalog: &Catalog, report: &mut Report, file: &str, root: Table<'_>) -> Option<Suite> {
+    let keys = root.read_keys::<SuiteKeys>(report, &[])?;
     let (list, scenarios) = (keys.scenarios.span(), keys.scenarios.into_inner());
     if scenarios.is_empty() {
         report.add(list, "this suite has no scenarios", "name some: `fencepost list scenarios` shows those shipped");
@@ -73,6 +73,6 @@ pub(super) fn suite(registry: &Registry, report: &mut Report, file: &str, root: 
         about: keys.about,
         seeds: keys.seeds,
         scenarios: names,
-        locks: keys.locks.map(|locks| lock_list(registry, report, locks.span(), locks.into_inner())),
+        locks: keys.locks.map(|locks| lock_list::selection(catalog, report, locks.span(), locks.into_inner())),
     })
 }

@@ -1,13 +1,14 @@
-//! Tables with positions. A table is deserialized as far as it goes: every wrong key is reported and left out, so that
-//! one mistake does not hide the next.
+//! Tables with positions. Every wrong key is reported and left out, so that one mistake does not hide the next.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
+use toml::de::{DeTable, DeValue};
 
-use super::complaint::{Complaint, Fields};
 use super::problem::Report;
+use super::reader::{Mistake, Reader, TEXT, What};
 use super::words::{nearest, quoted, remedy};
 
 /// A table of a file.
@@ -59,85 +60,71 @@ impl<'i> Table<'i> {
         self.items.get_key_value(key).map(|(key, _)| key.span())
     }
 
-    /// Deserializes the table; what is wrong is reported and left out. `others` are keys that may stand in the table
-    /// but were taken out before.
+    /// [`Table::read`] into a type with fixed keys.
+    pub(super) fn read_keys<T: DeserializeOwned>(self, report: &mut Report, others: &[&str]) -> Option<T> {
+        self.read(report, others, |keys| T::deserialize(keys))
+    }
+
+    /// Deserializes the table. Each wrong key is reported and left out. `others` are keys of the table that were taken out
+    /// before.
     pub(super) fn read<T>(
-        mut self,
+        self,
         report: &mut Report,
         others: &[&str],
-        parse: impl Fn(ValueDeserializer<'i>) -> Result<T, Error>,
+        parse: impl Fn(Reader<'_>) -> Result<T, Mistake>,
     ) -> Option<T> {
-        let mut removed: Vec<String> = Vec::new();
+        let mut removed = BTreeSet::new();
         loop {
-            let value = Spanned::new(self.span.clone(), DeValue::Table(self.items.clone()));
-            let error = match parse(ValueDeserializer::from(value)) {
+            let mistake = match parse(Reader::table(&self.items, self.span.clone(), &removed)) {
                 Ok(value) => return Some(value),
-                Err(error) => error,
+                Err(mistake) => mistake,
             };
-            let culprit = self.culprit(&error);
-            let complaint = Complaint::of(error.message());
-            if !(culprit.is_none() && complaint.follows_from(&removed)) {
-                self.complain(report, &complaint, culprit.as_deref(), error.span(), others);
+            // A key may only be missing because it was wrong, and is reported already.
+            let is_reported = |missing: &str| removed.iter().any(|key| nearest(key, &[missing]).is_some());
+            match (&mistake.what, mistake.path.first()) {
+                (What::MissingKey(missing), None) if is_reported(missing) => {}
+                _ => mistake.report(report, &self, others),
             }
-            let key = culprit?;
-            self.items.remove(key.as_str());
-            removed.push(key);
-        }
-    }
-
-    /// The key whose entry an error is about.
-    fn culprit(&self, error: &Error) -> Option<String> {
-        let span = error.span()?;
-        let inside = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
-        self.items
-            .iter()
-            .find(|(key, value)| inside(key.span()) || inside(value.span()))
-            .map(|(key, _)| key.get_ref().to_string())
-    }
-
-    fn complain(
-        &self,
-        report: &mut Report,
-        complaint: &Complaint,
-        key: Option<&str>,
-        span: Option<Range<usize>>,
-        others: &[&str],
-    ) {
-        let span = span.unwrap_or_else(|| self.span.clone());
-        // An unknown key of this table itself, not of an inline table within it.
-        let own_key = key.filter(|key| self.key_span(key).is_some_and(|at| at == span));
-        match (complaint, own_key) {
-            (Complaint::UnknownKey { expected, .. }, Some(key)) => {
-                unknown_key(report, span, key, &self.name, expected, others);
-            }
-            _ => {
-                let key = key.and_then(|key| innermost(key, self.items.get(key)?, &span));
-                let (message, help) = complaint.words(key.as_deref(), &self.name);
-                report.push(span, message, help);
-            }
+            removed.insert(mistake.path.into_iter().next()?);
         }
     }
 }
 
-/// The key that an error is about, be it within an inline table under `key`.
-fn innermost(key: &str, value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<String> {
-    let encloses = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
-    let items = value.get_ref().as_table().into_iter().flat_map(|table| table.iter());
-    let mut within = items.filter(|(_, value)| encloses(value.span()));
-    within.find_map(|(key, value)| innermost(key.get_ref(), value, span)).or_else(|| Some(key.into()))
+impl Mistake {
+    /// Reports it. `others` are more keys of the table.
+    fn report(&self, report: &mut Report, table: &Table<'_>, others: &[&str]) {
+        let span = self.span.clone().unwrap_or_else(|| table.span.clone());
+        let subject = |path: &[String]| path.last().map_or_else(|| table.name.clone(), |key| quoted(key));
+        match &self.what {
+            What::UnknownKey(choices) => {
+                let Some((key, path)) = self.path.split_last() else { return };
+                let others = if path.is_empty() { others } else { &[] };
+                unknown_key(report, span, key, &subject(path), &[choices, others].concat());
+            }
+            What::UnknownValue { value, choices } => {
+                let message = format!("{} is not a value of {}", quoted(value), subject(&self.path));
+                report.add(span, message, remedy(value, choices));
+            }
+            What::MissingKey(missing) => {
+                let help = format!("add `{missing} = …`: it has no default");
+                report.add(span, format!("{} has no `{missing}`", subject(&self.path)), help);
+            }
+            What::Unexpected { found, expected } => {
+                let help =
+                    (expected == TEXT).then(|| "put it in quotes; if it is a duration, add a unit: \"5s\"".into());
+                report.push(span, format!("{} must be {expected}, not {found}", subject(&self.path)), help);
+            }
+            What::Other(message) => match message.rsplit_once(": ") {
+                Some((reason, fix)) => report.add(span, reason, fix),
+                None => report.push(span, message.clone(), None),
+            },
+        }
+    }
 }
 
-/// Reports a key that this table does not have.
-pub(super) fn unknown_key(
-    report: &mut Report,
-    span: Range<usize>,
-    key: &str,
-    table: &str,
-    fields: &Fields,
-    others: &[&str],
-) {
-    let choices: Vec<&str> = fields.iter().map(String::as_str).chain(others.iter().copied()).collect();
-    report.add(span, format!("unknown key {} in {table}", quoted(key)), remedy(key, &choices));
+/// Reports a key that a table does not have.
+pub(super) fn unknown_key(report: &mut Report, span: Range<usize>, key: &str, table: &str, choices: &[&str]) {
+    report.add(span, format!("unknown key {} in {table}", quoted(key)), remedy(key, choices));
 }
 
 /// What kind of value this is.
@@ -164,13 +151,5 @@ impl<'i> Entry<'i> {
                 None
             }
         }
-    }
-}
-
-impl Complaint {
-    /// Whether a missing key is only missing because what stood there was wrong and has been reported.
-    fn follows_from(&self, removed: &[String]) -> bool {
-        let Complaint::MissingKey(missing) = self else { return false };
-        removed.iter().any(|key| key == missing || nearest(key, &[missing]).is_some())
     }
 }

@@ -68,7 +68,7 @@ pub(crate) struct Common {
 
 /// An event that a client passes: `{ client = "client-1", event = "acquired", nth = 1, after = "1s" }`.
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table such as { event = \"acquired\" }")]
+#[serde(deny_unknown_fields)]
 pub(crate) struct On {
     /// The client; any client if left out.
     #[schemars(with = "Option<String>")]

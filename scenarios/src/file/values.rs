@@ -51,14 +51,6 @@ impl<T: TryFrom<u64>, const MIN: u64, const MAX: u64> Visitor<'_> for Whole<T, M
             Err(_) => Err(E::invalid_value(Unexpected::Signed(value), &self)),
         }
     }
-
-    fn visit_i128<E: Error>(self, value: i128) -> Result<T, E> {
-        Err(E::invalid_value(Unexpected::Other(&format!("integer `{value}`")), &self))
-    }
-
-    fn visit_u128<E: Error>(self, value: u128) -> Result<T, E> {
-        Err(E::invalid_value(Unexpected::Other(&format!("integer `{value}`")), &self))
-    }
 }
 
 /// The longest interval from one event to the next, and the shortest.
@@ -76,9 +68,9 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     Span::deserialize(deserializer).map(|span| span.0)
 }
 
-/// A share from 0 to 1, as so many in a million.
+/// A share from 0 to 1, in ppm.
 pub(super) fn per_million<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    Rate::deserialize(deserializer).map(Rate::per_million)
+    Rate::deserialize(deserializer).map(Rate::ppm)
 }
 
 /// The largest quantity of one order.

@@ -1,10 +1,10 @@
-//! One case: a cell with a seed. Builds its world, lets it run, heals it, and judges what happened.
+//! One case: a cell with a seed. Plans it, builds its world, runs it, heals it, and checks its history.
 
 use std::cell::{Cell as Counter, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_models::guarded::{EffectStore, RowStore, STORE_TIMEOUT};
+use fencepost_models::guarded::{STORE_TIMEOUT, store_server};
 use fencepost_models::history::Event;
 use fencepost_models::{Family, Lock, Site, Wire};
 use fencepost_sim::faults::{BoundAllowance, Topology};
@@ -13,24 +13,22 @@ use fencepost_sim::stream::Streams;
 use fencepost_sim::{Driver, NodeId, STORE, Setup, SimTime, Stop, World};
 
 use crate::check::{CaseSpec, Checkers, Evidence, Findings};
-use crate::file::Scenario;
+pub use crate::file::MOST_EVENTS;
+use crate::file::{Scenario, total_orders, total_units};
 use crate::property::Verdict;
+use crate::run::case_result::{CaseResult, FaultTally};
 use crate::run::cell::{Cell, Deployment, data_in_service};
-use crate::run::outcome::{FaultTally, Outcome};
 use crate::run::recorder::{CaseState, Recorder, Watcher};
-use crate::workload::client::{Client, Desk, Shared, nested_patience};
-use crate::workload::demand::{OrderBook, total_orders, total_units};
-use crate::workload::{Guarded, Workload};
+use crate::workload::Workload;
+use crate::workload::client::{Client, DurableState, Shared, nested_wait};
+use crate::workload::demand::ClientOrders;
 
-/// A case never has more events than this; one that wants more ends there, and what it has not shown is unknown.
-pub const MOST_EVENTS: u64 = 5_000_000;
-
-/// What a case came to, and why.
+/// The result of a case, and the evidence for its verdicts.
 #[derive(Debug)]
 pub struct CaseReport {
     /// The result.
-    pub outcome: Outcome,
-    /// The first violation of each property that was violated.
+    pub result: CaseResult,
+    /// The first violation of each violated property.
     pub evidence: Vec<Evidence>,
     /// The names of the nodes, in order.
     pub nodes: Vec<String>,
@@ -40,30 +38,30 @@ pub struct CaseReport {
     pub injections: Vec<Injected>,
 }
 
-/// An injection as it was in a case.
+/// An injection of a case.
 #[derive(Clone, Debug)]
 pub struct Injected {
     /// Its fault, as an index into the scenario's faults.
     pub fault: usize,
     /// When it began.
     pub at: SimTime,
-    /// How long it was to last.
+    /// Its planned duration.
     pub lasts: Option<Duration>,
-    /// What the fault drew for it.
+    /// The value that the fault drew for it.
     pub drawn: i64,
     /// Where it acted.
     pub placement: Placement,
-    /// It made a difference.
+    /// It changed something in the world.
     pub touched: bool,
 }
 
-/// Runs the case of `cell` with this seed; a case of a swarm draws first what it has. A watcher sees everything, and
-/// changes nothing.
+/// Runs the case of `cell` with this seed; a case of a swarm draws its faults and settings first. The watcher sees
+/// every event and cannot change the case.
 pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
     let Some(drawn) = cell.drawn_to_run(seed) else { return (cell.lock.run)(cell, seed, watcher) };
     let mut report = (drawn.lock.run)(&drawn, seed, watcher);
     if let Some(choice) = &drawn.choice {
-        report.outcome.faults = choice.spread(&report.outcome.faults);
+        report.result.faults = choice.spread(&report.result.faults);
         for injected in &mut report.injections {
             injected.fault = choice.place(injected.fault);
         }
@@ -71,7 +69,7 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
     report
 }
 
-/// [`run`] for the cells of one lock; what its registry entry points to.
+/// [`run`] for the cells of one lock. The lock's registry entry points here.
 pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
     let params = cell.params.downcast_ref::<L::Params>().expect("a cell's parameters are of its own lock");
     let plan = Plan::new::<L>(cell, seed, params);
@@ -83,7 +81,7 @@ pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCe
     finish(cell, plan, stop, world, state)
 }
 
-/// What is known of a case before it runs.
+/// What is known about a case before it runs.
 struct Plan {
     nodes: Deployment,
     schedule: Schedule,
@@ -96,7 +94,8 @@ struct Plan {
 
 impl Plan {
     fn new<L: Lock>(cell: &Cell, seed: u64, params: &L::Params) -> Self {
-        let Scenario { clients, workload, run_for, .. } = &*cell.scenario;
+        let Scenario { clients, run_for, .. } = &*cell.scenario;
+        let (workload, pace) = (cell.workload(), cell.workload().work.pace);
         let streams = Streams::new(seed);
         let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
         let allowance = schedule.allowance();
@@ -108,24 +107,24 @@ impl Plan {
             tokens: L::INFO.tokens(),
             releases: L::INFO.grants,
             reentrancy: L::reentrancy(params),
-            nested_patience: nested_patience(&cell.scenario.clients),
+            nested_wait: nested_wait(&cell.scenario.clients),
             fifo: L::INFO.fifo,
             quorum: L::quorum(params),
             consensus: L::INFO.family == Family::Consensus,
             rank_by_return: nodes.servers().is_empty(),
             clients: nodes.clients().to_vec(),
-            orders: total_orders(clients, workload, *run_for),
-            workload: Some(workload.work.guarded),
+            orders: total_orders(clients, pace, *run_for),
+            workload: Some(workload.spec()),
             takeover_bound: L::takeover_bound(params, &allowance) + in_others_hands,
             progress_bound: L::progress_bound(params, &allowance) + in_others_hands,
             deadlock_bound: L::progress_bound(params, &allowance) + longest_unit(cell) + late_attempts(cell),
         };
-        Plan { nodes, schedule, streams, allowance, units: total_units(clients, workload, *run_for), facts }
+        Plan { nodes, schedule, streams, allowance, units: total_units(clients, pace, *run_for), facts }
     }
 
     fn state(&self, run_for: Duration) -> CaseState {
         CaseState {
-            checkers: Checkers::new(self.facts.clone()).following(run_for),
+            checkers: Checkers::new(&self.facts).with_spans(run_for),
             open_orders: self.units,
             busy_clients: self.facts.clients.len(),
             healed: false,
@@ -133,28 +132,28 @@ impl Plan {
     }
 }
 
-/// Whether the guarded data lives in the lock's own service, so that there is no other store.
+/// Whether the lock's own service holds the guarded data, so that there is no other store.
 fn in_service<L: Lock>(cell: &Cell) -> bool {
     data_in_service(&L::INFO, cell.workload().guard())
 }
 
-/// How long a healthy holder may keep the lock: others wait that long without anything being wrong.
+/// How long a healthy holder may keep the lock, and others have to wait.
 fn longest_unit(cell: &Cell) -> Duration {
     let clients = &cell.scenario.clients;
     let [hold, prepare] = [clients.hold, clients.prepare].map(|work| work.longest().min(clients.wait_at_most));
-    // What is acquired again takes as long to be released, and in vain as long as it is waited for.
-    hold + prepare + 2 * u32::from(clients.nested) * nested_patience(clients)
+    // Each nested acquire may wait this long, and its release again.
+    hold + prepare + 2 * u32::from(clients.nested) * nested_wait(clients)
 }
 
-/// How much later a waiter may come because it makes longer breaks than its lock does: attempts that fail for want of a
-/// connection, a reply and a leader may come before the one that gets the lock.
+/// How much later a waiter may acquire because of the scenario's `retry_delay`: up to four attempts may fail first, for
+/// want of a connection, a reply and a leader.
 fn late_attempts(cell: &Cell) -> Duration {
     4 * cell.scenario.clients.retry_delay
 }
 
-/// How long a healthy holder of one lock may wait for another.
+/// How long a healthy holder of one lock may wait for a second one.
 fn longest_inner_wait(cell: &Cell) -> Duration {
-    let two = cell.workload().work.guarded.resources() > 1;
+    let two = cell.workload().work.resources > 1;
     if two { cell.scenario.clients.wait_at_most } else { Duration::ZERO }
 }
 
@@ -174,18 +173,18 @@ fn build<L: Lock>(
         workload: cell.workload().clone(),
         store: plan.nodes.store(),
         in_service: in_service::<L>(cell),
-        probe_patience: plan.facts.progress_bound,
+        probe_timeout: plan.facts.progress_bound,
         next_grant: Counter::new(0),
     });
     for (index, name) in plan.nodes.names()[..clients.len()].iter().enumerate() {
-        let orders = OrderBook::new(&plan.streams, &cell.scenario, index as u16);
-        let desk = Rc::new(RefCell::new(Desk { orders, current: None, probed: false }));
+        let orders = ClientOrders::new(&plan.streams, &cell.scenario, index as u16);
+        let state = Rc::new(RefCell::new(DurableState { orders, current: None, probed: false }));
         let (params, shared) = (params.clone(), shared.clone());
         setup.client(
             name.as_str(),
             Box::new(move |ctx| {
-                let (params, shared, desk) = (params.clone(), shared.clone(), desk.clone());
-                Box::pin(async move { Client::<L>::new(&params, ctx.into(), shared, desk).live().await })
+                let (params, shared, state) = (params.clone(), shared.clone(), state.clone());
+                Box::pin(async move { Client::<L>::new(&params, ctx.into(), shared, state).run().await })
             }),
         );
     }
@@ -193,10 +192,7 @@ fn build<L: Lock>(
     if in_service::<L>(cell) {
         setup.store_is_first_server();
     } else {
-        match cell.workload().work.guarded {
-            Guarded::Effects { slot, .. } => setup.store(STORE, Box::new(EffectStore::new(slot))),
-            _ => setup.store(STORE, Box::new(RowStore::new(cell.data()))),
-        };
+        setup.store(STORE, store_server(cell.data()));
     }
     setup
 }
@@ -204,7 +200,7 @@ fn build<L: Lock>(
 /// The phases of a case: run, heal, settle.
 struct Phases {
     state: Rc<RefCell<CaseState>>,
-    /// How long what stalled may still arrive after healing.
+    /// How long after healing stalled messages may still arrive.
     settle: Duration,
 }
 
@@ -216,7 +212,7 @@ impl Phases {
         driver.heal();
         let settled = driver.now() + self.settle;
         loop {
-            // Until what stalled has arrived, and every obligation is discharged or its bound has passed.
+            // Until stalled messages have arrived, and no obligation is pending or its deadline has passed.
             let limit = settled.max(self.state.borrow().checkers.open_until().unwrap_or_default());
             match driver.run_until(limit).await {
                 Stop::Halted => {}
@@ -242,16 +238,16 @@ fn finish<L: fencepost_sim::Message>(
     let ended = world.now();
     let (hash, events) = world.trace();
     let faults = tallies(cell, &plan.schedule, &world);
-    let injections = begun(&plan.schedule, &world);
+    let injections = injections_begun(&plan.schedule, &world);
     let (touched_holder, lock_messages) = (world.touched_holder(), world.lock_messages());
     drop(world);
     let state = Rc::try_unwrap(state).ok().expect("the recorder went with the world").into_inner();
     let mut findings = state.checkers.finish(ended);
     if stop == Stop::Exhausted {
-        leave_open(&mut findings);
+        mark_unknown(&mut findings);
     }
     findings.metrics.push(("lock_messages".into(), lock_messages as i64));
-    let outcome = Outcome {
+    let result = CaseResult {
         censored: is_censored(cell.workload(), &findings),
         verdicts: findings.verdicts,
         metrics: findings.metrics,
@@ -261,17 +257,17 @@ fn finish<L: fencepost_sim::Message>(
         events,
         spans: findings.spans,
     };
-    CaseReport { outcome, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
+    CaseReport { result, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
 }
 
-/// Whether there was stock left, so that how much was sold says nothing about oversell.
+/// Whether stock is left, so that the oversold units must not be compared.
 fn is_censored(workload: &Workload, findings: &Findings) -> bool {
     let acked = findings.metrics.iter().find(|(name, _)| name == "acked_units").map_or(0, |(_, units)| *units);
-    matches!(workload.work.guarded, Guarded::Stock(stock) if acked < i64::from(stock))
+    workload.spec().stock().is_some_and(|stock| acked < stock)
 }
 
-/// A case that ran out of events has not shown that anything holds.
-fn leave_open(findings: &mut Findings) {
+/// Makes every property that holds unknown, since the case did not run to its end.
+fn mark_unknown(findings: &mut Findings) {
     for (_, verdict) in &mut findings.verdicts {
         if *verdict == Verdict::Holds {
             *verdict = Verdict::Unknown;
@@ -294,7 +290,7 @@ fn tallies<L: fencepost_sim::Message>(
     tallies
 }
 
-fn begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, Event>) -> Vec<Injected> {
+fn injections_begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, Event>) -> Vec<Injected> {
     let states = schedule.injections.iter().zip(world.injections()).filter(|(_, state)| state.fired);
     let injected = states.map(|(injection, state)| Injected {
         fault: injection.fault,
@@ -307,7 +303,7 @@ fn begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &World<Wire<L>, 
     injected.collect()
 }
 
-/// The nodes' names, for telling evidence.
+/// The name of a node, for evidence.
 pub fn node_name(nodes: &[String], node: NodeId) -> String {
     nodes.get(node.index()).cloned().unwrap_or_else(|| format!("node {}", node.0))
 }

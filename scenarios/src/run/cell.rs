@@ -11,11 +11,11 @@ use fencepost_sim::schedule::Trigger;
 use fencepost_sim::units::Dist;
 use fencepost_sim::{NetworkConfig, NodeId, STORE, Transport};
 
-use crate::file::{Clients, Scenario};
-use crate::registry::{LockEntry, LockParams, Registry};
+use crate::file::{Clients, LockParams, Scenario};
+use crate::run::registry::{LockEntry, Registry};
 use crate::run::results::{CellHeader, FaultLabel};
 use crate::run::swarm::Choice;
-use crate::workload::{Guarded, Workload};
+use crate::workload::{StoreKind, Work, Workload};
 
 /// A scenario with a lock, ready to run.
 #[derive(Clone, Debug)]
@@ -24,20 +24,20 @@ pub struct Cell {
     pub scenario: Arc<Scenario>,
     /// The lock.
     pub lock: LockEntry,
-    /// The lock's parameters, with the scenario's timing and the bugs switched on.
+    /// The lock's parameters, with the scenario's timing and the enabled bugs.
     pub params: LockParams,
     /// The names of the servers that the lock deploys with them.
     pub servers: Vec<String>,
-    /// The bugs of the guarded store that are switched on.
+    /// The enabled bugs of the guarded store.
     pub fence: FenceBugs,
-    /// What results say about the cell.
+    /// The cell's header in results.
     pub header: CellHeader,
-    /// What the case drew, if this is the cell of one case of a swarm.
+    /// What the case drew, if this is the cell of a single case of a swarm.
     pub choice: Option<Choice>,
 }
 
 impl Cell {
-    /// Prepares the cell of a scenario and a lock, with these bugs of the lock or of the store switched on.
+    /// Prepares the cell of a scenario and a lock, with these bugs of the lock or of the store enabled.
     pub fn new(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) -> Self {
         let params = lock_params(scenario, lock, bugs);
         let servers = (lock.servers)(&params);
@@ -63,7 +63,7 @@ impl Cell {
             .collect()
     }
 
-    /// The cell of one case alone: in a swarm, with what the case of this seed drew; else this one.
+    /// The cell of a single case: in a swarm with what the case of this seed draws, else this cell.
     pub fn drawn(&self, seed: u64) -> Cow<'_, Cell> {
         let Some(mut cell) = self.drawn_to_run(seed) else { return Cow::Borrowed(self) };
         if let Some(choice) = &cell.choice {
@@ -73,7 +73,7 @@ impl Cell {
         Cow::Owned(cell)
     }
 
-    /// [`Cell::drawn`] without the scenario's text, if there is anything to draw.
+    /// [`Cell::drawn`] without the scenario's text; none if the scenario is not a swarm.
     pub(crate) fn drawn_to_run(&self, seed: u64) -> Option<Cell> {
         let choice = self.scenario.swarm.then(|| Choice::draw(&self.scenario, seed))?;
         let scenario = choice.applied(&self.scenario);
@@ -82,7 +82,7 @@ impl Cell {
         Some(Cell { scenario: Arc::new(scenario), header, choice: Some(choice), ..self.clone() })
     }
 
-    /// How the case's address is written: `SCENARIO/LOCK/SEED`.
+    /// The name of a case: `SCENARIO/LOCK/SEED`.
     pub fn case_name(&self, seed: u64) -> String {
         format!("{}/{}/{seed}", self.header.scenario, self.header.lock)
     }
@@ -103,17 +103,18 @@ impl Cell {
     }
 
     pub(crate) fn workload(&self) -> &Workload {
-        &self.scenario.workload
+        Workload::of_scenario(&self.scenario)
     }
 
     pub(crate) fn data(&self) -> StoreConfig {
         let workload = self.workload();
-        let guarded = workload.work.guarded;
+        let work = &workload.work;
         StoreConfig {
-            initial_count: guarded.first_count(),
+            kind: work.store,
+            initial_count: work.initial_count,
             guard: workload.guard(),
             fence: self.fence,
-            rows: guarded.resources(),
+            rows: work.resources,
         }
     }
 
@@ -132,9 +133,9 @@ fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockPa
     (lock.configure)(own, scenario.lock.timing, bugs)
 }
 
-/// Why the lock cannot be put into the scenario, if it cannot.
+/// Why the lock cannot run in the scenario, if it cannot.
 fn inapplicable(scenario: &Scenario, lock: &LockEntry, servers: &[String]) -> Option<String> {
-    let workload = &scenario.workload;
+    let workload = Workload::of_scenario(scenario);
     let in_service = data_in_service(&lock.info, workload.guard());
     let map = Deployment::new(scenario.clients.count, servers.to_vec(), in_service);
     place_problem(&lock.info, workload)
@@ -143,25 +144,22 @@ fn inapplicable(scenario: &Scenario, lock: &LockEntry, servers: &[String]) -> Op
         .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&map).err()))
 }
 
-/// Whether the guarded data lives in the lock's own service: the name `store` means the first server then.
+/// Whether the lock's own service holds the guarded data: then the name `store` means its first server.
 pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
     info.in_store || guard == Guard::OwnerTxn
 }
 
-/// What cannot be where this lock, or this guard, would have it.
+/// Why the data cannot live where this lock, or this guard, keeps it.
 fn place_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
-    match workload.work.guarded {
-        Guarded::Effects { .. } if info.in_store => {
-            Some("an effect on the world outside is no part of a transaction".into())
-        }
-        Guarded::Accounts { .. } if info.in_store => {
-            Some("one transaction would move the money: there are no two locks to acquire".into())
-        }
-        Guarded::Accounts { .. } if workload.guard() == Guard::OwnerTxn => {
-            Some("the lock service holds one row, and this takes two".into())
-        }
-        _ => None,
+    let Work { store, resources, .. } = workload.work;
+    if info.in_store && matches!(store, StoreKind::Effects(_)) {
+        return Some("an effect on the outside world is not part of a transaction".into());
     }
+    if info.in_store && resources > 1 {
+        return Some("one transaction would change both rows: there are no two locks to acquire".into());
+    }
+    let owner_txn = workload.guard() == Guard::OwnerTxn;
+    (owner_txn && resources > 1).then(|| "the lock service holds one row, and this workload needs two".into())
 }
 
 fn guard_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
@@ -180,7 +178,7 @@ fn guard_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
 }
 
 fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
-    // Clients of consensus services take for granted that a request brings a reply or a reset.
+    // Clients of consensus services rely on getting either a reply or a reset.
     let sessions = info.expiry == Expiry::Connection || info.family == Family::Consensus;
     let needs_connections = info.in_store || sessions;
     (needs_connections && transport == Transport::Datagram)
@@ -188,7 +186,7 @@ fn transport_problem(info: &LockInfo, transport: Transport) -> Option<String> {
 }
 
 fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Option<String>) -> CellHeader {
-    let workload = &scenario.workload;
+    let workload = Workload::of_scenario(scenario);
     let effective_expiry = (lock.effective_expiry)(params);
     CellHeader {
         scenario: scenario.name.clone(),
@@ -201,9 +199,9 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
         faults: (scenario.faults.iter())
             .map(|plan| FaultLabel { name: plan.name.clone(), kind: plan.kind.name.into() })
             .collect(),
-        workload: workload.kind.into(),
-        use_case: workload.use_case.name().into(),
-        harm_unit: workload.unit.into(),
+        workload: workload.info.name.into(),
+        use_case: workload.info.use_case.name().into(),
+        harm_unit: workload.info.unit.into(),
         update: workload.work.update.map(kebab),
         guard: workload.work.guard.map(kebab),
         clients: scenario.clients.count,
@@ -215,23 +213,24 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
     }
 }
 
-/// In its own words; a swarm is marked wherever they are shown.
+/// The scenario's own text, marked if it is a swarm.
 fn about(scenario: &Scenario) -> String {
     if scenario.swarm { format!("A swarm. {}", scenario.about) } else { scenario.about.clone() }
 }
 
-/// Names everything in a scenario but its words, its guard and update, and the number of clients.
+/// A hash of everything in a scenario except text, guard, update and number of clients.
 fn setting(scenario: &Scenario) -> String {
-    let Scenario { run_for, lock, network, faults, workload, .. } = scenario;
+    let Scenario { run_for, lock, network, faults, .. } = scenario;
+    let workload = Workload::of_scenario(scenario);
     let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
-    let work = &workload.work;
-    let work = (workload.kind, work.guarded, &work.quantity, work.pace);
-    name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {work:?}"))
+    let (kind, work) = (workload.info.name, Work { update: None, guard: None, ..workload.work.clone() });
+    name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {kind} {work:?}"))
 }
 
-/// Names what clients ask for, and of what: everything but faults, length and words.
+/// A hash of everything in a scenario except faults, `run_for` and text.
 fn load(scenario: &Scenario) -> String {
-    let Scenario { clients, lock, network, workload, .. } = scenario;
+    let Scenario { clients, lock, network, .. } = scenario;
+    let workload = Workload::of_scenario(scenario);
     name(&format!("{clients:?} {lock:?} {network:?} {workload:?}"))
 }
 

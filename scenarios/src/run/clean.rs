@@ -1,4 +1,4 @@
-//! The cells that must be clean: what no case may violate, as long as the assumptions beside it are kept.
+//! The cells that must be clean: properties that no case may violate while the stated assumptions hold.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use serde::Deserialize;
 use crate::file::shipped;
 use crate::file::{self, Expectation, Scenario};
 use crate::property::Property;
-use crate::registry::Registry;
 use crate::run::cell::Cell;
+use crate::run::registry::Registry;
 
-/// What must be clean in one scenario.
+/// The clean cells of one scenario.
 #[derive(Clone, Debug)]
 pub struct CleanCells {
     /// The scenario.
     pub scenario: Arc<Scenario>,
     /// One cell for each lock.
     pub cells: Vec<Cell>,
-    /// What none of their cases violates.
+    /// The properties that none of their cases violates.
     pub properties: Vec<Property>,
-    /// What that takes for granted.
+    /// The assumptions.
     pub assumes: String,
-    /// Why it is so.
+    /// Why the properties hold under the assumptions.
     pub why: String,
 }
 
@@ -41,19 +41,19 @@ struct Entry {
     why: String,
 }
 
-/// The list that comes with fencepost.
+/// The shipped list.
 ///
 /// # Errors
-/// If an entry is wrong, with what is wrong about it.
+/// If an entry is wrong, with the reason.
 pub fn must_be_clean(registry: &Registry) -> Result<Vec<CleanCells>, String> {
     read(registry, shipped::MUST_BE_CLEAN)
 }
 
-/// Reads such a list. Each entry has to name shipped scenarios, locks that fit them, and properties that the scenario
-/// itself expects to hold, and to say what it assumes and why.
+/// Reads such a list. Each entry names a shipped scenario, locks that can run in it, properties that the scenario
+/// expects to hold, the assumptions and the reason.
 ///
 /// # Errors
-/// If an entry is wrong, with what is wrong about it.
+/// If an entry is wrong, with the reason.
 pub fn read(registry: &Registry, text: &str) -> Result<Vec<CleanCells>, String> {
     let list: List = toml::from_str(text).map_err(|error| error.to_string())?;
     let mut seen: Vec<(String, String, Property)> = Vec::new();
@@ -63,7 +63,7 @@ pub fn read(registry: &Registry, text: &str) -> Result<Vec<CleanCells>, String> 
         for (cell, property) in clean.cells.iter().flat_map(|cell| clean.properties.iter().map(move |p| (cell, *p))) {
             let item = (entry.scenario.clone(), cell.header.lock.clone(), property);
             if seen.contains(&item) {
-                return Err(format!("{}: {} of {} stands here twice", item.0, property.name(), item.1));
+                return Err(format!("{}: {} of {} is listed twice", item.0, property.name(), item.1));
             }
             seen.push(item);
         }
@@ -80,7 +80,7 @@ fn one(registry: &Registry, entry: &Entry) -> Result<CleanCells, String> {
     let named = |name: &String| Property::named(name).ok_or(format!("no property is named {name}"));
     let properties = properties.iter().map(named).collect::<Result<Vec<_>, _>>()?;
     if locks.is_empty() || properties.is_empty() || assumes.trim().is_empty() || why.trim().is_empty() {
-        return Err("an entry names locks and properties, and says what it assumes and why".into());
+        return Err("an entry needs `locks`, `properties`, `assumes` and `why`".into());
     }
     let cells = locks.iter().map(|lock| cell(registry, &scenario, lock, &properties)).collect::<Result<_, _>>()?;
     Ok(CleanCells { scenario, cells, properties, assumes: assumes.clone(), why: why.clone() })
@@ -93,13 +93,13 @@ fn cell(registry: &Registry, scenario: &Arc<Scenario>, lock: &str, properties: &
     }
     let cell = Cell::new(scenario, entry, &[]);
     if let Some(reason) = &cell.header.reason {
-        return Err(format!("{lock} cannot be put into it: {reason}"));
+        return Err(format!("{lock} cannot run in it: {reason}"));
     }
     let holds = |property: &&Property| {
         scenario.expect.get(lock).and_then(|expected| expected.get(property)) == Some(&Expectation::Holds)
     };
     match properties.iter().find(|property| !holds(property)) {
-        Some(property) => Err(format!("{} is not what the scenario expects to hold with {lock}", property.name())),
+        Some(property) => Err(format!("the scenario does not expect {} to hold with {lock}", property.name())),
         None => Ok(cell),
     }
 }
@@ -117,22 +117,22 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_list_is_right() {
+    fn the_shipped_list_is_valid() {
         let list = must_be_clean(&Registry::standard()).unwrap_or_else(|why| panic!("{why}"));
         assert!(list.iter().map(|clean| clean.cells.len()).sum::<usize>() > 150);
     }
 
     #[test]
-    fn what_is_wrong_is_refused_with_the_reason() {
+    fn a_wrong_entry_is_rejected_with_the_reason() {
         assert!(refused("fence-reads", "fence-raeds").contains("no scenario of this name"));
         assert!(refused("lease-server", "leese-server").contains("no lock is named leese-server"));
-        assert!(refused("lease-server", "redis-set-px").contains("cannot be put into it"));
+        assert!(refused("lease-server", "redis-set-px").contains("cannot run in it"));
         assert!(refused("'fencing'", "'fence'").contains("no property is named fence"));
-        assert!(refused("'fencing'", "'belief-exclusion'").contains("is not what the scenario expects"));
-        assert!(refused("durable tokens", " ").contains("what it assumes"));
+        assert!(refused("'fencing'", "'belief-exclusion'").contains("does not expect belief-exclusion"));
+        assert!(refused("durable tokens", " ").contains("an entry needs"));
         assert!(refused("why", "reason").contains("unknown field"));
         let twice = "[[cell]]\nscenario = 'fence-reads'\nlocks = ['lease-server', 'lease-server']\n\
                      properties = ['fencing']\nassumes = 'a'\nwhy = 'b'\n";
-        assert!(read(&Registry::standard(), twice).expect_err("twice").contains("stands here twice"));
+        assert!(read(&Registry::standard(), twice).expect_err("twice").contains("is listed twice"));
     }
 }

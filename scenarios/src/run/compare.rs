@@ -1,40 +1,40 @@
-//! Two runs side by side, case by case: the same seed gives both the same clients and faults, so cases are pairs.
+//! Compares two runs case by case. The same seed gives both runs the same clients and faults, so cases form pairs.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use crate::property::{Property, Verdict};
-use crate::run::outcome::Outcome;
+use crate::run::case_result::CaseResult;
 use crate::run::results::{CellHeader, PropertyCount, ResultsError, ResultsReader, Row};
 use crate::run::stats::{benjamini_hochberg, holm, paired_sign_test};
 
-/// The metrics that are compared: less is better.
+/// The compared metrics. For all of them less is better.
 pub const COMPARED: [&str; 5] = ["lost_updates", "oversold_units", "duplicate_effects", "acquire_ns", "takeover_ns"];
 
-/// A difference that comes by chance less often than this counts as one.
+/// The significance level.
 pub const LEVEL: f64 = 0.05;
 
-/// Fewer differing pairs than this cannot come out below [`LEVEL`], whatever they say: 2 · ½⁵ is more. Such tests are
-/// not counted as tests (Tarone, A modified Bonferroni method for discrete data, Biometrics 46, 1990).
+/// Fewer differing pairs than this can never be significant: 2 · ½⁵ is above [`LEVEL`]. The correction does not count
+/// such tests (Tarone, A modified Bonferroni method for discrete data, Biometrics 46, 1990).
 const FEWEST: u64 = 6;
 
-/// One case, as far as it is compared.
+/// The compared part of a case.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     violated: u32,
-    judged: u32,
+    decided: u32,
     metrics: [Option<u64>; COMPARED.len()],
 }
 
 impl Case {
-    fn of(outcome: &Outcome) -> Self {
-        let mut case = Case { violated: 0, judged: 0, metrics: [None; COMPARED.len()] };
+    fn of(result: &CaseResult) -> Self {
+        let mut case = Case { violated: 0, decided: 0, metrics: [None; COMPARED.len()] };
         for (place, property) in Property::ALL.into_iter().enumerate() {
-            let verdict = outcome.verdict(property);
+            let verdict = result.verdict(property);
             case.violated |= u32::from(verdict == Verdict::Violated) << place;
-            case.judged |= u32::from(matches!(verdict, Verdict::Violated | Verdict::Holds)) << place;
+            case.decided |= u32::from(matches!(verdict, Verdict::Violated | Verdict::Holds)) << place;
         }
-        case.metrics = COMPARED.map(|name| outcome.metric(name).and_then(|value| u64::try_from(value).ok()));
+        case.metrics = COMPARED.map(|name| result.metric(name).and_then(|value| u64::try_from(value).ok()));
         case
     }
 }
@@ -59,8 +59,8 @@ impl Run {
                         run.cells.push((*header, BTreeMap::new()));
                     }
                 }
-                Row::Case { seed, outcome } => {
-                    run.cells[current].1.insert(seed, Case::of(&outcome));
+                Row::Case { seed, result } => {
+                    run.cells[current].1.insert(seed, Case::of(&result));
                 }
                 Row::Decisive { .. } => {}
             }
@@ -73,16 +73,16 @@ impl Run {
     }
 }
 
-/// What became of one property of a cell, or of one metric.
+/// How one property or metric of a cell changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Never violated in the first run, and violated in the second.
     NewlyViolated,
-    /// More than chance explains, to the worse.
+    /// Significantly worse.
     Worse,
-    /// More than chance explains, to the better.
+    /// Significantly better.
     Better,
-    /// Nothing that chance does not explain.
+    /// No significant change.
     None,
 }
 
@@ -95,32 +95,32 @@ pub struct Difference<T> {
     pub lock: String,
     /// What is compared: a [`Property`], or a metric's stored name.
     pub what: T,
-    /// In the first run, over its own seeds: violated and judged, or the total and the number of cases.
+    /// In the first run, over its own seeds: violated and decided cases, or the total and the number of cases.
     pub before: (u64, u64),
     /// In the second.
     pub after: (u64, u64),
-    /// The first seed of the second run that violates it.
+    /// The first seed of the second run with a violation.
     pub first_seed: Option<u64>,
-    /// Seeds that both runs judged.
+    /// The number of seeds that both runs decided.
     pub pairs: u64,
-    /// Of these, worse in the first run.
+    /// The number of them that are worse in the first run.
     pub only_before: u64,
-    /// Of these, worse in the second.
+    /// The number of them that are worse in the second run.
     pub only_after: u64,
-    /// The exact paired test: McNemar’s for a property, the sign test for a metric.
+    /// The p-value of the exact paired test: McNemar’s for a property, the sign test for a metric.
     pub p: f64,
-    /// Corrected after Holm for all tests of its kind.
+    /// The p-value with Holm's correction for all tests of its kind.
     pub p_holm: f64,
-    /// Corrected after Benjamini and Hochberg.
+    /// The p-value with Benjamini and Hochberg's correction.
     pub q: f64,
-    /// What that comes to.
+    /// The conclusion.
     pub change: Change,
 }
 
 /// Two runs compared.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
-    /// Every property of every cell that both runs judged.
+    /// Every property of every cell that both runs decided.
     pub properties: Vec<Difference<Property>>,
     /// Every metric of every cell that both runs measured.
     pub metrics: Vec<Difference<&'static str>>,
@@ -128,7 +128,7 @@ pub struct Comparison {
     pub only_before: Vec<(String, String)>,
     /// Cells of the second run alone.
     pub only_after: Vec<(String, String)>,
-    /// Seeds that both runs have, over all cells.
+    /// The number of common seeds, over all cells.
     pub pairs: u64,
 }
 
@@ -159,7 +159,7 @@ fn of_property(header: &CellHeader, before: &Cases, after: &Cases, at: usize) ->
     let bit = 1_u32 << at;
     let count = |cases: &Cases| {
         let mut count = PropertyCount::default();
-        for (seed, case) in cases.iter().filter(|(_, case)| case.judged & bit != 0) {
+        for (seed, case) in cases.iter().filter(|(_, case)| case.decided & bit != 0) {
             match case.violated & bit {
                 0 => count.holds += 1,
                 _ => (count.violated, count.first_seed) = (count.violated + 1, count.first_seed.or(Some(*seed))),
@@ -170,16 +170,16 @@ fn of_property(header: &CellHeader, before: &Cases, after: &Cases, at: usize) ->
     let (a, b) = (count(before), count(after));
     let pairs: Vec<(bool, bool)> = (before.iter())
         .filter_map(|(seed, case)| Some((case, after.get(seed)?)))
-        .filter(|(a, b)| a.judged & b.judged & bit != 0)
+        .filter(|(a, b)| a.decided & b.decided & bit != 0)
         .map(|(a, b)| (a.violated & bit != 0, b.violated & bit != 0))
         .collect();
     let only = |wanted: (bool, bool)| pairs.iter().filter(|pair| **pair == wanted).count() as u64;
-    (a.judged() > 0 && b.judged() > 0).then(|| {
+    (a.decided() > 0 && b.decided() > 0).then(|| {
         let difference = Difference::new(header, Property::ALL[at], &pairs, only((true, false)), only((false, true)));
         let change = if a.violated == 0 && b.violated > 0 { Change::NewlyViolated } else { Change::None };
         Difference {
-            before: (a.violated, a.judged()),
-            after: (b.violated, b.judged()),
+            before: (a.violated, a.decided()),
+            after: (b.violated, b.decided()),
             first_seed: b.first_seed,
             change,
             ..difference
@@ -228,7 +228,7 @@ impl<T> Difference<T> {
     }
 }
 
-/// Corrects for looking at many cells, and judges.
+/// Corrects the p-values for the number of tests, and concludes.
 fn correct<T>(differences: &mut [Difference<T>]) {
     let tested: Vec<usize> = (0..differences.len()).filter(|at| differences[*at].counts()).collect();
     let p: Vec<f64> = tested.iter().map(|at| differences[*at].p).collect();

@@ -1,5 +1,5 @@
-//! Runs many cases on all cores. Results come out in order, cell by cell and seed by seed, so that nothing that is made
-//! of them depends on how many cores there are.
+//! Runs many cases on several threads. Results come in order, cell by cell and seed by seed, so they do not depend on
+//! the number of threads.
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
@@ -10,8 +10,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::run::case;
+use crate::run::case_result::CaseResult;
 use crate::run::cell::Cell;
-use crate::run::outcome::Outcome;
 
 /// What to run.
 #[derive(Debug, Default)]
@@ -20,41 +20,41 @@ pub struct Job {
     pub cells: Vec<Cell>,
     /// The seeds of each cell.
     pub seeds: Range<u64>,
-    /// How many threads; at least one is used.
+    /// The number of threads; at least one is used.
     pub threads: usize,
-    /// Only every n-th seed, beginning with the i-th: `(i, n)`, counted from 1.
+    /// Only every nth seed, from the ith: `(i, n)`, counted from 1.
     pub shard: Option<(u64, u64)>,
-    /// How many cases of each cell are done already, by an earlier run.
+    /// The number of cases of each cell that an earlier run completed.
     pub done: Vec<u64>,
 }
 
-/// A case that could not be run to its end: a bug of fencepost or of a lock from outside.
+/// A case that panicked: a bug in fencepost or in a user's own lock.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the case {case} panicked: {message}")]
 pub struct CasePanicked {
     /// The case, as `replay` takes it.
     pub case: String,
-    /// What the panic said.
+    /// The message of the panic.
     pub message: String,
 }
 
-/// Cases are handed to threads in chunks of this many, so that handing out costs nothing.
+/// Threads take cases in chunks of this size, which makes the cost of the queue negligible.
 const CHUNK: u64 = 16;
 
-/// Threads run ahead of the oldest unfinished chunk by at most this many, so that one slow case does not make the
-/// outcomes of all others pile up behind it.
+/// Threads run at most this many chunks ahead of the oldest unfinished one, which bounds the memory for finished
+/// results when one case is slow.
 const LEAD: u64 = 1024;
 
-type Outcomes = Result<Vec<(u64, Outcome)>, CasePanicked>;
+type Results = Result<Vec<(u64, CaseResult)>, CasePanicked>;
 
 impl Job {
-    /// The seeds of each cell that are this job's to run.
+    /// The seeds of each cell that belong to this job.
     pub fn seeds_per_cell(&self) -> impl Iterator<Item = u64> + use<> {
         let (first, step) = self.first_and_step();
         (0..self.cases_per_cell()).map(move |nth| first + nth * step)
     }
 
-    /// How many seeds of each cell are this job's to run.
+    /// The number of seeds of each cell that belong to this job.
     pub fn cases_per_cell(&self) -> u64 {
         let (first, step) = self.first_and_step();
         self.seeds.end.saturating_sub(first).div_ceil(step)
@@ -64,31 +64,31 @@ impl Job {
         self.shard.map_or((self.seeds.start, 1), |(i, n)| (self.seeds.start + i - 1, n))
     }
 
-    /// Runs everything. `sink` gets each outcome in order, with the index of its cell; it may end a cell early.
+    /// Runs everything. `sink` gets each result in order, with the index of its cell; it may end a cell early.
     ///
     /// # Errors
-    /// If a case panicked. What `sink` got before that stays valid.
-    pub fn run(&self, mut sink: impl FnMut(usize, u64, &Outcome) -> ControlFlow<()>) -> Result<(), CasePanicked> {
+    /// If a case panics. The results passed to `sink` before remain valid.
+    pub fn run(&self, mut sink: impl FnMut(usize, u64, &CaseResult) -> ControlFlow<()>) -> Result<(), CasePanicked> {
         let chunks = Chunks::of(self);
         let ended: Vec<AtomicBool> = self.cells.iter().map(|_| AtomicBool::new(false)).collect();
         let queue = Queue::default();
         thread::scope(|scope| {
-            let (sender, results) = channel::<(u64, Outcomes)>();
+            let (sender, results) = channel::<(u64, Results)>();
             for _ in 0..self.threads.max(1) {
                 let (sender, chunks, ended, queue) = (sender.clone(), &chunks, &ended, &queue);
                 scope.spawn(move || self.work(chunks, ended, queue, &sender));
             }
             drop(sender);
-            // However this ends, no thread is left waiting for the queue to move on.
+            // Releases waiting threads on every way out of this scope.
             let _open = OpenWhenDone(&queue);
             let mut waiting = BTreeMap::new();
             let mut expected = 0;
-            for (index, outcomes) in results {
-                waiting.insert(index, outcomes);
-                while let Some(outcomes) = waiting.remove(&expected) {
-                    for (seed, outcome) in &outcomes? {
+            for (index, results) in results {
+                waiting.insert(index, results);
+                while let Some(results) = waiting.remove(&expected) {
+                    for (seed, result) in &results? {
                         let cell = chunks.cell(expected);
-                        if !ended[cell].load(Ordering::Relaxed) && sink(cell, *seed, outcome).is_break() {
+                        if !ended[cell].load(Ordering::Relaxed) && sink(cell, *seed, result).is_break() {
                             ended[cell].store(true, Ordering::Relaxed);
                         }
                     }
@@ -100,31 +100,31 @@ impl Job {
         })
     }
 
-    fn work(&self, chunks: &Chunks, ended: &[AtomicBool], queue: &Queue, sender: &Sender<(u64, Outcomes)>) {
+    fn work(&self, chunks: &Chunks, ended: &[AtomicBool], queue: &Queue, sender: &Sender<(u64, Results)>) {
         loop {
             let index = queue.take();
             if index >= chunks.count() {
                 return;
             }
             let cell = chunks.cell(index);
-            let outcomes = match ended[cell].load(Ordering::Relaxed) {
+            let results = match ended[cell].load(Ordering::Relaxed) {
                 true => Ok(Vec::new()),
                 false => chunks.seeds(index).map(|seed| Ok((seed, run_caught(&self.cells[cell], seed)?))).collect(),
             };
-            if sender.send((index, outcomes)).is_err() {
+            if sender.send((index, results)).is_err() {
                 return;
             }
         }
     }
 }
 
-/// The chunks of all cells, worked out rather than listed, so that a million cases take no memory before they run.
+/// The chunks of all cells, computed on demand: a list would need memory for a million cases.
 struct Chunks {
     first_and_step: (u64, u64),
     cases_per_cell: u64,
-    /// How many cases of each cell are done already.
+    /// The number of completed cases of each cell.
     done: Vec<u64>,
-    /// For each cell, how many chunks it and those before it have.
+    /// For each cell, the number of chunks of it and all cells before it.
     ends: Vec<u64>,
 }
 
@@ -161,17 +161,17 @@ impl Chunks {
     }
 }
 
-/// Hands out chunks in order, to whoever asks, but not too far ahead.
+/// Hands out chunks in order, at most [`LEAD`] ahead.
 #[derive(Default)]
 struct Queue {
     next: AtomicU64,
-    /// All chunks before this one have been used up.
+    /// All chunks before this one have been passed to `sink`.
     used: Mutex<u64>,
     moved: Condvar,
 }
 
 impl Queue {
-    /// The next chunk; waits if it is too far ahead. There is always one thread that need not wait: that with the oldest.
+    /// The next chunk; waits if it is too far ahead. The thread with the oldest chunk never waits.
     fn take(&self) -> u64 {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,7 +185,7 @@ impl Queue {
     }
 }
 
-/// Lets all threads run to the end of the queue.
+/// Ends the queue for all threads when dropped.
 struct OpenWhenDone<'q>(&'q Queue);
 
 impl Drop for OpenWhenDone<'_> {
@@ -195,17 +195,17 @@ impl Drop for OpenWhenDone<'_> {
     }
 }
 
-/// Runs a case; a panic is caught.
-pub(crate) fn run_caught(cell: &Cell, seed: u64) -> Result<Outcome, CasePanicked> {
-    caught(cell, seed, || case::run(cell, seed, None).outcome)
+/// Runs a case and catches a panic.
+pub(crate) fn run_caught(cell: &Cell, seed: u64) -> Result<CaseResult, CasePanicked> {
+    caught(cell, seed, || case::run(cell, seed, None).result)
 }
 
-/// What comes of work on this case; a panic is caught.
+/// Does work on this case and catches a panic.
 pub(crate) fn caught<T>(cell: &Cell, seed: u64, work: impl FnOnce() -> T) -> Result<T, CasePanicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let message = (panic.downcast_ref::<&str>().map(|text| text.to_string()))
             .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "it said nothing".into());
+            .unwrap_or_else(|| "no message".into());
         CasePanicked { case: cell.case_name(seed), message }
     })
 }

@@ -1,4 +1,4 @@
-//! Intervals for rates: what the counts of a finite number of cases can and cannot say.
+//! Confidence intervals and tests for rates.
 
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
 
@@ -17,18 +17,17 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// What no data says: anything from 0 to 1.
+    /// The interval without data: from 0 to 1.
     pub const ANYTHING: Interval = Interval { lower: 0.0, upper: 1.0 };
 }
 
-/// The Clopper–Pearson interval at 95 % for `hits` of `trials`. It never covers less than it claims, so it decides.
+/// The Clopper–Pearson interval at 95 % for `hits` of `trials`. Its coverage is never below 95 %.
 pub fn clopper_pearson(hits: u64, trials: u64) -> Interval {
     assert!(hits <= trials, "{hits} hits of {trials} trials");
     Interval { lower: lower_end(hits, trials), upper: upper_end(hits, trials) }
 }
 
-/// The Clopper–Pearson interval for violations, with every case that could not be judged counted against the lock in
-/// the upper end.
+/// The Clopper–Pearson interval for violations. Its upper end counts unknown cases as violated.
 pub fn violation_interval(violated: u64, unknown: u64, holds: u64) -> Interval {
     Interval {
         lower: lower_end(violated, violated + holds),
@@ -36,7 +35,7 @@ pub fn violation_interval(violated: u64, unknown: u64, holds: u64) -> Interval {
     }
 }
 
-/// The Wilson interval at 95 %: narrower, and right on average only, so it is for bands in plots.
+/// The Wilson interval at 95 %: narrower, with 95 % coverage only on average. Used for bands in plots.
 pub fn wilson(hits: u64, trials: u64) -> Interval {
     assert!(hits <= trials, "{hits} hits of {trials} trials");
     if trials == 0 {
@@ -46,7 +45,7 @@ pub fn wilson(hits: u64, trials: u64) -> Interval {
     let spread = 1.0 + Z * Z / n;
     let centre = (p + Z * Z / (2.0 * n)) / spread;
     let half = Z * libm::sqrt(p * (1.0 - p) / n + Z * Z / (4.0 * n * n)) / spread;
-    // At 0 of n and n of n rounding would leave the end a hair away from 0 or 1.
+    // At 0 of n and n of n, rounding would move the end slightly away from 0 or 1.
     let lower = if hits == 0 { 0.0 } else { (centre - half).max(0.0) };
     let upper = if hits == trials { 1.0 } else { (centre + half).min(1.0) };
     Interval { lower, upper }
@@ -70,8 +69,8 @@ fn beta_quantile(probability: f64, a: f64, b: f64) -> f64 {
     Beta::new(a, b).expect("both shapes are at least 1").inverse_cdf(probability)
 }
 
-/// The exact two-sided test of pairs that differ: how likely a split at least this uneven is if either side is as likely
-/// as the other. For pairs of verdicts this is McNemar’s exact test. Nothing that differs says nothing: 1.
+/// The exact two-sided sign test: the probability of a split at least this uneven if both sides are equally likely. For
+/// pairs of verdicts this is McNemar’s exact test. 1 without differing pairs.
 pub fn paired_sign_test(one: u64, other: u64) -> f64 {
     let pairs = one + other;
     if pairs == 0 {
@@ -81,7 +80,7 @@ pub fn paired_sign_test(one: u64, other: u64) -> f64 {
     (2.0 * binomial.cdf(one.min(other))).min(1.0)
 }
 
-/// Corrects several tests so that any false alarm among all of them is as rare as the level says (Holm 1979).
+/// Corrects p-values so that the probability of any false alarm stays below the level (Holm 1979).
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut corrected = vec![1.0; p.len()];
     let mut largest: f64 = 0.0;
@@ -92,7 +91,7 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     corrected
 }
 
-/// Corrects several tests so that false alarms are at most that share of all alarms (Benjamini and Hochberg 1995).
+/// Corrects p-values so that the expected share of false alarms stays below the level (Benjamini and Hochberg 1995).
 pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     let mut corrected = vec![1.0; p.len()];
     let mut smallest: f64 = 1.0;
@@ -103,7 +102,7 @@ pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     corrected
 }
 
-/// The places of the tests, smallest first.
+/// The indices of the p-values, the smallest first.
 fn ranked(p: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| p[*a].total_cmp(&p[*b]).then(a.cmp(b)));
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_seen_says_nothing() {
+    fn without_data_the_interval_is_everything() {
         assert_eq!(clopper_pearson(0, 0), Interval::ANYTHING);
         assert_eq!(wilson(0, 0), Interval::ANYTHING);
         assert_eq!(violation_interval(0, 0, 0), Interval::ANYTHING);

@@ -1,5 +1,5 @@
-//! Swarm cases: each draws from its seed which of the scenario's faults and settings it has. What every case has hides
-//! what shows only without it.
+//! Swarm cases: each draws a subset of the scenario's faults and settings. Some violations show only without a fault
+//! that would otherwise hide them.
 //!
 //! After Groce, Zhang, Eide, Chen and Regehr, Swarm Testing (ISSTA 2012).
 
@@ -10,28 +10,28 @@ use fencepost_sim::units::Dist;
 use toml::{Table, Value};
 
 use crate::file::{Clients, Scenario};
-use crate::run::outcome::FaultTally;
+use crate::run::case_result::FaultTally;
 
-/// What a case of a swarm drew.
+/// What a case of a swarm draws.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// For each fault of the scenario, whether the case has it.
     pub faults: Vec<bool>,
-    /// How many clients there are.
+    /// The number of clients.
     pub clients: u16,
-    /// The keys of `[clients]` that have their defaults instead of what the scenario says.
+    /// The keys of `[clients]` that have their defaults instead of the scenario's values.
     pub without: Vec<&'static str>,
     names: Vec<String>,
 }
 
-/// A fault is in half of the cases.
+/// Each fault is in half of the cases.
 const FAULT_PER_MILLION: u32 = 500_000;
-/// A setting is as the scenario says in seven of ten cases.
+/// Each setting is left out of 30 % of the cases.
 const WITHOUT_PER_MILLION: u32 = 300_000;
 
 impl Choice {
-    /// What the case of this seed has: one fault at least, two clients at least where the scenario has as many, and all
-    /// clients where a fault names one of them.
+    /// Draws for the case of this seed: at least one fault, at least two clients if the scenario has them, and all
+    /// clients if a fault names one.
     pub fn draw(scenario: &Scenario, seed: u64) -> Self {
         let mut stream = Streams::new(seed).stream("swarm");
         let mut faults: Vec<bool> = scenario.faults.iter().map(|_| stream.chance(FAULT_PER_MILLION)).collect();
@@ -49,7 +49,7 @@ impl Choice {
         Choice { faults, clients, without, names }
     }
 
-    /// The scenario of the case alone. It is no swarm any more, so it can be run, shrunk and written down as it is.
+    /// The scenario of the single case. It is not a swarm, so it can be run, shrunk and written.
     pub fn applied(&self, scenario: &Scenario) -> Scenario {
         let mut alone = scenario.clone();
         alone.swarm = false;
@@ -68,7 +68,7 @@ impl Choice {
         alone
     }
 
-    /// The text of the scenario of the case alone.
+    /// The text of the scenario of the single case.
     pub fn written(&self, scenario: &Scenario) -> String {
         let Ok(mut root) = scenario.source.parse::<Table>() else { return scenario.source.clone() };
         root.remove("swarm");
@@ -76,7 +76,7 @@ impl Choice {
             for (kind, plans) in kinds.iter_mut() {
                 let mine = scenario.faults.iter().zip(&self.faults).filter(|(plan, _)| plan.kind.name == kind);
                 let Value::Array(written) = plans else { continue };
-                // Names that were left out count the faults of a kind, and key their streams.
+                // Default names number the faults of a kind and key their streams, so write them before faults go.
                 for (one, (plan, _)) in written.iter_mut().zip(mine.clone()) {
                     if let Value::Table(keys) = one {
                         keys.insert("name".into(), Value::String(plan.name.clone()));
@@ -95,13 +95,13 @@ impl Choice {
         root.to_string()
     }
 
-    /// Which fault of the scenario this fault of the case alone is.
+    /// The index in the scenario of a fault of the single case.
     pub(crate) fn place(&self, own: usize) -> usize {
         let mut chosen = self.faults.iter().enumerate().filter(|(_, has)| **has).map(|(place, _)| place);
         chosen.nth(own).unwrap_or(own)
     }
 
-    /// What became of the case's own faults, as what became of the scenario's.
+    /// Spreads the tallies of the case's faults over all faults of the scenario.
     pub(crate) fn spread(&self, tallies: &[FaultTally]) -> Vec<FaultTally> {
         let mut tallies = tallies.iter().copied();
         self.faults.iter().map(|has| has.then(|| tallies.next()).flatten().unwrap_or_default()).collect()
@@ -113,7 +113,7 @@ const HOLD: &str = "hold";
 const PREPARE: &str = "prepare";
 const CHECK: &str = "check_before_write";
 
-/// The settings that a case may go without, and whether the scenario sets them.
+/// The settings that a case may leave out, and whether the scenario sets them.
 fn settings(clients: &Clients) -> [(&'static str, bool); 4] {
     let default = Clients::default();
     let is_set = |mine: &Dist, default: &Dist| mine != default;
@@ -125,13 +125,13 @@ fn settings(clients: &Clients) -> [(&'static str, bool); 4] {
     ]
 }
 
-/// Whether one of the chosen faults names a client, which then has to be there.
+/// Whether one of the drawn faults names a client, which then must exist.
 fn names_clients(scenario: &Scenario, faults: &[bool]) -> bool {
     let chosen = scenario.faults.iter().zip(faults).filter(|(_, has)| **has);
     chosen.into_iter().any(|(plan, _)| format!("{plan:?}").contains("client-"))
 }
 
-/// As it is told with the case: `3 clients, without think; gc, ntp`.
+/// For example `3 clients, without think; gc, ntp`.
 impl Display for Choice {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{} client{}", self.clients, if self.clients == 1 { "" } else { "s" })?;
@@ -148,7 +148,7 @@ impl Display for Choice {
 mod tests {
     use super::*;
     use crate::file;
-    use crate::registry::Registry;
+    use crate::run::registry::Registry;
 
     const TEXT: &str = r#"
 name = "some"
@@ -183,7 +183,7 @@ by = "5s"
     }
 
     #[test]
-    fn what_is_drawn_varies_and_is_never_nothing() {
+    fn draws_vary_and_have_a_fault() {
         let scenario = read(TEXT);
         let choices: Vec<Choice> = (0..200).map(|seed| Choice::draw(&scenario, seed)).collect();
         assert!(choices.iter().all(|choice| choice.faults.contains(&true) && (2..=6).contains(&choice.clients)));
@@ -200,7 +200,7 @@ by = "5s"
     }
 
     #[test]
-    fn a_client_that_a_fault_names_is_there() {
+    fn a_client_that_a_fault_names_exists() {
         let scenario = read(&TEXT.replace("client:any", "client-6"));
         for choice in (0..50).map(|seed| Choice::draw(&scenario, seed)) {
             assert!(choice.clients == 6 || !choice.faults[0], "{choice}");
@@ -208,7 +208,7 @@ by = "5s"
     }
 
     #[test]
-    fn what_is_written_is_what_is_run() {
+    fn the_text_of_a_choice_parses_to_its_scenario() {
         let scenario = read(TEXT);
         for seed in 0..50 {
             let choice = Choice::draw(&scenario, seed);
@@ -225,7 +225,7 @@ by = "5s"
     }
 
     #[test]
-    fn a_choice_is_told_in_a_line() {
+    fn a_choice_displays_as_one_line() {
         let names = vec!["gc".into(), "cut".into(), "ntp".into()];
         let choice = Choice { faults: vec![true, false, true], clients: 3, without: vec![THINK, HOLD], names };
         assert_eq!(choice.to_string(), "3 clients, without think and hold; gc, ntp");

@@ -1,17 +1,18 @@
-//! What a search could judge of what it looked for. That nothing was found says something only of what was judged.
+//! Counts in how many cases of a search the wanted properties were decided: a search without a violation is evidence
+//! only for those.
 
 use std::collections::BTreeMap;
 
 use crate::property::{Property, Verdict};
-use crate::run::outcome::Outcome;
+use crate::run::case_result::CaseResult;
 
-/// In how many cases each property was judged, of those that are looked for.
+/// The number of decided and unknown cases of each wanted property.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdicts(BTreeMap<Property, Count>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
-    judged: u64,
+    decided: u64,
     unknown: u64,
 }
 
@@ -20,10 +21,10 @@ impl Verdicts {
         Verdicts(wanted.iter().map(|property| (*property, Count::default())).collect())
     }
 
-    pub(crate) fn add(&mut self, outcome: &Outcome) {
+    pub(crate) fn add(&mut self, result: &CaseResult) {
         for (property, count) in &mut self.0 {
-            match outcome.verdict(*property) {
-                Verdict::Violated | Verdict::Holds => count.judged += 1,
+            match result.verdict(*property) {
+                Verdict::Violated | Verdict::Holds => count.decided += 1,
                 Verdict::Unknown => count.unknown += 1,
                 Verdict::NotApplicable => {}
             }
@@ -33,22 +34,22 @@ impl Verdicts {
     pub(crate) fn merge(&mut self, other: &Verdicts) {
         for (property, more) in &other.0 {
             let count = self.0.entry(*property).or_default();
-            count.judged += more.judged;
+            count.decided += more.decided;
             count.unknown += more.unknown;
         }
     }
 
-    /// What applied in no case.
+    /// The wanted properties that applied to no case.
     pub fn not_applicable(&self) -> impl Iterator<Item = Property> + '_ {
-        self.0.iter().filter(|(_, count)| count.judged + count.unknown == 0).map(|(property, _)| *property)
+        self.0.iter().filter(|(_, count)| count.decided + count.unknown == 0).map(|(property, _)| *property)
     }
 
-    /// What could not be judged, and in how many cases.
+    /// The wanted properties with unknown verdicts, and the number of those cases.
     pub fn unknown(&self) -> impl Iterator<Item = (Property, u64)> + '_ {
         self.0.iter().filter(|(_, count)| count.unknown > 0).map(|(property, count)| (*property, count.unknown))
     }
 
-    /// Whether nothing that is looked for applied in any case.
+    /// Whether no wanted property applied to any case.
     pub fn nothing_applies(&self) -> bool {
         self.not_applicable().count() == self.0.len()
     }
@@ -58,8 +59,8 @@ impl Verdicts {
 mod tests {
     use super::*;
 
-    fn outcome(verdicts: &[(Property, Verdict)]) -> Outcome {
-        Outcome {
+    fn result(verdicts: &[(Property, Verdict)]) -> CaseResult {
+        CaseResult {
             verdicts: verdicts.to_vec(),
             metrics: vec![],
             faults: vec![],
@@ -72,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn what_applies_in_one_case_applies() {
+    fn a_property_that_applies_to_one_case_applies() {
         let mut verdicts = Verdicts::on(&[Property::Fifo, Property::Takeover]);
-        verdicts.add(&outcome(&[(Property::Takeover, Verdict::NotApplicable), (Property::Progress, Verdict::Holds)]));
+        verdicts.add(&result(&[(Property::Takeover, Verdict::NotApplicable), (Property::Progress, Verdict::Holds)]));
         assert!(verdicts.nothing_applies());
         let mut others = Verdicts::on(&[Property::Fifo, Property::Takeover]);
-        others.add(&outcome(&[(Property::Takeover, Verdict::Unknown)]));
+        others.add(&result(&[(Property::Takeover, Verdict::Unknown)]));
         verdicts.merge(&others);
         assert!(!verdicts.nothing_applies());
         assert_eq!(verdicts.not_applicable().collect::<Vec<_>>(), [Property::Fifo]);

@@ -1,5 +1,5 @@
-//! Counterfactuals: what becomes of a violated case when one of its faults is taken out. The others stay as they were:
-//! each draws from a stream that its own name keys.
+//! Runs a violated case again without each of its faults. The other faults do not change: each draws from a stream
+//! keyed by its own name.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use crate::run::case;
 use crate::run::cell::Cell;
 use crate::run::results::Sample;
 
-/// For each fault of the cell, whether something that the case violated is so no longer without it; nothing for a fault
-/// that never began in the case, and for a case that cannot be run without it.
+/// For each fault of the cell, whether removing it removes a violation. None for a fault that never began in the case,
+/// and for a case that panics without it.
 pub fn without_each(cell: &Cell, sample: &Sample) -> Vec<Option<bool>> {
     let began = |fault: usize| sample.fired.get(fault).copied().unwrap_or(false);
-    // In a swarm the case has only some of the faults; the counterfactual is of that case, not of another draw.
+    // A case of a swarm has only some of the faults. Draw them before one is removed, or the draw would change.
     let drawn = cell.drawn_to_run(sample.seed);
     let case = drawn.as_ref().unwrap_or(cell);
     let own = |fault: usize| match &case.choice {
@@ -26,8 +26,8 @@ pub fn without_each(cell: &Cell, sample: &Sample) -> Vec<Option<bool>> {
 
 fn changes(cell: &Cell, fault: usize, sample: &Sample) -> Option<bool> {
     let cell = without(cell, fault);
-    let outcome = catch_unwind(AssertUnwindSafe(|| case::run(&cell, sample.seed, None).outcome)).ok()?;
-    Some(sample.violated.iter().any(|property| outcome.verdict(*property) != Verdict::Violated))
+    let result = catch_unwind(AssertUnwindSafe(|| case::run(&cell, sample.seed, None).result)).ok()?;
+    Some(sample.violated.iter().any(|property| result.verdict(*property) != Verdict::Violated))
 }
 
 /// The cell of the same scenario without this fault.

@@ -1,12 +1,13 @@
-//! Which violation is of interest, where a case or a cell has several.
+//! Selects the most interesting violation of a case or a cell.
 
 use crate::file::Expectation;
 use crate::property::{Property, Severity, Verdict};
+use crate::run::case_result::CaseResult;
 use crate::run::cell::Cell;
-use crate::run::outcome::Outcome;
 use crate::run::results::CellResult;
 
-/// What a search looks for: what is named, else what the scenario says holds, else what the workload is to keep.
+/// The properties that a search tries to violate: the named ones, else those that the scenario expects to hold, else
+/// those whose violation loses data.
 pub fn wanted(cell: &Cell, named: &[Property]) -> Vec<Property> {
     if !named.is_empty() {
         return named.to_vec();
@@ -19,14 +20,14 @@ pub fn wanted(cell: &Cell, named: &[Property]) -> Vec<Property> {
     Property::ALL.into_iter().filter(|property| property.severity() == Severity::DataLoss).collect()
 }
 
-/// The violation of a case that is of most interest; any if need be.
-pub fn of_case(cell: &Cell, named: &[Property], outcome: &Outcome) -> Option<Property> {
-    let violated = Property::ALL.into_iter().filter(|property| outcome.verdict(*property) == Verdict::Violated);
+/// The most interesting violation of a case; none if it violates nothing that is named.
+pub fn of_case(cell: &Cell, named: &[Property], result: &CaseResult) -> Option<Property> {
+    let violated = Property::ALL.into_iter().filter(|property| result.verdict(*property) == Verdict::Violated);
     let of_interest = violated.filter(|property| named.is_empty() || named.contains(property));
     of_interest.min_by_key(|property| (rank(cell, *property), *property))
 }
 
-/// The first violation of a cell that is of most interest, and its seed.
+/// The most interesting violation of a cell, and its first seed. Violations expected of every lock count only if named.
 pub fn of_cell(cell: &Cell, named: &[Property], result: &CellResult) -> Option<(Property, u64)> {
     let violated = result.properties().filter_map(|(property, count)| Some((property, count.first_seed?)));
     let of_interest = violated.filter(|(property, _)| match named {
@@ -36,10 +37,10 @@ pub fn of_cell(cell: &Cell, named: &[Property], result: &CellResult) -> Option<(
     of_interest.min_by_key(|(property, seed)| (rank(cell, *property), *seed, *property))
 }
 
-/// How much of interest a violation is; less is more. Two shards of a run agree on it.
+/// Ranks a violation; the lowest rank is the most interesting. It is the same in all shards of a run.
 pub fn rank(cell: &Cell, property: Property) -> u8 {
     let pinned = cell.scenario.case.as_ref().and_then(|case| case.expect.get(&property));
-    // What the scenario says holds comes first, then what a reproducer is about, then the most severe.
+    // First what the scenario expects to hold, then what a reproducer pins, then the most severe.
     match property {
         _ if expects(cell, property, Expectation::Holds) || pinned == Some(&Expectation::Holds) => 0,
         _ if pinned.is_some() => 1,
@@ -47,7 +48,7 @@ pub fn rank(cell: &Cell, property: Property) -> u8 {
     }
 }
 
-/// Whether the scenario expects this of the property.
+/// Whether the scenario expects this of the property with the cell's lock.
 fn expects(cell: &Cell, property: Property, what: Expectation) -> bool {
     let scenario = &cell.scenario;
     let of_lock = scenario.expect.get(&cell.header.lock).and_then(|expected| expected.get(&property));

@@ -1,4 +1,4 @@
-//! Looks for violations, makes them small, and asks which fault caused them.
+//! Searches for violations, shrinks them, and finds the faults that cause them.
 
 pub mod ablation;
 pub mod explore;

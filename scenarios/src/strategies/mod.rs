@@ -17,8 +17,8 @@
 //!     let registry = Registry::standard();
 //!     let read = file::scenario(&registry, "scenario.toml", &text.to_string()).expect("it is right");
 //!     let cell = Cell::new(&Arc::new(read), registry.lock("lease-server").expect("it is there"), &[]);
-//!     let outcome = case::run(&cell, seed, None).outcome;
-//!     prop_assert_ne!(outcome.verdict(Property::GrantExclusion), Verdict::Violated, "{}", text.replay("lease-server", seed));
+//!     let result = case::run(&cell, seed, None).result;
+//!     prop_assert_ne!(result.verdict(Property::GrantExclusion), Verdict::Violated, "{}", text.replay("lease-server", seed));
 //!     Ok(())
 //! });
 //! result.expect("one server grants a lease to one client at a time");

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use fencepost_models::guarded::Slot;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Guarded, Pace, UseCase, Work, WorkloadKind};
+use super::info::{EFFECTS, Phrases, done_already};
+use super::{Oracle, Slot, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::{interval, whole};
 
-/// Workers that all hear of a job and want it run once: look whether it was, run it, note that.
+/// Workers that all receive a job, which shall run once: they look whether it ran, run it, and log that.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Compute {
@@ -18,7 +18,7 @@ pub struct Compute {
     #[serde(deserialize_with = "interval")]
     #[schemars(with = "Span", extend("default" = "1s"))]
     pub every: Duration,
-    /// What a run costs, in cents.
+    /// The cost of one run, in cents.
     #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
     #[schemars(range(min = 1, max = 100_000_000))]
     pub cost_cents: u32,
@@ -31,13 +31,17 @@ impl Default for Compute {
 }
 
 impl WorkloadKind for Compute {
-    const NAME: &'static str = "compute";
-    const ABOUT: &'static str = "workers run each expensive job once: every further run costs money";
-    const USE_CASE: UseCase = UseCase::Efficiency;
-    const UNIT: &'static str = "dollars";
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "compute",
+        about: "workers run each expensive job once: every further run costs money",
+        use_case: UseCase::Efficiency,
+        unit: "dollars",
+        oracle: Oracle { metrics: &["missed_effects", "done_already_orders", "harm_cents"], ..EFFECTS },
+        nothing_to_do: done_already,
+        phrases: Phrases::EFFECTS,
+    };
 
     fn work(&self) -> Work {
-        let guarded = Guarded::Effects { slot: Slot::Order, cost_cents: Some(self.cost_cents) };
-        Work { guarded, update: None, guard: None, quantity: 1..=1, pace: Pace::Every(self.every) }
+        Work { cost_cents: Some(self.cost_cents), ..Work::on_effects(Slot::Order, self.every) }
     }
 }

@@ -1,5 +1,5 @@
-//! The demand: how many orders there are, and what each of them wants. It is fixed before the case begins, so that every
-//! lock faces the same.
+//! The demand: how many orders there are, and what each of them asks for. It is fixed before the case begins, so that
+//! every lock has the same.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,23 +10,28 @@ use fencepost_sim::stream::{Stream, Streams};
 use fencepost_sim::time::nanos;
 use fencepost_sim::units::Dist;
 
-use crate::file::{Clients, Scenario};
-use crate::workload::{Pace, Workload};
+use crate::file::{Pace, Scenario, total_orders};
+use crate::workload::Workload;
 
 /// One order: a unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Order {
+pub struct Order {
+    /// Its number among all orders of the case.
     pub id: OrderId,
+    /// How many units it asks for.
     pub units: u32,
+    /// The time before the acquire.
     pub think: Duration,
+    /// The time of the work inside the critical section.
     pub hold: Duration,
+    /// The time between the check and the write.
     pub prepare: Duration,
-    /// Not before this reading of the client's wall clock, if it is of an event.
+    /// For an event: when it happens, by the client's wall clock.
     pub not_before: Option<Wall>,
 }
 
-/// The orders of one client. What an order wants depends on the seed, the client and how many came before it alone.
-pub(crate) struct OrderBook {
+/// The orders of one client. An order depends only on the seed, the client and the number of orders before it.
+pub(crate) struct ClientOrders {
     next: OrderId,
     step: OrderId,
     end: OrderId,
@@ -37,46 +42,25 @@ pub(crate) struct OrderBook {
     stream: Stream,
 }
 
-/// How many different orders there are. An event is one order for all clients, and a unit of work for each of them.
-pub(crate) fn total_orders(clients: &Clients, workload: &Workload, run_for: Duration) -> u32 {
-    match workload.work.pace {
-        Pace::Orders(by_default) => clients.orders.unwrap_or(by_default),
-        Pace::UntilTheEnd => clients.orders.unwrap_or(u32::MAX),
-        Pace::Every(interval) => {
-            let until_the_end = nanos(run_for).div_ceil(nanos(interval).max(1));
-            let by_default = || u32::try_from(until_the_end).unwrap_or(u32::MAX);
-            clients.orders.map_or_else(by_default, |orders| orders.div_ceil(clients.count.into()))
-        }
-    }
-}
-
-/// How many units of work there are.
-pub(crate) fn total_units(clients: &Clients, workload: &Workload, run_for: Duration) -> u32 {
-    let orders = total_orders(clients, workload, run_for);
-    match workload.work.pace {
-        Pace::Every(_) => orders.saturating_mul(clients.count.into()),
-        Pace::Orders(_) | Pace::UntilTheEnd => orders,
-    }
-}
-
-impl OrderBook {
+impl ClientOrders {
     /// The orders dealt to the client with this index.
     pub fn new(streams: &Streams, scenario: &Scenario, index: u16) -> Self {
-        let Scenario { clients, workload, run_for, .. } = scenario;
-        let every = if let Pace::Every(interval) = workload.work.pace { Some(interval) } else { None };
+        let Scenario { clients, run_for, .. } = scenario;
+        let work = &Workload::of_scenario(scenario).work;
+        let every = if let Pace::Every(interval) = work.pace { Some(interval) } else { None };
         let (first, step) = if every.is_some() { (0, 1) } else { (index.into(), clients.count.into()) };
-        OrderBook {
+        ClientOrders {
             next: first,
             step,
-            end: total_orders(clients, workload, *run_for),
-            quantity: workload.work.quantity.clone(),
+            end: total_orders(clients, work.pace, *run_for),
+            quantity: work.quantity.clone(),
             times: [clients.think, clients.hold, clients.prepare],
             every,
             stream: streams.stream(&format!("orders client-{}", index + 1)),
         }
     }
 
-    /// The next order, until the demand is used up.
+    /// The next order, until there are no more.
     pub fn next(&mut self) -> Option<Order> {
         if self.next >= self.end {
             return None;
@@ -94,16 +78,20 @@ impl OrderBook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file;
+    use crate::file::{self, total_units};
     use crate::registry::Registry;
 
     fn scenario(text: &str) -> Scenario {
         file::scenario(&Registry::standard(), "demand.toml", text).unwrap_or_else(|wrong| panic!("{wrong:#?}"))
     }
 
+    fn pace(scenario: &Scenario) -> Pace {
+        Workload::of_scenario(scenario).work.pace
+    }
+
     fn dealt(scenario: &Scenario, index: u16) -> impl Iterator<Item = Order> {
-        let mut book = OrderBook::new(&Streams::new(5), scenario, index);
-        std::iter::from_fn(move || book.next())
+        let mut orders = ClientOrders::new(&Streams::new(5), scenario, index);
+        std::iter::from_fn(move || orders.next())
     }
 
     #[test]
@@ -117,13 +105,13 @@ mod tests {
     #[test]
     fn the_default_demand_is_half_as_much_again_as_the_stock() {
         let read = scenario("run_for = '1s'\n[workload.inventory]\nstock = 100\nquantity = '1..=3'\n");
-        assert_eq!(total_orders(&read.clients, &read.workload, read.run_for), 75);
+        assert_eq!(total_orders(&read.clients, pace(&read), read.run_for), 75);
     }
 
     #[test]
     fn an_event_is_dealt_to_every_client_at_its_time() {
         let read = scenario("run_for = '5s'\n[clients]\ncount = 2\n[workload.notify]\nevery = '2s'\n");
-        assert_eq!(total_units(&read.clients, &read.workload, read.run_for), 6);
+        assert_eq!(total_units(&read.clients, pace(&read), read.run_for), 6);
         for index in 0..2 {
             let events: Vec<_> = dealt(&read, index).map(|order| (order.id, order.not_before)).collect();
             assert_eq!(events, [0, 1, 2].map(|n| (n, Some(Wall(i64::from(n) * 2_000_000_000)))));

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use fencepost_models::guarded::Slot;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Guarded, Pace, UseCase, Work, WorkloadKind};
+use super::info::{EFFECTS, Phrases, done_already};
+use super::{Slot, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::interval;
 
-/// Controllers of which one is to give a dose in each interval: look at the chart whether it was given, give it, chart
-/// it. The chart's own wall clock says in which interval a dose was given, however late it came.
+/// Controllers, one of which shall give a dose in each interval: it reads the chart, gives the dose unless it was given, and
+/// charts it. The chart's own wall clock decides to which interval a dose belongs, however late it is.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dose {
@@ -28,13 +28,17 @@ impl Default for Dose {
 }
 
 impl WorkloadKind for Dose {
-    const NAME: &'static str = "dose";
-    const ABOUT: &'static str = "controllers give at most one dose in each interval: a second one is an overdose";
-    const USE_CASE: UseCase = UseCase::Correctness;
-    const UNIT: &'static str = "doses";
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "dose",
+        about: "controllers give at most one dose in each interval: a second one is an overdose",
+        use_case: UseCase::Correctness,
+        unit: "doses",
+        oracle: EFFECTS,
+        nothing_to_do: done_already,
+        phrases: Phrases::EFFECTS,
+    };
 
     fn work(&self) -> Work {
-        let guarded = Guarded::Effects { slot: Slot::Interval(self.every), cost_cents: None };
-        Work { guarded, update: None, guard: None, quantity: 1..=1, pace: Pace::Every(self.every) }
+        Work::on_effects(Slot::Interval(self.every), self.every)
     }
 }

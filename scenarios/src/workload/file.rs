@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Guard, Guarded, Object, Pace, Rewrite, UseCase, Work, WorkloadKind};
+use super::info::{Phrases, never};
+use super::{Guard, Oracle, Rewrite, UseCase, Work, WorkloadInfo, WorkloadKind};
 
 /// Clients read a file, append a record and write the file back as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -16,23 +17,29 @@ pub struct SharedFile {
 }
 
 impl WorkloadKind for SharedFile {
-    const NAME: &'static str = "file";
-    const ABOUT: &'static str = "clients append records to a shared file: read it, append, write it back";
-    const USE_CASE: UseCase = UseCase::Correctness;
-    const UNIT: &'static str = "records";
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "file",
+        about: "clients append records to a shared file: read it, append, write it back",
+        use_case: UseCase::Correctness,
+        unit: "records",
+        oracle: Oracle {
+            metrics: &["lost_updates", "overwritten_unacked", "corrupted_writes", "lost_records", "harm"],
+            ..RECORDS
+        },
+        nothing_to_do: never,
+        phrases: Phrases { count: |count| format!("{count} records"), ..Phrases::WORK },
+    };
 
     fn work(&self) -> Work {
-        records(Object::File, self.update, self.guard)
+        records(self.update, self.guard)
     }
 }
 
+/// What counts as wrong in an object that grows by one record with each order.
+pub(super) const RECORDS: Oracle =
+    Oracle { sells_stock: false, conserves_sum: false, metrics: &[], harm: &["lost_updates"] };
+
 /// Work on an object that grows by one record with each order.
-pub(super) fn records(object: Object, update: Rewrite, guard: Guard) -> Work {
-    Work {
-        guarded: Guarded::Records(object),
-        update: Some(update.into()),
-        guard: Some(guard),
-        quantity: 1..=1,
-        pace: Pace::UntilTheEnd,
-    }
+pub(super) fn records(update: Rewrite, guard: Guard) -> Work {
+    Work { adds: true, update: Some(update.into()), guard: Some(guard), ..Work::on_rows() }
 }

@@ -2,10 +2,12 @@
 
 use std::ops::RangeInclusive;
 
+use fencepost_models::history::OrderEnd;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Guard, Guarded, Pace, Update, UseCase, Work, WorkloadKind};
+use super::info::{Phrases, sold_out};
+use super::{Guard, Oracle, Pace, Update, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::{quantity, quantity_schema, whole};
 
 /// Clients sell units of a stock: read the count, decide, write it back.
@@ -33,20 +35,56 @@ impl Default for Inventory {
 }
 
 impl WorkloadKind for Inventory {
-    const NAME: &'static str = "inventory";
-    const ABOUT: &'static str = "clients sell units of a stock: read the count, decide, write it back";
-    const USE_CASE: UseCase = UseCase::Efficiency;
-    const UNIT: &'static str = "units";
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "inventory",
+        about: "clients sell units of a stock: read the count, decide, write it back",
+        use_case: UseCase::Efficiency,
+        unit: "units",
+        oracle: Oracle {
+            sells_stock: true,
+            conserves_sum: false,
+            metrics: &[
+                "acked_units",
+                "oversold_units",
+                "sold_out_orders",
+                "lost_updates",
+                "lost_units",
+                "overwritten_unacked",
+                "applied_units",
+                "negative_stock_units",
+                "conservation_gap_units",
+                "harm",
+            ],
+            harm: &["oversold_units", "lost_units"],
+        },
+        // Under `conditional`, the database decides whether enough is left.
+        nothing_to_do: |access, read| match access.update {
+            Update::Conditional => None,
+            _ => sold_out(access, read),
+        },
+        phrases: Phrases { count: |count| format!("{count} in stock"), resources: &[], order_end: sale_end },
+    };
 
-    /// By default there is half as much demand again as there is stock.
+    /// By default the orders ask for one and a half times the stock.
     fn work(&self) -> Work {
         let (low, high) = (u64::from(*self.quantity.start()), u64::from(*self.quantity.end()));
         Work {
-            guarded: Guarded::Stock(self.stock),
+            initial_count: self.stock,
             update: Some(self.update),
             guard: Some(self.guard),
             quantity: self.quantity.clone(),
             pace: Pace::Orders((u64::from(self.stock) * 3).div_ceil(low + high) as u32),
+            ..Work::on_rows()
         }
+    }
+}
+
+fn sale_end(end: OrderEnd) -> &'static str {
+    match end {
+        OrderEnd::Acked => "sold",
+        OrderEnd::SoldOut => "refused: sold out",
+        OrderEnd::Abandoned => "abandoned",
+        OrderEnd::Unknown => "outcome unknown",
+        OrderEnd::DoneAlready => "already done",
     }
 }

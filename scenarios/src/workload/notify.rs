@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use fencepost_models::guarded::Slot;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Guarded, Pace, UseCase, Work, WorkloadKind};
+use super::info::{EFFECTS, Phrases, done_already};
+use super::{Slot, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::interval;
 
-/// Consumers that all get an event and are to send one email for it: look whether it was sent, send it, note that. An
-/// email that is out cannot be called back.
+/// Consumers that all receive an event, for which one of them shall send an email: they look whether it was sent, send it,
+/// and log that. An email cannot be recalled.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
@@ -28,13 +28,17 @@ impl Default for Notify {
 }
 
 impl WorkloadKind for Notify {
-    const NAME: &'static str = "notify";
-    const ABOUT: &'static str = "consumers send one email for each event: second copies annoy, missed ones fail";
-    const USE_CASE: UseCase = UseCase::Efficiency;
-    const UNIT: &'static str = "emails";
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "notify",
+        about: "consumers send one email for each event: second copies annoy, missed ones fail",
+        use_case: UseCase::Efficiency,
+        unit: "emails",
+        oracle: EFFECTS,
+        nothing_to_do: done_already,
+        phrases: Phrases::EFFECTS,
+    };
 
     fn work(&self) -> Work {
-        let guarded = Guarded::Effects { slot: Slot::Order, cost_cents: None };
-        Work { guarded, update: None, guard: None, quantity: 1..=1, pace: Pace::Every(self.every) }
+        Work::on_effects(Slot::Order, self.every)
     }
 }

@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file::records;
-use super::{Guard, Object, Rewrite, UseCase, Work, WorkloadKind};
+use super::file::{RECORDS, records};
+use super::info::{Phrases, never};
+use super::{Guard, Oracle, Rewrite, UseCase, Work, WorkloadInfo, WorkloadKind};
 
-/// Clients read a set, add an element that nobody else adds and write the set back. What the set holds in the end is held
-/// against what was acknowledged, in the manner of Jepsen's checkers (jepsen-io/jepsen, `checker.clj`: `set`,
-/// `set-full`).
+/// Clients read a set, add an element that nobody else adds, and write the set back. The final set is compared with the
+/// acknowledged elements, as Jepsen's checkers do (jepsen-io/jepsen, `checker.clj`: `set`, `set-full`).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SharedSet {
@@ -19,12 +19,20 @@ pub struct SharedSet {
 }
 
 impl WorkloadKind for SharedSet {
-    const NAME: &'static str = "set";
-    const ABOUT: &'static str = "clients add unique elements to a shared set: read it, add, write it back";
-    const USE_CASE: UseCase = UseCase::Correctness;
-    const UNIT: &'static str = "elements";
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "set",
+        about: "clients add unique elements to a shared set: read it, add, write it back",
+        use_case: UseCase::Correctness,
+        unit: "elements",
+        oracle: Oracle {
+            metrics: &["lost_updates", "overwritten_unacked", "lost_elements", "recovered_elements", "harm"],
+            ..RECORDS
+        },
+        nothing_to_do: never,
+        phrases: Phrases { count: |count| format!("{count} elements"), ..Phrases::WORK },
+    };
 
     fn work(&self) -> Work {
-        records(Object::Set, self.update, self.guard)
+        records(self.update, self.guard)
     }
 }

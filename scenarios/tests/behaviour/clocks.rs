@@ -3,8 +3,7 @@
 use fencepost_scenarios::property::Property::{
     BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Takeover, ValidityExclusion,
 };
-
-use crate::lab::{LEASES, Seen, run};
+use fencepost_testkit::{Cases, LEASES, run};
 
 const SEEDS: u64 = 60;
 
@@ -59,9 +58,9 @@ const CRASHES: &str = "[[fault.crash]]\ntarget = \"client:any\"\nevery = \"exp(3
 fn a_forward_step_beyond_the_ttl_lets_a_second_holder_in_where_wall_clocks_decide() {
     for lock in ["redis-set-px", "redis-set-px-del"] {
         let seen = run(&scenario("2s", &step("redis-1", "6s..30s")), lock, SEEDS);
-        seen.breaks(&[ValidityExclusion, BeliefExclusion, EffectExclusion]).keeps(&[GrantExclusion]);
+        seen.violates(&[ValidityExclusion, BeliefExclusion, EffectExclusion]).never_violates(&[GrantExclusion]);
     }
-    run(&scenario("2s", &step("lease-server", "6s..30s")), "lease-server", SEEDS).keeps(&SAFE);
+    run(&scenario("2s", &step("lease-server", "6s..30s")), "lease-server", SEEDS).never_violates(&SAFE);
 }
 
 #[test]
@@ -76,7 +75,7 @@ fn redlock_outlives_a_step_of_one_master_but_not_of_a_majority() {
 fn backward_steps_of_servers_only_keep_locks_longer() {
     for lock in LEASES {
         let crashing = format!("{CRASHES}\n\n{}", step("server:all", "-9s..-6s").replace("exp(5s)", "exp(20s)"));
-        run(&scenario("2s", &crashing), lock, SEEDS).keeps(&SAFE).keeps(&[GrantExclusion, Takeover]);
+        run(&scenario("2s", &crashing), lock, SEEDS).never_violates(&SAFE).never_violates(&[GrantExclusion, Takeover]);
     }
 }
 
@@ -84,7 +83,7 @@ fn backward_steps_of_servers_only_keep_locks_longer() {
 fn fast_clients_and_slow_servers_are_safe() {
     for lock in LEASES {
         for fault in [rate("client:any", 500_000), rate("server:all", -300_000)] {
-            run(&scenario("2s", &fault), lock, SEEDS).keeps(&SAFE).keeps(&[GrantExclusion]);
+            run(&scenario("2s", &fault), lock, SEEDS).never_violates(&SAFE).never_violates(&[GrantExclusion]);
         }
     }
 }
@@ -94,7 +93,7 @@ fn slow_servers_are_slower_to_hand_over_after_a_crash() {
     for lock in LEASES {
         let takeover = |fault: &str| {
             let seen = run(&scenario("2s", &format!("{CRASHES}\n\n{fault}")), lock, SEEDS);
-            seen.keeps(&[Takeover]);
+            seen.never_violates(&[Takeover]);
             seen.total("takeover_ns")
         };
         let (right, slow) = (takeover(""), takeover(&steady_rate("server:all", -500_000)));
@@ -107,7 +106,7 @@ fn slow_clients_and_fast_servers_are_not() {
     for lock in LEASES {
         for fault in [rate("client:any", -500_000), rate("server:all", 1_000_000)] {
             let seen = run(&scenario("4s", &fault), lock, SEEDS);
-            seen.breaks(&[ValidityExclusion, EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion]);
+            seen.violates(&[ValidityExclusion, EffectExclusion, NoLostUpdate]).never_violates(&[GrantExclusion]);
         }
     }
 }
@@ -117,17 +116,17 @@ fn an_allowance_for_drift_covers_clocks_that_run_nearly_alike() {
     for fault in [steady_rate("client:all", -5_000), steady_rate("server:all", 5_000)] {
         let works_too_long = scenario("8s", &fault);
         for lock in ["lease-server", "redlock"] {
-            run(&works_too_long, lock, SEEDS).keeps(&[ValidityExclusion, EffectExclusion, NoLostUpdate]);
+            run(&works_too_long, lock, SEEDS).never_violates(&[ValidityExclusion, EffectExclusion, NoLostUpdate]);
         }
-        run(&works_too_long, "redis-set-px", SEEDS).breaks(&[ValidityExclusion]);
+        run(&works_too_long, "redis-set-px", SEEDS).violates(&[ValidityExclusion]);
     }
 }
 
 #[test]
 fn a_client_machine_that_stopped_trusts_a_lease_that_is_over() {
     for lock in LEASES {
-        let seen: Seen = run(&scenario("2s", &vm_pause("client:any")), lock, SEEDS);
-        seen.breaks(&[BeliefExclusion, ValidityExclusion, EffectExclusion]).keeps(&[GrantExclusion]);
+        let seen: Cases = run(&scenario("2s", &vm_pause("client:any")), lock, SEEDS);
+        seen.violates(&[BeliefExclusion, ValidityExclusion, EffectExclusion]).never_violates(&[GrantExclusion]);
     }
 }
 
@@ -135,8 +134,8 @@ fn a_client_machine_that_stopped_trusts_a_lease_that_is_over() {
 fn a_server_machine_that_stopped_keeps_the_lock_at_least_as_long() {
     let stopped = scenario("2s", &vm_pause("server:any"));
     for lock in ["lease-server", "redis-set-px", "redlock"] {
-        run(&stopped, lock, SEEDS).keeps(&SAFE).keeps(&[GrantExclusion]);
+        run(&stopped, lock, SEEDS).never_violates(&SAFE).never_violates(&[GrantExclusion]);
     }
     // What waited for the server meanwhile is a late release, too, and a blind one ends whatever lock is there by then.
-    run(&stopped, "redis-set-px-del", SEEDS).breaks(&[OwnerRelease]).keeps(&[GrantExclusion]);
+    run(&stopped, "redis-set-px-del", SEEDS).violates(&[OwnerRelease]).never_violates(&[GrantExclusion]);
 }

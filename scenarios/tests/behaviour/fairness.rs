@@ -6,11 +6,10 @@ use std::time::Duration;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
-
-use crate::lab::{parsed, shipped};
+use fencepost_testkit::{parse, shipped};
 
 fn cells(text: &str) -> Vec<Cell> {
-    let cells = Cell::all(&Registry::standard(), &parsed(text), None, &[]);
+    let cells = Cell::all(&Registry::standard(), &parse(text), None, &[]);
     cells.into_iter().filter(|cell| cell.header.applicable).collect()
 }
 
@@ -20,7 +19,7 @@ fn with_the_same_seed_all_locks_face_the_same_faults() {
         for seed in 0..3 {
             let mut planned: BTreeMap<Vec<u64>, Vec<String>> = BTreeMap::new();
             for cell in cells(&shipped(name)) {
-                let faults = case::run(&cell, seed, None).outcome.faults;
+                let faults = case::run(&cell, seed, None).result.faults;
                 let counts = faults.iter().map(|fault| fault.planned).collect();
                 planned.entry(counts).or_default().push(cell.header.lock);
             }
@@ -33,11 +32,11 @@ fn with_the_same_seed_all_locks_face_the_same_faults() {
 fn demand_is_fixed_in_advance_and_attempts_are_reported() {
     // Where nobody crashes and all have the time, every order is resolved, whatever the lock.
     for cell in cells(&shipped("quiet")) {
-        let outcome = case::run(&cell, 1, None).outcome;
-        let metric = |name: &str| outcome.metric(name).unwrap_or_else(|| panic!("{}: no {name}", cell.header.lock));
+        let result = case::run(&cell, 1, None).result;
+        let metric = |name: &str| result.metric(name).unwrap_or_else(|| panic!("{}: no {name}", cell.header.lock));
         let resolved: i64 =
-            (outcome.metrics.iter()).filter(|(name, _)| name.ends_with("_orders")).map(|(_, orders)| *orders).sum();
-        assert_eq!(resolved, 30, "{}: {:?}", cell.header.lock, outcome.metrics);
+            (result.metrics.iter()).filter(|(name, _)| name.ends_with("_orders")).map(|(_, orders)| *orders).sum();
+        assert_eq!(resolved, 30, "{}: {:?}", cell.header.lock, result.metrics);
         if cell.lock.info.grants {
             assert!(metric("attempts") >= metric("grants"), "{}", cell.header.lock);
             assert!(metric("grants") >= 30, "{}", cell.header.lock);
@@ -52,7 +51,7 @@ fn what_ends_before_the_stock_is_gone_is_censored() {
     };
     for (run_for, censored) in [("2s", true), ("300s", false)] {
         for cell in cells(&text(run_for)).iter().filter(|cell| cell.header.lock != "none") {
-            assert_eq!(case::run(cell, 0, None).outcome.censored, censored, "{}: {run_for}", cell.header.lock);
+            assert_eq!(case::run(cell, 0, None).result.censored, censored, "{}: {run_for}", cell.header.lock);
         }
     }
 }

@@ -1,8 +1,7 @@
-//! What the locks do under faults, held against what was worked out beforehand.
+//! The behaviour of the locks under faults, compared with what was derived beforehand.
 
 mod clocks;
 mod fairness;
-mod lab;
 mod standard;
 mod statements;
 mod suites;

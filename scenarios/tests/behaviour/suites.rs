@@ -1,4 +1,4 @@
-//! The suites hold what they say, the swarm draws, and what must be clean is clean.
+//! The suites contain what they state, swarms draw their cases, and the clean list is clean.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -10,11 +10,10 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::clean::must_be_clean;
-use fencepost_scenarios::run::job::Job;
+use fencepost_scenarios::workload::Workload;
+use fencepost_testkit::{parse, run_cells, shipped};
 
-use crate::lab::{parsed, shipped};
-
-/// Every cell of the list gets so many seeds here, which no suite draws; `fencepost run clean` tries as many as it is given.
+/// Seeds that no suite uses; `.ci/run clean` runs more of them.
 const CLEAN_SEEDS: std::ops::Range<u64> = 1_000_000..1_000_012;
 
 fn suites() -> Vec<Suite> {
@@ -29,7 +28,7 @@ fn suite(name: &str) -> Suite {
 }
 
 fn scenarios_of(name: &str) -> Vec<std::sync::Arc<Scenario>> {
-    suite(name).scenarios.iter().map(|name| parsed(&shipped(name))).collect()
+    suite(name).scenarios.iter().map(|name| parse(&shipped(name))).collect()
 }
 
 #[test]
@@ -50,7 +49,7 @@ fn every_scenario_is_in_a_suite_and_no_name_means_both() {
 fn efficiency_and_correctness_hold_such_uses() {
     for name in ["efficiency", "correctness"] {
         for scenario in scenarios_of(name) {
-            assert_eq!(scenario.workload.use_case.name(), name, "{}", scenario.name);
+            assert_eq!(Workload::of_scenario(&scenario).info.use_case.name(), name, "{}", scenario.name);
         }
     }
 }
@@ -63,10 +62,10 @@ fn requirements_and_uses_stand_in_the_standard_suite_by_name() {
         assert!(standard.iter().any(|listed| listed == name), "{name}");
         assert!(suite("requirements").scenarios.iter().any(|listed| listed == name), "{name}");
     }
-    for workload in Registry::standard().workloads().iter().filter(|workload| workload.name != "inventory") {
-        let name = format!("{}-pauses", workload.name);
+    for workload in Registry::standard().workloads().iter().filter(|workload| workload.info.name != "inventory") {
+        let name = format!("{}-pauses", workload.info.name);
         assert!(standard.contains(&name), "{name}");
-        assert_eq!(parsed(&shipped(&name)).workload.kind, workload.name);
+        assert_eq!(Workload::of_scenario(&parse(&shipped(&name))).info.name, workload.info.name);
     }
     assert!(standard.iter().any(|name| name == "client-pauses"), "the shop's inventory");
 }
@@ -83,21 +82,21 @@ fn swarms_stand_apart() {
 fn a_case_of_a_swarm_is_the_case_that_it_drew() {
     let registry = Registry::standard();
     let lock = registry.lock("redis-set-px").expect("a lock");
-    let cell = Cell::new(&parsed(&shipped("swarm-inventory")), lock, &[]);
+    let cell = Cell::new(&parse(&shipped("swarm-inventory")), lock, &[]);
     assert!(cell.header.swarm && cell.header.dose.is_none());
     let mut choices = BTreeSet::new();
     for seed in 0..12 {
         let drawn = cell.drawn(seed);
         let choice = drawn.choice.as_ref().expect("it draws");
         choices.insert(choice.to_string());
-        let whole = case::run(&cell, seed, None).outcome;
-        let alone = case::run(&drawn, seed, None).outcome;
+        let whole = case::run(&cell, seed, None).result;
+        let alone = case::run(&drawn, seed, None).result;
         assert_eq!((whole.trace, &whole.verdicts), (alone.trace, &alone.verdicts), "{choice}");
         assert_eq!(whole.faults.len(), cell.scenario.faults.len());
         for (tally, has) in whole.faults.iter().zip(&choice.faults) {
             assert!(*has || tally.planned == 0, "{choice}");
         }
-        let written = Cell::new(&parsed(&drawn.scenario.source), lock, &[]);
+        let written = Cell::new(&parse(&drawn.scenario.source), lock, &[]);
         let faults = |cell: &Cell| cell.header.faults.iter().map(|fault| fault.name.clone()).collect::<BTreeSet<_>>();
         assert_eq!(faults(&written), faults(&drawn), "{choice}");
         assert!(!written.header.swarm && written.scenario.clients == drawn.scenario.clients);
@@ -123,21 +122,18 @@ fn hunts_have_small_cases() {
 #[test]
 fn what_must_be_clean_is_clean() {
     let list = must_be_clean(&Registry::standard()).unwrap_or_else(|why| panic!("{why}"));
-    let what = |at: usize| &list[at];
     let (mut cells, mut entries) = (Vec::new(), Vec::new());
     for (entry, clean) in list.iter().enumerate() {
         entries.extend(clean.cells.iter().map(|_| entry));
         cells.extend(clean.cells.iter().cloned());
     }
     let mut problems = Vec::new();
-    let job = Job { cells, seeds: CLEAN_SEEDS, threads: 2, ..Job::default() };
-    job.run(|cell, seed, outcome| {
-        let entry = what(entries[cell]);
-        let violated = entry.properties.iter().filter(|property| outcome.verdict(**property) == Verdict::Violated);
-        let case = || job.cells[cell].case_name(seed);
+    run_cells(cells.clone(), CLEAN_SEEDS, |cell, seed, result| {
+        let entry = &list[entries[cell]];
+        let violated = entry.properties.iter().filter(|property| result.verdict(**property) == Verdict::Violated);
+        let case = || cells[cell].case_name(seed);
         problems.extend(violated.map(|property| format!("{}: {} ({})", case(), property.name(), entry.why)));
         ControlFlow::Continue(())
-    })
-    .expect("no panic");
+    });
     assert!(problems.is_empty(), "{} violations of what must be clean:\n{}", problems.len(), problems.join("\n"));
 }

@@ -65,7 +65,12 @@ fn unknown_names() {
         "no property",
         "did you mean `effect-exclusion`?",
     );
-    changed(expect, "redlock = { fencing = «\"violates\"» }", "`violates` is no verdict", "did you mean `violated`?");
+    changed(
+        expect,
+        "redlock = { fencing = «\"violates\"» }",
+        "`violates` is not a verdict",
+        "did you mean `violated`?",
+    );
     changed(expect, "redlock = { fencing = «true» }", "must be a verdict, not `true`", "`violated`, `holds`");
     changed(expect, "«fencing» = \"holds\"", "`fencing` is expected of no lock", "name the locks");
     changed(expect, "fencing = { holds = [«\"redlokc\"»] }", "no lock is named `redlokc`", "did you mean `redlock`?");
@@ -73,8 +78,8 @@ fn unknown_names() {
     changed(
         expect,
         "fencing = { holds = [\"redlock\", «\"redlock\"»] }",
-        "`fencing` is expected twice of `redlock`",
-        "keep the one you mean",
+        "`redlock` is listed twice",
+        "remove one of the two",
     );
     changed(expect, "«none» = { fencing = \"holds\" }", "`locks` does not select it", "add it to `locks`");
     below_head("[expect]\nnone = «true»", "`none` must be a table, not `true`", "[expect.none]");
@@ -82,12 +87,12 @@ fn unknown_names() {
 
 #[test]
 fn unknown_values() {
-    changed("\"give-up\"", "«\"giveup\"»", "`giveup` is no value of `on_unknown`", "did you mean `give-up`?");
-    changed("\"release\"", "«\"burn\"»", "`burn` is no value of `after_unknown`", "choose one of `release`, `keep`");
-    changed("\"target\"", "«\"taget\"»", "`taget` is no value of `update`", "did you mean `target`?");
-    changed("guard  = \"none\"", "guard = «\"fence-all\"»", "`fence-all` is no value of `guard`", "`claim`");
-    below_head("[network]\ntransport = «\"tcp\"»", "`tcp` is no value of `transport`", "`stream`, `datagram`");
-    below_head("[explore]\nmenu = [«\"crush\"»]", "`crush` is no value of `menu`", "did you mean `crash`?");
+    changed("\"give-up\"", "«\"giveup\"»", "`giveup` is not a value of `on_unknown`", "did you mean `give-up`?");
+    changed("\"release\"", "«\"burn\"»", "`burn` is not a value of `after_unknown`", "choose one of `release`, `keep`");
+    changed("\"target\"", "«\"taget\"»", "`taget` is not a value of `update`", "did you mean `target`?");
+    changed("guard  = \"none\"", "guard = «\"fence-all\"»", "`fence-all` is not a value of `guard`", "`claim`");
+    below_head("[network]\ntransport = «\"tcp\"»", "`tcp` is not a value of `transport`", "`stream`, `datagram`");
+    below_head("[explore]\nmenu = [«\"crush\"»]", "`crush` is not a value of `menu`", "did you mean `crash`?");
     changed("\"exp(200ms)\"", "«\"exp(200 parsecs)\"»", "is not a duration", "a number and a unit (ns, us, ms");
     changed("\"exp(200ms)\"", "«\"expo(200ms)\"»", "`expo` is no distribution", "\"exp(5s)\"");
     changed("wait_at_most = \"30s\"", "wait_at_most = «\"3\\n0\"»", "`3\\n0` is not a duration", "a unit");
@@ -103,11 +108,11 @@ fn workloads() {
     below_head("[workload.notify]\n«guard» = \"none\"", "unknown key `guard` in [workload.notify]", "`every`");
     below_head(
         "[workload.file]\nupdate = «\"decrement\"»",
-        "`decrement` is no value of `update`",
+        "`decrement` is not a value of `update`",
         "`target`, `version`",
     );
-    below_head("[workload.set]\nguard = «\"fence\"»", "`fence` is no value of `guard`", "`claim`");
-    below_head("[workload.transfer]\norder = «\"oposite\"»", "`oposite` is no value of `order`", "`opposite`");
+    below_head("[workload.set]\nguard = «\"fence\"»", "`fence` is not a value of `guard`", "`claim`");
+    below_head("[workload.transfer]\norder = «\"oposite\"»", "`oposite` is not a value of `order`", "`opposite`");
     below_head("[workload.transfer]\nbalance = «0»", "`balance` must be a whole number from 1", "");
     below_head("[workload.«sets»]\n", "no workload is named `sets`", "did you mean `set`?");
 }
@@ -166,7 +171,7 @@ fn timing_of_locks() {
     below_head("[lock]\neffective = «\"0s\"»", "`effective` of zero", "\"10s\"");
     below_head("[lock]\nttl = «\"defualt\"»", "`defualt` is not a duration", "or \"default\"");
     below_head("locks = «[]»", "`locks` is empty", "leave `locks` out for all");
-    below_head("locks = [\"none\", «\"none\"»]", "`none` stands twice", "take one out");
+    below_head("locks = [\"none\", «\"none\"»]", "`none` is listed twice", "remove one");
 }
 
 #[test]

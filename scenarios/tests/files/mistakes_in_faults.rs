@@ -33,8 +33,8 @@ fn keys_of_a_kind() {
     below_head("[[fault.clock-step]]\ntarget = \"store\"\nat = \"1s\"\n«yb» = \"1s\"", "unknown key `yb`", "`by`");
     below_head("«[[fault.clock-step]]»\ntarget = \"store\"\nat = \"1s\"", "has no `by`", "add `by = …`");
     let crash = "[[fault.crash]]\ntarget = \"store\"\nat = \"1s\"\n";
-    below_head(&format!("{crash}what = «\"hots\"»"), "`hots` is no value of `what`", "did you mean `host`?");
-    below_head(&format!("{crash}disk = «\"wiped\"»"), "`wiped` is no value of `disk`", "did you mean `wipe`?");
+    below_head(&format!("{crash}what = «\"hots\"»"), "`hots` is not a value of `what`", "did you mean `host`?");
+    below_head(&format!("{crash}disk = «\"wiped\"»"), "`wiped` is not a value of `disk`", "did you mean `wipe`?");
     below_head(&format!("{crash}permanent = «1»"), "`permanent` must be `true` or `false`", "");
     let loss = "[[fault.loss]]\ntarget = \"store\"\nat = \"1s\"\nlasts = \"1s\"\n";
     below_head(&format!("{loss}rate = «1.01»"), "a rate is from 0.0 to 1.0, not 1.01", "");
@@ -66,7 +66,7 @@ fn triggers_at_an_event() {
     pause("on = { event = \"acquired\", after = «\"-1s\"» }", "is negative", "zero or longer");
     pause("on = { event = \"acquired\", client = «\"client-6\"» }", "no client is named `client-6`", "to `client-5`");
     pause("on = { event = \"acquired\", client = «\"store\"» }", "no client is named `store`", "leave `client` out");
-    pause("on = «\"acquired\"»", "`on` must be a table such as", "");
+    pause("on = «\"acquired\"»", "`on` must be a table with `client`, `event`", "");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn places() {
 
 #[test]
 fn partitions() {
-    partition("shape = «\"minorty\"»", "`minorty` is no value of `shape`", "did you mean `minority`?");
+    partition("shape = «\"minorty\"»", "`minorty` is not a value of `shape`", "did you mean `minority`?");
     partition("split = «[[\"client-1\", \"client-2\"]]»", "at least two groups", "[[\"client-1\"], [\"store\"]]");
     partition("split = «[]»", "at least two groups", "");
     partition("split = [[\"client-1\"], «[]»]", "this group of the split is empty", "take the group out");
@@ -168,7 +168,7 @@ fn keys_of_the_newer_kinds() {
     below_head(&format!("«[[fault.slow]]»\n{node}"), "has no `factor`", "add `factor = …`");
     let strobe = format!("[[fault.clock-strobe]]\n{node}by = \"1s\"\nperiod = «\"1us\"»");
     below_head(&strobe, "once a millisecond at most", "\"1ms\"");
-    below_head(&format!("[[fault.disk-stall]]\n{node}what = «\"lies\"»"), "`lies` is no value of `what`", "`lie`");
+    below_head(&format!("[[fault.disk-stall]]\n{node}what = «\"lies\"»"), "`lies` is not a value of `what`", "`lie`");
     below_head(
         &format!("«[[fault.disk-stall]]»\n{node}sync = \"1s\""),
         "beside a disk that is not slow",

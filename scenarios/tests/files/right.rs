@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use fencepost_scenarios::file::{
-    AfterUnknown, Clients, Expectation, File, Guard, Inventory, Network, OnUnknown, Placeable, Scenario, Timing,
-    Transport, Update, Workload, parse, scenario, suite,
+    AfterUnknown, Clients, Expectation, File, Network, OnUnknown, Placeable, Scenario, Timing, Transport, parse,
+    scenario, suite,
 };
 use fencepost_scenarios::property::Property;
+use fencepost_scenarios::workload::{Guard, Inventory, Update, Workload};
 use fencepost_sim::schedule::{Aim, OnStep, Target, Trigger, Which};
 use fencepost_sim::units::Dist;
 
@@ -37,7 +38,7 @@ fn the_scenario_of_the_design_means_what_it_says() {
     assert_eq!(read.lock.timing, Timing::Ttl(10 * SECOND));
     assert_eq!(read.lock.params["redlock"].downcast_ref::<RedlockParams>().unwrap().retry, 3);
     let inventory = Inventory { stock: 100, quantity: 1..=3, update: Update::Target, guard: Guard::None };
-    assert_eq!(read.workload, Workload::of(&inventory));
+    assert_eq!(Workload::of_scenario(&read), &Workload::new(&inventory));
     assert_eq!(read.expect["redlock"][&Property::EffectExclusion], Expectation::Violated);
     let faults: Vec<_> = read.faults.iter().map(|fault| (fault.name.as_str(), fault.kind.name)).collect();
     let expected =
@@ -86,7 +87,7 @@ fn keys_left_out_have_the_documented_defaults() {
     assert_eq!(read.clients, clients);
     assert_eq!((read.lock.timing, read.lock.params.len()), (Timing::Default, 0));
     let inventory = Inventory { stock: 100, quantity: 1..=1, update: Update::Target, guard: Guard::None };
-    assert_eq!(read.workload, Workload::of(&inventory));
+    assert_eq!(Workload::of_scenario(&read), &Workload::new(&inventory));
     let latency = Dist::Uniform(ms(1), ms(5));
     assert_eq!(read.network, Network { latency, loss_per_million: 0, transport: Transport::Stream });
     assert_eq!(read.explore.menu, ["pause", "crash", "hold"].map(|name| Placeable::named(name).unwrap()));

@@ -67,7 +67,7 @@ fn everything_registered_is_in_it() {
         assert!(schema["properties"]["locks"]["items"]["enum"].as_array().unwrap().contains(&json!(lock.name())));
     }
     for workload in registry.workloads() {
-        assert!(schema["properties"]["workload"]["properties"][workload.name].is_object());
+        assert!(schema["properties"]["workload"]["properties"][workload.info.name].is_object());
     }
 }
 

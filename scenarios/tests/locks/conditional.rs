@@ -5,8 +5,7 @@ use fencepost_scenarios::property::Property::{
     Takeover, ValidityExclusion,
 };
 use fencepost_scenarios::property::Verdict;
-
-use crate::lab::{run, shipped};
+use fencepost_testkit::{run, shipped};
 
 const LOCKS: [&str; 2] = ["dynamodb", "k8s-lease"];
 
@@ -54,7 +53,7 @@ fn steady_rate(target: &str, ppm: i64) -> String {
 #[test]
 fn a_quiet_run_keeps_everything() {
     for lock in LOCKS {
-        run(&shipped("quiet"), lock, 100).keeps_everything();
+        run(&shipped("quiet"), lock, 100).holds_everything();
     }
 }
 
@@ -63,7 +62,7 @@ fn an_owner_that_was_paused_beyond_the_lease_writes_too_late() {
     let pauses = fault("pause", "client:any", "exp(6s)", "lasts = \"5s..12s\"");
     for lock in LOCKS {
         let seen = run(&scenario("2s", false, &pauses), lock, SEEDS);
-        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&STORE);
+        seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&STORE);
     }
 }
 
@@ -71,8 +70,10 @@ fn an_owner_that_was_paused_beyond_the_lease_writes_too_late() {
 fn asking_the_clock_before_the_write_helps_against_a_pause_and_asking_is_leader_does_not() {
     let pauses = fault("pause", "client:any", "exp(6s)", "lasts = \"5s..12s\"");
     let checked = scenario("2s", true, &pauses);
-    run(&checked, "dynamodb", SEEDS).keeps(&[ValidityExclusion, EffectExclusion, NoLostUpdate]).keeps(&STORE);
-    run(&checked, "k8s-lease", SEEDS).breaks(&[EffectExclusion, NoLostUpdate]).keeps(&STORE);
+    run(&checked, "dynamodb", SEEDS)
+        .never_violates(&[ValidityExclusion, EffectExclusion, NoLostUpdate])
+        .never_violates(&STORE);
+    run(&checked, "k8s-lease", SEEDS).violates(&[EffectExclusion, NoLostUpdate]).never_violates(&STORE);
 }
 
 #[test]
@@ -80,7 +81,7 @@ fn a_machine_that_stopped_trusts_a_lease_that_is_over() {
     let stops = fault("vm-pause", "client:any", "exp(6s)", "lasts = \"6s..12s\"");
     for lock in LOCKS {
         let seen = run(&scenario("2s", true, &stops), lock, SEEDS);
-        seen.breaks(&[BeliefExclusion, EffectExclusion]).keeps(&STORE);
+        seen.violates(&[BeliefExclusion, EffectExclusion]).never_violates(&STORE);
     }
 }
 
@@ -91,7 +92,10 @@ fn steps_of_wall_clocks_change_nothing_on_any_node() {
         .join("\n");
     let crashing = steps + &fault("crash", "client:any", "exp(15s)", "restart_after = \"2s\"");
     for lock in LOCKS {
-        run(&scenario("4s", false, &crashing), lock, SEEDS).keeps(&SAFE).keeps(&STORE).keeps(&[Takeover]);
+        run(&scenario("4s", false, &crashing), lock, SEEDS)
+            .never_violates(&SAFE)
+            .never_violates(&STORE)
+            .never_violates(&[Takeover]);
     }
 }
 
@@ -99,7 +103,9 @@ fn steps_of_wall_clocks_change_nothing_on_any_node() {
 fn the_servers_clock_has_no_say() {
     for lock in LOCKS {
         for ppm in [-800_000, 3_000_000] {
-            run(&scenario("4s", false, &steady_rate("server:all", ppm)), lock, 10).keeps(&SAFE).keeps(&STORE);
+            run(&scenario("4s", false, &steady_rate("server:all", ppm)), lock, 10)
+                .never_violates(&SAFE)
+                .never_violates(&STORE);
         }
     }
 }
@@ -108,7 +114,7 @@ fn the_servers_clock_has_no_say() {
 fn clocks_that_run_apart_by_less_than_the_documented_ratio_are_tolerated() {
     let fast = steady_rate("client-1", 200_000) + &steady_rate("client-2", -200_000);
     for lock in LOCKS {
-        run(&scenario("8s", false, &fast), lock, SEEDS).keeps(&SAFE).keeps(&STORE);
+        run(&scenario("8s", false, &fast), lock, SEEDS).never_violates(&SAFE).never_violates(&STORE);
     }
 }
 
@@ -117,7 +123,7 @@ fn clocks_that_run_apart_by_more_are_not() {
     // The owner's heartbeats come every quarter of a lease, a leader's renewals every two fifteenths.
     for (lock, ppm) in [("dynamodb", 4_000_000), ("k8s-lease", 9_000_000)] {
         let seen = run(&scenario("8s", true, &steady_rate("client-1", ppm)), lock, SEEDS);
-        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&STORE);
+        seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&STORE);
     }
 }
 
@@ -125,7 +131,7 @@ fn clocks_that_run_apart_by_more_are_not() {
 fn a_leader_that_cannot_reach_the_service_stops_in_time_if_it_checks() {
     let cuts = "[[fault.partition]]\nshape = \"clients-from-lock\"\nevery = \"exp(15s)\"\nlasts = \"2s..15s\"\n";
     for lock in LOCKS {
-        run(&scenario("6s", true, cuts), lock, SEEDS).keeps(&STORE).keeps(&SAFE);
+        run(&scenario("6s", true, cuts), lock, SEEDS).never_violates(&STORE).never_violates(&SAFE);
     }
 }
 
@@ -134,7 +140,7 @@ fn a_crashed_owner_is_replaced_within_the_bound_at_the_defaults() {
     for lock in LOCKS {
         let text = shipped("crash-takeover");
         let seen = run(&text, lock, SEEDS);
-        seen.keeps(&[Takeover]).keeps(&STORE);
+        seen.never_violates(&[Takeover]).never_violates(&STORE);
     }
 }
 
@@ -169,23 +175,23 @@ fn whoever_comes_late_waits_a_full_lease_from_the_first_look() {
 #[test]
 fn service_restarts_cost_no_grant_but_a_candidates_token_repeats() {
     let restarts = fault("crash", "server:all", "exp(6s)", "restart_after = \"2s\"");
-    run(&scenario("2s", true, &restarts), "dynamodb", SEEDS).keeps(&SAFE).keeps(&STORE);
+    run(&scenario("2s", true, &restarts), "dynamodb", SEEDS).never_violates(&SAFE).never_violates(&STORE);
     let seen = run(&scenario("2s", true, &restarts), "k8s-lease", SEEDS);
-    seen.keeps(&SAFE).keeps(&STORE).breaks(&[Fencing]);
+    seen.never_violates(&SAFE).never_violates(&STORE).violates(&[Fencing]);
 }
 
 #[test]
 fn a_token_that_repeats_lets_late_writes_through_the_fence() {
     let guarded = [Fencing, EffectExclusion, NoLostUpdate];
-    run(&shipped("token-repeats"), "k8s-lease", 60).breaks(&guarded).keeps(&[GrantExclusion]);
-    run(&shipped("token-repeats"), "lease-server", 60).keeps(&guarded);
+    run(&shipped("token-repeats"), "k8s-lease", 60).violates(&guarded).never_violates(&[GrantExclusion]);
+    run(&shipped("token-repeats"), "lease-server", 60).never_violates(&guarded);
 }
 
 #[test]
 fn a_store_that_lost_its_disk_grants_twice() {
     let wipes = fault("crash", "server:all", "exp(20s)", "restart_after = \"1s\"\ndisk = \"wipe\"");
     for lock in LOCKS {
-        run(&scenario("4s", false, &wipes), lock, SEEDS).breaks(&[GrantExclusion, BeliefExclusion]);
+        run(&scenario("4s", false, &wipes), lock, SEEDS).violates(&[GrantExclusion, BeliefExclusion]);
     }
 }
 
@@ -194,7 +200,7 @@ fn heartbeats_that_are_refused_for_a_while_do_not_make_two_owners() {
     let restarts = fault("crash", "server:all", "exp(20s)", "restart_after = \"1s\"");
     let text = scenario("8s", true, &restarts)
         .replace("[workload", "[lock.dynamodb]\nunavailable_after_restart = \"10s\"\n\n[workload");
-    run(&text, "dynamodb", SEEDS).keeps(&[GrantExclusion, ValidityExclusion, EffectExclusion, Progress]);
+    run(&text, "dynamodb", SEEDS).never_violates(&[GrantExclusion, ValidityExclusion, EffectExclusion, Progress]);
 }
 
 #[test]
@@ -202,7 +208,7 @@ fn options_of_the_lock_client_keep_its_promises() {
     let crashes = fault("crash", "client:any", "exp(10s)", "restart_after = \"2s\"");
     let options = "delete_lock_on_release = false\nreentrant = true\nsession_monitor = \"12s\"";
     let text = scenario("3s", true, &crashes).replace("[workload", &format!("[lock.dynamodb]\n{options}\n\n[workload"));
-    run(&text, "dynamodb", SEEDS).keeps(&SAFE).keeps(&STORE).keeps(&[Takeover]);
+    run(&text, "dynamodb", SEEDS).never_violates(&SAFE).never_violates(&STORE).never_violates(&[Takeover]);
 }
 
 #[test]
@@ -210,10 +216,10 @@ fn an_owner_that_acquires_again_meets_what_is_declared() {
     let nested = |lock: &str, option: &str| {
         let text = scenario("500ms", false, "").replace("count = 3", "count = 3\nnested = 2");
         let seen = run(&text.replace("[workload", &format!("{option}\n\n[workload")), lock, 10);
-        assert!(seen.outcomes.iter().all(|outcome| outcome.verdict(Reentrancy) == Verdict::Holds), "{lock} {option}");
+        assert!(seen.results().iter().all(|result| result.verdict(Reentrancy) == Verdict::Holds), "{lock} {option}");
         seen
     };
-    nested("dynamodb", "").keeps_everything();
-    nested("dynamodb", "[lock.dynamodb]\nreentrant = true").keeps(&STORE);
-    nested("k8s-lease", "").keeps(&STORE);
+    nested("dynamodb", "").holds_everything();
+    nested("dynamodb", "[lock.dynamodb]\nreentrant = true").never_violates(&STORE);
+    nested("k8s-lease", "").never_violates(&STORE);
 }

@@ -15,8 +15,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
-
-use crate::lab::{parsed, run};
+use fencepost_testkit::{parse, run};
 
 const LOCKS: [&str; 2] = ["consul", "chubby"];
 const SEEDS: u64 = 25;
@@ -60,7 +59,7 @@ fn cut(shape: &str, lasts: &str) -> String {
 
 /// What happened to the lock, and when.
 fn history(text: &str, lock: &str, seed: u64) -> Vec<(Duration, Event)> {
-    let cell = Cell::new(&parsed(text), Registry::standard().lock(lock).unwrap(), &[]);
+    let cell = Cell::new(&parse(text), Registry::standard().lock(lock).unwrap(), &[]);
     assert!(cell.header.applicable, "{:?}", cell.header.reason);
     let seen = Rc::new(RefCell::new(Notes::default()));
     case::run(&cell, seed, Some(seen.clone()));
@@ -85,7 +84,7 @@ fn grants(history: &[(Duration, Event)]) -> impl Iterator<Item = Duration> {
 #[test]
 fn nothing_is_broken_where_nothing_goes_wrong() {
     for lock in LOCKS {
-        run(&scenario("", "", ""), lock, SEEDS).keeps_everything();
+        run(&scenario("", "", ""), lock, SEEDS).holds_everything();
     }
 }
 
@@ -93,7 +92,7 @@ fn nothing_is_broken_where_nothing_goes_wrong() {
 fn a_holder_that_acquires_again_meets_what_is_declared() {
     for lock in LOCKS {
         let seen = run(&scenario("nested = 1", "", ""), lock, SEEDS);
-        seen.keeps(&SAFE).keeps(&[Reentrancy, Progress]);
+        seen.never_violates(&SAFE).never_violates(&[Reentrancy, Progress]);
     }
 }
 
@@ -102,7 +101,7 @@ fn crashed_holders_are_replaced_in_time() {
     for lock in LOCKS {
         for what in ["process", "host"] {
             let crashes = crash("client:any", "every = \"exp(40s)\"") + &format!("what = \"{what}\"\n");
-            run(&scenario("", "", &crashes), lock, SEEDS).keeps(&SAFE).keeps(&[Takeover, Progress]);
+            run(&scenario("", "", &crashes), lock, SEEDS).never_violates(&SAFE).never_violates(&[Takeover, Progress]);
         }
     }
 }
@@ -111,9 +110,15 @@ fn crashed_holders_are_replaced_in_time() {
 fn a_pause_beyond_session_and_lock_delay_breaks_what_no_token_guards() {
     let pauses = pause("client:any", "60s..100s");
     for lock in LOCKS {
-        run(&scenario("", "", &pauses), lock, 3 * SEEDS).breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
+        run(&scenario("", "", &pauses), lock, 3 * SEEDS).violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
         let fenced = run(&scenario("", "guard = \"fence-reads\"", &pauses), lock, SEEDS);
-        fenced.breaks(&[BeliefExclusion]).keeps(&[GrantExclusion, EffectExclusion, Fencing, NoLostUpdate, Progress]);
+        fenced.violates(&[BeliefExclusion]).never_violates(&[
+            GrantExclusion,
+            EffectExclusion,
+            Fencing,
+            NoLostUpdate,
+            Progress,
+        ]);
     }
 }
 
@@ -126,7 +131,7 @@ fn servers_may_crash_pause_and_be_cut_off() {
             pause("server:leader", "5s..40s"),
             cut("minority", "5s..40s"),
         ] {
-            run(&scenario("", "", &fault), lock, SEEDS).keeps(&SAFE).keeps(&[Progress]);
+            run(&scenario("", "", &fault), lock, SEEDS).never_violates(&SAFE).never_violates(&[Progress]);
         }
     }
 }
@@ -137,7 +142,7 @@ fn clock_steps_of_servers_do_nothing() {
     for lock in LOCKS {
         let crashes = crash("client:any", "every = \"exp(40s)\"");
         let seen = run(&scenario("", "", &(crashes + steps)), lock, SEEDS);
-        seen.keeps(&SAFE).keeps(&[Takeover, Progress]);
+        seen.never_violates(&SAFE).never_violates(&[Takeover, Progress]);
     }
 }
 
@@ -178,7 +183,7 @@ fn without_a_majority_nobody_gets_the_lock() {
             assert!(!all.iter().any(|at| (from..to).contains(at)), "{lock}, {seed}: {all:?}");
             assert!(all.iter().any(|at| *at > to), "{lock} went on");
         }
-        run(&text, lock, SEEDS).keeps(&SAFE).keeps(&[Progress]);
+        run(&text, lock, SEEDS).never_violates(&SAFE).never_violates(&[Progress]);
     }
 }
 
@@ -208,7 +213,7 @@ fn a_new_leader_remembers_the_lock_delay() {
 fn chubbys_local_lease_ends_before_the_masters() {
     let checked = |fault: &str| scenario("check_before_write = true", "", fault);
     let cuts = cut("clients-from-lock", "10s..70s") + &pause("client:any", "5s..40s");
-    run(&checked(&cuts), "chubby", SEEDS).keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate]);
+    run(&checked(&cuts), "chubby", SEEDS).never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate]);
 }
 
 /// The paper demands that the master's clock is faster than a client's by no more than a known factor.
@@ -224,8 +229,8 @@ fn a_clock_that_is_too_slow_lets_a_client_trust_a_lease_that_is_over() {
         let text = scenario("check_before_write = true", "", &fault(ppm)).replace("0ms..2s", "0ms..20s");
         run(&text, "chubby", SEEDS)
     };
-    seen(-5_000).keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate]);
-    seen(-700_000).breaks(&[EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion]);
+    seen(-5_000).never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate]);
+    seen(-700_000).violates(&[EffectExclusion, NoLostUpdate]).never_violates(&[GrantExclusion]);
 }
 
 #[test]

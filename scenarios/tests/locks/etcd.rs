@@ -12,8 +12,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
-
-use crate::lab::{parsed, run, run_with_bugs, shipped};
+use fencepost_testkit::{parse, run, run_with_bugs, shipped};
 
 const SEEDS: u64 = 30;
 
@@ -50,57 +49,59 @@ const PAUSES: &str = "every = \"exp(4s)\"\nlasts = \"4s..15s\"";
 
 #[test]
 fn all_is_well_while_nothing_happens() {
-    run(&shipped("quiet"), "etcd", 20).keeps_everything();
+    run(&shipped("quiet"), "etcd", 20).holds_everything();
     for servers in [1, 5] {
         let cluster = format!("[lock.etcd]\nservers = {servers}\n\n[workload.inventory]");
-        run(&scenario("").replace("[workload.inventory]", &cluster), "etcd", 5).keeps_everything();
+        run(&scenario("").replace("[workload.inventory]", &cluster), "etcd", 5).holds_everything();
     }
-    run(&scenario("guard = \"owner-txn\""), "etcd", 10).keeps_everything();
+    run(&scenario("guard = \"owner-txn\""), "etcd", 10).holds_everything();
 }
 
 #[test]
 fn it_locks_again_without_counting() {
-    run(&shipped("reentrant"), "etcd", 10).keeps_everything();
+    run(&shipped("reentrant"), "etcd", 10).holds_everything();
 }
 
 #[test]
 fn pauses_beyond_the_lease_break_it_unless_writes_are_guarded() {
     let pauses = fault("pause", "client:any", PAUSES);
-    run(&scenario(&pauses), "etcd", SEEDS).breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[
-        GrantExclusion,
-        Fencing,
-        Progress,
-    ]);
+    run(&scenario(&pauses), "etcd", SEEDS)
+        .violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate])
+        .never_violates(&[GrantExclusion, Fencing, Progress]);
     for guard in ["fence-reads", "owner-txn"] {
         let guarded = scenario(&format!("guard = \"{guard}\"\n{pauses}"));
-        run(&guarded, "etcd", SEEDS).breaks(&[BeliefExclusion]).keeps(&[EffectExclusion, NoLostUpdate, Fencing]);
+        run(&guarded, "etcd", SEEDS).violates(&[BeliefExclusion]).never_violates(&[
+            EffectExclusion,
+            NoLostUpdate,
+            Fencing,
+        ]);
     }
 }
 
 #[test]
 fn wall_clocks_of_the_servers_do_nothing() {
     let steps = fault("clock-step", "server:any", "every = \"exp(2s)\"\nby = \"-100s..100s\"");
-    run(&scenario(&steps), "etcd", 10).keeps_everything();
+    run(&scenario(&steps), "etcd", 10).holds_everything();
 }
 
 #[test]
 fn a_crashed_holder_is_replaced_in_time() {
-    run(&shipped("crash-takeover"), "etcd", 10).keeps(&[Takeover, GrantExclusion]);
+    run(&shipped("crash-takeover"), "etcd", 10).never_violates(&[Takeover, GrantExclusion]);
     let crashes = fault("crash", "client:holder", "every = \"exp(10s)\"\nrestart_after = \"3s\"");
-    run(&scenario(&crashes), "etcd", SEEDS).keeps(&[Takeover, Progress, GrantExclusion, BeliefExclusion]);
+    run(&scenario(&crashes), "etcd", SEEDS).never_violates(&[Takeover, Progress, GrantExclusion, BeliefExclusion]);
 }
 
 /// Statement 4 of the chapter on properties.
 #[test]
 fn a_token_comes_again_after_an_unlock_that_did_not_take_effect() {
     let crashes = fault("crash", "server:leader", "every = \"exp(20s)\"\nrestart_after = \"3s\"\ndisk = \"unsynced\"");
-    run(&scenario(&crashes), "etcd", SEEDS).breaks(&[Fencing]).keeps(&[GrantExclusion, Progress]);
+    run(&scenario(&crashes), "etcd", SEEDS).violates(&[Fencing]).never_violates(&[GrantExclusion, Progress]);
 }
 
 #[test]
 fn an_unlock_that_comes_late_frees_what_its_session_has_locked_since() {
     let pauses = fault("pause", "server:leader", "every = \"exp(8s)\"\nlasts = \"2s..10s\"");
-    run(&scenario(&pauses), "etcd", 2 * SEEDS).breaks(&[OwnerRelease]).keeps(&[GrantExclusion, Progress]);
+    run(&scenario(&pauses), "etcd", 2 * SEEDS).violates(&[OwnerRelease]).never_violates(&[GrantExclusion, Progress]);
 }
 
 /// Followers need up to two election timeouts to stand; a request that was passed on to the leader just before it died is
@@ -129,15 +130,15 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
         assert_eq!(between(6, 35), 0, "seed {seed}");
         assert!(between(0, 5) > 0 && between(35, 100) > 3, "seed {seed}: {grants:?}");
     }
-    run(&scenario, "etcd", SEEDS).keeps(&[GrantExclusion, Progress]);
+    run(&scenario, "etcd", SEEDS).never_violates(&[GrantExclusion, Progress]);
 }
 
 #[test]
 fn bugs_are_found_by_random_faults_too() {
     let pauses = fault("pause", "client:any", "every = \"exp(10s)\"\nlasts = \"6s..15s\"");
     // A stale grant holds a token lower than that of the one who holds the lock.
-    run_with_bugs(&scenario(&pauses), "etcd", &["etcd-stale-grant"], SEEDS).breaks(&[Fencing]);
-    run(&scenario(&pauses), "etcd", SEEDS).keeps(&[Fencing]);
+    run_with_bugs(&scenario(&pauses), "etcd", &["etcd-stale-grant"], SEEDS).violates(&[Fencing]);
+    run(&scenario(&pauses), "etcd", SEEDS).never_violates(&[Fencing]);
 }
 
 /// When something was granted.
@@ -153,7 +154,7 @@ impl Watcher for Grants {
 }
 
 fn grants(text: &str, seed: u64) -> Vec<Duration> {
-    let cell = Cell::new(&parsed(text), Registry::standard().lock("etcd").expect("it is registered"), &[]);
+    let cell = Cell::new(&parse(text), Registry::standard().lock("etcd").expect("it is registered"), &[]);
     let seen = Rc::new(RefCell::new(Grants::default()));
     case::run(&cell, seed, Some(seen.clone()));
     seen.take().0

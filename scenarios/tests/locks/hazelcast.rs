@@ -9,8 +9,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
-
-use crate::lab::{parsed, run, run_with_bugs, shipped};
+use fencepost_testkit::{parse, run, run_with_bugs, shipped};
 
 const LOCK: &str = "hazelcast";
 
@@ -54,7 +53,7 @@ impl Watcher for Grants {
 
 fn grants(text: &str, seed: u64) -> Vec<f64> {
     let registry = Registry::standard();
-    let cell = Cell::new(&parsed(text), registry.lock(LOCK).unwrap(), &[]);
+    let cell = Cell::new(&parse(text), registry.lock(LOCK).unwrap(), &[]);
     let watcher = Rc::new(RefCell::new(Grants::default()));
     case::run(&cell, seed, Some(watcher.clone()));
     watcher.take().0
@@ -67,20 +66,20 @@ fn longest_gap(grants: &[f64]) -> f64 {
 
 #[test]
 fn a_quiet_run_holds_everything() {
-    run(&shipped("quiet"), LOCK, 20).keeps_everything();
+    run(&shipped("quiet"), LOCK, 20).holds_everything();
     let nested = scenario("nested = 2", "", "");
     let seen = run(&nested, LOCK, 10);
-    seen.keeps_everything();
-    assert_eq!(seen.judged(Property::Reentrancy), 10);
+    seen.holds_everything();
+    assert_eq!(seen.decided(Property::Reentrancy), 10);
 }
 
 #[test]
 fn a_minority_cut_off_or_dead_costs_an_election_at_the_most() {
     let cut = "[[fault.partition]]\nshape = 'minority'\nevery = 'exp(20s)'\nlasts = '5s..40s'";
-    run(&scenario("", "", cut), LOCK, 20).keeps(&SERVICE).keeps(&[Property::EffectExclusion]);
+    run(&scenario("", "", cut), LOCK, 20).never_violates(&SERVICE).never_violates(&[Property::EffectExclusion]);
     let dead = "[[fault.crash]]\ntarget = 'server:leader'\nwhat = 'host'\nat = '10s'\npermanent = true";
     let text = scenario("", "", dead);
-    run(&text, LOCK, 20).keeps(&SERVICE).keeps(&[Property::EffectExclusion]);
+    run(&text, LOCK, 20).never_violates(&SERVICE).never_violates(&[Property::EffectExclusion]);
     for seed in 0..5 {
         let grants = grants(&text, seed);
         assert!(grants[0] < 9.0, "the first leader was long in coming: {} s", grants[0]);
@@ -98,7 +97,7 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
     let apart = "[[fault.partition]]\nat = '10s'\nlasts = '60s'\n\
                  split = [['client-1', 'client-2', 'hazelcast-1'], ['client-3', 'hazelcast-2'], ['hazelcast-3']]";
     let text = scenario("", "", apart);
-    run(&text, LOCK, 20).keeps(&SERVICE);
+    run(&text, LOCK, 20).never_violates(&SERVICE);
     for seed in 0..5 {
         let grants = grants(&text, seed);
         let meanwhile = grants.iter().filter(|at| (10.1..70.0).contains(*at)).count();
@@ -111,19 +110,19 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
 fn members_that_restart_are_lost_to_their_group_unless_they_persist() {
     let two = "[[fault.crash]]\ntarget = 'hazelcast-1'\nat = '10s'\nrestart_after = '5s'\n\
                [[fault.crash]]\ntarget = 'hazelcast-2'\nat = '15s'\nrestart_after = '5s'";
-    run(&scenario("", "", two), LOCK, 5).breaks(&[Property::Progress]).keeps(&[Property::GrantExclusion]);
+    run(&scenario("", "", two), LOCK, 5).violates(&[Property::Progress]).never_violates(&[Property::GrantExclusion]);
     let persistent = scenario("", "[lock.hazelcast]\npersistence = true", two);
-    run(&persistent, LOCK, 10).keeps(&SERVICE).keeps(&[Property::EffectExclusion]);
+    run(&persistent, LOCK, 10).never_violates(&SERVICE).never_violates(&[Property::EffectExclusion]);
     // All at once: a new group takes the old one's place, and its fences begin anew.
     let all = "[[fault.crash]]\ntarget = 'server:all'\nevery = 'exp(40s)'\nrestart_after = '1s'";
-    run(&scenario("", "", all), LOCK, 10).breaks(&[Property::Fencing]).keeps(&[Property::Progress]);
+    run(&scenario("", "", all), LOCK, 10).violates(&[Property::Fencing]).never_violates(&[Property::Progress]);
 }
 
 #[test]
 fn a_client_paused_beyond_its_session_writes_late_unless_fences_are_checked() {
-    run(&shipped("client-pauses"), LOCK, 20).breaks(&[Property::EffectExclusion]).keeps(&SERVICE);
+    run(&shipped("client-pauses"), LOCK, 20).violates(&[Property::EffectExclusion]).never_violates(&SERVICE);
     let fenced = [Property::EffectExclusion, Property::NoLostUpdate, Property::Fencing, Property::GrantExclusion];
-    run(&shipped("fence-reads"), LOCK, 20).keeps(&fenced);
+    run(&shipped("fence-reads"), LOCK, 20).never_violates(&fenced);
 }
 
 #[test]
@@ -131,24 +130,24 @@ fn the_leaders_wall_clock_ends_sessions() {
     let step = |by: &str| format!("[[fault.clock-step]]\ntarget = 'server:leader'\nevery = 'exp(20s)'\nby = '{by}'");
     let holds = "hold = '0ms..500ms'";
     let long = scenario("", "", &step("301s")).replace(holds, "hold = '1s..5s'");
-    run(&long, LOCK, 20).breaks(&[Property::EffectExclusion]).keeps(&SERVICE);
+    run(&long, LOCK, 20).violates(&[Property::EffectExclusion]).never_violates(&SERVICE);
     let short =
         scenario("", "", &step("100s")).replace("every = 'exp(20s)'", "at = '20s'").replace(holds, "hold = '1s..5s'");
-    run(&short, LOCK, 20).keeps(&SERVICE).keeps(&[Property::EffectExclusion]);
+    run(&short, LOCK, 20).never_violates(&SERVICE).never_violates(&[Property::EffectExclusion]);
 }
 
 #[test]
 fn a_crashed_holder_is_replaced_within_the_bound() {
     let seen = run(&shipped("crash-takeover"), LOCK, 20);
-    seen.keeps_everything();
-    assert!(seen.judged(Property::Takeover) > 10, "hardly ever did a holder crash");
+    seen.holds_everything();
+    assert!(seen.decided(Property::Takeover) > 10, "hardly ever did a holder crash");
     let short = scenario(
         "",
         "ttl = '10s'",
         "[[fault.crash]]\ntarget = 'client:holder'\nevery = 'exp(15s)'\n\
                           restart_after = '1s'",
     );
-    run(&short, LOCK, 20).keeps(&SERVICE).keeps(&[Property::Takeover]);
+    run(&short, LOCK, 20).never_violates(&SERVICE).never_violates(&[Property::Takeover]);
 }
 
 #[test]
@@ -158,12 +157,12 @@ fn without_cp_members_an_answered_acquire_can_be_lost() {
                 [[fault.crash]]\ntarget = 'hazelcast-1'\nwhat = 'host'\nat = '25s'\npermanent = true";
     // The backup has a copy in which the lock is free, for lack of work.
     let text = scenario("", "", lost).replace("exp(200ms)", "exp(20s)").replace("0ms..500ms", "5s..20s");
-    run_with_bugs(&text, LOCK, &["hazelcast-no-cp"], 10).breaks(&[Property::GrantExclusion]);
-    run(&text, LOCK, 10).keeps(&SERVICE);
+    run_with_bugs(&text, LOCK, &["hazelcast-no-cp"], 10).violates(&[Property::GrantExclusion]);
+    run(&text, LOCK, 10).never_violates(&SERVICE);
 }
 
 #[test]
 fn without_cp_members_a_quiet_run_holds_everything_too() {
-    run_with_bugs(&shipped("quiet"), LOCK, &["hazelcast-no-cp"], 20).keeps_everything();
-    run_with_bugs(&shipped("crash-takeover"), LOCK, &["hazelcast-no-cp"], 10).keeps_everything();
+    run_with_bugs(&shipped("quiet"), LOCK, &["hazelcast-no-cp"], 20).holds_everything();
+    run_with_bugs(&shipped("crash-takeover"), LOCK, &["hazelcast-no-cp"], 10).holds_everything();
 }

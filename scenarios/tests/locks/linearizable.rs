@@ -2,8 +2,7 @@
 //! that tells a client of a grant that is over has none.
 
 use fencepost_scenarios::property::Property::{GrantExclusion, Linearizable};
-
-use crate::lab::{run, run_with_bugs, shipped};
+use fencepost_testkit::{run, run_with_bugs, shipped};
 
 const STORES: [&str; 5] = ["zookeeper", "etcd", "consul", "chubby", "hazelcast"];
 
@@ -32,7 +31,7 @@ fn faults(kinds: &[(&str, &str, &str)]) -> String {
 #[test]
 fn without_faults() {
     for lock in STORES {
-        assert_eq!(run(&shipped("quiet"), lock, 5).keeps(&[Linearizable]).judged(Linearizable), 5, "{lock}");
+        assert_eq!(run(&shipped("quiet"), lock, 5).never_violates(&[Linearizable]).decided(Linearizable), 5, "{lock}");
     }
 }
 
@@ -44,7 +43,7 @@ fn under_pauses_of_clients_and_servers() {
         ("pause", "name = \"s\"\ntarget = \"server:leader\"", lasts),
     ]);
     for lock in STORES {
-        assert_eq!(run(&text, lock, 20).keeps(&[Linearizable]).judged(Linearizable), 20, "{lock}");
+        assert_eq!(run(&text, lock, 20).never_violates(&[Linearizable]).decided(Linearizable), 20, "{lock}");
     }
 }
 
@@ -56,7 +55,7 @@ fn under_crashes_and_partitions() {
         ("partition", "shape = \"minority\"", "every = \"exp(15s)\"\nlasts = \"1s..10s\""),
     ]);
     for lock in STORES {
-        run(&text, lock, 20).keeps(&[Linearizable]);
+        run(&text, lock, 20).never_violates(&[Linearizable]);
     }
 }
 
@@ -65,13 +64,13 @@ fn under_crashes_and_partitions() {
 fn a_grant_that_is_over_has_no_place_in_any_order() {
     let pauses = [("pause", "target = \"client:any\"", "every = \"exp(10s)\"\nlasts = \"6s..15s\"")];
     let text = faults(&pauses);
-    run_with_bugs(&text, "etcd", &["etcd-stale-grant"], 30).breaks(&[Linearizable]).keeps(&[GrantExclusion]);
-    run(&text, "etcd", 30).keeps(&[Linearizable]);
+    run_with_bugs(&text, "etcd", &["etcd-stale-grant"], 30).violates(&[Linearizable]).never_violates(&[GrantExclusion]);
+    run(&text, "etcd", 30).never_violates(&[Linearizable]);
 }
 
 #[test]
 fn others_do_not_promise_it() {
     for lock in ["none", "lease-server", "redis-set-px", "redlock", "pg-advisory", "sql-version"] {
-        assert_eq!(run(&shipped("quiet"), lock, 1).keeps(&[Linearizable]).judged(Linearizable), 0, "{lock}");
+        assert_eq!(run(&shipped("quiet"), lock, 1).never_violates(&[Linearizable]).decided(Linearizable), 0, "{lock}");
     }
 }

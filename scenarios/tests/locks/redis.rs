@@ -4,8 +4,7 @@ use fencepost_scenarios::property::Property::{
     BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
     Takeover,
 };
-
-use crate::lab::{altered, run, shipped};
+use fencepost_testkit::{altered, run, shipped};
 
 const LOCKS: [&str; 7] =
     ["redis-setnx", "redis-setnx-expire", "redis-set-px-del", "redis-set-px", "redisson", "redisson-fenced", "redlock"];
@@ -13,30 +12,30 @@ const LOCKS: [&str; 7] =
 #[test]
 fn nothing_goes_wrong_where_nothing_happens() {
     for lock in LOCKS {
-        run(&shipped("quiet"), lock, 20).keeps_everything();
+        run(&shipped("quiet"), lock, 20).holds_everything();
     }
 }
 
 #[test]
 fn acquiring_again_does_what_the_documentation_says() {
     for lock in LOCKS {
-        run(&shipped("reentrant"), lock, 20).keeps(&[Reentrancy, GrantExclusion, OwnerRelease, Progress]);
+        run(&shipped("reentrant"), lock, 20).never_violates(&[Reentrancy, GrantExclusion, OwnerRelease, Progress]);
     }
 }
 
 #[test]
 fn a_crashed_holder_is_replaced_in_time_where_the_key_expires() {
     for lock in &LOCKS[1..] {
-        run(&shipped("crash-takeover"), lock, 20).keeps(&[Takeover, Progress]);
+        run(&shipped("crash-takeover"), lock, 20).never_violates(&[Takeover, Progress]);
     }
 }
 
 #[test]
 fn setnx_without_expiry_outlasts_every_pause_and_every_holder() {
     let paused = run(&shipped("client-pauses"), "redis-setnx", 50);
-    paused.keeps(&[GrantExclusion, BeliefExclusion, EffectExclusion, OwnerRelease, NoLostUpdate]);
-    run(&shipped("crash-takeover"), "redis-setnx", 20).breaks(&[Takeover, Progress]);
-    run(&shipped("client-crashes"), "redis-setnx", 20).breaks(&[Progress]);
+    paused.never_violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, OwnerRelease, NoLostUpdate]);
+    run(&shipped("crash-takeover"), "redis-setnx", 20).violates(&[Takeover, Progress]);
+    run(&shipped("client-crashes"), "redis-setnx", 20).violates(&[Progress]);
 }
 
 /// Far from their Redis, clients crash now and then between one command and the next.
@@ -68,18 +67,18 @@ restart_after = "1s"
 
 #[test]
 fn a_crash_between_setnx_and_expire_leaves_the_lock_for_ever() {
-    run(CRASHES_FAR_AWAY, "redis-setnx-expire", 30).breaks(&[Progress]);
-    run(CRASHES_FAR_AWAY, "redis-set-px", 30).keeps(&[Progress, Takeover]);
-    run(&shipped("client-pauses"), "redis-setnx-expire", 30).breaks(&[EffectExclusion, OwnerRelease]);
+    run(CRASHES_FAR_AWAY, "redis-setnx-expire", 30).violates(&[Progress]);
+    run(CRASHES_FAR_AWAY, "redis-set-px", 30).never_violates(&[Progress, Takeover]);
+    run(&shipped("client-pauses"), "redis-setnx-expire", 30).violates(&[EffectExclusion, OwnerRelease]);
 }
 
 #[test]
 fn redisson_renews_through_slow_work_and_not_through_pauses() {
     for lock in ["redisson", "redisson-fenced"] {
-        run(&shipped("slow-work"), lock, 30).keeps_everything();
+        run(&shipped("slow-work"), lock, 30).holds_everything();
         let paused = run(&shipped("client-pauses"), lock, 50);
-        paused.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
-        paused.keeps(&[GrantExclusion, OwnerRelease, Progress]);
+        paused.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
+        paused.never_violates(&[GrantExclusion, OwnerRelease, Progress]);
     }
 }
 
@@ -89,41 +88,47 @@ fn a_lease_is_not_renewed_and_the_fenced_lock_drops_it() {
         let lease = format!("\n[lock.{lock}]\nlease = \"3s\"\n\n[workload.inventory]");
         run(&altered("slow-work", &[("\n[workload.inventory]", &lease)]), lock, 30)
     };
-    leased("redisson").breaks(&[BeliefExclusion, EffectExclusion]);
-    leased("redisson-fenced").keeps_everything();
+    leased("redisson").violates(&[BeliefExclusion, EffectExclusion]);
+    leased("redisson-fenced").holds_everything();
 }
 
 #[test]
 fn redissons_tokens_fence_for_as_long_as_redis_remembers_them() {
     let fenced = run(&shipped("fence-reads"), "redisson-fenced", 50);
-    fenced.breaks(&[BeliefExclusion]).keeps(&[EffectExclusion, Fencing, NoLostUpdate]);
-    run(&shipped("server-restarts"), "redisson-fenced", 20).breaks(&[Fencing]);
+    fenced.violates(&[BeliefExclusion]).never_violates(&[EffectExclusion, Fencing, NoLostUpdate]);
+    run(&shipped("server-restarts"), "redisson-fenced", 20).violates(&[Fencing]);
     let durable = with_key("server-restarts", "redisson-fenced", "persistence = \"always\"");
-    run(&durable, "redisson-fenced", 20).keeps(&[GrantExclusion, Fencing]);
+    run(&durable, "redisson-fenced", 20).never_violates(&[GrantExclusion, Fencing]);
 }
 
 #[test]
 fn who_asks_for_the_token_late_gets_another_ones() {
     let asked = with_key("client-pauses", "redisson-fenced", "get_token = true");
-    run(&asked, "redisson-fenced", 50).breaks(&[Fencing]);
-    run(&shipped("client-pauses"), "redisson-fenced", 50).keeps(&[Fencing]);
+    run(&asked, "redisson-fenced", 50).violates(&[Fencing]);
+    run(&shipped("client-pauses"), "redisson-fenced", 50).never_violates(&[Fencing]);
 }
 
 #[test]
 fn redlock_needs_its_masters_memory_or_their_absence() {
-    run(&shipped("server-restarts"), "redlock", 30).breaks(&[GrantExclusion, EffectExclusion]);
+    run(&shipped("server-restarts"), "redlock", 30).violates(&[GrantExclusion, EffectExclusion]);
     for remedy in ["persistence = \"always\"", "delayed_restart = true"] {
         let text = with_key("server-restarts", "redlock", remedy);
         let seen = run(&text, "redlock", 30);
-        seen.keeps(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, Progress]);
+        seen.never_violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, Progress]);
     }
 }
 
 #[test]
 fn redlock_extends_through_slow_work() {
-    run(&shipped("slow-work"), "redlock", 30).breaks(&[EffectExclusion]);
+    run(&shipped("slow-work"), "redlock", 30).violates(&[EffectExclusion]);
     let extended = with_key("slow-work", "redlock", "extend = \"500ms\"");
-    run(&extended, "redlock", 30).keeps(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, Progress]);
+    run(&extended, "redlock", 30).never_violates(&[
+        GrantExclusion,
+        BeliefExclusion,
+        EffectExclusion,
+        NoLostUpdate,
+        Progress,
+    ]);
 }
 
 /// A shipped scenario with a parameter of the lock.

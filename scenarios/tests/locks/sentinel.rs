@@ -5,9 +5,8 @@ use std::time::Duration;
 use fencepost_scenarios::property::Property::{
     BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Takeover, ValidityExclusion,
 };
-use fencepost_scenarios::run::outcome::Outcome;
-
-use crate::lab::{Seen, run, shipped};
+use fencepost_scenarios::run::case_result::CaseResult;
+use fencepost_testkit::{Cases, run, shipped};
 
 const LOCK: &str = "redis-sentinel";
 
@@ -61,7 +60,7 @@ restart_after = "50s"
 
 const SEEDS: u64 = 40;
 
-fn after_partitions(params: &str) -> Seen {
+fn after_partitions(params: &str) -> Cases {
     run(&scenario(params, SPLIT), LOCK, SEEDS)
 }
 
@@ -70,29 +69,31 @@ fn after_partitions(params: &str) -> Seen {
 #[test]
 fn a_master_that_is_cut_off_goes_on_granting_beside_its_successor() {
     let seen = after_partitions("");
-    seen.breaks(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate]);
-    seen.keeps(&[Progress, OwnerRelease]);
+    seen.violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate]);
+    seen.never_violates(&[Progress, OwnerRelease]);
 }
 
 #[test]
 fn a_master_that_dies_with_its_grants_is_replaced_by_one_that_never_heard_of_them() {
     let long = "down_after = \"5s\"\nttl = \"60s\"";
-    run(&scenario(long, &format!("{LAG}{MASTER_CRASHES}")), LOCK, SEEDS).breaks(&[GrantExclusion]).keeps(&[Progress]);
+    run(&scenario(long, &format!("{LAG}{MASTER_CRASHES}")), LOCK, SEEDS)
+        .violates(&[GrantExclusion])
+        .never_violates(&[Progress]);
 }
 
 #[test]
 fn a_master_that_is_back_before_anybody_missed_it_empties_its_replicas() {
     let back_soon = MASTER_CRASHES.replace("50s", "2s");
-    run(&scenario("", &back_soon), LOCK, SEEDS).breaks(&[GrantExclusion]);
-    run(&scenario("persistence = \"always\"", &back_soon), LOCK, SEEDS).keeps(&[GrantExclusion]);
+    run(&scenario("", &back_soon), LOCK, SEEDS).violates(&[GrantExclusion]);
+    run(&scenario("persistence = \"always\"", &back_soon), LOCK, SEEDS).never_violates(&[GrantExclusion]);
 }
 
 // What it must not show.
 
 #[test]
 fn with_no_faults_it_keeps_everything() {
-    run(&scenario("", ""), LOCK, SEEDS).keeps_everything();
-    run(&scenario("wait_replicas = 2\nmin_replicas_to_write = 2", ""), LOCK, SEEDS).keeps_everything();
+    run(&scenario("", ""), LOCK, SEEDS).holds_everything();
+    run(&scenario("wait_replicas = 2\nmin_replicas_to_write = 2", ""), LOCK, SEEDS).holds_everything();
 }
 
 #[test]
@@ -120,7 +121,7 @@ target = "client:any"
 every = "exp(20s)"
 restart_after = "5s"
 "#;
-    run(&scenario("", faults), LOCK, SEEDS).keeps(&[
+    run(&scenario("", faults), LOCK, SEEDS).never_violates(&[
         GrantExclusion,
         BeliefExclusion,
         ValidityExclusion,
@@ -138,15 +139,15 @@ split = [["redis-1"], ["redis-replica-1", "redis-replica-2", "sentinel-1"]]
 every = "exp(60s)"
 lasts = "60s"
 "#;
-    run(&scenario("", alone), LOCK, SEEDS).keeps(&[GrantExclusion, BeliefExclusion, Progress]);
+    run(&scenario("", alone), LOCK, SEEDS).never_violates(&[GrantExclusion, BeliefExclusion, Progress]);
 }
 
 // The failover.
 
 /// The longest that anybody waited, in each case, in ascending order.
-fn longest_waits(seen: &Seen) -> Vec<Duration> {
-    let longest = |outcome: &Outcome| outcome.metric("longest_wait_ns").unwrap_or(0).unsigned_abs();
-    let mut waits: Vec<Duration> = seen.outcomes.iter().map(longest).map(Duration::from_nanos).collect();
+fn longest_waits(seen: &Cases) -> Vec<Duration> {
+    let longest = |result: &CaseResult| result.metric("longest_wait_ns").unwrap_or(0).unsigned_abs();
+    let mut waits: Vec<Duration> = seen.results().iter().map(longest).map(Duration::from_nanos).collect();
     waits.sort_unstable();
     waits
 }
@@ -155,7 +156,7 @@ fn longest_waits(seen: &Seen) -> Vec<Duration> {
 fn a_dead_master_is_replaced_half_a_minute_later() {
     let dead = "[[fault.crash]]\ntarget = \"server:leader\"\nat = \"30s\"\npermanent = true\n";
     let seen = run(&scenario("", dead), LOCK, SEEDS);
-    seen.keeps(&[GrantExclusion, Progress]);
+    seen.never_violates(&[GrantExclusion, Progress]);
     let waits = longest_waits(&seen);
     assert!(waits[0] > Duration::from_secs(30), "{waits:?}");
     assert!(waits[SEEDS as usize * 3 / 4] < Duration::from_secs(36), "{waits:?}");
@@ -183,11 +184,11 @@ fn a_master_that_needs_a_replica_to_write_stops_after_the_lag_that_it_allows() {
     let lasting = SPLIT.replace("20s..60s", "140s");
     let params = "ttl = \"5s\"\nmin_replicas_to_write = 1";
     let at_once = lasting.replace("every = \"exp(60s)\"", "at = \"5s\"");
-    run(&scenario("ttl = \"5s\"", &at_once), LOCK, SEEDS).breaks(&[GrantExclusion]);
-    run(&scenario(params, &at_once), LOCK, SEEDS).keeps(&[GrantExclusion, BeliefExclusion]);
+    run(&scenario("ttl = \"5s\"", &at_once), LOCK, SEEDS).violates(&[GrantExclusion]);
+    run(&scenario(params, &at_once), LOCK, SEEDS).never_violates(&[GrantExclusion, BeliefExclusion]);
     // Not so where the failover is faster than that.
     let hasty = format!("{params}\ndown_after = \"5s\"");
-    run(&scenario(&hasty, &at_once), LOCK, SEEDS).breaks(&[GrantExclusion, BeliefExclusion]);
+    run(&scenario(&hasty, &at_once), LOCK, SEEDS).violates(&[GrantExclusion, BeliefExclusion]);
 }
 
 #[test]
@@ -216,10 +217,10 @@ restart_after = "20s"
 
 #[test]
 fn a_crashed_holder_is_replaced_within_the_bound() {
-    run(&shipped("crash-takeover"), LOCK, SEEDS).keeps(&[Takeover, Progress, GrantExclusion]);
+    run(&shipped("crash-takeover"), LOCK, SEEDS).never_violates(&[Takeover, Progress, GrantExclusion]);
 }
 
 #[test]
 fn whoever_holds_it_is_refused() {
-    run(&shipped("reentrant"), LOCK, SEEDS).keeps_everything();
+    run(&shipped("reentrant"), LOCK, SEEDS).holds_everything();
 }

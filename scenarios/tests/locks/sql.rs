@@ -3,8 +3,7 @@
 use fencepost_scenarios::property::Property::{
     self, BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy, Takeover,
 };
-
-use crate::lab::{Seen, run};
+use fencepost_testkit::{Cases, run};
 
 const SEEDS: u64 = 40;
 
@@ -63,11 +62,11 @@ fn skewed_clients() -> &'static str {
 #[test]
 fn quiet_runs_keep_everything() {
     for lock in FAILING_OVER {
-        run(&scenario("", ""), lock, SEEDS).keeps_everything();
-        run(&scenario(&standby(lock, ""), ""), lock, SEEDS).keeps_everything();
+        run(&scenario("", ""), lock, SEEDS).holds_everything();
+        run(&scenario(&standby(lock, ""), ""), lock, SEEDS).holds_everything();
     }
     for clock in [LEASE, LEASE_BY_DATABASE] {
-        run(&scenario(clock, ""), "sql-lease-row", SEEDS).keeps_everything();
+        run(&scenario(clock, ""), "sql-lease-row", SEEDS).holds_everything();
     }
 }
 
@@ -75,7 +74,7 @@ fn quiet_runs_keep_everything() {
 fn a_session_keeps_its_lock_through_any_pause() {
     for lock in SESSIONS {
         let seen = run(&scenario("", &pauses("1s..40s")), lock, SEEDS);
-        seen.keeps(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, OwnerRelease, Progress]);
+        seen.never_violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, OwnerRelease, Progress]);
     }
 }
 
@@ -84,7 +83,8 @@ fn a_session_that_idles_for_too_long_loses_its_lock() {
     for (lock, limit) in [("pg-advisory", "idle_session_timeout"), ("mysql-get-lock", "wait_timeout")] {
         let limited = format!("[lock.{lock}]\n{limit} = \"3s\"");
         let seen = run(&scenario(&limited, &pauses("5s..20s")), lock, SEEDS);
-        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion, OwnerRelease]);
+        seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate])
+            .never_violates(&[GrantExclusion, OwnerRelease]);
     }
 }
 
@@ -92,18 +92,18 @@ fn a_session_that_idles_for_too_long_loses_its_lock() {
 fn a_transaction_that_idles_for_too_long_is_rolled_back_and_cannot_commit() {
     let limited = "[lock.sql-for-update]\nidle_in_transaction_timeout = \"3s\"";
     let seen = run(&scenario(limited, &pauses("5s..20s")), "sql-for-update", SEEDS);
-    seen.breaks(&[BeliefExclusion]).keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate, OwnerRelease]);
+    seen.violates(&[BeliefExclusion]).never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate, OwnerRelease]);
 }
 
 #[test]
 fn a_database_that_restarts_forgets_the_locks_of_sessions() {
     for lock in SESSIONS {
         let seen = run(&scenario("", SERVER_RESTARTS), lock, SEEDS);
-        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion, Progress]);
+        seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&[GrantExclusion, Progress]);
     }
     for lock in ["sql-for-update", "sql-lease-row"] {
         let seen = run(&scenario(SHORT_LEASE, SERVER_RESTARTS), lock, SEEDS);
-        seen.keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
+        seen.never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
     }
 }
 
@@ -111,23 +111,23 @@ fn a_database_that_restarts_forgets_the_locks_of_sessions() {
 fn a_row_expires_under_a_client_that_is_paused() {
     for clock in [LEASE, LEASE_BY_DATABASE] {
         let seen = run(&scenario(clock, &pauses("6s..20s")), "sql-lease-row", SEEDS);
-        seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[GrantExclusion, Progress]);
+        seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&[GrantExclusion, Progress]);
     }
 }
 
 #[test]
 fn the_late_release_of_a_row_frees_the_lock_of_the_next_by_the_clients_clock_alone() {
     let by_client = run(&scenario(LEASE, &pauses("6s..20s")), "sql-lease-row", SEEDS);
-    by_client.breaks(&[OwnerRelease]);
+    by_client.violates(&[OwnerRelease]);
     let by_database = run(&scenario(LEASE_BY_DATABASE, &pauses("6s..20s")), "sql-lease-row", SEEDS);
-    by_database.keeps(&[OwnerRelease]);
+    by_database.never_violates(&[OwnerRelease]);
 }
 
 #[test]
 fn clients_whose_clocks_disagree_share_a_row_unless_the_database_says_what_time_it_is() {
     let by_client = run(&scenario(LEASE, skewed_clients()), "sql-lease-row", SEEDS);
-    by_client.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&[Progress]);
-    run(&scenario(LEASE_BY_DATABASE, skewed_clients()), "sql-lease-row", SEEDS).keeps(&Property::ALL);
+    by_client.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&[Progress]);
+    run(&scenario(LEASE_BY_DATABASE, skewed_clients()), "sql-lease-row", SEEDS).never_violates(&Property::ALL);
 }
 
 #[test]
@@ -137,9 +137,9 @@ fn a_kept_alive_row_outlives_its_expiry_but_not_a_pause() {
         let text = scenario(&lock, fault).replace("0ms..1s", "20s..50s").replace("200s", "900s");
         run(&text, "sql-lease-row", SEEDS / 2)
     };
-    long_work(false, "").breaks(&[BeliefExclusion, EffectExclusion]);
-    long_work(true, "").keeps(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
-    long_work(true, &pauses("31s..60s").replace("exp(4s)", "exp(100s)")).breaks(&[EffectExclusion]);
+    long_work(false, "").violates(&[BeliefExclusion, EffectExclusion]);
+    long_work(true, "").never_violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
+    long_work(true, &pauses("31s..60s").replace("exp(4s)", "exp(100s)")).violates(&[EffectExclusion]);
 }
 
 #[test]
@@ -148,13 +148,13 @@ fn holders_that_crash_are_replaced_in_time() {
         for what in ["process", "host"] {
             let seen = run(&scenario(SHORT_LEASE, &crashes(what)), lock, SEEDS);
             assert!(seen.total("takeovers") > 0, "{lock}: nobody crashed as the holder");
-            seen.keeps(&[GrantExclusion, Takeover, Progress, EffectExclusion]);
+            seen.never_violates(&[GrantExclusion, Takeover, Progress, EffectExclusion]);
         }
     }
     let forever = crashes("host").replace("restart_after = \"20s\"", "permanent = true").replace("exp(8s)", "exp(60s)");
     for lock in FAILING_OVER {
         let patient = scenario(SHORT_LEASE, &forever).replace("\"60s\"", "\"10000s\"");
-        run(&patient, lock, SEEDS / 2).keeps(&[GrantExclusion, Takeover, EffectExclusion]);
+        run(&patient, lock, SEEDS / 2).never_violates(&[GrantExclusion, Takeover, EffectExclusion]);
     }
 }
 
@@ -164,7 +164,7 @@ fn standby(lock: &str, more: &str) -> String {
     format!("[lock.{lock}]\nstandby = true\nsocket_timeout = \"5s\"\nfailover_after = \"5s\"\n{expiry}\n{more}")
 }
 
-fn failing_over(lock: &str, more: &str, fault: &str) -> Seen {
+fn failing_over(lock: &str, more: &str, fault: &str) -> Cases {
     run(&scenario(&standby(lock, more), fault), lock, SEEDS)
 }
 
@@ -183,7 +183,7 @@ fn primary_cut_off(lock: &str) -> String {
 fn a_standby_that_takes_over_from_a_living_primary_makes_two_holders() {
     for lock in FAILING_OVER {
         let seen = failing_over(lock, "", &primary_cut_off(lock));
-        seen.breaks(&[GrantExclusion]).keeps(&[Progress]);
+        seen.violates(&[GrantExclusion]).never_violates(&[Progress]);
     }
 }
 
@@ -192,7 +192,7 @@ const PRIMARY_DIES: &str =
     "[[fault.crash]]\ntarget = \"server:leader\"\nwhat = \"host\"\nevery = \"exp(30s)\"\nrestart_after = \"15s\"";
 
 /// The same, with buyers who work for longer than a failover takes.
-fn failing_over_during_work(lock: &str, more: &str) -> Seen {
+fn failing_over_during_work(lock: &str, more: &str) -> Cases {
     let text = scenario(&standby(lock, more), PRIMARY_DIES).replace("0ms..1s", "0s..30s");
     run(&text, lock, SEEDS)
 }
@@ -200,7 +200,7 @@ fn failing_over_during_work(lock: &str, more: &str) -> Seen {
 #[test]
 fn a_standby_that_takes_over_knows_nothing_of_sessions() {
     for lock in SESSIONS {
-        failing_over_during_work(lock, "").breaks(&[BeliefExclusion, EffectExclusion]).keeps(&[Progress]);
+        failing_over_during_work(lock, "").violates(&[BeliefExclusion, EffectExclusion]).never_violates(&[Progress]);
     }
 }
 
@@ -208,8 +208,8 @@ fn a_standby_that_takes_over_knows_nothing_of_sessions() {
 fn what_the_standby_did_not_get_is_lost() {
     let late = "replication_lag = \"3s\"";
     let seen = failing_over("sql-for-update", late, PRIMARY_DIES);
-    seen.breaks(&[NoLostUpdate]).keeps(&[EffectExclusion, Progress]);
-    failing_over_during_work("sql-lease-row", late).breaks(&[GrantExclusion, BeliefExclusion, EffectExclusion]);
+    seen.violates(&[NoLostUpdate]).never_violates(&[EffectExclusion, Progress]);
+    failing_over_during_work("sql-lease-row", late).violates(&[GrantExclusion, BeliefExclusion, EffectExclusion]);
 }
 
 /// "ShedLock has an in-memory cache of existing lock rows so the row will NOT be automatically recreated until
@@ -217,8 +217,8 @@ fn what_the_standby_did_not_get_is_lost() {
 #[test]
 fn a_row_that_a_failover_lost_is_never_inserted_again() {
     let lost = failing_over_during_work("sql-lease-row", "replication_lag = \"3s\"");
-    lost.breaks(&[Progress]);
-    failing_over_during_work("sql-lease-row", "replication_lag = \"0s\"").keeps(&[Progress]);
+    lost.violates(&[Progress]);
+    failing_over_during_work("sql-lease-row", "replication_lag = \"0s\"").never_violates(&[Progress]);
 }
 
 #[test]
@@ -228,12 +228,12 @@ fn holders_acquire_again_as_declared() {
         let quiet = run(&text, lock, SEEDS);
         // One release of a transaction's lock frees it, as declared: who goes on believes in vain.
         if lock == "sql-for-update" {
-            quiet.keeps(&[Reentrancy, EffectExclusion])
+            quiet.never_violates(&[Reentrancy, EffectExclusion])
         } else {
-            quiet.keeps(&Property::ALL)
+            quiet.never_violates(&Property::ALL)
         };
         let seen = run(&format!("{text}\n{}", pauses("1s..5s")), lock, SEEDS);
-        seen.keeps(&[Reentrancy]);
+        seen.never_violates(&[Reentrancy]);
     }
 }
 
@@ -241,7 +241,7 @@ fn holders_acquire_again_as_declared() {
 fn a_primary_that_restarts_soon_enough_stays_the_primary() {
     for lock in ["sql-for-update", "sql-lease-row"] {
         let seen = failing_over(lock, "", SERVER_RESTARTS);
-        seen.keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
+        seen.never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
     }
 }
 
@@ -250,7 +250,7 @@ fn the_loss_of_the_standby_costs_nothing() {
     let dies =
         "[[fault.crash]]\ntarget = \"sql-standby\"\nwhat = \"host\"\nevery = \"exp(10s)\"\nrestart_after = \"15s\"";
     for lock in FAILING_OVER {
-        failing_over(lock, "", dies).keeps(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
+        failing_over(lock, "", dies).never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
     }
 }
 
@@ -258,6 +258,6 @@ fn the_loss_of_the_standby_costs_nothing() {
 fn separate_stores_see_what_was_late() {
     let late = "[[fault.hold]]\nfrom = \"client:any\"\nto = \"store\"\nevery = \"exp(5s)\"\nlasts = \"3s..10s\"";
     for lock in SEPARATE {
-        run(&scenario("", late), lock, SEEDS).breaks(&[EffectExclusion]).keeps(&[GrantExclusion]);
+        run(&scenario("", late), lock, SEEDS).violates(&[EffectExclusion]).never_violates(&[GrantExclusion]);
     }
 }

@@ -13,8 +13,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
-
-use crate::lab::{parsed, run, shipped};
+use fencepost_testkit::{parse, run, shipped};
 
 const LOCK: &str = "zookeeper";
 
@@ -63,21 +62,21 @@ fn pauses() -> String {
 
 #[test]
 fn a_quiet_run_keeps_everything() {
-    run(&shipped("quiet"), LOCK, 50).keeps_everything();
+    run(&shipped("quiet"), LOCK, 50).holds_everything();
 }
 
 #[test]
 fn pauses_beyond_the_session_break_belief_and_effect_alone() {
     let seen = run(&scenario("5s", "none", "", &pauses()), LOCK, SEEDS);
-    seen.breaks(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).keeps(&SERVICE);
+    seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&SERVICE);
 }
 
 #[test]
 fn the_czxid_or_a_check_of_the_own_node_keep_late_writes_out() {
     for guard in ["fence-reads", "owner-txn"] {
         let seen = run(&scenario("5s", guard, "", &pauses()), LOCK, SEEDS);
-        seen.breaks(&[BeliefExclusion]).keeps(&SERVICE);
-        seen.keeps(&[EffectExclusion, NoLostUpdate, NoOversell, NoDuplicate]);
+        seen.violates(&[BeliefExclusion]).never_violates(&SERVICE);
+        seen.never_violates(&[EffectExclusion, NoLostUpdate, NoOversell, NoDuplicate]);
     }
 }
 
@@ -89,7 +88,7 @@ fn rows_in_zookeeper_survive_all_that_happens_to_servers_and_links() {
         fault("pause", "client:any", "exp(20s)", "lasts = \"1s..20s\""),
     ];
     let seen = run(&scenario("2s", "owner-txn", "", &faults.concat()), LOCK, SEEDS);
-    seen.keeps(&SERVICE).keeps(&[EffectExclusion, NoLostUpdate, NoOversell, NoDuplicate]);
+    seen.never_violates(&SERVICE).never_violates(&[EffectExclusion, NoLostUpdate, NoOversell, NoDuplicate]);
 }
 
 #[test]
@@ -97,7 +96,7 @@ fn steps_of_wall_clocks_do_nothing() {
     let steps = ["client:any", "server:any", "server:leader"]
         .map(|target| fault("clock-step", target, "exp(10s)", "by = \"-1h..1h\""));
     let seen = run(&scenario("2s", "none", "", &steps.concat()), LOCK, SEEDS);
-    seen.keeps(&SERVICE).keeps(&SAFE);
+    seen.never_violates(&SERVICE).never_violates(&SAFE);
 }
 
 #[test]
@@ -108,18 +107,18 @@ fn a_holder_that_is_cut_off_overlaps_with_the_next_unless_it_stops_when_suspende
         let text = scenario("40s", "none", own, cut).replace(work.0, work.1);
         text.replace("[clients]", "[clients]\ncheck_before_write = true")
     };
-    run(&text("stop_on = \"lost\""), LOCK, SEEDS).breaks(&[BeliefExclusion]).keeps(&SERVICE);
-    run(&text("stop_on = \"suspended\""), LOCK, SEEDS).keeps(&[BeliefExclusion]).keeps(&SERVICE);
+    run(&text("stop_on = \"lost\""), LOCK, SEEDS).violates(&[BeliefExclusion]).never_violates(&SERVICE);
+    run(&text("stop_on = \"suspended\""), LOCK, SEEDS).never_violates(&[BeliefExclusion]).never_violates(&SERVICE);
 }
 
 #[test]
 fn a_crashed_holder_is_replaced_within_the_stated_bound() {
     for crash in ["client-crashes", "client-host-crashes"] {
-        run(&shipped(crash), LOCK, SEEDS).keeps(&SERVICE).keeps(&[Takeover]).keeps(&SAFE);
+        run(&shipped(crash), LOCK, SEEDS).never_violates(&SERVICE).never_violates(&[Takeover]).never_violates(&SAFE);
     }
     let seen = run(&shipped("crash-takeover"), LOCK, SEEDS);
-    seen.keeps(&[Takeover]);
-    let mut measured: Vec<i64> = seen.outcomes.iter().filter_map(|outcome| outcome.metric("takeover_ns")).collect();
+    seen.never_violates(&[Takeover]);
+    let mut measured: Vec<i64> = seen.results().iter().filter_map(|result| result.metric("takeover_ns")).collect();
     measured.retain(|nanos| *nanos > 0);
     measured.sort_unstable();
     // A process that dies closes its connection, not its session: 40 s after it was last heard of, and up to a tick.
@@ -129,17 +128,19 @@ fn a_crashed_holder_is_replaced_within_the_stated_bound() {
 
 #[test]
 fn holders_acquire_again_as_often_as_they_like() {
-    run(&shipped("reentrant"), LOCK, SEEDS).keeps(&[Reentrancy]).keeps(&SERVICE);
+    run(&shipped("reentrant"), LOCK, SEEDS).never_violates(&[Reentrancy]).never_violates(&SERVICE);
 }
 
 #[test]
 fn wiped_disks_make_the_servers_forget() {
-    run(&shipped("servers-wiped"), LOCK, SEEDS).breaks(&[GrantExclusion, Fencing]);
+    run(&shipped("servers-wiped"), LOCK, SEEDS).violates(&[GrantExclusion, Fencing]);
 }
 
 #[test]
 fn a_release_after_an_unknown_write_lets_it_arrive_late() {
-    run(&shipped("partition-clients-from-store"), LOCK, SEEDS).breaks(&[EffectExclusion]).keeps(&[BeliefExclusion]);
+    run(&shipped("partition-clients-from-store"), LOCK, SEEDS)
+        .violates(&[EffectExclusion])
+        .never_violates(&[BeliefExclusion]);
 }
 
 /// When grants were recorded.
@@ -161,10 +162,10 @@ fn grants_while_down(servers: &[u8], seed: u64) -> Vec<Duration> {
     });
     let text = scenario("100ms", "none", "", &crashes.collect::<String>());
     let text = text.replace("orders = 24", "orders = 1500").replace("stock = 14", "stock = 2000");
-    let cell = Cell::new(&parsed(&text), Registry::standard().lock(LOCK).unwrap(), &[]);
+    let cell = Cell::new(&parse(&text), Registry::standard().lock(LOCK).unwrap(), &[]);
     let grants = Rc::new(RefCell::new(Grants::default()));
     let report = case::run(&cell, seed, Some(grants.clone()));
-    assert_eq!(report.outcome.verdict(GrantExclusion), fencepost_scenarios::property::Verdict::Holds);
+    assert_eq!(report.result.verdict(GrantExclusion), fencepost_scenarios::property::Verdict::Holds);
     std::mem::take(&mut grants.borrow_mut().0)
 }
 
@@ -198,7 +199,7 @@ fn a_dead_majority_stops_grants_until_it_is_back() {
 fn a_session_timeout_is_clamped_and_an_effective_expiry_sets_what_clamps_it() {
     let expiry = |timing: &str| {
         let text = scenario("1s", "none", "", "").replace("ttl = \"10s\"", timing);
-        let cell = Cell::new(&parsed(&text), Registry::standard().lock(LOCK).unwrap(), &[]);
+        let cell = Cell::new(&parse(&text), Registry::standard().lock(LOCK).unwrap(), &[]);
         cell.header.effective_expiry.map(|expiry| expiry.as_secs()).unwrap()
     };
     assert_eq!(["1s", "10s", "60s"].map(|ttl| expiry(&format!("ttl = \"{ttl}\""))), [6, 12, 42]);

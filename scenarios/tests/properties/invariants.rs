@@ -44,7 +44,7 @@ fn run(text: &ScenarioText, lock: &str, seed: u64) -> CaseReport {
 fn keeps(text: &ScenarioText, lock: &str, seed: u64, properties: &[Property]) -> Result<(), TestCaseError> {
     let report = run(text, lock, seed);
     for property in properties {
-        let verdict = report.outcome.verdict(*property);
+        let verdict = report.result.verdict(*property);
         let evidence = report.evidence.iter().find(|evidence| evidence.property == *property);
         let told = evidence.map(|evidence| evidence.to_string()).unwrap_or_default();
         prop_assert_ne!(verdict, Verdict::Violated, "{}: {}\n{}", property.name(), told, text.replay(lock, seed));
@@ -85,9 +85,9 @@ proptest! {
         text in scenario(&ANYTHING), lock in select(&["redis-set-px", "etcd", "dynamodb", "redlock"][..]),
         seed in 0..1_u64 << 40,
     ) {
-        let [first, again] = [(), ()].map(|()| run(&text, lock, seed).outcome);
+        let [first, again] = [(), ()].map(|()| run(&text, lock, seed).result);
         prop_assert_eq!(&first, &again, "{}", text.replay(lock, seed));
-        let elsewhere = std::thread::scope(|threads| threads.spawn(|| run(&text, lock, seed).outcome).join());
+        let elsewhere = std::thread::scope(|threads| threads.spawn(|| run(&text, lock, seed).result).join());
         prop_assert_eq!(first, elsewhere.expect("the case ends"), "{}", text.replay(lock, seed));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use fencepost_scenarios::linearizable::{Entry, Judgement, check};
+use fencepost_scenarios::linearizable::{Decision, Entry, check};
 use fencepost_scenarios::spec::{Fenced, Mutex, Operation, OwnedMutex, Reentrant, ReentrantFenced, Semaphore, Spec};
 use fencepost_scenarios::strategies::{History, broken, history};
 use proptest::prelude::*;
@@ -16,10 +16,10 @@ const BUDGET: u64 = 1_000_000;
 
 /// Whether the search finds an order. It must be a legal one.
 fn found<S: Spec>(start: S, entries: &[Entry]) -> bool {
-    match check(start.clone(), entries, BUDGET).judgement {
-        Judgement::Unknown => panic!("{BUDGET} steps are enough for so few operations"),
-        Judgement::Stuck(_) => false,
-        Judgement::Linearizable { order } => {
+    match check(start.clone(), entries, BUDGET).decision {
+        Decision::Unknown => panic!("{BUDGET} steps are enough for so few operations"),
+        Decision::Stuck(_) => false,
+        Decision::Linearizable { order } => {
             let last = order.iter().try_fold(start, |state, entry| state.step(&entries[*entry].operation));
             assert!(last.is_ok(), "the order is not legal");
             let in_time = |(place, later): (usize, &usize)| {
@@ -96,9 +96,9 @@ fn what_is_linearizable_by_construction_is_never_rejected() {
     fn holds<S: Spec + 'static>(start: S) {
         let decided = Cell::new(0);
         let judged = TestRunner::new(cases(50)).run(&history(start.clone(), 60), |History(entries)| {
-            let judgement = check(start.clone(), &entries, 2_000).judgement;
-            prop_assert!(!matches!(judgement, Judgement::Stuck(_)), "{:?}", judgement);
-            decided.set(decided.get() + usize::from(judgement != Judgement::Unknown));
+            let decision = check(start.clone(), &entries, 2_000).decision;
+            prop_assert!(!matches!(decision, Decision::Stuck(_)), "{:?}", decision);
+            decided.set(decided.get() + usize::from(decision != Decision::Unknown));
             Ok(())
         });
         judged.unwrap_or_else(|failure| panic!("{failure}"));
@@ -109,7 +109,7 @@ fn what_is_linearizable_by_construction_is_never_rejected() {
     holds(Reentrant::default());
     holds(Fenced::default());
     holds(ReentrantFenced::default());
-    holds(Semaphore::of(2));
+    holds(Semaphore::with_permits(2));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn agrees_with_trying_every_order() {
     agree(Reentrant::default(), 1_000, 7, brute);
     agree(Fenced::default(), 1_000, 7, brute);
     agree(ReentrantFenced::default(), 1_000, 7, brute);
-    agree(Semaphore::of(2), 1_000, 7, brute);
+    agree(Semaphore::with_permits(2), 1_000, 7, brute);
 }
 
 #[test]
@@ -132,5 +132,5 @@ fn agrees_with_stateright() {
     agree(Reentrant::default(), 1_000, 6, stateright_finds);
     agree(Fenced::default(), 1_000, 6, stateright_finds);
     agree(ReentrantFenced::default(), 1_000, 6, stateright_finds);
-    agree(Semaphore::of(2), 1_000, 6, stateright_finds);
+    agree(Semaphore::with_permits(2), 1_000, 6, stateright_finds);
 }

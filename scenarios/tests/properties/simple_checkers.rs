@@ -103,7 +103,7 @@ impl World {
     }
 
     fn verdicts(&self) -> Vec<Verdict> {
-        let mut checkers = Checkers::new(facts());
+        let mut checkers = Checkers::new(&facts());
         for (second, event) in &self.events {
             checkers.observe(SimTime(second * 1_000_000_000), event);
         }
@@ -142,7 +142,7 @@ fn facts() -> CaseSpec {
         tokens: true,
         releases: true,
         reentrancy: Reentrancy::NotApplicable,
-        nested_patience: Duration::ZERO,
+        nested_wait: Duration::ZERO,
         fifo: false,
         quorum: 1,
         consensus: false,

@@ -8,14 +8,14 @@ use super::{
     Preset,
 };
 
-/// Clocks that run fast (or slow, if negative) by parts in a million. Both clocks of the node are affected.
+/// Clocks that run fast or slow. Both clocks of the node are affected.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockRate {
     ppm: Ppm,
 }
 
-/// Parts in a million by which a clock is fast; slow if negative. A clock cannot stop or run backwards.
+/// The ppm by which a clock is fast, or slow if negative. A clock cannot stop or run backwards.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "i64")]
 struct Ppm(#[schemars(range(min = -900_000, max = 9_000_000))] i64);
@@ -33,7 +33,7 @@ impl TryFrom<i64> for Ppm {
 
 const INFO: FaultInfo = FaultInfo {
     name: "clock-rate",
-    about: "lets a node's clocks run fast or slow",
+    about: "makes a node's clocks run fast or slow",
     family: FaultFamily::Clock,
     clock: Some(ClockChange::Rate),
     cause: CauseWeights::OF_CLOCKS,
@@ -52,19 +52,19 @@ const INFO: FaultInfo = FaultInfo {
 const PRESETS: &[Preset] = &[
     Preset {
         name: "ntp-slew",
-        about: "a clock that is slewed as fast as ntpd does it",
+        about: "a clock slewed at the maximum rate of ntpd",
         source: "ntpd manual: at most 500 ppm; 5 minutes take about 7 days",
         keys: "ppm = 500\nlasts = \"24h\"",
     },
     Preset {
         name: "quartz-drift",
-        about: "a quartz that nobody corrects",
+        about: "an uncorrected quartz clock",
         source: "Mills, Computer Network Time Synchronization (CRC Press): the median of 20,000 hosts was 78 ppm",
         keys: "ppm = 78\nlasts = \"24h\"",
     },
     Preset {
         name: "spanner-drift",
-        about: "the worst drift that Spanner allows for between two synchronizations",
+        about: "the worst drift that Spanner assumes between two synchronizations",
         source: "Corbett et al., Spanner (OSDI 2012), section 3: 200 us a second",
         keys: "ppm = 200\nlasts = \"30s\"",
     },
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_rate_takes_clocks_apart_either_way() {
+    fn a_wrong_rate_makes_clocks_differ_either_way() {
         let apart = |ppm| ClockRate { ppm: Ppm(ppm) }.allowance(0, Duration::from_secs(10)).apart;
         assert_eq!(apart(-500_000), Duration::from_secs(5));
         assert_eq!(apart(200_000), Duration::from_secs(2));

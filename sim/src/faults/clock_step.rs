@@ -10,11 +10,11 @@ use super::{
 use crate::stream::Stream;
 use crate::units::SignedSpan;
 
-/// A step of the wall clock, as NTP or an operator makes it. Monotonic clocks do not notice.
+/// A step of the wall clock, as by NTP or an operator. The monotonic clock does not change.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockStep {
-    /// How far: forward, or backward if negative; a range is drawn from uniformly.
+    /// The size of the step, backward if negative. From a range, it is drawn uniformly.
     by: SignedSpan,
 }
 
@@ -47,26 +47,26 @@ const INFO: FaultInfo = FaultInfo {
 const PRESETS: &[Preset] = &[
     Preset {
         name: "ntp-step",
-        about: "ntpd steps a clock that it found slow: what is off by more than 128 ms is not slewed",
-        source: "ntpd manual: step threshold 0.128 s; up to 1000 s it asks nobody",
+        about: "ntpd steps a slow clock: an offset above 128 ms is not slewed",
+        source: "ntpd manual: step threshold 0.128 s; it steps by up to 1000 s without asking",
         keys: r#"by = "128ms..1s""#,
     },
     Preset {
         name: "ntp-step-back",
-        about: "ntpd steps a clock back that it found fast",
-        source: "ntpd manual: step threshold 0.128 s; up to 1000 s it asks nobody",
+        about: "ntpd steps a fast clock back",
+        source: "ntpd manual: step threshold 0.128 s; it steps by up to 1000 s without asking",
         keys: r#"by = "-1s..-128ms""#,
     },
     Preset {
         name: "leap-second",
-        about: "a leap second on a host that does not smear it: one second comes twice",
+        about: "a leap second on a host that does not smear it: one second repeats",
         source: "Go proposal 12914, Monotonic Elapsed Time Measurements in Go",
         keys: r#"by = "-1s""#,
     },
     Preset {
         name: "leap-smear-apart",
         about: "a host that smears a leap second, seen by hosts that do not: up to half a second apart",
-        source: "Google Public NTP, Leap Smear: half of the second is smeared when it comes",
+        source: "Google Public NTP, Leap Smear: half of the second is smeared when it is inserted",
         keys: r#"by = "-500ms..500ms""#,
     },
     Preset {
@@ -77,7 +77,7 @@ const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "jepsen-clock",
-        about: "Jepsen's bump, which draws from 4 ms to 262 s either way, small ones more often",
+        about: "Jepsen's bump: 4 ms to 262 s either way, small steps more often",
         source: "jepsen, src/jepsen/nemesis/time.clj",
         keys: r#"by = "-262s..262s""#,
     },

@@ -10,18 +10,18 @@ use super::{
 use crate::stream::Stream;
 use crate::units::{SignedSpan, Span};
 
-/// A wall clock that jumps away and back, as Jepsen's `strobe-time` lets it (jepsen, nemesis/time.clj). Monotonic clocks
-/// do not notice, and at the end the clock is where it was.
+/// A wall clock that steps forward and back, as by Jepsen's `strobe-time` (jepsen, nemesis/time.clj). The monotonic clock
+/// does not change, and at the end the wall clock is as if it had never been strobed.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockStrobe {
-    /// How far it jumps: forward, or backward if negative; a range is drawn from uniformly.
+    /// The size of the step, backward if negative. From a range, it is drawn uniformly.
     by: SignedSpan,
-    /// How long it stays away, and then how long it stays back.
+    /// How long the clock stays stepped, and then how long it stays back.
     period: Period,
 }
 
-/// From one jump to the next. Jepsen's shortest is 1 ms.
+/// The time between two steps. Jepsen's shortest is 1 ms.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "Span")]
 struct Period(#[schemars(with = "Span")] Duration);
@@ -41,7 +41,7 @@ impl TryFrom<Span> for Period {
 
 const INFO: FaultInfo = FaultInfo {
     name: "clock-strobe",
-    about: "lets a node's wall clock jump away and back, again and again",
+    about: "steps a node's wall clock forward and back, repeatedly",
     family: FaultFamily::Clock,
     clock: Some(ClockChange::Strobe),
     cause: CauseWeights::OF_CLOCKS,

@@ -11,17 +11,16 @@ use crate::disk::DiskFate;
 use crate::net::RETRANSMIT_LONGEST;
 use crate::units::Span;
 
-/// A crash. What dies decides who learns of it: the peers of a crashed process at once, those of a crashed host only
-/// when their own timeouts tell them.
+/// A crash. Peers of a crashed process learn of it at once; peers of a crashed host only through their own timeouts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Crash {
     /// What crashes.
     #[serde(default)]
     what: CrashWhat,
-    /// How long it stays down; left out, it comes back when the faults are healed.
+    /// How long it stays down. If left out, it restarts when all faults are healed.
     restart_after: Option<Span>,
-    /// It never comes back, not even when the faults are healed.
+    /// It never restarts, not even when all faults are healed.
     #[serde(default)]
     permanent: bool,
     /// What the disk loses.
@@ -36,7 +35,7 @@ pub enum CrashWhat {
     /// The process: its operating system closes its connections, so peers learn at once.
     #[default]
     Process,
-    /// The host: peers learn nothing until a timeout of their own, or until it is back and resets them.
+    /// The host: peers learn of it by a timeout of their own, or when it is back and resets them.
     Host,
 }
 
@@ -64,12 +63,13 @@ const INFO: FaultInfo = FaultInfo {
     }),
     samples: &[("restart_after", &["\"500ms\"", "\"3s\""])],
     presets: PRESETS,
+    alternatives: &[("restart_after", "permanent")],
     ..FaultInfo::ON_NODES
 };
 
 const PRESETS: &[Preset] = &[Preset {
     name: "cell-outage",
-    about: "an outage such as most of a lock service's are: back within 30 s",
+    about: "a typical outage of a lock service: back within 30 s",
     source: "Burrows, The Chubby lock service (OSDI 2006), section 4: 52 of 61 outages took under 30 s",
     keys: "what = \"host\"\nrestart_after = \"30s\"",
 }];

@@ -7,7 +7,7 @@ use super::{CauseWeights, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Ne
 use crate::stream::Stream;
 use crate::units::Dist;
 
-/// A disk that stalls, crawls or lies. Only what syncs its disk is affected.
+/// A disk that stalls, is slow, or confirms syncs that it does not do. Only services that sync their disk are affected.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
 #[schemars(with = "Written")]
@@ -19,7 +19,7 @@ struct Written {
     /// What the disk does.
     #[serde(default)]
     what: What,
-    /// How long each sync takes, for a disk that is slow.
+    /// How long each sync takes if the disk is slow.
     sync: Option<Dist>,
 }
 
@@ -27,12 +27,12 @@ struct Written {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum What {
-    /// A sync returns only when the fault is over. The process waits for it, and does nothing else.
+    /// A sync returns only when the fault ends. The process waits for it and does nothing else.
     #[default]
     Stall,
-    /// Each sync takes its time, and the process waits for it.
+    /// Each sync takes the time in `sync`, and the process waits for it.
     Slow,
-    /// A sync returns at once, but makes nothing safe: a crash with `disk = "unsynced"` loses it.
+    /// A sync returns at once without effect: a crash with `disk = "unsynced"` loses what it wrote.
     Lie,
 }
 
@@ -56,7 +56,7 @@ impl TryFrom<Written> for DiskStall {
 
 const INFO: FaultInfo = FaultInfo {
     name: "disk-stall",
-    about: "lets a node's disk stall, be slow, or lie about what it synced",
+    about: "makes a node's disk stall, be slow, or confirm syncs that it does not do",
     family: FaultFamily::Disk,
     cause: CauseWeights { server: Some(8), ..CauseWeights::NONE },
     phrases: Phrases {
@@ -72,7 +72,7 @@ const INFO: FaultInfo = FaultInfo {
 
 const PRESETS: &[Preset] = &[Preset {
     name: "busy-disk",
-    about: "a disk that makes a sync wait for seconds",
+    about: "a disk on which a sync takes seconds",
     source: "etcd issue 12528: a heartbeat 4.9 s late",
     keys: r#"lasts = "4900ms""#,
 }];

@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use super::{Fault, FaultInfo, FaultKind, Injected, LinkEffect, Nemesis, Rate, add_link_effects, remove_link_effects};
 
-/// Packets that arrive twice. Streams discard the copies; datagrams do not.
+/// Datagrams that arrive twice. Streams discard the copies.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Duplicate {
@@ -24,7 +24,7 @@ impl FaultKind for Duplicate {
 
 impl Fault for Duplicate {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        add_link_effects(nemesis, injection, LinkEffect::Duplicate(self.rate.per_million()));
+        add_link_effects(nemesis, injection, LinkEffect::Duplicate(self.rate.ppm()));
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {

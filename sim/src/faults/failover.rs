@@ -9,20 +9,20 @@ use super::{
 };
 use crate::node::NodeId;
 
-/// A failover that the leader is the last to learn of: the other servers lose it from sight and choose another one,
-/// while its clients still reach it. That is what makes failovers dangerous, whatever a product calls its command: one
-/// that the leader takes part in (`SENTINEL FAILOVER`, `move-leader`, a switchover) costs time only.
+/// A failover that the leader learns of last: the other servers cannot reach it and elect another one, while its clients
+/// still reach it. This is the dangerous kind. A failover with the leader's cooperation (`SENTINEL FAILOVER`,
+/// `move-leader`, a switchover) costs only time.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Failover {
-    /// Whether the clients lose the old leader from sight, too.
+    /// Whether clients cannot reach the old leader, either.
     #[serde(default)]
     clients_too: bool,
 }
 
 const INFO: FaultInfo = FaultInfo {
     name: "failover",
-    about: "takes the leader out of the other servers' sight, so that they replace it",
+    about: "isolates the leader from the other servers, so that they replace it",
     family: FaultFamily::Crash,
     target: TargetRule::Leader,
     cuts_links: true,

@@ -8,14 +8,14 @@ use super::{
     Nemesis, Preset, add_link_effects, remove_link_effects,
 };
 
-/// A black hole that gives everything back when it ends: messages arrive late, once, in order.
+/// A black hole that delivers everything when it ends: messages arrive late, once, in order.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {}
 
 const INFO: FaultInfo = FaultInfo {
     name: "hold",
-    about: "black-holes links, then delivers late all that was sent meanwhile",
+    about: "black-holes links, then delivers what was sent in the meantime",
     explore: Some(Exploration {
         name: "hold",
         about: "Messages of a link are held back, and come late.",
@@ -30,7 +30,7 @@ const INFO: FaultInfo = FaultInfo {
 
 const PRESETS: &[Preset] = &[Preset {
     name: "switch-black-hole",
-    about: "a switch that swallows everything for 90 s, then delivers it",
+    about: "a switch that holds all traffic for 90 s, then delivers it",
     source: "GitHub, Downtime last Saturday (2012)",
     keys: r#"lasts = "90s""#,
 }];

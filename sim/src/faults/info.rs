@@ -29,6 +29,8 @@ pub struct FaultInfo {
     pub phrases: Phrases,
     /// Named magnitudes.
     pub presets: &'static [Preset],
+    /// Pairs of keys of which a fault has only one: a preset does not give the first beside the second.
+    pub alternatives: &'static [(&'static str, &'static str)],
     /// How `explore` places it; nothing if `explore` cannot.
     pub explore: Option<Exploration>,
     /// Keys for randomly generated scenarios, each with the TOML values to choose from. `target` and `lasts` are
@@ -50,6 +52,7 @@ impl FaultInfo {
         cause: CauseWeights::NONE,
         phrases: Phrases::GENERAL,
         presets: &[],
+        alternatives: &[],
         explore: None,
         samples: &[],
     };

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::units::Dist;
 
-/// Latency on top of what the network has.
+/// Latency in addition to that of the network.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {

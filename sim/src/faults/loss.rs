@@ -8,7 +8,7 @@ use super::{
     LinkEffect, Nemesis, Preset, Rate, add_link_effects, remove_link_effects,
 };
 
-/// Lost packets. A stream hides them behind retransmission: the message arrives late.
+/// Lost messages. A stream retransmits them, so they arrive late.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Loss {
@@ -45,7 +45,7 @@ impl FaultKind for Loss {
 
 impl Fault for Loss {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
-        add_link_effects(nemesis, injection, LinkEffect::Lose(self.rate.per_million()));
+        add_link_effects(nemesis, injection, LinkEffect::Lose(self.rate.ppm()));
     }
 
     fn end(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {

@@ -1,5 +1,10 @@
-//! The kinds of fault. Each is one file: what a user may write about it, and what it does to the world.
+//! The kinds of fault. Each is one file: its keys, what it does to the world, by how much it lengthens bounds, and what
+//! files, searches and reports need to know of it ([`FaultInfo`]).
+//!
+//! To add a kind, write its file and add it to the lists below. What a fault can do to each part of a node is a trait
+//! next to that part: [`Pauses`], [`Crashes`], [`ClockChanges`], [`Slowdowns`], [`LinkEffects`].
 
+mod allowance;
 mod clock_rate;
 mod clock_step;
 mod clock_strobe;
@@ -9,11 +14,13 @@ mod duplicate;
 mod failover;
 mod hold;
 mod info;
+mod injection;
 mod latency;
 mod loss;
 mod partition;
 mod pause;
 mod slow;
+pub(crate) mod triggers;
 mod vm_pause;
 
 use std::fmt;
@@ -22,6 +29,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+pub use self::allowance::BoundAllowance;
 pub use self::clock_rate::ClockRate;
 pub use self::clock_step::ClockStep;
 pub use self::clock_strobe::ClockStrobe;
@@ -40,16 +48,20 @@ pub use self::partition::{Partition, Shape};
 pub use self::pause::Pause;
 pub use self::slow::Slow;
 pub use self::vm_pause::VmPause;
-use crate::disk::DiskFate;
-use crate::net::{RETRANSMIT_FIRST, RETRANSMIT_LONGEST};
+pub use crate::clock::changes::ClockChanges;
+use crate::message::Message;
+pub use crate::net::link::{LinkEffect, LinkEffects};
 use crate::node::NodeId;
+pub use crate::process::crash::Crashes;
+pub use crate::process::pause::Pauses;
+pub use crate::process::slowdown::{Slowdown, Slowdowns};
 use crate::schedule::{InjectionId, Placement};
 use crate::stream::Stream;
-use crate::units::Dist;
+use crate::world::World;
 
 /// A fault as configured: what its injections do.
 pub trait Fault: fmt::Debug + Send + Sync {
-    /// Draws what differs between injections, up front, as one number that `begin` gets back.
+    /// Draws what differs between injections, up front, as one number that `begin` receives.
     fn draw(&self, _stream: &mut Stream) -> i64 {
         0
     }
@@ -60,22 +72,22 @@ pub trait Fault: fmt::Debug + Send + Sync {
     /// Ends an injection that lasts.
     fn end(&self, _nemesis: &mut dyn Nemesis, _injection: &Injected<'_>) {}
 
-    /// How long its effect outlives its beginning by itself, without a `lasts` (a crash's `restart_after`).
+    /// How long its effect lasts if it has no `lasts`, such as `restart_after` of a crash.
     fn own_duration(&self) -> Option<Duration> {
         None
     }
 
-    /// About how many events of its own an injection makes.
+    /// About how many events an injection schedules.
     fn events(&self, _lasts: Duration) -> u64 {
         1
     }
 
-    /// How an injection may lengthen the bounds within which a lock recovers.
+    /// By how much an injection may lengthen the bounds within which a lock recovers.
     fn allowance(&self, _drawn: i64, _lasts: Duration) -> BoundAllowance {
         BoundAllowance::default()
     }
 
-    /// Whether healing leaves it as it is.
+    /// Whether healing does not undo it.
     fn permanent(&self) -> bool {
         false
     }
@@ -85,10 +97,10 @@ pub trait Fault: fmt::Debug + Send + Sync {
         None
     }
 
-    /// How a fault that places itself (`TargetRule::Own`) does so. `pick` is the fraction drawn for this injection.
+    /// Where a fault with [`TargetRule::Own`] acts. `pick` is the fraction of 2⁶⁴ drawn for this injection.
     ///
     /// # Errors
-    /// If the world has no such place, such as a minority of one server.
+    /// If the topology has no such place, such as a minority of one server.
     fn place(&self, _topology: &dyn Topology, _pick: u64) -> Result<Placement, String> {
         Ok(Placement::default())
     }
@@ -140,54 +152,6 @@ pub fn standard(name: &str) -> Option<&'static FaultInfo> {
     STANDARD.iter().copied().find(|info| info.name == name)
 }
 
-/// What faults can do to the bounds within which locks recover, summed over a schedule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BoundAllowance {
-    /// All backward steps of wall clocks together.
-    pub stepped_back: Duration,
-    /// How far the wall clocks of two nodes may have come apart: all steps either way, and what wrong rates add up to.
-    pub apart: Duration,
-    /// All times together for which machines were stopped, their monotonic clocks with them.
-    pub machine_stopped: Duration,
-    /// How slow the slowest clock ran, in parts in a million.
-    pub slowest_ppm: u32,
-    /// How long a stream may take after a fault until it gets through again: its retransmissions back off for as long as
-    /// the fault lasted, but not beyond the longest back-off.
-    pub reconnect: Duration,
-}
-
-impl BoundAllowance {
-    /// The sum of both.
-    pub fn plus(self, other: BoundAllowance) -> BoundAllowance {
-        BoundAllowance {
-            stepped_back: self.stepped_back + other.stepped_back,
-            apart: self.apart + other.apart,
-            machine_stopped: self.machine_stopped + other.machine_stopped,
-            slowest_ppm: self.slowest_ppm.max(other.slowest_ppm),
-            reconnect: self.reconnect.max(other.reconnect),
-        }
-    }
-
-    /// The allowance of a fault that blocks streams for this long.
-    pub fn for_silence(lasts: Duration) -> BoundAllowance {
-        BoundAllowance { reconnect: (lasts + RETRANSMIT_FIRST).min(RETRANSMIT_LONGEST), ..BoundAllowance::default() }
-    }
-
-    /// How long a deadline by a server's wall clock can take that was `expiry` away.
-    pub fn stretch_wall(&self, expiry: Duration) -> Duration {
-        self.stretch_rate(expiry + self.stepped_back) + self.machine_stopped
-    }
-
-    /// How long a deadline by a server's monotonic clock can take that was `expiry` away.
-    pub fn stretch_mono(&self, expiry: Duration) -> Duration {
-        self.stretch_rate(expiry) + self.machine_stopped
-    }
-
-    fn stretch_rate(&self, expiry: Duration) -> Duration {
-        expiry * 1_000_000 / (1_000_000 - self.slowest_ppm.min(900_000))
-    }
-}
-
 /// One injection as its fault sees it.
 #[derive(Debug)]
 pub struct Injected<'a> {
@@ -195,17 +159,17 @@ pub struct Injected<'a> {
     pub id: InjectionId,
     /// Where it acts.
     pub at: &'a Placement,
-    /// What [`Fault::draw`] gave.
+    /// The result of [`Fault::draw`].
     pub drawn: i64,
 }
 
-/// The nodes of a world, by what they are.
+/// The nodes of a world by role.
 pub trait Topology {
     /// The clients, in order.
     fn clients(&self) -> &[NodeId];
     /// The lock's servers, in order.
     fn servers(&self) -> &[NodeId];
-    /// The guarded store; the lock's own server where the lock lives in its store.
+    /// The guarded store. For a lock inside its store, the lock's own server.
     fn store(&self) -> NodeId;
     /// All nodes.
     fn all(&self) -> Vec<NodeId>;
@@ -213,73 +177,13 @@ pub trait Topology {
     fn named(&self, name: &str) -> Option<NodeId>;
 }
 
-/// What faults can do to a world. Each effect carries the injection that causes it, so that effects which overlap add
-/// up to their union and end one by one.
-pub trait Nemesis: Topology {
-    /// Stops the node's process; its clocks run on.
-    fn pause(&mut self, node: NodeId, by: InjectionId);
-    /// Stops the node's whole machine: its monotonic clock stops too.
-    fn freeze(&mut self, node: NodeId, by: InjectionId);
-    /// Ends a pause or freeze.
-    fn resume(&mut self, node: NodeId, by: InjectionId);
-    /// Crashes the node's process or host.
-    fn crash(
-        &mut self,
-        node: NodeId,
-        by: InjectionId,
-        what: CrashWhat,
-        disk: DiskFate,
-        restart_after: Option<Duration>,
-    );
-    /// Steps the node's wall clock by nanoseconds.
-    fn step_clock(&mut self, node: NodeId, by: InjectionId, nanos: i64);
-    /// Lets the node's clocks run fast or slow until the injection ends.
-    fn skew_clock(&mut self, node: NodeId, by: InjectionId, ppm: i64);
-    /// Ends a skew.
-    fn unskew_clock(&mut self, node: NodeId, by: InjectionId);
-    /// Lets the node's wall clock jump by nanoseconds and back, each period.
-    fn strobe_clock(&mut self, node: NodeId, by: InjectionId, nanos: i64, period: Duration);
-    /// Ends a strobe; the clock is where it would be without it.
-    fn unstrobe_clock(&mut self, node: NodeId, by: InjectionId);
-    /// Puts a slowdown on the node. `drawn` keys its randomness.
-    fn begin_slowdown(&mut self, node: NodeId, by: InjectionId, slowdown: Slowdown, drawn: i64);
-    /// Takes the slowdowns of the injection from the node.
-    fn end_slowdown(&mut self, node: NodeId, by: InjectionId);
-    /// Adds an effect to a link, one way.
-    fn add_link_effect(&mut self, from: NodeId, to: NodeId, by: InjectionId, effect: LinkEffect);
-    /// Removes all effects of the injection from a link, one way.
-    fn remove_link_effect(&mut self, from: NodeId, to: NodeId, by: InjectionId);
-}
+/// What faults can do to a world. Each effect carries the injection that causes it, so that overlapping effects combine
+/// and end one by one.
+pub trait Nemesis: Topology + Pauses + Crashes + ClockChanges + Slowdowns + LinkEffects {}
 
-/// What holds a node up in its work.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Slowdown {
-    /// A sync of its disk returns only when the fault is over, and the process waits for it.
-    DiskStalls,
-    /// A sync of its disk takes so long, and the process waits for it.
-    DiskIsSlow(Dist),
-    /// Its disk says that it synced, and did not.
-    DiskLies,
-    /// Whatever it deals with takes so much longer.
-    Slow(Duration),
-}
+impl<M: Message, N: Message> Nemesis for World<M, N> {}
 
-/// What a fault does to a link, one way.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum LinkEffect {
-    /// Nothing gets through. Streams retransmit after it heals, datagrams are lost.
-    Cut,
-    /// Nothing gets through, but all of it arrives when the hold ends.
-    Hold,
-    /// Every message takes longer.
-    Delay(Dist),
-    /// Messages are lost, so many in a million. Streams retransmit.
-    Lose(u32),
-    /// Datagrams arrive twice, so many in a million.
-    Duplicate(u32),
-}
-
-/// The ways of most link faults: the effect is on every link of the placement.
+/// Adds the effect to every link of the placement.
 fn add_link_effects(nemesis: &mut dyn Nemesis, injection: &Injected<'_>, effect: LinkEffect) {
     for &(from, to) in &injection.at.links {
         nemesis.add_link_effect(from, to, injection.id, effect);
@@ -292,14 +196,14 @@ fn remove_link_effects(nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
     }
 }
 
-/// A share of messages, from 0 to 1, as so many in a million.
+/// A share of messages, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, JsonSchema)]
 #[serde(try_from = "f64")]
 pub struct Rate(#[schemars(range(min = 0.0, max = 1.0))] f64);
 
 impl Rate {
-    /// So many in a million.
-    pub fn per_million(self) -> u32 {
+    /// The share in ppm.
+    pub fn ppm(self) -> u32 {
         (self.0 * 1e6) as u32
     }
 }
@@ -309,5 +213,32 @@ impl TryFrom<f64> for Rate {
 
     fn try_from(rate: f64) -> Result<Self, String> {
         if (0.0..=1.0).contains(&rate) { Ok(Rate(rate)) } else { Err(format!("a rate is from 0.0 to 1.0, not {rate}")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_states_its_name_and_what_it_does() {
+        for info in STANDARD {
+            assert!(!info.name.is_empty() && !info.about.is_empty(), "{info:?}");
+            assert!(info.family != FaultFamily::Other, "{info:?}");
+            assert_eq!(standard(info.name), Some(*info), "two kinds have this name");
+        }
+    }
+
+    #[test]
+    fn phrases_use_only_the_documented_placeholders() {
+        const KNOWN: [&str; 11] =
+            ["fault", "kind", "nodes", "was", "its", "duration", "lasted", "until", "restart", "step", "drift"];
+        for info in STANDARD {
+            let Phrases { began, ended, active, past, lane } = info.phrases;
+            for phrase in [began, ended, active, past, lane] {
+                let mut placeholders = phrase.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
+                assert!(placeholders.all(|name| KNOWN.contains(&name)), "{info:?}: {phrase}");
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::schedule::{Placement, pick_index};
 pub struct Partition {
     /// Groups of node names that cannot reach each other; nodes in no group are unaffected.
     split: Option<Vec<Vec<String>>>,
-    /// A named shape, placed at random where it leaves a choice.
+    /// A named shape. Where several placements fit, one is drawn.
     shape: Option<Shape>,
 }
 
@@ -24,18 +24,18 @@ pub struct Partition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
-    /// One node of all is cut off from every other.
+    /// One node is cut off from all others.
     Isolate,
     /// A minority of the lock's servers is cut off from every other node.
     Minority,
     /// A majority of the lock's servers is cut off from every other node.
     Majority,
-    /// Each of the lock's servers sees a majority, but no two see the same one: of five, each sees its neighbours in a
-    /// ring; of three, each hears only one of the others.
+    /// Each of the lock's servers reaches a majority, but no two reach the same one. Of five, each reaches its neighbours in
+    /// a ring; of three, each hears only one of the others.
     Ring,
-    /// The lock's servers fall into two halves that share one node, which sees both. Clients see all.
+    /// The lock's servers form two halves that share one node, which reaches both. Clients reach all servers.
     Bridge,
-    /// One node of all hears nothing, but is heard.
+    /// One node receives nothing, but others receive from it.
     OneWay,
     /// The clients are cut off from the lock's servers, but not from the store.
     ClientsFromLock,
@@ -51,31 +51,32 @@ const INFO: FaultInfo = FaultInfo {
     cuts_links: true,
     samples: &[("shape", &["\"minority\"", "\"isolate\"", "\"clients-from-lock\"", "\"clients-from-store\""])],
     presets: PRESETS,
+    alternatives: &[("shape", "split")],
     ..FaultInfo::ON_LINKS
 };
 
 const PRESETS: &[Preset] = &[
     Preset {
         name: "cloud-blip",
-        about: "a partition of a few seconds, as clouds have them several times a month",
+        about: "a partition of a few seconds, as in clouds several times a month",
         source: "Bailis and Kingsbury, The Network is Reliable (ACM Queue 2014)",
         keys: r#"lasts = "1s..5s""#,
     },
     Preset {
         name: "link-repair",
-        about: "a link of a data centre fails and is repaired: about 5 minutes",
+        about: "a link failure in a data centre until its repair: about 5 minutes",
         source: "Gill, Jain and Nagappan, Understanding Network Failures in Data Centers (SIGCOMM 2011)",
         keys: r#"lasts = "lognormal(5m, 1.0)""#,
     },
     Preset {
         name: "wan-software",
-        about: "a fault of software in a wide-area network: median 2.7 minutes, mean 6",
+        about: "a software fault in a wide-area network: median 2.7 minutes, mean 6",
         source: "Turner et al., California Fault Lines (SIGCOMM 2010): five years of CENIC's network",
         keys: r#"lasts = "lognormal(162s, 1.26)""#,
     },
     Preset {
         name: "deaf-nic",
-        about: "a network card that drops what comes in and sends what goes out",
+        about: "a network card that drops incoming packets and sends outgoing ones",
         source: "the bnx2 case in Bailis and Kingsbury, The Network is Reliable (ACM Queue 2014): 5 h",
         keys: "shape = \"one-way\"\nlasts = \"5h\"",
     },
@@ -121,7 +122,7 @@ fn split(topology: &dyn Topology, groups: &[Vec<String>]) -> Result<Links, Strin
         for name in group {
             let node = topology.named(name).ok_or_else(|| format!("no node is named `{name}`"))?;
             if nodes.contains(&node) || resolved.iter().flatten().any(|&other| other == node) {
-                return Err(format!("`{name}` stands twice in the split: a node can be on one side only"));
+                return Err(format!("`{name}` appears twice in the split: a node can be on only one side"));
             }
             nodes.push(node);
         }
@@ -159,7 +160,7 @@ fn shaped(topology: &dyn Topology, shape: Shape, pick: u64) -> Result<Links, Str
     })
 }
 
-/// `count` of the servers, adjacent in their ring, starting where `pick` says.
+/// `count` of the servers, adjacent in their order, starting at the one that `pick` selects.
 fn part(servers: &[NodeId], count: usize, pick: u64, what: &str) -> Result<Vec<NodeId>, String> {
     if servers.len() < 2 || count == 0 {
         return Err(format!("{} server(s) have no {what} to cut off", servers.len()));
@@ -168,7 +169,7 @@ fn part(servers: &[NodeId], count: usize, pick: u64, what: &str) -> Result<Vec<N
     Ok((0..count).map(|i| servers[(first + i) % servers.len()]).collect())
 }
 
-/// The servers in an order that `pick` says.
+/// The servers in the order that `pick` selects.
 fn drawn_order(servers: &[NodeId], mut pick: u64, what: &str) -> Result<Vec<NodeId>, String> {
     if servers.len() < 3 {
         return Err(format!("{} server(s) make no {what}: it takes three", servers.len()));
@@ -182,8 +183,8 @@ fn drawn_order(servers: &[NodeId], mut pick: u64, what: &str) -> Result<Vec<Node
     Ok(order)
 }
 
-/// Who hears whom no longer, as `majorities-ring-perfect` has it (jepsen, src/jepsen/nemesis.clj): each majority of
-/// neighbours in the ring is what its middle node still hears.
+/// The links cut by `majorities-ring-perfect` (jepsen, src/jepsen/nemesis.clj): each node of the ring still receives from
+/// the majority of neighbours of which it is the middle.
 fn ring(order: &[NodeId]) -> Links {
     let (count, majority) = (order.len(), order.len() / 2 + 1);
     let mut links = Links::new();
@@ -196,7 +197,7 @@ fn ring(order: &[NodeId]) -> Links {
     links
 }
 
-/// Two halves and the node between them, as `bridge` has it (jepsen, src/jepsen/nemesis.clj).
+/// The links cut by `bridge` (jepsen, src/jepsen/nemesis.clj): two halves, and one node between them.
 fn bridge(order: &[NodeId]) -> Links {
     let half = order.len() / 2;
     between(&order[..half], &order[half + 1..])
@@ -207,7 +208,7 @@ fn cut_off(all: &[NodeId], group: &[NodeId]) -> Links {
     between(group, &rest)
 }
 
-/// Both ways between two groups.
+/// The links between two groups, in both directions.
 fn between(left: &[NodeId], right: &[NodeId]) -> Links {
     left.iter().flat_map(|&a| right.iter().flat_map(move |&b| [(a, b), (b, a)])).collect()
 }

@@ -6,14 +6,15 @@ use super::{
     Phrases, Preset, Stops,
 };
 
-/// A stop-the-world pause of a process: a garbage collection, a SIGSTOP, a page fault on a slow disk. Its clocks run on.
+/// A stop-the-world pause of a process: a garbage collection, a SIGSTOP, a page fault on a slow disk. Its clocks keep
+/// running. What the pause does is in `process/pause.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {}
 
 const INFO: FaultInfo = FaultInfo {
     name: "pause",
-    about: "stops a node's process (GC, SIGSTOP); its clocks run on",
+    about: "pauses a node's process (GC, SIGSTOP); its clocks keep running",
     family: FaultFamily::ProcessPause,
     stops: Some(Stops::Process),
     cause: CauseWeights { holder: Some(9), ..CauseWeights::NONE },
@@ -39,7 +40,7 @@ const INFO: FaultInfo = FaultInfo {
 const PRESETS: &[Preset] = &[
     Preset {
         name: "gc-young",
-        about: "an ordinary garbage collection of a JVM: milliseconds to some hundred",
+        about: "an ordinary garbage collection of a JVM: 1 ms to a few hundred ms",
         source: "by common experience; the G1 collector aims at 200 ms at most (`-XX:MaxGCPauseMillis`, HotSpot \
                  Virtual Machine Garbage Collection Tuning Guide)",
         keys: r#"lasts = "lognormal(20ms, 1.0)""#,
@@ -60,7 +61,7 @@ impl FaultKind for Pause {
 impl Fault for Pause {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for &node in &injection.at.nodes {
-            nemesis.pause(node, injection.id);
+            nemesis.pause_process(node, injection.id);
         }
     }
 

@@ -5,12 +5,12 @@ use serde::Deserialize;
 
 use super::{CauseWeights, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases, Slowdown};
 
-/// A node that does everything more slowly: an overcommitted CPU, swapping, a noisy neighbour. Whatever it deals with, a
-/// message, a timer, a step of its code, keeps it busy; what comes meanwhile queues up, what it sends leaves afterwards.
+/// A node that does everything more slowly: an overcommitted CPU, swapping, a noisy neighbour. Each message, timer and step
+/// of its code keeps it busy. What arrives in the meantime queues up, and what it sends leaves afterwards.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slow {
-    /// How many times slower it is: whatever it deals with takes 1 ms more for each time.
+    /// How many times slower it is. Each message, timer or step takes `factor` − 1 ms more.
     factor: Factor,
 }
 
@@ -29,13 +29,13 @@ impl TryFrom<i64> for Factor {
     }
 }
 
-/// What a message or a step of code costs a node that is well: healthy nodes are taken to need no time beside the
-/// network's latency, so this is only what slowness multiplies.
+/// The work of a message, timer or step, which slowness multiplies. Healthy nodes need no time besides the latency of the
+/// network.
 const WORK: Duration = Duration::from_millis(1);
 
 const INFO: FaultInfo = FaultInfo {
     name: "slow",
-    about: "lets a node do everything more slowly",
+    about: "makes a node do everything more slowly",
     family: FaultFamily::Network,
     cause: CauseWeights { holder: Some(9), ..CauseWeights::NONE },
     phrases: Phrases {

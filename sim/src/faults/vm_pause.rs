@@ -8,15 +8,15 @@ use super::{
     Preset, Stops,
 };
 
-/// A pause of the whole virtual machine, as in a live migration: the monotonic clock stops too, and the wall clock
-/// steps forward on resume.
+/// A pause of the whole virtual machine, as in a live migration. The monotonic clock stops, too, and the wall clock steps
+/// forward on resume. What the pause does is in `process/pause.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VmPause {}
 
 const INFO: FaultInfo = FaultInfo {
     name: "vm-pause",
-    about: "stops a node's whole machine: its monotonic clock stops, its wall clock steps on resume",
+    about: "pauses a node's machine: its monotonic clock stops, its wall clock steps forward on resume",
     family: FaultFamily::VmPause,
     stops: Some(Stops::Machine),
     clock: Some(ClockChange::Freeze),
@@ -54,7 +54,7 @@ impl FaultKind for VmPause {
 impl Fault for VmPause {
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
         for &node in &injection.at.nodes {
-            nemesis.freeze(node, injection.id);
+            nemesis.pause_machine(node, injection.id);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What every host does for a client: runs its process, drops it when it crashes, makes it anew when it restarts.
+//! What every host does for a client: it runs the code, drops it after a crash and creates it again after a restart.
 
 use std::task::Context;
 
@@ -18,7 +18,7 @@ struct Running {
     incarnation: u32,
     /// Nothing once it has returned.
     code: Option<Code>,
-    /// What runs beside it, in the order in which it was spawned.
+    /// Its tasks, in the order in which they were spawned.
     tasks: Vec<Spawned>,
 }
 
@@ -34,7 +34,7 @@ impl<M: Message, N: Message> Client<M, N> {
             return;
         };
         if self.running.as_ref().is_none_or(|running| running.incarnation != incarnation) {
-            // The old code goes before the new one comes.
+            // The old code is dropped before the new one is created.
             self.running = None;
             let code = Some((self.process)(self.ctx.clone()));
             self.running = Some(Running { incarnation, code, tasks: Vec::new() });
@@ -48,7 +48,7 @@ impl<M: Message, N: Message> Client<M, N> {
 }
 
 impl Running {
-    /// Polls the main code and what runs beside it, and what they spawn.
+    /// Polls the main code, its tasks, and what they spawn.
     fn run<M: Message, N: Message>(&mut self, ctx: &Ctx<M, N>, cx: &mut Context<'_>) {
         if self.code.as_mut().is_some_and(|code| code.as_mut().poll(cx).is_ready()) {
             self.code = None;

@@ -1,4 +1,4 @@
-//! Clients that the driver polls itself: madsim's executor holds one task only, and so costs nothing.
+//! Clients that the driver polls itself. madsim's executor then has a single task, which costs nothing.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(super) struct DriverHost<M: Message, N: Message> {
     waker: Waker,
 }
 
-/// Set by code that wakes itself, and so is not at rest yet.
+/// Set by code that wakes itself and so is not idle yet.
 #[derive(Default)]
 struct Again(AtomicBool);
 
@@ -37,8 +37,8 @@ impl<M: Message, N: Message> DriverHost<M, N> {
         DriverHost { clients: RefCell::new(clients), waker: Waker::from(again.clone()), again }
     }
 
-    /// Lets one client run until it has come to rest.
-    pub fn let_run(&self, client: NodeId) {
+    /// Runs one client until it is idle.
+    pub fn run_until_idle(&self, client: NodeId) {
         let mut clients = self.clients.borrow_mut();
         let Some(client) = &mut clients[client.index()] else { return };
         loop {
@@ -50,7 +50,7 @@ impl<M: Message, N: Message> DriverHost<M, N> {
         }
     }
 
-    pub fn take_down(&self) {
+    pub fn shut_down(&self) {
         self.clients.borrow_mut().clear();
     }
 }

@@ -1,5 +1,5 @@
-//! Clients as tasks on madsim nodes of their own, for code that needs such a node to live on. The driver wakes the task
-//! whose turn it is, and sleeps until the task has handed the turn back.
+//! Clients as tasks on madsim nodes of their own, for code that needs a madsim node. The driver wakes the task whose turn
+//! it is, and sleeps until the task returns the turn.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -15,7 +15,7 @@ use send_wrapper::SendWrapper;
 
 use super::client::Client;
 use super::{Process, Shared};
-use crate::agenda::Pending;
+use crate::event_queue::Pending;
 use crate::message::Message;
 use crate::node::NodeId;
 
@@ -29,18 +29,18 @@ pub(super) struct MadsimHost {
 /// What the driver and the tasks share.
 #[derive(Default)]
 struct Turn {
-    /// The client that is to run; nothing when it has come to rest.
+    /// The client whose turn it is; nothing once it is idle.
     whose: Cell<Option<NodeId>>,
     driver: RefCell<Option<Waker>>,
-    /// How many tasks there are still.
+    /// The number of tasks that have not ended.
     tasks: Cell<usize>,
 }
 
-/// What a client's code is woken by. Waking a task tells nothing of who did so; a bell remembers that it was rung.
+/// The waker of a client's code. Waking a task does not show who did so; a bell remembers that it was rung.
 #[derive(Default)]
 struct Bell {
     rung: AtomicBool,
-    /// There as soon as madsim has polled the task once.
+    /// Set once madsim has polled the task.
     task: OnceLock<Waker>,
 }
 
@@ -52,7 +52,7 @@ impl Wake for Bell {
 }
 
 impl Bell {
-    /// A task that was never polled stands in madsim's queue anyhow.
+    /// A task that was never polled is in madsim's queue already.
     fn wake_task(&self) {
         if let Some(task) = self.task.get() {
             task.wake_by_ref();
@@ -75,7 +75,7 @@ impl MadsimHost {
             let client = Client::new(world, node, process);
             turn.tasks.set(turn.tasks.get() + 1);
             let ring = Waker::from(bell.clone());
-            // madsim asks for `Send`, but a runtime's tasks never leave its thread.
+            // madsim requires `Send`, but the tasks of a runtime never leave its thread.
             home.spawn(SendWrapper::new(ClientTask {
                 client,
                 world: world.clone(),
@@ -89,8 +89,8 @@ impl MadsimHost {
         MadsimHost { bells, homes, turn }
     }
 
-    /// Lets one client run until it has come to rest.
-    pub async fn let_run(&self, client: NodeId) {
+    /// Runs one client until it is idle.
+    pub async fn run_until_idle(&self, client: NodeId) {
         let Some(bell) = &self.bells[client.index()] else { return };
         self.turn.whose.set(Some(client));
         bell.wake_task();
@@ -104,8 +104,8 @@ impl MadsimHost {
         .await;
     }
 
-    /// Kills the nodes, since madsim would leak the tasks on them that still wait, and sees the clients off.
-    pub fn take_down(&self, runtime: &Runtime) {
+    /// Kills the nodes, since madsim would leak the tasks that still wait on them, and drops the clients.
+    pub fn shut_down(&self, runtime: &Runtime) {
         for home in &self.homes {
             runtime.handle().kill(*home);
         }
@@ -122,7 +122,7 @@ struct ClientTask<M: Message, N: Message> {
     client: Client<M, N>,
     world: Shared<M, N>,
     bell: Arc<Bell>,
-    /// The bell, for the code to ring.
+    /// The bell that wakes the code.
     ring: Waker,
     turn: Rc<Turn>,
 }
@@ -157,7 +157,7 @@ impl<M: Message, N: Message> ClientTask<M, N> {
         }
     }
 
-    /// Something of madsim's own woke the code. It runs when the kernel lets it, so that faults hold for it too.
+    /// A madsim primitive woke the code. The code runs when the kernel schedules it, so that faults act on it, too.
     fn ask_for_turn(&self) {
         let node = self.client.ctx.node();
         let Some(incarnation) = self.client.ctx.incarnation() else { return };

@@ -1,12 +1,12 @@
-//! The bridge to madsim: a world runs inside its runtime, which replaces clocks, randomness and threads for whatever the
-//! code of a client calls. The kernel is a plugin of that runtime, and one driver takes the next event or lets the one
-//! client run whose turn it is, to quiescence, so that madsim's random ready queue never has a choice to make.
+//! The bridge to madsim. A world runs inside madsim's runtime, which replaces clocks, randomness and threads for the code
+//! of clients. The kernel is a plugin of that runtime. One driver pops the next event or runs one client until it is idle,
+//! so madsim's random ready queue never has more than one task to choose from.
 //!
-//! Where a client's code lives is the [`Host`]'s affair. Code that only knows its [`Ctx`] needs no executor: the driver
-//! polls it. With hash and notes on, a message then takes 4.9 times what it takes in a bare event loop, rather than 6.8
-//! times on madsim nodes, and a world of ten nodes is built and taken down in 2.7 µs rather than 7.0. Code that expects
-//! madsim's own runtime around it, its `spawn` and a node of its own, as the client libraries of real services do, lives
-//! on madsim nodes. The same world has the same trace under both.
+//! The [`Host`] decides where a client's code runs. Code that uses only its [`Ctx`] needs no executor: the driver polls it.
+//! With hash and notes on, a message then takes 4.9 times as long as in a bare event loop, against 6.8 times on madsim
+//! nodes; a world of ten nodes is built and dropped in 2.7 µs, against 7.0 µs. Code that needs madsim's runtime, its
+//! `spawn` and its own node, as the client libraries of real services do, runs on madsim nodes. The trace of a world is the
+//! same under both.
 
 mod client;
 mod driver_host;
@@ -39,19 +39,19 @@ use crate::stream::Streams;
 use crate::time::SimTime;
 use crate::world::World;
 
-/// The code of a client process. It is made anew whenever the process starts.
+/// Creates the code of a client process, each time the process starts.
 pub type Process<M, N> = Box<dyn FnMut(Ctx<M, N>) -> Pin<Box<dyn Future<Output = ()>>>>;
 
-/// Where the code of clients lives. It changes nothing in a world but the time that it takes to run.
+/// Where the code of clients runs. It affects only how long a world takes to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Host {
     /// The driver polls it itself: fast.
     #[default]
     Driver,
-    /// Each client is a task on a madsim node of its own, named after it. What its code spawns lives there too, and what
-    /// wakes it from outside the kernel gives it a turn at the world's present time; native timers of madsim run out
-    /// only when the world next moves on, and know nothing of the node's own clock and faults. A crash drops the
-    /// client's code, but not yet what that has spawned.
+    /// Each client is a task on its own madsim node, named after it. Tasks that its code spawns run there, too. A wake-up
+    /// from outside the kernel gives it a turn at the world's current time. Native timers of madsim expire only when the
+    /// world's time next advances, and ignore the node's clocks and faults. A crash drops the client's code, but not the
+    /// tasks that it has spawned.
     MadsimNodes,
 }
 
@@ -88,31 +88,30 @@ impl<M: Message, N: Message> Setup<M, N> {
         self.world.add(Node::new(name.into(), Role::Server, Some(service)))
     }
 
-    /// Adds what the lock guards.
+    /// Adds the guarded store.
     pub fn store(&mut self, name: impl Into<String>, service: Box<dyn Service<M, N>>) -> NodeId {
         self.world.add(Node::new(name.into(), Role::Store, Some(service)))
     }
 
-    /// Says that the lock's first server is what the lock guards, too.
+    /// Makes the lock's first server the guarded store, too.
     pub fn store_is_first_server(&mut self) {
         self.world.store_is_first_server();
     }
 
-    /// Says where the code of clients lives.
+    /// Sets where the code of clients runs.
     pub fn host(&mut self, host: Host) {
         self.host = host;
     }
 
-    /// Leaves out the trace hash, to measure what it costs.
+    /// Turns the trace hash off, to measure its cost.
     pub fn untraced(&mut self) {
         self.world.trace.stop_hashing();
     }
 
-    /// Runs the world as `script` says, then takes it down without a trace: the code of every client is dropped, since it
-    /// shares the world.
+    /// Runs `script` on the world, then drops the code of every client, which shares the world.
     ///
     /// # Panics
-    /// If the code of a client or of a service does, with the same payload. Nothing is left behind then, either.
+    /// If the code of a client or service panics, with the same payload. The world is dropped in that case, too.
     pub fn run<T>(mut self, script: impl AsyncFnOnce(Driver<M, N>) -> T) -> (T, World<M, N>) {
         self.world.boot();
         let world = Rc::new(RefCell::new(self.world));
@@ -128,7 +127,7 @@ impl<M: Message, N: Message> Setup<M, N> {
         };
         // Tasks that outlive a panic would keep each other and the world alive.
         let output = catch_unwind(AssertUnwindSafe(|| runtime.block_on(script)));
-        hosting.take_down(&runtime);
+        hosting.shut_down(&runtime);
         let output = output.unwrap_or_else(|panic| resume_unwind(panic));
         let world = Rc::try_unwrap(world).ok().expect("every client that shared the world has been dropped");
         (output, world.into_inner())
@@ -137,7 +136,7 @@ impl<M: Message, N: Message> Setup<M, N> {
 
 type Shared<M, N> = Rc<RefCell<World<M, N>>>;
 
-/// The clients of a world, where they live.
+/// The clients of a world, by host.
 enum Hosting<M: Message, N: Message> {
     Driver(DriverHost<M, N>),
     MadsimNodes(MadsimHost),
@@ -152,15 +151,15 @@ impl<M: Message, N: Message> Hosting<M, N> {
     }
 
     /// Drops the code of every client.
-    fn take_down(&self, runtime: &Runtime) {
+    fn shut_down(&self, runtime: &Runtime) {
         match self {
-            Hosting::Driver(host) => host.take_down(),
-            Hosting::MadsimNodes(host) => host.take_down(runtime),
+            Hosting::Driver(host) => host.shut_down(),
+            Hosting::MadsimNodes(host) => host.shut_down(runtime),
         }
     }
 }
 
-/// Lets time pass in a world.
+/// Advances a world.
 pub struct Driver<M: Message, N: Message> {
     world: Shared<M, N>,
     hosting: Rc<Hosting<M, N>>,
@@ -173,7 +172,7 @@ impl<M: Message, N: Message> Clone for Driver<M, N> {
 }
 
 impl<M: Message, N: Message> Driver<M, N> {
-    /// Lets events happen up to and including `limit`, or until the observer ends the phase.
+    /// Handles events up to and including `limit`, or until the observer ends the phase.
     pub async fn run_until(&self, limit: SimTime) -> Stop {
         self.world.borrow_mut().halted = false;
         let time = TimeHandle::current();
@@ -186,13 +185,13 @@ impl<M: Message, N: Message> Driver<M, N> {
                 Step::Stop(stop) => return stop,
                 Step::Wake(client) => client,
             };
-            // madsim's clock is moved along for whatever may look at it; the world's own time is the heap's.
+            // madsim's clock follows for code that reads it; the world's own time is that of its event queue.
             if let Some(behind) = now.since_start().checked_sub(time.elapsed()) {
                 time.advance(behind);
             }
             match &*self.hosting {
-                Hosting::Driver(host) => host.let_run(client),
-                Hosting::MadsimNodes(host) => host.let_run(client).await,
+                Hosting::Driver(host) => host.run_until_idle(client),
+                Hosting::MadsimNodes(host) => host.run_until_idle(client).await,
             }
         }
     }

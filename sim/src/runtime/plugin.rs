@@ -1,4 +1,4 @@
-//! The kernel as madsim knows it.
+//! The kernel as a plugin of madsim.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -13,10 +13,10 @@ use super::Shared;
 use crate::message::Message;
 use crate::world::World;
 
-/// A simulator beside madsim's own network and file system: whoever runs inside the runtime finds the world through it.
-/// It does not keep the world alive, since a task that madsim forgot may keep the plugin alive.
+/// A simulator beside madsim's own network and file system. Code inside the runtime finds the world through it. It holds a
+/// weak reference, since a leaked task of madsim may keep the plugin alive.
 pub(super) struct Kernel<M: Message, N: Message> {
-    /// madsim asks for `Send` and `Sync`, but a runtime and its plugins never leave their thread.
+    /// madsim requires `Send` and `Sync`, but a runtime and its plugins never leave their thread.
     world: SendWrapper<RefCell<Known<M, N>>>,
 }
 
@@ -29,7 +29,7 @@ impl<M: Message, N: Message> Simulator for Kernel<M, N> {
 }
 
 impl<M: Message, N: Message> Kernel<M, N> {
-    /// Takes a world in.
+    /// Sets the world of this runtime.
     pub fn host(&self, world: &Shared<M, N>) {
         *self.world.borrow_mut() = Rc::downgrade(world);
     }

@@ -1,4 +1,4 @@
-//! A service that answers what it is asked.
+//! An echo service with a disk.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use fencepost_sim::{Caller, Env, Service, Session};
 
 use super::{Msg, Note};
 
-/// Answers pings, keeps what it is told to write on a disk, and notes all that happens to it.
+/// Answers pings, writes records to a disk, and records everything that happens to it.
 #[derive(Default)]
 pub struct Echo {
     disk: Disk<u64>,

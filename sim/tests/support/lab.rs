@@ -1,4 +1,4 @@
-//! Worlds built in a line or two, and all that was seen in them.
+//! A builder of test worlds, and the record of what happened in them.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use fencepost_sim::{
 
 use super::{Echo, Msg, Note, secs};
 
-/// A world to be built, with echo servers unless told otherwise.
+/// A world under construction, with echo servers by default.
 pub struct Lab {
     pub seed: u64,
     pub network: NetworkConfig,
@@ -146,7 +146,7 @@ impl Lab {
 }
 
 impl Seen {
-    /// When the notes with this word were made, and their numbers.
+    /// The times and numbers of the notes with this word.
     pub fn all(&self, what: &str) -> Vec<(Duration, u64)> {
         let fitting = self.notes.iter().filter(|(_, note)| note.what == what);
         fitting.map(|(time, note)| (time.since_start(), note.value)).collect()
@@ -156,21 +156,21 @@ impl Seen {
         self.all(what).into_iter().map(|(_, value)| value).collect()
     }
 
-    /// When the only note with this word was made.
+    /// The time of the only note with this word.
     pub fn once(&self, what: &str) -> Duration {
         let all = self.all(what);
         assert_eq!(all.len(), 1, "`{what}` was noted {} times: {:?}", all.len(), self.words());
         all[0].0
     }
 
-    /// When the word was noted with this number; it must have been so once.
+    /// The time of the only note with this word and number.
     pub fn when(&self, what: &str, value: u64) -> Duration {
         let all: Vec<_> = self.all(what).into_iter().filter(|(_, other)| *other == value).collect();
         assert_eq!(all.len(), 1, "`{what} {value}` was noted {} times: {:?}", all.len(), self.words());
         all[0].0
     }
 
-    /// When this node noted the word with this number; it must have been so once.
+    /// The time of this node's only note with this word and number.
     pub fn when_at(&self, node: u16, what: &str, value: u64) -> Duration {
         let fitting = |note: &Note| note.node.0 == node && note.what == what && note.value == value;
         let all: Vec<_> = self.notes.iter().filter(|(_, note)| fitting(note)).collect();
@@ -214,7 +214,7 @@ impl Observer<Msg, Note> for Watcher {
     fn occurrence(&mut self, at: SimTime, what: &Occurrence<'_, Msg, Note>, clocks: &Clocks) {
         let mut log = self.0.borrow_mut();
         log.lines.push((at, serde_json::to_string(what).unwrap()));
-        let first_two = (0..2).map(|index| clocks.of(NodeId(index)));
+        let first_two = (0..2).map(|index| clocks.reading(NodeId(index)));
         log.clocks.push((at, first_two.map(|(mono, wall)| (mono.0, wall.0)).collect()));
     }
 }

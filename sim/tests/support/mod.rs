@@ -1,5 +1,4 @@
-//! A small laboratory for kernel tests: an echo service with a disk, clients that ping it, and an observer that keeps
-//! everything that happened.
+//! Support for kernel tests: an echo service with a disk, clients that ping it, and an observer that records everything.
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
@@ -21,13 +20,13 @@ pub use self::lab::{Lab, lab};
 pub enum Msg {
     Ping(u64),
     Pong(u64),
-    /// Answered, if at all, only when the timer of so many milliseconds runs out.
+    /// Answered when a timer of this many milliseconds expires.
     Later(u64),
     Write(u64),
     Sync,
 }
 
-/// What a node noted down: a word and a number.
+/// A note of a node: a word and a number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
     pub node: NodeId,
@@ -94,7 +93,7 @@ pub fn burster(server: &'static str, count: u64, at: Duration, gap: Duration) ->
     })
 }
 
-/// Reads of clocks as plain durations.
+/// Clock readings as durations.
 pub trait SinceZero {
     fn since_zero(self) -> Duration;
 }
@@ -147,7 +146,7 @@ pub fn one_way(from: &str, to: &str) -> Aim {
     Aim::Between { from: Target::Named(from.to_string()), to: Target::Named(to.to_string()), both_ways: false }
 }
 
-/// Where the fault itself says.
+/// The place that the fault itself chooses.
 pub fn own() -> Aim {
     Aim::Own
 }

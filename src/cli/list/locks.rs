@@ -31,13 +31,13 @@ pub(super) fn block(lock: &LockEntry, width: usize) -> String {
 fn facts(lock: &LockEntry) -> Vec<(&'static str, String)> {
     let info = &lock.info;
     let mut facts = vec![
-        ("model", info.verification.words().to_owned()),
-        ("family", info.family.words().to_owned()),
-        ("ends a grant", info.expiry.words().to_owned()),
+        ("model", info.verification.text().to_owned()),
+        ("family", info.family.text().to_owned()),
+        ("ends a grant", info.expiry.text().to_owned()),
         ("defaults", defaults(&(lock.defaults)())),
         ("expires after", lock.default_expiry().map_or("never".to_owned(), |expiry| Span(expiry).to_string())),
         ("token", info.token.unwrap_or("none").to_owned()),
-        ("re-acquire", info.reentrancy.words().to_owned()),
+        ("re-acquire", info.reentrancy.text().to_owned()),
     ];
     facts.extend(traits(lock));
     let promises = info.promises.iter().map(|promise| {

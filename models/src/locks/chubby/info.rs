@@ -12,9 +12,9 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "one handle may hold a lock in exclusive mode; locks are advisory, and what a dead holder has sent \
-               may arrive late: that is what sequencers and the lock-delay are for. Clocks must not differ in \
-               rate by more than a known factor",
+        says: "one handle may hold a lock in exclusive mode; locks are advisory, and messages of a dead holder may \
+            arrive late, which sequencers and the lock-delay guard against. Clocks must not differ in rate by more \
+            than a known factor",
         source: paper!("2.4, 2.8"),
     },
     Promise {
@@ -53,11 +53,12 @@ const PROMISES: &[Promise] = &[
 
 pub(super) const INFO: LockInfo =
     LockInfo::new("chubby", "Chubby: sessions with leases and a grace period, locks with sequencers and a lock-delay")
+        .expectations(include_str!("expectations.toml"))
         .family(Family::Consensus)
         .expiry(Expiry::LeaderMonotonicClock)
         .replicated()
         .token("the lock's generation number, from its sequencer")
-        // Each attempt opens a handle of its own, and only one handle may hold the lock.
+        // Each attempt opens its own handle, and only one handle may hold the lock.
         .reentrancy(Reentrancy::SelfDeadlock)
         .promises(PROMISES)
         .verification(Verification::Documentation)

@@ -1,4 +1,4 @@
-//! The connections of a client to the replicas of its cell, and which of them it takes for the master.
+//! A client's connections to the replicas of its cell, and its current guess of the master.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -8,17 +8,17 @@ use fencepost_sim::{CallError, ConnId};
 use crate::locks::chubby::server::ChubbyMessage;
 use crate::wire::Ctx;
 
-/// Between two tries to find the master. The paper gives none.
+/// The pause between two attempts to find the master. The paper gives none.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// How long a replica that may not be the master has to answer. The paper gives none.
+/// The time for an answer from a possible master. The paper gives none.
 pub(super) const PROBE: Duration = Duration::from_secs(2);
 
 pub(super) struct Link {
     pub ctx: Ctx<ChubbyMessage>,
     conns: RefCell<Vec<ConnId>>,
     at: Cell<usize>,
-    /// How often in a row it was sent on.
+    /// The number of consecutive redirections.
     hops: Cell<u32>,
 }
 
@@ -33,17 +33,18 @@ impl Link {
         self.conns.borrow()[self.at.get()]
     }
 
-    /// The replica answered as the master does.
-    pub fn found(&self) {
+    /// Records that the replica answered as the master.
+    pub fn on_master_found(&self) {
         self.hops.set(0);
     }
 
-    pub async fn wait(&self) {
+    pub async fn pause(&self) {
         self.ctx.sleep(RETRY).await;
     }
 
-    /// The replica is not the master, but knows perhaps who is. Two may send a client back and forth for a while.
-    pub async fn follow(&self, master: Option<u8>) {
+    /// Handles a replica that is not the master but may know it. Two replicas may redirect a client in turns for a
+    /// while.
+    pub async fn on_redirect(&self, master: Option<u8>) {
         match master {
             Some(master) if self.hops.get() < 2 => {
                 self.hops.set(self.hops.get() + 1);
@@ -52,19 +53,19 @@ impl Link {
             _ => {
                 self.hops.set(0);
                 self.next();
-                self.wait().await;
+                self.pause().await;
             }
         }
     }
 
-    /// The replica did not answer. A connection on which nothing comes is made anew.
-    pub async fn leave(&self, error: CallError) {
+    /// Handles a replica that did not answer. A silent connection is replaced.
+    pub async fn on_failure(&self, error: CallError) {
         if error == CallError::TimedOut {
             let conn = &mut self.conns.borrow_mut()[self.at.get()];
             *conn = self.ctx.reopen(*conn);
         }
         self.next();
-        self.wait().await;
+        self.pause().await;
     }
 
     fn next(&self) {

@@ -1,9 +1,9 @@
 //! Chubby's locks, as its paper describes them. See [`crate::locks::chubby::server`] for the cell.
 //!
-//! A client has one session, which it keeps alive by KeepAlives that the master holds back. Its local lease is a
-//! conservative copy of the master's: the flight of the answer and a difference in the clocks' rates count against it.
-//! When it is over, the session is in jeopardy: calls wait, and [`Lock::check`] says no. If a master answers within
-//! the grace period, the session is safe again and the lock still held; otherwise both are lost.
+//! A client has one session, which it keeps alive by KeepAlives that the master delays. Its local lease is a
+//! conservative copy of the master's: the answer's time in flight and the difference of clock rates count against it.
+//! When the local lease is over, the session is in jeopardy: calls wait, and [`Lock::check`] returns false. If a master
+//! answers within the grace period, the session is safe again and the lock still held; otherwise both are lost.
 
 mod info;
 mod link;
@@ -22,8 +22,7 @@ use self::link::{Link, PROBE};
 pub use self::params::ChubbyParams;
 use self::session::{Answer, Session};
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::LockInfo;
 use crate::lock::Lock;
 use crate::locks::chubby::server::{Call, Chubby, ChubbyMessage, Database};
@@ -38,7 +37,7 @@ pub struct ChubbyLock {
     resource: ResourceId,
     link: Rc<Link>,
     session: Option<(Rc<Session>, Task)>,
-    /// Attempts that were given up, until the master has closed their handles.
+    /// Abandoned attempts, until the master has closed their handles.
     closing: Vec<Closing>,
 }
 
@@ -47,7 +46,7 @@ struct Closing {
     _task: Task,
 }
 
-/// How long an application waits after an attempt that failed. Ours: the paper does not say.
+/// An application's pause after a failed attempt. Our choice: the paper gives none.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 impl Lock for ChubbyLock {
@@ -65,7 +64,7 @@ impl Lock for ChubbyLock {
         ChubbyLock { params: params.clone(), ctx, resource, link, session: None, closing: Vec::new() }
     }
 
-    /// An attempt that is given up closes its handle, however long that takes.
+    /// An abandoned attempt closes its handle, however long that takes.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         self.closing.retain(|closing| !closing.done.get());
         let handle = attempt.id;
@@ -108,16 +107,16 @@ impl Lock for ChubbyLock {
     }
 
     /// A session ends with its lease, by the master's monotonic clock: slow rates and stopped machines lengthen it,
-    /// clock steps do not; then comes the lock-delay. A host that dies leaves a KeepAlive with the master, whose answer
-    /// extends the lease once more: that makes nearly two. A new master gives every session a whole lease again, does
-    /// nothing before each has answered or ended, and begins the lock-delay anew. A client may have to ask each replica
-    /// once to find it.
+    /// clock steps do not. Then comes the lock-delay. A dead host leaves a KeepAlive with the master, whose answer
+    /// extends the lease once more: nearly two leases in all. A new master gives every session a whole lease again,
+    /// waits until each has answered or ended, and restarts the lock-delay. A client may have to ask each replica once
+    /// to find it.
     fn takeover_bound(params: &ChubbyParams, allowance: &BoundAllowance) -> Duration {
         let undisturbed = 2 * params.lease.0 + params.lock_delay.0 + AFTER_ERROR;
         if *allowance == BoundAllowance::default() {
             return undisturbed;
         }
-        let election = 2 * params.raft().failover();
+        let election = 2 * params.raft().max_failover_time();
         let again = allowance.stretch_mono(election + params.lease.0 + undisturbed);
         again + allowance.reconnect + 2 * PROBE * u32::from(params.replicas)
     }
@@ -131,12 +130,12 @@ impl Lock for ChubbyLock {
 }
 
 impl ChubbyLock {
-    /// The session, a new one if there is none that lives.
+    /// Returns the session, or creates one if none is alive.
     async fn session(&mut self, attempt: Attempt) -> Result<Rc<Session>, LockError> {
         if let Some((session, _)) = self.session.as_ref().filter(|(session, _)| !session.is_expired()) {
             return Ok(session.clone());
         }
-        let begin = Session::begin(self.link.clone(), self.params.clone(), attempt.id);
+        let begin = Session::create(self.link.clone(), self.params.clone(), attempt.id);
         let Either::First(session) = race(begin, self.ctx.sleep_until(attempt.give_up)).await else {
             return Err(LockError::Failed(Reason::Busy));
         };

@@ -1,4 +1,4 @@
-//! What can be set about a Chubby lock.
+//! The parameters of `chubby`.
 
 use std::time::Duration;
 
@@ -14,19 +14,20 @@ use crate::servers::raft;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChubbyParams {
-    /// How many replicas a cell has: "typically five" (2.1).
+    /// The number of replicas of a cell: "typically five" (2.1).
     pub replicas: u8,
-    /// How far a session's lease is extended: 12 s by default (2.8).
+    /// The extension of a session's lease: 12 s by default (2.8).
     pub lease: Span,
-    /// How long a client waits in jeopardy before it gives its session up: 45 s by default (2.8).
+    /// The time that a client waits in jeopardy before it abandons its session: 45 s by default (2.8).
     pub grace: Span,
-    /// How long a lock cannot be acquired after its holder's session ended. The client chooses, "currently" up to one
-    /// minute (2.4); the paper states no default. 0 s here: what a client has that asks for none.
+    /// The time during which a lock cannot be acquired after its holder's session ended. The client chooses,
+    /// "currently" up to one minute (2.4); the paper states no default. 0 s here: what a client gets that requests
+    /// none.
     pub lock_delay: Span,
-    /// By how much the master's clock may run faster than a client's, in parts in a million: "a known constant
-    /// factor" (2.8), which the paper does not give. One per cent here, as Redlock has it.
+    /// The maximal excess of the master's clock rate over a client's, in ppm: "a known constant factor" (2.8), which
+    /// the paper does not give. 1 % here, as in Redlock.
     pub rate_ppm: u32,
-    /// How long the master is sure that there is no other: "a few seconds" (2.1). 3 s here.
+    /// The time during which the master is sure that there is no other: "a few seconds" (2.1). 3 s here.
     pub master_lease: Span,
 }
 
@@ -50,7 +51,7 @@ impl ChubbyParams {
         (1..=self.replicas).map(|n| format!("chubby-{n}")).collect()
     }
 
-    /// What a client trusts of a span that the master's clock has measured.
+    /// The safe part, for a client, of a duration that the master's clock has measured.
     pub(super) fn trusted(&self, span: Duration) -> Duration {
         span * 1_000_000 / (1_000_000 + self.rate_ppm)
     }
@@ -60,11 +61,12 @@ impl ChubbyParams {
         Timing { lease: self.lease.0, master_lease, master_renewal: master_lease / 3 }
     }
 
-    /// Replicas keep their promise for longer than the master relies on it: by a tick, as they count time, and a sixth.
+    /// Replicas keep their promise longer than the master relies on it: by a tick, as they count time in ticks, and a
+    /// sixth.
     pub(super) fn raft(&self) -> raft::Config {
         let election = self.master_lease.0 * 4 / 3;
-        let (heartbeat, give_up) = (election / 10, Duration::from_secs(30));
-        raft::Config { election, heartbeat, give_up, pre_vote: false, ..raft::Config::default() }
+        let (heartbeat, request_timeout) = (election / 10, Duration::from_secs(30));
+        raft::Config { election, heartbeat, request_timeout, pre_vote: false, ..raft::Config::default() }
     }
 }
 
@@ -73,8 +75,8 @@ impl Params for ChubbyParams {
         self.lease = Span(ttl);
     }
 
-    /// Two leases are what the lock-delay leaves: the master answers the KeepAlive of a client that has gone silent
-    /// shortly before the lease ends, and grants another one with it.
+    /// Two leases remain after the lock-delay: the master answers the KeepAlive of a silent client shortly before the
+    /// lease ends, and grants another one with it.
     fn set_effective(&mut self, effective: Duration) {
         self.lock_delay = self.lock_delay.min(Span(effective / 2));
         self.lease = Span((effective - self.lock_delay.0) / 2);

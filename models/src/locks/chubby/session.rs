@@ -1,4 +1,4 @@
-//! A client's session: its local lease, jeopardy, grace, and the calls that wait for better times (the paper, 2.8).
+//! A client's session: its local lease, jeopardy, grace, and waiting calls (section 2.8 of the paper).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::params::ChubbyParams;
 use crate::history::GrantId;
 use crate::locks::chubby::server::{Call, ChubbyMessage};
 
-/// A call is answered at some time, or the session is lost.
+/// The timeout of a call: it ends with an answer or with the session.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) struct Session {
@@ -24,7 +24,7 @@ pub(super) struct Session {
     seen: Cell<u64>,
     lease: Cell<MonoDeadline>,
     state: Cell<State>,
-    /// The grant that is lost with the session.
+    /// The grant that ends with the session.
     pub held: Cell<Option<GrantId>>,
     watchers: RefCell<BTreeMap<u64, Signal>>,
     next_watcher: Cell<u64>,
@@ -33,7 +33,7 @@ pub(super) struct Session {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Safe,
-    /// The local lease is over; it is not known whether the master has ended the session.
+    /// The local lease is over; the master may have ended the session.
     Jeopardy,
     Expired,
 }
@@ -41,20 +41,20 @@ enum State {
 /// The session expired before the call was answered.
 pub(super) struct Lost;
 
-/// What was answered, and whether the call was made more than once.
+/// The answer, and whether the call was sent more than once.
 pub(super) struct Answer {
     pub message: ChubbyMessage,
     pub repeated: bool,
 }
 
 impl Session {
-    /// Begins a session, however long it takes.
-    pub async fn begin(link: Rc<Link>, params: ChubbyParams, id: GrantId) -> Rc<Session> {
+    /// Creates a session, however long it takes.
+    pub async fn create(link: Rc<Link>, params: ChubbyParams, id: GrantId) -> Rc<Session> {
         loop {
             let sent = link.ctx.mono();
             match link.ctx.ask(link.conn(), ChubbyMessage::Create { session: id }, PROBE).await {
                 Ok(ChubbyMessage::Created { epoch, left }) => {
-                    link.found();
+                    link.on_master_found();
                     let lease = link.ctx.deadline(sent, params.trusted(left));
                     return Rc::new(Session {
                         id,
@@ -69,9 +69,9 @@ impl Session {
                         next_watcher: Cell::default(),
                     });
                 }
-                Ok(ChubbyMessage::NotMaster { master }) => link.follow(master).await,
-                Ok(_) => link.wait().await,
-                Err(error) => link.leave(error).await,
+                Ok(ChubbyMessage::NotMaster { master }) => link.on_redirect(master).await,
+                Ok(_) => link.pause().await,
+                Err(error) => link.on_failure(error).await,
             }
         }
     }
@@ -85,7 +85,7 @@ impl Session {
         self.state.get() == State::Expired
     }
 
-    /// Calls the master, again whenever there is another one, and not while the session is in jeopardy.
+    /// Calls the master, again after each change of master, and not while the session is in jeopardy.
     pub async fn call(&self, call: Call, mut step: Option<&'static str>) -> Result<Answer, Lost> {
         let mut repeated = false;
         loop {
@@ -104,7 +104,7 @@ impl Session {
             }
             match race(reply, self.changed()).await {
                 Either::First(Ok(ChubbyMessage::NewEpoch { epoch })) => self.enter(epoch),
-                Either::First(Ok(ChubbyMessage::NotMaster { .. }) | Err(_)) => self.link.wait().await,
+                Either::First(Ok(ChubbyMessage::NotMaster { .. }) | Err(_)) => self.link.pause().await,
                 Either::First(Ok(message)) => return Ok(Answer { message, repeated }),
                 Either::Second(()) => {}
             }
@@ -112,58 +112,57 @@ impl Session {
         }
     }
 
-    /// Keeps the session alive for as long as it can.
+    /// Keeps the session alive as long as possible.
     pub async fn keep_alive(self: Rc<Self>) {
         let ctx = &self.link.ctx;
         let mut found = true;
         while !self.is_expired() {
             let sent = ctx.mono();
-            let left = self.turn() - sent;
+            let left = self.next_transition() - sent;
             let within = if found { left } else { left.min(PROBE) };
             let message = ChubbyMessage::KeepAlive { session: self.id, epoch: self.epoch.get(), seen: self.seen.get() };
             match ctx.ask(self.link.conn(), message, within.max(Duration::from_millis(1))).await {
                 Ok(ChubbyMessage::Lease { number, held_back, left }) => {
                     found = true;
-                    self.link.found();
+                    self.link.on_master_found();
                     self.seen.set(number);
-                    // The answer was sent no sooner after the question than it was held back: it was on its way for no
-                    // more than the rest.
+                    // The answer left at least `held_back` after the question, so its flight took at most the rest.
                     self.extend(ctx.deadline(sent, self.params.trusted(held_back + left)));
                 }
                 Ok(ChubbyMessage::NewEpoch { epoch }) => self.enter(epoch),
                 Ok(ChubbyMessage::Gone) => self.expire(),
                 Ok(ChubbyMessage::NotMaster { master }) => {
                     found = false;
-                    self.link.follow(master).await;
-                    self.tell();
+                    self.link.on_redirect(master).await;
+                    self.notify();
                 }
-                Ok(_) => self.link.wait().await,
+                Ok(_) => self.link.pause().await,
                 Err(error) => {
                     found = false;
                     self.search(error).await;
                 }
             }
-            self.look_at_clock();
+            self.check_clock();
         }
     }
 
     async fn search(&self, error: CallError) {
-        self.look_at_clock();
-        self.link.leave(error).await;
-        self.tell();
+        self.check_clock();
+        self.link.on_failure(error).await;
+        self.notify();
     }
 
-    /// When the state changes unless the master is heard of.
-    fn turn(&self) -> fencepost_sim::Mono {
+    /// The time at which the state changes without a message from the master.
+    fn next_transition(&self) -> fencepost_sim::Mono {
         let lease = self.lease.get().at;
         if self.state.get() == State::Safe { lease } else { lease + self.params.grace.0 }
     }
 
-    fn look_at_clock(&self) {
+    fn check_clock(&self) {
         let now = self.link.ctx.mono();
         let state = self.state.get();
         if state == State::Safe && now >= self.lease.get().at {
-            self.turn_to(State::Jeopardy);
+            self.set_state(State::Jeopardy);
         }
         if state != State::Expired && now >= self.lease.get().at + self.params.grace.0 {
             self.expire();
@@ -175,11 +174,11 @@ impl Session {
             self.lease.set(lease);
         }
         if self.link.ctx.mono() < self.lease.get().at {
-            self.turn_to(State::Safe);
+            self.set_state(State::Safe);
         }
     }
 
-    /// There is a new master. A late answer of an old one is none.
+    /// Enters the epoch of a new master. A late answer of an old one is ignored.
     fn enter(&self, epoch: u64) {
         if epoch > self.epoch.get() {
             self.epoch.set(epoch);
@@ -188,23 +187,23 @@ impl Session {
     }
 
     fn expire(&self) {
-        self.turn_to(State::Expired);
+        self.set_state(State::Expired);
         if let Some(grant) = self.held.take() {
             self.link.ctx.report_lock_lost(grant);
         }
     }
 
-    fn turn_to(&self, state: State) {
+    fn set_state(&self, state: State) {
         if self.state.replace(state) != state {
-            self.tell();
+            self.notify();
         }
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         self.watchers.borrow().values().for_each(Signal::raise);
     }
 
-    /// Waits until the state or the master is another one.
+    /// Waits until the state or the master changes.
     async fn changed(&self) {
         let key = self.next_watcher.get();
         self.next_watcher.set(key + 1);

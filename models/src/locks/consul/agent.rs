@@ -1,5 +1,5 @@
-//! The agent on the client's machine, which passes requests on to the servers (agent/consul/client.go, `Client.RPC`).
-//! In reality it is a process of its own; here it lives in the client's.
+//! The agent on the client's machine, which forwards requests to the servers (agent/consul/client.go, `Client.RPC`). In
+//! reality it is a separate process; here it is part of the client's.
 
 use std::cell::RefCell;
 use std::pin::pin;
@@ -12,20 +12,20 @@ use crate::grant::{LockError, Reason};
 use crate::locks::consul::server::{ConsulMessage, HOLD, Reply, Request};
 use crate::wire::Ctx;
 
-/// How often yamux asks whether the other end is there, and how long it waits for the answer
-/// (hashicorp/yamux, `DefaultConfig`: KeepAliveInterval, ConnectionWriteTimeout).
+/// The interval of yamux's liveness checks and the time for an answer (hashicorp/yamux, `DefaultConfig`:
+/// KeepAliveInterval, ConnectionWriteTimeout).
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long it takes at the most to notice that a connection is dead.
+/// The maximal time to detect a dead connection.
 pub(super) const DETECTION: Duration = KEEP_ALIVE.saturating_add(KEEP_ALIVE_TIMEOUT);
 
-/// No answer takes longer: what blocks longest is a query without a time of its own, five minutes and a sixteenth.
+/// The timeout of an answer: a query without its own time blocks longest, five minutes and a sixteenth.
 const LONGEST: Duration = Duration::from_secs(600);
 
 pub(super) struct Agent {
     ctx: Ctx<ConsulMessage>,
-    /// The first is the one in use; one that fails goes to the end (agent/router/manager.go, `NotifyFailedServer`).
+    /// The first one is in use; a failed one moves to the end (agent/router/manager.go, `NotifyFailedServer`).
     servers: RefCell<Vec<Link>>,
     stream: RefCell<Stream>,
 }
@@ -37,12 +37,12 @@ struct Link {
     conn: ConnId,
 }
 
-/// Why a request brought no proper answer.
+/// Why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RpcError {
-    /// It certainly did not take effect.
+    /// The request certainly did not take effect.
     Failed,
-    /// It may have, or may still.
+    /// The request may have taken effect, or may still.
     Unknown,
 }
 
@@ -55,7 +55,7 @@ impl From<RpcError> for LockError {
     }
 }
 
-/// What became of one try.
+/// The result of one attempt.
 enum Try {
     Answered(Reply),
     NotSent,
@@ -63,7 +63,7 @@ enum Try {
 }
 
 impl Agent {
-    /// An agent that knows these servers, in an order of its own.
+    /// An agent with these servers, in its own order.
     pub fn new(ctx: Ctx<ConsulMessage>, servers: &[String]) -> Self {
         let mut stream = ctx.stream("agent");
         let link = |(place, name): (usize, &String)| Link { place, conn: ctx.connect(ctx.find(name)) };
@@ -72,8 +72,8 @@ impl Agent {
         Agent { ctx, servers: RefCell::new(servers), stream: RefCell::new(stream) }
     }
 
-    /// Asks a server, and another one where that does no harm: if there was no leader, or if a read lost its connection
-    /// (client.go, `canRetry`). reaches the step once the request is out.
+    /// Asks a server, and another one where that is safe: if there was no leader, or if a read lost its connection
+    /// (client.go, `canRetry`). Reaches the step once the request is sent.
     pub async fn rpc(&self, request: Request, mut step: Option<&'static str>) -> Result<Reply, RpcError> {
         let first_try = self.ctx.mono();
         loop {
@@ -124,12 +124,12 @@ impl Agent {
         self.ctx.ask(conn, ConsulMessage::Request(Request::Ping), KEEP_ALIVE_TIMEOUT).await
     }
 
-    /// Whether the connection has not been given up for another one to the same server.
+    /// Whether the connection is still the current one to its server.
     fn knows(&self, conn: ConnId) -> bool {
         self.servers.borrow().iter().any(|link| link.conn == conn)
     }
 
-    /// Gives a dead connection up.
+    /// Replaces a dead connection.
     fn renew(&self, dead: ConnId) {
         let mut servers = self.servers.borrow_mut();
         if let Some(link) = servers.iter_mut().find(|link| link.conn == dead) {
@@ -137,7 +137,7 @@ impl Agent {
         }
     }
 
-    /// Moves a server that failed to the end, if it is still the first.
+    /// Moves a failed server to the end, if it is still the first.
     fn avoid(&self, failed: usize) {
         let mut servers = self.servers.borrow_mut();
         if servers[0].place == failed {

@@ -16,20 +16,20 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "a session is invalidated, and its locks are freed, when its node or health check fails or its \
-               time to live runs out; the time to live is a lower bound, and the lock-delay comes on top",
+        says: "a session is invalidated, and its locks are freed, when its node or health check fails or its time to \
+            live expires; the time to live is a lower bound, and the lock-delay is added",
         source: SESSIONS,
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Yes,
-        says: "three or five servers agree by Raft and need a majority; timers start anew when a leader is elected",
+        says: "three or five servers agree by Raft and need a majority; timers restart when a leader is elected",
         source: "Consul documentation, Consensus; hashicorp/consul, agent/consul/session_ttl.go",
     },
     Promise {
         requirement: Requirement::Reentrant,
         answer: Answer::No,
-        says: "locking what is locked already is an error, ErrLockHeld",
+        says: "locking a held lock is an error, ErrLockHeld",
         source: LOCK,
     },
     Promise {
@@ -42,13 +42,14 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Order,
         answer: Answer::Silent,
-        says: "all who wait are woken at once and race",
+        says: "all waiters wake at once and race",
         source: LOCK,
     },
 ];
 
 pub(super) const INFO: LockInfo =
     LockInfo::new("consul", "Consul's api.Lock: a session with a time to live, a key that it acquires, a lock-delay")
+        .expectations(include_str!("expectations.toml"))
         .family(Family::Consensus)
         .expiry(Expiry::LeaderMonotonicClock)
         .replicated()

@@ -1,9 +1,9 @@
 //! Consul's `api.Lock` (hashicorp/consul, api/lock.go). See [`crate::locks::consul::server`] for the servers.
 //!
-//! Each `Lock` creates a session, has it renewed at half its time to live, reads the key until nobody holds it, by
-//! queries that block, and acquires it. Refused although nobody holds it, the key has a lock-delay: the client tries
-//! again each 5 s. While it holds the lock, it watches the key, and tells its user as soon as the key is another's or a
-//! query fails. That the session could not be renewed is told to nobody.
+//! Each `Lock` creates a session, renews it at half its time to live, reads the key by blocking queries until it is
+//! free, and acquires it. If a free key is refused, it has a lock-delay: the client tries again every 5 s. While it
+//! holds the lock, it watches the key, and notifies its user as soon as another session has the key or a query fails.
+//! It does not report failed renewals of the session.
 
 mod agent;
 mod info;
@@ -22,8 +22,7 @@ use self::agent::{Agent, DETECTION};
 pub use self::params::ConsulParams;
 use self::session::{Keeper, Watch, until_lost};
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::info::LockInfo;
 use crate::lock::Lock;
 use crate::locks::consul::server::{Catalog, Consistency, Consul, ConsulMessage, HOLD, Reply, Request, ServerConfig};
@@ -38,7 +37,7 @@ pub struct ConsulLock {
     agent: Rc<Agent>,
     resource: ResourceId,
     held: Option<Held>,
-    /// Those that still have a session to destroy.
+    /// Keepers that still have a session to destroy.
     leaving: Vec<Keeper>,
 }
 
@@ -50,15 +49,15 @@ struct Held {
     _monitor: Task,
 }
 
-/// How far an attempt has come.
+/// The progress of an attempt.
 #[derive(Default)]
 struct Attempted {
     keeper: RefCell<Option<Keeper>>,
-    /// The key may have been acquired without the client's knowing.
+    /// The key may have been acquired without the client's knowledge.
     in_flight: Cell<bool>,
 }
 
-/// How long an application waits after `Lock` returned an error. Ours: Consul leaves it to the application.
+/// An application's pause after `Lock` returned an error. Our choice: Consul leaves it to the application.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 impl Lock for ConsulLock {
@@ -76,8 +75,8 @@ impl Lock for ConsulLock {
         ConsulLock { params: params.clone(), ctx, agent, resource, held: None, leaving: Vec::new() }
     }
 
-    /// An attempt that is given up destroys its session, so that it leaves nothing behind but a lock-delay, if the key
-    /// was acquired in the last moment.
+    /// An abandoned attempt destroys its session. It leaves at most a lock-delay, if the key was acquired in the last
+    /// moment.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         if self.held.is_some() {
             return Err(LockError::Failed(Reason::Busy));
@@ -94,20 +93,20 @@ impl Lock for ConsulLock {
         match (token, keeper) {
             (Ok(token), Some(keeper)) => Ok(self.hold(attempt.id, token, keeper)),
             (token, keeper) => {
-                keeper.into_iter().for_each(|keeper| self.leave(keeper));
+                keeper.into_iter().for_each(|keeper| self.retire(keeper));
                 Err(token.err().unwrap_or(LockError::Failed(Reason::NotHeld)))
             }
         }
     }
 
-    /// `Unlock` ends the session in any case, and does not look at whether the key was its own.
+    /// `Unlock` ends the session in any case, and does not check whether it held the key.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let Some(held) = self.held.take_if(|held| held.session == grant.id) else {
             return Err(LockError::Failed(Reason::NotHeld));
         };
         let release = Request::Release { resource: self.resource, session: held.session };
         let released = self.agent.rpc(release, Some("release-sent")).await;
-        self.leave(held.keeper);
+        self.retire(held.keeper);
         released?;
         Ok(())
     }
@@ -121,16 +120,16 @@ impl Lock for ConsulLock {
     }
 
     /// A session ends twice its time to live after its last renewal, its keys are free after the lock-delay, and a
-    /// client that was refused comes back within 5 s. A new leader starts all timers anew: an election, and the whole
-    /// time again. The timers run on the leader's monotonic clock: slow rates and stopped machines lengthen them, clock
-    /// steps do not. A dead connection takes up to 40 s to be noticed, and a request may be held for 7 s more.
+    /// refused client returns within 5 s. A new leader restarts all timers: an election, and the whole time again. The
+    /// timers run on the leader's monotonic clock: slow rates and stopped machines lengthen them, clock steps do not.
+    /// It takes up to 40 s to detect a dead connection, and a request may be held for 7 s more.
     fn takeover_bound(params: &ConsulParams, allowance: &BoundAllowance) -> Duration {
         let expiry = params.session() + params.lock_delay.0;
         let undisturbed = expiry + params.lock_retry.0 + AFTER_ERROR;
         if *allowance == BoundAllowance::default() {
             return undisturbed;
         }
-        let election = 2 * params.raft().failover();
+        let election = 2 * params.raft().max_failover_time();
         let again = allowance.stretch_mono(undisturbed + election);
         again + allowance.reconnect + DETECTION + 2 * HOLD
     }
@@ -144,7 +143,7 @@ impl Lock for ConsulLock {
 }
 
 impl ConsulLock {
-    /// api/lock.go, `Lock`, and then the read that shows the sequencer.
+    /// `Lock` of api/lock.go, and the read of the sequencer.
     async fn lock(&self, session: GrantId, attempted: &Attempted) -> Result<Token, LockError> {
         let terms = self.params.terms();
         self.agent.rpc(Request::CreateSession { session, terms }, None).await?;
@@ -177,8 +176,8 @@ impl ConsulLock {
         }
     }
 
-    /// The key went to another, whose release is worth waiting for; or it has a lock-delay. Says after which index to
-    /// wait.
+    /// Handles a refusal: another session holds the key, whose release is worth waiting for, or the key has a
+    /// lock-delay. Returns the index after which to wait.
     async fn after_refusal(&self) -> u64 {
         if let Ok((index, Some(_))) = self.read(0, self.params.consistency).await {
             return index;
@@ -209,7 +208,7 @@ impl ConsulLock {
         Grant { id: session, token: Some(token), valid_until: None }
     }
 
-    fn leave(&mut self, keeper: Keeper) {
+    fn retire(&mut self, keeper: Keeper) {
         keeper.stop();
         self.leaving.push(keeper);
     }

@@ -1,4 +1,4 @@
-//! What can be set about a Consul lock.
+//! The parameters of `consul`.
 
 use std::time::Duration;
 
@@ -14,30 +14,30 @@ use crate::servers::raft;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConsulParams {
-    /// How many servers there are. HashiCorp recommends 3 or 5.
+    /// The number of servers. HashiCorp recommends 3 or 5.
     pub servers: u8,
     /// The session's time to live (`LockOptions.SessionTTL`): 15 s by default (api/lock.go, `DefaultLockSessionTTL`).
     /// Servers end a session after twice this.
     pub session_ttl: Span,
-    /// Sessions with a shorter time to live are refused: 10 s unless the servers' `session_ttl_min` says otherwise. 24
-    /// h is the longest (structs.SessionTTLMax).
+    /// The shortest accepted time to live: 10 s unless the servers' `session_ttl_min` says otherwise. The longest is 24
+    /// h (structs.SessionTTLMax).
     pub session_ttl_min: Span,
-    /// How long a key cannot be acquired after its session was ended: 15 s by default, 60 s at most (Consul's
+    /// The time during which a key cannot be acquired after its session ended: 15 s by default, 60 s at most (Consul's
     /// documentation, Sessions).
     pub lock_delay: Span,
-    /// How long a query for the key blocks (`LockOptions.LockWaitTime`): 15 s, up to a sixteenth is added.
+    /// The time that a query for the key blocks (`LockOptions.LockWaitTime`): 15 s; up to a sixteenth is added.
     pub lock_wait: Span,
-    /// How long a client waits where a free key was refused: 5 s (api/lock.go, `DefaultLockRetryTime`, a constant
-    /// there).
+    /// The pause after the refusal of a free key: 5 s (api/lock.go, `DefaultLockRetryTime`, a constant there).
     pub lock_retry: Span,
-    /// How often the watch over a held key may fail before the lock counts as lost (`LockOptions.MonitorRetries`): 0.
+    /// The number of failures of the watch on a held key after which the lock counts as lost
+    /// (`LockOptions.MonitorRetries`): 0.
     pub monitor_retries: u32,
-    /// How long it waits in between (`LockOptions.MonitorRetryTime`): 2 s.
+    /// The pause between these attempts (`LockOptions.MonitorRetryTime`): 2 s.
     pub monitor_retry_time: Span,
-    /// How the key is read while it is waited for. The watch over a held key is always `consistent`.
+    /// The consistency of reads while the client waits for the key. The watch on a held key is always `consistent`.
     pub consistency: Consistency,
-    /// Raft's timings are so many times the shortest (`performance.raft_multiplier`): 5, so that followers wait for 5 s
-    /// to 10 s before they elect another leader (agent/agent_test.go, `TestAgent_ServerConfig_RaftMultiplier_Ok`).
+    /// The factor of Raft's timings over the shortest (`performance.raft_multiplier`): 5, so that followers wait for 5
+    /// s to 10 s before an election (agent/agent_test.go, `TestAgent_ServerConfig_RaftMultiplier_Ok`).
     pub raft_multiplier: u8,
 }
 
@@ -72,28 +72,28 @@ impl ConsulParams {
         Terms { ttl: self.session_ttl.0, lock_delay: self.lock_delay.0 }
     }
 
-    /// After how long a session ends that nobody renews.
+    /// The time after which a session without renewals ends.
     pub(super) fn session(&self) -> Duration {
         2 * self.session_ttl.0
     }
 
-    /// hashicorp/raft has a leader step down after half the time that a follower waits; raft-rs after the whole of it.
-    /// Proposals wait for as long as their leader leads.
+    /// A leader of hashicorp/raft steps down after half of a follower's timeout, one of raft-rs after all of it.
+    /// Proposals wait as long as their leader leads.
     pub(super) fn raft(&self) -> raft::Config {
         let election = Duration::from_secs(1) * self.raft_multiplier.into();
-        let (heartbeat, give_up) = (election / 10, Duration::from_secs(30));
-        raft::Config { election, heartbeat, give_up, pre_vote: false, ..raft::Config::default() }
+        let (heartbeat, request_timeout) = (election / 10, Duration::from_secs(30));
+        raft::Config { election, heartbeat, request_timeout, pre_vote: false, ..raft::Config::default() }
     }
 }
 
 impl Params for ConsulParams {
-    /// The servers refuse what is out of range.
+    /// The servers reject values out of range.
     fn set_ttl(&mut self, ttl: Duration) {
         self.session_ttl = Span(ttl.clamp(self.session_ttl_min.0, TTL_MAX));
     }
 
-    /// Two thirds for the session's end, one for the lock-delay, as by default. `session_ttl_min` is lowered if need
-    /// be, as an operator would.
+    /// Two thirds for the session's end, one for the lock-delay, as by default. `session_ttl_min` is lowered if needed,
+    /// as an operator would.
     fn set_effective(&mut self, effective: Duration) {
         let longest = Duration::from_secs(60);
         self.session_ttl = Span((effective / 3).max(effective.saturating_sub(longest) / 2));
@@ -110,7 +110,7 @@ impl Params for ConsulParams {
             return Err("`servers` must be 1, 3, 5 or 7".into());
         }
         if !(self.session_ttl_min.0..=TTL_MAX).contains(&self.session_ttl.0) {
-            return Err("`session_ttl` must be from `session_ttl_min` to 24 h: the servers refuse all else".into());
+            return Err("`session_ttl` must be from `session_ttl_min` to 24 h: the servers reject other values".into());
         }
         if self.lock_delay.0 > Duration::from_secs(60) {
             return Err("`lock_delay` must be at most 60 s".into());

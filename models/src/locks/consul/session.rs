@@ -1,5 +1,5 @@
-//! What `api.Lock` runs beside its caller: the renewal of its session (api/session.go, `RenewPeriodic`) and the watch
-//! over its key (api/lock.go, `monitorLock`).
+//! The background tasks of `api.Lock`: the renewal of its session (api/session.go, `RenewPeriodic`) and the watch on
+//! its key (api/lock.go, `monitorLock`).
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,15 +8,14 @@ use std::time::Duration;
 use fencepost_sim::{Either, Signal, Task, race};
 
 use super::agent::Agent;
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::locks::consul::server::{Consistency, ConsulMessage, Reply, Request};
 use crate::wire::Ctx;
 
-/// After a failed renewal, the next try comes so soon (RenewPeriodic).
+/// The pause after a failed renewal (RenewPeriodic).
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Renews a session until it is told to end it.
+/// Renews a session until it is stopped.
 pub(super) struct Keeper {
     stop: Signal,
     done: Rc<Cell<bool>>,
@@ -34,18 +33,18 @@ impl Keeper {
         Keeper { stop, done, _task: task }
     }
 
-    /// Destroys the session, unless it was given up as lost before.
+    /// Destroys the session, unless it already counts as lost.
     pub fn stop(&self) {
         self.stop.raise();
     }
 
-    /// Whether nothing is left to do.
+    /// Whether the task has ended.
     pub fn is_done(&self) -> bool {
         self.done.get()
     }
 }
 
-/// That this gives up is not a loss of the lock: nobody is told.
+/// Its end is not a loss of the lock, and is not reported.
 async fn renew_periodic(ctx: &Ctx<ConsulMessage>, agent: &Agent, session: GrantId, ttl: Duration, stop: &Signal) {
     let (mut wait, mut renewed) = (ttl / 2, ctx.mono());
     while ctx.mono() - renewed <= ttl {
@@ -63,7 +62,7 @@ async fn renew_periodic(ctx: &Ctx<ConsulMessage>, agent: &Agent, session: GrantI
     }
 }
 
-/// What to watch, and how patiently.
+/// The watched key, and the tolerated failures.
 #[derive(Clone, Copy)]
 pub(super) struct Watch {
     pub resource: ResourceId,
@@ -72,7 +71,7 @@ pub(super) struct Watch {
     pub retry_time: Duration,
 }
 
-/// Waits until the session no longer holds the key, or nobody can tell.
+/// Waits until the session no longer holds the key, or its state is unknown.
 pub(super) async fn until_lost(ctx: &Ctx<ConsulMessage>, agent: &Agent, watch: Watch) {
     let Watch { resource, session, retries, retry_time } = watch;
     let (mut after, mut left) = (0, retries);

@@ -8,7 +8,7 @@ use super::client::{Client, Condition, LockItem, LockRow, RecordNumber};
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::servers::conditional::{Item, ItemMessage};
 
-/// The item that a waiter is waiting for.
+/// The item for which a waiter waits.
 struct Seen {
     number: RecordNumber,
     expires: MonoDeadline,
@@ -18,9 +18,9 @@ struct Seen {
 pub(super) struct Acquiring<'a> {
     client: &'a Client,
     attempt: Attempt,
-    begun: Mono,
+    started: Mono,
     /// `millisecondsToWait`.
-    patience: Duration,
+    wait_limit: Duration,
     /// `lockTryingToBeAcquired`.
     seen: Option<Seen>,
     /// A put whose outcome is unknown.
@@ -29,19 +29,19 @@ pub(super) struct Acquiring<'a> {
 
 impl<'a> Acquiring<'a> {
     pub fn new(client: &'a Client, attempt: Attempt) -> Self {
-        let patience = client.params.additional_time_to_wait.0;
-        Acquiring { client, attempt, begun: client.ctx.mono(), patience, seen: None, unsure: None }
+        let wait_limit = client.params.additional_time_to_wait.0;
+        Acquiring { client, attempt, started: client.ctx.mono(), wait_limit, seen: None, unsure: None }
     }
 
-    /// Polls until it has the lock, or has waited for as long as the real client does.
+    /// Polls until it has the lock, or until the real client would give up.
     pub async fn run(mut self) -> Result<Grant, LockError> {
         let (ctx, refresh) = (&self.client.ctx, self.client.params.refresh_period.0);
         let mut first = true;
         loop {
-            if let Some(grant) = self.look(std::mem::take(&mut first)).await? {
+            if let Some(grant) = self.poll(std::mem::take(&mut first)).await? {
                 return Ok(grant);
             }
-            let over = ctx.mono() - self.begun > self.patience;
+            let over = ctx.mono() - self.started > self.wait_limit;
             if !over {
                 ctx.sleep_until(self.attempt.give_up.min(ctx.mono() + refresh)).await;
             }
@@ -51,8 +51,8 @@ impl<'a> Acquiring<'a> {
         }
     }
 
-    /// One turn of the loop. Only what the loop does not catch is an error: a reply that says "unavailable".
-    async fn look(&mut self, first: bool) -> Result<Option<Grant>, LockError> {
+    /// One round of the loop. Only an "unavailable" reply is an error, which the loop does not catch.
+    async fn poll(&mut self, first: bool) -> Result<Option<Grant>, LockError> {
         let step = first.then_some("acquire-sent");
         match self.client.ask(ItemMessage::Get { resource: self.client.resource }, self.within(), step).await {
             Ok(ItemMessage::Found { item, .. }) => match self.condition(item) {
@@ -64,7 +64,7 @@ impl<'a> Acquiring<'a> {
         }
     }
 
-    /// Under which condition to put the own item now, after what was found.
+    /// The condition for a put now, given the item found.
     fn condition(&mut self, found: Option<LockRow>) -> Option<Condition> {
         let Some(row) = found else { return Some(Condition::Absent) };
         if row.released {
@@ -75,7 +75,7 @@ impl<'a> Acquiring<'a> {
                 return self.client.ctx.passed(seen.expires).then_some(Condition::Number(row.number));
             }
             Some(_) => {}
-            None => self.patience += row.lease(),
+            None => self.wait_limit += row.lease(),
         }
         let ctx = &self.client.ctx;
         self.seen = Some(Seen { number: row.number, expires: ctx.deadline(ctx.mono(), row.lease()) });
@@ -112,5 +112,5 @@ impl<'a> Acquiring<'a> {
     }
 }
 
-/// The service said that it did nothing.
+/// The service reported that it did nothing.
 pub(super) const UNAVAILABLE: LockError = LockError::Failed(Reason::Call(CallError::Refused));

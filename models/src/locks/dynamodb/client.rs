@@ -1,4 +1,4 @@
-//! What the lock client keeps in memory, and its heartbeats.
+//! The lock client's memory and its heartbeats.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -8,12 +8,11 @@ use fencepost_sim::{CallError, ConnId, Mono, MonoDeadline, NodeId, Signal};
 use serde::Serialize;
 
 use super::DynamoDbParams;
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
 
-/// What is said to DynamoDB and by it.
+/// The messages of DynamoDB and its clients.
 pub type DynamoDbMessage = ItemMessage<LockRow>;
 
 /// The item of a lock.
@@ -28,17 +27,17 @@ pub struct LockRow {
     /// `isReleased`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
-    /// Whose it is, for the ground truth.
+    /// The grant, as ground truth.
     pub grant: GrantId,
 }
 
-/// A record version number: a GUID in the real client. Here it is unique because attempts are, and has no more order
-/// between attempts than a GUID, since nothing compares it but for equality.
+/// A record version number: a GUID in the real client. Here it is unique because attempts are. Like a GUID it has no
+/// order, since it is only compared for equality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordNumber(GrantId, u32);
 
-/// The conditions that the lock client writes under. Those that name the owner as well say no more than the record
-/// version number alone: no two owners share one.
+/// The conditions of the lock client's writes. Those that also name the owner add nothing to the record version number:
+/// no two owners share one.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
@@ -71,31 +70,31 @@ impl Item for LockRow {
     }
 }
 
-/// The `LockItem` of the lock that this client has.
+/// The `LockItem` of the client's lock.
 #[derive(Clone, Copy)]
 pub(super) struct LockItem {
     pub grant: GrantId,
     pub number: RecordNumber,
-    /// When the last heartbeat, or the put, was about to be sent.
+    /// The time just before the last heartbeat or put was sent.
     pub looked_up: Mono,
     pub expires: MonoDeadline,
-    /// It is in the client's map of locks, so that it gets heartbeats.
+    /// Whether it is in the client's map of locks, and so gets heartbeats.
     pub beating: bool,
 }
 
-/// The lock client: what its user's thread and its heartbeat thread share.
+/// The lock client: the state that the user's thread and the heartbeat thread share.
 pub(super) struct Client {
     pub ctx: Ctx<DynamoDbMessage>,
     pub params: DynamoDbParams,
     pub resource: ResourceId,
     pub item: RefCell<Option<LockItem>>,
     numbers: Cell<u32>,
-    /// A heartbeat is under way. The real client synchronizes on the `LockItem`: a release waits for it.
+    /// A heartbeat is in progress. The real client synchronizes on the `LockItem`: a release waits for it.
     sending: Cell<bool>,
     sent: Signal,
-    /// There is something to send heartbeats for.
+    /// Signals that a lock needs heartbeats.
     pub woken: Signal,
-    /// The connections of the two threads: the SDK's pool gives each call one of its own.
+    /// The connections of the two threads: the SDK's pool gives each call its own.
     calls: Cell<ConnId>,
     beats: Cell<ConnId>,
 }
@@ -118,7 +117,7 @@ impl Client {
         })
     }
 
-    /// Asks from the user's thread, and reaches the step once the request is out.
+    /// Sends a request from the user's thread, and reaches the step once it is sent.
     pub async fn ask(
         &self,
         message: DynamoDbMessage,
@@ -128,7 +127,7 @@ impl Client {
         self.ask_on(&self.calls, message, within, step).await
     }
 
-    /// A call that timed out takes its connection with it.
+    /// A timed-out call also closes its connection.
     async fn ask_on(
         &self,
         conn: &Cell<ConnId>,
@@ -147,38 +146,38 @@ impl Client {
         reply
     }
 
-    /// A row of our own with a number that was never used.
+    /// A row of this client with a new number.
     pub fn new_row(&self, grant: GrantId) -> LockRow {
         self.numbers.set(self.numbers.get() + 1);
         self.row(grant, RecordNumber(grant, self.numbers.get()), false)
     }
 
-    /// A row of our own.
+    /// A row of this client.
     pub fn row(&self, grant: GrantId, number: RecordNumber, released: bool) -> LockRow {
         let lease_ms = self.params.lease_duration.0.as_millis() as u64;
         LockRow { owner: self.ctx.node(), lease_ms, number, released, grant }
     }
 
-    /// The lock that this client has and that its own clock has not let expire: `hasLock` of the real client.
+    /// The client's lock, unless it has expired by the client's clock: `hasLock` of the real client.
     pub fn has_lock(&self) -> Option<LockItem> {
         self.item.borrow().filter(|item| item.beating && !self.ctx.passed(item.expires))
     }
 
-    /// The item of this grant, whether or not it has run out.
+    /// The item of this grant, expired or not.
     pub fn item_of(&self, grant: GrantId) -> Option<LockItem> {
         self.item.borrow().filter(|item| item.grant == grant)
     }
 
-    /// Waits until no heartbeat is under way.
-    pub async fn settled(&self) {
+    /// Waits until no heartbeat is in progress.
+    pub async fn wait_for_heartbeat(&self) {
         while self.sending.get() {
             self.sent.raised().await;
         }
     }
 
-    /// The background thread: a round every period from the client's start on, or at once after a heartbeat that took
-    /// longer. Rounds without a lock do nothing, and are left out.
-    pub async fn beat(self: Rc<Self>) {
+    /// The background thread: a round every period from the client's start, or at once after a heartbeat that took
+    /// longer. Rounds without a lock do nothing and are skipped.
+    pub async fn run_heartbeats(self: Rc<Self>) {
         let period = self.params.heartbeat_period.0;
         let mut round = self.ctx.mono();
         loop {
@@ -187,9 +186,9 @@ impl Client {
                 round = next_round(round, self.ctx.mono(), period);
             }
             self.ctx.sleep_until(round).await;
-            let begun = self.ctx.mono();
+            let started = self.ctx.mono();
             self.heartbeat().await;
-            round = (begun + period).max(self.ctx.mono());
+            round = (started + period).max(self.ctx.mono());
         }
     }
 
@@ -197,7 +196,7 @@ impl Client {
         self.item.borrow().is_some_and(|item| item.beating)
     }
 
-    /// `sendHeartbeat`. Its user is not told how it went.
+    /// `sendHeartbeat`. The user does not learn its result.
     async fn heartbeat(&self) {
         let Some(item) = self.has_lock() else { return self.stop_beating() };
         let row = self.new_row(item.grant);
@@ -212,16 +211,18 @@ impl Client {
             Ok(ItemMessage::Written { .. }) => {
                 self.change(item.grant, |item| *item = LockItem { number, looked_up, expires, ..*item });
             }
-            Ok(ItemMessage::Unavailable) if self.params.hold_lock_on_service_unavailable => self.hold_on(item.grant),
+            Ok(ItemMessage::Unavailable) if self.params.hold_lock_on_service_unavailable => {
+                self.restart_lease(item.grant)
+            }
             Ok(ItemMessage::ConditionFailed) => self.stop_beating(),
-            // Logged; the next round tries again.
+            // The error is logged; the next round tries again.
             _ => {}
         }
         self.sent.raise();
     }
 
-    /// Takes "unavailable" for a success: the lease is counted from now.
-    fn hold_on(&self, grant: GrantId) {
+    /// Treats "unavailable" as a success: the lease restarts now.
+    fn restart_lease(&self, grant: GrantId) {
         let looked_up = self.ctx.mono();
         let expires = self.ctx.deadline(looked_up, self.params.lease_duration.0);
         self.change(grant, |item| *item = LockItem { looked_up, expires, ..*item });
@@ -233,7 +234,7 @@ impl Client {
         }
     }
 
-    /// Takes the lock out of the client's map. The `LockItem` that its user has stays as it is.
+    /// Removes the lock from the client's map. The user's `LockItem` stays unchanged.
     pub fn stop_beating(&self) {
         if let Some(item) = self.item.borrow_mut().as_mut() {
             item.beating = false;
@@ -241,7 +242,7 @@ impl Client {
     }
 }
 
-/// The first of the rounds from `next` on that lies after `now`.
+/// The first round after `now`, counted from `next`.
 fn next_round(next: Mono, now: Mono, period: Duration) -> Mono {
     if next > now {
         return next;
@@ -255,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_keep_their_rhythm_while_nothing_is_held() {
+    fn rounds_keep_their_period_while_no_lock_is_held() {
         let period = Duration::from_nanos(5);
         let rounds = [(0, 0, 5), (0, 4, 5), (0, 5, 10), (5, 23, 25), (9, 8, 9)];
         for (due, now, next) in rounds {

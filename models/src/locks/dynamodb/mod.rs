@@ -1,13 +1,14 @@
 //! The Amazon DynamoDB Lock Client (awslabs/amazon-dynamodb-lock-client 1.4, `AmazonDynamoDBLockClient.java`).
 //!
-//! The lock is an item with a record version number that every heartbeat changes. Who wants it reads it consistently; if
-//! it is absent or released, puts it under that condition; else remembers the number and, by its own monotonic clock,
-//! when it first saw it, and may put its own item over it once the number has stayed the same for the lease duration
-//! that the item names. Nobody compares times with anybody else (README, "How we handle clock skew").
+//! The lock is an item with a record version number that every heartbeat changes. A client reads it consistently. If it
+//! is absent or released, the client puts its own item under that condition. Otherwise it remembers the number and the
+//! time at which it first saw it, by its own monotonic clock. It may replace the item once the number has not changed
+//! for the lease duration in the item. No client compares its times with another's (README, "How we handle clock
+//! skew").
 //!
-//! The owner counts its lease from before its write was sent, who waits counts from after the item was read
-//! (`putLockItemAndStartSessionMonitor`, `createLockItem`). Retries that the SDK below makes by itself are left out: the
-//! lock client's own loops follow.
+//! The owner counts its lease from before its write was sent, a waiter from after it read the item
+//! (`putLockItemAndStartSessionMonitor`, `createLockItem`). The SDK's own retries are left out: the lock client's loops
+//! follow.
 
 mod acquire;
 mod client;
@@ -23,10 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use self::acquire::{Acquiring, UNAVAILABLE};
 use self::client::{Client, Condition, DynamoDbMessage, LockItem};
-use super::scaled;
+use super::timing::scaled;
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::conditional::{ItemMessage, ItemStore};
@@ -46,26 +46,25 @@ pub struct DynamoDb {
 pub struct DynamoDbParams {
     /// The lease duration: 20 s (`DEFAULT_LEASE_DURATION`).
     pub lease_duration: Span,
-    /// How often a heartbeat is sent: every 5 s (`DEFAULT_HEARTBEAT_PERIOD`).
+    /// The heartbeat period: 5 s (`DEFAULT_HEARTBEAT_PERIOD`).
     pub heartbeat_period: Span,
-    /// How long a waiter sleeps between two looks: 1 s (`DEFAULT_BUFFER_MS`).
+    /// A waiter's pause between two reads: 1 s (`DEFAULT_BUFFER_MS`).
     pub refresh_period: Span,
-    /// How long an acquire waits beyond one lease duration: 1 s (`DEFAULT_BUFFER_MS`).
+    /// The time that an acquire waits beyond one lease duration: 1 s (`DEFAULT_BUFFER_MS`).
     pub additional_time_to_wait: Span,
-    /// A release deletes the item; otherwise it marks it as released. On by default (`AcquireLockOptionsBuilder`).
+    /// Whether a release deletes the item or marks it as released. On by default (`AcquireLockOptionsBuilder`).
     pub delete_lock_on_release: bool,
-    /// Acquiring a lock that the client has returns it at once. Off by default: it blocks.
+    /// Whether acquiring a held lock returns it at once. Off by default: it blocks.
     pub reentrant: bool,
-    /// The user is told when so long has passed without a heartbeat (`withSessionMonitor`). Nobody is, by default.
+    /// The time without a heartbeat after which the user is notified (`withSessionMonitor`). Off by default.
     pub session_monitor: Option<Span>,
-    /// A heartbeat that is answered "unavailable" (503) counts as a success (`holdLockOnServiceUnavailable`). Off by
+    /// Whether a heartbeat answered by "unavailable" (503) counts as a success (`holdLockOnServiceUnavailable`). Off by
     /// default.
     pub hold_lock_on_service_unavailable: bool,
-    /// How long a call waits for its reply: 30 s, the SDK's default (`SdkHttpConfigurationOption`,
-    /// `DEFAULT_SOCKET_READ_TIMEOUT`).
+    /// The timeout of a call: 30 s, the SDK's default (`SdkHttpConfigurationOption`, `DEFAULT_SOCKET_READ_TIMEOUT`).
     pub request_timeout: Span,
-    /// After a restart each connection is answered "unavailable" for up to so long. No document gives a figure, so
-    /// there is none here.
+    /// The maximal time after a restart during which a connection is answered "unavailable". No document gives a
+    /// figure, so it is zero here.
     pub unavailable_after_restart: Span,
 }
 
@@ -106,7 +105,7 @@ impl Params for DynamoDbParams {
         bug == UNAVAILABLE_COUNTS
     }
 
-    /// As the real client checks them (its constructor, `sessionMonitorArgsValidate`).
+    /// The checks of the real client (its constructor, `sessionMonitorArgsValidate`).
     fn check(&self) -> Result<(), String> {
         let (lease, period) = (self.lease_duration.0, self.heartbeat_period.0);
         if period.is_zero() || self.refresh_period.0.is_zero() {
@@ -139,7 +138,7 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "a lock without heartbeats is taken over after its lease duration, which each waiter waits out in full",
+        says: "a lock without heartbeats is taken over after its lease duration, for which each waiter waits in full",
         source: ACQUIRE_LOCK,
     },
     Promise {
@@ -151,7 +150,7 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Reentrant,
         answer: Answer::Conditional,
-        says: "with the option `reentrant` an owner gets the lock that it has; without it the call blocks",
+        says: "with the option `reentrant` an owner gets its lock again; without it the call blocks",
         source: "awslabs/amazon-dynamodb-lock-client, AcquireLockOptions.java, withReentrant",
     },
     Promise {
@@ -163,13 +162,13 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Order,
         answer: Answer::Silent,
-        says: "waiters poll, and whose condition holds first gets it",
+        says: "waiters poll; the first whose condition holds gets it",
         source: ACQUIRE_LOCK,
     },
 ];
 
 impl DynamoDb {
-    /// Tells the user once so long has passed without a heartbeat (`lockSessionMonitorChecker`).
+    /// Notifies the user after `safe` without a heartbeat (`lockSessionMonitorChecker`).
     fn monitor(&self, grant: GrantId, safe: Duration) -> Task {
         let client = self.client.clone();
         self.client.ctx.spawn(async move {
@@ -183,7 +182,7 @@ impl DynamoDb {
         })
     }
 
-    /// The write that gives the lock back: `releaseLock`.
+    /// The write that releases the lock: `releaseLock`.
     fn release_write(&self, item: &LockItem) -> DynamoDbMessage {
         let (resource, on_behalf, condition) = (self.client.resource, item.grant, Condition::Number(item.number));
         if self.client.params.delete_lock_on_release {
@@ -197,8 +196,9 @@ impl DynamoDb {
 impl Lock for DynamoDb {
     const INFO: LockInfo = LockInfo::new(
         "dynamodb",
-        "the Amazon DynamoDB Lock Client: an item with heartbeats that each waiter times by itself",
+        "the Amazon DynamoDB Lock Client: an item with heartbeats, whose lease each waiter times itself",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::ConditionalStore)
     .expiry(Expiry::WaiterMonotonicClock)
     .validity()
@@ -225,7 +225,7 @@ impl Lock for DynamoDb {
 
     fn connect(params: &DynamoDbParams, ctx: Ctx<DynamoDbMessage>, resource: ResourceId) -> Self {
         let client = Client::new(params.clone(), ctx.clone(), resource);
-        let beats = ctx.spawn(client.clone().beat());
+        let beats = ctx.spawn(client.clone().run_heartbeats());
         DynamoDb { client, _beats: beats, monitor: None }
     }
 
@@ -238,9 +238,9 @@ impl Lock for DynamoDb {
         Ok(grant)
     }
 
-    /// Heartbeats stop whatever comes of it.
+    /// Heartbeats stop whatever the result.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
-        self.client.settled().await;
+        self.client.wait_for_heartbeat().await;
         let item = self.client.item_of(grant.id).ok_or(LockError::Failed(Reason::NotHeld))?;
         self.client.stop_beating();
         let write = self.release_write(&item);
@@ -262,12 +262,12 @@ impl Lock for DynamoDb {
         }
     }
 
-    /// `!lockItem.isExpired()`: only the clock counts, even if a heartbeat has learnt that somebody else has the lock.
+    /// `!lockItem.isExpired()`: only the clock counts, even if a heartbeat has learnt that another client has the lock.
     async fn check(&mut self, grant: &Grant) -> bool {
         self.client.item_of(grant.id).is_some_and(|item| !self.client.ctx.passed(item.expires))
     }
 
-    /// The user's loop around `acquireLock` waits as long as the client does between two looks.
+    /// The user's loop around `acquireLock` pauses as long as the client between two reads.
     fn retry_delay(&mut self) -> Duration {
         self.client.params.refresh_period.0
     }
@@ -276,9 +276,10 @@ impl Lock for DynamoDb {
         if params.reentrant { Reentrancy::Uncounted } else { Self::INFO.reentrancy }
     }
 
-    /// One lease duration after a waiter first saw the last record version number (README, "Acquire lock with timeout"),
-    /// by the waiter's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A second one, as
-    /// an acquire forgets what it saw when it gives up after one lease duration and a second; and calls that hang.
+    /// One lease duration after a waiter first saw the last record version number (README, "Acquire lock with
+    /// timeout"), by the waiter's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A
+    /// second one, since an acquire that gives up after one lease duration and a second drops its observation; and the
+    /// timeouts of hanging calls.
     ///
     /// Progress has the same bound: a release or a put with an unknown outcome leaves an item that must expire first.
     fn takeover_bound(params: &DynamoDbParams, allowance: &BoundAllowance) -> Duration {

@@ -6,41 +6,41 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "a lease cannot keep a process from acting that was paused past it: what is guarded has to check a version, \
-               or live in etcd and be written on condition that the key is still owned",
+        says: "a lease cannot stop a process that was paused past it: the guarded service has to check a version, or \
+            its data has to be in etcd and be written on condition that the key is still owned",
         source: "etcd, contrib/lock/README.md; v3lock.proto, LockResponse.key; Jepsen, etcd 3.4.3",
     },
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "when the lease expires or is revoked, the lock is released; a client that ends abnormally delays the others \
-               by up to the time to live",
+        says: "when the lease expires or is revoked, the lock is released; a client that ends abnormally \
+                delays the others by up to the time to live",
         source: "etcd, v3lock.proto, LockRequest.lease; etcdctl README, LOCK",
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Yes,
-        says: "the cluster works as long as a majority of its members does; leases go through Raft. The pages on locks say \
-               nothing of their own",
+        says: "the cluster works as long as a majority of its members does; leases go through Raft. The pages on \
+            locks add nothing",
         source: "etcd documentation, Failure modes",
     },
     Promise {
         requirement: Requirement::Reentrant,
         answer: Answer::Conditional,
-        says: "locking twice with the same lease comes to locking once, and one unlock frees it",
+        says: "locking twice with the same lease counts once, and one unlock frees it",
         source: "etcd, v3lock.proto, LockRequest.lease",
     },
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Yes,
-        says: "revisions grow with every change and serve as a logical clock; the mutex gives the create revision of its \
-               key, and a comparison of it to put into transactions",
+        says: "revisions grow with every change and serve as a logical clock; the mutex gives the create revision of \
+            its key, and a comparison of it for transactions",
         source: "etcd, api_guarantees.md, Revision; concurrency/mutex.go, IsOwner",
     },
     Promise {
         requirement: Requirement::Order,
         answer: Answer::Silent,
-        says: "the documentation says nothing; by its code, the key with the lowest create revision is next",
+        says: "not documented; by its code, the key with the lowest create revision is next",
         source: "etcd, concurrency/mutex.go, Lock",
     },
 ];
@@ -48,23 +48,23 @@ const PROMISES: &[Promise] = &[
 const BUGS: &[BugInfo] = &[
     BugInfo {
         name: "etcd-stale-grant",
-        about: "a waiter whose own key is gone with its lease still gets the lock when the one before it unlocks",
+        about: "a waiter whose key is gone with its lease still gets the lock when its predecessor unlocks",
         scenario: "bug-etcd-stale-grant",
         property: "effect-exclusion",
         source: "etcd-io/etcd#11456 (found by Jepsen, 3.4.3), earlier #9921; fixed by reading the own key again",
     },
     BugInfo {
         name: "etcd-stuck-leader",
-        about: "a leader that was stuck and replaced revokes leases that were renewed at its successor: a follower forwards \
-                its proposals, and they do not say of which term they are",
+        about: "a leader that was stuck and replaced revokes leases that were renewed at its successor: a follower \
+            forwards its proposals, without their term",
         scenario: "bug-etcd-stuck-leader",
         property: "belief-exclusion",
         source: "etcd-io/etcd#12528, #15247; fixed by #16822, which makes sure of the leadership before it revokes",
     },
     BugInfo {
         name: "raft-stale-read",
-        about: "a leader reads without asking a quorum, and without stepping down when it hears of none: once deposed, it \
-                answers with old data, such as that a waiter's own key is there still",
+        about: "a leader reads without asking a quorum, and without stepping down when it hears from none: once \
+            deposed, it answers with old data, such as that a waiter's own key still exists",
         scenario: "bug-raft-stale-read",
         property: "belief-exclusion",
         source: "etcd-io/etcd#741 (etcd 0.x, 2014)",
@@ -75,6 +75,7 @@ pub(super) const INFO: LockInfo = LockInfo::new(
     "etcd",
     "etcd's concurrency.Mutex: a key with a lease for each client, the oldest of which holds the lock",
 )
+.expectations(include_str!("expectations.toml"))
 .family(Family::Consensus)
 .expiry(Expiry::LeaderMonotonicClock)
 .replicated()
@@ -86,11 +87,11 @@ pub(super) const INFO: LockInfo = LockInfo::new(
 .reentrancy(Reentrancy::Uncounted)
 .promises(PROMISES)
 .flawed_defaults(&[
-    "a Lock whose first transaction brings no answer leaves its key in line, where it blocks the others for as long as \
-         the session lives",
-    "Unlock deletes the key by its name: one that comes late frees what the same session has locked again since",
-    "a waiter does not notice that its own session is over until it is its turn (etcd-io/etcd#19597)",
-    "without keep-alive pings, which programs have to ask for, a client hangs on a member that cannot be reached",
+    "a Lock whose first transaction brings no answer leaves its key in the queue, where it blocks the others as long \
+        as the session lives",
+    "Unlock deletes the key by its name: a late one frees a later lock of the same session",
+    "a waiter does not notice the end of its own session before its turn (etcd-io/etcd#19597)",
+    "without keep-alive pings, which programs must request, a client hangs on an unreachable member",
 ])
 .bugs(BUGS)
 .verification(Verification::RealServerAvailable)

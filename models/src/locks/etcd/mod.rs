@@ -1,7 +1,8 @@
-//! `concurrency.Mutex` on an etcd cluster (client/v3/concurrency/mutex.go). See [`crate::locks::etcd::server`] for the servers.
+//! `concurrency.Mutex` on an etcd cluster (client/v3/concurrency/mutex.go). See [`crate::locks::etcd::server`] for the
+//! servers.
 //!
-//! One session per client of a resource. When it is over, or a call says that its lease is gone, the next acquire makes a
-//! new one, as users have to; the old lease is left to run out.
+//! There is one session per client of a resource. When it has ended, or a call finds its lease gone, the next acquire
+//! creates a new one, as users must; the old lease expires.
 
 mod info;
 mod link;
@@ -19,13 +20,12 @@ use fencepost_sim::{CallError, Mono};
 use self::link::Link;
 pub use self::params::EtcdParams;
 use self::session::Session;
-use super::POLL;
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::guarded::{InStore, ReadReply, STORE_TIMEOUT, StoreAccess, StoreFuture};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::LockInfo;
 use crate::lock::Lock;
+use crate::lock::POLL;
 use crate::locks::etcd::server::{EtcdMessage, Key, Keyspace, LOOP, Member, Revision};
 use crate::servers::raft;
 use crate::site::Site;
@@ -40,7 +40,7 @@ pub struct Etcd {
     mine: Cell<Option<Mine>>,
 }
 
-/// What the mutex remembers of a lock that it holds.
+/// The mutex's record of a held lock.
 #[derive(Clone, Copy)]
 struct Mine {
     grant: GrantId,
@@ -51,7 +51,7 @@ struct Mine {
 const NOT_HELD: LockError = LockError::Failed(Reason::NotHeld);
 
 impl Etcd {
-    /// The lease of the session; of a new one if there is none that is still alive.
+    /// Returns the lease of the session, or of a new one if none is alive.
     async fn lease(&mut self, give_up: Mono) -> Result<Key, LockError> {
         if self.session.as_ref().is_none_or(Session::done) {
             self.session = None;
@@ -61,10 +61,10 @@ impl Etcd {
         Ok(Key { resource: self.resource, lease })
     }
 
-    /// `Mutex.Lock`: puts the key, and waits until no older one is left.
+    /// `Mutex.Lock`: puts the key, and waits until there is no older one.
     async fn lock(&mut self, key: Key, attempt: Attempt) -> Result<Revision, LockError> {
         let request = EtcdMessage::Lock { key, attempt: attempt.id };
-        let reply = self.link.once(request, Some(attempt.give_up), Some("acquire-sent")).await?;
+        let reply = self.link.send_once(request, Some(attempt.give_up), Some("acquire-sent")).await?;
         let EtcdMessage::Locked { created, first, .. } = reply else {
             self.session = None;
             return Err(NOT_HELD);
@@ -88,12 +88,12 @@ impl Etcd {
         }
     }
 
-    /// Waits for the youngest of the older keys to be deleted, then for the youngest that is left (`waitDeletes`). It is
-    /// not told that its own session is over.
+    /// Waits for the deletion of the youngest older key, and repeats (`waitDeletes`). It does not learn of the end of
+    /// its own session.
     async fn wait_deletes(&self, most: Revision, give_up: Mono) -> Result<(), CallError> {
         let resource = self.resource;
         while let (Some(key), from) = self.find(EtcdMessage::Before { resource, most }, give_up).await? {
-            // A watch whose stream breaks goes on at the next member, from the same revision (client/v3/watch.go).
+            // A watch with a broken stream continues at the next member, from the same revision (client/v3/watch.go).
             while self.link.repeat(EtcdMessage::Watch { key, from }, Some(give_up)).await.is_err() {
                 if self.link.ctx.mono() >= give_up {
                     return Err(CallError::TimedOut);
@@ -110,7 +110,7 @@ impl Etcd {
         }
     }
 
-    /// A wait that failed ends with `Unlock`, with the context of the client, which knows no end.
+    /// A failed wait ends with `Unlock`, in the context of the client, which has no deadline.
     async fn withdraw(&self, key: Key, attempt: GrantId) -> LockError {
         match self.unlock(key, attempt, None).await {
             Ok(()) => LockError::Failed(Reason::Busy),
@@ -118,12 +118,12 @@ impl Etcd {
         }
     }
 
-    /// Deletes the key: nobody else's, since its name has the lease in it, but whatever it stands for by then.
+    /// Deletes the key. The lease in its name makes it the client's own, but it may belong to a newer attempt by now.
     async fn unlock(&self, key: Key, on_behalf: GrantId, step: Option<&'static str>) -> Result<(), CallError> {
-        self.link.once(EtcdMessage::Unlock { key, on_behalf }, None, step).await.map(drop)
+        self.link.send_once(EtcdMessage::Unlock { key, on_behalf }, None, step).await.map(drop)
     }
 
-    /// The lock that this session holds, as far as the client knows.
+    /// The lock of this session, as far as the client knows.
     fn held(&self) -> Option<Mine> {
         self.mine.get().filter(|mine| self.session.as_ref().is_some_and(|own| own.lease() == mine.key.lease))
     }
@@ -132,18 +132,18 @@ impl Etcd {
         Some(self.link.ctx.mono() + STORE_TIMEOUT)
     }
 
-    /// A leader that fails late starts all leases anew. Nothing bounds how often; here, once after the last fault: the
-    /// followers elect another one (three times, in case votes are split), and its lessor gives each lease its full time
-    /// and an election timeout, and looks for expired ones twice a second (server/lease/lessor.go). A client may be stuck
-    /// with a member that it cannot reach until its pings tell it so, and a request with one that finds no leader until
-    /// the member gives it up.
+    /// A leader that fails late restarts all leases. Nothing bounds the number of failures; the bound assumes one after
+    /// the last fault. The followers elect another one (three times, in case of split votes). Its lessor gives each
+    /// lease its full time and an election timeout, and searches for expired ones twice a second
+    /// (server/lease/lessor.go). A client may be stuck with an unreachable member until its pings fail, and a request
+    /// with a member without a leader until the member fails it.
     fn bound(params: &EtcdParams, allowance: &BoundAllowance) -> Duration {
         let raft = params.raft();
         let lease = Duration::from_secs(params.seconds()) + raft.election + 2 * LOOP;
-        let patience = params.patience();
-        allowance.stretch_mono(lease + 3 * raft.failover())
+        let keepalive = params.keepalive();
+        allowance.stretch_mono(lease + 3 * raft.max_failover_time())
             + allowance.reconnect
-            + 2 * (patience.time + patience.timeout + raft.give_up + POLL)
+            + 2 * (keepalive.time + keepalive.timeout + raft.request_timeout + POLL)
     }
 }
 
@@ -159,11 +159,11 @@ impl Lock for Etcd {
     }
 
     fn connect(params: &EtcdParams, ctx: Ctx<EtcdMessage>, resource: ResourceId) -> Self {
-        let link = Link::new(ctx, &params.server_names(), params.patience());
+        let link = Link::new(ctx, &params.server_names(), params.keepalive());
         Etcd { params: params.clone(), resource, link, session: None, mine: Cell::new(None) }
     }
 
-    /// A session that holds the lock already gets it again, since its key is there: that counts once.
+    /// A session that holds the lock gets it again, since its key exists: that counts once.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         let key = self.lease(attempt.give_up).await?;
         let id = self.held().map_or(attempt.id, |outer| outer.grant);
@@ -175,11 +175,11 @@ impl Lock for Etcd {
         Ok(Grant { id, token: Some(created), valid_until: None })
     }
 
-    /// Whatever comes of it, the mutex does not hold the lock any more.
+    /// Whatever the result, the mutex no longer holds the lock.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let Some(mine) = self.mine.take().filter(|mine| mine.grant == grant.id) else { return Err(NOT_HELD) };
         if let Some(session) = self.session.as_ref().filter(|session| session.lease() == mine.key.lease) {
-            session.let_go();
+            session.unprotect();
         }
         Ok(self.unlock(mine.key, grant.id, Some("release-sent")).await?)
     }
@@ -188,13 +188,13 @@ impl Lock for Etcd {
         self.held().is_some_and(|mine| mine.grant == grant.id) && !self.session.as_ref().is_none_or(Session::done)
     }
 
-    /// The lease lasts from the holder's last renewal. Clock steps do nothing; slow rates and stopped machines of the
-    /// leader lengthen it.
+    /// The lease runs from the holder's last renewal. Slow rates and stopped machines of the leader lengthen it, clock
+    /// steps do not.
     fn takeover_bound(params: &EtcdParams, allowance: &BoundAllowance) -> Duration {
         Self::bound(params, allowance)
     }
 
-    /// Whoever held the lock, or stood in line, before the faults ended may be gone: as for a crash.
+    /// The holder or a waiter from before the end of the faults may be dead: as for a crash.
     fn progress_bound(params: &EtcdParams, allowance: &BoundAllowance) -> Duration {
         Self::bound(params, allowance)
     }
@@ -223,7 +223,7 @@ impl InStore for Etcd {
         Box::pin(async move {
             let Some(Mine { key, created, .. }) = self.mine.get() else { return Err(NOT_HELD) };
             let request = EtcdMessage::PutRow { key, created, write };
-            match self.link.once(request, self.until_store(), Some("write-sent")).await? {
+            match self.link.send_once(request, self.until_store(), Some("write-sent")).await? {
                 EtcdMessage::Written => Ok(()),
                 EtcdMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
                 _ => Err(NOT_HELD),

@@ -6,7 +6,7 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::link::Patience;
+use super::link::KeepaliveConfig;
 use crate::lock::Params;
 use crate::locks::etcd::server::Settings;
 use crate::servers::raft::{Config, ReadMode};
@@ -15,19 +15,20 @@ use crate::servers::raft::{Config, ReadMode};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EtcdParams {
-    /// How many members the cluster has: 1, 3, 5 or 7.
+    /// The number of members: 1, 3, 5 or 7.
     pub servers: u8,
-    /// The lease of a session, in whole seconds: 60 s by default (concurrency/session.go, `defaultSessionTTL`). No lease is
-    /// shorter than one and a half election timeouts, rounded up: 2 s by default (server/etcdserver/server.go, `minTTL`).
+    /// The lease of a session, in whole seconds: 60 s by default (concurrency/session.go, `defaultSessionTTL`). No
+    /// lease is shorter than one and a half election timeouts, rounded up: 2 s by default (server/etcdserver/server.go,
+    /// `minTTL`).
     pub ttl: Span,
-    /// How often the leader is heard of: `--heartbeat-interval`, 100 ms by default.
+    /// The leader's heartbeat interval: `--heartbeat-interval`, 100 ms by default.
     pub heartbeat: Span,
-    /// After how long without it a member stands for election: `--election-timeout`, 1 s by default.
+    /// The silence after which a member starts an election: `--election-timeout`, 1 s by default.
     pub election: Span,
-    /// A client asks a connection that has been silent for so long whether it is alive: `--keepalive-time` of etcdctl,
-    /// 2 s by default, which grpc-go raises to its minimum of 10 s. A program of one's own has to set `DialKeepAliveTime`.
+    /// The silence after which a client pings a connection: `--keepalive-time` of etcdctl, 2 s by default, which
+    /// grpc-go raises to its minimum of 10 s. Other programs must set `DialKeepAliveTime`.
     pub keepalive_time: Span,
-    /// It has to answer within this: `--keepalive-timeout` of etcdctl, 6 s by default.
+    /// The time for an answer: `--keepalive-timeout` of etcdctl, 6 s by default.
     pub keepalive_timeout: Span,
     #[serde(skip)]
     pub(super) stale_grant: bool,
@@ -54,7 +55,7 @@ impl Default for EtcdParams {
     }
 }
 
-/// Below this, grpc-go pings no more often (package keepalive, `ClientParameters.Time`).
+/// The shortest ping interval of grpc-go (package keepalive, `ClientParameters.Time`).
 const LEAST_KEEPALIVE: Duration = Duration::from_secs(10);
 
 impl EtcdParams {
@@ -63,7 +64,7 @@ impl EtcdParams {
         (1..=self.servers).map(|n| format!("etcd-{n}")).collect()
     }
 
-    /// The seconds of a lease, as they are granted.
+    /// The granted seconds of a lease.
     pub(super) fn seconds(&self) -> u64 {
         whole_seconds(self.ttl.0).max(self.settings().least_seconds)
     }
@@ -71,7 +72,7 @@ impl EtcdParams {
     pub(super) fn raft(&self) -> Config {
         let (heartbeat, election) = (self.heartbeat.0, self.election.0);
         let config =
-            Config { heartbeat, election, give_up: Duration::from_secs(5) + 2 * election, ..Config::default() };
+            Config { heartbeat, election, request_timeout: Duration::from_secs(5) + 2 * election, ..Config::default() };
         if self.stale_read {
             return Config { reads: ReadMode::Unchecked, check_quorum: false, ..config };
         }
@@ -82,8 +83,8 @@ impl EtcdParams {
         Settings { least_seconds: whole_seconds(self.election.0 * 3 / 2), stuck_leader: self.stuck_leader }
     }
 
-    pub(super) fn patience(&self) -> Patience {
-        Patience { time: self.keepalive_time.0.max(LEAST_KEEPALIVE), timeout: self.keepalive_timeout.0 }
+    pub(super) fn keepalive(&self) -> KeepaliveConfig {
+        KeepaliveConfig { time: self.keepalive_time.0.max(LEAST_KEEPALIVE), timeout: self.keepalive_timeout.0 }
     }
 }
 
@@ -115,7 +116,7 @@ impl Params for EtcdParams {
             return Err(format!("`servers` must be 1, 3, 5 or 7, not {}", self.servers));
         }
         if self.ttl.0.is_zero() {
-            return Err("`ttl` must be longer than nothing".into());
+            return Err("`ttl` must be greater than zero".into());
         }
         self.raft().check()
     }

@@ -1,4 +1,4 @@
-//! A lease that is kept alive: `concurrency.Session` (concurrency/session.go, client/v3/lease.go).
+//! A lease with keep-alives: `concurrency.Session` (concurrency/session.go, client/v3/lease.go).
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,54 +11,54 @@ use crate::grant::{LockError, Reason};
 use crate::history::GrantId;
 use crate::locks::etcd::server::{EtcdMessage, LeaseId};
 
-/// A session. It ends when its lease is gone, or when nothing was heard of it for as long as it lasts.
+/// A session. It ends when its lease is gone, or after the lease's duration without an answer.
 pub(super) struct Session {
     state: Rc<State>,
     _keeper: Task,
-    teller: Cell<Option<Task>>,
+    notifier: Cell<Option<Task>>,
 }
 
 struct State {
     link: Rc<Link>,
     lease: LeaseId,
-    begun: Mono,
-    /// When the session ends if nothing is heard.
+    started: Mono,
+    /// The end of the session without further answers.
     ends: Cell<MonoDeadline>,
     next: Cell<Mono>,
     done: Cell<bool>,
-    /// What is lost when the session is.
+    /// The grant that ends with the session.
     grant: Cell<Option<GrantId>>,
 }
 
-/// The first deadline, while nothing was heard yet (`defaultTTL`; it is the dial timeout and a second where one is set).
+/// The first deadline, before any answer (`defaultTTL`; with a dial timeout, that plus a second).
 const FIRST: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether it is time to send, and how long after a broken stream there is another (`retryConnWait`,
+/// The interval of checks whether a keep-alive is due, and the pause after a broken stream (`retryConnWait`,
 /// `sendKeepAliveLoop`).
 const SEND_LOOP: Duration = Duration::from_millis(500);
 
-/// How often it is looked whether the deadline has passed (`deadlineLoop`).
+/// The interval of checks whether the deadline has passed (`deadlineLoop`).
 const DEADLINE_LOOP: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Gets a lease and begins to keep it alive.
+    /// Gets a lease and starts its keep-alives.
     pub async fn open(link: &Rc<Link>, seconds: u64, give_up: Mono) -> Result<Self, LockError> {
         let reply = link.repeat(EtcdMessage::GrantLease { seconds }, Some(give_up)).await;
-        // A lease that nobody knows of is nothing to the lock.
+        // An unknown lease has no effect on the lock.
         let reply = reply.map_err(|error| LockError::Failed(Reason::Call(error)))?;
         let EtcdMessage::Leased { lease, .. } = reply else { return Err(LockError::Failed(Reason::NotHeld)) };
         let now = link.ctx.mono();
         let state = Rc::new(State {
             link: link.clone(),
             lease,
-            begun: now,
+            started: now,
             ends: Cell::new(link.ctx.deadline(now, FIRST)),
             next: Cell::new(now),
             done: Cell::new(false),
             grant: Cell::new(None),
         });
-        let keeper = link.ctx.spawn(keep(state.clone()));
-        Ok(Session { state, _keeper: keeper, teller: Cell::new(None) })
+        let keeper = link.ctx.spawn(keep_session(state.clone()));
+        Ok(Session { state, _keeper: keeper, notifier: Cell::new(None) })
     }
 
     pub fn lease(&self) -> LeaseId {
@@ -69,36 +69,36 @@ impl Session {
         self.state.done.get()
     }
 
-    /// From now on this grant is lost when the session is; at once if it is over already.
+    /// Binds the grant to the session: it is reported lost when the session ends, or at once if it has ended.
     pub fn protect(&self, grant: GrantId) {
         self.state.grant.set(Some(grant));
         if self.done() {
             let state = self.state.clone();
-            self.teller.set(Some(self.state.link.ctx.spawn(async move {
+            self.notifier.set(Some(self.state.link.ctx.spawn(async move {
                 state.link.ctx.sleep(Duration::ZERO).await;
                 state.end();
             })));
         }
     }
 
-    pub fn let_go(&self) {
+    pub fn unprotect(&self) {
         self.state.grant.set(None);
     }
 }
 
-async fn keep(state: Rc<State>) {
+async fn keep_session(state: Rc<State>) {
     race(state.keep_alive(), state.deadline()).await;
     state.end();
 }
 
 impl State {
-    /// Comes to an end when the lease is gone. A stream that broke is replaced by one to the next member.
+    /// Ends when the lease is gone. A broken stream is replaced by one to the next member.
     async fn keep_alive(&self) {
         let ctx = &self.link.ctx;
         loop {
-            let begun = ctx.mono();
+            let started = ctx.mono();
             if let Some(member) = self.link.pick() {
-                while self.renew(begun, member).await.is_ok() {
+                while self.renew(started, member).await.is_ok() {
                     if self.done.get() {
                         return;
                     }
@@ -108,10 +108,11 @@ impl State {
         }
     }
 
-    /// One keep-alive on a stream that began then. A third of the lease after an answer, it is time for the next.
-    async fn renew(&self, begun: Mono, member: usize) -> Result<(), CallError> {
+    /// Sends a keep-alive on a stream that started at `started`. The next one is due a third of the lease after the
+    /// answer.
+    async fn renew(&self, started: Mono, member: usize) -> Result<(), CallError> {
         let ctx = &self.link.ctx;
-        ctx.sleep_until(next_turn(begun, self.next.get(), SEND_LOOP)).await;
+        ctx.sleep_until(next_iteration(started, self.next.get(), SEND_LOOP)).await;
         let lease = self.lease;
         match self.link.stream(member, EtcdMessage::KeepAlive { lease }, None).await? {
             EtcdMessage::Alive { seconds: 0 } => self.done.set(true),
@@ -128,7 +129,7 @@ impl State {
     async fn deadline(&self) {
         let ctx = &self.link.ctx;
         while !ctx.passed(self.ends.get()) {
-            ctx.sleep_until(next_turn(self.begun, self.ends.get().at, DEADLINE_LOOP)).await;
+            ctx.sleep_until(next_iteration(self.started, self.ends.get().at, DEADLINE_LOOP)).await;
         }
     }
 
@@ -141,8 +142,8 @@ impl State {
     }
 }
 
-/// The first turn of a loop that began then, at or after the time.
-fn next_turn(begun: Mono, time: Mono, every: Duration) -> Mono {
-    let turns = (time - begun).as_nanos().div_ceil(every.as_nanos());
-    begun + every * turns as u32
+/// The first iteration, at or after `time`, of a loop that started at `started`.
+fn next_iteration(started: Mono, time: Mono, every: Duration) -> Mono {
+    let iterations = (time - started).as_nanos().div_ceil(every.as_nanos());
+    started + every * iterations as u32
 }

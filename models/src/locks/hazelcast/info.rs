@@ -9,21 +9,22 @@ pub(super) const INFO: LockInfo = LockInfo::new(
     "hazelcast",
     "Hazelcast's FencedLock in a CP group of Raft members, with sessions",
 )
+.expectations(include_str!("expectations.toml"))
 .family(Family::Consensus)
 .expiry(Expiry::ServerWallClock)
 .replicated()
-.token("the fence: the place in the Raft log of the request that got the lock")
+.token("the fence: the Raft log index of the granted request")
 .reentrancy(Reentrancy::Counted)
 .promises(PROMISES)
 .flawed_defaults(&[
-    "members keep nothing on disk: one that restarts is out of its group, and when a majority was, the group is lost \
-         until somebody resets it",
-    "sessions expire by the leader's wall clock, so that a step of it by the time to live closes them all",
+    "members keep nothing on disk: a restarted one is not part of its group, and without a majority the group is lost \
+        until somebody resets it",
+    "sessions expire by the leader's wall clock, so a step of it by the time to live closes them all",
 ])
 .bugs(&[BugInfo {
     name: NO_CP,
     about: "runs without CP members, which is the default: locks live on a partition with one backup, and each side \
-                of a split cluster goes on with a copy of its own",
+        of a split cluster continues with its own copy",
     scenario: "bug-hazelcast-no-cp",
     property: "grant-exclusion",
     source: "docs.hazelcast.com, IMDG, CP Subsystem Unsafe Mode",
@@ -43,20 +44,20 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "one thread in the whole cluster, with CP members; and yet no lock service can promise that in an \
-               asynchronous network: a holder that was paused past its session does not notice, so fences are to be used",
+        says: "one thread in the whole cluster, with CP members; yet no lock service can promise that in an \
+            asynchronous network: a holder that was paused past its session does not notice, so fences must be used",
         source: FENCED_LOCK,
     },
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "the session of a holder that gives no sign of life for its time to live is closed, and its locks released",
+        says: "the session of a holder without a heartbeat for its time to live is closed, and its locks released",
         source: "docs.hazelcast.com, IMDG, CP Subsystem Configuration, session-time-to-live-seconds",
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Conditional,
-        says: "as long as a majority of the group's members is there; consistency comes before availability",
+        says: "as long as a majority of the group's members is up; consistency comes before availability",
         source: "docs.hazelcast.com, IMDG, CP Subsystem; Fault Tolerance Capabilities",
     },
     Promise {

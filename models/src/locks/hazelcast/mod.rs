@@ -1,9 +1,9 @@
 //! Hazelcast's `FencedLock` (cp/internal/datastructures/lock/proxy/AbstractFencedLockProxy.java) and its servers: see
 //! [`crate::locks::hazelcast::server`].
 //!
-//! A holder never stops believing by its own clock: as long as a session is in use the client takes it for valid, and
-//! nobody tells the holder that it was closed. It finds out when its next operation meets a session that is gone or
-//! another one: `LockOwnershipLostException`.
+//! A holder's belief never ends by its own clock: the client treats a session in use as valid, and the servers do not
+//! report that they closed it. The holder learns of it when its next operation meets a session that is gone or another
+//! one: `LockOwnershipLostException`.
 
 mod info;
 mod params;
@@ -30,11 +30,11 @@ use crate::wire::Ctx;
 /// A proxy of a `FencedLock`, as one thread uses it.
 pub struct Hazelcast {
     proxy: Rc<Proxy>,
-    /// The grant that it believes to hold.
+    /// The grant that the client believes to hold.
     outer: Option<Grant>,
-    /// How often.
+    /// The number of nested acquires.
     depth: u32,
-    /// How many threads were left behind in a call that brought no answer.
+    /// The number of threads left behind in an unanswered call.
     thread: u32,
     next_unlock: u64,
 }
@@ -42,14 +42,14 @@ pub struct Hazelcast {
 struct Proxy {
     process: Rc<Process>,
     resource: ResourceId,
-    /// The session by which the thread has the lock (`lockedSessionIds`).
+    /// The session with which the thread holds the lock (`lockedSessionIds`).
     locked: Cell<Option<SessionId>>,
-    /// The request that is on its way: its session, and how long it asked to wait.
+    /// The pending request: its session and requested wait.
     asked: Cell<Option<(SessionId, u64)>>,
 }
 
-/// A caller of `tryLock` gets its answer a little after the time that it was ready to wait: the server looks each 500 ms,
-/// and commits. The library waits for it for as long as it takes.
+/// The extra time for an answer to `tryLock` after the requested wait: the server checks every 500 ms, and commits. The
+/// library itself waits without limit.
 const ANSWER: Duration = Duration::from_secs(2);
 
 const LOST: LockError = LockError::Failed(Reason::NotHeld);
@@ -80,8 +80,8 @@ impl Lock for Hazelcast {
         Hazelcast { proxy, outer: None, depth: 0, thread: 0, next_unlock: 0 }
     }
 
-    /// `tryLockAndGetFence`. A thread whose call brings no answer in time stays in it, as the library's do; when it gets
-    /// the lock after all, it unlocks, since nobody wants it any longer. A holder has only its own thread.
+    /// `tryLockAndGetFence`. A thread whose call is not answered in time stays in it, as the library's do. If it gets
+    /// the lock later, it unlocks, since its caller no longer wants it. A holder has only its own thread.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         let call = Call { attempt, thread: self.thread, timeout_ms: None };
         let proxy = self.proxy.clone();
@@ -117,7 +117,7 @@ impl Lock for Hazelcast {
         released
     }
 
-    /// The session by which it was acquired is the process's session still, as far as the process has heard.
+    /// Whether the grant's session is still the process's session, as far as the process knows.
     async fn check(&mut self, grant: &Grant) -> bool {
         let locked = self.proxy.locked.get();
         let holds = self.outer.is_some_and(|outer| outer.id == grant.id && outer.token == grant.token);
@@ -134,7 +134,7 @@ impl Lock for Hazelcast {
 }
 
 impl Hazelcast {
-    /// The thread stays in its call; the work goes on in another one.
+    /// Leaves the thread in its call; the work continues in another one.
     fn leave_thread(&mut self, call: Call) -> LockError {
         let Proxy { process, resource, asked, .. } = &*self.proxy;
         self.thread += 1;
@@ -143,7 +143,7 @@ impl Hazelcast {
             let (locked, asked) = (Cell::default(), Cell::default());
             let left = Proxy { process: process.clone(), resource: *resource, locked, asked };
             let call = Call { timeout_ms: Some(timeout_ms), ..call };
-            process.leave(async move {
+            process.detach(async move {
                 if let Ok(grant) = left.try_lock(call, None).await {
                     left.unlock(call.thread, 0, &grant, None).await.ok();
                 }
@@ -152,7 +152,7 @@ impl Hazelcast {
         LockError::from(Unreachable)
     }
 
-    /// An operation of a holder that finds the lock lost says so: `LockOwnershipLostException`.
+    /// Reports the loss that an operation of the holder has found: `LockOwnershipLostException`.
     fn observe_loss(&mut self) {
         if self.proxy.locked.get().is_none()
             && let Some(outer) = self.outer.take()
@@ -168,7 +168,7 @@ impl Hazelcast {
 struct Call {
     attempt: Attempt,
     thread: u32,
-    /// How long a request that is repeated had asked to wait.
+    /// The wait that a repeated request had asked for.
     timeout_ms: Option<u64>,
 }
 
@@ -223,7 +223,7 @@ impl Proxy {
         until - self.process.ctx.mono()
     }
 
-    /// `unlock`, whose requests are numbered apart from those of `tryLock`.
+    /// `unlock`, whose requests have their own numbers.
     async fn unlock(
         &self,
         thread: u32,

@@ -16,17 +16,17 @@ use crate::locks::hazelcast::server::{CpConfig, MERGE_EVERY, leader_failover};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HazelcastParams {
-    /// How many members the CP group has: 3, 5 or 7 (`group-size`). The documented default of `cp-member-count` is 0:
-    /// that is the switch `hazelcast-no-cp`; 3 is the smallest number with which there is a CP subsystem at all.
+    /// The number of members of the CP group: 3, 5 or 7 (`group-size`). The documented default of `cp-member-count` is
+    /// 0: the switch `hazelcast-no-cp`; 3 is the minimum for a CP subsystem.
     pub servers: u16,
-    /// How long a session lasts without a sign of life: 300 s (`session-time-to-live-seconds`). Whole seconds.
+    /// The time to live of a session without a heartbeat: 300 s (`session-time-to-live-seconds`). Whole seconds.
     pub session_ttl: Span,
-    /// How often a session in use gives one: each 5 s (`session-heartbeat-interval-seconds`). Whole seconds.
+    /// The heartbeat interval of a session in use: 5 s (`session-heartbeat-interval-seconds`). Whole seconds.
     pub session_heartbeat: Span,
-    /// How often a holder may acquire: 0, without limit (`FencedLockConfig`, `lock-acquire-limit`).
+    /// The maximal number of nested acquires: 0, unlimited (`FencedLockConfig`, `lock-acquire-limit`).
     pub lock_acquire_limit: u32,
-    /// Whether members keep their state on disk: no (`persistence-enabled`). If not, a member that restarts is no member
-    /// of its group any more.
+    /// Whether members keep their state on disk: no (`persistence-enabled`). Without it, a restarted member is not part
+    /// of its group.
     pub persistence: bool,
     #[serde(skip)]
     #[schemars(skip)]
@@ -46,11 +46,11 @@ impl Default for HazelcastParams {
     }
 }
 
-/// How often the real defaults give a sign of life in a session's time to live.
+/// The number of heartbeats in a session's time to live, by the real defaults.
 const BEATS: u64 = 60;
 
 impl Params for HazelcastParams {
-    /// Both are whole seconds, and the heartbeat must be the shorter one (`CPSubsystemConfig`): 2 s at the least.
+    /// Both are whole seconds, and the heartbeat must be the shorter one (`CPSubsystemConfig`): at least 2 s.
     fn set_ttl(&mut self, ttl: Duration) {
         let ttl = (ttl.as_millis().div_ceil(1_000) as u64).max(2);
         self.session_ttl = Span(Duration::from_secs(ttl));
@@ -96,12 +96,11 @@ impl HazelcastParams {
         }
     }
 
-    /// The session of a crashed holder is closed a time to live after its last heartbeat was applied, by the leader's wall
-    /// clock (`session-time-to-live-seconds`; CPSessionInfo.java): backward steps and slow rates lengthen it. Then come
-    /// the leader's next look (1 s), and commits. A change of leaders in between takes an election, and lengthens all
-    /// sessions by a heartbeat interval (RaftSessionService.java, `onNewTermCommit`); a second one may follow while
-    /// replicas look for each other. A caller whose member fell silent asks another after
-    /// `hazelcast.max.no.heartbeat.seconds`.
+    /// The session of a crashed holder is closed a time to live after its last heartbeat was applied, by the leader's
+    /// wall clock (`session-time-to-live-seconds`; CPSessionInfo.java): backward steps and slow rates lengthen it. Then
+    /// come the leader's next check (1 s) and commits. A change of leader takes an election and extends all sessions by
+    /// a heartbeat interval (RaftSessionService.java, `onNewTermCommit`); a second one may follow while replicas look
+    /// for each other. A caller of a silent member asks another one after `hazelcast.max.no.heartbeat.seconds`.
     pub(super) fn takeover_bound(&self, allowance: &BoundAllowance) -> Duration {
         let session = allowance.stretch_wall(self.session_ttl.0 + 2 * self.session_heartbeat.0);
         let elections = allowance.stretch_mono(2 * leader_failover());

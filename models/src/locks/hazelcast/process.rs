@@ -1,4 +1,4 @@
-//! What all proxies of a process share: how they reach the group, and its session.
+//! The state that all proxies of a process share: its session and its connections to the group.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,12 +15,12 @@ use crate::wire::Ctx;
 pub(super) struct Process {
     pub ctx: Ctx<HazelcastMessage>,
     members: RefCell<Vec<Member>>,
-    /// The member that was last known to lead.
+    /// The last known leader.
     leader: Cell<Option<usize>>,
     cursor: Cell<usize>,
     session: RefCell<Option<Session>>,
     heartbeats: RefCell<Option<Task>>,
-    /// Calls that nobody waits for any longer.
+    /// Calls whose callers have left.
     late: RefCell<BTreeMap<u32, Task>>,
     next_late: Cell<u32>,
 }
@@ -29,38 +29,38 @@ pub(super) struct Process {
 struct Member {
     node: NodeId,
     conn: ConnId,
-    /// When it last said something, or was asked for the first time since.
+    /// The time of its last message, or of the first request since.
     heard: Mono,
-    /// Whether something that it was asked since has not been answered.
+    /// Whether a request since then is unanswered.
     owes: bool,
-    /// It was silent for too long, and has left the cluster for so long at least.
+    /// A silent member counts as gone at least until this.
     left_until: Mono,
 }
 
 struct Session {
     id: SessionId,
-    /// How many acquires use it (`acquireCount`).
+    /// The number of acquires that use it (`acquireCount`).
     uses: u32,
     opened: Wall,
     ttl: Duration,
 }
 
-/// The group could not be reached, although it was asked again and again: `OperationTimeoutException`.
+/// The group could not be reached in many attempts: `OperationTimeoutException`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unreachable;
 
-/// A member that says nothing for so long has left, for its caller (`hazelcast.max.no.heartbeat.seconds`).
+/// The silence after which a caller considers a member gone (`hazelcast.max.no.heartbeat.seconds`).
 pub(super) const MEMBER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// `hazelcast.operation.call.timeout.millis`. In reality it counts for operations only that their member does not report
-/// as running; here one that waits is asked for again, which changes nothing, as it has the same invocation uid.
+/// `hazelcast.operation.call.timeout.millis`. In reality it applies only to operations that their member does not
+/// report as running. Here a waiting one is requested again, which has no effect, as it has the same invocation uid.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// `hazelcast.invocation.max.retry.count`.
 const TRIES: u32 = 250;
 
-/// Retries are immediate at first (BasicInvocation.java, `MAX_FAST_INVOCATION_COUNT`), then after a time that doubles, up
-/// to `hazelcast.invocation.retry.pause.millis`.
+/// Retries are immediate at first (BasicInvocation.java, `MAX_FAST_INVOCATION_COUNT`), then after a pause that doubles
+/// up to `hazelcast.invocation.retry.pause.millis`.
 const FAST_TRIES: u32 = 5;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
@@ -71,7 +71,7 @@ impl Process {
             Member { node, conn: ctx.connect(node), heard: ctx.mono(), owes: false, left_until: Mono::default() }
         };
         let members = members.iter().map(member).collect();
-        // Members begin their round anywhere.
+        // The round starts at a random member.
         let cursor = Cell::new(usize::from(ctx.node().0));
         Rc::new(Process {
             ctx,
@@ -85,7 +85,7 @@ impl Process {
         })
     }
 
-    /// Has the group carry out an operation. What is indeterminate is tried again under the same invocation uid
+    /// Runs an operation on the group. An unknown outcome is tried again under the same invocation uid
     /// (`isRetryableOnIndeterminateOperationState`), as long as `failOnIndeterminateOperationState` is off.
     pub async fn invoke(&self, op: Op, step: Option<&'static str>) -> Result<Reply, Unreachable> {
         for tries in 1..=TRIES {
@@ -97,26 +97,26 @@ impl Process {
             }
             match race(self.silence(target), call).await {
                 Either::Second(Ok(message)) => {
-                    self.hear(target);
+                    self.on_answer(target);
                     match message {
                         HazelcastMessage::Reply(reply) => {
                             self.leader.set(Some(target));
                             return Ok(reply);
                         }
-                        HazelcastMessage::NotLeader { leader } => self.leader.set(self.place(leader)),
+                        HazelcastMessage::NotLeader { leader } => self.leader.set(self.member_index(leader)),
                         _ => self.leader.set(None),
                     }
                 }
                 Either::Second(Err(CallError::TimedOut)) => {}
                 Either::Second(Err(_)) => self.forget_leader(target),
-                Either::First(()) => self.put_out(target, conn),
+                Either::First(()) => self.mark_gone(target, conn),
             }
             self.pause(tries).await;
         }
         Err(Unreachable)
     }
 
-    /// Whom to ask: the leader, or else the next member that has not left.
+    /// The member to ask: the leader, or else the next one that is not gone.
     fn target(&self) -> usize {
         let (members, now) = (self.members.borrow(), self.ctx.mono());
         let there = |place: &usize| members[*place].left_until <= now;
@@ -137,13 +137,13 @@ impl Process {
         member.conn
     }
 
-    fn hear(&self, target: usize) {
+    fn on_answer(&self, target: usize) {
         let member = &mut self.members.borrow_mut()[target];
         (member.heard, member.owes) = (self.ctx.mono(), false);
     }
 
-    /// Ends when the member has owed an answer and said nothing for so long that it counts as having left. One that
-    /// answers others, such as heartbeats, is there, and an operation may wait on it for as long as it takes.
+    /// Ends when the member with an unanswered request has been silent for so long that it counts as gone. A member
+    /// that answers other requests, such as heartbeats, is alive, and an operation may wait on it without limit.
     async fn silence(&self, target: usize) {
         loop {
             let until = self.members.borrow()[target].heard + MEMBER_TIMEOUT;
@@ -155,7 +155,7 @@ impl Process {
     }
 
     /// `MemberLeftException`.
-    fn put_out(&self, target: usize, conn: ConnId) {
+    fn mark_gone(&self, target: usize, conn: ConnId) {
         let member = &mut self.members.borrow_mut()[target];
         if member.conn == conn {
             member.conn = self.ctx.reopen(conn);
@@ -170,7 +170,7 @@ impl Process {
         }
     }
 
-    fn place(&self, node: Option<NodeId>) -> Option<usize> {
+    fn member_index(&self, node: Option<NodeId>) -> Option<usize> {
         self.members.borrow().iter().position(|member| Some(member.node) == node)
     }
 
@@ -186,8 +186,8 @@ impl Process {
         self.session.borrow().as_ref().map(|session| session.id)
     }
 
-    /// `acquireSession`: counts one more user, and opens a session if there is none or an idle one may have expired. One
-    /// that is used is never taken for expired by the process's own clock.
+    /// `acquireSession`: adds a user, and opens a session if there is none or an idle one may have expired. The
+    /// process's clock never expires a used session.
     pub async fn acquire_session(self: &Rc<Self>) -> Result<SessionId, Unreachable> {
         let valid = |session: &Session| session.uses > 0 || self.ctx.wall() <= session.opened + session.ttl;
         if !self.session.borrow().as_ref().is_some_and(valid) {
@@ -203,7 +203,7 @@ impl Process {
         if let Reply::Session { session: id, ttl, heartbeat } = self.invoke(Op::CreateSession, None).await? {
             *self.session.borrow_mut() = Some(Session { id, uses: 0, opened: self.ctx.wall(), ttl });
             if self.heartbeats.borrow().is_none() {
-                let beat = beat(self.clone(), heartbeat);
+                let beat = run_heartbeats(self.clone(), heartbeat);
                 *self.heartbeats.borrow_mut() = Some(self.ctx.spawn(beat));
             }
         }
@@ -222,8 +222,8 @@ impl Process {
         self.session.borrow_mut().take_if(|session| session.id == id);
     }
 
-    /// Lets a call go on that nobody waits for any longer.
-    pub fn leave(self: &Rc<Self>, call: impl Future<Output = ()> + 'static) {
+    /// Continues a call whose caller has left.
+    pub fn detach(self: &Rc<Self>, call: impl Future<Output = ()> + 'static) {
         let (process, place) = (self.clone(), self.next_late.get());
         self.next_late.set(place + 1);
         let task = self.ctx.spawn(async move {
@@ -234,8 +234,8 @@ impl Process {
     }
 }
 
-/// `HeartbeatTask`: sessions in use only; a heartbeat that was not answered is given up for the next.
-async fn beat(process: Rc<Process>, interval: Duration) {
+/// `HeartbeatTask`: only for sessions in use; the next heartbeat replaces an unanswered one.
+async fn run_heartbeats(process: Rc<Process>, interval: Duration) {
     let mut _last = None;
     loop {
         process.ctx.sleep(interval).await;

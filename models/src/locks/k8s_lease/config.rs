@@ -7,28 +7,29 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::scaled;
+use super::super::timing::scaled;
 use super::{EARLY_CALLBACK, OWN_DURATION};
 use crate::lock::Params;
 
-/// Parameters of `k8s-lease`. The defaults are those of Kubernetes' own components (comments of `LeaderElectionConfig`).
+/// Parameters of `k8s-lease`. The defaults are those of Kubernetes' own components (comments of
+/// `LeaderElectionConfig`).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct K8sLeaseParams {
-    /// How long who does not lead waits without seeing a change: 15 s. The record has it in whole seconds.
+    /// The time without a change after which a candidate takes over: 15 s. The record has it in whole seconds.
     pub lease_duration: Span,
-    /// How long the leader tries to renew before it gives up: 10 s.
+    /// The time after which the leader stops trying to renew: 10 s.
     pub renew_deadline: Span,
-    /// How long candidates wait between tries: 2 s; while they do not lead, up to 1.2 times (`JitterFactor`) more.
+    /// The pause between attempts: 2 s; candidates that do not lead add up to 1.2 times as much (`JitterFactor`).
     pub retry_period: Span,
-    /// A leader that stops clears the record, so that nobody waits: `ReleaseOnCancel`. Here it is on, so that there is a
-    /// release; client-go leaves it off unless it is set.
+    /// Whether a leader that stops clears the record, so that others need not wait: `ReleaseOnCancel`. On here, so that
+    /// there is a release; client-go leaves it off unless it is set.
     pub release_on_cancel: bool,
-    /// Whether a candidate's identity is its process's, with a random part as in Kubernetes' own components, or its
-    /// node's, such as a pod's name, which is the same after a restart.
+    /// Whether a candidate's identity is that of its process, with a random part as in Kubernetes' own components, or
+    /// that of its node, such as a pod's name, which a restart keeps.
     pub identity: CandidateIdentity,
-    /// The lease durations of `client-1`, `client-2` and so on, where they are not all configured alike. Their other
-    /// timings keep their ratio to it. Empty: all have `lease_duration`.
+    /// The lease durations of `client-1`, `client-2` and so on, if they differ. Their other timings keep their ratio.
+    /// Empty: all have `lease_duration`.
     pub candidate_lease_durations: Vec<Span>,
     #[serde(skip)]
     #[schemars(skip)]
@@ -38,11 +39,11 @@ pub struct K8sLeaseParams {
     early_callback: bool,
 }
 
-/// What tells candidates apart.
+/// The identity of a candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CandidateIdentity {
-    /// Every process has its own.
+    /// One identity per process.
     #[default]
     Process,
     /// The node's name.
@@ -65,10 +66,10 @@ impl Default for K8sLeaseParams {
     }
 }
 
-/// How many times a candidate's jitter is a retry period at most, in tenths (`JitterFactor`).
+/// The maximal jitter of a candidate in tenths of a retry period (`JitterFactor`).
 const JITTER_TENTHS: u32 = 12;
 
-/// The API server refuses a `leaseDurationSeconds` that is not positive.
+/// The API server rejects a `leaseDurationSeconds` that is not positive.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 impl Params for K8sLeaseParams {
@@ -90,7 +91,7 @@ impl Params for K8sLeaseParams {
         [OWN_DURATION, EARLY_CALLBACK].contains(&bug)
     }
 
-    /// As `NewLeaderElector` checks them.
+    /// The checks of `NewLeaderElector`.
     fn check(&self) -> Result<(), String> {
         let (lease, deadline, retry) = (self.lease_duration.0, self.renew_deadline.0, self.retry_period.0);
         if lease <= deadline {
@@ -118,7 +119,7 @@ impl K8sLeaseParams {
         listed.map_or(self.lease_duration.0, |listed| listed.max(self.lease_duration.0))
     }
 
-    /// The configuration that goes with it.
+    /// The configuration of the candidate with the longest lease.
     pub(super) fn slowest(&self) -> Config {
         self.config(self.longest_lease())
     }
@@ -149,9 +150,9 @@ pub(super) struct Config {
     pub retry_period: Duration,
     pub release_on_cancel: bool,
     pub identity: CandidateIdentity,
-    /// Times others' records by its own lease duration.
+    /// Applies its own lease duration to others' records.
     pub own_duration: bool,
-    /// Says that it leads as soon as it reads a record that names it.
+    /// Reports leadership as soon as it reads a record that names it.
     pub early_callback: bool,
 }
 
@@ -161,12 +162,12 @@ impl Config {
         (self.renew_deadline / 2).max(Duration::from_secs(1))
     }
 
-    /// What the record says.
+    /// The lease duration in the record.
     pub fn lease_seconds(&self) -> u32 {
         u32::try_from(self.lease.as_secs()).unwrap_or(u32::MAX)
     }
 
-    /// The most that is added to the retry period of a candidate that does not lead.
+    /// The maximal addition to the retry period of a candidate that does not lead.
     pub fn jitter(&self) -> Duration {
         self.retry_period * JITTER_TENTHS / 10
     }

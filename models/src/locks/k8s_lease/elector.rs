@@ -1,4 +1,4 @@
-//! What a candidate remembers, and its tries: `LeaderElector` with a `LeaseLock`.
+//! The memory and the attempts of a candidate: `LeaderElector` with a `LeaseLock`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,26 +10,25 @@ use serde::Serialize;
 use super::K8sLeaseParams;
 use super::config::{CandidateIdentity, Config};
 use crate::grant::{LockError, Reason};
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
 
-/// What is said to the API server and by it.
+/// The messages of the API server and its clients.
 pub type K8sMessage = ItemMessage<LeaseSpec>;
 
-/// The spec of a Lease object. Its times are left out: nobody compares them, and the object's version tells, as they do,
-/// that it was renewed.
+/// The spec of a Lease object. Its times are left out: no client compares them, and the object's version shows a
+/// renewal as well.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeaseSpec {
-    /// `holderIdentity`: nobody's after a release.
+    /// `holderIdentity`: `None` after a release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holder: Option<Identity>,
     /// `leaseDurationSeconds`.
     pub seconds: u32,
     /// `leaseTransitions`.
     pub transitions: Token,
-    /// Whose it is, for the ground truth.
+    /// The grant, as ground truth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantId>,
 }
@@ -38,19 +37,19 @@ pub struct LeaseSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Identity {
-    /// Of a process, by its first attempt: the host's name and a random UUID in Kubernetes' own components.
+    /// That of a process, by its first attempt: the host's name and a random UUID in Kubernetes' own components.
     Process(GrantId),
-    /// Of a node, the same after a restart.
+    /// That of a node, which a restart keeps.
     Node(NodeId),
 }
 
-/// What must be true of the object.
+/// The condition of a write.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
-    /// There is none: `create`.
+    /// The object does not exist: `create`.
     Absent,
-    /// It still has this `resourceVersion`: `update`.
+    /// The object has this `resourceVersion`: `update`.
     Version(Version),
 }
 
@@ -73,14 +72,14 @@ impl Item for LeaseSpec {
     }
 }
 
-/// How a try came out.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Try {
     /// This candidate leads.
     Leads,
-    /// It does not.
+    /// This candidate does not lead.
     Follows,
-    /// It may: an update was sent and no reply came.
+    /// Unknown: an update was sent and no reply came.
     Unsure(CallError),
 }
 
@@ -92,16 +91,16 @@ pub(super) struct Elector {
     server: ConnId,
     identity: Cell<Option<Identity>>,
     observed: RefCell<Option<Observed>>,
-    /// The version of the object that the `LeaseLock` keeps from its last request.
+    /// The object's version at the last request of the `LeaseLock`.
     version: Cell<Version>,
-    /// For which grant the user was told that it leads.
+    /// The grant for which the user was notified of its leadership.
     pub leading: Cell<Option<GrantId>>,
 }
 
 /// `observedRecord`, `observedRawRecord` and what follows from `observedTime`.
 struct Observed {
     spec: LeaseSpec,
-    /// The version under which it was read last; a record of one's own making has not been read yet.
+    /// The version at the last read; `None` for the candidate's own record, which it has not read yet.
     read: Option<Version>,
     expires: MonoDeadline,
 }
@@ -121,8 +120,8 @@ impl Elector {
         })
     }
 
-    /// `NewLeaderElector`: nothing has been seen yet. The identity is that of the process, which is told from others by
-    /// its first attempt, or of the node.
+    /// `NewLeaderElector`: nothing has been observed yet. The identity is that of the process, from its first attempt,
+    /// or of the node.
     pub fn start(&self, attempt: GrantId) {
         *self.observed.borrow_mut() = None;
         if self.identity.get().is_none() {
@@ -133,12 +132,12 @@ impl Elector {
         }
     }
 
-    /// `IsLeader`: the last record that this candidate saw names it.
+    /// `IsLeader`: the last observed record names this candidate.
     pub fn is_leader(&self) -> bool {
         self.observed.borrow().as_ref().is_some_and(|observed| self.is_me(&observed.spec))
     }
 
-    /// `leaseTransitions` of the last record that it saw.
+    /// `leaseTransitions` of the last observed record.
     pub fn transitions(&self) -> Token {
         self.observed.borrow().as_ref().map_or(0, |observed| observed.spec.transitions)
     }
@@ -147,7 +146,7 @@ impl Elector {
         spec.holder.is_some() && spec.holder == self.identity.get()
     }
 
-    /// `tryAcquireOrRenew`, given up at `until`. reaches the step once the first request is out.
+    /// `tryAcquireOrRenew`, abandoned at `until`. Reaches the step once the first request is sent.
     pub async fn try_once(&self, grant: GrantId, until: Mono, step: Option<&'static str>) -> Try {
         let valid = self.is_lease_valid();
         let mut otherwise = Try::Follows;
@@ -174,7 +173,7 @@ impl Elector {
         }
     }
 
-    /// Whether the record that it saw was seen first less than a lease duration ago.
+    /// Whether the observed record is younger than a lease duration.
     fn is_lease_valid(&self) -> bool {
         self.observed.borrow().as_ref().is_some_and(|observed| !self.ctx.passed(observed.expires))
     }
@@ -183,7 +182,7 @@ impl Elector {
         LeaseSpec { holder: self.identity.get(), seconds: self.config.lease_seconds(), transitions, grant: Some(grant) }
     }
 
-    /// Whether the record is another one than what was read last; if so, its time counts from now.
+    /// Observes a read record and returns whether it has changed since the last read; its time then counts from now.
     fn observe_read(&self, found: &LeaseSpec, version: Version) -> bool {
         let changed = self.observed.borrow().as_ref().is_none_or(|observed| observed.read != Some(version));
         if changed {
@@ -198,7 +197,7 @@ impl Elector {
         *self.observed.borrow_mut() = Some(Observed { spec, read, expires });
     }
 
-    /// A read that meets a broken connection is sent again (Go's `net/http`, comment of `Transport`).
+    /// A read on a broken connection is sent again (Go's `net/http`, comment of `Transport`).
     async fn get(&self, until: Mono, step: Option<&'static str>) -> Result<(Option<LeaseSpec>, Version), CallError> {
         let get = || ItemMessage::Get { resource: self.resource };
         let reply = match self.ask(get(), until, step).await {
@@ -215,7 +214,7 @@ impl Elector {
     }
 
     async fn update(&self, spec: LeaseSpec, until: Mono, step: Option<&'static str>) -> Try {
-        let on_behalf = spec.grant.expect("who updates in order to lead has a grant");
+        let on_behalf = spec.grant.expect("a candidate that updates in order to lead has a grant");
         self.put(Condition::Version(self.version.get()), spec, on_behalf, until, step).await
     }
 
@@ -239,7 +238,7 @@ impl Elector {
         }
     }
 
-    /// The client's own timeout, or the context's deadline if that is sooner.
+    /// Sends a request with the client's timeout, or the context's deadline if that is sooner.
     async fn ask(&self, message: K8sMessage, until: Mono, step: Option<&'static str>) -> Result<K8sMessage, CallError> {
         let within = (until - self.ctx.mono()).min(self.config.request_timeout());
         let call = self.ctx.ask(self.server, message, within);
@@ -249,7 +248,8 @@ impl Elector {
         call.await
     }
 
-    /// `tryRelease`: reads, and clears the holder if it is still this candidate; again if somebody wrote in between.
+    /// `tryRelease`: reads the record, and clears the holder if it is still this candidate; repeats after another write
+    /// in between.
     pub async fn release(&self, grant: GrantId) -> Result<(), LockError> {
         let until = self.ctx.mono() + self.config.renew_deadline;
         let mut step = Some("release-sent");
@@ -269,7 +269,7 @@ impl Elector {
         }
     }
 
-    /// `renew`, until it has failed for the renew deadline. Then the user is told, after a release.
+    /// `renew`, until it has failed for the renew deadline. Then the record is released and the user notified.
     pub async fn renew(self: Rc<Self>, grant: GrantId) {
         while self.renew_once(grant).await {
             self.ctx.sleep(self.config.retry_period).await;
@@ -281,11 +281,11 @@ impl Elector {
         self.ctx.report_lock_lost(grant);
     }
 
-    /// Tries every retry period until it succeeds or the renew deadline is over.
+    /// Tries every retry period until it succeeds or the renew deadline has passed.
     async fn renew_once(&self, grant: GrantId) -> bool {
-        let begun = self.ctx.mono();
-        let until = begun + self.config.renew_deadline;
-        let mut next = begun;
+        let started = self.ctx.mono();
+        let until = started + self.config.renew_deadline;
+        let mut next = started;
         while self.ctx.mono() < until {
             if self.try_once(grant, until, None).await == Try::Leads {
                 return true;

@@ -1,15 +1,15 @@
 //! Leader election on a Lease object, as client-go does it (kubernetes/client-go, `leaderelection.go` in
 //! `tools/leaderelection` and `leaselock.go` in `resourcelock`, without the alpha features).
 //!
-//! A candidate reads the object every retry period, with jitter, and notes by its own clock when it first saw the record
-//! as it is. It takes over, by an update that names the version it read, once the record names nobody or has not changed
-//! for the lease duration that the record itself states (kubernetes/kubernetes#114872; before, its own). The leader
-//! renews every retry period; when that has failed for the renew deadline it clears the record, if it still can, and
-//! tells its user (`OnStoppedLeading`). `leaseTransitions` grows with every change of the leader: a usable fencing token,
-//! which nobody advertises. A candidate whose release did not take effect leads again with the number that it had.
+//! A candidate reads the object every retry period, with jitter, and notes by its own clock when it first saw the
+//! current record. It takes over, by an update conditional on the version it read, once the record names nobody or has
+//! not changed for the lease duration in the record (kubernetes/kubernetes#114872; before, its own). The leader renews
+//! every retry period. After failures for the renew deadline it clears the record if it can, and notifies its user
+//! (`OnStoppedLeading`). `leaseTransitions` grows with every change of leader: a usable fencing token, though not
+//! documented as one. A candidate whose release did not take effect leads again with its previous number.
 //!
-//! Each acquire is a `RunOrDie` of its process's configuration: a new `LeaderElector`, which has seen nothing yet, under
-//! the same identity.
+//! Each acquire is a `RunOrDie` of its process's configuration: a new `LeaderElector` without observations, under the
+//! same identity.
 
 mod config;
 mod elector;
@@ -48,8 +48,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::No,
-        says: "it is not guaranteed that only one client acts as the leader; clocks may differ by any amount, but their \
-               rates only by about the ratio of lease duration to renew deadline",
+        says: "it is not guaranteed that only one client acts as the leader; clocks may differ by any \
+                amount, but their rates only by about the ratio of lease duration to renew deadline",
         source: PACKAGE,
     },
     Promise {
@@ -80,30 +80,30 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Order,
         answer: Answer::Silent,
-        says: "candidates poll, and whose update comes first wins",
+        says: "candidates poll; the first update wins",
         source: "kubernetes/client-go, tools/leaderelection/leaderelection.go, acquire",
     },
 ];
 
 const FLAWED_DEFAULTS: &[&str] = &[
-    "with ReleaseOnCancel a leader that failed to renew first tries to release and tells its user only then, which an \
-     API server that does not answer delays by half a renew deadline",
-    "a leader that reads that somebody else leads goes on trying for the rest of its renew deadline before it tells its \
-     user, and leads on without a word if the record comes free meanwhile",
+    "with ReleaseOnCancel a leader that failed to renew tries to release before it notifies its user; an API server \
+        that does not answer delays that by half a renew deadline",
+    "a leader that reads another's name keeps trying for the rest of its renew deadline before it notifies its user, \
+        and keeps leading silently if the record becomes free meanwhile",
     "a candidate whose release did not take effect leads again with the same leaseTransitions",
 ];
 
 const BUGS: &[BugInfo] = &[
     BugInfo {
         name: OWN_DURATION,
-        about: "a candidate times the leader's record by its own lease duration instead of the record's",
+        about: "a candidate applies its own lease duration to the leader's record instead of the record's",
         scenario: "bug-k8s-own-duration",
         property: "belief-exclusion",
         source: "fabric8io/kubernetes-client#7160; client-go before kubernetes/kubernetes#114872",
     },
     BugInfo {
         name: EARLY_CALLBACK,
-        about: "a candidate says that it leads as soon as it reads a record that names it, before its update succeeded",
+        about: "a candidate reports leadership as soon as it reads a record that names it, before its update succeeded",
         scenario: "bug-k8s-early-callback",
         property: "belief-exclusion",
         source: "fabric8io/kubernetes-client#7350",
@@ -116,7 +116,7 @@ impl K8sLease {
         config.retry_period + Dist::Uniform(Duration::ZERO, config.jitter()).draw(&mut self.jitter)
     }
 
-    /// The renewals begin at once, and go on until the grant is released or lost.
+    /// Starts the renewals, which last until the grant is released or lost.
     fn lead(&mut self, attempt: Attempt) -> Grant {
         let elector = &self.elector;
         let id = elector.leading.get().unwrap_or_else(|| {
@@ -131,11 +131,12 @@ impl K8sLease {
 impl Lock for K8sLease {
     const INFO: LockInfo = LockInfo::new(
         "k8s-lease",
-        "Kubernetes leader election: a Lease object that candidates watch by their own stopwatch",
+        "Kubernetes leader election: a Lease object that candidates time by their own clocks",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::ConditionalStore)
     .expiry(Expiry::WaiterMonotonicClock)
-    .token("leaseTransitions, which is not advertised as one; it repeats after a release that did not take effect")
+    .token("leaseTransitions, though not documented as a token; it repeats after a release that did not take effect")
     .reentrancy(Reentrancy::Uncounted)
     .promises(PROMISES)
     .flawed_defaults(FLAWED_DEFAULTS)
@@ -154,8 +155,8 @@ impl Lock for K8sLease {
         K8sLease { elector: Elector::new(params, ctx, resource), renewal: None, jitter }
     }
 
-    /// `acquire`. A candidate that leads already finds its identity in the record: a second elector leads along with the
-    /// first.
+    /// `acquire`. A candidate that already leads finds its identity in the record: a second elector leads together with
+    /// the first.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         if self.elector.leading.get().is_none() {
             self.elector.start(attempt.id);
@@ -176,7 +177,7 @@ impl Lock for K8sLease {
         }
     }
 
-    /// The context is cancelled: renewals end, then the record is cleared.
+    /// Cancels the context: renewals end, then the record is cleared.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         if self.elector.leading.get() != Some(grant.id) {
             return Err(LockError::Failed(Reason::NotHeld));
@@ -186,7 +187,7 @@ impl Lock for K8sLease {
         if self.elector.config.release_on_cancel { self.elector.release(grant.id).await } else { Ok(()) }
     }
 
-    /// Its user was told that it leads and not yet that it stopped, and `IsLeader` says so, too. Neither asks a clock.
+    /// The user was notified of its leadership and not yet of its end, and `IsLeader` agrees. Neither uses a clock.
     async fn check(&mut self, grant: &Grant) -> bool {
         self.elector.leading.get() == Some(grant.id) && self.elector.is_leader()
     }
@@ -195,9 +196,9 @@ impl Lock for K8sLease {
         self.pause()
     }
 
-    /// The lease duration, from when the waiter first saw the last record, which is up to a retry with its jitter after
-    /// it was written, up to the waiter's next retry (comments of `LeaderElectionConfig`); by the waiter's monotonic
-    /// clock: slow rates and stopped machines lengthen it, clock steps do not. A request that hangs costs its timeout.
+    /// The lease duration, from the time when the waiter first saw the last record, which is up to a retry with jitter
+    /// after its write, to the waiter's next retry (comments of `LeaderElectionConfig`); by the waiter's monotonic
+    /// clock: slow rates and stopped machines lengthen it, clock steps do not. A hanging request costs its timeout.
     ///
     /// Progress has the same bound: a release that did not take effect leaves a record that must expire first.
     fn takeover_bound(params: &K8sLeaseParams, allowance: &BoundAllowance) -> Duration {

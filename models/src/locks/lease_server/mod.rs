@@ -10,7 +10,7 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{REQUEST_TIMEOUT, poll_bound};
+use super::timing::{REQUEST_TIMEOUT, poll_bound};
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement};
@@ -33,8 +33,8 @@ pub struct LeaseServerLock {
 pub struct LeaseServerParams {
     /// The term of a lease. Gray and Cheriton recommend "a term of 10 seconds" for their file caches.
     pub ttl: Span,
-    /// The client gives up by this share of the term before its own clock says so, in parts in a million: the allowance
-    /// ε for clocks that run apart. One per cent here, as Redlock has it.
+    /// The share of the term, in ppm, by which the client gives up before its own clock reaches the end: the allowance
+    /// ε for clock rates. 1 % here, as in Redlock.
     pub allowance_ppm: u32,
 }
 
@@ -68,32 +68,33 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "consistent as long as clocks run at nearly the same rate: a server clock that is too fast, or a client \
-               clock that is too slow, breaks it; so does a holder that is paused past its term, if the store does not check tokens",
+        says: "consistent as long as clocks run at nearly the same rate: a server clock that is too fast, \
+                or a client clock that is too slow, breaks it; so does a holder that is paused past its \
+                term, if the store does not check tokens",
         source: "Gray and Cheriton, Leases, SOSP 1989; Kleppmann, How to do distributed locking, 2016",
     },
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "a client that crashed or cannot be reached delays the others by the rest of its term at most",
+        says: "a client that crashed or cannot be reached delays the others by at most the rest of its term",
         source: LEASES,
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::No,
-        says: "one server: while it is down nobody gets a lease, and after a restart nobody for one more term",
+        says: "one server: no client gets a lease while it is down, nor for one more term after a restart",
         source: LEASES,
     },
     Promise {
         requirement: Requirement::Reentrant,
         answer: Answer::Silent,
-        says: "acquiring again is not described; this server has one holder and refuses",
+        says: "acquiring again is not described; this server rejects it",
         source: LEASES,
     },
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Yes,
-        says: "every grant has a higher number than the one before, and the store refuses lower ones",
+        says: "every grant has a higher number than the previous one, and the store rejects lower ones",
         source: FENCING,
     },
     Promise {
@@ -105,8 +106,17 @@ const PROMISES: &[Promise] = &[
 ];
 
 impl Lock for LeaseServerLock {
-    const INFO: LockInfo = LockInfo::new("lease-server", "the textbook lease with fencing tokens, on one server").family(Family::LeaseServer).expiry(Expiry::ServerMonotonicClock).validity().token("a number that grows with every grant, durable before the reply").reentrancy(Reentrancy::Refused).promises(PROMISES).sources(&[
-            "Gray and Cheriton, Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency, SOSP 1989",
+    const INFO: LockInfo = LockInfo::new("lease-server", "the textbook lease with fencing tokens, on one server")
+        .expectations(include_str!("expectations.toml"))
+        .family(Family::LeaseServer)
+        .expiry(Expiry::ServerMonotonicClock)
+        .validity()
+        .token("a number that grows with every grant, durable before the reply")
+        .reentrancy(Reentrancy::Refused)
+        .promises(PROMISES)
+        .sources(&[
+            "Gray and Cheriton, Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache \
+                Consistency, SOSP 1989",
             "Kleppmann, How to do distributed locking, 2016",
         ]);
     type Params = LeaseServerParams;
@@ -151,8 +161,8 @@ impl Lock for LeaseServerLock {
         grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
     }
 
-    /// The term runs on the server's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not. A
-    /// server that restarts in between waits out one more term.
+    /// The term runs on the server's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not.
+    /// A server that restarts meanwhile waits for one more term.
     fn takeover_bound(params: &LeaseServerParams, allowance: &BoundAllowance) -> Duration {
         poll_bound(allowance.stretch_mono(2 * params.ttl.0), allowance)
     }

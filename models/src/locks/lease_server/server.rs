@@ -1,9 +1,9 @@
 //! The textbook lease: one server grants the lock for a term and numbers the grants.
 //!
-//! After Gray and Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency" (SOSP
-//! 1989): the term runs on the server's own clock; the client counts it from before it asked, so that it gives up first;
-//! and a server that lost its memory waits out the longest term before it grants again. The number is the fencing token
-//! of Kleppmann, "How to do distributed locking" (2016): durable before the reply.
+//! After Gray and Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency"
+//! (SOSP 1989). The term runs on the server's clock; the client counts it from before its request, so that it gives up
+//! first. A server that lost its memory waits for the longest term before it grants again. The number is the fencing
+//! token of Kleppmann, "How to do distributed locking" (2016): durable before the reply.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,35 +12,34 @@ use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{Caller, MonoDeadline, Service, TimerId};
 use serde::Serialize;
 
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId, Token};
+use crate::history::{Cause, Event, GrantId, ResourceId, Token};
 use crate::wire::{Env, Wire};
 
-/// What the lease server and its clients say to each other.
+/// A request or a reply of the lease server.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum LeaseMessage {
-    /// Grant me the lease of this resource.
+    /// Requests the lease of this resource.
     Acquire {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
         attempt: GrantId,
     },
-    /// I give it back; the token says which grant.
+    /// Releases the lease; the token identifies the grant.
     Release {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
         token: Token,
         on_behalf: GrantId,
     },
-    /// It is yours for the term.
+    /// The lease is granted for the term.
     Granted { token: Token },
-    /// It is somebody else's, or not to be had yet.
+    /// Another client has the lease, or the server does not grant yet.
     Busy,
-    /// It is given back.
+    /// The lease was released.
     Released,
-    /// It was no longer yours.
+    /// The client no longer had the lease.
     NotYours,
 }
 
@@ -48,9 +47,9 @@ pub enum LeaseMessage {
 pub struct LeaseServer {
     term: Duration,
     leases: BTreeMap<ResourceId, Lease>,
-    /// The newest token of all resources: a number is never given twice.
+    /// The newest token of all resources: tokens never repeat.
     last_token: Token,
-    /// No grants before this, after a restart: an old lease may still be out.
+    /// After a restart: no grants before this, since an old lease may still be valid.
     waits_until: Option<MonoDeadline>,
     log: Disk<Token>,
 }
@@ -64,7 +63,7 @@ struct Lease {
 }
 
 impl LeaseServer {
-    /// A server that grants for this term.
+    /// A server that grants leases of this term.
     pub fn new(term: Duration) -> Self {
         LeaseServer { term, leases: BTreeMap::new(), last_token: 0, waits_until: None, log: Disk::default() }
     }
@@ -133,7 +132,7 @@ impl Service<Wire<LeaseMessage>, Event> for LeaseServer {
         env.reply(from, reply);
     }
 
-    /// The term of a resource's lease is over; the tag says which.
+    /// The lease of the resource in the tag has expired.
     fn on_timer(&mut self, env: &mut Env<'_, LeaseMessage>, tag: u64) {
         if let Ok(resource) = u8::try_from(tag) {
             self.expire(env, ResourceId(resource));

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use fencepost_sim::STALL_LIMIT;
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
@@ -29,19 +28,19 @@ pub struct MysqlGetLock {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MysqlGetLockParams {
-    /// How long `GET_LOCK` waits for the lock. It has no default; the manual's examples have 10 s.
+    /// The maximal wait of `GET_LOCK`. It has no default; the manual's examples have 10 s.
     pub timeout: Span,
-    /// The server closes a connection that was idle for so long, and its locks end: `wait_timeout`, 28800 s by default
+    /// The idle time after which the server closes a connection and its locks end: `wait_timeout`, 28800 s by default
     /// (MySQL 8.4 Reference Manual, Server System Variables). `"0s"`: never.
     pub wait_timeout: Span,
-    /// How long the client waits for a statement other than the locking one. `"0s"`, the default: until the stream is
-    /// given up (MySQL Connector/J, `socketTimeout`).
+    /// The client's timeout for statements other than the locking one. `"0s"`, the default: until the stream fails
+    /// (MySQL Connector/J, `socketTimeout`).
     pub socket_timeout: Span,
-    /// Whether there is an asynchronous standby that takes over.
+    /// Whether an asynchronous standby takes over from a failed primary.
     pub standby: bool,
-    /// How late the standby gets a commit, beside the network's own latency.
+    /// The delay of a commit at the standby, beside the network's latency.
     pub replication_lag: Span,
-    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    /// The silence of the primary after which the standby takes over: `ttl` of Patroni, 30 s by default.
     pub failover_after: Span,
 }
 
@@ -68,13 +67,7 @@ impl MysqlGetLockParams {
     }
 }
 
-impl Params for MysqlGetLockParams {
-    fn set_ttl(&mut self, _: Duration) {}
-
-    fn effective_expiry(&self) -> Option<Duration> {
-        None
-    }
-}
+impl Params for MysqlGetLockParams {}
 
 const FUNCTIONS: &str = "MySQL 8.4 Reference Manual, Locking Functions";
 
@@ -82,21 +75,22 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Yes,
-        says: "while one session holds a name, other sessions cannot get it, on the same server. That the holder's program \
-               learns of the end of its session is not said",
+        says: "while one session holds a name, other sessions cannot get it, on the same server. Whether the holder's \
+            program learns of the end of its session is not stated",
         source: FUNCTIONS,
     },
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "released when the session ends, normally or not; of several clients that wait for each other's names one gets \
-               an error",
+        says: "released when the session ends, normally or not; of several clients that wait for each \
+                other's names one gets an error",
         source: FUNCTIONS,
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Silent,
-        says: "names are locked on one server; statements with these functions are unsafe for statement-based replication",
+        says: "names are locked on one server; statements with these functions are unsafe for \
+                statement-based replication",
         source: FUNCTIONS,
     },
     Promise {
@@ -108,13 +102,13 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Silent,
-        says: "a lock has a name and nothing that grows",
+        says: "a lock has a name and no number that grows",
         source: FUNCTIONS,
     },
     Promise {
         requirement: Requirement::Order,
         answer: Answer::Silent,
-        says: "who of several waiting sessions comes first is not promised",
+        says: "the order of waiting sessions is not promised",
         source: FUNCTIONS,
     },
 ];
@@ -143,14 +137,14 @@ impl Lock for MysqlGetLock {
         MysqlGetLock { params: params.clone(), ctx, lock: SessionLock::new(database, resource) }
     }
 
-    /// The server waits for at most `timeout`, and for no longer than the client has patience.
+    /// The server waits at most `timeout`, and never longer than the client.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         self.lock.database.ready(attempt.give_up).await?;
         let wait = self.params.timeout.0.min(attempt.give_up - self.ctx.mono());
         let reply = self.lock.database.ask(self.lock.statement(attempt.id, Some(wait)), wait + GRACE);
         self.ctx.reach_step("acquire-sent").await;
         let reply = reply.await;
-        self.lock.conclude(reply)
+        self.lock.grant_from_reply(reply)
     }
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
@@ -162,7 +156,6 @@ impl Lock for MysqlGetLock {
     }
 
     fn takeover_bound(params: &MysqlGetLockParams, allowance: &BoundAllowance) -> Duration {
-        let patience = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
-        session_bound(params.idle(), patience, params.rules(), allowance)
+        session_bound(params.idle(), params.socket_timeout.0, params.rules(), allowance)
     }
 }

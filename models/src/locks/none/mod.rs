@@ -1,4 +1,4 @@
-//! No lock at all: what everything else is measured against.
+//! No lock at all: the baseline of all comparisons.
 
 use std::time::Duration;
 
@@ -18,12 +18,13 @@ pub struct NoLock {
     ctx: Ctx<Silence>,
 }
 
-/// It has no servers and so no messages.
+/// The message type of a lock without servers.
 #[derive(Clone, Debug, Serialize)]
 pub enum Silence {}
 
 impl Lock for NoLock {
-    const INFO: LockInfo = LockInfo::new("none", "no lock at all: every acquire succeeds at once");
+    const INFO: LockInfo = LockInfo::new("none", "no lock at all: every acquire succeeds at once")
+        .expectations(include_str!("expectations.toml"));
     type Params = NoParams;
     type Message = Silence;
 
@@ -51,7 +52,7 @@ impl Lock for NoLock {
         STORE_TIMEOUT
     }
 
-    /// A client may still wait for the store when the faults are healed.
+    /// A client may still wait for the store after the healing.
     fn progress_bound(_: &NoParams, _: &BoundAllowance) -> Duration {
         2 * STORE_TIMEOUT
     }

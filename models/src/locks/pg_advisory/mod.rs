@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
-use fencepost_sim::{ConnId, Either, NodeId, STALL_LIMIT, race};
+use fencepost_sim::{ConnId, Either, NodeId, race};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::session_lock::{SessionLock, session_bound};
 use crate::grant::{Attempt, Grant, LockError};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby};
@@ -23,7 +22,7 @@ use crate::wire::Ctx;
 pub struct PgAdvisory {
     ctx: Ctx<SqlMessage>,
     lock: SessionLock,
-    /// Where statements are cancelled.
+    /// The connection for cancelling statements.
     canceller: Option<(NodeId, ConnId)>,
 }
 
@@ -31,17 +30,17 @@ pub struct PgAdvisory {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PgAdvisoryParams {
-    /// The server closes a connection that was idle for so long: `idle_session_timeout`, off (`"0s"`) by default
+    /// The idle time after which the server closes a connection: `idle_session_timeout`, off (`"0s"`) by default
     /// (PostgreSQL 17, Client Connection Defaults).
     pub idle_session_timeout: Span,
-    /// How long the client waits for a statement other than the locking one. `"0s"`, the default: until the stream is
-    /// given up (pgjdbc, `socketTimeout`).
+    /// The client's timeout for statements other than the locking one. `"0s"`, the default: until the stream fails
+    /// (pgjdbc, `socketTimeout`).
     pub socket_timeout: Span,
-    /// Whether there is an asynchronous standby that takes over.
+    /// Whether an asynchronous standby takes over from a failed primary.
     pub standby: bool,
-    /// How late the standby gets a commit, beside the network's own latency.
+    /// The delay of a commit at the standby, beside the network's latency.
     pub replication_lag: Span,
-    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    /// The silence of the primary after which the standby takes over: `ttl` of Patroni, 30 s by default.
     pub failover_after: Span,
 }
 
@@ -67,17 +66,11 @@ impl PgAdvisoryParams {
     }
 }
 
-impl Params for PgAdvisoryParams {
-    fn set_ttl(&mut self, _: Duration) {}
-
-    fn effective_expiry(&self) -> Option<Duration> {
-        None
-    }
-}
+impl Params for PgAdvisoryParams {}
 
 impl PgAdvisory {
-    /// A client asks to cancel its statement on a connection of its own, since the other one is busy (PostgreSQL 17,
-    /// Frontend/Backend Protocol, Canceling Requests in Progress). Nobody hears whether that came in time.
+    /// Cancels the statement on a separate connection, since the other one is busy (PostgreSQL 17, Frontend/Backend
+    /// Protocol, Canceling Requests in Progress). The client does not learn whether it was in time.
     async fn cancel(&mut self, attempt: GrantId) {
         let server = self.lock.database.server();
         let known = self.canceller.filter(|(node, _)| *node == server);
@@ -93,20 +86,21 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Yes,
-        says: "if another session holds the lock, the function waits until it is available. That the holder's program learns \
-               of the end of its session is not said",
+        says: "if another session holds the lock, the function waits until it is available. Whether the holder's \
+            program learns of the end of its session is not stated",
         source: "PostgreSQL 17 documentation, System Administration Functions, Advisory Lock Functions",
     },
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "held until released or until the session ends, when the server frees them even if the client was cut off",
+        says: "held until released or until the session ends, when the server frees them even if the client \
+                was cut off",
         source: LOCKS,
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Silent,
-        says: "the locks are in the memory of one server; nothing is said of standbys",
+        says: "the locks are in the memory of one server; standbys are not mentioned",
         source: LOCKS,
     },
     Promise {
@@ -118,13 +112,13 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Silent,
-        says: "a lock has a key and nothing that grows",
+        says: "a lock has a key and no number that grows",
         source: LOCKS,
     },
     Promise {
         requirement: Requirement::Order,
         answer: Answer::Silent,
-        says: "who of several waiting sessions comes first is not promised",
+        says: "the order of waiting sessions is not promised",
         source: LOCKS,
     },
 ];
@@ -152,13 +146,13 @@ impl Lock for PgAdvisory {
         PgAdvisory { ctx, lock: SessionLock::new(database, resource), canceller: None }
     }
 
-    /// The server lets the statement wait for as long as it takes (`lock_timeout = 0`, the default). A client that gives
-    /// up cancels it; if even that brings no answer, it closes the connection.
+    /// The statement waits without limit (`lock_timeout = 0`, the default). A client that gives up cancels it; if even
+    /// that brings no answer, it closes the connection.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         self.lock.database.ready(attempt.give_up).await?;
-        let patience = attempt.give_up - self.ctx.mono();
+        let wait = attempt.give_up - self.ctx.mono();
         let statement = self.lock.statement(attempt.id, None);
-        let mut reply = pin!(self.lock.database.ask(statement, patience + 2 * GRACE));
+        let mut reply = pin!(self.lock.database.ask(statement, wait + 2 * GRACE));
         self.ctx.reach_step("acquire-sent").await;
         let reply = match race(reply.as_mut(), self.ctx.sleep_until(attempt.give_up)).await {
             Either::First(reply) => reply,
@@ -167,7 +161,7 @@ impl Lock for PgAdvisory {
                 reply.await
             }
         };
-        self.lock.conclude(reply)
+        self.lock.grant_from_reply(reply)
     }
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
@@ -179,7 +173,6 @@ impl Lock for PgAdvisory {
     }
 
     fn takeover_bound(params: &PgAdvisoryParams, allowance: &BoundAllowance) -> Duration {
-        let patience = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
-        session_bound(params.idle(), patience, params.rules(), allowance)
+        session_bound(params.idle(), params.socket_timeout.0, params.rules(), allowance)
     }
 }

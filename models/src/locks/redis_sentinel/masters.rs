@@ -1,10 +1,10 @@
-//! How a client finds the master (redis.io, "Guidelines for Redis clients with support for Redis Sentinel").
+//! A client's search for the master (redis.io, "Guidelines for Redis clients with support for Redis Sentinel").
 
 use std::time::Duration;
 
 use fencepost_sim::{ConnId, NodeId};
 
-use crate::locks::REQUEST_TIMEOUT;
+use crate::locks::timing::REQUEST_TIMEOUT;
 use crate::servers::redis::RedisMessage;
 use crate::servers::sentinel::SentinelMessage;
 use crate::wire::Ctx;
@@ -12,12 +12,12 @@ use crate::wire::Ctx;
 /// A client's connections to the Sentinels and to the Redis servers that they named.
 pub struct Masters {
     ctx: Ctx<RedisMessage>,
-    /// Whoever answered last is asked first.
+    /// The Sentinel that answered last comes first.
     sentinels: Vec<ConnId>,
     servers: Vec<(NodeId, ConnId)>,
 }
 
-/// How long a Sentinel has for its answer: the guidelines ask for short timeouts, "in the order of a few hundreds of
+/// The time for a Sentinel's answer: the guidelines ask for short timeouts, "in the order of a few hundreds of
 /// milliseconds".
 const SENTINEL_TIMEOUT: Duration = Duration::from_millis(300);
 
@@ -27,8 +27,8 @@ impl Masters {
         Masters { ctx, sentinels, servers: Vec::new() }
     }
 
-    /// A connection to the master: one Sentinel after the other is asked for its address, and whoever is there is asked
-    /// whether it is one. If it is not, or nobody knows, the caller tries again later.
+    /// Connects to the master: asks one Sentinel after the other for its address, then the server for its role. If no
+    /// master is found, the caller tries again later.
     pub async fn find(&mut self) -> Option<ConnId> {
         for place in 0..self.sentinels.len() {
             let ask = RedisMessage::Sentinel(SentinelMessage::GetMaster);
@@ -56,14 +56,14 @@ impl Masters {
             Ok(RedisMessage::RoleIs { master: true }) => Some(conn),
             Ok(_) => None,
             Err(_) => {
-                self.leave(conn);
+                self.drop_connection(conn);
                 None
             }
         }
     }
 
     /// Closes a connection that brought no reply.
-    pub fn leave(&mut self, conn: ConnId) {
+    pub fn drop_connection(&mut self, conn: ConnId) {
         let place = self.servers.iter().position(|(_, known)| *known == conn);
         if let Some(place) = place {
             self.servers[place].1 = self.ctx.reopen(conn);

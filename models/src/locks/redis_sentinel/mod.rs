@@ -1,10 +1,10 @@
 //! `SET lock value NX PX ttl` on a Redis master with asynchronous replicas, which Sentinels replace when it fails: the
-//! way to a lock that stays available that redis.io warns of ("Distributed Locks with Redis", section "Why
-//! Failover-based Implementations Are Not Enough").
+//! approach to an available lock that redis.io warns of ("Distributed Locks with Redis", section "Why Failover-based
+//! Implementations Are Not Enough").
 //!
-//! The client is that of [`redis-set-px`](super::RedisSetPx), on a connection to whoever the Sentinels call the master.
-//! `WAIT` after the `SET` is not part of the pattern, but of what is offered against its weakness: redis.io's page of
-//! `WAIT` says that it makes the loss less likely and no more.
+//! The client is that of [`redis-set-px`](super::RedisSetPx), connected to the server that the Sentinels call the
+//! master. `WAIT` after the `SET` is not part of the pattern, but a proposed remedy: redis.io's page of `WAIT` says
+//! that it only makes the loss less likely.
 
 mod masters;
 mod params;
@@ -16,14 +16,14 @@ use fencepost_sim::{CallError, ConnId};
 
 use self::masters::Masters;
 pub use self::params::RedisSentinelParams;
-use super::redis_set_px::{
-    AVOIDS_DEADLOCK, ComparedDelete, DISTLOCK, FENCING, ORDER, PxLock, REENTRANT, RedisPxParams,
-};
-use super::{POLL, REQUEST_TIMEOUT, poll_bound};
+use super::redis_set_px::{ComparedDelete, PxLock, RedisPxParams};
+use super::single_redis::{AVOIDS_DEADLOCK, DISTLOCK, FENCING, ORDER, REENTRANT};
+use super::timing::{REQUEST_TIMEOUT, poll_bound};
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::Lock;
+use crate::lock::POLL;
 use crate::servers::redis::{Redis, RedisMessage, ReplicationConfig};
 use crate::servers::sentinel::Sentinel;
 use crate::site::Site;
@@ -35,7 +35,7 @@ pub struct RedisSentinel {
     ctx: Ctx<RedisMessage>,
     key: ResourceId,
     masters: Masters,
-    /// Connected to the master; nothing before the first use, and after a failure.
+    /// The connection to the master; `None` before the first use and after a failure.
     master: Option<(ConnId, PxLock<ComparedDelete>)>,
 }
 
@@ -44,22 +44,22 @@ impl RedisSentinel {
         if self.master.is_none() {
             let conn = self.masters.find().await.ok_or(LockError::Failed(Reason::Call(CallError::Refused)))?;
             let params = RedisPxParams { ttl: self.params.ttl, persistence: self.params.persistence };
-            self.master = Some((conn, PxLock::on(conn, params, self.ctx.clone(), self.key)));
+            self.master = Some((conn, PxLock::connected(conn, params, self.ctx.clone(), self.key)));
         }
         let (_, lock) = self.master.as_mut().expect("it was found just now");
         Ok(lock)
     }
 
-    /// After a call without a reply, or one that was refused, the client connects anew, which is to ask a Sentinel.
+    /// Reconnects after a call that was refused or brought no reply, by asking a Sentinel.
     fn leave_if_broken<T>(&mut self, result: &Result<T, LockError>) {
         if let Err(LockError::Failed(Reason::Call(_)) | LockError::Unknown(Reason::Call(_))) = result
             && let Some((conn, _)) = self.master.take()
         {
-            self.masters.leave(conn);
+            self.masters.drop_connection(conn);
         }
     }
 
-    /// Asks for so many replicas to have the lock, and gives it back if they do not have it in time.
+    /// Waits until the configured replicas have the lock, and releases it if they do not in time.
     async fn replicated(&mut self, grant: Grant) -> Result<Grant, LockError> {
         let (replicas, timeout) = (u32::from(self.params.wait_replicas), self.params.wait_timeout.0);
         let Some((conn, lock)) = self.master.as_mut().filter(|_| replicas > 0) else { return Ok(grant) };
@@ -78,10 +78,10 @@ impl RedisSentinel {
     }
 }
 
-/// How long a client waits until it asks for the master again: the guidelines say "a short time".
+/// The pause before the next search for the master: the guidelines say "a short time".
 const SEARCH: Duration = Duration::from_millis(500);
 
-/// What a search adds to the bounds.
+/// The addition of a search to the bounds.
 const FOUND: Duration = SEARCH.saturating_add(REQUEST_TIMEOUT);
 
 const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
@@ -89,8 +89,8 @@ const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REE
 const EXCLUSIVE: Promise = Promise {
     requirement: Requirement::Exclusive,
     answer: Answer::No,
-    says: "not viable, because replication is asynchronous: the master crashes before it has sent the key on, a replica \
-           is promoted, and a second client gets the lock",
+    says: "not viable, because replication is asynchronous: the master crashes before it has replicated the key, a \
+        replica is promoted, and a second client gets the lock",
     source: "redis.io, Distributed Locks with Redis, Why Failover-based Implementations Are Not Enough",
 };
 
@@ -99,7 +99,8 @@ const HIGHLY_AVAILABLE: Promise = Promise {
     answer: Answer::Yes,
     says: "when the master fails a replica is promoted and clients are told the new address, as long as a majority of \
            the Sentinels can talk to each other",
-    source: "redis.io, High availability with Redis Sentinel, Fundamental things to know about Sentinel before deploying",
+    source: "redis.io, High availability with Redis Sentinel, Fundamental things to know about Sentinel \
+                before deploying",
 };
 
 impl Lock for RedisSentinel {
@@ -107,6 +108,7 @@ impl Lock for RedisSentinel {
         "redis-sentinel",
         "SET NX PX on a Redis master with asynchronous replicas, failed over by Sentinels",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Redis)
     .expiry(Expiry::ServerWallClock)
     .replicated()
@@ -115,7 +117,7 @@ impl Lock for RedisSentinel {
     .promises(PROMISES)
     .flawed_defaults(&[
         "replication is asynchronous, so a failover loses the grants that no replica had yet",
-        "a master that is cut off from its replicas goes on granting (min-replicas-to-write 0)",
+        "a master that is cut off from its replicas keeps granting (min-replicas-to-write 0)",
     ])
     .verification(Verification::RealServerAvailable)
     .sources(&[
@@ -171,8 +173,7 @@ impl Lock for RedisSentinel {
         if self.master.is_some() { POLL } else { SEARCH }
     }
 
-    /// The key's time to live by a master's wall clock. If a server may have been out of reach, a failover may be in its
-    /// way besides.
+    /// The key's time to live by a master's wall clock. If a server may be unreachable, a failover may be needed too.
     fn takeover_bound(params: &RedisSentinelParams, allowance: &BoundAllowance) -> Duration {
         let alone = poll_bound(allowance.stretch_wall(params.ttl.0), allowance) + FOUND;
         match *allowance == BoundAllowance::default() {
@@ -181,7 +182,7 @@ impl Lock for RedisSentinel {
         }
     }
 
-    /// A failover that came to nothing may have gone before.
+    /// A failed failover may come first.
     fn progress_bound(params: &RedisSentinelParams, allowance: &BoundAllowance) -> Duration {
         let failover = allowance.stretch_wall(params.watch().retried_failover_bound());
         poll_bound(allowance.stretch_wall(params.ttl.0), allowance) + FOUND + failover

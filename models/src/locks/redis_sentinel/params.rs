@@ -16,27 +16,28 @@ use crate::servers::sentinel::SentinelConfig;
 pub struct RedisSentinelParams {
     /// The key's time to live: 30 s in the documentation's example.
     pub ttl: Span,
-    /// How many replicas: 2 in the documentation's "Example 2: basic setup with three boxes".
+    /// The number of replicas: 2 in the documentation's "Example 2: basic setup with three boxes".
     pub replicas: u16,
-    /// How many Sentinels: 3 in the same example, and at least.
+    /// The number of Sentinels: 3 in the same example, which is the minimum.
     pub sentinels: u16,
-    /// How many Sentinels must agree that the master is down: 2 in sentinel.conf and in the same example.
+    /// The number of Sentinels that must agree that the master is down: 2 in sentinel.conf and in the same example.
     pub quorum: u16,
     /// `down-after-milliseconds`: 30 s in sentinel.conf.
     pub down_after: Span,
-    /// `failover-timeout`: 3 minutes in sentinel.conf. Nobody tries again for twice as long.
+    /// `failover-timeout`: 3 minutes in sentinel.conf. No Sentinel tries again for twice as long.
     pub failover_timeout: Span,
     /// `parallel-syncs`: 1 in sentinel.conf.
     pub parallel_syncs: u16,
-    /// `min-replicas-to-write`: the master refuses writes if fewer replicas keep up; 0, off, in redis.conf.
+    /// `min-replicas-to-write`: the master rejects writes if fewer replicas are in sync; 0, off, in redis.conf.
     pub min_replicas_to_write: u16,
     /// `min-replicas-max-lag`: 10 s in redis.conf.
     pub min_replicas_max_lag: Span,
-    /// An acquire waits until so many replicas have it (`WAIT`), and gives the lock back if they do not; 0 is not to ask.
+    /// The number of replicas that must have an acquire (`WAIT`); if they do not in time, the lock is released. 0 is
+    /// off.
     pub wait_replicas: u16,
-    /// For how long it waits: 1 s is Redisson's `slavesSyncTimeout`.
+    /// The time limit of `WAIT`: 1 s is Redisson's `slavesSyncTimeout`.
     pub wait_timeout: Span,
-    /// How the servers make their commands durable.
+    /// The persistence of the servers.
     pub persistence: Persistence,
 }
 

@@ -1,5 +1,5 @@
 //! Locks on one Redis, taken by `SET lock value NX PX ttl`: the single-instance pattern of redis.io, "Distributed Locks
-//! with Redis", section "Correct Implementation with a Single Instance". They differ in how they release.
+//! with Redis", section "Correct Implementation with a Single Instance". They differ in their release.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use fencepost_sim::{CallError, ConnId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{REQUEST_TIMEOUT, poll_bound};
+use super::single_redis::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
+use super::timing::{REQUEST_TIMEOUT, poll_bound};
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
 
-/// A client of a single Redis that releases by the rule `R`.
+/// A client of a single Redis with the release rule `R`.
 pub struct PxLock<R> {
     params: RedisPxParams,
     ctx: Ctx<RedisMessage>,
@@ -29,15 +29,17 @@ pub struct PxLock<R> {
     rule: PhantomData<R>,
 }
 
-/// How a lock on a single Redis is released.
+/// The release of a lock on a single Redis.
 pub trait ReleaseRule: 'static {
-    /// The lock with this rule.
+    /// The name of the lock with this rule.
     const NAME: &'static str;
     /// One sentence for lists and docs.
     const ABOUT: &'static str;
-    /// What the documentation says of it.
+    /// The documentation's promises.
     const PROMISES: &'static [Promise] = PROMISES;
-    /// What is wrong with it.
+    /// The text of its `expectations.toml`.
+    const EXPECTATIONS: &'static str;
+    /// The flaws of this rule.
     const FLAWS: &'static [&'static str] = &[];
 
     /// The command that releases this grant.
@@ -50,7 +52,7 @@ pub trait ReleaseRule: 'static {
 pub struct RedisPxParams {
     /// The key's time to live: 30 s in the documentation's example.
     pub ttl: Span,
-    /// How the server makes its commands durable.
+    /// The persistence of the server.
     pub persistence: Persistence,
 }
 
@@ -70,9 +72,6 @@ impl Params for RedisPxParams {
     }
 }
 
-/// The page that describes the pattern.
-pub(super) const DISTLOCK: &str = "redis.io, Distributed Locks with Redis";
-
 const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
 
 const EXCLUSIVE: Promise = Promise {
@@ -80,53 +79,18 @@ const EXCLUSIVE: Promise = Promise {
     answer: Answer::Conditional,
     says: "safe on a single instance that is always available, for the time of the key's validity; a shift of the \
            server's wall clock may let a second client in",
-    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance; Disclaimer about consistency",
-};
-
-pub(super) const AVOIDS_DEADLOCK: Promise = Promise {
-    requirement: Requirement::AvoidsDeadlock,
-    answer: Answer::Yes,
-    says: "the key expires, so the lock can be had in the end even if its holder crashed or was cut off",
-    source: "redis.io, Distributed Locks with Redis, Safety and Liveness Guarantees",
-};
-
-pub(super) const HIGHLY_AVAILABLE: Promise = Promise {
-    requirement: Requirement::HighlyAvailable,
-    answer: Answer::No,
-    says: "one instance is a single point of failure, and a replica does not help: replication is asynchronous",
-    source: "redis.io, Distributed Locks with Redis, Why Failover-based Implementations Are Not Enough",
-};
-
-pub(super) const REENTRANT: Promise = Promise {
-    requirement: Requirement::Reentrant,
-    answer: Answer::Silent,
-    says: "acquiring again is not described; NX refuses whoever asks while the key is there",
-    source: DISTLOCK,
-};
-
-pub(super) const FENCING: Promise = Promise {
-    requirement: Requirement::Fencing,
-    answer: Answer::No,
-    says: "advises to use fencing tokens, above all for work that takes long, and gives none: the key's value is \
-           random, so it has no order",
-    source: "redis.io, Distributed Locks with Redis, Disclaimer about consistency",
-};
-
-pub(super) const ORDER: Promise = Promise {
-    requirement: Requirement::Order,
-    answer: Answer::Silent,
-    says: "who fails tries again later, in any order",
-    source: DISTLOCK,
+    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance; \
+                Disclaimer about consistency",
 };
 
 impl<R> PxLock<R> {
-    /// The client of a lock on the server at the other end of this connection.
-    pub(super) fn on(redis: ConnId, params: RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
+    /// A client on the server of this connection.
+    pub(super) fn connected(redis: ConnId, params: RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
         PxLock { params, ctx, key, redis, rule: PhantomData }
     }
 }
 
-/// A server that takes no commands that write has not carried this one out.
+/// A server that rejects writes has certainly not executed the command.
 fn refused(reply: &RedisMessage, otherwise: Reason) -> LockError {
     LockError::Failed(match reply {
         RedisMessage::ReadOnly | RedisMessage::NoReplicas => Reason::Call(CallError::Refused),
@@ -136,6 +100,7 @@ fn refused(reply: &RedisMessage, otherwise: Reason) -> LockError {
 
 impl<R: ReleaseRule> Lock for PxLock<R> {
     const INFO: LockInfo = LockInfo::new(R::NAME, R::ABOUT)
+        .expectations(R::EXPECTATIONS)
         .family(Family::Redis)
         .expiry(Expiry::ServerWallClock)
         .validity()
@@ -153,11 +118,11 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
 
     fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
         let redis = ctx.connect(ctx.find("redis-1"));
-        PxLock::on(redis, params.clone(), ctx, key)
+        PxLock::connected(redis, params.clone(), ctx, key)
     }
 
-    /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from before
-    /// the request was sent.
+    /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from
+    /// before the request.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         let asked = self.ctx.mono();
         let ttl = self.params.ttl.0;
@@ -200,6 +165,7 @@ pub type RedisSetPx = PxLock<ComparedDelete>;
 impl ReleaseRule for ComparedDelete {
     const NAME: &'static str = "redis-set-px";
     const ABOUT: &'static str = "one Redis: SET NX PX, released by a script that compares the value";
+    const EXPECTATIONS: &'static str = include_str!("expectations.toml");
 
     fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
         RedisMessage::DelIfEqual { value: grant, key }

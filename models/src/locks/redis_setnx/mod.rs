@@ -1,19 +1,17 @@
-//! One Redis, `SETNX lock value`, released by `DEL`: the lock of before Redis had `SET NX PX`, without an expiry.
+//! One Redis, `SETNX lock value`, released by `DEL`: the lock used before Redis had `SET NX PX`, without an expiry.
 //!
-//! redis.io's page of `SETNX` asks in "Handling deadlocks" what becomes of this lock when its client fails, and has the
-//! clients judge a timestamp in the value. Whoever leaves that out, as here, leaves the key there for ever.
+//! redis.io's page of `SETNX` discusses a failed client in "Handling deadlocks", and has clients compare a timestamp in
+//! the value. Without that comparison, as here, the key of a failed client stays for ever.
 
 use std::time::Duration;
 
-use fencepost_sim::ConnId;
 use fencepost_sim::faults::BoundAllowance;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::redis_set_px::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
-use super::{REQUEST_TIMEOUT, poll_bound};
-use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
+use super::single_redis::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT, RedisKey, SETNX_PAGE};
+use super::timing::poll_bound;
+use crate::grant::{Attempt, Grant, LockError};
 use crate::history::ResourceId;
 use crate::info::{Answer, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
@@ -23,14 +21,7 @@ use crate::wire::Ctx;
 
 /// A client of one Redis that takes the lock by `SETNX`.
 pub struct RedisSetNx {
-    key: SetNxKey,
-}
-
-/// The key of such a lock, as a client sees it.
-pub(super) struct SetNxKey {
-    pub ctx: Ctx<RedisMessage>,
-    pub key: ResourceId,
-    pub redis: ConnId,
+    key: RedisKey,
 }
 
 /// Parameters of `redis-setnx`.
@@ -41,47 +32,13 @@ pub struct RedisSetNxParams {
     pub persistence: Persistence,
 }
 
-impl Params for RedisSetNxParams {
-    fn set_ttl(&mut self, _: Duration) {}
-
-    fn effective_expiry(&self) -> Option<Duration> {
-        None
-    }
-}
-
-impl SetNxKey {
-    pub fn new(ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
-        let redis = ctx.connect(ctx.find("redis-1"));
-        SetNxKey { ctx, key, redis }
-    }
-
-    pub async fn set(&self, value: GrantId) -> Result<(), LockError> {
-        let reply = self.ctx.ask(self.redis, RedisMessage::SetNx { value, key: self.key }, REQUEST_TIMEOUT);
-        self.ctx.reach_step("acquire-sent").await;
-        match reply.await? {
-            RedisMessage::Done => Ok(()),
-            _ => Err(LockError::Failed(Reason::Busy)),
-        }
-    }
-
-    /// `DEL`, whoever set the key: page and old client libraries compare nothing.
-    pub async fn delete(&self, on_behalf: GrantId) -> Result<(), LockError> {
-        let reply = self.ctx.ask(self.redis, RedisMessage::Del { on_behalf, key: self.key }, REQUEST_TIMEOUT);
-        self.ctx.reach_step("release-sent").await;
-        match reply.await? {
-            RedisMessage::Done => Ok(()),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
-        }
-    }
-}
-
-pub(super) const SETNX_PAGE: &str = "redis.io, SETNX, Design pattern: Locking with SETNX";
+impl Params for RedisSetNxParams {}
 
 const EXCLUSIVE: Promise = Promise {
     requirement: Requirement::Exclusive,
     answer: Answer::Silent,
-    says: "whoever gets 1 has the lock; nothing is said of lost replies, restarts or failures of the server, and the \
-           pattern is discouraged",
+    says: "the client that gets 1 has the lock; lost replies, restarts and failures of the server are not mentioned, \
+        and the pattern is discouraged",
     source: SETNX_PAGE,
 };
 
@@ -94,11 +51,12 @@ const AVOIDS_DEADLOCK: Promise = Promise {
 
 impl Lock for RedisSetNx {
     const INFO: LockInfo = LockInfo::new("redis-setnx", "one Redis: SETNX without expiry, released by a blind DEL")
+        .expectations(include_str!("expectations.toml"))
         .family(Family::Redis)
         .reentrancy(Reentrancy::Refused)
         .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
         .flawed_defaults(&[
-            "the key never expires, so a holder that crashes, or whose release is lost, leaves it there for ever",
+            "the key never expires, so a holder that crashes, or whose release is lost, leaves it for ever",
             "the release deletes the key whoever set it",
         ])
         .verification(Verification::RealServerAvailable)
@@ -111,11 +69,11 @@ impl Lock for RedisSetNx {
     }
 
     fn connect(_: &RedisSetNxParams, ctx: Ctx<RedisMessage>, resource: ResourceId) -> Self {
-        RedisSetNx { key: SetNxKey::new(ctx, resource) }
+        RedisSetNx { key: RedisKey::connect(ctx, resource) }
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        self.key.set(attempt.id).await?;
+        self.key.set_if_absent(attempt.id).await?;
         Ok(Grant { id: attempt.id, token: None, valid_until: None })
     }
 
@@ -123,8 +81,8 @@ impl Lock for RedisSetNx {
         self.key.delete(grant.id).await
     }
 
-    /// Nothing is promised for a holder that crashed: what stands here is the time in which a waiter gets a lock that is
-    /// free. A holder's crash breaks it, since nobody ever frees the lock.
+    /// The lock promises nothing after a holder's crash, which leaves the lock taken for ever. This is the time within
+    /// which a waiter gets a free lock.
     fn takeover_bound(_: &RedisSetNxParams, allowance: &BoundAllowance) -> Duration {
         poll_bound(Duration::ZERO, allowance)
     }

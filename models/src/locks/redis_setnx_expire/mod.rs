@@ -1,7 +1,7 @@
-//! One Redis, `SETNX lock value`, then `EXPIRE lock ttl`: two commands, and whatever comes between them leaves a lock that
-//! never expires. Client libraries did it for years: redis-py (`Lock.do_acquire`, issue #554 of 2014, pull request #902),
-//! ShedLock's Redis provider (issue #65), Laravel Horizon's `Lock::get` (issue #1738 of 2026). Horizon's value is the same
-//! for everybody, so that nothing could be compared at the release.
+//! One Redis, `SETNX lock value`, then `EXPIRE lock ttl`: a failure between the two commands leaves a lock that never
+//! expires. Client libraries did it for years: redis-py (`Lock.do_acquire`, issue #554 of 2014, pull request #902),
+//! ShedLock's Redis provider (issue #65), Laravel Horizon's `Lock::get` (issue #1738 of 2026). Horizon's value is the
+//! same for all clients, so the release has nothing to compare.
 
 use std::time::Duration;
 
@@ -10,9 +10,8 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::redis_set_px::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
-use super::redis_setnx::{SETNX_PAGE, SetNxKey};
-use super::{REQUEST_TIMEOUT, poll_bound};
+use super::single_redis::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT, RedisKey, SETNX_PAGE};
+use super::timing::{REQUEST_TIMEOUT, poll_bound};
 use crate::grant::{Attempt, Grant, LockError};
 use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
@@ -23,7 +22,7 @@ use crate::wire::Ctx;
 
 /// A client of one Redis that takes the lock by `SETNX` and sets its expiry afterwards.
 pub struct RedisSetNxExpire {
-    key: SetNxKey,
+    key: RedisKey,
     ttl: Duration,
 }
 
@@ -55,10 +54,10 @@ impl Params for RedisSetNxExpireParams {
 }
 
 impl RedisSetNxExpire {
-    /// The reply is not looked at, as in redis-py: it would say if the key was gone by then. A command that fails raises,
-    /// and leaves the key without expiry.
+    /// Ignores the reply, as redis-py does, although it tells whether the key still existed. A failed command raises an
+    /// exception and leaves the key without expiry.
     async fn expire(&self) -> Result<(), LockError> {
-        let SetNxKey { ctx, key, redis } = &self.key;
+        let RedisKey { ctx, key, redis } = &self.key;
         let expire = RedisMessage::Expire { ttl_ms: self.ttl.as_millis() as u64, key: *key };
         ctx.ask(*redis, expire, REQUEST_TIMEOUT).await?;
         Ok(())
@@ -68,15 +67,14 @@ impl RedisSetNxExpire {
 const EXCLUSIVE: Promise = Promise {
     requirement: Requirement::Exclusive,
     answer: Answer::Silent,
-    says: "nothing about work that outlasts the timeout, about restarts or failures of the server",
+    says: "work that outlasts the timeout, restarts and failures of the server are not mentioned",
     source: SETNX_PAGE,
 };
 
 const AVOIDS_DEADLOCK: Promise = Promise {
     requirement: Requirement::AvoidsDeadlock,
     answer: Answer::Conditional,
-    says: "a lock with a timeout is freed when that is over; a client that dies between the two commands was found to \
-           leave it for ever",
+    says: "a lock with a timeout is freed after it; a client that dies between the two commands leaves it for ever",
     source: "redis/redis-py, issue #554",
 };
 
@@ -85,6 +83,7 @@ impl Lock for RedisSetNxExpire {
         "redis-setnx-expire",
         "one Redis: SETNX, then EXPIRE as a second command, released by a blind DEL",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Redis)
     .expiry(Expiry::ServerWallClock)
     .reentrancy(Reentrancy::Refused)
@@ -108,11 +107,11 @@ impl Lock for RedisSetNxExpire {
     }
 
     fn connect(params: &RedisSetNxExpireParams, ctx: Ctx<RedisMessage>, resource: ResourceId) -> Self {
-        RedisSetNxExpire { key: SetNxKey::new(ctx, resource), ttl: params.ttl.0 }
+        RedisSetNxExpire { key: RedisKey::connect(ctx, resource), ttl: params.ttl.0 }
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        self.key.set(attempt.id).await?;
+        self.key.set_if_absent(attempt.id).await?;
         self.key.ctx.reach_step("set").await;
         self.expire().await?;
         Ok(Grant { id: attempt.id, token: None, valid_until: None })
@@ -122,7 +121,7 @@ impl Lock for RedisSetNxExpire {
         self.key.delete(grant.id).await
     }
 
-    /// What the timeout promises. A client that crashes between the two commands breaks it.
+    /// The promise of the timeout. A client that crashes between the two commands breaks it.
     fn takeover_bound(params: &RedisSetNxExpireParams, allowance: &BoundAllowance) -> Duration {
         poll_bound(allowance.stretch_wall(params.ttl.0), allowance)
     }

@@ -1,21 +1,18 @@
-//! What a Redisson client does, in `tryLock(waitTime, unit)` and `unlock()`.
+//! A Redisson client: `tryLock(waitTime, unit)` and `unlock()`.
 
 use std::time::Duration;
 
 use fencepost_sim::{ConnId, Mono, Wall, race};
 
+use super::settings::{COMMAND_TIMEOUT, Settings, TokenUse};
 use super::watchdog::Renewal;
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
-use crate::locks::POLL;
+use crate::history::{GrantId, ResourceId};
+use crate::lock::POLL;
 use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 
-/// How long a command waits for its reply: Redisson's default `timeout` (the 3000 ms in the log of issue #775).
-pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The latch is not looked at more often than this: `PTTL` counts in milliseconds.
+/// The shortest wait: `PTTL` counts in milliseconds.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// One thread of a Redisson client, with one lock.
@@ -23,50 +20,19 @@ pub struct Client {
     pub ctx: Ctx<RedisMessage>,
     pub key: ResourceId,
     pub redis: ConnId,
-    /// Redisson subscribes on connections of their own.
+    /// Redisson subscribes on separate connections.
     pubsub: ConnId,
     pub settings: Settings,
     /// `clientUUID:threadId`. The id of this process's first attempt is as unique as a UUID.
     me: Option<GrantId>,
-    /// The acquires that were not released yet, as ground truth: the client itself only counts.
+    /// The unreleased acquires, as ground truth: the client itself only counts.
     open: Vec<GrantId>,
     renewal: Option<Renewal>,
-}
-
-/// How the lock is used.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// `lockWatchdogTimeout`.
-    pub watchdog_timeout: Duration,
-    /// `leaseTime`: no watchdog.
-    pub lease: Option<Duration>,
-    /// The watchdog gives up after one failure.
-    pub renewal_stops: bool,
-    /// Where the fencing token comes from.
-    pub token: TokenUse,
-}
-
-/// Where the fencing token comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenUse {
-    /// The lock has none.
-    None,
-    /// From the acquire's own reply: `tryLockAndGetToken(waitTime, unit)`.
-    OfAcquire,
-    /// From the shared counter, after the acquire: `getToken()`.
-    Asked,
 }
 
 enum Try {
     Held(Grant),
     Busy(Option<Duration>),
-}
-
-impl Settings {
-    /// `internalLockLeaseTime`.
-    pub fn lease_time(&self) -> Duration {
-        self.lease.unwrap_or(self.watchdog_timeout)
-    }
 }
 
 impl Client {
@@ -76,32 +42,33 @@ impl Client {
         Client { ctx, key, redis, pubsub, settings, me: None, open: Vec::new(), renewal: None }
     }
 
-    /// Tries; if in vain subscribes, and tries again after every message and whenever the key should have expired.
+    /// Tries to acquire. If the lock is busy, it subscribes, and tries again after every message and whenever the key
+    /// should have expired.
     pub async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        let mut patience = Patience::new(&self.ctx, attempt.give_up);
+        let mut budget = WaitBudget::new(&self.ctx, attempt.give_up);
         if let Try::Held(grant) = self.try_acquire(attempt.id, Some("acquire-sent")).await? {
             return Ok(grant);
         }
-        if patience.over() || self.subscribe(patience.left()).await.is_err() || patience.over() {
+        if budget.is_spent() || self.subscribe(budget.left()).await.is_err() || budget.is_spent() {
             return Err(LockError::Failed(Reason::Busy));
         }
-        let acquired = self.acquire_subscribed(attempt.id, &mut patience).await;
+        let acquired = self.acquire_subscribed(attempt.id, &mut budget).await;
         drop(self.ctx.ask(self.pubsub, RedisMessage::Unsubscribe { key: self.key }, COMMAND_TIMEOUT));
         acquired
     }
 
-    async fn acquire_subscribed(&mut self, id: GrantId, patience: &mut Patience) -> Result<Grant, LockError> {
+    async fn acquire_subscribed(&mut self, id: GrantId, budget: &mut WaitBudget) -> Result<Grant, LockError> {
         loop {
             let left = match self.try_acquire(id, None).await? {
                 Try::Held(grant) => return Ok(grant),
                 Try::Busy(left) => left,
             };
-            if patience.over() {
+            if budget.is_spent() {
                 return Err(LockError::Failed(Reason::Busy));
             }
-            let wait = left.map_or(patience.left(), |left| left.min(patience.left()));
+            let wait = left.map_or(budget.left(), |left| left.min(budget.left()));
             self.message_or(self.ctx.mono() + wait.max(SHORTEST_WAIT)).await;
-            if patience.over() {
+            if budget.is_spent() {
                 return Err(LockError::Failed(Reason::Busy));
             }
         }
@@ -121,7 +88,8 @@ impl Client {
             RedisMessage::Locked { grant, token } => {
                 self.open.push(grant);
                 self.schedule_renewal(owner);
-                let token = if self.settings.token == TokenUse::Asked { self.get_token(grant).await? } else { token };
+                let token =
+                    if self.settings.token == TokenUse::FromCounter { self.get_token(grant).await? } else { token };
                 Ok(Try::Held(Grant { id: grant, token, valid_until: None }))
             }
             RedisMessage::Busy { left_ms } => Ok(Try::Busy(left_ms.map(Duration::from_millis))),
@@ -129,7 +97,8 @@ impl Client {
         }
     }
 
-    /// `getToken()` reads what the counter says by now, whoever counted. Without it the caller unlocks, and has nothing.
+    /// `getToken()` reads the current counter, whoever incremented it. If that fails, the caller unlocks and has no
+    /// lock.
     async fn get_token(&mut self, grant: GrantId) -> Result<Option<u64>, LockError> {
         self.ctx.reach_step("locked").await;
         match self.ctx.ask(self.redis, RedisMessage::GetToken { key: self.key }, COMMAND_TIMEOUT).await {
@@ -162,10 +131,10 @@ impl Client {
         }
     }
 
-    /// Believed until the watchdog saw the field gone: Redisson keeps nothing else, and `isHeldByCurrentThread()` asks the
-    /// server.
+    /// True until the watchdog found the field gone: Redisson keeps no other state, and `isHeldByCurrentThread()` asks
+    /// the server.
     pub fn is_held(&self, grant: GrantId) -> bool {
-        self.open.contains(&grant) && self.renewal.as_ref().is_none_or(|renewal| !renewal.saw_it_gone())
+        self.open.contains(&grant) && self.renewal.as_ref().is_none_or(|renewal| !renewal.found_expired())
     }
 
     fn schedule_renewal(&mut self, owner: GrantId) {
@@ -178,7 +147,7 @@ impl Client {
         }
     }
 
-    /// This runs when the unlock has returned, also if it failed: then the key is left to expire.
+    /// Runs after the unlock, even a failed one: the key then expires.
     fn cancel_renewal(&mut self) {
         if let Some(renewal) = &mut self.renewal {
             renewal.acquires -= 1;
@@ -194,7 +163,7 @@ impl Client {
         Ok(())
     }
 
-    /// Waits for a message of a release; a lost connection is subscribed again. What is missed meanwhile is missed.
+    /// Waits for the message of a release. A lost connection is subscribed again; messages meanwhile are missed.
     async fn message_or(&self, due: Mono) {
         let message = async {
             while self.ctx.next(self.pubsub).await.is_err() {
@@ -207,20 +176,20 @@ impl Client {
     }
 }
 
-/// The waiting time that is left, by `System.currentTimeMillis()`: the wall clock, with all its steps.
-struct Patience {
+/// The remaining wait by `System.currentTimeMillis()`: the wall clock, with all its steps.
+struct WaitBudget {
     ctx: Ctx<RedisMessage>,
     since: Wall,
     left_ns: i64,
 }
 
-impl Patience {
+impl WaitBudget {
     fn new(ctx: &Ctx<RedisMessage>, give_up: Mono) -> Self {
         let left_ns = i64::try_from((give_up - ctx.mono()).as_nanos()).unwrap_or(i64::MAX);
-        Patience { ctx: ctx.clone(), since: ctx.wall(), left_ns }
+        WaitBudget { ctx: ctx.clone(), since: ctx.wall(), left_ns }
     }
 
-    fn over(&mut self) -> bool {
+    fn is_spent(&mut self) -> bool {
         let now = self.ctx.wall();
         self.left_ns = self.left_ns.saturating_sub(now.0.saturating_sub(self.since.0));
         self.since = now;

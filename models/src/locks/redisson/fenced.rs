@@ -1,34 +1,32 @@
-//! Redisson's `RFencedLock`: the same lock, whose script also counts a token up (redisson/redisson,
+//! Redisson's `RFencedLock`: the same lock, whose script also increments a token (redisson/redisson,
 //! RedissonFencedLock.java of 2024).
 //!
-//! As documented, the token is taken from the acquire's own reply (`tryLockAndGetToken`). The quirks of the source are
-//! defaults here: re-entry raises the counter, too, so that the outer section's token falls behind; `getToken()` reads
-//! the shared counter (parameter `get_token`); `lockAndGetToken(leaseTime, unit)` drops its arguments (parameter `lease`
-//! has no effect); `tryLockAndGetToken()` without arguments turns its waiting time of -1 into the longest there is, which
-//! our clients, who say how long they wait, do not call.
+//! As documented, the token comes from the acquire's own reply (`tryLockAndGetToken`). The quirks of the source are
+//! defaults here. A re-entry also increments the counter, so the outer section's token falls behind. `getToken()` reads
+//! the shared counter (parameter `get_token`). `lockAndGetToken(leaseTime, unit)` drops its arguments (parameter
+//! `lease` has no effect). `tryLockAndGetToken()` without arguments turns its waiting time of -1 into the longest one;
+//! our clients, which pass a waiting time, do not call it.
 
 use std::time::Duration;
 
-use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Client, Settings, TokenUse};
-use super::{
-    AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, ORDER, PHANTOM, REENTRANT, RENEWAL_STOPS, SILENT_LOSS, SOURCES, bound,
-    check_times,
+use super::lock::{
+    AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, ORDER, PHANTOM, REENTRANT, RENEWAL_STOPS, RedissonLock, SILENT_LOSS, SOURCES,
+    Variant, check_times,
 };
-use crate::grant::{Attempt, Grant, LockError};
-use crate::history::ResourceId;
+use super::settings::{Settings, TokenUse};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Lock, Params};
-use crate::servers::redis::{Persistence, Redis, RedisMessage};
-use crate::site::Site;
-use crate::wire::Ctx;
+use crate::lock::Params;
+use crate::servers::redis::Persistence;
 
 /// A client of Redisson's fenced lock.
-pub struct RedissonFenced(Client);
+pub type RedissonFenced = RedissonLock<Fenced>;
+
+/// The lock with tokens.
+pub struct Fenced;
 
 /// Parameters of `redisson-fenced`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -36,11 +34,11 @@ pub struct RedissonFenced(Client);
 pub struct RedissonFencedParams {
     /// `lockWatchdogTimeout`, 30 s by default (Redisson, configuration.md).
     pub watchdog_timeout: Span,
-    /// `leaseTime`, as given to `lockAndGetToken(leaseTime, unit)`, which drops it: the watchdog renews all the same.
+    /// `leaseTime` of `lockAndGetToken(leaseTime, unit)`, which drops it: the watchdog renews the lock anyway.
     pub lease: Option<Span>,
-    /// The client asks `getToken()` after its acquire instead of taking the token from the acquire's reply.
+    /// Whether the client calls `getToken()` after its acquire instead of using the token in the acquire's reply.
     pub get_token: bool,
-    /// How the server makes its commands durable.
+    /// The persistence of the server.
     pub persistence: Persistence,
     #[serde(skip)]
     #[schemars(skip)]
@@ -83,31 +81,33 @@ const PAGE: &str = "Redisson, locks-and-synchronizers.md, Fenced Lock";
 const EXCLUSIVE: Promise = Promise {
     requirement: Requirement::Exclusive,
     answer: Answer::Conditional,
-    says: "a client that a pause delayed cannot detect that it no longer owns the lock: the guarded service has to check \
-           the token",
+    says: "a client that a pause delayed cannot detect that it no longer owns the lock: the guarded \
+                service has to check the token",
     source: PAGE,
 };
 
 const FENCING: Promise = Promise {
     requirement: Requirement::Fencing,
     answer: Answer::Yes,
-    says: "each acquisition increases the token; the service has to refuse a token below the last one. Nothing about a \
-           Redis that fails",
-    source: "Redisson, locks-and-synchronizers.md, Fenced Lock; redisson/redisson, RedissonFencedLock.java, class comment",
+    says: "each acquisition increases the token; the service has to reject a token below the last one. A failing \
+        Redis is not mentioned",
+    source: "Redisson, locks-and-synchronizers.md, Fenced Lock; redisson/redisson, \
+                RedissonFencedLock.java, class comment",
 };
 
-impl Lock for RedissonFenced {
+impl Variant for Fenced {
     const INFO: LockInfo =
         LockInfo::new("redisson-fenced", "Redisson's fenced lock on one Redis: the same, with a counter as token")
+            .expectations(include_str!("fenced_expectations.toml"))
             .family(Family::Redis)
             .expiry(Expiry::ServerWallClock)
-            .token("a counter at a key of its own in the same Redis, one more with every acquire")
+            .token("a counter at a separate key of the same Redis, incremented by every acquire")
             .reentrancy(Reentrancy::Counted)
             .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
             .flawed_defaults(&[
                 SILENT_LOSS,
                 PHANTOM,
-                "acquiring again raises the token, so that the outer section's token falls behind the inner one's",
+                "a second acquire increments the token, so the outer section's token falls behind the inner one's",
                 "getToken() reads the shared counter, which may be the next holder's by then",
                 "lockAndGetToken(leaseTime, unit) drops its arguments: the lock is renewed for ever",
                 "tryLockAndGetToken() waits instead of trying once",
@@ -116,35 +116,14 @@ impl Lock for RedissonFenced {
             .verification(Verification::RealServerAvailable)
             .sources(SOURCES);
     type Params = RedissonFencedParams;
-    type Message = RedisMessage;
 
-    fn deploy(params: &RedissonFencedParams, site: &mut Site<'_, RedisMessage>) {
-        site.server("redis-1", Redis::new(params.persistence));
-    }
-
-    fn connect(params: &RedissonFencedParams, ctx: Ctx<RedisMessage>, resource: ResourceId) -> Self {
-        let token = if params.get_token { TokenUse::Asked } else { TokenUse::OfAcquire };
+    fn settings(params: &RedissonFencedParams) -> Settings {
+        let token = if params.get_token { TokenUse::FromCounter } else { TokenUse::FromReply };
         let (watchdog_timeout, renewal_stops) = (params.watchdog_timeout.0, params.renewal_stops);
-        RedissonFenced(Client::new(ctx, resource, Settings { watchdog_timeout, lease: None, renewal_stops, token }))
+        Settings { watchdog_timeout, lease: None, renewal_stops, token }
     }
 
-    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        self.0.acquire(attempt).await
-    }
-
-    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
-        self.0.unlock(grant.id, Some("release-sent")).await
-    }
-
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.0.is_held(grant.id)
-    }
-
-    fn takeover_bound(params: &RedissonFencedParams, allowance: &BoundAllowance) -> Duration {
-        bound(params.watchdog_timeout.0, allowance)
-    }
-
-    fn progress_bound(params: &RedissonFencedParams, allowance: &BoundAllowance) -> Duration {
-        bound(params.watchdog_timeout.0, allowance)
+    fn persistence(params: &RedissonFencedParams) -> Persistence {
+        params.persistence
     }
 }

@@ -1,8 +1,9 @@
-//! Automatic extension, as in node-redlock's `using()` (mike-marcacci/node-redlock, src/index.ts): the lock is extended on
-//! a majority when little of its validity is left; when that fails it is tried again until the validity is over, and then
-//! the caller's abort signal is raised. A lock whose validity is over is not extended.
+//! Automatic extension, as in node-redlock's `using()` (mike-marcacci/node-redlock, src/index.ts): the lock is extended
+//! on a majority when little of its validity is left. After a failure it tries again until the validity is over, and
+//! then raises the caller's abort signal. A lock without validity is not extended.
 //!
-//! node-redlock counts by `Date.now()`; here, as in the acquire, it is the monotonic clock that the documentation asks for.
+//! node-redlock counts by `Date.now()`; here it is the monotonic clock that the documentation asks for, as in the
+//! acquire.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,10 +16,10 @@ use super::masters::Masters;
 use crate::history::GrantId;
 use crate::servers::redis::RedisMessage;
 
-/// Time passes between two tries whatever the parameters say.
+/// The minimal pause between two attempts, whatever the parameters say.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
-/// A lock that is being extended until this is dropped.
+/// The extension of a lock, until it is dropped.
 pub(super) struct Extension {
     pub grant: GrantId,
     aborted: Rc<Cell<bool>>,
@@ -34,7 +35,7 @@ impl Extension {
         valid: MonoDeadline,
     ) -> Self {
         let aborted = Rc::new(Cell::new(false));
-        let extending = Extending {
+        let extender = Extender {
             masters: masters.clone(),
             ttl: params.ttl.0,
             validity: params.validity(),
@@ -43,20 +44,20 @@ impl Extension {
         };
         let signal = aborted.clone();
         let task = masters.ctx.spawn(async move {
-            extending.until_it_fails(grant, valid).await;
+            extender.run_until_failure(grant, valid).await;
             signal.set(true);
-            extending.masters.ctx.report_lock_lost(grant);
+            extender.masters.ctx.report_lock_lost(grant);
         });
         Extension { grant, aborted, _task: task }
     }
 
-    /// The abort signal.
+    /// Whether the abort signal was raised.
     pub fn aborted(&self) -> bool {
         self.aborted.get()
     }
 }
 
-struct Extending {
+struct Extender {
     masters: Masters,
     ttl: Duration,
     validity: Duration,
@@ -64,8 +65,8 @@ struct Extending {
     left: Duration,
 }
 
-impl Extending {
-    async fn until_it_fails(&self, grant: GrantId, mut valid: MonoDeadline) {
+impl Extender {
+    async fn run_until_failure(&self, grant: GrantId, mut valid: MonoDeadline) {
         let ctx = &self.masters.ctx;
         loop {
             ctx.sleep((valid.at - ctx.mono()).saturating_sub(self.left)).await;
@@ -86,7 +87,7 @@ impl Extending {
         let asked = self.masters.ctx.mono();
         let ttl_ms = self.ttl.as_millis() as u64;
         let extend = RedisMessage::ExtendIfEqual { value: grant, ttl_ms, key: self.masters.key };
-        let agreed = self.masters.ask_all(&extend, None).await;
-        (agreed >= self.masters.quorum()).then(|| self.masters.ctx.deadline(asked, self.validity))
+        let agreed = self.masters.ask_quorum(&extend, None).await;
+        agreed.then(|| self.masters.ctx.deadline(asked, self.validity))
     }
 }

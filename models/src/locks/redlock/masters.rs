@@ -1,4 +1,4 @@
-//! The masters as a client sees them.
+//! The masters of Redlock and its quorum rule.
 
 use std::time::Duration;
 
@@ -9,7 +9,13 @@ use crate::history::ResourceId;
 use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 
-/// The masters.
+/// The quorum rule: the number of masters that must agree for the client to hold the lock, a majority of them ("at
+/// least 3" of 5; redis.io, "The Redlock Algorithm", step 3).
+pub(super) fn quorum(masters: usize) -> usize {
+    masters / 2 + 1
+}
+
+/// A client's connections to the masters.
 #[derive(Clone)]
 pub(super) struct Masters {
     pub ctx: Ctx<RedisMessage>,
@@ -24,7 +30,12 @@ impl Masters {
         Masters { ctx, key, conns, timeout: params.node_timeout.0 }
     }
 
-    /// Asks all at once and counts who agrees, waiting for none longer than the node timeout.
+    /// Sends the message to all masters at once. Returns whether a quorum agreed within the node timeout.
+    pub async fn ask_quorum(&self, message: &RedisMessage, step: Option<&'static str>) -> bool {
+        self.ask_all(message, step).await >= quorum(self.conns.len())
+    }
+
+    /// Sends the message to all masters at once, and returns how many agreed within the node timeout.
     pub async fn ask_all(&self, message: &RedisMessage, step: Option<&'static str>) -> usize {
         let calls: Vec<_> = self.conns.iter().map(|conn| self.ctx.ask(*conn, message.clone(), self.timeout)).collect();
         if let Some(step) = step {
@@ -35,9 +46,5 @@ impl Masters {
             agreed += usize::from(matches!(call.await, Ok(RedisMessage::Done)));
         }
         agreed
-    }
-
-    pub fn quorum(&self) -> usize {
-        self.conns.len() / 2 + 1
     }
 }

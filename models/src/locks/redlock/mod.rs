@@ -1,9 +1,9 @@
-//! Redlock: the same key on N independent Redis masters, held by whoever gets a majority of them in time (redis.io,
-//! "Distributed Locks with Redis", section "The Redlock Algorithm").
+//! Redlock: the same key on N independent Redis masters. The client that sets it on a quorum ([`masters::quorum`]) in
+//! time holds the lock (redis.io, "Distributed Locks with Redis", section "The Redlock Algorithm").
 //!
-//! The client reads its clock before and after asking; the validity is the time to live, less what asking took, less an
-//! allowance for clock drift of 1 % and 2 ms (antirez/redlock-rb; the ports follow it). On failure it unlocks all
-//! masters and tries again after a random delay.
+//! The client reads its clock before and after its requests. The validity is the time to live, less the time of the
+//! requests, less an allowance for clock drift of 1 % and 2 ms (antirez/redlock-rb; the ports follow it). On failure it
+//! unlocks all masters and tries again after a random delay.
 
 mod extension;
 mod masters;
@@ -20,8 +20,7 @@ use self::extension::Extension;
 use self::masters::Masters;
 pub use self::params::RedlockParams;
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::LockInfo;
 use crate::lock::Lock;
 use crate::servers::redis::{Redis, RedisMessage};
@@ -38,19 +37,19 @@ pub struct Redlock {
 }
 
 impl Redlock {
-    async fn try_once(&mut self, id: GrantId, begun: Mono, step: Option<&'static str>) -> Option<Grant> {
+    async fn try_once(&mut self, id: GrantId, started: Mono, step: Option<&'static str>) -> Option<Grant> {
         let asked = self.ctx.mono();
         let ttl_ms = self.params.ttl.0.as_millis() as u64;
         let set = RedisMessage::SetNxPx { value: id, ttl_ms, key: self.masters.key };
-        let agreed = self.masters.ask_all(&set, step).await;
+        let agreed = self.masters.ask_quorum(&set, step).await;
         let counted_from = match &self.params {
             params if params.no_second_read => self.ctx.mono(),
-            params if params.expiry_before_retries => begun,
+            params if params.expiry_before_retries => started,
             _ => asked,
         };
         let valid_until = self.ctx.deadline(counted_from, self.params.validity());
         let valid = self.params.expiry_before_retries || !self.ctx.passed(valid_until);
-        if agreed >= self.masters.quorum() && valid {
+        if agreed && valid {
             let Some(left) = self.params.extend else {
                 return Some(Grant { id, token: None, valid_until: Some(valid_until) });
             };
@@ -77,7 +76,7 @@ impl Lock for Redlock {
 
     fn deploy(params: &RedlockParams, site: &mut Site<'_, RedisMessage>) {
         for name in params.server_names() {
-            site.server(name, Redis::new(params.persistence).with_delayed_restart(params.stays_out()));
+            site.server(name, Redis::new(params.persistence).with_delayed_restart(params.restart_delay()));
         }
     }
 
@@ -88,9 +87,9 @@ impl Lock for Redlock {
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        let begun = self.ctx.mono();
+        let started = self.ctx.mono();
         for round in 0..self.params.retry {
-            if let Some(grant) = self.try_once(attempt.id, begun, (round == 0).then_some("acquire-sent")).await {
+            if let Some(grant) = self.try_once(attempt.id, started, (round == 0).then_some("acquire-sent")).await {
                 return Ok(grant);
             }
             if round + 1 == self.params.retry || !self.time_left(attempt.give_up) {
@@ -110,7 +109,7 @@ impl Lock for Redlock {
         }
     }
 
-    /// With extensions the caller has the abort signal, otherwise the validity.
+    /// The abort signal with extensions, otherwise the validity.
     async fn check(&mut self, grant: &Grant) -> bool {
         match grant.valid_until {
             Some(until) => !self.ctx.passed(until),
@@ -123,15 +122,15 @@ impl Lock for Redlock {
     }
 
     fn quorum(params: &RedlockParams) -> u32 {
-        u32::from(params.servers) / 2 + 1
+        masters::quorum(params.servers.into()) as u32
     }
 
-    /// "The auto release of the lock (since keys expire)" on a majority, by the masters' wall clocks. A second term for
-    /// what tries that collided left behind on some masters while these were not reachable; with delayed restarts, one
-    /// more for masters that are kept out.
+    /// "The auto release of the lock (since keys expire)" on a quorum, by the masters' wall clocks. A second term for
+    /// keys that colliding attempts left on unreachable masters; with delayed restarts, one more for masters that
+    /// refuse clients.
     fn takeover_bound(params: &RedlockParams, allowance: &BoundAllowance) -> Duration {
         let round = 2 * params.node_timeout.0 + params.retry_delay.0;
-        let kept_out = params.stays_out().map_or(Duration::ZERO, |out| allowance.stretch_mono(out));
-        2 * allowance.stretch_wall(params.ttl.0) + kept_out + allowance.reconnect + 10 * params.retry * round
+        let refused = params.restart_delay().map_or(Duration::ZERO, |delay| allowance.stretch_mono(delay));
+        2 * allowance.stretch_wall(params.ttl.0) + refused + allowance.reconnect + 10 * params.retry * round
     }
 }

@@ -1,4 +1,4 @@
-//! Redlock's parameters and what is said about it.
+//! The parameters and the facts of Redlock.
 
 use std::time::Duration;
 
@@ -8,33 +8,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::Params;
-use crate::locks::redis_set_px::{AVOIDS_DEADLOCK, FENCING, ORDER, REENTRANT};
+use crate::locks::single_redis::{AVOIDS_DEADLOCK, FENCING, ORDER, REENTRANT};
 use crate::servers::redis::Persistence;
 
 /// Parameters of `redlock`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedlockParams {
-    /// How many masters: 5 in the documentation's example.
+    /// The number of masters: 5 in the documentation's example.
     pub servers: u16,
     /// The auto-release time: 10 s in the documentation's example.
     pub ttl: Span,
-    /// How long to wait for each master: 5 to 50 ms for an auto-release time of 10 s, says the documentation.
+    /// The timeout of each master: 5 to 50 ms for an auto-release time of 10 s in the documentation.
     pub node_timeout: Span,
-    /// How many tries make an acquire: 3 in redlock-rb and its ports.
+    /// The number of attempts of an acquire: 3 in redlock-rb and its ports.
     pub retry: u32,
-    /// The delay between two tries is drawn from zero to this: 200 ms in redlock-rb and its ports.
+    /// The maximal random delay between two attempts: 200 ms in redlock-rb and its ports.
     pub retry_delay: Span,
-    /// The share of the time to live that is allowed for clock drift, in parts in a million, beside 2 ms: one per cent in
-    /// redlock-rb and its ports.
+    /// The share of the time to live, in ppm, allowed for clock drift, beside 2 ms: 1 % in redlock-rb and its ports.
     pub drift_ppm: u32,
-    /// The lock is extended when so much of its validity is left, until it is released; 500 ms in node-redlock's
+    /// The rest of the validity at which the lock is extended, until it is released; 500 ms in node-redlock's
     /// `using()`. None by default: the documentation leaves extensions to those who need them.
     pub extend: Option<Span>,
-    /// A master that crashed is kept out for longer than the time to live, which makes up for missing persistence at the
+    /// Whether a crashed master refuses clients for longer than the time to live, which replaces persistence at the
     /// price of availability ("Performance, Crash Recovery and fsync"). Off by default.
     pub delayed_restart: bool,
-    /// How the masters make their commands durable.
+    /// The persistence of the masters.
     pub persistence: Persistence,
     #[serde(skip)]
     #[schemars(skip)]
@@ -68,13 +67,13 @@ impl RedlockParams {
         (1..=self.servers).map(|n| format!("redis-{n}")).collect()
     }
 
-    /// What is left of the time to live after the allowance for drift.
+    /// The time to live less the allowance for drift.
     pub(super) fn validity(&self) -> Duration {
         self.ttl.0.saturating_sub(self.drift())
     }
 
-    /// How long a master that crashed is kept out: "a bit more than the max TTL".
-    pub(super) fn stays_out(&self) -> Option<Duration> {
+    /// The time for which a crashed master refuses clients: "a bit more than the max TTL".
+    pub(super) fn restart_delay(&self) -> Option<Duration> {
         self.delayed_restart.then(|| self.ttl.0 + self.drift())
     }
 
@@ -101,7 +100,7 @@ impl Params for RedlockParams {
     fn check(&self) -> Result<(), String> {
         match self {
             RedlockParams { servers: 0 | 32.., .. } => Err("`servers` must be from 1 to 31".into()),
-            RedlockParams { retry: 0, .. } => Err("`retry` counts all tries: it must be at least 1".into()),
+            RedlockParams { retry: 0, .. } => Err("`retry` counts all attempts: it must be at least 1".into()),
             RedlockParams { drift_ppm: 1_000_000.., .. } => Err("`drift_ppm` must be below 1000000".into()),
             RedlockParams { extend: Some(left), .. } if left.0 >= self.validity() => {
                 Err("`extend` must be shorter than the validity, which is `ttl` less the drift".into())
@@ -113,8 +112,8 @@ impl Params for RedlockParams {
 
 const NO_SECOND_READ: BugInfo = BugInfo {
     name: "redlock-no-second-read",
-    about: "counts the validity from the replies, without the second clock read: the implementation that Kleppmann's \
-            second scenario needs",
+    about: "counts the validity from the replies, without the second clock read: the implementation of Kleppmann's \
+        second scenario",
     scenario: "redlock-pause-between-reads",
     property: "validity-exclusion",
     source: "antirez, Is Redlock safe?, 2016",
@@ -122,8 +121,8 @@ const NO_SECOND_READ: BugInfo = BugInfo {
 
 const EXPIRY_BEFORE_RETRIES: BugInfo = BugInfo {
     name: "redlock-expiry-before-retries",
-    about: "counts the validity from before the first of several tries and does not check it, so that a lock got by a \
-            late try counts as expired and is never extended",
+    about: "counts the validity from before the first of several tries and does not check it, so that a lock acquired \
+        by a late attempt counts as expired and is never extended",
     scenario: "bug-redlock-expiry-before-retries",
     property: "effect-exclusion",
     source: "mike-marcacci/node-redlock, issues #296 and #299, pull requests #273 and #274",
@@ -132,21 +131,22 @@ const EXPIRY_BEFORE_RETRIES: BugInfo = BugInfo {
 const EXCLUSIVE: Promise = Promise {
     requirement: Requirement::Exclusive,
     answer: Answer::Conditional,
-    says: "exclusive for a holder that finishes within the validity, if clocks run at nearly the same rate and a master \
-           that crashed does not come back without its keys before they have run out",
-    source: "redis.io, Distributed Locks with Redis, Is the Algorithm Asynchronous?; Performance, Crash Recovery and fsync",
+    says: "exclusive for a holder that finishes within the validity, if clocks run at nearly the same rate and no \
+        crashed master returns without its keys before they have expired",
+    source: "redis.io, Distributed Locks with Redis, Is the Algorithm Asynchronous?; Performance, Crash \
+                Recovery and fsync",
 };
 
 const HIGHLY_AVAILABLE: Promise = Promise {
     requirement: Requirement::HighlyAvailable,
     answer: Answer::Yes,
     says: "clients can acquire and release as long as a majority of the masters is up; a partition costs one time to \
-           live after another for as long as it lasts",
+        live after another as long as it lasts",
     source: "redis.io, Distributed Locks with Redis, Safety and Liveness Guarantees; Liveness Arguments",
 };
 
-/// What Redlock is.
 pub(super) const INFO: LockInfo = LockInfo::new("redlock", "SET NX PX on a majority of N independent Redis masters")
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Redis)
     .expiry(Expiry::ServerWallClock)
     .replicated()

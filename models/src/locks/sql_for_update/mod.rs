@@ -1,5 +1,5 @@
-//! `SELECT … FOR UPDATE`: the row that is guarded is the lock, held by a transaction until it ends. The write and the
-//! lock share one fate: a transaction that lost the lock cannot commit.
+//! `SELECT … FOR UPDATE`: the guarded row is the lock, which a transaction holds until it ends. The write depends on
+//! the lock: a transaction that lost the lock cannot commit.
 
 use std::time::Duration;
 
@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::guarded::{InStore, ReadReply, StoreAccess, StoreFuture};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
@@ -26,7 +25,7 @@ pub struct SqlForUpdate {
     params: SqlForUpdateParams,
     ctx: Ctx<SqlMessage>,
     database: Database,
-    /// The grant of the transaction that is open.
+    /// The grant of the open transaction.
     open: Option<GrantId>,
     updated: bool,
 }
@@ -35,22 +34,22 @@ pub struct SqlForUpdate {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SqlForUpdateParams {
-    /// How long a statement waits for a row lock: `innodb_lock_wait_timeout`, 50 s by default (MySQL manual).
+    /// The maximal wait of a statement for a row lock: `innodb_lock_wait_timeout`, 50 s by default (MySQL manual).
     pub lock_wait: Span,
-    /// The server closes a connection that was idle for so long, even within a transaction: `wait_timeout`, 28800 s by
+    /// The idle time after which the server closes a connection, even within a transaction: `wait_timeout`, 28800 s by
     /// default (MySQL 8.4 Reference Manual, Server System Variables). `"0s"`: never.
     pub wait_timeout: Span,
-    /// The server closes a connection that was idle within a transaction for so long:
+    /// The idle time within a transaction after which the server closes a connection:
     /// `idle_in_transaction_session_timeout`, off (`"0s"`) by default (PostgreSQL 17, Client Connection Defaults).
     pub idle_in_transaction_timeout: Span,
-    /// How long the client waits for a statement other than the locking one. `"0s"`, the drivers' default: until the
-    /// stream is given up (MySQL Connector/J and pgjdbc, `socketTimeout`).
+    /// The client's timeout for statements other than the locking one. `"0s"`, the drivers' default: until the stream
+    /// fails (MySQL Connector/J and pgjdbc, `socketTimeout`).
     pub socket_timeout: Span,
-    /// Whether there is an asynchronous standby that takes over.
+    /// Whether an asynchronous standby takes over from a failed primary.
     pub standby: bool,
-    /// How late the standby gets a commit, beside the network's own latency.
+    /// The delay of a commit at the standby, beside the network's latency.
     pub replication_lag: Span,
-    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    /// The silence of the primary after which the standby takes over: `ttl` of Patroni, 30 s by default.
     pub failover_after: Span,
 }
 
@@ -78,23 +77,18 @@ impl SqlForUpdateParams {
     }
 }
 
-impl Params for SqlForUpdateParams {
-    fn set_ttl(&mut self, _: Duration) {}
-
-    fn effective_expiry(&self) -> Option<Duration> {
-        None
-    }
-}
+impl Params for SqlForUpdateParams {}
 
 /// `wait_timeout` of MySQL.
 pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(28_800);
 
-/// Drivers have no timeout of their own by default (MySQL Connector/J, `socketTimeout = 0`): the stream's is what is left.
+/// The timeout of a statement: drivers have none by default (MySQL Connector/J, `socketTimeout = 0`), so the stream's
+/// remains.
 pub(super) const STATEMENT_TIMEOUT: Duration = STALL_LIMIT;
 
 impl SqlForUpdate {
-    /// The row is locked by this transaction already, which does not wait for itself (PostgreSQL, "Row-Level Locks"): to
-    /// lock it again comes to reading it.
+    /// Reads the row again: this transaction has locked it and does not wait for itself (PostgreSQL, "Row-Level
+    /// Locks").
     async fn acquire_again(&mut self, outer: GrantId) -> Result<Grant, LockError> {
         match self.database.run(SqlMessage::Select { attempt: outer }, Some("acquire-sent")).await? {
             SqlMessage::Row(_) => Ok(Grant { id: outer, token: None, valid_until: None }),
@@ -115,14 +109,14 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "locks end with the transaction, and a session that ends is rolled back; cycles are found and one of their \
-               transactions is rolled back. How long a dead host goes unnoticed is up to TCP",
+        says: "locks end with the transaction, and a session that ends is rolled back; cycles are found and \
+                one of their transactions is rolled back. How long a dead host goes unnoticed is up to TCP",
         source: "MySQL 8.4 Reference Manual, Deadlock Detection; PostgreSQL 17, Deadlocks and tcp_keepalives_idle",
     },
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Silent,
-        says: "as available as the database is; locks are nothing that is replicated",
+        says: "as available as the database is; locks are not replicated",
         source: LOCKING_READS,
     },
     Promise {
@@ -141,8 +135,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Order,
         answer: Answer::No,
-        says: "InnoDB lets the waiting transaction come first that blocks most others, and only among equals the one \
-               that has waited longest",
+        says: "InnoDB prefers the waiting transaction that blocks most others, and among equals the one that has \
+            waited longest",
         source: "MySQL 8.4 Reference Manual, Transaction Scheduling",
     },
 ];
@@ -152,6 +146,7 @@ impl Lock for SqlForUpdate {
         "sql-for-update",
         "SELECT … FOR UPDATE on the guarded row itself, in one transaction with the write",
     )
+    .expectations(include_str!("expectations.toml"))
     .family(Family::Database)
     .expiry(Expiry::Connection)
     .in_store()
@@ -175,7 +170,7 @@ impl Lock for SqlForUpdate {
         SqlForUpdate { params: params.clone(), ctx, database, open: None, updated: false }
     }
 
-    /// A client that gives up waiting closes its connection, or the database might grant to nobody.
+    /// A client that gives up closes its connection, or the database might grant the lock to a client that has left.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         if let Some(outer) = self.open {
             return self.acquire_again(outer).await;
@@ -187,7 +182,7 @@ impl Lock for SqlForUpdate {
         let reply = self.database.ask(select, wait + GRACE);
         self.ctx.reach_step("acquire-sent").await;
         let reply = reply.await;
-        match self.database.digest(reply)? {
+        match self.database.check_reply(reply)? {
             SqlMessage::Row(_) => {
                 self.open = Some(attempt.id);
                 Ok(Grant { id: attempt.id, token: None, valid_until: None })
@@ -196,7 +191,7 @@ impl Lock for SqlForUpdate {
         }
     }
 
-    /// Commits what was written, which is when it takes effect; rolls back if nothing was.
+    /// Commits a write, which takes effect then; rolls back without one.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let attempt = grant.id;
         self.open = None;
@@ -216,8 +211,8 @@ impl Lock for SqlForUpdate {
         Some(self)
     }
 
-    /// The row lock ends with the connection. The server learns at once of a process that died, but of a dead host only
-    /// by TCP keep-alive; stalled streams of the database's own replies come first, if there are any.
+    /// The row lock ends with the connection. The server learns of a dead process at once, but of a dead host only by
+    /// TCP keep-alive, or sooner by stalled replies of its own.
     fn takeover_bound(params: &SqlForUpdateParams, allowance: &BoundAllowance) -> Duration {
         KEEP_ALIVE + allowance.reconnect + params.lock_wait.0 + GRACE + failover_bound(params.rules(), allowance)
     }

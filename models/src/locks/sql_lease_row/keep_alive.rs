@@ -7,57 +7,56 @@ use std::time::Duration;
 use fencepost_sim::{Either, Mono, Signal, Task, race};
 
 use super::params::{Clock, SqlLeaseRowParams};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::sql::{Database, Lease, SqlMessage, Times, millis};
 use crate::wire::Ctx;
 
-/// What keeps a client's lock alive. It runs on a connection of its own, as from a pool.
+/// The task that extends a client's lock, on its own connection, as from a pool.
 pub(super) struct KeepAlive {
     shared: Rc<Shared>,
     _task: Task,
 }
 
-/// What the task and its client tell each other.
+/// The state that the task and its client share.
 struct Shared {
-    kept: Cell<Option<Kept>>,
+    lock: Cell<Option<ExtendedLock>>,
     changed: Signal,
     extending: Cell<bool>,
     extended: Signal,
 }
 
-/// A lock that is kept alive.
+/// A lock that is extended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Kept {
+struct ExtendedLock {
     grant: GrantId,
-    /// When it is extended next, …
+    /// The time of the next extension.
     due: Mono,
-    /// … unless it is over by then: until when it is locked, as the client reckons.
+    /// The end of the lock, as the client computes it.
     until: i64,
 }
 
 impl KeepAlive {
     pub fn new(params: &SqlLeaseRowParams, ctx: &Ctx<SqlMessage>, resource: ResourceId) -> Self {
         let shared = Rc::new(Shared {
-            kept: Cell::default(),
+            lock: Cell::default(),
             changed: Signal::default(),
             extending: Cell::default(),
             extended: Signal::default(),
         });
         let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
         let keeper = Keeper { params: params.clone(), ctx: ctx.clone(), resource, database, shared: shared.clone() };
-        KeepAlive { shared, _task: ctx.spawn(keeper.work()) }
+        KeepAlive { shared, _task: ctx.spawn(keeper.run()) }
     }
 
-    /// The lock was granted, and is locked until then.
-    pub fn keep(&self, params: &SqlLeaseRowParams, now: Mono, grant: GrantId, until: i64) {
-        self.shared.kept.set(Some(Kept { grant, due: now + params.lock_at_most.0 / 2, until }));
+    /// Starts to extend a granted lock, which ends at `until`.
+    pub fn start(&self, params: &SqlLeaseRowParams, now: Mono, grant: GrantId, until: i64) {
+        self.shared.lock.set(Some(ExtendedLock { grant, due: now + params.lock_at_most.0 / 2, until }));
         self.shared.changed.raise();
     }
 
-    /// The lock is about to be released. An extension that is under way is waited for: the two exclude each other.
+    /// Stops before a release. Waits for an extension in progress: the two exclude each other.
     pub async fn stop(&self) {
-        self.shared.kept.set(None);
+        self.shared.lock.set(None);
         self.shared.changed.raise();
         while self.shared.extending.get() {
             self.shared.extended.raised().await;
@@ -74,31 +73,32 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn work(mut self) {
+    async fn run(mut self) {
         loop {
-            let Some(kept) = self.shared.kept.get() else {
+            let Some(lock) = self.shared.lock.get() else {
                 self.shared.changed.raised().await;
                 continue;
             };
-            if let Either::First(()) = race(self.shared.changed.raised(), self.ctx.sleep_until(kept.due)).await {
+            if let Either::First(()) = race(self.shared.changed.raised(), self.ctx.sleep_until(lock.due)).await {
                 continue;
             }
             self.shared.extending.set(true);
-            let next = self.extend(kept).await;
-            if self.shared.kept.get() == Some(kept) {
-                self.shared.kept.set(next);
+            let next = self.extend(lock).await;
+            if self.shared.lock.get() == Some(lock) {
+                self.shared.lock.set(next);
             }
             self.shared.extending.set(false);
             self.shared.extended.raise();
         }
     }
 
-    /// Extends, and says when to do so again: never, if the lock had run out, was refused or threw an exception, which ends
-    /// a scheduled task (`ScheduledExecutorService.scheduleAtFixedRate`). The user is not told.
-    async fn extend(&mut self, kept: Kept) -> Option<Kept> {
+    /// Extends the lock and returns it with the next time. It returns `None` if the lock had expired, the extension was
+    /// refused, or an exception ended the scheduled task (`ScheduledExecutorService.scheduleAtFixedRate`). The user
+    /// does not learn of it.
+    async fn extend(&mut self, lock: ExtendedLock) -> Option<ExtendedLock> {
         let lasts = self.params.lock_at_most.0;
         let now = millis(self.ctx.wall());
-        if kept.until < now {
+        if lock.until < now {
             return None;
         }
         let until = now + lasts.as_millis() as i64;
@@ -106,14 +106,14 @@ impl Keeper {
             Clock::Client => Times::Client { now, until },
             Clock::Database => Times::Database { lasts: lasts.as_millis() as i64 },
         };
-        let lease = Lease { resource: self.resource, attempt: kept.grant, by: self.ctx.node().0, times };
-        self.database.ready(self.ctx.mono() + CONNECT_PATIENCE).await.ok()?;
+        let lease = Lease { resource: self.resource, attempt: lock.grant, by: self.ctx.node().0, times };
+        self.database.ready(self.ctx.mono() + POOL_TIMEOUT).await.ok()?;
         match self.database.run(SqlMessage::ExtendLease(lease), None).await {
-            Ok(SqlMessage::Changed) => Some(Kept { due: kept.due + lasts / 2, until, ..kept }),
+            Ok(SqlMessage::Changed) => Some(ExtendedLock { due: lock.due + lasts / 2, until, ..lock }),
             _ => None,
         }
     }
 }
 
-/// How long a connection pool tries to give a connection: `connectionTimeout` of HikariCP, 30 s by default.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit of a connection pool for a connection: `connectionTimeout` of HikariCP, 30 s by default.
+const POOL_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,9 +1,9 @@
 //! A table of lock rows with an expiry: ShedLock's `JdbcTemplateLockProvider`.
 //!
-//! What the client does is read from lukas-krecan/ShedLock: `StorageBasedLockProvider.java` (insert once, then update),
-//! `SqlStatementsSource.java` (the statements, and that `now` is the client's clock at the time when the statement is
-//! put together) and `LockConfiguration.java` (that `lock_until` counts from when the attempt began). The statements are
-//! in [`crate::servers::sql`]. ShedLock does not wait: a task whose lock is taken is skipped. Here the client comes again.
+//! The client follows lukas-krecan/ShedLock: `StorageBasedLockProvider.java` (insert once, then update),
+//! `SqlStatementsSource.java` (the statements, and that `now` is the client's clock when the statement is built) and
+//! `LockConfiguration.java` (that `lock_until` counts from the start of the attempt). The statements are in
+//! [`crate::servers::sql`]. ShedLock does not wait: it skips a task whose lock is taken. Here the client tries again.
 
 mod keep_alive;
 mod params;
@@ -18,12 +18,11 @@ use fencepost_sim::{Mono, STALL_LIMIT};
 
 use self::keep_alive::KeepAlive;
 use self::promises::{FLAWS, PROMISES};
-use super::POLL;
 use crate::grant::{Attempt, Grant, LockError, Reason};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
 use crate::lock::Lock;
+use crate::lock::POLL;
 use crate::servers::sql::{Database, Idle, Lease, Sql, SqlMessage, Times, failover_bound, millis};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -34,7 +33,7 @@ pub struct SqlLeaseRow {
     ctx: Ctx<SqlMessage>,
     resource: ResourceId,
     database: Database,
-    /// The row is known to exist, so that nobody tries to insert it (`LockRecordRegistry`).
+    /// The row is known to exist, so that no client inserts it (`LockRecordRegistry`).
     known: bool,
     held: Option<Held>,
     keep_alive: Option<KeepAlive>,
@@ -43,12 +42,12 @@ pub struct SqlLeaseRow {
 #[derive(Clone, Copy)]
 struct Held {
     grant: GrantId,
-    /// When the attempt began, by the client's wall clock in milliseconds.
+    /// The start of the attempt, by the client's wall clock in milliseconds.
     created: i64,
 }
 
 impl SqlLeaseRow {
-    /// A statement about the row. `until` is by the client's clock, `lasts` what it comes to by the database's.
+    /// A statement on the row. `until` is by the client's clock, `lasts` the same by the database's.
     fn lease(&self, attempt: GrantId, until: i64, lasts: Duration) -> Lease {
         let times = match self.params.clock {
             Clock::Client => Times::Client { now: millis(self.ctx.wall()), until },
@@ -71,7 +70,7 @@ impl SqlLeaseRow {
         self.run(take, step, attempt.give_up).await
     }
 
-    /// Executes a statement, and says whether it changed a row.
+    /// Executes a statement and returns whether it changed a row.
     async fn run(&mut self, statement: SqlMessage, step: Option<&'static str>, by: Mono) -> Result<bool, LockError> {
         let reply = self.database.run_until(statement, step, by).await?;
         Ok(matches!(reply, SqlMessage::Changed))
@@ -79,11 +78,23 @@ impl SqlLeaseRow {
 }
 
 impl Lock for SqlLeaseRow {
-    const INFO: LockInfo = LockInfo::new("sql-lease-row", "a row with lock_until in a table of locks, as ShedLock does it by the clients' clocks").family(Family::Database).expiry(Expiry::ClientWallClock).reentrancy(Reentrancy::Refused).promises(PROMISES).flawed_defaults(FLAWS).verification(Verification::RealServerAvailable).sources(&[
-            "lukas-krecan/ShedLock, README.md, SqlStatementsSource.java, StorageBasedLockProvider.java, KeepAliveLockProvider.java",
-            "lukas-krecan/ShedLock issue 132",
-            "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
-        ]);
+    const INFO: LockInfo = LockInfo::new(
+        "sql-lease-row",
+        "a row with lock_until in a table of locks, as in ShedLock, by the clients' clocks",
+    )
+    .expectations(include_str!("expectations.toml"))
+    .family(Family::Database)
+    .expiry(Expiry::ClientWallClock)
+    .reentrancy(Reentrancy::Refused)
+    .promises(PROMISES)
+    .flawed_defaults(FLAWS)
+    .verification(Verification::RealServerAvailable)
+    .sources(&[
+        "lukas-krecan/ShedLock, README.md, SqlStatementsSource.java, StorageBasedLockProvider.java, \
+                KeepAliveLockProvider.java",
+        "lukas-krecan/ShedLock issue 132",
+        "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
+    ]);
     type Params = SqlLeaseRowParams;
     type Message = SqlMessage;
 
@@ -97,7 +108,7 @@ impl Lock for SqlLeaseRow {
         SqlLeaseRow { params: params.clone(), ctx, resource, database, known: false, held: None, keep_alive }
     }
 
-    /// How long the lock lasts counts from before anything is sent, by the clock that was read then.
+    /// The lock's duration counts from before the request, by the clock read then.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         self.database.ready(attempt.give_up).await?;
         let created = millis(self.ctx.wall());
@@ -107,12 +118,12 @@ impl Lock for SqlLeaseRow {
         }
         self.held = Some(Held { grant: attempt.id, created });
         if let Some(keep_alive) = &self.keep_alive {
-            keep_alive.keep(&self.params, self.ctx.mono(), attempt.id, until);
+            keep_alive.start(&self.params, self.ctx.mono(), attempt.id, until);
         }
         Ok(Grant { id: attempt.id, token: None, valid_until: None })
     }
 
-    /// By the client's clock the statement names the row alone, whoever has locked it by now.
+    /// With the client's clock the statement names only the row, whoever has locked it by now.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let Some(held) = self.held.take_if(|held| held.grant == grant.id) else {
             return Err(LockError::Failed(Reason::NotHeld));
@@ -129,13 +140,13 @@ impl Lock for SqlLeaseRow {
         }
     }
 
-    /// ShedLock tells nobody how long the lock lasts: a task that has begun counts as holding it (`LockAssert`).
+    /// ShedLock does not expose the lock's duration: a started task counts as holding it (`LockAssert`).
     async fn check(&mut self, grant: &Grant) -> bool {
         self.held.is_some_and(|held| held.grant == grant.id)
     }
 
-    /// The row is free once the clock of whoever asks says so, which may lag behind the clock that locked it. Then the
-    /// waiter needs a turn, and for that its last statement must have come to an end.
+    /// The row is free once the waiter's clock says so, which may lag behind the holder's. Then the waiter must try
+    /// again, after its last statement has ended.
     fn takeover_bound(params: &SqlLeaseRowParams, allowance: &BoundAllowance) -> Duration {
         let expired = match params.clock {
             Clock::Client => params.lock_at_most.0 + allowance.apart,

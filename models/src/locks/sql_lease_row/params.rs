@@ -13,29 +13,30 @@ use crate::servers::sql::{FAILOVER_AFTER, REPLICATION_LAG, Standby};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SqlLeaseRowParams {
-    /// `lockAtMostFor`: the row is locked until so long after the attempt began. It has no default; the README's first
-    /// example has 10 minutes (`defaultLockAtMostFor = "10m"`).
+    /// `lockAtMostFor`: the time from the start of the attempt after which the row is unlocked. It has no default; the
+    /// README's first example has 10 minutes (`defaultLockAtMostFor = "10m"`).
     pub lock_at_most: Span,
-    /// `lockAtLeastFor`: a release leaves the row locked until so long after the attempt began. None by default.
+    /// `lockAtLeastFor`: the time from the start of the attempt for which a release leaves the row locked. None by
+    /// default.
     pub lock_at_least: Span,
-    /// Whose clock says what time it is. The application server's by default; `usingDbTime()` for the database's, which
-    /// the README strongly recommends.
+    /// The clock of the statements. The application server's by default; `usingDbTime()` for the database's, which the
+    /// README strongly recommends.
     pub clock: Clock,
     /// Whether the lock is extended every half of `lock_at_most` (`KeepAliveLockProvider`). Off by default: it is a
-    /// wrapper of its own. It refuses a `lock_at_most` below 30 s.
+    /// separate wrapper. It rejects a `lock_at_most` below 30 s.
     pub keep_alive: bool,
-    /// How long the client waits for a statement. `"0s"`, the default: until the stream is given up (MySQL Connector/J
-    /// and pgjdbc, `socketTimeout`).
+    /// The timeout of a statement. `"0s"`, the default: until the stream fails (MySQL Connector/J and pgjdbc,
+    /// `socketTimeout`).
     pub socket_timeout: Span,
-    /// Whether there is an asynchronous standby that takes over.
+    /// Whether an asynchronous standby takes over from a failed primary.
     pub standby: bool,
-    /// How late the standby gets a commit, beside the network's own latency.
+    /// The delay of a commit at the standby, beside the network's latency.
     pub replication_lag: Span,
-    /// The standby takes over when the primary was silent for so long: `ttl` of Patroni, 30 s by default.
+    /// The silence of the primary after which the standby takes over: `ttl` of Patroni, 30 s by default.
     pub failover_after: Span,
 }
 
-/// Whose wall clock counts.
+/// The wall clock of the statements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clock {
@@ -46,7 +47,7 @@ pub enum Clock {
     Database,
 }
 
-/// A lock that is kept alive is locked for at least this long (ShedLock, KeepAliveLockProvider.java).
+/// The shortest `lock_at_most` of an extended lock (ShedLock, KeepAliveLockProvider.java).
 const SHORTEST_KEPT_ALIVE: Duration = Duration::from_secs(30);
 
 impl Default for SqlLeaseRowParams {

@@ -1,4 +1,4 @@
-//! What ShedLock promises, and what is wrong with its defaults.
+//! ShedLock's promises and the flaws of its defaults.
 
 use crate::info::{Answer, Promise, Requirement};
 
@@ -8,8 +8,8 @@ pub(super) const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "at most one at the same time, provided that the task takes less than lockAtMostFor and that the clocks of \
-               the nodes are synchronized; beyond that more than one may hold the lock",
+        says: "at most one at the same time, provided that the task takes less than lockAtMostFor and that \
+                the clocks of the nodes are synchronized; beyond that more than one may hold the lock",
         source: "lukas-krecan/ShedLock, README.md, Behavior and JdbcTemplate",
     },
     Promise {
@@ -45,6 +45,6 @@ pub(super) const PROMISES: &[Promise] = &[
 ];
 
 pub(super) const FLAWS: &[&str] = &[
-    "the client's own clock decides when the lock is free and until when it is locked (clock = \"client\")",
-    "by the client's clock a release names the row and not who locked it: a late one frees the lock of the next",
+    "the client's own clock decides when the lock is free and when it expires (clock = \"client\")",
+    "with the client's clock a release names the row and not its owner: a late one frees the next holder's lock",
 ];

@@ -1,5 +1,5 @@
-//! No lock but a version in the row: `UPDATE … SET version = version + 1 WHERE version = …`. Zero rows mean that somebody
-//! else was faster; the client starts again from the read.
+//! No lock, but a version in the row: `UPDATE … SET version = version + 1 WHERE version = …`. Zero changed rows mean
+//! that another client was faster; the client starts over with the read.
 
 use std::time::Duration;
 
@@ -38,13 +38,13 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::No,
-        says: "nobody is kept out; a change that was based on what has changed since is refused and starts again",
+        says: "no client is excluded; a change based on an old version is rejected and starts over",
         source: OPTIMISTIC,
     },
     Promise {
         requirement: Requirement::AvoidsDeadlock,
         answer: Answer::Yes,
-        says: "nobody waits for anybody, so there is no deadlock; a transaction may have to start again often",
+        says: "no transaction waits for another, so there is no deadlock; one may have to start over often",
         source: OPTIMISTIC,
     },
 ];
@@ -52,6 +52,7 @@ const PROMISES: &[Promise] = &[
 impl Lock for SqlVersion {
     const INFO: LockInfo =
         LockInfo::new("sql-version", "no lock: the update compares the row's version (optimistic locking)")
+            .expectations(include_str!("expectations.toml"))
             .family(Family::Database)
             .in_store()
             .without_grants()
@@ -93,7 +94,7 @@ impl Lock for SqlVersion {
         Self::progress_bound(&NoParams {}, allowance)
     }
 
-    /// A client may wait for a statement until the stream is given up.
+    /// A client may wait for a statement until the stream fails.
     fn progress_bound(_: &NoParams, allowance: &BoundAllowance) -> Duration {
         STATEMENT_TIMEOUT + allowance.reconnect
     }
@@ -109,7 +110,7 @@ impl InStore for SqlVersion {
         })
     }
 
-    /// Compares the version, whatever update the workload asks for.
+    /// Compares the version, whatever update the workload uses.
     fn write<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess, read: ReadReply) -> StoreFuture<'a, ()> {
         let compared = StoreAccess { update: Update::Version, ..*access };
         Box::pin(async move {

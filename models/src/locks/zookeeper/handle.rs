@@ -1,5 +1,5 @@
-//! The connection to the ensemble: what ZooKeeper's own client does (ClientCnxn.java), and what Curator makes of it
-//! (ConnectionState.java, ConnectionStateManager.java).
+//! The connection to the ensemble: ZooKeeper's client (ClientCnxn.java) and Curator's view of it (ConnectionState.java,
+//! ConnectionStateManager.java).
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,13 +23,13 @@ pub(super) struct Handle {
 /// Why an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ZkError {
-    /// The connection broke, or there was none: it may have taken effect.
+    /// The connection broke, or there was none: the operation may have taken effect.
     Loss { sent: bool },
-    /// The session has expired, or moved on: it took no effect.
+    /// The session has expired, or moved: the operation took no effect.
     Session,
     /// There is no such node.
     NoNode,
-    /// The row's own condition did not hold.
+    /// The condition of the write did not hold.
     Refused(Refusal),
 }
 
@@ -45,7 +45,7 @@ impl Handle {
         Rc::new(Handle { ctx, params, state })
     }
 
-    /// The session, if there is one now.
+    /// The current session, if any.
     pub fn session(&self) -> Option<SessionId> {
         self.state.borrow().session
     }
@@ -54,7 +54,7 @@ impl Handle {
         self.state.borrow().events
     }
 
-    /// The user works under this grant from now on, or under none.
+    /// Sets the grant under which the user works.
     pub fn hold(&self, grant: Option<GrantId>) {
         self.state.borrow_mut().holding = grant.map(|grant| (grant, false));
     }
@@ -76,20 +76,20 @@ impl Handle {
         self.state.borrow_mut().chores.pop_front();
     }
 
-    /// Sends a request now and waits for the reply, for as long as the connection lasts.
+    /// Sends a request and waits for the reply as long as the connection lasts.
     pub async fn request(&self, message: ZkMessage, step: Option<&'static str>) -> Result<Reply, ZkError> {
-        let Some((conn, epoch, within)) = self.on_the_way() else { return Err(ZkError::Loss { sent: false }) };
+        let Some((conn, epoch, within)) = self.live_connection() else { return Err(ZkError::Loss { sent: false }) };
         let reply = self.ctx.ask(conn, message, within);
         if let Some(step) = step {
             self.ctx.reach_step(step).await;
         }
-        let reply = race(reply, self.state.until(|state| state.epoch != epoch)).await;
+        let reply = race(reply, self.state.wait_until(|state| state.epoch != epoch)).await;
         let (zxid, reply) = match reply {
             Either::First(Ok(ZkMessage::Reply { zxid, reply })) => (zxid, reply),
             Either::First(Err(CallError::Refused)) => return Err(ZkError::Loss { sent: false }),
             _ => return Err(ZkError::Loss { sent: true }),
         };
-        self.hear(zxid);
+        self.on_message(zxid);
         match reply {
             Reply::Expired | Reply::Moved => Err(ZkError::Session),
             Reply::NoNode => Err(ZkError::NoNode),
@@ -98,22 +98,22 @@ impl Handle {
         }
     }
 
-    /// The connection, and for how long it outlives silence. No request has a timeout of its own, but where messages are
-    /// lost one by one, which ZooKeeper does not know, somebody has to stop waiting.
-    fn on_the_way(&self) -> Option<(ConnId, u64, Duration)> {
+    /// The connection, and the silence after which it fails. Requests have no timeout, but if single messages are lost,
+    /// which ZooKeeper does not know, the wait must end.
+    fn live_connection(&self) -> Option<(ConnId, u64, Duration)> {
         let state = &mut *self.state.borrow_mut();
         let conn = state.connected?;
         state.sent = self.ctx.mono();
         Some((conn, state.epoch, silence(state.timeout)))
     }
 
-    fn hear(&self, zxid: u64) {
+    fn on_message(&self, zxid: u64) {
         let state = &mut *self.state.borrow_mut();
         state.heard = self.ctx.mono();
         state.seen = state.seen.max(zxid);
     }
 
-    /// Connects, keeps the connection alive, and connects again, for as long as the process lives: `SendThread.run`.
+    /// Connects, keeps the connection alive, and reconnects, as long as the process lives: `SendThread.run`.
     pub async fn run(self: Rc<Self>) {
         let mut delays = self.ctx.stream("zookeeper reconnects");
         let mut conns: Vec<ConnId> =
@@ -133,7 +133,7 @@ impl Handle {
         }
     }
 
-    /// Opens a session, or goes on with the one that there is.
+    /// Opens a session, or resumes the current one.
     async fn establish(&self, conn: ConnId) -> bool {
         let (connect, within, given_up) = {
             let State { session, seen, timeout, given_up, .. } = *self.state.borrow();
@@ -142,10 +142,10 @@ impl Handle {
             (connect, timeout / u32::from(self.params.servers), given_up)
         };
         let reply = self.ctx.ask(conn, connect, within);
-        match race(reply, self.state.until(|state| state.given_up != given_up)).await {
+        match race(reply, self.state.wait_until(|state| state.given_up != given_up)).await {
             Either::First(Ok(ZkMessage::Reply { zxid, reply: Reply::Session { id, timeout } })) => {
                 self.connect(conn, id, timeout);
-                self.hear(zxid);
+                self.on_message(zxid);
                 true
             }
             Either::First(Ok(ZkMessage::Reply { reply: Reply::Expired, .. })) => {
@@ -166,13 +166,14 @@ impl Handle {
         });
     }
 
-    /// Until the connection breaks, nothing is heard for two thirds of the session's timeout, or the session is given up.
+    /// Serves until the connection breaks, is silent for two thirds of the session's timeout, or the session is
+    /// abandoned.
     async fn serve(&self, conn: ConnId) {
         loop {
             let (silent, ping) = self.due();
             match race(self.ctx.next(conn), self.ctx.sleep_until(silent.min(ping))).await {
                 Either::First(Ok(message)) => {
-                    self.hear(0);
+                    self.on_message(0);
                     if let ZkMessage::Deleted { .. } = message {
                         self.state.change(|state| state.events += 1);
                     }
@@ -193,7 +194,7 @@ impl Handle {
         }
     }
 
-    /// When the connection counts as dead, and when a ping is due.
+    /// The times at which the connection counts as dead and a ping is due.
     fn due(&self) -> (Mono, Mono) {
         let state = self.state.borrow();
         let silence = silence(state.timeout);
@@ -209,11 +210,11 @@ impl Handle {
             state.events += 1;
         });
         if self.params.stop_on == StopOn::Suspended {
-            self.tell_to_stop();
+            self.notify_listener();
         }
     }
 
-    /// The session is over, or given up: Curator's state becomes LOST, and there will be a new session.
+    /// The session has ended or is abandoned: Curator's state becomes LOST, and a new session follows.
     fn give_up_session(&self) {
         let wanted = self.params.session_timeout.0;
         self.state.change(|state| {
@@ -221,50 +222,49 @@ impl Handle {
             state.given_up += 1;
             state.events += 1;
         });
-        self.tell_to_stop();
+        self.notify_listener();
     }
 
-    /// The user's listener is called.
-    fn tell_to_stop(&self) {
-        let told = self.state.borrow_mut().holding.as_mut().map(|(grant, told)| {
-            *told = true;
+    /// Calls the user's listener.
+    fn notify_listener(&self) {
+        let stopped = self.state.borrow_mut().holding.as_mut().map(|(grant, stopped)| {
+            *stopped = true;
             *grant
         });
-        if let Some(grant) = told {
+        if let Some(grant) = stopped {
             self.ctx.report_lock_lost(grant);
         }
     }
 
-    /// Gives the session up that could not be continued in time: `ConnectionStateManager.checkSessionExpiration`. It counts
-    /// by the wall clock.
+    /// Abandons a session that could not be resumed in time: `ConnectionStateManager.checkSessionExpiration`, by the
+    /// wall clock.
     pub async fn watch_over(self: Rc<Self>) {
         loop {
-            self.state.until(|state| state.suspended.is_some()).await;
+            self.state.wait_until(|state| state.suspended.is_some()).await;
             let (since, timeout) = {
                 let state = self.state.borrow();
                 let Some(since) = state.suspended else { continue };
                 (since, state.timeout)
             };
-            let patience = timeout * self.params.simulated_session_expiration_percent / 100;
+            let limit = timeout * self.params.simulated_session_expiration_percent / 100;
             let elapsed = self.ctx.wall() - since;
-            if elapsed >= patience {
+            if elapsed >= limit {
                 self.give_up_session();
             } else {
-                let over = self.state.until(|state| state.suspended != Some(since));
-                race(over, self.ctx.sleep(patience - elapsed)).await;
+                let over = self.state.wait_until(|state| state.suspended != Some(since));
+                race(over, self.ctx.sleep(limit - elapsed)).await;
             }
         }
     }
 }
 
-/// For how long a client hears nothing until it takes the connection for dead: `readTimeout` (ClientCnxn.java,
-/// `onConnected`).
+/// The silence after which a client considers the connection dead: `readTimeout` (ClientCnxn.java, `onConnected`).
 fn silence(timeout: Duration) -> Duration {
     timeout * 2 / 3
 }
 
-/// After how long a silence a client pings: "timeToNextPing = readTimeout / 2 - idleSend - (idleSend > 1000 ? 1000 : 0)",
-/// and not later than ten seconds (ClientCnxn.java, `SendThread.run`).
+/// The silence after which a client pings: "timeToNextPing = readTimeout / 2 - idleSend - (idleSend > 1000 ? 1000 :
+/// 0)", and at most ten seconds (ClientCnxn.java, `SendThread.run`).
 fn ping_after(silence: Duration) -> Duration {
     let (half, second) = (silence / 2, Duration::from_secs(1));
     if half <= second { half } else { (half - second).clamp(second, MAX_SEND_PING_INTERVAL) }
@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pings_are_sent_as_by_the_real_client() {
+    fn pings_are_sent_as_the_real_client_does() {
         let after = |session_ms: u64| ping_after(silence(Duration::from_millis(session_ms))).as_millis();
         assert_eq!([after(40_000), after(10_000), after(4_000), after(3_000)], [10_000, 2_333, 1_000, 1_000]);
         assert_eq!(after(2_400), 800);

@@ -10,8 +10,9 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Exclusive,
         answer: Answer::Conditional,
-        says: "at no time do two clients think that they hold the lock; but a holder whose connection is suspended cannot \
-               be certain to hold it, and once the session is lost it does not: it has to listen and stop",
+        says: "at no time do two clients think that they hold the lock; but a holder whose connection is \
+                suspended cannot be certain to hold it, and once the session is lost it does not: it has to \
+                listen and stop",
         source: "ZooKeeper recipes.md, Locks; Curator, Shared Reentrant Lock, Error Handling; CURATOR-206 (#727)",
     },
     Promise {
@@ -23,7 +24,7 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::HighlyAvailable,
         answer: Answer::Silent,
-        says: "the pages on locks say nothing; the service needs a majority of its servers",
+        says: "not mentioned by the pages on locks; the service needs a majority of its servers",
         source: RECIPE,
     },
     Promise {
@@ -35,8 +36,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Silent,
-        says: "zxids are totally ordered and every node tells that of its creation, but nobody calls it a fencing token; \
-               sequence numbers begin again with their parent node",
+        says: "zxids are totally ordered and every node has that of its creation, but the documentation does not call \
+            it a fencing token; sequence numbers restart with their parent node",
         source: "ZooKeeper zookeeperProgrammers.md, Time in ZooKeeper, ZooKeeper Stat Structure",
     },
     Promise {
@@ -51,6 +52,7 @@ pub(super) const INFO: LockInfo = LockInfo::new(
     "zookeeper",
     "Curator's InterProcessMutex: ephemeral sequential nodes on ZooKeeper",
 )
+.expectations(include_str!("expectations.toml"))
 .family(Family::Consensus)
 .expiry(Expiry::LeaderMonotonicClock)
 .replicated()
@@ -62,14 +64,15 @@ pub(super) const INFO: LockInfo = LockInfo::new(
 .bugs(&[
     BugInfo {
         name: "curator-own-old-node",
-        about: "takes its own node of a session that is over for its lock; the servers will delete it",
+        about: "takes its own node of an ended session for its lock; the servers will delete it",
         scenario: "bug-curator-own-old-node",
         property: "belief-exclusion",
         source: "CURATOR-604 (apache/curator#1121); CURATOR-498 (#1018), fixed in part",
     },
     BugInfo {
         name: "curator-release-forgets",
-        about: "a release that fails with the connection forgets the node, which blocks all while the session lives",
+        about: "a release that fails with the connection drops the node, which blocks all others while the session \
+            lives",
         scenario: "bug-curator-release-forgets",
         property: "progress",
         source: "CURATOR-678 (apache/curator#1193), CURATOR-486 (#1006)",

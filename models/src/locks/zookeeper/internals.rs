@@ -1,4 +1,4 @@
-//! Curator's side: operations that are tried again, and the way to a lock (LockInternals.java, CreateBuilderImpl.java).
+//! Curator's retried operations and its lock recipe (LockInternals.java, CreateBuilderImpl.java).
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,8 +10,7 @@ use fencepost_sim::{Either, race};
 use super::ZookeeperParams;
 use super::handle::{Handle, ZkError};
 use super::state::Chore;
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::locks::zookeeper::server::{Child, Path, Reply, Stat, ZkMessage};
 
 /// Curator's framework and the lock's internals.
@@ -35,7 +34,7 @@ impl Internals {
         Internals { zk, params, resource, delays }
     }
 
-    /// `attemptLock`: until the own node is the first. What becomes of it when the caller gives up is the caller's.
+    /// `attemptLock`: waits until the own node is the first. The caller decides about the node if it gives up.
     pub async fn attempt_lock(&self, attempt: GrantId, own: &Cell<Option<Node>>) -> Result<Node, ZkError> {
         for retry in 0.. {
             let node = match self.create(attempt).await {
@@ -59,7 +58,7 @@ impl Internals {
         unreachable!("tries end before numbers do")
     }
 
-    /// Creates the own node, protected: a later try looks for what an earlier one may have created.
+    /// Creates the own node, protected: a later attempt looks for the node of an earlier one.
     async fn create(&self, attempt: GrantId) -> Result<Node, ZkError> {
         let tried = Cell::new(false);
         self.retrying(async || {
@@ -77,7 +76,7 @@ impl Internals {
         .await
     }
 
-    /// What an earlier try created. A node of another session than today's is discarded: it will not live
+    /// Finds the node of an earlier attempt. A node of an older session is discarded, since it will not last
     /// (ProtectedMode.java, `validateFoundNode`).
     async fn find_own(&self, attempt: GrantId) -> Result<Option<Node>, ZkError> {
         for child in self.children().await?.into_iter().filter(|child| child.attempt == attempt) {
@@ -95,7 +94,7 @@ impl Internals {
         Ok(None)
     }
 
-    /// `internalLockLoop`: the first child has the lock; everybody else watches the one before.
+    /// `internalLockLoop`: the first child has the lock; each other one watches its predecessor.
     async fn wait_for_turn(&self, node: &Node) -> Result<(), ZkError> {
         loop {
             let events = self.zk.events();
@@ -110,7 +109,7 @@ impl Internals {
             let path = self.path(children[before].sequence);
             let watch = ZkMessage::GetData { path, watch: true };
             match self.retrying(async || self.zk.request(watch.clone(), None).await).await {
-                Ok(_) => self.zk.state.until(|state| state.events != events).await,
+                Ok(_) => self.zk.state.wait_until(|state| state.events != events).await,
                 Err(ZkError::NoNode) => {}
                 Err(error) => return Err(error),
             }
@@ -132,19 +131,19 @@ impl Internals {
         Path { resource: self.resource, sequence }
     }
 
-    /// Deletes a node, trying again. That it is gone already is as good.
+    /// Deletes a node, with retries. A node that no longer exists counts as deleted.
     pub async fn delete(&self, path: Path, step: Option<&'static str>) -> Result<(), ZkError> {
         let step = Cell::new(step);
         let deleted = self.retrying(async || self.zk.request(ZkMessage::Delete { path }, step.take()).await).await;
         deleted.map(drop).or_else(|error| if error == ZkError::NoNode { Ok(()) } else { Err(error) })
     }
 
-    /// `RetryLoop.callWithRetry`: what failed with the connection or the session is tried again. Every try waits for a
-    /// connection first, for as long as Curator's connection timeout.
+    /// `RetryLoop.callWithRetry`: retries what failed with the connection or the session. Every attempt first waits for
+    /// a connection, up to Curator's connection timeout.
     pub async fn retrying<T>(&self, operation: impl AsyncFn() -> Result<T, ZkError>) -> Result<T, ZkError> {
         let mut retry = 0;
         loop {
-            let connected = self.zk.state.until(|state| state.is_connected());
+            let connected = self.zk.state.wait_until(|state| state.is_connected());
             let outcome = match race(connected, self.zk.ctx.sleep(self.params.connection_timeout.0)).await {
                 Either::First(()) => operation().await,
                 Either::Second(()) => Err(ZkError::Loss { sent: false }),
@@ -166,10 +165,10 @@ impl Internals {
         self.zk.ctx.sleep(self.params.retry_base.0 * factor as u32).await;
     }
 
-    /// Deletes in the background what is still to be deleted, for as long as the process lives.
-    pub async fn tidy(self: Rc<Self>) {
+    /// Runs the pending background deletions as long as the process lives.
+    pub async fn run_chores(self: Rc<Self>) {
         loop {
-            self.zk.state.until(|state| state.is_connected() && !state.chores.is_empty()).await;
+            self.zk.state.wait_until(|state| state.is_connected() && !state.chores.is_empty()).await;
             let Some(chore) = self.zk.first_chore() else { continue };
             match self.perform(chore).await {
                 Ok(()) | Err(ZkError::NoNode) => self.zk.finish_chore(),

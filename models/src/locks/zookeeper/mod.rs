@@ -1,12 +1,12 @@
-//! A lock on ZooKeeper, as Curator's InterProcessMutex takes it. What the servers do, and why Raft stands in for Zab there,
-//! says [`crate::locks::zookeeper::server`].
+//! A lock on ZooKeeper, as Curator's InterProcessMutex takes it. [`crate::locks::zookeeper::server`] describes the
+//! servers, and why the model uses Raft in place of Zab.
 //!
 //! From Curator's source (apache/curator; InterProcessMutex.java, LockInternals.java) and documentation:
-//! - Everybody creates an ephemeral sequential node; the first has the lock, the others watch the one before them.
-//! - A holder may acquire again: its thread counts, without asking the servers.
-//! - Nobody interrupts a holder whose connection or session is gone (CURATOR-206, issue #727). Listeners are told; what
-//!   the program does then is its own affair: here `stop_on`.
-//! - The raw Curator takes a node of a dead session for its own (bug `curator-own-old-node`); the model's does not.
+//! - Each client creates an ephemeral sequential node; the first has the lock, the others watch their predecessor.
+//! - A holder may acquire again: its thread counts, without a request to the servers.
+//! - Curator does not interrupt a holder whose connection or session is gone (CURATOR-206, issue #727). It notifies
+//!   listeners; the program decides what to do then: here `stop_on`.
+//! - The raw Curator takes a node of an ended session for its own (bug `curator-own-old-node`); the model's does not.
 
 mod handle;
 mod info;
@@ -27,11 +27,10 @@ pub use self::params::{StopOn, ZookeeperParams};
 use self::handle::{Handle, ZkError};
 use self::internals::{Internals, Node};
 use self::state::Chore;
-use super::REQUEST_TIMEOUT;
+use super::timing::REQUEST_TIMEOUT;
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::guarded::{InStore, ReadReply, StoreAccess, StoreFuture};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::info::LockInfo;
 use crate::lock::Lock;
 use crate::locks::zookeeper::server::{Member, Reply, Tree, ZkMessage};
@@ -54,7 +53,8 @@ struct Held {
     count: u32,
 }
 
-/// A change by the majority, the event of a watch and a listing take so long at most, packets that are sent again included.
+/// The maximal time of a change by the majority, the event of a watch and a listing, including packets that are sent
+/// again.
 const HAND_OVER: Duration = Duration::from_secs(4);
 
 impl Held {
@@ -72,9 +72,8 @@ impl Zookeeper {
         &self.internals.zk
     }
 
-    /// The time is up: the own node is deleted. Where that cannot be done at once it is done in the background, as it is
-    /// where nobody knows whether there is a node.
-    async fn give_up(&self, attempt: GrantId, own: Option<Node>) -> LockError {
+    /// Deletes the own node after the deadline. If that fails, or if the node may not exist, the background does it.
+    async fn abandon_attempt(&self, attempt: GrantId, own: Option<Node>) -> LockError {
         let Some(node) = own else {
             self.zk().add_chore(Chore::Find(self.internals.resource, attempt));
             return LockError::Unknown(Reason::Busy);
@@ -89,8 +88,8 @@ impl Zookeeper {
         }
     }
 
-    /// The data is a node of the same tree. The member that said that the lock is free has applied all that was written
-    /// before, so that no `sync` is needed.
+    /// Reads the data, which is a node of the same tree. The member that reported the lock as free has applied all
+    /// earlier writes, so no `sync` is needed.
     async fn read_row(&self, grant: &Grant, access: &StoreAccess) -> Result<ReadReply, ZkError> {
         let read = ZkMessage::ReadRow { grant: grant.id, order: access.order };
         match self.internals.retrying(async || self.zk().request(read.clone(), None).await).await? {
@@ -126,7 +125,7 @@ impl Lock for Zookeeper {
     fn connect(params: &ZookeeperParams, ctx: Ctx<ZkMessage>, resource: ResourceId) -> Self {
         let zk = Handle::new(ctx.clone(), params.clone());
         let internals = Rc::new(Internals::new(zk.clone(), params.clone(), resource));
-        let tidy = ctx.spawn(internals.clone().tidy());
+        let tidy = ctx.spawn(internals.clone().run_chores());
         let background = [ctx.spawn(zk.clone().run()), ctx.spawn(zk.watch_over()), tidy];
         Zookeeper { internals, held: None, _background: background }
     }
@@ -145,14 +144,14 @@ impl Lock for Zookeeper {
                 self.zk().hold(Some(attempt.id));
                 Ok(held.grant())
             }
-            // What was created may be there for a while.
+            // The created node may stay for a while.
             Either::First(Err(_)) => Err(LockError::Unknown(Reason::Call(CallError::Reset))),
-            Either::Second(()) => Err(self.give_up(attempt.id, own.get()).await),
+            Either::Second(()) => Err(self.abandon_attempt(attempt.id, own.get()).await),
         }
     }
 
-    /// The entry goes whatever becomes of the node, which is deleted in the background if it cannot be deleted now. The
-    /// bug `curator-release-forgets` has lost that, too.
+    /// Removes the entry in any case. A node that cannot be deleted now is deleted in the background, except with the
+    /// bug `curator-release-forgets`.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let Some(held) = self.held.as_mut().filter(|held| held.grant == grant.id) else {
             return Err(LockError::Failed(Reason::NotHeld));
@@ -179,12 +178,11 @@ impl Lock for Zookeeper {
         Duration::ZERO
     }
 
-    /// A session that was last heard of at the crash is closed its timeout and at most a tick later, and the leader may
-    /// hear of it half a tick late (ExpiryQueue.java, LearnerSessionTracker.java). The timeouts run on the leader's
-    /// monotonic clock: slow rates and stopped machines lengthen them, clock steps do not. What else goes wrong may
-    /// change the leader, and a new one begins anew (SessionTrackerImpl.java), so that elections lengthen it: by
-    /// themselves and by one more term. A waiter that lost its connection then tries all members, each for its share of
-    /// the timeout, and its operation once more.
+    /// A session is closed its timeout and at most a tick after its last activity, of which the leader may learn half a
+    /// tick late (ExpiryQueue.java, LearnerSessionTracker.java). The timeouts run on the leader's monotonic clock: slow
+    /// rates and stopped machines lengthen them, clock steps do not. Other faults may change the leader, and a new one
+    /// restarts the timeouts (SessionTrackerImpl.java): elections add their own time and one more timeout. A waiter
+    /// that lost its connection then tries all members, each for its share of the timeout, and its operation once more.
     ///
     /// Progress has the same bound: what a client leaves behind is deleted with its session.
     fn takeover_bound(params: &ZookeeperParams, allowance: &BoundAllowance) -> Duration {
@@ -193,7 +191,7 @@ impl Lock for Zookeeper {
         if *allowance == BoundAllowance::default() {
             return term + HAND_OVER;
         }
-        let elections = 2 * params.raft().failover();
+        let elections = 2 * params.raft().max_failover_time();
         let connect = timeout + u32::from(params.servers) * Duration::from_secs(1);
         let retry = params.retry_base.0 * (1 << params.retries.min(20));
         2 * term + HAND_OVER + elections + connect + retry + allowance.reconnect
@@ -210,8 +208,8 @@ impl InStore for Zookeeper {
         Box::pin(async { self.read_row(grant, access).await.map_err(LockError::from) })
     }
 
-    /// A `multi` that checks that the own node exists and sets the data. It is sent once: the scenario decides whether a
-    /// client tries again after an unknown outcome.
+    /// A `multi` that checks that the own node exists and sets the data. It is sent once: the scenario decides whether
+    /// a client tries again after an unknown outcome.
     fn write<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess, read: ReadReply) -> StoreFuture<'a, ()> {
         let write = access.write(grant, read);
         Box::pin(async move {

@@ -1,4 +1,4 @@
-//! The settings of servers and client.
+//! The parameters of `zookeeper`.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::servers::raft::Config;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ZookeeperParams {
-    /// How many members the ensemble has. "Three ZooKeeper servers is the minimum recommended size for an ensemble"
+    /// The number of members. "Three ZooKeeper servers is the minimum recommended size for an ensemble"
     /// (zookeeperAdmin.md).
     #[schemars(range(min = 1, max = 7))]
     pub servers: u8,
-    /// The session timeout that the client asks for: 60 s (`DEFAULT_SESSION_TIMEOUT_MS`, CuratorFrameworkFactory.java).
-    /// The servers give what lies within their bounds, so that these 60 s become 40 s.
+    /// The session timeout that the client requests: 60 s (`DEFAULT_SESSION_TIMEOUT_MS`, CuratorFrameworkFactory.java).
+    /// The servers clamp it to their bounds, which makes 40 s of these 60 s.
     pub session_timeout: Span,
     /// `tickTime` of the servers: 2 s in the sample configuration (zoo_sample.cfg; without any configuration the code
     /// takes 3 s).
@@ -28,17 +28,17 @@ pub struct ZookeeperParams {
     pub min_session_timeout: Option<Span>,
     /// `maxSessionTimeout` of the servers: "Defaults to 20 times the tickTime" (zookeeperAdmin.md).
     pub max_session_timeout: Option<Span>,
-    /// How long each try of an operation waits for a connection: `DEFAULT_CONNECTION_TIMEOUT_MS`
+    /// The time that each attempt of an operation waits for a connection: `DEFAULT_CONNECTION_TIMEOUT_MS`
     /// (CuratorFrameworkFactory.java).
     pub connection_timeout: Span,
-    /// How often an operation is tried again: `ExponentialBackoffRetry(1000, 3)` of Curator's getting-started page.
+    /// The number of retries of an operation: `ExponentialBackoffRetry(1000, 3)` of Curator's getting-started page.
     /// Curator has no default.
     #[schemars(range(max = 29))]
     pub retries: u32,
-    /// After how long, times a random factor that doubles. See `retries`.
+    /// The base pause before a retry, times a random factor that doubles. See `retries`.
     pub retry_base: Span,
-    /// The share of the session timeout, in per cent, after which a client that was disconnected that long takes its
-    /// session for lost: `simulatedSessionExpirationPercent` (CuratorFrameworkFactory.java).
+    /// The share of the session timeout, in per cent, after which a disconnected client considers its session lost:
+    /// `simulatedSessionExpirationPercent` (CuratorFrameworkFactory.java).
     #[schemars(range(min = 1, max = 100))]
     pub simulated_session_expiration_percent: u32,
     /// When the program that uses Curator stops its work. Curator does not stop it.
@@ -49,13 +49,13 @@ pub struct ZookeeperParams {
     pub(super) release_forgets: bool,
 }
 
-/// The connection state at which a program takes its lock for lost.
+/// The connection state at which a program considers its lock lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopOn {
     /// When the connection is gone: what Curator's page on locks recommends under "Error Handling".
     Suspended,
-    /// When the session is gone, or is taken to be.
+    /// When the session is gone, or considered gone.
     #[default]
     Lost,
 }
@@ -80,12 +80,12 @@ impl Default for ZookeeperParams {
 }
 
 impl Params for ZookeeperParams {
-    /// The session timeout that is asked for; the servers' bounds clamp it.
+    /// The requested session timeout; the servers' bounds clamp it.
     fn set_ttl(&mut self, ttl: Duration) {
         self.session_timeout = Span(ttl);
     }
 
-    /// The session timeout and one tick. The servers' bounds, and below three ticks the tick, are set along.
+    /// The session timeout and one tick. The servers' bounds, and below three ticks the tick, are set too.
     fn set_effective(&mut self, effective: Duration) {
         if effective < 3 * self.tick.0 {
             self.tick = Span(effective / 5);
@@ -120,7 +120,7 @@ impl Params for ZookeeperParams {
             return Err("an ensemble has 1 to 7 `servers` here".into());
         }
         if tick < Duration::from_millis(2) || shortest.is_zero() {
-            return Err("`tick` must be at least 2ms, and a session timeout longer than nothing".into());
+            return Err("`tick` must be at least 2ms, and a session timeout greater than zero".into());
         }
         if shortest > longest {
             return Err("`min_session_timeout` must not be longer than `max_session_timeout`".into());
@@ -143,14 +143,14 @@ impl ZookeeperParams {
         Timing { tick, shortest, longest }
     }
 
-    /// The session timeout that the servers give.
+    /// The session timeout that the servers grant.
     pub(super) fn negotiated(&self) -> Duration {
         let Timing { shortest, longest, .. } = self.timing();
         self.session_timeout.0.clamp(shortest.min(longest), longest)
     }
 
-    /// Members without a leader do not keep requests: they close their connections.
+    /// Members without a leader do not queue requests: they close their connections.
     pub(super) fn raft(&self) -> Config {
-        Config { holds: false, ..Config::default() }
+        Config { queue_without_leader: false, ..Config::default() }
     }
 }

@@ -1,4 +1,4 @@
-//! Where a client's connection stands, and who waits for it to change.
+//! The state of a client's connection, and those who wait for its change.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
@@ -6,37 +6,36 @@ use std::time::Duration;
 
 use fencepost_sim::{ConnId, Mono, Signal, Wall};
 
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::locks::zookeeper::server::{Path, SessionId};
 
-/// Where a handle stands.
+/// The state of a handle.
 pub(super) struct State {
     pub connected: Option<ConnId>,
-    /// How often it was connected or disconnected.
+    /// The number of connections and disconnections.
     pub epoch: u64,
-    /// How often something happened that wakes waiters: a watch fired, or the connection came or went.
+    /// The number of events that wake waiters: a watch fired, or the connection changed.
     pub events: u64,
     pub session: Option<SessionId>,
-    /// How many sessions were given up.
+    /// The number of abandoned sessions.
     pub given_up: u64,
-    /// The session's timeout; before there is one, what is asked for.
+    /// The session's timeout; before there is one, the requested timeout.
     pub timeout: Duration,
-    /// The last zxid that was seen in the session.
+    /// The last zxid seen in the session.
     pub seen: u64,
     pub heard: Mono,
     pub sent: Mono,
-    /// Since when Curator's state is SUSPENDED.
+    /// The time since which Curator's state is SUSPENDED.
     pub suspended: Option<Wall>,
-    /// The grant that Curator's user works under, and whether the user was told to stop.
+    /// The grant under which Curator's user works, and whether the user was told to stop.
     pub holding: Option<(GrantId, bool)>,
-    /// What is still to be deleted in the background.
+    /// The pending background deletions.
     pub chores: VecDeque<Chore>,
     waiting: BTreeMap<u64, Signal>,
     waits: u64,
 }
 
-/// What Curator deletes in the background, however long it takes.
+/// A background deletion of Curator, however long it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chore {
     /// A node (`guaranteed()`: FailedOperationManager.java).
@@ -45,7 +44,7 @@ pub(super) enum Chore {
     Find(ResourceId, GrantId),
 }
 
-/// The state, for all parts of a process to see.
+/// The state, shared by all parts of a process.
 pub(super) struct Board(RefCell<State>);
 
 impl Board {
@@ -73,13 +72,13 @@ impl Board {
         self.0.borrow()
     }
 
-    /// For changes that nobody waits for.
+    /// For changes that wake no waiter.
     pub fn borrow_mut(&self) -> RefMut<'_, State> {
         self.0.borrow_mut()
     }
 
-    /// Waits until this holds.
-    pub async fn until(&self, holds: impl Fn(&State) -> bool) {
+    /// Waits until the condition holds.
+    pub async fn wait_until(&self, holds: impl Fn(&State) -> bool) {
         loop {
             let wait = {
                 let state = &mut *self.0.borrow_mut();
@@ -95,7 +94,7 @@ impl Board {
         }
     }
 
-    /// Changes it, and lets all who wait look again.
+    /// Changes the state and wakes all waiters.
     pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let (changed, signals) = {
             let state = &mut *self.0.borrow_mut();
@@ -113,7 +112,7 @@ impl State {
     }
 }
 
-/// Somebody who waits for the state to change.
+/// A waiter for a change of the state.
 struct Wait<'a> {
     board: &'a Board,
     number: u64,

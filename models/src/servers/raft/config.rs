@@ -1,89 +1,89 @@
-//! How a cluster is set up.
+//! The configuration of a cluster.
 
 use std::time::Duration;
 
 /// The timings and options of a cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// How often the leader is heard of. It is also how exactly a replica counts time.
+    /// The heartbeat interval of the leader, and the length of a tick of every replica.
     pub heartbeat: Duration,
-    /// A follower that hears nothing for this long, and up to as long again (drawn anew each time), stands for election.
+    /// A follower that hears nothing for one to two of these (drawn each time) starts an election.
     pub election: Duration,
-    /// If given: a replica that knows of no leader stands after this and up to as long again, without waiting for
-    /// `election`; and one that knew a leader waits for `election` and for this at the most, as Hazelcast's do.
-    pub search: Option<Duration>,
-    /// Whether a replica asks if it could win before it disturbs a leader by standing (Ongaro's thesis, 9.6).
+    /// If given, a replica that knows no leader starts an election after one to two of these instead; one that knew a
+    /// leader waits for `election` plus at most this, as Hazelcast's do.
+    pub leaderless_timeout: Option<Duration>,
+    /// Whether a replica asks if it could win before it starts an election (Ongaro's thesis, 9.6).
     pub pre_vote: bool,
-    /// Whether a leader steps down that has not heard of a quorum for an election timeout (thesis, 6.2).
+    /// Whether a leader steps down if it does not hear from a quorum for an election timeout (thesis, 6.2).
     pub check_quorum: bool,
     /// How reads are answered.
     pub reads: ReadMode,
-    /// Whether a proposal waits for a leader while there is none, as etcd's do (raft/node.go, `run`: `propc`). If not, it
-    /// fails at once.
-    pub holds: bool,
-    /// After this, nobody waits for a proposal or a read any longer.
-    pub give_up: Duration,
-    /// After this, a read is asked for again that has brought no answer.
+    /// Whether a proposal waits while there is no leader, as etcd's do (raft/node.go, `run`: `propc`). If not, it fails
+    /// at once.
+    pub queue_without_leader: bool,
+    /// A proposal or a read without an answer fails after this.
+    pub request_timeout: Duration,
+    /// A read without an answer is sent again after this.
     pub read_retry: Duration,
-    /// After how many entries the machine's state is kept and the log before it cut off.
+    /// The number of entries after which the state is saved and the log before it is truncated.
     pub snapshot_every: u64,
-    /// How many entries before that are kept for followers that lag a little.
+    /// The number of entries before a snapshot that stay for followers that lag.
     pub keep_entries: u64,
-    /// Whether the log is made safe before words go out that rely on it. Raft demands it.
+    /// Whether the log is synced before messages that rely on it are sent. Raft requires it.
     pub fsync: bool,
-    /// What a replica does that has lost entries which it had acknowledged, so that it comes back under its old name with
-    /// less than its leader knows it had. Raft forbids that: it may have helped to commit what is now lost.
+    /// What happens to a replica that restarts without entries it had acknowledged. Raft forbids this: the replica may
+    /// have helped to commit what is now lost.
     ///
-    /// If true, the leader sends it everything again. If false, it is deaf to that leader, as etcd's is, which panics
-    /// with "tocommit is out of range ... Was the raft log corrupted, truncated, or lost?" (raft/log.go, `commitTo`)
-    /// at every heartbeat.
-    pub rejoins: bool,
+    /// If true, the leader sends it everything again. If false, it ignores that leader, as etcd's does, which panics
+    /// with "tocommit is out of range ... Was the raft log corrupted, truncated, or lost?" (raft/log.go, `commitTo`) at
+    /// every heartbeat.
+    pub resend_lost_entries: bool,
 }
 
 /// How reads are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadMode {
-    /// After a quorum has confirmed the leader (thesis, 6.4: ReadIndex).
+    /// After a quorum has confirmed the leader (ReadIndex; thesis, 6.4).
     Quorum,
-    /// By the leader alone, trusting that it would have stepped down: its clock decides (thesis, 6.4.1). Needs, and
-    /// switches on, `check_quorum`.
+    /// By the leader alone: its clock says that no other leader can exist yet (thesis, 6.4.1). Implies `check_quorum`.
     Lease,
-    /// At once by whoever believes to lead, even if it has long been deposed: a bug. Others ask as in `Quorum`.
+    /// At once by any server that believes to lead, even if it was deposed: a bug. Others ask as in `Quorum`.
     Unchecked,
 }
 
 impl Default for Config {
-    /// What etcd does by default: heartbeats each 100 ms, elections after 1 s (`--heartbeat-interval`,
-    /// `--election-timeout`), pre-vote (default since 3.5), check-quorum (server/etcdserver/bootstrap.go, `raftConfig`),
-    /// ReadIndex asked again after 500 ms (v3_server.go, `readIndexRetryTime`), requests given up after 5 s and two
-    /// election timeouts (server/config/config.go, `ReqTimeout`). Its log is cut more often than etcd's, to stay short.
+    /// The defaults of etcd: heartbeats every 100 ms, elections after 1 s (`--heartbeat-interval`,
+    /// `--election-timeout`), pre-vote (default since 3.5), check-quorum (server/etcdserver/bootstrap.go,
+    /// `raftConfig`), ReadIndex sent again after 500 ms (v3_server.go, `readIndexRetryTime`), requests fail after 5 s
+    /// plus two election timeouts (server/config/config.go, `ReqTimeout`). The log is truncated more often than etcd's,
+    /// to stay short.
     fn default() -> Self {
         Config {
             heartbeat: Duration::from_millis(100),
             election: Duration::from_millis(1_000),
-            search: None,
+            leaderless_timeout: None,
             pre_vote: true,
             check_quorum: true,
             reads: ReadMode::Quorum,
-            holds: true,
-            give_up: Duration::from_millis(7_000),
+            queue_without_leader: true,
+            request_timeout: Duration::from_millis(7_000),
             read_retry: Duration::from_millis(500),
             snapshot_every: 1_000,
             keep_entries: 100,
             fsync: true,
-            rejoins: false,
+            resend_lost_entries: false,
         }
     }
 }
 
 impl Config {
-    /// Whether the timings make sense.
+    /// Checks the timings.
     ///
     /// # Errors
-    /// Why not, in words for a user.
+    /// An error text for the user.
     pub fn check(&self) -> Result<(), String> {
         if self.heartbeat.is_zero() {
-            return Err("the heartbeat interval must be longer than nothing".into());
+            return Err("the heartbeat interval must be greater than zero".into());
         }
         if self.election < 2 * self.heartbeat {
             return Err("the election timeout must be at least two heartbeat intervals".into());
@@ -91,29 +91,29 @@ impl Config {
         Ok(())
     }
 
-    /// How long it takes at the most until a new leader acts, from the loss of the old one, if the first election
-    /// succeeds and the network takes no time: followers wait up to two election timeouts, or what `search` adds.
-    pub fn failover(&self) -> Duration {
-        self.election + self.search.unwrap_or(self.election) + self.heartbeat
+    /// The maximal time from the loss of a leader until the next one acts, if the first election succeeds and the
+    /// network takes no time.
+    pub fn max_failover_time(&self) -> Duration {
+        self.election + self.leaderless_timeout.unwrap_or(self.election) + self.heartbeat
     }
 
     pub(super) fn election_ticks(&self) -> usize {
         self.ticks(self.election).max(2) as usize
     }
 
-    /// The ticks, from the fewest to the most, that a replica lets pass before it stands which has heard of its leader.
-    pub(super) fn patience(&self) -> (u64, u64) {
+    /// The bounds, in ticks, of the election timeout of a replica that knows a leader.
+    pub(super) fn election_range(&self) -> (u64, u64) {
         let election = self.election_ticks() as u64;
-        (election, self.search.map_or(2 * election - 1, |search| election + self.ticks(search)))
+        (election, self.leaderless_timeout.map_or(2 * election - 1, |timeout| election + self.ticks(timeout)))
     }
 
-    /// The same for one that knows of no leader, if that makes a difference.
-    pub(super) fn search_ticks(&self) -> Option<(u64, u64)> {
-        let search = self.search.map(|search| self.ticks(search).min(self.election_ticks() as u64 / 2))?;
-        Some((search, 2 * search))
+    /// The same for a replica that knows no leader, if the configuration distinguishes it.
+    pub(super) fn leaderless_range(&self) -> Option<(u64, u64)> {
+        let ticks = self.leaderless_timeout.map(|timeout| self.ticks(timeout).min(self.election_ticks() as u64 / 2))?;
+        Some((ticks, 2 * ticks))
     }
 
-    /// How many ticks a span takes, at least one.
+    /// A duration in ticks, rounded up, at least one.
     pub(super) fn ticks(&self, span: Duration) -> u64 {
         span.as_nanos().div_ceil(self.heartbeat.as_nanos().max(1)).max(1) as u64
     }
@@ -124,12 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_no_leader_stands_sooner_if_the_system_has_two_timeouts() {
+    fn a_leaderless_replica_starts_an_election_sooner_if_configured() {
         let (heartbeat, election) = (Duration::from_secs(1), Duration::from_secs(25));
         let one = Config { heartbeat, election, ..Config::default() };
-        assert_eq!((one.patience(), one.search_ticks()), ((25, 49), None));
-        let two = Config { search: Some(Duration::from_secs(2)), ..one };
-        assert_eq!((two.patience(), two.search_ticks()), ((25, 27), Some((2, 4))));
-        assert_eq!(two.failover(), Duration::from_secs(28));
+        assert_eq!((one.election_range(), one.leaderless_range()), ((25, 49), None));
+        let two = Config { leaderless_timeout: Some(Duration::from_secs(2)), ..one };
+        assert_eq!((two.election_range(), two.leaderless_range()), ((25, 27), Some((2, 4))));
+        assert_eq!(two.max_failover_time(), Duration::from_secs(28));
     }
 }

@@ -1,55 +1,148 @@
-//! A server's share of the cluster: what it may ask of the replicated log, and how the answers come back.
+//! The interface of a server to the replicated log, and the interface of the log to the server.
 
 use std::collections::BTreeMap;
 
-use fencepost_sim::NodeId;
+use fencepost_sim::{Caller, Message, NodeId, Session};
 
 use super::config::{Config, ReadMode};
-use super::machine::{Lineage, Machine, Truth};
-use super::packet::{Origin, Packet, decode, encode};
+use super::machine::{AppliedEntries, GroundTruthLog, Machine};
+use super::packet::{Carries, Origin, Packet, decode, encode};
 use super::reads::Reads;
 use super::replica::Replica;
-use super::server::{Applied, Duties, Loss};
 use crate::wire::Env;
 
-/// The replicated log, as a server sees it.
-pub struct Core<D: Duties> {
-    pub(super) replica: Replica<D::Machine>,
+/// The part of a server beside the log: client requests, and the work of the leader. All of it is in memory only.
+///
+/// Each function may propose, read, reply, push and set timers. Every timer tag except `u64::MAX` is free.
+pub trait RaftApp: Sized + 'static {
+    /// The replicated state.
+    type Machine: Machine;
+    /// The messages of servers and clients, including the replicas' packets.
+    type Message: Message + Carries<Packet<Self::Machine>>;
+    /// Identifies who waits for a proposal or a read, such as a [`Caller`]. It never leaves the server.
+    type Ticket: 'static;
+
+    /// The process started. The log on its disk is applied afterwards.
+    fn on_start(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>) {}
+
+    /// A client sent a request.
+    fn on_request(
+        &mut self,
+        env: &mut Env<'_, Self::Message>,
+        core: &mut Core<Self>,
+        from: Caller,
+        message: Self::Message,
+    );
+
+    /// Another server sent a message other than a packet of the replicas.
+    fn on_peer(
+        &mut self,
+        _env: &mut Env<'_, Self::Message>,
+        _core: &mut Core<Self>,
+        _from: NodeId,
+        _message: Self::Message,
+    ) {
+    }
+
+    /// This server applied an entry; `core.machine()` is the state just after it.
+    fn on_applied(&mut self, env: &mut Env<'_, Self::Message>, core: &mut Core<Self>, applied: Applied<Self>);
+
+    /// The read may be answered from `core.machine()`.
+    fn on_read(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>, _ticket: Self::Ticket) {}
+
+    /// A proposal or a read failed.
+    fn on_failed(
+        &mut self,
+        env: &mut Env<'_, Self::Message>,
+        core: &mut Core<Self>,
+        ticket: Self::Ticket,
+        error: RequestError,
+    );
+
+    /// This server leads now, and has applied all that was acknowledged before.
+    fn on_leader(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>) {}
+
+    /// This server learnt that it no longer leads, and must drop the state of a leader.
+    fn on_deposed(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>) {}
+
+    /// This server learnt of another leader, of a new term, or of the loss of its leader.
+    fn on_leadership_change(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>) {}
+
+    /// This server lagged so far behind that the leader sent it the whole state.
+    fn on_restored(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>) {}
+
+    /// A timer with this tag expired.
+    fn on_timer(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>, _tag: u64) {}
+
+    /// A client connected.
+    fn on_connect(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>, _session: Session) {}
+
+    /// A connection closed.
+    fn on_disconnect(&mut self, _env: &mut Env<'_, Self::Message>, _core: &mut Core<Self>, _session: Session) {}
+
+    /// The process crashed and must drop its memory. The log is handled elsewhere.
+    fn on_crash(&mut self, env: &mut Env<'_, Self::Message>);
+}
+
+/// An applied entry.
+pub struct Applied<A: RaftApp> {
+    /// Its index in the log.
+    pub index: u64,
+    /// Its command.
+    pub command: <A::Machine as Machine>::Command,
+    /// The result of the command.
+    pub answer: <A::Machine as Machine>::Answer,
+    /// The ticket, if this server proposed the command since it last started and has not failed it.
+    pub ticket: Option<A::Ticket>,
+}
+
+/// Why a proposal or a read failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// There was no leader, and the proposal was not queued: it certainly does not take effect.
+    NoLeader,
+    /// No answer came in time: a proposal may have taken effect, or may still.
+    TimedOut,
+}
+
+/// The replicated log, as a server uses it.
+pub struct Core<A: RaftApp> {
+    pub(super) replica: Replica<A::Machine>,
     config: Config,
     members: Vec<NodeId>,
     me: u8,
-    machine: D::Machine,
+    machine: A::Machine,
     applied: u64,
-    lineage: Lineage,
-    truth: Truth,
+    applied_by_any: AppliedEntries,
+    truth: GroundTruthLog,
     pub(super) next_request: u64,
-    /// Proposals that have not been applied here, and the tick at which they were made.
-    pending: BTreeMap<u64, (D::Ticket, u64)>,
-    /// Those of them that wait for a leader.
-    held: Vec<(u64, Vec<u8>)>,
-    reads: Reads<D::Ticket>,
-    answers: Vec<D::Ticket>,
-    losses: Vec<(D::Ticket, Loss)>,
+    /// Proposals that this server has not applied, with the tick at which they were made.
+    pending: BTreeMap<u64, (A::Ticket, u64)>,
+    /// Pending proposals that wait for a leader.
+    queued: Vec<(u64, Vec<u8>)>,
+    reads: Reads<A::Ticket>,
+    confirmed_reads: Vec<A::Ticket>,
+    failures: Vec<(A::Ticket, RequestError)>,
     ticks: u64,
-    acts: bool,
-    /// Leader and term, to see when they change.
-    known: (Option<u64>, u64),
+    is_leader: bool,
+    /// Last known leader and term.
+    known_leader: (Option<u64>, u64),
 }
 
-/// What does not change while a server runs.
-pub(super) struct Place {
+/// The part of a server's state that never changes.
+pub(super) struct Membership {
     pub config: Config,
     pub members: Vec<NodeId>,
     pub me: u8,
-    pub lineage: Lineage,
+    pub applied_by_any: AppliedEntries,
 }
 
-impl<D: Duties> Core<D> {
-    pub(super) fn new(place: Place, replica: Replica<D::Machine>, next_request: u64) -> Self {
-        let Place { config, members, me, lineage } = place;
+impl<A: RaftApp> Core<A> {
+    pub(super) fn new(membership: Membership, replica: Replica<A::Machine>, next_request: u64) -> Self {
+        let Membership { config, members, me, applied_by_any } = membership;
         let snapshot = replica.newest_snapshot();
         let (machine, applied) = (snapshot.machine.clone_inner(), snapshot.index);
-        let truth = Truth::new(members[usize::from(me) - 1]);
+        let truth = GroundTruthLog::new(members[usize::from(me) - 1]);
         Core {
             replica,
             config,
@@ -57,82 +150,82 @@ impl<D: Duties> Core<D> {
             me,
             machine,
             applied,
-            lineage,
+            applied_by_any,
             truth,
             next_request,
             pending: BTreeMap::new(),
-            held: Vec::new(),
+            queued: Vec::new(),
             reads: Reads::default(),
-            answers: Vec::new(),
-            losses: Vec::new(),
+            confirmed_reads: Vec::new(),
+            failures: Vec::new(),
             ticks: 0,
-            acts: false,
-            known: (None, 0),
+            is_leader: false,
+            known_leader: (None, 0),
         }
     }
 
-    /// Proposes a command, through the leader if this server does not lead. When this server applies it, the ticket comes
-    /// back with [`Duties::on_applied`]; or it comes back with [`Duties::on_lost`].
-    pub fn propose(&mut self, command: &<D::Machine as Machine>::Command, ticket: D::Ticket) {
-        let request = self.next();
+    /// Proposes a command, through the leader if this server does not lead. The ticket comes back with
+    /// [`RaftApp::on_applied`] when this server applies the command, else with [`RaftApp::on_failed`].
+    pub fn propose(&mut self, command: &<A::Machine as Machine>::Command, ticket: A::Ticket) {
+        let request = self.next_id();
         let data = encode(Origin { server: self.me, request }, command);
-        if !self.replica.has_leader() && self.config.holds {
-            self.held.push((request, data));
+        if !self.replica.has_leader() && self.config.queue_without_leader {
+            self.queued.push((request, data));
         } else if !self.replica.propose(data) {
-            return self.losses.push((ticket, Loss::NoLeader));
+            return self.failures.push((ticket, RequestError::NoLeader));
         }
         self.pending.insert(request, (ticket, self.ticks));
     }
 
-    fn propose_held(&mut self) {
-        for (request, data) in std::mem::take(&mut self.held) {
+    fn propose_queued(&mut self) {
+        for (request, data) in std::mem::take(&mut self.queued) {
             if self.pending.contains_key(&request) {
                 self.replica.propose(data);
             }
         }
     }
 
-    /// Proposes a command whose outcome nobody here waits for. Without a leader it is dropped.
-    pub fn submit(&mut self, command: &<D::Machine as Machine>::Command) {
-        let request = self.next();
+    /// Proposes a command without waiting for its result. Without a leader the command is dropped.
+    pub fn submit(&mut self, command: &<A::Machine as Machine>::Command) {
+        let request = self.next_id();
         self.replica.propose(encode(Origin { server: self.me, request }, command));
     }
 
-    /// Asks for a linearizable read. [`Duties::on_read`] gives the ticket back when this server's machine has seen all
-    /// that was acknowledged before now; or it comes back with [`Duties::on_lost`].
-    pub fn read(&mut self, ticket: D::Ticket) {
-        if self.config.reads == ReadMode::Unchecked && self.acts {
-            self.answers.push(ticket);
+    /// Starts a linearizable read. [`RaftApp::on_read`] gives the ticket back when this server's state includes every
+    /// entry acknowledged before now; on failure, [`RaftApp::on_failed`] does.
+    pub fn read(&mut self, ticket: A::Ticket) {
+        if self.config.reads == ReadMode::Unchecked && self.is_leader {
+            self.confirmed_reads.push(ticket);
             return;
         }
         self.reads.wait(ticket, self.ticks);
-        self.ask();
+        self.begin_read_round();
     }
 
-    /// Takes back all proposals and reads that are waited for. They may still take effect.
-    pub fn take_pending(&mut self) -> Vec<D::Ticket> {
+    /// Removes and returns the tickets of all pending proposals and reads. They may still take effect.
+    pub fn take_pending(&mut self) -> Vec<A::Ticket> {
         let proposals = std::mem::take(&mut self.pending).into_values().map(|(ticket, _)| ticket);
         proposals.chain(self.reads.take_all()).collect()
     }
 
-    /// Whether this server acts as the leader: it was elected, and has applied the first entry of its term and so all
-    /// that any leader before it has acknowledged. A deposed leader does not know yet that it is one.
+    /// Whether this server acts as the leader: it was elected, and has applied the first entry of its term, thus every
+    /// acknowledged entry. A deposed leader may not know yet that it was deposed.
     pub fn leads(&self) -> bool {
-        self.acts
+        self.is_leader
     }
 
-    /// The leader that this server knows of, itself perhaps.
+    /// The leader that this server knows of, possibly itself.
     pub fn leader(&self) -> Option<NodeId> {
         self.replica.leader().map(|leader| self.members[leader as usize - 1])
     }
 
-    /// Its term.
+    /// The current term of this server.
     pub fn term(&self) -> u64 {
         self.replica.term()
     }
 
-    /// The replicated state as far as this server has applied it.
-    pub fn machine(&self) -> &D::Machine {
+    /// The replicated state, as far as this server has applied it.
+    pub fn machine(&self) -> &A::Machine {
         &self.machine
     }
 
@@ -141,25 +234,25 @@ impl<D: Duties> Core<D> {
         self.applied
     }
 
-    /// The servers of the cluster, in the order of deployment.
+    /// The servers of the cluster, in order of deployment.
     pub fn members(&self) -> &[NodeId] {
         &self.members
     }
 
-    /// How the cluster is set up.
+    /// The configuration of the cluster.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    fn next(&mut self) -> u64 {
+    fn next_id(&mut self) -> u64 {
         self.next_request += 1;
         self.next_request
     }
 
-    /// Sends the reads that wait on their way, unless others still are.
-    fn ask(&mut self) {
-        if self.reads.may_begin() {
-            let id = u64::from(self.me) << 56 | self.next();
+    /// Sends the waiting reads to the leader, unless a round is under way.
+    fn begin_read_round(&mut self) {
+        if self.reads.can_begin() {
+            let id = u64::from(self.me) << 56 | self.next_id();
             self.reads.begin(id, self.ticks);
             self.replica.read(id);
         }
@@ -168,40 +261,40 @@ impl<D: Duties> Core<D> {
     pub(super) fn tick(&mut self) {
         self.ticks += 1;
         self.replica.tick();
-        let give_up = self.config.ticks(self.config.give_up);
+        let timeout = self.config.ticks(self.config.request_timeout);
         while let Some(oldest) = self.pending.first_entry()
-            && self.ticks - oldest.get().1 >= give_up
+            && self.ticks - oldest.get().1 >= timeout
         {
-            self.losses.push((oldest.remove().0, Loss::TimedOut));
+            self.failures.push((oldest.remove().0, RequestError::TimedOut));
         }
-        if self.reads.idle() {
+        if self.reads.is_empty() {
             return;
         }
-        let (losses, ticks) = (&mut self.losses, self.ticks);
-        self.reads.expire(|born| ticks - born >= give_up, |ticket| losses.push((ticket, Loss::TimedOut)));
+        let (failures, ticks) = (&mut self.failures, self.ticks);
+        self.reads.expire(|born| ticks - born >= timeout, |ticket| failures.push((ticket, RequestError::TimedOut)));
         let retry = self.config.ticks(self.config.read_retry);
         if let Some(id) = self.reads.overdue(|sent| ticks - sent >= retry, ticks) {
             self.replica.read(id);
         }
     }
 
-    pub(super) fn step(&mut self, packet: Packet<D::Machine>) {
+    pub(super) fn step(&mut self, packet: Packet<A::Machine>) {
         self.replica.step(packet);
     }
 
-    /// Acts on all that the last input led to.
-    pub(super) fn work(&mut self, duties: &mut D, env: &mut Env<'_, D::Message>) {
+    /// Acts on all output of the replica until nothing is left.
+    pub(super) fn process_output(&mut self, app: &mut A, env: &mut Env<'_, A::Message>) {
         loop {
-            self.replica.settle();
+            self.replica.process_ready();
             for packet in self.replica.output.packets.drain(..) {
                 let to = self.members[usize::from(packet.head.to) - 1];
-                env.send(to, D::Message::from(packet));
+                env.send(to, A::Message::from(packet));
             }
-            let mut busy = self.leave_office(duties, env);
-            busy |= self.restore(duties, env);
-            busy |= self.apply(duties, env);
-            busy |= self.take_office(duties, env);
-            busy |= self.answer(duties, env);
+            let mut busy = self.update_leader(app, env);
+            busy |= self.restore(app, env);
+            busy |= self.apply(app, env);
+            busy |= self.become_leader(app, env);
+            busy |= self.finish_requests(app, env);
             if !busy {
                 break;
             }
@@ -211,84 +304,85 @@ impl<D: Duties> Core<D> {
         }
     }
 
-    fn restore(&mut self, duties: &mut D, env: &mut Env<'_, D::Message>) -> bool {
+    fn restore(&mut self, app: &mut A, env: &mut Env<'_, A::Message>) -> bool {
         let Some(snapshot) = self.replica.output.snapshot.take() else { return false };
         (self.machine, self.applied) = (snapshot.machine.clone_inner(), snapshot.index);
-        duties.on_restored(env, self);
+        app.on_restored(env, self);
         true
     }
 
-    fn apply(&mut self, duties: &mut D, env: &mut Env<'_, D::Message>) -> bool {
+    fn apply(&mut self, app: &mut A, env: &mut Env<'_, A::Message>) -> bool {
         let mut busy = false;
         while let Some(entry) = self.replica.output.entries.pop_front() {
             busy = true;
-            (self.applied, self.truth.first) = (entry.index, self.lineage.first(entry.index, entry.term));
+            (self.applied, self.truth.is_first) = (entry.index, self.applied_by_any.record(entry.index, entry.term));
             let Some((origin, command)) = decode(&entry) else { continue };
             let answer = self.machine.apply(&mut self.truth, entry.index, &command);
             self.truth.notes.drain(..).for_each(|note| env.note(note));
             let own = origin.server == self.me;
             let ticket = own.then(|| self.pending.remove(&origin.request)).flatten().map(|(ticket, _)| ticket);
-            duties.on_applied(env, self, Applied { index: entry.index, command, answer, ticket });
+            app.on_applied(env, self, Applied { index: entry.index, command, answer, ticket });
         }
         busy
     }
 
-    fn leave_office(&mut self, duties: &mut D, env: &mut Env<'_, D::Message>) -> bool {
+    /// Handles a change of leader or term. Returns whether this server was deposed.
+    fn update_leader(&mut self, app: &mut A, env: &mut Env<'_, A::Message>) -> bool {
         let known = (self.replica.leader(), self.replica.term());
-        let news = known != self.known;
-        let deposed = self.acts && (!self.replica.leads() || known.1 != self.known.1);
-        self.known = known;
+        let changed = known != self.known_leader;
+        let deposed = self.is_leader && (!self.replica.leads() || known.1 != self.known_leader.1);
+        self.known_leader = known;
         if deposed {
-            self.acts = false;
+            self.is_leader = false;
             env.lead(false);
-            duties.on_deposed(env, self);
+            app.on_deposed(env, self);
         }
-        if news {
-            duties.on_news(env, self);
+        if changed {
+            app.on_leadership_change(env, self);
         }
-        if news && known.0.is_some() {
-            self.propose_held();
-            self.ask_again();
+        if changed && known.0.is_some() {
+            self.propose_queued();
+            self.resend_read();
         }
         deposed
     }
 
-    fn take_office(&mut self, duties: &mut D, env: &mut Env<'_, D::Message>) -> bool {
-        if self.acts || !self.replica.leads() || !self.replica.is_of_this_term(self.applied) {
+    fn become_leader(&mut self, app: &mut A, env: &mut Env<'_, A::Message>) -> bool {
+        if self.is_leader || !self.replica.leads() || !self.replica.is_of_current_term(self.applied) {
             return false;
         }
-        self.acts = true;
+        self.is_leader = true;
         env.lead(true);
-        self.ask_again();
-        duties.on_leader(env, self);
+        self.resend_read();
+        app.on_leader(env, self);
         true
     }
 
-    /// A new leader knows nothing of the reads that the old one was asked for.
-    fn ask_again(&mut self) {
+    /// A new leader does not know the reads that were sent to the old one.
+    fn resend_read(&mut self) {
         let ticks = self.ticks;
         if let Some(id) = self.reads.overdue(|_| true, ticks) {
             self.replica.read(id);
         }
     }
 
-    fn answer(&mut self, duties: &mut D, env: &mut Env<'_, D::Message>) -> bool {
+    fn finish_requests(&mut self, app: &mut A, env: &mut Env<'_, A::Message>) -> bool {
         for (id, index) in self.replica.output.reads.drain(..) {
             self.reads.confirm(id, index);
         }
         let mut busy = false;
-        if let Some(answered) = self.reads.end(self.applied) {
+        if let Some(answered) = self.reads.finish(self.applied) {
             busy = true;
-            self.answers.extend(answered);
-            self.ask();
+            self.confirmed_reads.extend(answered);
+            self.begin_read_round();
         }
-        for ticket in std::mem::take(&mut self.answers) {
+        for ticket in std::mem::take(&mut self.confirmed_reads) {
             busy = true;
-            duties.on_read(env, self, ticket);
+            app.on_read(env, self, ticket);
         }
-        for (ticket, loss) in std::mem::take(&mut self.losses) {
+        for (ticket, error) in std::mem::take(&mut self.failures) {
             busy = true;
-            duties.on_lost(env, self, ticket, loss);
+            app.on_failed(env, self, ticket, error);
         }
         busy
     }

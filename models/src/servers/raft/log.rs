@@ -1,4 +1,4 @@
-//! A replica's log, and what of it is on the disk.
+//! The log of a replica, in memory and on the disk.
 
 use std::rc::Rc;
 
@@ -21,7 +21,7 @@ pub(super) struct Log<M: Machine> {
 #[derive(Clone, Debug)]
 struct State<M: Machine> {
     hard: HardState,
-    /// Index and term of the entry before the first one that is kept.
+    /// Index and term of the entry before the first kept one.
     base: (u64, u64),
     entries: Vec<Entry>,
     snapshot: Snapshot<M>,
@@ -30,13 +30,13 @@ struct State<M: Machine> {
 #[derive(Clone, Debug)]
 enum Record<M: Machine> {
     Hard(HardState),
-    /// Replace whatever stood at their indices and after.
+    /// Replaces all entries from the first of these indices on.
     Entries(Vec<Entry>),
     Checkpoint(Box<State<M>>),
 }
 
 impl<M: Machine> Log<M> {
-    /// The empty log of a cluster with so many replicas. Without `fsync`, nothing is ever made safe.
+    /// The empty log of a cluster of this size. Without `fsync`, nothing is ever synced.
     pub fn new(replicas: usize, machine: M, fsync: bool) -> Self {
         let voters = ConfState { voters: (1..=replicas as u64).collect(), ..ConfState::default() };
         Log { voters, state: State::empty(machine), disk: Disk::default(), fsync }
@@ -58,7 +58,6 @@ impl<M: Machine> Log<M> {
         self.disk.write(Record::Entries(entries));
     }
 
-    /// What its disk is made of.
     pub fn disk(&mut self) -> &mut dyn Syncs {
         &mut self.disk
     }
@@ -69,7 +68,7 @@ impl<M: Machine> Log<M> {
         }
     }
 
-    /// Takes over a snapshot that the leader sent, in place of all entries.
+    /// Replaces all entries by a snapshot from the leader.
     pub fn install(&mut self, snapshot: Snapshot<M>) {
         self.state.base = (snapshot.index, snapshot.term);
         self.state.entries.clear();
@@ -78,9 +77,9 @@ impl<M: Machine> Log<M> {
         self.checkpoint();
     }
 
-    /// Keeps `machine`, the state after `index`, and lets go of all but the last `keep` entries up to there.
+    /// Saves `machine`, the state after `index`, and drops all but the last `keep` entries up to there.
     pub fn compact(&mut self, index: u64, machine: M, keep: u64) {
-        let term = self.term(index).expect("what was applied is still in the log");
+        let term = self.term(index).expect("applied entries are in the log");
         self.state.snapshot = Snapshot { index, term, machine: Shared(Rc::new(machine)) };
         let base = index.saturating_sub(keep).max(self.state.base.0);
         let base_term = self.term(base).expect("the new base is still in the log");
@@ -94,12 +93,12 @@ impl<M: Machine> Log<M> {
         if self.fsync {
             self.disk.compact(record);
         } else {
-            // What was synced never grows: the operating system still holds it all.
+            // The synced length must not grow: all of it is still in the page cache only.
             self.disk.write(record);
         }
     }
 
-    /// Loses what `fate` says, and reads back the rest; `machine` is the state before the first entry.
+    /// Loses unsynced data according to `fate` and reads back the rest; `machine` is the state before the first entry.
     pub fn crash(&mut self, fate: DiskFate, machine: M) {
         self.disk.crash(fate);
         self.state = State::empty(machine);
@@ -116,7 +115,7 @@ impl<M: Machine> Log<M> {
         &self.state.snapshot
     }
 
-    /// What raft is to know of a snapshot; the state itself travels beside its message.
+    /// The metadata of a snapshot for raft; the state itself travels beside the message.
     pub fn describe(&self, snapshot: &Snapshot<M>) -> RaftSnapshot {
         let mut described = RaftSnapshot::default();
         described.mut_metadata().index = snapshot.index;
@@ -189,7 +188,7 @@ impl<M: Machine> Storage for Log<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::machine::Truth;
+    use super::super::machine::GroundTruthLog;
     use super::*;
 
     #[derive(Clone, Debug, serde::Serialize)]
@@ -198,7 +197,7 @@ mod tests {
     impl Machine for Nothing {
         type Command = ();
         type Answer = ();
-        fn apply(&mut self, _: &mut Truth, _: u64, (): &()) {}
+        fn apply(&mut self, _: &mut GroundTruthLog, _: u64, (): &()) {}
     }
 
     fn entries(from: u64, to: u64, term: u64) -> Vec<Entry> {
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn later_entries_replace_earlier_ones_also_after_a_crash() {
+    fn later_entries_replace_earlier_ones_even_after_a_crash() {
         let mut log = Log::new(3, Nothing(0), true);
         log.append(entries(1, 4, 1));
         log.append(entries(3, 3, 2));

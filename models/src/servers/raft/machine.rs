@@ -1,4 +1,4 @@
-//! What is replicated, and what of it is ground truth.
+//! The replicated state machine and the record of its true events.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -10,81 +10,80 @@ use serde::de::DeserializeOwned;
 
 use crate::history::Event;
 
-/// What may stand in the replicated log: plain data that can be written down and read back.
+/// A command of the replicated log: plain, serializable data.
 pub trait Command: Clone + fmt::Debug + Serialize + DeserializeOwned + 'static {}
 
 impl<T: Clone + fmt::Debug + Serialize + DeserializeOwned + 'static> Command for T {}
 
-/// The state that is replicated: every server applies the same commands in the same order. It reads no clock and draws
-/// no randomness, so that all replicas are equal; what depends on time is decided by the leader and proposed.
+/// The replicated state: every server applies the same commands in the same order. It reads no clock and draws no
+/// randomness, so all replicas are equal. The leader decides what depends on time and proposes it.
 pub trait Machine: Clone + fmt::Debug + Serialize + 'static {
-    /// What changes it.
+    /// A change of the state.
     type Command: Command;
-    /// What the change came to, for the server that proposed it.
+    /// The result of a command, for the server that proposed it.
     type Answer: 'static;
 
-    /// Applies the command at `index` of the log. What it notes down counts once for the whole cluster.
-    fn apply(&mut self, truth: &mut Truth, index: u64, command: &Self::Command) -> Self::Answer;
+    /// Applies the command at `index` of the log. What it writes to `truth` counts once for the whole cluster.
+    fn apply(&mut self, truth: &mut GroundTruthLog, index: u64, command: &Self::Command) -> Self::Answer;
 }
 
-/// Where a machine notes down what really happened. Only the first replica that applies an entry is heard: from then on
-/// the entry has taken effect, whoever applies it later.
+/// The ground truth that a machine reports. Only the report of the first replica that applies an entry counts: the
+/// entry takes effect then.
 #[derive(Debug)]
-pub struct Truth {
+pub struct GroundTruthLog {
     pub(super) server: NodeId,
-    pub(super) first: bool,
+    pub(super) is_first: bool,
     pub(super) notes: Vec<Event>,
 }
 
-impl Truth {
+impl GroundTruthLog {
     pub(super) fn new(server: NodeId) -> Self {
-        Truth { server, first: false, notes: Vec::new() }
+        GroundTruthLog { server, is_first: false, notes: Vec::new() }
     }
 
-    /// That of the first server to apply an entry.
+    /// The log of the first server to apply an entry.
     #[cfg(test)]
-    pub(crate) fn of_the_first(server: NodeId) -> Self {
-        Truth { first: true, ..Truth::new(server) }
+    pub(crate) fn first_applier(server: NodeId) -> Self {
+        GroundTruthLog { is_first: true, ..GroundTruthLog::new(server) }
     }
 
-    /// What was noted down so far.
     #[cfg(test)]
     pub(crate) fn notes(&self) -> &[Event] {
         &self.notes
     }
 
-    /// The server that applies.
+    /// The server that applies the entry.
     pub fn server(&self) -> NodeId {
         self.server
     }
 
-    /// Whether this is the first server of the cluster to apply this entry.
-    pub fn first(&self) -> bool {
-        self.first
+    /// Whether this server is the first of the cluster to apply this entry.
+    pub fn is_first(&self) -> bool {
+        self.is_first
     }
 
-    /// Notes it down, if this server is the first to apply the entry.
+    /// Records an event, if this server is the first to apply the entry.
     pub fn note(&mut self, event: Event) {
-        if self.first {
+        if self.is_first {
             self.notes.push(event);
         }
     }
 }
 
-/// Which entries some replica of a cluster has applied: the term of each index. Where wiped disks made a cluster forget
-/// what it had acknowledged, an index is applied again with another entry, which is first again.
+/// The entries that any replica of a cluster has applied: a term for each index. If wiped disks lost acknowledged
+/// entries, an index may be applied again with another entry, which is then the first again.
 #[derive(Clone, Debug, Default)]
-pub struct Lineage(Rc<RefCell<Vec<u64>>>);
+pub struct AppliedEntries(Rc<RefCell<Vec<u64>>>);
 
-impl Lineage {
-    /// Whether nobody has applied this entry before. From now on somebody has.
-    pub(super) fn first(&self, index: u64, term: u64) -> bool {
+impl AppliedEntries {
+    /// Records that a replica applies this entry. Returns whether it is the first to do so.
+    pub(super) fn record(&self, index: u64, term: u64) -> bool {
         let mut terms = self.0.borrow_mut();
-        let place = index as usize;
-        if terms.len() <= place {
-            terms.resize(place + 1, 0);
+        let index = index as usize;
+        if terms.len() <= index {
+            terms.resize(index + 1, 0);
         }
-        std::mem::replace(&mut terms[place], term) != term
+        std::mem::replace(&mut terms[index], term) != term
     }
 }
 
@@ -93,10 +92,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_first_once_and_again_only_as_another_entry() {
-        let lineage = Lineage::default();
-        assert!(lineage.first(3, 1) && lineage.first(2, 1));
-        assert!(!lineage.clone().first(3, 1));
-        assert!(lineage.first(3, 2));
+    fn an_entry_is_first_once_and_another_entry_is_first_again() {
+        let applied = AppliedEntries::default();
+        assert!(applied.record(3, 1) && applied.record(2, 1));
+        assert!(!applied.clone().record(3, 1));
+        assert!(applied.record(3, 2));
     }
 }

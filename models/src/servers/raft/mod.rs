@@ -1,39 +1,41 @@
-//! A log that a majority agrees on, for the locks of etcd, ZooKeeper, Consul, Chubby and Hazelcast: tikv's `raft` crate
-//! (raft-rs), which follows etcd's own, between a simulated disk and simulated peers.
+//! A replicated log for the locks of etcd, ZooKeeper, Consul, Chubby and Hazelcast: tikv's `raft` crate (raft-rs),
+//! which follows etcd's, with a simulated disk and simulated peers.
 //!
-//! A lock that uses it says three things:
+//! A lock that uses it defines:
 //!
-//! * its [`Machine`]: the state that every server replicates, and the commands that change it. Commands are plain data;
-//!   ground truth is noted in [`Machine::apply`], and counts when the first server applies the entry;
-//! * its [`Duties`]: what a server does beside the log, with its [`Core`] at hand. Everything there is in memory only,
-//!   and what only the leader may do (clocks, leases, sessions) begins with [`Duties::on_leader`] and ends with
-//!   [`Duties::on_deposed`] or a crash;
+//! * a [`Machine`]: the replicated state and its commands. Commands are plain data. [`Machine::apply`] records the
+//!   ground truth, which counts when the first server applies the entry;
+//! * a [`RaftApp`]: the rest of the server, with access to its [`Core`]. All of it is in memory only. Work of the
+//!   leader alone (clocks, leases, sessions) starts at [`RaftApp::on_leader`] and ends at [`RaftApp::on_deposed`] or a
+//!   crash;
 //! * a message type that carries the replicas' [`Packet`]s beside its own messages: [`Carries`].
 //!
-//! [`deploy`] then makes the servers. A request becomes a command with [`Core::propose`], on whichever server the client
-//! is connected to: raft brings it to the leader, and the server that proposed it gets its ticket back when it applies
-//! the entry *itself*, as etcd does, so that its clients read their own writes. [`Core::read`] is a linearizable read.
-//! A server of a system whose followers do not forward looks at [`Core::leads`] and [`Core::leader`] first.
+//! [`deploy`] creates the servers. [`Core::propose`] turns a request into a command on the server that the client is
+//! connected to. Raft forwards it to the leader. The proposing server gets its ticket back when it applies the entry
+//! *itself*, as etcd does, so that clients read their own writes. [`Core::read`] is a linearizable read. A server whose
+//! system does not forward checks [`Core::leads`] and [`Core::leader`] first.
 //!
-//! # What is as in reality, and what is not
+//! # Fidelity
 //!
-//! * Votes, terms and entries are synced to the disk before the messages go out that rely on them, as raft-rs demands
-//!   (`Ready::persisted_messages`); a leader's own entries are written while its messages are on their way. A write takes
-//!   no time. A crash that loses what was not synced loses nothing then, except with [`Config::fsync`] off.
-//! * Election timeouts come from a stream of the server's own, never from the operating system. Ticks are counted by the
-//!   node's monotonic clock, so faults of clocks and pauses reach elections; servers tick out of step with each other.
-//! * A server whose disk was wiped comes back empty under its old name. Raft forbids this: it may vote twice in a term, and
-//!   may have helped to commit what it no longer has. With enough of them, acknowledged entries are lost and the cluster
-//!   may run with two histories; no rule of the model hides that. [`Config::rejoins`] says how the leader treats it.
-//! * An entry's index may be applied with another entry then. It is noted again; nothing notes the end of what was
-//!   granted by the entry that was lost.
-//! * Members never change, and leadership is never handed over on purpose.
+//! * Votes, terms and entries are synced before the messages that rely on them are sent, as raft-rs requires
+//!   (`Ready::persisted_messages`); a leader sends its own entries while it writes them. A write takes no time. A crash
+//!   therefore loses nothing that matters, except with [`Config::fsync`] off.
+//! * Election timeouts come from a stream of the server, never from the operating system. The node's monotonic clock
+//!   counts the ticks, so clock faults and pauses reach elections. Servers do not tick in step.
+//! * A server whose disk was wiped restarts empty under its old name. Raft forbids this: it may vote twice in a term,
+//!   and may have helped to commit entries that it lost. With enough such servers, acknowledged entries are lost and
+//!   the cluster may run with two histories. The model does not hide this. [`Config::resend_lost_entries`] controls how
+//!   the leader treats such a server.
+//! * In that case an index may be applied with another entry. Its events are recorded again; nothing records the end of
+//!   a grant whose entry was lost.
+//! * Membership is fixed, and leadership is never transferred on purpose.
 //!
-//! # A lock's servers in short
+//! # Example
 //!
 //! ```
 //! use fencepost_models::Env;
-//! use fencepost_models::servers::raft::{Applied, Carries, Core, Duties, Loss, Machine, Packet, Truth};
+//! use fencepost_models::servers::raft::{Applied, Carries, Core, GroundTruthLog, Machine, Packet};
+//! use fencepost_models::servers::raft::{RaftApp, RequestError};
 //! use fencepost_sim::Caller;
 //! use serde::{Deserialize, Serialize};
 //!
@@ -48,7 +50,7 @@
 //!     type Command = Put;
 //!     type Answer = u64;
 //!
-//!     fn apply(&mut self, _: &mut Truth, _index: u64, Put(value): &Put) -> u64 {
+//!     fn apply(&mut self, _: &mut GroundTruthLog, _index: u64, Put(value): &Put) -> u64 {
 //!         std::mem::replace(&mut self.0, *value)
 //!     }
 //! }
@@ -78,7 +80,7 @@
 //!
 //! struct Server;
 //!
-//! impl Duties for Server {
+//! impl RaftApp for Server {
 //!     type Machine = Register;
 //!     type Message = Msg;
 //!     type Ticket = Caller;
@@ -101,16 +103,16 @@
 //!         env.reply(from, Msg::Value(core.machine().0));
 //!     }
 //!
-//!     fn on_lost(&mut self, _: &mut Env<'_, Msg>, _: &mut Core<Self>, _: Caller, _: Loss) {
-//!         // The client's own timeout tells it, or an error if the real server sends one.
+//!     fn on_failed(&mut self, _: &mut Env<'_, Msg>, _: &mut Core<Self>, _: Caller, _: RequestError) {
+//!         // The client times out; a real server may send an error instead.
 //!     }
 //!
 //!     fn on_crash(&mut self, _: &mut Env<'_, Msg>) {}
 //! }
 //!
 //! // In `Lock::deploy`:
-//! # use fencepost_models::{Site, raft};
-//! # fn deploy_it(site: &mut Site<'_, Msg>, names: &[String]) {
+//! # use fencepost_models::{Site, servers::raft};
+//! # fn deploy_servers(site: &mut Site<'_, Msg>, names: &[String]) {
 //! raft::deploy(site, names, raft::Config::default(), Register::default(), |_nth| Server);
 //! # }
 //! ```
@@ -125,7 +127,7 @@ mod replica;
 mod server;
 
 pub use self::config::{Config, ReadMode};
-pub use self::core::Core;
-pub use self::machine::{Command, Lineage, Machine, Truth};
+pub use self::core::{Applied, Core, RaftApp, RequestError};
+pub use self::machine::{AppliedEntries, Command, GroundTruthLog, Machine};
 pub use self::packet::{Carries, Packet};
-pub use self::server::{Applied, Duties, Loss, Server, deploy};
+pub use self::server::{Server, deploy};

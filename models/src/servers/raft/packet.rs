@@ -1,4 +1,4 @@
-//! What replicas send each other: raft's messages as plain data.
+//! The messages between replicas: raft's messages as plain data.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,25 +9,25 @@ use serde::{Serialize, Serializer};
 
 use super::machine::{Command, Machine};
 
-/// A message between replicas. A server's own message type carries it: see [`Carries`].
+/// A message between replicas. See [`Carries`].
 #[derive(Clone, Debug, Serialize)]
 #[serde(bound = "")]
 pub struct Packet<M: Machine> {
     pub(super) head: Head,
-    /// Apart, since hardly any packet has it: most are heartbeats.
+    /// Boxed, since most packets are heartbeats, which have none.
     load: Option<Box<Load<M>>>,
 }
 
 /// A message type that carries another one.
 pub trait Carries<P>: From<P> {
-    /// What it carries, or itself if it is something else.
+    /// Returns the carried message.
     ///
     /// # Errors
-    /// Itself, if it is something else.
+    /// The message itself, if it does not carry one.
     fn unpack(self) -> Result<P, Self>;
 }
 
-/// The numbers of a raft message, with raft's own names (eraftpb.proto of raft-rs).
+/// The numeric fields of a raft message, under raft's names (eraftpb.proto of raft-rs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Head {
     pub kind: Kind,
@@ -51,7 +51,7 @@ struct Load<M: Machine> {
     snapshot: Option<Snapshot<M>>,
 }
 
-/// The state of a machine after an entry.
+/// The state of a machine after the entry at `index`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(bound = "")]
 pub(super) struct Snapshot<M: Machine> {
@@ -60,7 +60,7 @@ pub(super) struct Snapshot<M: Machine> {
     pub machine: Shared<M>,
 }
 
-/// Shared between the log and the messages that carry it.
+/// A value that the log shares with the messages that carry it.
 #[derive(Clone, Debug)]
 pub(super) struct Shared<M>(pub Rc<M>);
 
@@ -84,18 +84,18 @@ impl<M: Serialize> Serialize for Shared<M> {
     }
 }
 
-/// An entry of the log. Its bytes are a [`Proposal`]; people see the command itself.
+/// An entry of the log. Its bytes are a [`Proposal`]; readable formats show the command itself.
 #[derive(Clone)]
 struct Item<C> {
     entry: Entry,
     command: std::marker::PhantomData<C>,
 }
 
-/// A command with where it came from: the server that proposed it answers the client when it applies it itself, as etcd
-/// does with the ID of its `InternalRaftRequest` (server/etcdserver/v3_server.go, `processInternalRaftRequestOnce`).
+/// A command and its origin. The origin answers the client when it applies the command, as etcd does with the ID of its
+/// `InternalRaftRequest` (server/etcdserver/v3_server.go, `processInternalRaftRequestOnce`).
 pub(super) type Proposal<C> = (Origin, C);
 
-/// Who proposed a command: a server, and the number of its request.
+/// The server that proposed a command, and the number of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub(super) struct Origin {
     pub server: u8,
@@ -103,12 +103,12 @@ pub(super) struct Origin {
 }
 
 pub(super) fn encode<C: Command>(origin: Origin, command: &C) -> Vec<u8> {
-    postcard::to_allocvec(&(origin, command)).expect("commands are plain data, which postcard can always write")
+    postcard::to_allocvec(&(origin, command)).expect("commands are plain data, which postcard can write")
 }
 
-/// The command of an entry; nothing for the empty entry with which a leader's term begins.
+/// The command of an entry; `None` for the empty entry at the start of a leader's term.
 pub(super) fn decode<C: Command>(entry: &Entry) -> Option<Proposal<C>> {
-    let read = || postcard::from_bytes(&entry.data).expect("what postcard wrote from a command reads back as one");
+    let read = || postcard::from_bytes(&entry.data).expect("the entry was encoded from a command");
     (!entry.data.is_empty()).then(read)
 }
 
@@ -140,27 +140,27 @@ impl Serialize for Bytes<'_> {
 
 macro_rules! kinds {
     ($($kind:ident = $raft:ident,)*) => {
-        /// What a packet says. The names are raft's; those of messages that never leave a replica are left out.
+                /// The kind of a message. The names are raft's; messages that never leave a replica are left out.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         #[serde(rename_all = "kebab-case")]
         pub(super) enum Kind {
             $($kind,)*
-            /// "You think I have entries that I have not": no message of raft's.
+                        /// "The leader thinks I have entries that I do not have." Not a message of raft.
             Forgot,
         }
 
         impl Kind {
-            fn of(raft: MessageType) -> Self {
+            fn from_raft(raft: MessageType) -> Self {
                 match raft {
                     $(MessageType::$raft => Kind::$kind,)*
                     _ => unreachable!("raft sends no local message: {raft:?}"),
                 }
             }
 
-            fn raft(self) -> MessageType {
+            fn to_raft(self) -> MessageType {
                 match self {
                     $(Kind::$kind => MessageType::$raft,)*
-                    Kind::Forgot => unreachable!("dealt with before it comes to raft"),
+                    Kind::Forgot => unreachable!("the replica handles it without raft"),
                 }
             }
         }
@@ -185,10 +185,10 @@ kinds! {
 }
 
 impl<M: Machine> Packet<M> {
-    /// Raft's message; `snapshot` gives the state that a snapshot message is about.
+    /// Converts a message of raft; `snapshot` gives the state if it is a snapshot message.
     pub(super) fn new(mut message: Message, snapshot: impl FnOnce() -> Snapshot<M>) -> Self {
         let head = Head {
-            kind: Kind::of(message.get_msg_type()),
+            kind: Kind::from_raft(message.get_msg_type()),
             from: message.from as u8,
             to: message.to as u8,
             term: message.term,
@@ -213,11 +213,11 @@ impl<M: Machine> Packet<M> {
         Packet { head, load: None }
     }
 
-    /// Raft's message, and the state that comes with a snapshot message.
+    /// Converts back, with the state of a snapshot message.
     pub(super) fn open(self) -> (Message, Option<Snapshot<M>>) {
         let head = self.head;
         let mut message = Message::default();
-        message.set_msg_type(head.kind.raft());
+        message.set_msg_type(head.kind.to_raft());
         message.from = head.from.into();
         message.to = head.to.into();
         message.term = head.term;
@@ -243,7 +243,7 @@ impl<C> From<Entry> for Item<C> {
     }
 }
 
-/// The number of a read, as raft carries it around.
+/// The ID of a read, which raft passes along as `context`.
 pub(super) fn number(context: &[u8]) -> u64 {
     context.try_into().map_or(0, u64::from_le_bytes)
 }

@@ -1,5 +1,5 @@
-//! Reads on their way to the leader, one round at a time for all that wait, as etcd does it (server/etcdserver/
-//! v3_server.go, `linearizableReadLoop`).
+//! Pending linearizable reads. All waiting reads share one round trip to the leader, as in etcd
+//! (server/etcdserver/v3_server.go, `linearizableReadLoop`).
 
 /// The reads of one server. Times are ticks.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ struct Round<T> {
     id: u64,
     sent: u64,
     tickets: Vec<(T, u64)>,
-    /// What must have been applied before they are answered, once that is known.
+    /// The index that must be applied before the reads are answered, once known.
     index: Option<u64>,
 }
 
@@ -24,7 +24,7 @@ impl<T> Default for Reads<T> {
 }
 
 impl<T> Reads<T> {
-    pub fn idle(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.round.is_none() && self.waiting.is_empty()
     }
 
@@ -32,7 +32,7 @@ impl<T> Reads<T> {
         self.waiting.push((ticket, now));
     }
 
-    pub fn may_begin(&self) -> bool {
+    pub fn can_begin(&self) -> bool {
         self.round.is_none() && !self.waiting.is_empty()
     }
 
@@ -42,34 +42,34 @@ impl<T> Reads<T> {
 
     pub fn confirm(&mut self, id: u64, index: u64) {
         if let Some(round) = self.round.as_mut().filter(|round| round.id == id) {
-            // The first answer is as good as any: it was given after the reads were asked for.
+            // The first answer suffices: it was given after the reads had been requested.
             round.index.get_or_insert(index);
         }
     }
 
-    /// The reads of the round, if they may be answered now.
-    pub fn end(&mut self, applied: u64) -> Option<impl Iterator<Item = T> + use<T>> {
+    /// Ends the round and returns its reads, if they can be answered.
+    pub fn finish(&mut self, applied: u64) -> Option<impl Iterator<Item = T> + use<T>> {
         let ready = |round: &mut Round<T>| round.index.is_some_and(|index| index <= applied);
         Some(self.round.take_if(ready)?.tickets.into_iter().map(|(ticket, _)| ticket))
     }
 
-    /// The round's number, if it is to be asked for again.
+    /// The ID of the round, if it must be sent again.
     pub fn overdue(&mut self, late: impl Fn(u64) -> bool, now: u64) -> Option<u64> {
         let round = self.round.as_mut().filter(|round| round.index.is_none() && late(round.sent))?;
         round.sent = now;
         Some(round.id)
     }
 
-    /// Gives up those that have waited for too long.
-    pub fn expire(&mut self, old: impl Fn(u64) -> bool, mut lose: impl FnMut(T)) {
-        let mut sift = |tickets: &mut Vec<(T, u64)>| {
-            let gone = tickets.partition_point(|(_, born)| old(*born));
-            tickets.drain(..gone).for_each(|(ticket, _)| lose(ticket));
+    /// Passes the reads that have waited too long to `fail`.
+    pub fn expire(&mut self, too_old: impl Fn(u64) -> bool, mut fail: impl FnMut(T)) {
+        let mut expire = |tickets: &mut Vec<(T, u64)>| {
+            let expired = tickets.partition_point(|(_, born)| too_old(*born));
+            tickets.drain(..expired).for_each(|(ticket, _)| fail(ticket));
         };
         if let Some(round) = &mut self.round {
-            sift(&mut round.tickets);
+            expire(&mut round.tickets);
         }
-        sift(&mut self.waiting);
+        expire(&mut self.waiting);
     }
 
     pub fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
@@ -82,7 +82,7 @@ impl<T> Reads<T> {
 mod tests {
     use super::*;
 
-    fn asked(tickets: &[u32]) -> Reads<u32> {
+    fn started(tickets: &[u32]) -> Reads<u32> {
         let mut reads = Reads::default();
         tickets.iter().for_each(|ticket| reads.wait(*ticket, 0));
         reads.begin(7, 0);
@@ -90,27 +90,27 @@ mod tests {
     }
 
     #[test]
-    fn a_round_ends_when_its_index_has_been_applied() {
-        let mut reads = asked(&[1, 2]);
+    fn a_round_ends_when_its_index_is_applied() {
+        let mut reads = started(&[1, 2]);
         reads.wait(3, 1);
-        assert!(!reads.may_begin(), "one round at a time");
+        assert!(!reads.can_begin(), "one round at a time");
         reads.confirm(6, 1);
-        assert!(reads.end(9).is_none(), "another round's answer");
+        assert!(reads.finish(9).is_none(), "the answer belongs to another round");
         reads.confirm(7, 10);
-        assert!(reads.end(9).is_none());
-        assert_eq!(reads.end(10).unwrap().collect::<Vec<_>>(), [1, 2]);
-        assert!(reads.may_begin() && !reads.idle());
+        assert!(reads.finish(9).is_none());
+        assert_eq!(reads.finish(10).unwrap().collect::<Vec<_>>(), [1, 2]);
+        assert!(reads.can_begin() && !reads.is_empty());
     }
 
     #[test]
-    fn an_unanswered_round_is_asked_for_again_and_given_up() {
-        let mut reads = asked(&[1]);
+    fn an_unanswered_round_is_sent_again_and_expires() {
+        let mut reads = started(&[1]);
         assert_eq!(reads.overdue(|sent| sent < 5, 5), Some(7));
         assert_eq!(reads.overdue(|sent| sent < 5, 6), None);
         let mut lost = Vec::new();
         reads.wait(2, 8);
         reads.expire(|born| born < 8, |ticket| lost.push(ticket));
         assert_eq!((lost, reads.take_all().collect()), (vec![1], vec![2]));
-        assert!(reads.idle());
+        assert!(reads.is_empty());
     }
 }

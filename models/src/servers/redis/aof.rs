@@ -22,15 +22,15 @@ pub enum Persistence {
 /// The append-only file of one server.
 pub struct Aof {
     persistence: Persistence,
-    file: Disk<Line>,
+    file: Disk<FileEntry>,
 }
 
-enum Line {
+enum FileEntry {
     All(Keyspace),
     Change(Record),
 }
 
-/// A file that is always in sync is rewritten when it has so many lines.
+/// The number of entries after which a file that is always in sync is rewritten.
 const REWRITE: usize = 256;
 
 impl Aof {
@@ -39,7 +39,7 @@ impl Aof {
         Aof { persistence, file: Disk::default() }
     }
 
-    /// Whether [`Aof::sync`] is to be called every second.
+    /// Whether the server must call [`Aof::sync`] every second.
     pub fn syncs_every_second(&self) -> bool {
         self.persistence == Persistence::Everysec
     }
@@ -49,33 +49,33 @@ impl Aof {
         if self.persistence == Persistence::None {
             return;
         }
-        records.iter().for_each(|record| self.file.write(Line::Change(*record)));
+        records.iter().for_each(|record| self.file.write(FileEntry::Change(*record)));
         if self.persistence == Persistence::Always {
             self.file.sync();
             if self.file.records().len() > REWRITE {
-                self.file.compact(Line::All(now.clone()));
+                self.file.compact(FileEntry::All(now.clone()));
             }
         }
     }
 
-    /// Makes all that was appended safe, and the file short.
+    /// Syncs the file and rewrites it.
     pub fn sync(&mut self, now: &Keyspace) {
-        self.file.compact(Line::All(now.clone()));
+        self.file.compact(FileEntry::All(now.clone()));
     }
 
-    /// Replaces the file, as when a replica gets a whole data set from its master.
+    /// Replaces the file with the data set that a replica received from its master.
     pub fn replace(&mut self, now: &Keyspace) {
         if self.persistence != Persistence::None {
             self.sync(now);
         }
     }
 
-    /// Loses what the crash takes.
+    /// Applies the effect of a crash.
     pub fn crash(&mut self, disk: DiskFate) {
         self.file.crash(disk);
     }
 
-    /// Shows the file.
+    /// Passes the file to `each`.
     pub fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
         each(&mut self.file);
     }
@@ -85,8 +85,8 @@ impl Aof {
         let mut keys = Keyspace::default();
         for line in self.file.records() {
             match line {
-                Line::All(all) => keys = all.clone(),
-                Line::Change(record) => keys.replay(record),
+                FileEntry::All(all) => keys = all.clone(),
+                FileEntry::Change(record) => keys.replay(record),
             }
         }
         keys

@@ -1,4 +1,4 @@
-//! Publish and subscribe: whoever is connected and subscribed gets the message, nobody else ever does.
+//! Publish and subscribe: only connected subscribers receive a message.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::RedisMessage;
 use crate::history::ResourceId;
 use crate::wire::Env;
 
-/// Who subscribed to which lock's channel.
+/// The subscribers of each lock's channel.
 #[derive(Debug, Default)]
 pub struct Channels {
     subscribers: BTreeSet<(ResourceId, Session)>,
@@ -20,19 +20,19 @@ impl Channels {
         self.subscribers.insert((key, session));
     }
 
-    /// Takes a subscriber out.
+    /// Removes a subscriber.
     pub fn unsubscribe(&mut self, key: ResourceId, session: Session) {
         self.subscribers.remove(&(key, session));
     }
 
-    /// Takes a connection that is gone out of all channels.
+    /// Removes a closed connection from all channels.
     pub fn drop_session(&mut self, session: Session) {
-        self.subscribers.retain(|(_, of)| *of != session);
+        self.subscribers.retain(|(_, subscriber)| *subscriber != session);
     }
 
-    /// Tells all subscribers that the lock was released.
+    /// Sends all subscribers the message that the lock was released.
     pub fn publish(&self, env: &mut Env<'_, RedisMessage>, key: ResourceId) {
-        for (_, session) in self.subscribers.iter().filter(|(of, _)| *of == key) {
+        for (_, session) in self.subscribers.iter().filter(|(channel, _)| *channel == key) {
             env.push(*session, RedisMessage::Published { key });
         }
     }

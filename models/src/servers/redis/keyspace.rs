@@ -1,4 +1,4 @@
-//! The data set of a Redis, apart from any node.
+//! The data set of Redis, without a node.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,17 +7,16 @@ use fencepost_sim::{Message, Wall, WallDeadline};
 use serde::Serialize;
 
 use super::RedisMessage;
-use crate::history::ResourceId;
-use crate::history::{Cause, GrantId};
+use crate::history::{Cause, GrantId, ResourceId};
 use crate::wire::Env;
 
-/// The clock by which a master sets and judges expiries.
+/// The clock by which a master sets and checks expiries.
 pub trait WallClock {
     /// The time.
     fn now(&self) -> Wall;
     /// The deadline `after` from now.
     fn deadline(&self, after: Duration) -> WallDeadline;
-    /// Whether the deadline is reached.
+    /// Whether the deadline has passed.
     fn passed(&mut self, deadline: WallDeadline) -> bool;
 }
 
@@ -31,23 +30,23 @@ pub enum Key {
     Token(ResourceId),
 }
 
-/// What is at a key.
+/// The value of a key, with its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// The value.
     pub value: Value,
-    /// When it is gone, by the master's wall clock.
+    /// The expiry, by the master's wall clock.
     pub expires: Option<WallDeadline>,
 }
 
-/// A key's value.
+/// The value of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
-    /// A string: the attempt that set it.
+    /// A string: the attempt that set the key.
     Text(GrantId),
-    /// A hash of one field, since Redisson's script adds none beside another's: its owner, how often it acquired, and,
-    /// as ground truth, by which attempt the holding began.
+    /// A hash with one field, since Redisson's script adds none beside another owner's: the owner, its number of
+    /// acquisitions and, as ground truth, the attempt that began the grant.
     Held {
         /// The field.
         owner: GrantId,
@@ -60,35 +59,35 @@ pub enum Value {
     Number(u64),
 }
 
-/// One change of the data set, as replicas and the append-only file get it.
+/// A change of the data set, for replicas and the append-only file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Record {
-    /// This is at the key now.
+    /// The key has this value now.
     Put(Key, Entry),
-    /// The key is gone.
+    /// The key was deleted.
     Del(Key),
 }
 
-/// What really happened to a grant.
+/// A change of a grant, as ground truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
-    /// It was applied.
+pub enum GrantChange {
+    /// The grant began.
     Granted(GrantId),
-    /// It ended.
+    /// The grant ended.
     Ended(GrantId, Cause),
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Clone, Debug)]
 pub struct Applied {
-    /// What to answer.
+    /// The reply.
     pub reply: RedisMessage,
-    /// What changed: one transaction, to be replayed as a whole.
+    /// The changes: one transaction, to be replayed as a whole.
     pub records: Vec<Record>,
-    /// What happened to grants.
-    pub truth: Vec<Truth>,
-    /// Whose subscribers hear of it.
+    /// The changes of grants.
+    pub grant_changes: Vec<GrantChange>,
+    /// The lock whose subscribers are notified.
     pub publish: Option<ResourceId>,
 }
 
@@ -99,24 +98,24 @@ pub struct Keyspace {
 }
 
 impl Keyspace {
-    /// Applies a command as a master. What is no command changes nothing.
+    /// Applies a command as a master. Other messages change nothing.
     pub fn apply(&mut self, command: &RedisMessage, clock: &mut impl WallClock) -> Applied {
         let mut change = Change { keys: self, clock, applied: Applied::default() };
         change.applied.reply = change.command(command);
         change.applied
     }
 
-    /// Deletes all keys that are due, as a master.
+    /// Deletes all expired keys, as a master.
     pub fn expire(&mut self, clock: &mut impl WallClock) -> Applied {
         let keys: Vec<Key> = self.keys.keys().copied().collect();
         let mut change = Change { keys: self, clock, applied: Applied::default() };
         keys.into_iter().for_each(|key| {
-            change.look(key);
+            change.get(key);
         });
         change.applied
     }
 
-    /// Follows a change that a master made.
+    /// Applies a change that a master made.
     pub fn replay(&mut self, record: &Record) {
         match *record {
             Record::Put(key, entry) => {
@@ -128,24 +127,24 @@ impl Keyspace {
         }
     }
 
-    /// The records that make this data set out of an empty one.
+    /// The records that create this data set from an empty one.
     pub fn records(&self) -> Vec<Record> {
         self.keys.iter().map(|(key, entry)| Record::Put(*key, *entry)).collect()
     }
 
-    /// When the next key is due.
+    /// The earliest expiry.
     pub fn next_expiry(&self) -> Option<WallDeadline> {
         self.keys.values().filter_map(|entry| entry.expires).min_by_key(|deadline| deadline.at)
     }
 
-    /// The grants on record here, and when they end.
+    /// The grants in the data set and their ends.
     pub fn grants(&self) -> impl Iterator<Item = (GrantId, Option<WallDeadline>)> {
         self.keys.values().filter_map(|entry| Some((entry.value.grant()?, entry.expires)))
     }
 }
 
 impl Value {
-    /// The grant that it stands for.
+    /// The grant that the value represents.
     pub fn grant(&self) -> Option<GrantId> {
         match *self {
             Value::Text(grant) | Value::Held { grant, .. } => Some(grant),
@@ -156,11 +155,11 @@ impl Value {
 
 impl Default for Applied {
     fn default() -> Self {
-        Applied { reply: RedisMessage::Nothing, records: Vec::new(), truth: Vec::new(), publish: None }
+        Applied { reply: RedisMessage::Nothing, records: Vec::new(), grant_changes: Vec::new(), publish: None }
     }
 }
 
-/// A command while it is applied: nothing else comes in between.
+/// A command while it is applied, atomically.
 pub(super) struct Change<'a, C> {
     keys: &'a mut Keyspace,
     clock: &'a mut C,
@@ -185,7 +184,7 @@ impl<C: WallClock> Change<'_, C> {
             RedisMessage::Renew { owner, ttl_ms, key } => {
                 self.renew_if(key, ttl_ms, |found| matches!(found, Value::Held { owner: of, .. } if of == owner))
             }
-            RedisMessage::GetToken { key } => match self.look(Key::Token(key)) {
+            RedisMessage::GetToken { key } => match self.get(Key::Token(key)) {
                 Some(Entry { value: Value::Number(token), .. }) => RedisMessage::Number(token),
                 _ => RedisMessage::Nothing,
             },
@@ -194,17 +193,17 @@ impl<C: WallClock> Change<'_, C> {
     }
 
     fn set_if_absent(&mut self, key: ResourceId, value: GrantId, ttl_ms: Option<u64>) -> RedisMessage {
-        if self.look(Key::Lock(key)).is_some() {
+        if self.get(Key::Lock(key)).is_some() {
             return RedisMessage::Nothing;
         }
         let expires = ttl_ms.map(|ttl| self.deadline(Duration::from_millis(ttl)));
         self.put(Key::Lock(key), Entry { value: Value::Text(value), expires });
-        self.note(Truth::Granted(value));
+        self.note(GrantChange::Granted(value));
         RedisMessage::Done
     }
 
     pub fn renew_if(&mut self, key: ResourceId, ttl_ms: u64, same: impl Fn(Value) -> bool) -> RedisMessage {
-        match self.look(Key::Lock(key)) {
+        match self.get(Key::Lock(key)) {
             Some(entry) if same(entry.value) => {
                 let expires = Some(self.deadline(Duration::from_millis(ttl_ms)));
                 self.put(Key::Lock(key), Entry { expires, ..entry });
@@ -215,7 +214,7 @@ impl<C: WallClock> Change<'_, C> {
     }
 
     fn delete_if(&mut self, key: ResourceId, by: GrantId, same: impl Fn(Value) -> bool) -> RedisMessage {
-        match self.look(Key::Lock(key)) {
+        match self.get(Key::Lock(key)) {
             Some(entry) if same(entry.value) => {
                 self.delete(Key::Lock(key), entry, Cause::Released(by));
                 RedisMessage::Done
@@ -224,8 +223,8 @@ impl<C: WallClock> Change<'_, C> {
         }
     }
 
-    /// What is at the key, after it was deleted if it is due.
-    pub fn look(&mut self, key: Key) -> Option<Entry> {
+    /// The entry of the key, which is deleted first if it has expired.
+    pub fn get(&mut self, key: Key) -> Option<Entry> {
         let entry = *self.keys.keys.get(&key)?;
         if entry.expires.is_some_and(|deadline| self.clock.passed(deadline)) {
             self.delete(key, entry, Cause::Expired);
@@ -241,7 +240,7 @@ impl<C: WallClock> Change<'_, C> {
     pub fn delete(&mut self, key: Key, entry: Entry, cause: Cause) {
         self.record(Record::Del(key));
         if let Some(grant) = entry.value.grant() {
-            self.note(Truth::Ended(grant, cause));
+            self.note(GrantChange::Ended(grant, cause));
         }
     }
 
@@ -250,8 +249,8 @@ impl<C: WallClock> Change<'_, C> {
         self.applied.records.push(record);
     }
 
-    pub fn note(&mut self, truth: Truth) {
-        self.applied.truth.push(truth);
+    pub fn note(&mut self, change: GrantChange) {
+        self.applied.grant_changes.push(change);
     }
 
     pub fn deadline(&self, after: Duration) -> WallDeadline {

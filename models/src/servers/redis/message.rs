@@ -1,15 +1,13 @@
-//! What Redis and its clients say to each other.
+//! The messages of Redis and its clients.
 
 use serde::Serialize;
 
 use super::ReplicationMessage;
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::servers::sentinel::SentinelMessage;
 use crate::wire::Wire;
 
-/// What Redis and its clients say to each other: commands and scripts, then replies, in two rounds since traces number
-/// the variants. `key` is the lock that is meant.
+/// Commands and scripts, then replies, in two groups since traces number the variants. `key` is the lock.
 ///
 /// The plain locks' value is the attempt that set it: unique across all clients and requests, as the pattern demands. A
 /// Redisson client's identity is its `owner`; the grants beside it are ground truth that the server does not act on.
@@ -24,19 +22,19 @@ pub enum RedisMessage {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         key: ResourceId,
     },
-    /// `DEL lock`, on behalf of a grant that the server does not get to see.
+    /// `DEL lock`, on behalf of a grant that the server does not see.
     Del {
         on_behalf: GrantId,
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         key: ResourceId,
     },
-    /// The script that deletes the lock if it still has this value.
+    /// The script that deletes the lock if it has this value.
     DelIfEqual {
         value: GrantId,
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         key: ResourceId,
     },
-    /// `OK`, or the number of keys that were deleted or changed.
+    /// `OK`, or a positive number of deleted or changed keys.
     Done,
     /// Null, or no key deleted or changed.
     Nothing,
@@ -47,21 +45,21 @@ pub enum RedisMessage {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         key: ResourceId,
     },
-    /// `EXPIRE lock ttl`, whoever's it is.
+    /// `EXPIRE lock ttl`, regardless of the owner.
     Expire {
         ttl_ms: u64,
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         key: ResourceId,
     },
-    /// The script that gives the lock a new expiry if it still has this value.
+    /// The script that gives the lock a new expiry if it has this value.
     ExtendIfEqual {
         value: GrantId,
         ttl_ms: u64,
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         key: ResourceId,
     },
-    /// Redisson's script to acquire; `numbered` is the one of its fenced lock, which counts a token up. `within` is the
-    /// holding that the client believes to have already.
+    /// Redisson's script to acquire; `numbered` selects that of the fenced lock, which increments a token. `within` is
+    /// the grant that the client believes to hold already.
     Lock {
         owner: GrantId,
         ttl_ms: u64,
@@ -101,14 +99,14 @@ pub enum RedisMessage {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         key: ResourceId,
     },
-    /// `WAIT`: until so many replicas have all that this client wrote, or until the time is over (0: for ever).
+    /// `WAIT`: until this number of replicas has all writes of this client, or until the timeout (0: none).
     Wait { replicas: u32, timeout_ms: u64 },
 
-    /// [`Lock`](RedisMessage::Lock) succeeded: this is the holding, and the token if one was asked for.
+    /// [`Lock`](RedisMessage::Lock) succeeded, with this grant and the token of a fenced lock.
     Locked { grant: GrantId, token: Option<Token> },
-    /// The lock is somebody else's for so long (`PTTL`); nothing if it has no expiry.
+    /// Another owner has the lock for this long (`PTTL`); `None` if it has no expiry.
     Busy { left_ms: Option<u64> },
-    /// A number: of replicas, or the token counter.
+    /// The number of replicas, or the token counter.
     Number(u64),
     /// Pushed to subscribers: the lock was released.
     Published {
@@ -118,11 +116,11 @@ pub enum RedisMessage {
 
     /// `ROLE`.
     Role,
-    /// What `ROLE` says.
+    /// The reply to `ROLE`.
     RoleIs { master: bool },
     /// `-READONLY`: this is a replica.
     ReadOnly,
-    /// `-NOREPLICAS`: too few replicas keep up.
+    /// `-NOREPLICAS`: too few replicas are in sync.
     NoReplicas,
     /// Between a master and its replicas.
     Replication(ReplicationMessage),
@@ -143,7 +141,7 @@ impl From<SentinelMessage> for Wire<RedisMessage> {
 }
 
 impl RedisMessage {
-    /// The grant that this command is to release, as ground truth.
+    /// The grant that this command is meant to release, as ground truth.
     pub fn releases(&self) -> Option<GrantId> {
         match *self {
             RedisMessage::Del { on_behalf: by, .. }

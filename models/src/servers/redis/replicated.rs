@@ -1,8 +1,8 @@
-//! What a server does as a master with replicas, and as a replica (replication.c of Redis).
+//! Replication, as a master and as a replica (replication.c of Redis).
 //!
-//! Real connections between servers break as a whole, and replicas then synchronise again. The simulated ones drop
-//! messages when they have been silent for too long, so that a replica looks for gaps, and a master for
-//! acknowledgements that stay behind; what is missing is then sent as after a reconnection.
+//! A real connection between servers breaks as a whole, and the replica then synchronises again. A simulated one drops
+//! messages after a long silence. So a replica looks for gaps and a master for late acknowledgements; the missing part
+//! is then sent as after a reconnection.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use fencepost_sim::disk::{Disk, DiskFate};
 use fencepost_sim::stream::Stream;
 use fencepost_sim::{Caller, NodeId, TimerId, Wall};
 
-use super::replication::{Lineage, REPL_TIMEOUT, Role};
-use super::server::{CRON, WAIT};
+use super::replication::{REPL_TIMEOUT, ReplicationHistory, Role};
+
 use super::{Record, RedisMessage, ReplicationConfig, ReplicationMessage};
 use crate::servers::sentinel::Info;
 use crate::wire::Env;
 
-/// A server's part in replication. Without a configuration it is a master that has no replicas.
+/// The replication state of a server. Without a configuration it is a master without replicas.
 pub struct Replication {
     config: Option<ReplicationConfig>,
     pub(super) role: Role,
-    pub(super) lineage: Lineage,
+    pub(super) history: ReplicationHistory,
     run_id: u64,
     ids: Option<Stream>,
-    /// `replicaof`, as `CONFIG REWRITE` left it in redis.conf.
+    /// `replicaof` in redis.conf, as `CONFIG REWRITE` saved it.
     pub(super) conf: Disk<Option<NodeId>>,
-    /// This server granted what is in its data set, as far as the ground truth is concerned: it is a master, or was one
-    /// until the data set of another replaces its own.
-    pub(super) granted_these: bool,
+    /// Whether this server granted the grants in its data set: it is a master, or was one until another data set
+    /// replaces its own.
+    pub(super) owns_grants: bool,
     crons: u64,
     waiting: BTreeMap<u64, Waiting>,
     next_wait: u64,
@@ -42,10 +42,14 @@ struct Waiting {
     timer: Option<TimerId>,
 }
 
-/// `replicationCron` runs once a second: replicas acknowledge then, and try to connect.
+/// The timer tag of `replicationCron`, and the first of the tags that each belong to a client in `WAIT`.
+pub(super) const CRON: u64 = 2;
+pub(super) const WAIT: u64 = 3;
+
+/// The period of `replicationCron`: replicas acknowledge then, and try to connect.
 const CRON_PERIOD: Duration = Duration::from_secs(1);
 
-/// A master pings its replicas every so many seconds (`repl-ping-replica-period 10` in redis.conf).
+/// The seconds between a master's pings of its replicas (`repl-ping-replica-period 10` in redis.conf).
 const PING_EVERY: u64 = 10;
 
 impl Default for Replication {
@@ -53,11 +57,11 @@ impl Default for Replication {
         Replication {
             config: None,
             role: Role::Master(BTreeMap::new()),
-            lineage: Lineage::default(),
+            history: ReplicationHistory::default(),
             run_id: 0,
             ids: None,
             conf: Disk::default(),
-            granted_these: true,
+            owns_grants: true,
             crons: 0,
             waiting: BTreeMap::new(),
             next_wait: WAIT,
@@ -78,21 +82,21 @@ impl Replication {
         self.role.is_master()
     }
 
-    pub(super) fn may_write(&self, now: Wall) -> bool {
-        self.config.as_ref().is_none_or(|config| self.role.may_write(config, now))
+    pub(super) fn accepts_writes(&self, now: Wall) -> bool {
+        self.config.as_ref().is_none_or(|config| self.role.accepts_writes(config, now))
     }
 
-    /// A process starts with the role in its configuration, and with a history of its own: what it had goes with its
-    /// memory, as it is kept only by an orderly shutdown.
+    /// Starts the process with the role in its configuration and a new history: only an orderly shutdown saves the old
+    /// one.
     pub(super) fn start(&mut self, env: &mut Env<'_, RedisMessage>) {
         let Some(config) = &self.config else { return };
         let first = config.replica_of.as_deref().map(|master| env.find(master));
         let master = self.conf.records().last().copied().unwrap_or(first);
         let ids = self.ids.get_or_insert_with(|| env.stream("replication"));
         self.run_id = ids.number();
-        self.lineage = Lineage::new(ids.number());
-        self.role = Role::following(master, env.wall());
-        self.granted_these = self.is_master();
+        self.history = ReplicationHistory::new(ids.number());
+        self.role = Role::with_master(master, env.wall());
+        self.owns_grants = self.is_master();
         env.lead(self.is_master());
         self.cron(env);
     }
@@ -100,7 +104,7 @@ impl Replication {
     pub(super) fn crash(&mut self, env: &mut Env<'_, RedisMessage>, disk: DiskFate) {
         self.waiting.clear();
         self.conf.crash(disk);
-        self.role = Role::following(None, env.wall());
+        self.role = Role::with_master(None, env.wall());
         if self.is_on() {
             env.lead(false);
         }
@@ -126,10 +130,10 @@ impl Replication {
         }
     }
 
-    /// A replica acknowledges what it has; without a link it asks for one.
+    /// Acknowledges the offset as a replica, or asks for a link if there is none.
     pub(super) fn report(&self, env: &mut Env<'_, RedisMessage>) {
         let Role::Replica(following) = self.role else { return };
-        let Lineage { id, offset, .. } = self.lineage;
+        let ReplicationHistory { id, offset, .. } = self.history;
         env.send(
             following.master,
             match following.up {
@@ -139,21 +143,21 @@ impl Replication {
         );
     }
 
-    /// A master sends a transaction to its replicas.
+    /// Sends a transaction to the replicas, as a master.
     pub(super) fn stream(&mut self, env: &mut Env<'_, RedisMessage>, records: &[Record]) {
         if !self.is_on() {
             return;
         }
-        self.lineage.append(records.to_vec());
+        self.history.append(records.to_vec());
         for (node, _) in self.role.followers() {
-            env.send(node, ReplicationMessage::Stream { offset: self.lineage.offset, records: records.to_vec() });
+            env.send(node, ReplicationMessage::Stream { offset: self.history.offset, records: records.to_vec() });
         }
     }
 
-    /// Sends a replica what it misses. Says whether that is possible.
+    /// Sends a replica the missing transactions. Returns whether that is possible.
     pub(super) fn continue_with(&self, env: &mut Env<'_, RedisMessage>, to: NodeId, history: u64, offset: u64) -> bool {
-        let Some(missing) = self.lineage.missing(history, offset) else { return false };
-        env.send(to, ReplicationMessage::Continue { history: self.lineage.id });
+        let Some(missing) = self.history.missing(history, offset) else { return false };
+        env.send(to, ReplicationMessage::Continue { history: self.history.id });
         for (offset, records) in missing {
             env.send(to, ReplicationMessage::Stream { offset, records: records.clone() });
         }
@@ -164,17 +168,17 @@ impl Replication {
         let Role::Master(followers) = &mut self.role else { return env.send(from, ReplicationMessage::Reset) };
         let Some(follower) = followers.get_mut(&from) else { return env.send(from, ReplicationMessage::Reset) };
         let behind = offset < follower.sent;
-        (follower.acked, follower.at, follower.sent) = (offset, env.wall(), self.lineage.offset);
+        (follower.acked, follower.at, follower.sent) = (offset, env.wall(), self.history.offset);
         if behind {
-            self.continue_with(env, from, self.lineage.id, offset);
+            self.continue_with(env, from, self.history.id, offset);
         }
         self.answer_waiting(env);
     }
 
-    /// `WAIT` is for what this client wrote; what others wrote until now counts too here, as nothing comes in between
-    /// where a client waits at once.
+    /// `WAIT` covers the writes of this client. Here it also covers others' writes until now, which makes no difference
+    /// if a client waits right after its write.
     pub(super) fn wait(&mut self, env: &mut Env<'_, RedisMessage>, caller: Caller, replicas: u32, timeout_ms: u64) {
-        let offset = self.lineage.offset;
+        let offset = self.history.offset;
         let acked = self.role.acked(offset);
         if acked >= replicas {
             return env.reply(caller, RedisMessage::Number(acked.into()));
@@ -213,17 +217,17 @@ impl Replication {
             run_id: self.run_id,
             replica_of: following.map(|following| following.master),
             link_down_for: following.filter(|following| !following.up).map(|following| now - following.since),
-            offset: self.lineage.offset,
+            offset: self.history.offset,
         }
     }
 
-    /// `REPLICAOF`. Whoever is promoted goes on with the history under a new id.
-    pub(super) fn take_role(&mut self, env: &mut Env<'_, RedisMessage>, master: Option<NodeId>) {
-        self.role = Role::following(master, env.wall());
+    /// `REPLICAOF`. A promoted server continues the history under a new ID.
+    pub(super) fn change_role(&mut self, env: &mut Env<'_, RedisMessage>, master: Option<NodeId>) {
+        self.role = Role::with_master(master, env.wall());
         self.waiting.clear();
         if let (None, Some(ids)) = (master, &mut self.ids) {
-            self.lineage.rename(ids.number());
-            self.granted_these = true;
+            self.history.switch_id(ids.number());
+            self.owns_grants = true;
         }
         env.lead(self.is_master());
     }

@@ -1,16 +1,15 @@
-//! Redisson's scripts (redisson/redisson, RedissonLock.java and RedissonFencedLock.java of 2024, RedissonBaseLock.java of
-//! 2022). Each runs as one, since Redis runs scripts atomically.
+//! Redisson's scripts (redisson/redisson, RedissonLock.java and RedissonFencedLock.java of 2024, RedissonBaseLock.java
+//! of 2022). Redis runs each atomically.
 
 use std::time::Duration;
 
 use super::RedisMessage;
-use super::keyspace::{Change, Entry, Key, Truth, Value, WallClock};
-use crate::history::ResourceId;
-use crate::history::{Cause, GrantId, Token};
+use super::keyspace::{Change, Entry, GrantChange, Key, Value, WallClock};
+use crate::history::{Cause, GrantId, ResourceId, Token};
 
 impl<C: WallClock> Change<'_, C> {
-    /// If the key is absent or has the owner's field: `HINCRBY` it, `PEXPIRE`; otherwise `PTTL`. The fenced lock's does an
-    /// `INCR` of the counter first.
+    /// If the key is absent or has the owner's field: `HINCRBY`, `PEXPIRE`; otherwise `PTTL`. The fenced lock's script
+    /// does an `INCR` of the counter first.
     pub fn lock(
         &mut self,
         key: ResourceId,
@@ -19,35 +18,34 @@ impl<C: WallClock> Change<'_, C> {
         numbered: bool,
         (attempt, within): (GrantId, Option<GrantId>),
     ) -> RedisMessage {
-        let held = match self.look(Key::Lock(key)) {
+        let held = match self.get(Key::Lock(key)) {
             Some(Entry { value: Value::Held { owner: of, count, grant }, .. }) if of == owner => Some((count, grant)),
             Some(entry) => return RedisMessage::Busy { left_ms: self.left(&entry).map(whole_millis) },
             None => None,
         };
         let token = numbered.then(|| self.next_token(key));
-        let grant = self.holding(held.map(|(_, grant)| grant), attempt, within);
+        let grant = self.resolve_grant(held.map(|(_, grant)| grant), attempt, within);
         let count = held.map_or(0, |(count, _)| count) + 1;
         let expires = Some(self.deadline(lease));
         self.put(Key::Lock(key), Entry { value: Value::Held { owner, count, grant }, expires });
         RedisMessage::Locked { grant, token }
     }
 
-    /// Ground truth: a client that holds and knows it re-enters its holding. One that does not know it, because the reply
-    /// was lost, begins a new holding as far as anybody can tell, and the one it never heard of is over; the server's
-    /// count goes on all the same.
-    fn holding(&mut self, held: Option<GrantId>, attempt: GrantId, within: Option<GrantId>) -> GrantId {
+    /// Ground truth: a client that knows its grant re-enters it. If the reply to an earlier attempt was lost, the
+    /// client does not know that grant: it ends and a new one begins. The server's count continues all the same.
+    fn resolve_grant(&mut self, held: Option<GrantId>, attempt: GrantId, within: Option<GrantId>) -> GrantId {
         match held {
             Some(grant) if within == Some(grant) => return grant,
-            Some(unheard_of) => self.note(Truth::Ended(unheard_of, Cause::Revoked)),
+            Some(unknown) => self.note(GrantChange::Ended(unknown, Cause::Revoked)),
             None => {}
         }
-        self.note(Truth::Granted(attempt));
+        self.note(GrantChange::Granted(attempt));
         attempt
     }
 
-    /// `INCR` of a key that never expires and that no release deletes.
+    /// `INCR` of a key without expiry that no release deletes.
     fn next_token(&mut self, key: ResourceId) -> Token {
-        let last = match self.look(Key::Token(key)) {
+        let last = match self.get(Key::Token(key)) {
             Some(Entry { value: Value::Number(last), .. }) => last,
             _ => 0,
         };
@@ -57,7 +55,7 @@ impl<C: WallClock> Change<'_, C> {
 
     /// Without the owner's field: null. Otherwise `HINCRBY -1`; above zero `PEXPIRE`, at zero `DEL` and `PUBLISH`.
     pub fn unlock(&mut self, key: ResourceId, owner: GrantId, ttl_ms: u64, by: GrantId) -> RedisMessage {
-        match self.look(Key::Lock(key)) {
+        match self.get(Key::Lock(key)) {
             Some(Entry { value: Value::Held { owner: of, count, grant }, .. }) if of == owner && count > 1 => {
                 let expires = Some(self.deadline(Duration::from_millis(ttl_ms)));
                 self.put(Key::Lock(key), Entry { value: Value::Held { owner, count: count - 1, grant }, expires });
@@ -73,7 +71,7 @@ impl<C: WallClock> Change<'_, C> {
     }
 }
 
-/// `PTTL` is in milliseconds.
+/// The unit of `PTTL`.
 fn whole_millis(left: Duration) -> u64 {
     u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The server of one Redis instance: a master, with replicas or without any, or a replica.
+//! The server of one Redis instance: a master or a replica.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, MonoDeadline, NodeId, Service, Session, TimerId};
 
-use super::replicated::Replication;
-use super::{Aof, Applied, Channels, Forgotten, Keyspace, Persistence, RedisMessage, ReplicationConfig, Truth};
+use super::replicated::{CRON, Replication};
+use super::{Aof, Applied, Channels, GrantChange, Keyspace, LostGrants, Persistence, RedisMessage, ReplicationConfig};
 use crate::history::Event;
 use crate::wire::{Env, Wire};
 
@@ -16,20 +16,18 @@ pub struct Redis {
     pub(super) keys: Keyspace,
     pub(super) aof: Aof,
     pub(super) channels: Channels,
-    pub(super) forgotten: Forgotten,
+    pub(super) lost_grants: LostGrants,
     pub(super) replication: Replication,
     pub(super) clients: BTreeSet<Session>,
     expiry_timer: Option<TimerId>,
     started: bool,
-    stays_out: Option<Duration>,
-    out_until: Option<MonoDeadline>,
+    restart_delay: Option<Duration>,
+    refuses_until: Option<MonoDeadline>,
 }
 
-/// Tags of the server's timers; those from `WAIT` on each belong to a waiting caller.
+/// Timer tags, beside those of [`super::replicated`].
 const EXPIRE: u64 = 0;
 const SYNC: u64 = 1;
-pub(super) const CRON: u64 = 2;
-pub(super) const WAIT: u64 = 3;
 
 impl Redis {
     /// An empty server.
@@ -38,23 +36,23 @@ impl Redis {
             keys: Keyspace::default(),
             aof: Aof::new(persistence),
             channels: Channels::default(),
-            forgotten: Forgotten::default(),
+            lost_grants: LostGrants::default(),
             replication: Replication::default(),
             clients: BTreeSet::new(),
             expiry_timer: None,
             started: false,
-            stays_out: None,
-            out_until: None,
+            restart_delay: None,
+            refuses_until: None,
         }
     }
 
-    /// The same server, whose operators let nobody in for so long after a crash (redis.io, "Distributed Locks with Redis",
-    /// "Performance, crash recovery and fsync": delayed restarts).
+    /// Refuses clients for `delay` after a crash (redis.io, "Distributed Locks with Redis", "Performance, crash
+    /// recovery and fsync": delayed restarts).
     pub fn with_delayed_restart(self, delay: Option<Duration>) -> Self {
-        Redis { stays_out: delay, ..self }
+        Redis { restart_delay: delay, ..self }
     }
 
-    /// The same server, as a master with replicas or as one of them.
+    /// Takes part in replication, as a master or a replica.
     pub fn replicated(self, config: ReplicationConfig) -> Self {
         Redis { replication: Replication::new(config), ..self }
     }
@@ -74,7 +72,7 @@ impl Redis {
             }
             RedisMessage::Role => RedisMessage::RoleIs { master: self.replication.is_master() },
             _ if !self.replication.is_master() => RedisMessage::ReadOnly,
-            _ if !self.replication.may_write(env.wall()) => RedisMessage::NoReplicas,
+            _ if !self.replication.accepts_writes(env.wall()) => RedisMessage::NoReplicas,
             command => self.command(env, &command),
         };
         env.reply(from, reply);
@@ -82,36 +80,35 @@ impl Redis {
 
     fn command(&mut self, env: &mut Env<'_, RedisMessage>, command: &RedisMessage) -> RedisMessage {
         let applied = self.keys.apply(command, env);
-        self.carry_out(env, &applied);
-        self.forgotten.settle(env, command, &applied.truth);
-        if self.replication.is_on() && applied.truth.is_empty() {
-            self.settle_elsewhere(env, command);
+        self.apply_effects(env, &applied);
+        self.lost_grants.on_command(env, command, &applied.grant_changes);
+        if self.replication.is_on() && applied.grant_changes.is_empty() {
+            self.note_release(env, command);
         }
         applied.reply
     }
 
-    /// Does what a change of the data set demands: file, ground truth, subscribers, timer.
-    fn carry_out(&mut self, env: &mut Env<'_, RedisMessage>, applied: &Applied) {
+    /// Applies the consequences of a change: file, replicas, ground truth, subscribers, timer.
+    fn apply_effects(&mut self, env: &mut Env<'_, RedisMessage>, applied: &Applied) {
         if applied.records.is_empty() {
             return;
         }
         self.aof.append(&applied.records, &self.keys);
         self.replication.stream(env, &applied.records);
-        for truth in &applied.truth {
-            env.note(match *truth {
-                Truth::Granted(grant) => Event::Granted { server: env.node(), grant },
-                Truth::Ended(grant, cause) => Event::Ended { server: env.node(), grant, cause },
+        for change in &applied.grant_changes {
+            env.note(match *change {
+                GrantChange::Granted(grant) => Event::Granted { server: env.node(), grant },
+                GrantChange::Ended(grant, cause) => Event::Ended { server: env.node(), grant, cause },
             });
         }
         if let Some(key) = applied.publish {
             self.channels.publish(env, key);
         }
-        self.watch_expiry(env);
+        self.schedule_expiry(env);
     }
 
-    /// Looks again when the next deadline will be reached, if the wall clock goes on as it does now.
-    /// A replica leaves that to its master.
-    pub(super) fn watch_expiry(&mut self, env: &mut Env<'_, RedisMessage>) {
+    /// Sets a timer for the next expiry, as a master. A clock step may make it early.
+    pub(super) fn schedule_expiry(&mut self, env: &mut Env<'_, RedisMessage>) {
         if let Some(timer) = self.expiry_timer.take() {
             env.cancel_timer(timer);
         }
@@ -125,11 +122,11 @@ impl Redis {
 impl Service<Wire<RedisMessage>, Event> for Redis {
     fn on_start(&mut self, env: &mut Env<'_, RedisMessage>) {
         if std::mem::replace(&mut self.started, true) {
-            self.out_until = self.stays_out.map(|delay| env.mono_deadline(delay));
+            self.refuses_until = self.restart_delay.map(|delay| env.mono_deadline(delay));
         }
         self.keys = self.aof.load();
         self.replication.start(env);
-        self.watch_expiry(env);
+        self.schedule_expiry(env);
         if self.aof.syncs_every_second() {
             env.set_timer(Duration::from_secs(1), SYNC);
         }
@@ -137,10 +134,10 @@ impl Service<Wire<RedisMessage>, Event> for Redis {
 
     fn on_message(&mut self, env: &mut Env<'_, RedisMessage>, from: Caller, message: Wire<RedisMessage>) {
         let Wire::Lock(message) = message else { return };
-        if self.out_until.is_some_and(|until| !env.mono_passed(until)) {
+        if self.refuses_until.is_some_and(|until| !env.mono_passed(until)) {
             return env.close(from.session());
         }
-        self.out_until = None;
+        self.refuses_until = None;
         self.handle(env, from, message);
     }
 
@@ -149,9 +146,9 @@ impl Service<Wire<RedisMessage>, Event> for Redis {
             EXPIRE => {
                 self.expiry_timer = None;
                 let applied = self.keys.expire(env);
-                self.carry_out(env, &applied);
-                // What is still there, since the clock stepped back, waits for what is missing.
-                self.watch_expiry(env);
+                self.apply_effects(env, &applied);
+                // If the clock stepped back, some keys have time left.
+                self.schedule_expiry(env);
             }
             SYNC => {
                 self.aof.sync(&self.keys);
@@ -187,11 +184,11 @@ impl Service<Wire<RedisMessage>, Event> for Redis {
     fn on_crash(&mut self, env: &mut Env<'_, RedisMessage>, disk: DiskFate) {
         self.aof.crash(disk);
         let lost = std::mem::take(&mut self.keys);
-        if self.replication.granted_these {
-            self.forgotten.compare(env, &lost, &self.aof.load());
+        if self.replication.owns_grants {
+            self.lost_grants.record_lost(env, &lost, &self.aof.load());
         }
         self.replication.crash(env, disk);
-        (self.channels, self.expiry_timer, self.out_until) = (Channels::default(), None, None);
+        (self.channels, self.expiry_timer, self.refuses_until) = (Channels::default(), None, None);
         self.clients.clear();
     }
 }

@@ -1,8 +1,8 @@
-//! How a server's data set and role follow from what other servers tell it: synchronisation, promotion and demotion.
+//! Synchronisation, promotion and demotion of a server.
 
 use fencepost_sim::NodeId;
 
-use super::replication::{Follower, Following, Lineage, Role};
+use super::replication::{Follower, Following, ReplicationHistory, Role};
 use super::server::Redis;
 use super::{Record, RedisMessage, ReplicationMessage};
 use crate::history::{Cause, Event};
@@ -24,27 +24,27 @@ impl Redis {
             (ReplicationMessage::Psync { history, offset }, _) => self.synchronise(env, from, history, offset),
             (ReplicationMessage::Ack { offset }, _) => self.replication.on_ack(env, from, offset),
             (ReplicationMessage::Full { history, offset, data }, Some(_)) => {
-                self.replace(env, Lineage::joined(history, offset), &data);
+                self.replace(env, ReplicationHistory::synced(history, offset), &data);
             }
             (ReplicationMessage::Continue { history }, Some(_)) => {
-                self.replication.lineage.rename(history);
-                self.replication.granted_these = false;
-                self.heard(env, true);
+                self.replication.history.switch_id(history);
+                self.replication.owns_grants = false;
+                self.set_link(env, true);
             }
             (ReplicationMessage::Stream { offset, records }, Some(following)) if following.up => {
-                self.follow(env, offset, records);
+                self.apply_stream(env, offset, records);
             }
             (ReplicationMessage::GetAck, Some(following)) if following.up => self.replication.report(env),
-            (ReplicationMessage::Reset, Some(following)) if following.up => self.lose_link(env),
+            (ReplicationMessage::Reset, Some(following)) if following.up => self.drop_link(env),
             _ => {}
         }
     }
 
-    /// A replica asks for what it misses (`PSYNC`). A replica of a replica is not served.
+    /// Handles `PSYNC` of a replica. Replicas of replicas are not supported.
     fn synchronise(&mut self, env: &mut Env<'_, RedisMessage>, from: NodeId, history: u64, offset: u64) {
         let continued = self.replication.is_master() && self.replication.continue_with(env, from, history, offset);
         let Role::Master(followers) = &mut self.replication.role else { return };
-        let Lineage { id, offset: sent, .. } = self.replication.lineage;
+        let ReplicationHistory { id, offset: sent, .. } = self.replication.history;
         let acked = if continued { offset } else { 0 };
         followers.insert(from, Follower { acked, at: env.wall(), sent });
         if !continued {
@@ -52,40 +52,40 @@ impl Redis {
         }
     }
 
-    /// A replica gets all of its master's data, and loses its own.
-    fn replace(&mut self, env: &mut Env<'_, RedisMessage>, lineage: Lineage, data: &[Record]) {
+    /// Replaces a replica's data set with that of its master.
+    fn replace(&mut self, env: &mut Env<'_, RedisMessage>, history: ReplicationHistory, data: &[Record]) {
         let before = std::mem::take(&mut self.keys);
         data.iter().for_each(|record| self.keys.replay(record));
         self.aof.replace(&self.keys);
-        if std::mem::take(&mut self.replication.granted_these) {
-            self.forgotten.compare(env, &before, &self.keys);
+        if std::mem::take(&mut self.replication.owns_grants) {
+            self.lost_grants.record_lost(env, &before, &self.keys);
         }
-        self.replication.lineage = lineage;
-        self.heard(env, true);
+        self.replication.history = history;
+        self.set_link(env, true);
         self.replication.report(env);
     }
 
-    fn follow(&mut self, env: &mut Env<'_, RedisMessage>, offset: u64, records: Vec<Record>) {
-        let known = self.replication.lineage.offset;
+    fn apply_stream(&mut self, env: &mut Env<'_, RedisMessage>, offset: u64, records: Vec<Record>) {
+        let known = self.replication.history.offset;
         if offset > known + 1 {
-            return self.lose_link(env);
+            return self.drop_link(env);
         }
-        self.heard(env, true);
+        self.set_link(env, true);
         if offset == known + 1 {
             records.iter().for_each(|record| self.keys.replay(record));
             self.aof.append(&records, &self.keys);
-            self.replication.lineage.append(records);
+            self.replication.history.append(records);
         }
     }
 
-    fn heard(&mut self, env: &mut Env<'_, RedisMessage>, up: bool) {
+    fn set_link(&mut self, env: &mut Env<'_, RedisMessage>, up: bool) {
         if let Role::Replica(following) = &mut self.replication.role {
             (following.up, following.since) = (up, env.wall());
         }
     }
 
-    fn lose_link(&mut self, env: &mut Env<'_, RedisMessage>) {
-        self.heard(env, false);
+    fn drop_link(&mut self, env: &mut Env<'_, RedisMessage>) {
+        self.set_link(env, false);
         self.replication.report(env);
     }
 
@@ -110,8 +110,8 @@ impl Redis {
         if same {
             return;
         }
-        self.replication.take_role(env, master);
-        self.watch_expiry(env);
+        self.replication.change_role(env, master);
+        self.schedule_expiry(env);
         self.replication.report(env);
     }
 
@@ -122,9 +122,9 @@ impl Redis {
         }
     }
 
-    /// A release found nothing. If another server granted, and this one never heard of it, then the holder wants no more
-    /// of it all the same; if it had ended, it ends once more. See [`Forgotten`](super::Forgotten).
-    pub(super) fn settle_elsewhere(&self, env: &mut Env<'_, RedisMessage>, command: &RedisMessage) {
+    /// Ends the grant of a release that found nothing. Another server may have granted it, unknown to this one; its
+    /// holder no longer uses it. If it has already ended, it ends twice. See [`LostGrants`](super::LostGrants).
+    pub(super) fn note_release(&self, env: &mut Env<'_, RedisMessage>, command: &RedisMessage) {
         if let Some(grant) = command.releases() {
             env.note(Event::Ended { server: env.node(), grant, cause: Cause::Released(grant) });
         }

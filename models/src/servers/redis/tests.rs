@@ -1,17 +1,16 @@
-//! The data set by itself: commands, scripts, expiry, replay.
+//! Tests of the data set: commands, scripts, expiry, replay.
 
 use std::time::Duration;
 
 use fencepost_sim::{SimTime, Wall, WallDeadline};
 
 use super::*;
-use crate::history::ResourceId;
-use crate::history::{Cause, GrantId};
+use crate::history::{Cause, GrantId, ResourceId};
 
-/// A clock that is set by hand, in milliseconds.
-struct Hand(u64);
+/// A manual clock, in milliseconds.
+struct ManualClock(u64);
 
-impl WallClock for Hand {
+impl WallClock for ManualClock {
     fn now(&self) -> Wall {
         self.deadline(Duration::ZERO).at
     }
@@ -41,61 +40,62 @@ fn unlock(owner: GrantId, on_behalf: GrantId) -> RedisMessage {
     RedisMessage::Unlock { owner, ttl_ms: 100, on_behalf, key: KEY }
 }
 
-/// Applies commands, each at its time, and says what happened to grants.
-fn run(commands: &[(u64, RedisMessage)]) -> (Keyspace, Vec<Truth>) {
+/// Applies commands, each at its time, and returns the changes of grants.
+fn run(commands: &[(u64, RedisMessage)]) -> (Keyspace, Vec<GrantChange>) {
     let mut keys = Keyspace::default();
-    let truth = commands.iter().flat_map(|(at, command)| keys.apply(command, &mut Hand(*at)).truth).collect();
-    (keys, truth)
+    let changes =
+        commands.iter().flat_map(|(at, command)| keys.apply(command, &mut ManualClock(*at)).grant_changes).collect();
+    (keys, changes)
 }
 
 #[test]
-fn a_key_is_gone_at_its_deadline_and_not_before() {
-    let (_, truth) = run(&[(0, set(A)), (99, set(B)), (100, set(B))]);
-    assert_eq!(truth, [Truth::Granted(A), Truth::Ended(A, Cause::Expired), Truth::Granted(B)]);
+fn a_key_expires_at_its_deadline_and_not_before() {
+    let (_, changes) = run(&[(0, set(A)), (99, set(B)), (100, set(B))]);
+    assert_eq!(changes, [GrantChange::Granted(A), GrantChange::Ended(A, Cause::Expired), GrantChange::Granted(B)]);
 }
 
 #[test]
 fn a_key_without_expiry_stays() {
-    let (keys, truth) = run(&[(0, RedisMessage::SetNx { value: A, key: KEY }), (u64::from(u32::MAX), set(B))]);
-    assert_eq!((truth, keys.next_expiry()), (vec![Truth::Granted(A)], None));
+    let (keys, changes) = run(&[(0, RedisMessage::SetNx { value: A, key: KEY }), (u64::from(u32::MAX), set(B))]);
+    assert_eq!((changes, keys.next_expiry()), (vec![GrantChange::Granted(A)], None));
 }
 
 #[test]
-fn a_compared_delete_spares_another_value_and_a_blind_one_does_not() {
+fn a_compared_delete_keeps_another_value_and_a_blind_one_does_not() {
     let (_, spared) = run(&[(0, set(A)), (1, RedisMessage::DelIfEqual { value: B, key: KEY })]);
-    assert_eq!(spared, [Truth::Granted(A)]);
+    assert_eq!(spared, [GrantChange::Granted(A)]);
     let (_, deleted) = run(&[(0, set(A)), (1, RedisMessage::Del { on_behalf: B, key: KEY })]);
-    assert_eq!(deleted, [Truth::Granted(A), Truth::Ended(A, Cause::Released(B))]);
+    assert_eq!(deleted, [GrantChange::Granted(A), GrantChange::Ended(A, Cause::Released(B))]);
 }
 
 #[test]
 fn an_extension_needs_the_same_value() {
     let extend = |value| RedisMessage::ExtendIfEqual { value, ttl_ms: 100, key: KEY };
     let (keys, _) = run(&[(0, set(A)), (50, extend(B)), (60, extend(A))]);
-    assert_eq!(keys.next_expiry(), Some(Hand(160).deadline(Duration::ZERO)));
+    assert_eq!(keys.next_expiry(), Some(ManualClock(160).deadline(Duration::ZERO)));
 }
 
 #[test]
-fn as_many_unlocks_as_locks_free_the_lock_and_tell_the_subscribers() {
-    let (mut keys, truth) = run(&[(0, lock(A, A, None)), (1, lock(A, B, Some(A))), (2, unlock(A, A))]);
-    assert_eq!(truth, [Truth::Granted(A)]);
-    let freed = keys.apply(&unlock(A, A), &mut Hand(3));
-    assert_eq!((freed.truth, freed.publish), (vec![Truth::Ended(A, Cause::Released(A))], Some(KEY)));
-    assert!(matches!(keys.apply(&unlock(A, A), &mut Hand(4)).reply, RedisMessage::Nothing));
+fn the_last_unlock_frees_the_lock_and_notifies_subscribers() {
+    let (mut keys, changes) = run(&[(0, lock(A, A, None)), (1, lock(A, B, Some(A))), (2, unlock(A, A))]);
+    assert_eq!(changes, [GrantChange::Granted(A)]);
+    let freed = keys.apply(&unlock(A, A), &mut ManualClock(3));
+    assert_eq!((freed.grant_changes, freed.publish), (vec![GrantChange::Ended(A, Cause::Released(A))], Some(KEY)));
+    assert!(matches!(keys.apply(&unlock(A, A), &mut ManualClock(4)).reply, RedisMessage::Nothing));
 }
 
 #[test]
-fn a_holding_that_nobody_heard_of_passes_to_the_next_attempt_but_is_counted() {
-    let (mut keys, truth) = run(&[(0, lock(A, A, None)), (1, lock(A, B, None)), (2, unlock(A, B))]);
-    assert_eq!(truth, [Truth::Granted(A), Truth::Ended(A, Cause::Revoked), Truth::Granted(B)]);
-    let busy = keys.apply(&lock(GrantId(9), GrantId(9), None), &mut Hand(52)).reply;
+fn a_grant_with_a_lost_reply_passes_to_the_next_attempt_and_still_counts() {
+    let (mut keys, changes) = run(&[(0, lock(A, A, None)), (1, lock(A, B, None)), (2, unlock(A, B))]);
+    assert_eq!(changes, [GrantChange::Granted(A), GrantChange::Ended(A, Cause::Revoked), GrantChange::Granted(B)]);
+    let busy = keys.apply(&lock(GrantId(9), GrantId(9), None), &mut ManualClock(52)).reply;
     assert!(matches!(busy, RedisMessage::Busy { left_ms: Some(50) }), "{busy:?}");
 }
 
 #[test]
-fn every_acquire_counts_the_token_up_and_no_release_takes_it_down() {
+fn every_acquire_increments_the_token_and_no_release_decrements_it() {
     let mut keys = Keyspace::default();
-    let mut token = |command: &RedisMessage| match keys.apply(command, &mut Hand(0)).reply {
+    let mut token = |command: &RedisMessage| match keys.apply(command, &mut ManualClock(0)).reply {
         RedisMessage::Locked { token, .. } => token,
         _ => None,
     };
@@ -106,15 +106,15 @@ fn every_acquire_counts_the_token_up_and_no_release_takes_it_down() {
 }
 
 #[test]
-fn whoever_replays_the_records_has_the_same_data() {
+fn replayed_records_give_the_same_data() {
     let commands = [(0, set(A)), (10, lock(B, B, None)), (100, lock(B, B, None)), (150, unlock(B, B)), (160, set(A))];
     let (mut master, mut replica) = (Keyspace::default(), Keyspace::default());
     for (at, command) in commands {
-        let applied = master.apply(&command, &mut Hand(at));
+        let applied = master.apply(&command, &mut ManualClock(at));
         applied.records.iter().for_each(|record| replica.replay(record));
         assert_eq!(master, replica);
     }
-    let expired = master.expire(&mut Hand(1000));
+    let expired = master.expire(&mut ManualClock(1000));
     assert_ne!(master, replica, "a replica waits for its master's DEL");
     expired.records.iter().for_each(|record| replica.replay(record));
     assert_eq!(master, replica);

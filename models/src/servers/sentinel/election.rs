@@ -1,4 +1,4 @@
-//! What a Sentinel knows of the other ones, and whom it voted for.
+//! A Sentinel's knowledge of the other Sentinels, and its own vote.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use fencepost_sim::{NodeId, Wall};
 
 use super::ASK_PERIOD;
 
-/// What a Sentinel's configuration file remembers. It is written before anything is said that depends on it.
+/// The content of a Sentinel's configuration file. It is written before any message that depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Conf {
     /// The master.
     pub master: NodeId,
     /// The epoch of the failover that made it the master.
     pub config_epoch: u64,
-    /// The highest epoch heard of.
+    /// The highest known epoch.
     pub epoch: u64,
     /// The last vote, and its epoch.
     pub vote: Option<(NodeId, u64)>,
@@ -44,15 +44,14 @@ impl Election {
         Election { me, conf, file: Disk::default(), peers }
     }
 
-    /// Loses what a crash takes. Without its file a Sentinel is as at the beginning, with this master.
+    /// Applies the effect of a crash. Without its file a Sentinel starts over with this master.
     pub fn crash(&mut self, disk: DiskFate, master: NodeId) {
         self.file.crash(disk);
         let first = Conf { master, config_epoch: 0, epoch: 0, vote: None };
         self.conf = self.file.records().last().copied().unwrap_or(first);
-        self.forget_answers();
+        self.clear_answers();
     }
 
-    /// Its configuration file.
     pub fn disk(&mut self) -> &mut dyn Syncs {
         &mut self.file
     }
@@ -65,23 +64,23 @@ impl Election {
         self.peers.keys().copied()
     }
 
-    /// An epoch was heard of.
-    pub fn see(&mut self, epoch: u64) {
+    /// Learns of an epoch.
+    pub fn observe_epoch(&mut self, epoch: u64) {
         if epoch > self.conf.epoch {
             self.conf.epoch = epoch;
             self.save();
         }
     }
 
-    /// A new epoch, in which to become its leader.
-    pub fn begin(&mut self) -> u64 {
-        self.see(self.conf.epoch + 1);
+    /// Starts a new epoch in order to lead it.
+    pub fn start_epoch(&mut self) -> u64 {
+        self.observe_epoch(self.conf.epoch + 1);
         self.conf.epoch
     }
 
-    /// Votes, unless it has voted in this epoch (`sentinelVoteLeader`). Says whether it did so just now.
+    /// Votes, unless it has voted in this epoch (`sentinelVoteLeader`). Returns whether it did.
     pub fn vote(&mut self, epoch: u64, candidate: NodeId) -> bool {
-        self.see(epoch);
+        self.observe_epoch(epoch);
         let voted_in = self.conf.vote.map_or(0, |(_, epoch)| epoch);
         let votes = voted_in < epoch && self.conf.epoch <= epoch;
         if votes {
@@ -91,8 +90,8 @@ impl Election {
         votes
     }
 
-    /// The other Sentinels that are to be asked whether the master is down: answers that are too old count no more, and
-    /// nobody is asked more than once a second, unless at once.
+    /// The other Sentinels to ask now whether the master is down. Old answers expire, and each is asked at most once a
+    /// second, unless `at_once`.
     pub fn due_questions(&mut self, now: Wall, at_once: bool) -> impl Iterator<Item = NodeId> {
         self.peers.iter_mut().filter_map(move |(node, peer)| {
             if peer.answered.is_some_and(|at| now - at > 5 * ASK_PERIOD) {
@@ -113,17 +112,17 @@ impl Election {
         peer.vote = vote.or(peer.vote);
     }
 
-    /// How many others find the master down.
+    /// The number of others that find the master down.
     pub fn find_down(&self) -> u32 {
         self.peers.values().filter(|peer| peer.finds_down).count() as u32
     }
 
-    pub fn forget_answers(&mut self) {
+    pub fn clear_answers(&mut self) {
         self.peers.values_mut().for_each(|peer| *peer = Peer::default());
     }
 
-    /// Who leads the epoch: a majority of all Sentinels, and the quorum, voted for it. This one votes with the others if
-    /// it has not voted yet, and for itself if they have not either (`sentinelGetLeader`).
+    /// The leader of the epoch, by the votes of a majority of all Sentinels and of the quorum. This Sentinel votes with the
+    /// others if it has not voted yet, or for itself if they have not either (`sentinelGetLeader`).
     pub fn leader(&mut self, epoch: u64, quorum: u32) -> Option<NodeId> {
         let current = self.conf.epoch;
         let mut votes: BTreeMap<NodeId, u32> = BTreeMap::new();
@@ -151,13 +150,13 @@ mod tests {
     const ME: NodeId = NodeId(1);
     const OTHER: NodeId = NodeId(2);
 
-    fn of_three() -> Election {
+    fn election_of_three() -> Election {
         Election::new(ME, [OTHER, NodeId(3)].into_iter(), NodeId(0))
     }
 
     #[test]
-    fn a_sentinel_votes_once_in_an_epoch_and_remembers_that() {
-        let mut election = of_three();
+    fn a_sentinel_votes_once_in_an_epoch_even_after_a_crash() {
+        let mut election = election_of_three();
         assert!(election.vote(1, OTHER) && !election.vote(1, NodeId(3)));
         election.crash(DiskFate::Unsynced, NodeId(0));
         assert!(!election.vote(1, NodeId(3)) && election.vote(2, NodeId(3)));
@@ -165,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn one_vote_of_three_does_not_lead_and_two_do() {
-        let mut election = of_three();
-        let epoch = election.begin();
+    fn a_leader_needs_two_votes_of_three() {
+        let mut election = election_of_three();
+        let epoch = election.start_epoch();
         assert_eq!(election.leader(epoch, 2), None);
         election.answer(Wall(0), OTHER, true, Some((ME, epoch)));
         assert_eq!(election.leader(epoch, 2), Some(ME));
@@ -176,15 +175,15 @@ mod tests {
 
     #[test]
     fn votes_of_another_epoch_do_not_count() {
-        let mut election = of_three();
-        let epoch = election.begin();
+        let mut election = election_of_three();
+        let epoch = election.start_epoch();
         election.answer(Wall(0), OTHER, true, Some((ME, epoch + 1)));
         assert_eq!(election.leader(epoch, 2), None);
     }
 
     #[test]
-    fn nobody_is_asked_twice_a_second_unless_at_once() {
-        let mut election = of_three();
+    fn a_peer_is_asked_once_a_second_unless_at_once() {
+        let mut election = election_of_three();
         assert_eq!(election.due_questions(Wall(0), false).count(), 2);
         assert_eq!(election.due_questions(Wall(999_999_999), false).count(), 0);
         assert_eq!(election.due_questions(Wall(999_999_999), true).count(), 2);

@@ -8,13 +8,13 @@ use super::instance::{Instance, Reconf};
 use super::server::{Env, Known};
 use super::{ELECTION_TIMEOUT, SentinelConfig, SentinelMessage};
 
-/// A failover that this Sentinel tries to lead, or leads.
+/// A failover that this Sentinel leads or tries to lead.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failover {
     epoch: u64,
-    began: Wall,
+    started: Wall,
     step: Step,
-    /// When this step began.
+    /// The start of this step.
     since: Wall,
 }
 
@@ -25,14 +25,14 @@ enum Step {
     Select,
     Promote(NodeId),
     WaitPromotion(NodeId),
-    /// The other replicas are given their new master.
+    /// The other replicas get their new master.
     Reconfigure(NodeId),
     /// `UPDATE_CONFIG`.
     Switch(NodeId),
 }
 
 impl Failover {
-    /// The replica that is promoted, or was.
+    /// The replica being promoted.
     pub fn promoted(&self) -> Option<NodeId> {
         match self.step {
             Step::Elect | Step::Select => None,
@@ -42,22 +42,22 @@ impl Failover {
         }
     }
 
-    /// The replica that is known to be the new master.
+    /// The new master, once its promotion is confirmed.
     pub fn done_for(&self) -> Option<NodeId> {
         self.promoted().filter(|_| matches!(self.step, Step::Reconfigure(_) | Step::Switch(_)))
     }
 }
 
 impl Known {
-    /// `sentinelStartFailoverIfNeeded`. Whoever tried, or saw another try, waits for twice the failover's timeout.
+    /// `sentinelStartFailoverIfNeeded`. A Sentinel that tried, or saw another try, waits for twice the failover timeout.
     pub fn start_failover_if_needed(&mut self, config: &SentinelConfig, now: Wall) -> bool {
         let lately = self.tried.is_some_and(|at| now - at < 2 * config.failover_timeout);
         if !self.o_down || self.failover.is_some() || lately {
             return false;
         }
-        let began = now + self.desync();
-        self.failover = Some(Failover { epoch: self.election.begin(), began, step: Step::Elect, since: now });
-        self.tried = Some(began);
+        let started = now + self.desync();
+        self.failover = Some(Failover { epoch: self.election.start_epoch(), started, step: Step::Elect, since: now });
+        self.tried = Some(started);
         true
     }
 
@@ -65,8 +65,10 @@ impl Known {
         let Some(failover) = self.failover else { return };
         let late = now - failover.since > config.failover_timeout;
         match failover.step {
-            Step::Elect if self.elected(env, config, &failover) => self.enter(Step::Select, now),
-            Step::Elect if now - failover.began > ELECTION_TIMEOUT.min(config.failover_timeout) => self.failover = None,
+            Step::Elect if self.is_elected(env, config, &failover) => self.enter(Step::Select, now),
+            Step::Elect if now - failover.started > ELECTION_TIMEOUT.min(config.failover_timeout) => {
+                self.failover = None;
+            }
             Step::Elect => {}
             Step::Select => match self.best_replica(config.down_after, now) {
                 Some(node) => self.enter(Step::Promote(node), now),
@@ -89,7 +91,7 @@ impl Known {
         }
     }
 
-    fn elected(&mut self, env: &Env<'_>, config: &SentinelConfig, failover: &Failover) -> bool {
+    fn is_elected(&mut self, env: &Env<'_>, config: &SentinelConfig, failover: &Failover) -> bool {
         self.election.leader(failover.epoch, config.quorum) == Some(env.node())
     }
 
@@ -102,8 +104,8 @@ impl Known {
             .map(|(_, node)| node)
     }
 
-    /// The promoted replica says that it is a master: the others may learn of it.
-    pub fn promotion_seen(&mut self, env: &mut Env<'_>, now: Wall) {
+    /// Handles the promoted replica's confirmation that it is a master.
+    pub fn on_promotion(&mut self, env: &mut Env<'_>, now: Wall) {
         let Some(Failover { epoch, step: Step::WaitPromotion(node), .. }) = self.failover else { return };
         self.election.conf.config_epoch = epoch;
         self.election.save();
@@ -111,8 +113,8 @@ impl Known {
         self.say_hello(env, now);
     }
 
-    /// Gives the other replicas their new master, so many at a time (`sentinelFailoverReconfNextSlave`), until all of
-    /// them have it or time is up; then all that are left are told without waiting for them.
+    /// Gives the other replicas their new master, a few at a time (`sentinelFailoverReconfNextSlave`), until all have it or
+    /// time is up. Then the rest are informed without waiting for them.
     fn reconfigure(&mut self, env: &mut Env<'_>, config: &SentinelConfig, promoted: NodeId, late: bool, now: Wall) {
         let master = self.election.conf.master;
         let mut others: Vec<&mut Instance> =
@@ -120,7 +122,7 @@ impl Known {
         let busy = |other: &Instance| matches!(other.reconf, Reconf::Sent(_) | Reconf::InProgress);
         let mut in_progress = others.iter().filter(|other| busy(other)).count();
         for other in &mut others {
-            other.give_up_late(now);
+            other.time_out_reconf(now);
             let next = in_progress < config.parallel_syncs as usize && other.answers(now);
             if other.reconf == Reconf::No && (next || late) {
                 env.send(other.node, SentinelMessage::ReplicaOf { master: Some(promoted) });

@@ -1,4 +1,4 @@
-//! What a Sentinel knows of one Redis server.
+//! A Sentinel's knowledge of one Redis server.
 
 use std::time::Duration;
 
@@ -11,24 +11,25 @@ use super::{INFO_PERIOD, Info, PING_PERIOD, PUBLISH_PERIOD, SLAVE_RECONF_TIMEOUT
 pub(super) struct Instance {
     pub node: NodeId,
     pinged: Wall,
-    /// When the first ping was sent that was not answered since (`act_ping_time`).
+    /// The time of the first ping without an answer since (`act_ping_time`).
     unanswered: Option<Wall>,
     ponged: Wall,
     asked_info: Option<Wall>,
     info: Option<(Wall, Info)>,
-    /// It says that it is a master, and since when it says what it says.
+    /// Whether it calls itself a master.
     pub says_master: bool,
+    /// The time since which it reports its current role.
     role_since: Wall,
-    /// Since when it has followed the master that it follows.
+    /// The time since which it has followed its current master.
     following_since: Wall,
     /// `S_DOWN`.
     pub down: bool,
-    /// When it last went down.
+    /// The time at which it last went down.
     down_at: Option<Wall>,
     pub reconf: Reconf,
 }
 
-/// How far a replica is on its way to another master.
+/// The progress of a replica to its new master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reconf {
     No,
@@ -37,11 +38,11 @@ pub(super) enum Reconf {
     Done,
 }
 
-/// An answer that is older than this makes no candidate (`sentinelSelectSlave`: five pings).
+/// A candidate's last answer is at most this old (`sentinelSelectSlave`: five pings).
 const FRESH: Duration = Duration::from_secs(5);
 
 impl Instance {
-    /// One of which nothing is known yet: it counts as pinged, so that it is down if it never answers.
+    /// A server without known state. It counts as pinged, so that it is down if it never answers.
     pub fn new(node: NodeId, master: bool, now: Wall) -> Self {
         Instance {
             node,
@@ -59,7 +60,7 @@ impl Instance {
         }
     }
 
-    /// Whether it is time for an `INFO`. `often` is for replicas of a master that is down or being replaced.
+    /// Whether an `INFO` is due. `often` is for replicas of a master that is down or being replaced.
     pub fn info_due(&mut self, now: Wall, often: bool) -> bool {
         let link_down = self.info().is_some_and(|info| info.link_down_for.is_some());
         let period = if often || link_down { PING_PERIOD } else { INFO_PERIOD };
@@ -71,7 +72,7 @@ impl Instance {
         due
     }
 
-    /// Whether it is time for a `PING`.
+    /// Whether a `PING` is due.
     pub fn ping_due(&mut self, now: Wall, down_after: Duration) -> bool {
         let period = PING_PERIOD.min(down_after);
         let due = now - self.ponged > period && now - self.pinged > period / 2;
@@ -86,7 +87,7 @@ impl Instance {
         (self.unanswered, self.ponged) = (None, now);
     }
 
-    /// What it last said of itself.
+    /// Its last `INFO`.
     pub fn info(&self) -> Option<&Info> {
         self.info.as_ref().map(|(_, info)| info)
     }
@@ -102,12 +103,12 @@ impl Instance {
         self.info = Some((now, info));
     }
 
-    /// Since when it has not answered.
+    /// The time since the oldest unanswered ping.
     pub fn silent_for(&self, now: Wall) -> Duration {
         self.unanswered.map_or(Duration::ZERO, |since| now - since)
     }
 
-    /// `sentinelCheckSubjectivelyDown`. A master that says it is a replica is down as well, after a while.
+    /// `sentinelCheckSubjectivelyDown`. A master that calls itself a replica also counts as down after a while.
     pub fn check_down(&mut self, now: Wall, down_after: Duration, master: bool) {
         let stepped_down = master && !self.says_master && now - self.role_since > down_after + 2 * INFO_PERIOD;
         let down = self.silent_for(now) > down_after || stepped_down;
@@ -117,12 +118,12 @@ impl Instance {
         self.down = down;
     }
 
-    /// Whether it can be told anything.
+    /// Whether it answers.
     pub fn answers(&self, now: Wall) -> bool {
         !self.down && now - self.ponged <= FRESH
     }
 
-    /// How good a candidate it is, the least being the best, or nothing if it is none (`sentinelSelectSlave`). All
+    /// The rank of the replica as a candidate, lowest first, or `None` if it is none (`sentinelSelectSlave`). All
     /// priorities are equal here.
     pub fn candidate(&self, now: Wall, master: &Instance, down_after: Duration) -> Option<(u64, u64)> {
         let (at, info) = self.info?;
@@ -132,20 +133,20 @@ impl Instance {
         (self.answers(now) && now - at <= oldest_info && !behind).then_some((u64::MAX - info.offset, info.run_id))
     }
 
-    /// `sentinelMasterLooksSane`, as far as it concerns this master alone.
+    /// The part of `sentinelMasterLooksSane` that concerns this master alone.
     pub fn looks_sane(&self, now: Wall) -> bool {
         self.says_master && !self.down && self.info.is_some_and(|(at, _)| now - at < 2 * INFO_PERIOD)
     }
 
-    /// It is a replica that has called itself a master for so long that no news of a failover can still be on its way.
-    pub fn usurps(&self, now: Wall) -> bool {
+    /// Whether a replica has called itself a master for so long that no news of a failover can be in flight.
+    pub fn claims_mastership(&self, now: Wall) -> bool {
         let wait = 4 * PUBLISH_PERIOD;
         self.says_master && self.not_down_for(now, wait) && now - self.role_since > wait
     }
 
-    /// It is a replica that has followed another master for so long.
-    pub fn strays(&self, now: Wall, from: NodeId, wait: Duration) -> bool {
-        let elsewhere = self.info().is_some_and(|info| info.replica_of.is_some_and(|master| master != from));
+    /// Whether a replica has followed another master for `wait`.
+    pub fn follows_wrong_master(&self, now: Wall, master: NodeId, wait: Duration) -> bool {
+        let elsewhere = self.info().is_some_and(|info| info.replica_of.is_some_and(|followed| followed != master));
         elsewhere && self.not_down_for(now, wait) && now - self.following_since > wait
     }
 
@@ -153,7 +154,7 @@ impl Instance {
         self.down_at.is_none_or(|at| now - at > wait)
     }
 
-    /// Goes on on its way to another master, as what it said lately shows.
+    /// Updates the progress to the new master from the last `INFO`.
     pub fn advance(&mut self, promoted: NodeId) {
         let Some(&Info { replica_of, link_down_for, .. }) = self.info() else { return };
         if matches!(self.reconf, Reconf::Sent(_)) && replica_of == Some(promoted) {
@@ -164,8 +165,8 @@ impl Instance {
         }
     }
 
-    /// Gives up waiting for it to take up the order.
-    pub fn give_up_late(&mut self, now: Wall) {
+    /// Stops waiting for a replica that does not react.
+    pub fn time_out_reconf(&mut self, now: Wall) {
         if matches!(self.reconf, Reconf::Sent(at) if now - at > SLAVE_RECONF_TIMEOUT) {
             self.reconf = Reconf::Done;
         }
@@ -197,7 +198,7 @@ mod tests {
         let mut server = server(true);
         assert!(!server.ping_due(at(1), DOWN_AFTER) && server.ping_due(at(2), DOWN_AFTER));
         server.check_down(at(32), DOWN_AFTER, true);
-        assert!(!server.down, "it counts from the first ping that was not answered");
+        assert!(!server.down, "the time counts from the first unanswered ping");
         server.check_down(at(33), DOWN_AFTER, true);
         assert!(server.down);
         server.pong(at(34));
@@ -216,22 +217,22 @@ mod tests {
     }
 
     #[test]
-    fn the_replica_that_is_furthest_ahead_is_the_best() {
+    fn the_replica_with_the_highest_offset_is_the_best_candidate() {
         let (mut near, mut far, master) = (server(false), server(false), server(true));
         near.learn(at(1), info(Some(NodeId(7)), 9));
         far.learn(at(1), info(Some(NodeId(7)), 5));
         let [near, far] = [&near, &far].map(|replica| replica.candidate(at(2), &master, DOWN_AFTER));
         assert!(near.is_some() && near < far);
         let silent = server(false).candidate(at(2), &master, DOWN_AFTER);
-        assert_eq!(silent, None, "nothing is known of it");
+        assert_eq!(silent, None, "it has sent no INFO");
     }
 
     #[test]
-    fn a_replica_that_calls_itself_a_master_is_left_alone_for_eight_seconds() {
+    fn a_replica_may_call_itself_a_master_for_eight_seconds() {
         let mut back = server(false);
         back.learn(at(1), info(None, 9));
-        assert!(!back.usurps(at(9)));
+        assert!(!back.claims_mastership(at(9)));
         back.learn(at(11), info(None, 9));
-        assert!(back.usurps(at(11)));
+        assert!(back.claims_mastership(at(11)));
     }
 }

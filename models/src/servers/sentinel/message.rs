@@ -1,11 +1,11 @@
-//! What Sentinels say to Redis servers, to each other and to clients.
+//! The messages of Sentinels, Redis servers and clients.
 
 use std::time::Duration;
 
 use fencepost_sim::NodeId;
 use serde::Serialize;
 
-/// What Sentinels say and hear.
+/// A message to or from a Sentinel.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
@@ -16,7 +16,7 @@ pub enum SentinelMessage {
     Pong,
     /// `INFO`, to a Redis server.
     Info,
-    /// What `INFO` says.
+    /// The reply to `INFO`.
     InfoIs(Info),
     /// `REPLICAOF master` or `REPLICAOF NO ONE`, in one transaction with `CONFIG REWRITE` and `CLIENT KILL TYPE normal`
     /// and `pubsub` (`sentinelSendSlaveOf` in sentinel.c).
@@ -25,7 +25,7 @@ pub enum SentinelMessage {
     /// `SENTINEL IS-MASTER-DOWN-BY-ADDR`, to another Sentinel; `seeks_vote` if the sender wants to lead this epoch's
     /// failover.
     IsMasterDown { master: NodeId, epoch: u64, seeks_vote: bool },
-    /// The answer: whether it seems down there, and whom the other one has voted for in which epoch.
+    /// The answer: whether the master seems down to the sender, and the sender's vote and its epoch.
     MasterDown { down: bool, vote: Option<(NodeId, u64)> },
     /// A hello message: the sender's epoch, its master and the epoch of that configuration.
     Hello { epoch: u64, master: NodeId, config_epoch: u64 },
@@ -36,14 +36,14 @@ pub enum SentinelMessage {
     Master { node: NodeId },
 }
 
-/// What a Redis server says of itself, as far as Sentinels read it.
+/// The part of `INFO` that Sentinels read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Info {
-    /// `run_id`: drawn anew at each start.
+    /// `run_id`: drawn at each start.
     pub run_id: u64,
     /// `master_host`; a master has none.
     pub replica_of: Option<NodeId>,
-    /// `master_link_down_since_seconds`; nothing if the link is up.
+    /// `master_link_down_since_seconds`; `None` if the link is up.
     pub link_down_for: Option<Duration>,
     /// `slave_repl_offset`.
     pub offset: u64,

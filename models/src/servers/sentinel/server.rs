@@ -22,33 +22,33 @@ pub(super) type Env<'a> = crate::wire::Env<'a, RedisMessage>;
 /// A Sentinel.
 pub struct Sentinel {
     pub(super) config: SentinelConfig,
-    /// Nothing before the first start.
+    /// `None` before the first start.
     pub(super) known: Option<Known>,
 }
 
-/// What it knows.
+/// The state of a Sentinel.
 pub(super) struct Known {
     pub instances: Vec<Instance>,
     pub election: Election,
     pub o_down: bool,
     pub failover: Option<Failover>,
-    /// When it last tried a failover, or voted for another that tries (`failover_start_time`).
+    /// The time of its last attempt at a failover, or of its vote for another's (`failover_start_time`).
     pub tried: Option<Wall>,
     tilt: Option<Wall>,
     said_hello: Option<Wall>,
-    /// When its timer ticked last, and after how long it was to tick again.
+    /// The time of the last tick, and the interval planned until the next.
     ticked: Option<(Wall, Duration)>,
-    chance: Stream,
+    stream: Stream,
 }
 
-/// How often the timer ticks while there is nothing to decide: often enough for every ping to be sent when it is due.
+/// The tick interval while there is nothing to decide: short enough to send every ping in time.
 const IDLE_TICK: Duration = Duration::from_millis(525);
 
-/// How often it ticks otherwise, at least (`CONFIG_DEFAULT_HZ` 10).
+/// The maximal tick interval otherwise (`CONFIG_DEFAULT_HZ` 10).
 const TICK: Duration = Duration::from_millis(100);
 
 impl Sentinel {
-    /// A Sentinel.
+    /// A Sentinel that has not started.
     pub fn new(config: SentinelConfig) -> Self {
         Sentinel { config, known: None }
     }
@@ -59,12 +59,12 @@ impl Sentinel {
         known.check_tilt(now);
         known.send_periodically(env, config, now);
         if !known.tilted(now) {
-            self.judge(env, now);
+            self.decide(env, now);
         }
         self.set_timer(env, now);
     }
 
-    fn judge(&mut self, env: &mut Env<'_>, now: Wall) {
+    fn decide(&mut self, env: &mut Env<'_>, now: Wall) {
         let Sentinel { config, known: Some(known) } = self else { return };
         let master = known.election.conf.master;
         for instance in &mut known.instances {
@@ -81,8 +81,8 @@ impl Sentinel {
 
     fn set_timer(&mut self, env: &mut Env<'_>, now: Wall) {
         let Sentinel { config, known: Some(known) } = self else { return };
-        let after = if known.watchful(config, now) {
-            let hz = 10 + known.chance.between(0, 9) as u32;
+        let after = if known.needs_full_rate(config, now) {
+            let hz = 10 + known.stream.between(0, 9) as u32;
             Duration::from_secs(1) / hz
         } else {
             IDLE_TICK
@@ -106,7 +106,7 @@ impl Known {
             tilt: None,
             said_hello: None,
             ticked: None,
-            chance: env.stream("sentinel"),
+            stream: env.stream("sentinel"),
         }
     }
 
@@ -115,29 +115,29 @@ impl Known {
         self.instances.iter().find(|instance| instance.node == master).expect("the master is one of the servers")
     }
 
-    /// The address of the master, as clients and other Sentinels are told (`sentinelGetCurrentMasterAddress`).
+    /// The address of the master for clients and other Sentinels (`sentinelGetCurrentMasterAddress`).
     fn current_master(&self) -> NodeId {
         let promoted = self.failover.as_ref().and_then(Failover::done_for);
         promoted.unwrap_or(self.election.conf.master)
     }
 
-    /// All is known anew about all servers, of which another one is the master (`sentinelResetMasterAndChangeAddress`).
+    /// Resets the knowledge of all servers for a new master (`sentinelResetMasterAndChangeAddress`).
     pub fn switch_master(&mut self, master: NodeId, now: Wall) {
         self.election.conf.master = master;
         self.election.save();
-        self.start_anew(now);
+        self.reset(now);
     }
 
-    fn start_anew(&mut self, now: Wall) {
+    fn reset(&mut self, now: Wall) {
         let master = self.election.conf.master;
         for instance in &mut self.instances {
             *instance = Instance::new(instance.node, instance.node == master, now);
         }
         (self.o_down, self.failover, self.tried) = (false, None, None);
-        self.election.forget_answers();
+        self.election.clear_answers();
     }
 
-    /// `sentinelCheckTiltCondition`: time between two ticks that is not what it should be.
+    /// `sentinelCheckTiltCondition`: compares the time between two ticks with the planned interval.
     fn check_tilt(&mut self, now: Wall) {
         let Some((then, planned)) = self.ticked else { return };
         let skew = now.0.saturating_sub((then + planned).0);
@@ -152,10 +152,10 @@ impl Known {
         self.tilt.is_some()
     }
 
-    fn watchful(&self, config: &SentinelConfig, now: Wall) -> bool {
+    fn needs_full_rate(&self, config: &SentinelConfig, now: Wall) -> bool {
         let soon = config.down_after.saturating_sub(PING_PERIOD);
-        let doubtful = |instance: &Instance| !instance.down && instance.silent_for(now) > soon;
-        self.failover.is_some() || self.master().down || self.instances.iter().any(doubtful)
+        let nearly_down = |instance: &Instance| !instance.down && instance.silent_for(now) > soon;
+        self.failover.is_some() || self.master().down || self.instances.iter().any(nearly_down)
     }
 
     fn send_periodically(&mut self, env: &mut Env<'_>, config: &SentinelConfig, now: Wall) {
@@ -210,8 +210,8 @@ impl Known {
     }
 
     /// `sentinelProcessHelloMessage`.
-    fn hear(&mut self, now: Wall, epoch: u64, master: NodeId, config_epoch: u64) {
-        self.election.see(epoch);
+    fn on_hello(&mut self, now: Wall, epoch: u64, master: NodeId, config_epoch: u64) {
+        self.election.observe_epoch(epoch);
         if config_epoch > self.election.conf.config_epoch {
             self.election.conf.config_epoch = config_epoch;
             self.election.save();
@@ -232,27 +232,27 @@ impl Known {
         if self.tilt.is_some() || from == master {
             return;
         }
-        let astray =
-            instance.usurps(now) && promoted != Some(from) || instance.strays(now, master, config.failover_timeout);
+        let wrong_role = instance.claims_mastership(now) && promoted != Some(from);
+        let astray = wrong_role || instance.follows_wrong_master(now, master, config.failover_timeout);
         if let Some(promoted) = promoted {
             instance.advance(promoted);
         }
         if instance.says_master && promoted == Some(from) {
-            self.promotion_seen(env, now);
+            self.on_promotion(env, now);
         } else if sane && astray {
             env.send(from, SentinelMessage::ReplicaOf { master: Some(master) });
         }
     }
 
     pub fn desync(&mut self) -> Duration {
-        Duration::from_nanos(self.chance.between(0, nanos(MAX_DESYNC) - 1))
+        Duration::from_nanos(self.stream.between(0, nanos(MAX_DESYNC) - 1))
     }
 }
 
 impl Service<Wire<RedisMessage>, Event> for Sentinel {
     fn on_start(&mut self, env: &mut Env<'_>) {
         let known = self.known.get_or_insert_with(|| Known::new(env, &self.config));
-        known.start_anew(env.wall());
+        known.reset(env.wall());
         self.tick(env);
     }
 
@@ -276,7 +276,7 @@ impl Service<Wire<RedisMessage>, Event> for Sentinel {
                 known.is_master_down(env, from, master, epoch, seeks_vote);
             }
             SentinelMessage::MasterDown { down, vote } => known.election.answer(now, from, down, vote),
-            SentinelMessage::Hello { epoch, master, config_epoch } => known.hear(now, epoch, master, config_epoch),
+            SentinelMessage::Hello { epoch, master, config_epoch } => known.on_hello(now, epoch, master, config_epoch),
             _ => {}
         }
     }

@@ -1,8 +1,8 @@
 //! A client's connection to the database, whose primary may move.
 //!
 //! With several hosts the client does what libpq does with `target_session_attrs=read-write` (PostgreSQL 17, libpq,
-//! Specifying Multiple Hosts): it tries them in the order given until one accepts the connection and takes writes. It
-//! does so only when it needs a connection; one that is open is used until it breaks.
+//! Specifying Multiple Hosts): it tries them in order until one accepts the connection and takes writes. It does so
+//! only when it needs a connection; an open one is used until it breaks.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,20 +14,20 @@ use super::message::SqlMessage;
 use super::replica::{MONITOR_INTERVAL, PAIR, Standby};
 use crate::wire::Ctx;
 
-/// How long a client tries to reach a host before it goes on to the next: `connectTimeout` of the PostgreSQL JDBC driver,
-/// 10 s by default (pgjdbc, Connection parameters).
+/// The time after which a client tries the next host: `connectTimeout` of the PostgreSQL JDBC driver, 10 s by default
+/// (pgjdbc, Connection parameters).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client gives a statement up this long after the database should have done so itself.
+/// A client abandons a statement this long after the database should have done so itself.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// One client's connection.
 pub struct Database {
     ctx: Ctx<SqlMessage>,
     hosts: Vec<Host>,
-    /// The host that it uses.
+    /// The index of the current host.
     at: usize,
-    /// That host said that it takes writes.
+    /// Whether the current host confirmed that it takes writes.
     checked: bool,
     timeout: Duration,
 }
@@ -38,8 +38,8 @@ struct Host {
 }
 
 impl Database {
-    /// A connection that opens when it is needed. Drivers have no timeout for statements by default (`socketTimeout = 0`
-    /// of MySQL Connector/J and of pgjdbc), which zero stands for: the stream's is what is left.
+    /// A connection that opens on demand. Drivers have no timeout for statements by default (`socketTimeout = 0` of MySQL
+    /// Connector/J and of pgjdbc). For zero, only the stream's own limit applies.
     pub fn new(ctx: Ctx<SqlMessage>, standby: bool, socket_timeout: Duration) -> Self {
         let nodes = PAIR.iter().take(1 + usize::from(standby)).map(|name| ctx.find(name));
         let hosts = nodes.map(|node| Host { node, conn: ctx.connect(node) }).collect();
@@ -52,12 +52,12 @@ impl Database {
         self.ctx.seems_open(self.hosts[self.at].conn)
     }
 
-    /// The server that it uses.
+    /// The current server.
     pub fn server(&self) -> NodeId {
         self.hosts[self.at].node
     }
 
-    /// Sends a statement now, and gives a future of its reply.
+    /// Sends a statement and returns a future of its reply.
     pub fn ask(
         &self,
         statement: SqlMessage,
@@ -69,16 +69,16 @@ impl Database {
     /// Executes a statement, reaching the step once it is sent.
     ///
     /// # Errors
-    /// If it was not executed, or nobody knows whether it was.
+    /// If the statement was not executed, or it is unknown whether it was.
     pub async fn run(&mut self, statement: SqlMessage, step: Option<&'static str>) -> Result<SqlMessage, CallError> {
-        let patience = self.ctx.mono() + self.timeout;
-        self.run_until(statement, step, patience).await
+        let deadline = self.ctx.mono() + self.timeout;
+        self.run_until(statement, step, deadline).await
     }
 
-    /// The same, but the client does not wait for longer than this.
+    /// The same, but the client waits at most until `give_up`.
     ///
     /// # Errors
-    /// If it was not executed, or nobody knows whether it was.
+    /// If the statement was not executed, or it is unknown whether it was.
     pub async fn run_until(
         &mut self,
         statement: SqlMessage,
@@ -91,14 +91,14 @@ impl Database {
             self.ctx.reach_step(step).await;
         }
         let reply = reply.await;
-        self.digest(reply)
+        self.check_reply(reply)
     }
 
-    /// Closes the connection if the reply shows that it is of no use: a driver closes one whose statement timed out.
+    /// Closes the connection if the reply makes it useless: a driver closes one whose statement timed out.
     ///
     /// # Errors
-    /// Those of the reply; and a standby has certainly not executed anything.
-    pub fn digest(&mut self, reply: Result<SqlMessage, CallError>) -> Result<SqlMessage, CallError> {
+    /// The error of the reply; a standby has certainly not executed the statement.
+    pub fn check_reply(&mut self, reply: Result<SqlMessage, CallError>) -> Result<SqlMessage, CallError> {
         match reply {
             Ok(SqlMessage::ReadOnly) => {
                 self.close();
@@ -112,14 +112,14 @@ impl Database {
         }
     }
 
-    /// Closes the connection. The next statement opens another one.
+    /// Closes the connection. The next statement opens a new one.
     pub fn close(&mut self) {
         let host = &mut self.hosts[self.at];
         host.conn = self.ctx.reopen(host.conn);
         self.checked = false;
     }
 
-    /// Finds the primary, if there are several hosts and there is no open connection to it.
+    /// Finds the primary, if there are several hosts and no open connection to it.
     ///
     /// # Errors
     /// If no host takes writes.
@@ -138,7 +138,7 @@ impl Database {
     }
 
     async fn takes_writes(&mut self, give_up: Mono) -> bool {
-        // A connection that broke unnoticed is found out by the first request.
+        // Only the first request reveals a broken connection.
         for _ in 0..2 {
             let within = CONNECT_TIMEOUT.min(give_up - self.ctx.mono());
             match self.ask(SqlMessage::ShowReadOnly, within).await {
@@ -152,7 +152,7 @@ impl Database {
     }
 }
 
-/// How long a failover may take until every client has found the new primary, counted from the last fault.
+/// The maximal time from the last fault until every client has found the new primary.
 pub(crate) fn failover_bound(standby: Option<Standby>, allowance: &BoundAllowance) -> Duration {
     let Some(Standby { failover_after, .. }) = standby else { return Duration::ZERO };
     let promoted = allowance.stretch_mono(failover_after + 2 * MONITOR_INTERVAL) + PEER_TIMEOUT + allowance.reconnect;

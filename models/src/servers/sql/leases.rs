@@ -1,19 +1,19 @@
-//! The table of lock rows: name → `lock_until`, `locked_at`, `locked_by`. Each statement is a transaction of its own.
+//! The table of lock rows: name → `lock_until`, `locked_at`, `locked_by`. Each statement is its own transaction.
 //!
-//! The statements are those of ShedLock (lukas-krecan/ShedLock, SqlStatementsSource.java, and its `…ServerTime…` kin for
-//! the database's clock). A row says nothing of attempts: what it is on record for is kept beside it, as ground truth.
+//! The statements are those of ShedLock (lukas-krecan/ShedLock, SqlStatementsSource.java, and the `…ServerTime…`
+//! sources for the database's clock). A row does not mention the attempt; its grant is stored beside it as ground
+//! truth.
 
 use std::time::Duration;
 
 use super::Sql;
 use super::log::{Entry, LeaseRow, millis};
 use super::message::{Lease, SqlMessage, Times};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event};
+use crate::history::{Cause, Event, ResourceId};
 use crate::wire::Env;
 
 impl Times {
-    /// What `now` and the time to write come to when the statement is executed.
+    /// The values of `now` and of the time to write when the statement is executed.
     fn resolve(self, env: &Env<'_, SqlMessage>) -> (i64, i64) {
         match self {
             Times::Client { now, until } => (now, until),
@@ -75,14 +75,18 @@ impl Sql {
 
     fn put_lease(&mut self, env: &mut Env<'_, SqlMessage>, resource: ResourceId, row: LeaseRow) -> SqlMessage {
         self.put(env, Entry::Lease(resource, row));
-        if self.is_true_line() {
-            self.truth.borrow_mut().leases.insert(resource, row);
+        if self.survives() {
+            self.surviving.borrow_mut().leases.insert(resource, row);
         }
         SqlMessage::Changed
     }
 
-    /// What rows said before they were lost stays on record until the deadline that was granted.
-    pub(super) fn outlive(&self, env: &mut Env<'_, SqlMessage>, lost: impl Iterator<Item = (ResourceId, LeaseRow)>) {
+    /// Keeps the grants of lost rows until their deadlines, as ground truth.
+    pub(super) fn expire_lost(
+        &self,
+        env: &mut Env<'_, SqlMessage>,
+        lost: impl Iterator<Item = (ResourceId, LeaseRow)>,
+    ) {
         for (resource, row) in lost {
             let kept = self.tables.leases.get(&resource).and_then(|row| row.holder);
             if let Some(grant) = row.holder.filter(|holder| Some(*holder) != kept) {

@@ -1,4 +1,4 @@
-//! What is durable: a log of changes, and the tables that it comes to.
+//! The durable part of a server: a log of changes, and the tables that follow from it.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,9 @@ use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use serde::Serialize;
 
 use crate::guarded::{Change, Row};
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 
-/// A change that was committed.
+/// A committed change.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entry {
@@ -29,7 +28,7 @@ pub struct LeaseRow {
     pub at: i64,
     /// `locked_by`.
     pub by: u16,
-    /// Whose Record the row is, until somebody changes it. Ground truth only.
+    /// The grant of the row until the next change. Ground truth only.
     pub holder: Option<GrantId>,
 }
 
@@ -46,7 +45,7 @@ impl Tables {
         Tables { stock, row: Row::new(stock.into()), leases: BTreeMap::new(), log: Disk::default() }
     }
 
-    /// Makes a change durable, then applies it: replies go out only after that.
+    /// Makes a change durable, then applies it; replies are sent only afterwards.
     pub fn commit(&mut self, entry: Entry) {
         self.log.write(entry);
         self.log.sync();
@@ -62,25 +61,25 @@ impl Tables {
         }
     }
 
-    /// How long the log is.
+    /// The length of the log in entries.
     pub fn length(&self) -> u32 {
         self.log.records().len() as u32
     }
 
-    /// The log between two places.
+    /// The log between two positions.
     pub fn between(&self, from: u32, to: u32) -> Vec<Entry> {
         let records = self.log.records();
         let to = (to as usize).min(records.len());
         records[(from as usize).min(to)..to].to_vec()
     }
 
-    /// Forgets what comes after this place of the log.
+    /// Truncates the log at this length.
     pub fn rewind(&mut self, length: u32) {
         self.log.rewind(length as usize);
         self.replay();
     }
 
-    /// Shows the log.
+    /// Passes the log to `each`.
     pub fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
         each(&mut self.log);
     }

@@ -1,24 +1,23 @@
-//! What the database, its clients and its standby say to each other.
+//! The messages of the database, its clients and its standby.
 
 use serde::Serialize;
 
 use super::log::Entry;
 use crate::guarded::{ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{GrantId, Refusal};
+use crate::history::{GrantId, Refusal, ResourceId};
 
-/// What the database and its clients say to each other.
+/// A statement, a reply, or a message between the servers.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum SqlMessage {
-    /// `SELECT … FOR UPDATE`, which begins a transaction and waits for the row lock at most so long.
+    /// `SELECT … FOR UPDATE`, which starts a transaction and waits for the row lock at most this long.
     SelectForUpdate { attempt: GrantId, wait_ms: u64 },
     /// `SELECT …`, within the transaction if there is one.
     Select { attempt: GrantId },
     /// `UPDATE …` within the transaction.
     Update(Write),
-    /// `UPDATE … WHERE version = …`, a transaction of its own.
+    /// `UPDATE … WHERE version = …`, in its own transaction.
     UpdateAlone(Write),
     /// `COMMIT`.
     Commit { attempt: GrantId },
@@ -26,102 +25,103 @@ pub enum SqlMessage {
     Rollback { attempt: GrantId },
     /// The row.
     Row(ReadReply),
-    /// It is done; a commit is durable.
+    /// The statement succeeded; a commit is durable.
     Done,
     /// Zero rows changed: the condition does not hold.
     Refused(Refusal),
-    /// No row lock within the wait.
+    /// The row lock was not free in time.
     LockWaitTimeout,
     /// There is no transaction: it was rolled back.
     NoTransaction,
 
-    // New variants come last: a trace is the bytes of its events, which begin with the number of the variant.
+    // New variants go last: a trace holds the bytes of its events, which start with the variant number.
 
     // Locks of the session.
-    /// `SELECT pg_advisory_lock(key)`, which waits for as long as it takes, or `SELECT GET_LOCK(name, timeout)`, which
-    /// waits at most so long.
+    /// `SELECT pg_advisory_lock(key)`, which waits without limit, or `SELECT GET_LOCK(name, timeout)`, which waits at
+    /// most this long.
     Lock {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
         attempt: GrantId,
         wait_ms: Option<u64>,
     },
-    /// `SELECT pg_advisory_unlock(key)` or `SELECT RELEASE_LOCK(name)`, on behalf of a grant that the server does not get
-    /// to see.
+    /// `SELECT pg_advisory_unlock(key)` or `SELECT RELEASE_LOCK(name)`, on behalf of a grant that the server does not
+    /// see.
     Unlock {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
         on_behalf: GrantId,
     },
-    /// A request to cancel the statement with which this attempt waits, on a connection of its own.
+    /// A request to cancel the waiting statement of this attempt, on a separate connection.
     Cancel { attempt: GrantId },
-    /// The session has the lock; that of an earlier acquire, if it had it already.
+    /// The session has the lock, with the grant of an earlier acquire if it had it already.
     Locked { grant: GrantId },
-    /// The session does not have it: `GET_LOCK` gave 0, or the statement was cancelled; or there was nothing to release.
+    /// The session does not have the lock: `GET_LOCK` returned 0, the statement was cancelled, or there was nothing to
+    /// release.
     NotLocked,
 
     // The table of lock rows.
-    /// `INSERT INTO shedlock …`, a transaction of its own.
+    /// `INSERT INTO shedlock …`, in its own transaction.
     InsertLease(Lease),
     /// `UPDATE shedlock SET … WHERE name = … AND lock_until <= now`.
     TakeLease(Lease),
     /// `UPDATE shedlock SET lock_until = … WHERE name = … AND locked_by = … AND lock_until > now`.
     ExtendLease(Lease),
-    /// `UPDATE shedlock SET lock_until = … WHERE name = …`, on behalf of a grant that the server does not get to see. By
-    /// the database's clock, only `WHERE locked_by = …` too.
+    /// `UPDATE shedlock SET lock_until = … WHERE name = …`, on behalf of a grant that the server does not see. With the
+    /// database's clock also `WHERE locked_by = …`.
     ReleaseLease(Lease),
     /// One row changed.
     Changed,
-    /// No row changed; there was one in the way, or none.
+    /// No row changed: one was in the way, or none matched.
     Unchanged,
 
     // Several hosts.
     /// `SHOW transaction_read_only`.
     ShowReadOnly,
-    /// This server takes writes.
+    /// This server accepts writes.
     Writable,
-    /// This server is a standby: it takes none.
+    /// This server is a standby and accepts no writes.
     ReadOnly,
 
     // Between the servers.
-    /// The primary's log from this place on; it may be nothing, to show that it is alive.
+    /// The primary's log from this position on; empty as a sign of life.
     Ship { history: History, from: u32, entries: Vec<Entry> },
-    /// The standby has the log up to this place.
+    /// The standby has the log up to this position.
     Received { timeline: u32, length: u32 },
 }
 
-/// A line of the table of lock rows, as a statement names it.
+/// A row of the table of lock rows, as a statement names it.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Lease {
     /// The lock's name.
     #[serde(skip_serializing_if = "ResourceId::is_first")]
     pub resource: ResourceId,
-    /// The attempt, or the grant that is extended or released. For the ground truth only: the row says the host's name.
+    /// The attempt, or the grant to extend or release. Ground truth only: the row holds the host's name.
     pub attempt: GrantId,
     /// `locked_by`: the host's name.
     pub by: u16,
-    /// What time it is and until when, in words of the clock that counts.
+    /// The current time and the new expiry.
     pub times: Times,
 }
 
-/// The times of a statement on lock rows, in milliseconds, which is what the table's columns hold.
+/// The times of a statement on lock rows, in milliseconds, as in the table's columns.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Times {
-    /// By the client's clock: what it read before it sent the statement, and what it made of that.
+    /// By the client's clock: its reading before it sent the statement, and the expiry computed from it.
     Client { now: i64, until: i64 },
-    /// By the database's clock: so long from when the statement is executed, or from when the row was locked.
+    /// By the database's clock: the duration from the execution of the statement, or from the locking of the row.
     Database { lasts: i64 },
 }
 
-/// Where a log comes from.
+/// The origin of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct History {
-    /// Grows with every promotion.
+    /// Increases with every promotion.
     pub timeline: u32,
-    /// The timeline that it branched off, …
+    /// The timeline from which it branched.
     pub ancestor: u32,
-    /// … and at what place of the log.
+    /// The log position at which it branched.
     pub fork: u32,
 }

@@ -1,13 +1,13 @@
-//! One SQL database: the guarded row, transactions with a row lock, locks of sessions, a table of lock rows, and how long
-//! all of that lives; and, if wanted, an asynchronous standby.
+//! An SQL database with the guarded row, transactions with a row lock, session locks and a table of lock rows, and
+//! optionally an asynchronous standby.
 //!
-//! - With autocommit off, the first statement begins the transaction; `COMMIT`, `ROLLBACK` or the end of the connection
+//! - With autocommit off, the first statement starts the transaction; `COMMIT`, `ROLLBACK` or the end of the connection
 //!   ends it and frees its row locks (MySQL manual, "InnoDB Locking Reads" and "autocommit"; PostgreSQL, "Explicit
 //!   Locking").
 //! - A statement waits for a row lock at most `innodb_lock_wait_timeout`, 50 s by default (MySQL manual).
 //! - A commit is on disk before it is acknowledged (`innodb_flush_log_at_trx_commit = 1`, `synchronous_commit = on`).
-//! - The server notices a client whose host died only by TCP keep-alive ([`fencepost_sim::KEEP_ALIVE`]), or because it
-//!   idled for too long.
+//! - The server notices a client whose host died only by TCP keep-alive ([`fencepost_sim::KEEP_ALIVE`]), or by an idle
+//!   timeout.
 
 mod client;
 mod leases;
@@ -38,32 +38,31 @@ use self::replica::{PAIR, Replica};
 use self::session_locks::SessionLocks;
 use self::sessions::Sessions;
 use self::transactions::RowLock;
-use crate::guarded::Accepted;
-use crate::guarded::Write;
-use crate::history::ResourceId;
-use crate::history::{Event, GrantId, Version};
+use crate::guarded::{Accepted, Write};
+use crate::history::{Event, GrantId, ResourceId, Version};
 use crate::site::Site;
 use crate::wire::{Env, Wire};
 
-/// The database's server.
+/// A server of the database.
 pub struct Sql {
     tables: Tables,
     row_lock: RowLock,
     session_locks: SessionLocks,
     sessions: Sessions,
     replica: Option<Replica>,
-    truth: Rc<RefCell<Truth>>,
+    surviving: Rc<RefCell<SurvivingState>>,
 }
 
-/// The line of history that lasts, as only the world's observer knows it. Two servers share it; no decision rests on it.
-struct Truth {
+/// The state on the timeline that survives, as only the observer of the world knows it. Both servers share it; the
+/// model bases no decision on it.
+struct SurvivingState {
     timeline: u32,
     version: Version,
     count: i64,
     leases: BTreeMap<ResourceId, LeaseRow>,
 }
 
-/// What a timer of the server is for.
+/// The purpose of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Timer {
     RowWait(GrantId),
@@ -85,7 +84,7 @@ impl Timer {
         kind << 32 | u64::from(number)
     }
 
-    fn of(tag: u64) -> Timer {
+    fn from_tag(tag: u64) -> Timer {
         let number = tag as u32;
         match tag >> 32 {
             0 => Timer::RowWait(GrantId(number)),
@@ -103,32 +102,33 @@ impl Sql {
         PAIR.iter().take(1 + usize::from(standby)).map(|name| name.to_string()).collect()
     }
 
-    /// Deploys a database with everything in stock.
+    /// Deploys a database with a full stock.
     pub fn deploy(site: &mut Site<'_, SqlMessage>, idle: Idle, standby: Option<Standby>) {
         let initial_count = site.data().initial_count;
-        let truth = Truth { timeline: 1, version: 0, count: initial_count.into(), leases: BTreeMap::new() };
-        let truth = Rc::new(RefCell::new(truth));
-        for (place, name) in Sql::names(standby.is_some()).into_iter().enumerate() {
+        let surviving =
+            SurvivingState { timeline: 1, version: 0, count: initial_count.into(), leases: BTreeMap::new() };
+        let surviving = Rc::new(RefCell::new(surviving));
+        for (index, name) in Sql::names(standby.is_some()).into_iter().enumerate() {
             let server = Sql {
                 tables: Tables::new(initial_count),
                 row_lock: RowLock::default(),
                 session_locks: SessionLocks::default(),
                 sessions: Sessions::new(idle),
-                replica: standby.map(|rules| Replica::new(rules, place)),
-                truth: truth.clone(),
+                replica: standby.map(|rules| Replica::new(rules, index)),
+                surviving: surviving.clone(),
             };
             site.server(name, server);
         }
     }
 
-    /// Whether it takes writes.
+    /// Whether this server accepts writes.
     fn leads(&self) -> bool {
         self.replica.as_ref().is_none_or(Replica::leads)
     }
 
-    /// Whether what it does lasts, as far as the world knows by now.
-    fn is_true_line(&self) -> bool {
-        self.replica.as_ref().is_none_or(|replica| replica.timeline() >= self.truth.borrow().timeline)
+    /// Whether this server's changes survive, as far as is known now.
+    fn survives(&self) -> bool {
+        self.replica.as_ref().is_none_or(|replica| replica.timeline() >= self.surviving.borrow().timeline)
     }
 
     /// Commits a change.
@@ -137,48 +137,47 @@ impl Sql {
         self.committed(env);
     }
 
-    /// A write of a server that was replaced and does not know it is lost as soon as it is made.
+    /// Notes an accepted write. If the server has been replaced without knowing it, the write is lost at once.
     fn note_accepted(&self, env: &mut Env<'_, SqlMessage>, write: &Write, accepted: Accepted) {
         let Write { grant, order, units, .. } = *write;
         let Accepted { based_on, version, count } = accepted;
-        let truth = &mut *self.truth.borrow_mut();
-        if self.replica.as_ref().is_none_or(|replica| replica.timeline() >= truth.timeline) {
-            (truth.version, truth.count) = (version, count);
+        let surviving = &mut *self.surviving.borrow_mut();
+        if self.replica.as_ref().is_none_or(|replica| replica.timeline() >= surviving.timeline) {
+            (surviving.version, surviving.count) = (version, count);
             env.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
         } else {
-            let version = truth.version + 1;
+            let version = surviving.version + 1;
             env.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
-            env.note(Event::RolledBack { version: truth.version, count: truth.count });
+            env.note(Event::RolledBack { version: surviving.version, count: surviving.count });
         }
     }
 
-    /// The session is gone.
-    fn abandon(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
-        self.sessions.forget(env, session);
-        self.abandon_row(env, session);
-        self.abandon_locks(env, session);
+    /// Ends a session.
+    fn end_session(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
+        self.sessions.remove(env, session);
+        self.end_row_session(env, session);
+        self.end_lock_session(env, session);
     }
 
-    /// Closes all connections.
-    fn expel(&mut self, env: &mut Env<'_, SqlMessage>) {
+    fn close_all(&mut self, env: &mut Env<'_, SqlMessage>) {
         self.drop_row_lock(env);
         self.drop_locks(env);
         for session in self.sessions.all() {
-            self.sessions.forget(env, session);
+            self.sessions.remove(env, session);
             env.close(session);
         }
     }
 
-    fn look_at_session(&mut self, env: &mut Env<'_, SqlMessage>, number: u32) {
-        let Some(session) = self.sessions.numbered(number) else { return };
+    fn check_idle(&mut self, env: &mut Env<'_, SqlMessage>, number: u32) {
+        let Some(session) = self.sessions.by_number(number) else { return };
         let busy = self.row_lock.waits(session) || self.session_locks.waits(session);
-        if self.sessions.is_over(env, session, busy, self.row_lock.in_transaction(session)) {
-            self.abandon(env, session);
+        if self.sessions.has_expired(env, session, busy, self.row_lock.in_transaction(session)) {
+            self.end_session(env, session);
             env.close(session);
         }
     }
 
-    /// Executes a statement. What waits is answered later.
+    /// Executes a statement. A waiting one is answered later.
     fn execute(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, statement: SqlMessage) -> Option<SqlMessage> {
         let reply = match statement {
             SqlMessage::SelectForUpdate { attempt, wait_ms } => {
@@ -226,17 +225,17 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
 
     fn on_peer(&mut self, env: &mut Env<'_, SqlMessage>, _: NodeId, message: Wire<SqlMessage>) {
         if let Wire::Lock(message) = message {
-            self.hear(env, message);
+            self.on_peer_message(env, message);
         }
     }
 
     fn on_timer(&mut self, env: &mut Env<'_, SqlMessage>, tag: u64) {
-        match Timer::of(tag) {
-            Timer::RowWait(attempt) => self.row_wait_over(env, attempt),
+        match Timer::from_tag(tag) {
+            Timer::RowWait(attempt) => self.time_out_row_wait(env, attempt),
             Timer::LockWait(attempt) => self.stop_waiting(env, attempt),
-            Timer::Idle(session) => self.look_at_session(env, session),
-            Timer::Ship(length) => self.ripen(env, length),
-            Timer::Beat => self.beat(env),
+            Timer::Idle(session) => self.check_idle(env, session),
+            Timer::Ship(length) => self.replication_due(env, length),
+            Timer::Beat => self.monitor(env),
         }
     }
 
@@ -245,7 +244,7 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
     }
 
     fn on_disconnect(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
-        self.abandon(env, session);
+        self.end_session(env, session);
     }
 
     fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
@@ -258,9 +257,9 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
         self.sessions.clear();
         self.tables.crash(disk);
         if let Some(replica) = &mut self.replica {
-            // What is lost for good is known only when one of the two leads again.
+            // Which changes are lost is known only when one of the two leads again.
             return replica.crash(disk);
         }
-        self.become_truth(env, 1);
+        self.mark_surviving(env, 1);
     }
 }

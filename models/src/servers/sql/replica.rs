@@ -1,19 +1,17 @@
-//! Two servers: a primary, and an asynchronous standby that takes over when the primary has been silent for long enough.
+//! A primary and an asynchronous standby that takes over after the primary was silent long enough.
 //!
-//! - A commit is acknowledged before the standby has it; commits that it does not have when it is promoted stay on a
-//!   branch of their own and are lost (Patroni, Replication modes, Asynchronous mode durability; PostgreSQL 17,
-//!   Log-Shipping Standby Servers).
-//! - The standby watches the primary itself and promotes itself, as repmgrd does with two nodes and no witness
-//!   (`failover = automatic`; it looks every `monitor_interval_secs`, 2 s by default). How long the primary must have been
-//!   silent is `ttl` of Patroni, 30 s by default (Patroni, Dynamic configuration), where repmgrd waits six times 10 s.
-//! - Nothing tells a primary that is cut off that it was replaced: there is no third party. It serves whoever reaches it
-//!   until it hears of the newer timeline. Then it closes all connections and is rewound to where the two branched
-//!   off, as `pg_rewind` does. (Patroni's primaries step down when they lose their consensus store; repmgr's handbook
-//!   advises to fence a failed primary.)
-//! - A former primary that comes back asks its peer first, and leads on its own only if that is silent for as long as a
-//!   standby would wait.
+//! - A commit is acknowledged before the standby has it; commits that the standby lacks at its promotion stay on their
+//!   own branch and are lost (Patroni, Replication modes, Asynchronous mode durability; PostgreSQL 17, Log-Shipping
+//!   Standby Servers).
+//! - The standby watches the primary and promotes itself, as repmgrd does with two nodes and no witness (`failover =
+//!   automatic`; it looks every `monitor_interval_secs`, 2 s by default). The required silence is `ttl` of Patroni, 30
+//!   s by default (Patroni, Dynamic configuration), where repmgrd waits six times 10 s.
+//! - No third party informs an isolated primary of its replacement. It serves whoever reaches it until it hears of the
+//!   newer timeline. Then it closes all connections and rewinds to the branching point, as `pg_rewind` does. (Patroni's
+//!   primaries step down when they lose their consensus store; repmgr's handbook advises to fence a failed primary.)
+//! - A restarted primary asks its peer first, and leads again only after the peer's silence of the failover time.
 //!
-//! Locks of sessions and transactions are in no log: a new primary knows nothing of them.
+//! Session locks and transactions are not in the log: a new primary does not know them.
 
 use std::time::Duration;
 
@@ -22,77 +20,77 @@ use fencepost_sim::disk::DiskFate;
 
 use super::log::{Entry, LeaseRow};
 use super::message::{History, SqlMessage};
-use super::{Sql, Timer, Truth};
+use super::{Sql, SurvivingState, Timer};
 use crate::history::Event;
 use crate::wire::Env;
 
-/// How often a standby looks for its primary, and a primary shows itself.
+/// The interval at which a standby checks its primary and a primary sends a sign of life.
 pub(crate) const MONITOR_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The names of the two servers: the first primary, and its standby.
 pub(crate) const PAIR: [&str; 2] = ["sql", "sql-standby"];
 
-/// How late the standby gets a commit by default. PostgreSQL's documentation only says that it is typically under one
+/// The default delay of a commit at the standby. PostgreSQL's documentation only says that it is typically under one
 /// second (PostgreSQL 17, Log-Shipping Standby Servers, Streaming Replication); this is a choice within that.
 pub(crate) const REPLICATION_LAG: Duration = Duration::from_millis(100);
 
-/// How long the primary must have been silent by default: `ttl` of Patroni.
+/// The default silence before a failover: `ttl` of Patroni.
 pub(crate) const FAILOVER_AFTER: Duration = Duration::from_secs(30);
 
-/// How a standby is run.
+/// The configuration of a standby.
 #[derive(Clone, Copy, Debug)]
 pub struct Standby {
-    /// A commit is sent to the standby so long after it.
+    /// The delay from a commit to its sending to the standby.
     pub lag: Duration,
-    /// The standby promotes itself when the primary has been silent for this long.
+    /// The silence of the primary after which the standby promotes itself.
     pub failover_after: Duration,
 }
 
 impl Standby {
-    /// These rules, if there is a standby.
+    /// This configuration, if there is a standby.
     pub fn when(standby: bool, lag: Duration, failover_after: Duration) -> Option<Standby> {
         standby.then_some(Standby { lag, failover_after })
     }
 }
 
-/// What one of two servers knows of itself and the other.
+/// The replication state of one server of the pair.
 pub(super) struct Replica {
     rules: Standby,
-    /// Which of the pair it is.
-    place: usize,
+    /// The index in [`PAIR`].
+    index: usize,
     role: Role,
     history: History,
-    /// When a server last did what keeps this one from promoting itself.
+    /// The time of the last event that keeps this server from promoting itself.
     heard: Mono,
-    /// The peer has the log up to here.
+    /// The log position that the peer has received.
     received: u32,
-    /// The log was sent up to here.
+    /// The log position up to which entries were sent.
     sent: u32,
-    /// The log is old enough to be sent up to here.
-    ripe: u32,
+    /// The log position up to which entries are due to be sent.
+    due: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Leads,
-    /// It led before it stopped, and finds out whether it still does.
+    /// A former leader after a restart, until it knows whether it still leads.
     Returns,
     Follows,
 }
 
 impl Replica {
-    pub fn new(rules: Standby, place: usize) -> Self {
-        let role = if place == 0 { Role::Leads } else { Role::Follows };
+    pub fn new(rules: Standby, index: usize) -> Self {
+        let role = if index == 0 { Role::Leads } else { Role::Follows };
         let history = History { timeline: 1, ancestor: 0, fork: 0 };
-        Replica { rules, place, role, history, heard: Mono(0), received: 0, sent: 0, ripe: 0 }
+        Replica { rules, index, role, history, heard: Mono(0), received: 0, sent: 0, due: 0 }
     }
 
     pub fn leads(&self) -> bool {
         self.role == Role::Leads
     }
 
-    /// Whether its tables are the primary's, even while it finds that out.
-    pub fn led(&self) -> bool {
+    /// Whether it leads, or led when it stopped.
+    pub fn leads_or_returns(&self) -> bool {
         self.role != Role::Follows
     }
 
@@ -100,10 +98,10 @@ impl Replica {
         self.history.timeline
     }
 
-    /// A promotion's number is higher than all that this server has heard of, and one that its peer never takes.
+    /// The timeline of a promotion: higher than every known one, and never one that the peer would take.
     fn next_timeline(&self) -> u32 {
         let next = self.history.timeline + 1;
-        if (next % 2 == 1) == (self.place == 0) { next } else { next + 1 }
+        if (next % 2 == 1) == (self.index == 0) { next } else { next + 1 }
     }
 
     pub fn crash(&mut self, fate: DiskFate) {
@@ -112,35 +110,34 @@ impl Replica {
         }
         let led = self.role != Role::Follows && fate != DiskFate::Wipe;
         self.role = if led { Role::Returns } else { Role::Follows };
-        (self.received, self.sent, self.ripe) = (0, 0, 0);
+        (self.received, self.sent, self.due) = (0, 0, 0);
     }
 }
 
 impl Sql {
-    /// The process started, for the first time or again.
     pub(super) fn start_replica(&mut self, env: &mut Env<'_, SqlMessage>) {
         let length = self.tables.length();
         let Some(replica) = &mut self.replica else { return };
         replica.heard = env.mono();
-        replica.ripe = length;
+        replica.due = length;
         env.lead(replica.leads());
-        self.beat(env);
+        self.monitor(env);
     }
 
-    /// The primary shows itself; the standby looks whether it did.
-    pub(super) fn beat(&mut self, env: &mut Env<'_, SqlMessage>) {
+    /// Sends a sign of life as a primary, or checks for one as a standby.
+    pub(super) fn monitor(&mut self, env: &mut Env<'_, SqlMessage>) {
         let Some(replica) = &mut self.replica else { return };
         env.set_timer(MONITOR_INTERVAL, Timer::Beat.tag());
         let silent = env.mono() - replica.heard >= replica.rules.failover_after;
         match replica.role {
-            // A server without data never leads one that has some.
-            Role::Follows if replica.timeline() == 0 => self.tell_received(env),
+            // A server without data never replaces one that has some.
+            Role::Follows if replica.timeline() == 0 => self.send_received(env),
             Role::Follows if silent => self.promote(env),
             Role::Returns if silent => self.lead(env),
             _ => {}
         }
-        if let Some(replica) = self.replica.as_mut().filter(|replica| replica.led()) {
-            // What was lost on the way is sent again.
+        if let Some(replica) = self.replica.as_mut().filter(|replica| replica.leads_or_returns()) {
+            // Lost messages are sent again.
             replica.sent = replica.received;
             self.ship(env);
         }
@@ -153,11 +150,11 @@ impl Sql {
         }
     }
 
-    /// A change was committed.
+    /// Schedules the replication of a committed change.
     pub(super) fn committed(&mut self, env: &mut Env<'_, SqlMessage>) {
         let length = self.tables.length();
         match &self.replica {
-            Some(Replica { rules, .. }) if rules.lag.is_zero() => self.ripen(env, length),
+            Some(Replica { rules, .. }) if rules.lag.is_zero() => self.replication_due(env, length),
             Some(Replica { rules, .. }) => {
                 env.set_timer(rules.lag, Timer::Ship(length).tag());
             }
@@ -165,10 +162,10 @@ impl Sql {
         }
     }
 
-    /// The log up to this place is old enough to be sent.
-    pub(super) fn ripen(&mut self, env: &mut Env<'_, SqlMessage>, length: u32) {
+    /// Sends the log up to this position, which is due now.
+    pub(super) fn replication_due(&mut self, env: &mut Env<'_, SqlMessage>, length: u32) {
         if let Some(replica) = self.replica.as_mut().filter(|replica| replica.leads()) {
-            replica.ripe = replica.ripe.max(length);
+            replica.due = replica.due.max(length);
             self.ship(env);
         }
     }
@@ -176,23 +173,23 @@ impl Sql {
     fn ship(&mut self, env: &mut Env<'_, SqlMessage>) {
         let Some(replica) = &mut self.replica else { return };
         let (from, history) = (replica.sent, replica.history);
-        let entries = self.tables.between(from, replica.ripe);
+        let entries = self.tables.between(from, replica.due);
         replica.sent = from + entries.len() as u32;
-        env.send(env.find(PAIR[1 - replica.place]), SqlMessage::Ship { history, from, entries });
+        env.send(env.find(PAIR[1 - replica.index]), SqlMessage::Ship { history, from, entries });
     }
 
-    pub(super) fn hear(&mut self, env: &mut Env<'_, SqlMessage>, message: SqlMessage) {
+    pub(super) fn on_peer_message(&mut self, env: &mut Env<'_, SqlMessage>, message: SqlMessage) {
         let Some(replica) = &mut self.replica else { return };
         match message {
             SqlMessage::Ship { history, from, entries } => {
                 if history.timeline < replica.timeline() {
-                    // It does not know yet that it was replaced.
-                    return if replica.led() {
+                    // The sender does not know yet that it was replaced.
+                    return if replica.leads_or_returns() {
                         self.ship(env)
                     };
                 }
                 if history.timeline > replica.timeline() {
-                    self.follow(env, history);
+                    self.join_timeline(env, history);
                 }
                 self.receive(env, from, entries);
             }
@@ -200,8 +197,8 @@ impl Sql {
                 replica.received = length;
                 match replica.role {
                     Role::Returns => self.lead(env),
-                    // Both lost everything: they begin anew.
-                    Role::Follows if timeline == 0 && replica.place == 0 => self.promote(env),
+                    // Both lost everything and start over.
+                    Role::Follows if timeline == 0 && replica.index == 0 => self.promote(env),
                     _ => {}
                 }
             }
@@ -215,63 +212,62 @@ impl Sql {
         new.for_each(|entry| self.tables.commit(entry));
         let length = self.tables.length();
         let Some(replica) = &mut self.replica else { return };
-        (replica.heard, replica.ripe) = (env.mono(), length);
-        self.tell_received(env);
+        (replica.heard, replica.due) = (env.mono(), length);
+        self.send_received(env);
     }
 
-    fn tell_received(&mut self, env: &mut Env<'_, SqlMessage>) {
+    fn send_received(&mut self, env: &mut Env<'_, SqlMessage>) {
         let Some(replica) = &self.replica else { return };
         let received = SqlMessage::Received { timeline: replica.timeline(), length: self.tables.length() };
-        env.send(env.find(PAIR[1 - replica.place]), received);
+        env.send(env.find(PAIR[1 - replica.index]), received);
     }
 
-    /// The standby becomes the primary.
     fn promote(&mut self, env: &mut Env<'_, SqlMessage>) {
         let fork = self.tables.length();
         let Some(replica) = &mut self.replica else { return };
         let ancestor = replica.timeline();
         replica.history = History { timeline: replica.next_timeline(), ancestor, fork };
-        (replica.received, replica.sent, replica.ripe) = (fork, fork, fork);
+        (replica.received, replica.sent, replica.due) = (fork, fork, fork);
         let timeline = replica.timeline();
         self.lead(env);
-        if timeline > self.truth.borrow().timeline || ancestor == 0 {
-            self.become_truth(env, timeline);
+        if timeline > self.surviving.borrow().timeline || ancestor == 0 {
+            self.mark_surviving(env, timeline);
         }
     }
 
-    /// From now on this is the line of history that lasts: what the other one has more is lost.
-    pub(super) fn become_truth(&mut self, env: &mut Env<'_, SqlMessage>, timeline: u32) {
+    /// Declares this server's state to be the one that survives; changes that only the other server has are lost.
+    pub(super) fn mark_surviving(&mut self, env: &mut Env<'_, SqlMessage>, timeline: u32) {
         let row = &self.tables.row;
         let before = std::mem::replace(
-            &mut *self.truth.borrow_mut(),
-            Truth { timeline, version: row.version, count: row.count, leases: self.tables.leases.clone() },
+            &mut *self.surviving.borrow_mut(),
+            SurvivingState { timeline, version: row.version, count: row.count, leases: self.tables.leases.clone() },
         );
         if row.version < before.version {
             env.note(Event::RolledBack { version: row.version, count: row.count });
         }
-        self.outlive(env, before.leases.into_iter());
+        self.expire_lost(env, before.leases.into_iter());
     }
 
-    /// There is a newer timeline: this server closes all connections, and goes back to where they branched off.
-    fn follow(&mut self, env: &mut Env<'_, SqlMessage>, history: History) {
+    /// Joins a newer timeline: closes all connections and rewinds to the branching point.
+    fn join_timeline(&mut self, env: &mut Env<'_, SqlMessage>, history: History) {
         let Some(replica) = &mut self.replica else { return };
         let common = if history.ancestor == replica.timeline() { history.fork } else { 0 };
-        let led = replica.led();
+        let led = replica.leads_or_returns();
         (replica.history, replica.role) = (history, Role::Follows);
         env.lead(false);
         if led {
-            self.expel(env);
+            self.close_all(env);
         }
         let before = self.tables.leases.clone();
         if self.tables.length() > common {
             self.tables.rewind(common);
         }
         if led {
-            let truth = self.truth.borrow().leases.clone();
-            let doomed = |(resource, row): &(_, LeaseRow)| {
-                truth.get(resource).is_none_or(|true_row| true_row.holder != row.holder)
+            let surviving = self.surviving.borrow().leases.clone();
+            let lost = |(resource, row): &(_, LeaseRow)| {
+                surviving.get(resource).is_none_or(|other| other.holder != row.holder)
             };
-            self.outlive(env, before.into_iter().filter(doomed));
+            self.expire_lost(env, before.into_iter().filter(lost));
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Locks of a session: PostgreSQL's advisory locks and MySQL's user locks. They are in the server's memory, belong to one
-//! connection, are counted, and end with it.
+//! Session locks: PostgreSQL's advisory locks and MySQL's user locks. They are in the server's memory, belong to one
+//! connection, are counted, and end with the connection.
 //!
-//! - PostgreSQL 17, Advisory Locks, and Advisory Lock Functions: requests of one session stack, so that three locks need
-//!   three unlocks; they are held until released or until the session ends, whatever becomes of transactions; to release
-//!   what is not held gives false and a warning.
-//! - MySQL 8.4 Reference Manual, Locking Functions: the same session may get the same name several times, and others have
-//!   to wait until it has released all of them (since 5.7.5, worklog 1159); `COMMIT` does not release; the end of the
-//!   session does.
+//! - PostgreSQL 17, Advisory Locks, and Advisory Lock Functions: requests of one session stack, so that three locks
+//!   need three unlocks. A lock is held until its release or the end of the session, regardless of transactions.
+//!   Releasing a lock that is not held returns false and a warning.
+//! - MySQL 8.4 Reference Manual, Locking Functions: a session may get the same name several times, and others wait
+//!   until it has released all of them (since 5.7.5, worklog 1159). `COMMIT` does not release; the end of the session
+//!   does.
 //!
-//! Neither says who of several waiting sessions comes first. They queue here, as in both lock managers.
+//! Neither documents the order of waiting sessions. They queue here, as in both lock managers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -17,8 +17,7 @@ use fencepost_sim::{Caller, Session, TimerId};
 
 use super::message::SqlMessage;
 use super::{Sql, Timer};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId};
+use crate::history::{Cause, Event, GrantId, ResourceId};
 use crate::wire::Env;
 
 /// The locks by name.
@@ -51,11 +50,11 @@ impl SessionLocks {
         self.locks.values().any(|lock| lock.queue.iter().any(|waiter| waiter.from.session() == session))
     }
 
-    /// Takes out a waiter, and says whom it asked for.
+    /// Removes a waiter.
     fn withdraw(&mut self, attempt: GrantId) -> Option<Waiter> {
         self.locks.values_mut().find_map(|lock| {
-            let place = lock.queue.iter().position(|waiter| waiter.attempt == attempt)?;
-            lock.queue.remove(place)
+            let index = lock.queue.iter().position(|waiter| waiter.attempt == attempt)?;
+            lock.queue.remove(index)
         })
     }
 }
@@ -125,7 +124,7 @@ impl Sql {
         self.grant_lock(env, resource);
     }
 
-    /// The statement with which this attempt waits is cancelled, or has waited for long enough.
+    /// Ends the wait of this attempt, after its cancellation or its timeout.
     pub(super) fn stop_waiting(&mut self, env: &mut Env<'_, SqlMessage>, attempt: GrantId) {
         let Some(waiter) = self.session_locks.withdraw(attempt) else { return };
         if let Some(timer) = waiter.timer {
@@ -135,8 +134,8 @@ impl Sql {
         env.reply(waiter.from, SqlMessage::NotLocked);
     }
 
-    /// The session is gone, and its locks with it.
-    pub(super) fn abandon_locks(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
+    /// Ends the locks and waits of a closed session.
+    pub(super) fn end_lock_session(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
         let names: Vec<ResourceId> = self.session_locks.locks.keys().copied().collect();
         for resource in names {
             let Some(lock) = self.session_locks.locks.get_mut(&resource) else { continue };
@@ -151,7 +150,7 @@ impl Sql {
         }
     }
 
-    /// The server stopped: it has these locks in memory alone.
+    /// Drops all locks at a crash: they are in memory only.
     pub(super) fn drop_locks(&mut self, env: &mut Env<'_, SqlMessage>) {
         for lock in std::mem::take(&mut self.session_locks).locks.into_values() {
             if let Some(holder) = lock.holder {

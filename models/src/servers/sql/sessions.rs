@@ -1,4 +1,4 @@
-//! The sessions of a server, and how long they may idle.
+//! The sessions of a server and their idle timeouts.
 //!
 //! - MySQL closes a connection without activity after `wait_timeout`, 28800 s by default (MySQL 8.4 Reference Manual,
 //!   Server System Variables).
@@ -14,12 +14,12 @@ use super::Timer;
 use super::message::SqlMessage;
 use crate::wire::Env;
 
-/// How long a session may do nothing before the server closes its connection. Zero is for ever.
+/// The idle time after which the server closes a connection. Zero is unlimited.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Idle {
-    /// At all.
+    /// For any session.
     pub session: Duration,
-    /// With a transaction open.
+    /// For a session with an open transaction.
     pub in_transaction: Duration,
 }
 
@@ -30,13 +30,13 @@ impl Idle {
         [Some(self.session), within].into_iter().flatten().filter(|limit| !limit.is_zero()).min()
     }
 
-    /// No session is due earlier than this after it was last looked at.
+    /// The shortest limit of any session.
     fn shortest(&self) -> Option<Duration> {
         self.limit(true)
     }
 }
 
-/// All sessions.
+/// The open sessions.
 #[derive(Default)]
 pub(super) struct Sessions {
     idle: Idle,
@@ -56,7 +56,7 @@ impl Sessions {
         Sessions { idle, ..Sessions::default() }
     }
 
-    /// The session does something.
+    /// Records an activity of the session.
     pub fn touch(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
         let since = env.mono();
         if let Some(known) = self.open.get_mut(&session) {
@@ -70,20 +70,20 @@ impl Sessions {
         self.numbers.insert(number, session);
     }
 
-    pub fn forget(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
-        let Some(gone) = self.open.remove(&session) else { return };
-        self.numbers.remove(&gone.number);
-        if let Some(timer) = gone.timer {
+    pub fn remove(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
+        let Some(removed) = self.open.remove(&session) else { return };
+        self.numbers.remove(&removed.number);
+        if let Some(timer) = removed.timer {
             env.cancel_timer(timer);
         }
     }
 
-    pub fn numbered(&self, number: u32) -> Option<Session> {
+    pub fn by_number(&self, number: u32) -> Option<Session> {
         self.numbers.get(&number).copied()
     }
 
-    /// Whether the session has idled for too long. If not, it is looked at again when it may have.
-    pub fn is_over(
+    /// Whether the session exceeded its idle limit. If not, a timer is set for the next check.
+    pub fn has_expired(
         &mut self,
         env: &mut Env<'_, SqlMessage>,
         session: Session,
@@ -106,7 +106,6 @@ impl Sessions {
         self.open.keys().copied().collect()
     }
 
-    /// The server stopped.
     pub fn clear(&mut self) {
         self.open.clear();
         self.numbers.clear();

@@ -1,4 +1,4 @@
-//! The guarded row: its lock, which a transaction holds until it ends, and its writes.
+//! The guarded row: its writes, and its lock, which a transaction holds until it ends.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::guarded::{Guard, Write};
 use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
 use crate::wire::Env;
 
-/// The row's lock: who has it, and who waits for it.
+/// The holder and the waiters of the row lock.
 #[derive(Default)]
 pub(super) struct RowLock {
     transaction: Option<Transaction>,
@@ -33,7 +33,7 @@ struct Waiter {
 }
 
 impl RowLock {
-    /// Whether the session has a transaction open.
+    /// Whether the session has an open transaction.
     pub fn in_transaction(&self, session: Session) -> bool {
         self.transaction.as_ref().is_some_and(|open| open.session == session)
     }
@@ -62,7 +62,7 @@ impl Sql {
         attempt: GrantId,
         wait_ms: u64,
     ) {
-        // The client forgot a transaction on this connection: a new one ends it, as BEGIN does in MySQL.
+        // A client may have left a transaction open on this connection: a new one ends it, as BEGIN does in MySQL.
         if self.row_lock.in_transaction(from.session()) {
             self.end_transaction(env, Cause::Revoked);
         }
@@ -84,7 +84,7 @@ impl Sql {
         env.reply(from, SqlMessage::Row(self.tables.row.reply()));
     }
 
-    /// Ends the transaction and lets the next waiter in.
+    /// Ends the transaction and grants the lock to the next waiter.
     fn end_transaction(&mut self, env: &mut Env<'_, SqlMessage>, cause: Cause) {
         if let Some(ended) = self.row_lock.transaction.take() {
             env.note(Event::Ended { server: env.node(), grant: ended.attempt, cause });
@@ -143,17 +143,16 @@ impl Sql {
         SqlMessage::Done
     }
 
-    /// A wait for the row lock is over.
-    pub(super) fn row_wait_over(&mut self, env: &mut Env<'_, SqlMessage>, attempt: GrantId) {
-        let Some(place) = self.row_lock.queue.iter().position(|waiter| waiter.attempt == attempt) else { return };
-        if let Some(waiter) = self.row_lock.queue.remove(place) {
+    pub(super) fn time_out_row_wait(&mut self, env: &mut Env<'_, SqlMessage>, attempt: GrantId) {
+        let Some(index) = self.row_lock.queue.iter().position(|waiter| waiter.attempt == attempt) else { return };
+        if let Some(waiter) = self.row_lock.queue.remove(index) {
             self.row_lock.timers.remove(&waiter.attempt);
             env.reply(waiter.from, SqlMessage::LockWaitTimeout);
         }
     }
 
-    /// The session is gone: its transaction is rolled back.
-    pub(super) fn abandon_row(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
+    /// Rolls back the transaction of a closed session.
+    pub(super) fn end_row_session(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
         let (gone, waiting): (VecDeque<_>, _) =
             std::mem::take(&mut self.row_lock.queue).into_iter().partition(|waiter| waiter.from.session() == session);
         self.row_lock.queue = waiting;
@@ -165,7 +164,7 @@ impl Sql {
         }
     }
 
-    /// The server stopped: whatever was not committed is rolled back.
+    /// Rolls back everything uncommitted at a crash.
     pub(super) fn drop_row_lock(&mut self, env: &mut Env<'_, SqlMessage>) {
         if let Some(open) = std::mem::take(&mut self.row_lock).transaction {
             env.note(Event::Ended { server: env.node(), grant: open.attempt, cause: Cause::Revoked });

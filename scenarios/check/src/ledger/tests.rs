@@ -7,21 +7,21 @@ use crate::testing::*;
 const RECORDS: Property = Property::GrantExclusion;
 
 fn redlock() -> CaseSpec {
-    CaseSpec { quorum: 3, ..facts() }
+    CaseSpec { quorum: 3, ..case_spec() }
 }
 
 #[test]
-fn a_grant_that_a_holder_gets_beside_its_own_is_its_own_too() {
-    let findings = history().granted(A, 1).acquired(A, 1).at(1).nests(A, 1, 2).granted_unasked(2).ends_at(9);
+fn a_second_grant_of_a_holder_belongs_to_it() {
+    let findings = history().granted(A, 1).acquired(A, 1).at(1).acquires_again(A, 1, 2).granted_later(2).ends_at(9);
     findings.assert_violated(RECORDS);
     assert_eq!(findings.named(RECORDS), (vec![1, 2], vec![A, A]));
 }
 
 #[test]
-fn what_a_holder_acquires_again_is_what_it_holds() {
+fn a_nested_grant_is_of_the_resource_of_the_outer_one() {
     let nested = |grant| {
-        let history = history_of(accounts()).granted(B, 1).granted_second(A, 2).nests(A, grant, 3).at(1);
-        history.expired(2).granted_unasked(3).ends_at(9)
+        let history = history_of(accounts()).granted(B, 1).granted_second(A, 2).acquires_again(A, grant, 3).at(1);
+        history.expired(2).granted_later(3).ends_at(9)
     };
     nested(2).assert_holds(RECORDS);
     nested(1).assert_violated(RECORDS);
@@ -29,30 +29,36 @@ fn what_a_holder_acquires_again_is_what_it_holds() {
 
 #[test]
 fn a_nested_attempt_that_was_given_up_may_still_be_granted_to_its_client() {
-    let given_up = history().granted(A, 1).acquired(A, 1).at(1).nests(A, 1, 2).nested(A, 1, 2, Ack::Unknown, false);
-    let findings = given_up.at(2).expired(1).granted_unasked(2).at(3).granted(B, 3).ends_at(9);
+    let given_up = history().granted(A, 1).acquired(A, 1).at(1).acquires_again(A, 1, 2).acquired_again(
+        A,
+        1,
+        2,
+        Ack::Unknown,
+        false,
+    );
+    let findings = given_up.at(2).expired(1).granted_later(2).at(3).granted(B, 3).ends_at(9);
     assert_eq!(findings.named(RECORDS), (vec![2, 3], vec![A, B]));
 }
 
 /// What was in the way of C, which waits when all faults are healed: the client, and whether its grant is stuck.
 fn obstacle(history: History) -> (Vec<NodeId>, i64) {
-    let findings = history.at(5).healed().asks(C, 9).ends_at(15);
+    let findings = history.at(5).healed().requests(C, 9).ends_at(15);
     (findings.named(Property::Progress).1, findings.metric("stuck_locks"))
 }
 
 #[test]
-fn nobody_waits_to_hear_of_a_grant_after_giving_up_or_crashing() {
-    let holder = || history().granted(A, 1).acquired(A, 1).nests(A, 1, 2);
-    let left = |history: History| history.at(1).releases(A, 1).released(1, 1).granted_unasked(2);
+fn no_attempt_is_pending_after_giving_up_or_crashing() {
+    let holder = || history().granted(A, 1).acquired(A, 1).acquires_again(A, 1, 2);
+    let left = |history: History| history.at(1).releases(A, 1).released(1, 1).granted_later(2);
     assert_eq!(obstacle(left(holder())), (vec![A], 0));
-    assert_eq!(obstacle(left(holder().nested(A, 1, 2, Ack::Unknown, false))), (vec![A], 1));
-    assert_eq!(obstacle(history().asks(A, 1).granted_unasked(1)), (vec![A], 0));
-    assert_eq!(obstacle(history().asks(A, 1).crashes(A).granted_unasked(1)), (vec![A], 1));
-    assert_eq!(obstacle(history().asks(A, 1).asks(B, 2).crashes(B).granted_unasked(1)), (vec![A], 0));
+    assert_eq!(obstacle(left(holder().acquired_again(A, 1, 2, Ack::Unknown, false))), (vec![A], 1));
+    assert_eq!(obstacle(history().requests(A, 1).granted_later(1)), (vec![A], 0));
+    assert_eq!(obstacle(history().requests(A, 1).crashes(A).granted_later(1)), (vec![A], 1));
+    assert_eq!(obstacle(history().requests(A, 1).requests(B, 2).crashes(B).granted_later(1)), (vec![A], 0));
 }
 
 #[test]
-fn who_holds_a_grant_is_a_holder_and_nobody_else() {
+fn only_the_client_of_a_grant_is_its_holder() {
     let rule = Property::Takeover;
     history().granted(A, 1).at(1).crashes(A).ends_at(9).assert_holds(rule);
     history().granted(A, 1).at(1).crashes(B).ends_at(9).assert_not_applicable(rule);
@@ -73,25 +79,25 @@ fn a_record_ends_when_fewer_than_the_quorum_hold_it() {
 }
 
 #[test]
-fn an_attempt_stays_one_while_it_asks_in_rounds() {
-    let facts = CaseSpec { quorum: 3, ..accounts() };
-    let history = history_of(facts).granted_by(B, 1, &[0, 1, 2]).asks_second(A, 2).applied_at(0, 2).expired_at(0, 2);
+fn an_attempt_in_several_rounds_is_one_attempt() {
+    let case = CaseSpec { quorum: 3, ..accounts() };
+    let history = history_of(case).granted_by(B, 1, &[0, 1, 2]).requests_second(A, 2).applied_at(0, 2).expired_at(0, 2);
     history.at(1).applied_at(0, 2).applied_at(1, 2).applied_at(2, 2).ends_at(9).assert_holds(RECORDS);
 }
 
 #[test]
-fn what_is_over_does_not_stand() {
-    let mut ledger = Ledger::new(&facts());
+fn ended_grants_are_removed() {
+    let mut ledger = Ledger::new(&case_spec());
     let (client, server, resource) = (A, NodeId(10), ResourceId(0));
     for grant in (1..=3).map(GrantId) {
         ledger.observe(&Event::AcquireInvoked { client, grant, resource });
         ledger.observe(&Event::Granted { server, grant });
         ledger.observe(&Event::Acquired { client, grant, token: None, validity: false });
-        assert_eq!(ledger.standing.len(), 1);
+        assert_eq!(ledger.active.len(), 1);
         ledger.observe(&Event::Ended { server, grant, cause: Cause::Expired });
-        assert!(ledger.standing.is_empty());
+        assert!(ledger.active.is_empty());
     }
     ledger.observe(&Event::AcquireInvoked { client, grant: GrantId(4), resource });
     ledger.observe(&Event::NotAcquired { client, grant: GrantId(4), ack: Ack::Failed });
-    assert!(ledger.standing.is_empty());
+    assert!(ledger.active.is_empty());
 }

@@ -1,13 +1,13 @@
-//! Sets that grow by one operation at a time and share what they have in common: of the thousands of operations that
-//! have taken effect and never return, hardly any two places in a search differ in more than a few.
+//! Sets of entries that share memory. A search may use thousands of operations without a return, but the sets at
+//! different points rarely differ in more than a few.
 
 use std::cmp::Ordering;
 
-/// A set of entries: a place in [`Chains`], or nothing for the empty set.
+/// A set of entries: an index into [`Chains`], or `None` for the empty set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chain(Option<usize>);
 
-/// All links of all chains. In each chain the entries fall from link to link.
+/// The links of all chains. In each chain, entries are in descending order.
 #[derive(Default)]
 pub(super) struct Chains(Vec<Link>);
 
@@ -17,12 +17,12 @@ struct Link {
 }
 
 impl Chains {
-    /// How many links there are.
+    /// The number of links.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The set with one entry more that is not in it.
+    /// The set with one more entry, which must not be in it.
     pub(super) fn with(&mut self, chain: Chain, entry: usize) -> Chain {
         let mut higher = Vec::new();
         let mut rest = chain;
@@ -34,7 +34,7 @@ impl Chains {
         higher.into_iter().rev().fold(with, |rest, entry| self.add(entry, rest))
     }
 
-    /// Whether all of `less` is in `more`. `work` grows by the links that are looked at.
+    /// Whether `less` is a subset of `more`. Adds the number of links looked at to `work`.
     pub(super) fn within(&self, mut less: Chain, mut more: Chain, work: &mut usize) -> bool {
         while less != more {
             *work += 1;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_are_compared_by_what_is_in_them_in_whatever_order_it_came() {
+    fn sets_compare_by_content_whatever_the_order_of_insertion() {
         let mut chains = Chains::default();
         let [none, some, same, other] = [&[][..], &[3, 1, 5], &[5, 3, 1], &[1, 4]].map(|of| chain(&mut chains, of));
         let more = chains.with(same, 2);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_set_grows_and_is_compared_at_its_end() {
+    fn growing_and_comparing_a_long_set_takes_one_step() {
         let mut chains = Chains::default();
         let long: Vec<usize> = (0..10_000).collect();
         let long = chain(&mut chains, &long);

@@ -1,11 +1,11 @@
-//! A history taken apart, lock by lock.
+//! Splits a history by lock.
 
 use super::Entry;
 
-/// A lock that a history speaks of, as a number.
+/// The number of a lock in a history.
 pub type Lock = u32;
 
-/// The places of each lock's entries, in the order of the locks.
+/// The indices of each lock's entries, sorted by lock.
 pub fn by_lock(entries: &[(Lock, Entry)]) -> Vec<(Lock, Vec<usize>)> {
     let mut places: Vec<(Lock, Vec<usize>)> = Vec::new();
     for (place, (lock, _)) in entries.iter().enumerate() {
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_lock_has_its_own_entries_in_their_order() {
+    fn entries_are_split_by_lock_in_order() {
         let entries = history("a+? a+! b+? b+! c+? c+! d+? d+!").entries;
         let entries: Vec<_> = [3, 1, 3, 2].into_iter().zip(entries).collect();
         assert_eq!(by_lock(&entries), [(1, vec![1]), (2, vec![3]), (3, vec![0, 2])]);

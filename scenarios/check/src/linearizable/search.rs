@@ -7,10 +7,10 @@ use fencepost_models::history::Token;
 
 use super::chains::{Chain, Chains};
 use super::timeline::Timeline;
-use super::{Entry, Judgement, Outcome, Stuck};
+use super::{Decision, Entry, SearchResult, Stuck};
 use crate::spec::{Refusal, Spec};
 
-/// A search under way.
+/// The state of a search.
 pub(super) struct Search<'e, S> {
     entries: &'e [Entry],
     timeline: Timeline,
@@ -23,50 +23,50 @@ pub(super) struct Search<'e, S> {
     /// Whether each entry is in the order.
     taken: Vec<bool>,
     chains: Chains,
-    /// Where the search must decide what takes effect next, from the first such place to the newest.
+    /// The points at which several operations may take effect next, the newest last.
     forks: Vec<Fork<S>>,
     seen: BTreeMap<Configuration<S>, Vec<Chain>>,
-    furthest: Option<DeadEnd<S>>,
+    furthest: Option<FailedFork<S>>,
 }
 
-/// So much looking around and keeping costs as much as a step, so that the budget bounds time and memory where many
-/// operations are under way that never return.
-pub(super) const WORK_OF_A_STEP: usize = 64;
+/// This many looks cost as much as a step. So the budget also bounds time and memory if many pending operations never
+/// return.
+pub(super) const LOOKS_PER_STEP: usize = 64;
 
-/// What is kept weighs more than what is looked at.
-pub(super) const KEEPING: usize = 8;
+/// Storing an entry costs as much as this many looks.
+pub(super) const STORE_COST: usize = 8;
 
-/// Where the search has been: the place, what has taken effect there and is yet to return, and the state. Beside it
-/// stands what had been used up of the operations that never return.
+/// A point that the search has visited: the position, the operations that have taken effect and not returned, and the
+/// state. The map from it gives the operations without a return that were used.
 type Configuration<S> = (usize, Vec<usize>, S);
 
-/// Right before an operation returns that has not taken effect.
+/// The point right before the return of an operation that has not taken effect.
 struct Fork<S> {
-    /// The place in the timeline.
+    /// The position in the timeline.
     at: usize,
     entry: usize,
     state: S,
-    /// What has taken effect and is yet to return, sorted.
+    /// The operations that have taken effect and not returned, sorted.
     open: Vec<usize>,
-    /// What has taken effect of the operations that never return.
+    /// The operations without a return that have taken effect.
     used: Chain,
-    /// How many tokens were handed out.
+    /// The number of tokens used.
     tokens: usize,
-    /// How long the order is here.
+    /// The length of the order here.
     length: usize,
     untried: Untried,
 }
 
-/// What has not been tried yet at a fork. The others are listed when the first has led nowhere, which is seldom.
+/// The operations to try at a fork. The others are listed only if the first fails, which is rare.
 enum Untried {
-    /// The operation that returns comes first.
+    /// First the operation that returns.
     Everything,
     TheOthers,
-    /// The last of these comes next.
+    /// The last of these is next.
     These(Vec<usize>),
 }
 
-/// What the search has come to.
+/// A point that the search has reached.
 struct Reached<S> {
     state: S,
     open: Vec<usize>,
@@ -74,11 +74,11 @@ struct Reached<S> {
     tokens: usize,
 }
 
-/// A fork of which every branch led nowhere.
-struct DeadEnd<S> {
+/// A fork of which every branch failed.
+struct FailedFork<S> {
     fork: Fork<S>,
     order: Vec<usize>,
-    under_way: Vec<usize>,
+    pending: Vec<usize>,
 }
 
 impl<'e, S: Spec> Search<'e, S> {
@@ -101,44 +101,45 @@ impl<'e, S: Spec> Search<'e, S> {
         }
     }
 
-    pub(super) fn run(mut self, start: S) -> Outcome<S> {
-        let judgement = self.search(start);
-        Outcome { judgement, steps: self.steps }
+    pub(super) fn run(mut self, start: S) -> SearchResult<S> {
+        let decision = self.search(start);
+        SearchResult { decision, steps: self.steps }
     }
 
-    fn search(&mut self, start: S) -> Judgement<S> {
+    fn search(&mut self, start: S) -> Decision<S> {
         if self.read_on(Reached { state: start, open: Vec::new(), used: Chain::default(), tokens: 0 }) {
-            return Judgement::Linearizable { order: Vec::new() };
+            return Decision::Linearizable { order: Vec::new() };
         }
         while !self.forks.is_empty() {
             let Some(entry) = self.next() else {
-                self.leave_dead_end();
+                self.backtrack();
                 continue;
             };
             if self.steps >= self.budget {
-                return Judgement::Unknown;
+                return Decision::Unknown;
             }
             self.steps += 1;
             let Some(reached) = self.take_effect(entry) else { continue };
-            if self.has_been_at(&reached) {
+            if self.is_visited(&reached) {
                 continue;
             }
             self.order.push(entry);
             self.taken[entry] = true;
             if self.read_on(reached) {
-                return Judgement::Linearizable { order: std::mem::take(&mut self.order) };
+                return Decision::Linearizable { order: std::mem::take(&mut self.order) };
             }
         }
-        let furthest = self.furthest.take().expect("a search that ends without an order was stuck somewhere");
-        Judgement::Stuck(self.explain(furthest))
+        let furthest = self.furthest.take().expect("a search that fails was stuck at a fork");
+        Decision::Stuck(self.explain(furthest))
     }
 
     fn spend(&mut self, work: usize) {
-        self.steps += (work / WORK_OF_A_STEP) as u64;
+        self.steps += (work / LOOKS_PER_STEP) as u64;
     }
 
-    /// Whether the search has been here, with no more used up of what never returns: then it does not get further now.
-    fn has_been_at(&mut self, reached: &Reached<S>) -> bool {
+    /// Whether the search has visited this point with a subset of the operations without a return. Then it cannot get
+    /// further now.
+    fn is_visited(&mut self, reached: &Reached<S>) -> bool {
         let configuration = (self.timeline.at(), reached.open.clone(), reached.state.clone());
         let known = self.seen.entry(configuration).or_default();
         let mut work = 0;
@@ -150,7 +151,7 @@ impl<'e, S: Spec> Search<'e, S> {
         been
     }
 
-    /// Goes on to the next operation that returns and has not taken effect. True if there is none.
+    /// Advances to the next return of an operation that has not taken effect. True if there is none.
     fn read_on(&mut self, reached: Reached<S>) -> bool {
         let Reached { state, mut open, used, tokens } = reached;
         while let Some(entry) = self.timeline.next_return() {
@@ -165,11 +166,11 @@ impl<'e, S: Spec> Search<'e, S> {
         true
     }
 
-    /// What comes of it if this operation takes effect at the newest fork.
+    /// The point after this operation takes effect at the newest fork.
     fn take_effect(&mut self, entry: usize) -> Option<Reached<S>> {
         let fork = self.forks.last()?;
         let state = self.step(fork, entry).ok()?;
-        let tokens = fork.tokens + usize::from(self.handed_out(entry).is_some());
+        let tokens = fork.tokens + usize::from(self.ordered_token(entry).is_some());
         let (mut open, mut used) = (fork.open.clone(), fork.used);
         if self.entries[entry].returned.is_some() {
             let place = open.binary_search(&entry).expect_err("an operation takes effect once");
@@ -179,31 +180,31 @@ impl<'e, S: Spec> Search<'e, S> {
         } else {
             let before = self.chains.len();
             used = self.chains.with(used, entry);
-            self.spend(KEEPING * (self.chains.len() - before));
+            self.spend(STORE_COST * (self.chains.len() - before));
         }
         Some(Reached { state, open, used, tokens })
     }
 
     fn step(&self, fork: &Fork<S>, entry: usize) -> Result<S, Refusal> {
         match self.tokens.get(fork.tokens) {
-            Some(&lower) if self.handed_out(entry) > Some(lower) => Err(Refusal::OutOfTurn { lower }),
+            Some(&lower) if self.ordered_token(entry) > Some(lower) => Err(Refusal::OutOfTurn { lower }),
             _ => fork.state.step(&self.entries[entry].operation),
         }
     }
 
-    /// The token of an operation whose place in the order of tokens is known.
-    fn handed_out(&self, entry: usize) -> Option<Token> {
+    /// The token of an acquire that returned, if tokens give the order.
+    fn ordered_token(&self, entry: usize) -> Option<Token> {
         let Entry { operation, returned, .. } = &self.entries[entry];
         operation.acquired_token().filter(|_| S::ORDERED_BY_TOKEN && returned.is_some())
     }
 
-    /// Goes back from the newest fork to the one before it.
-    fn leave_dead_end(&mut self) {
+    /// Backtracks from the newest fork to the previous one.
+    fn backtrack(&mut self) {
         let Some(fork) = self.forks.pop() else { return };
-        let further = |known: &DeadEnd<S>| fork.at > known.fork.at;
+        let further = |known: &FailedFork<S>| fork.at > known.fork.at;
         if self.furthest.as_ref().is_none_or(further) {
-            let (order, under_way) = (self.order.clone(), self.timeline.under_way().to_vec());
-            self.furthest = Some(DeadEnd { fork, order, under_way });
+            let (order, pending) = (self.order.clone(), self.timeline.pending().to_vec());
+            self.furthest = Some(FailedFork { fork, order, pending });
         }
         if let Some(fork) = self.forks.last() {
             self.order.drain(fork.length..).for_each(|entry| self.taken[entry] = false);
@@ -211,16 +212,16 @@ impl<'e, S: Spec> Search<'e, S> {
         }
     }
 
-    fn explain(&self, DeadEnd { fork, order, under_way }: DeadEnd<S>) -> Stuck<S> {
+    fn explain(&self, FailedFork { fork, order, pending }: FailedFork<S>) -> Stuck<S> {
         let mut waits = vec![true; self.entries.len()];
         order.iter().for_each(|entry| waits[*entry] = false);
-        let waiting = under_way.into_iter().filter(|entry| waits[*entry]);
+        let waiting = pending.into_iter().filter(|entry| waits[*entry]);
         let refused = waiting.filter_map(|entry| Some((entry, self.step(&fork, entry).err()?))).collect();
         Stuck { entry: fork.entry, order, state: fork.state, refused }
     }
 
-    /// The next operation to try at the newest fork: first the one that returns, then others that return, then those
-    /// that may not have taken effect at all.
+    /// The next operation to try at the newest fork: the one that returns, then others that return, then those without
+    /// a return.
     fn next(&mut self) -> Option<usize> {
         let fork = self.forks.last_mut()?;
         if let Untried::Everything = fork.untried {
@@ -230,7 +231,7 @@ impl<'e, S: Spec> Search<'e, S> {
         if let Untried::TheOthers = fork.untried {
             let entry = fork.entry;
             let others = self.others(entry);
-            self.spend(self.timeline.under_way().len() + KEEPING * others.len());
+            self.spend(self.timeline.pending().len() + STORE_COST * others.len());
             self.forks.last_mut()?.untried = Untried::These(others);
         }
         match &mut self.forks.last_mut()?.untried {
@@ -239,10 +240,10 @@ impl<'e, S: Spec> Search<'e, S> {
         }
     }
 
-    /// Of several that never return and do the same, one is as good as another.
+    /// The pending operations except `tried`. Of equal operations without a return, only one is listed.
     fn others(&self, tried: usize) -> Vec<usize> {
         let waits = |entry: &usize| *entry != tried && !self.taken[*entry];
-        let waiting = self.timeline.under_way().iter().copied().filter(waits);
+        let waiting = self.timeline.pending().iter().copied().filter(waits);
         let (mut others, mut doubtful): (Vec<usize>, Vec<usize>) =
             waiting.partition(|entry| self.entries[*entry].returned.is_some());
         doubtful.sort_unstable_by_key(|entry| (self.entries[*entry].operation, self.entries[*entry].invoked));

@@ -1,7 +1,7 @@
-//! Histories for tests, written as one would hum them: `a+?` a acquires, `a+!` and has it, `a+!7` under token 7, `a-?` a
-//! releases, `a-!` and has done so, `ax?` and `ax!` the service ends a's grant. What has no `!` has no known end.
+//! Histories for tests as text. `a+?`: a invokes an acquire. `a+!`: it returns. `a+!7`: it returns with token 7. `a-?` and
+//! `a-!`: a release. `ax?` and `ax!`: the service ends a's grant. The result of an operation without `!` is unknown.
 
-use super::{Entry, Judgement, Outcome, check};
+use super::{Decision, Entry, SearchResult, check};
 use crate::spec::{Call, Operation, Owner, Spec};
 
 pub(crate) struct History {
@@ -37,18 +37,18 @@ pub(crate) fn history(text: &str) -> History {
 const BUDGET: u64 = 1_000_000;
 
 impl History {
-    pub(crate) fn outcome<S: Spec>(&self, start: S, budget: u64) -> Outcome<S> {
+    pub(crate) fn search<S: Spec>(&self, start: S, budget: u64) -> SearchResult<S> {
         check(start, &self.entries, budget)
     }
 
-    pub(crate) fn judged<S: Spec>(&self, start: S) -> Judgement<S> {
-        self.outcome(start, BUDGET).judgement
+    pub(crate) fn decide<S: Spec>(&self, start: S) -> Decision<S> {
+        self.search(start, BUDGET).decision
     }
 
     #[track_caller]
     pub(crate) fn accepted_by<S: Spec>(&self, start: S) {
-        let judgement = self.judged(start.clone());
-        let Judgement::Linearizable { order } = judgement else { panic!("{judgement:?}") };
+        let decision = self.decide(start.clone());
+        let Decision::Linearizable { order } = decision else { panic!("{decision:?}") };
         let last = order.iter().try_fold(start, |state, entry| state.step(&self.entries[*entry].operation));
         assert!(last.is_ok(), "the order is not legal: {last:?}");
         let returned = |entry: &Entry| entry.returned.is_some();
@@ -62,7 +62,7 @@ impl History {
 
     #[track_caller]
     pub(crate) fn rejected_by<S: Spec>(&self, start: S) {
-        let judgement = self.judged(start);
-        assert!(matches!(judgement, Judgement::Stuck(_)), "{judgement:?}");
+        let decision = self.decide(start);
+        assert!(matches!(decision, Decision::Stuck(_)), "{decision:?}");
     }
 }

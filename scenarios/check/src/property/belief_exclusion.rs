@@ -3,14 +3,9 @@
 
 use fencepost_models::history::Event;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
 use crate::intervals::Overlaps;
-use crate::metrics::Tally;
-use crate::property::Property;
-
-pub(crate) fn build(facts: &CaseSpec) -> Option<BeliefExclusion> {
-    facts.grants.then(BeliefExclusion::default)
-}
+use crate::property::Verdict;
 
 #[derive(Default)]
 pub(crate) struct BeliefExclusion {
@@ -18,42 +13,45 @@ pub(crate) struct BeliefExclusion {
 }
 
 impl Checker for BeliefExclusion {
-    fn observe(&mut self, context: &CheckContext, event: &Event, _tally: &mut Tally) {
+    fn new(case: &CaseSpec) -> Option<Self> {
+        case.grants.then(Self::default)
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, _output: &mut Output) {
         match *event {
-            Event::Acquired { client, grant, .. } => self.beliefs.open(context.at, grant, Some(client), context.ledger),
+            Event::Acquired { client, grant, .. } => self.beliefs.open(context, grant, Some(client)),
             Event::ReleaseInvoked { grant, .. } | Event::LossObserved { grant, .. } => {
-                self.beliefs.close(context.at, grant, context.ledger);
+                self.beliefs.close(context, grant);
             }
-            Event::ClientCrashed { client } => self.beliefs.close_all_of(context.at, client, context.ledger),
+            Event::ClientCrashed { client } => self.beliefs.close_all_of(context, client),
             _ => {}
         }
     }
 
-    fn finish(mut self, context: &CheckContext, tally: &mut Tally) -> Finding {
-        let extent = self.beliefs.finish(context.at, context.ledger);
-        tally.belief_overlaps = extent.pairs;
-        tally.belief_overlap_longest_ns = extent.longest_ns;
-        tally.belief_overlap_total_ns = extent.total_ns;
-        Finding::from_first(self.beliefs.evidence(Property::BeliefExclusion, "both believed that they held the lock"))
+    fn finish(self, context: &CheckContext, output: &mut Output) -> Verdict {
+        let extent = self.beliefs.finish(context, output, "both believed that they held the lock");
+        output.tally.belief_overlaps = extent.pairs;
+        output.tally.belief_overlap_longest_ns = extent.longest_ns;
+        output.tally.belief_overlap_total_ns = extent.total_ns;
+        Verdict::Holds
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::*;
 
     const RULE: Property = Property::BeliefExclusion;
 
     #[test]
-    fn losing_a_lock_repeatedly_or_after_its_release_changes_nothing() {
+    fn a_repeated_loss_or_one_after_the_release_changes_nothing() {
         let lost = history().acquired(A, 1).at(1).loses(A, 1).loses(A, 1).acquired(B, 2).at(2).loses(A, 1);
         lost.releases(A, 1).loses(A, 1).at(3).releases(B, 2).loses(B, 2).ends_at(9).assert_holds(RULE);
         history().acquired(A, 1).acquired(B, 2).at(1).loses(A, 1).loses(B, 2).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn accepts_beliefs_one_after_another() {
+    fn accepts_consecutive_beliefs() {
         let released = history().at(1).acquired(A, 1).at(2).releases(A, 1).at(3).acquired(B, 2);
         released.ends_at(9).assert_holds(RULE);
         let lost = history().at(1).acquired(A, 1).at(2).loses(A, 1).at(3).acquired(B, 2);
@@ -69,31 +67,37 @@ mod tests {
         assert_eq!(findings.metric("belief_overlap_longest_ns"), 3_000_000_000);
         assert_eq!(findings.metric("belief_overlap_total_ns"), (3 + 2 + 3) * 1_000_000_000);
         assert_eq!(
-            findings.told(RULE),
+            findings.sentence(RULE),
             "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) \
              both believed that they held the lock from 2.000000 s to 5.000000 s, for 3.000000 s"
         );
     }
 
     #[test]
-    fn tells_of_the_overlap_that_began_first_and_of_several_of_the_one_that_ended_first() {
-        let told = |history: History| {
+    fn reports_the_overlap_that_began_first_and_of_several_the_one_that_ended_first() {
+        let summary = |history: History| {
             let findings = history.ends_at(9);
-            (findings.named(RULE), findings.told(RULE).split_once("the lock ").expect("when").1.to_owned())
+            (findings.named(RULE), findings.sentence(RULE).split_once("the lock ").expect("when").1.to_owned())
         };
         let history = || history().at(1).acquired(A, 1).at(2).acquired(B, 2);
         let last = history().at(5).acquired(C, 3).at(6).releases(C, 3).at(7).releases(B, 2);
-        assert_eq!(told(last), ((vec![1, 2], vec![A, B]), "from 2.000000 s to 7.000000 s, for 5.000000 s".to_owned()));
+        assert_eq!(
+            summary(last),
+            ((vec![1, 2], vec![A, B]), "from 2.000000 s to 7.000000 s, for 5.000000 s".to_owned())
+        );
         let tied = history().acquired(C, 3).at(3).releases(A, 1).at(5).releases(C, 3);
-        assert_eq!(told(tied), ((vec![1, 2], vec![A, B]), "from 2.000000 s to 3.000000 s, for 1.000000 s".to_owned()));
+        assert_eq!(
+            summary(tied),
+            ((vec![1, 2], vec![A, B]), "from 2.000000 s to 3.000000 s, for 1.000000 s".to_owned())
+        );
     }
 
     #[test]
-    fn names_first_who_believed_first_whoever_stops_first() {
+    fn names_the_earlier_belief_first() {
         for stops in [1, 2] {
             let client = if stops == 1 { A } else { B };
             let findings = history().at(1).acquired(A, 1).acquired(B, 2).at(2).releases(client, stops).ends_at(9);
-            assert!(findings.told(RULE).starts_with("client-1 (grant 1"), "{}", findings.told(RULE));
+            assert!(findings.sentence(RULE).starts_with("client-1 (grant 1"), "{}", findings.sentence(RULE));
         }
     }
 

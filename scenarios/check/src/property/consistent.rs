@@ -1,44 +1,28 @@
-//! `consistent`: at the end the accounts together hold what they held in the beginning.
-
-use std::fmt;
+//! `consistent`: the sum of the accounts is the same at the end as at the start.
 
 use fencepost_models::history::Event;
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
-use crate::evidence::{Detail, Evidence, NodeNames};
-use crate::guarded::Guarded;
-use crate::metrics::Tally;
-use crate::property::{Property, Verdict};
-
-pub(crate) fn build(facts: &CaseSpec) -> Option<Consistent> {
-    match facts.workload {
-        Some(Guarded::Accounts { balance, .. }) => {
-            Some(Consistent { initial: 2 * i64::from(balance), writing: Vec::new(), last: SimTime::default() })
-        }
-        _ => None,
-    }
-}
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
+use crate::property::Verdict;
 
 pub(crate) struct Consistent {
     initial: i64,
-    /// Clients in the middle of a transfer: half of it may be written.
+    /// Clients in the middle of a transfer, half of which may be written.
     writing: Vec<NodeId>,
     /// When an account last changed.
     last: SimTime,
 }
 
-/// The sum is another.
-#[derive(Debug)]
-struct Off {
-    initial: i64,
-    accounts: [i64; 2],
-    at: SimTime,
-}
-
 impl Checker for Consistent {
-    fn observe(&mut self, context: &CheckContext, event: &Event, _tally: &mut Tally) {
+    fn new(case: &CaseSpec) -> Option<Self> {
+        let workload = case.workload.filter(|workload| workload.oracle.conserves_sum)?;
+        let initial = i64::from(workload.resources) * i64::from(workload.initial_count);
+        Some(Consistent { initial, writing: Vec::new(), last: SimTime::default() })
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, _output: &mut Output) {
         match *event {
             Event::WriteInvoked { client, .. } => self.writing.push(client),
             Event::OrderResolved { client, .. } | Event::ClientCrashed { client } => {
@@ -51,30 +35,29 @@ impl Checker for Consistent {
         }
     }
 
-    fn finish(self, context: &CheckContext, tally: &mut Tally) -> Finding {
-        let accounts = context.store_log.counts();
-        let off = accounts[0] + accounts[1] - self.initial;
-        if off != 0 && !self.writing.is_empty() {
-            return Finding::bare(Verdict::Unknown);
-        }
-        tally.imbalance = off.abs();
-        let detail = Off { initial: self.initial, accounts, at: self.last };
-        Finding::from_first((off != 0).then(|| Evidence::new(Property::Consistent, self.last, detail)))
-    }
-}
-
-impl Detail for Off {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, _names: &dyn NodeNames) -> fmt::Result {
-        let Off { initial, accounts: [first, second], at } = self;
+    fn finish(self, context: &CheckContext, output: &mut Output) -> Verdict {
+        let Consistent { initial, last, .. } = self;
+        let [first, second] = context.store_log.counts();
         let sum = first + second;
-        write!(f, "since {at} the accounts hold {first} and {second}, together {sum}, ")?;
-        write!(f, "although they held {initial} in the beginning and money was only moved between them")
+        if sum == initial {
+            return Verdict::Holds;
+        }
+        if !self.writing.is_empty() {
+            return Verdict::Unknown;
+        }
+        output.tally.imbalance = (sum - initial).abs();
+        output.violated(last, [], move |_| {
+            format!(
+                "since {last} the accounts hold {first} and {second}, together {sum}, \
+                 although they held {initial} at the start and transfers keep the sum"
+            )
+        });
+        Verdict::Holds
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::*;
 
     const RULE: Property = Property::Consistent;
@@ -86,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_what_comes_to_one_account_from_the_other() {
+    fn accepts_a_complete_transfer() {
         let findings = half().sets(2, 0, 0, 1, 11).acks(A, 0).ends_at(9);
         findings.assert_holds(RULE);
         findings.assert_holds(Property::NoDuplicate);
@@ -100,9 +83,9 @@ mod tests {
         assert_eq!(findings.metric("imbalance"), 1);
         assert_eq!(findings.metric("harm"), 1);
         assert_eq!(
-            findings.told(RULE),
+            findings.sentence(RULE),
             "since 1.000000 s the accounts hold 9 and 10, together 19, \
-             although they held 20 in the beginning and money was only moved between them"
+             although they held 20 at the start and transfers keep the sum"
         );
         half().crashes(A).ends_at(9).assert_violated(RULE);
     }
@@ -117,17 +100,17 @@ mod tests {
     }
 
     #[test]
-    fn accepts_that_the_store_takes_back_a_whole_transfer_and_rejects_that_it_takes_back_half() {
+    fn accepts_the_rollback_of_a_whole_transfer_and_rejects_that_of_half() {
         let half = || self::half().sets(2, 0, 0, 1, 11).acks(A, 0).at(3).rolls_back_second(0, 10);
         let findings = half().ends_at(9);
         findings.assert_violated(RULE);
-        assert!(findings.told(RULE).starts_with("since 3.000000 s the accounts hold 9 and 10"));
+        assert!(findings.sentence(RULE).starts_with("since 3.000000 s the accounts hold 9 and 10"));
         findings.assert_violated(Property::NoLostUpdate);
         half().at(4).rolls_back_to(0).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn does_not_know_in_the_middle_of_a_transfer() {
+    fn is_unknown_in_the_middle_of_a_transfer() {
         half().ends_at(9).assert_unknown(RULE);
     }
 

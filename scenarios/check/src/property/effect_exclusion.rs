@@ -1,26 +1,16 @@
-//! `effect-exclusion`: the store accepts no write of a grant after it accepted an operation of a higher-ranked one.
-//! Reads that come too late are only counted.
-
-use std::fmt;
+//! `effect-exclusion`: the store accepts no write of a grant after it accepted an operation of a higher-ranked grant.
+//! Stale reads are only counted.
 
 use fencepost_models::history::{Event, GrantId};
 use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
-use crate::evidence::{Detail, Evidence, NodeNames, Party};
-use crate::ledger::{Ledger, Rank};
-use crate::metrics::Tally;
-use crate::property::Property;
-
-pub(crate) fn build(facts: &CaseSpec) -> Option<EffectExclusion> {
-    facts.grants.then(EffectExclusion::default)
-}
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
+use crate::ledger::Rank;
 
 #[derive(Default)]
 pub(crate) struct EffectExclusion {
-    /// The highest-ranked grant of which an operation was accepted, and the first such operation; for each resource.
+    /// For each resource, the highest-ranked grant that had an operation accepted, and its first such operation.
     highest: [Option<Operation>; 2],
-    first: Option<Evidence>,
 }
 
 #[derive(Clone, Copy)]
@@ -28,74 +18,52 @@ struct Operation {
     rank: Rank,
     grant: GrantId,
     at: SimTime,
-    verb: &'static str,
-}
-
-/// A write came too late.
-#[derive(Debug)]
-struct StaleWrite {
-    writer: Party,
-    at: SimTime,
-    newer: Party,
-    newer_at: SimTime,
-    newer_verb: &'static str,
+    /// The past participle: `read` or `written`.
+    done: &'static str,
 }
 
 impl Checker for EffectExclusion {
-    fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
+    fn new(case: &CaseSpec) -> Option<Self> {
+        case.grants.then(Self::default)
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output) {
         match *event {
             Event::ReadAccepted { grant, .. } => {
-                tally.stale_reads += i64::from(self.overtaken_by(context, grant, "read").is_some());
+                output.tally.stale_reads += i64::from(self.overtaken_by(context, grant, "read").is_some());
             }
             Event::WriteAccepted { grant, .. } => {
-                if let Some(newer) = self.overtaken_by(context, grant, "wrote") {
-                    tally.stale_writes += 1;
-                    self.first.get_or_insert_with(|| stale_write(context.at, context.ledger, grant, newer));
-                }
+                let Some(Operation { grant: newer, at: newer_at, done, .. }) =
+                    self.overtaken_by(context, grant, "written")
+                else {
+                    return;
+                };
+                output.tally.stale_writes += 1;
+                let (at, [writer, newer]) = (context.at, [grant, newer].map(|grant| context.grant(grant)));
+                output.violated(at, [writer, newer], move |names| {
+                    let [w, n] = [writer, newer].map(|grant| names.client(grant));
+                    format!(
+                        "{w}'s write ({writer}) was accepted at {at}, \
+                         although {n} ({newer}) had already {done} at {newer_at}"
+                    )
+                });
             }
             _ => {}
         }
     }
-
-    fn finish(self, _scene: &CheckContext, _tally: &mut Tally) -> Finding {
-        Finding::from_first(self.first)
-    }
 }
 
 impl EffectExclusion {
-    /// The accepted operation of a higher-ranked grant that was there before this one, if there was one. An operation
-    /// of a grant without a rank is of no grant that was ever given: it neither overtakes nor is overtaken.
-    fn overtaken_by(&mut self, context: &CheckContext, grant: GrantId, verb: &'static str) -> Option<Operation> {
+    /// The operation of a higher-ranked grant that was accepted before this one, if there is one. A grant without a rank
+    /// was never granted: it neither overtakes nor is overtaken.
+    fn overtaken_by(&mut self, context: &CheckContext, grant: GrantId, done: &'static str) -> Option<Operation> {
         let rank = context.ledger.rank_of(grant)?;
-        let highest = &mut self.highest[usize::from(context.ledger.resource_of(grant).0)];
+        let highest = &mut self.highest[context.ledger.row_of(grant)];
         let newer = highest.filter(|highest| rank < highest.rank);
         if highest.is_none_or(|highest| rank > highest.rank) {
-            *highest = Some(Operation { rank, grant, at: context.at, verb });
+            *highest = Some(Operation { rank, grant, at: context.at, done });
         }
         newer
-    }
-}
-
-fn stale_write(at: SimTime, ledger: &Ledger, grant: GrantId, newer: Operation) -> Evidence {
-    let detail = StaleWrite {
-        writer: ledger.party(grant),
-        at,
-        newer: ledger.party(newer.grant),
-        newer_at: newer.at,
-        newer_verb: newer.verb,
-    };
-    Evidence::new(Property::EffectExclusion, at, detail)
-}
-
-impl Detail for StaleWrite {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let StaleWrite { writer, at, newer, newer_at, newer_verb } = self;
-        write!(f, "{} write ({writer}) was accepted at {at}, ", writer.whose(names))?;
-        write!(f, "although {} ({newer}) {newer_verb} at {newer_at} already", newer.who(names))
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        vec![self.writer, self.newer]
     }
 }
 
@@ -120,15 +88,15 @@ mod tests {
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("stale_writes"), 1);
         assert_eq!(
-            findings.told(RULE),
+            findings.sentence(RULE),
             "client-1's write (grant 1, 1st in the grant order) was accepted at 24.000000 s, \
-             although client-2 (grant 2, 2nd in the grant order) read at 2.000000 s already"
+             although client-2 (grant 2, 2nd in the grant order) had already read at 2.000000 s"
         );
         assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
     }
 
     #[test]
-    fn rejects_a_write_after_a_mere_read_of_a_later_grant() {
+    fn rejects_a_write_after_only_a_read_of_a_later_grant() {
         let history = history().at(1).granted(A, 1).granted(B, 2).reads(2, 0).at(2).writes(1, 0, 0);
         history.ends_at(9).assert_violated(RULE);
     }
@@ -141,37 +109,37 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_late_write_when_the_later_grant_did_nothing_yet() {
+    fn accepts_a_late_write_before_any_operation_of_the_later_grant() {
         let history = history().at(1).granted(A, 1).at(2).expired(1).granted(B, 2).at(3).writes(1, 0, 0);
         history.ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn ranks_by_the_service_and_not_by_the_replies() {
+    fn ranks_follow_the_service_and_not_the_replies() {
         let history = history().at(1).granted(A, 1).granted(B, 2).acquired(B, 2).acquired(A, 1);
         history.writes(1, 0, 0).writes(2, 1, 1).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn ranks_by_the_replies_where_there_is_no_service() {
-        let facts = CaseSpec { rank_by_return: true, ..facts() };
-        let history = history_of(facts).asks(A, 1).asks(B, 2).at(1).acquired(B, 2).acquired(A, 1);
+    fn ranks_follow_the_replies_without_a_service() {
+        let case = CaseSpec { rank_by_return: true, ..case_spec() };
+        let history = history_of(case).requests(A, 1).requests(B, 2).at(1).acquired(B, 2).acquired(A, 1);
         history.writes(1, 0, 0).writes(2, 1, 1).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn ranks_a_grant_of_several_servers_when_the_quorum_is_there() {
-        let redlock = CaseSpec { quorum: 3, ..facts() };
+    fn a_grant_of_several_servers_ranks_when_its_quorum_formed() {
+        let redlock = CaseSpec { quorum: 3, ..case_spec() };
         let history = history_of(redlock).at(1).granted_by(A, 1, &[0, 1]).granted_by(B, 2, &[2, 3, 4]).at(2);
         let history = history.expired_at(2, 2).granted_by(A, 1, &[2]);
         history.writes(1, 0, 0).at(3).writes(2, 1, 1).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn judges_the_late_write_of_a_client_that_never_heard_of_its_grant() {
-        let history = history().asks(A, 1).at(1).gives_up(A, 1).at(2).granted_unasked(1).granted(B, 2).reads(2, 0);
+    fn rejects_the_late_write_of_a_client_whose_acquire_had_no_reply() {
+        let history = history().requests(A, 1).at(1).gives_up(A, 1).at(2).granted_later(1).granted(B, 2).reads(2, 0);
         let findings = history.at(3).writes(1, 0, 0).ends_at(9);
         findings.assert_violated(RULE);
-        assert!(findings.told(RULE).starts_with("client-1's write"));
+        assert!(findings.sentence(RULE).starts_with("client-1's write"));
     }
 }

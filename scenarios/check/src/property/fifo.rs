@@ -1,56 +1,37 @@
-//! `fifo`: the service serves waiters in the order in which it enqueued them. A waiter is overtaken if another is granted
-//! while it is still in the queue. One that left without a grant has lost its place.
-
-use std::fmt;
+//! `fifo`: the service grants to waiters in the order in which it enqueued them. A waiter is overtaken if another client
+//! is granted while it is still in the queue. A waiter that leaves without a grant loses its place.
 
 use fencepost_models::history::{Event, GrantId};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
-use crate::evidence::{Detail, Evidence, NodeNames, Party};
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
 use crate::ledger::RecordChange;
-use crate::metrics::Tally;
-use crate::property::Property;
-
-pub(crate) fn build(facts: &CaseSpec) -> Option<Fifo> {
-    (facts.grants && facts.fifo).then(Fifo::default)
-}
 
 #[derive(Default)]
 pub(crate) struct Fifo {
     queue: Vec<(GrantId, SimTime)>,
-    first: Option<Evidence>,
-}
-
-/// Somebody was granted before one who had come earlier.
-#[derive(Debug)]
-struct Overtaken {
-    waiter: Party,
-    enqueued: SimTime,
-    granted: Party,
-    server: NodeId,
-    at: SimTime,
 }
 
 impl Checker for Fifo {
-    fn observe(&mut self, context: &CheckContext, event: &Event, _tally: &mut Tally) {
+    fn new(case: &CaseSpec) -> Option<Self> {
+        (case.grants && case.fifo).then(Self::default)
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output) {
         match *event {
             Event::Enqueued { grant, .. } => {
                 self.leave(grant);
                 self.queue.push((grant, context.at));
             }
             Event::Withdrawn { grant, .. } => self.leave(grant),
-            // A grant that is on record already comes before nobody by being repeated.
+            // A repeated grant, which is on record already, overtakes no waiter.
             Event::Granted { server, grant } if context.ledger.record_change() == RecordChange::Began(grant) => {
-                self.serve(context, server, grant);
+                self.check_first(context, server, grant, output);
+                self.leave(grant);
             }
             _ => {}
         }
-    }
-
-    fn finish(self, _scene: &CheckContext, _tally: &mut Tally) -> Finding {
-        Finding::from_first(self.first)
     }
 }
 
@@ -59,30 +40,19 @@ impl Fifo {
         self.queue.retain(|(waiter, _)| *waiter != grant);
     }
 
-    /// Who was never enqueued came after everybody who is.
-    fn serve(&mut self, context: &CheckContext, server: NodeId, grant: GrantId) {
-        let resource = context.ledger.resource_of(grant);
-        let first = self.queue.iter().find(|(waiter, _)| context.ledger.resource_of(*waiter) == resource);
-        if let Some((waiter, enqueued)) = first.copied().filter(|(waiter, _)| *waiter != grant) {
-            let [waiter, granted] = [waiter, grant].map(|grant| context.ledger.party(grant));
-            self.first.get_or_insert_with(|| {
-                let detail = Overtaken { waiter, enqueued, granted, server, at: context.at };
-                Evidence::new(Property::Fifo, context.at, detail)
-            });
-        }
-        self.leave(grant);
-    }
-}
-
-impl Detail for Overtaken {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let Overtaken { waiter, enqueued, granted, server, at } = self;
-        write!(f, "{} gave the lock to {} ({granted}) at {at}, ", names.name(*server), granted.who(names))?;
-        write!(f, "although {} ({waiter}) had been in the queue before, since {enqueued}", waiter.who(names))
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        vec![self.waiter, self.granted]
+    /// A client that was never enqueued comes after every waiter in the queue.
+    fn check_first(&self, context: &CheckContext, server: NodeId, grant: GrantId, output: &mut Output) {
+        let row = context.ledger.row_of(grant);
+        let first = self.queue.iter().find(|(waiter, _)| context.ledger.row_of(*waiter) == row);
+        let Some((waiter, enqueued)) = first.copied().filter(|(waiter, _)| *waiter != grant) else { return };
+        let (at, [waiter, granted]) = (context.at, [waiter, grant].map(|grant| context.grant(grant)));
+        output.violated(at, [waiter, granted], move |names| {
+            let ([w, g], server) = ([waiter, granted].map(|grant| names.client(grant)), names.node(server));
+            format!(
+                "{server} granted the lock to {g} ({granted}) at {at}, \
+                 although {w} ({waiter}) had been in the queue since {enqueued}"
+            )
+        });
     }
 }
 
@@ -95,37 +65,37 @@ mod tests {
 
     /// A holds, B and C are in the queue in this order.
     fn queue() -> History {
-        history().granted(A, 1).at(1).asks(B, 2).enqueued(2).at(2).asks(C, 3).enqueued(3).at(3).released(1, 1)
+        history().granted(A, 1).at(1).requests(B, 2).enqueued(2).at(2).requests(C, 3).enqueued(3).at(3).released(1, 1)
     }
 
     #[test]
-    fn accepts_first_come_first_served() {
-        queue().granted_unasked(2).at(4).released(2, 2).granted_unasked(3).ends_at(9).assert_holds(RULE);
+    fn accepts_grants_in_the_order_of_the_queue() {
+        queue().granted_later(2).at(4).released(2, 2).granted_later(3).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn accepts_whoever_comes_after_one_who_left() {
-        queue().withdrawn(2).granted_unasked(3).ends_at(9).assert_holds(RULE);
+    fn accepts_the_next_waiter_after_one_left() {
+        queue().withdrawn(2).granted_later(3).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn accepts_a_waiter_that_goes_back_to_the_end() {
-        queue().enqueued(2).granted_unasked(3).ends_at(9).assert_holds(RULE);
+    fn accepts_a_waiter_that_is_enqueued_again() {
+        queue().enqueued(2).granted_later(3).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn accepts_the_repetition_of_a_grant() {
-        queue().granted_unasked(2).granted_unasked(2).ends_at(9).assert_holds(RULE);
+    fn accepts_a_repeated_grant() {
+        queue().granted_later(2).granted_later(2).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
     fn rejects_a_waiter_that_was_overtaken() {
-        let findings = queue().granted_unasked(3).ends_at(9);
+        let findings = queue().granted_later(3).ends_at(9);
         findings.assert_violated(RULE);
         assert_eq!(
-            findings.told(RULE),
-            "server-1 gave the lock to client-3 (grant 3, 2nd in the grant order) at 3.000000 s, \
-             although client-2 (grant 2) had been in the queue before, since 1.000000 s"
+            findings.sentence(RULE),
+            "server-1 granted the lock to client-3 (grant 3, 2nd in the grant order) at 3.000000 s, \
+             although client-2 (grant 2) had been in the queue since 1.000000 s"
         );
         assert_eq!(findings.named(RULE), (vec![2, 3], vec![B, C]));
     }
@@ -136,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn is_not_applicable_where_order_is_not_promised() {
-        history_of(CaseSpec { fifo: false, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+    fn is_not_applicable_without_a_promised_order() {
+        history_of(CaseSpec { fifo: false, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
     }
 }

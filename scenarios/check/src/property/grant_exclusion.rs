@@ -2,16 +2,10 @@
 
 use fencepost_models::history::Event;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
 use crate::intervals::Overlaps;
 use crate::ledger::RecordChange;
-use crate::metrics::Tally;
-use crate::property::Property;
-
-/// Without a service there is nothing on record.
-pub(crate) fn build(facts: &CaseSpec) -> Option<GrantExclusion> {
-    (facts.grants && !facts.rank_by_return).then(GrantExclusion::default)
-}
+use crate::property::Verdict;
 
 #[derive(Default)]
 pub(crate) struct GrantExclusion {
@@ -19,17 +13,23 @@ pub(crate) struct GrantExclusion {
 }
 
 impl Checker for GrantExclusion {
-    fn observe(&mut self, context: &CheckContext, _event: &Event, _tally: &mut Tally) {
+    /// Without a service there are no Records.
+    fn new(case: &CaseSpec) -> Option<Self> {
+        (case.grants && !case.rank_by_return).then(Self::default)
+    }
+
+    fn observe(&mut self, context: &CheckContext, _event: &Event, _output: &mut Output) {
         match context.ledger.record_change() {
             RecordChange::Unchanged => {}
-            RecordChange::Began(grant) => self.records.open(context.at, grant, None, context.ledger),
-            RecordChange::Over(grant) => self.records.close(context.at, grant, context.ledger),
+            RecordChange::Began(grant) => self.records.open(context, grant, None),
+            RecordChange::Ended(grant) => self.records.close(context, grant),
         }
     }
 
-    fn finish(mut self, context: &CheckContext, tally: &mut Tally) -> Finding {
-        tally.grant_overlaps = self.records.finish(context.at, context.ledger).pairs;
-        Finding::from_first(self.records.evidence(Property::GrantExclusion, "were both on record at the service"))
+    fn finish(self, context: &CheckContext, output: &mut Output) -> Verdict {
+        let extent = self.records.finish(context, output, "were both on record at the service");
+        output.tally.grant_overlaps = extent.pairs;
+        Verdict::Holds
     }
 }
 
@@ -41,11 +41,11 @@ mod tests {
     const RULE: Property = Property::GrantExclusion;
 
     fn redlock() -> CaseSpec {
-        CaseSpec { quorum: 3, ..facts() }
+        CaseSpec { quorum: 3, ..case_spec() }
     }
 
     #[test]
-    fn accepts_one_record_after_another() {
+    fn accepts_consecutive_records() {
         history().at(1).granted(A, 1).at(2).expired(1).granted(B, 2).ends_at(9).assert_holds(RULE);
     }
 
@@ -55,7 +55,7 @@ mod tests {
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("grant_overlaps"), 1);
         assert_eq!(
-            findings.told(RULE),
+            findings.sentence(RULE),
             "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) \
              were both on record at the service from 2.000000 s to 5.000000 s, for 3.000000 s"
         );
@@ -78,24 +78,24 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_quorum_that_formed_only_when_the_other_had_crumbled() {
+    fn accepts_a_quorum_that_formed_after_the_other_was_lost() {
         let history = history_of(redlock()).at(1).granted_by(A, 1, &[0, 1, 2]).granted_by(B, 2, &[3, 4]);
         history.at(2).expired_at(2, 1).granted_by(B, 2, &[2]).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn rejects_two_quorums_when_a_server_forgot_its_grant() {
+    fn rejects_two_quorums_after_a_server_lost_its_grant() {
         let history = history_of(redlock()).at(1).granted_by(A, 1, &[0, 1, 2]);
         history.at(2).granted_by(B, 2, &[2, 3, 4]).at(3).expired_at(0, 1).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn a_new_leader_ends_what_the_old_one_granted() {
+    fn a_new_leader_ends_a_grant_of_the_old_one() {
         history().at(1).granted(A, 1).at(2).expired_at(7, 1).granted(B, 2).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
     fn is_not_applicable_without_a_service() {
-        history_of(CaseSpec { rank_by_return: true, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+        history_of(CaseSpec { rank_by_return: true, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
     }
 }

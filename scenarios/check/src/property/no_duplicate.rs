@@ -1,85 +1,55 @@
-//! `no-duplicate`: no order or event takes effect more than once. A retry that the store recognised is not an accepted write,
-//! and a write that was rolled back before the next one has no effect left to double.
-
-use std::fmt;
+//! `no-duplicate`: no order or event takes effect more than once. A retry that the store recognized is no accepted
+//! write. A write that was rolled back before the next one has no effect that could be doubled.
 
 use fencepost_models::history::{Event, GrantId, OrderId};
-use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
-use crate::evidence::{Detail, Evidence, NodeNames, Party};
-use crate::guarded::Guarded;
-use crate::metrics::Tally;
-use crate::property::{Property, Verdict};
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
+use crate::property::Verdict;
 
-/// Whether there is anything that could take effect is seen in the history: the store does something.
-pub(crate) fn build(_facts: &CaseSpec) -> Option<NoDuplicate> {
-    Some(NoDuplicate { first: None })
-}
-
-pub(crate) struct NoDuplicate {
-    first: Option<Evidence>,
-}
-
-/// An order was written twice.
-#[derive(Debug)]
-struct Twice {
-    order: OrderId,
-    writer: Party,
-    first_at: SimTime,
-    again_at: SimTime,
-}
+pub(crate) struct NoDuplicate;
 
 impl Checker for NoDuplicate {
-    fn observe(&mut self, context: &CheckContext, event: &Event, tally: &mut Tally) {
-        if let Event::WriteAccepted { order, grant, count, .. } = *event
-            && is_repetition(context, order, grant, count)
-        {
-            tally.duplicate_effects += 1;
-            self.first.get_or_insert_with(|| twice(context, order, grant));
-        }
+    /// Only the history shows whether anything can take effect: the store does something.
+    fn new(_case: &CaseSpec) -> Option<Self> {
+        Some(NoDuplicate)
     }
 
-    fn finish(self, context: &CheckContext, _tally: &mut Tally) -> Finding {
-        if context.store_log.workload.is_none() && !context.store_log.in_use {
-            return Finding::bare(Verdict::NotApplicable);
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output) {
+        let Event::WriteAccepted { order, grant, count, .. } = *event else { return };
+        if !is_repetition(context, order, grant, count) {
+            return;
         }
-        Finding::from_first(self.first)
+        output.tally.duplicate_effects += 1;
+        let writes = context.store_log.writes(context.ledger.row_of(grant));
+        let before = &writes[..writes.len().saturating_sub(1)];
+        let first = before.iter().find(|write| write.order == order).or(before.last());
+        let (at, writer) = (context.at, context.grant(grant));
+        let first_at = first.map_or(at, |write| write.at);
+        output.violated(at, [writer], move |names| {
+            let client = names.client(writer);
+            format!(
+                "{client}'s order {order} ({writer}) took effect at {at}, \
+                 although it had already taken effect at {first_at}"
+            )
+        });
+    }
+
+    fn finish(self, context: &CheckContext, _output: &mut Output) -> Verdict {
+        let nothing_happens = context.store_log.workload.is_none() && !context.store_log.in_use;
+        if nothing_happens { Verdict::NotApplicable } else { Verdict::Holds }
     }
 }
 
-/// Whether this effect was there before. Effects are counted by the store, which knows what stands for one event.
+/// Whether this effect was there before. The store counts effects, since it knows which requests belong to one event.
 fn is_repetition(context: &CheckContext, order: OrderId, grant: GrantId, count: i64) -> bool {
-    match context.store_log.workload {
-        Some(Guarded::Effects { .. }) => count > 1,
-        _ => context.store_log.order(order).is_some_and(|order| order.parts[context.ledger.row_of(grant)].writes > 1),
+    if context.store_log.workload.is_some_and(|workload| workload.has_effects()) {
+        return count > 1;
     }
-}
-
-fn twice(context: &CheckContext, order: OrderId, grant: GrantId) -> Evidence {
-    let writes = context.store_log.writes(context.ledger.row_of(grant));
-    let before = &writes[..writes.len().saturating_sub(1)];
-    let first = before.iter().find(|write| write.order == order).or(before.last());
-    let first_at = first.map_or(context.at, |write| write.at);
-    let detail = Twice { order, writer: context.ledger.party(grant), first_at, again_at: context.at };
-    Evidence::new(Property::NoDuplicate, context.at, detail)
-}
-
-impl Detail for Twice {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let Twice { order, writer, first_at, again_at } = self;
-        write!(f, "{} order {order} ({writer}) took effect at {again_at}, ", writer.whose(names))?;
-        write!(f, "although it had taken effect at {first_at} already")
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        vec![self.writer]
-    }
+    context.store_log.order(order).is_some_and(|order| order.parts[context.ledger.row_of(grant)].writes > 1)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::*;
 
     const RULE: Property = Property::NoDuplicate;
@@ -95,17 +65,17 @@ mod tests {
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("duplicate_effects"), 1);
         assert_eq!(
-            findings.told(RULE),
+            findings.sentence(RULE),
             "client-1's order 0 (grant 1, 1st in the grant order) took effect at 2.000000 s, \
-             although it had taken effect at 1.000000 s already"
+             although it had already taken effect at 1.000000 s"
         );
         assert_eq!(findings.named(RULE), (vec![1], vec![A]));
     }
 
     #[test]
-    fn accepts_one_effect_for_each_event_whoever_looks() {
-        let history = history_of(effects(None)).sets(1, 0, 0, 1, 1).acks(A, 0).finds_it_done(B, 0);
-        let findings = history.sets(2, 1, 1, 2, 1).acks(B, 1).finds_it_done(A, 1).ends_at(9);
+    fn accepts_one_effect_per_event() {
+        let history = history_of(effects(None)).sets(1, 0, 0, 1, 1).acks(A, 0).finds_done(B, 0);
+        let findings = history.sets(2, 1, 1, 2, 1).acks(B, 1).finds_done(A, 1).ends_at(9);
         findings.assert_holds(RULE);
         findings.assert_not_applicable(Property::NoLostUpdate);
         let names = ["done_already_orders", "missed_effects", "harm"];
@@ -113,27 +83,27 @@ mod tests {
     }
 
     #[test]
-    fn rejects_two_that_both_did_it() {
+    fn rejects_two_effects_of_one_event() {
         let history = history_of(effects(Some(5))).granted(A, 1).granted(B, 2);
         let findings = history.at(1).sets(2, 0, 0, 1, 1).acks(B, 0).at(4).sets(1, 0, 1, 2, 2).acks(A, 0).ends_at(9);
         findings.assert_violated(RULE);
         assert_eq!((findings.metric("duplicate_effects"), findings.metric("harm_cents")), (1, 5));
         assert_eq!(
-            findings.told(RULE),
+            findings.sentence(RULE),
             "client-1's order 0 (grant 1, 1st in the grant order) took effect at 4.000000 s, \
-             although it had taken effect at 1.000000 s already"
+             although it had already taken effect at 1.000000 s"
         );
     }
 
     #[test]
-    fn rejects_two_orders_for_what_is_wanted_once() {
+    fn rejects_two_orders_with_the_effect_of_one() {
         let once = |count| history_of(effects(None)).sets(1, 0, 0, 1, 1).sets(2, 1, 1, 2, count).ends_at(9);
         once(1).assert_holds(RULE);
         once(2).assert_violated(RULE);
     }
 
     #[test]
-    fn an_event_is_missed_when_all_who_took_it_up_gave_up() {
+    fn an_event_is_missed_if_all_its_clients_gave_up() {
         let history =
             history_of(effects(None)).abandons(A, 0).abandons(B, 0).abandons(A, 1).sets(2, 1, 0, 1, 1).acks(B, 1);
         let findings = history.abandons(A, 2).unknown(B, 2).sets(2, 2, 1, 2, 1).ends_at(9);
@@ -141,17 +111,17 @@ mod tests {
         assert_eq!(findings.metric("missed_effects"), 1);
         let missed = |history: History| history.ends_at(9).metric("missed_effects");
         assert_eq!(missed(history_of(effects(None)).sets(1, 0, 0, 1, 1).abandons(A, 0)), 0);
-        assert_eq!(missed(history_of(effects(None)).finds_it_done(A, 0).abandons(B, 0)), 0);
+        assert_eq!(missed(history_of(effects(None)).finds_done(A, 0).abandons(B, 0)), 0);
     }
 
     #[test]
-    fn tells_when_the_same_order_took_effect_first() {
+    fn the_sentence_gives_the_first_effect_of_the_order() {
         let history = history().at(1).writes(1, 0, 0).at(2).writes(1, 1, 1).at(3).writes(1, 0, 2);
-        assert!(history.ends_at(9).told(RULE).ends_with("although it had taken effect at 1.000000 s already"));
+        assert!(history.ends_at(9).sentence(RULE).ends_with("although it had already taken effect at 1.000000 s"));
     }
 
     #[test]
-    fn accepts_a_retry_that_the_store_recognised() {
+    fn accepts_a_retry_that_the_store_recognized() {
         history().writes(1, 0, 0).write_unknown(A, 1, 0).write_ok(A, 1, 0).acks(A, 0).ends_at(9).assert_holds(RULE);
     }
 

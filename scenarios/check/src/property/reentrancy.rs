@@ -1,15 +1,14 @@
 //! `reentrancy`: a holder that acquires again meets what the lock's documentation declares: counted, uncounted, refused,
-//! or a wait for itself.
+//! or a self-deadlock.
 //!
-//! Judged by ground truth: a nested release that ends the Record of the outer grant shows that nobody counts; one that
-//! does not, that somebody does. A nested acquire that fails at once was refused, one that fails when its patience ends
-//! waited for itself; which of them is told apart only while no fault is on the client or the service. Where the outer
-//! grant ended otherwise, or a reply was lost, nothing is judged.
+//! Ground truth decides. A nested release that ends the Record of the outer grant shows that the lock does not count; one
+//! that does not end it shows that it does. A nested acquire that fails at once was refused; one that fails when its
+//! wait is over deadlocked with itself. They can be distinguished only without a fault on the client or the service. If
+//! the outer grant ended otherwise, or a reply was lost, nothing is decided.
 
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::time::Duration;
 
 use fencepost_models::Reentrancy as Class;
@@ -17,44 +16,30 @@ use fencepost_models::history::{Ack, Cause, Event, GrantId};
 use fencepost_sim::NodeId;
 use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
-use crate::evidence::{Detail, Evidence, NodeNames, Party};
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
 use crate::ledger::RecordChange;
-use crate::metrics::Tally;
-use crate::property::{Property, Verdict};
-
-pub(crate) fn build(facts: &CaseSpec) -> Option<Reentrancy> {
-    (facts.grants && facts.reentrancy != Class::NotApplicable).then(|| Reentrancy {
-        class: facts.reentrancy,
-        patience: facts.nested_patience,
-        open: Vec::new(),
-        exercised: false,
-        judged: false,
-        first: None,
-    })
-}
+use crate::property::Verdict;
 
 pub(crate) struct Reentrancy {
     class: Class,
-    patience: Duration,
-    /// What holders are at, one at most for each client.
-    open: Vec<Exercise>,
+    wait: Duration,
+    /// Holders that acquired again, each client at most once.
+    nestings: Vec<Nesting>,
     exercised: bool,
-    judged: bool,
-    first: Option<Evidence>,
+    decided: bool,
 }
 
 /// A holder acquires again, and releases again.
-struct Exercise {
+struct Nesting {
     client: NodeId,
     outer: GrantId,
     since: SimTime,
-    /// A fault was on the client or the service while it acquired again.
+    /// A fault was on the client or the service during the nested acquire.
     disturbed: bool,
-    /// Nested acquires that count as the same holding and were not released yet.
+    /// Nested acquires that joined the outer grant and were not released yet.
     depth: u32,
     stage: Stage,
-    /// What happened keeps the rest from being judged.
+    /// Nothing more can be decided from it.
     void: bool,
 }
 
@@ -68,48 +53,49 @@ enum Stage {
     Ended,
 }
 
-/// What a holder that acquired again met.
+/// How the lock behaved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Met {
+enum Observed {
     Class(Class),
-    /// It succeeded, whether counted or not.
+    /// The nested acquire succeeded, counted or not.
     Success,
-    /// It got another grant beside its own.
-    Another,
-    /// After as many releases as acquires it still held the lock.
-    Stuck,
-}
-
-#[derive(Debug)]
-struct NotAsDeclared {
-    holder: Party,
-    declared: Class,
-    met: Met,
-    at: SimTime,
+    /// The nested acquire got another grant.
+    SecondGrant,
+    /// After as many releases as acquires the lock was still held.
+    StillHeld,
 }
 
 impl Checker for Reentrancy {
-    fn observe(&mut self, context: &CheckContext, event: &Event, _tally: &mut Tally) {
+    fn new(case: &CaseSpec) -> Option<Self> {
+        (case.grants && case.reentrancy != Class::NotApplicable).then(|| Reentrancy {
+            class: case.reentrancy,
+            wait: case.nested_wait,
+            nestings: Vec::new(),
+            exercised: false,
+            decided: false,
+        })
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output) {
         match *event {
             Event::NestedInvoked { client, grant, .. } => self.begin(context, client, grant),
-            Event::NestedReturned { client, ack, same, .. } => self.returned(context, client, ack, same),
+            Event::NestedReturned { client, ack, same, .. } => self.returned(context, client, ack, same, output),
             Event::NestedReleaseInvoked { client, .. } => self.set_stage(client, Stage::Releasing),
-            Event::NestedReleaseReturned { client, ack, .. } => self.released(context, client, ack),
+            Event::NestedReleaseReturned { client, ack, .. } => self.released(context, client, ack, output),
             Event::ReleaseInvoked { client, grant } => self.releases_outer(client, grant),
-            Event::ReleaseReturned { client, grant, ack } => self.released_outer(context, client, grant, ack),
-            Event::Ended { cause, .. } => self.ended(context, cause),
-            Event::ClientCrashed { client } => self.open.retain(|open| open.client != client),
+            Event::ReleaseReturned { client, grant, ack } => self.released_outer(context, client, grant, ack, output),
+            Event::Ended { cause, .. } => self.ended(context, cause, output),
+            Event::ClientCrashed { client } => self.nestings.retain(|nesting| nesting.client != client),
             Event::FaultBegan { .. } => self.disturb(context),
             _ => {}
         }
     }
 
-    fn finish(self, _scene: &CheckContext, _tally: &mut Tally) -> Finding {
-        match (&self.first, self.judged, self.exercised) {
-            (Some(_), ..) => Finding::from_first(self.first),
-            (None, true, _) => Finding::bare(Verdict::Holds),
-            (None, false, true) => Finding::bare(Verdict::Unknown),
-            (None, false, false) => Finding::bare(Verdict::NotApplicable),
+    fn finish(self, _context: &CheckContext, _output: &mut Output) -> Verdict {
+        match (self.decided, self.exercised) {
+            (true, _) => Verdict::Holds,
+            (false, true) => Verdict::Unknown,
+            (false, false) => Verdict::NotApplicable,
         }
     }
 }
@@ -118,10 +104,10 @@ impl Reentrancy {
     fn begin(&mut self, context: &CheckContext, client: NodeId, outer: GrantId) {
         self.exercised = true;
         let disturbed = context.waiters.is_hindered(client);
-        self.open.retain(|open| open.client != client || open.outer == outer);
-        match self.open.iter_mut().find(|open| open.client == client) {
-            Some(open) => (open.since, open.disturbed) = (context.at, disturbed),
-            None => self.open.push(Exercise {
+        self.nestings.retain(|nesting| nesting.client != client || nesting.outer == outer);
+        match self.nestings.iter_mut().find(|nesting| nesting.client == client) {
+            Some(nesting) => (nesting.since, nesting.disturbed) = (context.at, disturbed),
+            None => self.nestings.push(Nesting {
                 client,
                 outer,
                 since: context.at,
@@ -133,130 +119,147 @@ impl Reentrancy {
         }
     }
 
-    fn returned(&mut self, context: &CheckContext, client: NodeId, ack: Ack, same: bool) {
-        let (class, patience) = (self.class, self.patience);
-        let Some(open) = self.of(client) else { return };
+    fn returned(&mut self, context: &CheckContext, client: NodeId, ack: Ack, same: bool, output: &mut Output) {
+        let (class, wait) = (self.class, self.wait);
+        let Some(nesting) = self.nesting(client) else { return };
         let succeeds = matches!(class, Class::Counted | Class::Uncounted);
-        // Locks round their waits, and clocks differ.
-        let waited = context.at.since(open.since) >= patience * 9 / 10;
-        let met = match ack {
-            // Its own grant ran out while it waited for it.
-            Ack::Ok | Ack::Failed if open.void && class == Class::SelfDeadlock => Some(Met::Class(class)),
-            _ if open.void => None,
-            Ack::Ok if !same => Some(Met::Another),
-            Ack::Ok if !succeeds => Some(Met::Success),
+        // Locks round their waits, and client clocks drift.
+        let waited = context.at.since(nesting.since) >= wait * 9 / 10;
+        let observed = match ack {
+            // The outer grant expired while the nested acquire waited for it.
+            Ack::Ok | Ack::Failed if nesting.void && class == Class::SelfDeadlock => Some(Observed::Class(class)),
+            _ if nesting.void => None,
+            Ack::Ok if !same => Some(Observed::SecondGrant),
+            Ack::Ok if !succeeds => Some(Observed::Success),
             Ack::Ok => {
-                open.depth += 1;
+                nesting.depth += 1;
                 None
             }
-            Ack::Failed if !open.disturbed => {
-                Some(Met::Class(if waited { Class::SelfDeadlock } else { Class::Refused }))
+            Ack::Failed if !nesting.disturbed => {
+                Some(Observed::Class(if waited { Class::SelfDeadlock } else { Class::Refused }))
             }
-            // A lost reply looks the same, so that this convicts nobody.
-            Ack::Unknown if waited && !open.disturbed && class == Class::SelfDeadlock => Some(Met::Class(class)),
+            // A lost reply looks the same: that is no violation.
+            Ack::Unknown if waited && !nesting.disturbed && class == Class::SelfDeadlock => {
+                Some(Observed::Class(class))
+            }
             Ack::Failed | Ack::Unknown => {
-                open.void = true;
+                nesting.void = true;
                 None
             }
         };
-        if let Some(met) = met {
-            self.judge(context, client, met);
+        if let Some(observed) = observed {
+            self.decide(context, client, observed, output);
         }
     }
 
-    /// One nested release is through, and has not ended the Record, or the exercise would be void.
-    fn released(&mut self, context: &CheckContext, client: NodeId, ack: Ack) {
+    /// A nested release returned. It has not ended the Record, or the nesting would be void.
+    fn released(&mut self, context: &CheckContext, client: NodeId, ack: Ack, output: &mut Output) {
         let class = self.class;
-        let Some(open) = self.of(client).filter(|open| !open.void && open.depth > 0) else { return };
+        let Some(nesting) = self.nesting(client).filter(|nesting| !nesting.void && nesting.depth > 0) else { return };
         match ack {
-            Ack::Ok => open.depth -= 1,
-            Ack::Failed | Ack::Unknown => open.void = true,
+            Ack::Ok => nesting.depth -= 1,
+            Ack::Failed | Ack::Unknown => nesting.void = true,
         }
         if ack == Ack::Ok && class == Class::Uncounted {
-            self.judge(context, client, Met::Class(Class::Counted));
+            self.decide(context, client, Observed::Class(Class::Counted), output);
         }
     }
 
     fn releases_outer(&mut self, client: NodeId, outer: GrantId) {
         let counted = self.class == Class::Counted;
-        self.open.retain(|open| {
-            let of_this = open.client == client && open.outer == outer;
-            !of_this || (counted && !open.void && open.depth == 0 && open.stage == Stage::Releasing)
+        self.nestings.retain(|nesting| {
+            let of_this = nesting.client == client && nesting.outer == outer;
+            !of_this || (counted && !nesting.void && nesting.depth == 0 && nesting.stage == Stage::Releasing)
         });
-        if let Some(open) = self.of(client).filter(|open| open.outer == outer) {
-            open.stage = Stage::ReleasingOuter;
+        if let Some(nesting) = self.nesting(client).filter(|nesting| nesting.outer == outer) {
+            nesting.stage = Stage::ReleasingOuter;
         }
     }
 
-    fn released_outer(&mut self, context: &CheckContext, client: NodeId, outer: GrantId, ack: Ack) {
-        let Some(open) = self.of(client).filter(|open| open.outer == outer && !open.void) else { return };
-        let ended = open.stage == Stage::Ended;
+    fn released_outer(
+        &mut self,
+        context: &CheckContext,
+        client: NodeId,
+        outer: GrantId,
+        ack: Ack,
+        output: &mut Output,
+    ) {
+        let Some(nesting) = self.nesting(client).filter(|nesting| nesting.outer == outer && !nesting.void) else {
+            return;
+        };
+        let ended = nesting.stage == Stage::Ended;
         if ack == Ack::Ok {
-            self.judge(context, client, if ended { Met::Class(Class::Counted) } else { Met::Stuck });
+            self.decide(
+                context,
+                client,
+                if ended { Observed::Class(Class::Counted) } else { Observed::StillHeld },
+                output,
+            );
         }
-        self.open.retain(|open| open.client != client);
+        self.nestings.retain(|nesting| nesting.client != client);
     }
 
     /// A Record may have ended.
-    fn ended(&mut self, context: &CheckContext, cause: Cause) {
-        let RecordChange::Over(grant) = context.ledger.record_change() else { return };
-        let Some(open) = self.open.iter_mut().find(|open| open.outer == grant && !open.void) else { return };
-        let client = open.client;
-        match (open.stage, cause) {
-            (Stage::ReleasingOuter, Cause::Released(by)) if by == grant => open.stage = Stage::Ended,
+    fn ended(&mut self, context: &CheckContext, cause: Cause, output: &mut Output) {
+        let RecordChange::Ended(grant) = context.ledger.record_change() else { return };
+        let Some(nesting) = self.nestings.iter_mut().find(|nesting| nesting.outer == grant && !nesting.void) else {
+            return;
+        };
+        let client = nesting.client;
+        match (nesting.stage, cause) {
+            (Stage::ReleasingOuter, Cause::Released(by)) if by == grant => nesting.stage = Stage::Ended,
             (Stage::Releasing, Cause::Released(by)) if by == grant => {
-                open.void = true;
-                self.judge(context, client, Met::Class(Class::Uncounted));
+                nesting.void = true;
+                self.decide(context, client, Observed::Class(Class::Uncounted), output);
             }
-            _ => open.void = true,
+            _ => nesting.void = true,
         }
     }
 
     fn disturb(&mut self, context: &CheckContext) {
-        for open in &mut self.open {
-            open.disturbed |= context.waiters.is_hindered(open.client);
+        for nesting in &mut self.nestings {
+            nesting.disturbed |= context.waiters.is_hindered(nesting.client);
         }
     }
 
     fn set_stage(&mut self, client: NodeId, stage: Stage) {
-        if let Some(open) = self.of(client) {
-            open.stage = stage;
+        if let Some(nesting) = self.nesting(client) {
+            nesting.stage = stage;
         }
     }
 
-    fn of(&mut self, client: NodeId) -> Option<&mut Exercise> {
-        self.open.iter_mut().find(|open| open.client == client)
+    fn nesting(&mut self, client: NodeId) -> Option<&mut Nesting> {
+        self.nestings.iter_mut().find(|nesting| nesting.client == client)
     }
 
-    fn judge(&mut self, context: &CheckContext, client: NodeId, met: Met) {
-        self.judged = true;
+    fn decide(&mut self, context: &CheckContext, client: NodeId, observed: Observed, output: &mut Output) {
+        self.decided = true;
         let declared = self.class;
-        let Some(open) = self.open.iter().find(|open| open.client == client) else { return };
-        if met != Met::Class(declared) {
-            let detail = NotAsDeclared { holder: context.ledger.party(open.outer), declared, met, at: context.at };
-            self.first.get_or_insert_with(|| Evidence::new(Property::Reentrancy, context.at, detail));
+        let Some(nesting) = self.nestings.iter().find(|nesting| nesting.client == client) else { return };
+        if observed != Observed::Class(declared) {
+            let (at, holder) = (context.at, context.grant(nesting.outer));
+            output.violated(at, [holder], move |names| {
+                let (client, result) = (names.client(holder), observed.describe());
+                let declared = declared.text();
+                format!(
+                    "{client} held the lock ({holder}) and acquired it again: {result} ({at}); declared is {declared}"
+                )
+            });
         }
     }
 }
 
-impl Detail for NotAsDeclared {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let NotAsDeclared { holder, declared, met, at } = self;
-        write!(f, "{} held the lock ({holder}) and acquired it again: ", holder.who(names))?;
-        f.write_str(match met {
-            Met::Class(Class::Counted) => "one release of the two did not free it",
-            Met::Class(Class::Uncounted) => "the first of its releases freed it",
-            Met::Class(Class::Refused) => "that was refused at once",
-            Met::Class(Class::SelfDeadlock) => "it waited for itself until its patience ended",
-            Met::Class(Class::NotApplicable) => "there was nothing to hold",
-            Met::Success => "that succeeded",
-            Met::Another => "it got another grant beside its own",
-            Met::Stuck => "after as many releases as acquires it was still held",
-        })?;
-        write!(f, " ({at}); declared is {}", declared.words())
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        vec![self.holder]
+impl Observed {
+    fn describe(self) -> &'static str {
+        match self {
+            Observed::Class(Class::Counted) => "one of two releases did not free it",
+            Observed::Class(Class::Uncounted) => "the first of its releases freed it",
+            Observed::Class(Class::Refused) => "the acquire was refused at once",
+            Observed::Class(Class::SelfDeadlock) => "the acquire waited for its own grant until it gave up",
+            Observed::Class(Class::NotApplicable) => "there was nothing to hold",
+            Observed::Success => "the acquire succeeded",
+            Observed::SecondGrant => "the acquire got a second grant",
+            Observed::StillHeld => "the lock was still held after as many releases as acquires",
+        }
     }
 }

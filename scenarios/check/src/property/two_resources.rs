@@ -27,7 +27,7 @@ fn a_write_is_stale_only_after_a_higher_rank_of_the_same_resource() {
 }
 
 #[test]
-fn a_write_overwrites_only_what_is_in_the_same_row() {
+fn a_write_overwrites_only_writes_to_the_same_row() {
     let rule = Property::NoLostUpdate;
     let based_on_nothing = |other| both_hold(other).sets(2, 0, 0, 1, 9).acks(B, 0).sets(1, 1, 0, 2, 8).acks(A, 1);
     based_on_nothing(false).ends_at(4).assert_violated(rule);
@@ -35,7 +35,7 @@ fn a_write_overwrites_only_what_is_in_the_same_row() {
 }
 
 #[test]
-fn tokens_rise_on_each_resource_by_themselves() {
+fn tokens_grow_per_resource() {
     let tokens = |other| {
         let history = history_of(accounts()).granted(A, 1).token(A, 1, 7).at(1).releases(A, 1).released(1, 1);
         let history = if other { history.granted_second(B, 2) } else { history.granted(B, 2) };
@@ -46,11 +46,11 @@ fn tokens_rise_on_each_resource_by_themselves() {
 }
 
 #[test]
-fn nobody_overtakes_in_another_line() {
+fn a_grant_overtakes_only_waiters_of_the_same_resource() {
     let line = |other| {
-        let history = history_of(accounts()).asks(A, 1).enqueued(1).at(1);
-        let history = if other { history.asks_second(B, 2) } else { history.asks(B, 2) };
-        history.enqueued(2).granted_unasked(2).ends_at(2)
+        let history = history_of(accounts()).requests(A, 1).enqueued(1).at(1);
+        let history = if other { history.requests_second(B, 2) } else { history.requests(B, 2) };
+        history.enqueued(2).granted_later(2).ends_at(2)
     };
     line(false).assert_violated(Property::Fifo);
     line(true).assert_holds(Property::Fifo);
@@ -59,7 +59,7 @@ fn nobody_overtakes_in_another_line() {
 #[test]
 fn only_a_grant_of_the_same_resource_takes_over() {
     let crashed = |other| {
-        let history = history_of(accounts()).granted(A, 1).acquired(A, 1).asks(B, 2).at(1).crashes(A).at(2);
+        let history = history_of(accounts()).granted(A, 1).acquired(A, 1).requests(B, 2).at(1).crashes(A).at(2);
         if other { history.granted_second(C, 3) } else { history.expired(1).granted(C, 3) }
     };
     crashed(false).ends_at(11).assert_holds(Property::Takeover);

@@ -3,14 +3,9 @@
 
 use fencepost_models::history::Event;
 
-use crate::check::{CaseSpec, CheckContext, Checker, Finding};
+use crate::check::{CaseSpec, CheckContext, Checker, Output};
 use crate::intervals::Overlaps;
-use crate::metrics::Tally;
-use crate::property::Property;
-
-pub(crate) fn build(facts: &CaseSpec) -> Option<ValidityExclusion> {
-    (facts.grants && facts.validity).then(ValidityExclusion::default)
-}
+use crate::property::Verdict;
 
 #[derive(Default)]
 pub(crate) struct ValidityExclusion {
@@ -18,23 +13,27 @@ pub(crate) struct ValidityExclusion {
 }
 
 impl Checker for ValidityExclusion {
-    fn observe(&mut self, context: &CheckContext, event: &Event, _tally: &mut Tally) {
+    fn new(case: &CaseSpec) -> Option<Self> {
+        (case.grants && case.validity).then(Self::default)
+    }
+
+    fn observe(&mut self, context: &CheckContext, event: &Event, _output: &mut Output) {
         match *event {
             Event::Acquired { client, grant, validity: true, .. } => {
-                self.validities.open(context.at, grant, Some(client), context.ledger)
+                self.validities.open(context, grant, Some(client));
             }
             Event::ReleaseInvoked { grant, .. }
             | Event::LossObserved { grant, .. }
-            | Event::ValidityEnded { grant, .. } => self.validities.close(context.at, grant, context.ledger),
-            Event::ClientCrashed { client } => self.validities.close_all_of(context.at, client, context.ledger),
+            | Event::ValidityEnded { grant, .. } => self.validities.close(context, grant),
+            Event::ClientCrashed { client } => self.validities.close_all_of(context, client),
             _ => {}
         }
     }
 
-    fn finish(mut self, context: &CheckContext, tally: &mut Tally) -> Finding {
-        tally.validity_overlaps = self.validities.finish(context.at, context.ledger).pairs;
-        let were = "both held the lock validly by its own reckoning";
-        Finding::from_first(self.validities.evidence(Property::ValidityExclusion, were))
+    fn finish(self, context: &CheckContext, output: &mut Output) -> Verdict {
+        let extent = self.validities.finish(context, output, "both held grants that the lock had declared valid");
+        output.tally.validity_overlaps = extent.pairs;
+        Verdict::Holds
     }
 }
 
@@ -46,7 +45,7 @@ mod tests {
     const RULE: Property = Property::ValidityExclusion;
 
     #[test]
-    fn accepts_a_grant_after_the_others_validity_ended() {
+    fn accepts_a_grant_after_the_validity_of_the_other_ended() {
         let history = history().at(1).acquired(A, 1).at(2).validity_ends(A, 1).acquired(B, 2).at(3).releases(A, 1);
         history.ends_at(9).assert_holds(RULE);
     }
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_a_loss_and_a_release_end_validity_too() {
+    fn a_crash_a_loss_and_a_release_also_end_validity() {
         history().at(1).acquired(A, 1).at(2).crashes(A).acquired(B, 2).ends_at(9).assert_holds(RULE);
         history().at(1).acquired(A, 1).at(2).loses(A, 1).acquired(B, 2).ends_at(9).assert_holds(RULE);
         history().at(1).acquired(A, 1).at(2).releases(A, 1).acquired(B, 2).ends_at(9).assert_holds(RULE);
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn is_not_applicable_where_no_validity_is_advertised() {
-        history_of(CaseSpec { validity: false, ..facts() }).ends_at(1).assert_not_applicable(RULE);
+    fn is_not_applicable_without_advertised_validity() {
+        history_of(CaseSpec { validity: false, ..case_spec() }).ends_at(1).assert_not_applicable(RULE);
     }
 }

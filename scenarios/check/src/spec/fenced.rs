@@ -2,12 +2,12 @@
 
 use fencepost_models::history::Token;
 
-use super::{Call, Names, Operation, Owner, Refusal, Spec};
+use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock that hands out tokens.
+/// A lock that grants with tokens.
 ///
-/// An acquire whose token nobody knows may have had any token above the highest. The lowest of those excludes least, so
-/// it stands for all of them: no history is rejected for it that some token would have explained.
+/// An acquire with an unknown token may have had any token above the highest. The lowest of these excludes least, so the
+/// specification assumes it: it rejects no history that some token would explain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fenced {
     holder: Option<Owner>,
@@ -30,7 +30,7 @@ impl Spec for Fenced {
             (Call::Release { .. }, None) => Err(Refusal::Free),
             (Call::Release { .. }, Some(by)) if by != owner => Err(Refusal::HeldByAnother { by }),
             (Call::Release { token, .. }, _) => {
-                let (_, highest) = named(self.held, self.highest, token)?;
+                let (_, highest) = after_naming(self.held, self.highest, token)?;
                 Ok(Fenced { holder: None, held: None, highest })
             }
             (Call::Expire, Some(by)) if by == owner => Ok(Fenced { holder: None, held: None, ..*self }),
@@ -38,8 +38,8 @@ impl Spec for Fenced {
         }
     }
 
-    fn tell(&self, names: &dyn Names) -> String {
-        told(self.holder, self.held, self.highest, names)
+    fn describe(&self, name: NameOf) -> String {
+        describe(self.holder, self.held, self.highest, name)
     }
 }
 
@@ -53,8 +53,8 @@ pub(super) fn next_highest(highest: Option<Token>, token: Option<Token>) -> Resu
     }
 }
 
-/// The token of the grant that is held and the highest token, now that the holder has named its token, if it has.
-pub(super) fn named(
+/// The token of the grant that is held and the highest token, after a release that may name its token.
+pub(super) fn after_naming(
     held: Option<Token>,
     highest: Option<Token>,
     token: Option<Token>,
@@ -63,7 +63,7 @@ pub(super) fn named(
         (_, None) => Ok((held, highest)),
         (Some(held), Some(token)) if held != token => Err(Refusal::OtherToken { held }),
         (Some(_), Some(_)) => Ok((held, highest)),
-        // Nobody knew it so far, but that it was above the highest before it.
+        // So far it was only known to be above the highest before it.
         (None, Some(token)) => match highest {
             Some(lowest) if token < lowest => Err(Refusal::TokenNotHigher { highest: lowest.saturating_sub(1) }),
             _ => Ok((Some(token), Some(token))),
@@ -72,11 +72,11 @@ pub(super) fn named(
 }
 
 /// `held by a with token 7; highest token 7`.
-pub(super) fn told(holder: Option<Owner>, held: Option<Token>, highest: Option<Token>, names: &dyn Names) -> String {
+pub(super) fn describe(holder: Option<Owner>, held: Option<Token>, highest: Option<Token>, name: NameOf) -> String {
     let holder = match (holder, held) {
         (None, _) => "free".into(),
-        (Some(holder), Some(token)) => format!("held by {} with token {token}", names.name(holder)),
-        (Some(holder), None) => format!("held by {} with a token that nobody knows", names.name(holder)),
+        (Some(holder), Some(token)) => format!("held by {} with token {token}", name(holder)),
+        (Some(holder), None) => format!("held by {} with an unknown token", name(holder)),
     };
     match highest {
         Some(highest) => format!("{holder}; highest token {highest}"),
@@ -86,15 +86,15 @@ pub(super) fn told(holder: Option<Owner>, held: Option<Token>, highest: Option<T
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     fn start() -> Fenced {
         Fenced::default()
     }
 
     #[test]
-    fn accepts_tokens_that_grow_with_gaps_too() {
+    fn accepts_growing_tokens_with_gaps() {
         accepts(start(), &[token(A, 0), release(A), token(B, 1), release(B), token(A, 7)]);
     }
 
@@ -115,12 +115,12 @@ mod tests {
     #[test]
     fn rejects_a_release_by_another_or_with_another_token() {
         rejects(start(), &[token(A, 1), release(B)], Refusal::HeldByAnother { by: A });
-        rejects(start(), &[token(A, 1), give_back(A, 2)], Refusal::OtherToken { held: 1 });
-        rejects(start(), &[token(A, 1), give_back(A, 1), release(A)], Refusal::Free);
+        rejects(start(), &[token(A, 1), release_token(A, 2)], Refusal::OtherToken { held: 1 });
+        rejects(start(), &[token(A, 1), release_token(A, 1), release(A)], Refusal::Free);
     }
 
     #[test]
-    fn a_token_that_nobody_knows_takes_its_place_in_the_order() {
+    fn an_unknown_token_has_a_place_in_the_order() {
         accepts(start(), &[token(A, 1), release(A), acquire(B), release(B), token(A, 3)]);
         let no_room = [token(A, 1), release(A), acquire(B), release(B), token(A, 2)];
         rejects(start(), &no_room, Refusal::TokenNotHigher { highest: 2 });
@@ -128,28 +128,28 @@ mod tests {
     }
 
     #[test]
-    fn a_release_can_tell_the_token_that_nobody_knew() {
-        accepts(start(), &[token(A, 1), release(A), acquire(B), give_back(B, 5), token(A, 6)]);
-        accepts(start(), &[token(A, 1), release(A), acquire(B), give_back(B, 2), token(A, 3)]);
-        let told = [acquire(B), give_back(B, 5), token(A, 5)];
-        rejects(start(), &told, Refusal::TokenNotHigher { highest: 5 });
-        let too_low = [token(A, 1), release(A), acquire(B), give_back(B, 1)];
+    fn a_release_can_reveal_an_unknown_token() {
+        accepts(start(), &[token(A, 1), release(A), acquire(B), release_token(B, 5), token(A, 6)]);
+        accepts(start(), &[token(A, 1), release(A), acquire(B), release_token(B, 2), token(A, 3)]);
+        let operations = [acquire(B), release_token(B, 5), token(A, 5)];
+        rejects(start(), &operations, Refusal::TokenNotHigher { highest: 5 });
+        let too_low = [token(A, 1), release(A), acquire(B), release_token(B, 1)];
         rejects(start(), &too_low, Refusal::TokenNotHigher { highest: 1 });
     }
 
     #[test]
-    fn the_state_is_the_same_however_the_grant_ended() {
+    fn the_state_does_not_depend_on_how_the_grant_ended() {
         assert_eq!(after(start(), &[token(A, 3), expire(A)]), after(start(), &[token(A, 3), release(A)]));
     }
 
     #[test]
-    fn says_who_holds_it_under_which_token() {
-        assert_eq!(after(start(), &[]).tell(&name), "free");
-        assert_eq!(after(start(), &[token(A, 3)]).tell(&name), "held by a with token 3; highest token 3");
-        let unknown = "held by a with a token that nobody knows; highest token 0";
-        assert_eq!(after(start(), &[acquire(A)]).tell(&name), unknown);
+    fn the_description_gives_holder_and_token() {
+        assert_eq!(after(start(), &[]).describe(&name), "free");
+        assert_eq!(after(start(), &[token(A, 3)]).describe(&name), "held by a with token 3; highest token 3");
+        let unknown = "held by a with an unknown token; highest token 0";
+        assert_eq!(after(start(), &[acquire(A)]).describe(&name), unknown);
         for end in [release(A), expire(A)] {
-            assert_eq!(after(start(), &[token(A, 3), end]).tell(&name), "free; highest token 3");
+            assert_eq!(after(start(), &[token(A, 3), end]).describe(&name), "free; highest token 3");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// A specification that a history can be held against.
+/// A specification that a history can be checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// [`Mutex`](super::Mutex).
@@ -36,19 +36,19 @@ impl Kind {
         }
     }
 
-    /// What it demands, in one sentence.
+    /// Its rule, as a clause.
     pub fn about(self) -> &'static str {
         match self {
-            Kind::Mutex => "one holder at a time; anybody may release",
+            Kind::Mutex => "one holder at a time; any owner may release",
             Kind::Owner => "one holder at a time; only the holder releases",
-            Kind::Reentrant => "the holder may acquire again, and releases as often as it acquired",
-            Kind::Fenced => "one holder at a time, and every acquire has a higher token than all before it",
+            Kind::Reentrant => "the holder may acquire again, and releases once per acquire",
+            Kind::Fenced => "one holder at a time, and every acquire has a higher token than all earlier ones",
             Kind::ReentrantFenced => "the holder may acquire again, under the token that it has",
-            Kind::Semaphore => "at most so many permits are out; each owner gives back its own",
+            Kind::Semaphore => "at most N permits are held; each owner releases its own",
         }
     }
 
-    /// Whether its acquires come with tokens.
+    /// Whether acquires need tokens.
     pub fn wants_tokens(self) -> bool {
         matches!(self, Kind::Fenced | Kind::ReentrantFenced)
     }
@@ -60,7 +60,7 @@ impl FromStr for Kind {
     fn from_str(name: &str) -> Result<Self, String> {
         let names = || Kind::ALL.map(Kind::name).join(", ");
         let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
-        found.ok_or_else(|| format!("no specification is named `{name}`: there are {}", names()))
+        found.ok_or_else(|| format!("unknown specification `{name}`: use one of {}", names()))
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_found_by_its_name_and_nothing_else_is() {
+    fn every_specification_is_found_by_name() {
         for kind in Kind::ALL {
             assert_eq!(kind.name().parse(), Ok(kind));
             assert_eq!(Kind::ALL.iter().filter(|other| other.about() == kind.about()).count(), 1);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn two_of_them_are_about_tokens() {
+    fn two_specifications_need_tokens() {
         let with = Kind::ALL.into_iter().filter(|kind| kind.wants_tokens());
         assert_eq!(with.collect::<Vec<_>>(), [Kind::Fenced, Kind::ReentrantFenced]);
     }

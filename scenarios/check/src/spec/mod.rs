@@ -1,12 +1,10 @@
-//! What a lock is, said as sequential specifications: what one operation after another may do, if nothing ever happens
-//! at once. [`linearizable`](crate::linearizable) looks for an order of a history's operations that such a
-//! specification allows.
+//! Sequential specifications of locks: the effect of each operation if operations never overlap.
+//! [`linearizable`](crate::linearizable) searches for an order of a history's operations that a specification allows.
 //!
-//! They are pure: owner and token stand in the operation itself, and what the service does on its own, ending a grant
-//! whose time is up, is an operation like the others. The idea to tell five kinds of lock apart, and the rules of
-//! `owner`, `reentrant`, `fenced` and `reentrant-fenced`, are those of the Jepsen tests of Hazelcast
-//! (jepsen-io/jepsen, `hazelcast/src/jepsen/hazelcast.clj` before 2f2cb1cd), whose models looked owners up in a table
-//! that changed under them.
+//! Specifications are pure: an operation contains its owner and token. When the service ends a grant by itself, that is
+//! an operation too. The five kinds of lock, and the rules of `owner`, `reentrant`, `fenced` and `reentrant-fenced`, come
+//! from the Jepsen tests of Hazelcast (jepsen-io/jepsen, `hazelcast/src/jepsen/hazelcast.clj` before 2f2cb1cd). Their
+//! models looked owners up in a table that changed during the check.
 
 mod fenced;
 mod kind;
@@ -30,18 +28,18 @@ pub use self::mutex::Mutex;
 pub use self::owner::OwnedMutex;
 pub use self::reentrant::Reentrant;
 pub use self::reentrant_fenced::ReentrantFenced;
-pub use self::refusal::{Names, Refusal};
+pub use self::refusal::{NameOf, Refusal};
 pub use self::semaphore::Semaphore;
 pub(crate) use self::session::Session;
 
-/// Who acquires: a thread, a session, a client. What counts as one owner is for the history to say.
+/// A holder of locks: a thread, a session or a client. The history decides what one owner is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner(pub u32);
 
-/// An operation on a lock, with all that its effect depends on.
+/// An operation on a lock, with everything that its effect depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operation {
-    /// Whose it is. For [`Call::Expire`], whose grant ends.
+    /// The owner that calls. For [`Call::Expire`], the owner whose grant ends.
     pub owner: Owner,
     /// What it does.
     pub call: Call,
@@ -50,37 +48,38 @@ pub struct Operation {
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
-    /// Gets the lock.
+    /// Acquires the lock.
     Acquire {
-        /// The fencing token that came with it, if anybody knows.
+        /// The fencing token of the grant, if known.
         token: Option<Token>,
-        /// How many permits of a semaphore. No other specification looks at it.
+        /// The number of permits, for a semaphore only.
         permits: u32,
     },
-    /// Gives it back.
+    /// Releases it.
     Release {
-        /// The token of the grant that it gives back, if it names one.
+        /// The token of the grant that it releases, if it names one.
         token: Option<Token>,
-        /// How many permits of a semaphore.
+        /// The number of permits, for a semaphore only.
         permits: u32,
     },
-    /// The service ends what this owner holds: its time is up, or its session is gone. An owner may hold nothing then.
+    /// The service ends everything that the owner holds: a lease expired or a session was lost. The owner may hold
+    /// nothing.
     Expire,
 }
 
-/// A sequential specification: the state of a lock, and what each operation makes of it.
+/// A sequential specification: the state of a lock, and the effect of each operation on it.
 pub trait Spec: Clone + Ord + Debug {
-    /// The tokens of acquires never fall from one to the next, so that they say in which order the acquires happened.
+    /// The tokens of acquires never fall, so that they give the order of the acquires.
     const ORDERED_BY_TOKEN: bool = false;
 
     /// The state after this operation.
     ///
     /// # Errors
-    /// Why it cannot happen in this state.
+    /// If it cannot happen in this state.
     fn step(&self, operation: &Operation) -> Result<Self, Refusal>;
 
-    /// The state in a few words, as in `held by a`.
-    fn tell(&self, names: &dyn Names) -> String;
+    /// The state as a phrase, such as `held by a`.
+    fn describe(&self, name: NameOf) -> String;
 }
 
 impl Operation {

@@ -1,9 +1,9 @@
-//! `mutex`: one holder at a time. Who releases does not matter.
+//! `mutex`: one holder at a time. Any owner may release.
 
-use super::{Call, Names, Operation, Owner, Refusal, Spec};
+use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock without owners: it is free or held. It knows whom it was given to only so that the end of somebody else's
-/// session does not free it.
+/// A lock without owners: it is free or held. It keeps its holder only so that the end of another session does not free
+/// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mutex {
     holder: Option<Owner>,
@@ -22,52 +22,52 @@ impl Spec for Mutex {
         }
     }
 
-    fn tell(&self, names: &dyn Names) -> String {
-        self.holder.map_or("free".into(), |holder| format!("held by {}", names.name(holder)))
+    fn describe(&self, name: NameOf) -> String {
+        self.holder.map_or("free".into(), |holder| format!("held by {}", name(holder)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     #[test]
-    fn accepts_one_holder_after_another() {
+    fn accepts_consecutive_holders() {
         accepts(Mutex::default(), &[acquire(A), release(A), acquire(B), release(B), acquire(A)]);
     }
 
     #[test]
-    fn rejects_two_holders_even_if_they_are_one() {
+    fn rejects_a_second_acquire_even_by_the_holder() {
         rejects(Mutex::default(), &[acquire(A), acquire(B)], Refusal::Held { by: A });
         rejects(Mutex::default(), &[acquire(A), acquire(A)], Refusal::Held { by: A });
     }
 
     #[test]
-    fn accepts_that_somebody_else_releases() {
+    fn accepts_a_release_by_another_owner() {
         accepts(Mutex::default(), &[acquire(A), release(B), acquire(C)]);
     }
 
     #[test]
-    fn rejects_a_release_of_what_is_free() {
+    fn rejects_a_release_of_a_free_lock() {
         rejects(Mutex::default(), &[release(A)], Refusal::Free);
         rejects(Mutex::default(), &[acquire(A), release(A), release(A)], Refusal::Free);
     }
 
     #[test]
-    fn an_expiry_frees_what_its_owner_holds() {
+    fn an_expiry_frees_the_lock_of_its_owner() {
         accepts(Mutex::default(), &[expire(A), acquire(A), expire(A), acquire(B)]);
         rejects(Mutex::default(), &[acquire(A), expire(A), release(A)], Refusal::Free);
     }
 
     #[test]
-    fn an_expiry_of_somebody_else_frees_nothing() {
+    fn an_expiry_of_another_owner_changes_nothing() {
         rejects(Mutex::default(), &[acquire(A), expire(B), acquire(B)], Refusal::Held { by: A });
     }
 
     #[test]
-    fn says_who_holds_it() {
-        assert_eq!(after(Mutex::default(), &[]).tell(&name), "free");
-        assert_eq!(after(Mutex::default(), &[acquire(B)]).tell(&name), "held by b");
+    fn the_description_gives_the_holder() {
+        assert_eq!(after(Mutex::default(), &[]).describe(&name), "free");
+        assert_eq!(after(Mutex::default(), &[acquire(B)]).describe(&name), "held by b");
     }
 }

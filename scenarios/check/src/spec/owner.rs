@@ -1,6 +1,6 @@
-//! `owner`: one holder at a time, and nobody else can release.
+//! `owner`: one holder at a time, and only the holder can release.
 
-use super::{Call, Names, Operation, Owner, Refusal, Spec};
+use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
 /// A lock that knows its holder. The holder cannot acquire it again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,35 +21,35 @@ impl Spec for OwnedMutex {
         }
     }
 
-    fn tell(&self, names: &dyn Names) -> String {
-        self.holder.map_or("free".into(), |holder| format!("held by {}", names.name(holder)))
+    fn describe(&self, name: NameOf) -> String {
+        self.holder.map_or("free".into(), |holder| format!("held by {}", name(holder)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     #[test]
-    fn accepts_one_holder_after_another() {
+    fn accepts_consecutive_holders() {
         accepts(OwnedMutex::default(), &[acquire(A), release(A), acquire(B), release(B), acquire(A)]);
     }
 
     #[test]
-    fn rejects_two_holders_even_if_they_are_one() {
+    fn rejects_a_second_acquire_even_by_the_holder() {
         rejects(OwnedMutex::default(), &[acquire(A), acquire(B)], Refusal::Held { by: A });
         rejects(OwnedMutex::default(), &[acquire(A), acquire(A)], Refusal::Held { by: A });
     }
 
     #[test]
-    fn rejects_that_somebody_else_releases() {
+    fn rejects_a_release_by_another_owner() {
         rejects(OwnedMutex::default(), &[acquire(A), release(B)], Refusal::HeldByAnother { by: A });
         rejects(OwnedMutex::default(), &[acquire(A), release(A), release(A)], Refusal::Free);
     }
 
     #[test]
-    fn an_expiry_frees_what_its_owner_holds_and_nothing_else() {
+    fn an_expiry_frees_only_the_lock_of_its_owner() {
         accepts(OwnedMutex::default(), &[expire(A), acquire(A), expire(A), expire(A), acquire(B)]);
         rejects(OwnedMutex::default(), &[acquire(A), expire(B), acquire(B)], Refusal::Held { by: A });
         let late = [acquire(A), expire(A), acquire(B), release(A)];
@@ -57,8 +57,8 @@ mod tests {
     }
 
     #[test]
-    fn says_who_holds_it() {
-        assert_eq!(after(OwnedMutex::default(), &[]).tell(&name), "free");
-        assert_eq!(after(OwnedMutex::default(), &[acquire(B)]).tell(&name), "held by b");
+    fn the_description_gives_the_holder() {
+        assert_eq!(after(OwnedMutex::default(), &[]).describe(&name), "free");
+        assert_eq!(after(OwnedMutex::default(), &[acquire(B)]).describe(&name), "held by b");
     }
 }

@@ -1,8 +1,8 @@
 //! `reentrant`: the holder may acquire again; n acquires need n releases.
 
-use super::{Call, Names, Operation, Owner, Refusal, Spec};
+use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock that counts how often its holder has it. An expiry ends all of it.
+/// A lock that counts the acquires of its holder. An expiry ends all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reentrant {
     held: Option<Held>,
@@ -35,19 +35,19 @@ impl Spec for Reentrant {
         }
     }
 
-    fn tell(&self, names: &dyn Names) -> String {
+    fn describe(&self, name: NameOf) -> String {
         match self.held {
             None => "free".into(),
-            Some(Held { by, times: 1 }) => format!("held by {}", names.name(by)),
-            Some(Held { by, times }) => format!("held by {}, {times} times", names.name(by)),
+            Some(Held { by, times: 1 }) => format!("held by {}", name(by)),
+            Some(Held { by, times }) => format!("held by {}, {times} times", name(by)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     #[test]
     fn accepts_as_many_releases_as_acquires() {
@@ -61,25 +61,25 @@ mod tests {
     }
 
     #[test]
-    fn rejects_one_release_too_many() {
+    fn rejects_a_release_beyond_the_acquires() {
         rejects(Reentrant::default(), &[acquire(A), acquire(A), release(A), release(A), release(A)], Refusal::Free);
     }
 
     #[test]
-    fn rejects_that_somebody_else_releases() {
+    fn rejects_a_release_by_another_owner() {
         rejects(Reentrant::default(), &[acquire(A), release(B)], Refusal::HeldByAnother { by: A });
     }
 
     #[test]
-    fn an_expiry_ends_all_that_its_owner_holds() {
+    fn an_expiry_ends_every_acquire_of_its_owner() {
         accepts(Reentrant::default(), &[acquire(A), acquire(A), expire(A), acquire(B)]);
         rejects(Reentrant::default(), &[acquire(A), expire(B), acquire(B)], Refusal::Held { by: A });
     }
 
     #[test]
-    fn says_who_holds_it_and_how_often() {
-        assert_eq!(after(Reentrant::default(), &[]).tell(&name), "free");
-        assert_eq!(after(Reentrant::default(), &[acquire(A)]).tell(&name), "held by a");
-        assert_eq!(after(Reentrant::default(), &[acquire(A), acquire(A)]).tell(&name), "held by a, 2 times");
+    fn the_description_gives_holder_and_count() {
+        assert_eq!(after(Reentrant::default(), &[]).describe(&name), "free");
+        assert_eq!(after(Reentrant::default(), &[acquire(A)]).describe(&name), "held by a");
+        assert_eq!(after(Reentrant::default(), &[acquire(A), acquire(A)]).describe(&name), "held by a, 2 times");
     }
 }

@@ -1,11 +1,11 @@
-//! `reentrant-fenced`: the holder may acquire again, under the token that it has; a fresh grant has a higher one.
+//! `reentrant-fenced`: the holder may acquire again under its token; a new grant has a higher one.
 
 use fencepost_models::history::Token;
 
-use super::fenced::{named, next_highest, told};
-use super::{Call, Names, Operation, Owner, Refusal, Spec};
+use super::fenced::{after_naming, describe, next_highest};
+use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock that hands out tokens and counts how often its holder has it.
+/// A lock that grants with tokens and counts the acquires of its holder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReentrantFenced {
     held: Option<Held>,
@@ -38,13 +38,13 @@ impl Spec for ReentrantFenced {
             }
             (Call::Acquire { .. }, Some(Held { by, .. })) if by != owner => Err(Refusal::Held { by }),
             (Call::Acquire { token, .. }, Some(held)) => {
-                let (token, highest) = named(held.token, self.highest, token)?;
+                let (token, highest) = after_naming(held.token, self.highest, token)?;
                 Ok(ReentrantFenced::held(Held { times: held.times + 1, token, ..held }, highest))
             }
             (Call::Release { .. }, None) => Err(Refusal::Free),
             (Call::Release { .. }, Some(Held { by, .. })) if by != owner => Err(Refusal::HeldByAnother { by }),
             (Call::Release { token, .. }, Some(held)) => {
-                let (token, highest) = named(held.token, self.highest, token)?;
+                let (token, highest) = after_naming(held.token, self.highest, token)?;
                 Ok(ReentrantFenced::held(Held { times: held.times - 1, token, ..held }, highest))
             }
             (Call::Expire, Some(Held { by, .. })) if by == owner => Ok(ReentrantFenced { held: None, ..*self }),
@@ -52,20 +52,20 @@ impl Spec for ReentrantFenced {
         }
     }
 
-    fn tell(&self, names: &dyn Names) -> String {
+    fn describe(&self, name: NameOf) -> String {
         let holder = self.held.map(|held| held.by);
-        let told = told(holder, self.held.and_then(|held| held.token), self.highest, names);
+        let text = describe(holder, self.held.and_then(|held| held.token), self.highest, name);
         match self.held {
-            Some(Held { times, .. }) if times > 1 => format!("{told}; acquired {times} times"),
-            _ => told,
+            Some(Held { times, .. }) if times > 1 => format!("{text}; acquired {times} times"),
+            _ => text,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     fn start() -> ReentrantFenced {
         ReentrantFenced::default()
@@ -73,18 +73,18 @@ mod tests {
 
     #[test]
     fn accepts_the_same_token_while_it_is_held_and_a_higher_one_after() {
-        let history = [token(A, 1), token(A, 1), release(A), token(A, 1), release(A), give_back(A, 1), token(B, 2)];
+        let history = [token(A, 1), token(A, 1), release(A), token(A, 1), release(A), release_token(A, 1), token(B, 2)];
         accepts(start(), &history);
     }
 
     #[test]
     fn rejects_another_token_while_it_is_held() {
         rejects(start(), &[token(A, 1), token(A, 2)], Refusal::OtherToken { held: 1 });
-        rejects(start(), &[token(A, 1), token(A, 1), give_back(A, 2)], Refusal::OtherToken { held: 1 });
+        rejects(start(), &[token(A, 1), token(A, 1), release_token(A, 2)], Refusal::OtherToken { held: 1 });
     }
 
     #[test]
-    fn rejects_the_same_token_for_a_fresh_grant() {
+    fn rejects_the_same_token_for_a_new_grant() {
         rejects(start(), &[token(A, 1), release(A), token(A, 1)], Refusal::TokenNotHigher { highest: 1 });
         rejects(start(), &[token(A, 1), expire(A), token(A, 1)], Refusal::TokenNotHigher { highest: 1 });
     }
@@ -97,28 +97,31 @@ mod tests {
     }
 
     #[test]
-    fn rejects_releases_of_what_one_does_not_have() {
+    fn rejects_releases_without_a_grant() {
         rejects(start(), &[token(A, 1), release(A), release(A)], Refusal::Free);
         rejects(start(), &[token(A, 1), release(B)], Refusal::HeldByAnother { by: A });
     }
 
     #[test]
-    fn acquiring_again_can_tell_the_token_that_nobody_knew() {
-        accepts(start(), &[token(A, 1), release(A), acquire(B), token(B, 4), give_back(B, 4), release(B), token(A, 5)]);
+    fn a_nested_acquire_can_reveal_an_unknown_token() {
+        accepts(
+            start(),
+            &[token(A, 1), release(A), acquire(B), token(B, 4), release_token(B, 4), release(B), token(A, 5)],
+        );
         accepts(start(), &[token(A, 1), release(A), acquire(B), token(B, 2)]);
         let too_low = [token(A, 1), release(A), acquire(B), token(B, 1)];
         rejects(start(), &too_low, Refusal::TokenNotHigher { highest: 1 });
         rejects(start(), &[acquire(B), token(B, 4), token(B, 5)], Refusal::OtherToken { held: 4 });
-        let told = [acquire(B), acquire(B), give_back(B, 4), give_back(B, 5)];
-        rejects(start(), &told, Refusal::OtherToken { held: 4 });
+        let operations = [acquire(B), acquire(B), release_token(B, 4), release_token(B, 5)];
+        rejects(start(), &operations, Refusal::OtherToken { held: 4 });
     }
 
     #[test]
-    fn says_who_holds_it_under_which_token_and_how_often() {
-        assert_eq!(after(start(), &[]).tell(&name), "free");
-        assert_eq!(after(start(), &[token(A, 3)]).tell(&name), "held by a with token 3; highest token 3");
+    fn the_description_gives_holder_token_and_count() {
+        assert_eq!(after(start(), &[]).describe(&name), "free");
+        assert_eq!(after(start(), &[token(A, 3)]).describe(&name), "held by a with token 3; highest token 3");
         let twice = "held by a with token 3; highest token 3; acquired 2 times";
-        assert_eq!(after(start(), &[token(A, 3), acquire(A)]).tell(&name), twice);
-        assert_eq!(after(start(), &[token(A, 3), expire(A)]).tell(&name), "free; highest token 3");
+        assert_eq!(after(start(), &[token(A, 3), acquire(A)]).describe(&name), twice);
+        assert_eq!(after(start(), &[token(A, 3), expire(A)]).describe(&name), "free; highest token 3");
     }
 }

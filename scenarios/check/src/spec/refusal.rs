@@ -1,44 +1,33 @@
-//! Why an operation cannot happen, in words.
-
-use std::borrow::Cow;
+//! Why an operation cannot happen.
 
 use fencepost_models::history::Token;
 
 use super::Owner;
 
-/// Names for owners, to tell a story with.
-pub trait Names {
-    /// The name of an owner.
-    fn name(&self, owner: Owner) -> Cow<'_, str>;
-}
-
-impl<F: Fn(Owner) -> String> Names for F {
-    fn name(&self, owner: Owner) -> Cow<'_, str> {
-        Cow::Owned(self(owner))
-    }
-}
+/// Gives the name of an owner.
+pub type NameOf<'a> = &'a dyn Fn(Owner) -> String;
 
 /// Why an operation cannot happen in a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// Somebody holds the lock.
+    /// The lock is held.
     Held {
-        /// Who.
+        /// The holder.
         by: Owner,
     },
-    /// Nobody holds the lock.
+    /// The lock is free.
     Free,
-    /// Not this owner but another holds the lock.
+    /// Another owner holds the lock.
     HeldByAnother {
-        /// Who.
+        /// The holder.
         by: Owner,
     },
-    /// The token is not higher than one that was handed out before.
+    /// The token is not higher than an earlier one.
     TokenNotHigher {
-        /// The highest so far. Where nobody knows a token, the lowest that it can have been.
+        /// The highest so far. Of an unknown token, its lowest possible value counts.
         highest: Token,
     },
-    /// An acquire that returned has a lower token and has yet to take effect.
+    /// An acquire that returned a lower token has not taken effect yet.
     OutOfTurn {
         /// That token.
         lower: Token,
@@ -48,32 +37,32 @@ pub enum Refusal {
         /// The token of the grant that is held.
         held: Token,
     },
-    /// There are not so many permits left.
+    /// Too few permits are left.
     TooFewPermits {
-        /// How many are left.
+        /// The number of permits left.
         left: u32,
     },
-    /// The owner does not hold so many permits.
-    NotSoMany {
-        /// How many it holds.
+    /// The owner holds too few permits.
+    TooFewHeld {
+        /// The number of permits that it holds.
         holds: u32,
     },
 }
 
 impl Refusal {
     /// The reason as a clause, as in `b holds the lock`.
-    pub fn told(self, names: &dyn Names) -> String {
+    pub fn clause(self, name: NameOf) -> String {
         match self {
-            Refusal::Held { by } => format!("{} holds the lock", names.name(by)),
-            Refusal::Free => "nobody holds the lock".into(),
-            Refusal::HeldByAnother { by } => format!("not this owner but {} holds the lock", names.name(by)),
+            Refusal::Held { by } => format!("{} holds the lock", name(by)),
+            Refusal::Free => "no owner holds the lock".into(),
+            Refusal::HeldByAnother { by } => format!("another owner, {}, holds the lock", name(by)),
             Refusal::TokenNotHigher { highest } => {
                 format!("its token is not higher than {highest}, the highest so far")
             }
-            Refusal::OutOfTurn { lower } => format!("token {lower}, which is lower, was handed out later"),
+            Refusal::OutOfTurn { lower } => format!("an acquire with the lower token {lower} must take effect first"),
             Refusal::OtherToken { held } => format!("the grant that is held has token {held}"),
-            Refusal::TooFewPermits { left } => format!("only {left} permits are left"),
-            Refusal::NotSoMany { holds } => format!("this owner holds only {holds} permits"),
+            Refusal::TooFewPermits { left } => format!("permits left: {left}"),
+            Refusal::TooFewHeld { holds } => format!("permits that this owner holds: {holds}"),
         }
     }
 }
@@ -85,15 +74,15 @@ mod tests {
 
     #[test]
     fn every_reason_is_a_clause() {
-        let told = |refusal: Refusal| refusal.told(&name);
-        assert_eq!(told(Refusal::Held { by: A }), "a holds the lock");
-        assert_eq!(told(Refusal::Free), "nobody holds the lock");
-        assert_eq!(told(Refusal::HeldByAnother { by: A }), "not this owner but a holds the lock");
+        let clause = |refusal: Refusal| refusal.clause(&name);
+        assert_eq!(clause(Refusal::Held { by: A }), "a holds the lock");
+        assert_eq!(clause(Refusal::Free), "no owner holds the lock");
+        assert_eq!(clause(Refusal::HeldByAnother { by: A }), "another owner, a, holds the lock");
         let not_higher = "its token is not higher than 7, the highest so far";
-        assert_eq!(told(Refusal::TokenNotHigher { highest: 7 }), not_higher);
-        assert_eq!(told(Refusal::OutOfTurn { lower: 6 }), "token 6, which is lower, was handed out later");
-        assert_eq!(told(Refusal::OtherToken { held: 7 }), "the grant that is held has token 7");
-        assert_eq!(told(Refusal::TooFewPermits { left: 1 }), "only 1 permits are left");
-        assert_eq!(told(Refusal::NotSoMany { holds: 0 }), "this owner holds only 0 permits");
+        assert_eq!(clause(Refusal::TokenNotHigher { highest: 7 }), not_higher);
+        assert_eq!(clause(Refusal::OutOfTurn { lower: 6 }), "an acquire with the lower token 6 must take effect first");
+        assert_eq!(clause(Refusal::OtherToken { held: 7 }), "the grant that is held has token 7");
+        assert_eq!(clause(Refusal::TooFewPermits { left: 1 }), "permits left: 1");
+        assert_eq!(clause(Refusal::TooFewHeld { holds: 0 }), "permits that this owner holds: 0");
     }
 }

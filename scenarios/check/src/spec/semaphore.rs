@@ -1,19 +1,19 @@
-//! `semaphore`: at most so many permits are out, and each owner gives back its own.
+//! `semaphore`: at most N permits are held, and each owner releases its own.
 
-use super::{Call, Names, Operation, Owner, Refusal, Spec};
+use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A semaphore whose permits belong to whom they were given, as in Hazelcast's session-aware `ISemaphore`. An expiry
-/// gives back all that its owner holds.
+/// A semaphore whose permits belong to their owners, as in Hazelcast's session-aware `ISemaphore`. An expiry releases
+/// all permits of its owner.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Semaphore {
     left: u32,
-    /// By owner; nobody is in it with none.
+    /// Sorted by owner, without owners that hold none.
     held: Vec<(Owner, u32)>,
 }
 
 impl Semaphore {
-    /// With so many permits in all.
-    pub fn of(permits: u32) -> Self {
+    /// A semaphore with this many permits in all.
+    pub fn with_permits(permits: u32) -> Self {
         Semaphore { left: permits, held: Vec::new() }
     }
 
@@ -21,7 +21,7 @@ impl Semaphore {
         self.held.iter().find(|(holder, _)| *holder == owner).map_or(0, |(_, permits)| *permits)
     }
 
-    /// The state in which the owner holds so many, and as many are left as that leaves.
+    /// The state in which the owner holds this many permits.
     fn with(&self, owner: Owner, permits: u32) -> Self {
         let left = self.left + self.holds(owner) - permits;
         let others = self.held.iter().copied().filter(|(holder, _)| *holder != owner);
@@ -38,62 +38,62 @@ impl Spec for Semaphore {
         match operation.call {
             Call::Acquire { permits, .. } if permits > self.left => Err(Refusal::TooFewPermits { left: self.left }),
             Call::Acquire { permits, .. } => Ok(self.with(owner, holds + permits)),
-            Call::Release { permits, .. } if permits > holds => Err(Refusal::NotSoMany { holds }),
+            Call::Release { permits, .. } if permits > holds => Err(Refusal::TooFewHeld { holds }),
             Call::Release { permits, .. } => Ok(self.with(owner, holds - permits)),
             Call::Expire => Ok(self.with(owner, 0)),
         }
     }
 
-    fn tell(&self, names: &dyn Names) -> String {
-        let held = self.held.iter().map(|(owner, permits)| format!(", {} has {permits}", names.name(*owner)));
+    fn describe(&self, name: NameOf) -> String {
+        let held = self.held.iter().map(|(owner, permits)| format!(", {} has {permits}", name(*owner)));
         format!("{} permits left{}", self.left, held.collect::<String>())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     fn two() -> Semaphore {
-        Semaphore::of(2)
+        Semaphore::with_permits(2)
     }
 
     #[test]
-    fn accepts_as_many_as_there_are() {
+    fn accepts_acquires_up_to_the_number_of_permits() {
         accepts(two(), &[acquire(A), acquire(B), release(A), acquire(C), release(B), release(C)]);
-        accepts(two(), &[permits(A, 2), put_back(A, 1), acquire(B), put_back(A, 1), acquire(A)]);
+        accepts(two(), &[permits(A, 2), release_permits(A, 1), acquire(B), release_permits(A, 1), acquire(A)]);
     }
 
     #[test]
-    fn rejects_one_too_many() {
+    fn rejects_an_acquire_beyond_the_permits() {
         rejects(two(), &[acquire(A), acquire(B), acquire(C)], Refusal::TooFewPermits { left: 0 });
         rejects(two(), &[acquire(A), permits(B, 2)], Refusal::TooFewPermits { left: 1 });
         rejects(two(), &[permits(A, 3)], Refusal::TooFewPermits { left: 2 });
     }
 
     #[test]
-    fn rejects_giving_back_what_one_does_not_have() {
-        rejects(two(), &[acquire(A), release(B)], Refusal::NotSoMany { holds: 0 });
-        rejects(two(), &[acquire(A), put_back(A, 2)], Refusal::NotSoMany { holds: 1 });
+    fn rejects_a_release_of_more_permits_than_held() {
+        rejects(two(), &[acquire(A), release(B)], Refusal::TooFewHeld { holds: 0 });
+        rejects(two(), &[acquire(A), release_permits(A, 2)], Refusal::TooFewHeld { holds: 1 });
     }
 
     #[test]
-    fn an_expiry_gives_back_all_of_its_owner_and_nothing_else() {
+    fn an_expiry_releases_only_the_permits_of_its_owner() {
         accepts(two(), &[permits(A, 2), expire(A), permits(B, 2)]);
         accepts(two(), &[acquire(A), expire(B), release(A)]);
         rejects(two(), &[permits(A, 2), expire(B), acquire(B)], Refusal::TooFewPermits { left: 0 });
     }
 
     #[test]
-    fn the_state_is_the_same_whoever_came_first() {
+    fn the_state_does_not_depend_on_the_order_of_owners() {
         assert_eq!(after(two(), &[acquire(A), acquire(B)]), after(two(), &[acquire(B), acquire(A)]));
         assert_eq!(after(two(), &[acquire(A), release(A)]), two());
     }
 
     #[test]
-    fn says_who_has_how_many() {
-        assert_eq!(two().tell(&name), "2 permits left");
-        assert_eq!(after(two(), &[acquire(B), acquire(A)]).tell(&name), "0 permits left, a has 1, b has 1");
+    fn the_description_gives_permits_by_owner() {
+        assert_eq!(two().describe(&name), "2 permits left");
+        assert_eq!(after(two(), &[acquire(B), acquire(A)]).describe(&name), "0 permits left, a has 1, b has 1");
     }
 }

@@ -1,9 +1,9 @@
-//! What the stores that agree by consensus give to sessions: one holder at a time, to whom it makes no difference if it
-//! acquires again. That is no specification of `check`, since it is less than each of these stores promises.
+//! The lock that consensus stores give to sessions: one holder at a time; acquiring again changes nothing. It is no
+//! specification of `check`, since each of these stores promises more.
 
-use super::{Call, Names, Operation, Owner, Refusal, Spec};
+use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock that a session has or does not have.
+/// A lock that one session holds, or none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Session {
     holder: Option<Owner>,
@@ -28,18 +28,18 @@ impl Spec for Session {
         }
     }
 
-    fn tell(&self, names: &dyn Names) -> String {
-        self.holder.map_or("free".into(), |holder| format!("held by {}", names.name(holder)))
+    fn describe(&self, name: NameOf) -> String {
+        self.holder.map_or("free".into(), |holder| format!("held by {}", name(holder)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
     use super::*;
+    use crate::spec::testing::*;
 
     #[test]
-    fn accepts_that_the_holder_acquires_again_and_releases_once() {
+    fn accepts_a_nested_acquire_with_one_release() {
         accepts(Session::default(), &[acquire(A), acquire(A), release(A), acquire(B), expire(B), acquire(A)]);
     }
 
@@ -50,14 +50,14 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_release_of_what_one_does_not_have() {
+    fn rejects_a_release_without_a_grant() {
         rejects(Session::default(), &[acquire(A), acquire(A), release(A), release(A)], Refusal::Free);
         rejects(Session::default(), &[acquire(A), release(B)], Refusal::HeldByAnother { by: A });
     }
 
     #[test]
-    fn says_who_holds_it() {
-        assert_eq!(after(Session::default(), &[]).tell(&name), "free");
-        assert_eq!(after(Session::default(), &[acquire(B)]).tell(&name), "held by b");
+    fn the_description_gives_the_holder() {
+        assert_eq!(after(Session::default(), &[]).describe(&name), "free");
+        assert_eq!(after(Session::default(), &[acquire(B)]).describe(&name), "held by b");
     }
 }

@@ -1,4 +1,4 @@
-//! Sequential histories for tests.
+//! Operations for tests, and assertions about sequences of them.
 
 use fencepost_models::history::Token;
 
@@ -28,15 +28,15 @@ pub(crate) fn permits(owner: Owner, permits: u32) -> Operation {
 }
 
 pub(crate) fn release(owner: Owner) -> Operation {
-    put_back(owner, 1)
+    release_permits(owner, 1)
 }
 
 /// A release that names its token.
-pub(crate) fn give_back(owner: Owner, token: Token) -> Operation {
+pub(crate) fn release_token(owner: Owner, token: Token) -> Operation {
     Operation { owner, call: Call::Release { token: Some(token), permits: 1 } }
 }
 
-pub(crate) fn put_back(owner: Owner, permits: u32) -> Operation {
+pub(crate) fn release_permits(owner: Owner, permits: u32) -> Operation {
     Operation { owner, call: Call::Release { token: None, permits } }
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn expire(owner: Owner) -> Operation {
 pub(crate) fn after<S: Spec>(start: S, operations: &[Operation]) -> S {
     operations.iter().fold(start, |state, operation| match state.step(operation) {
         Ok(next) => next,
-        Err(why) => panic!("{operation:?} in {state:?}: {}", why.told(&name)),
+        Err(why) => panic!("{operation:?} in {state:?}: {}", why.clause(&name)),
     })
 }
 

@@ -15,8 +15,8 @@ struct WaitHistory {
 }
 
 fn history() -> WaitHistory {
-    let facts = accounts();
-    WaitHistory { at: SimTime(0), ledger: Ledger::new(&facts), waiters: Waiters::new(facts.clients), next: 0 }
+    let case = accounts();
+    WaitHistory { at: SimTime(0), ledger: Ledger::new(&case), waiters: Waiters::new(case.clients), next: 0 }
 }
 
 impl WaitHistory {
@@ -35,7 +35,7 @@ impl WaitHistory {
         self.event(Event::OrderStarted { client, order: 0, units: 1 })
     }
 
-    fn asks(mut self, client: NodeId, resource: ResourceId) -> Self {
+    fn requests(mut self, client: NodeId, resource: ResourceId) -> Self {
         self.next += 1;
         let grant = GrantId(self.next);
         self.event(Event::AcquireInvoked { client, grant, resource })
@@ -97,90 +97,90 @@ impl WaitHistory {
 }
 
 #[test]
-fn bits_are_told_from_the_lowest() {
+fn bits_come_in_ascending_order() {
     assert_eq!(bits(0b1010_0001 | 1 << 63).collect::<Vec<_>>(), [0, 5, 7, 63]);
     assert_eq!(bits(0).count(), 0);
 }
 
 #[test]
 fn a_client_waits_from_its_first_attempt_until_it_acquires() {
-    let asked = || history().at(1).asks(A, FIRST).at(2).asks(C, FIRST).at(3);
+    let asked = || history().at(1).requests(A, FIRST).at(2).requests(C, FIRST).at(3);
     assert_eq!(asked().waits(FIRST), [Some(1), None, Some(2)]);
     assert_eq!(asked().waits(SECOND), [None; 3]);
     assert_eq!(asked().acquires(C).waits(FIRST), [Some(1), None, None]);
     assert_eq!(asked().event(Event::ClientDone { client: A }).waits(FIRST), [None, None, Some(2)]);
-    assert_eq!(asked().acquires(C).asks(C, SECOND).waits(SECOND), [None, None, Some(3)]);
+    assert_eq!(asked().acquires(C).requests(C, SECOND).waits(SECOND), [None, None, Some(3)]);
 }
 
 #[test]
-fn outside_orders_it_waits_for_one_attempt_and_within_one_between_them_too() {
+fn a_client_waits_between_attempts_only_within_an_order() {
     for (client, since) in [(A, [Some(1), None, None]), (B, [None, Some(1), None]), (C, [None, None, Some(1)])] {
-        let probe = history().at(1).asks(client, FIRST).at(2).fails(client);
+        let probe = history().at(1).requests(client, FIRST).at(2).fails(client);
         assert_eq!(probe.waits(FIRST), [None; 3]);
         let others = [A, B, C].into_iter().filter(|other| *other != client);
         let others = others.fold(history(), WaitHistory::starts);
-        assert_eq!(others.at(1).asks(client, FIRST).fails(client).waits(FIRST), [None; 3]);
-        let order = || history().starts(client).at(1).asks(client, FIRST).at(2).fails(client).at(3);
+        assert_eq!(others.at(1).requests(client, FIRST).fails(client).waits(FIRST), [None; 3]);
+        let order = || history().starts(client).at(1).requests(client, FIRST).at(2).fails(client).at(3);
         assert_eq!(order().waits(FIRST), since);
-        assert_eq!(order().asks(client, FIRST).waits(FIRST), since);
+        assert_eq!(order().requests(client, FIRST).waits(FIRST), since);
         for over in [order().resolves(client), order().crashes(client)] {
             assert_eq!(over.waits(FIRST), [None; 3]);
-            assert_eq!(over.asks(client, FIRST).fails(client).waits(FIRST), [None; 3]);
+            assert_eq!(over.requests(client, FIRST).fails(client).waits(FIRST), [None; 3]);
         }
     }
 }
 
 #[test]
-fn one_order_is_over_without_the_others() {
+fn orders_end_independently() {
     for over in [|history: WaitHistory| history.resolves(B), |history: WaitHistory| history.crashes(B)] {
         let history = over(history().starts(A).starts(B).starts(C));
         assert_eq!(
-            history.at(1).asks(A, FIRST).fails(A).asks(C, FIRST).fails(C).waits(FIRST),
+            history.at(1).requests(A, FIRST).fails(A).requests(C, FIRST).fails(C).waits(FIRST),
             [Some(1), None, Some(1)]
         );
     }
 }
 
 #[test]
-fn what_ended_a_wait_says_what_it_was_like() {
-    assert_eq!(history().at(1).asks(A, FIRST).ended(), None);
-    assert_eq!(history().at(1).asks(A, FIRST).acquires(A).ended(), Some((1, false, 0, false)));
-    assert_eq!(history().at(1).asks(A, FIRST).acquires(A).acquires(A).ended(), None);
+fn the_event_that_ends_a_wait_describes_it() {
+    assert_eq!(history().at(1).requests(A, FIRST).ended(), None);
+    assert_eq!(history().at(1).requests(A, FIRST).acquires(A).ended(), Some((1, false, 0, false)));
+    assert_eq!(history().at(1).requests(A, FIRST).acquires(A).acquires(A).ended(), None);
     for client in [A, B, C] {
-        let order = history().starts(client).at(1).asks(client, FIRST).at(2);
+        let order = history().starts(client).at(1).requests(client, FIRST).at(2);
         assert_eq!(order.acquires(client).ended(), Some((1, true, 0, false)));
     }
 }
 
 #[test]
-fn others_overtake_who_get_what_it_waits_for() {
+fn a_grant_of_the_same_resource_overtakes() {
     let overtaken = |get: fn(WaitHistory) -> WaitHistory| {
-        get(history().asks(C, FIRST)).at(9).event(Event::ClientDone { client: C })
+        get(history().requests(C, FIRST)).at(9).event(Event::ClientDone { client: C })
     };
-    assert_eq!(overtaken(|history| history.asks(A, FIRST).granted()).ended(), Some((0, false, 1, false)));
-    assert_eq!(overtaken(|history| history.asks(A, SECOND).granted()).ended(), Some((0, false, 0, false)));
+    assert_eq!(overtaken(|history| history.requests(A, FIRST).granted()).ended(), Some((0, false, 1, false)));
+    assert_eq!(overtaken(|history| history.requests(A, SECOND).granted()).ended(), Some((0, false, 0, false)));
     assert_eq!(overtaken(|history| history.granted()).ended(), Some((0, false, 0, false)));
-    let twice = overtaken(|history| history.asks(A, FIRST).granted().asks(B, FIRST).granted());
+    let twice = overtaken(|history| history.requests(A, FIRST).granted().requests(B, FIRST).granted());
     assert_eq!(twice.ended(), Some((0, false, 2, false)));
-    let anew = history().asks(C, FIRST).asks(A, FIRST).granted().fails(C).asks(C, FIRST).fails(C);
-    assert_eq!(anew.ended(), Some((0, false, 0, false)));
+    let again = history().requests(C, FIRST).requests(A, FIRST).granted().fails(C).requests(C, FIRST).fails(C);
+    assert_eq!(again.ended(), Some((0, false, 0, false)));
 }
 
 #[test]
-fn a_fault_on_it_excuses_the_wait_in_which_it_was() {
+fn a_fault_on_a_client_excuses_its_current_wait() {
     let ended = |history: WaitHistory| history.fails(B).ended().map(|(.., excused)| excused);
-    assert_eq!(ended(history().asks(B, FIRST).fault(0b010, false).over(0b010, false)), Some(true));
-    assert_eq!(ended(history().fault(0b010, false).asks(B, FIRST).over(0b010, false)), Some(true));
-    assert_eq!(ended(history().fault(0b010, false).over(0b010, false).asks(B, FIRST)), Some(false));
-    assert_eq!(ended(history().asks(B, FIRST).fault(0b101, false)), Some(false));
-    let excused = || history().asks(B, FIRST).fault(0b010, false);
-    assert_eq!(ended(excused().fails(B).over(0b010, false).asks(B, FIRST)), Some(false));
+    assert_eq!(ended(history().requests(B, FIRST).fault(0b010, false).over(0b010, false)), Some(true));
+    assert_eq!(ended(history().fault(0b010, false).requests(B, FIRST).over(0b010, false)), Some(true));
+    assert_eq!(ended(history().fault(0b010, false).over(0b010, false).requests(B, FIRST)), Some(false));
+    assert_eq!(ended(history().requests(B, FIRST).fault(0b101, false)), Some(false));
+    let excused = || history().requests(B, FIRST).fault(0b010, false);
+    assert_eq!(ended(excused().fails(B).over(0b010, false).requests(B, FIRST)), Some(false));
     assert_eq!(ended(excused().over(0b010, false).fault(0b001, false)), Some(true));
 }
 
 #[test]
 fn the_longest_wait_counts_and_each_resource_has_its_own() {
-    let history = history().at(1).asks(C, FIRST).at(2).asks(B, SECOND).at(3).asks(A, FIRST);
+    let history = history().at(1).requests(C, FIRST).at(2).requests(B, SECOND).at(3).requests(A, FIRST);
     let longest = |resource| history.waiters.longest_waiting_for(resource).map(|since| since.0);
     assert_eq!([FIRST, SECOND].map(longest), [Some(1), Some(2)]);
     assert_eq!(history.waiters.open_waits().count(), 3);
@@ -192,8 +192,8 @@ fn the_longest_wait_counts_and_each_resource_has_its_own() {
 }
 
 #[test]
-fn nobody_is_qualified_whom_a_fault_hinders() {
-    let waiting = || history().at(1).asks(A, FIRST).at(2).asks(C, FIRST).at(3);
+fn a_hindered_client_is_not_qualified() {
+    let waiting = || history().at(1).requests(A, FIRST).at(2).requests(C, FIRST).at(3);
     assert_eq!(waiting().qualified(), Some(1));
     assert_eq!(history().qualified(), None);
     assert!(!history().waiters.any_qualified() && !history().fault(0b111, false).waiters.any_qualified());
@@ -210,7 +210,7 @@ fn nobody_is_qualified_whom_a_fault_hinders() {
 #[test]
 fn a_fault_within_a_fault_ends_with_the_outer_one() {
     for (clients, servers, hindered) in [(0b010, false, [false, true, false]), (0, true, [true; 3])] {
-        let nested = history().asks(B, FIRST).at(1).fault(clients, servers).fault(clients, servers);
+        let nested = history().requests(B, FIRST).at(1).fault(clients, servers).fault(clients, servers);
         let once = nested.at(2).over(clients, servers);
         assert_eq!((once.hindered(), once.qualified()), (hindered, None));
         let over = once.at(3).over(clients, servers);
@@ -222,24 +222,24 @@ fn a_fault_within_a_fault_ends_with_the_outer_one() {
 
 #[test]
 fn healing_ends_every_fault_for_good() {
-    let healed = history().asks(B, FIRST).at(1).fault(0b010, true).fault(0b010, true).at(2).heals();
+    let healed = history().requests(B, FIRST).at(1).fault(0b010, true).fault(0b010, true).at(2).heals();
     assert_eq!((healed.hindered(), healed.qualified()), ([false; 3], Some(2)));
     let late = healed.at(3).over(0b010, true);
     assert_eq!((late.hindered(), late.qualified()), ([false; 3], Some(3)));
 }
 
 #[test]
-fn a_waiters_crash_disturbs_the_others_and_that_of_another_does_not() {
-    let queue = || history().at(1).asks(A, FIRST).asks(B, FIRST).at(2);
+fn only_the_crash_of_a_waiter_disturbs_the_others() {
+    let queue = || history().at(1).requests(A, FIRST).requests(B, FIRST).at(2);
     assert_eq!(queue().crashes(B).qualified(), Some(2));
     assert_eq!(queue().crashes(C).qualified(), Some(1));
     assert_eq!(queue().crashes(B).waiters.calm_since(), SimTime(2));
 }
 
 #[test]
-fn a_stranger_is_no_client() {
+fn an_unknown_node_is_no_client() {
     let stranger = NodeId(9);
-    let history = history().starts(stranger).asks(stranger, FIRST).crashes(stranger);
+    let history = history().starts(stranger).requests(stranger, FIRST).crashes(stranger);
     assert_eq!((history.waits(FIRST), history.qualified(), history.hindered()), ([None; 3], None, [false; 3]));
     assert!(!history.waiters.is_hindered(stranger));
 }

@@ -22,7 +22,7 @@ pub(super) struct Line {
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Invoke,
     /// It took effect.
     Ok,
@@ -35,7 +35,7 @@ pub(super) enum Phase {
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
-pub(super) enum Function {
+pub(crate) enum Function {
     Acquire,
     Release,
     Expire,

@@ -1,12 +1,11 @@
 //! Histories of any system, as files: what clients asked of locks and what came back, one event a line. Read from JSON
 //! Lines or from the EDN that Jepsen writes, and written for a case of our own.
 
+mod check;
 mod edn;
 mod json;
-mod judge;
-mod line;
+pub(crate) mod line;
 mod pairs;
-mod write;
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,9 +14,8 @@ use crate::file::{Problem, Report, utf8};
 use crate::linearizable::{Entry, Lock};
 use crate::spec::Kind;
 
-pub use self::judge::{Judged, LockJudgement, StuckAt, Terms};
+pub use self::check::{CheckOptions, CheckedHistory, CheckedLock, StuckAt};
 use self::pairs::Pairs;
-pub use self::write::HistoryWriter;
 
 /// What a history file says.
 #[derive(Clone, Debug, PartialEq)]

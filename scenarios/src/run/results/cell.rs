@@ -1,4 +1,4 @@
-//! One cell's outcomes, added up.
+//! One cell's results, added up.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::sample::{Decisive, Sample, Samples};
 use super::tally::Tally;
 use crate::property::{Property, Verdict};
-use crate::run::outcome::{Outcome, SPANS, Span};
+use crate::run::case_result::{CaseResult, SPANS, Span};
 use crate::run::stats::{Interval, clopper_pearson, violation_interval};
 
-/// What the cases of a cell came to. It takes the same room for ten cases as for ten million, and adding outcomes in
-/// another order, or merging shards, gives the same.
+/// The summed results of a cell's cases. Its size does not depend on the number of cases, and neither the order of
+/// adding nor merging shards changes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CellResult {
     cases: u64,
@@ -27,74 +27,74 @@ pub struct CellResult {
     samples: Samples,
 }
 
-/// How often a property was kept and broken.
+/// The verdicts on one property, counted over cases: those of one cell, or of several pooled cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PropertyCount {
-    /// Cases that kept it.
+    /// Cases in which it holds.
     pub holds: u64,
-    /// Cases that broke it.
+    /// Cases that violate it.
     pub violated: u64,
-    /// Cases that ended before it could be judged.
+    /// Cases that ended before it could be decided.
     pub unknown: u64,
-    /// Cases in which it has no meaning.
+    /// Cases to which it does not apply.
     pub not_applicable: u64,
-    /// The smallest seed that broke it.
+    /// The smallest seed that violates it; none for pooled cells.
     pub first_seed: Option<u64>,
 }
 
-/// What became of one fault in all cases.
+/// The injections of one fault, summed over all cases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultSum {
     /// Injections in the schedules.
     pub planned: u64,
     /// Injections that began.
     pub fired: u64,
-    /// Injections that made a difference.
+    /// Injections that changed something in the world.
     pub touched: u64,
-    /// Cases in which at least one injection made a difference.
+    /// Cases in which at least one injection changed something in the world.
     pub cases_touched: u64,
 }
 
-/// Effect exclusion among the cases in which a fault touched a grant while it was held: the share that readers can
-/// multiply by their own rate of incidents.
+/// Effect exclusion in the cases in which a fault touched a grant while it was held. Readers can multiply this share by
+/// their own rate of incidents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TouchedHolder {
-    /// Those cases that were judged.
+    /// Those cases in which effect exclusion is decided.
     pub cases: u64,
-    /// Those of them that violated effect exclusion.
+    /// Those of them that violate effect exclusion.
     pub violated: u64,
 }
 
 impl CellResult {
-    /// Adds the outcome of one case.
+    /// Adds the result of one case.
     ///
     /// # Panics
     ///
-    /// If a metric is negative: metrics count things, so that would be a mistake in what counted them.
-    pub fn add(&mut self, seed: u64, outcome: &Outcome) {
+    /// If a metric is negative: metrics are counts, so the checker that reported it would be wrong.
+    pub fn add(&mut self, seed: u64, result: &CaseResult) {
         self.cases += 1;
-        self.censored += u64::from(outcome.censored);
-        self.untouched += u64::from(outcome.faults.iter().all(|fault| fault.touched == 0));
-        self.events += u128::from(outcome.events);
+        self.censored += u64::from(result.censored);
+        self.untouched += u64::from(result.faults.iter().all(|fault| fault.touched == 0));
+        self.events += u128::from(result.events);
         for property in Property::ALL {
-            self.properties.entry(property).or_default().add(seed, outcome.verdict(property));
+            self.properties.entry(property).or_default().add(seed, result.verdict(property));
         }
-        self.harm.add(seed, harm_of(outcome));
-        for (name, value) in &outcome.metrics {
+        self.harm.add(seed, harm_of(result));
+        for (name, value) in &result.metrics {
             let value = u64::try_from(*value).unwrap_or_else(|_| panic!("metric {name} of seed {seed} is {value} < 0"));
             match self.metrics.get_mut(name.as_ref()) {
                 Some(tally) => tally.add(value),
                 None => self.metrics.entry(name.clone()).or_default().add(value),
             }
-            if name == "oversold_units" && !outcome.censored {
+            if name == "oversold_units" && !result.censored {
                 self.sold_uncensored.add(value);
             }
         }
-        self.add_spans(&outcome.spans);
-        self.add_faults(outcome);
-        self.samples.add(seed, outcome);
-        if outcome.touched_holder {
-            self.touched_holder.add(outcome.verdict(Property::EffectExclusion));
+        self.add_spans(&result.spans);
+        self.add_faults(result);
+        self.samples.add(seed, result);
+        if result.touched_holder {
+            self.touched_holder.add(result.verdict(Property::EffectExclusion));
         }
     }
 
@@ -105,11 +105,11 @@ impl CellResult {
         self.spans.iter_mut().zip(spans).for_each(|(sum, span)| sum.add(span));
     }
 
-    fn add_faults(&mut self, outcome: &Outcome) {
-        if self.faults.len() < outcome.faults.len() {
-            self.faults.resize(outcome.faults.len(), FaultSum::default());
+    fn add_faults(&mut self, result: &CaseResult) {
+        if self.faults.len() < result.faults.len() {
+            self.faults.resize(result.faults.len(), FaultSum::default());
         }
-        for (sum, fault) in self.faults.iter_mut().zip(&outcome.faults) {
+        for (sum, fault) in self.faults.iter_mut().zip(&result.faults) {
             sum.planned += fault.planned;
             sum.fired += fault.fired;
             sum.touched += fault.touched;
@@ -117,7 +117,7 @@ impl CellResult {
         }
     }
 
-    /// Adds the cases of another part of the same cell.
+    /// Adds the cases of another shard of the same cell.
     pub fn merge(&mut self, other: &CellResult) {
         self.cases += other.cases;
         self.censored += other.censored;
@@ -143,72 +143,72 @@ impl CellResult {
         self.touched_holder.violated += other.touched_holder.violated;
     }
 
-    /// How many cases were added.
+    /// The number of cases.
     pub fn cases(&self) -> u64 {
         self.cases
     }
 
-    /// The counts for one property; all zero before the first case.
+    /// The verdicts on one property; all zero before the first case.
     pub fn property(&self, property: Property) -> PropertyCount {
         self.properties.get(&property).copied().unwrap_or_default()
     }
 
-    /// How many cases did any harm.
+    /// The verdicts on all harmful properties together: a case is violated if any of them is.
     pub fn harm(&self) -> PropertyCount {
         self.harm
     }
 
-    /// The counts for every property that any case reported on, in the order of reports.
+    /// The verdicts on every property, in the order of reports.
     pub fn properties(&self) -> impl Iterator<Item = (Property, &PropertyCount)> {
         self.properties.iter().map(|(property, count)| (*property, count))
     }
 
-    /// Every metric under the name that cases report it by, sorted by it.
+    /// Every metric with its stored name, sorted by name.
     pub fn metrics(&self) -> impl Iterator<Item = (&str, &Tally)> {
         self.metrics.iter().map(|(name, tally)| (name.as_ref(), tally))
     }
 
-    /// The metric that cases report by this name.
+    /// The metric with this stored name.
     pub fn metric(&self, stored: &str) -> Option<&Tally> {
         self.metrics.get(stored)
     }
 
-    /// What became of each fault, in the order of the scenario.
+    /// The injections of each fault, in the order of the scenario.
     pub fn faults(&self) -> &[FaultSum] {
         &self.faults
     }
 
-    /// The violated cases that are looked at again with each fault taken out.
+    /// The violated cases that run again without each of their faults.
     pub fn samples(&self) -> &[Sample] {
         self.samples.all()
     }
 
-    /// What came of looking at a violated case again: for each fault, whether taking it out took a violation away.
+    /// Stores the result of running a violated case again: for each fault, whether removing it removed a violation.
     pub fn decide(&mut self, seed: u64, changed: Vec<Option<bool>>) {
         self.samples.decide(seed, changed);
     }
 
-    /// How often taking this fault out took a violation away.
+    /// How often removing this fault removed a violation.
     pub fn decisive(&self, fault: usize) -> Decisive {
         self.samples.decisive(fault)
     }
 
-    /// Cases that ended before the demand was used up.
+    /// Cases that ended before the stock was sold.
     pub fn censored(&self) -> u64 {
         self.censored
     }
 
-    /// Oversold units in the cases that used up the demand, the only ones that may be compared on it.
+    /// Oversold units in the cases that sold the whole stock; only these may be compared.
     pub fn oversold_uncensored(&self) -> &Tally {
         &self.sold_uncensored
     }
 
-    /// The course of all cases together, in equal parts of the run phase.
+    /// Availability over time, summed over all cases, in equal parts of the run phase.
     pub fn spans(&self) -> &[Span] {
         &self.spans
     }
 
-    /// Cases in which no fault made a difference.
+    /// Cases in which no fault changed anything.
     pub fn untouched(&self) -> u64 {
         self.untouched
     }
@@ -224,9 +224,9 @@ impl CellResult {
     }
 }
 
-/// The verdict on all properties whose violation is harm, taken together.
-fn harm_of(outcome: &Outcome) -> Verdict {
-    let any = |verdict| Property::ALL.into_iter().any(|p| p.is_harm() && outcome.verdict(p) == verdict);
+/// The combined verdict on all properties whose violation is harm.
+fn harm_of(result: &CaseResult) -> Verdict {
+    let any = |verdict| Property::ALL.into_iter().any(|p| p.is_harm() && result.verdict(p) == verdict);
     let in_order = [Verdict::Violated, Verdict::Unknown, Verdict::Holds];
     in_order.into_iter().find(|verdict| any(*verdict)).unwrap_or(Verdict::NotApplicable)
 }
@@ -244,7 +244,8 @@ impl PropertyCount {
         }
     }
 
-    fn merge(&mut self, other: &PropertyCount) {
+    /// Adds the cases of another count.
+    pub fn merge(&mut self, other: &PropertyCount) {
         self.holds += other.holds;
         self.violated += other.violated;
         self.unknown += other.unknown;
@@ -252,24 +253,24 @@ impl PropertyCount {
         self.first_seed = self.first_seed.into_iter().chain(other.first_seed).min();
     }
 
-    /// Cases that were judged either way.
-    pub fn judged(&self) -> u64 {
+    /// Cases that hold or violate it.
+    pub fn decided(&self) -> u64 {
         self.holds + self.violated
     }
 
-    /// Violated cases among the judged, if there are any.
+    /// The share of violated cases among the decided ones; none if no case is decided.
     pub fn rate(&self) -> Option<f64> {
-        (self.judged() > 0).then(|| self.violated as f64 / self.judged() as f64)
+        (self.decided() > 0).then(|| self.violated as f64 / self.decided() as f64)
     }
 
-    /// The Clopper–Pearson interval of the rate, its upper end with unknown cases counted as violated.
+    /// The Clopper–Pearson interval of the rate. Its upper end counts unknown cases as violated.
     pub fn ci95(&self) -> Interval {
         violation_interval(self.violated, self.unknown, self.holds)
     }
 
-    /// Whether the property had a meaning in any case.
+    /// Whether the property applies to any case.
     pub fn is_applicable(&self) -> bool {
-        self.judged() + self.unknown > 0
+        self.decided() + self.unknown > 0
     }
 }
 
@@ -288,7 +289,7 @@ impl TouchedHolder {
         self.violated += u64::from(verdict == Verdict::Violated);
     }
 
-    /// The share that violated, if there is any case.
+    /// The share of violated cases; none without cases.
     pub fn rate(&self) -> Option<f64> {
         (self.cases > 0).then(|| self.violated as f64 / self.cases as f64)
     }

@@ -1,27 +1,27 @@
-//! How the whole numbers that cases count are shown.
+//! How metrics, which are stored as whole numbers, are shown.
 
 use std::borrow::Cow;
 
-/// By what a stored whole number is divided to be shown.
+/// The divisor that turns a stored whole number into the shown unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale(u32);
 
 impl Scale {
-    /// Shown as it is stored.
+    /// Shown as stored.
     pub const ONE: Scale = Scale(1);
 
-    /// A stored value in the unit that is shown.
+    /// Converts a stored value to the shown unit.
     pub fn apply(self, stored: f64) -> f64 {
         stored / f64::from(self.0)
     }
 
-    /// Whether what is stored is what is shown, so that whole numbers stay whole.
+    /// Whether values are shown as stored, so that whole numbers stay whole.
     pub fn is_one(self) -> bool {
         self.0 == 1
     }
 }
 
-/// Units that are stored fine, so that a whole number is precise enough, and shown coarse.
+/// Stored name, shown name and divisor of the metrics that are stored in a finer unit than shown.
 const SUFFIXES: [(&str, &str, u32); 8] = [
     ("harm_cents", "harm", 100),
     ("takeover_ms", "takeover_s", 1_000),
@@ -33,7 +33,7 @@ const SUFFIXES: [(&str, &str, u32); 8] = [
     ("availability_ppm", "availability", 1_000_000),
 ];
 
-/// The name under which a case's metric is shown, and the scale that goes with it.
+/// The shown name of a stored metric, and its scale.
 pub fn shown_metric<'a>(stored: &'a str) -> (Cow<'a, str>, Scale) {
     match SUFFIXES.iter().find(|(name, _, _)| *name == stored) {
         Some((_, shown, divisor)) => (Cow::Borrowed(*shown), Scale(*divisor)),
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fine_units_are_shown_coarse_and_others_as_they_are() {
+    fn only_fine_units_are_scaled() {
         let (name, scale) = shown_metric("takeover_ms");
         assert_eq!((name.as_ref(), scale.apply(1_500.0)), ("takeover_s", 1.5));
         let (name, scale) = shown_metric("oversold_units");

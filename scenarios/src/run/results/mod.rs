@@ -1,13 +1,16 @@
-//! What a run came to: cells that add up outcomes, the rows they are kept in, and the JSON that a run prints.
+//! The results of a run: sums per cell, the rows they are stored in, and the JSON that `run` prints.
 
 mod cell;
 mod json;
 mod metric;
 mod rows;
 mod sample;
+mod seconds;
 mod tally;
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 pub use self::cell::{CellResult, FaultSum, PropertyCount, TouchedHolder};
 pub use self::json::{RunResult, SCHEMA_VERSION};
@@ -16,52 +19,69 @@ pub use self::rows::{ResultsError, ResultsReader, ResultsWriter, Row, read_cells
 pub use self::sample::{DECISIVE_CASES, Decisive, Sample};
 pub use self::tally::Tally;
 
-/// What a cell is, known before any of its cases runs.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Describes a cell. Known before any of its cases runs, and the same in all parts of a sharded run.
+///
+/// Serialized as `results.jsonl` stores it; durations are seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CellHeader {
     /// The scenario's name.
     pub scenario: String,
-    /// What the scenario is about, in its own words.
-    pub about: String,
-    /// What the scenario belongs with, as free text such as `pause`.
-    pub family: String,
     /// The lock's name.
     pub lock: String,
-    /// Whether the lock can be put into this scenario at all.
+    /// Whether the lock can run in this scenario at all.
     pub applicable: bool,
-    /// Why not, where it cannot.
+    /// Why it cannot, if it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How long after a holder's crash the lock is free again at its settings here; none for locks without expiry.
+    /// How long after a holder's crash the lock is free again with its settings here; none for locks without expiry.
+    #[serde(rename = "effective_expiry_s", default, with = "seconds")]
     pub effective_expiry: Option<Duration>,
     /// The scenario's faults, in its order.
     pub faults: Vec<FaultLabel>,
+    /// The scenario's `about` text.
+    #[serde(default)]
+    pub about: String,
+    /// The group of scenarios that it belongs to, such as `pause`.
+    #[serde(default)]
+    pub family: String,
     /// The workload's kind, such as `inventory`.
+    #[serde(default)]
     pub workload: String,
-    /// What the lock is there for: `efficiency` or `correctness`.
+    /// The purpose of the lock: `efficiency` or `correctness`.
+    #[serde(default)]
     pub use_case: String,
-    /// The unit of its harm, such as `units`.
+    /// The unit in which the workload counts harm, such as `units`.
+    #[serde(default)]
     pub harm_unit: String,
-    /// How a unit of work updates what is shared, where that can be chosen: `target` (Case 1), `decrement` (Case 2), …
+    /// How a unit of work updates the shared data, where that can be chosen: `target` (Case 1), `decrement` (Case 2), …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<String>,
     /// What the store checks before it accepts an operation, where that can be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
     /// How many clients contend.
+    #[serde(default)]
     pub clients: u16,
-    /// Within how long after a holder's crash a waiter gets the lock, by the lock's documentation and if no other fault
-    /// comes.
+    /// How long after a holder's crash a waiter gets the lock at the latest, by the lock's documentation and without
+    /// other faults.
+    #[serde(rename = "takeover_bound_s", default, with = "seconds", skip_serializing_if = "Option::is_none")]
     pub takeover_bound: Option<Duration>,
-    /// The same for scenarios that differ in nothing but their guard, their update, the number of clients, and words.
+    /// A hash that is equal for scenarios that differ only in guard, update, number of clients, and text.
+    #[serde(default)]
     pub setting: String,
-    /// The same for scenarios that differ in nothing but their faults, their length, and words.
+    /// A hash that is equal for scenarios that differ only in faults, `run_for`, and text.
+    #[serde(default)]
     pub load: String,
-    /// Each case draws its faults and settings, so that rates are a swarm's: never put together with others.
+    /// Each case draws its faults and settings, so its rates must not be combined with those of other scenarios.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub swarm: bool,
-    /// Length of the scenario's pauses, divided by the effective expiry, for scenarios that turn that dial.
+    /// Length of the scenario's pauses divided by the effective expiry, for scenarios that vary this ratio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dose: Option<f64>,
 }
 
 /// A fault's name and kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultLabel {
     /// Its name in the scenario.
     pub name: String,

@@ -1,58 +1,59 @@
-//! `results.jsonl`: a line for each cell, followed by a line for each of its cases, and one for each of its violated cases
-//! that was looked at again without its faults. Written and read as a stream.
+//! `results.jsonl`: one line per cell, then one line per case, then one line per violated case that ran again without
+//! each of its faults. Written and read as a stream.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read, Write};
 
 use serde::de::Error as _;
 
-use self::wire::{CaseLine, CellLine, DecisiveLine, HeaderLine, Probe};
+use self::wire::{CaseLine, DecisiveLine, HeaderLine, Probe};
 use super::{CellHeader, CellResult};
-use crate::run::outcome::Outcome;
+use crate::run::case_result::CaseResult;
 
 mod wire;
 
-/// Longer lines are no results: the reader must not fill the memory with them.
+/// The longest line in bytes that the reader accepts, so that damaged files cannot fill the memory.
 const LONGEST_LINE: u64 = 1 << 20;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
-    /// A cell begins; the cases that follow are its own.
+    /// A cell begins; the following cases belong to it.
     Cell(Box<CellHeader>),
-    /// One case of the cell begun last.
+    /// One case of the last cell.
     Case {
         /// Its seed.
         seed: u64,
-        /// What it came to.
-        outcome: Outcome,
+        /// Its result.
+        result: CaseResult,
     },
-    /// A violated case of the cell was looked at again.
+    /// A violated case of the last cell, run again without each of its faults.
     Decisive {
         /// Its seed.
         seed: u64,
-        /// For each fault, whether taking it out took a violation away.
+        /// For each fault, whether removing it removed a violation.
         changed: Vec<Option<bool>>,
     },
 }
 
-/// What can be wrong with results.
+/// Why results cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
     /// Reading or writing failed.
-    #[error("results could not be read or written")]
+    #[error("cannot read or write results")]
     Io(#[from] io::Error),
-    /// A line is longer than any result.
+    /// A line is too long.
     #[error("line {line}: longer than {LONGEST_LINE} bytes")]
     TooLong {
         /// Counted from 1.
         line: u64,
     },
-    /// A line is not what a row looks like.
+    /// A line is not a row.
     #[error("line {line}: {source}")]
     Malformed {
         /// Counted from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The JSON error.
         source: serde_json::Error,
     },
     /// A case comes before the first cell.
@@ -61,8 +62,8 @@ pub enum ResultsError {
         /// Counted from 1.
         line: u64,
     },
-    /// Two parts describe the same cell differently, so they do not belong together.
-    #[error("{scenario}/{lock} is described in two different ways")]
+    /// Two parts have different headers for the same cell, so they come from different runs.
+    #[error("{scenario}/{lock} has two different headers")]
     Conflicting {
         /// The cell's scenario.
         scenario: String,
@@ -83,27 +84,27 @@ impl<W: Write> ResultsWriter<W> {
         ResultsWriter { out }
     }
 
-    /// Begins a cell: the cases that follow are its own.
+    /// Begins a cell; the following cases belong to it.
     pub fn cell(&mut self, header: &CellHeader) -> Result<(), ResultsError> {
-        self.line(&HeaderLine { cell: CellLine::from(header) })
+        self.line(&HeaderLine { cell: Cow::Borrowed(header) })
     }
 
     /// Writes one case.
-    pub fn case(&mut self, seed: u64, outcome: &Outcome) -> Result<(), ResultsError> {
-        self.line(&CaseLine::of(seed, outcome))
+    pub fn case(&mut self, seed: u64, result: &CaseResult) -> Result<(), ResultsError> {
+        self.line(&CaseLine::new(seed, result))
     }
 
-    /// Writes what came of looking at a violated case again.
+    /// Writes the result of running a violated case again without each of its faults.
     pub fn decisive(&mut self, seed: u64, changed: &[Option<bool>]) -> Result<(), ResultsError> {
         self.line(&DecisiveLine { decisive: seed, changed: changed.to_vec() })
     }
 
-    /// Hands everything on to where it is written.
+    /// Flushes the output.
     pub fn flush(&mut self) -> Result<(), ResultsError> {
         Ok(self.out.flush()?)
     }
 
-    /// What it wrote to.
+    /// Returns the output.
     pub fn into_inner(self) -> W {
         self.out
     }
@@ -114,8 +115,8 @@ impl<W: Write> ResultsWriter<W> {
     }
 }
 
-/// Reads rows. A last line without its end is what an interrupted run leaves behind: it is left out, and
-/// [`ResultsReader::truncated`] says so. After an error there is nothing more to read.
+/// Reads rows. An interrupted run may leave an incomplete last line: the reader skips it, and
+/// [`ResultsReader::truncated`] returns true. The reader ends after the first error.
 #[derive(Debug)]
 pub struct ResultsReader<R> {
     input: R,
@@ -132,12 +133,12 @@ impl<R: BufRead> ResultsReader<R> {
         ResultsReader { input, line: 0, complete_bytes: 0, in_cell: false, truncated: false, done: false }
     }
 
-    /// How many bytes the rows read so far take: where a resumed run cuts the file and goes on writing.
+    /// The size in bytes of the rows read so far: a resumed run truncates the file there and continues.
     pub fn complete_bytes(&self) -> u64 {
         self.complete_bytes
     }
 
-    /// Whether the input ended in the middle of a line.
+    /// Whether the input ended within a line.
     pub fn truncated(&self) -> bool {
         self.truncated
     }
@@ -164,25 +165,24 @@ impl<R: BufRead> ResultsReader<R> {
 
     fn parse(&self, bytes: &[u8]) -> Result<Row, ResultsError> {
         let malformed = |source| ResultsError::Malformed { line: self.line, source };
-        // By hand, since an untagged enum would hide what is wrong with a line behind "matched no variant". Nearly all
-        // lines are cases, so the other kinds are looked for only where a line is none.
+        // An untagged enum would report every error as "matched no variant". Nearly all lines are cases, so the other
+        // kinds are tried only for lines that are not cases.
         let line: CaseLine = match serde_json::from_slice(bytes) {
             Ok(line) => line,
             Err(error) => return self.parse_rare(bytes, error),
         };
         let seed = line.seed;
-        let outcome = line.into_outcome().map_err(|what| malformed(serde_json::Error::custom(what)))?;
-        Ok(Row::Case { seed, outcome })
+        let result = line.into_result().map_err(|what| malformed(serde_json::Error::custom(what)))?;
+        Ok(Row::Case { seed, result })
     }
 
-    /// A line that is no case, and why it is none.
+    /// Parses a line that is not a case. `error` says why it is not.
     fn parse_rare(&self, bytes: &[u8], error: serde_json::Error) -> Result<Row, ResultsError> {
         let malformed = |source| ResultsError::Malformed { line: self.line, source };
         let probe: Probe = serde_json::from_slice(bytes).map_err(malformed)?;
         if probe.cell.is_some() {
             let line: HeaderLine = serde_json::from_slice(bytes).map_err(malformed)?;
-            let header = line.cell.into_header().map_err(|what| malformed(serde_json::Error::custom(what)))?;
-            return Ok(Row::Cell(Box::new(header)));
+            return Ok(Row::Cell(Box::new(line.cell.into_owned())));
         }
         if probe.decisive.is_some() {
             let DecisiveLine { decisive, changed } = serde_json::from_slice(bytes).map_err(malformed)?;
@@ -205,15 +205,17 @@ impl<R: BufRead> Iterator for ResultsReader<R> {
     }
 }
 
-/// Reads everything and adds it up. A cell that comes up again, as in the parts of a sharded run laid end to end, is
-/// added to.
+/// Reads all rows and sums them up per cell. A cell may occur several times, as in concatenated shards.
+///
+/// # Errors
+/// If the input cannot be read, a line is not a row, or two headers of one cell differ.
 pub fn read_cells(input: impl BufRead) -> Result<Vec<(CellHeader, CellResult)>, ResultsError> {
     let mut cells: Vec<(CellHeader, CellResult)> = Vec::new();
     let mut current = 0;
     for row in ResultsReader::new(input) {
         match row? {
             Row::Cell(header) => current = find_or_add(&mut cells, *header)?,
-            Row::Case { seed, outcome } => cells[current].1.add(seed, &outcome),
+            Row::Case { seed, result } => cells[current].1.add(seed, &result),
             Row::Decisive { seed, changed } => cells[current].1.decide(seed, changed),
         }
     }

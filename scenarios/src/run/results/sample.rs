@@ -1,47 +1,49 @@
-//! Violated cases that are looked at again with each of their faults taken out.
+//! Violated cases that run again without each of their faults.
+
+use serde::Serialize;
 
 use crate::property::{Property, Verdict};
-use crate::run::outcome::Outcome;
+use crate::run::case_result::CaseResult;
 
-/// The budget: so many violated cases of each cell are looked at again, those with the smallest seeds.
+/// The number of violated cases per cell that run again: those with the smallest seeds.
 pub const DECISIVE_CASES: usize = 5;
 
-/// A violated case, kept so that it can be looked at again.
+/// A violated case that can run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// Its seed.
     pub seed: u64,
-    /// What it violated.
+    /// The properties that it violates.
     pub violated: Vec<Property>,
     /// Whether each fault began in it, in the order of the scenario.
     pub fired: Vec<bool>,
-    /// For each fault, whether something that was violated is so no longer without it; nothing for a fault that never
-    /// began. Unknown until the case was looked at again.
+    /// For each fault, whether removing it removed a violation; none for a fault that never began. None until the case
+    /// ran again.
     pub changed: Option<Vec<Option<bool>>>,
 }
 
-/// How often taking a fault out took a violation away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How often removing a fault removed a violation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Decisive {
     /// Violated cases that ran again without the fault.
     pub sampled: u64,
-    /// Those of them in which something that was violated is so no longer.
+    /// Those of them in which a violated property was no longer violated.
     pub changed: u64,
 }
 
-/// The violated cases with the smallest seeds. Neither the order of adding nor of merging matters.
+/// The violated cases with the smallest seeds. The order of adding and merging does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Samples(Vec<Sample>);
 
 impl Samples {
-    pub fn add(&mut self, seed: u64, outcome: &Outcome) {
+    pub fn add(&mut self, seed: u64, result: &CaseResult) {
         let full = self.0.len() == DECISIVE_CASES;
         if full && self.0.last().is_some_and(|last| last.seed < seed) {
             return;
         }
-        let violated = outcome.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
+        let violated = result.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
         let violated: Vec<Property> = violated.map(|(property, _)| *property).collect();
-        let fired: Vec<bool> = outcome.faults.iter().map(|fault| fault.fired > 0).collect();
+        let fired: Vec<bool> = result.faults.iter().map(|fault| fault.fired > 0).collect();
         if !violated.is_empty() && fired.contains(&true) {
             self.insert(Sample { seed, violated, fired, changed: None });
         }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-/// Values below this many bits are kept as they are; above, only so many leading bits.
+/// Of each value this many leading bits are kept.
 const EXACT_BITS: u32 = 10;
 
-/// How often each value came up. Values below 1024 are kept exactly, larger ones to within 0.2 %, so that there are
-/// never more than some 28,000 different ones, however many are added. Neither the order of adding nor of merging
-/// matters.
+/// Counts how often each value occurs. Values below 1024 are exact, larger ones are rounded by at most 0.2 %, so there
+/// are at most about 28,000 distinct ones. The order of adding and merging does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     counts: BTreeMap<u64, u64>,
@@ -18,9 +17,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// No values.
-    pub const NONE: Tally = Tally { counts: BTreeMap::new(), samples: 0, total: 0, min: None, max: 0 };
-
     /// Counts one value.
     pub fn add(&mut self, value: u64) {
         *self.counts.entry(rounded(value)).or_default() += 1;
@@ -30,7 +26,7 @@ impl Tally {
         self.max = self.max.max(value);
     }
 
-    /// Counts everything that another tally counted.
+    /// Adds the values of another tally.
     pub fn merge(&mut self, other: &Tally) {
         for (value, count) in &other.counts {
             *self.counts.entry(*value).or_default() += count;
@@ -46,23 +42,23 @@ impl Tally {
         self.samples
     }
 
-    /// Their exact sum.
+    /// The exact sum of the values.
     pub fn total(&self) -> u128 {
         self.total
     }
 
-    /// The exact largest, or 0 if there is none.
+    /// The exact maximum; 0 if there are no values.
     pub fn max(&self) -> u64 {
         self.max
     }
 
-    /// Their mean, if there is any.
+    /// The mean; none if there are no values.
     pub fn mean(&self) -> Option<f64> {
         (self.samples > 0).then(|| self.total as f64 / self.samples as f64)
     }
 
-    /// The smallest value that at least `percent` % of all values do not exceed, to within 0.2 % and never outside of
-    /// what was added; 0 if there is none.
+    /// The smallest value that at least `percent` % of all values do not exceed, within 0.2 % and never below the
+    /// minimum or above the maximum; 0 if there are no values.
     pub fn percentile(&self, percent: u64) -> u64 {
         let wanted = (u128::from(self.samples) * u128::from(percent)).div_ceil(100);
         self.cumulative()
@@ -70,7 +66,7 @@ impl Tally {
             .map_or(self.max, |(value, _)| value.clamp(self.min.unwrap_or(0), self.max))
     }
 
-    /// Each value in ascending order, with how many values do not exceed it.
+    /// The distinct values in ascending order, each with the number of values that do not exceed it.
     pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
         self.counts.iter().scan(0, |up_to, (value, count)| {
             *up_to += count;

@@ -1,8 +1,8 @@
-//! Small-scope proof: tries every placement of up to so many faults in one small case, and ends with the smallest
-//! counterexample or with the number of placements among which there is none.
+//! Small-scope proof: tries every placement of up to k faults in one small case. The result is the smallest
+//! counterexample, or the number of placements without one.
 //!
-//! Faults are placed one after the other, each no earlier than the one before it: what happens before a fault begins
-//! does not depend on it, so every set of faults is met in the order of its beginnings.
+//! Faults are placed one after the other, each no earlier than the previous one. Events before a fault begins do not
+//! depend on it, so this order reaches every set of faults.
 
 mod place;
 mod points;
@@ -18,104 +18,104 @@ use self::place::{Placed, beginnings, endings};
 use self::points::Ran;
 use crate::file::Placeable;
 use crate::property::{Property, Verdict};
-use crate::registry::Registry;
 use crate::run::cell::Cell;
 use crate::run::job::{CasePanicked, caught};
+use crate::run::registry::Registry;
 use crate::run::verdicts::Verdicts;
 use crate::search::shrink::{Draft, draft_of};
 
 /// What to explore.
 #[derive(Clone, Debug)]
 pub struct Exploration<'a> {
-    /// The cell: its scenario is small, and its own faults stay.
+    /// The cell. Its scenario should be small; its own faults are kept.
     pub cell: &'a Cell,
-    /// The seed: it decides latencies, and the order of what happens at once.
+    /// The seed, which determines latencies and the order of simultaneous events.
     pub seed: u64,
-    /// The bugs that are switched on.
+    /// The enabled bugs.
     pub bugs: &'a [String],
-    /// How many faults are placed at most.
+    /// The maximum number of placed faults.
     pub faults: u32,
-    /// What must not be violated.
+    /// The properties to violate.
     pub wanted: &'a [Property],
-    /// How many threads.
+    /// The number of threads.
     pub threads: usize,
 }
 
-/// What came of it.
+/// The result of an exploration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Explored {
-    /// For each number of faults, from none: how many placements were run, and how many of them differed in more than
-    /// times from all before. The run without faults is no placement.
+    /// One level for each number of faults, from 0. The run without faults is not a placement.
     pub levels: Vec<Level>,
-    /// What could be judged in all these runs.
+    /// The verdicts on the wanted properties in all runs.
     pub verdicts: Verdicts,
-    /// The smallest placement that violates something, if there is one.
+    /// The smallest placement with a violation, if there is one.
     pub counterexample: Option<Counterexample>,
 }
 
 /// All placements of one number of faults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Level {
-    /// How many faults are placed.
+    /// The number of placed faults.
     pub faults: u32,
-    /// How many placements were run.
+    /// The number of placements that ran.
     pub placements: u64,
-    /// How many runs differed from all others in more than times. Not asked of the last level: 0.
+    /// The number of runs that differ from all previous ones in more than times. 0 for the last level, which does not
+    /// need it.
     pub different: u64,
 }
 
-/// A placement that violates something.
+/// A placement with a violation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counterexample {
-    /// What it violates.
+    /// The violated property.
     pub property: Property,
-    /// How many faults it has.
+    /// The number of placed faults.
     pub faults: u32,
-    /// It as a scenario.
+    /// The case as a scenario file.
     pub scenario: String,
 }
 
-/// How far an exploration is.
+/// The progress of an exploration.
 #[derive(Clone, Copy, Debug)]
-pub struct Stand {
-    /// How many faults are being placed.
+pub struct ExploreProgress {
+    /// The number of faults in the current placements.
     pub faults: u32,
-    /// How many placements were run so far, of any number of faults.
+    /// The number of placements that ran so far, with any number of faults.
     pub placements: u64,
-    /// From how many placements with one fault less they started.
+    /// The number of placements with one fault less that were extended so far.
     pub begun: usize,
-    /// All that there are to start from.
+    /// The number of placements to extend.
     pub of: usize,
 }
 
-/// A placement from which more faults are placed.
+/// A placement to extend by one fault.
 struct Parent {
     placed: Vec<Placed>,
     points: Vec<points::Point>,
 }
 
-/// Starting points are dealt with in blocks of this many, and the search ends with the block that has a counterexample.
+/// Parents are extended in blocks of this size. The search ends with the block that has a counterexample.
 const BLOCK: usize = 64;
 
 impl Explored {
-    /// How many placements were run in all.
+    /// The number of placements that ran.
     pub fn placements(&self) -> u64 {
         self.levels.iter().map(|level| level.placements).sum()
     }
 }
 
-/// Explores. `told` hears of each placement how far it is.
+/// Explores. `on_progress` is called after each placement.
 ///
 /// # Errors
-/// If a run panicked: then nothing is said of any placement.
+/// If a run panics: then there is no result.
 pub fn explore(
     registry: &Registry,
     what: &Exploration<'_>,
-    told: impl Fn(Stand) + Sync,
+    on_progress: impl Fn(ExploreProgress) + Sync,
 ) -> Result<Explored, CasePanicked> {
     let first = caught(what.cell, what.seed, || points::run(what.cell, what.seed))?;
     let mut explored = Explored { verdicts: Verdicts::on(what.wanted), ..Explored::default() };
-    explored.verdicts.add(&first.report.outcome);
+    explored.verdicts.add(&first.report.result);
     explored.levels.push(Level { faults: 0, placements: 0, different: 1 });
     if let Some(property) = violated(what, &first) {
         explored.counterexample = Some(counterexample(what, property, &[]));
@@ -125,7 +125,7 @@ pub fn explore(
     let mut parents = vec![Parent { placed: Vec::new(), points: first.points }];
     for faults in 1..=what.faults {
         let count = Count {
-            told: &told,
+            on_progress: &on_progress,
             faults,
             of: parents.len(),
             begun: 0.into(),
@@ -150,9 +150,9 @@ struct Search<'a> {
     count: Count<'a>,
 }
 
-/// Counts placements for whoever wants to hear of it.
+/// Counts placements and reports progress.
 struct Count<'a> {
-    told: &'a (dyn Fn(Stand) + Sync),
+    on_progress: &'a (dyn Fn(ExploreProgress) + Sync),
     faults: u32,
     of: usize,
     begun: AtomicUsize,
@@ -165,11 +165,11 @@ impl Count<'_> {
     fn one_more(&self) {
         let placements = self.before + self.run.fetch_add(1, Ordering::Relaxed) + 1;
         let begun = self.begun.load(Ordering::Relaxed);
-        (self.told)(Stand { faults: self.faults, placements, begun, of: self.of });
+        (self.on_progress)(ExploreProgress { faults: self.faults, placements, begun, of: self.of });
     }
 }
 
-/// What came of all continuations of one parent.
+/// The results of all extensions of one parent.
 struct Tried {
     runs: u64,
     verdicts: Verdicts,
@@ -178,8 +178,8 @@ struct Tried {
 }
 
 impl Search<'_> {
-    /// Tries all continuations of these parents, up to the block that has a counterexample. Gives those that are to be
-    /// continued.
+    /// Tries all extensions of these parents, up to the block that has a counterexample. Returns those to extend
+    /// further.
     fn level(
         &self,
         parents: &[Parent],
@@ -209,8 +209,8 @@ impl Search<'_> {
         Ok((level, children))
     }
 
-    /// Tries the continuations of these parents on all cores; the results are in the order of the parents. Work that
-    /// panics is an error and not left out, since "none among all placements" would be said of what nobody tried.
+    /// Tries the extensions of these parents on several threads; the results are in the order of the parents. A panic
+    /// is an error: without its placements, the result would not cover all of them.
     fn try_all(&self, parents: &[Parent]) -> Result<Vec<Tried>, CasePanicked> {
         let next = AtomicUsize::new(0);
         let tried: Mutex<Vec<(usize, Result<Tried, CasePanicked>)>> = Mutex::default();
@@ -251,7 +251,7 @@ impl Search<'_> {
         tried
     }
 
-    /// Runs the parent's faults with one more, and gives the points of that run.
+    /// Runs the parent's faults with one more, and returns the points of that run.
     fn try_placement(
         &self,
         parent: &Parent,
@@ -263,7 +263,7 @@ impl Search<'_> {
         let ran = points::run(&cell_with(self.registry, self.what, &all), self.what.seed);
         self.count.one_more();
         tried.runs += 1;
-        tried.verdicts.add(&ran.report.outcome);
+        tried.verdicts.add(&ran.report.result);
         if let Some(property) = violated(self.what, &ran) {
             tried.found.push((property, all));
         } else if (all.len() as u32) < self.what.faults && seen.insert(ran.signature) {
@@ -274,9 +274,9 @@ impl Search<'_> {
     }
 }
 
-/// The first of what must not be violated that is.
+/// The first wanted property that is violated.
 fn violated(what: &Exploration<'_>, ran: &Ran) -> Option<Property> {
-    what.wanted.iter().copied().find(|property| ran.report.outcome.verdict(*property) == Verdict::Violated)
+    what.wanted.iter().copied().find(|property| ran.report.result.verdict(*property) == Verdict::Violated)
 }
 
 /// The cell with these faults after its own.
@@ -324,7 +324,7 @@ mod tests {
         };
         let parent = |placed| Parent { placed, points: points::run(&cell, 0).points };
         let (begun, run) = (0.into(), 0.into());
-        let count = Count { told: &|_| {}, faults: 2, of: 2, begun, before: 0, run };
+        let count = Count { on_progress: &|_| {}, faults: 2, of: 2, begun, before: 0, run };
         let search = Search { registry: &registry, what: &what, count };
         let tried = search.try_all(&[parent(vec![]), parent(vec![nowhere])]);
         assert!(tried.err().is_some_and(|panicked| panicked.message.contains("99")));

@@ -1,4 +1,4 @@
-//! Where `explore` can place a fault in a run, and what becomes of it in a scenario.
+//! The places for a fault in a run, and the placed fault as a scenario has it.
 
 use std::time::Duration;
 
@@ -6,27 +6,26 @@ use fencepost_sim::faults::{ExploreLength, ExploreSite, ExploreValue};
 use fencepost_sim::schedule::{Aim, FaultPlan, OnStep, Target, Trigger};
 use fencepost_sim::units::{Dist, SignedSpan, Span};
 use fencepost_sim::{NodeId, SimTime};
-use toml::de::ValueDeserializer;
 use toml::{Table, Value};
 
 use super::points::{Point, What, trimmed};
 use crate::file::Placeable;
-use crate::registry::Registry;
 use crate::run::cell::Cell;
+use crate::run::registry::Registry;
 use crate::search::shrink::DraftFault;
 
-/// A fault at its place.
+/// A placed fault.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Placed {
-    /// What it is.
+    /// Its kind in the menu.
     pub what: Placeable,
     pub place: Place,
     pub begins: Begins,
-    /// When that is, in the run that it was placed in.
+    /// When it begins, in the run in which it was placed.
     pub at: SimTime,
-    /// How long it lasts, or by how much a message is late.
+    /// How long it lasts, or by how much it delays a message.
     pub lasts: Duration,
-    /// By how much a clock steps.
+    /// By how much it steps a clock, in nanoseconds.
     pub step: i64,
 }
 
@@ -39,20 +38,20 @@ pub(super) enum Place {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Begins {
     At,
-    /// When the client reaches the step, the how-manieth time.
+    /// When the client reaches the step for the nth time.
     On(NodeId, &'static str, u32),
 }
 
-/// A link that fails for so long loses or delays the one message that is sent at that moment.
+/// Short enough that a link fault of this length affects only the message sent at its beginning.
 const A_MOMENT: Duration = Duration::from_nanos(1);
 
 impl Placed {
-    /// Whether its end is to be placed too.
+    /// Whether its end is placed too.
     pub fn has_an_end(&self) -> bool {
         self.what.placing().has_end()
     }
 
-    /// Its kind in scenario files, and its keys there.
+    /// The fault as scenario files have it.
     pub fn fault(&self, nodes: &[String], number: usize) -> DraftFault {
         let text = |text: String| Value::String(text);
         let span = |length: Duration| text(Span(length).to_string());
@@ -107,16 +106,14 @@ impl Placed {
         self.what.placing().keys.iter().map(|(key, given)| ((*key).to_owned(), value(*given))).collect()
     }
 
-    /// The fault as a schedule has it: the same as what reading its text gives.
+    /// The fault as schedules have it: equal to the parsed text of [`Placed::fault`].
     pub fn plan(&self, registry: &Registry, nodes: &[String], number: usize) -> FaultPlan {
         let entry = registry.fault(self.kind()).expect("the standard kinds of fault are registered");
-        let own = Value::Table(self.own_keys()).to_string();
-        let keys = ValueDeserializer::parse(&own).expect("a table prints as a table");
         let named = |node: NodeId| Target::Named(nodes[node.index()].clone());
         FaultPlan {
             name: format!("{}-{number}", self.kind()),
             kind: entry.info,
-            fault: (entry.parse)(keys).expect("these keys are right"),
+            fault: entry.read(&self.own_keys()).expect("these keys are right"),
             trigger: match self.begins {
                 Begins::At => Trigger::At(self.at.since(SimTime(0))),
                 Begins::On(client, step, nth) => Trigger::On(OnStep {
@@ -135,7 +132,7 @@ impl Placed {
     }
 }
 
-/// The places in a run where a fault of the menu can begin, from this moment on; `until` is the end of the run phase.
+/// The places from `from` to `until`, the end of the run phase, at which a fault of the menu can begin.
 pub(super) fn beginnings(
     cell: &Cell,
     menu: &[Placeable],
@@ -151,7 +148,7 @@ pub(super) fn beginnings(
                 for step in steps(cell, *what) {
                     let lasts = until.since(at);
                     let one = Placed { what: *what, place, begins, at, lasts, step };
-                    // Things that happen at a node at once are one boundary.
+                    // Simultaneous events at a node are one place.
                     if at >= from && !placed.contains(&one) {
                         placed.push(one);
                     }
@@ -162,7 +159,7 @@ pub(super) fn beginnings(
     placed
 }
 
-/// Where a fault of this kind can begin by such a point: right before what happens there.
+/// Where a fault of this kind can begin at a point: right before its event.
 fn starts(what: Placeable, point: &Point) -> Option<(Place, Begins, SimTime)> {
     match (what.placing().site, point.what) {
         (ExploreSite::NodeOrStep, What::Step(node, step, nth)) => {
@@ -176,7 +173,7 @@ fn starts(what: Placeable, point: &Point) -> Option<(Place, Begins, SimTime)> {
     }
 }
 
-/// How far clocks are stepped: over the lock's expiry and a second more, either way.
+/// Clock steps in nanoseconds: the lock's expiry plus one second, forward and backward.
 fn steps(cell: &Cell, what: Placeable) -> Vec<i64> {
     if !what.placing().has_step() {
         return vec![0];
@@ -186,7 +183,7 @@ fn steps(cell: &Cell, what: Placeable) -> Vec<i64> {
     vec![step, -step]
 }
 
-/// The fault with each of its ends: right after something happened elsewhere, in the run in which it did not end.
+/// The fault with each possible end: right after an event at another node, in the run in which it does not end.
 pub(super) fn endings(endless: &Placed, points: &[Point]) -> Vec<Placed> {
     let concerned = |node: NodeId| match endless.place {
         Place::Node(own) => node == own,

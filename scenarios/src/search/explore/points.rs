@@ -1,4 +1,4 @@
-//! What happened in a run, as far as a fault can be placed by it.
+//! The events of a run at which a fault can be placed.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
@@ -17,31 +17,31 @@ use crate::run::recorder::{TraceEvent, Watcher};
 pub(super) struct Ran {
     pub report: CaseReport,
     pub points: Vec<Point>,
-    /// The same for runs that differ in nothing but times.
+    /// Equal for runs that differ only in times.
     pub signature: u128,
 }
 
-/// One thing that happened.
+/// An event at which a fault can be placed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Point {
     pub at: SimTime,
     pub what: What,
-    /// A service's or the store's state changed.
+    /// It changed the state of a service or of the store.
     pub changed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum What {
-    /// A message got there: from, to, and when it was sent.
+    /// A message arrived: from, to, and when it was sent.
     Delivered(NodeId, NodeId, SimTime),
-    /// Something else happened at a node.
+    /// Another event at a node.
     At(NodeId),
-    /// A client reached a step, the how-manieth time.
+    /// A client reached a step for the nth time.
     Step(NodeId, &'static str, u32),
 }
 
 impl Point {
-    /// Where it happened.
+    /// The node of the event.
     pub fn node(&self) -> NodeId {
         match self.what {
             What::Delivered(_, node, _) | What::At(node) | What::Step(node, ..) => node,
@@ -49,7 +49,7 @@ impl Point {
     }
 }
 
-/// Runs a case and takes its points down.
+/// Runs a case and records its points.
 pub(super) fn run(cell: &Cell, seed: u64) -> Ran {
     let notes = Rc::new(RefCell::new(Notes::default()));
     let report = case::run(cell, seed, Some(notes.clone()));
@@ -63,7 +63,7 @@ struct Notes {
     signature: Signature,
 }
 
-/// Hashes what happened, without the times.
+/// Hashes the events without their times.
 #[derive(Default)]
 struct Signature(Xxh3);
 
@@ -128,11 +128,11 @@ impl Watcher for Notes {
     }
 }
 
-/// In long stretches in which no service's state changes, clients only ask again and again: of each, so many points at
-/// its beginning and as many at its end stand for all.
+/// Where no service's state changes for long, clients only repeat requests. Of each such stretch this many points at
+/// its beginning and its end are kept.
 const OF_A_STRETCH: usize = 3;
 
-/// The points without the middle of such stretches.
+/// The points without the middle of long stretches.
 pub(super) fn trimmed(points: &[Point]) -> Vec<Point> {
     let mut kept = Vec::with_capacity(points.len());
     for stretch in points.chunk_by(|_, next| !next.changed) {

@@ -1,4 +1,4 @@
-//! Aimed cases: a few faults of the scenario's kinds, each at an event of a client, and about as long as a lease.
+//! Aimed cases: a few faults of the scenario's kinds, each at a step of a client, and about as long as a lease.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use super::Hunt;
 use crate::file::STEPS;
 use crate::search::shrink::{Draft, DraftFault, base, written_faults};
 
-/// So many faults at most.
+/// The maximum number of faults.
 const MOST_FAULTS: u64 = 3;
-/// At one of the first so many times that the client passes the event.
+/// A fault begins when its client reaches the step for the nth time, with n up to this.
 const MOST_TIMES: u64 = 4;
-/// How long a fault lasts, in tenths of the lock's expiry.
+/// Durations of a fault, in tenths of the lock's expiry.
 const TENTHS: [u64; 7] = [2, 5, 9, 11, 15, 20, 30];
-/// What stands for the expiry of a lock that has none.
+/// Used as the expiry of a lock without one.
 const NO_EXPIRY: Duration = Duration::from_secs(3);
 
-/// The case of this seed, and what was chosen for it.
+/// The case of this seed, and what was drawn for it, as text.
 pub(super) fn draft(hunt: &Hunt<'_>, seed: u64) -> (Draft, String) {
     let mut stream = Streams::new(seed).stream("hunt aimed");
     let mut draft = base(hunt.cell, seed, hunt.bugs, hunt.wanted[0]);
@@ -31,13 +31,13 @@ pub(super) fn draft(hunt: &Hunt<'_>, seed: u64) -> (Draft, String) {
     for number in 1..=stream.between(1, MOST_FAULTS) {
         let (kind, keys) = &kinds[stream.between(0, kinds.len() as u64 - 1) as usize];
         let fault = aimed(hunt, &mut stream, kind, keys, number);
-        choice.push(fault.keys.iter().filter(|(key, _)| *key != "name").fold(kind.clone(), told));
+        choice.push(fault.keys.iter().filter(|(key, _)| *key != "name").fold(kind.clone(), append_key));
         draft.faults.push(fault);
     }
     (draft, choice.join("; "))
 }
 
-fn told(text: String, (key, value): (&String, &Value)) -> String {
+fn append_key(text: String, (key, value): (&String, &Value)) -> String {
     format!("{text} {key} = {value}")
 }
 
@@ -51,14 +51,14 @@ fn aimed(hunt: &Hunt<'_>, stream: &mut Stream, kind: &str, keys: &Table, number:
     on.insert("client".into(), Value::String(client.clone()));
     on.insert("event".into(), Value::String(step.into()));
     on.insert("nth".into(), Value::Integer(nth(hunt, stream)));
-    // Some strike at once, some while something is on its way, some in the middle of a lease.
+    // At once, while a message is in flight, or within a lease.
     let latest = [Duration::ZERO, Duration::from_millis(10), expiry][stream.between(0, 2) as usize];
     on.insert("after".into(), span(Duration::from_millis(stream.between(0, latest.as_millis() as u64))));
     let mut keys = keys.clone();
     ["every", "at"].iter().for_each(|key| drop(keys.remove(*key)));
     keys.insert("name".into(), Value::String(format!("{kind}-{number}")));
     keys.insert("on".into(), Value::Table(on));
-    // The other half lasts as long as the scenario says.
+    // Half of the faults keep the scenario's duration.
     if keys.contains_key("lasts") && stream.chance(500_000) {
         keys.insert("lasts".into(), span(length));
     }
@@ -71,7 +71,7 @@ fn aimed(hunt: &Hunt<'_>, stream: &mut Stream, kind: &str, keys: &Table, number:
     DraftFault { kind: kind.into(), keys }
 }
 
-/// Early times more often than late ones, and none that a client with its share of the orders never comes to.
+/// Draws low numbers more often than high ones, and none above a client's share of the orders.
 fn nth(hunt: &Hunt<'_>, stream: &mut Stream) -> i64 {
     let clients = hunt.cell.scenario.clients.count;
     let share = hunt.cell.scenario.clients.orders.map_or(MOST_TIMES, |n| u64::from(n).div_ceil(clients.into()));

@@ -1,5 +1,5 @@
-//! Hunting: looks for one violation as fast as it can. Its cases are no sample of anything, so no rate is ever made of
-//! them.
+//! Hunting: searches for one violation in as few cases as possible. The cases are not a random sample, so they never
+//! enter rates.
 
 mod aimed;
 mod swarm;
@@ -11,66 +11,66 @@ use std::thread;
 
 use crate::file;
 use crate::property::{Property, Verdict};
-use crate::registry::Registry;
 use crate::run::cell::Cell;
 use crate::run::job::{CasePanicked, run_caught};
+use crate::run::registry::Registry;
 use crate::run::verdicts::Verdicts;
 use crate::search::shrink::Draft;
 
 /// How cases are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Aim {
-    /// As `run` would: the scenario's own cases, seed by seed.
+    /// The scenario's own cases, seed by seed, as in `run`.
     Uniform,
-    /// The scenario's kinds of fault, each at an event of the clients and about as long as the lock's expiry.
+    /// The scenario's kinds of fault, each at a step of a client and about as long as the lock's expiry.
     #[default]
     Aimed,
-    /// A part of the scenario's faults and settings, drawn anew for each case.
+    /// A subset of the scenario's faults and settings, drawn for each case.
     Swarm,
 }
 
-/// What to hunt for.
+/// What to hunt for, and where.
 #[derive(Clone, Debug)]
 pub struct Hunt<'a> {
     /// The cell to hunt in.
     pub cell: &'a Cell,
-    /// The bugs that are switched on.
+    /// The enabled bugs.
     pub bugs: &'a [String],
-    /// What must not be violated. Where that is nothing, no case is tried.
+    /// The properties to violate. If there are none, no case runs.
     pub wanted: &'a [Property],
     /// How cases are chosen.
     pub aim: Aim,
-    /// How many cases are tried at most.
+    /// The maximum number of cases.
     pub cases: u64,
-    /// How many threads.
+    /// The number of threads.
     pub threads: usize,
 }
 
-/// What a hunt came to.
+/// The result of a hunt.
 #[derive(Clone, Debug)]
 pub struct Hunted {
-    /// How many cases it took; all where nothing was found.
+    /// The number of cases up to the first violation; all if nothing was found.
     pub cases: u64,
-    /// What could be judged, where nothing was found.
+    /// The verdicts on the wanted properties, if nothing was found.
     pub verdicts: Verdicts,
-    /// The first case that violates something.
+    /// The first case with a violation.
     pub found: Option<Found>,
 }
 
-/// A case that violates something.
+/// A case with a violation.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Its cell: the hunt's own, or one made for this case.
+    /// Its cell: the hunt's own, or one built for this case.
     pub cell: Cell,
     /// Its seed.
     pub seed: u64,
-    /// What it violates.
+    /// The violated property.
     pub property: Property,
-    /// What was chosen for it, in words; nothing where the case is one of the scenario's own.
+    /// What was drawn for it, as text; empty for the scenario's own cases.
     pub choice: String,
 }
 
-/// Hunts until something is found. The first case in the order of seeds counts, whatever the number of threads.
+/// Hunts until a violation is found. The result is the first in the order of seeds, whatever the number of threads.
 ///
 /// # Errors
 /// If a case panicked.
@@ -122,13 +122,13 @@ fn try_case(
         Aim::Aimed => made(registry, hunt, aimed::draft(hunt, seed)),
         Aim::Swarm => swarm::drawn(hunt, seed),
     };
-    let outcome = run_caught(&cell, seed)?;
-    verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome);
-    let violated = hunt.wanted.iter().find(|property| outcome.verdict(**property) == Verdict::Violated);
+    let result = run_caught(&cell, seed)?;
+    verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(&result);
+    let violated = hunt.wanted.iter().find(|property| result.verdict(**property) == Verdict::Violated);
     Ok(violated.map(|property| Found { cell, seed, property: *property, choice }))
 }
 
-/// The cell of a draft, and what it chose. One that is no scenario is replaced by the hunt's own cell.
+/// The cell of a draft, and what was drawn for it. If the draft is not a valid scenario, the hunt's own cell is used.
 fn made(registry: &Registry, hunt: &Hunt<'_>, (draft, choice): (Draft, String)) -> (Cell, String) {
     let made = file::scenario(registry, "hunted.toml", &draft.scenario()).ok();
     let made = made.map(|scenario| Cell::new(&Arc::new(scenario), &hunt.cell.lock, hunt.bugs));

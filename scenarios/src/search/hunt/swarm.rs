@@ -1,4 +1,4 @@
-//! Swarm cases of any scenario, as if it were a swarm.
+//! Swarm cases of any scenario.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::Hunt;
 use crate::file::Scenario;
 use crate::run::cell::Cell;
 
-/// The cell of the case of this seed, and what was chosen for it.
+/// The cell of the case with this seed, and what was drawn for it.
 pub(super) fn drawn(hunt: &Hunt<'_>, seed: u64) -> (Cell, String) {
     let scenario = Arc::new(Scenario { swarm: true, ..(*hunt.cell.scenario).clone() });
     let cell = Cell { scenario, ..hunt.cell.clone() }.drawn(seed).into_owned();

@@ -1,56 +1,56 @@
-//! Fewer clients and fewer orders.
+//! Passes for fewer clients and orders.
 
 use toml::Value;
 
 use super::draft::{Draft, DraftFault, ENDLESS};
 use super::faults::client_index;
-use super::ladder::{counts_below, first_of, lower};
-use super::trial::Lab;
+use super::round_values::{counts_below, first_of, lower};
+use super::shrinker::Shrinker;
 
-/// Keeps the clients that matter only, else takes them out one by one.
-pub(crate) fn fewer(lab: &mut Lab<'_>) {
-    let count = lab.best().clients();
-    let mut parties = lab.shown().clients.clone();
-    parties.extend(lab.best().faults.iter().flat_map(named_clients));
+/// Keeps only the clients that the violation or a fault names, else removes them one by one.
+pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
+    let count = shrinker.best().clients();
+    let mut parties = shrinker.shown().clients.clone();
+    parties.extend(shrinker.best().faults.iter().flat_map(named_clients));
     parties.sort_unstable();
     parties.dedup();
     parties.retain(|client| *client < count);
     let mut candidates = Vec::new();
     for more in 0..2 {
-        // Somebody has to be there who wants the lock too.
+        // A second client has to contend for the lock.
         let mut kept = parties.clone();
         let others = (0..count).filter(|client| !parties.contains(client));
         kept.extend(others.take(more + usize::from(parties.len() < 2)));
         kept.sort_unstable();
         if kept.len() < count.into() {
-            candidates.extend(with_clients(lab.best(), &kept));
+            candidates.extend(with_clients(shrinker.best(), &kept));
         }
     }
-    first_of(lab, candidates);
-    let mut out = lab.best().clients();
-    while out > 0 && lab.best().clients() > 1 {
+    first_of(shrinker, candidates);
+    let mut out = shrinker.best().clients();
+    while out > 0 && shrinker.best().clients() > 1 {
         out -= 1;
-        let kept: Vec<u16> = (0..lab.best().clients()).filter(|client| *client != out).collect();
-        let candidates = with_clients(lab.best(), &kept);
-        first_of(lab, candidates);
+        let kept: Vec<u16> = (0..shrinker.best().clients()).filter(|client| *client != out).collect();
+        let candidates = with_clients(shrinker.best(), &kept);
+        first_of(shrinker, candidates);
     }
 }
 
-/// The drafts with these clients only, under new names: with their share of the orders, and with all of them.
+/// The drafts with only these clients, renumbered: with their share of the orders, and with all orders.
 pub(crate) fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
     let mut fewer = draft.clone();
     let new_name = |name: &str| -> Option<Option<String>> {
         let index = client_index(name)?;
         Some(kept.iter().position(|client| *client == index).map(|place| format!("client-{}", place + 1)))
     };
-    fewer.faults.retain_mut(|fault| places(fault).all(|value| rename(value, &new_name)));
+    fewer.faults.retain_mut(|fault| values_with_clients(fault).all(|value| rename(value, &new_name)));
     fewer.table("clients").insert("count".into(), Value::Integer(kept.len() as i64));
     let share = (u64::from(draft.orders()) * kept.len() as u64).div_ceil(u64::from(draft.clients().max(1)));
     let share = if draft.orders() == ENDLESS { ENDLESS } else { share as u32 };
     vec![fewer.with_orders(share), fewer]
 }
 
-/// The drafts in which the clients change places: who comes first may be what matters.
+/// The drafts with the clients' numbers rotated, since their order may matter.
 pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
     let count = draft.clients();
     let by = |shift: u16| {
@@ -59,28 +59,28 @@ pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
             client_index(name).map(|index| Some(format!("client-{}", (index + shift) % count + 1)))
         };
         for fault in &mut rotated.faults {
-            for value in places(fault) {
+            for value in values_with_clients(fault) {
                 rename(value, &new_name);
             }
         }
         rotated
     };
-    // With more of them it costs more than it brings.
+    // With more clients the runs cost more than they gain.
     if count > 3 { Vec::new() } else { (1..count).map(by).collect() }
 }
 
-/// More orders, where that lets more scheduling seeds show the violation: it matters less who comes first.
-pub(crate) fn more_orders(lab: &mut Lab<'_>) {
-    let more = lab.best().orders().saturating_add(lab.best().clients().into());
-    lab.offer_steadier(lab.best().with_orders(more));
+/// Adds orders if more scheduling seeds then show the violation: the order of clients matters less.
+pub(crate) fn more_orders(shrinker: &mut Shrinker<'_>) {
+    let more = shrinker.best().orders().saturating_add(shrinker.best().clients().into());
+    shrinker.offer_more_reproducing(shrinker.best().with_orders(more));
 }
 
-/// The values of a fault that may name clients. Its own name is not of theirs, whatever it sounds like.
-fn places(fault: &mut DraftFault) -> impl Iterator<Item = &mut Value> {
+/// The values of a fault that may name clients: all but its own name.
+fn values_with_clients(fault: &mut DraftFault) -> impl Iterator<Item = &mut Value> {
     fault.keys.iter_mut().filter(|(key, _)| *key != "name").map(|(_, value)| value)
 }
 
-/// Gives clients their new names; says whether anything is left. A fault at a client that is gone is gone too.
+/// Renames clients. Returns false if only removed clients were named, so that the fault has to go.
 fn rename(value: &mut Value, new_name: &impl Fn(&str) -> Option<Option<String>>) -> bool {
     match value {
         Value::String(text) => match new_name(text) {
@@ -115,11 +115,11 @@ fn named_clients(fault: &DraftFault) -> Vec<u16> {
     found
 }
 
-/// As few orders as will do.
-pub(crate) fn fewer_orders(lab: &mut Lab<'_>) {
-    let counts = counts_below(lab.best().orders());
-    lower(lab, &counts, |draft, orders| draft.with_orders(orders));
-    while lab.best().orders() > 1 && lab.offer(lab.best().with_orders(lab.best().orders() - 1)) {}
+/// Finds the smallest number of orders.
+pub(crate) fn fewer_orders(shrinker: &mut Shrinker<'_>) {
+    let counts = counts_below(shrinker.best().orders());
+    lower(shrinker, &counts, |draft, orders| draft.with_orders(orders));
+    while shrinker.best().orders() > 1 && shrinker.offer(shrinker.best().with_orders(shrinker.best().orders() - 1)) {}
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_is_named_like_a_client_goes_with_its_target_alone() {
+    fn only_the_target_of_a_fault_names_a_client() {
         let draft = draft_with("name = 'client-2'\ntarget = 'client-3'");
         let fewer = &with_clients(&draft, &[0, 2])[0];
         assert_eq!(fewer.faults, draft_with("name = 'client-2'\ntarget = 'client-2'").faults);

@@ -1,4 +1,4 @@
-//! A scenario in the making: what a reproducer says, in a form that can be changed, and the text that it becomes.
+//! A reproducer while it is being shrunk, and its text.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use crate::property::Property;
 
-/// A reproducer in the making.
+/// A reproducer that can be changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Draft {
     pub name: String,
@@ -18,7 +18,7 @@ pub(crate) struct Draft {
     pub lock: String,
     pub seed: u64,
     pub bugs: Vec<String>,
-    /// What violates it is what it is about.
+    /// The property that it violates.
     pub property: Property,
     /// `[clients]`, `[lock]`, `[workload]`, `[network]`.
     pub tables: Table,
@@ -32,12 +32,12 @@ pub(crate) struct DraftFault {
     pub keys: Table,
 }
 
-/// The most orders that a scenario can name.
+/// The maximum number of orders in a scenario file.
 const MOST_ORDERS: u32 = 1_000_000;
-/// Orders until the run ends.
+/// Stands for orders until the run ends.
 pub(crate) const ENDLESS: u32 = u32::MAX;
 
-/// Keys that come first, in this order; the others follow by name.
+/// Keys to write first, in this order; the others follow by name.
 const FIRST_KEYS: [&str; 16] = [
     "name",
     "count",
@@ -68,7 +68,7 @@ impl Draft {
         let _ = writeln!(text, "locks = {}", Value::Array(vec![Value::String(self.lock.clone())]));
         for name in ["clients", "lock", "workload", "network"] {
             match self.tables.get(name) {
-                // A workload's keys stand in a table of their own.
+                // A workload's keys have a table of their own.
                 Some(Value::Table(workloads)) if name == "workload" => {
                     for (kind, keys) in workloads {
                         let keys = keys.as_table().cloned().unwrap_or_default();
@@ -96,7 +96,7 @@ impl Draft {
         text
     }
 
-    /// The reproducer that draws its faults again, from the text of its scenario.
+    /// The reproducer that draws its faults, from the text of its scenario.
     pub fn as_drawn(&self, source: &str, comment: &str, trace: &str) -> String {
         let mut scenario: Table = toml::from_str(source).expect("the scenario was read from this text");
         scenario.insert("name".into(), Value::String(self.name.clone()));
@@ -120,7 +120,7 @@ impl Draft {
         )
     }
 
-    /// A table of the scenario, made if it is not there.
+    /// A table of the scenario; added if missing.
     pub fn table(&mut self, name: &str) -> &mut Table {
         let entry = self.tables.entry(name).or_insert_with(|| Value::Table(Table::new()));
         entry.as_table_mut().expect("what was read is a table, and what is made here too")
@@ -131,12 +131,12 @@ impl Draft {
         self.tables.get("clients")?.as_table()?.get(key)
     }
 
-    /// How many clients there are.
+    /// The number of clients.
     pub fn clients(&self) -> u16 {
         self.client_key("count").and_then(Value::as_integer).and_then(|count| u16::try_from(count).ok()).unwrap_or(1)
     }
 
-    /// How many orders there are; without end where the workload has them until the run ends.
+    /// The number of orders; [`ENDLESS`] if the workload has them until the run ends.
     pub fn orders(&self) -> u32 {
         self.client_key("orders").and_then(Value::as_integer).and_then(|n| u32::try_from(n).ok()).unwrap_or(ENDLESS)
     }
@@ -152,7 +152,7 @@ impl Draft {
 }
 
 impl DraftFault {
-    /// A duration among its keys.
+    /// The duration under this key.
     pub fn span(&self, key: &str) -> Option<Duration> {
         self.keys.get(key)?.as_str()?.parse::<Span>().ok().map(|span| span.0)
     }
@@ -163,7 +163,7 @@ impl DraftFault {
     }
 }
 
-/// A duration as scenario files have it.
+/// A duration as a scenario file has it.
 pub(crate) fn span_value(length: Duration) -> Value {
     Value::String(Span(length).to_string())
 }

@@ -1,4 +1,4 @@
-//! Fewer faults, shorter faults, and faults that wait for an event rather than for a time.
+//! Passes for fewer and shorter faults, and for faults that begin at a step instead of a time.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,44 +9,44 @@ use fencepost_sim::{NodeId, Occurrence, SimTime};
 use toml::{Table, Value};
 
 use super::draft::{Draft, DraftFault, span_value};
-use super::ladder::{counts_below, first_of, lengths_above, lengths_below, lower, rounded};
-use super::trial::Lab;
+use super::round_values::{counts_below, first_of, lengths_above, lengths_below, lower, rounded};
+use super::shrinker::Shrinker;
 use crate::file::STEPS;
 use crate::run::recorder::{TraceEvent, Watcher};
 
-/// Takes faults out: those that did nothing first, then by halves, quarters and so on.
-pub(crate) fn fewer(lab: &mut Lab<'_>) {
-    only_what_mattered(lab);
+/// Removes faults: first those without effect, then halves, quarters and so on.
+pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
+    only_what_mattered(shrinker);
     let mut parts = 1;
-    while !lab.best().faults.is_empty() && !lab.exhausted() {
-        let count = lab.best().faults.len();
+    while !shrinker.best().faults.is_empty() && !shrinker.exhausted() {
+        let count = shrinker.best().faults.len();
         let size = count.div_ceil(parts);
         let mut taken = false;
         let mut end = count;
-        // From the end: what comes late matters least.
+        // From the end: late faults matter least.
         while end > 0 {
             let start = end.saturating_sub(size);
-            taken |= lab.offer(without(lab.best(), |index| (start..end).contains(&index)));
+            taken |= shrinker.offer(without(shrinker.best(), |index| (start..end).contains(&index)));
             end = start;
         }
         if size == 1 && !taken {
             break;
         }
-        parts = (parts * 2).clamp(1, lab.best().faults.len().max(1));
+        parts = (parts * 2).clamp(1, shrinker.best().faults.len().max(1));
     }
 }
 
-/// What began after the violation is not its reason, and what touched nothing hardly is.
-fn only_what_mattered(lab: &mut Lab<'_>) {
-    let draft = lab.best();
+/// Removes faults that touched nothing, or at least those that began after the violation.
+fn only_what_mattered(shrinker: &mut Shrinker<'_>) {
+    let draft = shrinker.best();
     let count = draft.faults.len();
     let (mut began, mut touched) = (vec![false; count], vec![false; count]);
-    for injected in lab.shown().injections.iter().filter(|injected| injected.at <= lab.shown().at) {
+    for injected in shrinker.shown().injections.iter().filter(|injected| injected.at <= shrinker.shown().at) {
         began[injected.fault] = true;
         touched[injected.fault] |= injected.touched;
     }
     let candidates = [without(draft, |index| !touched[index]), without(draft, |index| !began[index])];
-    first_of(lab, candidates);
+    first_of(shrinker, candidates);
 }
 
 fn without(draft: &Draft, out: impl Fn(usize) -> bool) -> Draft {
@@ -59,52 +59,53 @@ fn without(draft: &Draft, out: impl Fn(usize) -> bool) -> Draft {
     draft
 }
 
-/// The draft with one of its faults changed.
+/// The draft with one fault changed.
 fn with_fault(draft: &Draft, index: usize, change: impl FnOnce(&mut DraftFault)) -> Draft {
     let mut draft = draft.clone();
     change(&mut draft.faults[index]);
     draft
 }
 
-/// Faults that last as short as will do, and steps as small.
-pub(crate) fn shorter(lab: &mut Lab<'_>) {
-    for index in 0..lab.best().faults.len() {
+/// Finds the shortest duration of each fault, and the smallest clock step.
+pub(crate) fn shorter(shrinker: &mut Shrinker<'_>) {
+    for index in 0..shrinker.best().faults.len() {
         for key in ["lasts", "restart_after"] {
-            let Some(length) = lab.best().faults[index].span(key) else { continue };
+            let Some(length) = shrinker.best().faults[index].span(key) else { continue };
             let set = |draft: &Draft, length| with_fault(draft, index, |fault| fault.set_span(key, length));
-            if !lower(lab, &lengths_below(length), set) {
-                let candidates: Vec<Draft> = rounded(length).into_iter().map(|round| set(lab.best(), round)).collect();
-                first_of(lab, candidates);
+            if !lower(shrinker, &lengths_below(length), set) {
+                let candidates: Vec<Draft> =
+                    rounded(length).into_iter().map(|round| set(shrinker.best(), round)).collect();
+                first_of(shrinker, candidates);
             }
         }
-        smaller_step(lab, index);
+        smaller_step(shrinker, index);
     }
 }
 
-/// Work that is tried so that a fault need not end at the very nanosecond.
+/// Durations of work, in milliseconds, that let a fault end at a round time.
 const ROOM_MS: [u64; 3] = [5, 20, 100];
 
-/// Longer work where a fault's length is not round: there is more time then for what has to happen meanwhile.
-pub(crate) fn roomier(lab: &mut Lab<'_>) {
-    for index in 0..lab.best().faults.len() {
-        let Some(length) = lab.best().faults[index].span("lasts") else { continue };
+/// Tries longer work where a fault's duration is not round, so that its exact end no longer matters.
+pub(crate) fn with_longer_work(shrinker: &mut Shrinker<'_>) {
+    for index in 0..shrinker.best().faults.len() {
+        let Some(length) = shrinker.best().faults[index].span("lasts") else { continue };
         if length.as_nanos().is_multiple_of(1_000_000) {
             continue;
         }
         let mut candidates = Vec::new();
         for hold in ROOM_MS {
             for round in rounded(length) {
-                let mut draft = with_fault(lab.best(), index, |fault| fault.set_span("lasts", round));
+                let mut draft = with_fault(shrinker.best(), index, |fault| fault.set_span("lasts", round));
                 draft.table("clients").insert("hold".into(), span_value(Duration::from_millis(hold)));
                 candidates.push(draft);
             }
         }
-        first_of(lab, candidates);
+        first_of(shrinker, candidates);
     }
 }
 
-fn smaller_step(lab: &mut Lab<'_>, index: usize) {
-    let by = lab.best().faults[index].keys.get("by").and_then(Value::as_str).map(String::from);
+fn smaller_step(shrinker: &mut Shrinker<'_>, index: usize) {
+    let by = shrinker.best().faults[index].keys.get("by").and_then(Value::as_str).map(String::from);
     let Some((sign, length)) = by.as_deref().and_then(sign_and_length) else { return };
     let set = |draft: &Draft, length: Duration| {
         let step = SignedSpan::constant(sign * length.as_nanos() as i64).to_string();
@@ -112,9 +113,9 @@ fn smaller_step(lab: &mut Lab<'_>, index: usize) {
             fault.keys.insert("by".into(), Value::String(step));
         })
     };
-    if !lower(lab, &lengths_below(length), set) {
-        let candidates: Vec<Draft> = rounded(length).into_iter().map(|round| set(lab.best(), round)).collect();
-        first_of(lab, candidates);
+    if !lower(shrinker, &lengths_below(length), set) {
+        let candidates: Vec<Draft> = rounded(length).into_iter().map(|round| set(shrinker.best(), round)).collect();
+        first_of(shrinker, candidates);
     }
 }
 
@@ -123,31 +124,33 @@ fn sign_and_length(text: &str) -> Option<(i64, Duration)> {
     Some((sign, text.parse::<fencepost_sim::units::Span>().ok()?.0))
 }
 
-/// Longer faults, where that lets more scheduling seeds show the violation.
-pub(crate) fn longer(lab: &mut Lab<'_>) {
-    for index in 0..lab.best().faults.len() {
-        let Some(length) = lab.best().faults[index].span("lasts") else { continue };
+/// Lengthens faults if more scheduling seeds then show the violation.
+pub(crate) fn longer(shrinker: &mut Shrinker<'_>) {
+    for index in 0..shrinker.best().faults.len() {
+        let Some(length) = shrinker.best().faults[index].span("lasts") else { continue };
         for longer in lengths_above(length).into_iter().take(3) {
-            if lab.needed() < lab.others() {
-                lab.offer_steadier(with_fault(lab.best(), index, |fault| fault.set_span("lasts", longer)));
+            if shrinker.needed() < shrinker.others() {
+                shrinker.offer_more_reproducing(with_fault(shrinker.best(), index, |fault| {
+                    fault.set_span("lasts", longer)
+                }));
             }
         }
     }
 }
 
 /// Faults that begin when a client passes an event, where they began at a time: they do so under other seeds too.
-pub(crate) fn at_events(lab: &mut Lab<'_>) {
-    if lab.best().faults.iter().all(|fault| !fault.keys.contains_key("at")) {
+pub(crate) fn at_events(shrinker: &mut Shrinker<'_>) {
+    if shrinker.best().faults.iter().all(|fault| !fault.keys.contains_key("at")) {
         return;
     }
     let steps = Rc::new(RefCell::new(Steps::default()));
-    lab.watch(steps.clone());
+    shrinker.watch(steps.clone());
     let steps = steps.take();
-    for index in 0..lab.best().faults.len() {
-        let Some(at) = lab.best().faults[index].span("at") else { continue };
-        let near = steps.before(SimTime(0) + at, &parties(lab, index));
+    for index in 0..shrinker.best().faults.len() {
+        let Some(at) = shrinker.best().faults[index].span("at") else { continue };
+        let near = steps.before(SimTime(0) + at, &parties(shrinker, index));
         let on = |passed: &Passed, nth: u32, after: Duration| {
-            with_fault(lab.best(), index, |fault| {
+            with_fault(shrinker.best(), index, |fault| {
                 fault.keys.remove("at");
                 fault.keys.insert("on".into(), Value::Table(passed.as_table(nth, after)));
             })
@@ -157,40 +160,39 @@ pub(crate) fn at_events(lab: &mut Lab<'_>) {
         candidates.extend(near.iter().map(|passed| on(passed, passed.nth, Duration::ZERO)));
         candidates.extend(near.iter().map(|passed| on(passed, 1, at.since(passed.at))));
         candidates.extend(near.iter().map(|passed| on(passed, passed.nth, at.since(passed.at))));
-        first_of(lab, candidates);
+        first_of(shrinker, candidates);
     }
 }
 
-/// A fault at one node of a group where that will do.
-pub(crate) fn narrower(lab: &mut Lab<'_>) {
-    for index in 0..lab.best().faults.len() {
-        let Some(group) = lab.best().faults[index].keys.get("target").and_then(Value::as_str) else { continue };
+/// Narrows a fault at a group to one node.
+pub(crate) fn narrower(shrinker: &mut Shrinker<'_>) {
+    for index in 0..shrinker.best().faults.len() {
+        let Some(group) = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str) else { continue };
         let nodes: Vec<String> = match group {
-            "server:all" => lab.shown().servers.clone(),
-            "client:all" => (1..=lab.best().clients()).map(|number| format!("client-{number}")).collect(),
+            "server:all" => shrinker.shown().servers.clone(),
+            "client:all" => (1..=shrinker.best().clients()).map(|number| format!("client-{number}")).collect(),
             _ => continue,
         };
         let at = |node: String| {
-            with_fault(lab.best(), index, |fault| {
+            with_fault(shrinker.best(), index, |fault| {
                 fault.keys.insert("target".into(), Value::String(node));
             })
         };
         let candidates: Vec<Draft> = nodes.into_iter().map(at).collect();
-        first_of(lab, candidates);
+        first_of(shrinker, candidates);
     }
 }
 
-/// One fault alone, at one of the moments that matter most to a lock, and longer than a lease: that may do what several
-/// did together.
-pub(crate) fn alone(lab: &mut Lab<'_>) {
-    if lab.best().faults.len() < 2 {
+/// Tries one fault alone, at a critical step of a client and longer than a lease, in place of several faults.
+pub(crate) fn alone(shrinker: &mut Shrinker<'_>) {
+    if shrinker.best().faults.len() < 2 {
         return;
     }
-    let long = lab.lease().unwrap_or_default() * 2;
+    let long = shrinker.lease().unwrap_or_default() * 2;
     let mut candidates = Vec::new();
-    for index in 0..lab.best().faults.len() {
-        let only = without(lab.best(), |other| other != index);
-        for client in parties(lab, index) {
+    for index in 0..shrinker.best().faults.len() {
+        let only = without(shrinker.best(), |other| other != index);
+        for client in parties(shrinker, index) {
             for step in MOMENTS {
                 let passed = Passed { at: SimTime(0), client, step, nth: 1 };
                 let mut draft = with_fault(&only, 0, |fault| {
@@ -205,19 +207,19 @@ pub(crate) fn alone(lab: &mut Lab<'_>) {
             }
         }
     }
-    first_of(lab, candidates);
+    first_of(shrinker, candidates);
 }
 
-/// The moments that matter most to a lock.
+/// The most critical steps of a client.
 const MOMENTS: [&str; 5] = ["read", "acquired", "checked", "write-sent", "acquire-sent"];
 
-/// The clients whose events say when a fault strikes: its own target, else those that the violation names.
-fn parties(lab: &Lab<'_>, index: usize) -> Vec<u16> {
-    let own = lab.best().faults[index].keys.get("target").and_then(Value::as_str).and_then(client_index);
+/// The clients at whose steps a fault may begin: its own target, else those that the violation names.
+fn parties(shrinker: &Shrinker<'_>, index: usize) -> Vec<u16> {
+    let own = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str).and_then(client_index);
     match own {
         Some(client) => vec![client],
-        None if lab.shown().clients.is_empty() => (0..lab.best().clients().min(3)).collect(),
-        None => lab.shown().clients.clone(),
+        None if shrinker.shown().clients.is_empty() => (0..shrinker.best().clients().min(3)).collect(),
+        None => shrinker.shown().clients.clone(),
     }
 }
 
@@ -226,25 +228,27 @@ pub(crate) fn client_index(name: &str) -> Option<u16> {
     name.strip_prefix("client-")?.parse::<u16>().ok()?.checked_sub(1)
 }
 
-/// Earlier in the count of their events, sooner after them, and at rounder times.
-pub(crate) fn rounder(lab: &mut Lab<'_>) {
-    for index in 0..lab.best().faults.len() {
-        if let Some(at) = lab.best().faults[index].span("at") {
+/// Lowers `nth` and `after` of faults at steps, and rounds the times of the others.
+pub(crate) fn round_times(shrinker: &mut Shrinker<'_>) {
+    for index in 0..shrinker.best().faults.len() {
+        if let Some(at) = shrinker.best().faults[index].span("at") {
             let set = |draft: &Draft, at| with_fault(draft, index, |fault| fault.set_span("at", at));
-            let candidates: Vec<Draft> = rounded(at).into_iter().map(|round| set(lab.best(), round)).collect();
-            first_of(lab, candidates);
+            let candidates: Vec<Draft> = rounded(at).into_iter().map(|round| set(shrinker.best(), round)).collect();
+            first_of(shrinker, candidates);
         }
-        let Some(Value::Table(on)) = lab.best().faults[index].keys.get("on").cloned() else { continue };
+        let Some(Value::Table(on)) = shrinker.best().faults[index].keys.get("on").cloned() else { continue };
         let nth = on.get("nth").and_then(Value::as_integer).and_then(|nth| u32::try_from(nth).ok()).unwrap_or(1);
-        lower(lab, &counts_below(nth), |draft, nth| with_on(draft, index, "nth", Value::Integer(nth.into())));
+        lower(shrinker, &counts_below(nth), |draft, nth| with_on(draft, index, "nth", Value::Integer(nth.into())));
         let after = on.get("after").and_then(Value::as_str).and_then(|after| after.parse().ok());
         let Some(fencepost_sim::units::Span(after)) = after else { continue };
-        if after.is_zero() || lab.offer(with_on(lab.best(), index, "after", span_value(Duration::ZERO))) {
+        if after.is_zero() || shrinker.offer(with_on(shrinker.best(), index, "after", span_value(Duration::ZERO))) {
             continue;
         }
-        let candidates: Vec<Draft> =
-            rounded(after).into_iter().map(|round| with_on(lab.best(), index, "after", span_value(round))).collect();
-        first_of(lab, candidates);
+        let candidates: Vec<Draft> = rounded(after)
+            .into_iter()
+            .map(|round| with_on(shrinker.best(), index, "after", span_value(round)))
+            .collect();
+        first_of(shrinker, candidates);
     }
 }
 

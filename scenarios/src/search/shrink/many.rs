@@ -1,13 +1,13 @@
-//! Shrinks many cases on all cores. Each is shrunk by one thread alone, so nothing depends on how many there are.
+//! Shrinks many cases on several threads. One thread shrinks a case, so the result does not depend on their number.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
 use super::{Effort, Failing, NotShrunk, Shrunk, shrink};
-use crate::registry::Registry;
+use crate::run::registry::Registry;
 
-/// Shrinks all of these. `sink` gets each result as soon as it is there, with its index.
+/// Shrinks all of these cases. `sink` gets each result with its index, in the order in which they finish.
 pub fn shrink_all(
     registry: &Registry,
     failing: &[Failing<'_>],

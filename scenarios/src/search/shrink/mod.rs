@@ -1,18 +1,18 @@
-//! Shrinking: makes a case that violates a property as small as it gets, and writes it down as a reproducer.
+//! Shrinking: minimizes a case that violates a property, and writes it as a reproducer.
 //!
-//! Every candidate is a scenario file of its own, read and run like any other, so what comes out replays by
-//! construction. The budget counts runs of candidates, so the result is the same on every machine.
+//! Every candidate is the text of a scenario, parsed and run like any other, so the reproducer replays by construction.
+//! The budget counts runs of candidates, so the result is the same on every machine.
 
 mod clients;
 mod draft;
 mod faults;
-mod ladder;
 mod many;
+mod random_search;
 mod resolve;
+mod round_values;
+mod shrinker;
 mod size;
-mod trial;
 mod values;
-mod wander;
 
 use fencepost_sim::TraceHash;
 use fencepost_sim::stream::Streams;
@@ -21,22 +21,22 @@ pub(crate) use self::draft::{Draft, DraftFault};
 pub use self::many::shrink_all;
 use self::resolve::resolve;
 pub(crate) use self::resolve::{base, written_faults};
+use self::shrinker::Shrinker;
 pub use self::size::Size;
-use self::trial::Lab;
 use crate::property::{Property, Verdict};
-use crate::registry::Registry;
 use crate::run::case;
 use crate::run::cell::Cell;
+use crate::run::registry::Registry;
 
-/// How many candidates `shrink` runs at most, unless it is told.
+/// The default maximum number of candidates that `shrink` runs.
 pub const BUDGET: u64 = 2_000;
 
-/// How hard to try.
+/// The limits of shrinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// How many candidates are run at most.
+    /// The maximum number of candidates to run.
     pub budget: u64,
-    /// For how many other scheduling seeds the result is to hold.
+    /// The number of other scheduling seeds that the result should reproduce with.
     pub other_seeds: u32,
 }
 
@@ -47,7 +47,7 @@ impl Default for Effort {
 }
 
 impl Effort {
-    /// What a run spends on the first failure of each cell.
+    /// The limits of `run` for the first failure of each cell.
     pub const OF_A_RUN: Effort = Effort { budget: 150, other_seeds: 4 };
 }
 
@@ -58,88 +58,88 @@ pub struct Failing<'a> {
     pub cell: &'a Cell,
     /// The seed.
     pub seed: u64,
-    /// The bugs that are switched on in it.
+    /// The enabled bugs.
     pub bugs: &'a [String],
-    /// What it violates.
+    /// The violated property.
     pub property: Property,
 }
 
-/// What shrinking came to.
+/// The result of shrinking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrunk {
-    /// The reproducer, as a file.
+    /// The text of the reproducer.
     pub text: String,
-    /// What it violates.
+    /// The violated property.
     pub property: Property,
-    /// How many candidates were run.
+    /// The number of candidates that ran.
     pub runs: u64,
-    /// How large the case was.
+    /// The size before shrinking.
     pub before: Size,
-    /// How large it is now.
+    /// The size after shrinking.
     pub after: Size,
-    /// How many other scheduling seeds were tried.
+    /// The number of other scheduling seeds that were tried.
     pub tried: u32,
-    /// How many of them show the violation too.
+    /// The number of them that show the violation too.
     pub held: u32,
 }
 
-/// Why a case was not shrunk.
+/// Why a case cannot be shrunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotShrunk {
     /// It does not violate the property.
     #[error("the case does not violate {}", .0.name())]
     Holds(Property),
-    /// Written out fault by fault, it does not violate the property any more.
-    #[error("the case violates {} only as it was drawn, not with its faults written out one by one", .0.name())]
+    /// It does not violate the property with its injections written as single faults.
+    #[error("the case violates {} only with its faults as drawn, not with each injection as a fault of its own", .0.name())]
     NotResolved(Property),
 }
 
-/// The draft of a case whose faults, if it has any, are those of its own schedule.
+/// The draft of a case, with each injection of its schedule as a fault of its own.
 pub(crate) fn draft_of(cell: &Cell, seed: u64, bugs: &[String], property: Property) -> Draft {
     let cell = &*cell.drawn(seed);
     resolve(cell, seed, bugs, property, &case::run(cell, seed, None))
 }
 
-/// The reproducer of a case as it is: its scenario, which draws its faults again, with the case pinned.
+/// The reproducer of an unshrunk case: its scenario, which draws its faults, with the case pinned.
 pub fn unshrunk(failing: &Failing<'_>) -> String {
     let Failing { cell, seed, bugs, property } = *failing;
     let cell = &*cell.drawn(seed);
     let report = case::run(cell, seed, None);
     let draft = resolve(cell, seed, bugs, property, &report);
     let comment = format!("{} violates {}. It was not shrunk.", cell.case_name(seed), property.name());
-    draft.as_drawn(&cell.scenario.source, &comment, &TraceHash(report.outcome.trace).to_string())
+    draft.as_drawn(&cell.scenario.source, &comment, &TraceHash(report.result.trace).to_string())
 }
 
 /// Shrinks a case.
 ///
 /// # Errors
-/// If there is nothing to shrink.
+/// If the case does not violate the property, or not with each injection as a fault of its own.
 pub fn shrink(registry: &Registry, failing: &Failing<'_>, effort: Effort) -> Result<Shrunk, NotShrunk> {
     let Failing { cell, seed, bugs, property } = *failing;
     let cell = &*cell.drawn(seed);
     let report = case::run(cell, seed, None);
-    if report.outcome.verdict(property) != Verdict::Violated {
+    if report.result.verdict(property) != Verdict::Violated {
         return Err(NotShrunk::Holds(property));
     }
     let draft = resolve(cell, seed, bugs, property, &report);
-    let lab = Lab::new(registry, &cell.lock, draft, effort.budget, effort.other_seeds);
-    let mut lab = lab.ok_or(NotShrunk::NotResolved(property))?;
-    let before = lab.size();
-    sweep(&mut lab, &FIRST);
-    steady(&mut lab);
-    lab.be_strict();
+    let shrinker = Shrinker::new(registry, &cell.lock, draft, effort.budget, effort.other_seeds);
+    let mut shrinker = shrinker.ok_or(NotShrunk::NotResolved(property))?;
+    let before = shrinker.size();
+    sweep(&mut shrinker, &FIRST);
+    reproduce_with_more_seeds(&mut shrinker);
+    shrinker.be_strict();
     let mut stream = Streams::new(seed).stream("shrink wander");
-    settle(&mut lab);
-    while wander::wander(&mut lab, &mut stream) && !lab.exhausted() {
-        lab.keep_steady();
-        settle(&mut lab);
+    settle(&mut shrinker);
+    while random_search::run(&mut shrinker, &mut stream) && !shrinker.exhausted() {
+        shrinker.keep_reproducing_seeds();
+        settle(&mut shrinker);
     }
-    Ok(conclude(lab, failing, before))
+    Ok(conclude(shrinker, failing, before))
 }
 
-type Pass = fn(&mut Lab<'_>);
+type Pass = fn(&mut Shrinker<'_>);
 
-/// What makes a large case small in few runs.
+/// Passes that make a large case small in few runs.
 const FIRST: [Pass; 7] = [
     faults::fewer,
     values::shorter_run,
@@ -150,7 +150,7 @@ const FIRST: [Pass; 7] = [
     faults::fewer,
 ];
 
-/// What makes a small case smaller.
+/// Passes that make a small case smaller.
 const AGAIN: [Pass; 15] = [
     faults::fewer,
     faults::narrower,
@@ -159,58 +159,58 @@ const AGAIN: [Pass; 15] = [
     clients::fewer_orders,
     values::simpler_times,
     faults::at_events,
-    faults::rounder,
+    faults::round_times,
     values::fewer_servers,
     values::fewer_attempts,
     values::shorter_lease,
     faults::shorter,
-    faults::roomier,
+    faults::with_longer_work,
     values::smaller_workload,
     values::shorter_run,
 ];
 
-/// Goes through the passes until none of them makes the case smaller.
-fn settle(lab: &mut Lab<'_>) {
+/// Repeats the passes until none of them changes the case.
+fn settle(shrinker: &mut Shrinker<'_>) {
     loop {
-        let before = lab.best().clone();
-        sweep(lab, &AGAIN);
-        if *lab.best() == before || lab.exhausted() {
+        let before = shrinker.best().clone();
+        sweep(shrinker, &AGAIN);
+        if *shrinker.best() == before || shrinker.exhausted() {
             return;
         }
     }
 }
 
-/// Goes through the passes once.
-fn sweep(lab: &mut Lab<'_>, passes: &[Pass]) {
+/// Runs each pass once.
+fn sweep(shrinker: &mut Shrinker<'_>, passes: &[Pass]) {
     for pass in passes {
-        pass(lab);
+        pass(shrinker);
     }
 }
 
-/// Makes the case hold for more scheduling seeds if it can, and keeps it there.
-fn steady(lab: &mut Lab<'_>) {
-    if lab.exhausted() {
+/// Makes more scheduling seeds reproduce the violation, and requires that many from then on.
+fn reproduce_with_more_seeds(shrinker: &mut Shrinker<'_>) {
+    if shrinker.exhausted() {
         return;
     }
-    if lab.demand_steadiness() < lab.others() {
-        clients::more_orders(lab);
-        faults::longer(lab);
+    if shrinker.require_reproducing_seeds() < shrinker.others() {
+        clients::more_orders(shrinker);
+        faults::longer(shrinker);
     }
 }
 
-fn conclude(mut lab: Lab<'_>, failing: &Failing<'_>, before: Size) -> Shrunk {
-    let after = lab.size();
-    let held = lab.steadiness();
-    let runs = lab.runs();
+fn conclude(mut shrinker: Shrinker<'_>, failing: &Failing<'_>, before: Size) -> Shrunk {
+    let after = shrinker.size();
+    let held = shrinker.reproducing_seeds();
+    let runs = shrinker.runs();
     let comment = format!(
         "{} violates {}. Shrunk in {runs} runs from {before}\nto {after}.\n\
          Of {} other seeds for order and latencies, {held} show it too.",
         failing.cell.case_name(failing.seed),
         failing.property.name(),
-        lab.others()
+        shrinker.others()
     );
-    let draft: &Draft = lab.best();
-    let trace = TraceHash(lab.shown().trace).to_string();
+    let draft: &Draft = shrinker.best();
+    let trace = TraceHash(shrinker.shown().trace).to_string();
     let text = draft.reproducer(&comment, &trace);
-    Shrunk { text, property: failing.property, runs, before, after, tried: lab.others(), held }
+    Shrunk { text, property: failing.property, runs, before, after, tried: shrinker.others(), held }
 }

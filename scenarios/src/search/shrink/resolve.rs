@@ -1,4 +1,4 @@
-//! A case as a draft: each injection that began becomes a fault of its own, at its own time and its own place.
+//! Turns a case into a draft: each injection that began becomes a fault of its own, at its time and place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,19 +7,19 @@ use fencepost_sim::schedule::{Aim, FaultPlan, Placement, Trigger};
 use toml::{Table, Value};
 
 use super::draft::{Draft, DraftFault, span_value};
+use crate::file::total_units;
 use crate::property::Property;
 use crate::run::case::{CaseReport, Injected};
 use crate::run::cell::Cell;
-use crate::workload::demand::total_units;
 
-/// The case that this report is of, as a draft.
+/// The draft of the case of this report.
 pub(crate) fn resolve(cell: &Cell, seed: u64, bugs: &[String], property: Property, report: &CaseReport) -> Draft {
     let mut draft = base(cell, seed, bugs, property);
     draft.faults = faults(cell, report);
     draft
 }
 
-/// A case without its faults, as a draft.
+/// The draft of a case without its faults.
 pub(crate) fn base(cell: &Cell, seed: u64, bugs: &[String], property: Property) -> Draft {
     let scenario = &cell.scenario;
     let source = source(cell);
@@ -41,14 +41,14 @@ pub(crate) fn base(cell: &Cell, seed: u64, bugs: &[String], property: Property) 
     }
     drop_other_locks(&mut draft, cell.lock.name());
     draft.table("clients").insert("count".into(), Value::Integer(scenario.clients.count.into()));
-    draft.with_orders(total_units(&scenario.clients, cell.workload(), scenario.run_for))
+    draft.with_orders(total_units(&scenario.clients, cell.workload().work.pace, scenario.run_for))
 }
 
 fn source(cell: &Cell) -> Table {
     toml::from_str(&cell.scenario.source).expect("the scenario was read from this text")
 }
 
-/// What is set of other locks says nothing about this one.
+/// Removes the parameters of other locks.
 fn drop_other_locks(draft: &mut Draft, lock: &str) {
     if let Some(Value::Table(locks)) = draft.tables.get_mut("lock") {
         locks.retain(|key, value| key == lock || !value.is_table());
@@ -76,7 +76,7 @@ fn faults(cell: &Cell, report: &CaseReport) -> Vec<DraftFault> {
     faults
 }
 
-/// The faults of a scenario as its file has them, in its order: kind and keys, with their names.
+/// The faults as the scenario file has them, in its order: kind and keys, including the name.
 pub(crate) fn written_faults(cell: &Cell) -> Vec<(String, Table)> {
     let mut written = by_name(&source(cell));
     let plans = cell.scenario.faults.iter();
@@ -97,7 +97,7 @@ fn by_name(source: &Table) -> BTreeMap<String, Table> {
     written
 }
 
-/// Puts what was drawn in place of what it was drawn from.
+/// Replaces distributions by the values drawn from them.
 fn fix(plan: &FaultPlan, injected: &Injected, keys: &mut Table) {
     if !matches!(plan.trigger, Trigger::On(_)) {
         keys.insert("at".into(), span_value(injected.at.since(fencepost_sim::SimTime(0))));
@@ -110,12 +110,12 @@ fn fix(plan: &FaultPlan, injected: &Injected, keys: &mut Table) {
     }
 }
 
-/// The keys that say where, one set for each fault that this injection becomes.
+/// The keys that name the target, one set for each fault that this injection becomes.
 fn places(plan: &FaultPlan, own: &Table, nodes: &[String], placement: &Placement) -> Vec<Table> {
     let name = |node: &NodeId| Value::String(nodes[node.index()].clone());
     let table = |keys: Vec<(&str, Value)>| keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     match &plan.aim {
-        // All nodes of a group are the same ones in every run.
+        // A group of all nodes draws nothing.
         Aim::Nodes(_) if group_of_all(own) => vec![Table::from_iter([("target".to_owned(), own["target"].clone())])],
         Aim::Nodes(_) => placement.nodes.iter().map(|node| table(vec![("target", name(node))])).collect(),
         Aim::LinksOf(_) => {
@@ -123,7 +123,7 @@ fn places(plan: &FaultPlan, own: &Table, nodes: &[String], placement: &Placement
                 |node: &NodeId| placement.links.iter().filter(|(from, _)| from == node).count() + 1 == nodes.len();
             let mut whole: Vec<NodeId> = placement.links.iter().map(|(from, _)| *from).filter(all).collect();
             whole.dedup();
-            // Where there are two nodes, the links of one are those of the other.
+            // With two nodes, both have the same links.
             whole.truncate(if nodes.len() == 2 { 1 } else { nodes.len() });
             whole.iter().map(|node| table(vec![("target", name(node))])).collect()
         }
@@ -144,23 +144,23 @@ fn group_of_all(keys: &Table) -> bool {
     keys.get("target").and_then(Value::as_str).is_some_and(|target| ALL.contains(&target))
 }
 
-/// The groups of which nothing is drawn.
+/// The groups that draw nothing.
 pub(super) const ALL: [&str; 2] = ["client:all", "server:all"];
 
 type Links = Vec<(NodeId, NodeId)>;
 
-/// Links that are there both ways, once each, and those that are not.
+/// The links in both directions, once each, and the one-way links.
 fn pairs(links: &[(NodeId, NodeId)]) -> (Links, Links) {
     let there: BTreeSet<(NodeId, NodeId)> = links.iter().copied().collect();
     let (both, single): (Vec<_>, Vec<_>) = there.iter().partition(|(a, b)| there.contains(&(*b, *a)));
     (both.into_iter().filter(|(a, b)| a < b).collect(), single)
 }
 
-/// The splits that cut these links: one if they part two groups, else one for each pair.
+/// The splits that cut these links: one if they separate two groups, else one for each pair.
 fn cuts(nodes: &[String], links: &[(NodeId, NodeId)], own: &Table) -> Vec<Table> {
     let (both, single) = pairs(links);
     if !single.is_empty() || both.is_empty() {
-        // No split cuts one way only: the shape stays, and its stream says where.
+        // A split cuts both directions. Keep the shape, whose stream draws the same links.
         return vec![own.iter().filter(|(key, _)| *key == "shape").map(|(k, v)| (k.clone(), v.clone())).collect()];
     }
     let beside = |node: NodeId| -> BTreeSet<NodeId> {
@@ -181,7 +181,7 @@ fn cuts(nodes: &[String], links: &[(NodeId, NodeId)], own: &Table) -> Vec<Table>
     }
 }
 
-/// Gives names that no other fault has.
+/// Generates unique names for faults.
 struct Names {
     of_faults: BTreeSet<String>,
     given: BTreeSet<String>,
@@ -192,7 +192,7 @@ impl Names {
         Names { of_faults: of_faults.collect(), given: BTreeSet::new() }
     }
 
-    /// The fault's own name for the first, then with a number.
+    /// The fault's own name first, then with a number.
     fn next(&mut self, name: &str) -> String {
         let numbered = (2..).map(|n| format!("{name}-{n}")).filter(|other| !self.of_faults.contains(other));
         let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !self.given.contains(name));

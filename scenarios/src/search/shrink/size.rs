@@ -1,4 +1,4 @@
-//! How large a case is.
+//! The size of a case.
 
 use std::fmt;
 
@@ -7,37 +7,37 @@ use fencepost_sim::SimTime;
 use super::draft::{Draft, ENDLESS};
 use crate::run::recorder::{TraceEvent, Watcher};
 
-/// How large a case is, as far as somebody has to read it.
+/// The size of a case for its reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Its clients.
+    /// The number of clients.
     pub clients: u16,
-    /// Its faults.
+    /// The number of faults.
     pub faults: usize,
-    /// Its orders.
+    /// The number of orders.
     pub orders: u32,
-    /// The events of its history, up to the violation.
+    /// The number of events of its history up to the violation.
     pub events: usize,
 }
 
-/// What a case may have and still be read at one sitting.
+/// The largest readable case.
 const READABLE: Size = Size { clients: 3, faults: 3, orders: ENDLESS, events: 40 };
 
-/// As much to read as one client or one fault more is.
+/// One more client or fault costs as much as this many events.
 const EVENTS_EACH: usize = 10;
 
 impl Size {
-    /// The size of a draft whose history has so many events.
+    /// The size of a draft whose history has this many events.
     pub(super) fn of(draft: &Draft, events: usize) -> Self {
         Size { clients: draft.clients(), faults: draft.faults.len(), orders: draft.orders(), events }
     }
 
-    /// How much there is to read.
+    /// How much there is to read, in events.
     pub(super) fn burden(&self) -> usize {
         self.events + EVENTS_EACH * (self.faults + usize::from(self.clients))
     }
 
-    /// Whether it can be read at one sitting: at most 3 clients, 3 faults and 40 events.
+    /// Whether it has at most 3 clients, 3 faults and 40 events.
     pub fn readable(&self) -> bool {
         self.clients <= READABLE.clients && self.faults <= READABLE.faults && self.events <= READABLE.events
     }
@@ -58,12 +58,12 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// When the events of a history came.
+/// The times of the events of a history.
 #[derive(Default)]
 pub(super) struct History(Vec<SimTime>);
 
 impl History {
-    /// How many had come by this time.
+    /// The number of events up to this time.
     pub fn until(&self, moment: SimTime) -> usize {
         self.0.partition_point(|at| *at <= moment)
     }

@@ -1,4 +1,4 @@
-//! Simpler latencies, shorter waits, rounder numbers.
+//! Passes for simpler latencies, shorter waits and rounder numbers.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use toml::{Table, Value};
 
 use super::clients::rotated;
 use super::draft::{Draft, span_value};
-use super::ladder::{counts_below, first_of, lengths_below, lower};
-use super::trial::Lab;
+use super::round_values::{counts_below, first_of, lengths_below, lower};
+use super::shrinker::Shrinker;
 
-/// A run that ends soon after the violation.
-pub(crate) fn shorter_run(lab: &mut Lab<'_>) {
-    let seen_by = lab.shown().at.since(SimTime(0));
+/// Ends the run soon after the violation.
+pub(crate) fn shorter_run(shrinker: &mut Shrinker<'_>) {
+    let seen_by = shrinker.shown().at.since(SimTime(0));
     let set = |draft: &Draft, run_for: Duration| ends_by(draft, run_for);
     let just_after = Duration::from_secs(seen_by.as_secs() + 1);
-    if just_after < lab.best().run_for {
-        lab.offer(set(lab.best(), just_after));
+    if just_after < shrinker.best().run_for {
+        shrinker.offer(set(shrinker.best(), just_after));
     }
-    let lengths = lengths_below(lab.best().run_for);
-    // Bisecting from the violation on: what ends before it rarely shows it, unless it shows after the run phase anyway.
-    let after_run = seen_by >= lab.best().run_for;
+    let lengths = lengths_below(shrinker.best().run_for);
+    // A run that ends before the violation rarely shows it, unless the violation comes after the run phase anyway.
+    let after_run = seen_by >= shrinker.best().run_for;
     let late: Vec<Duration> = lengths.into_iter().filter(|length| after_run || *length > seen_by).collect();
-    lower(lab, &late, set);
+    lower(shrinker, &late, set);
 }
 
-/// The draft with a shorter run; what would begin after its end is taken out.
+/// The draft with a shorter run, without the faults that begin after its end.
 fn ends_by(draft: &Draft, run_for: Duration) -> Draft {
     let mut draft = draft.clone();
     draft.run_for = run_for;
@@ -34,23 +34,23 @@ fn ends_by(draft: &Draft, run_for: Duration) -> Draft {
     draft
 }
 
-/// A lease no shorter than this is still much longer than what messages take.
+/// The shortest lease to try: still much longer than message latencies.
 const SHORTEST_LEASE: Duration = Duration::from_millis(500);
 
-/// What a client does while it holds the lock.
+/// The durations of a client's work under the lock.
 const WORK: [&str; 2] = ["hold", "prepare"];
 
-/// A shorter lease, and work and faults that last shorter by as much: those who wait ask less often.
-pub(crate) fn shorter_lease(lab: &mut Lab<'_>) {
-    let Some(lease) = lab.lease() else { return };
-    // A lease that is short against the work under it would be another story.
-    let constant = |key| matches!(dist(lab.best(), "clients", key), Some(Dist::Constant(_)));
+/// Shortens the lease, and work and faults in proportion: waiting clients then retry less often.
+pub(crate) fn shorter_lease(shrinker: &mut Shrinker<'_>) {
+    let Some(lease) = shrinker.lease() else { return };
+    // A lease shorter than the work fails without any fault.
+    let constant = |key| matches!(dist(shrinker.best(), "clients", key), Some(Dist::Constant(_)));
     if !WORK.into_iter().all(constant) {
         return;
     }
-    let key = if lock_key(lab.best(), "ttl").is_some() { "ttl" } else { "effective" };
+    let key = if lock_key(shrinker.best(), "ttl").is_some() { "ttl" } else { "effective" };
     let lengths: Vec<Duration> = lengths_below(lease).into_iter().filter(|length| *length >= SHORTEST_LEASE).collect();
-    lower(lab, &lengths, |draft, length| {
+    lower(shrinker, &lengths, |draft, length| {
         let mut draft = draft.clone();
         draft.table("lock").insert(key.into(), span_value(length));
         for work in WORK {
@@ -69,41 +69,41 @@ pub(crate) fn shorter_lease(lab: &mut Lab<'_>) {
     });
 }
 
-/// Breaks between attempts that are tried, in seconds.
-const BREAKS: [u64; 7] = [1, 5, 20, 60, 300, 1_200, 3_600];
+/// Delays between attempts to try, in seconds.
+const RETRY_DELAYS: [u64; 7] = [1, 5, 20, 60, 300, 1_200, 3_600];
 
-/// Longer breaks between attempts, as far as that leaves fewer of them in vain.
-pub(crate) fn fewer_attempts(lab: &mut Lab<'_>) {
-    for seconds in BREAKS {
-        let mut draft = lab.best().clone();
+/// Lengthens the delay between attempts if the history gets shorter.
+pub(crate) fn fewer_attempts(shrinker: &mut Shrinker<'_>) {
+    for seconds in RETRY_DELAYS {
+        let mut draft = shrinker.best().clone();
         draft.table("clients").insert("retry_delay".into(), span_value(Duration::from_secs(seconds)));
-        lab.offer_smaller(draft);
+        shrinker.offer_smaller(draft);
     }
-    let mut without = lab.best().clone();
+    let mut without = shrinker.best().clone();
     if without.table("clients").remove("retry_delay").is_some() {
-        lab.offer(without);
+        shrinker.offer(without);
     }
 }
 
-/// So few servers make a majority of more than one.
+/// The smallest number of servers whose majority is more than one.
 const FEWEST_SERVERS: i64 = 3;
 
-/// Three servers, where the lock had more.
-pub(crate) fn fewer_servers(lab: &mut Lab<'_>) {
-    let name = lab.lock().name();
-    let own = lab.best().tables.get("lock").and_then(|lock| lock.get(name)).and_then(|own| own.get("servers"));
-    let servers = own.and_then(Value::as_integer).or_else(|| (lab.lock().defaults)().get("servers")?.as_i64());
+/// Tries three servers if the lock has more.
+pub(crate) fn fewer_servers(shrinker: &mut Shrinker<'_>) {
+    let name = shrinker.lock().name();
+    let own = shrinker.best().tables.get("lock").and_then(|lock| lock.get(name)).and_then(|own| own.get("servers"));
+    let servers = own.and_then(Value::as_integer).or_else(|| (shrinker.lock().defaults)().get("servers")?.as_i64());
     if servers.is_some_and(|servers| servers > FEWEST_SERVERS) {
-        let mut draft = lab.best().clone();
+        let mut draft = shrinker.best().clone();
         let own = draft.table("lock").entry(name).or_insert_with(|| Value::Table(Table::new()));
         if let Value::Table(own) = own {
             own.insert("servers".into(), Value::Integer(FEWEST_SERVERS));
         }
-        lab.offer(draft);
+        shrinker.offer(draft);
     }
 }
 
-/// The length times `to` / `from`, in whole milliseconds.
+/// The duration times `to` / `from`, in whole milliseconds.
 fn scaled(length: Duration, to: Duration, from: Duration) -> Duration {
     let ms = length.as_millis() * to.as_millis() / from.as_millis().max(1);
     Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX).max(1))
@@ -114,10 +114,10 @@ fn lock_key<'d>(draft: &'d Draft, key: &str) -> Option<&'d str> {
     draft.tables.get("lock")?.get(key)?.as_str().filter(|length| *length != "default")
 }
 
-/// Constants where something was drawn: all at once, else one by one.
-pub(crate) fn simpler_times(lab: &mut Lab<'_>) {
+/// Replaces distributions by constants: all at once, else one by one.
+pub(crate) fn simpler_times(shrinker: &mut Shrinker<'_>) {
     let keys = [("network", "latency"), ("clients", "think"), ("clients", "hold"), ("clients", "prepare")];
-    let mut all = lab.best().clone();
+    let mut all = shrinker.best().clone();
     for (table, key) in keys {
         all = typical(&all, table, key).unwrap_or(all);
     }
@@ -128,7 +128,7 @@ pub(crate) fn simpler_times(lab: &mut Lab<'_>) {
     none.table("network").insert("latency".into(), span_value(Duration::from_millis(1)));
     none.table("network").remove("loss");
     let places = |draft: Draft| std::iter::once(draft.clone()).chain(rotated(&draft)).collect::<Vec<_>>();
-    first_of(lab, [places(none), places(all)].concat());
+    first_of(shrinker, [places(none), places(all)].concat());
     for (table, key) in keys {
         let least = if key == "latency" { Duration::from_millis(1) } else { Duration::ZERO };
         let set = |draft: &Draft, length: Duration| {
@@ -136,22 +136,22 @@ pub(crate) fn simpler_times(lab: &mut Lab<'_>) {
             draft.table(table).insert(key.into(), span_value(length));
             draft
         };
-        let candidates = [set(lab.best(), least)].into_iter().chain(typical(lab.best(), table, key));
+        let candidates = [set(shrinker.best(), least)].into_iter().chain(typical(shrinker.best(), table, key));
         let candidates: Vec<Draft> = candidates.collect();
-        first_of(lab, candidates);
+        first_of(shrinker, candidates);
         if key != "latency"
-            && let Some(Dist::Constant(length)) = dist(lab.best(), table, key)
+            && let Some(Dist::Constant(length)) = dist(shrinker.best(), table, key)
         {
-            lower(lab, &lengths_below(length), set);
+            lower(shrinker, &lengths_below(length), set);
         }
     }
-    let mut lossless = lab.best().clone();
+    let mut lossless = shrinker.best().clone();
     if lossless.table("network").remove("loss").is_some() {
-        lab.offer(lossless);
+        shrinker.offer(lossless);
     }
 }
 
-/// The draft with a typical value in place of what is drawn there.
+/// The draft with a typical value in place of a distribution.
 fn typical(draft: &Draft, table: &str, key: &str) -> Option<Draft> {
     let typical = match dist(draft, table, key)? {
         Dist::Constant(_) => return None,
@@ -170,19 +170,19 @@ fn dist(draft: &Draft, table: &str, key: &str) -> Option<Dist> {
     written.and_then(|text| text.parse().ok())
 }
 
-/// Smaller numbers in the workload's own table: one unit where an order wanted several, a smaller stock.
-pub(crate) fn smaller_workload(lab: &mut Lab<'_>) {
-    let Some(Value::Table(workloads)) = lab.best().tables.get("workload").cloned() else { return };
+/// Lowers the numbers of the workload's own table, such as units per order and stock.
+pub(crate) fn smaller_workload(shrinker: &mut Shrinker<'_>) {
+    let Some(Value::Table(workloads)) = shrinker.best().tables.get("workload").cloned() else { return };
     for (kind, keys) in &workloads {
         for (key, value) in keys.as_table().into_iter().flatten() {
             let set = |draft: &Draft, value: Value| with_workload_key(draft, kind, key, value);
             match value {
                 Value::String(text) if text.contains("..=") => {
-                    lab.offer(set(lab.best(), Value::Integer(1)));
+                    shrinker.offer(set(shrinker.best(), Value::Integer(1)));
                 }
                 Value::Integer(count) => {
                     let counts = counts_below(u32::try_from(*count).unwrap_or_default());
-                    lower(lab, &counts, |draft, count| set(draft, Value::Integer(count.into())));
+                    lower(shrinker, &counts, |draft, count| set(draft, Value::Integer(count.into())));
                 }
                 _ => {}
             }

@@ -1,4 +1,4 @@
-//! A holder that acquires again.
+//! Nested acquires: a holder that acquires again.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use fencepost_models::{Attempt, Grant, Lock, Reentrancy};
 use super::{Client, ack};
 use crate::file::Clients;
 
-/// A holder waits no longer than this for what it holds already: enough to tell a lock that refuses from one that waits.
-const NESTED_PATIENCE: Duration = Duration::from_secs(2);
+/// A holder waits no longer than this for a nested acquire: enough to distinguish a lock that refuses from one that waits.
+const NESTED_WAIT: Duration = Duration::from_secs(2);
 
-/// How long a holder tries to acquire again.
-pub(crate) fn nested_patience(clients: &Clients) -> Duration {
-    NESTED_PATIENCE.min(clients.wait_at_most)
+/// How long a holder tries to acquire again, by its monotonic clock.
+pub(crate) fn nested_wait(clients: &Clients) -> Duration {
+    NESTED_WAIT.min(clients.wait_at_most)
 }
 
 impl<L: Lock> Client<L> {
-    /// Acquires again as often as the scenario says, until that fails.
-    pub(super) async fn nest(&mut self, outer: &Grant) -> Vec<Grant> {
+    /// Acquires again as often as the scenario says, until an acquire fails.
+    pub(super) async fn acquire_nested(&mut self, outer: &Grant) -> Vec<Grant> {
         let mut inner = Vec::new();
         if L::INFO.reentrancy == Reentrancy::NotApplicable {
             return inner;
@@ -26,7 +26,7 @@ impl<L: Lock> Client<L> {
         let client = self.ctx.node();
         for _ in 0..self.shared.clients.nested {
             let nested = self.next_attempt();
-            let give_up = self.ctx.mono() + nested_patience(&self.shared.clients);
+            let give_up = self.ctx.mono() + nested_wait(&self.shared.clients);
             self.ctx.note(Event::NestedInvoked { client, grant: outer.id, nested });
             let acquired = self.lock.acquire(Attempt { id: nested, give_up }).await;
             let same = acquired.as_ref().is_ok_and(|grant| grant.id == outer.id);
@@ -39,8 +39,8 @@ impl<L: Lock> Client<L> {
         inner
     }
 
-    /// Releases what was acquired again, the innermost first.
-    pub(super) async fn unnest(&mut self, inner: Vec<Grant>) {
+    /// Releases the nested grants, the innermost first.
+    pub(super) async fn release_nested(&mut self, inner: Vec<Grant>) {
         let client = self.ctx.node();
         for nested in inner.into_iter().rev() {
             self.ctx.note(Event::NestedReleaseInvoked { client, grant: nested.id });

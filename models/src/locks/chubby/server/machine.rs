@@ -1,13 +1,12 @@
-//! What a Chubby cell replicates: sessions and locks.
+//! The replicated state of a Chubby cell: sessions and locks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId, Token};
-use crate::servers::raft::{Machine, Truth};
+use crate::history::{Cause, Event, GrantId, ResourceId, Token};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// Sessions and locks.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -18,7 +17,7 @@ pub struct Database {
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 struct Session {
-    /// The newest handle that it has closed. It opens one after the other.
+    /// The newest closed handle. A session opens one handle after the other.
     closed: Option<GrantId>,
 }
 
@@ -27,7 +26,7 @@ struct Lock {
     holder: Option<Holder>,
     /// "The lock generation number ... increases when the node's lock transitions from free to held" (2.2).
     generation: Token,
-    /// It was freed by the end of a session that chose this lock-delay.
+    /// The lock-delay of the session whose end freed the lock.
     delay: Option<Duration>,
 }
 
@@ -42,30 +41,30 @@ struct Holder {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Update {
-    /// A session begins.
+    /// Creates a session.
     Create { session: GrantId },
-    /// Its lease ran out.
+    /// Ends a session whose lease expired.
     End { session: GrantId },
-    /// A handle acquires a lock.
+    /// Acquires a lock for a handle.
     Acquire { resource: ResourceId, session: GrantId, handle: GrantId, lock_delay: Duration },
-    /// A handle is closed, and releases the lock if it holds it.
+    /// Closes a handle and releases the lock if it holds it.
     Release { resource: ResourceId, session: GrantId, handle: GrantId },
 }
 
-/// What a change came to.
+/// The result of a change.
 #[derive(Debug)]
 pub enum Outcome {
     /// Done.
     Done,
-    /// The lock is held, in this generation.
+    /// The lock is held with this generation.
     Acquired(Token),
     /// Another handle holds it.
     Busy,
-    /// The lock is free again, if it was held.
+    /// Whether the lock was held; it is free now.
     Released(bool),
     /// No such session or handle.
     Gone,
-    /// The session is over, and these locks are free again.
+    /// The session has ended and these locks are free.
     Ended(Vec<ResourceId>),
 }
 
@@ -73,7 +72,7 @@ impl Machine for Database {
     type Command = Update;
     type Answer = Outcome;
 
-    fn apply(&mut self, truth: &mut Truth, _: u64, update: &Update) -> Outcome {
+    fn apply(&mut self, truth: &mut GroundTruthLog, _: u64, update: &Update) -> Outcome {
         match *update {
             Update::Create { session } => {
                 self.sessions.entry(session).or_default();
@@ -89,8 +88,8 @@ impl Machine for Database {
 }
 
 impl Database {
-    /// Whether the session was begun and not ended.
-    pub fn knows(&self, session: GrantId) -> bool {
+    /// Whether the session exists.
+    pub fn has_session(&self, session: GrantId) -> bool {
         self.sessions.contains_key(&session)
     }
 
@@ -99,7 +98,7 @@ impl Database {
         self.sessions.keys().copied()
     }
 
-    /// Whether nobody holds the lock.
+    /// Whether the lock is free.
     pub fn is_free(&self, resource: ResourceId) -> bool {
         self.locks.get(&resource).is_none_or(|lock| lock.holder.is_none())
     }
@@ -110,12 +109,12 @@ impl Database {
         holder.is_some_and(|holder| holder.handle == handle)
     }
 
-    /// The locks that were freed by the end of a session, and how long each cannot be acquired.
+    /// The locks freed by the end of a session, and their lock-delays.
     pub fn delays(&self) -> impl Iterator<Item = (ResourceId, Duration)> {
         self.locks.iter().filter_map(|(resource, lock)| Some((*resource, lock.delay?)))
     }
 
-    fn acquire(&mut self, truth: &mut Truth, resource: ResourceId, asks: Holder) -> Outcome {
+    fn acquire(&mut self, truth: &mut GroundTruthLog, resource: ResourceId, asks: Holder) -> Outcome {
         let open = |session: &&Session| session.closed.is_none_or(|closed| closed < asks.handle);
         if self.sessions.get(&asks.session).filter(open).is_none() {
             return Outcome::Gone;
@@ -132,7 +131,13 @@ impl Database {
         }
     }
 
-    fn release(&mut self, truth: &mut Truth, resource: ResourceId, session: GrantId, handle: GrantId) -> Outcome {
+    fn release(
+        &mut self,
+        truth: &mut GroundTruthLog,
+        resource: ResourceId,
+        session: GrantId,
+        handle: GrantId,
+    ) -> Outcome {
         let Some(owner) = self.sessions.get_mut(&session) else { return Outcome::Gone };
         owner.closed = owner.closed.max(Some(handle));
         let held = |lock: &&mut Lock| lock.holder.is_some_and(|holder| holder.handle == handle);
@@ -142,7 +147,7 @@ impl Database {
         Outcome::Released(true)
     }
 
-    fn end(&mut self, truth: &mut Truth, session: GrantId) -> Outcome {
+    fn end(&mut self, truth: &mut GroundTruthLog, session: GrantId) -> Outcome {
         self.sessions.remove(&session);
         let mut freed = Vec::new();
         for (resource, lock) in &mut self.locks {

@@ -7,20 +7,18 @@ use fencepost_sim::{Caller, Mono, MonoDeadline, Session, TimerId};
 
 use super::ChubbyMessage;
 use super::machine::{Database, Outcome, Update};
-use super::master::{Lease, Waiter};
-use crate::history::GrantId;
-use crate::history::ResourceId;
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::history::{GrantId, ResourceId};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
 /// The timings of a cell.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// How long a session's lease is.
+    /// The lease of a session.
     pub lease: Duration,
-    /// How long the master's own lease is.
+    /// The master's own lease.
     pub master_lease: Duration,
-    /// How often it is renewed.
+    /// The interval between renewals of the master's lease.
     pub master_renewal: Duration,
 }
 
@@ -28,32 +26,53 @@ pub struct Timing {
 pub struct Chubby {
     pub(super) timing: Timing,
     pub(super) master_until: Option<MonoDeadline>,
-    /// When the master's lease is renewed next.
+    /// The timer of the next renewal of the master's lease.
     pub(super) renewal: Option<TimerId>,
     pub(super) leases: BTreeMap<GrantId, Lease>,
     /// Sessions that have not acknowledged the fail-over.
     pub(super) unaware: BTreeSet<GrantId>,
-    /// Calls that came before all had.
+    /// Calls that wait until all sessions have acknowledged it.
     pub(super) postponed: Vec<(Caller, ChubbyMessage)>,
     pub(super) waiting: Vec<Waiter>,
     pub(super) delays: BTreeMap<ResourceId, MonoDeadline>,
 }
 
-/// To whom the outcome of a proposal or a read matters.
+/// A session's lease.
+pub(super) struct Lease {
+    pub(super) ends: MonoDeadline,
+    pub(super) timer: TimerId,
+    /// The delayed KeepAlive, and the time of its arrival.
+    pub(super) held_back: Option<(Caller, Mono)>,
+    /// The number of extensions by an answer.
+    pub(super) number: u64,
+    /// Whether it has expired and the replicas are asked to end the session.
+    pub(super) ending: bool,
+}
+
+/// An unanswered `Acquire`.
+pub struct Waiter {
+    pub(super) from: Caller,
+    pub(super) resource: ResourceId,
+    pub(super) session: GrantId,
+    pub(super) handle: GrantId,
+    pub(super) lock_delay: Duration,
+}
+
+/// The purpose of a proposal or a read.
 pub enum Ticket {
-    /// A client that begins a session.
+    /// A client that creates a session.
     Create(Caller, GrantId),
     /// The master, which ends a session.
     End(GrantId),
     /// A client that waits for a lock.
     Acquire(Waiter),
-    /// A client that releases one.
+    /// A client that releases a lock.
     Release(Caller),
-    /// The master: its lease ends then, if a majority confirms it.
+    /// The master, whose lease extends to this time if a majority confirms it.
     Renewal(MonoDeadline),
 }
 
-/// What a timer is for: the low byte of its tag. The rest is a number.
+/// The purpose of a timer: the low byte of its tag. The rest is a number.
 pub(super) mod tag {
     pub const SESSION: u64 = 0;
     pub const MASTER: u64 = 1;
@@ -61,11 +80,11 @@ pub(super) mod tag {
     pub const END: u64 = 3;
 }
 
-/// When the end of a session that could not be agreed on is tried again.
+/// The delay before the next attempt to end a session, if the replicas did not agree.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 impl Timing {
-    /// How close to its end a lease is extended: the paper says no more than "close". A sixth of it: 2 s of 12 s.
+    /// The rest of a lease at which it is extended: the paper says "close". A sixth of it: 2 s of 12 s.
     pub(super) fn margin(&self) -> Duration {
         self.lease / 6
     }
@@ -76,7 +95,7 @@ impl Timing {
 }
 
 impl Chubby {
-    /// A replica that keeps nothing yet.
+    /// A new replica.
     pub fn new(timing: Timing) -> Self {
         Chubby {
             timing,
@@ -90,8 +109,8 @@ impl Chubby {
         }
     }
 
-    /// A client's message.
-    pub(super) fn take(
+    /// Handles a client's message.
+    pub(super) fn on_client_message(
         &mut self,
         env: &mut Env<'_, ChubbyMessage>,
         core: &mut Core<Self>,
@@ -120,7 +139,7 @@ impl Chubby {
         env.reply(from, ChubbyMessage::Created { epoch: core.term(), left: self.timing.lease });
     }
 
-    /// The session is over, and nobody acts for it any more.
+    /// Answers everything that waits on an ended session.
     fn ended(&mut self, env: &mut Env<'_, ChubbyMessage>, core: &mut Core<Self>, session: GrantId) {
         if let Some(lease) = self.leases.remove(&session)
             && let Some(from) = self.stop_lease(env, lease)
@@ -135,7 +154,7 @@ impl Chubby {
         }
     }
 
-    /// Forgets all that concerns the master.
+    /// Drops the state of the master.
     fn clear(&mut self) {
         *self = Chubby::new(self.timing);
     }
@@ -143,11 +162,11 @@ impl Chubby {
 
 fn not_master(core: &Core<Chubby>) -> ChubbyMessage {
     let elsewhere = core.leader().filter(|_| !core.leads());
-    let place = elsewhere.and_then(|leader| core.members().iter().position(|member| *member == leader));
-    ChubbyMessage::NotMaster { master: place.map(|place| place as u8) }
+    let index = elsewhere.and_then(|leader| core.members().iter().position(|member| *member == leader));
+    ChubbyMessage::NotMaster { master: index.map(|index| index as u8) }
 }
 
-impl Duties for Chubby {
+impl RaftApp for Chubby {
     type Machine = Database;
     type Message = ChubbyMessage;
     type Ticket = Ticket;
@@ -159,7 +178,7 @@ impl Duties for Chubby {
         from: Caller,
         message: ChubbyMessage,
     ) {
-        self.take(env, core, from, message);
+        self.on_client_message(env, core, from, message);
     }
 
     fn on_applied(&mut self, env: &mut Env<'_, ChubbyMessage>, core: &mut Core<Self>, applied: Applied<Self>) {
@@ -200,7 +219,7 @@ impl Duties for Chubby {
         }
     }
 
-    fn on_lost(&mut self, env: &mut Env<'_, ChubbyMessage>, core: &mut Core<Self>, ticket: Ticket, _: Loss) {
+    fn on_failed(&mut self, env: &mut Env<'_, ChubbyMessage>, core: &mut Core<Self>, ticket: Ticket, _: RequestError) {
         match ticket {
             Ticket::Create(from, _) | Ticket::Acquire(Waiter { from, .. }) | Ticket::Release(from) => {
                 env.reply(from, not_master(core));
@@ -212,7 +231,8 @@ impl Duties for Chubby {
         }
     }
 
-    /// Section 2.9: the sessions come from the database; each gets the longest lease, and must learn of the fail-over.
+    /// Section 2.9: the sessions come from the database. Each gets the longest lease and must acknowledge the
+    /// fail-over.
     fn on_leader(&mut self, env: &mut Env<'_, ChubbyMessage>, core: &mut Core<Self>) {
         for session in core.machine().sessions() {
             self.begin_lease(env, session);
@@ -254,16 +274,16 @@ impl Duties for Chubby {
         match tag & 0xff {
             tag::MASTER => self.renew(env, core),
             tag::DELAY => self.offer(env, core, ResourceId(number as u8)),
-            tag::END => self.end_again(env, core, GrantId(number as u32)),
+            tag::END => self.retry_end(env, core, GrantId(number as u32)),
             _ => self.check_lease(env, core, GrantId(number as u32)),
         }
     }
 
-    /// What a closed connection waits for is of no use to anybody.
+    /// Drops what a closed connection waits for.
     fn on_disconnect(&mut self, env: &mut Env<'_, ChubbyMessage>, _: &mut Core<Self>, session: Session) {
         self.waiting.retain(|waiter| waiter.from.session() != session);
         self.postponed.retain(|(from, _)| from.session() != session);
-        self.forget_held_back(env, session);
+        self.drop_delayed(env, session);
     }
 
     fn on_crash(&mut self, _: &mut Env<'_, ChubbyMessage>) {

@@ -1,13 +1,12 @@
-//! What Consul replicates: sessions and keys (agent/consul/state/session.go, kvs.go).
+//! The replicated state of Consul: sessions and keys (agent/consul/state/session.go, kvs.go).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId};
-use crate::servers::raft::{Machine, Truth};
+use crate::history::{Cause, Event, GrantId, ResourceId};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// Sessions and keys.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -16,12 +15,12 @@ pub struct Catalog {
     keys: BTreeMap<ResourceId, Key>,
 }
 
-/// What a session was created with.
+/// The settings of a session.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Terms {
-    /// It is not ended before so long after its last renewal.
+    /// The session lives at least this long after its last renewal.
     pub ttl: Duration,
-    /// How long its keys cannot be acquired after it ended.
+    /// The time after its end during which its keys cannot be acquired.
     pub lock_delay: Duration,
 }
 
@@ -36,9 +35,9 @@ struct Key {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Change {
-    /// A session begins.
+    /// Creates a session.
     Create { session: GrantId, terms: Terms },
-    /// It ends, because its time ran out or because its client said so, and frees its keys.
+    /// Ends a session, after its expiry or on its client's request, and frees its keys.
     Destroy { session: GrantId, expired: bool },
     /// A session acquires a key.
     Lock { resource: ResourceId, session: GrantId },
@@ -46,16 +45,16 @@ pub enum Change {
     Unlock { resource: ResourceId, session: GrantId },
 }
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was done, or refused.
+    /// Whether the command took effect.
     Done(bool),
     /// The session does not exist.
     Invalid,
-    /// The session is gone, and these keys are free again, to be acquired after the delay.
+    /// The session has ended and its keys are free after the lock-delay.
     Ended {
-        /// The keys that it held.
+        /// The freed keys.
         freed: Vec<ResourceId>,
         /// Its lock-delay.
         lock_delay: Duration,
@@ -66,7 +65,7 @@ impl Machine for Catalog {
     type Command = Change;
     type Answer = Outcome;
 
-    fn apply(&mut self, truth: &mut Truth, index: u64, change: &Change) -> Outcome {
+    fn apply(&mut self, truth: &mut GroundTruthLog, index: u64, change: &Change) -> Outcome {
         match *change {
             Change::Create { session, terms } => {
                 self.sessions.insert(session, terms);
@@ -90,8 +89,8 @@ impl Catalog {
         self.sessions.iter().map(|(session, terms)| (*session, *terms))
     }
 
-    /// A key's index, and the session that holds it with its `LockIndex`. The index of a key that was never written is
-    /// 1: 0 would let a query that waits for news return at once, for ever (kvs_endpoint.go, `Get`).
+    /// A key's index, its holder and its `LockIndex`. The index of a key that was never written is 1: 0 would make a
+    /// blocking query return at once, for ever (kvs_endpoint.go, `Get`).
     pub fn entry(&self, resource: ResourceId) -> (u64, Option<(GrantId, u64)>) {
         match self.keys.get(&resource) {
             Some(key) => (key.modify_index, key.holder.map(|holder| (holder, key.lock_index))),
@@ -99,7 +98,7 @@ impl Catalog {
         }
     }
 
-    fn lock(&mut self, truth: &mut Truth, index: u64, resource: ResourceId, session: GrantId) -> Outcome {
+    fn lock(&mut self, truth: &mut GroundTruthLog, index: u64, resource: ResourceId, session: GrantId) -> Outcome {
         if !self.sessions.contains_key(&session) {
             return Outcome::Invalid;
         }
@@ -117,7 +116,7 @@ impl Catalog {
         Outcome::Done(true)
     }
 
-    fn unlock(&mut self, truth: &mut Truth, index: u64, resource: ResourceId, session: GrantId) -> Outcome {
+    fn unlock(&mut self, truth: &mut GroundTruthLog, index: u64, resource: ResourceId, session: GrantId) -> Outcome {
         let held = self.keys.get_mut(&resource).filter(|key| key.holder == Some(session));
         let Some(key) = held else { return Outcome::Done(false) };
         (key.holder, key.modify_index) = (None, index);
@@ -126,7 +125,7 @@ impl Catalog {
         Outcome::Done(true)
     }
 
-    fn destroy(&mut self, truth: &mut Truth, index: u64, session: GrantId, expired: bool) -> Outcome {
+    fn destroy(&mut self, truth: &mut GroundTruthLog, index: u64, session: GrantId, expired: bool) -> Outcome {
         let Some(terms) = self.sessions.remove(&session) else { return Outcome::Done(true) };
         let mut freed = Vec::new();
         for (resource, key) in self.keys.iter_mut().filter(|(_, key)| key.holder == Some(session)) {

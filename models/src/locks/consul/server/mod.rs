@@ -1,24 +1,23 @@
-//! Consul's servers, as far as `api.Lock` needs them: sessions with a time to live, keys that a session can acquire,
+//! The part of Consul's servers that `api.Lock` needs: sessions with a time to live, keys that a session can acquire,
 //! blocking queries. Modelled from HashiCorp's source.
 //!
-//! - A session's timer runs in the leader's memory, for twice its time to live ("to give a client a grace period"), and
-//!   starts anew with every renewal and for all sessions when a leader is elected (agent/consul/session_ttl.go:
-//!   `createSessionTimer`, `initializeSessionTimers`; structs.SessionTTLMultiplier). When it runs out, the leader has
-//!   the session destroyed through Raft, and tries that up to six times (`invalidateSession`).
-//! - Destroying a session frees its keys and puts a lock-delay on them. The delay is in the memory of every server that
-//!   applies the destruction, by that server's own clock (agent/consul/state/session.go, `deleteSessionTxn`;
-//!   state/delay_oss.go), and the leader asks its own before it proposes an acquire (agent/consul/kvs_endpoint.go,
-//!   `kvsPreApply`). So a follower that becomes leader knows the delays. A server that restarts begins them anew as it
-//!   replays its log, and knows none of those that its snapshot covers: a state that was restored from a snapshot has
-//!   none.
+//! - A session's timer runs in the leader's memory, for twice its time to live ("to give a client a grace period"). It
+//!   restarts with every renewal, and for all sessions when a leader is elected (agent/consul/session_ttl.go:
+//!   `createSessionTimer`, `initializeSessionTimers`; structs.SessionTTLMultiplier). When it expires, the leader has
+//!   the session destroyed through Raft, in up to six attempts (`invalidateSession`).
+//! - Destroying a session frees its keys and starts a lock-delay for them. Every server that applies the destruction
+//!   has the delay in its memory, by its own clock (agent/consul/state/session.go, `deleteSessionTxn`;
+//!   state/delay_oss.go). The leader checks its own before it proposes an acquire (agent/consul/kvs_endpoint.go,
+//!   `kvsPreApply`), so a new leader knows the delays. A server that restarts starts them over as it replays its log,
+//!   but has none of those that its snapshot covers.
 //! - A key's `LockIndex` grows with each acquire by a session that did not hold it (state/kvs.go, `kvsLockTxn`).
-//! - Servers pass requests on to the leader, and hold them for up to seven seconds where there is none
-//!   (agent/consul/rpc.go, `forward`).
-//! - Queries that block are answered by the leader that got them, also if it is deposed meanwhile; those that must be
-//!   consistent ask a quorum before every look at the state (rpc.go, `blockingQuery`, `consistentRead`).
+//! - Servers forward requests to the leader, and hold them for up to seven seconds without one (agent/consul/rpc.go,
+//!   `forward`).
+//! - The leader that received a blocking query answers it even if it is deposed meanwhile. Consistent queries ask a
+//!   quorum before every look at the state (rpc.go, `blockingQuery`, `consistentRead`).
 //!
-//! Left out: health checks. A session also ends when its node's gossip (`serfHealth`) calls it dead, which finds
-//! crashed hosts sooner, and sometimes live ones.
+//! Left out: health checks. A session also ends when its node's gossip (`serfHealth`) declares the node dead, which
+//! finds crashed hosts sooner, and sometimes live ones.
 
 mod forward;
 mod machine;
@@ -35,34 +34,33 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::history::GrantId;
-use crate::history::ResourceId;
+use crate::history::{GrantId, ResourceId};
 use crate::servers::raft::{Carries, Packet};
 
-/// What Consul's servers and their clients say to each other.
+/// A request, a reply, or a message between servers.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum ConsulMessage {
-    /// A client asks.
+    /// A client's request.
     Request(Request),
     /// The answer.
     Reply(Reply),
-    /// A server passes a request on to the leader.
+    /// A server forwards a request to the leader.
     Forward { number: u64, request: Request },
-    /// The leader's answer to that.
+    /// The leader's answer to a forwarded request.
     Forwarded { number: u64, reply: Reply },
     /// Between replicas.
     Raft(Packet<Catalog>),
 }
 
-/// What a client asks. Consul draws a UUID for each session; here it is the id of the attempt that it was created for,
-/// which is as unique: `api.Lock` makes a session for each.
+/// A client's request. Consul draws a UUID for each session; here it is the ID of the attempt for which the session was
+/// created, which is as unique: `api.Lock` creates a session for each.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Request {
-    /// Are you there? (yamux pings its peers.)
+    /// A liveness check (yamux pings its peers).
     Ping,
     /// `PUT /v1/session/create`.
     CreateSession { session: GrantId, terms: Terms },
@@ -70,7 +68,7 @@ pub enum Request {
     RenewSession { session: GrantId },
     /// `PUT /v1/session/destroy`.
     DestroySession { session: GrantId },
-    /// `GET /v1/kv/…?index=&wait=`: who holds the key? Blocks while its index is not beyond `after`, unless that is 0.
+    /// `GET /v1/kv/…?index=&wait=`: the holder of the key. Blocks until its index exceeds `after`, unless `after` is 0.
     Get {
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
@@ -96,7 +94,7 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Consistency {
-    /// By the leader from its own state, trusting that it still leads.
+    /// By the leader from its own state, assuming that it still leads.
     #[default]
     Default,
     /// By the leader, after a quorum has confirmed it.
@@ -105,27 +103,27 @@ pub enum Consistency {
     Stale,
 }
 
-/// What a server answers.
+/// The answer of a server.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Reply {
-    /// I am here.
+    /// The answer to a ping.
     Pong,
-    /// It is done, or was refused without an error.
+    /// Whether the request took effect; there was no error.
     Done { ok: bool },
-    /// Who holds the key: the session and the key's `LockIndex`.
+    /// The holder of the key: its session and the key's `LockIndex`.
     Entry { index: u64, holder: Option<(GrantId, u64)> },
-    /// The request makes no sense: no such session, or a time to live out of range. Nothing changed.
+    /// The request is invalid: no such session, or a time to live out of range. Nothing changed.
     Invalid,
-    /// No leader was to be found. Nothing changed.
+    /// There was no leader. Nothing changed.
     NoLeader,
-    /// Something went wrong on the way. It may have taken effect, or may still.
+    /// The request was lost. It may have taken effect, or may still.
     Lost,
 }
 
 impl Request {
-    /// Whether it changes nothing.
+    /// Whether the request changes nothing.
     pub fn is_read(&self) -> bool {
         matches!(self, Request::Get { .. } | Request::Ping)
     }

@@ -1,4 +1,4 @@
-//! Queries that a server has not answered yet.
+//! Unanswered queries of a server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::wire::Env;
 const QUERY_TIME: Duration = Duration::from_secs(300);
 const QUERY_TIME_MAX: Duration = Duration::from_secs(600);
 
-/// Who waits for an answer: a client of this server, or a server that passed a client's request on.
+/// The requester: a client of this server, or a server that forwarded a client's request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asker {
     Client(Caller),
@@ -26,14 +26,14 @@ pub(super) enum Asker {
 pub(super) struct Query {
     pub asker: Asker,
     pub resource: ResourceId,
-    /// It blocks while the key's index is not beyond this, unless it is 0.
+    /// The query blocks until the key's index exceeds this, unless it is 0.
     pub after: u64,
     pub consistency: Consistency,
-    /// When it no longer blocks.
+    /// The timer that ends the blocking.
     pub timer: Option<TimerId>,
 }
 
-/// Each query by its number.
+/// The queries by number.
 #[derive(Debug, Default)]
 pub(super) struct Queries {
     open: BTreeMap<u64, Query>,
@@ -56,13 +56,13 @@ impl Queries {
         self.open.remove(&number)
     }
 
-    /// Those that wait for news of this key.
-    fn about(&self, resource: ResourceId) -> Vec<u64> {
+    /// The queries for this key.
+    fn for_key(&self, resource: ResourceId) -> Vec<u64> {
         let concerned = self.open.iter().filter(|(_, query)| query.resource == resource);
         concerned.map(|(number, _)| *number).collect()
     }
 
-    /// The numbers of all.
+    /// The numbers of all queries.
     pub fn all(&self) -> Vec<u64> {
         self.open.keys().copied().collect()
     }
@@ -73,10 +73,10 @@ impl Queries {
 }
 
 impl Consul {
-    /// A query begins.
+    /// Starts a query.
     pub(super) fn open(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut Core<Self>, query: Query) {
         let number = self.queries.insert(query);
-        self.look(env, core, number);
+        self.evaluate(env, core, number);
     }
 
     pub(super) fn time_query(&mut self, env: &mut Env<'_, ConsulMessage>, wait: Duration) -> TimerId {
@@ -85,17 +85,17 @@ impl Consul {
         env.set_timer(wait + jitter, tag::QUERY | self.queries.next << 8)
     }
 
-    /// Answers a query unless it blocks; one that must be consistent only after a quorum was asked.
-    fn look(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut Core<Self>, number: u64) {
+    /// Answers a query unless it blocks; a consistent one asks a quorum first.
+    fn evaluate(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut Core<Self>, number: u64) {
         let Some(query) = self.queries.get(number) else { return };
         match query.consistency {
             Consistency::Consistent if core.leads() => core.read(Ticket::Look(number)),
             Consistency::Consistent => self.answer_query(env, number, Reply::Lost),
-            Consistency::Default | Consistency::Stale => self.answer_news(env, core, number),
+            Consistency::Default | Consistency::Stale => self.answer_if_changed(env, core, number),
         }
     }
 
-    pub(super) fn answer_news(&mut self, env: &mut Env<'_, ConsulMessage>, core: &Core<Self>, number: u64) {
+    pub(super) fn answer_if_changed(&mut self, env: &mut Env<'_, ConsulMessage>, core: &Core<Self>, number: u64) {
         let Some(query) = self.queries.get(number) else { return };
         let (index, holder) = core.machine().entry(query.resource);
         if query.after == 0 || index > query.after {
@@ -111,7 +111,7 @@ impl Consul {
         answer(env, query.asker, reply);
     }
 
-    /// Answers with what there is: the query has blocked long enough, or the state is another one altogether.
+    /// Answers with the current state: the query has blocked long enough, or the state was replaced.
     pub(super) fn answer_now(&mut self, env: &mut Env<'_, ConsulMessage>, core: &Core<Self>, number: u64) {
         let Some(query) = self.queries.get(number) else { return };
         let (index, holder) = core.machine().entry(query.resource);
@@ -119,8 +119,8 @@ impl Consul {
     }
 
     pub(super) fn wake(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut Core<Self>, resource: ResourceId) {
-        for number in self.queries.about(resource) {
-            self.look(env, core, number);
+        for number in self.queries.for_key(resource) {
+            self.evaluate(env, core, number);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A Consul server: who asks it what, and what only the leader does.
+//! A Consul server, beside the log.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,11 +8,10 @@ use fencepost_sim::{Caller, MonoDeadline, NodeId, TimerId};
 use super::forward::Forwards;
 use super::machine::{Catalog, Change, Outcome, Terms};
 use super::queries::{Asker, Queries, Query};
-use super::sessions::invalidate_again;
+use super::sessions::schedule_invalidation;
 use super::{ConsulMessage, Reply, Request};
-use crate::history::GrantId;
-use crate::history::ResourceId;
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::history::{GrantId, ResourceId};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
 /// structs.MaxLockDelay.
@@ -21,53 +20,53 @@ const MAX_LOCK_DELAY: Duration = Duration::from_secs(60);
 /// rpc.go, `jitterFraction`.
 pub(super) const JITTER_FRACTION: u32 = 16;
 
-/// What a server is configured with.
+/// The configuration of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerConfig {
-    /// `session_ttl_min`: sessions with a shorter time to live are refused.
+    /// `session_ttl_min`: sessions with a shorter time to live are rejected.
     pub session_ttl_min: Duration,
 }
 
-/// A server. What it keeps here is in its memory only.
+/// A server. All of this is in its memory only.
 pub struct Consul {
     pub(super) config: ServerConfig,
     pub(super) forwards: Forwards,
     pub(super) queries: Queries,
     pub(super) sessions: BTreeMap<GrantId, TimerId>,
-    /// Until when keys cannot be acquired, as this server has it.
+    /// The ends of lock-delays, by this server's clock.
     delays: BTreeMap<ResourceId, MonoDeadline>,
 }
 
-/// To whom the outcome of a proposal or a read matters.
+/// The purpose of a proposal or a read.
 pub enum Ticket {
-    /// Somebody who asked.
+    /// A requested change.
     Write(WriteTicket),
-    /// A query that must be consistent.
+    /// A consistent query.
     Look(u64),
-    /// A session that ran out, and how often its destruction has failed.
+    /// The destruction of an expired session, and the number of failures so far.
     Invalidate(GrantId, u64),
 }
 
-/// Who asked for a change.
+/// The requester of a change.
 pub struct WriteTicket {
     pub(super) asker: Asker,
-    /// A session to be timed once it exists.
+    /// A session whose timer starts once it exists.
     pub(super) created: Option<(GrantId, Terms)>,
 }
 
-/// What a timer is for: the low byte of its tag. The rest is a number.
+/// The purpose of a timer: the low byte of its tag. The rest is a number.
 pub(super) mod tag {
     pub const SESSION: u64 = 0;
     pub const QUERY: u64 = 1;
     pub const HELD: u64 = 2;
-    /// And the number of the attempt.
+    /// Plus the number of the attempt.
     pub const INVALIDATE: u64 = 16;
 }
 
 type ServerCore = Core<Consul>;
 
 impl Consul {
-    /// A server that keeps nothing yet.
+    /// A new server.
     pub fn new(config: ServerConfig) -> Self {
         Consul {
             config,
@@ -78,7 +77,7 @@ impl Consul {
         }
     }
 
-    /// The leader's work; a stale read is anybody's.
+    /// Serves a request as the leader; any server serves stale reads.
     pub(super) fn serve(
         &mut self,
         env: &mut Env<'_, ConsulMessage>,
@@ -115,11 +114,11 @@ impl Consul {
         propose(core, asker, &Change::Lock { resource, session });
     }
 
-    fn lose(&mut self, env: &mut Env<'_, ConsulMessage>, ticket: Ticket, reply: Reply) {
+    fn fail(&mut self, env: &mut Env<'_, ConsulMessage>, ticket: Ticket, reply: Reply) {
         match ticket {
             Ticket::Write(ticket) => answer(env, ticket.asker, reply),
             Ticket::Look(number) => self.answer_query(env, number, Reply::Lost),
-            Ticket::Invalidate(session, attempt) => invalidate_again(env, session, attempt),
+            Ticket::Invalidate(session, attempt) => schedule_invalidation(env, session, attempt),
         }
     }
 }
@@ -135,7 +134,7 @@ pub(super) fn answer(env: &mut Env<'_, ConsulMessage>, asker: Asker, reply: Repl
     }
 }
 
-impl Duties for Consul {
+impl RaftApp for Consul {
     type Machine = Catalog;
     type Message = ConsulMessage;
     type Ticket = Ticket;
@@ -148,7 +147,7 @@ impl Duties for Consul {
         message: ConsulMessage,
     ) {
         if let ConsulMessage::Request(request) = message {
-            self.take(env, core, Asker::Client(from), request);
+            self.on_new_request(env, core, Asker::Client(from), request);
         }
     }
 
@@ -161,9 +160,9 @@ impl Duties for Consul {
     ) {
         match message {
             ConsulMessage::Forward { number, request } => {
-                self.take(env, core, Asker::Server { server: from, number }, request);
+                self.on_new_request(env, core, Asker::Server { server: from, number }, request);
             }
-            ConsulMessage::Forwarded { number, reply } => self.pass_back(env, core, number, reply),
+            ConsulMessage::Forwarded { number, reply } => self.on_forwarded(env, core, number, reply),
             _ => {}
         }
     }
@@ -202,16 +201,16 @@ impl Duties for Consul {
 
     fn on_read(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore, ticket: Ticket) {
         if let Ticket::Look(number) = ticket {
-            self.answer_news(env, core, number);
+            self.answer_if_changed(env, core, number);
         }
     }
 
-    fn on_lost(&mut self, env: &mut Env<'_, ConsulMessage>, _: &mut ServerCore, ticket: Ticket, loss: Loss) {
-        let reply = match loss {
-            Loss::NoLeader => Reply::NoLeader,
-            Loss::TimedOut => Reply::Lost,
+    fn on_failed(&mut self, env: &mut Env<'_, ConsulMessage>, _: &mut ServerCore, ticket: Ticket, error: RequestError) {
+        let reply = match error {
+            RequestError::NoLeader => Reply::NoLeader,
+            RequestError::TimedOut => Reply::Lost,
         };
-        self.lose(env, ticket, reply);
+        self.fail(env, ticket, reply);
     }
 
     fn on_leader(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
@@ -223,16 +222,15 @@ impl Duties for Consul {
     fn on_deposed(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
         std::mem::take(&mut self.sessions).into_values().for_each(|timer| env.cancel_timer(timer));
         for ticket in core.take_pending() {
-            self.lose(env, ticket, Reply::Lost);
+            self.fail(env, ticket, Reply::Lost);
         }
     }
 
-    fn on_news(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
-        self.recall(env, core);
+    fn on_leadership_change(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
+        self.fail_forwarded(env, core);
     }
 
-    /// A state from a snapshot is a new one, with no delays, and the queries that watched the old one return
-    /// (state.Store.AbandonCh).
+    /// The state from a snapshot has no delays, and queries on the old state return (state.Store.AbandonCh).
     fn on_restored(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut ServerCore) {
         self.delays.clear();
         for number in self.queries.all() {
@@ -248,7 +246,7 @@ impl Duties for Consul {
                 self.invalidate(env, core, GrantId(number as u32), 0);
             }
             tag::QUERY => self.answer_now(env, core, number),
-            tag::HELD => self.take_again(env, core, number),
+            tag::HELD => self.retry_held(env, core, number),
             kind => self.invalidate(env, core, GrantId(number as u32), kind - tag::INVALIDATE),
         }
     }

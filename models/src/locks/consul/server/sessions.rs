@@ -10,7 +10,7 @@ use crate::history::GrantId;
 use crate::servers::raft::Core;
 use crate::wire::Env;
 
-/// The timer of a session runs for so many times its time to live (structs.SessionTTLMultiplier).
+/// The ratio of a session's timer to its time to live (structs.SessionTTLMultiplier).
 const TTL_MULTIPLIER: u32 = 2;
 
 /// structs.SessionTTLMax.
@@ -36,7 +36,7 @@ impl Consul {
         core.propose(&Change::Create { session, terms }, Ticket::Write(ticket));
     }
 
-    /// Renewing asks nobody else (agent/consul/session_endpoint.go, `Renew`).
+    /// Renews a session locally (agent/consul/session_endpoint.go, `Renew`).
     pub(super) fn renew(
         &mut self,
         env: &mut Env<'_, ConsulMessage>,
@@ -68,7 +68,7 @@ impl Consul {
         if core.leads() {
             core.propose(&Change::Destroy { session, expired: true }, Ticket::Invalidate(session, attempt));
         } else {
-            invalidate_again(env, session, attempt);
+            schedule_invalidation(env, session, attempt);
         }
     }
 
@@ -79,8 +79,8 @@ impl Consul {
     }
 }
 
-/// The server that lost its lead goes on trying, and would end the session should it lead again by then.
-pub(super) fn invalidate_again(env: &mut Env<'_, ConsulMessage>, session: GrantId, attempt: u64) {
+/// Schedules another attempt. A deposed server keeps trying, and would end the session if it led again by then.
+pub(super) fn schedule_invalidation(env: &mut Env<'_, ConsulMessage>, session: GrantId, attempt: u64) {
     if attempt + 1 < INVALIDATE_ATTEMPTS {
         let tag = (tag::INVALIDATE + attempt + 1) | u64::from(session.0) << 8;
         env.set_timer(INVALIDATE_RETRY * (1 << attempt), tag);

@@ -1,23 +1,38 @@
-//! What etcd replicates, as far as a mutex needs it: keys with create revisions, attached to leases, and one row of data.
+//! The replicated state of etcd, as far as a mutex needs it: keys with create revisions, attached to leases, and one
+//! row of data.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{EtcdMessage, Key, LeaseId, Revision};
-use crate::guarded::Row;
-use crate::guarded::{Guard, ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
-use crate::servers::raft::{Machine, Truth};
+use crate::guarded::{Guard, ReadReply, Row, Write};
+use crate::history::{Cause, Event, GrantId, OrderId, Refusal, ResourceId};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
-/// The keyspace at one revision. Nothing in it knows what time it is: that a lease has run out is for the leader to say.
+/// The number of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaseId(pub u64);
+
+/// A key of a mutex: the prefix of the mutex and the lease of the owner (concurrency/mutex.go).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The locked resource: the prefix.
+    pub resource: ResourceId,
+    /// The lease of the owner, with which the key ends.
+    pub lease: LeaseId,
+}
+
+/// A position in the history of the keyspace.
+pub type Revision = u64;
+
+/// The keyspace at one revision. It has no clock: the leader decides that a lease has expired.
 #[derive(Clone, Debug, Serialize)]
 pub struct Keyspace {
     revision: Revision,
-    /// In the order of their creation.
+    /// In order of creation.
     keys: Vec<Kv>,
-    /// Their seconds.
+    /// The duration of each lease in seconds.
     leases: BTreeMap<LeaseId, u64>,
     row: Row,
 }
@@ -26,11 +41,11 @@ pub struct Keyspace {
 struct Kv {
     key: Key,
     created: Revision,
-    /// For the ground truth only: to etcd, the key's owner is its lease.
+    /// Ground truth only: to etcd, the owner of the key is its lease.
     attempt: GrantId,
 }
 
-/// What changes the keyspace: the requests of `InternalRaftRequest` that a mutex makes.
+/// A change of the keyspace: the requests of `InternalRaftRequest` that a mutex makes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Command {
@@ -46,8 +61,20 @@ pub enum Command {
     PutRow { key: Key, created: Revision, write: Write },
 }
 
+/// The result of a change, which [`super::EtcdMessage`] reports under the same names.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the message explains the variants")]
+pub enum Outcome {
+    Leased { lease: LeaseId, seconds: u64 },
+    Locked { created: Revision, first: Revision, revision: Revision },
+    Deleted,
+    Written,
+    Refused(Refusal),
+    LeaseNotFound,
+}
+
 impl Keyspace {
-    /// Before the first change, with so many in stock.
+    /// The state before the first change, with this stock.
     pub fn new(stock: u32) -> Self {
         Keyspace { revision: 1, keys: Vec::new(), leases: BTreeMap::new(), row: Row::new(stock.into()) }
     }
@@ -67,7 +94,7 @@ impl Keyspace {
         self.row.reply()
     }
 
-    /// The key itself, if it is there.
+    /// The key, if it exists.
     pub fn find(&self, key: Key) -> Option<Key> {
         self.keys.iter().find(|kv| kv.key == key).map(|kv| kv.key)
     }
@@ -78,8 +105,8 @@ impl Keyspace {
         self.keys.iter().rfind(fits).map(|kv| kv.key)
     }
 
-    /// Whether a key that was there at revision `from` has been deleted since. A member that lags behind `from` has not
-    /// come to any deletion yet.
+    /// Whether a key that existed at revision `from` has been deleted since. A member that lags behind `from` has seen
+    /// no deletion yet.
     pub fn deleted_since(&self, key: Key, from: Revision) -> bool {
         self.revision >= from && !self.keys.iter().any(|kv| kv.key == key && kv.created <= from)
     }
@@ -88,23 +115,22 @@ impl Keyspace {
         self.keys.iter().find(|kv| kv.key.resource == resource)
     }
 
-    /// The oldest key of the prefix holds the lock. A session whose key is there already gets no other: whether it holds
-    /// or waits, its newer attempt takes the place of the one before, which it has given up. An older one that comes late
-    /// changes nothing.
-    fn lock(&mut self, truth: &mut Truth, key: Key, attempt: GrantId) -> EtcdMessage {
+    /// The oldest key of the prefix holds the lock. A session has one key: a newer attempt replaces the one that it
+    /// abandoned, whether that holds or waits. An older attempt that arrives late changes nothing.
+    fn lock(&mut self, truth: &mut GroundTruthLog, key: Key, attempt: GrantId) -> Outcome {
         if !self.leases.contains_key(&key.lease) {
-            return EtcdMessage::LeaseNotFound;
+            return Outcome::LeaseNotFound;
         }
         let server = truth.server();
         let known = self.keys.iter().position(|kv| kv.key == key);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             self.revision += 1;
             self.keys.push(Kv { key, created: self.revision, attempt });
             self.keys.len() - 1
         });
-        let created = self.keys[place].created;
-        let before = self.keys[place].attempt;
-        self.keys[place].attempt = before.max(attempt);
+        let created = self.keys[index].created;
+        let before = self.keys[index].attempt;
+        self.keys[index].attempt = before.max(attempt);
         let first = self.first(key.resource).map_or(created, |kv| kv.created);
         match (known.is_some(), first == created) {
             (true, _) if before >= attempt => {}
@@ -116,35 +142,35 @@ impl Keyspace {
             (false, true) => truth.note(Event::Granted { server, grant: attempt }),
             (false, false) => truth.note(Event::Enqueued { server, grant: attempt }),
         }
-        EtcdMessage::Locked { created, first, revision: self.revision }
+        Outcome::Locked { created, first, revision: self.revision }
     }
 
-    fn unlock(&mut self, truth: &mut Truth, key: Key, on_behalf: GrantId) -> EtcdMessage {
+    fn unlock(&mut self, truth: &mut GroundTruthLog, key: Key, on_behalf: GrantId) -> Outcome {
         if self.find(key).is_some() {
             self.revision += 1;
             self.delete(truth, key, Cause::Released(on_behalf));
         }
-        EtcdMessage::Deleted
+        Outcome::Deleted
     }
 
-    fn revoke(&mut self, truth: &mut Truth, lease: LeaseId) -> EtcdMessage {
+    fn revoke(&mut self, truth: &mut GroundTruthLog, lease: LeaseId) -> Outcome {
         if self.leases.remove(&lease).is_none() {
-            return EtcdMessage::LeaseNotFound;
+            return Outcome::LeaseNotFound;
         }
         let keys: Vec<Key> = self.keys.iter().map(|kv| kv.key).filter(|key| key.lease == lease).collect();
         self.revision += u64::from(!keys.is_empty());
         for key in keys {
             self.delete(truth, key, Cause::Expired);
         }
-        EtcdMessage::Deleted
+        Outcome::Deleted
     }
 
-    /// Deletes a key; if its owner held the lock, the next in line holds it now.
-    fn delete(&mut self, truth: &mut Truth, key: Key, cause: Cause) {
-        let Some(place) = self.keys.iter().position(|kv| kv.key == key) else { return };
+    /// Deletes a key. If its owner held the lock, the next in line holds it now.
+    fn delete(&mut self, truth: &mut GroundTruthLog, key: Key, cause: Cause) {
+        let Some(index) = self.keys.iter().position(|kv| kv.key == key) else { return };
         let server = truth.server();
         let held = self.first(key.resource).is_some_and(|first| first.key == key);
-        let grant = self.keys.remove(place).attempt;
+        let grant = self.keys.remove(index).attempt;
         if !held {
             return truth.note(Event::Withdrawn { server, grant });
         }
@@ -154,13 +180,13 @@ impl Keyspace {
         }
     }
 
-    fn put_row(&mut self, truth: &mut Truth, key: Key, created: Revision, write: &Write) -> EtcdMessage {
+    fn put_row(&mut self, truth: &mut GroundTruthLog, key: Key, created: Revision, write: &Write) -> Outcome {
         let Write { grant, order, units, .. } = *write;
         if !self.keys.iter().any(|kv| kv.key == key && kv.created == created) {
             return refuse(truth, grant, order, Refusal::NotClaimed);
         }
         if self.row.knows(write) {
-            return EtcdMessage::Written;
+            return Outcome::Written;
         }
         match self.row.write(Guard::None, write) {
             Ok((accepted, changes)) => {
@@ -168,27 +194,27 @@ impl Keyspace {
                 changes.into_iter().flatten().for_each(|change| self.row.apply(change));
                 let (based_on, version, count) = (accepted.based_on, accepted.version, accepted.count);
                 truth.note(Event::WriteAccepted { grant, order, units, based_on, version, count });
-                EtcdMessage::Written
+                Outcome::Written
             }
             Err(why) => refuse(truth, grant, order, why),
         }
     }
 }
 
-fn refuse(truth: &mut Truth, grant: GrantId, order: OrderId, why: Refusal) -> EtcdMessage {
+fn refuse(truth: &mut GroundTruthLog, grant: GrantId, order: OrderId, why: Refusal) -> Outcome {
     truth.note(Event::OperationRefused { grant, order, why });
-    EtcdMessage::Refused(why)
+    Outcome::Refused(why)
 }
 
 impl Machine for Keyspace {
     type Command = Command;
-    type Answer = EtcdMessage;
+    type Answer = Outcome;
 
-    fn apply(&mut self, truth: &mut Truth, _: u64, command: &Command) -> EtcdMessage {
+    fn apply(&mut self, truth: &mut GroundTruthLog, _: u64, command: &Command) -> Outcome {
         match *command {
             Command::GrantLease { lease, seconds } => {
                 self.leases.insert(lease, seconds);
-                EtcdMessage::Leased { lease, seconds }
+                Outcome::Leased { lease, seconds }
             }
             Command::RevokeLease { lease } => self.revoke(truth, lease),
             Command::Lock { key, attempt } => self.lock(truth, key, attempt),

@@ -1,23 +1,24 @@
-//! Who ends leases: the lessor of the member that leads, by its monotonic clock (server/lease/lessor.go).
+//! The lessor of the leader, which ends leases by its monotonic clock (server/lease/lessor.go).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fencepost_sim::MonoDeadline;
 
-use super::message::{EtcdMessage, LeaseId};
+use super::keyspace::LeaseId;
+use super::message::EtcdMessage;
 use crate::wire::Env;
 
-/// How often expired leases are looked for (`runLoop`).
+/// The interval between searches for expired leases (`runLoop`).
 pub const LOOP: Duration = Duration::from_millis(500);
 
-/// How many are revoked in one turn at the most (`leaseRevokeRate / 2`).
+/// The maximal number of revocations per search (`leaseRevokeRate / 2`).
 const MOST_REVOKED: usize = 500;
 
-/// After this, an expired lease that is still there is offered for revocation again (`defaultExpiredleaseRetryInterval`).
+/// The interval after which an expired lease that still exists is revoked again (`defaultExpiredleaseRetryInterval`).
 const OFFER_AGAIN: Duration = Duration::from_secs(3);
 
-/// The times of all leases, in the memory of the primary lessor only: elsewhere they last forever.
+/// The expiries of all leases, in the memory of the primary lessor only: leases never expire elsewhere.
 #[derive(Debug, Default)]
 pub struct Lessor {
     primary: bool,
@@ -28,17 +29,17 @@ pub struct Lessor {
 struct Lease {
     seconds: u64,
     ends: MonoDeadline,
-    /// Offered for revocation, and not again before this.
+    /// If a revocation was proposed: no other one before this.
     offered: Option<MonoDeadline>,
 }
 
-/// What comes of a renewal at the primary lessor.
+/// The result of a renewal at the primary lessor.
 pub enum Renewal {
-    /// It begins anew, with so many seconds.
+    /// The lease starts over, with this duration in seconds.
     Alive(u64),
-    /// It has expired and is about to be revoked: whoever asks waits for that.
+    /// The lease has expired and is about to be revoked: the reply waits for that.
     Expired,
-    /// There is none.
+    /// There is no such lease.
     Gone,
 }
 
@@ -47,8 +48,8 @@ impl Lessor {
         self.primary
     }
 
-    /// Each lease begins anew, with `extend` on top: how much of it had passed, only the old leader's memory knew.
-    /// (Checkpoints would say so, but only of leases with more than five minutes left.)
+    /// Restarts each lease, plus `extend`: only the old leader's memory knew how much of it had passed. (Checkpoints
+    /// would tell, but only for leases with more than five minutes left.)
     pub fn promote(
         &mut self,
         env: &Env<'_, EtcdMessage>,
@@ -82,7 +83,7 @@ impl Lessor {
         Renewal::Alive(known.seconds)
     }
 
-    /// The leases that are to be revoked now.
+    /// The leases to revoke now.
     pub fn expired(&mut self, env: &mut Env<'_, EtcdMessage>) -> Vec<LeaseId> {
         let mut expired = Vec::new();
         for (id, lease) in &mut self.leases {

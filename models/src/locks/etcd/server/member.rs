@@ -1,44 +1,43 @@
-//! One member of an etcd cluster: what it does beside its share of the log.
+//! One member of an etcd cluster, beside the log.
 
 use std::time::Duration;
 
 use fencepost_sim::{Caller, Mono, NodeId, Session, TimerId};
 
-use super::keyspace::{Command, Keyspace};
+use super::keyspace::{Command, Key, Keyspace, LeaseId, Revision};
 use super::lessor::{LOOP, Lessor, Renewal};
-use super::message::{EtcdMessage, Key, LeaseId, Revision};
+use super::message::EtcdMessage;
 use super::renewals::{Asker, RETRY, Renewals};
-use crate::history::ResourceId;
-use crate::history::{Event, GrantId};
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::history::{Event, GrantId, ResourceId};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
 
-/// How a member is set up.
+/// The configuration of a member.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// No lease is shorter, whatever was asked for.
+    /// The shortest lease, whatever was requested.
     pub least_seconds: u64,
-    /// Revocations are proposed without asking whether this member still leads: a bug.
+    /// Proposes revocations without checking that this member still leads: a bug.
     pub stuck_leader: bool,
 }
 
 /// A member.
 pub struct Member {
     settings: Settings,
-    /// Its place in the cluster, from 1.
+    /// Its number in the cluster, from 1.
     number: u64,
-    /// Leases that it has given numbers to. Real numbers begin with the time, and so are never given twice either.
+    /// The number of leases it has created. Real IDs start with the time, and so never repeat either.
     numbered: u64,
     lessor: Lessor,
-    /// The lessor's next turn: when, and its timer.
+    /// The time and the timer of the lessor's next turn.
     turn: Option<(Mono, TimerId)>,
     watches: Vec<Watch>,
     /// Renewals of expired leases, which wait for the revocation.
     blocked: Vec<(LeaseId, Asker)>,
     renewals: Renewals,
-    /// The renewals' timer runs.
+    /// Whether the timer of the renewals is set.
     retries: bool,
-    /// Revocations on their way to a raft loop that was stuck.
+    /// Revocations that wait for a stuck raft loop.
     stuck: Vec<LeaseId>,
 }
 
@@ -48,13 +47,13 @@ struct Watch {
     since: Revision,
 }
 
-/// What a proposal or a read is for.
+/// The purpose of a proposal or a read.
 pub enum Ticket {
     /// A client's proposal.
     Propose(Caller),
     /// A client's read.
     Read(Caller, Read),
-    /// Whether this member leads still, so that it may revoke these.
+    /// A check that this member still leads, so that it may revoke these.
     Revoke(Vec<LeaseId>),
 }
 
@@ -72,7 +71,7 @@ const TURN: u64 = 0;
 const RENEWALS: u64 = 1;
 const UNSTUCK: u64 = 2;
 
-type World<'a> = Env<'a, EtcdMessage>;
+type MemberEnv<'a> = Env<'a, EtcdMessage>;
 
 impl Member {
     /// The n-th member, from 1.
@@ -97,10 +96,10 @@ impl Member {
         Command::GrantLease { lease, seconds: seconds.max(self.settings.least_seconds) }
     }
 
-    /// Only the leader can tell.
-    fn renew(&mut self, env: &mut World<'_>, lease: LeaseId, asker: Asker) {
+    /// Renews a lease, which only the leader can do.
+    fn renew(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, asker: Asker) {
         if !self.lessor.primary() {
-            return self.pass_on(env, lease, asker);
+            return self.forward_renewal(env, lease, asker);
         }
         match self.lessor.renew(env, lease) {
             Renewal::Alive(seconds) => asker.answer(env, seconds),
@@ -109,7 +108,7 @@ impl Member {
         }
     }
 
-    fn pass_on(&mut self, env: &mut World<'_>, lease: LeaseId, asker: Asker) {
+    fn forward_renewal(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, asker: Asker) {
         match asker {
             Asker::Member(member, number) => env.send(member, EtcdMessage::Renewed { number, seconds: None }),
             Asker::Client(from) => {
@@ -121,28 +120,28 @@ impl Member {
         }
     }
 
-    fn retry_renewals(&mut self, env: &mut World<'_>, core: &Core<Self>) {
+    fn retry_renewals(&mut self, env: &mut MemberEnv<'_>, core: &Core<Self>) {
         if self.lessor.primary() {
-            for waiting in self.renewals.take() {
+            for waiting in self.renewals.take_all() {
                 self.renew(env, waiting.lease, Asker::Client(waiting.from));
             }
         }
-        self.renewals.pass_on(env, core.leader(), core.config().give_up);
+        self.renewals.forward(env, core.leader(), core.config().request_timeout);
         self.retries = !self.renewals.is_empty();
         if self.retries {
             env.set_timer(RETRY, RENEWALS);
         }
     }
 
-    /// The lessor's turn. Before it revokes, a leader that was stuck makes sure that it leads still (`ensureLeadership`,
-    /// etcd-io/etcd#16822): one whose last tick is less than three heartbeats ago trusts in it, another asks a quorum.
+    /// The lessor's turn. A leader that was stuck makes sure that it still leads before it revokes (`ensureLeadership`,
+    /// etcd-io/etcd#16822). It trusts a tick less than three heartbeats ago, and asks a quorum otherwise.
     ///
-    /// A pause stops the lessor and the raft loop together here, and the lessor is taken to be first when they go on. The
-    /// window that the fix leaves where the raft loop ticks first is not modelled.
-    fn take_turn(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+    /// A pause stops the lessor and the raft loop together here, and the lessor runs first afterwards. The fix has a
+    /// gap if the raft loop ticks first, which is not modelled.
+    fn take_turn(&mut self, env: &mut MemberEnv<'_>, core: &mut Core<Self>) {
         let due = self.turn.map_or(env.mono(), |(due, _)| due);
         let late = env.mono() - due;
-        self.await_turn(env);
+        self.schedule_turn(env);
         let expired = self.lessor.expired(env);
         if expired.is_empty() {
             return;
@@ -156,24 +155,24 @@ impl Member {
         }
     }
 
-    /// Proposes revocations behind all that has been waiting for the raft loop. If that deposes this member, raft passes
-    /// them on to the new leader, who takes them for a follower's proposals.
-    fn revoke_when_unstuck(&mut self, env: &mut World<'_>, expired: Vec<LeaseId>) {
+    /// Proposes revocations after everything that waits for the raft loop. If that deposes this member, raft forwards
+    /// them to the new leader, which takes them for a follower's proposals.
+    fn revoke_when_unstuck(&mut self, env: &mut MemberEnv<'_>, expired: Vec<LeaseId>) {
         self.stuck.extend(expired);
         env.set_timer(Duration::ZERO, UNSTUCK);
     }
 
-    fn await_turn(&mut self, env: &mut World<'_>) {
+    fn schedule_turn(&mut self, env: &mut MemberEnv<'_>) {
         self.turn = Some((env.mono() + LOOP, env.set_timer(LOOP, TURN)));
     }
 
-    fn stop_turns(&mut self, env: &mut World<'_>) {
+    fn cancel_turn(&mut self, env: &mut MemberEnv<'_>) {
         if let Some((_, timer)) = self.turn.take() {
             env.cancel_timer(timer);
         }
     }
 
-    fn notify_watches(&mut self, env: &mut World<'_>, core: &Core<Self>) {
+    fn notify_watches(&mut self, env: &mut MemberEnv<'_>, core: &Core<Self>) {
         let revision = core.machine().revision();
         self.watches.retain(|watch| {
             let deleted = core.machine().deleted_since(watch.key, watch.since);
@@ -184,7 +183,7 @@ impl Member {
         });
     }
 
-    fn read(&mut self, env: &mut World<'_>, machine: &Keyspace, from: Caller, read: &Read) {
+    fn read(&mut self, env: &mut MemberEnv<'_>, machine: &Keyspace, from: Caller, read: &Read) {
         let revision = machine.revision();
         let reply = match *read {
             Read::Before(resource, most) => EtcdMessage::Found { key: machine.last_before(resource, most), revision },
@@ -204,12 +203,12 @@ fn revoke(core: &mut Core<Member>, leases: &[LeaseId]) {
     }
 }
 
-impl Duties for Member {
+impl RaftApp for Member {
     type Machine = Keyspace;
     type Message = EtcdMessage;
     type Ticket = Ticket;
 
-    fn on_request(&mut self, env: &mut World<'_>, core: &mut Core<Self>, from: Caller, message: EtcdMessage) {
+    fn on_request(&mut self, env: &mut MemberEnv<'_>, core: &mut Core<Self>, from: Caller, message: EtcdMessage) {
         match message {
             EtcdMessage::GrantLease { seconds } => core.propose(&self.grant_lease(seconds), Ticket::Propose(from)),
             EtcdMessage::KeepAlive { lease } => self.renew(env, lease, Asker::Client(from)),
@@ -234,15 +233,15 @@ impl Duties for Member {
         }
     }
 
-    fn on_peer(&mut self, env: &mut World<'_>, _: &mut Core<Self>, from: NodeId, message: EtcdMessage) {
+    fn on_peer(&mut self, env: &mut MemberEnv<'_>, _: &mut Core<Self>, from: NodeId, message: EtcdMessage) {
         match message {
             EtcdMessage::Renew { lease, number } => self.renew(env, lease, Asker::Member(from, number)),
-            EtcdMessage::Renewed { number, seconds } => self.renewals.hear(env, number, seconds),
+            EtcdMessage::Renewed { number, seconds } => self.renewals.on_answer(env, number, seconds),
             _ => {}
         }
     }
 
-    fn on_applied(&mut self, env: &mut World<'_>, core: &mut Core<Self>, applied: Applied<Self>) {
+    fn on_applied(&mut self, env: &mut MemberEnv<'_>, core: &mut Core<Self>, applied: Applied<Self>) {
         match applied.command {
             Command::GrantLease { lease, seconds } => self.lessor.grant(env, lease, seconds),
             Command::RevokeLease { lease } => {
@@ -254,12 +253,12 @@ impl Duties for Member {
             _ => {}
         }
         if let Some(Ticket::Propose(from)) = applied.ticket {
-            env.reply(from, applied.answer);
+            env.reply(from, EtcdMessage::from(applied.answer));
         }
         self.notify_watches(env, core);
     }
 
-    fn on_read(&mut self, env: &mut World<'_>, core: &mut Core<Self>, ticket: Ticket) {
+    fn on_read(&mut self, env: &mut MemberEnv<'_>, core: &mut Core<Self>, ticket: Ticket) {
         match ticket {
             Ticket::Read(from, read) => self.read(env, core.machine(), from, &read),
             Ticket::Revoke(leases) if core.leader() == Some(env.node()) => revoke(core, &leases),
@@ -267,36 +266,36 @@ impl Duties for Member {
         }
     }
 
-    fn on_lost(&mut self, env: &mut World<'_>, _: &mut Core<Self>, ticket: Ticket, _: Loss) {
+    fn on_failed(&mut self, env: &mut MemberEnv<'_>, _: &mut Core<Self>, ticket: Ticket, _: RequestError) {
         if let Ticket::Propose(from) | Ticket::Read(from, _) = ticket {
             env.reply(from, EtcdMessage::Unavailable);
         }
     }
 
-    fn on_leader(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+    fn on_leader(&mut self, env: &mut MemberEnv<'_>, core: &mut Core<Self>) {
         self.lessor.promote(env, core.machine().leases(), core.config().election);
-        self.stop_turns(env);
-        self.await_turn(env);
+        self.cancel_turn(env);
+        self.schedule_turn(env);
     }
 
-    fn on_deposed(&mut self, env: &mut World<'_>, _: &mut Core<Self>) {
+    fn on_deposed(&mut self, env: &mut MemberEnv<'_>, _: &mut Core<Self>) {
         if self.settings.stuck_leader {
-            // The lessor has had its turns while the raft loop was stuck.
+            // The lessor had its turns while the raft loop was stuck.
             let expired = self.lessor.expired(env);
             self.revoke_when_unstuck(env, expired);
         }
         self.lessor.demote();
-        self.stop_turns(env);
+        self.cancel_turn(env);
         for (lease, asker) in std::mem::take(&mut self.blocked) {
-            self.pass_on(env, lease, asker);
+            self.forward_renewal(env, lease, asker);
         }
     }
 
-    fn on_restored(&mut self, env: &mut World<'_>, core: &mut Core<Self>) {
+    fn on_restored(&mut self, env: &mut MemberEnv<'_>, core: &mut Core<Self>) {
         self.notify_watches(env, core);
     }
 
-    fn on_timer(&mut self, env: &mut World<'_>, core: &mut Core<Self>, tag: u64) {
+    fn on_timer(&mut self, env: &mut MemberEnv<'_>, core: &mut Core<Self>, tag: u64) {
         match tag {
             TURN => self.take_turn(env, core),
             RENEWALS => self.retry_renewals(env, core),
@@ -305,13 +304,13 @@ impl Duties for Member {
         }
     }
 
-    fn on_disconnect(&mut self, _: &mut World<'_>, _: &mut Core<Self>, session: Session) {
+    fn on_disconnect(&mut self, _: &mut MemberEnv<'_>, _: &mut Core<Self>, session: Session) {
         self.watches.retain(|watch| watch.from.session() != session);
-        self.renewals.forget(session);
+        self.renewals.remove(session);
         self.blocked.retain(|(_, asker)| !matches!(asker, Asker::Client(from) if from.session() == session));
     }
 
-    fn on_crash(&mut self, _: &mut World<'_>) {
+    fn on_crash(&mut self, _: &mut MemberEnv<'_>) {
         *self = Member { numbered: self.numbered, ..Member::new(self.settings, self.number) };
     }
 }

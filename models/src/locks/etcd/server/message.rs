@@ -1,49 +1,31 @@
-//! What etcd's members and clients say to each other.
+//! The messages of etcd's members and clients.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::keyspace::Keyspace;
+use super::keyspace::{Key, Keyspace, LeaseId, Outcome, Revision};
 use crate::guarded::{ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{GrantId, OrderId, Refusal};
+use crate::history::{GrantId, OrderId, Refusal, ResourceId};
 use crate::servers::raft::{Carries, Packet};
 
-/// The number of a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LeaseId(pub u64);
-
-/// A key of a mutex: the mutex' prefix, then the lease of whoever holds it or waits (concurrency/mutex.go).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
-    /// What is locked: the prefix.
-    pub resource: ResourceId,
-    /// Whose key it is, and with what it ends.
-    pub lease: LeaseId,
-}
-
-/// A place in the history of the keyspace.
-pub type Revision = u64;
-
-/// What etcd's members and clients say to each other.
+/// A request, a reply, or a message between members.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum EtcdMessage {
     // Requests.
-    /// `LeaseGrant`: a lease of so many seconds.
+    /// `LeaseGrant`: a lease of this many seconds.
     GrantLease { seconds: u64 },
     /// `LeaseKeepAlive`.
     KeepAlive { lease: LeaseId },
-    /// `Txn` of `Mutex.tryAcquire`: put the key unless it is there, and get the first-created key of the prefix.
+    /// `Txn` of `Mutex.tryAcquire`: puts the key unless it exists, and gets the first-created key of the prefix.
     Lock { key: Key, attempt: GrantId },
-    /// `DeleteRange` of `Mutex.Unlock`, whatever the key is by then.
+    /// `DeleteRange` of `Mutex.Unlock`, even if the key has changed.
     Unlock { key: Key, on_behalf: GrantId },
     /// Linearizable `Range`: the last-created key of the prefix up to this create revision (`waitDeletes`).
     Before { resource: ResourceId, most: Revision },
     /// Linearizable `Range` of one key.
     Get { key: Key },
-    /// `Watch` for the key's deletion from this revision on; answered when that happens.
+    /// `Watch` for the key's deletion from this revision on; answered when it occurs.
     Watch { key: Key, from: Revision },
     /// Linearizable `Range` of the guarded row.
     GetRow { grant: GrantId, order: OrderId },
@@ -53,19 +35,19 @@ pub enum EtcdMessage {
     Ping,
 
     // Replies.
-    /// The lease, and its seconds, which may be more than was asked for.
+    /// The lease and its duration, which may exceed the requested one.
     Leased { lease: LeaseId, seconds: u64 },
-    /// The lease lives for so many seconds; none: it is gone.
+    /// The remaining seconds of the lease; 0 if it is gone.
     Alive { seconds: u64 },
     /// The create revisions of the caller's key and of the first key of the prefix.
     Locked { created: Revision, first: Revision, revision: Revision },
-    /// The keys are gone, if they were there.
+    /// The keys no longer exist.
     Deleted,
-    /// The key that was asked for, if there is one.
+    /// The requested key, if it exists.
     Found { key: Option<Key>, revision: Revision },
     /// The guarded row.
     Row(ReadReply),
-    /// It is written.
+    /// The row was written.
     Written,
     /// A condition does not hold.
     Refused(Refusal),
@@ -73,16 +55,29 @@ pub enum EtcdMessage {
     LeaseNotFound,
     /// `etcdserver: request timed out` or `etcdserver: no leader`: it may have taken effect, or may still.
     Unavailable,
-    /// To a ping.
+    /// The answer to a ping.
     Pong,
 
     // Between members.
-    /// A renewal on its way to the leader (leasehttp).
+    /// A renewal forwarded to the leader (leasehttp).
     Renew { lease: LeaseId, number: u64 },
-    /// What came of it: the seconds, none if the lease is gone; nothing at all if the member does not lead.
+    /// The result: the remaining seconds, 0 if the lease is gone; `None` if the member does not lead.
     Renewed { number: u64, seconds: Option<u64> },
-    /// Raft's own.
+    /// A message of Raft.
     Raft(Packet<Keyspace>),
+}
+
+impl From<Outcome> for EtcdMessage {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Leased { lease, seconds } => EtcdMessage::Leased { lease, seconds },
+            Outcome::Locked { created, first, revision } => EtcdMessage::Locked { created, first, revision },
+            Outcome::Deleted => EtcdMessage::Deleted,
+            Outcome::Written => EtcdMessage::Written,
+            Outcome::Refused(why) => EtcdMessage::Refused(why),
+            Outcome::LeaseNotFound => EtcdMessage::LeaseNotFound,
+        }
+    }
 }
 
 impl From<Packet<Keyspace>> for EtcdMessage {

@@ -1,4 +1,4 @@
-//! What the members of a cluster remember together, whoever of them restarts.
+//! The memory that the members of a cluster share, across restarts of single members.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -9,14 +9,13 @@ use crate::history::{Cause, Event, GrantId, Token};
 use crate::servers::raft;
 use crate::wire::Env;
 
-/// What a cluster remembers for as long as one of its members runs: that its CP members were found, and so which group
-/// there is. Beside it, for the ground truth, what was granted.
+/// The knowledge that a cluster keeps while any member runs: its CP group, and the grants, as ground truth.
 #[derive(Default)]
 pub(super) struct Cluster {
     pub running: Cell<usize>,
-    /// The group that there is.
+    /// The seed of the current group.
     pub seed: Cell<u32>,
-    pub lineage: RefCell<raft::Lineage>,
+    pub applied_entries: RefCell<raft::AppliedEntries>,
     applied: Cell<Token>,
     held: RefCell<Vec<GrantId>>,
 }
@@ -34,11 +33,11 @@ impl Cluster {
         }
     }
 
-    /// Nobody remembers: the members that start now are a new cluster with a new group, whose log begins anew. What the
-    /// old one had granted was given for about the time to live of a session.
-    pub fn forget(&self, env: &mut Env<'_, HazelcastMessage>, ttl: Duration) {
+    /// Starts a new group with an empty log, after all members were down. Grants of the old group last for about the
+    /// time to live of a session.
+    pub fn reset(&self, env: &mut Env<'_, HazelcastMessage>, ttl: Duration) {
         self.seed.set(self.seed.get() + 1);
-        self.lineage.take();
+        self.applied_entries.take();
         self.applied.take();
         for grant in self.held.take() {
             env.note_after(ttl, Event::Ended { server: env.node(), grant, cause: Cause::Expired });

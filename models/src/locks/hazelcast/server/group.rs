@@ -1,5 +1,5 @@
 //! The replicated state of a CP group: its sessions and its locks (cp/internal/session/RaftSessionRegistry.java,
-//! cp/internal/datastructures/lock/LockService.java). It knows no clock: see [`super::stamps`].
+//! cp/internal/datastructures/lock/LockService.java). It has no clock: see [`super::expiries`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,48 +8,47 @@ use serde::Serialize;
 
 use super::lock::{FencedLock, Key, Outcome};
 use super::{Endpoint, Op, Reply, SessionId};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId, Token};
-use crate::servers::raft::{Machine, Truth};
+use crate::history::{Cause, Event, GrantId, ResourceId, Token};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// Sessions and locks.
 #[derive(Clone, Debug, Serialize)]
 pub struct Group {
-    /// How often a holder may acquire.
+    /// The maximal number of nested acquires; 0 is unlimited.
     limit: u32,
     ttl: Duration,
     heartbeat: Duration,
     next_session: SessionId,
-    /// Each with its version, which every sign of life raises.
+    /// Each session with its version, which every activity increments.
     sessions: BTreeMap<SessionId, u64>,
     locks: BTreeMap<ResourceId, FencedLock>,
 }
 
-/// What came of an operation.
+/// The effects of an operation.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// The answer to it; nothing if it waits.
+    /// The answer; `None` if the operation waits.
     pub reply: Option<Reply>,
-    /// Answers to operations that waited, by their places in the log.
+    /// Answers to waiting operations, by log index.
     pub others: Vec<(Token, Reply)>,
-    /// What happened to grants, in this order.
+    /// The changes of grants, in this order.
     pub notes: Vec<Note>,
-    /// The session that gave a sign of life.
+    /// The active session.
     pub alive: Option<SessionId>,
 }
 
-/// What happened to a grant.
+/// A change of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Its Record began.
+    /// The grant began.
     Granted(GrantId),
-    /// Its Record ended.
+    /// The grant ended.
     Ended(GrantId, Cause),
 }
 
 impl Note {
     /// The event of the history, at this server.
-    pub fn at(self, server: fencepost_sim::NodeId) -> Event {
+    pub fn to_event(self, server: fencepost_sim::NodeId) -> Event {
         match self {
             Note::Granted(grant) => Event::Granted { server, grant },
             Note::Ended(grant, cause) => Event::Ended { server, grant, cause },
@@ -58,14 +57,14 @@ impl Note {
 }
 
 impl Group {
-    /// No sessions, no locks. A holder may acquire `limit` times; 0 is no limit, as in `FencedLockConfig`.
+    /// An empty group. A holder may acquire `limit` times; 0 is unlimited, as in `FencedLockConfig`.
     pub fn new(limit: u32, ttl: Duration, heartbeat: Duration) -> Self {
         let limit = if limit == 0 { u32::MAX } else { limit };
         let (sessions, locks) = (BTreeMap::new(), BTreeMap::new());
         Group { limit, ttl, heartbeat, next_session: 0, sessions, locks }
     }
 
-    /// Carries out the operation that stands at `index` of the log.
+    /// Applies the operation at `index` of the log.
     pub fn run(&mut self, index: Token, op: &Op) -> Effects {
         match op {
             Op::CreateSession => self.create_session(),
@@ -84,7 +83,7 @@ impl Group {
                 self.close(&expired, Cause::Expired)
             }
             Op::CloseInactive { sessions } => {
-                let idle = |id: &&SessionId| !self.attached(**id);
+                let idle = |id: &&SessionId| !self.is_in_use(**id);
                 let idle: Vec<_> = sessions.iter().filter(idle).copied().collect();
                 self.close(&idle, Cause::Revoked)
             }
@@ -100,9 +99,9 @@ impl Group {
         self.sessions.get(&session).copied()
     }
 
-    /// Whether the session holds or waits for something.
-    pub fn attached(&self, session: SessionId) -> bool {
-        self.locks.values().any(|lock| lock.attached(session))
+    /// Whether the session holds or waits for a lock.
+    pub fn is_in_use(&self, session: SessionId) -> bool {
+        self.locks.values().any(|lock| lock.is_in_use(session))
     }
 
     /// Whether this request waits.
@@ -110,19 +109,19 @@ impl Group {
         self.locks.get(&resource).is_some_and(|lock| lock.waits(uid))
     }
 
-    /// The sessions that are open.
+    /// The open sessions.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
         self.sessions.keys().copied()
     }
 
-    /// All grants that are held, with the sessions that they depend on.
+    /// The current grants and their sessions.
     pub fn holders(&self) -> impl Iterator<Item = (GrantId, SessionId)> + '_ {
         self.locks.values().filter_map(FencedLock::holder)
     }
 
-    /// The same for a group that takes the place of one that was lost: nobody can take its sessions for those of the
-    /// other, as the identifiers of two groups differ in their seeds (cp/internal/RaftGroupId.java).
-    pub(super) fn seeded(self, seed: u32) -> Self {
+    /// Makes the session IDs of a replacement group distinct from those of the lost one, as the identifiers of two
+    /// groups differ in their seeds (cp/internal/RaftGroupId.java).
+    pub(super) fn with_seed(self, seed: u32) -> Self {
         Group { next_session: u64::from(seed) << 32, ..self }
     }
 
@@ -134,7 +133,7 @@ impl Group {
         Effects { reply: Some(reply), alive: Some(session), ..Effects::default() }
     }
 
-    /// Each operation of a session is a heartbeat too (`AbstractBlockingService.heartbeatSession`).
+    /// Runs an operation of a session, which is a heartbeat too (`AbstractBlockingService.heartbeatSession`).
     fn alive(&mut self, session: SessionId, act: impl FnOnce(&mut Self) -> Outcome) -> Effects {
         let Some(version) = self.sessions.get_mut(&session) else {
             return Effects { reply: Some(Reply::SessionExpired), ..Effects::default() };
@@ -187,10 +186,10 @@ impl Machine for Group {
     type Command = Op;
     type Answer = Effects;
 
-    fn apply(&mut self, truth: &mut Truth, index: u64, op: &Op) -> Effects {
+    fn apply(&mut self, truth: &mut GroundTruthLog, index: u64, op: &Op) -> Effects {
         let effects = self.run(index, op);
         for note in &effects.notes {
-            truth.note(note.at(truth.server()));
+            truth.note(note.to_event(truth.server()));
         }
         effects
     }

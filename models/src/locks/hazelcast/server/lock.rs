@@ -1,4 +1,4 @@
-//! The state of one lock: its owner, how often it was acquired, who waits, and what was answered to the owner's requests
+//! The state of one lock: its owner, its count, the waiters, and the answers to the owner's requests
 //! (cp/internal/datastructures/lock/Lock.java, spi/blocking/BlockingResource.java).
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::{Endpoint, Reply, SessionId};
 use crate::history::{GrantId, Token};
 
-/// A request for the lock (`LockInvocationKey`). Its place in the log is the fence, if it is granted.
+/// A request for the lock (`LockInvocationKey`). Its log index is the fence, if it is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Key {
     pub endpoint: Endpoint,
@@ -17,7 +17,7 @@ pub(super) struct Key {
     pub attempt: GrantId,
 }
 
-/// A request that waits, and the places in the log of those that repeated it.
+/// A waiting request, and the log indices of its repetitions.
 #[derive(Clone, Debug, Serialize)]
 struct Wait {
     key: Key,
@@ -29,29 +29,29 @@ struct Wait {
 pub(super) struct FencedLock {
     owner: Option<Key>,
     count: u32,
-    /// In the order in which they came.
+    /// In order of arrival.
     waits: Vec<Wait>,
-    /// What was answered to requests of the owner, of those that got nothing, and to the last unlock of the owner before
-    /// (`ownerInvocationRefUids`), so that a request which is repeated is not carried out again.
+    /// The answers to requests of the owner, to failed requests, and to the last unlock of the previous owner
+    /// (`ownerInvocationRefUids`), so that a repeated request has no second effect.
     #[serde(serialize_with = "pairs")]
     answered: BTreeMap<(Endpoint, u64), Reply>,
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Nothing if it waits.
+    /// `None` if the request waits.
     pub reply: Option<Reply>,
-    /// Answers to other requests, by their places in the log.
+    /// Answers to other requests, by log index.
     pub others: Vec<(Token, Reply)>,
-    /// Who lost the lock.
+    /// The grant that ended.
     pub ended: Option<GrantId>,
-    /// Who got it.
+    /// The grant that began.
     pub granted: Option<GrantId>,
 }
 
 impl Outcome {
-    fn of(reply: Reply) -> Self {
+    fn with_reply(reply: Reply) -> Self {
         Outcome { reply: Some(reply), ..Outcome::default() }
     }
 }
@@ -60,7 +60,7 @@ impl FencedLock {
     /// `acquire`: with `wait`, the request waits if another endpoint has the lock.
     pub fn acquire(&mut self, key: Key, wait: bool, limit: u32) -> Outcome {
         if let Some(answered) = self.answered.get(&(key.endpoint, key.uid)) {
-            return Outcome::of(*answered);
+            return Outcome::with_reply(*answered);
         }
         let granted = self.owner.is_none().then_some(key.attempt);
         let owner = *self.owner.get_or_insert(key);
@@ -68,12 +68,12 @@ impl FencedLock {
             let reply = if self.count == limit { Reply::NotLocked } else { locked(&owner) };
             self.count = limit.min(self.count + 1);
             self.answered.insert((key.endpoint, key.uid), reply);
-            return Outcome { granted, ..Outcome::of(reply) };
+            return Outcome { granted, ..Outcome::with_reply(reply) };
         }
         let others = self.cancel(key.endpoint, key.uid);
         if !wait {
             self.answered.insert((key.endpoint, key.uid), Reply::NotLocked);
-            return Outcome { others, ..Outcome::of(Reply::NotLocked) };
+            return Outcome { others, ..Outcome::with_reply(Reply::NotLocked) };
         }
         match self.waits.iter_mut().find(|wait| wait.key.endpoint == key.endpoint) {
             Some(same) => same.retries.push(key.index),
@@ -85,16 +85,16 @@ impl FencedLock {
     /// `release`.
     pub fn release(&mut self, endpoint: Endpoint, uid: u64) -> Outcome {
         if let Some(answered) = self.answered.get(&(endpoint, uid)) {
-            return Outcome::of(*answered);
+            return Outcome::with_reply(*answered);
         }
         let Some(owner) = self.owner.filter(|owner| owner.endpoint == endpoint) else {
-            return Outcome { others: self.cancel(endpoint, uid), ..Outcome::of(Reply::NotOwner) };
+            return Outcome { others: self.cancel(endpoint, uid), ..Outcome::with_reply(Reply::NotOwner) };
         };
         self.count -= 1;
         if self.count > 0 {
             let reply = Reply::Unlocked { still: true };
             self.answered.insert((endpoint, uid), reply);
-            return Outcome::of(reply);
+            return Outcome::with_reply(reply);
         }
         let mut outcome = self.hand_over(&owner);
         let reply = Reply::Unlocked { still: false };
@@ -105,13 +105,13 @@ impl FencedLock {
 
     /// Ends a wait.
     pub fn expire(&mut self, uid: u64) -> Vec<(Token, Reply)> {
-        let Some(place) = self.waits.iter().position(|wait| wait.key.uid == uid) else { return Vec::new() };
-        let wait = self.waits.remove(place);
+        let Some(index) = self.waits.iter().position(|wait| wait.key.uid == uid) else { return Vec::new() };
+        let wait = self.waits.remove(index);
         self.answered.insert((wait.key.endpoint, uid), Reply::NotLocked);
         wait.answer(Reply::NotLocked)
     }
 
-    /// The session is no more: neither what it waits for nor what it holds.
+    /// Ends the waits and the holding of a closed session.
     pub fn close_session(&mut self, session: SessionId) -> Outcome {
         let mut others = self.remove_waits(|wait| wait.key.endpoint.session == session, Reply::SessionExpired);
         self.answered.retain(|(endpoint, _), _| endpoint.session != session);
@@ -123,13 +123,13 @@ impl FencedLock {
         Outcome { others, ..outcome }
     }
 
-    /// Whether something of the session depends on this lock.
-    pub fn attached(&self, session: SessionId) -> bool {
+    /// Whether the session holds or waits for this lock.
+    pub fn is_in_use(&self, session: SessionId) -> bool {
         let mut keys = self.owner.iter().chain(self.waits.iter().map(|wait| &wait.key));
         keys.any(|key| key.endpoint.session == session)
     }
 
-    /// Who has the lock: attempt and session.
+    /// The grant and the session of the owner.
     pub fn holder(&self) -> Option<(GrantId, SessionId)> {
         self.owner.map(|owner| (owner.attempt, owner.endpoint.session))
     }
@@ -153,7 +153,7 @@ impl FencedLock {
         outcome
     }
 
-    /// Who asks anew no longer waits for what it asked before.
+    /// Cancels older requests of the endpoint: a new one replaces them.
     fn cancel(&mut self, endpoint: Endpoint, uid: u64) -> Vec<(Token, Reply)> {
         self.remove_waits(|wait| wait.key.endpoint == endpoint && wait.key.uid != uid, Reply::Cancelled)
     }
@@ -177,7 +177,7 @@ impl Wait {
     }
 }
 
-/// A map whose keys are no strings, for readers who know only strings as keys.
+/// Serializes a map as pairs, since JSON allows only strings as keys.
 fn pairs<S: Serializer>(map: &BTreeMap<(Endpoint, u64), Reply>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(map)
 }
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_acquires_again_with_the_same_fence_and_gives_back_as_often() {
+    fn a_holder_acquires_again_with_the_same_fence_and_releases_as_often() {
         let mut lock = FencedLock::default();
         let held = key(1, 5);
         assert_eq!(lock.acquire(held, true, 2).reply, Some(fence(5)));
@@ -215,21 +215,21 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_anew_no_longer_waits_and_a_wait_may_be_repeated() {
+    fn a_new_request_cancels_the_waiting_one_and_a_repeated_one_does_not() {
         let mut lock = FencedLock::default();
         lock.acquire(key(1, 1), true, 9);
         let waiter = key(2, 2);
         lock.acquire(waiter, true, 9);
         assert!(lock.acquire(Key { index: 3, ..waiter }, true, 9).others.is_empty());
-        let anew = lock.acquire(Key { uid: 4, index: 4, ..waiter }, true, 9);
-        assert_eq!(anew.others, [(2, Reply::Cancelled), (3, Reply::Cancelled)]);
+        let newer = lock.acquire(Key { uid: 4, index: 4, ..waiter }, true, 9);
+        assert_eq!(newer.others, [(2, Reply::Cancelled), (3, Reply::Cancelled)]);
         assert!(lock.waits(4) && !lock.waits(2));
         assert_eq!(lock.expire(4), [(4, Reply::NotLocked)]);
         assert_eq!(lock.release(waiter.endpoint, 9).reply, Some(Reply::NotOwner));
     }
 
     #[test]
-    fn a_closed_session_hands_its_lock_over() {
+    fn a_closed_session_passes_its_lock_to_the_next_waiter() {
         let mut lock = FencedLock::default();
         lock.acquire(key(1, 1), true, 9);
         lock.acquire(key(2, 2), true, 9);
@@ -238,6 +238,6 @@ mod tests {
         let outcome = lock.close_session(1);
         assert_eq!((outcome.ended, outcome.granted), (Some(GrantId(1)), Some(GrantId(3))));
         assert_eq!(lock.holder(), Some((GrantId(3), 3)));
-        assert!(!lock.attached(1) && lock.attached(3));
+        assert!(!lock.is_in_use(1) && lock.is_in_use(3));
     }
 }

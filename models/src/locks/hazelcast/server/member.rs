@@ -1,8 +1,8 @@
 //! A CP member: a replica of its group through Raft.
 //!
-//! Only the leader takes operations (cp/exception/NotLeaderException.java); it answers when it has applied them, or, if
-//! they wait for the lock, when that wait ends. A leader that is deposed answers nothing that waits: it sends the callers
-//! on (LeaderDemotedException.java), who ask again under the same invocation uid.
+//! Only the leader accepts operations (cp/exception/NotLeaderException.java). It answers after it applied them, or at
+//! the end of their wait for the lock. A deposed leader answers waiting callers that they must ask another member
+//! (LeaderDemotedException.java); they repeat the request under the same invocation uid.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,76 +10,76 @@ use std::time::Duration;
 use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, NodeId, Service, Session};
 
+use super::app::CpApp;
 use super::cluster::Cluster;
-use super::duties::CpDuties;
 use super::{Group, HazelcastMessage};
 use crate::history::Event;
 use crate::servers::raft::{self, ReadMode};
 use crate::site::Site;
 use crate::wire::{Env, Wire};
 
-/// How a CP group is set up.
+/// The configuration of a CP group.
 #[derive(Clone, Copy, Debug)]
 pub struct CpConfig {
-    /// How long a session lasts without a sign of life.
+    /// The time to live of a session without a heartbeat.
     pub ttl: Duration,
-    /// How often its owner gives one.
+    /// The heartbeat interval of a session.
     pub heartbeat: Duration,
-    /// How often a holder may acquire; 0 for no limit.
+    /// The maximal number of nested acquires; 0 is unlimited.
     pub limit: u32,
-    /// Whether members keep their state on disk. If not, one that restarts is no member of its group any more.
+    /// Whether members keep their state on disk. Without it, a restarted member is not part of its group.
     pub persistence: bool,
 }
 
-/// How long followers give a leader that says nothing: 5 missed heartbeats of 5 s each
+/// The silence after which followers replace a leader: 5 missed heartbeats of 5 s each
 /// (config/cp/RaftAlgorithmConfig.java).
-const LEADER_PATIENCE: Duration = Duration::from_secs(25);
+const LEADER_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long a replica without a leader waits until it stands: `leaderElectionTimeoutInMillis`, to which the real one adds
-/// up to a second (cp/internal/raft/impl/RaftNodeImpl.java, `LEADER_ELECTION_TIMEOUT_RANGE`), and so often it looks
-/// whether its leader has gone silent.
-const LEADER_SEARCH: Duration = Duration::from_secs(2);
+/// The time after which a replica without a leader starts an election: `leaderElectionTimeoutInMillis`, to which the
+/// real one adds up to a second (cp/internal/raft/impl/RaftNodeImpl.java, `LEADER_ELECTION_TIMEOUT_RANGE`). It is also
+/// the interval at which a replica checks for a silent leader.
+const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// An operation that brings no answer is given up by its caller after this (`hazelcast.operation.call.timeout.millis`).
+/// The time after which a caller abandons an unanswered operation (`hazelcast.operation.call.timeout.millis`).
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Raft as Hazelcast has it. The core counts time in heartbeats, so they are each second here and each 5 s in reality;
-/// what matters is when a leader that is gone is noticed: 25 to 28 s after it was last heard of. (A member that sees a
-/// crashed leader's connections close does not wait so long in reality: RaftNodeImpl.java, `LeaderFailureDetectionTask`.)
+/// Raft as in Hazelcast. The core counts time in heartbeats, so they are 1 s here and 5 s in reality. What matters is
+/// when a lost leader is noticed: 25 to 28 s after its last message. (In reality, a member whose connections to a
+/// crashed leader close notices sooner: RaftNodeImpl.java, `LeaderFailureDetectionTask`.)
 fn raft_config() -> raft::Config {
     raft::Config {
         heartbeat: Duration::from_secs(1),
-        election: LEADER_PATIENCE,
-        search: Some(LEADER_SEARCH),
+        election: LEADER_TIMEOUT,
+        leaderless_timeout: Some(LEADERLESS_TIMEOUT),
         pre_vote: true,
         check_quorum: true,
         reads: ReadMode::Quorum,
-        holds: false,
-        give_up: CALL_TIMEOUT,
+        queue_without_leader: false,
+        request_timeout: CALL_TIMEOUT,
         read_retry: CALL_TIMEOUT,
-        // `commitIndexAdvanceCountToSnapshot`, and a tenth of it is kept.
+        // `commitIndexAdvanceCountToSnapshot`; a tenth of it is kept.
         snapshot_every: 1_000,
         keep_entries: 100,
         fsync: true,
-        rejoins: false,
+        resend_lost_entries: false,
     }
 }
 
-/// How long it takes at the most until a leader that fell silent has a successor, if the first election succeeds.
+/// The maximal time until a silent leader has a successor, if the first election succeeds.
 pub(crate) fn leader_failover() -> Duration {
-    raft_config().failover()
+    raft_config().max_failover_time()
 }
 
 /// A CP member.
 pub struct Member {
-    server: raft::Server<CpDuties>,
+    server: raft::Server<CpApp>,
     n: usize,
     names: Vec<String>,
     config: CpConfig,
     cluster: Rc<Cluster>,
-    /// The group that it belongs to, or belonged to.
+    /// The seed of its current or last group.
     seed: u32,
-    /// It lost its CP identity in a crash.
+    /// Whether it lost its CP membership in a crash.
     outsider: bool,
 }
 
@@ -94,17 +94,17 @@ impl Member {
         }
     }
 
-    fn server(cluster: &Rc<Cluster>, n: usize, names: &[String], config: &CpConfig) -> raft::Server<CpDuties> {
-        let empty = Group::new(config.limit, config.ttl, config.heartbeat).seeded(cluster.seed.get());
-        let (duties, lineage) = (CpDuties::new(config, cluster.clone()), cluster.lineage.borrow().clone());
-        raft::Server::new(duties, n, names.to_vec(), raft_config(), empty, lineage)
+    fn server(cluster: &Rc<Cluster>, n: usize, names: &[String], config: &CpConfig) -> raft::Server<CpApp> {
+        let empty = Group::new(config.limit, config.ttl, config.heartbeat).with_seed(cluster.seed.get());
+        let (app, applied) = (CpApp::new(config, cluster.clone()), cluster.applied_entries.borrow().clone());
+        raft::Server::new(app, n, names.to_vec(), raft_config(), empty, applied)
     }
 }
 
 /// "By default, CP Subsystem works in memory without persisting any state": "a crashed CP member will not be able to
-/// recover" (CPSubsystemManagementService javadoc). It comes back as a member of the cluster that has no part in the
-/// group, until somebody promotes it; the group goes on counting the lost one for its majority (hazelcast/hazelcast,
-/// issue 24897: by design). Only when all members were down at the same time, CP members are found anew.
+/// recover" (CPSubsystemManagementService javadoc). It restarts as a member of the cluster without a part in the group
+/// until somebody promotes it; the group keeps counting the lost one for its majority (hazelcast/hazelcast, issue
+/// 24897: by design). CP members are discovered again only after all members were down at the same time.
 impl Service<Wire<HazelcastMessage>, Event> for Member {
     fn on_start(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         self.cluster.running.set(self.cluster.running.get() + 1);
@@ -151,7 +151,7 @@ impl Service<Wire<HazelcastMessage>, Event> for Member {
         self.outsider |= !self.config.persistence;
         self.cluster.running.set(self.cluster.running.get() - 1);
         if self.cluster.running.get() == 0 && self.outsider {
-            self.cluster.forget(env, self.config.ttl);
+            self.cluster.reset(env, self.config.ttl);
         }
     }
 }

@@ -1,15 +1,14 @@
-//! Members of a Hazelcast cluster, as far as `FencedLock` uses them: the state of a CP group ([`Group`]), the members
-//! that replicate it through Raft ([`Member`]), and those that do without when there are no CP members
-//! ([`UnsafeMember`]).
+//! The part of a Hazelcast cluster that `FencedLock` uses: the state of a CP group ([`Group`]), the members that
+//! replicate it through Raft ([`Member`]), and those of a cluster without CP members ([`UnsafeMember`]).
 //!
 //! Paths in this folder are those of hazelcast/hazelcast below hazelcast/src/main/java/com/hazelcast/.
 
+mod app;
 mod cluster;
-mod duties;
+mod expiries;
 mod group;
 mod lock;
 mod member;
-mod stamps;
 mod unsafe_mode;
 
 use std::time::Duration;
@@ -22,15 +21,14 @@ pub(crate) use self::member::leader_failover;
 pub use self::member::{CpConfig, Member};
 pub(crate) use self::unsafe_mode::MERGE_EVERY;
 pub use self::unsafe_mode::{Peer, UnsafeMember};
-use crate::history::ResourceId;
-use crate::history::{GrantId, Token};
+use crate::history::{GrantId, ResourceId, Token};
 use crate::servers::raft::{Carries, Packet};
 
 /// The number of a CP session.
 pub type SessionId = u64;
 
-/// Who holds or waits: a thread of a process with a session (`LockEndpoint`). The group itself numbers threads in
-/// reality (`GenerateThreadIdOp`), so that they are unique; within its session a number of the process's own is, too.
+/// A holder or waiter: a thread of a process with a session (`LockEndpoint`). In reality the group numbers threads
+/// (`GenerateThreadIdOp`), so that they are unique; here a process does, which is as unique within its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the type's text explains its fields")]
 pub struct Endpoint {
@@ -38,7 +36,7 @@ pub struct Endpoint {
     pub thread: u32,
 }
 
-/// What is done to a group. It goes through the log, heartbeats too.
+/// An operation on a group. All go through the log, including heartbeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
@@ -47,34 +45,33 @@ pub enum Op {
     CreateSession,
     /// Keeps a session open.
     Heartbeat { session: SessionId },
-    /// `tryLock`, which waits for so long at the most. `uid` tells a repeated request from a new one; the attempt is
-    /// there for the ground truth.
+    /// `tryLock` with a maximal wait. `uid` distinguishes a new request from a repeated one; the attempt is ground
+    /// truth.
     TryLock { resource: ResourceId, endpoint: Endpoint, uid: u64, timeout_ms: u64, attempt: GrantId },
-    /// Gives back one acquire.
+    /// Releases one acquire.
     Unlock { resource: ResourceId, endpoint: Endpoint, uid: u64, on_behalf: GrantId },
-    /// Closes sessions that have expired by the proposer's clock, unless they were heard of since: then their version is
-    /// another.
+    /// Closes sessions that have expired by the proposer's clock, unless an activity has changed their version since.
     ExpireSessions { sessions: Vec<(SessionId, u64)> },
-    /// Closes sessions that nothing is attached to.
+    /// Closes unused sessions.
     CloseInactive { sessions: Vec<SessionId> },
-    /// Ends waits that have lasted long enough, by the proposer's clock.
+    /// Ends waits whose time is over by the proposer's clock.
     ExpireWaits { waits: Vec<(ResourceId, u64)> },
 }
 
-/// What comes of an operation.
+/// The answer to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Reply {
-    /// A session, and what its owner needs to know.
+    /// A session and its timings.
     Session { session: SessionId, ttl: Duration, heartbeat: Duration },
-    /// It was done.
+    /// The operation succeeded.
     Done,
-    /// The endpoint holds the lock. The attempt that began this holding is ground truth.
+    /// The endpoint holds the lock. The attempt that began the grant is ground truth.
     Locked { fence: Token, attempt: GrantId },
-    /// It does not: `INVALID_FENCE`.
+    /// The endpoint does not hold the lock: `INVALID_FENCE`.
     NotLocked,
-    /// It was given back; `still`: not for the last time.
+    /// One acquire was released; `still` if others remain.
     Unlocked { still: bool },
     /// `IllegalMonitorStateException`: the endpoint does not hold the lock.
     NotOwner,
@@ -84,16 +81,16 @@ pub enum Reply {
     SessionExpired,
 }
 
-/// What members and their clients say to each other.
+/// A request, a reply, or a message between members.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum HazelcastMessage {
-    /// A client asks.
+    /// A client's operation.
     Op(Op),
-    /// A member answers.
+    /// A member's answer.
     Reply(Reply),
-    /// `NotLeaderException` and its like: ask another member, this one if it is known.
+    /// `NotLeaderException` and similar ones: ask another member, this one if known.
     NotLeader { leader: Option<NodeId> },
     /// Between members of a CP group.
     Raft(Packet<Group>),

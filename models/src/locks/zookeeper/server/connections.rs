@@ -1,4 +1,4 @@
-//! A member's connections to clients: whose they are, what is under way on them, and what they watch.
+//! A member's connections to clients: their sessions, pending changes and watches.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ pub(super) struct Connections {
 /// A client's connection.
 #[derive(Default)]
 struct Connection {
-    /// Once it is known.
+    /// `None` until the session is known.
     session: Option<SessionId>,
-    /// How many changes are under way that it asked for.
+    /// The number of pending changes that the client requested.
     changing: usize,
-    /// Reads that it asked for after them: "Each session's requests must be processed in order" (CommitProcessor.java).
+    /// Reads requested after them: "Each session's requests must be processed in order" (CommitProcessor.java).
     reads: Vec<(Caller, ZkMessage)>,
 }
 
@@ -31,12 +31,13 @@ impl Connections {
         self.open.get(&connection)?.session
     }
 
-    /// The client asked for a change; its first is to have a session.
+    /// Counts a requested change; the first one opens or resumes a session.
     pub fn begin_change(&mut self, connection: Session) {
         self.open.entry(connection).or_default().changing += 1;
     }
 
-    /// That was done, and gave it a session perhaps. The reads that are to be answered now; nothing if it is closed.
+    /// Ends a change, which may have opened a session. Returns the reads to answer now, or `None` if the connection is
+    /// closed.
     pub fn end_change(&mut self, connection: Session, session: Option<SessionId>) -> Option<Vec<(Caller, ZkMessage)>> {
         let connection = self.open.get_mut(&connection)?;
         connection.session = session.or(connection.session);
@@ -44,7 +45,7 @@ impl Connections {
         Some(if connection.changing == 0 { std::mem::take(&mut connection.reads) } else { Vec::new() })
     }
 
-    /// Gives a read back that is to be answered now.
+    /// Returns a read that can be answered now, or queues it.
     pub fn read_in_turn(&mut self, from: Caller, message: ZkMessage) -> Option<ZkMessage> {
         match self.open.get_mut(&from.session()) {
             Some(connection) if connection.changing > 0 => {
@@ -61,27 +62,27 @@ impl Connections {
         }
     }
 
-    /// Tells those who watch them that nodes are gone. That comes before anything else that is answered.
-    pub fn tell(&mut self, env: &mut Env<'_, ZkMessage>, gone: impl Fn(Path) -> bool) {
+    /// Notifies the watchers of deleted nodes. This precedes all later replies.
+    pub fn notify_watchers(&mut self, env: &mut Env<'_, ZkMessage>, deleted: impl Fn(Path) -> bool) {
         self.watches.retain(|(watcher, path)| {
-            let gone = gone(*path);
-            if gone {
+            let deleted = deleted(*path);
+            if deleted {
                 env.push(*watcher, ZkMessage::Deleted { path: *path });
             }
-            !gone
+            !deleted
         });
     }
 
     pub fn close(&mut self, env: &mut Env<'_, ZkMessage>, connection: Session) {
-        self.forget(connection);
+        self.remove(connection);
         env.close(connection);
     }
 
-    /// Closes the connections of sessions that are over.
-    pub fn close_those(&mut self, env: &mut Env<'_, ZkMessage>, over: impl Fn(SessionId) -> bool) {
-        let ended = self.open.iter().filter(|(_, connection)| connection.session.is_some_and(&over));
-        let ended: Vec<Session> = ended.map(|(connection, _)| *connection).collect();
-        ended.into_iter().for_each(|connection| self.close(env, connection));
+    /// Closes the connections of ended sessions.
+    pub fn close_sessions(&mut self, env: &mut Env<'_, ZkMessage>, ended: impl Fn(SessionId) -> bool) {
+        let closing = self.open.iter().filter(|(_, connection)| connection.session.is_some_and(&ended));
+        let closing: Vec<Session> = closing.map(|(connection, _)| *connection).collect();
+        closing.into_iter().for_each(|connection| self.close(env, connection));
     }
 
     pub fn close_all(&mut self, env: &mut Env<'_, ZkMessage>) {
@@ -89,8 +90,8 @@ impl Connections {
         self.watches.clear();
     }
 
-    /// The connection is gone, and its watches with it.
-    pub fn forget(&mut self, connection: Session) {
+    /// Removes a closed connection and its watches.
+    pub fn remove(&mut self, connection: Session) {
         self.open.remove(&connection);
         self.watches.retain(|(watcher, _)| *watcher != connection);
     }

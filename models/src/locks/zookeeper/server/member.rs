@@ -1,4 +1,4 @@
-//! A member of the ensemble: its clients' connections, and what it does as the leader.
+//! A member of the ensemble: its clients' connections, and its work as the leader.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::tracker::{Tracker, until_next};
 use super::tree::{Change, Outcome, Requester, Tree};
 use super::{Reply, SessionId, ZkMessage};
 use crate::history::Event;
-use crate::servers::raft::{Applied, Core, Duties, Loss};
+use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env as WireEnv;
 
 type Env<'a> = WireEnv<'a, ZkMessage>;
@@ -18,11 +18,11 @@ type Env<'a> = WireEnv<'a, ZkMessage>;
 /// A member of the ensemble.
 pub struct Member {
     timing: Timing,
-    /// The leader and its term that this member follows.
+    /// The followed leader and its term.
     follows: Option<(NodeId, u64)>,
     connections: Connections,
-    /// Sessions that were heard of since the leader last asked.
-    heard_of: BTreeSet<SessionId>,
+    /// Sessions active since the leader last asked.
+    active: BTreeSet<SessionId>,
     tracker: Tracker,
 }
 
@@ -37,7 +37,7 @@ pub struct Timing {
     pub longest: Duration,
 }
 
-/// Whom the outcome of a change matters to.
+/// The requester of a change.
 pub enum Ticket {
     /// A client.
     Client(Caller),
@@ -46,37 +46,37 @@ pub enum Ticket {
 }
 
 impl Member {
-    /// A member that was just installed.
+    /// A new member.
     pub fn new(timing: Timing) -> Self {
         Member {
             timing,
             follows: None,
             connections: Connections::default(),
-            heard_of: BTreeSet::new(),
+            active: BTreeSet::new(),
             tracker: Tracker::default(),
         }
     }
 
-    /// Looks for a change of leaders: a member that loses its leader stops serving and closes all connections of clients,
-    /// until it has found one (QuorumPeer.java: `LOOKING`; Follower.java, `shutdown`). Says whether it serves.
+    /// Handles a change of leader. A member without a leader stops serving and closes all connections of clients until
+    /// it has found one (QuorumPeer.java: `LOOKING`; Follower.java, `shutdown`). Returns whether it serves.
     fn serves(&mut self, env: &mut Env<'_>, core: &Core<Self>) -> bool {
         let leader = core.leader().map(|leader| (leader, core.term()));
         if leader != self.follows {
             self.follows = leader;
             self.connections.close_all(env);
-            self.heard_of.clear();
+            self.active.clear();
         }
         leader.is_some()
     }
 
-    /// A member hears from a session; the leader counts it at once.
+    /// Records activity of a session; the leader counts it at once.
     fn touch(&mut self, env: &Env<'_>, core: &Core<Self>, session: SessionId) {
         if core.leads() {
             if let Some(timeout) = core.machine().timeout(session) {
                 self.tracker.touch(env, session, timeout, self.timing.tick);
             }
         } else {
-            self.heard_of.insert(session);
+            self.active.insert(session);
         }
     }
 
@@ -120,7 +120,7 @@ impl Member {
         core.propose(&change, Ticket::Client(from));
     }
 
-    /// Answers from what this member has applied.
+    /// Answers from the state that this member has applied.
     fn read(&mut self, env: &mut Env<'_>, core: &Core<Self>, from: Caller, message: ZkMessage) {
         let tree = core.machine();
         let reply = match message {
@@ -158,18 +158,18 @@ impl Member {
         reads.into_iter().for_each(|(from, message)| self.read(env, core, from, message));
     }
 
-    /// What the leader does about sessions when it has applied a change.
+    /// Updates the leader's session expiries after a change.
     fn track(&mut self, env: &Env<'_>, change: &Change, reply: &Reply) {
         match (change, reply) {
             (Change::Open { .. } | Change::Move { .. }, Reply::Session { id, timeout }) => {
                 self.tracker.touch(env, *id, *timeout, self.timing.tick);
             }
-            (Change::Close { session }, _) => self.tracker.forget(*session),
+            (Change::Close { session }, _) => self.tracker.remove(*session),
             _ => {}
         }
     }
 
-    fn lead(&mut self, env: &mut Env<'_>, core: &mut Core<Self>) {
+    fn check_sessions(&mut self, env: &mut Env<'_>, core: &mut Core<Self>) {
         let own = env.node();
         for member in core.members().iter().filter(|member| **member != own) {
             env.send(*member, ZkMessage::WhoIsThere);
@@ -180,7 +180,7 @@ impl Member {
     }
 }
 
-impl Duties for Member {
+impl RaftApp for Member {
     type Machine = Tree;
     type Message = ZkMessage;
     type Ticket = Ticket;
@@ -208,9 +208,9 @@ impl Duties for Member {
     fn on_peer(&mut self, env: &mut Env<'_>, core: &mut Core<Self>, from: NodeId, message: ZkMessage) {
         match message {
             ZkMessage::WhoIsThere if core.leader() == Some(from) => {
-                let heard_of: Vec<SessionId> = std::mem::take(&mut self.heard_of).into_iter().collect();
-                if !heard_of.is_empty() {
-                    env.send(from, ZkMessage::These(heard_of));
+                let active: Vec<SessionId> = std::mem::take(&mut self.active).into_iter().collect();
+                if !active.is_empty() {
+                    env.send(from, ZkMessage::These(active));
                 }
             }
             ZkMessage::These(sessions) if core.leads() => {
@@ -223,11 +223,11 @@ impl Duties for Member {
     fn on_applied(&mut self, env: &mut Env<'_>, core: &mut Core<Self>, applied: Applied<Self>) {
         let Applied { command, answer: Outcome { reply, deleted }, ticket, .. } = applied;
         if !deleted.is_empty() {
-            self.connections.tell(env, |path| deleted.contains(&path));
+            self.connections.notify_watchers(env, |path| deleted.contains(&path));
         }
         if let Change::Close { session } = command {
-            self.connections.close_those(env, |other| other == session);
-            self.heard_of.remove(&session);
+            self.connections.close_sessions(env, |other| other == session);
+            self.active.remove(&session);
         }
         if core.leads() {
             self.track(env, &command, &reply);
@@ -237,8 +237,8 @@ impl Duties for Member {
         }
     }
 
-    /// Nobody can say what became of it: the client is to take the connection for lost.
-    fn on_lost(&mut self, env: &mut Env<'_>, _: &mut Core<Self>, ticket: Ticket, _: Loss) {
+    /// The outcome is unknown: the client must treat the connection as lost.
+    fn on_failed(&mut self, env: &mut Env<'_>, _: &mut Core<Self>, ticket: Ticket, _: RequestError) {
         match ticket {
             Ticket::Client(from) => self.connections.close(env, from.session()),
             Ticket::Expiry(session) => self.tracker.retry(env, session),
@@ -258,21 +258,21 @@ impl Duties for Member {
 
     fn on_restored(&mut self, env: &mut Env<'_>, core: &mut Core<Self>) {
         let tree = core.machine();
-        self.connections.tell(env, |path| tree.stat(path).is_none());
-        self.connections.close_those(env, |session| tree.timeout(session).is_none());
+        self.connections.notify_watchers(env, |path| tree.stat(path).is_none());
+        self.connections.close_sessions(env, |session| tree.timeout(session).is_none());
     }
 
-    /// Each half tick. Whole ticks are among them, and sessions expire at none but these.
+    /// Runs every half tick. Sessions expire at whole ticks, which are among them.
     fn on_timer(&mut self, env: &mut Env<'_>, core: &mut Core<Self>, _: u64) {
         env.set_timer(until_next(env.mono(), self.timing.tick / 2), 0);
         self.serves(env, core);
         if core.leads() {
-            self.lead(env, core);
+            self.check_sessions(env, core);
         }
     }
 
     fn on_disconnect(&mut self, _: &mut Env<'_>, _: &mut Core<Self>, connection: Session) {
-        self.connections.forget(connection);
+        self.connections.remove(connection);
     }
 
     fn on_crash(&mut self, _: &mut Env<'_>) {

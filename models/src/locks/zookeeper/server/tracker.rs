@@ -1,4 +1,4 @@
-//! The leader's watch over the sessions: SessionTrackerImpl.java and ExpiryQueue.java.
+//! The leader's session expiries: SessionTrackerImpl.java and ExpiryQueue.java.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use fencepost_sim::{Mono, MonoDeadline};
 use super::{SessionId, ZkMessage};
 use crate::wire::Env;
 
-/// When each session expires, by this server's monotonic clock.
+/// The expiry of each session, by this server's monotonic clock.
 #[derive(Debug, Default)]
 pub(super) struct Tracker {
-    /// Nothing for one that is being closed, which no ping saves.
+    /// `None` for a session that is being closed, which no ping saves.
     expiries: BTreeMap<SessionId, Option<MonoDeadline>>,
 }
 
 impl Tracker {
-    /// The session was heard of, or opened: it lives for its timeout, and until the next whole tick after that.
+    /// Extends a session by its timeout, rounded up to the next whole tick.
     pub fn touch(&mut self, env: &Env<'_, ZkMessage>, session: SessionId, timeout: Duration, tick: Duration) {
         let expiry = self.expiries.entry(session).or_insert_with(|| Some(env.mono_deadline(Duration::ZERO)));
         if let Some(expiry) = expiry {
@@ -25,7 +25,7 @@ impl Tracker {
         }
     }
 
-    /// The sessions that are to be closed now.
+    /// The sessions to close now.
     pub fn expire(&mut self, env: &mut Env<'_, ZkMessage>) -> Vec<SessionId> {
         let mut expired = Vec::new();
         for (session, expiry) in &mut self.expiries {
@@ -37,14 +37,14 @@ impl Tracker {
         expired
     }
 
-    /// The session could not be closed: try again.
+    /// Schedules another attempt to close the session.
     pub fn retry(&mut self, env: &Env<'_, ZkMessage>, session: SessionId) {
         if let Some(expiry) = self.expiries.get_mut(&session) {
             *expiry = Some(env.mono_deadline(Duration::ZERO));
         }
     }
 
-    pub fn forget(&mut self, session: SessionId) {
+    pub fn remove(&mut self, session: SessionId) {
         self.expiries.remove(&session);
     }
 
@@ -53,7 +53,7 @@ impl Tracker {
     }
 }
 
-/// How long it takes until the next whole interval begins: never nothing.
+/// The time until the next whole interval starts; never zero.
 pub(super) fn until_next(now: Mono, interval: Duration) -> Duration {
     let interval = interval.as_nanos().max(1) as u64;
     Duration::from_nanos(interval - now.0 % interval)

@@ -1,4 +1,4 @@
-//! What is replicated: the sessions, the lock nodes, and the guarded row.
+//! The replicated state: the sessions, the lock nodes, and the guarded row.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,11 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Child, Path, Reply, SessionId, Stat};
-use crate::guarded::Row;
-use crate::guarded::{Guard, ReadReply, Write};
-use crate::history::ResourceId;
-use crate::history::{Cause, Event, GrantId};
-use crate::servers::raft::{Machine, Truth};
+use crate::guarded::{Guard, ReadReply, Row, Write};
+use crate::history::{Cause, Event, GrantId, ResourceId};
+use crate::servers::raft::{GroundTruthLog, Machine};
 
 /// The state of all nodes and sessions.
 #[derive(Clone, Debug, Serialize)]
@@ -23,15 +21,16 @@ pub struct Tree {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct SessionRecord {
     timeout: Duration,
-    /// The member that its client is connected to.
+    /// The member to which its client is connected.
     member: u16,
 }
 
-/// A resource's parent node. It stays when its last child goes; a container would be removed after a while and its
-/// numbers begin again, which is why the numbers are no fencing tokens.
+/// A resource's parent node. It stays when its last child is deleted. A container would be removed after a while and
+/// its numbers would restart, so the numbers are no fencing tokens.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Parent {
-    /// "The counter used to store the next sequence number … is maintained by the parent node" (zookeeperProgrammers.md).
+    /// "The counter used to store the next sequence number … is maintained by the parent node"
+    /// (zookeeperProgrammers.md).
     next: u32,
     children: BTreeMap<u32, Node>,
 }
@@ -42,40 +41,40 @@ struct Node {
     stat: Stat,
 }
 
-/// A change of the state. Where a session asks for it, so does the member that asks on its behalf.
+/// A change of the state. The member that requests it for a session is part of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Change {
-    /// Open a session.
+    /// Opens a session.
     Open { member: u16, timeout: Duration },
-    /// A client came back and goes on with its session at this member.
+    /// Resumes a client's session at this member.
     Move { member: u16, session: SessionId },
     /// The session has expired.
     Close { session: SessionId },
-    /// Create an ephemeral sequential node.
+    /// Creates an ephemeral sequential node.
     Create { by: Requester, resource: ResourceId, attempt: GrantId },
-    /// Delete a node.
+    /// Deletes a node.
     Delete { by: Requester, path: Path },
-    /// Write the row if the node exists.
+    /// Writes the row if the node exists.
     Write { by: Requester, path: Path, write: Write },
 }
 
-/// Who asks for a change.
+/// The requester of a change.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Requester {
     /// The session.
     pub session: SessionId,
-    /// The member that it is connected to.
+    /// The member to which it is connected.
     pub member: u16,
 }
 
-/// What a change came to.
+/// The result of a change.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What its requester is told.
+    /// The reply to the requester.
     pub reply: Reply,
-    /// The nodes that are gone.
+    /// The deleted nodes.
     pub deleted: Vec<Path>,
 }
 
@@ -86,7 +85,7 @@ impl From<Reply> for Outcome {
 }
 
 impl Tree {
-    /// A tree without locks and sessions, with so many units in stock.
+    /// A tree without locks and sessions, with this stock.
     pub fn new(stock: u32) -> Self {
         Tree { sessions: BTreeMap::new(), parents: BTreeMap::new(), row: Row::new(stock.into()) }
     }
@@ -96,7 +95,7 @@ impl Tree {
         self.sessions.iter().map(|(id, session)| (*id, session.timeout))
     }
 
-    /// The timeout of a session that is open.
+    /// The timeout of an open session.
     pub fn timeout(&self, session: SessionId) -> Option<Duration> {
         self.sessions.get(&session).map(|session| session.timeout)
     }
@@ -107,7 +106,7 @@ impl Tree {
         children.map(|(sequence, node)| Child { sequence: *sequence, attempt: node.attempt }).collect()
     }
 
-    /// What a node says about itself.
+    /// The metadata of a node.
     pub fn stat(&self, path: Path) -> Option<Stat> {
         Some(self.parents.get(&path.resource)?.children.get(&path.sequence)?.stat)
     }
@@ -117,8 +116,8 @@ impl Tree {
         self.row.reply()
     }
 
-    /// Why the requester may not change anything, if it may not: `checkSession` (SessionTrackerImpl.java).
-    fn turn_away(&self, by: Requester) -> Option<Reply> {
+    /// The reason why the requester may not change anything, if any: `checkSession` (SessionTrackerImpl.java).
+    fn check_session(&self, by: Requester) -> Option<Reply> {
         match self.sessions.get(&by.session) {
             None => Some(Reply::Expired),
             Some(session) if session.member != by.member => Some(Reply::Moved),
@@ -134,7 +133,7 @@ impl Tree {
 
     fn create(
         &mut self,
-        truth: &mut Truth,
+        truth: &mut GroundTruthLog,
         czxid: u64,
         owner: SessionId,
         resource: ResourceId,
@@ -144,7 +143,7 @@ impl Tree {
         let (sequence, stat) = (parent.next, Stat { czxid, ephemeral_owner: owner });
         parent.next += 1;
         let server = truth.server();
-        // A create that comes late makes a second node of an attempt, which keeps the place of its first.
+        // A late create makes a second node for an attempt, which keeps the position of the first.
         let waits_already = parent.children.values().any(|node| node.attempt == attempt);
         match parent.children.is_empty() {
             true => truth.note(Event::Granted { server, grant: attempt }),
@@ -156,7 +155,7 @@ impl Tree {
     }
 
     /// Removes a node. The first of all children has the lock.
-    fn remove(&mut self, truth: &mut Truth, path: Path, cause: impl FnOnce(GrantId) -> Cause) -> bool {
+    fn remove(&mut self, truth: &mut GroundTruthLog, path: Path, cause: impl FnOnce(GrantId) -> Cause) -> bool {
         let Some(parent) = self.parents.get_mut(&path.resource) else { return false };
         let first = parent.children.keys().next() == Some(&path.sequence);
         let Some(Node { attempt: grant, .. }) = parent.children.remove(&path.sequence) else { return false };
@@ -171,21 +170,21 @@ impl Tree {
         if first && let Some(grant) = holder {
             truth.note(Event::Granted { server, grant });
         }
-        // An attempt that lost its session on the way has a second node, whose place in the queue is told anew.
+        // An attempt that lost its session meanwhile has a second node, so the queue is reported again.
         if left.clone().any(|waiter| waiter == grant) {
             left.for_each(|grant| truth.note(Event::Enqueued { server, grant }));
         }
         true
     }
 
-    fn delete(&mut self, truth: &mut Truth, path: Path) -> Outcome {
+    fn delete(&mut self, truth: &mut GroundTruthLog, path: Path) -> Outcome {
         match self.remove(truth, path, Cause::Released) {
             true => Outcome { reply: Reply::Done, deleted: vec![path] },
             false => Reply::NoNode.into(),
         }
     }
 
-    fn close(&mut self, truth: &mut Truth, session: SessionId) -> Outcome {
+    fn close(&mut self, truth: &mut GroundTruthLog, session: SessionId) -> Outcome {
         if self.sessions.remove(&session).is_none() {
             return Reply::Expired.into();
         }
@@ -193,7 +192,7 @@ impl Tree {
             let own = parent.children.iter().filter(|(_, node)| node.stat.ephemeral_owner == session);
             own.map(|(sequence, _)| Path { resource: *resource, sequence: *sequence })
         });
-        // From the last to the first, so that none of them comes to its turn in between.
+        // In reverse order, so that none of them gets the lock in between.
         let mut deleted: Vec<Path> = own.collect();
         deleted.reverse();
         for path in &deleted {
@@ -203,7 +202,7 @@ impl Tree {
     }
 
     /// `Op.check` of the owner's node, and `setData` of the row, both or none (zookeeperProgrammers.md, `multi`).
-    fn write(&mut self, truth: &mut Truth, path: Path, write: &Write) -> Reply {
+    fn write(&mut self, truth: &mut GroundTruthLog, path: Path, write: &Write) -> Reply {
         if self.stat(path).is_none() {
             return Reply::NoNode;
         }
@@ -230,7 +229,7 @@ impl Machine for Tree {
     type Command = Change;
     type Answer = Outcome;
 
-    fn apply(&mut self, truth: &mut Truth, zxid: u64, change: &Change) -> Outcome {
+    fn apply(&mut self, truth: &mut GroundTruthLog, zxid: u64, change: &Change) -> Outcome {
         let by = match *change {
             Change::Open { member, timeout } => {
                 self.sessions.insert(zxid, SessionRecord { timeout, member });
@@ -240,14 +239,14 @@ impl Machine for Tree {
             Change::Close { session } => return self.close(truth, session),
             Change::Create { by, .. } | Change::Delete { by, .. } | Change::Write { by, .. } => by,
         };
-        if let Some(refused) = self.turn_away(by) {
+        if let Some(refused) = self.check_session(by) {
             return refused.into();
         }
         match *change {
             Change::Create { resource, attempt, .. } => self.create(truth, zxid, by.session, resource, attempt).into(),
             Change::Delete { path, .. } => self.delete(truth, path),
             Change::Write { path, ref write, .. } => self.write(truth, path, write).into(),
-            Change::Open { .. } | Change::Move { .. } | Change::Close { .. } => unreachable!("dealt with above"),
+            Change::Open { .. } | Change::Move { .. } | Change::Close { .. } => unreachable!("handled above"),
         }
     }
 }
@@ -263,8 +262,8 @@ mod tests {
     const SESSION: Requester = Requester { session: 1, member: 0 };
 
     /// A tree with one session, in which these attempts each created a node.
-    fn queue(attempts: &[u32]) -> (Tree, Truth) {
-        let (mut tree, mut truth) = (Tree::new(1), Truth::of_the_first(SERVER));
+    fn queue(attempts: &[u32]) -> (Tree, GroundTruthLog) {
+        let (mut tree, mut truth) = (Tree::new(1), GroundTruthLog::first_applier(SERVER));
         tree.apply(&mut truth, 1, &Change::Open { member: 0, timeout: Duration::from_secs(1) });
         for (zxid, attempt) in (2..).zip(attempts) {
             tree.apply(&mut truth, zxid, &Change::Create { by: SESSION, resource: LOCK, attempt: GrantId(*attempt) });
@@ -272,7 +271,7 @@ mod tests {
         (tree, truth)
     }
 
-    fn delete(tree: &mut Tree, truth: &mut Truth, sequence: u32) {
+    fn delete(tree: &mut Tree, truth: &mut GroundTruthLog, sequence: u32) {
         tree.apply(truth, 99, &Change::Delete { by: SESSION, path: Path { resource: LOCK, sequence } });
     }
 
@@ -290,14 +289,14 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_served_in_the_order_of_their_numbers() {
+    fn nodes_get_the_lock_in_the_order_of_their_numbers() {
         let (mut tree, mut truth) = queue(&[0, 1, 2]);
         delete(&mut tree, &mut truth, 0);
         assert_eq!(truth.notes(), [granted(0), enqueued(1), enqueued(2), ended(0), granted(1)]);
     }
 
     #[test]
-    fn an_attempt_with_two_nodes_has_the_place_of_the_first_until_that_is_gone() {
+    fn an_attempt_with_two_nodes_keeps_the_position_of_the_first_until_its_deletion() {
         let (mut tree, mut truth) = queue(&[0, 1, 2, 1]);
         assert_eq!(truth.notes(), [granted(0), enqueued(1), enqueued(2)]);
         delete(&mut tree, &mut truth, 0);

@@ -1,93 +1,87 @@
-//! Two clients that wait for each other: each holds the lock on one resource and waits for the other. What a service has
-//! on record decides who holds it, so that an expiry ends the wait.
+//! Two clients that wait for each other: each holds the lock on one resource and waits for the other. The Records of the
+//! services decide who holds a lock, so that an expiry ends the wait.
 
-use std::fmt;
 use std::time::Duration;
 
 use fencepost_models::ResourceId;
 use fencepost_sim::time::SimTime;
 
-use crate::check::{CaseSpec, CheckContext};
-use crate::evidence::{Detail, Evidence, NodeNames, Party, length};
-use crate::metrics::Tally;
-use crate::property::Property;
+use crate::check::{CaseSpec, CheckContext, Output};
+use crate::evidence::{GrantInfo, in_seconds};
 
 const BOTH: [ResourceId; 2] = [ResourceId(0), ResourceId(1)];
 
-/// Follows such waits.
-pub(crate) struct MutualWait {
+/// The current mutual wait, and how long it may last.
+pub(super) struct MutualWait {
     bound: Duration,
-    now: Option<Standoff>,
-    /// When the one that is on now has lasted too long, as far as faults are no excuse.
+    deadlock: Option<Deadlock>,
+    /// When the bound passes, if no fault hinders either client.
     due: Option<SimTime>,
-    pub(crate) first: Option<Evidence>,
 }
 
-/// A mutual wait.
 #[derive(Clone, Copy)]
-struct Standoff {
-    holders: [Party; 2],
-    since: SimTime,
-}
-
-/// It lasted too long.
-#[derive(Debug)]
 struct Deadlock {
-    holders: [Party; 2],
+    holders: [GrantInfo; 2],
     since: SimTime,
-    due: SimTime,
-    bound: Duration,
 }
 
 impl MutualWait {
-    pub(crate) fn new(facts: &CaseSpec) -> Option<Self> {
-        facts.two_resources().then_some(MutualWait { bound: facts.deadlock_bound, now: None, due: None, first: None })
+    pub(super) fn new(case: &CaseSpec) -> Option<Self> {
+        case.two_resources().then_some(MutualWait { bound: case.deadlock_bound, deadlock: None, due: None })
     }
 
-    pub(crate) fn observe(&mut self, context: &CheckContext, tally: &mut Tally) {
-        self.violate_if(|due| context.at > due);
-        let holders = standoff(context);
-        let same =
-            |now: &Standoff| holders.is_some_and(|holders| holders.map(|h| h.grant) == now.holders.map(|h| h.grant));
-        if !self.now.as_ref().is_some_and(same) {
-            self.end(context.at, tally);
-            self.now = holders.map(|holders| Standoff { holders, since: context.at });
-            tally.deadlocks += i64::from(self.now.is_some());
+    pub(super) fn observe(&mut self, context: &CheckContext, output: &mut Output) {
+        self.check_bound(|due| context.at > due, output);
+        let holders = deadlocked(context);
+        let same = |deadlock: &Deadlock| {
+            holders.is_some_and(|holders| holders.map(|h| h.grant) == deadlock.holders.map(|h| h.grant))
+        };
+        if !self.deadlock.as_ref().is_some_and(same) {
+            self.end(context.at, output);
+            self.deadlock = holders.map(|holders| Deadlock { holders, since: context.at });
+            output.tally.deadlocks += i64::from(self.deadlock.is_some());
         }
         self.due = self
-            .now
-            .filter(|now| self.first.is_none() && !is_excused(context, now))
-            .map(|now| now.since.max(context.waiters.calm_since()) + self.bound);
+            .deadlock
+            .filter(|deadlock| !output.is_violated() && !is_hindered(context, deadlock))
+            .map(|deadlock| deadlock.since.max(context.waiters.calm_since()) + self.bound);
     }
 
-    pub(crate) fn open_until(&self) -> Option<SimTime> {
+    pub(super) fn open_until(&self) -> Option<SimTime> {
         self.due
     }
 
-    /// Whether one is on that has not lasted too long yet.
-    pub(crate) fn finish(&mut self, at: SimTime, tally: &mut Tally) -> bool {
-        self.violate_if(|due| at >= due);
-        let open = self.now.is_some();
-        self.end(at, tally);
+    /// Whether two clients wait for each other at the end, within the bound.
+    pub(super) fn finish(&mut self, at: SimTime, output: &mut Output) -> bool {
+        self.check_bound(|due| at >= due, output);
+        let open = self.deadlock.is_some();
+        self.end(at, output);
         open
     }
 
-    fn end(&mut self, at: SimTime, tally: &mut Tally) {
-        if let Some(now) = self.now.take() {
-            tally.deadlock_longest_ns = tally.deadlock_longest_ns.max((at.0 - now.since.0) as i64);
+    fn end(&mut self, at: SimTime, output: &mut Output) {
+        if let Some(deadlock) = self.deadlock.take() {
+            let longest = &mut output.tally.deadlock_longest_ns;
+            *longest = (*longest).max((at.0 - deadlock.since.0) as i64);
         }
     }
 
-    fn violate_if(&mut self, passed: impl Fn(SimTime) -> bool) {
-        if let (Some(due), Some(Standoff { holders, since })) = (self.due.filter(|due| passed(*due)), self.now) {
-            let detail = Deadlock { holders, since, due, bound: self.bound };
-            self.first.get_or_insert_with(|| Evidence::new(Property::Progress, due, detail));
-        }
+    fn check_bound(&mut self, passed: impl Fn(SimTime) -> bool, output: &mut Output) {
+        let Some(due) = self.due.filter(|due| passed(*due)) else { return };
+        let Some(Deadlock { holders, since }) = self.deadlock else { return };
+        let bound = in_seconds(self.bound);
+        output.violated(due, holders, move |names| {
+            let ([a, b], [first, second]) = (holders.map(|holder| names.client(holder)), holders);
+            format!(
+                "{a} ({first}) and {b} ({second}) each waited for the lock that the other held from {since}, \
+                 and still did at {due}, although no fault hindered them for {bound}"
+            )
+        });
     }
 }
 
-/// Who holds what the other waits for, if it is so on both sides.
-fn standoff(context: &CheckContext) -> Option<[Party; 2]> {
+/// The two holders, if each waits for the lock of the other.
+fn deadlocked(context: &CheckContext) -> Option<[GrantInfo; 2]> {
     let [first, second] = BOTH.map(|resource| context.ledger.record_on(resource));
     let (first, second) = (first?, second?);
     let (a, b) = (first.client?, second.client?);
@@ -96,25 +90,8 @@ fn standoff(context: &CheckContext) -> Option<[Party; 2]> {
     waits.then_some([first, second])
 }
 
-fn is_excused(context: &CheckContext, standoff: &Standoff) -> bool {
-    standoff.holders.iter().filter_map(|holder| holder.client).any(|client| context.waiters.is_hindered(client))
-}
-
-impl Detail for Deadlock {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, names: &dyn NodeNames) -> fmt::Result {
-        let Deadlock { holders: [a, b], since, due, bound } = self;
-        write!(
-            f,
-            "{} ({a}) and {} ({b}) each waited for the lock that the other held from {since}, ",
-            a.who(names),
-            b.who(names)
-        )?;
-        write!(f, "and still did at {due}, although nothing hindered them for {}", length(*bound))
-    }
-
-    fn parties(&self) -> Vec<Party> {
-        self.holders.to_vec()
-    }
+fn is_hindered(context: &CheckContext, deadlock: &Deadlock) -> bool {
+    deadlock.holders.iter().filter_map(|holder| holder.client).any(|client| context.waiters.is_hindered(client))
 }
 
 #[cfg(test)]
@@ -125,41 +102,41 @@ mod tests {
     /// A holds the first lock and B the second; at 2 s each waits for the other's.
     fn deadlock() -> History {
         let history = history_of(accounts()).starts(A, 0).starts(B, 1).granted(A, 1).acquired(A, 1);
-        history.granted_second(B, 2).acquired(B, 2).at(1).asks_second(A, 3).at(2).asks(B, 4)
+        history.granted_second(B, 2).acquired(B, 2).at(1).requests_second(A, 3).at(2).requests(B, 4)
     }
 
     #[test]
-    fn rejects_two_that_wait_for_each_other_for_too_long() {
+    fn rejects_a_deadlock_beyond_the_bound() {
         let findings = deadlock().ends_at(12);
         findings.assert_violated(Property::Progress);
         assert_eq!(findings.metric("deadlocks"), 1);
         assert_eq!(findings.metric("deadlock_longest_ns"), 10_000_000_000);
         assert_eq!(
-            findings.told(Property::Progress),
+            findings.sentence(Property::Progress),
             "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) each waited for \
-             the lock that the other held from 2.000000 s, and still did at 12.000000 s, although nothing hindered them \
+             the lock that the other held from 2.000000 s, and still did at 12.000000 s, although no fault hindered them \
              for 10.000000 s"
         );
         assert_eq!(findings.named(Property::Progress), (vec![1, 2], vec![A, B]));
     }
 
     #[test]
-    fn accepts_that_an_expiry_or_a_loss_of_patience_ends_it() {
+    fn accepts_a_deadlock_that_an_expiry_or_a_timeout_ends() {
         let findings =
-            deadlock().at(11).expired(1).granted_unasked(4).acquired(B, 4).at(20).healed().acquired(A, 3).ends_at(20);
+            deadlock().at(11).expired(1).granted_later(4).acquired(B, 4).at(20).healed().acquired(A, 3).ends_at(20);
         findings.assert_holds(Property::Progress);
         assert_eq!(findings.metric("deadlock_longest_ns"), 9_000_000_000);
         let history = deadlock().at(11).fails(B, 4).abandons(B, 1).releases(B, 2).released(2, 2);
-        history.granted_unasked(3).acquired(A, 3).at(20).healed().ends_at(20).assert_holds(Property::Progress);
+        history.granted_later(3).acquired(A, 3).at(20).healed().ends_at(20).assert_holds(Property::Progress);
     }
 
     #[test]
-    fn a_fault_on_one_of_them_is_an_excuse() {
+    fn a_fault_on_one_of_the_clients_is_an_excuse() {
         let history = deadlock().at(3).fault_begins(0b01, false).at(9).fault_ends(0b01, false);
         history
             .at(18)
             .expired(1)
-            .granted_unasked(4)
+            .granted_later(4)
             .acquired(B, 4)
             .at(20)
             .healed()
@@ -169,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_moment_of_the_bound_is_in_time() {
+    fn the_last_nanosecond_of_the_bound_is_in_time() {
         let ended = |history: History| {
-            let history = history.expired(1).granted_unasked(4).acquired(B, 4).at(20).healed();
+            let history = history.expired(1).granted_later(4).acquired(B, 4).at(20).healed();
             history.acquired(A, 3).ends_at(20)
         };
         ended(deadlock().at(12)).assert_holds(Property::Progress);
@@ -180,24 +157,24 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_same_wait_whatever_else_happens() {
-        let findings = deadlock().at(7).starts(C, 2).asks(C, 5).ends_at(12);
+    fn other_events_do_not_restart_a_deadlock() {
+        let findings = deadlock().at(7).starts(C, 2).requests(C, 5).ends_at(12);
         findings.assert_violated(Property::Progress);
         assert_eq!(findings.metric("deadlocks"), 1);
     }
 
     #[test]
-    fn other_grants_are_another_wait() {
-        let again = deadlock().at(7).expired(1).granted_unasked(4).acquired(B, 4);
+    fn other_grants_are_another_deadlock() {
+        let again = deadlock().at(7).expired(1).granted_later(4).acquired(B, 4);
         let again = again.releases(B, 4).released(4, 4).releases(B, 2).released(2, 2);
         let again = again.fails(A, 3).abandons(A, 0).starts(A, 2).granted(A, 6).granted_second(B, 7);
-        let findings = again.asks_second(A, 8).starts(B, 3).asks(B, 9).healed().ends_at(16);
+        let findings = again.requests_second(A, 8).starts(B, 3).requests(B, 9).healed().ends_at(16);
         findings.assert_unknown(Property::Progress);
         assert_eq!(findings.metric("deadlocks"), 2);
     }
 
     #[test]
-    fn does_not_know_while_a_fault_is_on_one_of_them() {
+    fn is_unknown_while_a_fault_is_on_one_of_the_clients() {
         for clients in [0b01, 0b10] {
             deadlock().at(3).fault_begins(clients, false).ends_at(99).assert_unknown(Property::Progress);
         }
@@ -205,9 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_holder_that_waits_for_one_who_works() {
+    fn accepts_a_holder_that_waits_for_an_active_holder() {
         let history = history_of(accounts()).granted(A, 1).granted_second(B, 2).acquired(A, 1).acquired(B, 2);
-        let findings = history.asks_second(A, 3).at(50).releases(B, 2).healed().ends_at(50);
+        let findings = history.requests_second(A, 3).at(50).releases(B, 2).healed().ends_at(50);
         assert_eq!(findings.metric("deadlocks"), 0);
     }
 }

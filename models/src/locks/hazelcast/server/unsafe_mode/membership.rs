@@ -1,21 +1,21 @@
-//! Who is in the cluster, and so which member is primary and which has the backup.
+//! The membership of the cluster, which determines the primary and the backup.
 
 use std::collections::BTreeMap;
 
 use fencepost_sim::{Mono, NodeId};
 
-use super::{BEAT, HEARTBEAT, MERGE, MERGE_EVERY, Peer, Replica, SILENCE, UnsafeMember, say};
+use super::{BEAT, HEARTBEAT, MERGE, MERGE_EVERY, Peer, Replica, SILENCE, UnsafeMember, send_to_peer};
 use crate::history::{Cause, Event};
 use crate::locks::hazelcast::server::HazelcastMessage;
 use crate::wire::Env;
 
 impl UnsafeMember {
-    pub(super) fn hear(&mut self, env: &mut Env<'_, HazelcastMessage>, from: NodeId, peer: Peer) {
+    pub(super) fn on_peer_message(&mut self, env: &mut Env<'_, HazelcastMessage>, from: NodeId, peer: Peer) {
         match peer {
             Peer::Heartbeat { cluster } => {
-                // It has put this one out of its cluster: then they are two.
+                // The sender has removed this member from its cluster: now there are two.
                 if self.cluster.contains(&from) && !cluster.contains(&env.node()) {
-                    self.put_out(env, |member| member == from);
+                    self.remove_members(env, |member| member == from);
                 }
                 self.heard.insert(from, (env.mono(), cluster));
             }
@@ -24,49 +24,49 @@ impl UnsafeMember {
                 self.heard.insert(from, (env.mono(), Vec::new()));
                 self.cluster.retain(|member| *member != from);
                 self.cluster.push(from);
-                say(env, from, Peer::Welcome { cluster: self.cluster.clone() });
-                self.settle(env);
+                send_to_peer(env, from, Peer::Welcome { cluster: self.cluster.clone() });
+                self.update_roles(env);
             }
             Peer::Welcome { cluster } if self.cluster.is_empty() => {
                 self.cluster = cluster;
                 self.heard = self.cluster.iter().map(|member| (*member, (env.mono(), Vec::new()))).collect();
-                self.settle(env);
+                self.update_roles(env);
             }
             Peer::Welcome { .. } => {}
-            Peer::Leave => self.leave(env),
+            Peer::Leave => self.leave_cluster(env),
             Peer::BackedUp { index } => {
                 self.backed_up = self.backed_up.max(index);
                 self.acknowledge(env, index);
             }
             Peer::Resend => self.send_all(env, from),
             Peer::Backup { .. } | Peer::State { .. } if self.cluster.first() != Some(&from) => {}
-            Peer::Backup { index, .. } if index > self.replica.index + 1 => say(env, from, Peer::Resend),
+            Peer::Backup { index, .. } if index > self.replica.index + 1 => send_to_peer(env, from, Peer::Resend),
             Peer::Backup { index, op } => {
                 if index == self.replica.index + 1 {
                     self.replica.run(env, &op);
                 }
-                say(env, from, Peer::BackedUp { index });
+                send_to_peer(env, from, Peer::BackedUp { index });
             }
             Peer::State { index, group } => {
                 (self.replica.index, self.replica.group) = (index, *group);
-                self.replica.stamps.adopt(env, &self.replica.group);
-                say(env, from, Peer::BackedUp { index });
+                self.replica.expiries.adopt(env, &self.replica.group);
+                send_to_peer(env, from, Peer::BackedUp { index });
             }
         }
     }
 
     fn send_all(&mut self, env: &mut Env<'_, HazelcastMessage>, to: NodeId) {
         let (index, group) = (self.replica.index, Box::new(self.replica.group.clone()));
-        say(env, to, Peer::State { index, group });
+        send_to_peer(env, to, Peer::State { index, group });
     }
 
-    fn put_out(&mut self, env: &mut Env<'_, HazelcastMessage>, who: impl Fn(NodeId) -> bool) {
+    fn remove_members(&mut self, env: &mut Env<'_, HazelcastMessage>, who: impl Fn(NodeId) -> bool) {
         self.cluster.retain(|member| !who(*member));
-        self.settle(env);
+        self.update_roles(env);
     }
 
-    /// The cluster may have changed: who leads, and who has the backup?
-    pub(super) fn settle(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    /// Updates leadership and backup after a change of the cluster.
+    pub(super) fn update_roles(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         let leads = self.leads(env);
         env.lead(leads);
         let backup = self.cluster.get(1).copied().filter(|_| leads);
@@ -86,9 +86,9 @@ impl UnsafeMember {
         }
     }
 
-    pub(super) fn beat(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    pub(super) fn send_heartbeats(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         if self.cluster.is_empty() {
-            // Nobody took it in: it is a cluster of its own.
+            // No cluster admitted it, so it is a cluster of its own.
             self.cluster = vec![env.node()];
         }
         let (me, now) = (env.node(), env.mono());
@@ -96,22 +96,22 @@ impl UnsafeMember {
             member != me && heard.get(&member).is_none_or(|(at, _)| now - *at >= SILENCE)
         };
         let heard = std::mem::take(&mut self.heard);
-        self.put_out(env, |member| silent(&heard, member));
+        self.remove_members(env, |member| silent(&heard, member));
         self.heard = heard;
-        self.tell_all(env, &Peer::Heartbeat { cluster: self.cluster.clone() });
+        self.send_to_all(env, &Peer::Heartbeat { cluster: self.cluster.clone() });
         env.set_timer(HEARTBEAT, BEAT);
     }
 
-    pub(super) fn tell_all(&self, env: &mut Env<'_, HazelcastMessage>, peer: &Peer) {
+    pub(super) fn send_to_all(&self, env: &mut Env<'_, HazelcastMessage>, peer: &Peer) {
         for member in &self.all {
             if *member != env.node() {
-                say(env, *member, peer.clone());
+                send_to_peer(env, *member, peer.clone());
             }
         }
     }
 
-    /// Looks for another cluster, and gives this one up for it if it is the larger, or as large and with the older master.
-    pub(super) fn look_for_others(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    /// Looks for another cluster, and joins it if it is larger, or as large with an older master.
+    pub(super) fn merge_with_larger(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         env.set_timer(MERGE_EVERY, MERGE);
         let now = env.mono();
         let rank = |cluster: &[NodeId]| (cluster.len(), std::cmp::Reverse(cluster.first().copied()));
@@ -122,26 +122,26 @@ impl UnsafeMember {
         if better && self.leads(env) {
             for member in self.cluster.clone() {
                 if member != env.node() {
-                    say(env, member, Peer::Leave);
+                    send_to_peer(env, member, Peer::Leave);
                 }
             }
-            self.leave(env);
+            self.leave_cluster(env);
         }
     }
 
-    fn leave(&mut self, env: &mut Env<'_, HazelcastMessage>) {
-        self.forget(env);
+    fn leave_cluster(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+        self.drop_state(env);
         self.cluster.clear();
-        self.settle(env);
-        self.tell_all(env, &Peer::Join);
+        self.update_roles(env);
+        self.send_to_all(env, &Peer::Join);
     }
 
-    /// Its state is gone. Grants that no other member knows of were given until their sessions would have expired.
-    pub(super) fn forget(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+    /// Drops the state. Grants unknown to other members last until their sessions would have expired.
+    pub(super) fn drop_state(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         let alone = self.backup.is_none() || self.backed_up < self.replica.index;
         if self.leads(env) && alone {
             for (grant, session) in self.replica.group.holders() {
-                let left = self.replica.stamps.left(env, session);
+                let left = self.replica.expiries.left(env, session);
                 env.note_after(left, Event::Ended { server: env.node(), grant, cause: Cause::Expired });
             }
         }

@@ -4,17 +4,17 @@
 //! success response, the write operation (... acquire of FencedLock) can be lost", and "split-brain protection is not
 //! supported" (docs.hazelcast.com, IMDG, "CP Subsystem Unsafe Mode").
 //!
-//! - The partition's primary carries out what clients ask and sends it to one backup (cp/internal/operation/unsafe/
-//!   UnsafeRaftReplicateOp.java: `getSyncBackupCount`, 1). The answer waits for the backup, but not for long: after
-//!   `hazelcast.operation.backup.timeout.millis` (5 s) it is a success all the same.
-//! - The number of the operation, which becomes the fence, is counted by each replica for itself
-//!   (cp/internal/UnsafeModePartitionState.java): two primaries give out the same ones.
-//! - A member that was not heard of for `hazelcast.max.no.heartbeat.seconds` is out; the next in line is primary then, with
-//!   what it has. Both sides of a split do so, and both go on.
-//! - Split clusters look for each other after 5 minutes first and each 2 minutes then; the smaller one throws away what it
-//!   has and joins the larger ("Split-Brain Recovery": data structures without merge policy).
+//! - The partition's primary executes the operations of clients and sends them to one backup
+//!   (cp/internal/operation/unsafe/UnsafeRaftReplicateOp.java: `getSyncBackupCount`, 1). The answer waits for the
+//!   backup, but counts as a success after `hazelcast.operation.backup.timeout.millis` (5 s) in any case.
+//! - Each replica counts the number of the operation, which becomes the fence, for itself
+//!   (cp/internal/UnsafeModePartitionState.java): two primaries hand out the same ones.
+//! - A member that was silent for `hazelcast.max.no.heartbeat.seconds` is removed; the next in line becomes primary
+//!   with its own state. Both sides of a split do so, and both continue.
+//! - Split clusters look for each other after 5 minutes and then every 2 minutes; the smaller one drops its state and
+//!   joins the larger ("Split-Brain Recovery": data structures without merge policy).
 //!
-//! In reality members also notice when another's connections close; here only its silence, or its return.
+//! In reality members also notice closed connections; here only another member's silence or return.
 
 mod membership;
 
@@ -25,7 +25,7 @@ use fencepost_sim::disk::DiskFate;
 use fencepost_sim::{Caller, Mono, NodeId, Service};
 use serde::Serialize;
 
-use super::stamps::{CHECK_SESSIONS, CHECK_WAITS, Stamps};
+use super::expiries::{CHECK_SESSIONS, CHECK_WAITS, Expiries};
 use super::{CpConfig, Effects, Group, HazelcastMessage, Op, Reply};
 use crate::history::{Event, Token};
 use crate::site::Site;
@@ -46,33 +46,33 @@ const MERGE_FIRST: Duration = Duration::from_secs(300);
 /// `hazelcast.merge.next.run.delay.seconds`.
 pub(crate) const MERGE_EVERY: Duration = Duration::from_secs(120);
 
-/// Tags of timers; from `BACKUP` on they are those of answers that wait for a backup.
+/// Timer tags; from `BACKUP` on they belong to answers that wait for a backup.
 const BEAT: u64 = 0;
 const SESSIONS: u64 = 1;
 const WAITS: u64 = 2;
 const MERGE: u64 = 3;
 const BACKUP: u64 = 16;
 
-/// What members say to each other.
+/// The messages between members.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum Peer {
-    /// "I am here", and who is in my cluster.
+    /// A heartbeat, with the sender's cluster.
     Heartbeat { cluster: Vec<NodeId> },
-    /// "Take me into your cluster": from a process that has just started, or that left another cluster.
+    /// A request to join, from a process that has just started or left another cluster.
     Join,
-    /// The cluster that took it in.
+    /// The cluster that admitted the sender.
     Welcome { cluster: Vec<NodeId> },
-    /// To the members of a cluster: leave it for another.
+    /// Tells a member to leave its cluster for another.
     Leave,
     /// An operation for the backup.
     Backup { index: Token, op: Op },
-    /// The backup has it.
+    /// The backup has received the operation.
     BackedUp { index: Token },
-    /// The backup has missed something.
+    /// The backup has missed an operation.
     Resend,
-    /// All there is.
+    /// The whole state.
     State { index: Token, group: Box<Group> },
 }
 
@@ -80,18 +80,18 @@ pub enum Peer {
 pub struct UnsafeMember {
     config: CpConfig,
     names: Vec<String>,
-    /// All that might be in the cluster.
+    /// All possible members of the cluster.
     all: Vec<NodeId>,
-    /// Those that are, as far as this one knows, in the order in which they came: first the primary, then its backup.
+    /// The known members in order of arrival: first the primary, then its backup.
     cluster: Vec<NodeId>,
-    /// When others were last heard of, and with whom they were.
+    /// The time of each member's last heartbeat, and its cluster then.
     heard: BTreeMap<NodeId, (Mono, Vec<NodeId>)>,
     replica: Replica,
     callers: BTreeMap<Token, Caller>,
     /// Answers that wait for the backup.
     unacked: BTreeMap<Token, (Caller, Reply)>,
     backup: Option<NodeId>,
-    /// Up to where the backup has said that it has everything.
+    /// The operation up to which the backup has everything.
     backed_up: Token,
     restarted: bool,
 }
@@ -99,19 +99,19 @@ pub struct UnsafeMember {
 struct Replica {
     group: Group,
     index: Token,
-    stamps: Stamps,
+    expiries: Expiries,
 }
 
 impl Replica {
     fn new(config: &CpConfig) -> Self {
         let group = Group::new(config.limit, config.ttl, config.heartbeat);
-        Replica { group, index: 0, stamps: Stamps::new(config.ttl) }
+        Replica { group, index: 0, expiries: Expiries::new(config.ttl) }
     }
 
     fn run(&mut self, env: &Env<'_, HazelcastMessage>, op: &Op) -> Effects {
         self.index += 1;
         let effects = self.group.run(self.index, op);
-        self.stamps.applied(env, &self.group, op, effects.alive);
+        self.expiries.applied(env, &self.group, op, effects.alive);
         effects
     }
 }
@@ -141,18 +141,18 @@ impl UnsafeMember {
         self.cluster.first() == Some(&env.node())
     }
 
-    /// Carries out an operation as the primary.
+    /// Executes an operation as the primary.
     fn execute(&mut self, env: &mut Env<'_, HazelcastMessage>, op: Op, from: Option<Caller>) {
         let effects = self.replica.run(env, &op);
         let (index, server) = (self.replica.index, env.node());
-        effects.notes.iter().for_each(|note| env.note(note.at(server)));
+        effects.notes.iter().for_each(|note| env.note(note.to_event(server)));
         for (index, reply) in effects.others {
             if let Some(caller) = self.callers.remove(&index) {
                 env.reply(caller, HazelcastMessage::Reply(reply));
             }
         }
         if let Some(backup) = self.backup {
-            say(env, backup, Peer::Backup { index, op });
+            send_to_peer(env, backup, Peer::Backup { index, op });
         }
         match (from, effects.reply) {
             (Some(caller), Some(reply)) if self.backup.is_some() => {
@@ -174,7 +174,7 @@ impl UnsafeMember {
     }
 }
 
-fn say(env: &mut Env<'_, HazelcastMessage>, to: NodeId, peer: Peer) {
+fn send_to_peer(env: &mut Env<'_, HazelcastMessage>, to: NodeId, peer: Peer) {
     env.send(to, HazelcastMessage::Unsafe(peer));
 }
 
@@ -182,11 +182,11 @@ impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
     fn on_start(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         self.all = self.names.iter().map(|name| env.find(name)).collect();
         if self.restarted {
-            self.tell_all(env, &Peer::Join);
+            self.send_to_all(env, &Peer::Join);
         } else {
             self.cluster = self.all.clone();
             self.heard = self.all.iter().map(|member| (*member, (env.mono(), Vec::new()))).collect();
-            self.settle(env);
+            self.update_roles(env);
         }
         env.set_timer(HEARTBEAT, BEAT);
         env.set_timer(CHECK_SESSIONS, SESSIONS);
@@ -205,21 +205,21 @@ impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
 
     fn on_peer(&mut self, env: &mut Env<'_, HazelcastMessage>, from: NodeId, message: Wire<HazelcastMessage>) {
         if let Wire::Lock(HazelcastMessage::Unsafe(peer)) = message {
-            self.hear(env, from, peer);
+            self.on_peer_message(env, from, peer);
         }
     }
 
     fn on_timer(&mut self, env: &mut Env<'_, HazelcastMessage>, tag: u64) {
         match tag {
-            BEAT => self.beat(env),
-            MERGE => self.look_for_others(env),
+            BEAT => self.send_heartbeats(env),
+            MERGE => self.merge_with_larger(env),
             SESSIONS | WAITS => {
                 env.set_timer(if tag == SESSIONS { CHECK_SESSIONS } else { CHECK_WAITS }, tag);
                 if self.leads(env) {
-                    let Replica { stamps, group, .. } = &mut self.replica;
+                    let Replica { expiries, group, .. } = &mut self.replica;
                     let ops = match tag {
-                        SESSIONS => stamps.look_at_sessions(env, group),
-                        _ => stamps.look_at_waits(env, group).into_iter().collect(),
+                        SESSIONS => expiries.check_sessions(env, group),
+                        _ => expiries.check_waits(env, group).into_iter().collect(),
                     };
                     ops.into_iter().for_each(|op| self.execute(env, op, None));
                 }
@@ -229,7 +229,7 @@ impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
     }
 
     fn on_crash(&mut self, env: &mut Env<'_, HazelcastMessage>, _: DiskFate) {
-        self.forget(env);
+        self.drop_state(env);
         self.cluster.clear();
         self.heard.clear();
         self.callers.clear();

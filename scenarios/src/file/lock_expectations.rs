@@ -1,0 +1,113 @@
+//! What locks are expected to show in scenarios whose classes say otherwise: the `expectations.toml` in each lock's folder.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::catalog::Catalog;
+use super::expect::{Expectation, unknown_property};
+use super::problem::{Problem, Report};
+use super::table::Table;
+use super::words::quoted;
+use crate::property::Property;
+
+/// The entries of all locks, by scenario. `None` is `free`: nothing is expected.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LockExpectations(BTreeMap<String, Vec<LockExpectation>>);
+
+/// What one lock is expected to show of one property in one scenario.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LockExpectation {
+    pub lock: &'static str,
+    pub property: Property,
+    /// Nothing is expected if it is `free`.
+    pub expected: Option<Expectation>,
+}
+
+/// The file of one lock.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Groups {
+    expect: Vec<Group>,
+}
+
+/// One `[[expect]]`: what differs for one reason. Each verdict has properties, and each property the scenarios.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Group {
+    reason: Spanned<String>,
+    #[serde(default)]
+    holds: Scenarios,
+    #[serde(default)]
+    violated: Scenarios,
+    #[serde(default)]
+    free: Scenarios,
+}
+
+/// Scenarios by property.
+type Scenarios = BTreeMap<Spanned<String>, Vec<String>>;
+
+impl LockExpectations {
+    /// Reads the files of all locks.
+    ///
+    /// # Errors
+    /// The problems of the first file that is wrong.
+    pub fn read(catalog: &Catalog) -> Result<Self, Vec<Problem>> {
+        let mut all = LockExpectations::default();
+        for lock in catalog.lock_formats() {
+            all.add(lock.name(), lock.info.expectations)?;
+        }
+        Ok(all)
+    }
+
+    /// The entries for a scenario.
+    pub fn of_scenario(&self, scenario: &str) -> &[LockExpectation] {
+        self.0.get(scenario).map_or(&[], Vec::as_slice)
+    }
+
+    fn add(&mut self, lock: &'static str, text: &str) -> Result<(), Vec<Problem>> {
+        let mut report = Report::new(&format!("expectations of `{lock}`"), text);
+        match DeTable::parse(text) {
+            Ok(root) => {
+                let root = Table { name: "this file".into(), span: 0..0, items: root.into_inner() };
+                let file = root.read_keys::<Groups>(&mut report, &[]).unwrap_or_default();
+                file.expect.into_iter().for_each(|group| self.add_group(&mut report, lock, group));
+            }
+            Err(error) => {
+                report.push(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()), None);
+            }
+        }
+        report.conclude(Some(()))
+    }
+
+    fn add_group(&mut self, report: &mut Report, lock: &'static str, group: Group) {
+        if group.reason.get_ref().trim().is_empty() {
+            report.add(group.reason.span(), "`reason` is empty", "write why this lock differs from its classes");
+        }
+        let lists = [(group.holds, Some(Expectation::Holds)), (group.violated, Some(Expectation::Violated))];
+        for (scenarios, expected) in lists.into_iter().chain([(group.free, None)]) {
+            for (name, scenarios) in scenarios {
+                match Property::named(name.get_ref()) {
+                    Some(property) => {
+                        self.add_entries(report, name.span(), scenarios, LockExpectation { lock, property, expected })
+                    }
+                    None => unknown_property(report, name.span(), name.get_ref()),
+                }
+            }
+        }
+    }
+
+    fn add_entries(&mut self, report: &mut Report, span: Range<usize>, scenarios: Vec<String>, entry: LockExpectation) {
+        for scenario in scenarios {
+            let entries = self.0.entry(scenario.clone()).or_default();
+            if entries.iter().any(|earlier| earlier.lock == entry.lock && earlier.property == entry.property) {
+                let message = format!("{} has two entries for {}", quoted(entry.property.name()), quoted(&scenario));
+                report.add(span.clone(), message, "keep the one you mean");
+            }
+            entries.push(entry);
+        }
+    }
+}

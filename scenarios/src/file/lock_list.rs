@@ -1,0 +1,124 @@
+//! Lists of locks: names, classes such as `@lease`, and exclusions such as `!etcd` or `!@in-store`.
+
+use std::ops::Range;
+
+use fencepost_models::Class;
+use toml::Spanned;
+
+use super::catalog::Catalog;
+use super::problem::Report;
+use super::words::{quoted, remedy};
+
+/// A lock that a list selects.
+pub(super) struct Selected {
+    pub lock: String,
+    /// The word that selects it.
+    pub span: Range<usize>,
+    /// Whether that word is the lock's name, not a class.
+    pub by_name: bool,
+}
+
+/// One word of a list: the locks that it stands for, and whether it excludes them.
+struct Word {
+    text: String,
+    span: Range<usize>,
+    excludes: bool,
+    is_class: bool,
+    locks: Vec<&'static str>,
+}
+
+impl Word {
+    fn read(catalog: &Catalog, report: &mut Report, word: Spanned<String>) -> Option<Self> {
+        let (span, text) = (word.span(), word.into_inner());
+        let (excludes, name) = text.strip_prefix('!').map_or((false, text.as_str()), |name| (true, name));
+        let (is_class, locks) = match name.strip_prefix('@') {
+            Some(class) => (true, Class::from_name(class).map(|class| locks_of(catalog, class))),
+            None => (false, catalog.lock_names().find(|known| *known == name).map(|lock| vec![lock])),
+        };
+        let Some(locks) = locks else {
+            unknown(catalog, report, span, name);
+            return None;
+        };
+        Some(Word { text, span, excludes, is_class, locks })
+    }
+
+    fn has(&self, lock: &str) -> bool {
+        self.locks.contains(&lock)
+    }
+}
+
+/// The locks of a class, in the order of the catalog.
+pub fn locks_of(catalog: &Catalog, class: Class) -> Vec<&'static str> {
+    catalog.lock_formats().iter().filter(|lock| class.matches(&lock.info)).map(|lock| lock.name()).collect()
+}
+
+/// Reads a list and returns the locks that it selects: what is included, without what is excluded. In `[expect]`, `among`
+/// are the locks that the scenario runs: classes select only those, and other names are reported.
+pub(super) fn resolve(
+    catalog: &Catalog,
+    report: &mut Report,
+    list: Vec<Spanned<String>>,
+    among: Option<&[String]>,
+) -> Vec<Selected> {
+    let runs = |lock: &str| among.is_none_or(|among| among.iter().any(|name| name == lock));
+    let words = list.into_iter().filter_map(|word| Word::read(catalog, report, word));
+    let (excluded, included): (Vec<Word>, Vec<Word>) = words.collect::<Vec<_>>().into_iter().partition(|w| w.excludes);
+    for (index, word) in excluded.iter().enumerate() {
+        let removes = |other: &Word| word.locks.iter().any(|lock| other.has(lock) && (runs(lock) || !other.is_class));
+        if !included.iter().any(removes) || excluded[..index].iter().any(|earlier| earlier.text == word.text) {
+            let help = format!("remove it, or include a class that has it: `[\"@all\", {:?}]`", word.text);
+            report.add(word.span.clone(), format!("{} excludes nothing", quoted(&word.text)), help);
+        }
+    }
+    let mut selected: Vec<Selected> = Vec::new();
+    for word in included {
+        if !word.is_class && !runs(&word.text) {
+            let message =
+                format!("{} is expected to show something, but `locks` does not select it", quoted(&word.text));
+            report.add(word.span.clone(), message, "add it to `locks`, or remove it from `[expect]`");
+            continue;
+        }
+        if selected.iter().any(|earlier| !word.is_class && earlier.by_name && earlier.lock == word.text) {
+            report.add(word.span.clone(), format!("{} is listed twice", quoted(&word.text)), "remove one of the two");
+        }
+        let left = |lock: &&str| runs(lock) && !excluded.iter().any(|word| word.has(lock));
+        let left: Vec<&str> = word.locks.iter().copied().filter(left).collect();
+        if left.is_empty() {
+            let help = match among {
+                Some(_) => "remove it: no lock of `locks` belongs to it, or all are excluded",
+                None => "remove it, or the exclusions that leave nothing of it",
+            };
+            report.add(word.span.clone(), format!("{} selects no lock", quoted(&word.text)), help);
+        }
+        for lock in left {
+            if !selected.iter().any(|earlier| earlier.lock == lock) {
+                selected.push(Selected { lock: lock.into(), span: word.span.clone(), by_name: !word.is_class });
+            }
+        }
+    }
+    selected
+}
+
+/// Reads `locks` of a scenario or suite.
+pub(super) fn selection(
+    catalog: &Catalog,
+    report: &mut Report,
+    key: Range<usize>,
+    list: Vec<Spanned<String>>,
+) -> Vec<String> {
+    if list.is_empty() {
+        report.add(key, "`locks` is empty: nothing would run", "name some locks, or leave `locks` out for all");
+    }
+    resolve(catalog, report, list, None).into_iter().map(|selected| selected.lock).collect()
+}
+
+/// Reports a word that names neither a lock nor a class.
+pub(super) fn unknown(catalog: &Catalog, report: &mut Report, span: Range<usize>, name: &str) {
+    let classes: Vec<String> = Class::ALL.iter().map(|class| format!("@{}", class.name())).collect();
+    let (what, locks): (_, Vec<&str>) = match name.starts_with('@') {
+        true => ("class of locks", Vec::new()),
+        false => ("lock", catalog.lock_names().collect()),
+    };
+    let choices: Vec<&str> = locks.into_iter().chain(classes.iter().map(String::as_str)).collect();
+    report.add(span, format!("no {what} is named {}", quoted(name)), remedy(name, &choices));
+}

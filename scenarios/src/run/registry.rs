@@ -1,0 +1,169 @@
+//! All that fencepost knows: the catalog that files are read with, and how each lock's cases run. A registry is a value that
+//! is passed down, never global, so that a lock from outside has all that a shipped one has.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
+
+use fencepost_models::guarded::STORE_BUGS;
+use fencepost_models::{BugInfo, Lock, locks};
+use fencepost_sim::faults::{self, FaultKind};
+use schemars::JsonSchema;
+
+use crate::file::{Catalog, LockFormat, WorkloadFormat};
+use crate::run::case::{self, CaseReport};
+use crate::run::cell::Cell;
+use crate::run::recorder::Watcher;
+pub use crate::workload::WorkloadKind;
+use crate::workload::{Compute, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, Workload, WorkloadInfo};
+
+/// Runs a case of a cell with this seed, and shows it to the watcher.
+pub type RunCase = fn(&Cell, u64, Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport;
+
+/// A lock in the registry.
+#[derive(Clone, Copy)]
+pub struct LockEntry {
+    format: LockFormat,
+    /// Runs a case of one of its cells.
+    pub run: RunCase,
+}
+
+/// A workload in the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkloadEntry {
+    /// The facts that do not depend on its keys.
+    pub info: &'static WorkloadInfo,
+}
+
+/// All there is to choose from, in the order of lists and reports. It dereferences to the catalog, which is all that reading
+/// files needs.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    catalog: Catalog,
+    locks: Vec<LockEntry>,
+    workloads: Vec<WorkloadEntry>,
+}
+
+impl Registry {
+    /// What fencepost ships.
+    pub fn standard() -> Self {
+        Registry::default()
+            .with::<locks::NoLock>()
+            .with::<locks::LeaseServerLock>()
+            .with::<locks::SqlForUpdate>()
+            .with::<locks::SqlVersion>()
+            .with::<locks::SqlLeaseRow>()
+            .with::<locks::PgAdvisory>()
+            .with::<locks::MysqlGetLock>()
+            .with::<locks::RedisSetNx>()
+            .with::<locks::RedisSetNxExpire>()
+            .with::<locks::RedisSetPxDel>()
+            .with::<locks::RedisSetPx>()
+            .with::<locks::Redisson>()
+            .with::<locks::RedissonFenced>()
+            .with::<locks::RedisSentinel>()
+            .with::<locks::Redlock>()
+            .with::<locks::Zookeeper>()
+            .with::<locks::Etcd>()
+            .with::<locks::ConsulLock>()
+            .with::<locks::ChubbyLock>()
+            .with::<locks::Hazelcast>()
+            .with::<locks::DynamoDb>()
+            .with::<locks::K8sLease>()
+            .standard_faults()
+            .workload_kind::<Inventory>()
+            .workload_kind::<Compute>()
+            .workload_kind::<Notify>()
+            .workload_kind::<SharedFile>()
+            .workload_kind::<SharedSet>()
+            .workload_kind::<Dose>()
+            .workload_kind::<Transfer>()
+    }
+
+    /// Adds a lock.
+    ///
+    /// # Panics
+    /// If a lock of this name is there already.
+    pub fn with<L: Lock>(mut self) -> Self {
+        let entry = LockEntry { format: LockFormat::new::<L>(), run: case::run_lock::<L> };
+        self.catalog.add_lock(entry.format);
+        self.locks.push(entry);
+        self
+    }
+
+    /// Adds the kinds of fault that fencepost ships.
+    fn standard_faults(mut self) -> Self {
+        faults::visit_standard(&mut self.catalog);
+        self
+    }
+
+    /// Adds a kind of fault, with its presets.
+    ///
+    /// # Panics
+    /// If a kind or a preset of the same name is there already.
+    pub fn fault_kind<F: FaultKind>(mut self) -> Self {
+        self.catalog.add_fault::<F>();
+        self
+    }
+
+    /// Adds a workload. The first one is the default of scenarios.
+    ///
+    /// # Panics
+    /// If a workload of this name is there already.
+    pub fn workload_kind<W: WorkloadKind>(mut self) -> Self {
+        self.catalog.add_workload(WorkloadFormat {
+            name: W::INFO.name,
+            schema: <W as JsonSchema>::json_schema,
+            parse: |keys| Ok(Workload::new(&W::deserialize(keys)?).into()),
+            default: || Workload::new(&W::default()).into(),
+        });
+        self.workloads.push(WorkloadEntry { info: const { &W::INFO } });
+        self
+    }
+
+    /// The lock of this name.
+    pub fn lock(&self, name: &str) -> Option<&LockEntry> {
+        self.locks.iter().find(|entry| entry.info.name == name)
+    }
+
+    /// All locks.
+    pub fn locks(&self) -> &[LockEntry] {
+        &self.locks
+    }
+
+    /// All bugs that can be switched on, each with the lock that has it, or with `store`: those are bugs of what the lock
+    /// guards, and go with every lock.
+    pub fn bugs(&self) -> impl Iterator<Item = (&'static str, &'static BugInfo)> {
+        let of_locks = self.locks.iter().flat_map(|lock| lock.info.bugs.iter().map(|bug| (lock.info.name, bug)));
+        of_locks.chain(STORE_BUGS.iter().map(|bug| ("store", bug)))
+    }
+
+    /// All workloads.
+    pub fn workloads(&self) -> &[WorkloadEntry] {
+        &self.workloads
+    }
+}
+
+impl Deref for Registry {
+    type Target = Catalog;
+
+    fn deref(&self) -> &Catalog {
+        &self.catalog
+    }
+}
+
+impl Deref for LockEntry {
+    type Target = LockFormat;
+
+    fn deref(&self) -> &LockFormat {
+        &self.format
+    }
+}
+
+/// Shown by name: the address of its function says nothing.
+impl fmt::Debug for LockEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.format.fmt(f)
+    }
+}

@@ -1,0 +1,29 @@
+//! The files that come with fencepost are right and go by their names.
+
+use fencepost_scenarios::file;
+use fencepost_scenarios::file::shipped::{BUGS, SCENARIOS, SEARCHES, SUITES, scenario};
+
+use crate::shipped::registry;
+
+#[test]
+fn every_suite_parses_and_names_only_shipped_scenarios() {
+    for (name, text) in SUITES {
+        let suite = file::suite(&registry(), &format!("{name}.toml"), text);
+        let suite = suite.unwrap_or_else(|problems| panic!("{problems:#?}"));
+        assert_eq!(suite.name, *name, "a suite goes by the name that it is listed under");
+        for listed in &suite.scenarios {
+            assert!(scenario(listed).is_some(), "{name} lists {listed}, which is not shipped");
+        }
+    }
+}
+
+#[test]
+fn every_scenario_parses_and_has_its_own_name() {
+    let all = || SCENARIOS.iter().chain(SEARCHES).chain(BUGS);
+    for (name, text) in all() {
+        let scenario = file::scenario(&registry(), &format!("{name}.toml"), text);
+        let scenario = scenario.unwrap_or_else(|problems| panic!("{problems:#?}"));
+        assert_eq!(scenario.name, *name, "a scenario goes by the name that it is listed under");
+        assert_eq!(all().filter(|(other, _)| other == name).count(), 1, "{name} is listed twice");
+    }
+}

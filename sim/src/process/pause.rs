@@ -1,0 +1,233 @@
+//! Where a pause acts: what a paused process or machine does not do, and what happens when it resumes.
+//!
+//! - Messages that arrive wait: [`World::receive_while_paused`]. The operating system of a paused process still accepts
+//!   connections; that of a paused machine does not.
+//! - Timers that expire wait: [`World::tick`].
+//! - A client's code stops at its next step: [`World::wait_at_step`].
+//! - The clocks of a paused process keep running. The monotonic clock of a paused machine stops, and its wall clock steps
+//!   forward on resume.
+//! - On resume, everything that waited happens at once: [`World::release_withheld`].
+//!
+//! A node that is slow or waits for its disk is paused for that time, too: see [`super::slowdown`].
+
+use std::collections::VecDeque;
+
+use crate::event_queue::Pending;
+use crate::message::Message;
+use crate::net::{Body, Packet};
+use crate::node::{HOLDER, NodeId, Role, WaitKey};
+use crate::schedule::InjectionId;
+use crate::trace::Occurrence;
+use crate::waits::{WaitKind, WaitState};
+use crate::world::World;
+
+/// Pauses and resumes nodes.
+pub trait Pauses {
+    /// Pauses the node's process; its clocks keep running.
+    fn pause_process(&mut self, node: NodeId, by: InjectionId);
+    /// Pauses the node's machine: its monotonic clock stops, too.
+    fn pause_machine(&mut self, node: NodeId, by: InjectionId);
+    /// Ends the pause by this injection. The node resumes when its last pause ends.
+    fn resume(&mut self, node: NodeId, by: InjectionId);
+}
+
+/// One reason why a node is paused.
+pub(crate) struct Pause {
+    pub by: InjectionId,
+    /// Whether the whole machine is paused.
+    pub machine: bool,
+}
+
+/// What happened to a node while it was paused, to be handled on resume.
+pub(crate) enum Withheld<M> {
+    Packet(Packet<M>),
+    /// The client's code continues after a step, waiting with this key; or starts.
+    Code(Option<WaitKey>),
+}
+
+impl<M: Message, N: Message> Pauses for World<M, N> {
+    fn pause_process(&mut self, node: NodeId, by: InjectionId) {
+        self.pause(node, by, false);
+    }
+
+    fn pause_machine(&mut self, node: NodeId, by: InjectionId) {
+        self.pause(node, by, true);
+    }
+
+    fn resume(&mut self, id: NodeId, by: InjectionId) {
+        let node = &mut self.nodes[id.index()];
+        let machine_was_paused = node.paused_by.iter().any(|pause| pause.machine);
+        let before = node.paused_by.len();
+        node.paused_by.retain(|pause| pause.by != by);
+        if node.paused_by.len() == before {
+            return;
+        }
+        if machine_was_paused && !node.paused_by.iter().any(|pause| pause.machine) {
+            node.clock.thaw(self.now);
+            self.clock_changed(id);
+        }
+        if !self.nodes[id.index()].paused() {
+            self.release_withheld(id);
+        }
+    }
+}
+
+impl<M: Message, N: Message> World<M, N> {
+    fn pause(&mut self, id: NodeId, by: InjectionId, machine: bool) {
+        if !self.nodes[id.index()].up {
+            return;
+        }
+        if self.nodes[id.index()].role == Role::Client && self.busy(id) {
+            self.touch(by, &[id]);
+        }
+        let now = self.now;
+        let node = &mut self.nodes[id.index()];
+        if machine && !node.paused_by.iter().any(|pause| pause.machine) {
+            node.clock.freeze(now);
+            node.alarms.disarm();
+            node.notices.disarm();
+        }
+        node.paused_by.push(Pause { by, machine });
+    }
+
+    /// A message reaches a paused node. The operating system of a paused process still opens connections and buffers what
+    /// arrives on them, but its code sees nothing. On a paused machine nothing works.
+    pub(crate) fn receive_while_paused(&mut self, to: NodeId, packet: Packet<M>) {
+        let machine = self.nodes[to.index()].paused_by.iter().any(|pause| pause.machine);
+        match packet.body {
+            Body::Accept if !machine => self.accept(packet),
+            Body::Open if !machine => {
+                self.open(packet.session);
+                self.nodes[to.index()].withheld.push(Withheld::Packet(packet));
+            }
+            _ => self.withhold(to, packet),
+        }
+    }
+
+    /// Keeps a message until the node resumes.
+    pub(crate) fn withhold(&mut self, node: NodeId, packet: Packet<M>) {
+        for i in 0..self.nodes[node.index()].paused_by.len() {
+            let by = self.nodes[node.index()].paused_by[i].by;
+            let (from, to) = self.conns[packet.session.conn.0 as usize].ends(packet.way);
+            self.touch(by, &[from, to]);
+        }
+        self.nodes[node.index()].withheld.push(Withheld::Packet(packet));
+    }
+
+    /// The node's earliest timer expires. While the node is paused, the timer waits.
+    pub(crate) fn tick(&mut self, id: NodeId) {
+        let current = self.nodes[id.index()].alarms.take_tick(self.now);
+        if current && !self.nodes[id.index()].paused() {
+            self.fire_alarm(id);
+        }
+    }
+
+    /// A timer that expired during a pause fires, unless the node is paused again.
+    pub(crate) fn fire_due_alarm(&mut self, id: NodeId) {
+        if !self.nodes[id.index()].paused() {
+            self.fire_alarm(id);
+        }
+    }
+
+    /// A client's code starts, or continues after a step. While the client is paused, it waits.
+    pub(crate) fn continue_client(&mut self, id: NodeId, incarnation: u32, wait: Option<WaitKey>) {
+        let node = &mut self.nodes[id.index()];
+        if !node.up || node.incarnation != incarnation {
+            return;
+        }
+        if node.paused() {
+            node.withheld.push(Withheld::Code(wait));
+            return;
+        }
+        if let Some(key) = wait {
+            self.complete_wait(key, WaitState::Over);
+            self.record(&Occurrence::Continued { node: id });
+        }
+        self.wake = Some(id);
+    }
+
+    /// What a client that has reached a step waits for before it continues: for the end of its pause. The code of a
+    /// client that is down waits forever, and is dropped.
+    pub(crate) fn wait_at_step(&mut self, id: NodeId) -> Option<WaitKey> {
+        let node = &self.nodes[id.index()];
+        if node.up && !node.paused() && !self.exhausted() {
+            return None;
+        }
+        let key = self.wait(id, WaitKind::Step);
+        if self.nodes[id.index()].up {
+            self.nodes[id.index()].withheld.push(Withheld::Code(Some(key)));
+        }
+        Some(key)
+    }
+
+    /// Everything that waited during a pause happens now, in a drawn order. The messages of one connection stay in order, and
+    /// so do timers; which of them the process handles first is left to chance.
+    fn release_withheld(&mut self, id: NodeId) {
+        self.send_unsent(id);
+        let due = self.nodes[id.index()].alarms.due_count(self.mono(id));
+        let mut groups = grouped(std::mem::take(&mut self.nodes[id.index()].withheld), due);
+        let mut order: Vec<usize> =
+            groups.iter().enumerate().flat_map(|(group, items)| vec![group; items.len()]).collect();
+        if groups.len() > 1 {
+            self.stream(&["resume", self.name(id), &self.now.0.to_string()]).shuffle(&mut order);
+        }
+        let incarnation = self.nodes[id.index()].incarnation;
+        for group in order {
+            let event = match groups[group].pop_front() {
+                Some(Item::Packet(packet)) => {
+                    self.handle_later(id, packet);
+                    continue;
+                }
+                Some(Item::Code(wait)) => Pending::Continue { node: id, incarnation, wait },
+                Some(Item::DueAlarm) => Pending::DueAlarm { node: id },
+                None => continue,
+            };
+            self.schedule_at(self.now, event);
+        }
+        self.arm(id);
+    }
+
+    /// Whether a fault of the node can change anything: it holds the lock, or a call from it or to it is pending.
+    pub(crate) fn busy(&self, id: NodeId) -> bool {
+        self.nodes[id.index()].tagged(HOLDER) || self.calling(id) || self.called(id)
+    }
+
+    /// Whether a call of the client is pending.
+    fn calling(&self, client: NodeId) -> bool {
+        self.waits.iter().any(|(_, wait)| wait.node == client && matches!(wait.kind, WaitKind::Call(_)))
+    }
+
+    /// Whether a call to the server is pending.
+    fn called(&self, server: NodeId) -> bool {
+        self.waits
+            .iter()
+            .any(|(_, wait)| matches!(wait.kind, WaitKind::Call(conn) if self.conns[conn.0 as usize].server == server))
+    }
+}
+
+enum Item<M> {
+    Packet(Packet<M>),
+    Code(Option<WaitKey>),
+    DueAlarm,
+}
+
+/// Groups of items that keep their order: the messages of each connection, the timers, the client's code.
+fn grouped<M>(withheld: Vec<Withheld<M>>, due_alarms: usize) -> Vec<VecDeque<Item<M>>> {
+    let mut groups: Vec<(Option<u32>, VecDeque<Item<M>>)> = Vec::new();
+    for item in withheld {
+        match item {
+            Withheld::Code(wait) => groups.push((None, VecDeque::from([Item::Code(wait)]))),
+            Withheld::Packet(packet) => {
+                let conn = Some(packet.session.conn.0);
+                match groups.iter_mut().find(|(of, _)| *of == conn) {
+                    Some((_, items)) => items.push_back(Item::Packet(packet)),
+                    None => groups.push((conn, VecDeque::from([Item::Packet(packet)]))),
+                }
+            }
+        }
+    }
+    if due_alarms > 0 {
+        groups.push((None, (0..due_alarms).map(|_| Item::DueAlarm).collect()));
+    }
+    groups.into_iter().map(|(_, items)| items).collect()
+}
