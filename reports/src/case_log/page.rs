@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn rows_fit_the_width_and_lose_no_word() {
-        let words = "client-1 paused (gc)";
+        let words = "client-1 paused until 15.027 s (gc), with its clocks running";
         assert_eq!(rows(words, None), [words]);
         let broken = rows(words, Some(40));
         assert!(broken.len() == 2 && broken.iter().all(|row| row.chars().count() <= 40));
