@@ -15,7 +15,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::words::{listed, quoted};
 
-/// What is wrong with a value of a file, and where.
+/// A mistake in a value of a file.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{what:?}")]
 pub struct Mistake {
@@ -42,7 +42,7 @@ pub(super) enum What {
     Other(String),
 }
 
-/// What a value of text in quotes is called.
+/// How messages call a string.
 pub(super) const TEXT: &str = "text in quotes";
 
 impl Mistake {

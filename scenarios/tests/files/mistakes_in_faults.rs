@@ -95,9 +95,9 @@ fn targets() {
     below_head(&at("«\"clinet-1\"»"), "no node is named `clinet-1`", "did you mean `client-1`?");
     below_head(&at("«\"client-9\"»"), "no node is named `client-9`", "the clients are `client-1` to `client-5`");
     below_head(&at("«\"mars\"»"), "no node is named `mars`", "the other nodes are `store`, `lease-server`");
-    below_head(&at("«\"client:leader\"»"), "`client:leader` is no group of nodes", "`client:any`");
-    below_head(&at("«\"servers:any\"»"), "`servers:any` is no group of nodes", "did you mean `server:any`?");
-    below_head(&at("«\"x:y\"»"), "`x:y` is no group", "choose one of `client:any`");
+    below_head(&at("«\"client:leader\"»"), "`client:leader` is not a group of nodes", "`client:any`");
+    below_head(&at("«\"servers:any\"»"), "`servers:any` is not a group of nodes", "did you mean `server:any`?");
+    below_head(&at("«\"x:y\"»"), "`x:y` is not a group", "choose one of `client:any`");
     below_head(&at("«5»"), "`target` must be text in quotes", "");
     let chosen = |target: &str| format!("locks = [\"redlock\"]\n{}", at(target));
     below_head(&chosen("«\"sql\"»"), "no node is named `sql`", "only locks like `sql-for-update` deploy it");
