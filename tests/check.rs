@@ -59,7 +59,7 @@ fn mistakes_are_shown_with_line_and_fix() {
     sandbox.write("h.jsonl", &HELD_TWICE.replace("\"f\":\"acquire\",\"token\":34", "\"f\":\"aquire\""));
     let ran = sandbox.run(&["check", "h.jsonl", "--spec", "fenced"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
-    for words in ["h.jsonl:4:", "`aquire` is no `f`", "`acquire`, `release` or `expire`"] {
+    for words in ["h.jsonl:4:", "`aquire` is not an `f`", "`acquire`, `release` or `expire`"] {
         assert!(ran.err.contains(words), "{words}: {}", ran.err);
     }
     let ran = sandbox.run(&["check", "none.jsonl", "--spec", "fenced"]);
@@ -111,7 +111,7 @@ fn only_the_surroundings_of_a_mistake_in_a_long_line_are_shown() {
     sandbox.write("h.jsonl", &format!("{{\"process\":1,\"type\":\"invoke\",\"f\":\"{}\"}}\n", "x".repeat(1_000_000)));
     let ran = sandbox.run(&["check", "h.jsonl", "--spec", "owner"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.len() < 5_000 && ran.err.contains("is no `f`"), "{} bytes", ran.err.len());
+    assert!(ran.err.len() < 5_000 && ran.err.contains("is not an `f`"), "{} bytes", ran.err.len());
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn bad_values_are_usage_errors() {
     rejects(&["run", "--until-interval", "2"], 2, &["between 0 and 1"]);
     rejects(&["run", "--until-interval", "0.1", "--until-violation"], 2, &["cannot be used with"]);
     rejects(&["run", "--shard", "1/2", "--until-violation"], 2, &["--shard cannot be used with"]);
-    rejects(&["run", "missing.toml"], 2, &["missing.toml", "there is none of this name"]);
+    rejects(&["run", "missing.toml"], 2, &["missing.toml", "no such file"]);
     rejects(&["replay", "quiet/none"], 2, &["SCENARIO/LOCK/SEED"]);
     rejects(&["report", "missing"], 2, &["missing/run.json"]);
     rejects(&["merge", "missing", "--out", "x"], 2, &["missing/run.json"]);

@@ -37,7 +37,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::path("read", path, error))?;
     let name = path.display().to_string();
     let read = history_file::text(&name, &bytes)
-        .and_then(|text| history_file::read(&name, text, HistoryFormat::of(path), *spec));
+        .and_then(|text| history_file::read(&name, text, HistoryFormat::from_path(path), *spec));
     let history = read.map_err(Failure::Problems)?;
     let options = CheckOptions { spec: *spec, permits: *permits, budget: *budget };
     let checked = history.check(options);

@@ -1,4 +1,4 @@
-//! What a scenario is expected to show, and the case that a reproducer pins: `[expect]`, `[case]`.
+//! The expected verdicts of a scenario, and the case of a reproducer: `[expect]`, `[case]`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,13 +16,13 @@ use super::values::whole;
 use super::words::{quoted, remedy};
 use crate::property::Property;
 
-/// What is expected of a property.
+/// The expected verdict of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expectation {
-    /// It is violated in at least one case.
+    /// At least one case violates it.
     Violated,
-    /// It holds in every case.
+    /// No case violates it.
     Holds,
 }
 
@@ -37,24 +37,24 @@ impl Expectation {
     }
 }
 
-/// The case that a reproducer pins.
+/// The case of a reproducer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CasePin {
     /// The lock.
     pub lock: String,
     /// The seed, below 2⁵³.
     pub seed: u64,
-    /// The bug switches that are on.
+    /// The enabled bug switches.
     pub bugs: Vec<String>,
     /// The layout under which the trace was hashed.
     pub layout: u32,
     /// The hash of the trace.
     pub trace: Option<String>,
-    /// What the case showed.
+    /// The verdicts of the case.
     pub expect: BTreeMap<Property, Expectation>,
 }
 
-/// The case that a reproducer pins; `[case.expect]` says what it showed.
+/// The case of a reproducer; `[case.expect]` has its verdicts.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CaseKeys {
@@ -65,10 +65,10 @@ pub(crate) struct CaseKeys {
     #[serde(deserialize_with = "whole::<_, _, 0, { SEED_LIMIT - 1 }>")]
     #[schemars(range(max = 9_007_199_254_740_991_u64))]
     seed: u64,
-    /// The bug switches that are on.
+    /// The enabled bug switches.
     #[serde(default)]
     bugs: Vec<String>,
-    /// The layout under which the trace was hashed: hashes are compared only under the same one.
+    /// The layout under which the trace was hashed. Hashes are compared only under the same layout.
     #[serde(deserialize_with = "whole::<_, _, 0, { u32::MAX as u64 }>")]
     layout: u32,
     /// The hash of the trace, such as "xxh3:0123…".
@@ -76,10 +76,10 @@ pub(crate) struct CaseKeys {
     trace: Option<Spanned<String>>,
 }
 
-/// What is expected of each lock.
+/// The expected verdicts, by lock.
 pub(super) type Expected = BTreeMap<String, BTreeMap<Property, Expectation>>;
 
-/// Which locks are expected to keep a property, and which to break it: names, classes such as `@lease`, and exclusions
+/// The locks that are expected to violate a property, and those for which it holds: names, classes such as `@lease`, and exclusions
 /// such as `!etcd`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -87,7 +87,7 @@ pub(crate) struct ByProperty {
     /// The locks that violate it in at least one case.
     #[schemars(with = "Vec<String>")]
     violated: Vec<Spanned<String>>,
-    /// The locks that hold it in every case.
+    /// The locks for which it holds in every case.
     #[schemars(with = "Vec<String>")]
     holds: Vec<Spanned<String>>,
 }
@@ -218,7 +218,7 @@ pub(super) fn case_pin(catalog: &Catalog, report: &mut Report, entry: Option<Ent
         lock_list::unknown(catalog, report, keys.lock.span(), keys.lock.get_ref());
     }
     if let Some(trace) = keys.trace.as_ref().filter(|trace| !trace.get_ref().starts_with("xxh3:")) {
-        let message = format!("{} is no hash of a trace", quoted(trace.get_ref()));
+        let message = format!("{} is not a hash of a trace", quoted(trace.get_ref()));
         report.add(trace.span(), message, "write \"xxh3:\" and its digits, as `fencepost replay` prints it");
     }
     Some(CasePin {

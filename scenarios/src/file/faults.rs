@@ -16,9 +16,9 @@ use super::nodes::Nodes;
 use super::problem::Report;
 use super::table::{Entry, Table, kind_in_words};
 use super::trigger::{COMMON, Common, Reading, allowed, mean_seconds};
-use super::words::{kebab_case, nearest, quoted, remedy};
+use super::words::{kebab_case, quoted, remedy};
 
-/// What the faults of a scenario are read against.
+/// The surroundings of a scenario's faults.
 pub(super) struct World<'a> {
     pub nodes: &'a Nodes,
     pub run_for: Option<Duration>,
@@ -27,7 +27,7 @@ pub(super) struct World<'a> {
 /// One `[[fault.KIND]]` as written.
 struct Written<'a, 'i> {
     kind: &'a FaultEntry,
-    /// Its place among its kind, from 1.
+    /// Its number among the faults of its kind, from 1.
     number: usize,
     table: Table<'i>,
 }
@@ -41,8 +41,8 @@ pub(super) fn faults(
 ) -> Arc<[FaultPlan]> {
     let Some(entry) = entry else { return Arc::new([]) };
     if entry.value.get_ref().is_array() {
-        let message = "a fault's kind stands in its header";
-        report.add(entry.key.span(), message, "write `[[fault.pause]]`, say");
+        let message = "the kind of a fault belongs in its header";
+        report.add(entry.key.span(), message, "write it as in `[[fault.pause]]`");
         return Arc::new([]);
     }
     let Some(mut kinds) = entry.table(report, "[[fault.KIND]]") else { return Arc::new([]) };
@@ -66,10 +66,10 @@ pub(super) fn faults(
     plans.into_iter().map(|(_, plan)| plan).collect()
 }
 
-/// The most that all faults of a case may come to: injections, and what each of them does again and again.
+/// The most effects of all faults of a case: injections, times the effects of each.
 const MOST_EFFORT: f64 = 1e6;
 
-/// Refuses faults that would keep a case busy without end.
+/// Reports faults that would take up most of a case.
 fn check_effort(report: &mut Report, plans: &[(Range<usize>, FaultPlan)], run_for: Duration) {
     let efforts: Vec<f64> = plans.iter().map(|(_, plan)| effort(plan, run_for)).collect();
     let sum: f64 = efforts.iter().sum();
@@ -77,11 +77,11 @@ fn check_effort(report: &mut Report, plans: &[(Range<usize>, FaultPlan)], run_fo
     if let Some(((header, plan), effort)) = most.filter(|_| sum > MOST_EFFORT) {
         let message = format!(
             "the faults of this scenario act about {sum:.0} times in `{}`, and {MOST_EFFORT:.0} are the most; `{}` \
-             alone does {effort:.0} times",
+             alone acts {effort:.0} times",
             Span(run_for),
             plan.name
         );
-        report.add(header.clone(), message, "let them act more rarely or for a shorter time, or shorten `run_for`");
+        report.add(header.clone(), message, "make them act more rarely or for a shorter time, or shorten `run_for`");
     }
 }
 
@@ -145,34 +145,27 @@ fn plan(
     fault: Written<'_, '_>,
 ) -> Option<FaultPlan> {
     let Written { kind, number, mut table } = fault;
-    let preset_is_right = fill_in(catalog, report, kind, &mut table);
+    let before = report.count();
+    let is_complete = add_preset(catalog, report, kind, &mut table) && check_alternatives(report, kind, &table);
     let keys: BTreeMap<_, _> = table.items.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
     let header = table.span.clone();
-    let common = table.split_off(&COMMON).read_keys::<Common>(report, &[]).unwrap_or_default();
+    let common: Common = table.split_off(&COMMON).read_keys(report, &[]).unwrap_or_default();
     let split = table.items.get("split").cloned();
-    let places_itself = keys.contains_key("split") || !keys.contains_key("shape");
-    let problems = report.count();
-    check_permanence(report, &table);
+    let places_itself = split.is_some() || !keys.contains_key("shape");
     let mut others = allowed(kind.info);
     others.extend(kind.info.presets.first().map(|_| "preset"));
-    let own = table.read(report, &others, |keys| (kind.parse)(keys));
-    let own_is_right = report.count() == problems;
-    // What a preset would have given is not missing.
-    if !preset_is_right {
-        return None;
-    }
-
-    let misspelt = if own_is_right { BTreeSet::new() } else { misspelt(&keys) };
-    let reading = Reading { kind: kind.info.name, header, keys, misspelt, nodes: world.nodes, run_for: world.run_for };
-    reading.refuse_others(report, kind.info);
+    let own = if is_complete { table.read(report, &others, |keys| (kind.parse)(keys)) } else { None };
+    let is_sound = report.count() == before;
+    let reading = Reading { kind: kind.info, header, keys, is_sound, nodes: world.nodes, run_for: world.run_for };
+    reading.reject_others(report);
     let trigger = reading.trigger(report, &common);
-    let aim = reading.aim(report, kind.info.target, &common);
-    let lasts = reading.lasts(report, kind.info.duration, &common);
+    let aim = reading.aim(report, &common);
+    let lasts = reading.lasts(report, &common);
     let name = name(report, names, common.name, &reading.header, kind, number);
     let own = own?;
-    if kind.info.target == TargetRule::Own && own_is_right && places_itself {
-        let sound = split.as_ref().is_none_or(|split| check_split(report, world.nodes, split));
-        if let Some(Err(reason)) = sound.then(|| own.place(world.nodes, 0)) {
+    if kind.info.target == TargetRule::Own && is_sound && places_itself {
+        let split_is_right = split.as_ref().is_none_or(|split| check_split(report, world.nodes, split));
+        if let Some(Err(reason)) = split_is_right.then(|| own.place(world.nodes, 0)) {
             let span = split.map_or_else(|| reading.header.clone(), |split| split.span());
             report.add(span, reason, "write `split = [[\"client-1\"], [\"store\"]]`, or `shape = \"isolate\"`");
         }
@@ -181,42 +174,43 @@ fn plan(
     Some(FaultPlan { name, kind: kind.info, fault: own, trigger: trigger?, aim: aim?, lasts })
 }
 
-/// Gives a fault the keys of its preset that it leaves out, and says whether there is nothing wrong with the preset.
-fn fill_in(catalog: &Catalog, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
+/// Adds the keys of a fault's preset that the fault leaves out. Returns false if there is no such preset.
+fn add_preset(catalog: &Catalog, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
     let Some(Entry { key, value }) = table.take("preset") else { return true };
-    let names: Vec<&str> = kind.info.presets.iter().map(|preset| preset.name).collect();
-    if names.is_empty() {
-        report.add(
-            key.span(),
-            format!("a `{}` has no presets", kind.info.name),
-            "take `preset` out, and write its keys",
-        );
-        return false;
-    }
-    let span = value.span();
-    let Some(name) = value.get_ref().as_str() else {
-        let message = format!("`preset` must be text in quotes, not {}", kind_in_words(value.get_ref()));
-        report.add(span, message, "write the name of a preset: see `fencepost list faults`");
-        return false;
+    let (kind, span) = (kind.info, value.span());
+    let names: Vec<&str> = kind.presets.iter().map(|preset| preset.name).collect();
+    let preset = match value.get_ref().as_str() {
+        _ if names.is_empty() => {
+            report.add(key.span(), format!("a `{}` has no presets", kind.name), "write its keys instead of `preset`");
+            return false;
+        }
+        None => {
+            let message = format!("`preset` must be text in quotes, not {}", kind_in_words(value.get_ref()));
+            report.add(span, message, "write the name of a preset: see `fencepost list faults`");
+            return false;
+        }
+        Some(name) => match catalog.preset(name) {
+            None => {
+                let message = format!("no preset of `{}` is named {}", kind.name, quoted(name));
+                report.add(span, message, remedy(name, &names));
+                return false;
+            }
+            Some((owner, _)) if owner.info != kind => {
+                let message = format!("`{name}` is a preset of `{}`, not of `{}`", owner.info.name, kind.name);
+                let help = format!("write `[[fault.{}]]`, or {}", owner.info.name, remedy(name, &names));
+                report.add(span, message, help);
+                return false;
+            }
+            Some((_, preset)) => preset,
+        },
     };
-    let Some((owner, preset)) = catalog.preset(name) else {
-        report.add(span, format!("no preset of `{}` is named {}", kind.info.name, quoted(name)), remedy(name, &names));
-        return false;
-    };
-    if owner.info != kind.info {
-        let message = format!("`{name}` is a preset of `{}`, not of `{}`", owner.info.name, kind.info.name);
-        let help = format!("write `[[fault.{}]]`, or {}", owner.info.name, remedy(name, &names));
-        report.add(span, message, help);
-        return false;
-    }
     let given = DeTable::parse(preset.keys).expect("a test parses all presets").into_inner();
     for (key, value) in given {
         let has = |key: &str| table.items.contains_key(key);
-        let settled = kind.info.alternatives.iter().any(|(given, written)| key.get_ref() == given && has(written));
-        if !has(key.get_ref()) && !settled {
-            table
-                .items
-                .insert(Spanned::new(span.clone(), key.into_inner()), Spanned::new(span.clone(), value.into_inner()));
+        let is_replaced = kind.alternatives.iter().any(|(given, written)| key.get_ref() == given && has(written));
+        if !has(key.get_ref()) && !is_replaced {
+            let key = Spanned::new(span.clone(), key.into_inner());
+            table.items.insert(key, Spanned::new(span.clone(), value.into_inner()));
         }
     }
     true
@@ -230,19 +224,18 @@ pub fn preset_keys(preset: &Preset) -> serde_json::Value {
     toml::from_str(preset.keys).unwrap_or_else(|wrong| panic!("preset {}: {wrong}", preset.name))
 }
 
-/// What never comes back has no time after which it does.
-fn check_permanence(report: &mut Report, table: &Table<'_>) {
-    let permanent = table.items.get("permanent").is_some_and(|value| matches!(value.get_ref(), DeValue::Boolean(true)));
-    if let Some(span) = table.key_span("restart_after").filter(|_| permanent) {
-        let message =
-            "`restart_after` beside `permanent = true`: what never comes back has no time after which it does";
-        report.add(span, message, "take one of them out");
+/// Reports keys that replace each other, where both are written. Returns whether there are none.
+fn check_alternatives(report: &mut Report, kind: &FaultEntry, table: &Table<'_>) -> bool {
+    let is_on =
+        |key: &str| table.items.get(key).is_some_and(|value| !matches!(value.get_ref(), DeValue::Boolean(false)));
+    let before = report.count();
+    for (one, other) in kind.info.alternatives {
+        if let (Some(first), Some(second)) = (table.key_span(one), table.key_span(other).filter(|_| is_on(other))) {
+            let later = if first.start < second.start { second } else { first };
+            report.add(later, format!("`{one}` beside `{other}`: each replaces the other"), "remove one of them");
+        }
     }
-}
-
-/// The shared keys that other keys come near to.
-fn misspelt(keys: &BTreeMap<String, Range<usize>>) -> BTreeSet<&'static str> {
-    keys.keys().filter(|key| !COMMON.contains(&key.as_str())).filter_map(|key| nearest(key, &COMMON)).collect()
+    report.count() == before
 }
 
 fn name(
@@ -258,7 +251,7 @@ fn name(
         None => (format!("{}-{number}", kind.info.name), header.clone()),
     };
     if let Err(help) = kebab_case(&name) {
-        report.add(span.clone(), format!("{} is no name for a fault", quoted(&name)), help);
+        report.add(span.clone(), format!("{} is not a valid name of a fault", quoted(&name)), help);
     }
     if !names.insert(name.clone()) {
         let message = format!("two faults are named {}", quoted(&name));
@@ -267,7 +260,7 @@ fn name(
     name
 }
 
-/// Checks a split name by name, so that each mistake is shown where it is.
+/// Checks the names of a split one by one. Returns whether all are right and certain.
 fn check_split(report: &mut Report, nodes: &Nodes, split: &Spanned<DeValue<'_>>) -> bool {
     let before = report.count();
     let groups = split.get_ref().as_array().map(|groups| groups.iter()).into_iter().flatten();
@@ -283,16 +276,20 @@ fn check_split(report: &mut Report, nodes: &Nodes, split: &Spanned<DeValue<'_>>)
             let Some(word) = name.get_ref().as_str() else { continue };
             certain &= nodes.check(report, name.span(), word);
             if !seen.insert(word.to_string()) {
-                let message = format!("{} stands twice in the split", quoted(word));
-                report.add(name.span(), message, "take one out: a node can be on one side only");
+                let message = format!("{} is twice in the split", quoted(word));
+                report.add(name.span(), message, "remove one: a node can be on one side only");
             }
         }
         if empty {
-            report.add(group.span(), "this group of the split is empty", "name its nodes, or take the group out");
+            report.add(group.span(), "this group of the split is empty", "name its nodes, or remove the group");
         }
     }
     if groups_given < 2 {
-        report.add(split.span(), "a split needs at least two groups", "write `[[\"client-1\"], [\"store\"]]`, say");
+        report.add(
+            split.span(),
+            "a split needs at least two groups",
+            "write them as in `[[\"client-1\"], [\"store\"]]`",
+        );
     }
     certain && report.count() == before
 }

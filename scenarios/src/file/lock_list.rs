@@ -18,7 +18,7 @@ pub(super) struct Selected {
     pub by_name: bool,
 }
 
-/// One word of a list: the locks that it stands for, and whether it excludes them.
+/// One word of a list: its locks, and whether it excludes them.
 struct Word {
     text: String,
     span: Range<usize>,

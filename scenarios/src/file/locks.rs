@@ -1,4 +1,4 @@
-//! Which locks a scenario runs, their timing and their own parameters: `locks`, `[lock]`, `[lock.NAME]`.
+//! The timing of locks and their own parameters: `[lock]`, `[lock.NAME]`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,16 +16,16 @@ use super::lock_list;
 use super::problem::Report;
 use super::table::{Entry, Table};
 
-/// How the locks are set.
+/// The settings of the locks.
 #[derive(Clone, Default)]
 pub struct LockConfig {
-    /// How long their leases are.
+    /// The length of their leases.
     pub timing: Timing,
     /// The parameters of the locks that have a table `[lock.NAME]`.
     pub params: BTreeMap<String, LockParams>,
 }
 
-/// How long leases are.
+/// The length of leases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Timing {
     /// Each lock's own default.
@@ -33,7 +33,7 @@ pub enum Timing {
     Default,
     /// The main timing of every lock is set to this.
     Ttl(Duration),
-    /// Every lock is set so that a crashed holder is replaced after about this long.
+    /// Every lock replaces a crashed holder after about this long.
     Effective(Duration),
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct LockKeys {
     /// documented ratio to it; locks without expiry ignore it.
     #[schemars(with = "Option<String>")]
     ttl: Option<Ttl>,
-    /// Sets all locks so that a crashed holder is replaced after about this long.
+    /// Every lock replaces a crashed holder after about this long.
     effective: Option<Span>,
 }
 
@@ -92,12 +92,12 @@ pub(super) fn lock_config(catalog: &Catalog, report: &mut Report, entry: Option<
             params.insert(lock.name().into(), read);
         }
     }
-    refuse_unknown_locks(catalog, report, &mut table);
+    reject_unknown_locks(catalog, report, &mut table);
     LockConfig { timing: timing(report, table, &names), params }
 }
 
-/// A table in `[lock]` can only be a lock's.
-fn refuse_unknown_locks(catalog: &Catalog, report: &mut Report, table: &mut Table<'_>) {
+/// Reports tables in `[lock]` that are not those of a lock.
+fn reject_unknown_locks(catalog: &Catalog, report: &mut Report, table: &mut Table<'_>) {
     let is_table = |value: &Spanned<DeValue<'_>>| value.get_ref().is_table();
     let keys: Vec<String> = (table.items.iter())
         .filter(|(key, value)| is_table(value) && !matches!(&**key.get_ref(), "ttl" | "effective"))

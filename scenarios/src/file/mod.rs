@@ -1,5 +1,5 @@
-//! Scenario and suite files. A file is first parsed into a table with positions; then each part reads its own table,
-//! and what is wrong is reported where it is, with the reason and a remedy.
+//! Scenario and suite files. A file is first parsed into a table with positions. Then each part reads its own table and
+//! reports each error with its location and a fix.
 
 mod catalog;
 mod demand;
@@ -52,7 +52,7 @@ pub(crate) use self::trigger::{Common, allowed};
 pub(crate) use self::problem::Report;
 use self::table::Table;
 
-/// What a file is: one with `scenarios` is a suite.
+/// A parsed file. A file with `scenarios` is a suite.
 #[derive(Clone, Debug)]
 pub enum File {
     /// A scenario, or a reproducer.
@@ -61,13 +61,13 @@ pub enum File {
     Suite(Suite),
 }
 
-/// No file of ours is larger, not even a reproducer with all injections written out.
+/// The largest file, in bytes. A reproducer with all injections written out is smaller.
 const LARGEST_FILE: u64 = 32 << 20;
 
 /// Reads a file.
 ///
 /// # Errors
-/// If it cannot be read, or is wrong; the problems are in the order of the file.
+/// If it cannot be read or has errors, in the order of the file.
 pub fn read(catalog: &Catalog, path: &Path) -> Result<File, Vec<Problem>> {
     let file = path.display().to_string();
     let bytes = match read_bytes(path) {
@@ -82,12 +82,12 @@ pub fn read(catalog: &Catalog, path: &Path) -> Result<File, Vec<Problem>> {
     parse(catalog, &file, utf8(&file, &bytes)?)
 }
 
-/// The text of a file. A replacement of what is not UTF-8 would make one name of two.
+/// The text of a file. Replacing what is not UTF-8 would make two names equal.
 pub(crate) fn utf8<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Vec<Problem>> {
     std::str::from_utf8(bytes).or_else(|error| {
         let mut report = Report::new(file, &String::from_utf8_lossy(bytes));
         let at = error.valid_up_to();
-        let message = format!("this is not UTF-8: byte 0x{:02x} has no meaning here", bytes[at]);
+        let message = format!("this is not UTF-8: byte 0x{:02x} is not valid here", bytes[at]);
         report.add(at..at + '\u{fffd}'.len_utf8(), message, "save the file as UTF-8");
         report.conclude(None)
     })
@@ -104,13 +104,13 @@ fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
 
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => "there is none of this name".into(),
+        std::io::ErrorKind::NotFound => "no such file".into(),
         std::io::ErrorKind::IsADirectory => "it is a directory".into(),
         _ => error.to_string(),
     }
 }
 
-/// Parses the text of a scenario or suite. `file` is its name for messages, and its stem the default `name`.
+/// Parses the text of a scenario or suite. Messages name it `file`, whose stem is the default `name`.
 ///
 /// # Errors
 /// The problems, in the order of the file.
@@ -142,12 +142,12 @@ pub fn parse(catalog: &Catalog, file: &str, text: &str) -> Result<File, Vec<Prob
 /// Parses the text of a scenario.
 ///
 /// # Errors
-/// The problems, in the order of the file; one of them if it is a suite.
+/// The problems, in the order of the file. A suite is a problem.
 pub fn scenario(catalog: &Catalog, file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
     match parse(catalog, file, text)? {
         File::Scenario(scenario) => Ok(*scenario),
         File::Suite(_) => {
-            Err(other_kind(file, text, "a suite", "a scenario: take `scenarios` out, or run it as a suite"))
+            Err(other_kind(file, text, "a suite", "a scenario: remove `scenarios`, or run it as a suite"))
         }
     }
 }
@@ -155,7 +155,7 @@ pub fn scenario(catalog: &Catalog, file: &str, text: &str) -> Result<Scenario, V
 /// Parses the text of a suite.
 ///
 /// # Errors
-/// The problems, in the order of the file; one of them if it is a scenario.
+/// The problems, in the order of the file. A scenario is a problem.
 pub fn suite(catalog: &Catalog, file: &str, text: &str) -> Result<Suite, Vec<Problem>> {
     match parse(catalog, file, text)? {
         File::Suite(suite) => Ok(suite),
@@ -165,11 +165,11 @@ pub fn suite(catalog: &Catalog, file: &str, text: &str) -> Result<Suite, Vec<Pro
 
 fn other_kind(file: &str, text: &str, is: &str, wanted: &str) -> Vec<Problem> {
     let mut report = Report::new(file, text);
-    report.add(0..0, format!("this is {is}"), format!("what is wanted here is {wanted}"));
+    report.add(0..0, format!("this is {is}"), format!("this must be {wanted}"));
     report.conclude::<()>(None).err().unwrap_or_default()
 }
 
-/// The commonest slip: a duration or word without its quotes.
+/// A fix for the most frequent mistake: a duration or name without its quotes.
 fn toml_help(text: &str, at: usize) -> Option<String> {
     let line_start = text.as_bytes()[..at.min(text.len())].iter().rposition(|&byte| byte == b'\n').map_or(0, |n| n + 1);
     let line = text.get(line_start..)?.lines().next()?;
@@ -177,5 +177,5 @@ fn toml_help(text: &str, at: usize) -> Option<String> {
     let value = value.split('#').next()?.trim();
     let bare = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_:.()".contains(c));
     let number = value.parse::<f64>().is_ok();
-    (bare && !number).then(|| format!("durations and words stand in quotes: {} = \"{value}\"", key.trim()))
+    (bare && !number).then(|| format!("write durations and names in quotes: {} = \"{value}\"", key.trim()))
 }

@@ -1,4 +1,4 @@
-//! Which nodes a scenario has, and the words by which faults aim at them.
+//! The nodes of a scenario, and the names of groups of nodes that faults aim at.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,7 +20,7 @@ const SERVER_GROUPS: [(&str, Which); 5] = [
     ("server:majority", Which::Majority),
 ];
 
-/// The words for groups of nodes, for lists and schemas.
+/// The names of groups of nodes, for lists and schemas.
 pub(crate) fn group_words() -> impl Iterator<Item = &'static str> {
     CLIENT_GROUPS.iter().chain(&SERVER_GROUPS).map(|(word, _)| *word)
 }
@@ -31,9 +31,9 @@ pub(super) struct Nodes {
     clients: Vec<NodeId>,
     servers: Vec<NodeId>,
     store: NodeId,
-    /// Servers of locks that are not selected, each with one such lock.
+    /// Servers of locks that are not selected, each with one of these locks.
     elsewhere: BTreeMap<String, &'static str>,
-    /// Whether this is what the user meant, or guessed because the tables that say it are wrong.
+    /// Whether the tables that define the nodes have no error.
     certain: bool,
 }
 
@@ -57,7 +57,7 @@ impl Nodes {
         Nodes { names, clients: client_ids, servers, store: id(store), elsewhere, certain }
     }
 
-    /// What a target means; reported where it means nothing.
+    /// The target of this name. Reports a name without a meaning.
     pub(super) fn target(&self, report: &mut Report, span: Range<usize>, word: &str) -> Option<Target> {
         if let Some((_, which)) = CLIENT_GROUPS.iter().find(|(group, _)| *group == word) {
             return Some(Target::Clients(*which));
@@ -70,20 +70,20 @@ impl Nodes {
                 let words: Vec<&str> = group_words().collect();
                 let same_group = words.iter().copied().filter(|word| word.split(':').next() == Some(group));
                 let same_group: Vec<&str> = same_group.collect();
-                // Within a group the words differ by their last part alone, which is too little to guess from.
+                // Names of one group differ only in their last part, which is too short for a guess.
                 let help = match nearest(word, &words).filter(|_| same_group.is_empty()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if same_group.is_empty() => format!("choose one of {}", listed(&words)),
                     None => format!("choose one of {}", listed(&same_group)),
                 };
-                report.add(span, format!("{} is no group of nodes", quoted(word)), help);
+                report.add(span, format!("{} is not a group of nodes", quoted(word)), help);
                 None
             }
             None => self.check(report, span, word).then(|| Target::Named(word.into())),
         }
     }
 
-    /// Whether a node has this name; reported if not.
+    /// Whether a node has this name. Reports it if not.
     pub(super) fn check(&self, report: &mut Report, span: Range<usize>, name: &str) -> bool {
         if self.named(name).is_some() {
             return true;
@@ -94,7 +94,7 @@ impl Nodes {
         false
     }
 
-    /// Whether a client has this name; reported if not.
+    /// Whether a client has this name. Reports it if not.
     pub(super) fn check_client(&self, report: &mut Report, span: Range<usize>, name: &str) -> bool {
         let clients = &self.names[..self.clients.len()];
         if clients.iter().any(|client| client == name) {
@@ -141,7 +141,7 @@ impl Nodes {
     }
 }
 
-/// What comes before the number: `redis` of `redis-3`.
+/// The part before the number: `redis` of `redis-3`.
 fn stem(name: &str) -> Option<&str> {
     let (stem, number) = name.rsplit_once('-')?;
     number.parse::<u16>().ok().map(|_| stem)

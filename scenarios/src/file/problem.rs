@@ -1,26 +1,26 @@
-//! Mistakes in a file: where each is, what is wrong, and how to mend it.
+//! Problems in a file, each with its location and a fix.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One mistake in a scenario or suite file. Shown as `file:line:column: message`, with the help on a second line.
+/// One problem in a scenario or suite file. Displayed as `file:line:column: message`, with the help on a second line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file as the user named it.
+    /// The file, as the user named it.
     pub file: String,
-    /// What was in it. Broken UTF-8 is replaced.
+    /// The text of the file. What is not UTF-8 is replaced.
     pub text: Arc<str>,
-    /// Where in the text, in bytes.
+    /// The place in the text, in bytes.
     pub span: Range<usize>,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// How to mend it.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
 impl Problem {
-    /// Line and column of its beginning, both from 1; columns count characters.
+    /// Line and column of its start, both from 1. Columns count characters.
     pub fn line_column(&self) -> (usize, usize) {
         let before = &self.text.as_bytes()[..self.span.start.min(self.text.len())];
         let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
@@ -42,19 +42,19 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// More than this many problems help nobody.
+/// The most problems that are reported.
 const MOST_PROBLEMS: usize = 50;
 
-/// Longer messages quote something that is not worth quoting.
+/// The most characters of a message.
 const LONGEST_MESSAGE: usize = 1_000;
 
-/// Messages may quote what the user wrote, line breaks and all.
+/// Escapes control characters, which quotes from the file may have.
 fn one_line(message: &str) -> String {
     let escaped = message.chars().take(LONGEST_MESSAGE);
     escaped.map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// Gathers the problems of one file.
+/// Collects the problems of one file.
 pub(crate) struct Report {
     file: String,
     text: Arc<str>,
@@ -88,7 +88,7 @@ impl Report {
         self.problems.len()
     }
 
-    /// The value if all is well, else the problems in the order of the file.
+    /// The value if there is no problem, else the problems in the order of the file.
     pub(crate) fn conclude<T>(mut self, value: Option<T>) -> Result<T, Vec<Problem>> {
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),

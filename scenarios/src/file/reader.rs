@@ -1,6 +1,7 @@
 //! Deserializes the tables of a file. A [`Mistake`] keeps what serde reports as data: the kind of mistake, the keys that
 //! lead to it, and its place.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::Range;
@@ -15,7 +16,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::words::{listed, quoted};
 
-/// What is wrong with a value of a file, and where.
+/// A mistake in a value of a file.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{what:?}")]
 pub struct Mistake {
@@ -42,7 +43,7 @@ pub(super) enum What {
     Other(String),
 }
 
-/// What a value of text in quotes is called.
+/// How messages call a string.
 pub(super) const TEXT: &str = "text in quotes";
 
 impl Mistake {
@@ -257,9 +258,12 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
     }
 }
 
+/// A key and its value.
+type Item<'a> = (&'a Spanned<Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
+
 /// The entries of a table.
 struct Entries<'a> {
-    rest: Box<dyn Iterator<Item = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>)> + 'a>,
+    rest: Box<dyn Iterator<Item = Item<'a>> + 'a>,
     value: Option<(&'a str, &'a Spanned<DeValue<'a>>)>,
 }
 

@@ -1,4 +1,4 @@
-//! Scenarios, from the top of the file to its end.
+//! Scenarios.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,29 +30,29 @@ use crate::property::Property;
 pub struct Scenario {
     /// Its name; the file's name if left out.
     pub name: String,
-    /// What it shows.
+    /// Its description, in a sentence or two.
     pub about: String,
-    /// How long the run phase is at most, in simulated time.
+    /// The longest run phase, in simulated time.
     pub run_for: Duration,
     /// The locks to run; all if left out.
     pub locks: Option<Vec<String>>,
-    /// Each case draws which of the faults and settings it has.
+    /// Whether each case draws which of the faults and settings it has.
     pub swarm: bool,
-    /// Who contends for the lock.
+    /// The clients.
     pub clients: Clients,
-    /// How the locks are set.
+    /// The settings of the locks.
     pub lock: LockConfig,
-    /// What the clients do under the lock.
+    /// The workload of the clients.
     pub workload: WorkloadConfig,
-    /// What the nodes talk over.
+    /// The network.
     pub network: Network,
     /// The faults, in the order of the file.
     pub faults: Arc<[FaultPlan]>,
-    /// What each lock is expected to show.
+    /// The expected verdicts, by lock.
     pub expect: BTreeMap<String, BTreeMap<Property, Expectation>>,
-    /// What `explore` may place.
+    /// The faults that `explore` may place.
     pub explore: Explore,
-    /// The case, in a reproducer.
+    /// The case of a reproducer.
     pub case: Option<CasePin>,
     /// The text of the file.
     pub source: String,
@@ -65,17 +65,17 @@ pub(crate) struct Head {
     /// The scenario's name; the file's name if left out.
     #[schemars(with = "Option<String>")]
     name: Option<Spanned<String>>,
-    /// What it shows, in a sentence.
+    /// Its description, in a sentence or two.
     #[serde(default)]
     about: String,
-    /// How long the run phase is at most, in simulated time. It ends earlier when every order is resolved.
+    /// The longest run phase, in simulated time. It ends earlier when every order is resolved.
     #[schemars(with = "Option<Span>")]
     run_for: Option<Spanned<Span>>,
     /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`; all if left out.
     #[schemars(with = "Option<Vec<String>>")]
     locks: Option<Spanned<Vec<Spanned<String>>>>,
-    /// Each case draws from its seed which of the faults and settings it has: a non-empty part of the faults, how many
-    /// clients, and whether they think, hold, prepare and check. Its rates are a swarm's, and counted apart.
+    /// Each case draws from its seed which of the faults and settings it has: a non-empty subset of the faults, the number
+    /// of clients, and whether they think, hold, prepare and check. Rates of a swarm are counted apart.
     #[serde(default)]
     swarm: bool,
 }
@@ -86,7 +86,7 @@ const TABLES: [&str; 8] = ["clients", "lock", "workload", "network", "fault", "e
 /// The longest run phase.
 pub const LONGEST_RUN: Duration = Duration::from_secs(24 * 3600);
 
-/// About how many events a case makes in a simulated second; for estimates in messages.
+/// The approximate number of events in a simulated second, for estimates in messages.
 const EVENTS_PER_SECOND: u64 = 1_000;
 
 /// Reads a scenario.
@@ -97,7 +97,7 @@ pub(super) fn scenario(catalog: &Catalog, report: &mut Report, file: &str, mut r
     let head = root.read_keys::<Head>(report, &TABLES).unwrap_or_default();
     let head_is_right = report.count() == before;
     let locks = head.locks.map(|locks| lock_list::selection(catalog, report, locks.span(), locks.into_inner()));
-    // A list of locks that is wrong says nothing about what is selected.
+    // A wrong list of locks leaves open what is selected.
     let selected = locks.as_deref().filter(|_| head_is_right && report.count() == before);
     let clients: Clients = section(report, clients, "[clients]");
     let lock = lock_config(catalog, report, lock);
@@ -133,7 +133,7 @@ pub(super) fn scenario(catalog: &Catalog, report: &mut Report, file: &str, mut r
     })
 }
 
-/// Reads a table with fixed keys; left out, it has its defaults.
+/// Reads a table with fixed keys. A table that is left out has its defaults.
 fn section<T: DeserializeOwned + Default>(report: &mut Report, entry: Option<Entry<'_>>, name: &str) -> T {
     entry
         .and_then(|entry| entry.table(report, name))
@@ -141,19 +141,19 @@ fn section<T: DeserializeOwned + Default>(report: &mut Report, entry: Option<Ent
         .unwrap_or_default()
 }
 
-/// The name given, else that of the file.
+/// The given name, or that of the file.
 pub(super) fn file_name(report: &mut Report, given: Option<Spanned<String>>, file: &str) -> String {
     let Some(name) = given else {
         let stem = Path::new(file).file_stem();
         return stem.map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     };
     if let Err(help) = kebab_case(name.get_ref()) {
-        report.add(name.span(), format!("{} is no name", quoted(name.get_ref())), help);
+        report.add(name.span(), format!("{} is not a valid name", quoted(name.get_ref())), help);
     }
     name.into_inner()
 }
 
-/// `given` also counts a `run_for` that is wrong and was reported.
+/// `given` is also true of a `run_for` that is wrong and reported already.
 fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> Option<Duration> {
     let Some(run_for) = run_for else {
         if !given {
@@ -163,13 +163,13 @@ fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> 
     };
     let (span, Span(length)) = (run_for.span(), *run_for.get_ref());
     if length.is_zero() {
-        report.add(span, "a run of no length shows nothing", "give it some time, such as \"60s\"");
+        report.add(span, "a run of zero length shows nothing", "give it some time, such as \"60s\"");
         return None;
     }
     if length > LONGEST_RUN {
         let events = length.as_secs() * EVENTS_PER_SECOND / 1_000_000;
         let message = format!("`{}` is too long: about {events} million events for each case", run_for.get_ref());
-        report.add(span, message, "make it `24h` at most: more seeds show more than longer cases");
+        report.add(span, message, "make it at most `24h`: more seeds show more than longer cases");
         return None;
     }
     Some(length)
@@ -206,7 +206,7 @@ fn chosen_workload(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'
     chosen.or(default)
 }
 
-/// The union of the nodes of all selected locks, and whose the other servers are.
+/// The nodes of all selected locks, and the servers of the others.
 fn nodes(catalog: &Catalog, clients: u16, locks: Option<&[String]>, config: &LockConfig, certain: bool) -> Nodes {
     let is_selected = |lock: &LockFormat| locks.is_none_or(|locks| locks.iter().any(|name| name == lock.name()));
     let mut servers = Vec::new();

@@ -19,7 +19,7 @@ pub fn scenario(catalog: &Catalog) -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let mut schema = object::<Head>(&mut generator);
     schema["title"] = json!("A fencepost scenario");
-    schema["description"] = json!("What is done to the locks: clients, workload, network and faults.");
+    schema["description"] = json!("Clients, workload, network and faults for a set of locks.");
     schema["required"] = json!(["run_for"]);
     name_locks(&mut schema, catalog);
     let tables = [
@@ -54,7 +54,7 @@ fn finish(mut schema: Value, mut generator: SchemaGenerator) -> Value {
     schema
 }
 
-/// TOML has no null: what may be left out is left out. Also joins the lines of doc comments.
+/// Removes nulls, which TOML does not have, and joins the lines of doc comments.
 fn without_nulls(schema: &mut Value) {
     let Value::Object(keys) = schema else {
         return schema.as_array_mut().into_iter().flatten().for_each(without_nulls);
@@ -138,7 +138,7 @@ fn workload(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
         .collect();
     json!({
         "type": "object",
-        "description": "What the clients do under the lock. A scenario has one workload.",
+        "description": "The workload of the clients. A scenario has one.",
         "properties": tables,
         "additionalProperties": false,
         "maxProperties": 1,
@@ -164,12 +164,12 @@ fn fault(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     })
 }
 
-/// Adds the key `preset`, whose choices say what they stand for. What presets give need not be written beside one.
+/// Adds the key `preset` and describes its choices. Keys that presets give are not required beside one.
 fn add_presets(fault: &mut Value, presets: &[Preset]) {
-    let told: Vec<String> =
+    let described: Vec<String> =
         presets.iter().map(|preset| format!("`{}`: {} ({})", preset.name, preset.about, preset.source)).collect();
     let mut schema = one_of(presets.iter().map(|preset| preset.name));
-    schema["description"] = json!(format!("Gives the keys that are left out. {}", told.join("; ")));
+    schema["description"] = json!(format!("Gives the keys that are left out. {}", described.join("; ")));
     fault["properties"]["preset"] = schema;
     let given =
         |key: &Value| presets.iter().any(|preset| preset_keys(preset).get(key.as_str().unwrap_or("")).is_some());
@@ -223,7 +223,7 @@ fn expect(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     keys.extend(Property::ALL.iter().map(|property| (property.name().to_string(), by_property.clone())));
     json!({
         "type": "object",
-        "description": "What each lock is expected to show, by lock or by property. What is not named is free.",
+        "description": "The expected verdicts, by lock or by property. What is not named is free.",
         "properties": keys,
         "additionalProperties": false,
     })

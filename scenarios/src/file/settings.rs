@@ -21,18 +21,19 @@ pub const MOST_CLIENTS: u16 = 64;
 /// The most times that a holder acquires again.
 pub const MOST_NESTED: u8 = 3;
 
-/// Who contends for the lock, and what each does with it.
+/// The clients, and the steps of each.
 ///
-/// A unit of work goes: think, acquire, read, hold, check (if on), prepare, write, release.
+/// The steps of a unit of work are: think, acquire, read, hold, check (if on), prepare, write, release.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Clients {
-    /// How many clients there are, `client-1` and so on.
+    /// The number of clients, `client-1` and so on.
     #[serde(deserialize_with = "whole::<_, _, 1, { MOST_CLIENTS as u64 }>")]
     #[schemars(range(min = 1, max = 64))]
     pub count: u16,
-    /// Units of work in all, dealt to the clients in advance; the case ends when each is resolved. Left out: for an
-    /// inventory 150 % of the stock in units, else until `run_for`. An event is a unit of work for each client.
+    /// Units of work in all, assigned to the clients in advance; the case ends when each is resolved. By default, an
+    /// inventory has 150 % of the stock in units, and other workloads go on until `run_for`. An event is a unit of work for
+    /// each client.
     #[serde(deserialize_with = "maybe_whole::<_, _, 1, 1_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub orders: Option<u32>,
@@ -40,12 +41,12 @@ pub struct Clients {
     pub think: Dist,
     /// The work inside the critical section, between read and write.
     pub hold: Dist,
-    /// The time between the check, if there is one, and the write.
+    /// The time between the check, if any, and the write.
     pub prepare: Dist,
     /// Whether the client asks the lock right before the write whether it is still held, and aborts if not.
     pub check_before_write: bool,
-    /// How many times a holder acquires again: after the read, released again before the write. Each time it waits for
-    /// 2 s at most, or `wait_at_most` if that is less.
+    /// How many times a holder acquires again after the read. It releases each grant before the write, and waits at most
+    /// 2 s for each, or `wait_at_most` if that is less.
     #[serde(deserialize_with = "whole::<_, _, 0, { MOST_NESTED as u64 }>")]
     #[schemars(range(min = 0, max = 3))]
     pub nested: u8,
@@ -53,37 +54,37 @@ pub struct Clients {
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Span", extend("default" = "30s"))]
     pub wait_at_most: Duration,
-    /// The least time between two attempts of a client to acquire, where the lock's own is shorter.
+    /// The least time between two attempts of a client to acquire, if the lock's own is shorter.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Span", extend("default" = "0s"))]
     pub retry_delay: Duration,
-    /// What a client does about a write whose acknowledgement is lost.
+    /// How a client handles a write whose acknowledgement is lost.
     pub on_unknown: OnUnknown,
-    /// What a client then does with the lock.
+    /// What happens to the lock then.
     pub after_unknown: AfterUnknown,
 }
 
-/// What a client does about a write whose acknowledgement is lost.
+/// How a client handles a write whose acknowledgement is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnUnknown {
-    /// Leaves it: the order may or may not have taken effect.
+    /// It gives up: the order may or may not have taken effect.
     #[default]
     GiveUp,
-    /// Writes again, blindly: the order may take effect twice.
+    /// It writes again: the order may take effect twice.
     Retry,
-    /// Writes again under the same id, so that it takes effect once at most.
+    /// It writes again under the same id: the order takes effect at most once.
     RetryWithId,
 }
 
-/// What a client does with the lock after a write whose outcome it does not know.
+/// How a client handles the lock after a write with an unknown outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AfterUnknown {
-    /// Releases it at once.
+    /// It releases the lock at once.
     #[default]
     Release,
-    /// Keeps it until the lease ends.
+    /// It keeps the lock until the lease ends.
     Keep,
 }
 
@@ -105,17 +106,17 @@ impl Default for Clients {
     }
 }
 
-/// What the nodes talk over.
+/// The network between the nodes.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// The time that a message takes, one way.
+    /// The time from the send of a message to its arrival.
     pub latency: Dist,
     /// The share of messages lost, from 0.0 to 1.0. A stream retransmits them.
     #[serde(rename = "loss", deserialize_with = "per_million")]
     #[schemars(with = "f64", range(min = 0.0, max = 1.0), extend("default" = 0.0))]
     pub loss_per_million: u32,
-    /// How messages travel.
+    /// The transport.
     pub transport: Transport,
 }
 
@@ -126,11 +127,11 @@ impl Default for Network {
     }
 }
 
-/// What `explore` may place.
+/// The faults that `explore` may place.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Explore {
-    /// The kinds of fault that it tries.
+    /// The kinds of fault.
     pub menu: Vec<Placeable>,
 }
 

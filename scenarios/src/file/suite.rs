@@ -18,9 +18,9 @@ use super::words::quoted;
 pub struct Suite {
     /// Its name; the file's name if left out.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub about: String,
-    /// How many seeds each cell gets, unless the command line says otherwise.
+    /// The number of seeds of each cell, unless the command line gives another.
     pub seeds: Option<u64>,
     /// Its scenarios: shipped names, or paths that end in `.toml`.
     pub scenarios: Vec<String>,
@@ -35,17 +35,17 @@ pub(crate) struct SuiteKeys {
     /// Its name; the file's name if left out.
     #[schemars(with = "Option<String>")]
     name: Option<Spanned<String>>,
-    /// What it is for.
+    /// Its purpose.
     #[serde(default)]
     about: String,
-    /// How many seeds each cell gets, unless the command line says otherwise.
+    /// The number of seeds of each cell, unless the command line gives another.
     #[serde(default, deserialize_with = "maybe_whole::<_, _, 1, { SEED_LIMIT }>")]
     #[schemars(range(min = 1))]
     seeds: Option<u64>,
     /// Its scenarios: shipped names, or paths that end in `.toml`.
     #[schemars(with = "Vec<String>")]
     scenarios: Spanned<Vec<Spanned<String>>>,
-    /// The locks; all if left out.
+    /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`; all if left out.
     #[schemars(with = "Option<Vec<String>>")]
     locks: Option<Spanned<Vec<Spanned<String>>>>,
 }
@@ -63,7 +63,7 @@ pub(super) fn suite(catalog: &Catalog, report: &mut Report, file: &str, root: Ta
         if name.trim().is_empty() {
             report.add(span, "a scenario's name is empty", "give a shipped name, or a path that ends in `.toml`");
         } else if names.contains(&name) {
-            report.add(span, format!("{} stands twice in this suite", quoted(&name)), "take one out");
+            report.add(span, format!("{} is twice in this suite", quoted(&name)), "remove one");
         } else {
             names.push(name);
         }

@@ -18,7 +18,7 @@ pub(super) struct Table<'i> {
     pub name: String,
     /// Where it is: its header, or the whole of an inline table.
     pub span: Range<usize>,
-    /// What is in it.
+    /// Its entries.
     pub items: DeTable<'i>,
 }
 

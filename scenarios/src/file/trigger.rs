@@ -1,6 +1,6 @@
 //! The keys that all faults share: when, where and how long.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::problem::Report;
 use super::values::whole;
 use super::words::{quoted, remedy};
 
-/// What a client can pass that triggers a fault.
+/// The steps of a client that can trigger a fault.
 pub const STEPS: [&str; 8] =
     ["acquire-sent", "acquired", "read", "checked", "write-sent", "written", "release-sent", "released"];
 
@@ -34,7 +34,7 @@ pub(crate) fn allowed(kind: &FaultInfo) -> Vec<&'static str> {
     ["name", "at", "every", "on"].iter().chain(places).chain(lasts).copied().collect()
 }
 
-/// The shared keys as written.
+/// The shared keys of a fault.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Common {
@@ -56,27 +56,27 @@ pub(crate) struct Common {
     /// Begins once, at this time.
     #[schemars(with = "Option<Span>")]
     at: Option<Spanned<Span>>,
-    /// Begins again and again; the gap from one beginning to the next.
+    /// Begins repeatedly; the time from one beginning to the next.
     #[schemars(with = "Option<Dist>")]
     every: Option<Spanned<Dist>>,
-    /// Begins when a client passes an event.
+    /// Begins when a client passes a step.
     on: Option<On>,
     /// How long it lasts.
     #[schemars(with = "Option<Dist>")]
     lasts: Option<Spanned<Dist>>,
 }
 
-/// An event that a client passes: `{ client = "client-1", event = "acquired", nth = 1, after = "1s" }`.
+/// A step that a client passes: `{ client = "client-1", event = "acquired", nth = 1, after = "1s" }`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct On {
     /// The client; any client if left out.
     #[schemars(with = "Option<String>")]
     client: Option<Spanned<String>>,
-    /// What it passes.
-    #[schemars(schema_with = "mark_schema")]
+    /// The step.
+    #[schemars(schema_with = "step_schema")]
     event: Spanned<String>,
-    /// The nth time, from 1.
+    /// Which time, from 1.
     #[serde(default = "first", deserialize_with = "whole::<_, _, 1, 1_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000))]
     nth: u32,
@@ -85,7 +85,7 @@ pub(crate) struct On {
     after: Span,
 }
 
-fn mark_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+fn step_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "enum": STEPS })
 }
 
@@ -95,63 +95,44 @@ fn first() -> u32 {
 
 /// A fault table whose shared keys are being read.
 pub(super) struct Reading<'a> {
-    pub kind: &'a str,
-    /// Where its header is.
+    pub kind: &'static FaultInfo,
+    /// The span of its header.
     pub header: Range<usize>,
-    /// Where its keys are, right or wrong.
+    /// The spans of its keys, right or wrong.
     pub keys: BTreeMap<String, Range<usize>>,
-    /// The shared keys that unknown keys were probably meant to be: they are not missing.
-    pub misspelt: BTreeSet<&'static str>,
+    /// No key is wrong so far. A key that seems to be missing may otherwise be the wrong one.
+    pub is_sound: bool,
     pub nodes: &'a Nodes,
     pub run_for: Option<Duration>,
 }
 
 impl Reading<'_> {
-    fn has(&self, key: &str) -> bool {
-        self.keys.contains_key(key)
-    }
-
     /// Reports the shared keys that this kind of fault does not have.
-    pub(super) fn refuse_others(&self, report: &mut Report, kind: &FaultInfo) {
-        let allowed = allowed(kind);
+    pub(super) fn reject_others(&self, report: &mut Report) {
+        let (kind, allowed) = (self.kind.name, allowed(self.kind));
         for key in COMMON.iter().filter(|key| !allowed.contains(key)) {
             let Some(span) = self.keys.get(*key) else { continue };
-            let (message, help) = match (*key, kind.target) {
-                ("lasts", _) => {
-                    (format!("a `{}` happens at once: it has no `lasts`", self.kind), "take `lasts` out".into())
-                }
-                (_, TargetRule::Nodes) => (
-                    format!("a `{}` acts on nodes, not on links: it has no `{key}`", self.kind),
-                    "name the node in `target`".into(),
-                ),
-                _ => (
-                    format!("a `{}` says itself where it acts: it has no `{key}`", self.kind),
-                    format!("take `{key}` out, and use the kind's own keys"),
-                ),
+            let (reason, help) = match (*key, self.kind.target) {
+                ("lasts", _) => ("happens at once", "remove `lasts`".into()),
+                (_, TargetRule::Nodes) => ("acts on nodes, not on links", "name the node in `target`".into()),
+                _ => ("has keys of its own for where it acts", format!("use those instead of `{key}`")),
             };
-            report.add(span.clone(), message, help);
+            report.add(span.clone(), format!("a `{kind}` {reason}: it has no `{key}`"), help);
         }
     }
 
     /// When it begins: exactly one of `at`, `every` and `on`.
     pub(super) fn trigger(&self, report: &mut Report, common: &Common) -> Option<Trigger> {
-        let mut given: Vec<(&Range<usize>, &str)> =
-            ["at", "every", "on"].iter().filter_map(|key| Some((self.keys.get(*key)?, *key))).collect();
+        let spans = ["at", "every", "on"].into_iter().filter_map(|key| Some((self.keys.get(key)?, key)));
+        let mut given: Vec<_> = spans.collect();
         given.sort_by_key(|(span, _)| span.start);
-        match given.as_slice() {
-            [] if ["at", "every", "on"].iter().any(|key| self.misspelt.contains(key)) => return None,
-            [] => {
-                let help = "add `at = \"5s\"`, `every = \"exp(5s)\"` or `on = { event = \"acquired\" }`";
-                report.add(self.header.clone(), format!("this `{}` has no trigger", self.kind), help);
-                return None;
-            }
-            [_] => {}
-            [(_, first), rest @ ..] => {
-                for (span, key) in rest {
-                    let message = format!("`{key}` beside `{first}`: a fault has exactly one trigger");
-                    report.add((*span).clone(), message, "take one out, or write a second fault");
-                }
-            }
+        for (span, key) in given.iter().skip(1) {
+            let message = format!("`{key}` beside `{}`: a fault has exactly one trigger", given[0].1);
+            report.add((*span).clone(), message, "remove one, or write a second fault");
+        }
+        if given.is_empty() && self.is_sound {
+            let help = "add `at = \"5s\"`, `every = \"exp(5s)\"` or `on = { event = \"acquired\" }`";
+            report.add(self.header.clone(), format!("this `{}` has no trigger", self.kind.name), help);
         }
         if let Some(at) = &common.at {
             return Some(Trigger::At(self.at(report, at)));
@@ -165,8 +146,8 @@ impl Reading<'_> {
     fn at(&self, report: &mut Report, at: &Spanned<Span>) -> Duration {
         let Span(begin) = *at.get_ref();
         if let Some(run_for) = self.run_for.filter(|run_for| begin >= *run_for) {
-            let message = format!("`{}` never comes: the run is over after `{}`", at.get_ref(), Span(run_for));
-            report.add(at.span(), message, "let it begin earlier, or lengthen `run_for`");
+            let message = format!("`{}` is too late: the run ends after `{}`", at.get_ref(), Span(run_for));
+            report.add(at.span(), message, "make it begin earlier, or lengthen `run_for`");
         }
         begin
     }
@@ -207,12 +188,12 @@ impl Reading<'_> {
     }
 
     /// Where it acts.
-    pub(super) fn aim(&self, report: &mut Report, place: TargetRule, common: &Common) -> Option<Aim> {
+    pub(super) fn aim(&self, report: &mut Report, common: &Common) -> Option<Aim> {
         let mut node = |name: &Option<Spanned<String>>| {
             let name = name.as_ref()?;
             self.nodes.target(report, name.span(), name.get_ref())
         };
-        match place {
+        match self.kind.target {
             TargetRule::Own => Some(Aim::Own),
             TargetRule::Leader => Some(Aim::Leader),
             TargetRule::Nodes => {
@@ -220,13 +201,12 @@ impl Reading<'_> {
                 self.require(report, &["target"], "add `target = \"client:any\"`, or the name of a node");
                 target.map(Aim::Nodes)
             }
-            TargetRule::Links if self.has("target") => {
+            TargetRule::Links if self.keys.contains_key("target") => {
                 let target = node(&common.target);
-                for key in ["from", "to", "both_ways"] {
-                    if let Some(span) = self.keys.get(key) {
-                        let message = format!("`{key}` beside `target`, which means all links of a node");
-                        report.add(span.clone(), message, "give `target`, or `from` and `to`");
-                    }
+                for span in ["from", "to", "both_ways"].iter().filter_map(|key| self.keys.get(*key)) {
+                    let message =
+                        format!("`{}` beside `target`, which means all links of a node", &report.text()[span.clone()]);
+                    report.add(span.clone(), message, "give `target`, or `from` and `to`");
                 }
                 target.map(Aim::LinksOf)
             }
@@ -240,30 +220,29 @@ impl Reading<'_> {
     }
 
     /// How long it lasts.
-    pub(super) fn lasts(&self, report: &mut Report, lasts: DurationRule, common: &Common) -> Option<Dist> {
-        if lasts == DurationRule::Instant {
+    pub(super) fn lasts(&self, report: &mut Report, common: &Common) -> Option<Dist> {
+        if self.kind.duration == DurationRule::Instant {
             return None;
         }
         self.require(report, &["lasts"], "add `lasts = \"5s\"`, or a distribution such as \"1s..20s\"");
         let lasts = common.lasts.as_ref()?;
         if lasts.get_ref().is_zero() {
-            report.add(lasts.span(), "a fault that lasts no time does nothing", "give it some time, such as \"5s\"");
+            report.add(lasts.span(), "a fault of zero length has no effect", "give it some time, such as \"5s\"");
         }
         Some(*lasts.get_ref())
     }
 
     fn require(&self, report: &mut Report, keys: &[&str], help: &str) {
-        let missing: Vec<String> = keys
-            .iter()
-            .filter(|key| !self.has(key) && !self.misspelt.contains(*key))
-            .map(|key| format!("`{key}`"))
-            .collect();
-        if !missing.is_empty() {
-            report.add(self.header.clone(), format!("this `{}` has no {}", self.kind, missing.join(" and no ")), help);
+        let missing = keys.iter().filter(|key| !self.keys.contains_key(**key)).map(|key| format!("`{key}`"));
+        let missing: Vec<String> = missing.collect();
+        if self.is_sound && !missing.is_empty() {
+            let message = format!("this `{}` has no {}", self.kind.name, missing.join(" and no "));
+            report.add(self.header.clone(), message, help);
         }
     }
 }
 
+/// The mean of a distribution, in seconds.
 pub(super) fn mean_seconds(dist: &Dist) -> f64 {
     match *dist {
         Dist::Constant(value) | Dist::Exponential(value) => value.as_secs_f64(),
@@ -272,7 +251,7 @@ pub(super) fn mean_seconds(dist: &Dist) -> f64 {
     }
 }
 
-/// Rounded up to a unit that people read.
+/// Rounds up to a whole number of one unit.
 fn readable(duration: Duration) -> Span {
     let unit = [1_000_000_000, 1_000_000, 1_000].into_iter().find(|unit| duration.as_nanos() >= *unit).unwrap_or(1);
     Span(Duration::from_nanos((duration.as_nanos().div_ceil(unit) * unit) as u64))

@@ -1,4 +1,4 @@
-//! How single values are written: numbers within limits, ranges, shares.
+//! Single values of files: numbers within limits, ranges, shares.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -53,7 +53,7 @@ impl<T: TryFrom<u64>, const MIN: u64, const MAX: u64> Visitor<'_> for Whole<T, M
     }
 }
 
-/// The longest interval from one event to the next, and the shortest.
+/// The shortest and the longest interval from one event to the next.
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
 
 /// A duration from one event to the next.
@@ -106,9 +106,9 @@ impl Visitor<'_> for Quantity {
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         let wrong = || E::invalid_value(Unexpected::Str(text), &self);
         let (low, high) = match text.split_once("..") {
-            // A range as in Rust: without `=` the end is not in it, which is rarely meant.
+            // As in Rust, a range without `=` excludes its end, which is rarely meant.
             Some((_, high)) if !high.starts_with('=') => {
-                return Err(E::custom(format!("`{text}` leaves open whether its end counts: write \"1..=3\"")));
+                return Err(E::custom(format!("`{text}` leaves open whether its end is included: write \"1..=3\"")));
             }
             Some((low, high)) => (low, &high[1..]),
             None => (text, text),

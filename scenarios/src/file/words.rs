@@ -1,19 +1,19 @@
-//! Words in messages: what the user wrote, and the nearest right word.
+//! Quotes from files in messages, and suggestions for misspelled names.
 
-/// Longer words are no misspelling of anything.
+/// The most characters of a name, and of a quote.
 const LONGEST_WORD: usize = 60;
 
-/// A remedy for a wrong word: the nearest of the choices, or all of them where none is near.
+/// A fix for a wrong name: the nearest of the choices, or all of them if none is near.
 pub fn remedy(word: &str, choices: &[&str]) -> String {
     match (nearest(word, choices), choices) {
         (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, []) => "there is nothing to choose from here: leave it out".into(),
+        (None, []) => "there is no choice here: leave it out".into(),
         (None, [only]) => format!("the only choice is `{only}`"),
         (None, _) => format!("choose one of {}", listed(choices)),
     }
 }
 
-/// The choice that the word was probably meant to be.
+/// The choice that was probably meant.
 pub(super) fn nearest<'w>(word: &str, choices: &[&'w str]) -> Option<&'w str> {
     if word.chars().count() > LONGEST_WORD {
         return None;
@@ -26,18 +26,18 @@ pub(super) fn nearest<'w>(word: &str, choices: &[&'w str]) -> Option<&'w str> {
     (distance(near) <= tolerated && word.chars().count() > 1 || begins_alike).then_some(near)
 }
 
-/// Case and the kind of hyphen are no reason to miss a word.
+/// Ignores case and the kind of hyphen.
 fn plain(word: &str) -> String {
     word.trim().to_lowercase().replace(['_', ' '], "-")
 }
 
-/// The choices in backticks, with commas between.
+/// The choices in backticks, separated by commas.
 pub(super) fn listed(choices: &[&str]) -> String {
     let quoted: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
     quoted.join(", ")
 }
 
-/// What the user wrote, in backticks, on one line and not too long.
+/// The text in backticks, escaped and cut to one short line.
 pub fn quoted(text: &str) -> String {
     let mut shown: String = text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
     if let Some((cut, _)) = shown.char_indices().nth(LONGEST_WORD) {
@@ -47,17 +47,20 @@ pub fn quoted(text: &str) -> String {
     format!("`{shown}`")
 }
 
-/// Reports a name that is not in kebab-case, with the name as it should be.
+/// Checks that a name is in kebab-case.
+///
+/// # Errors
+/// A fix, if it is not.
 pub(super) fn kebab_case(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.is_empty() && name.chars().count() <= LONGEST_WORD && name.chars().all(allowed) {
         return Ok(());
     }
-    let mended: String = name.to_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
-    let mended = mended.trim_matches('-').chars().take(LONGEST_WORD).collect::<String>();
-    Err(match mended.as_str() {
+    let fixed: String = name.to_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    let fixed = fixed.trim_matches('-').chars().take(LONGEST_WORD).collect::<String>();
+    Err(match fixed.as_str() {
         "" => "use letters, digits and hyphens, such as `gc-pause`".into(),
-        mended => format!("write it with letters, digits and hyphens: `{mended}`"),
+        fixed => format!("write it with letters, digits and hyphens: `{fixed}`"),
     })
 }
 
@@ -77,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_wrote_stays_on_one_short_line() {
+    fn a_quote_is_one_short_line() {
         assert_eq!(quoted("a\nb"), "`a\\nb`");
         assert!(quoted(&"x".repeat(1000)).chars().count() < 70);
     }

@@ -142,7 +142,7 @@ fn absurd_numbers() {
     changed("orders = 150", "orders = «0»", "from 1 to 1000000", "");
     changed("stock = 100", "stock = «1_000_000_001»", "from 1 to 1000000000", "");
     changed("\"1..=3\"", "«\"3..=1\"»", "`3..=1` is an empty range", "smaller end first");
-    changed("\"1..=3\"", "«\"1..3\"»", "leaves open whether its end counts", "\"1..=3\"");
+    changed("\"1..=3\"", "«\"1..3\"»", "leaves open whether its end is included", "\"1..=3\"");
     changed("\"1..=3\"", "«\"0..=3\"»", "`quantity` must be a whole number from 1", "");
     changed("\"1..=3\"", "«-2»", "`quantity` must be a whole number from 1", "");
     changed("loss = 0.0", "loss = «2.0»", "a rate is from 0.0 to 1.0, not 2", "");
@@ -155,8 +155,8 @@ fn absurd_numbers() {
 #[test]
 fn lengths_of_runs() {
     one("about = \"x\"", "this scenario has no `run_for`", "add `run_for = \"60s\"`");
-    one("run_for = «\"0s\"»", "a run of no length", "\"60s\"");
-    one("run_for = «\"25h\"»", "`1day 1h` is too long: about 90 million events for each case", "`24h` at most");
+    one("run_for = «\"0s\"»", "a run of zero length", "\"60s\"");
+    one("run_for = «\"25h\"»", "`1day 1h` is too long: about 90 million events for each case", "at most `24h`");
     one("run_for = «\"500 days\"»", "is too long", "10000000s");
     let demand = "run_for = «\"24h\"»\nclients.orders = 1_000_000";
     one(demand, "about 1000000 units of work in `1day`, which make at least 20 million events", "fewer `orders`");
@@ -176,8 +176,8 @@ fn timing_of_locks() {
 
 #[test]
 fn names() {
-    one("run_for = \"1s\"\nname = «\"GC pause!\"»", "`GC pause!` is no name", "`gc-pause`");
-    one("run_for = \"1s\"\nname = «\"\"»", "`` is no name", "letters, digits and hyphens");
+    one("run_for = \"1s\"\nname = «\"GC pause!\"»", "`GC pause!` is not a valid name", "`gc-pause`");
+    one("run_for = \"1s\"\nname = «\"\"»", "`` is not a valid name", "letters, digits and hyphens");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn reproducers() {
     case("lock = \"none\"\nseed = «9007199254740992»\nlayout = 1", "from 0 to 9007199254740991", "");
     case("lock = \"none\"\nseed = «-1»\nlayout = 1", "`seed` must be a whole number", "");
     case("lock = \"none\"\n«sed» = 1\nlayout = 1", "unknown key `sed` in [case]", "did you mean `seed`?");
-    case("lock = \"none\"\nseed = 1\nlayout = 1\ntrace = «\"md5:00\"»", "no hash of a trace", "\"xxh3:\"");
+    case("lock = \"none\"\nseed = 1\nlayout = 1\ntrace = «\"md5:00\"»", "not a hash of a trace", "\"xxh3:\"");
     below_head("«[case]»\nlock = \"none\"\nlayout = 1", "[case] has no `seed`", "add `seed = …`");
     case("lock = \"none\"\nseed = 1\nlayout = 1\nexpect.«fence» = \"holds\"", "no property is named `fence`", "");
 }
@@ -197,7 +197,7 @@ fn suites() {
     let changed = |piece: &str, by: &str, message: &str, help: &str| one(&SUITE.replace(piece, by), message, help);
     changed("seeds = 1000", "seeds = «0»", "`seeds` must be a whole number from 1", "");
     changed("seeds = 1000", "«seed» = 1000", "unknown key `seed` in this suite", "did you mean `seeds`?");
-    changed("\"mine/split-brain.toml\"", "«\"gc-pause-inventory\"»", "stands twice", "take one out");
+    changed("\"mine/split-brain.toml\"", "«\"gc-pause-inventory\"»", "is twice in this suite", "remove one");
     changed("\"mine/split-brain.toml\"", "«\"\"»", "name is empty", "a shipped name");
     changed("\"redlock\"", "«\"redlokc\"»", "no lock is named", "did you mean `redlock`?");
     one("name = \"x\"\nscenarios = «[]»", "has no scenarios", "`fencepost list scenarios`");
@@ -210,7 +210,7 @@ fn no_scenario_at_all() {
     one("", "this file is empty", "run_for");
     one("# nothing but a comment\n\n", "this file is empty", "run_for");
     one("<html>", "this is not TOML", "");
-    one("run_for = 60s", "this is not TOML", "durations and words stand in quotes: run_for = \"60s\"");
+    one("run_for = 60s", "this is not TOML", "write durations and names in quotes: run_for = \"60s\"");
     one("run_for = \"60s", "this is not TOML", "");
     one("run_for = \"1s\"\nrun_for = \"2s\"", "this is not TOML: duplicate key", "");
 }
@@ -220,7 +220,7 @@ fn files_that_cannot_be_read() {
     let registry = registry();
     let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let missing = read(&registry, &dir.join("no-such-scenario.toml")).unwrap_err();
-    assert!(missing[0].message.contains("there is none of this name"), "{}", missing[0]);
+    assert!(missing[0].message.contains("no such file"), "{}", missing[0]);
     let directory = read(&registry, dir).unwrap_err();
     assert!(directory[0].message.contains("it is a directory"), "{}", directory[0]);
 

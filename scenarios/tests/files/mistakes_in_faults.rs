@@ -20,7 +20,7 @@ fn kinds() {
         "choose one of `pause`, `vm-pause`",
     );
     below_head("«[fault.pause]»\nat = \"1s\"", "`[fault.pause]` is only one table", "`[[fault.pause]]`");
-    below_head("[[«fault»]]\nkind = \"pause\"", "a fault's kind stands in its header", "`[[fault.pause]]`");
+    below_head("[[«fault»]]\nkind = \"pause\"", "the kind of a fault belongs in its header", "`[[fault.pause]]`");
     below_head("fault = «3»", "`fault` must be a table", "[[fault.KIND]]");
     below_head("fault.pause = «3»", "must be a list of tables", "`[[fault.pause]]`");
     below_head("fault.pause = [«3»]", "a fault must be a table", "`[[fault.pause]]`");
@@ -45,8 +45,8 @@ fn keys_of_a_kind() {
 #[test]
 fn triggers() {
     below_head("«[[fault.pause]]»\ntarget = \"client-1\"\nlasts = \"1s\"", "has no trigger", "`every = \"exp(5s)\"`");
-    pause("at = \"1s\"\n«every» = \"5s\"", "`every` beside `at`: a fault has exactly one trigger", "take one out");
-    pause("at = «\"60s\"»", "`1m` never comes: the run is over after `1m`", "lengthen `run_for`");
+    pause("at = \"1s\"\n«every» = \"5s\"", "`every` beside `at`: a fault has exactly one trigger", "remove one");
+    pause("at = «\"60s\"»", "`1m` is too late: the run ends after `1m`", "lengthen `run_for`");
     pause("«att» = \"1s\"", "unknown key `att`", "did you mean `at`?");
     pause("at = «\"1 sceond\"»", "is not a duration", "a unit");
     pause("at = «5»", "`at` must be text in quotes", "a unit");
@@ -73,10 +73,10 @@ fn triggers_at_an_event() {
 fn how_long() {
     let target = "target = \"client-1\"\nat = \"1s\"\n";
     below_head(&format!("«[[fault.pause]]»\n{target}"), "this `pause` has no `lasts`", "add `lasts = \"5s\"`");
-    below_head(&format!("[[fault.pause]]\n{target}lasts = «\"0s\"»"), "lasts no time does nothing", "\"5s\"");
+    below_head(&format!("[[fault.pause]]\n{target}lasts = «\"0s\"»"), "zero length has no effect", "\"5s\"");
     below_head(&format!("[[fault.pause]]\n{target}lasts = «\"5s..1s\"»"), "is an empty range", "shorter end first");
     let crash = format!("[[fault.crash]]\n{target}«lasts» = \"5s\"");
-    below_head(&crash, "a `crash` happens at once: it has no `lasts`", "take `lasts` out");
+    below_head(&crash, "a `crash` happens at once: it has no `lasts`", "remove `lasts`");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn names_of_faults() {
     let pause =
         |name: &str| format!("[[fault.pause]]\nname = {name}\ntarget = \"client-1\"\nat = \"1s\"\nlasts = \"1s\"\n");
     below_head(&(pause("\"gc\"") + &pause("«\"gc\"»")), "two faults are named `gc`", "a `name` of its own");
-    below_head(&pause("«\"a b\"»"), "`a b` is no name for a fault", "`a-b`");
+    below_head(&pause("«\"a b\"»"), "`a b` is not a valid name", "`a-b`");
     let unnamed = "«[[fault.pause]]»\ntarget = \"client-1\"\nat = \"1s\"\nlasts = \"1s\"\n";
     below_head(&(pause("\"pause-2\"") + unnamed), "two faults are named `pause-2`", "");
 }
@@ -95,9 +95,9 @@ fn targets() {
     below_head(&at("«\"clinet-1\"»"), "no node is named `clinet-1`", "did you mean `client-1`?");
     below_head(&at("«\"client-9\"»"), "no node is named `client-9`", "the clients are `client-1` to `client-5`");
     below_head(&at("«\"mars\"»"), "no node is named `mars`", "the other nodes are `store`, `lease-server`");
-    below_head(&at("«\"client:leader\"»"), "`client:leader` is no group of nodes", "`client:any`");
-    below_head(&at("«\"servers:any\"»"), "`servers:any` is no group of nodes", "did you mean `server:any`?");
-    below_head(&at("«\"x:y\"»"), "`x:y` is no group", "choose one of `client:any`");
+    below_head(&at("«\"client:leader\"»"), "`client:leader` is not a group of nodes", "`client:any`");
+    below_head(&at("«\"servers:any\"»"), "`servers:any` is not a group of nodes", "did you mean `server:any`?");
+    below_head(&at("«\"x:y\"»"), "`x:y` is not a group", "choose one of `client:any`");
     below_head(&at("«5»"), "`target` must be text in quotes", "");
     let chosen = |target: &str| format!("locks = [\"redlock\"]\n{}", at(target));
     below_head(&chosen("«\"sql\"»"), "no node is named `sql`", "only locks like `sql-for-update` deploy it");
@@ -119,7 +119,11 @@ fn places() {
     below_head(&format!("«[[fault.hold]]»{}from = \"store\"", &hold[14..]), "this `hold` has no `to`", "");
     below_head(&format!("{hold}target = \"store\"\n«to» = \"client-1\""), "`to` beside `target`", "`from` and `to`");
     below_head(&format!("{hold}from = \"store\"\nto = «\"client-0\"»"), "no node is named `client-0`", "");
-    partition("shape = \"isolate\"\n«target» = \"store\"", "says itself where it acts: it has no `target`", "own keys");
+    partition(
+        "shape = \"isolate\"\n«target» = \"store\"",
+        "has keys of its own for where it acts: it has no `target`",
+        "instead of `target`",
+    );
 }
 
 #[test]
@@ -127,12 +131,12 @@ fn partitions() {
     partition("shape = «\"minorty\"»", "`minorty` is not a value of `shape`", "did you mean `minority`?");
     partition("split = «[[\"client-1\", \"client-2\"]]»", "at least two groups", "[[\"client-1\"], [\"store\"]]");
     partition("split = «[]»", "at least two groups", "");
-    partition("split = [[\"client-1\"], «[]»]", "this group of the split is empty", "take the group out");
-    partition("split = [[\"client-1\"], [\"store\", «\"client-1\"»]]", "`client-1` stands twice", "on one side only");
+    partition("split = [[\"client-1\"], «[]»]", "this group of the split is empty", "remove the group");
+    partition("split = [[\"client-1\"], [\"store\", «\"client-1\"»]]", "`client-1` is twice", "on one side only");
     partition("split = [[\"client-1\"], [«\"stor\"»]]", "no node is named `stor`", "did you mean `store`?");
     partition("split = [[\"client-1\"], [«3»]]", "`split` must be text in quotes", "");
     partition("split = «\"client-1\"»", "`split` must be a list", "");
-    partition("shape = \"isolate\"\nsplit = «[[\"client-1\"], [\"store\"]]»", "`split` or `shape`, not both", "");
+    partition("shape = \"isolate\"\n«split» = [[\"client-1\"], [\"store\"]]", "`shape` beside `split`", "remove one");
     let neither = "«[[fault.partition]]»\nat = \"1s\"\nlasts = \"1s\"";
     below_head(neither, "a partition needs a `split`", "`shape = \"isolate\"`");
 }
@@ -175,13 +179,13 @@ fn keys_of_the_newer_kinds() {
         "`what = \"slow\"`",
     );
     let failover = "[[fault.failover]]\nat = \"1s\"\nlasts = \"1s\"\n«target» = \"store\"";
-    below_head(failover, "says itself where it acts: it has no `target`", "take `target` out");
+    below_head(failover, "has keys of its own for where it acts: it has no `target`", "instead");
 }
 
 #[test]
 fn what_never_comes_back_does_not_restart() {
     let crash = "[[fault.crash]]\ntarget = \"store\"\nat = \"1s\"\npermanent = true\n«restart_after» = \"1s\"";
-    below_head(crash, "`restart_after` beside `permanent = true`", "take one of them out");
+    below_head(crash, "`restart_after` beside `permanent`", "remove one");
 }
 
 #[test]

@@ -66,9 +66,6 @@ impl SentinelConfig {
 
     /// The same with one failed failover, after a split vote or a replica that does not answer. It is abandoned after at
     /// most `failover-timeout`; no Sentinel tries again for twice that, nor during `TILT`.
-
-    /// The same with one failed failover, after a split vote or a replica that does not answer. It is abandoned after at
-    /// most `failover-timeout`; no Sentinel tries again for twice that, nor during `TILT`.
     pub fn retried_failover_bound(&self) -> Duration {
         self.failover_bound() + 3 * self.failover_timeout + MAX_DESYNC + TILT_PERIOD
     }

@@ -1,14 +1,14 @@
-//! A line of Jepsen's `history.edn`: an operation as a map. EDN is specified at <https://github.com/edn-format/edn>;
-//! what a history has is read here: maps, vectors, lists, sets, tagged values, strings, keywords and numbers.
+//! A line of Jepsen's `history.edn`: an operation as a map. EDN is specified at <https://github.com/edn-format/edn>. This
+//! reader knows the parts that histories use: maps, vectors, lists, sets, tagged values, strings, keywords and numbers.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
 
-use super::Complaint;
+use super::LineError;
 use super::line::{Function, Line, Phase};
 use crate::file::quoted;
 
-/// A value. What no lock's history is about is read and forgotten.
+/// A value. Values that the history of a lock does not use are parsed and dropped.
 #[derive(Clone, Debug, PartialEq)]
 enum Value {
     /// A keyword, symbol or string, by its name.
@@ -21,18 +21,18 @@ enum Value {
     Nil,
 }
 
-/// What the line says, or nothing if it is a comment, or not a client's: Jepsen's nemesis has a name in place of a number.
-pub(super) fn line(text: &str) -> Result<Option<Line>, Complaint> {
+/// The operation of a line. Comments have none, and neither have lines of Jepsen's nemesis, whose process is a name.
+pub(super) fn line(text: &str) -> Result<Option<Line>, LineError> {
     let mut reader = Reader { text, rest: text.char_indices().peekable(), depth: 0 };
-    if reader.is_at_the_end() {
+    if reader.is_at_end() {
         return Ok(None);
     }
     let value = reader.value()?;
-    if !reader.is_at_the_end() {
+    if !reader.is_at_end() {
         return Err(reader.wrong("something follows the operation"));
     }
     let Value::Map(fields) = &value else {
-        return Err(Complaint::new("this is not a map", "Jepsen writes one operation a line into history.edn"));
+        return Err(LineError::new("this is not a map", "Jepsen writes one operation a line into history.edn"));
     };
     let process = match get(fields, &["process"]) {
         Some(Value::Number(process)) => process,
@@ -44,15 +44,15 @@ pub(super) fn line(text: &str) -> Result<Option<Line>, Complaint> {
         "ok" => Phase::Ok,
         "fail" => Phase::Fail,
         "info" => Phase::Info,
-        other => return Err(Complaint::new(format!("`:type` is :{other}"), "it is :invoke, :ok, :fail or :info")),
+        other => return Err(LineError::new(format!("`:type` is :{other}"), "it is :invoke, :ok, :fail or :info")),
     };
     let f = match word(fields, "f")? {
         "acquire" | "lock" => Function::Acquire,
         "release" | "unlock" => Function::Release,
         "expire" => Function::Expire,
         other => {
-            let help = "it is :acquire, :release or :expire: take other operations out, and name yours so";
-            return Err(Complaint::new(format!("`:f` is :{other}"), help));
+            let help = "it is :acquire, :release or :expire: remove or rename other operations";
+            return Err(LineError::new(format!("`:f` is :{other}"), help));
         }
     };
     let mut line = Line { process: process.to_string(), phase, f, lock: None, owner: None, token: None, permits: None };
@@ -63,9 +63,9 @@ pub(super) fn line(text: &str) -> Result<Option<Line>, Complaint> {
 }
 
 impl Line {
-    /// A value is a token, a map that names what it has, or the pair of a lock and such a value
+    /// Takes over a value: a token, a map of named parts, or the pair of a lock and such a value
     /// (`jepsen.independent`).
-    fn take_value(&mut self, value: &Value) -> Result<(), Complaint> {
+    fn take_value(&mut self, value: &Value) -> Result<(), LineError> {
         match value {
             Value::Number(_) | Value::Odd(_) => self.token = whole("value", value)?,
             Value::Map(fields) => {
@@ -93,57 +93,57 @@ fn get<'v>(fields: &'v [(Value, Value)], names: &[&str]) -> Option<&'v Value> {
     fields.iter().find(|(key, _)| named(key)).map(|(_, value)| value)
 }
 
-fn word<'v>(fields: &'v [(Value, Value)], key: &str) -> Result<&'v str, Complaint> {
+fn word<'v>(fields: &'v [(Value, Value)], key: &str) -> Result<&'v str, LineError> {
     match get(fields, &[key]) {
         Some(Value::Word(word)) => Ok(word),
-        _ => Err(Complaint::new(format!("there is no `:{key}`"), "an operation has :process, :type and :f")),
+        _ => Err(LineError::new(format!("there is no `:{key}`"), "an operation has :process, :type and :f")),
     }
 }
 
-/// What one of these keys says, if it is there.
+/// The value of the first of these keys that is there.
 fn field<T>(
     fields: &[(Value, Value)],
     names: &[&str],
-    read: impl Fn(&str, &Value) -> Result<Option<T>, Complaint>,
-) -> Result<Option<T>, Complaint> {
-    let there = names.iter().find_map(|name| Some((name, get(fields, &[name])?)));
-    there.map_or(Ok(None), |(name, value)| read(name, value))
+    read: impl Fn(&str, &Value) -> Result<Option<T>, LineError>,
+) -> Result<Option<T>, LineError> {
+    let found = names.iter().find_map(|name| Some((name, get(fields, &[name])?)));
+    found.map_or(Ok(None), |(name, value)| read(name, value))
 }
 
-fn name(key: &str, value: &Value) -> Result<Option<String>, Complaint> {
+fn name(key: &str, value: &Value) -> Result<Option<String>, LineError> {
     match value {
         Value::Word(word) => Ok(Some(word.clone())),
         Value::Number(number) => Ok(Some(number.to_string())),
         Value::Nil => Ok(None),
         Value::Odd(number) => Err(odd(key, number)),
         Value::Map(_) | Value::Sequence(_) => {
-            Err(Complaint::new(format!("`:{key}` is no name"), "write a keyword, a string or a whole number"))
+            Err(LineError::new(format!("`:{key}` is not a name"), "write a keyword, a string or a whole number"))
         }
     }
 }
 
 /// A token or a number of permits.
-fn whole<N: TryFrom<i128>>(key: &str, value: &Value) -> Result<Option<N>, Complaint> {
+fn whole<N: TryFrom<i128>>(key: &str, value: &Value) -> Result<Option<N>, LineError> {
     let help = "tokens and permits are whole numbers from 0; leave an invalid fence out of the value";
     match value {
         Value::Nil => Ok(None),
         Value::Odd(number) => Err(odd(key, number)),
         Value::Number(number) => {
-            let wrong = |_| Complaint::new(format!("{number} is not a token or number of permits"), help);
+            let wrong = |_| LineError::new(format!("{number} is not a token or number of permits"), help);
             N::try_from(*number).map(Some).map_err(wrong)
         }
         Value::Word(_) | Value::Map(_) | Value::Sequence(_) => {
-            Err(Complaint::new(format!("`:{key}` is no number"), help))
+            Err(LineError::new(format!("`:{key}` is not a number"), help))
         }
     }
 }
 
-fn odd(key: &str, number: &str) -> Complaint {
-    let message = format!("`:{key}` is {}, which is no whole number of a usual size", quoted(number));
-    Complaint::new(message, "write a whole number below 2^64")
+fn odd(key: &str, number: &str) -> LineError {
+    let message = format!("`:{key}` is {}, which is not a whole number below 2^64", quoted(number));
+    LineError::new(message, "write a whole number")
 }
 
-/// Deeper values than any history has. They would exhaust the stack.
+/// The deepest nesting of values. Deeper values could exhaust the stack.
 const DEEPEST: u32 = 100;
 
 struct Reader<'t> {
@@ -153,7 +153,7 @@ struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn value(&mut self) -> Result<Value, Complaint> {
+    fn value(&mut self) -> Result<Value, LineError> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(self.wrong("values are nested too deeply"));
@@ -163,7 +163,7 @@ impl Reader<'_> {
         value
     }
 
-    fn nested(&mut self) -> Result<Value, Complaint> {
+    fn nested(&mut self) -> Result<Value, LineError> {
         match self.next_token()? {
             '{' => self.map(),
             '[' => Ok(Value::Sequence(self.until(']')?)),
@@ -171,13 +171,13 @@ impl Reader<'_> {
             '"' => self.string(),
             '#' => self.tagged(),
             ':' => Ok(Value::Word(self.word())),
-            '}' | ']' | ')' => Err(self.wrong("a bracket closes nothing")),
+            '}' | ']' | ')' => Err(self.wrong("this bracket closes nothing")),
             first => Ok(atom(&(first.to_string() + &self.word()))),
         }
     }
 
-    /// The first character of the next value; commas are blanks.
-    fn next_token(&mut self) -> Result<char, Complaint> {
+    /// The first character of the next value. Commas are blanks.
+    fn next_token(&mut self) -> Result<char, LineError> {
         self.skip_blanks();
         match self.rest.next() {
             Some((_, c)) => Ok(c),
@@ -185,7 +185,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Blanks, commas, and a comment, which goes to the end of the line.
+    /// Skips blanks, commas, and a comment, which goes to the end of the line.
     fn skip_blanks(&mut self) {
         while self.rest.next_if(|(_, c)| c.is_whitespace() || *c == ',').is_some() {}
         if self.rest.peek().is_some_and(|(_, c)| *c == ';') {
@@ -193,12 +193,12 @@ impl Reader<'_> {
         }
     }
 
-    fn is_at_the_end(&mut self) -> bool {
+    fn is_at_end(&mut self) -> bool {
         self.skip_blanks();
         self.rest.peek().is_none()
     }
 
-    fn until(&mut self, end: char) -> Result<Vec<Value>, Complaint> {
+    fn until(&mut self, end: char) -> Result<Vec<Value>, LineError> {
         let mut values = Vec::new();
         loop {
             self.skip_blanks();
@@ -209,7 +209,7 @@ impl Reader<'_> {
         }
     }
 
-    fn map(&mut self) -> Result<Value, Complaint> {
+    fn map(&mut self) -> Result<Value, LineError> {
         let values = self.until('}')?;
         if !values.len().is_multiple_of(2) {
             return Err(self.wrong("a map has a key without a value"));
@@ -218,18 +218,18 @@ impl Reader<'_> {
         Ok(Value::Map(pairs.collect()))
     }
 
-    /// A set, or a value with a tag, which is not needed to read a history.
-    fn tagged(&mut self) -> Result<Value, Complaint> {
+    /// A set, or a value with a tag, which is dropped.
+    fn tagged(&mut self) -> Result<Value, LineError> {
         if self.rest.next_if(|(_, c)| *c == '{').is_some() {
             return Ok(Value::Sequence(self.until('}')?));
         }
         if self.word().starts_with('_') {
-            return Err(self.wrong("what is taken out with `#_` is not read here: take it out of the file"));
+            return Err(self.wrong("values that are discarded with `#_` are not supported: remove them"));
         }
         self.value()
     }
 
-    fn string(&mut self) -> Result<Value, Complaint> {
+    fn string(&mut self) -> Result<Value, LineError> {
         let mut text = String::new();
         while let Some((_, c)) = self.rest.next() {
             match c {
@@ -250,13 +250,13 @@ impl Reader<'_> {
         word
     }
 
-    fn wrong(&mut self, message: &str) -> Complaint {
+    fn wrong(&mut self, message: &str) -> LineError {
         let column = self.rest.peek().map_or(self.text.len(), |(place, _)| *place);
-        Complaint { column, ..Complaint::new(message, "each line of history.edn is a map of its own") }
+        LineError { column, ..LineError::new(message, "each line of history.edn is a map of its own") }
     }
 }
 
-/// A whole number may end with `N`, which says that it may be large.
+/// A number, `nil` or a symbol. A whole number may end with `N`.
 fn atom(text: &str) -> Value {
     let number = text.strip_suffix('N').unwrap_or(text).parse();
     let is_number = text.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit());
@@ -311,9 +311,9 @@ mod tests {
 
     #[track_caller]
     fn wrong(text: &str, message: &str, column: usize) {
-        let complaint = line(text).expect_err("it is wrong");
-        assert!(complaint.message.contains(message), "{complaint:?}");
-        assert_eq!(complaint.column, column, "{complaint:?}");
+        let error = line(text).expect_err("it is wrong");
+        assert!(error.message.contains(message), "{error:?}");
+        assert_eq!(error.column, column, "{error:?}");
     }
 
     #[test]
@@ -335,13 +335,13 @@ mod tests {
         let op = |value: &str| format!("{{:process 1 :type :ok :f :acquire :value {value}}}");
         wrong(&format!("{} {}", op("1"), op("2")), "something follows", 44);
         wrong(&format!("{} x", op("1")), "something follows", 44);
-        wrong(&op("{:permits \"2\"}"), "`:permits` is no number", 0);
-        wrong(&op("{:token :seven}"), "`:token` is no number", 0);
-        wrong(&op("{:owner [1 2]}"), "`:owner` is no name", 0);
-        wrong(&op("{:fence 7.5}"), "no whole number", 0);
+        wrong(&op("{:permits \"2\"}"), "`:permits` is not a number", 0);
+        wrong(&op("{:token :seven}"), "`:token` is not a number", 0);
+        wrong(&op("{:owner [1 2]}"), "`:owner` is not a name", 0);
+        wrong(&op("{:fence 7.5}"), "not a whole number", 0);
         wrong(&op("18446744073709551616"), "not a token", 0);
-        wrong(&op(&"9".repeat(50)), "no whole number", 0);
-        wrong("{:process 1.5 :type :ok :f :acquire}", "no whole number", 0);
+        wrong(&op(&"9".repeat(50)), "not a whole number", 0);
+        wrong("{:process 1.5 :type :ok :f :acquire}", "not a whole number", 0);
         wrong("#_{:a 1}", "`#_`", 2);
     }
 

@@ -1,84 +1,108 @@
 //! A line of JSON.
 
+use std::fmt;
+
 use fencepost_models::history::Token;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use super::Complaint;
-use super::line::{Function, Line, Name, Phase};
-use crate::file::values::whole;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    process: Name,
-    #[serde(rename = "type")]
-    phase: Phase,
-    f: Function,
-    lock: Option<Name>,
-    owner: Option<Name>,
-    token: Option<TokenNumber>,
-    permits: Option<Permits>,
-    #[serde(rename = "time")]
-    _time: Option<IgnoredAny>,
-    #[serde(rename = "index")]
-    _index: Option<IgnoredAny>,
-    #[serde(rename = "error")]
-    _error: Option<IgnoredAny>,
-    #[serde(rename = "note")]
-    _note: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct TokenNumber(#[serde(deserialize_with = "whole::<_, _, 0, { u64::MAX }>")] Token);
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Permits(#[serde(deserialize_with = "whole::<_, _, 0, { u32::MAX as u64 }>")] u32);
-
-pub(super) fn line(text: &str) -> Result<Line, Complaint> {
-    // A list of the fields' values would be read as well.
-    if !text.trim_start().starts_with('{') {
-        return Err(Complaint::new("this is no JSON object", ONE_A_LINE));
-    }
-    let fields: Fields = serde_json::from_str(text).map_err(|error| complaint(text, &error))?;
-    let Fields { process, phase, f, lock, owner, token, permits, .. } = fields;
-    let (lock, owner) = (lock.map(|name| name.0), owner.map(|name| name.0));
-    let (token, permits) = (token.map(|token| token.0), permits.map(|permits| permits.0));
-    Ok(Line { process: process.0, phase, f, lock, owner, token, permits })
-}
+use super::LineError;
+use super::line::{Function, Line, Phase};
+use crate::file::{quoted, remedy};
 
 const ONE_A_LINE: &str = "a history has one JSON object a line";
+const PAGE: &str = "docs/histories.md describes each field";
 
-fn complaint(text: &str, error: &serde_json::Error) -> Complaint {
-    let message = error.to_string();
-    let message = message.split(" at line ").next().unwrap_or_default();
-    let (message, help) = match error.classify() {
-        serde_json::error::Category::Data if message.starts_with("unknown field") => {
-            (message.to_owned(), "what is not for the checker goes under `note`")
-        }
-        serde_json::error::Category::Data if message.ends_with("` is no `f`") => {
-            (message.to_owned(), "it is `acquire`, `release` or `expire`")
-        }
-        serde_json::error::Category::Data if message.ends_with("` is no `type`") => {
-            (message.to_owned(), "it is `invoke`, `ok`, `fail` or `info`")
-        }
-        serde_json::error::Category::Data => (in_words(message), "docs/histories.md says what each field is"),
-        _ => (format!("this is no JSON object: {message}"), ONE_A_LINE),
+/// The fields that the checker reads.
+const FIELDS: [&str; 7] = ["process", "type", "f", "lock", "owner", "token", "permits"];
+
+/// Fields for other readers.
+const OTHERS: [&str; 4] = ["time", "index", "error", "note"];
+
+pub(super) fn line(text: &str) -> Result<Line, LineError> {
+    let object: Object = serde_json::from_str(text).map_err(|error| {
+        let column = error.column().saturating_sub(1).min(text.len());
+        LineError { column, ..LineError::new("this is not a JSON object", ONE_A_LINE) }
+    })?;
+    let at = |key: &str, mut error: LineError| {
+        error.column = text.find(&format!("\"{key}\"")).unwrap_or(0);
+        error
     };
-    Complaint { column: error.column().saturating_sub(1).min(text.len()), ..Complaint::new(message, help) }
+    for (index, (key, _)) in object.0.iter().enumerate() {
+        if object.0[..index].iter().any(|(earlier, _)| earlier == key) {
+            return Err(LineError::new(format!("{} is twice in this line", quoted(key)), "remove one of the two"));
+        }
+        if !FIELDS.contains(&key.as_str()) && !OTHERS.contains(&key.as_str()) {
+            let known: Vec<&str> = FIELDS.iter().chain(&OTHERS).copied().collect();
+            let help = format!("{}; data for other readers belongs in `note`", remedy(key, &known));
+            return Err(at(key, LineError::new(format!("unknown field {}", quoted(key)), help)));
+        }
+    }
+    let word = |key: &str| {
+        let value = object.get(key).ok_or_else(|| LineError::new(format!("missing field `{key}`"), PAGE))?;
+        value.as_str().ok_or_else(|| at(key, wrong(key, value, "a string")))
+    };
+    let number = |key: &str, most: u64| match object.get(key).filter(|value| !value.is_null()) {
+        None => Ok(None),
+        Some(value) => match value.as_u64().filter(|number| *number <= most) {
+            Some(number) => Ok(Some(number)),
+            None => Err(at(key, wrong(key, value, &format!("a whole number from 0 to {most}")))),
+        },
+    };
+    let name = |key: &str| match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name.clone())),
+        Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string())),
+        Some(value) => Err(at(key, wrong(key, value, "a name or a whole number"))),
+    };
+    Ok(Line {
+        process: name("process")?.ok_or_else(|| LineError::new("missing field `process`", PAGE))?,
+        phase: Phase::from_name(word("type")?).map_err(|error| at("type", error))?,
+        f: Function::from_name(word("f")?).map_err(|error| at("f", error))?,
+        lock: name("lock")?,
+        owner: name("owner")?,
+        token: number("token", Token::MAX)?,
+        permits: number("permits", u32::MAX.into())?.map(|permits| permits as u32),
+    })
 }
 
-/// What serde says of a value of the wrong kind, without its names of kinds.
-fn in_words(message: &str) -> String {
-    let wrong = ["invalid type: ", "invalid value: "];
-    let wrong = wrong.iter().find_map(|prefix| message.strip_prefix(prefix)?.rsplit_once(", expected "));
-    let Some((found, wanted)) = wrong else { return message.into() };
-    let found = match found {
-        "map" => "an object",
-        "sequence" => "a list",
-        other => other,
+fn wrong(key: &str, value: &Value, wanted: &str) -> LineError {
+    let found = match value {
+        Value::Object(_) => "an object".into(),
+        Value::Array(_) => "a list".into(),
+        other => quoted(&other.to_string()),
     };
-    format!("{found} stands where {wanted} is wanted")
+    LineError::new(format!("`{key}` must be {wanted}, not {found}"), PAGE)
+}
+
+/// The fields of an object, in order, with those that are there twice.
+struct Object(Vec<(String, Value)>);
+
+impl Object {
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object, M::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Object(fields))
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
 }

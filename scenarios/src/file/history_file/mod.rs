@@ -1,5 +1,5 @@
-//! Histories of any system, as files: what clients asked of locks and what came back, one event a line. Read from JSON
-//! Lines or from the EDN that Jepsen writes, and written for a case of our own.
+//! Files with histories of any system: the operations of clients on locks, one event a line. The formats are JSON Lines and
+//! the EDN that Jepsen writes.
 
 mod check;
 mod edn;
@@ -17,23 +17,23 @@ use crate::spec::Kind;
 pub use self::check::{CheckOptions, CheckedHistory, CheckedLock, StuckAt};
 use self::pairs::Pairs;
 
-/// What a history file says.
+/// A history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryFile {
-    /// The operations, each with its lock, in the order of their invocations. Those that failed are left out: they did
-    /// nothing. An operation's times are the numbers of its lines.
+    /// The operations, each with its lock, in the order of their invocations. Failed ones are left out, since they had no
+    /// effect. The times of an operation are the numbers of its lines.
     pub entries: Vec<(Lock, Entry)>,
     /// The locks' names.
     pub locks: Vec<String>,
     /// The owners' names.
     pub owners: Vec<String>,
-    /// The name of the process that did it, for each entry.
+    /// The name of the process of each entry.
     pub processes: Vec<String>,
-    /// How many operations failed.
+    /// The number of failed operations.
     pub failed: usize,
 }
 
-/// How a history is written down.
+/// The format of a history file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object a line.
@@ -43,13 +43,13 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's name tells: `.edn` is EDN, all others are JSON Lines.
-    pub fn of(path: &Path) -> Self {
+    /// The format of a file with this name: `.edn` is EDN, all others are JSON Lines.
+    pub fn from_path(path: &Path) -> Self {
         if path.extension().is_some_and(|ending| ending == "edn") { Format::Edn } else { Format::JsonLines }
     }
 }
 
-/// The text of a history's file, without the mark that some programs put before it.
+/// The text of a history file, without a byte order mark.
 ///
 /// # Errors
 /// If it is not UTF-8.
@@ -57,68 +57,68 @@ pub fn text<'b>(name: &str, bytes: &'b [u8]) -> Result<&'b str, Vec<Problem>> {
     utf8(name, bytes).map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// Reads a history that is to be held against this specification. `name` is the file's, for the problems.
+/// Reads a history for a check against this specification. Problems name the file `name`.
 ///
 /// # Errors
-/// All that is wrong with it, each with its line and a remedy.
+/// The problems, each with its line and a fix.
 pub fn read(name: &str, text: &str, format: Format, spec: Kind) -> Result<HistoryFile, Vec<Problem>> {
-    let mut mistakes = Mistakes::default();
+    let mut errors = LineErrors::default();
     let mut pairs = Pairs::new(spec);
     for (number, span) in lines(text) {
         let read = match format {
             Format::JsonLines => json::line(&text[span.clone()]).map(Some),
             Format::Edn => edn::line(&text[span.clone()]),
         };
-        let taken = match read {
+        let added = match read {
             Ok(None) => continue,
-            Ok(Some(line)) => pairs.take(number, line),
-            Err(complaint) => Err(complaint),
+            Ok(Some(line)) => pairs.add(number, line),
+            Err(error) => Err(error),
         };
-        if let Err(complaint) = taken {
-            let start = span.start + complaint.column;
-            mistakes.add(start..span.end.max(start), complaint);
+        if let Err(error) = added {
+            let start = span.start + error.column;
+            errors.add(start..span.end.max(start), error);
         }
-        if mistakes.0.len() == ENOUGH {
+        if errors.0.len() == MOST_ERRORS {
             break;
         }
     }
     let history = pairs.finish();
     let mut report = Report::new(name, text);
-    mistakes.tell(&mut report);
+    errors.report(&mut report);
     if history.entries.is_empty() && history.failed == 0 && report.count() == 0 {
-        report.add(0..0, "there is no operation in it", "write one event a line; docs/histories.md says how");
+        report.add(0..0, "this history has no operation", "write one event a line; docs/histories.md describes it");
     }
     report.conclude(Some(history))
 }
 
-/// So many different mistakes are told at most.
-const ENOUGH: usize = 20;
+/// The most different errors that are reported.
+const MOST_ERRORS: usize = 20;
 
-/// The mistakes in the order of the file. One that is made again and again is told where it is made first.
+/// The errors in the order of the file. A repeated error is reported at its first line.
 #[derive(Default)]
-struct Mistakes(Vec<Mistake>);
+struct LineErrors(Vec<RepeatedError>);
 
-struct Mistake {
-    /// What is the same in all of them.
+struct RepeatedError {
+    /// The part of the message that is the same in all lines.
     pattern: String,
     span: Range<usize>,
-    complaint: Complaint,
-    /// How many more lines have it.
+    error: LineError,
+    /// The number of further lines with it.
     more: u64,
 }
 
-impl Mistakes {
-    fn add(&mut self, span: Range<usize>, complaint: Complaint) {
-        // Processes and lines are counted up; the mistake stays the same.
-        let pattern = complaint.message.replace(|c: char| c.is_ascii_digit(), "");
+impl LineErrors {
+    fn add(&mut self, span: Range<usize>, error: LineError) {
+        // Numbers of processes and lines differ in the same error.
+        let pattern = error.message.replace(|c: char| c.is_ascii_digit(), "");
         match self.0.iter_mut().find(|known| known.pattern == pattern) {
             Some(known) => known.more += 1,
-            None => self.0.push(Mistake { pattern, span, complaint, more: 0 }),
+            None => self.0.push(RepeatedError { pattern, span, error, more: 0 }),
         }
     }
 
-    fn tell(self, report: &mut Report) {
-        for Mistake { span, complaint: Complaint { message, help, .. }, more, .. } in self.0 {
+    fn report(self, report: &mut Report) {
+        for RepeatedError { span, error: LineError { message, help, .. }, more, .. } in self.0 {
             let message = match more {
                 0 => message,
                 1 => format!("{message} (and the same in 1 more line)"),
@@ -129,22 +129,22 @@ impl Mistakes {
     }
 }
 
-/// What is wrong with a line.
+/// An error in a line.
 #[derive(Clone, Debug, PartialEq)]
-struct Complaint {
-    /// Where in the line, in bytes.
+struct LineError {
+    /// Its place in the line, in bytes.
     column: usize,
     message: String,
     help: String,
 }
 
-impl Complaint {
+impl LineError {
     fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Complaint { column: 0, message: message.into(), help: help.into() }
+        LineError { column: 0, message: message.into(), help: help.into() }
     }
 }
 
-/// The lines that are not blank: the number of each, from 1, and where it stands.
+/// The lines that are not blank: the number of each, from 1, and its span.
 fn lines(text: &str) -> impl Iterator<Item = (u64, Range<usize>)> + '_ {
     let mut start = 0;
     let all = text.split_inclusive('\n').map(move |line| {
@@ -165,11 +165,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn complains(text: &str, spec: Kind, line: usize, words: &str, remedy: &str) {
+    fn rejects(text: &str, spec: Kind, line: usize, words: &str, fix: &str) {
         let found = problems(text, Format::JsonLines, spec);
-        let told =
-            found.iter().any(|(at, message, help)| *at == line && message.contains(words) && help.contains(remedy));
-        assert!(told, "{found:#?}");
+        let reported =
+            found.iter().any(|(at, message, help)| *at == line && message.contains(words) && help.contains(fix));
+        assert!(reported, "{found:#?}");
     }
 
     const INVOKE: &str = r#"{"process":1,"type":"invoke","f":"acquire"}"#;
@@ -200,28 +200,28 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_a_line_and_what_to_do() {
+    fn errors_in_a_line_have_a_fix() {
         let line = |from: &str, to: &str| INVOKE.replace(from, to);
-        complains("{", Kind::Mutex, 1, "no JSON object", "one JSON object a line");
-        complains(&line("acquire", "aquire"), Kind::Mutex, 1, "`aquire` is no `f`", "`acquire`");
-        complains(&line("\"f\"", "\"g\""), Kind::Mutex, 1, "unknown field `g`", "`note`");
-        complains(&line("1", "1.5"), Kind::Mutex, 1, "a name or a whole number", "docs/histories.md");
-        complains(&line("\"process\":1,", ""), Kind::Mutex, 1, "missing field `process`", "docs/histories.md");
-        complains(&line("acquire\"", "expire\""), Kind::Mutex, 1, "does not say whose", "`owner`");
-        complains(&line("acquire\"", "acquire\",\"permits\":0"), Kind::Semaphore, 1, "no permits", "at least 1");
-        complains(OK, Kind::Mutex, 1, "nothing under way", "invoke");
-        complains(&format!("{INVOKE}\n{INVOKE}"), Kind::Mutex, 2, "still under way", "`info`");
+        rejects("{", Kind::Mutex, 1, "not a JSON object", "one JSON object a line");
+        rejects(&line("acquire", "aquire"), Kind::Mutex, 1, "`aquire` is not an `f`", "`acquire`");
+        rejects(&line("\"f\"", "\"g\""), Kind::Mutex, 1, "unknown field `g`", "`note`");
+        rejects(&line("1", "1.5"), Kind::Mutex, 1, "a name or a whole number", "docs/histories.md");
+        rejects(&line("\"process\":1,", ""), Kind::Mutex, 1, "missing field `process`", "docs/histories.md");
+        rejects(&line("acquire\"", "expire\""), Kind::Mutex, 1, "does not name the owner", "`owner`");
+        rejects(&line("acquire\"", "acquire\",\"permits\":0"), Kind::Semaphore, 1, "`permits` is 0", "at least 1");
+        rejects(OK, Kind::Mutex, 1, "none is pending", "invoke");
+        rejects(&format!("{INVOKE}\n{INVOKE}"), Kind::Mutex, 2, "still pending", "`info`");
         let release = OK.replace("acquire", "release");
-        complains(&format!("{INVOKE}\n{release}"), Kind::Mutex, 2, "not a release", "line 1");
-        complains(&format!("{INVOKE}\n{OK}"), Kind::Fenced, 2, "no `token`", "--spec owner");
-        complains("\n", Kind::Mutex, 1, "no operation", "docs/histories.md");
+        rejects(&format!("{INVOKE}\n{release}"), Kind::Mutex, 2, "not a release", "line 1");
+        rejects(&format!("{INVOKE}\n{OK}"), Kind::Fenced, 2, "no `token`", "--spec owner");
+        rejects("\n", Kind::Mutex, 1, "no operation", "docs/histories.md");
     }
 
     #[test]
     fn what_an_end_repeats_must_be_the_same() {
         for (field, value) in [("lock", "\"x\""), ("owner", "7"), ("permits", "2")] {
             let ok = OK.replace("}", &format!(",\"{field}\":{value}}}"));
-            complains(&format!("{INVOKE}\n{ok}"), Kind::Semaphore, 2, &format!("another `{field}`"), "line 1");
+            rejects(&format!("{INVOKE}\n{ok}"), Kind::Semaphore, 2, &format!("`{field}` differs"), "line 1");
             let invoke = INVOKE.replace("}", &format!(",\"{field}\":{value}}}"));
             read("h", &format!("{invoke}\n{ok}\n"), Format::JsonLines, Kind::Semaphore).expect("it is the same");
             read("h", &format!("{invoke}\n{OK}\n"), Format::JsonLines, Kind::Semaphore).expect("it is left out");
@@ -229,21 +229,21 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_that_is_made_again_and_again_is_told_once() {
-        let told = |text: &str| {
-            let told = problems(text, Format::JsonLines, Kind::Mutex);
-            told.into_iter().map(|(line, message, _)| (line, message)).collect::<Vec<_>>()
+    fn a_repeated_error_is_reported_once() {
+        let reported = |text: &str| {
+            let found = problems(text, Format::JsonLines, Kind::Mutex);
+            found.into_iter().map(|(line, message, _)| (line, message)).collect::<Vec<_>>()
         };
-        let missing = told(&"{}\n".repeat(100));
+        let missing = reported(&"{}\n".repeat(100));
         assert_eq!(missing, [(1, "missing field `process` (and the same in 99 more lines)".to_owned())]);
-        let busy = told(&format!("{INVOKE}\n").repeat(30));
+        let busy = reported(&format!("{INVOKE}\n").repeat(30));
         assert_eq!((busy.len(), busy[0].0), (1, 2), "they differ in the line that began: {busy:?}");
         let kinds: String = ('a'..='z').map(|key| format!("{{\"x{key}\":1}}\n")).collect();
-        assert_eq!(told(&kinds).len(), ENOUGH, "different ones are told one by one, and not for ever");
+        assert_eq!(reported(&kinds).len(), MOST_ERRORS, "different ones are reported one by one, up to a limit");
     }
 
     #[test]
-    fn a_name_that_is_not_utf_8_is_a_mistake_with_its_line() {
+    fn a_name_that_is_not_utf_8_is_an_error_with_its_line() {
         let line = |name: &[u8]| [br#"{"process":""#, name, br#"","type":"invoke","f":"acquire"}"#, b"\n"].concat();
         let problems = text("h", &[line(b"a"), line(b"o\xff")].concat()).expect_err("there is no such text");
         assert_eq!(problems[0].line_column(), (2, 14));
@@ -258,12 +258,18 @@ mod tests {
     }
 
     #[test]
-    fn messages_speak_of_json_and_not_of_how_it_is_read() {
-        complains(r#"["a","invoke","acquire"]"#, Kind::Mutex, 1, "no JSON object", "one JSON object a line");
+    fn messages_name_values_as_json_does() {
+        rejects(r#"["a","invoke","acquire"]"#, Kind::Mutex, 1, "not a JSON object", "one JSON object a line");
         let token = OK.replace("}", ",\"token\":\"7\"}");
-        complains(&token, Kind::Mutex, 1, "stands where a whole number from 0 to", "docs/histories.md");
-        complains(&INVOKE.replace("\"invoke\"", "5"), Kind::Mutex, 1, "`5` stands where a string", "docs");
-        complains(&INVOKE.replace("\"invoke\"", "{\"ok\":null}"), Kind::Mutex, 1, "an object stands where", "docs");
+        rejects(&token, Kind::Mutex, 1, "`token` must be a whole number from 0 to", "docs/histories.md");
+        rejects(&INVOKE.replace("\"invoke\"", "5"), Kind::Mutex, 1, "must be a string, not `5`", "docs");
+        rejects(
+            &INVOKE.replace("\"invoke\"", "{\"ok\":null}"),
+            Kind::Mutex,
+            1,
+            "must be a string, not an object",
+            "docs",
+        );
     }
 
     #[test]
@@ -287,6 +293,6 @@ mod tests {
         assert_eq!(found[0].0, 1);
         assert!(found[0].1.contains("end of the line"), "{found:?}");
         assert_eq!(found[1].0, 2);
-        assert!(found[1].1.contains("nothing under way"), "{found:?}");
+        assert!(found[1].1.contains("none is pending"), "{found:?}");
     }
 }

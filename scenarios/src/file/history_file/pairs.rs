@@ -1,28 +1,28 @@
-//! Finds the end of each operation.
+//! Pairs the begin and end of each operation.
 
 use std::collections::BTreeMap;
 
 use super::line::{Function, Line, Phase};
-use super::{Complaint, HistoryFile};
+use super::{HistoryFile, LineError};
 use crate::linearizable::Entry;
 use crate::spec::{Call, Kind, Operation, Owner};
 
-/// Operations under way, and those that came to an end.
+/// Pending operations, and those that have ended.
 pub(super) struct Pairs {
     spec: Kind,
     history: HistoryFile,
     locks: Numbers,
     owners: Numbers,
-    /// What each process is doing: the number of the line, and the line.
-    under_way: BTreeMap<String, (u64, Line)>,
+    /// The pending operation of each process: the number of its line, and the line.
+    pending: BTreeMap<String, (u64, Line)>,
 }
 
-/// Names, and the numbers that they have been given.
+/// Names with their numbers.
 #[derive(Default)]
 struct Numbers(BTreeMap<String, u32>);
 
 impl Numbers {
-    fn of(&mut self, name: &str) -> u32 {
+    fn number_of(&mut self, name: &str) -> u32 {
         let next = self.0.len() as u32;
         *self.0.entry(name.to_owned()).or_insert(next)
     }
@@ -43,24 +43,24 @@ impl Pairs {
             processes: Vec::new(),
             failed: 0,
         };
-        Pairs { spec, history, locks: Numbers::default(), owners: Numbers::default(), under_way: BTreeMap::new() }
+        Pairs { spec, history, locks: Numbers::default(), owners: Numbers::default(), pending: BTreeMap::new() }
     }
 
-    pub(super) fn take(&mut self, number: u64, line: Line) -> Result<(), Complaint> {
+    pub(super) fn add(&mut self, number: u64, line: Line) -> Result<(), LineError> {
         if line.phase == Phase::Invoke {
             return self.begin(number, line);
         }
-        let Some((begun, invoked)) = self.under_way.remove(&line.process) else {
-            let message = format!("process {} ends an operation, and has nothing under way", line.process);
-            return Err(Complaint::new(message, "write the line with `\"type\":\"invoke\"` before it"));
+        let Some((begun, invoked)) = self.pending.remove(&line.process) else {
+            let message = format!("process {} ends an operation, but none is pending", line.process);
+            return Err(LineError::new(message, "write the line with `\"type\":\"invoke\"` before it"));
         };
-        same(begun, &invoked, &line)?;
+        check_match(begun, &invoked, &line)?;
         let token = line.token.or(invoked.token);
         let complete = Line { token, ..invoked };
         match line.phase {
             Phase::Invoke => {}
             Phase::Ok => {
-                self.has_its_token(&complete)?;
+                self.check_token(&complete)?;
                 self.push(begun, Some(number), &complete);
             }
             Phase::Fail => self.history.failed += 1,
@@ -69,9 +69,9 @@ impl Pairs {
         Ok(())
     }
 
-    /// The history, now that there are no more lines: nobody knows how what is under way ends.
+    /// The history. The outcome of pending operations is unknown.
     pub(super) fn finish(mut self) -> HistoryFile {
-        for (_, (begun, line)) in std::mem::take(&mut self.under_way) {
+        for (_, (begun, line)) in std::mem::take(&mut self.pending) {
             self.push(begun, None, &line);
         }
         let HistoryFile { entries, processes, failed, .. } = self.history;
@@ -81,37 +81,37 @@ impl Pairs {
         HistoryFile { entries, processes, failed, locks: self.locks.into_names(), owners: self.owners.into_names() }
     }
 
-    fn begin(&mut self, number: u64, line: Line) -> Result<(), Complaint> {
+    fn begin(&mut self, number: u64, line: Line) -> Result<(), LineError> {
         if line.f == Function::Expire && line.owner.is_none() {
-            return Err(Complaint::new("this expiry does not say whose grant ends", "add `owner`"));
+            return Err(LineError::new("this expiry does not name the owner of the grant", "add `owner`"));
         }
         if line.permits == Some(0) {
-            return Err(Complaint::new("it is about no permits", "`permits` is at least 1, which is the default"));
+            return Err(LineError::new("`permits` is 0", "it is at least 1, which is the default"));
         }
-        match self.under_way.get(&line.process) {
+        match self.pending.get(&line.process) {
             None => {
-                self.under_way.insert(line.process.clone(), (number, line));
+                self.pending.insert(line.process.clone(), (number, line));
                 Ok(())
             }
             Some((begun, known)) => {
                 let message = format!(
-                    "the {} that process {} began in line {begun} is still under way",
+                    "the {} that process {} began in line {begun} is still pending",
                     known.f.name(),
                     line.process
                 );
-                let help = "a process does one thing at a time: what ends without a known outcome ends with `info`, and \
-                            what happens at once needs processes of its own";
-                Err(Complaint::new(message, help))
+                let help = "a process has one operation at a time: end one of unknown outcome with `info`, and give \
+                            concurrent operations processes of their own";
+                Err(LineError::new(message, help))
             }
         }
     }
 
-    fn has_its_token(&self, line: &Line) -> Result<(), Complaint> {
+    fn check_token(&self, line: &Line) -> Result<(), LineError> {
         if line.f != Function::Acquire || !self.spec.wants_tokens() || line.token.is_some() {
             return Ok(());
         }
-        let message = format!("this acquire is ok and has no `token`, which `{}` is about", self.spec.name());
-        Err(Complaint::new(message, "add `token`, or check with --spec owner or --spec reentrant"))
+        let message = format!("this acquire is ok and has no `token`, which `{}` checks", self.spec.name());
+        Err(LineError::new(message, "add `token`, or check with --spec owner or --spec reentrant"))
     }
 
     fn push(&mut self, invoked: u64, returned: Option<u64>, line: &Line) {
@@ -122,21 +122,21 @@ impl Pairs {
             Function::Release => Call::Release { token, permits },
             Function::Expire => Call::Expire,
         };
-        let lock = self.locks.of(line.lock.as_deref().unwrap_or_default());
-        let owner = Owner(self.owners.of(line.owner.as_ref().unwrap_or(&line.process)));
+        let lock = self.locks.number_of(line.lock.as_deref().unwrap_or_default());
+        let owner = Owner(self.owners.number_of(line.owner.as_ref().unwrap_or(&line.process)));
         self.history.entries.push((lock, Entry { operation: Operation { owner, call }, invoked, returned }));
         self.history.processes.push(line.process.clone());
     }
 }
 
-/// Whether the line can end the operation that began in line `begun`.
-fn same(begun: u64, invoked: &Line, line: &Line) -> Result<(), Complaint> {
-    let help = || format!("it ends what began in line {begun}, and must not contradict it");
+/// Checks that the line can end the operation that began in line `begun`.
+fn check_match(begun: u64, invoked: &Line, line: &Line) -> Result<(), LineError> {
+    let help = || format!("it ends the operation of line {begun}, and must agree with it");
     if invoked.f != line.f {
-        let message = format!("what is under way is not a {} but a {}", line.f.name(), invoked.f.name());
-        return Err(Complaint::new(message, help()));
+        let message = format!("the pending operation is not a {} but a {}", line.f.name(), invoked.f.name());
+        return Err(LineError::new(message, help()));
     }
-    let other = |field: &str| Complaint::new(format!("another `{field}` than at the beginning"), help());
+    let other = |field: &str| LineError::new(format!("`{field}` differs from the begin of the operation"), help());
     let owner = invoked.owner.as_ref().unwrap_or(&invoked.process);
     if line.owner.as_ref().is_some_and(|name| name != owner) {
         return Err(other("owner"));

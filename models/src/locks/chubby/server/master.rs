@@ -5,7 +5,7 @@ use std::time::Duration;
 use fencepost_sim::{Caller, MonoDeadline, Session};
 
 use super::machine::Update;
-use super::server::{Chubby, Lease, Ticket, Waiter, tag};
+use super::replica::{Chubby, Lease, Ticket, Waiter, tag};
 use super::{Call, ChubbyMessage};
 use crate::history::{GrantId, ResourceId};
 use crate::servers::raft::Core;

@@ -23,10 +23,10 @@
 
 mod machine;
 mod master;
-mod server;
+mod replica;
 
 pub use self::machine::{Database, Outcome, Update};
-pub use self::server::{Chubby, Ticket, Timing};
+pub use self::replica::{Chubby, Ticket, Timing};
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use fencepost_sim::stream::Stream;
 use fencepost_sim::{Mono, NodeId};
 
 use super::queries::Asker;
-use super::server::{Consul, JITTER_FRACTION, answer, tag};
+use super::replica::{Consul, JITTER_FRACTION, answer, tag};
 use super::{Consistency, ConsulMessage, Reply, Request};
 use crate::servers::raft::Core;
 use crate::wire::Env;

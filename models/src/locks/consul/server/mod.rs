@@ -22,12 +22,12 @@
 mod forward;
 mod machine;
 mod queries;
-mod server;
+mod replica;
 mod sessions;
 
 pub use self::forward::HOLD;
 pub use self::machine::{Catalog, Change, Outcome, Terms};
-pub use self::server::{Consul, ServerConfig, Ticket};
+pub use self::replica::{Consul, ServerConfig, Ticket};
 
 use std::time::Duration;
 

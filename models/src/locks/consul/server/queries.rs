@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fencepost_sim::{Caller, NodeId, TimerId};
 
-use super::server::{Consul, JITTER_FRACTION, Ticket, answer, tag};
+use super::replica::{Consul, JITTER_FRACTION, Ticket, answer, tag};
 use super::{Consistency, ConsulMessage, Reply};
 use crate::history::ResourceId;
 use crate::servers::raft::Core;

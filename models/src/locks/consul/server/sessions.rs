@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::machine::{Change, Terms};
 use super::queries::Asker;
-use super::server::{Consul, Ticket, WriteTicket, answer, tag};
+use super::replica::{Consul, Ticket, WriteTicket, answer, tag};
 use super::{ConsulMessage, Reply};
 use crate::history::GrantId;
 use crate::servers::raft::Core;
