@@ -247,7 +247,8 @@ fn arrows_end_at_the_edge_of_what_a_server_has_on_record() {
 #[test]
 fn labels_of_a_crowded_timeline_keep_apart() {
     let text = include_str!("../../scenarios/suites/scenarios/client-pauses.toml");
-    let svg = timeline::svg(&CaseRecord::watch(&cell(text, "redlock", &[]), 17));
+    let record = CaseRecord::watch(&cell(text, "redlock", &[]), 17);
+    let svg = timeline::themed(&record, Some(Property::EffectExclusion), timeline::Theme::Auto);
     let [first, second] = ["paused 10.2 s (gc)", "paused 8.5 s (gc)"].map(|label| place(&svg, label));
     assert!((first.1 - second.1).abs() > 10.0, "{first:?} {second:?}");
     let [read, later] = ["read v19", "3.4 s later"].map(|label| place(&svg, label));

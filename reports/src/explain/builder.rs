@@ -117,7 +117,7 @@ impl<'a> ChainBuilder<'a> {
         let token = timeline.token.map_or(String::new(), |token| format!(" with token {token}"));
         match (timeline.acquired, timeline.granted_by.last()) {
             (Some(at), _) => {
-                let text = format!("{holder} acquired the lock{token}{}{aside}", self.from_servers(timeline));
+                let text = format!("{holder} acquired the lock{token}{}{aside}", self.servers_text(timeline));
                 self.add_of(grant, weight, at, timeline.client, CauseKind::Acquired, text);
             }
             (None, Some((at, server))) => {
@@ -131,7 +131,7 @@ impl<'a> ChainBuilder<'a> {
     }
 
     /// ` from redis-1, redis-2 and redis-3`, if the lock has several servers.
-    fn from_servers(&self, timeline: &GrantTimeline) -> String {
+    fn servers_text(&self, timeline: &GrantTimeline) -> String {
         let grantors = timeline.grantors();
         let replier = self.replier(timeline).filter(|server| self.record.servers.contains(server));
         match replier {
