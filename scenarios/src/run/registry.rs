@@ -58,6 +58,7 @@ impl Registry {
             .with::<locks::MysqlGetLock>()
             .with::<locks::RedisSetNx>()
             .with::<locks::RedisSetNxExpire>()
+            .with::<locks::RedisSetNxOwner>()
             .with::<locks::RedisSetPxDel>()
             .with::<locks::RedisSetPx>()
             .with::<locks::Redisson>()
