@@ -58,7 +58,6 @@ impl Registry {
             .with::<locks::MysqlGetLock>()
             .with::<locks::RedisSetNx>()
             .with::<locks::RedisSetNxExpire>()
-            .with::<locks::RedisSetNxOwner>()
             .with::<locks::RedisSetPxDel>()
             .with::<locks::RedisSetPx>()
             .with::<locks::Redisson>()
