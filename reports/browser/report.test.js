@@ -49,7 +49,7 @@ test("the page is under 5 MB", () => {
 test("the outline is in order, and can be read without scripts", async () => {
   const { context, page, trouble } = await open({ javaScriptEnabled: false });
   const headings = await page.locator("main > section > h2").allTextContents();
-  const wanted = ["Use cases", "Requirements", "Comparison", "Oversell", "What safety costs", "Failures", "How it was measured"];
+  const wanted = ["Use cases", "Requirements", "Comparison", "Oversell", "The cost of safety", "Failures", "How it was measured"];
   assert.deepEqual(headings.filter((heading) => wanted.includes(heading)), wanted);
   assert.ok(await page.locator(".view-harm table").isVisible());
   await page.locator('label[for="view-lost"]').click();
@@ -120,8 +120,8 @@ test("without scripts each lock that failed shows a diagram, and the others say 
   for (let at = 0; at < await locks.count(); at += 1) {
     const lock = locks.nth(at);
     assert.equal(await lock.locator(".diagram svg").count(), 1, await lock.locator("summary").textContent());
-    const [told, hints] = [await lock.locator("article:has(.causes)").count(), await lock.locator(".undrawn").count()];
-    assert.equal(hints, told - 1);
+    const [explained, hints] = [await lock.locator("article:has(.causes)").count(), await lock.locator(".undrawn").count()];
+    assert.equal(hints, explained - 1);
   }
   assert.match(await page.locator(".undrawn").first().textContent(), /--timeline/);
   await context.close();
@@ -170,8 +170,8 @@ for (const [name, options] of [
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
     const serious = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
-    const told = serious.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join("\n  ")}`);
-    assert.deepEqual(told, []);
+    const messages = serious.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join("\n  ")}`);
+    assert.deepEqual(messages, []);
     assert.deepEqual(trouble, []);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `the page is ${wide} px wider than its window`);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::case_record::CaseRecord;
 use crate::explain::chains;
 
-/// What a case came to.
+/// The result of a case.
 pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
     let mut value = json!({
         "scenario": cell.header.scenario,
@@ -58,23 +58,23 @@ fn metrics(report: &CaseReport) -> Map<String, Value> {
 
 fn faults(cell: &Cell, report: &CaseReport) -> Map<String, Value> {
     let labels = cell.header.faults.iter().zip(&report.result.faults);
-    let told = labels.map(|(label, tally)| {
+    let entries = labels.map(|(label, tally)| {
         let counts = json!({
             "kind": label.kind, "planned": tally.planned, "fired": tally.fired, "touched": tally.touched,
         });
         (label.name.clone(), counts)
     });
-    told.collect()
+    entries.collect()
 }
 
 fn violations(report: &CaseReport) -> Vec<Value> {
     let names = |node: NodeId| node_name(&report.nodes, node);
-    let told = report.evidence.iter().map(|evidence| {
+    let entries = report.evidence.iter().map(|evidence| {
         json!({
             "property": evidence.property.name(),
             "at_ns": evidence.at.0,
             "sentence": evidence.render(&names),
         })
     });
-    told.collect()
+    entries.collect()
 }

@@ -1,15 +1,15 @@
-//! Which scenarios say what a lock costs. Sums over scenarios that only some locks were run in, or that ask for other work
-//! with faults than without, would compare scenarios rather than locks.
+//! Scenarios in which costs of locks can be compared: those in which all locks ran, with the same load with and without
+//! faults. Other sums would compare scenarios rather than locks.
 
 use std::collections::BTreeSet;
 
 use fencepost_scenarios::run::results::CellHeader;
 
 use crate::grid::{Cell, Grid};
-use crate::pool::{NO_LOCK, bare};
+use crate::pool::{NO_LOCK, unguarded_cells};
 use crate::text::{clipped, grouped};
 
-/// So many scenarios are called by name.
+/// The maximum number of scenarios listed by name.
 const MOST_NAMED: usize = 3;
 
 /// The scenarios that costs are compared in.
@@ -19,7 +19,7 @@ pub struct Comparable<'a> {
     pub calm: Vec<&'a str>,
     /// Those with faults.
     pub faulty: Vec<&'a str>,
-    /// Whether all of them ask for the same work, so that nothing but the faults tells the two kinds apart.
+    /// Whether all have the same load, so that the two groups differ only in faults.
     pub same_load: bool,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Comparable<'a> {
     /// Of the scenarios that show the lock itself, those that all locks were run in, if there is any; and of these
     /// those that were run with the same load with and without faults, if there is any.
     pub fn of(cells: &'a [Cell]) -> Self {
-        let grid = Grid::new(bare(cells).into_iter().filter(|(header, _)| header.applicable));
+        let grid = Grid::new(unguarded_cells(cells).into_iter().filter(|(header, _)| header.applicable));
         let scenarios = preferred(grid.scenarios.clone(), |scenario| {
             grid.locks.iter().all(|lock| *lock == NO_LOCK || grid.cell(lock, scenario).is_some())
         });
@@ -37,9 +37,9 @@ impl<'a> Comparable<'a> {
             headers.filter(|header| is_calm(header) == calm).map(|header| header.load.as_str()).collect()
         };
         let both: BTreeSet<&str> = loads(true).intersection(&loads(false)).copied().collect();
-        let told = |header: &CellHeader| !header.load.is_empty() && both.contains(header.load.as_str());
-        let same_load = scenarios.iter().filter_map(|scenario| header(scenario)).any(told);
-        let scenarios = preferred(scenarios, |scenario| header(scenario).is_some_and(told));
+        let has_both = |header: &CellHeader| !header.load.is_empty() && both.contains(header.load.as_str());
+        let same_load = scenarios.iter().filter_map(|scenario| header(scenario)).any(has_both);
+        let scenarios = preferred(scenarios, |scenario| header(scenario).is_some_and(has_both));
         let (calm, faulty) = scenarios.into_iter().partition(|scenario| header(scenario).is_some_and(is_calm));
         Comparable { calm, faulty, same_load }
     }
@@ -52,8 +52,8 @@ impl<'a> Comparable<'a> {
         })
     }
 
-    /// Which scenarios these are, in a sentence or two.
-    pub fn words(&self) -> String {
+    /// The names of the scenarios, in a sentence or two.
+    pub fn text(&self) -> String {
         let mut words = Vec::new();
         for (kind, scenarios) in [("No faults", &self.calm), ("Under faults", &self.faulty)] {
             match scenarios.len() {
@@ -104,22 +104,22 @@ mod tests {
         cells.push(cell("only-one", "one", "a", true));
         let comparable = Comparable::of(&cells);
         assert_eq!((&*comparable.calm, &*comparable.faulty), (&["quiet"][..], &["crashes"][..]));
-        assert_eq!(comparable.words(), "No faults: quiet. Under faults: crashes.");
+        assert_eq!(comparable.text(), "No faults: quiet. Under faults: crashes.");
         let [calm, faulty] = comparable.cells(&cells, "one");
         assert_eq!((calm.len(), faulty.len()), (1, 1));
     }
 
     #[test]
-    fn loads_that_differ_are_said_to_differ() {
+    fn different_loads_are_mentioned() {
         let cells = [cell("quiet", "one", "a", false), cell("pauses", "one", "b", true), cell("odd", "two", "c", true)];
         let comparable = Comparable::of(&cells[..2]);
-        assert!(comparable.words().contains("differ in more than faults"), "{}", comparable.words());
+        assert!(comparable.text().contains("differ in more than faults"), "{}", comparable.text());
         let comparable = Comparable::of(&cells);
-        assert_eq!(comparable.faulty, ["pauses", "odd"], "where no scenario had all locks, all count");
+        assert_eq!(comparable.faulty, ["pauses", "odd"], "if no scenario had all locks, all count");
     }
 
     #[test]
-    fn having_no_lock_is_no_reason_to_leave_a_scenario_out() {
+    fn a_scenario_without_the_baseline_counts() {
         let cells =
             [cell("quiet", "none", "a", false), cell("quiet", "one", "a", false), cell("cut", "one", "a", true)];
         assert_eq!(Comparable::of(&cells).faulty, ["cut"]);

@@ -72,7 +72,7 @@ fn summary(comparison: &Comparison) -> String {
 fn properties_table(comparison: &Comparison, change: Change, words: &str, terminal: Terminal) -> String {
     let mut table = new_table(terminal);
     table.set_header(["scenario", "lock", "property", "A", "B", "only A / only B", "p", "p (Holm)"]);
-    let counts = |(violated, judged)| of(violated, judged, clopper_pearson(violated, judged).upper);
+    let counts = |(violated, decided)| of(violated, decided, clopper_pearson(violated, decided).upper);
     let rows = comparison.properties.iter().filter(|d| d.change == change);
     let shown = rows.map(|d| row(d, d.what.name(), counts(d.before), counts(d.after)));
     filled(table, shown, &format!("{words}: properties"))
@@ -131,9 +131,9 @@ pub fn comparison_json(comparison: &Comparison, sides: &[Side; 2], notes: &[Stri
 }
 
 fn property(difference: &Difference<Property>) -> Value {
-    let side = |(violated, judged): (u64, u64)| {
-        let interval = clopper_pearson(violated, judged);
-        json!({ "violated": violated, "judged": judged, "ci95": [interval.lower, interval.upper] })
+    let side = |(violated, decided): (u64, u64)| {
+        let interval = clopper_pearson(violated, decided);
+        json!({ "violated": violated, "judged": decided, "ci95": [interval.lower, interval.upper] })
     };
     let mut value = tested(difference);
     value["property"] = json!(difference.what.name());

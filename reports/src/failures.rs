@@ -12,14 +12,14 @@ use crate::grid::Cell;
 use crate::packed::packed;
 use crate::timeline::{self, without_style};
 
-/// What is known of a counterexample beyond the numbers: its smallest case, explained and drawn.
+/// The counterexample of a cell: its smallest case, explained and drawn.
 #[derive(Clone, Debug, Default)]
 pub struct Counterexample {
-    /// The command that shows it again, where it is not that of the first seed.
+    /// The command that replays it, if it is not that of the first seed.
     pub command: Option<String>,
-    /// What is left of it: faults and clients, in words.
+    /// The size of the shrunk case: faults and clients.
     pub smallest: Option<String>,
-    /// What went wrong, in a few words.
+    /// The violation in a few words.
     pub headline: Option<String>,
     /// The chain of causes, one sentence each, the last being the violation.
     pub causes: Vec<String>,
@@ -50,9 +50,9 @@ pub struct Failure<'a> {
     pub cell: &'a Cell,
     /// Its place in the page, a valid fragment whatever the names.
     pub anchor: String,
-    /// What it violated, worst first.
+    /// The violated properties, the most severe first.
     pub violated: Vec<(Property, PropertyCount)>,
-    /// The seed to see it by.
+    /// The seed that shows it.
     pub seed: u64,
     /// Its counterexample.
     pub counterexample: Option<&'a Counterexample>,
@@ -65,11 +65,11 @@ pub struct Failure<'a> {
 pub enum Drawing {
     /// There is none.
     None,
-    /// It stands in the article.
+    /// It is in the article.
     Inline,
-    /// It is packed, for the page's script to draw.
+    /// It is compressed, and the page's script draws it.
     Packed,
-    /// The page has no room for it.
+    /// It does not fit into the page.
     LeftOut,
 }
 
@@ -82,7 +82,7 @@ pub struct Failures<'a> {
 }
 
 impl<'a> Failures<'a> {
-    /// Finds the cells that violated anything. No diagram has room until [`Failures::deal`].
+    /// Finds the cells that violated anything. No diagram is included until [`Failures::allot`].
     pub fn of(cells: &'a [Cell], counterexamples: &'a BTreeMap<(String, String), Counterexample>) -> Self {
         let mut failures = Failures::default();
         for (at, cell) in cells.iter().enumerate() {
@@ -118,9 +118,9 @@ impl<'a> Failures<'a> {
         self.places.get(&(scenario, lock)).map(|place| self.list[*place].anchor.as_str())
     }
 
-    /// Deals out so many bytes for diagrams: one of each lock stands in the page as it is, for readers without scripts, and
-    /// as many of the others as there is room for are packed.
-    pub fn deal(&mut self, room: usize) {
+    /// Spends this many bytes on diagrams. One of each lock is inline, for readers without scripts; of the others, as many
+    /// as fit are compressed.
+    pub fn allot(&mut self, room: usize) {
         let (first, others) = self.in_turn();
         let mut left = room;
         for at in first {

@@ -1,4 +1,4 @@
-//! What became of the faults of a scenario, with all locks together.
+//! The effect of the faults of a scenario, over all locks.
 
 use fencepost_scenarios::run::results::{CellHeader, Decisive, FaultSum};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::{CellHeader, CellResult, PropertyCount};
 
-/// A cell: what it is, and what came of it.
+/// A cell: its header and its result.
 pub type Cell = (CellHeader, CellResult);
 
 /// Some cells by lock and scenario, each in the order of first appearance.
@@ -19,15 +19,15 @@ pub struct Grid<'a> {
     cells: BTreeMap<(&'a str, &'a str), &'a Cell>,
 }
 
-/// What a cell says about one property.
+/// The finding of a cell for one property.
 #[derive(Clone, Copy, Debug)]
 pub enum Finding<'a> {
     /// There is no such cell.
     Missing,
-    /// The lock cannot be put into the scenario, or the property has no meaning here.
+    /// The scenario does not apply to the lock, or the property not to the cell.
     NotApplicable(&'a str),
     /// It was run.
-    Judged(&'a Cell, PropertyCount),
+    Checked(&'a Cell, PropertyCount),
 }
 
 impl<'a> Grid<'a> {
@@ -64,22 +64,24 @@ impl<'a> Grid<'a> {
         self.locks.iter().filter_map(move |lock| self.cell(lock, scenario))
     }
 
-    /// What a cell says about a property.
+    /// The finding of a cell for a property.
     pub fn finding(&self, lock: &str, scenario: &str, property: Property) -> Finding<'a> {
         let Some(cell) = self.cell(lock, scenario) else { return Finding::Missing };
         let (header, result) = cell;
         if !header.applicable {
-            return Finding::NotApplicable(header.reason.as_deref().unwrap_or("the lock does not fit this scenario"));
+            return Finding::NotApplicable(
+                header.reason.as_deref().unwrap_or("the scenario does not apply to this lock"),
+            );
         }
         let count = result.property(property);
         match count.is_applicable() {
-            true => Finding::Judged(cell, count),
-            false => Finding::NotApplicable("the property has no meaning for this lock or workload"),
+            true => Finding::Checked(cell, count),
+            false => Finding::NotApplicable("the property does not apply to this lock or workload"),
         }
     }
 
-    /// Whether any cell was judged by this property.
-    pub fn is_judged(&self, property: Property) -> bool {
+    /// Whether the property applies to any cell.
+    pub fn is_checked(&self, property: Property) -> bool {
         self.cells.values().any(|(header, result)| header.applicable && result.property(property).is_applicable())
     }
 

@@ -1,4 +1,4 @@
-//! The same scenario with each guard at the store: what is left when the lock alone does not carry the safety.
+//! The same scenario with each guard at the store.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use fencepost_scenarios::run::results::CellHeader;
 use crate::grid::{Cell, Grid};
 use crate::pool::Pooled;
 
-/// The ways to check, in the order of reports. Updates that check are guards too.
+/// The guards, in the order of reports. Updates that check count as guards.
 const ORDER: [&str; 7] = ["none", "fence-writes", "fence-reads", "claim", "owner-txn", "version", "conditional"];
 
-/// Scenarios that differ in nothing but what the store checks.
+/// Scenarios that differ only in the check at the store.
 #[derive(Debug)]
 pub struct Guards<'a> {
     /// The scenario without any guard, or else the first of them.
     pub scenario: &'a str,
     /// The locks: the rows.
     pub locks: Vec<&'a str>,
-    /// What the store checks: the columns.
+    /// The checks at the store: the columns.
     pub columns: Vec<String>,
     cells: Vec<&'a Cell>,
 }
@@ -57,7 +57,7 @@ impl<'a> Guards<'a> {
     }
 }
 
-/// What the store checks: the guard, or else an update that checks. Case 2 is another question, so it is left out.
+/// The check at the store: the guard, or else an update that checks. Case 2 is a separate comparison, so it is excluded.
 fn check(header: &CellHeader) -> Option<&str> {
     match (header.guard.as_deref().unwrap_or("none"), header.update.as_deref()) {
         ("none", Some("decrement")) => None,

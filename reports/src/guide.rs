@@ -1,4 +1,4 @@
-//! The decision guide: sentences computed from the results, each with the cells that carry it.
+//! The decision guide: sentences computed from the results, each with the cells behind it.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::Tally;
@@ -7,7 +7,7 @@ use fencepost_sim::faults::FaultFamily;
 use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
 use crate::guards::Guards;
-use crate::pool::{FaultGroup, Measure, NO_LOCK, Pooled, bare};
+use crate::pool::{FaultGroup, Measure, NO_LOCK, Pooled, unguarded_cells};
 use crate::text::{clipped, grouped, of, percent, short, visible};
 use crate::use_cases::{Harm, workloads};
 
@@ -15,7 +15,7 @@ const CRASH: FaultGroup = FaultGroup::Family(FaultFamily::Crash);
 const PAUSES: [FaultGroup; 2] =
     [FaultGroup::Family(FaultFamily::ProcessPause), FaultGroup::Family(FaultFamily::VmPause)];
 
-/// A question that a reader comes with, and what the results say to it.
+/// A reader's question and the answer of the results.
 #[derive(Clone, Debug)]
 pub struct Advice {
     /// The question.
@@ -24,24 +24,24 @@ pub struct Advice {
     pub sentences: Vec<Sentence>,
 }
 
-/// A sentence with what carries it.
+/// A sentence with links to its evidence.
 pub type Sentence = Vec<Part>;
 
 /// A part of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Words.
+    /// Plain text.
     Text(String),
-    /// Words that a table carries.
+    /// Text backed by a table.
     Table {
-        /// The words.
+        /// The text.
         words: String,
-        /// Where it stands in the page.
+        /// The fragment of the table in the page.
         fragment: &'static str,
     },
-    /// Words that a cell carries.
+    /// Text backed by a cell.
     Cell {
-        /// The words.
+        /// The text.
         words: String,
         /// The cell's scenario.
         scenario: String,
@@ -50,28 +50,28 @@ pub enum Part {
     },
 }
 
-/// The tables that sentences lead to.
+/// The fragments of tables that sentences link to.
 const COMPARISON: &str = "comparison";
 const GUARDS: &str = "guards";
 
-/// At most so many locks are named in one list.
+/// The maximum number of locks named in one list.
 const MOST_NAMED: usize = 8;
 
-/// All of the advice that these results allow.
+/// The advice that these results support.
 pub fn guide(cells: &[Cell]) -> Vec<Advice> {
-    let bare: Vec<&Cell> = bare(cells).into_iter().filter(|(header, _)| header.applicable).collect();
-    let grid = Grid::new(bare.iter().copied());
+    let unguarded: Vec<&Cell> = unguarded_cells(cells).into_iter().filter(|(header, _)| header.applicable).collect();
+    let grid = Grid::new(unguarded.iter().copied());
     let locks: Vec<&str> = grid.locks.iter().copied().filter(|lock| *lock != NO_LOCK).collect();
     let advice = [
-        ("If a duplicate costs you cents", cents(cells, &bare, &locks)),
-        ("If it costs you data", data(&bare, &locks)),
-        ("If the store can check", checks(cells)),
-        ("If holders die", deaths(&bare, &locks)),
-        ("If lock servers die, restart or are cut off", servers(&bare, &locks)),
-        ("If clocks jump", clocks(&bare, &locks)),
+        ("If duplicates are cheap", cheap_duplicates(cells, &unguarded, &locks)),
+        ("If a failure loses data", data_loss(&unguarded, &locks)),
+        ("If the store can check writes", store_checks(cells)),
+        ("If holders crash", holder_crashes(&unguarded, &locks)),
+        ("If lock servers crash, restart or are partitioned", server_failures(&unguarded, &locks)),
+        ("If clocks step or drift", clock_faults(&unguarded, &locks)),
     ];
-    let told = advice.into_iter().filter(|(_, sentences)| !sentences.is_empty());
-    told.map(|(question, sentences)| Advice { question: question.into(), sentences }).collect()
+    let answered = advice.into_iter().filter(|(_, sentences)| !sentences.is_empty());
+    answered.map(|(question, sentences)| Advice { question: question.into(), sentences }).collect()
 }
 
 fn text(words: impl Into<String>) -> Part {
@@ -86,8 +86,8 @@ fn cell(words: String, (header, _): &Cell) -> Part {
     Part::Cell { words, scenario: header.scenario.clone(), lock: header.lock.clone() }
 }
 
-/// What each lock did in some of the cells.
-fn judged<'a>(
+/// The verdicts of each lock in some of the cells.
+fn by_lock<'a>(
     cells: &[&'a Cell],
     locks: &[&'a str],
     measure: impl Into<Measure>,
@@ -102,16 +102,16 @@ fn judged<'a>(
     locks.iter().filter_map(of_lock).collect()
 }
 
-/// `a (1 of 20), b (2 of 20)`, each with its worst cell; the others counted, with the table that has them.
-fn violators(judged: &[(&str, Pooled, Vec<&Cell>)], fragment: &'static str) -> Vec<Part> {
-    let mut broke: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).collect();
-    broke.sort_by(|a, b| b.1.rate().total_cmp(&a.1.rate()));
+/// `a (1 of 20), b (2 of 20)`, each with its worst cell; then the number of the others, with a link to the table.
+fn violators(pooled_locks: &[(&str, Pooled, Vec<&Cell>)], fragment: &'static str) -> Vec<Part> {
+    let mut violating: Vec<_> = pooled_locks.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).collect();
+    violating.sort_by(|a, b| b.1.rate().total_cmp(&a.1.rate()));
     let mut parts = Vec::new();
-    for (at, (lock, pooled, mine)) in broke.iter().take(MOST_NAMED).enumerate() {
+    for (at, (lock, pooled, mine)) in violating.iter().take(MOST_NAMED).enumerate() {
         parts.push(text(if at == 0 { "" } else { ", " }));
-        let unjudged = if pooled.count.unknown > 0 { format!(" +{}?", pooled.count.unknown) } else { String::new() };
-        let (violated, judged) = (grouped(pooled.count.violated.into()), grouped(pooled.count.decided().into()));
-        let words = format!("{} ({violated} of {judged}{unjudged})", clipped(lock, 24));
+        let unknown = if pooled.count.unknown > 0 { format!(" +{}?", pooled.count.unknown) } else { String::new() };
+        let (violated, decided) = (grouped(pooled.count.violated.into()), grouped(pooled.count.decided().into()));
+        let words = format!("{} ({violated} of {decided}{unknown})", clipped(lock, 24));
         parts.push(
             pooled
                 .worst
@@ -119,20 +119,20 @@ fn violators(judged: &[(&str, Pooled, Vec<&Cell>)], fragment: &'static str) -> V
                 .map_or_else(|| text(words.clone()), |worst| cell(words.clone(), worst)),
         );
     }
-    if broke.len() > MOST_NAMED {
+    if violating.len() > MOST_NAMED {
         parts.push(text(" and "));
-        parts.push(table(format!("{} more", broke.len() - MOST_NAMED), fragment));
+        parts.push(table(format!("{} more", violating.len() - MOST_NAMED), fragment));
     }
     parts
 }
 
-/// `0 of 200 (≤ 1.8 %): a, b; 0 of 100 (≤ 3.6 %): c`, each with a cell of its own.
-fn clean(judged: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
-    let mut kept: Vec<_> = judged.iter().filter(|(_, pooled, _)| pooled.count.violated == 0).collect();
-    kept.sort_by(|a, b| a.1.count.ci95().upper.total_cmp(&b.1.count.ci95().upper));
+/// `0 of 200 (≤ 1.8 %): a, b; 0 of 100 (≤ 3.6 %): c`, each with one of its cells.
+fn clean(pooled_locks: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
+    let mut held_locks: Vec<_> = pooled_locks.iter().filter(|(_, pooled, _)| pooled.count.violated == 0).collect();
+    held_locks.sort_by(|a, b| a.1.count.ci95().upper.total_cmp(&b.1.count.ci95().upper));
     let mut parts = Vec::new();
     let mut bound = String::new();
-    for (lock, pooled, mine) in kept {
+    for (lock, pooled, mine) in held_locks {
         let mut held = of(0, pooled.count.decided(), pooled.count.ci95().upper);
         if pooled.count.unknown > 0 {
             held += &format!(" +{}?", pooled.count.unknown);
@@ -153,8 +153,8 @@ fn sentence(begin: &str, list: Vec<Part>, end: &str) -> Option<Sentence> {
     (!list.is_empty()).then(|| std::iter::once(text(begin)).chain(list).chain([text(end)]).collect())
 }
 
-fn cents<'a>(all: &[Cell], cells: &[&Cell], locks: &[&'a str]) -> Vec<Sentence> {
-    let calm = judged(cells, locks, Measure::Harm, |(header, _)| header.faults.is_empty());
+fn cheap_duplicates<'a>(all: &[Cell], cells: &[&Cell], locks: &[&'a str]) -> Vec<Sentence> {
+    let calm = by_lock(cells, locks, Measure::Harm, |(header, _)| header.faults.is_empty());
     let comparable = Comparable::of(all);
     let cost = |lock: &str| {
         let [calm, _] = comparable.cells(all, lock);
@@ -175,21 +175,21 @@ fn cents<'a>(all: &[Cell], cells: &[&Cell], locks: &[&'a str]) -> Vec<Sentence> 
     }
     let all = [
         sentence(
-            "Take the lock that you can run, and multiply the share of your own incidents by your own price before you pay for a stronger one. Where nothing went wrong these did no harm: ",
+            "Use the lock that you can already run. Before you pay for a stronger one, multiply your own rate of incidents by the cost of one. Without faults, these did no harm: ",
             clean(&calm),
             ".",
         ),
         sentence(
-            "Where nothing went wrong but work that outlasted the lease, these did: ",
+            "Without faults, but with work that outlasted the lease, these did harm: ",
             violators(&calm, COMPARISON),
             ".",
         ),
-        sentence("Fewest messages per acquire, without faults: ", cheapest, "."),
+        sentence("Fewest messages per acquire without faults: ", cheapest, "."),
     ];
     all.into_iter().flatten().chain(harms(cells, locks)).collect()
 }
 
-/// What failures of locks that save work cost, workload by workload, since each has a unit of its own.
+/// The cost of failures where locks save work. Each workload has its own unit, so each has its own sentence.
 fn harms(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     let faulty: Vec<&Cell> = (cells.iter().copied())
         .filter(|(header, _)| header.use_case == "efficiency" && !header.faults.is_empty())
@@ -206,50 +206,54 @@ fn harm_of(workload: &str, faulty: &[&Cell], locks: &[&str]) -> Option<Sentence>
     };
     let mut harms: Vec<(f64, &Cell)> = locks.iter().filter_map(of_lock).collect();
     harms.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let told =
+    let linked =
         |(harm, cell_of): &(f64, &Cell)| cell(format!("{} ({})", short(*harm), clipped(&cell_of.0.lock, 24)), cell_of);
     let (least, most) = (harms.first()?, harms.last()?);
     let unit = visible(&most.1.0.harm_unit);
     Some(vec![
-        text(format!("Under these exaggerated faults {} cost per 1,000 orders from ", clipped(workload, 24))),
-        told(least),
+        text(format!("Under these exaggerated faults, {} cost per 1,000 orders from ", clipped(workload, 24))),
+        linked(least),
         text(" to "),
-        told(most),
+        linked(most),
         text(format!(" {unit}, by lock.")),
     ])
 }
 
-fn data(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let pauses = judged(cells, locks, Measure::Harm, |(header, _)| PAUSES.contains(&FaultGroup::of_cell(header)));
-    let all = judged(cells, locks, Measure::Harm, |_| true);
+fn data_loss(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
+    let pauses = by_lock(cells, locks, Measure::Harm, |(header, _)| PAUSES.contains(&FaultGroup::of_cell(header)));
+    let all = by_lock(cells, locks, Measure::Harm, |_| true);
     let total = all.len();
     let broke = all.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).count();
     let summary = (total > 0).then(|| {
         let count = format!("{broke} of {total} locks");
         let worst = all.iter().max_by(|a, b| a.1.rate().total_cmp(&b.1.rate())).and_then(|(_, pooled, _)| pooled.worst);
         vec![
-            text("Do not lean on the lock alone: with nothing checked at the store, "),
+            text("Do not rely on the lock alone. With no check at the store, "),
             worst.map_or_else(|| text(count.clone()), |worst| cell(count.clone(), worst)),
             text(" did harm somewhere in this run."),
         ]
     });
     let sentences = [
         summary,
-        sentence("When processes or machines are paused, these did harm: ", violators(&pauses, COMPARISON), "."),
-        sentence("These did none there: ", clean(&pauses), ". A bound is not a promise: 0 of n leaves room for it."),
+        sentence("When processes or machines paused, these did harm: ", violators(&pauses, COMPARISON), "."),
+        sentence(
+            "These did none: ",
+            clean(&pauses),
+            ". 0 of n is not a promise: the true rate may be as high as the bound.",
+        ),
     ];
     sentences.into_iter().flatten().collect()
 }
 
-fn checks(cells: &[Cell]) -> Vec<Sentence> {
+fn store_checks(cells: &[Cell]) -> Vec<Sentence> {
     let Some(guards) = Guards::of(cells) else { return Vec::new() };
     let mut sentences = vec![vec![
         text("One scenario, "),
         table(clipped(guards.scenario, 40), GUARDS),
-        text(", with nothing changed but what the store checks:"),
+        text(", in which only the check at the store differs:"),
     ]];
     for guard in &guards.columns {
-        let judged: Vec<(&str, Pooled, Vec<&Cell>)> = (guards.locks.iter())
+        let pooled_locks: Vec<(&str, Pooled, Vec<&Cell>)> = (guards.locks.iter())
             .filter(|lock| **lock != NO_LOCK)
             .filter_map(|lock| {
                 let pooled =
@@ -257,11 +261,11 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
                 Some((*lock, pooled, guards.cells(lock, guard).collect()))
             })
             .collect();
-        let (violated, cases) = judged
+        let (violated, cases) = pooled_locks
             .iter()
             .fold((0, 0), |(violated, cases), (_, p, _)| (violated + p.count.violated, cases + p.count.decided()));
-        let locks = judged.len();
-        let lost = judged.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).count();
+        let locks = pooled_locks.len();
+        let lost = pooled_locks.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).count();
         if cases == 0 {
             continue;
         }
@@ -273,14 +277,14 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
         let words = match lost {
             0 => format!(" none of {locks} locks lost an update: {}", of(0, cases, bound)),
             lost => format!(
-                " {lost} of {locks} locks lost updates, in {} of the cases of all {locks}: ",
+                " {lost} of {locks} locks lost updates, in {} of all their cases: ",
                 percent(violated as f64 / cases as f64)
             ),
         };
         let mut parts = vec![table(begin, GUARDS), text(words)];
         match lost {
             0 => {}
-            _ => parts.extend(violators(&judged, GUARDS)),
+            _ => parts.extend(violators(&pooled_locks, GUARDS)),
         }
         parts.push(text("."));
         sentences.push(parts);
@@ -288,8 +292,8 @@ fn checks(cells: &[Cell]) -> Vec<Sentence> {
     sentences
 }
 
-fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let crashes = judged(cells, locks, Property::Takeover, |(header, _)| FaultGroup::of_cell(header) == CRASH);
+fn holder_crashes(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
+    let crashes = by_lock(cells, locks, Property::Takeover, |(header, _)| FaultGroup::of_cell(header) == CRASH);
     let slowest = {
         let mut all: Vec<(&str, u64, &Cell)> = (crashes.iter())
             .filter_map(|(lock, _, mine)| {
@@ -310,39 +314,43 @@ fn deaths(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     };
     let sentences = [
         sentence(
-            "After a holder’s crash these kept waiters beyond their own bound: ",
+            "After a holder’s crash, waiters waited beyond the lock’s own bound with ",
             violators(&crashes, COMPARISON),
             ".",
         ),
-        sentence("Within it in every case: ", clean(&crashes), "."),
-        sentence("Longest waits for a dead holder, and the lock’s own bound without further faults: ", slowest, "."),
+        sentence("Waiters got the lock within the bound in every case with ", clean(&crashes), "."),
+        sentence(
+            "Longest waits after a holder’s crash, and the lock’s own bound without further faults: ",
+            slowest,
+            ".",
+        ),
     ];
     sentences.into_iter().flatten().collect()
 }
 
-fn servers(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
+fn server_failures(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     let faulty =
         |cell: &Cell| [CRASH, FaultGroup::Family(FaultFamily::Partition)].contains(&FaultGroup::of_cell(&cell.0));
-    let grants = judged(cells, locks, Property::GrantExclusion, faulty);
-    let progress = judged(cells, locks, Property::Progress, faulty);
+    let grants = by_lock(cells, locks, Property::GrantExclusion, faulty);
+    let progress = by_lock(cells, locks, Property::Progress, faulty);
     let sentences = [
         sentence(
-            "Under crashes and partitions the service itself gave the lock twice with ",
+            "Under crashes and partitions, the service itself granted the lock twice with ",
             violators(&grants, COMPARISON),
             ".",
         ),
         sentence("It did not with ", clean(&grants), "."),
-        sentence("These could not be had again in time once all was healed: ", violators(&progress, COMPARISON), "."),
+        sentence("Not available again within the bound after healing: ", violators(&progress, COMPARISON), "."),
     ];
     sentences.into_iter().flatten().collect()
 }
 
-fn clocks(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
-    let clocks = judged(cells, locks, Measure::Harm, |(header, _)| {
+fn clock_faults(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
+    let clocks = by_lock(cells, locks, Measure::Harm, |(header, _)| {
         FaultGroup::of_cell(header) == FaultGroup::Family(FaultFamily::Clock)
     });
     let sentences = [
-        sentence("Wrong clocks alone made these do harm: ", violators(&clocks, COMPARISON), "."),
+        sentence("With clock faults alone, these did harm: ", violators(&clocks, COMPARISON), "."),
         sentence("These did none: ", clean(&clocks), "."),
     ];
     sentences.into_iter().flatten().collect()

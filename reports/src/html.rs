@@ -1,4 +1,4 @@
-//! The page: one file that fetches nothing. Scripts only add to it: without them everything can be read.
+//! The page: one file that fetches nothing. It is complete without scripts.
 
 mod comparison;
 mod cost;
@@ -19,7 +19,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::failures::Failures;
 use crate::grid::Grid;
 use crate::plot::{Figure, theme_css};
-use crate::pool::{Measure, NO_LOCK, Pooled, bare};
+use crate::pool::{Measure, NO_LOCK, Pooled, unguarded_cells};
 use crate::report::Report;
 use crate::text::{grouped, visible};
 use crate::timeline::page_css;
@@ -32,7 +32,7 @@ const SCRIPT: &str = include_str!("html/script.js");
 pub struct Figures {
     /// Oversold units, Case 1 beside Case 2.
     pub oversell: Option<Figure>,
-    /// What the count says beside what was oversold.
+    /// The count in the store beside the units oversold.
     pub cases: Option<Figure>,
     /// Violations against the length of pauses.
     pub dose: Option<Figure>,
@@ -44,18 +44,18 @@ pub struct Figures {
     pub availability: Vec<Figure>,
 }
 
-/// What all sections need.
+/// The input of all sections.
 struct Page<'a> {
     report: &'a Report,
     /// All cells.
     grid: Grid<'a>,
-    /// The cells in which nothing but the lock carries the safety.
-    bare: Grid<'a>,
+    /// The cells in which only the lock protects the data.
+    unguarded: Grid<'a>,
     failures: &'a Failures<'a>,
 }
 
 impl Page<'_> {
-    /// A link to the counterexample of a cell, or nothing but the words if it did not fail.
+    /// A link to the counterexample of a cell; plain text if it did not fail.
     fn link(&self, scenario: &str, lock: &str, words: &Markup) -> Markup {
         match self.failures.anchor(scenario, lock) {
             Some(anchor) => html! { a href={ "#" (anchor) } { (words) } },
@@ -64,17 +64,17 @@ impl Page<'_> {
     }
 }
 
-/// A page has at most so many bytes: what mail and browsers take without complaint.
+/// The maximum size of a page, in bytes: small enough for mail and browsers.
 const LARGEST: usize = 4_980_000;
 
 /// The outline, in order: fragment and heading.
 const OUTLINE: [(&str, &str); 8] = [
-    ("guide", "Which lock, then?"),
+    ("guide", "Which lock to choose"),
     ("use-cases", "Use cases"),
     ("requirements", "Requirements"),
     ("comparison", "Comparison"),
     ("oversell", "Oversell"),
-    ("cost", "What safety costs"),
+    ("cost", "The cost of safety"),
     ("failures", "Failures"),
     ("measured", "How it was measured"),
 ];
@@ -82,14 +82,15 @@ const OUTLINE: [(&str, &str); 8] = [
 /// The whole page.
 pub fn page(report: &Report, figures: &Figures) -> String {
     let mut failures = Failures::of(&report.cells, &report.counterexamples);
-    // Once without any diagram, to see how much room is left for them.
+    // Rendered once without diagrams, to find how many bytes are left for them.
     let plain = render(report, figures, &failures).len();
-    failures.deal(LARGEST.saturating_sub(plain));
+    failures.allot(LARGEST.saturating_sub(plain));
     render(report, figures, &failures)
 }
 
 fn render(report: &Report, figures: &Figures, failures: &Failures) -> String {
-    let page = Page { report, grid: Grid::new(&report.cells), bare: Grid::new(bare(&report.cells)), failures };
+    let page =
+        Page { report, grid: Grid::new(&report.cells), unguarded: Grid::new(unguarded_cells(&report.cells)), failures };
     let style = format!("{}{STYLE}{}", theme_css(), page_css());
     let markup = html! {
         (DOCTYPE)
@@ -135,9 +136,9 @@ fn top(page: &Page) -> Markup {
         header {
             h1 dir="auto" { (visible(&report.title)) }
             p.lead {
-                "What " (page.grid.locks.len()) " distributed locks did in " (grouped(cases.into()))
-                " simulated cases in which processes paused, clocks jumped, machines died and networks cut; the same for \
-                 every lock, and the same again every time it is run."
+                (page.grid.locks.len()) " distributed locks in " (grouped(cases.into()))
+                " simulated cases with paused processes, clock steps, crashes and partitions. All locks face the same \
+                 faults, and every run gives the same results."
             }
             p.verdict { (verdict(page)) }
             dl.facts {
@@ -154,23 +155,22 @@ fn top(page: &Page) -> Markup {
     }
 }
 
-/// The one thing to take away, as far as numbers go.
+/// The main result, in numbers.
 fn verdict(page: &Page) -> Markup {
     let harmed = |lock: &&str| {
-        let mine = page.bare.row(lock).filter(|(header, _)| header.applicable);
+        let mine = page.unguarded.row(lock).filter(|(header, _)| header.applicable);
         Pooled::of(mine, Measure::Harm).filter(|pooled| pooled.count.decided() > 0)
     };
-    let judged: Vec<Pooled> = page.bare.locks.iter().filter(|lock| **lock != NO_LOCK).filter_map(harmed).collect();
-    let broke = judged.iter().filter(|pooled| pooled.count.violated > 0).count();
+    let pooled: Vec<Pooled> = page.unguarded.locks.iter().filter(|lock| **lock != NO_LOCK).filter_map(harmed).collect();
+    let violating = pooled.iter().filter(|pooled| pooled.count.violated > 0).count();
     html! {
-        @if judged.is_empty() {
-            "In no case of this run did the safety of work depend on a lock alone. What was found stands under "
-            a href="#comparison" { "Comparison" } ", by scenario."
+        @if pooled.is_empty() {
+            "In no case of this run did the data depend on a lock alone. See "
+            a href="#comparison" { "Comparison" } " for the results by scenario."
         } @else {
-            b { (broke) " of " (judged.len()) " locks" }
-            " lost or doubled work in at least one case in which nothing but the lock protected it. Many of these faults go \
-             beyond what the locks promise to survive: what each one did where stands below. 0 of n never means safe: each \
-             zero stands beside the largest rate that it cannot rule out."
+            b { (violating) " of " (pooled.len()) " locks" }
+            " lost or duplicated work in at least one case in which only the lock protected it. Many of these faults \
+             exceed what the locks promise to survive. 0 of n never means safe: each zero comes with its upper bound."
         }
     }
 }

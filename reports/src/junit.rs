@@ -1,8 +1,8 @@
-//! JUnit XML: one test case for each cell, so that what a run found can be looked at where tests are.
+//! JUnit XML: one test case for each cell, so that CI shows the results of a run as tests.
 //!
 //! A test case fails if its cell violated anything but belief exclusion, which every lease breaks under long pauses,
-//! and `[expect]` of the scenario did not say so beforehand. The exit code of a run is something else: it judges only
-//! what is named by `--fail-on` or said to hold.
+//! and `[expect]` of the scenario does not expect it. The exit code of a run is independent of this: it depends only on
+//! the properties that `--fail-on` names or that are expected to hold.
 
 use fencepost_scenarios::property::{Property, Severity};
 use maud::{Markup, PreEscaped, html};
@@ -15,7 +15,7 @@ use crate::text::{violations, visible};
 pub fn junit(report: &Report) -> String {
     let grid = Grid::new(&report.cells);
     let count = |pick: &dyn Fn(&Cell) -> bool| report.cells.iter().filter(|cell| pick(cell)).count();
-    let failed = count(&|cell| !surprises(report, cell).is_empty());
+    let failed = count(&|cell| !unexpected(report, cell).is_empty());
     let markup = html! {
         (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
         testsuites name=(visible(&report.title)) tests=(report.cells.len()) failures=(failed) errors="0" {
@@ -28,7 +28,7 @@ pub fn junit(report: &Report) -> String {
 
 fn suite(report: &Report, grid: &Grid, scenario: &str) -> Markup {
     let cells: Vec<&Cell> = grid.column(scenario).collect();
-    let failed = cells.iter().filter(|cell| !surprises(report, cell).is_empty()).count();
+    let failed = cells.iter().filter(|cell| !unexpected(report, cell).is_empty()).count();
     let skipped = cells.iter().filter(|(header, _)| !header.applicable).count();
     html! {
         "\n"
@@ -40,15 +40,15 @@ fn suite(report: &Report, grid: &Grid, scenario: &str) -> Markup {
 
 fn case(report: &Report, cell: &Cell) -> Markup {
     let (header, result) = cell;
-    let surprises = surprises(report, cell);
+    let unexpected = unexpected(report, cell);
     html! {
         testcase classname=(visible(&header.scenario)) name=(visible(&header.lock)) {
             @if !header.applicable {
                 skipped message=(visible(header.reason.as_deref().unwrap_or("not applicable"))) {}
             } @else {
-                @if let Some((first, seed)) = surprises.first() {
+                @if let Some((first, seed)) = unexpected.first() {
                     failure type=(first.name()) message={ (first.name()) " is violated" } {
-                        @for (property, _) in &surprises {
+                        @for (property, _) in &unexpected {
                             (property.name()) ": " (violations(&result.property(*property))) "\n"
                         }
                         "to reproduce: " (report.replay(&header.scenario, &header.lock, *seed)) "\n"
@@ -64,8 +64,8 @@ fn case(report: &Report, cell: &Cell) -> Markup {
     }
 }
 
-/// What a cell violated without being said to, each with its first seed.
-fn surprises(report: &Report, (header, result): &Cell) -> Vec<(Property, u64)> {
+/// The properties that a cell violated unexpectedly, each with its first seed.
+fn unexpected(report: &Report, (header, result): &Cell) -> Vec<(Property, u64)> {
     let expected = |property| {
         let key = (header.scenario.clone(), header.lock.clone(), property);
         report.expected_violations.contains(&key)

@@ -1,12 +1,12 @@
-//! Diagrams as a page carries them that its script draws: all in one stream, since they are much alike.
+//! The compressed diagrams of a page: all in one stream, since they are similar.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use miniz_oxide::deflate::compress_to_vec;
 
-/// The hardest that the compressor tries. It compresses the same bytes the same on every machine.
+/// The highest level. The output depends only on the input, on every machine.
 const LEVEL: u8 = 9;
 
-/// So many diagrams, each on a line of its own behind its anchor and a tab, deflated and in base64.
+/// Compresses diagrams: one line each, with anchor, tab and SVG, deflated and in base64.
 pub fn packed<'a>(diagrams: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let lines: Vec<String> = diagrams.map(|(anchor, svg)| format!("{anchor}\t{svg}")).collect();
     if lines.is_empty() {

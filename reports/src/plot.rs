@@ -18,7 +18,7 @@ pub use self::availability::availability;
 pub use self::cases::shown_and_hidden;
 pub use self::cost::{acquire_latency, messages, takeover, throughput};
 pub use self::heatmap::{families, guards, heatmap};
-pub use self::oversell::{case_twins, oversell};
+pub use self::oversell::{oversell, paired_cells};
 pub use self::palette::{rate_step, theme_css};
 pub use self::response::{contention, dose_response};
 
@@ -29,13 +29,13 @@ pub struct Figure {
     pub name: String,
     /// What it shows, in one line.
     pub title: String,
-    /// Axes with units, and what readers must know.
+    /// Axes with units, and the notes.
     pub caption: String,
     /// The plot as an SVG document of its own.
     pub svg: String,
     /// The parts that it is made of, each with what it shows, where a page can lay them out by its own width.
     pub panels: Vec<(String, String)>,
-    /// What the marks of the parts mean.
+    /// The key to the marks.
     pub key: Option<String>,
 }
 

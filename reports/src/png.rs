@@ -38,7 +38,7 @@ pub fn render(svg: &str) -> Result<Vec<u8>, PngError> {
     render_scaled(svg, SCALE)
 }
 
-/// Renders an SVG of this crate at so many times its size.
+/// Renders an SVG of this crate at `scale` times its size.
 pub fn render_scaled(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
     let options = Options { font_family: "DejaVu Sans".into(), fontdb: FONTS.clone(), ..Options::default() };
     let tree = Tree::from_str(svg, &options)?;

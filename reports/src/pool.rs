@@ -1,4 +1,4 @@
-//! Cells added up: what a lock did in several scenarios together.
+//! The verdicts of a lock in several scenarios, counted together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use fencepost_sim::faults::{self, FaultFamily};
 
 use crate::grid::Cell;
 
-/// What is run for comparison, and is no lock.
+/// The baseline without any lock.
 pub const NO_LOCK: &str = "none";
 
-/// What cases are counted by.
+/// The measure by which cases are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// Whether they did any harm.
+    /// Cases with any harm.
     Harm,
-    /// Whether they violated this property.
+    /// Cases that violated this property.
     Property(Property),
 }
 
@@ -122,39 +122,39 @@ impl FaultGroup {
     }
 }
 
-/// The cells that show the lock itself: nothing at the store stands in for it, and their scenario is no turn of a dial.
-pub fn bare(cells: &[Cell]) -> Vec<&Cell> {
-    without_dials(cells).into_iter().filter(|(header, _)| is_unguarded(header)).collect()
+/// The cells that show the lock itself: the store has no guard, and the scenario is not part of a parameter sweep.
+pub fn unguarded_cells(cells: &[Cell]) -> Vec<&Cell> {
+    without_sweeps(cells).into_iter().filter(|(header, _)| is_unguarded(header)).collect()
 }
 
-/// All cells but those of dials, which would count the same thing as often as they are turned. Where no other scenario
-/// shows the lock itself under faults, they count.
-pub fn without_dials(cells: &[Cell]) -> Vec<&Cell> {
-    let dials = dials(cells);
-    let others: Vec<&Cell> = cells.iter().filter(|(header, _)| !dials.contains(header.scenario.as_str())).collect();
+/// All cells except those of parameter sweeps, which would count the same setting several times. If no other scenario
+/// shows the lock itself under faults, the sweeps are included.
+pub fn without_sweeps(cells: &[Cell]) -> Vec<&Cell> {
+    let swept = swept_scenarios(cells);
+    let others: Vec<&Cell> = cells.iter().filter(|(header, _)| !swept.contains(header.scenario.as_str())).collect();
     let shows = |(header, _): &&&Cell| header.applicable && is_unguarded(header) && !header.faults.is_empty();
     if others.iter().any(|cell| shows(&cell)) { others } else { cells.iter().collect() }
 }
 
-/// Scenarios that differ in nothing but one number: how long a pause is against the expiry, or how many clients contend.
-fn dials(cells: &[Cell]) -> BTreeSet<&str> {
+/// Scenarios that differ in one number only: the length of the pause or the number of clients.
+fn swept_scenarios(cells: &[Cell]) -> BTreeSet<&str> {
     let mut pauses: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
-    let mut crowds: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut client_counts: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     for (header, _) in cells.iter().filter(|(header, _)| is_unguarded(header)) {
         let scenario = header.scenario.as_str();
         if let Some(dose) = header.dose.filter(|_| !header.load.is_empty()) {
             pauses.entry(&header.load).or_default().entry(scenario).or_insert(dose.to_bits());
         }
         if !header.setting.is_empty() {
-            crowds.entry(&header.setting).or_default().insert(scenario, header.clients.into());
+            client_counts.entry(&header.setting).or_default().insert(scenario, header.clients.into());
         }
     }
-    let turned = |scenarios: &BTreeMap<&str, u64>| scenarios.values().collect::<BTreeSet<_>>().len() > 1;
-    let all = pauses.into_values().chain(crowds.into_values()).filter(turned);
+    let differs = |scenarios: &BTreeMap<&str, u64>| scenarios.values().collect::<BTreeSet<_>>().len() > 1;
+    let all = pauses.into_values().chain(client_counts.into_values()).filter(differs);
     all.flat_map(BTreeMap::into_keys).collect()
 }
 
-/// Whether nothing at the store stands in for the lock.
+/// Whether the store has no guard.
 pub fn is_unguarded(header: &CellHeader) -> bool {
     let unguarded = header.guard.as_deref().is_none_or(|guard| guard == "none");
     unguarded && header.update.as_deref().is_none_or(|update| matches!(update, "target" | "decrement"))
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_of_one_family_are_no_mixture() {
+    fn kinds_of_one_family_form_one_group() {
         let header = |kinds: &[&str]| CellHeader {
             faults: kinds.iter().map(|kind| FaultLabel { name: "f".into(), kind: (*kind).into() }).collect(),
             ..CellHeader::default()
@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn names(cells: &[Cell]) -> Vec<&str> {
-        bare(cells).into_iter().map(|(header, _)| header.scenario.as_str()).collect()
+        unguarded_cells(cells).into_iter().map(|(header, _)| header.scenario.as_str()).collect()
     }
 
     fn pause(scenario: &str, dose: Option<f64>) -> Cell {
@@ -191,32 +191,32 @@ mod tests {
     }
 
     #[test]
-    fn one_pause_of_fixed_length_is_no_dial() {
+    fn one_pause_of_fixed_length_is_no_sweep() {
         let cells = [pause("mine", Some(1.5)), pause("other", None)];
         assert_eq!(names(&cells), ["mine", "other"]);
     }
 
     #[test]
-    fn turns_of_a_dial_are_left_out_for_all_locks_alike() {
+    fn sweeps_are_excluded_for_all_locks() {
         let mut cells = vec![pause("dose-1", Some(1.0)), pause("dose-2", Some(2.0)), pause("other", None)];
         cells.push(pause("dose-1", None));
-        assert_eq!(names(&cells), ["other"], "a lock without expiry has no dose, and is left out all the same");
+        assert_eq!(names(&cells), ["other"], "a lock without expiry has no dose, and is excluded too");
         assert_eq!(names(&cells[..2]), ["dose-1", "dose-2"], "there is nothing else");
     }
 
     #[test]
-    fn crowds_of_different_sizes_are_a_dial() {
-        let mut cells = [pause("crowd-2", None), pause("crowd-20", None), pause("other", None)];
+    fn different_numbers_of_clients_are_a_sweep() {
+        let mut cells = [pause("clients-2", None), pause("clients-20", None), pause("other", None)];
         for cell in &mut cells[..2] {
-            cell.0.setting = "crowd".into();
+            cell.0.setting = "clients".into();
         }
-        assert_eq!(names(&cells), ["crowd-2", "crowd-20", "other"], "as many clients in both");
+        assert_eq!(names(&cells), ["clients-2", "clients-20", "other"], "as many clients in both");
         cells[1].0.clients = 20;
         assert_eq!(names(&cells), ["other"]);
     }
 
     #[test]
-    fn nothing_pooled_has_no_meaning() {
+    fn pooling_no_cells_gives_none() {
         assert!(Pooled::of([], Property::NoOversell).is_none());
         assert!(Pooled::of([], Measure::Harm).is_none());
     }

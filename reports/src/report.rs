@@ -1,4 +1,4 @@
-//! A report: what it is made from, and writing it down.
+//! A report: its input, and writing its files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ use crate::plot::{self, Figure};
 use crate::tables;
 use crate::text::replay_command;
 
-/// Everything that a report is made from. The same input gives the same bytes.
+/// The input of a report. The same input gives the same bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Its heading.
@@ -27,27 +27,27 @@ pub struct Report {
     pub version: String,
     /// The seeds, as text such as `0..1000`.
     pub seeds: String,
-    /// What readers must know before anything else, such as missing shards.
+    /// Warnings at the top, such as missing shards.
     pub notes: Vec<String>,
-    /// What a replay needs beside the case, such as `--bug NAME`.
+    /// The flags that a replay needs beside the case, such as `--bug NAME`.
     pub replay_flags: String,
     /// The path to replay a scenario by, for those that are not known by their name.
     pub scenario_paths: BTreeMap<String, String>,
-    /// What the locks say about themselves, for those that were run.
+    /// The facts of the locks that were run.
     pub locks: Vec<LockInfo>,
-    /// What the workloads are about, by their names.
+    /// The descriptions of the workloads, by name.
     pub workloads: BTreeMap<String, String>,
-    /// What it was measured on and with, beside the version: name and value.
+    /// The environment of the run: name and value.
     pub environment: Vec<(String, String)>,
-    /// What is known of counterexamples, by scenario and lock.
+    /// The counterexamples, by scenario and lock.
     pub counterexamples: BTreeMap<(String, String), Counterexample>,
-    /// What scenarios say will be violated: scenario, lock and property. It is then no news.
+    /// The violations that scenarios expect: scenario, lock and property.
     pub expected_violations: BTreeSet<(String, String, Property)>,
     /// The results.
     pub cells: Vec<Cell>,
 }
 
-/// What can go wrong with writing a report.
+/// An error while writing a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A file or directory could not be written.
@@ -75,7 +75,7 @@ impl Report {
         page(self, &self.figures())
     }
 
-    /// The command that shows one case again.
+    /// The command that replays one case.
     pub fn replay(&self, scenario: &str, lock: &str, seed: u64) -> String {
         let scenario = self.scenario_paths.get(scenario).map_or(scenario, String::as_str);
         replay_command(scenario, lock, seed, &self.replay_flags)
@@ -139,7 +139,7 @@ fn write_figure(dir: &Path, figure: &Figure) -> Result<(), ReportError> {
     Ok(())
 }
 
-/// Written beside its place and moved there, so that nobody reads half a file.
+/// Writes to a temporary file and renames it, so that no reader sees half a file.
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");

@@ -1,4 +1,4 @@
-//! What a lock did and cost over all the cells shown.
+//! Harm and cost of a lock over all cells shown.
 
 use fencepost_scenarios::run::results::{CellResult, Scale, Tally, TouchedHolder, shown_metric};
 
@@ -18,7 +18,7 @@ pub struct Summary {
     pub acked: u128,
     /// Updates that were lost.
     pub lost: u128,
-    /// What the workloads count as harm, by its unit.
+    /// The harm that workloads count, by its unit.
     pub harm: Vec<Harm>,
     /// Orders that were acknowledged where updates can be lost.
     pub losable: u128,
@@ -32,7 +32,7 @@ pub struct Summary {
     takeover: Merged,
 }
 
-/// What one unit of harm came to.
+/// The harm counted in one unit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Harm {
     /// The unit.
@@ -59,7 +59,7 @@ impl Summary {
     /// Sums up one row of the grid.
     pub fn of(grid: &Grid, lock: &str) -> Self {
         let mut summary = Summary { cells: grid.scenarios.len(), ..Summary::default() };
-        // What a swarm drew is no sample of anything else: it is summed up on its own, or not at all.
+        // Swarm cells sample a different distribution, so they are summed alone or not at all.
         let swarm_only = grid.row(lock).all(|(header, _)| header.swarm);
         let counted = |(header, _): &&Cell| header.applicable && header.swarm == swarm_only;
         grid.row(lock).filter(counted).for_each(|cell| summary.add(cell));
@@ -114,13 +114,13 @@ impl Summary {
         ]
     }
 
-    /// What is counted in different units is not added up.
+    /// Harm in different units is not added.
     fn harm_text(&self) -> String {
         let one = |harm: &Harm| format!("{} {}", per_thousand(harm.total, harm.acked), harm.unit).trim_end().to_owned();
         if self.acked == 0 { "–".into() } else { self.harm.iter().map(one).collect::<Vec<_>>().join(", ") }
     }
 
-    /// A slow lock sells less in the same time, so cases that left demand over are not counted, and it says so.
+    /// A slow lock sells less in the same time, so cases that left demand over are not counted; the text gives their share.
     fn oversold_text(&self) -> String {
         match self.censored {
             0 => grouped(self.oversold),
@@ -134,7 +134,7 @@ fn per_thousand(count: f64, acked: u128) -> String {
     if acked == 0 { "–".into() } else { short(count * 1_000.0 / acked as f64) }
 }
 
-/// Tallies of one metric, as far as they were kept in the same unit.
+/// The merged tallies of one metric, if they have the same unit.
 #[derive(Clone, Debug, Default)]
 struct Merged(Option<(Scale, Tally)>);
 

@@ -5,7 +5,7 @@ use fencepost_scenarios::run::results::{CellHeader, CellResult, shown_metric};
 
 use crate::grid::{Cell, Finding, Grid};
 use crate::guide::{Part, guide};
-use crate::pool::{FaultGroup, Measure, Pooled, bare};
+use crate::pool::{FaultGroup, Measure, Pooled, unguarded_cells};
 use crate::summary::{HEADINGS, Summary};
 use crate::text::{of, violations, visible};
 
@@ -89,15 +89,15 @@ type ComparisonRow<'a> = (&'a str, Vec<Option<Pooled<'a>>>);
 
 /// The columns of the comparison: what they are called, and which cells of a lock they add up by which properties.
 fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
-    let bare = bare(cells);
+    let bare = unguarded_cells(cells);
     let grid = Grid::new(bare.iter().copied());
-    let judged: Vec<Property> = Property::ALL.into_iter().filter(|property| grid.is_judged(*property)).collect();
+    let checked: Vec<Property> = Property::ALL.into_iter().filter(|property| grid.is_checked(*property)).collect();
     let families = FaultGroup::among(bare.iter().copied());
-    let names = judged.iter().map(|property| property.name().to_owned());
+    let names = checked.iter().map(|property| property.name().to_owned());
     let names = names.chain(families.iter().map(|family| format!("harm: {}", family.name()))).collect();
     let rows = grid.locks.iter().map(|lock| {
         let mine: Vec<&Cell> = grid.row(lock).collect();
-        let by_property = judged.iter().map(|property| Pooled::of(mine.iter().copied(), *property));
+        let by_property = checked.iter().map(|property| Pooled::of(mine.iter().copied(), *property));
         let by_family = families.iter().map(|family| {
             Pooled::of(mine.iter().copied().filter(|(header, _)| FaultGroup::of_cell(header) == *family), Measure::Harm)
         });
@@ -169,7 +169,7 @@ pub fn guide_markdown(cells: &[Cell]) -> String {
 /// Lock × scenario for one property.
 pub fn matrix_markdown(cells: &[Cell], property: Property) -> Option<String> {
     let grid = Grid::new(cells);
-    if !grid.is_judged(property) {
+    if !grid.is_checked(property) {
         return None;
     }
     let headings = std::iter::once("lock").chain(grid.scenarios.iter().copied());
@@ -178,7 +178,7 @@ pub fn matrix_markdown(cells: &[Cell], property: Property) -> Option<String> {
         let findings = grid.scenarios.iter().map(|scenario| match grid.finding(lock, scenario, property) {
             Finding::Missing => "–".to_owned(),
             Finding::NotApplicable(_) => "n/a".to_owned(),
-            Finding::Judged(_, count) => violations(&count),
+            Finding::Checked(_, count) => violations(&count),
         });
         lines.push(markdown_row(std::iter::once((*lock).to_owned()).chain(findings)));
     }

@@ -10,7 +10,7 @@ use fencepost_scenarios::property::Property;
 use crate::faults;
 use crate::grid::{Cell, Finding, Grid};
 use crate::summary::{HEADINGS, Summary};
-use crate::text::{UNJUDGED_NOTE, clipped, touched_holder, violations, visible};
+use crate::text::{UNKNOWN_NOTE, clipped, touched_holder, violations, visible};
 
 /// The properties that a run shows; the others are in the report.
 const KEY: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
@@ -18,13 +18,13 @@ const LONGEST_LOCK: usize = 24;
 const LONGEST_SCENARIO: usize = 26;
 /// What a table adds around each column.
 const PADDING: usize = 3;
-/// Below this width the second table leaves out what the report tells anyway.
+/// Below this width, the second table omits columns that the report has.
 const WIDE: u16 = 132;
-/// What the narrow second table keeps of [`HEADINGS`].
+/// The columns of [`HEADINGS`] in the narrow second table.
 const NARROW: [usize; 5] = [1, 2, 4, 5, 6];
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// What the terminal can do.
+/// The capabilities of the terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
     /// Columns of text.
@@ -33,7 +33,7 @@ pub struct Terminal {
     pub colour: bool,
 }
 
-/// The tables that a run ends with.
+/// The tables at the end of a run.
 pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
     let grid = Grid::new(cells);
     let mut text = match grid.scenarios.as_slice() {
@@ -42,7 +42,7 @@ pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
         _ => KEY.iter().map(|property| by_scenario(&grid, *property, terminal)).collect(),
     };
     if text.contains('?') {
-        text.push_str(&format!("{UNJUDGED_NOTE}\n\n"));
+        text.push_str(&format!("{UNKNOWN_NOTE}\n\n"));
     }
     text.push_str(&costs(&grid, terminal));
     text.push_str(&not_applicable(cells, terminal));
@@ -61,7 +61,7 @@ fn not_applicable(cells: &[Cell], terminal: Terminal) -> String {
         return String::new();
     }
     let mut table = new_table(terminal);
-    table.set_header(["n/a because", "lock", "scenario"]);
+    table.set_header(["not applicable because", "lock", "scenario"]);
     for (reason, [locks, scenarios]) in reasons {
         let listed = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
         table.add_row([visible(reason), listed(locks), listed(scenarios)]);
@@ -72,11 +72,11 @@ fn not_applicable(cells: &[Cell], terminal: Terminal) -> String {
 /// One scenario: the properties are the columns.
 fn by_property(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
     let mut table = new_table(terminal);
-    let judged: Vec<Property> = KEY.into_iter().filter(|property| grid.is_judged(*property)).collect();
-    let names = judged.iter().map(|property| property.name().to_owned());
+    let checked: Vec<Property> = KEY.into_iter().filter(|property| grid.is_checked(*property)).collect();
+    let names = checked.iter().map(|property| property.name().to_owned());
     table.set_header(headings(names.chain(["effect-exclusion when a fault hit the holder".into()])));
     for lock in &grid.locks {
-        let findings = judged.iter().map(|property| grid.finding(lock, scenario, *property));
+        let findings = checked.iter().map(|property| grid.finding(lock, scenario, *property));
         let hit = grid.cell(lock, scenario).filter(|(header, _)| header.applicable);
         let hit = hit.map_or_else(|| "n/a".into(), |(_, result)| touched_holder(result.touched_holder()));
         table.add_row(row(lock, findings.map(field).chain([plain(hit)])));
@@ -98,12 +98,12 @@ fn what_faults_did(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
         let named = [clipped(fault.name, LONGEST_SCENARIO), visible(fault.kind)].map(Field::new);
         table.add_row(named.into_iter().chain(fault.texts().map(plain)));
     }
-    titled("what the faults did, with all locks", &table)
+    titled("faults, over all locks", &table)
 }
 
-/// Several scenarios: one matrix for each property, cut into as many tables as the width asks for.
+/// Several scenarios: one matrix for each property, split into tables that fit the width.
 fn by_scenario(grid: &Grid, property: Property, terminal: Terminal) -> String {
-    if !grid.is_judged(property) {
+    if !grid.is_checked(property) {
         return String::new();
     }
     columns_that_fit(grid, property, terminal)
@@ -139,7 +139,7 @@ fn columns_that_fit<'a>(grid: &Grid<'a>, property: Property, terminal: Terminal)
     tables
 }
 
-/// What the locks did and cost, over all scenarios shown.
+/// Harm and cost of the locks, over all scenarios shown.
 fn costs(grid: &Grid, terminal: Terminal) -> String {
     let shown = |at: &usize| terminal.width >= WIDE || NARROW.contains(at);
     let columns: Vec<usize> = (0..HEADINGS.len()).filter(shown).collect();
@@ -186,8 +186,8 @@ fn plain(text: String) -> Field {
 fn field(finding: Finding) -> Field {
     let field = plain(finding_text(finding));
     match finding {
-        Finding::Judged(_, count) if count.violated > 0 => field.fg(Color::Yellow).add_attribute(Attribute::Bold),
-        Finding::Judged(..) => field,
+        Finding::Checked(_, count) if count.violated > 0 => field.fg(Color::Yellow).add_attribute(Attribute::Bold),
+        Finding::Checked(..) => field,
         Finding::Missing | Finding::NotApplicable(_) => field.add_attribute(Attribute::Dim),
     }
 }
@@ -196,7 +196,7 @@ fn finding_text(finding: Finding) -> String {
     match finding {
         Finding::Missing => "–".into(),
         Finding::NotApplicable(_) => "n/a".into(),
-        Finding::Judged(_, count) => violations(&count),
+        Finding::Checked(_, count) => violations(&count),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How names, counts and rates are put into words. Names come from users' files, so none is trusted.
+//! Names, counts and rates as text. Names come from users' files, so none is trusted.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use fencepost_scenarios::run::results::{PropertyCount, TouchedHolder};
 use fencepost_scenarios::run::stats::clopper_pearson;
 use fencepost_sim::SimTime;
 
-/// A name with everything that is not plain text made visible: control characters, line ends, and the marks by which
-/// one text can pose as another.
+/// A name in which everything that is not plain text is visible: control characters, line ends, and characters that
+/// make one text look like another.
 pub fn visible(name: &str) -> String {
     name.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
 }
@@ -20,7 +20,7 @@ fn is_deceptive(c: char) -> bool {
     c.is_control() || reorders || hides || not_xml || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// A visible name of at most so many characters.
+/// A visible name of at most `longest` characters.
 pub fn clipped(name: &str, longest: usize) -> String {
     let name = visible(name);
     if name.chars().count() <= longest {
@@ -30,8 +30,8 @@ pub fn clipped(name: &str, longest: usize) -> String {
     format!("{kept}…")
 }
 
-/// Text in which no line ends within a value or a node's name: `≤ 0.13 %`, `client-1`. Only for eyes: what may be copied
-/// into a shell must not pass through here.
+/// Text in which no line breaks within a value or a node's name: `≤ 0.13 %`, `client-1`. Not for commands, since it adds
+/// special characters.
 pub fn unbroken(text: &str) -> String {
     let mut kept = String::with_capacity(text.len() + 16);
     for c in text.replace("≤ ", "≤\u{a0}").replace(" %", "\u{a0}%").chars() {
@@ -43,7 +43,7 @@ pub fn unbroken(text: &str) -> String {
     kept
 }
 
-/// A share as a percentage with two digits that count: `1.8 %`, `0.37 %`, `35 %`.
+/// A share as a percentage with two significant digits: `1.8 %`, `0.37 %`, `35 %`.
 pub fn percent(share: f64) -> String {
     format!("{} %", percent_number(share))
 }
@@ -66,23 +66,21 @@ pub fn percent_range(lower: f64, upper: f64) -> String {
     format!("{}–{}", percent_number(lower), percent(upper))
 }
 
-/// How often a property was broken, never without what that cannot rule out: `0 of 200 (≤ 1.8 %)`. Cases that could
-/// not be judged follow as `+2?`.
+/// The number of violated cases with the upper bound of the rate: `0 of 200 (≤ 1.8 %)`. Unknown cases follow as `+2?`.
 pub fn violations(count: &PropertyCount) -> String {
-    let unjudged = if count.unknown > 0 { format!(" +{}?", count.unknown) } else { String::new() };
-    of(count.violated, count.decided(), count.ci95().upper) + &unjudged
+    let unknown = if count.unknown > 0 { format!(" +{}?", count.unknown) } else { String::new() };
+    of(count.violated, count.decided(), count.ci95().upper) + &unknown
 }
 
-/// What [`violations`] leaves to be explained.
-pub const UNJUDGED_NOTE: &str = "+k?: k more cases could not be judged; the bound counts them as violated";
+/// The key to [`violations`].
+pub const UNKNOWN_NOTE: &str = "+k?: k more cases are unknown; the bound counts them as violated";
 
-/// So many of so many, with the upper bound of the share; with the lower one where it was all of them, and the upper one
-/// says nothing.
+/// `13 of 1,000 (≤ 2.2 %)`: with the upper bound of the share, or with the lower bound if all cases are hits.
 pub fn of(hits: u64, cases: u64, upper: f64) -> String {
     format!("{} of {} ({})", grouped(hits.into()), grouped(cases.into()), bound(hits, cases, upper))
 }
 
-/// The end of the share's interval that says more.
+/// The upper bound of the share, or the lower one if all cases are hits.
 pub fn bound(hits: u64, cases: u64, upper: f64) -> String {
     match hits == cases && hits > 0 {
         true => format!("≥ {}", percent(clopper_pearson(hits, cases).lower)),
@@ -132,7 +130,7 @@ pub fn moment(at: SimTime) -> String {
     format!("{:.3} s", at.0 as f64 / 1e9)
 }
 
-/// A whole number with its thousands set apart.
+/// A whole number with thousands separators.
 pub fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -145,7 +143,7 @@ pub fn grouped(number: u128) -> String {
     text
 }
 
-/// A number with about three digits that count.
+/// A number with about three significant digits.
 pub fn short(number: f64) -> String {
     let magnitude = number.abs();
     if number == 0.0 || (magnitude < 1e3 && number == libm::trunc(number)) {
@@ -160,19 +158,19 @@ pub fn short(number: f64) -> String {
     }
 }
 
-/// An effective expiry; locks without one keep their grants until told.
+/// An effective expiry, or `none`.
 pub fn expiry(expiry: Option<Duration>) -> String {
     expiry.map_or_else(|| "none".into(), |expiry| format!("{} s", short(expiry.as_secs_f64())))
 }
 
-/// The command that shows one case again. It is meant to be pasted into a shell, so names are quoted.
+/// The command that replays one case. Names are quoted for the shell.
 pub fn replay_command(scenario: &str, lock: &str, seed: u64, flags: &str) -> String {
     let case = shell_quoted(&format!("{}/{}/{seed}", visible(scenario), visible(lock)));
     let flags = visible(flags);
     if flags.is_empty() { format!("fencepost replay {case}") } else { format!("fencepost replay {case} {flags}") }
 }
 
-/// The command that shows the case of a file again.
+/// The command that replays the case of a file.
 pub fn replay_file_command(path: &str) -> String {
     format!("fencepost replay {}", shell_quoted(&visible(path)))
 }

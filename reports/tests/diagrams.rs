@@ -83,11 +83,11 @@ fn every_failing_cell_has_its_diagram_in_place_or_packed() {
 }
 
 #[test]
-fn where_room_runs_out_the_article_says_so() {
+fn an_article_without_its_diagram_gives_the_reason() {
     let page = drawn(noise).html();
     assert!(page.len() < 5_000_000, "{} bytes", page.len());
     let (articles, packed) = (articles(&page), unpacked(&page));
-    let left_out = articles.values().filter(|article| article.contains("no room for the diagram")).count();
+    let left_out = articles.values().filter(|article| article.contains("did not fit into the page")).count();
     let in_place = articles.values().filter(|article| article.contains("<svg")).count();
     assert!(left_out > 0 && in_place > 3 && !packed.is_empty(), "{left_out} {in_place} {}", packed.len());
     assert_eq!(articles.len(), left_out + in_place + packed.len());

@@ -57,10 +57,10 @@ fn tied() -> CaseRecord {
 }
 
 fn assert_in_order(chain: &Chain, parts: &[&str]) {
-    let told: Vec<&str> = chain.causes.iter().map(|cause| cause.text.as_str()).collect();
-    let mut rest = told.iter();
+    let texts: Vec<&str> = chain.causes.iter().map(|cause| cause.text.as_str()).collect();
+    let mut rest = texts.iter();
     for part in parts {
-        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing, or not in its place, in {told:#?}");
+        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing, or not in its place, in {texts:#?}");
     }
 }
 
@@ -93,11 +93,11 @@ fn what_falls_on_one_nanosecond_is_told_as_it_happened() {
         "accepted client-2's write as version 2, based on version 0: client-1's version 1 is lost",
     ];
     assert_in_order(chain, &parts);
-    let told = render_causes(&chains);
-    let line = |part: &str| told.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {told}"));
-    assert!(line("client-1's write").ends_with("◀ effect-exclusion"), "{told}");
-    assert!(line("client-2's write").ends_with("◀ no-lost-update"), "{told}");
-    assert!(!line("client-2 read").contains('◀'), "{told}");
+    let texts = render_causes(&chains);
+    let line = |part: &str| texts.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {texts}"));
+    assert!(line("client-1's write").ends_with("◀ effect-exclusion"), "{texts}");
+    assert!(line("client-2's write").ends_with("◀ no-lost-update"), "{texts}");
+    assert!(!line("client-2 read").contains('◀'), "{texts}");
 }
 
 #[test]

@@ -293,7 +293,7 @@ fn hostile_names_stay_text_in_tables_and_junit() {
         }
         assert!(csv.contains("'=HYPERLINK("));
     }
-    let matrix = files::matrix_markdown(&report.cells, Property::EffectExclusion).expect("it was judged");
+    let matrix = files::matrix_markdown(&report.cells, Property::EffectExclusion).expect("the property applies");
     let others = [files::comparison_markdown, files::guide_markdown, files::locks_markdown].map(|of| of(&report.cells));
     for markdown in others.into_iter().chain([matrix]) {
         let bare = markdown.replace("\\<", "");

@@ -1,4 +1,4 @@
-//! Chains of violations that no lock shows on demand, from histories written by hand and judged by the real checkers.
+//! Chains of violations that no lock shows reliably, from handwritten histories and the real checkers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,12 +71,12 @@ fn explained(property: Property, events: &[(u64, Event)], ended: u64) -> Chain {
 }
 
 fn assert_told(chain: &Chain, parts: &[&str]) {
-    let told: Vec<&str> = chain.causes.iter().map(|cause| cause.text.as_str()).collect();
-    let mut rest = told.iter();
+    let texts: Vec<&str> = chain.causes.iter().map(|cause| cause.text.as_str()).collect();
+    let mut rest = texts.iter();
     for part in parts {
-        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing, or not in its place, in {told:#?}");
+        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing, or not in its place, in {texts:#?}");
     }
-    assert!((2..=9).contains(&told.len()) && chain.causes.is_sorted_by_key(|cause| cause.at), "{told:#?}");
+    assert!((2..=9).contains(&texts.len()) && chain.causes.is_sorted_by_key(|cause| cause.at), "{texts:#?}");
     assert_eq!(chain.causes.iter().filter(|cause| cause.violates == [chain.property]).count(), 1);
 }
 

@@ -28,24 +28,23 @@ const REQUIREMENTS: [(&str, Property); 8] = [
     ("own release only", Property::OwnerRelease),
     ("avoids deadlock", Property::Takeover),
     ("highly available", Property::Progress),
-    ("reentrant as said", Property::Reentrancy),
+    ("reentrant as declared", Property::Reentrancy),
     ("fencing", Property::Fencing),
     ("order", Property::Fifo),
 ];
 
 /// The section.
 pub fn section(page: &Page) -> Markup {
-    let families = FaultGroup::among(page.bare.locks.iter().flat_map(|lock| page.bare.row(lock)));
-    let judged: Vec<Property> = Property::ALL.into_iter().filter(|property| page.grid.is_judged(*property)).collect();
+    let families = FaultGroup::among(page.unguarded.locks.iter().flat_map(|lock| page.unguarded.row(lock)));
+    let checked: Vec<Property> = Property::ALL.into_iter().filter(|property| page.grid.is_checked(*property)).collect();
     html! {
         section id="comparison" {
             h2 { "Comparison" }
             p {
-                "Violated cases of those judged, with the 95\u{a0}% interval of the mean rate over the scenarios that are added \
-                 up; a zero shows the largest mean that it cannot rule out. Under it, for any harm: in how many of these \
-                 scenarios any case was violated. Requirements count every scenario in which nothing but the lock carries the safety, \
-                 as far as the lock can be put into it; families of faults show what is chosen here. A cell leads to its \
-                 worst counterexample."
+                "Violated cases of those decided, with the 95\u{a0}% interval of the mean rate over the pooled scenarios; a \
+                 zero shows its upper bound. The line below it counts the scenarios with a violated case. Requirements \
+                 pool every applicable scenario in which only the lock protects the data. Families of faults show the \
+                 measure chosen here. Each cell links to its worst counterexample."
             }
             form #filters hidden {}
             div.views {
@@ -60,7 +59,7 @@ pub fn section(page: &Page) -> Markup {
             }
             h3 { "By scenario" }
             p { "Every cell of the run, one matrix for each property." }
-            @for property in judged { (folded(page, property)) }
+            @for property in checked { (folded(page, property)) }
         }
     }
 }
@@ -72,7 +71,7 @@ fn table(page: &Page, families: &[FaultGroup], label: &str, measure: Measure, fi
                 thead {
                     tr {
                         td {} td {}
-                        th.group scope="colgroup" colspan=(REQUIREMENTS.len()) { "requirements, in all bare scenarios" }
+                        th.group scope="colgroup" colspan=(REQUIREMENTS.len()) { "requirements, in all scenarios without guard" }
                         th.group scope="colgroup" colspan=(families.len()) { (label) ", by family of faults" }
                     }
                     tr {
@@ -82,7 +81,7 @@ fn table(page: &Page, families: &[FaultGroup], label: &str, measure: Measure, fi
                         @for family in families { th.flat scope="col" { (family.name()) } }
                     }
                 }
-                tbody { @for (at, lock) in page.bare.locks.iter().enumerate() {
+                tbody { @for (at, lock) in page.unguarded.locks.iter().enumerate() {
                     (row(page, lock, families, measure, first.then_some(at)))
                 } }
             }
@@ -91,11 +90,11 @@ fn table(page: &Page, families: &[FaultGroup], label: &str, measure: Measure, fi
 }
 
 fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, place: Option<usize>) -> Markup {
-    let mine: Vec<&Cell> = page.bare.row(lock).collect();
+    let mine: Vec<&Cell> = page.unguarded.row(lock).collect();
     let info = page.report.locks.iter().find(|info| info.name == lock);
-    // Once will do: the page has thousands of these fields.
+    // Only in the first table: the page has thousands of these fields.
     let field = if place.is_some() { spread_cell } else { pooled_cell };
-    let seconds = page.bare.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
+    let seconds = page.unguarded.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
     html! {
         tr id=[place.map(|place| format!("row.{place}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.text()))
             data-model=(if unverified(page, lock) { "unverified" } else { "checkable" }) {
@@ -103,7 +102,7 @@ fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, place
                 bdi { (clipped(lock, LONGEST_HEADING)) }
                 @if unverified(page, lock) { small { "unverified: from documentation" } }
             }
-            td.plainly data-v=(seconds) { (expiries(&page.bare, lock).replace(" s", "\u{a0}s")) }
+            td.plainly data-v=(seconds) { (expiries(&page.unguarded, lock).replace(" s", "\u{a0}s")) }
             @for (_, property) in REQUIREMENTS { (field(page, Pooled::of(mine.iter().copied(), property).as_ref())) }
             @for family in families {
                 @let cells = mine.iter().copied().filter(|(header, _)| FaultGroup::of_cell(header) == *family);
@@ -113,7 +112,7 @@ fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, place
     }
 }
 
-/// Whether nobody could hold the model against the real thing here.
+/// Whether no real server can be run to check the model against.
 fn unverified(page: &Page, lock: &str) -> bool {
     let info = page.report.locks.iter().find(|info| info.name == lock);
     info.is_none_or(|info| info.verification == Verification::Documentation)

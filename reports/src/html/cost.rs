@@ -1,4 +1,4 @@
-//! What safety costs.
+//! The cost of safety.
 
 use maud::{Markup, html};
 
@@ -9,11 +9,12 @@ use super::{Figures, Page, locks};
 pub fn section(page: &Page, figures: &Figures) -> Markup {
     html! {
         section id="cost" {
-            h2 { "What safety costs" }
+            h2 { "The cost of safety" }
             p {
-                "Time, messages, and waiting for the dead. Where locks are set side by side, all of them faced the same \
-                 clients, orders and thinking times, in the scenarios that are named. Times are simulated: latencies between nodes are drawn from the scenario’s distribution, and servers \
-                 answer at once, so compare locks with each other and not with your own measurements."
+                "Latency, messages, throughput and takeover time. All locks in a plot face the same clients, orders and \
+                 thinking times, in the scenarios named below it. Times are simulated: latencies between nodes are drawn \
+                 from the scenario’s distribution, and servers answer at once. So compare locks with each other, and not \
+                 with your own measurements."
             }
             div.figures { @for plot in &figures.cost { (figure(plot)) } }
             @if !figures.availability.is_empty() {

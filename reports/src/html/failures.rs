@@ -14,13 +14,12 @@ pub fn section(page: &Page) -> Markup {
         section id="failures" {
             h2 { "Failures" }
             p {
-                "For each failing cell the smallest counterexample that is known: what was violated, why, drawn, and the \
-                 command that shows it again, event by event. All times are true time, which no node of the case could see. \
-                 A command that names a file of " code { "reproducers/" } " is to be run in the directory of this report. \
-                 One diagram of each lock can be seen without scripts; the others are packed, and drawn when they come into \
-                 view."
+                "For each failing cell, the smallest known counterexample: the violation, its causes, a diagram, and the \
+                 command that replays it event by event. All times are true time, which no node can see. Run commands \
+                 that name a file in " code { "reproducers/" } " in the directory of this report. One diagram of each lock \
+                 is visible without scripts; the others are compressed, and drawn when they scroll into view."
             }
-            @if all.is_empty() { p { "No cell failed. The bounds in the cells say what that is worth." } }
+            @if all.is_empty() { p { "No cell failed. The cells show the upper bounds." } }
             @for lock in &page.grid.locks {
                 @let mine = of(lock);
                 @if !mine.is_empty() {
@@ -47,13 +46,13 @@ fn article(page: &Page, failure: &Failure) -> Markup {
                     (grouped(count.decided().into())) " cases (≤\u{a0}" (unbroken(&percent(count.ci95().upper))) ")" }
             } }
             p.aside { bdi { (visible(&header.about)) } }
-            @if let Some(counterexample) = failure.counterexample { (told(counterexample, failure)) }
+            @if let Some(counterexample) = failure.counterexample { (details(counterexample, failure)) }
             div.command { code { (visible(&command)) } }
         }
     }
 }
 
-fn told(counterexample: &Counterexample, failure: &Failure) -> Markup {
+fn details(counterexample: &Counterexample, failure: &Failure) -> Markup {
     html! {
         @if let Some(headline) = &counterexample.headline { p.headline { (unbroken(&visible(headline))) "." } }
         @if let Some(smallest) = &counterexample.smallest { p { b { "Smallest counterexample: " } (unbroken(&visible(smallest))) } }
@@ -72,10 +71,10 @@ fn drawn(failure: &Failure) -> Markup {
                 (PreEscaped(failure.diagram().unwrap_or_default()))
             }
         },
-        // The script puts the diagram in its place.
+        // The script replaces this paragraph with the diagram.
         Drawing::Packed => html! { p.undrawn { "To draw it, add --timeline FILE.svg to the command." } },
         Drawing::LeftOut => {
-            html! { p.aside { "The page had no room for the diagram: to draw it, add --timeline FILE.svg to the command." } }
+            html! { p.aside { "The diagram did not fit into the page. To draw it, add --timeline FILE.svg to the command." } }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What each lock did and cost.
+//! Harm and cost of each lock.
 
 use maud::{Markup, html};
 
@@ -11,11 +11,11 @@ pub fn table(page: &Page) -> Markup {
     let grid = &page.grid;
     html! {
         details id="locks" {
-            summary { "Harm and cost by lock, over everything" }
+            summary { "Harm and cost by lock, over all cells" }
             p {
-                "Summed over all cells that a lock was run in. Locks that were run in other cells than their "
-                "neighbours have met other faults, so compare rows with the same first number. Oversold units count "
-                "only cases whose stock was used up; cens. says how many others there were. The last column is the "
+                "Summed over all cells that a lock was run in. Locks that were run in different cells faced different "
+                "faults, so compare rows with the same first number. Oversold units count only cases that sold the "
+                "whole stock; cens. gives the share of the others. The last column is the "
                 "share of cases violating effect-exclusion among those in which a fault hit a held lock, with its "
                 "upper 95\u{a0}% bound."
             }

@@ -10,10 +10,10 @@ use crate::plot::rate_step;
 use crate::pool::Pooled;
 use crate::text::{clipped, expiry, grouped, percent, percent_range, visible};
 
-/// Longer names are cut in headings.
+/// Longer names are clipped in headings.
 pub const LONGEST_HEADING: usize = 44;
 
-/// What the colours mean, which the numbers say too.
+/// The meaning of the colours. The numbers give the same information.
 pub fn legend() -> Markup {
     html! {
         div.legend aria-hidden="true" {
@@ -34,12 +34,12 @@ pub fn expiries(grid: &Grid, lock: &str) -> String {
     }
 }
 
-/// A field for cells added up. It leads to the worst of them.
+/// A field for pooled cells. It links to the worst of them.
 pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
     pooled_field(page, pooled, false)
 }
 
-/// The same, with in how many scenarios it happened.
+/// The same, with the number of scenarios with a violation.
 pub fn spread_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
     pooled_field(page, pooled, true)
 }
@@ -80,12 +80,12 @@ fn range(violated: u64, lower: f64, upper: f64) -> String {
 pub fn folded(page: &Page, property: Property) -> Markup {
     let grid = &page.grid;
     let pairs = || grid.scenarios.iter().flat_map(|scenario| grid.locks.iter().map(move |lock| (*scenario, *lock)));
-    let is_violated = |(scenario, lock): &(&str, &str)| matches!(grid.finding(lock, scenario, property), Finding::Judged(_, count) if count.violated > 0);
+    let is_violated = |(scenario, lock): &(&str, &str)| matches!(grid.finding(lock, scenario, property), Finding::Checked(_, count) if count.violated > 0);
     html! {
         details id=(property.name()) {
             summary { (property.name()) span.aside { (pairs().filter(is_violated).count()) " cells violated" } }
             p { "Requirement: " em { (property.requirement()) } ". It holds if " (property.about()) ". "
-                "Cells show violated cases of those judged, and the 95\u{a0}% interval of the rate." }
+                "Cells show violated cases of those decided, and the 95\u{a0}% interval of the rate." }
             (legend())
             (matrix(page, property))
         }
@@ -94,10 +94,11 @@ pub fn folded(page: &Page, property: Property) -> Markup {
 
 fn matrix(page: &Page, property: Property) -> Markup {
     let grid = &page.grid;
-    let judged = |lock: &str, scenario: &str| matches!(grid.finding(lock, scenario, property), Finding::Judged(..));
+    let is_checked =
+        |lock: &str, scenario: &str| matches!(grid.finding(lock, scenario, property), Finding::Checked(..));
     let scenarios: Vec<&str> =
-        grid.scenarios.iter().copied().filter(|s| grid.locks.iter().any(|lock| judged(lock, s))).collect();
-    let locks: Vec<&str> = grid.locks.iter().copied().filter(|l| scenarios.iter().any(|s| judged(l, s))).collect();
+        grid.scenarios.iter().copied().filter(|s| grid.locks.iter().any(|lock| is_checked(lock, s))).collect();
+    let locks: Vec<&str> = grid.locks.iter().copied().filter(|l| scenarios.iter().any(|s| is_checked(l, s))).collect();
     html! {
         div.scroll tabindex="0" role="region" aria-label={ (property.name()) " by lock and scenario" } {
             table.matrix.cells.sortable {
@@ -129,15 +130,15 @@ fn cell(page: &Page, finding: Finding, property: Property) -> Markup {
     match finding {
         Finding::Missing => html! { td.na { "–" } },
         Finding::NotApplicable(reason) => html! { td.na title=(visible(reason)) { "n/a" } },
-        Finding::Judged((header, result), count) => {
-            // A case that did not use up the stock could hardly oversell.
+        Finding::Checked((header, result), count) => {
+            // A case that did not sell the whole stock could hardly oversell.
             let censored = if property == Property::NoOversell { result.censored() } else { 0 };
-            judged(page, header, &count, censored)
+            checked_field(page, header, &count, censored)
         }
     }
 }
 
-fn judged(page: &Page, header: &CellHeader, count: &PropertyCount, censored: u64) -> Markup {
+fn checked_field(page: &Page, header: &CellHeader, count: &PropertyCount, censored: u64) -> Markup {
     let interval = count.ci95();
     // There are thousands of these, so the style makes the first line large rather than each of the others small.
     let counts = html! {

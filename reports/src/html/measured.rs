@@ -1,4 +1,4 @@
-//! How it was measured, and what the numbers are not.
+//! How it was measured, and the limits of the numbers.
 
 use fencepost_models::Verification;
 use maud::{Markup, html};
@@ -33,29 +33,28 @@ pub fn section(page: &Page) -> Markup {
 fn limits() -> Markup {
     html! {
         section id="limits" {
-            h3 { "What these numbers are not" }
+            h3 { "Limits of these numbers" }
             p {
-                "Faults here come far more often than in production, on purpose. " b { "Rates under exaggerated faults are \
-                not production risks: " } "they compare locks, and show what can happen. The share to multiply by a rate \
-                of incidents of one’s own is that of violations when a fault hit the holder."
+                "Faults are far more frequent here than in production, on purpose. " b { "Rates under exaggerated faults are \
+                not production risks: " } "they compare locks and show what can happen. Multiply your own rate of incidents \
+                by the share of violations when a fault hit the holder."
             }
             p {
-                "Each lock is a model, written from its documentation and source, not the product itself. A model leaves \
-                 things out. Seeds were drawn from a range that was fixed beforehand; the upper end of an interval counts \
-                 every case that could not be judged against the lock. Many cells are looked at here: one interval in \
-                 twenty may miss."
+                "Each lock is a model, written from its documentation and source, and not the product. A model leaves \
+                 things out. The range of seeds was fixed beforehand. The upper end of an interval counts unknown cases as \
+                 violated. The report has many cells: one interval in twenty may miss the true rate."
             }
             p {
-                "Locks are compared on the same seeds. A slow lock does less work in the same time, and has less to lose: \
-                 compare lost updates and harm per 1,000 orders, not totals."
+                "Locks are compared on the same seeds. A slow lock does less work in the same time, so compare lost updates \
+                 and harm per 1,000 orders, not totals."
             }
         }
     }
 }
 
-/// What was done beyond the cases that rates come from.
+/// The cases run beside those that rates come from.
 fn effort(page: &Page) -> Markup {
-    let told = page.failures.all().iter().filter(|failure| failure.counterexample.is_some()).count();
+    let with_counterexample = page.failures.all().iter().filter(|failure| failure.counterexample.is_some()).count();
     let shrunk = page
         .failures
         .all()
@@ -65,19 +64,19 @@ fn effort(page: &Page) -> Markup {
     html! {
         h3 { "Search effort" }
         p {
-            "All rates come from uniformly drawn seeds; no search, hunt or shrunk case enters one. "
-            (page.failures.all().len()) " cells failed; " (told) " of them are told, and " (shrunk)
-            " with a smallest counterexample. Shrinking looks only at seeds that failed already."
+            "All rates come from uniformly drawn seeds; cases of search, hunt and shrink never enter rates. "
+            (page.failures.all().len()) " cells failed; " (with_counterexample) " have a counterexample here, and " (shrunk)
+            " a shrunk one. Shrinking starts only from seeds that failed."
         }
     }
 }
 
-/// What each lock's model can be held against.
+/// What each lock's model can be checked against.
 fn models(page: &Page) -> Markup {
     let run: Vec<_> = page.report.locks.iter().filter(|info| page.grid.locks.contains(&info.name)).collect();
     html! {
         @if !run.is_empty() {
-            h3 { "What the models can be held against" }
+            h3 { "Verification of the models" }
             div.scroll tabindex="0" role="region" aria-label="Verification of the models" { table.plain {
                 thead { tr { th scope="col" { "lock" } th scope="col" { "model" } th scope="col" { "expiry decided by" }
                     th scope="col" { "token" } th scope="col" { "sources" } } }
@@ -99,7 +98,7 @@ fn models(page: &Page) -> Markup {
 fn scenarios(grid: &Grid) -> Markup {
     html! {
         section id="scenarios" {
-            h3 { "The scenarios" }
+            h3 { "Scenarios" }
             div.scroll tabindex="0" role="region" aria-label="The scenarios" { table.plain {
                 thead { tr { th scope="col" { "scenario" } th scope="col" { "about" } th scope="col" { "work" }
                     th scope="col" { "guard" } th.number scope="col" { "clients" }

@@ -1,4 +1,4 @@
-//! Oversell: what is sold that was not there, and what stops it.
+//! Oversell: units sold beyond the stock, and the guards that prevent it.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::Tally;
@@ -9,7 +9,7 @@ use super::matrix::pooled_cell;
 use super::{Figures, Page};
 use crate::grid::Grid;
 use crate::guards::Guards;
-use crate::plot::case_twins;
+use crate::plot::paired_cells;
 use crate::text::{clipped, grouped, percent, short, visible};
 
 /// The section.
@@ -18,20 +18,20 @@ pub fn section(page: &Page, figures: &Figures) -> Markup {
         section id="oversell" {
             h2 { "Oversell" }
             p {
-                "Buyers sell a stock. In Case 1 they read the count, compute the new one and write it: an oversell hides, \
-                 because the count that a late writer brings back looks right. In Case 2 the store subtracts: no late \
-                 writer brings an older count back, and the count goes below zero where anybody can see it. The demand is fixed beforehand; a case that \
-                 ended before the stock was gone is marked as censored (cens.) and never counts as a low oversell."
+                "Clients sell a stock. In Case 1 they read the count, compute the new one and write it. An oversell stays \
+                 hidden, because a stale write restores an older count, which looks right. In Case 2 the store subtracts, so \
+                 an oversell shows as a count below zero. The demand is fixed beforehand. A case that ended before the stock \
+                 was gone is marked as censored (cens.) and never counts as a low oversell."
             }
             @if let Some(oversell) = &figures.oversell { (figure(oversell)) }
             @if let Some(cases) = &figures.cases { (figure(cases)) }
-            (twins(page))
+            (both_cases(page))
             @if let Some(dose) = &figures.dose {
-                h3 { "How long a pause has to be" }
+                h3 { "By length of pause" }
                 (figure(dose))
             }
             @if let Some(contention) = &figures.contention {
-                h3 { "How many contend" }
+                h3 { "By number of clients" }
                 (figure(contention))
             }
             (guards(page))
@@ -42,8 +42,8 @@ pub fn section(page: &Page, figures: &Figures) -> Markup {
 const METRICS: [&str; 4] = ["acked_orders", "oversold_units", "negative_stock_units", "lost_updates"];
 
 /// Case 1 and Case 2 by lock, in numbers.
-fn twins(page: &Page) -> Markup {
-    let cells = case_twins(&page.report.cells);
+fn both_cases(page: &Page) -> Markup {
+    let cells = paired_cells(&page.report.cells);
     let grid = Grid::new(cells.iter().copied());
     let side = |lock: &str, update: &str| {
         let mine: Vec<_> =
@@ -56,7 +56,7 @@ fn twins(page: &Page) -> Markup {
     html! {
         @if !grid.locks.is_empty() {
             details {
-                summary { "What Case 1 hides and Case 2 shows, in numbers" }
+                summary { "Oversold units and the count, in numbers" }
                 div.scroll tabindex="0" role="region" aria-label="Case 1 and Case 2 by lock" { table.plain.sortable {
                     thead { tr {
                         th scope="col" { "lock" }
@@ -89,15 +89,15 @@ fn twins(page: &Page) -> Markup {
     }
 }
 
-/// Lost updates with each check at the store, all else being equal.
+/// Lost updates with each guard, all else being equal.
 fn guards(page: &Page) -> Markup {
     let Some(guards) = Guards::of(&page.report.cells) else { return html! {} };
     html! {
         h3 #guards { "With each guard" }
         p {
-            "One scenario, " bdi { (clipped(guards.scenario, 40)) } ": the same clients, faults and seeds, with what the store \
-             checks changed: nothing; the token on writes; the token \
-             on reads and writes; the claim of the reader; the row’s version; or enough stock. Cases that lost an update."
+            "Cases that lost an update in one scenario, " bdi { (clipped(guards.scenario, 40)) } ", with the same clients, \
+             faults and seeds. Only the check at the store differs: none; the token on writes; the token on reads and \
+             writes; the claim of the reader; the row’s version; or enough stock."
         }
         div.scroll tabindex="0" role="region" aria-label="Lost updates by lock and guard" { table.matrix.sortable {
             thead { tr {

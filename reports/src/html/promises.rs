@@ -1,4 +1,4 @@
-//! What is asked of a lock, what its documentation answers, and what was measured.
+//! Requirements: the answers of the documentation beside the measurements.
 
 use fencepost_models::{Answer, LockInfo, Promise, Requirement, Verification};
 use fencepost_scenarios::property::{Property, Severity};
@@ -16,15 +16,15 @@ pub fn section(page: &Page) -> Markup {
         section id="requirements" {
             h2 { "Requirements" }
             p {
-                "A lock should be exclusive, avoid deadlock, be highly available and, for some, reentrant. Each field says \
-                 what the lock’s own documentation answers, and under it the worst that was measured in scenarios in which \
-                 nothing but the lock carries the safety. A promise holds under its own conditions, and most faults here \
-                 are meant to break these: compare the words before the numbers."
+                "A lock should be exclusive, avoid deadlock, be highly available and, for some uses, be reentrant. Each field \
+                 shows the answer of the lock’s own documentation, and below it the worst measurement in scenarios in which \
+                 only the lock protects the data. A promise holds under its own conditions, and most faults here violate \
+                 these. So read the promise before the number."
             }
-            @if run.is_empty() { p.aside { "Nothing is known of the documentation of these locks." } } @else {
+            @if run.is_empty() { p.aside { "There are no promises on record for these locks." } } @else {
                 (overview(page, &run))
                 div #promises {
-                    h3 { "In the documentation’s words, with sources" }
+                    h3 { "Promises of the documentation, with sources" }
                     @for info in run.iter().filter(|info| !info.promises.is_empty()) { (of_lock(page, info)) }
                 }
             }
@@ -72,7 +72,7 @@ fn of_lock(page: &Page, info: &LockInfo) -> Markup {
                     span.aside { (info.verification.text()) }
                 }
             }
-            p { (visible(info.about)) ". Acquired again: " (info.reentrancy.text()) "." }
+            p { (visible(info.about)) ". Acquired again by its holder: " (info.reentrancy.text()) "." }
             @for flaw in info.flawed_defaults { p.warning { "By default: " (visible(flaw)) "." } }
             div.scroll tabindex="0" role="region" aria-label={ "Promises of " (clipped(info.name, 34)) } { table.plain {
                 thead { tr {
@@ -99,9 +99,9 @@ fn row(page: &Page, lock: &str, promise: &Promise) -> Markup {
     }
 }
 
-/// The properties that measure a requirement, worst first, each leading to its worst cell.
+/// The properties that measure a requirement, worst first, each with a link to its worst cell.
 fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
-    let mine: Vec<&Cell> = page.bare.row(lock).collect();
+    let mine: Vec<&Cell> = page.unguarded.row(lock).collect();
     let mut all: Vec<Pooled> = (Property::ALL.into_iter())
         .filter(|property| measures(*property) == Some(requirement) && property.severity() != Severity::Expected)
         .filter_map(|property| Pooled::of(mine.iter().copied(), property))
@@ -111,11 +111,11 @@ fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
     let broken: Vec<&Pooled> = all.iter().filter(|pooled| pooled.count.violated > 0).collect();
     let most = all.iter().max_by_key(|pooled| pooled.count.decided());
     match (most, broken.first()) {
-        (None, _) if mine.iter().any(|(header, _)| header.applicable) => html! { "n/a: nothing to judge it by" },
+        (None, _) if mine.iter().any(|(header, _)| header.applicable) => html! { "n/a: no property applies" },
         (None, _) => html! { "not measured in this run" },
         (Some(most), None) => {
             let held = unbroken(&of(0, most.count.decided(), most.count.ci95().upper));
-            html! { @if requirement == Requirement::Reentrant { "other than said: " } @else { "violated: " } (held) }
+            html! { @if requirement == Requirement::Reentrant { "other than declared: " } @else { "violated: " } (held) }
         }
         (Some(_), Some(worst)) => html! {
             "violated in "
@@ -139,7 +139,7 @@ fn words(page: &Page, pooled: &Pooled) -> Markup {
     }
 }
 
-/// The requirement that a property measures. Tokens are a requirement of their own here.
+/// The requirement that a property measures. Fencing is a separate requirement here.
 fn measures(property: Property) -> Option<Requirement> {
     match property {
         Property::Fencing => Some(Requirement::Fencing),

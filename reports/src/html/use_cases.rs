@@ -1,4 +1,4 @@
-//! What the lock is there for: efficiency or correctness.
+//! The use cases of a lock: efficiency and correctness.
 
 use maud::{Markup, html};
 
@@ -7,15 +7,15 @@ use crate::grid::Cell;
 use crate::text::{clipped, short, visible};
 use crate::use_cases::{Harm, workloads};
 
-/// A table for each workload, under what its lock is there for.
+/// A table for each workload, by use case.
 pub fn section(page: &Page) -> Markup {
     html! {
         section id="use-cases" {
             h2 { "Use cases" }
             p {
-                "A lock saves doing the same work twice, or it keeps data from harm. In the first case a failure costs some \
-                 money or one email too many. In the second it destroys something: a sale, a file, a balance, a dose. Harm \
-                 is told per 1,000 acknowledged orders, since a slow lock does less work and so less harm."
+                "A lock avoids duplicate work, or it protects data. In the first case a failure costs some money or a second \
+                 email. In the second it destroys something: a sale, a file, a balance, a dose. Harm is given per 1,000 \
+                 acknowledged orders, since a slow lock does less work and so less harm."
             }
             (use_case(page, "efficiency", "Efficiency: what a failure costs"))
             (use_case(page, "correctness", "Correctness: what a failure destroys"))
@@ -25,15 +25,15 @@ pub fn section(page: &Page) -> Markup {
 
 fn use_case(page: &Page, wanted: &str, heading: &str) -> Markup {
     let headers = || page.report.cells.iter().map(|(header, _)| header);
-    // What nobody has said is for efficiency may cost data.
+    // An unknown use case may cost data.
     let is_wanted = |name: &&str| {
         let known = headers().find(|header| header.workload == *name).map_or("", |header| header.use_case.as_str());
         (known == "efficiency") == (wanted == "efficiency")
     };
-    let mine: Vec<&str> = workloads(&page.bare).into_iter().filter(is_wanted).collect();
+    let mine: Vec<&str> = workloads(&page.unguarded).into_iter().filter(is_wanted).collect();
     html! {
         h3 { (heading) }
-        @if mine.is_empty() { p.aside { "No workload of this kind was part of this run." } }
+        @if mine.is_empty() { p.aside { "This run had no such workload." } }
         @for name in mine {
             h4 { bdi { (clipped(name, 40)) } }
             @if let Some(about) = page.report.workloads.get(name) { p { (visible(about)) } }
@@ -45,7 +45,7 @@ fn use_case(page: &Page, wanted: &str, heading: &str) -> Markup {
 
 fn table(page: &Page, workload: &str, unit: &str) -> Markup {
     let cells = |lock: &str, faulty: bool| -> Vec<&Cell> {
-        let mine = page.bare.row(lock).filter(|(header, _)| header.applicable && header.workload == workload);
+        let mine = page.unguarded.row(lock).filter(|(header, _)| header.applicable && header.workload == workload);
         mine.filter(|(header, _)| header.faults.is_empty() != faulty).collect()
     };
     html! {
@@ -58,7 +58,7 @@ fn table(page: &Page, workload: &str, unit: &str) -> Markup {
                     th scope="col" { "worst scenario" }
                     th.number scope="col" { "cases" }
                 } }
-                tbody { @for lock in &page.bare.locks {
+                tbody { @for lock in &page.unguarded.locks {
                     @let (calm, faulty) = (Harm::sum(cells(lock, false)), Harm::sum(cells(lock, true)));
                     @if calm.cases + faulty.cases > 0 {
                         tr data-lock=(visible(lock)) {

@@ -8,10 +8,10 @@ use super::frame::{Frame, percent_ticks, whole_ticks};
 use super::palette::{MUTED, style};
 use super::panels::{Axes, KeyEntry, Panel, figure};
 use crate::grid::{Cell, Grid};
-use crate::pool::bare;
+use crate::pool::unguarded_cells;
 use crate::text::{clipped, percent};
 
-/// So many scenarios are shown: those in which locks differ most.
+/// The number of scenarios shown: those in which locks differ most.
 const MOST: usize = 3;
 /// A scenario is worth a figure if two of its locks are so far apart on average.
 const APART: f64 = 0.01;
@@ -19,7 +19,7 @@ const APART: f64 = 0.01;
 const DONE: f64 = 0.9;
 /// Less than this share of the time is nothing to show.
 const VISIBLE: f64 = 0.005;
-/// So many shades say how frequent faults were.
+/// The number of shades for the frequency of faults.
 const SHADES: f64 = 20.0;
 /// The width of the line that says the same.
 const FAULTS: f64 = 1.5;
@@ -27,7 +27,7 @@ const FAULTS: f64 = 1.5;
 /// The course of availability in the scenarios in which locks differ most.
 pub fn availability(cells: &[Cell]) -> Vec<Figure> {
     let grid = Grid::new(
-        bare(cells)
+        unguarded_cells(cells)
             .into_iter()
             .filter(|(header, result)| header.applicable && !header.faults.is_empty() && !result.spans().is_empty()),
     );
@@ -110,14 +110,14 @@ fn panel(cell: &Cell, spans: usize) -> Panel<'_> {
         lock: header.lock.clone(),
         note: format!("n {} · not blocked {}", result.cases(), percent(whole)),
         draw: Box::new(move |canvas, frame| {
-            let told = well_told(result.spans());
-            areas(canvas, frame, &told[..told.len().min(spans)], spans);
+            let spans_shown = frequent_enough(result.spans());
+            areas(canvas, frame, &spans_shown[..spans_shown.len().min(spans)], spans);
         }),
     }
 }
 
 /// Without the end, in which less than a tenth of the cases still ran.
-fn well_told(spans: &[Span]) -> &[Span] {
+fn frequent_enough(spans: &[Span]) -> &[Span] {
     let most = spans.first().map_or(0, |span| span.slices);
     let end = spans.iter().position(|span| span.slices * 10 < most).unwrap_or(spans.len());
     &spans[..end]
@@ -126,7 +126,7 @@ fn well_told(spans: &[Span]) -> &[Span] {
 /// After how many parts there is nothing more to show.
 fn end(spans: &[Span]) -> usize {
     let shown = |span: &Span| span.wanted as f64 > VISIBLE * span.slices as f64;
-    well_told(spans).iter().rposition(shown).map_or(0, |last| last + 1)
+    frequent_enough(spans).iter().rposition(shown).map_or(0, |last| last + 1)
 }
 
 fn areas(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {

@@ -1,15 +1,15 @@
-//! What Case 1 hides and Case 2 shows: units sold beyond the stock, and how far below zero the count ever went.
+//! Units sold beyond the stock, and how far below zero the count went, in both cases.
 
 use super::Figure;
-use super::oversell::case_twins;
+use super::oversell::paired_cells;
 use super::rows::{Mark, Row, Rows};
 use crate::grid::{Cell, Grid};
 
-/// Oversold units beside what the count admits, in both cases.
+/// Oversold units beside the negative count, in both cases.
 pub fn shown_and_hidden(cells: &[Cell]) -> Option<Figure> {
-    let twins = case_twins(cells);
+    let paired = paired_cells(cells);
     let mark = |lock: &str, update: &str, metric: &str| {
-        let mine = twins.iter().filter(|(header, _)| header.lock == lock && header.update.as_deref() == Some(update));
+        let mine = paired.iter().filter(|(header, _)| header.lock == lock && header.update.as_deref() == Some(update));
         let (mut units, mut orders, mut cases) = (0, 0, 0);
         for (_, result) in mine {
             units += result.metric(metric)?.total();
@@ -30,19 +30,23 @@ pub fn shown_and_hidden(cells: &[Cell]) -> Option<Figure> {
         aside: None,
     };
     let notes =
-        ["Case 1 oversells while its count stays at or above zero: nobody who looks at the count can know. In Case 2 \
-         the count goes below zero, by what was oversold and by orders of which nobody learnt that they took effect. \
-         All cases, the censored too."
+        ["In Case 1 the count stays at or above zero, so it hides an oversell. In Case 2 the count goes below zero, by the \
+         units oversold and by orders that took effect without an acknowledgement. Censored cases are included."
             .to_owned()];
     Rows {
         name: "case-1-hides",
-        title: "What Case 1 hides and Case 2 shows",
+        title: "Oversell and the count in the store",
         axis: "units per 1,000 acknowledged orders",
-        series: &[("Case 1: oversold", 0), ("count says", 4), ("Case 2: oversold", 1), ("count says", 2)],
+        series: &[
+            ("Case 1: oversold", 0),
+            ("Case 1: below zero", 4),
+            ("Case 2: oversold", 1),
+            ("Case 2: below zero", 2),
+        ],
         bound: None,
         log: false,
         notes: &notes,
-        rows: Grid::new(twins.iter().copied()).locks.into_iter().map(row).collect(),
+        rows: Grid::new(paired.iter().copied()).locks.into_iter().map(row).collect(),
     }
     .figure()
 }

@@ -1,4 +1,4 @@
-//! What safety costs: time, messages, and waiting for a dead holder.
+//! The cost of safety: latency, messages, throughput, and takeover time.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::{Tally, shown_metric};
@@ -8,7 +8,7 @@ use super::Figure;
 use super::rows::{Mark, Row, Rows};
 use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
-use crate::pool::{Pooled, bare};
+use crate::pool::{Pooled, unguarded_cells};
 
 /// Scenarios without any fault, and those with faults.
 const CALM_AND_FAULTY: [(&str, usize); 2] = [("no faults", 0), ("under faults", 1)];
@@ -43,21 +43,21 @@ fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> (Vec<Row>, S
         bound: None,
         aside: None,
     };
-    (Grid::new(cells).locks.into_iter().map(row).collect(), comparable.words())
+    (Grid::new(cells).locks.into_iter().map(row).collect(), comparable.text())
 }
 
-/// How long clients waited for the lock.
+/// The time until clients acquired the lock.
 pub fn acquire_latency(cells: &[Cell]) -> Option<Figure> {
     let (rows, scenarios) = rows(cells, |cells| spread(cells, "acquire_ns"));
     let notes = [
-        "From the first attempt for an order until the lock is acquired, other holders’ work included. A case counts \
-         with its mean; marker: median over cases, line: up to the 95th percentile."
+        "From the first attempt for an order until the lock is acquired, including the work of other holders. Each case \
+         counts with its mean. Marker: median over cases; line: up to the 95th percentile."
             .to_owned(),
         scenarios,
     ];
     Rows {
         name: "acquire-latency",
-        title: "Waiting for the lock",
+        title: "Time to acquire the lock",
         axis: "mean acquire of a case, in ms (log scale)",
         series: &CALM_AND_FAULTY,
         bound: None,
@@ -68,19 +68,18 @@ pub fn acquire_latency(cells: &[Cell]) -> Option<Figure> {
     .figure()
 }
 
-/// How many messages the lock itself takes.
+/// The messages of the lock itself.
 pub fn messages(cells: &[Cell]) -> Option<Figure> {
     let (rows, scenarios) = rows(cells, |cells| quotient(cells, "lock_messages", "acquires", 1.0));
     let notes = [
-        "All messages between clients and the lock’s servers and among these, per acquired lock: attempts in vain, \
-         renewals, replication and the release are in it. For locks that live in the store that they guard, reads and \
-         writes are, too."
+        "All messages between clients and the lock’s servers and among these, per acquired lock. Failed attempts, renewals, \
+         replication and the release are included; for locks inside the store that they guard, reads and writes too."
             .to_owned(),
         scenarios,
     ];
     Rows {
         name: "messages",
-        title: "Messages for each acquired lock",
+        title: "Messages per acquired lock",
         axis: "messages per acquire (log scale)",
         series: &CALM_AND_FAULTY,
         bound: None,
@@ -91,12 +90,12 @@ pub fn messages(cells: &[Cell]) -> Option<Figure> {
     .figure()
 }
 
-/// How much work gets done.
+/// The work done per second.
 pub fn throughput(cells: &[Cell]) -> Option<Figure> {
     let (rows, scenarios) = rows(cells, |cells| quotient(cells, "acked_orders", "run_ns", 1e9));
     let notes = [
-        "Acknowledged orders over the time until all were resolved, or until the run phase ended. Clients think \
-         between orders and work under the lock, as the scenarios say, so this compares locks and is no benchmark."
+        "Acknowledged orders over the time until all were resolved, or until the run phase ended. Clients think between \
+         orders and work under the lock, as the scenarios specify. This compares locks; it is not a benchmark."
             .to_owned(),
         scenarios,
     ];
@@ -113,10 +112,10 @@ pub fn throughput(cells: &[Cell]) -> Option<Figure> {
     .figure()
 }
 
-/// How long waiters wait for the lock of a holder that crashed, beside what its documentation promises.
+/// The time until a waiter gets the lock of a crashed holder, beside the lock's own bound.
 pub fn takeover(cells: &[Cell]) -> Option<Figure> {
     let crashed: Vec<&Cell> =
-        bare(cells).into_iter().filter(|(header, _)| header.applicable && crashes(header)).collect();
+        unguarded_cells(cells).into_iter().filter(|(header, _)| header.applicable && crashes(header)).collect();
     let row = |lock: &str| {
         let mine: Vec<&Cell> = crashed.iter().copied().filter(|(header, _)| header.lock == lock).collect();
         let mark = spread(&mine, "takeover_ns").map(|mark| {
@@ -129,14 +128,14 @@ pub fn takeover(cells: &[Cell]) -> Option<Figure> {
         let bound = bounds.max().filter(|_| mark.is_some() || aside.is_some()).map(|bound| bound.as_secs_f64());
         Row { lock: lock.to_owned(), marks: vec![mark], bound, aside }
     };
-    let notes = ["A case counts with its longest takeover: from a holder’s crash to the next grant. Marker: median over \
-         cases, line: up to the longest. The bound is the lock’s own with its settings if no further fault comes, without \
-         the work of holders in between; later faults restart it, so a line may pass it without a violation. Late: beyond \
-         the bound, or never; what never came has no length to draw."
+    let notes = ["Each case counts with its longest takeover: from a holder’s crash to the next grant. Marker: median over cases; \
+         line: up to the longest. The bound is the lock’s own with its settings and no further fault, without the work of \
+         holders in between. Later faults restart it, so a line may pass it without a violation. Late: beyond the bound, \
+         or never."
         .to_owned()];
     Rows {
         name: "takeover",
-        title: "After a holder’s crash",
+        title: "Takeover after a holder’s crash",
         axis: "seconds until the next grant (log scale)",
         series: &[("measured", 0)],
         bound: Some("the lock’s own bound"),

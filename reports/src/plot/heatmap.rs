@@ -1,4 +1,4 @@
-//! Locks beside something else: colour for the rate, and always the number.
+//! Heatmaps: locks against scenarios, families of faults or guards. Each field has a colour and the number.
 
 use fencepost_scenarios::property::Property;
 
@@ -8,14 +8,14 @@ use super::frame::{TEXT, TITLE};
 use super::palette::{GRID, INK, MUTED, SURFACE, rate_colours, rate_step};
 use crate::grid::{Cell, Finding, Grid};
 use crate::guards::Guards;
-use crate::pool::{FaultGroup, Measure, Pooled, bare, without_dials};
+use crate::pool::{FaultGroup, Measure, Pooled, unguarded_cells, without_sweeps};
 use crate::text::{bound, clipped};
 
 const CELL: (f64, f64) = (84.0, 38.0);
 /// What is longer than this is clipped.
 const LONGEST_NAME: usize = 44;
 
-/// What stands in a field: counts, or why there are none.
+/// The content of a field: counts, or the reason why there are none.
 type Field = Result<Count, &'static str>;
 
 const NOT_APPLICABLE: &str = "n/a";
@@ -23,41 +23,41 @@ const NOT_RUN: &str = "–";
 
 struct Count {
     violated: u64,
-    judged: u64,
+    decided: u64,
     upper: f64,
 }
 
 impl Count {
     fn of(pooled: &Pooled) -> Self {
-        Count { violated: pooled.count.violated, judged: pooled.count.decided(), upper: pooled.count.ci95().upper }
+        Count { violated: pooled.count.violated, decided: pooled.count.decided(), upper: pooled.count.ci95().upper }
     }
 }
 
-/// Scenario × lock for effect exclusion, without the scenarios that turn a dial. There are many more scenarios than locks,
-/// so they are the rows.
+/// Scenario × lock for effect exclusion, without parameter sweeps. Scenarios are the rows, since there are many more of
+/// them than locks.
 pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
     let property = Property::EffectExclusion;
-    let grid = Grid::new(without_dials(cells));
+    let grid = Grid::new(without_sweeps(cells));
     let field = |scenario: &str, lock: &str| match grid.finding(lock, scenario, property) {
-        Finding::Judged(_, count) => {
-            Ok(Count { violated: count.violated, judged: count.decided(), upper: count.ci95().upper })
+        Finding::Checked(_, count) => {
+            Ok(Count { violated: count.violated, decided: count.decided(), upper: count.ci95().upper })
         }
         Finding::NotApplicable(_) => Err(NOT_APPLICABLE),
         Finding::Missing => Err(NOT_RUN),
     };
     let title = format!("{}: violated cases by lock and scenario", property.name());
-    grid.is_judged(property).then(|| figure("heatmap-effect-exclusion", &title, &grid.scenarios, &grid.locks, field))
+    grid.is_checked(property).then(|| figure("heatmap-effect-exclusion", &title, &grid.scenarios, &grid.locks, field))
 }
 
-/// Lock × family of faults for whatever was violated most.
+/// Lock × family of faults for cases with any harm.
 pub fn families(cells: &[Cell]) -> Option<Figure> {
-    let bare = bare(cells);
-    let grid = Grid::new(bare.iter().copied());
-    let groups = FaultGroup::among(bare.iter().copied());
+    let unguarded = unguarded_cells(cells);
+    let grid = Grid::new(unguarded.iter().copied());
+    let groups = FaultGroup::among(unguarded.iter().copied());
     let columns: Vec<&str> = groups.iter().map(|group| group.name()).collect();
     let field = |lock: &str, family: &str| {
         let mine =
-            bare.iter().filter(|(header, _)| header.lock == lock && FaultGroup::of_cell(header).name() == family);
+            unguarded.iter().filter(|(header, _)| header.lock == lock && FaultGroup::of_cell(header).name() == family);
         Pooled::of(mine.copied(), Measure::Harm).map(|pooled| Count::of(&pooled)).ok_or(NOT_APPLICABLE)
     };
     let title = "Cases with harm by lock and family of faults";
@@ -122,14 +122,14 @@ fn field(canvas: &Canvas, field: Field, (x, y): Point) {
     };
     let (fill, text) = match count.violated {
         0 => (SURFACE, INK),
-        violated => rate_colours(rate_step(violated as f64 / count.judged as f64)),
+        violated => rate_colours(rate_step(violated as f64 / count.decided as f64)),
     };
     canvas.rectangle(inner.0, inner.1, if fill == SURFACE { GRID } else { fill });
     if fill == SURFACE {
         canvas.rectangle((inner.0.0 + 1.0, inner.0.1 + 1.0), (inner.1.0 - 1.0, inner.1.1 - 1.0), SURFACE);
     }
-    let number = format!("{} of {}", count.violated, count.judged);
+    let number = format!("{} of {}", count.violated, count.decided);
     let size = if number.len() > 11 { TEXT - 4.0 } else { TEXT - 2.0 };
     canvas.text(&number, (middle, y + 13.0), Side::Middle, size, text);
-    canvas.text(&bound(count.violated, count.judged, count.upper), (middle, y + 27.0), Side::Middle, TEXT - 3.0, text);
+    canvas.text(&bound(count.violated, count.decided, count.upper), (middle, y + 27.0), Side::Middle, TEXT - 3.0, text);
 }

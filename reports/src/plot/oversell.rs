@@ -8,13 +8,13 @@ use super::frame::{Frame, percent_ticks, whole_ticks};
 use super::palette::{Style, style};
 use super::panels::{Axes, KeyEntry, Panel, figure};
 use crate::grid::{Cell, Grid};
-use crate::pool::{NO_LOCK, bare};
+use crate::pool::{NO_LOCK, unguarded_cells};
 use crate::text::{grouped, percent};
 
 /// Case 1 and Case 2: how the count is updated, and how it is drawn.
 const CASES: [(&str, &str, usize); 2] = [("target", "Case 1", 0), ("decrement", "Case 2", 1)];
 
-/// What came of one lock in one of the cases, over the runs that used up the demand.
+/// The oversold units of one lock in Case 1 or Case 2.
 #[derive(Clone, Default)]
 struct Sold {
     sold: Tally,
@@ -24,16 +24,16 @@ struct Sold {
 
 /// The distribution of oversold units for each lock.
 pub fn oversell(cells: &[Cell]) -> Option<Figure> {
-    let twins = case_twins(cells);
+    let paired = paired_cells(cells);
     let locks: Vec<(&str, [Sold; 2])> = (Grid::new(cells).locks.into_iter())
-        .map(|lock| (lock, CASES.map(|(update, _, _)| sold(&twins, lock, update))))
+        .map(|lock| (lock, CASES.map(|(update, _, _)| sold(&paired, lock, update))))
         .filter(|(_, sold)| sold.iter().any(|sold| sold.cases > 0))
         .collect();
     if locks.is_empty() {
         return None;
     }
     let most = |(_, sold): &(&str, [Sold; 2])| sold.iter().map(|sold| sold.sold.max()).max().unwrap_or(0);
-    // Having no lock would squeeze all locks into a corner.
+    // The baseline without a lock would compress the curves of all locks.
     let real = locks.iter().filter(|(lock, _)| *lock != NO_LOCK).map(most).max();
     let max = real.unwrap_or_else(|| locks.iter().map(most).max().unwrap_or(0)).max(1);
     let axes = Axes {
@@ -54,34 +54,34 @@ pub fn oversell(cells: &[Cell]) -> Option<Figure> {
         },
     ];
     let mut notes = vec![
-        "Only scenarios that were run in both cases, with nothing else different. cens.: cases that ended before the stock \
-         was gone; they say nothing about overselling and are left out. A curve further down and to the right is worse."
+        "Only scenarios that were run in both cases and are otherwise equal. cens.: cases that ended before the stock was \
+         gone, which are excluded. A curve further down and to the right is worse."
             .to_owned(),
     ];
     if let Some(beyond) = locks.iter().map(most).max().filter(|beyond| *beyond > max) {
         notes.push(format!(
-            "The axis ends where the last lock does; without a lock up to {} are sold.",
+            "The axis ends at the largest value of any lock; without a lock, up to {} units are oversold.",
             grouped(beyond.into())
         ));
     }
-    Some(figure("oversell".into(), "Units sold that were not there".into(), &axes, &panels, &key, &notes))
+    Some(figure("oversell".into(), "Units sold beyond the stock".into(), &axes, &panels, &key, &notes))
 }
 
-/// The cells that were run in Case 1 and in Case 2 with nothing else different; all of either if there are none.
-pub fn case_twins(cells: &[Cell]) -> Vec<&Cell> {
+/// The cells that were run in Case 1 and in Case 2 and are otherwise equal; all cells of either if there are none.
+pub fn paired_cells(cells: &[Cell]) -> Vec<&Cell> {
     let counted = |header: &CellHeader| {
         header.applicable && CASES.iter().any(|(update, _, _)| header.update.as_deref() == Some(update))
     };
-    let all: Vec<&Cell> = bare(cells).into_iter().filter(|(header, _)| counted(header)).collect();
+    let all: Vec<&Cell> = unguarded_cells(cells).into_iter().filter(|(header, _)| counted(header)).collect();
     let has = |setting: &str, clients: u16, update: &str| {
         all.iter().any(|(header, _)| {
             header.setting == setting && header.clients == clients && header.update.as_deref() == Some(update)
         })
     };
-    let twins = |(header, _): &&Cell| {
+    let in_both_cases = |(header, _): &&Cell| {
         !header.setting.is_empty() && CASES.iter().all(|(update, _, _)| has(&header.setting, header.clients, update))
     };
-    let paired: Vec<&Cell> = all.iter().copied().filter(twins).collect();
+    let paired: Vec<&Cell> = all.iter().copied().filter(in_both_cases).collect();
     if paired.is_empty() { all } else { paired }
 }
 

@@ -1,4 +1,4 @@
-//! Small multiples: one small plot for each lock, all with the same axes, so that twenty-two locks can be told apart.
+//! Small multiples: one small plot for each lock, all with the same axes, so that twenty-two locks stay legible.
 
 use super::Figure;
 use super::canvas::{Canvas, Point, Side};

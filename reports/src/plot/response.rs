@@ -1,5 +1,5 @@
-//! How the rate of violations answers to a dial: to the length of pauses over the effective expiry, or to how many
-//! clients contend.
+//! The rate of violations against one parameter: the length of pauses over the effective expiry, or the number of
+//! clients.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,18 @@ use crate::grid::{Cell, Grid};
 use crate::pool::is_unguarded;
 use crate::text::grouped;
 
-/// (violated, judged) by where the dial stood.
+/// (value of the parameter, violated, decided).
 type Counts = Vec<(f64, u64, u64)>;
 
-/// How the rate of violations of effect exclusion grows with the length of pauses.
+/// The rate of violations of effect exclusion against the length of pauses.
 pub fn dose_response(cells: &[Cell]) -> Option<Figure> {
     let dose = |header: &CellHeader| header.dose.filter(|dose| dose.is_finite() && *dose > 0.0);
     let curves = curves(cells, Property::EffectExclusion, dose);
     let scale = Scale::of(&curves, Some(1.0));
     let notes = [
-        "The line at 1 is a pause as long as the lock’s own effective expiry; bands are 95 % Wilson intervals.".into(),
-        without(cells, &curves, "no expiry, and no share of it", |header| header.dose.is_none()),
+        "The line at 1 marks a pause as long as the lock’s own effective expiry. Bands are 95 % Wilson intervals."
+            .into(),
+        without(cells, &curves, "no expiry", |header| header.dose.is_none()),
     ];
     let axes = Axes {
         x: "pause / effective expiry (log scale)".into(),
@@ -37,16 +38,16 @@ pub fn dose_response(cells: &[Cell]) -> Option<Figure> {
     draw("dose-response", "Violations against the length of a pause", &axes, &curves, &scale, true, &notes)
 }
 
-/// How the rate of lost updates answers to the number of clients, where some scenarios differ in nothing else.
+/// The rate of lost updates against the number of clients, in scenarios that differ in nothing else.
 pub fn contention(cells: &[Cell]) -> Option<Figure> {
     let setting = busiest_setting(cells)?;
     let clients =
         |header: &CellHeader| (header.setting == setting && is_target(header)).then(|| f64::from(header.clients));
     let curves = curves(cells, Property::NoLostUpdate, clients);
     let scale = Scale::of(&curves, None);
-    let notes = ["All else is equal, the faults too; bands are 95 % Wilson intervals.".to_owned()];
+    let notes = ["All else is equal, including the faults. Bands are 95 % Wilson intervals.".to_owned()];
     let axes = Axes {
-        x: "clients that contend (log scale)".into(),
+        x: "clients (log scale)".into(),
         y: "cases that lost an update".into(),
         x_ticks: scale.ticks(),
         y_ticks: percent_ticks(),
@@ -74,20 +75,20 @@ fn is_target(header: &CellHeader) -> bool {
 fn curves<'a>(
     cells: &'a [Cell],
     property: Property,
-    dial: impl Fn(&CellHeader) -> Option<f64>,
+    parameter: impl Fn(&CellHeader) -> Option<f64>,
 ) -> Vec<(&'a str, Counts)> {
     let of_lock = |lock: &'a str| {
-        let mut by_dial: BTreeMap<u64, (f64, u64, u64)> = BTreeMap::new();
+        let mut by_value: BTreeMap<u64, (f64, u64, u64)> = BTreeMap::new();
         for (header, result) in cells.iter().filter(|(header, _)| header.lock == lock && header.applicable) {
             let count = result.property(property);
-            if let (Some(at), 1..) = (dial(header), count.decided()) {
+            if let (Some(at), 1..) = (parameter(header), count.decided()) {
                 // Positive floats sort by their bits.
-                let sum = by_dial.entry(at.to_bits()).or_insert((at, 0, 0));
+                let sum = by_value.entry(at.to_bits()).or_insert((at, 0, 0));
                 sum.1 += count.violated;
                 sum.2 += count.decided();
             }
         }
-        (lock, by_dial.into_values().collect::<Counts>())
+        (lock, by_value.into_values().collect::<Counts>())
     };
     Grid::new(cells).locks.into_iter().map(of_lock).filter(|(_, counts)| !counts.is_empty()).collect()
 }
@@ -102,7 +103,7 @@ fn without(cells: &[Cell], curves: &[(&str, Counts)], why: &str, lacks: impl Fn(
     if lacking.is_empty() { String::new() } else { format!("Not here ({why}): {}.", lacking.join(", ")) }
 }
 
-/// A scale on which doubling always takes the same room.
+/// A logarithmic scale.
 struct Scale {
     from: f64,
     to: f64,
@@ -169,7 +170,7 @@ fn sample(canvas: &Canvas, from: Point, to: Point) {
 
 fn panel<'a>(lock: &str, counts: &'a Counts, scale: &'a Scale, line_at_one: bool) -> Panel<'a> {
     let (fewest, most) =
-        counts.iter().fold((u64::MAX, 0), |(fewest, most), (_, _, judged)| (fewest.min(*judged), most.max(*judged)));
+        counts.iter().fold((u64::MAX, 0), |(fewest, most), (_, _, decided)| (fewest.min(*decided), most.max(*decided)));
     let range = if fewest == most { grouped(most.into()) } else { format!("{fewest} to {}", grouped(most.into())) };
     Panel {
         lock: lock.to_owned(),
@@ -187,7 +188,7 @@ fn panel<'a>(lock: &str, counts: &'a Counts, scale: &'a Scale, line_at_one: bool
 
 fn curve(canvas: &Canvas, counts: &Counts, scale: &Scale, frame: Frame) {
     let style = style(0);
-    let ends = counts.iter().map(|(at, violated, judged)| (scale.share(*at), wilson(*violated, *judged)));
+    let ends = counts.iter().map(|(at, violated, decided)| (scale.share(*at), wilson(*violated, *decided)));
     let (mut band, mut lower): (Vec<Point>, Vec<Point>) =
         ends.map(|(x, interval)| (frame.point(x, interval.upper), frame.point(x, interval.lower))).unzip();
     if let ([up], [low]) = (band.as_slice(), lower.as_slice()) {
@@ -198,7 +199,7 @@ fn curve(canvas: &Canvas, counts: &Counts, scale: &Scale, frame: Frame) {
         canvas.polygon(&band, style.colour, 0.22);
     }
     let rate =
-        |(at, violated, judged): &(f64, u64, u64)| frame.point(scale.share(*at), *violated as f64 / *judged as f64);
+        |(at, violated, decided): &(f64, u64, u64)| frame.point(scale.share(*at), *violated as f64 / *decided as f64);
     let points: Vec<Point> = counts.iter().map(rate).collect();
     canvas.patterned(&points, style);
     points.iter().for_each(|point| canvas.marker(*point, style));

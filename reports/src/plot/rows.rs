@@ -1,4 +1,4 @@
-//! One row for each lock, with a mark for each thing that is compared: for costs, where the lock is the label.
+//! Plots with one row for each lock and a mark for each value.
 
 use super::Figure;
 use super::canvas::{Canvas, Point, Side, text_width};
@@ -40,8 +40,8 @@ pub struct Mark {
 impl Row {
     /// How many cases the marks are made from, in their order, neighbours with the same number once.
     fn cases(&self) -> String {
-        let told = |cases: Option<u64>| cases.map_or_else(|| "–".into(), |cases| grouped(cases.into()));
-        let mut cases: Vec<String> = self.marks.iter().map(|mark| told(mark.map(|mark| mark.cases))).collect();
+        let shown = |cases: Option<u64>| cases.map_or_else(|| "–".into(), |cases| grouped(cases.into()));
+        let mut cases: Vec<String> = self.marks.iter().map(|mark| shown(mark.map(|mark| mark.cases))).collect();
         cases.dedup();
         cases.join(" | ")
     }
@@ -81,7 +81,7 @@ pub struct Rows<'a> {
     pub bound: Option<&'a str>,
     /// Each factor of ten takes the same room.
     pub log: bool,
-    /// What readers must know.
+    /// Notes below the plot.
     pub notes: &'a [String],
     /// The rows.
     pub rows: Vec<Row>,
@@ -107,8 +107,8 @@ impl Rows<'_> {
         let bottom = top + self.rows.len() as f64 * row_height + 4.0;
         let height = bottom + 56.0 + lines.len() as f64 * 16.0;
         let longest = self.rows.iter().map(|row| text_width(&clipped(&row.lock, 22), TEXT)).fold(0.0, f64::max);
-        let told = |row: &Row| row.words().map_or(0, |words| words.chars().count());
-        let room = self.rows.iter().map(told).max().unwrap_or(0) as f64 * (TEXT - 2.5) * 0.56 + 10.0;
+        let label_length = |row: &Row| row.words().map_or(0, |words| words.chars().count());
+        let room = self.rows.iter().map(label_length).max().unwrap_or(0) as f64 * (TEXT - 2.5) * 0.56 + 10.0;
         let counts = self.rows.iter().map(|row| text_width(&row.cases(), COUNTS)).fold(0.0, f64::max);
         let frame = Frame { left: longest + counts + 28.0, top, right: WIDTH - room, bottom };
         let scale = Scale::of(&self.rows, self.log);
@@ -173,11 +173,11 @@ impl Rows<'_> {
             bound_mark(canvas, (x(bound), y));
             rightmost = rightmost.max(x(bound));
         }
-        let (told, at) = match row.words() {
-            Some(told) => (told, rightmost + 8.0),
+        let (label, at) = match row.words() {
+            Some(label) => (label, rightmost + 8.0),
             None => ("nothing measured".into(), frame.left + 6.0),
         };
-        canvas.text(&told, (at, y), Side::Right, TEXT - 2.5, MUTED);
+        canvas.text(&label, (at, y), Side::Right, TEXT - 2.5, MUTED);
     }
 }
 
@@ -204,7 +204,7 @@ impl Scale {
         if !log {
             return Scale { from: 0.0, to: if largest > 0.0 { largest } else { 1.0 }, log };
         }
-        // Zeros stand at the left edge.
+        // Zeros are drawn at the left edge.
         let floor = largest * 1e-7;
         let smallest = all.iter().copied().filter(|value| *value > floor).fold(largest, f64::min);
         let (from, to) = (libm::floor(libm::log10(smallest.max(1e-9))), libm::ceil(libm::log10(largest.max(1e-8))));

@@ -57,9 +57,9 @@ fn waits(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, client: Nod
     let class = format!("wt s{}", view.colour(Some(client)));
     // The probes after healing are not shown.
     let last = view.causes.last().map_or(view.to, |cause| cause.at);
-    let told = drawn.into_iter().filter(|(from, _)| *from < last);
+    let visible_stops = drawn.into_iter().filter(|(from, _)| *from < last);
     let mut labelled = false;
-    for (x0, x1) in told.filter_map(|(from, to)| tracks.stretch(view, from, to)) {
+    for (x0, x1) in visible_stops.filter_map(|(from, to)| tracks.stretch(view, from, to)) {
         paper.line(&class, (x0, y), (x1, y));
         let label = "wants the lock";
         let stands_still = |span: &&&FaultSpan| {

@@ -62,8 +62,8 @@ impl Legend {
     }
 
     pub fn describe(&self, paper: &mut Paper) {
-        let told = |row: &Row| [&row.time, &row.words, &row.breaks].map(String::as_str).join(" ").trim().to_owned();
-        let chain: Vec<String> = self.rows.iter().map(told).collect();
+        let row_text = |row: &Row| [&row.time, &row.words, &row.breaks].map(String::as_str).join(" ").trim().to_owned();
+        let chain: Vec<String> = self.rows.iter().map(row_text).collect();
         paper.describe(&self.title, &chain.join(". "));
     }
 

@@ -14,7 +14,7 @@ use crate::explain::{Cause, CauseKind};
 
 /// Marks nearer to each other than this would hide each other: a ring beside a circle.
 const APART: f64 = 24.0;
-/// Labels lie in so many rows below the lane.
+/// The number of rows of labels below the lane.
 const ROWS: usize = 3;
 const FIRST_ROW: f64 = 27.0;
 const ROW: f64 = 22.0;

@@ -1,4 +1,4 @@
-//! Colours, for light and dark ground. Okabe–Ito for clients; nothing is told by colour alone.
+//! Colours, for light and dark ground. Okabe–Ito for clients; colour is never the only distinction.
 
 /// In which colours a timeline is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ struct Colours {
     clients: [(&'static str, &'static str); CLIENTS],
 }
 
-/// So many clients have colours of their own.
+/// The number of clients with a colour of their own.
 pub(super) const CLIENTS: usize = 4;
 
 const LIGHT: Colours = Colours {

@@ -119,13 +119,13 @@ impl Tracks {
             }
         }
         let mut shelf = Shelf::new(2);
-        let mut told = Vec::new();
+        let mut drawn_labels = Vec::new();
         for at in view.causes.iter().map(|cause| cause.at).chain([view.from, view.to]) {
             let (x, label) = (self.x(at), moment(at));
-            if told.contains(&label) {
+            if drawn_labels.contains(&label) {
                 continue;
             }
-            told.push(label.clone());
+            drawn_labels.push(label.clone());
             let half = width(&label, 11.0) / 2.0 + 4.0;
             let Some(row) = shelf.place(x - half, x + half) else { continue };
             paper.line("ax", (x, y - 4.0), (x, y + 4.0));

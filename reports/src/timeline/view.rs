@@ -19,7 +19,7 @@ const AFTER_NS: u64 = 60_000_000;
 /// The nodes of a fault have lanes of their own only if they are no more than this.
 const FEW: usize = 3;
 
-/// Of a case that violates nothing, so many grants are shown.
+/// The number of grants shown of a case without violations.
 const FIRST_GRANTS: usize = 4;
 
 pub(super) struct DiagramView<'a> {
