@@ -1,8 +1,8 @@
-//! The checkers: they follow the history of a case as it happens and give a verdict on each [property](Property).
+//! The checkers, which process the history of a case as it happens and return a verdict on each [property](Property).
 //!
-//! All checkers share one context: the ledger of grants, the waiters for the lock, the obstacles in their way, and the log
-//! of the guarded store. A checker sees each event after the context includes it. [`property`](crate::property) says how
-//! to add a property.
+//! All checkers share one context: the ledger of grants, the waiters for the lock, what blocks them, and the log of the
+//! guarded store. The context is updated with each event before the checkers see it. See [`property`](crate::property)
+//! for how to add a property.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -26,37 +26,37 @@ use crate::workload::WorkloadSpec;
 /// What the checkers need to know about the lock and the workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaseSpec {
-    /// The lock has grants (`sql-version` has none).
+    /// Whether the lock has grants (`sql-version` does not).
     pub grants: bool,
-    /// The lock advertises until when a grant is valid.
+    /// Whether the lock advertises how long a grant is valid.
     pub validity: bool,
-    /// The lock grants with fencing tokens.
+    /// Whether grants carry fencing tokens.
     pub tokens: bool,
-    /// The lock can be released.
+    /// Whether the lock can be released.
     pub releases: bool,
     /// The effect of a nested acquire, according to the lock's documentation.
     pub reentrancy: Reentrancy,
-    /// How long a nested acquire waits before it gives up.
+    /// The time after which a nested acquire gives up.
     pub nested_wait: Duration,
-    /// The lock promises to grant to waiters in the order of their arrival.
+    /// Whether the lock promises to serve waiters in order of arrival.
     pub fifo: bool,
-    /// The number of servers that must apply a grant (Redlock: 3 of 5). If it is 1, all servers are one service.
+    /// The number of servers that must apply a grant (Redlock: 3 of 5). With 1, all servers form one service.
     pub quorum: u32,
-    /// The servers agree by consensus, and so promise linearizable operations.
+    /// Whether the servers agree by consensus, and so promise linearizable operations.
     pub consensus: bool,
-    /// There is no service (lock `none`): grants rank in the order in which their acquires returned.
+    /// Whether grants rank in the order in which their acquires returned, because there is no service (lock `none`).
     pub rank_by_return: bool,
-    /// The clients in order: bit i of a fault's bit set is the i-th of them.
+    /// The clients. Bit i of a fault's bit set stands for the i-th client.
     pub clients: Vec<NodeId>,
-    /// The most orders that the demand has. The case may end long before.
+    /// The maximum number of orders. The case may end long before it is reached.
     pub orders: u32,
-    /// What the lock guards, if it guards anything.
+    /// The workload that the lock guards, if any.
     pub workload: Option<WorkloadSpec>,
     /// The longest permitted time from a holder's crash to the next grant.
     pub takeover_bound: Duration,
     /// The longest permitted time from healing to the first acquire.
     pub progress_bound: Duration,
-    /// The longest permitted time that two clients wait for each other's lock.
+    /// The longest permitted time for which two clients wait for each other's lock.
     pub deadlock_bound: Duration,
 }
 
@@ -73,36 +73,37 @@ pub struct Checkers {
 pub struct Findings {
     /// The verdict on each property, in the order of [`Property::ALL`].
     pub verdicts: Vec<(Property, Verdict)>,
-    /// The first violation of each property that was violated, in the same order.
+    /// The first violation of each violated property, in the same order.
     pub evidence: Vec<Evidence>,
-    /// All metrics in a fixed order, without those of events that did not happen. Each is a whole number in the unit that
-    /// its name ends with.
+    /// All metrics in a fixed order, except metrics of events that did not occur. Each value is an integer, in the unit
+    /// that the name ends with.
     pub metrics: Vec<(Cow<'static, str>, i64)>,
-    /// The spans until healing; empty without [`Checkers::with_spans`].
+    /// The spans until healing. Empty unless [`Checkers::with_spans`] was called.
     pub spans: Vec<Span>,
 }
 
 /// A checker of one property.
 pub(crate) trait Checker: Sized {
-    /// The checker for a case; `None` if the property does not apply to it.
+    /// Creates the checker for a case. Returns `None` if the property does not apply to it.
     fn new(case: &CaseSpec) -> Option<Self>;
 
-    /// Handles an event. The state that all checkers share includes it already.
+    /// Handles an event, which `context` already includes.
     fn observe(&mut self, context: &CheckContext, event: &Event, output: &mut Output);
 
-    /// When the latest bound that now runs will have passed, if one runs.
+    /// Returns the latest deadline among the bounds that are running, if any.
     fn open_until(&self) -> Option<SimTime> {
         None
     }
 
-    /// The verdict on the case, which ends now. If a violation was reported, it is `Violated` whatever this returns.
+    /// Returns the verdict on the case, which ends now. A reported violation overrides it with `Violated`.
     fn finish(self, _context: &CheckContext, _output: &mut Output) -> Verdict {
         Verdict::Holds
     }
 }
 
-/// The time of an event, and the state that all checkers share, after it.
+/// The state that all checkers share, including the latest event.
 pub(crate) struct CheckContext {
+    /// The time of the latest event.
     pub(crate) at: SimTime,
     pub(crate) ledger: Ledger,
     pub(crate) waiters: Waiters,
@@ -110,14 +111,14 @@ pub(crate) struct CheckContext {
     pub(crate) store_log: StoreLog,
 }
 
-/// What a checker reports to.
+/// The violations and metrics that a checker reports.
 pub(crate) struct Output<'a> {
     property: Property,
     pub(crate) tally: &'a mut Tally,
     evidence: &'a mut Option<Evidence>,
 }
 
-/// The checker of one property in one case, with the first violation that it reported.
+/// The checker of one property in one case, and the first violation that it reported.
 pub(crate) struct PropertyCheck<C> {
     property: Property,
     checker: C,
@@ -144,21 +145,20 @@ impl CheckContext {
         self.store_log.observe(at, event, &self.ledger);
     }
 
-    /// The case ends now.
     fn finish(&mut self, at: SimTime, tally: &mut Tally) {
         self.at = at;
         self.store_log.settle();
         self.obstacles.finish(at, tally);
     }
 
-    /// The grant as it appears in evidence.
+    /// Returns the grant as it appears in evidence.
     pub(crate) fn grant(&self, grant: GrantId) -> GrantInfo {
         self.ledger.info(grant)
     }
 }
 
 impl Output<'_> {
-    /// Reports a violation; all but the first are ignored. `grants` are those that the sentence names.
+    /// Reports a violation. Only the first one is kept. `grants` are the grants that the sentence names.
     pub(crate) fn violated(
         &mut self,
         at: SimTime,
@@ -198,24 +198,24 @@ impl<C: Checker> PropertyCheck<C> {
 }
 
 impl CaseSpec {
-    /// The number of orders to reserve memory for.
+    /// Returns the number of orders to reserve memory for.
     pub(crate) fn expected_orders(&self) -> usize {
         self.orders.min(64) as usize
     }
 
-    /// The initial stock, if there is one.
+    /// Returns the initial stock, if the workload has one.
     pub(crate) fn stock(&self) -> Option<i64> {
         self.workload.and_then(|workload| workload.stock())
     }
 
-    /// Two resources are locked, each with a lock of its own.
+    /// Returns whether the case has two resources, each with its own lock.
     pub(crate) fn two_resources(&self) -> bool {
         self.workload.is_some_and(|workload| workload.resources > 1)
     }
 }
 
 impl Checkers {
-    /// The checkers for a case.
+    /// Creates the checkers for a case.
     pub fn new(case: &CaseSpec) -> Self {
         Checkers {
             context: CheckContext::new(case),
@@ -231,25 +231,26 @@ impl Checkers {
         self
     }
 
-    /// Handles an event. Events come in the order in which they happened.
+    /// Handles an event. Events must be passed in the order in which they happened.
     pub fn observe(&mut self, at: SimTime, event: &Event) {
         let Checkers { context, meter, tally, properties } = self;
-        meter.pass_time(at, context);
+        meter.advance_to(at, context);
         context.observe(at, event, tally);
         meter.observe(context, event, tally);
         properties.observe(context, event, tally);
     }
 
-    /// When the latest liveness bound that now runs will have passed; `None` if none runs. Later events can meet a
-    /// bound, start another, or restart one, so ask again after them.
+    /// Returns the latest deadline among the liveness bounds that are running, or `None` if none is running.
+    ///
+    /// Later events can meet, start or restart a bound, so call this again after each event.
     pub fn open_until(&self) -> Option<SimTime> {
         self.properties.open_until()
     }
 
-    /// The result of a case that ended at `at`. A bound that has not passed by then makes its property unknown.
+    /// Returns the result of a case that ended at `at`. A bound still running then makes its property unknown.
     pub fn finish(self, at: SimTime) -> Findings {
         let Checkers { mut context, mut meter, mut tally, properties } = self;
-        meter.pass_time(at, &context);
+        meter.advance_to(at, &context);
         context.finish(at, &mut tally);
         meter.finish(&context, &mut tally);
         let mut findings = Findings { spans: meter.take_spans(), ..Findings::default() };
@@ -261,7 +262,7 @@ impl Checkers {
 }
 
 impl Findings {
-    /// The verdict on one property.
+    /// Returns the verdict on one property.
     pub fn verdict(&self, property: Property) -> Verdict {
         self.verdicts.iter().find(|(p, _)| *p == property).map_or(Verdict::NotApplicable, |(_, verdict)| *verdict)
     }
@@ -288,12 +289,12 @@ mod tests {
     #[test]
     fn a_property_does_not_apply_without_the_feature_that_it_needs() {
         use Property::*;
-        let without = |case: CaseSpec, gone: &[Property]| {
+        let without = |case: CaseSpec, expected: &[Property]| {
             let findings = history_of(case).acquires_again(A, 1, 2).at(1).crashes(B).healed().ends_at(2);
-            let said = findings.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::NotApplicable);
+            let inapplicable = findings.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::NotApplicable);
             let never = [Takeover, Consistent];
-            let said: Vec<Property> = said.map(|(property, _)| *property).filter(|p| !never.contains(p)).collect();
-            assert_eq!(said, gone);
+            let inapplicable = inapplicable.map(|(property, _)| *property).filter(|p| !never.contains(p));
+            assert_eq!(inapplicable.collect::<Vec<_>>(), expected);
         };
         without(case_spec(), &[]);
         let exclusive = [GrantExclusion, BeliefExclusion, ValidityExclusion, EffectExclusion];
@@ -303,8 +304,8 @@ mod tests {
         without(CaseSpec { validity: false, ..case_spec() }, &[ValidityExclusion]);
         without(CaseSpec { tokens: false, ..case_spec() }, &[Fencing]);
         without(CaseSpec { releases: false, ..case_spec() }, &[OwnerRelease]);
-        let nothing_nests = fencepost_models::Reentrancy::NotApplicable;
-        without(CaseSpec { reentrancy: nothing_nests, ..case_spec() }, &[Reentrancy]);
+        let no_nesting = fencepost_models::Reentrancy::NotApplicable;
+        without(CaseSpec { reentrancy: no_nesting, ..case_spec() }, &[Reentrancy]);
         without(CaseSpec { fifo: false, ..case_spec() }, &[Fifo]);
         without(CaseSpec { consensus: false, ..case_spec() }, &[Linearizable]);
         without(effects(None), &[NoLostUpdate, NoOversell]);
@@ -317,8 +318,8 @@ mod tests {
         let run_for = Duration::from_secs(4);
         let spans = |checkers: Checkers| checkers.finish(SimTime(4_000_000_000)).spans;
         assert_eq!(spans(Checkers::new(&case_spec())), []);
-        let followed = spans(Checkers::new(&case_spec()).with_spans(run_for));
-        assert_eq!(followed.iter().map(|span| span.slices).sum::<u64>(), 40);
+        let filled = spans(Checkers::new(&case_spec()).with_spans(run_for));
+        assert_eq!(filled.iter().map(|span| span.slices).sum::<u64>(), 40);
     }
 
     #[test]

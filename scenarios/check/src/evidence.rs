@@ -10,17 +10,17 @@ use fencepost_sim::time::{SimTime, nanos};
 use crate::ledger::Rank;
 use crate::property::Property;
 
-/// The first violation of a property in a case. [`Evidence::render`] gives the sentence.
+/// The first violation of a property in a case. [`Evidence::render`] returns the sentence.
 pub struct Evidence {
     /// The property that was violated.
     pub property: Property,
-    /// When, in true time.
+    /// The true time of the violation.
     pub at: SimTime,
     grants: Vec<GrantInfo>,
     sentence: Box<Sentence>,
 }
 
-/// Text is made only on demand: searches throw most evidence away.
+/// Renders the text on demand, since searches discard most evidence.
 type Sentence = dyn Fn(&Names) -> String + Send + Sync;
 
 /// The names of nodes, such as `client-2`.
@@ -44,17 +44,17 @@ impl Evidence {
         Evidence { property, at, grants: grants.into_iter().collect(), sentence: Box::new(sentence) }
     }
 
-    /// The grants that the sentence names.
+    /// Returns the grants that the sentence names.
     pub fn grants(&self) -> Vec<GrantId> {
         self.grants.iter().map(|info| info.grant).collect()
     }
 
-    /// The clients that the sentence names.
+    /// Returns the clients that the sentence names.
     pub fn clients(&self) -> Vec<NodeId> {
         self.grants.iter().filter_map(|info| info.client).collect()
     }
 
-    /// One sentence without a full stop. `name` gives the name of a node.
+    /// Renders one sentence without a full stop. `name` returns the name of a node.
     pub fn render(&self, name: &dyn Fn(NodeId) -> String) -> String {
         (self.sentence)(&Names(name))
     }
@@ -77,34 +77,34 @@ impl Names<'_> {
         (self.0)(node)
     }
 
-    /// The name of the client that has the grant.
+    /// Returns the name of the grant's client.
     pub(crate) fn client(&self, grant: GrantInfo) -> String {
         grant.client.map_or_else(|| "an unknown client".to_owned(), |client| self.node(client))
     }
 }
 
 impl fmt::Display for GrantInfo {
-    /// `grant 7, 2nd in the grant order`.
+    /// Formats the grant as in `grant 7, 2nd in the grant order`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "grant {}", self.grant.0)?;
         match self.rank {
-            Some(rank) => write!(f, ", {}{} in the grant order", rank, ordinal_ending(rank.get())),
+            Some(rank) => write!(f, ", {}{} in the grant order", rank, ordinal_suffix(rank.get())),
             None => Ok(()),
         }
     }
 }
 
-/// A duration that prints as points in time do.
+/// Converts a duration for display in the format of points in time.
 pub(crate) fn in_seconds(duration: Duration) -> SimTime {
     SimTime(nanos(duration))
 }
 
-/// `1 unit`, `2 units`.
+/// Formats a number of units: `1 unit`, `2 units`.
 pub(crate) fn units(n: i64) -> String {
     if n == 1 { "1 unit".to_owned() } else { format!("{n} units") }
 }
 
-fn ordinal_ending(n: u32) -> &'static str {
+fn ordinal_suffix(n: u32) -> &'static str {
     match (n % 100, n % 10) {
         (11..=13, _) => "th",
         (_, 1) => "st",
@@ -119,8 +119,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinals_read_as_english() {
-        let endings = [1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 111].map(ordinal_ending);
-        assert_eq!(endings, ["st", "nd", "rd", "th", "th", "th", "th", "st", "nd", "rd", "th"]);
+    fn ordinals_have_english_suffixes() {
+        let suffixes = [1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 111].map(ordinal_suffix);
+        assert_eq!(suffixes, ["st", "nd", "rd", "th", "th", "th", "th", "st", "nd", "rd", "th"]);
     }
 }

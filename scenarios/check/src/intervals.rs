@@ -8,8 +8,8 @@ use fencepost_sim::time::SimTime;
 use crate::check::{CheckContext, Output};
 use crate::evidence::{GrantInfo, in_seconds};
 
-/// The open intervals, and the overlaps of the closed ones. A pair counts when its first interval closes: only then is
-/// it known that they overlapped, and for how long.
+/// The open intervals, and the overlaps of the closed ones. A pair is counted when its first interval closes, because
+/// only then is the length of the overlap known.
 #[derive(Default)]
 pub(crate) struct Overlaps {
     open: Vec<Interval>,
@@ -19,7 +19,7 @@ pub(crate) struct Overlaps {
     first: Option<Overlap>,
 }
 
-/// How much intervals overlapped in the whole case.
+/// The number and lengths of all overlaps in the case.
 pub(crate) struct Extent {
     pub(crate) pairs: i64,
     pub(crate) longest_ns: i64,
@@ -28,7 +28,7 @@ pub(crate) struct Extent {
 
 struct Interval {
     grant: GrantId,
-    /// The client whose crash closes it. A Record outlives its client.
+    /// The client whose crash closes the interval. `None` for a Record, which outlives its client.
     client: Option<NodeId>,
     resource: ResourceId,
     since: SimTime,
@@ -51,19 +51,19 @@ impl Overlaps {
     }
 
     pub(crate) fn close(&mut self, context: &CheckContext, grant: GrantId) {
-        if let Some(place) = self.open.iter().position(|open| open.grant == grant) {
-            self.close_at(context, place);
+        if let Some(index) = self.open.iter().position(|open| open.grant == grant) {
+            self.close_at(context, index);
         }
     }
 
     pub(crate) fn close_all_of(&mut self, context: &CheckContext, client: NodeId) {
-        while let Some(place) = self.open.iter().position(|open| open.client == Some(client)) {
-            self.close_at(context, place);
+        while let Some(index) = self.open.iter().position(|open| open.client == Some(client)) {
+            self.close_at(context, index);
         }
     }
 
-    /// Closes all intervals. Reports the overlap that began first, and of several the one that ended first. `both`
-    /// completes the sentence "A and B ...".
+    /// Closes all intervals. Reports the overlap that began first; of several such overlaps, the one that ended first.
+    /// `both` completes the sentence "A and B ...".
     pub(crate) fn finish(mut self, context: &CheckContext, output: &mut Output, both: &'static str) -> Extent {
         while !self.open.is_empty() {
             self.close_at(context, 0);
@@ -78,8 +78,8 @@ impl Overlaps {
         Extent { pairs: self.pairs, longest_ns, total_ns }
     }
 
-    fn close_at(&mut self, context: &CheckContext, place: usize) {
-        let (to, closed) = (context.at, self.open.remove(place));
+    fn close_at(&mut self, context: &CheckContext, index: usize) {
+        let (to, closed) = (context.at, self.open.remove(index));
         for (other, open) in self.open.iter().enumerate().filter(|(_, open)| open.resource == closed.resource) {
             let from = open.since.max(closed.since);
             if from >= to {
@@ -90,9 +90,9 @@ impl Overlaps {
             self.longest_ns = self.longest_ns.max(ns);
             self.total_ns = self.total_ns.saturating_add(ns);
             if self.first.is_none_or(|first| from < first.from) {
-                // The open intervals are in the order in which they opened; the closed one was at `place`.
+                // Open intervals are in the order in which they opened. The closed one was at `index`.
                 let [earlier, later] =
-                    if other < place { [open.grant, closed.grant] } else { [closed.grant, open.grant] };
+                    if other < index { [open.grant, closed.grant] } else { [closed.grant, open.grant] };
                 let [earlier, later] = [earlier, later].map(|grant| context.grant(grant));
                 self.first = Some(Overlap { earlier, later, from, to });
             }

@@ -1,5 +1,5 @@
-//! The ledger of grants: their order, their clients, and which are on record. It is ground truth, taken from the servers
-//! and not from what clients know.
+//! The ledger of grants: their order, their clients, and which of them are on record. The ledger is ground truth: it
+//! follows the servers, not what clients know.
 
 #[cfg(test)]
 mod tests;
@@ -15,15 +15,15 @@ use crate::evidence::GrantInfo;
 use crate::obstacles::Record;
 use crate::table::Table;
 
-/// A grant's place in the grant order, counted from 1.
+/// A grant's position in the grant order, counted from 1.
 pub(crate) type Rank = NonZeroU32;
 
 /// The grants of all services.
 pub(crate) struct Ledger {
     quorum: u32,
     rank_by_return: bool,
-    /// Grants that have a rank, and attempts that may get one after their client gave up. Operations can arrive late by
-    /// any length of time, so no entry is removed: 16 bytes a grant.
+    /// Grants that have a rank, and attempts that may get one after their client gave up. Operations can be arbitrarily
+    /// late, so entries are never removed (16 bytes per grant).
     known: Table<GrantId, Known>,
     /// Attempts that have not returned, and grants that a server has on record.
     active: Vec<Active>,
@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
     record: RecordChange,
 }
 
-/// What the latest event did to a Record.
+/// The effect of the latest event on Records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordChange {
     Unchanged,
@@ -54,9 +54,9 @@ struct Active {
     grant: GrantId,
     client: Option<NodeId>,
     resource: ResourceId,
-    /// The attempt has not returned yet.
+    /// Whether the attempt has not returned yet.
     pending: bool,
-    /// The servers that have it on record now, one bit each.
+    /// The servers that currently have the grant on record, one bit each.
     holding: u64,
 }
 
@@ -106,12 +106,12 @@ impl Ledger {
         }
     }
 
-    /// What the latest event did to a Record.
+    /// Returns the effect of the latest event on Records.
     pub(crate) fn record_change(&self) -> RecordChange {
         self.record
     }
 
-    /// The grant that the latest event gave a rank.
+    /// Returns the grant to which the latest event assigned a rank.
     pub(crate) fn new_grant(&self) -> Option<GrantId> {
         self.new_grant
     }
@@ -120,57 +120,57 @@ impl Ledger {
         self.known.get(grant)?.rank
     }
 
-    /// The resource of the grant.
+    /// Returns the resource of the grant.
     pub(crate) fn resource_of(&self, grant: GrantId) -> ResourceId {
         let known = self.known.get(grant).map(|known| known.resource);
         known.or_else(|| self.active(grant).map(|active| active.resource)).unwrap_or_default()
     }
 
-    /// The row at the store that the grant is for.
+    /// Returns the index of the store's row that the grant protects.
     pub(crate) fn row_of(&self, grant: GrantId) -> usize {
         self.resource_of(grant).0.into()
     }
 
-    /// Whether the grant has the highest rank of its resource so far.
+    /// Returns whether the grant has the highest rank of its resource so far.
     pub(crate) fn is_newest(&self, grant: GrantId) -> bool {
         self.newest[usize::from(self.resource_of(grant).0)] == Some(grant)
     }
 
-    /// A grant of this resource that is on record.
+    /// Returns a grant of this resource that is on record, if any.
     pub(crate) fn record_on(&self, resource: ResourceId) -> Option<GrantInfo> {
-        let record = self.active.iter().find(|s| s.resource == resource && self.is_record(s))?;
+        let record = self.active.iter().find(|a| a.resource == resource && self.is_record(a))?;
         Some(self.info(record.grant))
     }
 
-    /// The grants of this resource that are on record.
+    /// Returns the grants of this resource that are on record.
     pub(crate) fn records_on(&self, resource: ResourceId) -> impl Iterator<Item = Record> {
-        let records = self.active.iter().filter(move |s| s.resource == resource && self.is_record(s));
+        let records = self.active.iter().filter(move |a| a.resource == resource && self.is_record(a));
         records.map(|active| Record { grant: active.grant, pending: active.pending })
     }
 
-    /// The lowest rank among grants whose acquire has not returned.
+    /// Returns the lowest rank among grants whose acquire has not returned.
     pub(crate) fn lowest_pending(&self) -> Option<Rank> {
-        self.active.iter().filter(|s| s.pending).filter_map(|s| self.rank_of(s.grant)).min()
+        self.active.iter().filter(|a| a.pending).filter_map(|a| self.rank_of(a.grant)).min()
     }
 
-    /// The grants of this client that are on record, with their resources.
+    /// Returns the grants of this client that are on record, with their resources.
     pub(crate) fn records_of(&self, client: NodeId) -> impl Iterator<Item = (GrantId, ResourceId)> {
-        let mine = self.active.iter().filter(move |s| s.client == Some(client) && self.is_record(s));
+        let mine = self.active.iter().filter(move |a| a.client == Some(client) && self.is_record(a));
         mine.map(|active| (active.grant, active.resource))
     }
 
-    /// Whether the grant is on record now.
+    /// Returns whether the grant is currently on record.
     pub(crate) fn is_on_record(&self, grant: GrantId) -> bool {
-        self.active.iter().any(|s| s.grant == grant && self.is_record(s))
+        self.active.iter().any(|a| a.grant == grant && self.is_record(a))
     }
 
-    /// The grant as it appears in evidence.
+    /// Returns the grant as it appears in evidence.
     pub(crate) fn info(&self, grant: GrantId) -> GrantInfo {
         let known = self.known.get(grant);
         let active = self.active(grant);
         GrantInfo {
             grant,
-            client: known.and_then(|k| k.client).or_else(|| active.and_then(|s| s.client)),
+            client: known.and_then(|k| k.client).or_else(|| active.and_then(|a| a.client)),
             rank: known.and_then(|k| k.rank),
         }
     }
@@ -179,7 +179,7 @@ impl Ledger {
         self.active.iter().find(|active| active.grant == grant)
     }
 
-    /// The permanent entry of a grant.
+    /// Returns the permanent entry of a grant, which is created if necessary.
     fn known_of(&mut self, grant: GrantId) -> &mut Known {
         let resource = self.resource_of(grant);
         let known = self.known.row(grant);
@@ -188,27 +188,27 @@ impl Ledger {
     }
 
     fn attempt_began(&mut self, client: NodeId, grant: GrantId, resource: ResourceId) {
-        let place = self.place_of(grant, Some(client));
-        self.active[place].resource = resource;
-        self.active[place].pending = true;
+        let index = self.index_of(grant, Some(client));
+        self.active[index].resource = resource;
+        self.active[index].pending = true;
     }
 
     fn record_began(&mut self, server: NodeId, grant: GrantId) {
         let bit = self.bit(server);
-        let place = self.place_of(grant, None);
-        let was_record = self.is_record(&self.active[place]);
-        let active = &mut self.active[place];
+        let index = self.index_of(grant, None);
+        let was_record = self.is_record(&self.active[index]);
+        let active = &mut self.active[index];
         active.holding |= bit;
         let client = active.client;
-        if was_record || !self.is_record(&self.active[place]) {
+        if was_record || !self.is_record(&self.active[index]) {
             return;
         }
         self.record = RecordChange::Began(grant);
         if self.rank_by_return {
             return;
         }
-        // An attempt may ask in rounds: it is granted when a quorum last formed.
-        if self.active[place].pending {
+        // An attempt may need several rounds. Its rank is that of the last quorum.
+        if self.active[index].pending {
             self.known_of(grant).rank = None;
         }
         self.assign_rank(grant, client);
@@ -216,31 +216,31 @@ impl Ledger {
 
     fn record_ended(&mut self, server: NodeId, grant: GrantId) {
         let bit = self.bit(server);
-        let Some(place) = self.active.iter().position(|s| s.grant == grant) else { return };
-        let was_record = self.is_record(&self.active[place]);
-        self.active[place].holding &= !bit;
-        if was_record && !self.is_record(&self.active[place]) {
+        let Some(index) = self.active.iter().position(|a| a.grant == grant) else { return };
+        let was_record = self.is_record(&self.active[index]);
+        self.active[index].holding &= !bit;
+        if was_record && !self.is_record(&self.active[index]) {
             self.record = RecordChange::Ended(grant);
         }
-        self.remove_if_over(place);
+        self.remove_if_ended(index);
     }
 
     fn attempt_returned(&mut self, grant: GrantId) {
-        if let Some(place) = self.active.iter().position(|s| s.grant == grant) {
-            self.active[place].pending = false;
-            self.remove_if_over(place);
+        if let Some(index) = self.active.iter().position(|a| a.grant == grant) {
+            self.active[index].pending = false;
+            self.remove_if_ended(index);
         }
     }
 
-    /// The client is gone, but its requests may still be granted: the client of such a grant must be known.
+    /// Keeps the client of each pending attempt, because requests of a crashed client may still be granted.
     fn client_crashed(&mut self, client: NodeId) {
-        for place in (0..self.active.len()).rev() {
-            let active = &mut self.active[place];
+        for index in (0..self.active.len()).rev() {
+            let active = &mut self.active[index];
             if active.client == Some(client) && active.pending {
                 active.pending = false;
                 let grant = active.grant;
                 self.known_of(grant).client = Some(client);
-                self.remove_if_over(place);
+                self.remove_if_ended(index);
             }
         }
     }
@@ -257,9 +257,9 @@ impl Ledger {
         }
     }
 
-    fn place_of(&mut self, grant: GrantId, client: Option<NodeId>) -> usize {
-        if let Some(place) = self.active.iter().position(|s| s.grant == grant) {
-            return place;
+    fn index_of(&mut self, grant: GrantId, client: Option<NodeId>) -> usize {
+        if let Some(index) = self.active.iter().position(|a| a.grant == grant) {
+            return index;
         }
         let client = client.or_else(|| self.known.get(grant).and_then(|known| known.client));
         let resource = self.resource_of(grant);
@@ -267,9 +267,9 @@ impl Ledger {
         self.active.len() - 1
     }
 
-    fn remove_if_over(&mut self, place: usize) {
-        if !self.active[place].pending && self.active[place].holding == 0 {
-            self.active.swap_remove(place);
+    fn remove_if_ended(&mut self, index: usize) {
+        if !self.active[index].pending && self.active[index].holding == 0 {
+            self.active.swap_remove(index);
         }
     }
 
@@ -277,16 +277,16 @@ impl Ledger {
         active.holding.count_ones() >= self.quorum
     }
 
-    /// The server's bit. With a quorum of 1, all servers are one service: after a failover, the new leader ends grants of
-    /// the old one.
+    /// Returns the server's bit. With a quorum of 1, all servers share one bit: after a failover, the new leader ends
+    /// grants of the old one.
     fn bit(&mut self, server: NodeId) -> u64 {
         if self.quorum == 1 {
             return 1;
         }
-        let place = self.servers.iter().position(|s| *s == server).unwrap_or_else(|| {
+        let index = self.servers.iter().position(|s| *s == server).unwrap_or_else(|| {
             self.servers.push(server);
             self.servers.len() - 1
         });
-        1_u64.checked_shl(place as u32).expect("a lock whose grants need a quorum has at most 64 servers")
+        1_u64.checked_shl(index as u32).expect("a lock whose grants need a quorum has at most 64 servers")
     }
 }

@@ -1,5 +1,5 @@
-//! The properties, the checkers that follow the history of a case, the specifications of locks, and the search for a
-//! legal order. This crate runs no simulation: it builds fast, so that its mutants can be tested one by one.
+//! The properties, the checkers that process the history of a case, the specifications of locks, and the search for a
+//! legal order. This crate runs no simulation, so it builds fast enough for its mutants to be tested one by one.
 
 mod availability;
 pub mod check;

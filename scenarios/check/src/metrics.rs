@@ -1,4 +1,4 @@
-//! The metrics of a case: whole numbers, always the same ones in the same order.
+//! The metrics of a case: integers, in a fixed order.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::check::CheckContext;
 use crate::span::Span;
 use crate::store_log::Order;
 use crate::waiters::Wait;
-use crate::workload::{OF_SOME_WORKLOADS, WorkloadSpec};
+use crate::workload::{WORKLOAD_SPECIFIC_METRICS, WorkloadSpec};
 
-/// Declares the metrics, with the order and the names that they have in reports.
+/// Declares the metrics, in the order and with the names used in reports.
 macro_rules! tally {
     ($($(#[$about:meta])+ $name:ident,)+) => {
         /// The counts of one case. Each checker adds to its own.
@@ -25,13 +25,13 @@ macro_rules! tally {
                 [$((stringify!($name), self.$name),)+].into_iter()
             }
 
-            /// All metrics by name, except those of events that did not occur and of other workloads.
+            /// Returns all metrics by name, except those of events that did not occur and of other workloads.
             pub(crate) fn rows(&self, workload: Option<WorkloadSpec>) -> Vec<(Cow<'static, str>, i64)> {
                 let mut rows: Vec<_> = self.all().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
                 rows.retain(|(name, _)| match &**name {
                     "takeover_ns" => self.takeovers > 0,
                     "acquire_ns" | "acquire_ns_max" => self.acquires > 0,
-                    name => belongs(name, workload),
+                    name => applies(name, workload),
                 });
                 rows
             }
@@ -42,52 +42,52 @@ macro_rules! tally {
 tally! {
     /// Acknowledged orders.
     acked_orders,
-    /// Their units, each order counted once.
+    /// Units of acknowledged orders, each order counted once.
     acked_units,
     /// The excess of `acked_units` over the initial stock.
     oversold_units,
-    /// Orders that were refused as sold out.
+    /// Orders that were rejected as sold out.
     sold_out_orders,
-    /// Orders that clients gave up, without a write that may have been accepted.
+    /// Orders that clients abandoned without a write that may have been accepted.
     abandoned_orders,
     /// Orders whose client does not know whether they took effect.
     unknown_orders,
     /// Acknowledged orders that are missing at the end.
     lost_updates,
-    /// Their units.
+    /// Units of the lost updates.
     lost_units,
     /// Orders that were overwritten and never acknowledged.
     overwritten_unacked,
     /// Units of all accepted writes that were not rolled back, overwritten or not.
     applied_units,
-    /// How far below zero the count went at its lowest.
+    /// The absolute value of the lowest count, if that is negative; otherwise 0.
     negative_stock_units,
     /// Writes accepted for an order that had already taken effect.
     duplicate_effects,
-    /// The difference between the final count and the initial stock less `applied_units`. It is 0 if the database computes
-    /// the count; if clients do, it is the units whose writes were overwritten.
+    /// The difference between the final count and the initial stock less `applied_units`. It is 0 if the database
+    /// computes the count. If clients compute it, the gap consists of the units whose writes were overwritten.
     conservation_gap_units,
-    /// Events that clients took up and none handled.
+    /// Events that clients picked up but that no client handled.
     missed_effects,
-    /// Orders that found their event handled already.
+    /// Orders whose event turned out to be already handled.
     done_already_orders,
-    /// Writes of a file that lacked records of the file before.
+    /// Writes of a file that lacked records of the previous version.
     corrupted_writes,
     /// Acknowledged records that are missing at the end.
     lost_records,
     /// Acknowledged elements that are missing at the end.
     lost_elements,
-    /// Elements in the set at the end whose client does not know that.
+    /// Elements that are in the set at the end without their client knowing.
     recovered_elements,
     /// The absolute difference between the final and the initial sum of the accounts.
     imbalance,
-    /// Times that two clients waited for each other's lock.
+    /// The number of times that two clients waited for each other's lock.
     deadlocks,
-    /// The longest of these waits.
+    /// The longest time for which two clients waited for each other's lock.
     deadlock_longest_ns,
     /// The cost of the harm, in cents.
     harm_cents,
-    /// The harm in the workload's unit. For an inventory: units oversold or lost, whichever is more.
+    /// The harm in the workload's unit. For an inventory: the larger of the units oversold and the units lost.
     harm,
     /// Acquire attempts.
     attempts,
@@ -95,22 +95,23 @@ tally! {
     grants,
     /// Acquires of orders that returned a grant.
     acquires,
-    /// The sum of the acquire times: from the first attempt of an order until its acquire returned.
+    /// The sum of the acquire times, each from an order's first attempt until its acquire returned a grant.
     acquire_ns_total,
-    /// Their mean.
+    /// The mean acquire time.
     acquire_ns,
-    /// Their maximum.
+    /// The longest acquire time.
     acquire_ns_max,
-    /// The longest wait for the lock, with or without a grant at its end.
+    /// The longest wait for the lock, whether or not it ended with a grant.
     longest_wait_ns,
-    /// The most grants that went to others during one wait. If grants follow the order of arrival, it is at most the
-    /// number of other clients.
+    /// The maximum number of grants to other clients during one wait. If grants follow the order of arrival, this is at
+    /// most the number of other clients.
     overtaken_most,
-    /// Waits without a grant that were overtaken more often than any order of arrival allows.
+    /// Waits that ended without a grant and were overtaken more often than any order of arrival allows.
     starved_waits,
-    /// The longest time that the lock was free on record although a client wanted it.
+    /// The longest time for which the lock had no Record, or only Records whose clients were not notified, although a
+    /// client wanted it.
     idle_ns_max,
-    /// The longest time that the lock was on record for a holder that was gone although a client wanted it.
+    /// The longest time for which the lock was on record for a holder that was gone, although a client wanted it.
     orphaned_ns_max,
     /// Progress violations in which the lock was free and a waiter was in the service's queue.
     lost_wakeups,
@@ -130,30 +131,31 @@ tally! {
     stale_writes,
     /// Reads accepted after an operation of a higher-ranked grant.
     stale_reads,
-    /// Operations that the store rejected.
+    /// Operations that the store refused.
     refused_operations,
-    /// Releases that ended another grant than their own.
+    /// Releases that ended a grant other than their own.
     foreign_releases,
     /// Grants that followed a holder's crash.
     takeovers,
-    /// The longest time from a holder's crash to the next grant; 0 if there was none.
+    /// The longest time from a holder's crash to the next grant, or 0 without a takeover.
     takeover_ns,
-    /// Slices of 100 ms before healing in which a client that no fault hindered wanted the lock.
+    /// Slices of 100 ms before healing in which a client that no fault affected wanted the lock.
     wanted_slices,
-    /// Wanted slices in which a client believed that it held the lock, or a grant came.
+    /// Wanted slices in which a client believed that it held the lock, or in which the lock was granted.
     served_slices,
-    /// `served_slices` per `wanted_slices`, in ppm; 1,000,000 if no client wanted the lock.
+    /// `served_slices` divided by `wanted_slices`, in ppm. 1,000,000 if no client wanted the lock.
     availability_ppm,
-    /// From the start of the case to healing.
+    /// The time from the start of the case to healing.
     run_ns,
 }
 
-/// Whether a metric says anything about this workload.
-fn belongs(name: &str, workload: Option<WorkloadSpec>) -> bool {
-    !OF_SOME_WORKLOADS.contains(&name) || workload.is_some_and(|workload| workload.oracle.metrics.contains(&name))
+/// Returns whether a metric applies to this workload.
+fn applies(name: &str, workload: Option<WorkloadSpec>) -> bool {
+    !WORKLOAD_SPECIFIC_METRICS.contains(&name)
+        || workload.is_some_and(|workload| workload.oracle.metrics.contains(&name))
 }
 
-/// Measures everything that belongs to no property.
+/// Measures everything that no property covers.
 #[derive(Default)]
 pub(crate) struct Meter {
     availability: Availability,
@@ -166,15 +168,15 @@ impl Meter {
         self.availability = Availability::with_spans(run_for);
     }
 
-    /// The spans so far.
+    /// Returns the spans so far.
     pub(crate) fn take_spans(&mut self) -> Vec<Span> {
         self.availability.take_spans()
     }
 
-    /// Accounts for the time until `at`. Call it before the context handles what happens then.
-    pub(crate) fn pass_time(&mut self, at: SimTime, context: &CheckContext) {
+    /// Accounts for the time until `at`. Must be called before the context handles the event at that time.
+    pub(crate) fn advance_to(&mut self, at: SimTime, context: &CheckContext) {
         if !self.healed {
-            self.availability.pass_time(at, context.waiters.any_qualified(), context.obstacles.any_belief());
+            self.availability.advance_to(at, context.waiters.any_qualified(), context.obstacles.any_belief());
         }
     }
 
@@ -182,7 +184,7 @@ impl Meter {
         if context.ledger.new_grant().is_some() {
             tally.grants += 1;
             if !self.healed {
-                self.availability.grant_came();
+                self.availability.record_grant();
             }
         }
         if let Some(wait) = context.waiters.just_ended() {
@@ -199,8 +201,8 @@ impl Meter {
             },
             Event::WriteAccepted { based_on, version, .. } if based_on + 1 < version => tally.corrupted_writes += 1,
             Event::OperationRefused { .. } => tally.refused_operations += 1,
-            Event::FaultBegan { .. } => self.availability.fault(true),
-            Event::FaultEnded { .. } => self.availability.fault(false),
+            Event::FaultBegan { .. } => self.availability.record_fault(true),
+            Event::FaultEnded { .. } => self.availability.record_fault(false),
             Event::Healed => {
                 self.healed = true;
                 tally.run_ns = context.at.0 as i64;
@@ -242,7 +244,7 @@ impl Tally {
     }
 }
 
-/// `ended_by`: the event that ended the wait, if it is over.
+/// Adds a wait to the metrics. `ended_by` is the event that ended it, or `None` if the case ended first.
 fn measure_wait(context: &CheckContext, wait: Wait, ended_by: Option<&Event>, tally: &mut Tally) {
     let ns = (context.at.0 - wait.since.0) as i64;
     tally.longest_wait_ns = tally.longest_wait_ns.max(ns);
@@ -273,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_acquire_time_counts_from_the_first_attempt_of_the_order() {
+    fn acquire_time_starts_at_the_first_attempt_of_the_order() {
         let history = history().at(1).starts(A, 0).at(2).requests(A, 1).at(3).fails(A, 1).at(4).requests(A, 2);
         let history = history.at(5).granted_later(2).acquired(A, 2).starts(B, 1).requests(B, 3).at(6).releases(A, 2);
         let findings =
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_never_ended_counts_until_the_end() {
+    fn an_unfinished_wait_lasts_until_the_end_of_the_case() {
         let findings = history().at(2).requests(A, 1).ends_at(9);
         assert_eq!(findings.metric("longest_wait_ns"), 7 * SECOND);
         assert_eq!(findings.metric("acquires"), 0);
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn time_in_which_faults_hinder_every_waiter_is_not_wanted() {
+    fn slices_in_which_faults_affect_every_waiter_are_not_wanted() {
         let findings =
             history().requests(B, 2).fault_begins(0, true).at(5).fault_ends(0, true).at(6).healed().ends_at(9);
         assert_eq!(findings.metric("wanted_slices"), 10);
@@ -320,15 +322,15 @@ mod tests {
     }
 
     #[test]
-    fn sequential_records_are_all_kept() {
+    fn no_record_of_sequential_writes_is_lost() {
         let history = history_of(records(&FILE)).sets(1, 0, 0, 1, 1).acks(A, 0).sets(2, 1, 1, 2, 2).acks(B, 1);
         let findings = history.ends_at(9);
         findings.assert_holds(Property::NoLostUpdate);
         assert_eq!(["corrupted_writes", "lost_records", "harm"].map(|name| findings.metric(name)), [0, 0, 0]);
     }
 
-    /// The lock is granted to others three times while B waits.
-    fn overtaken_thrice(history: History) -> History {
+    /// The lock is granted to other clients three times while B waits.
+    fn overtaken_three_times(history: History) -> History {
         let history = history.starts(B, 1).requests(B, 2);
         let history = history.granted(A, 3).acquired(A, 3).released(3, 3).granted(C, 4).acquired(C, 4).released(4, 4);
         history.granted(A, 5).acquired(A, 5).released(5, 5)
@@ -338,16 +340,16 @@ mod tests {
     fn a_client_that_gives_up_after_many_grants_to_others_starves() {
         let counts =
             |findings: crate::check::Findings| ["starved_waits", "overtaken_most"].map(|name| findings.metric(name));
-        assert_eq!(counts(overtaken_thrice(history()).at(9).fails(B, 2).abandons(B, 1).ends_at(9)), [1, 3]);
-        assert_eq!(counts(overtaken_thrice(history()).ends_at(9)), [1, 3]);
+        assert_eq!(counts(overtaken_three_times(history()).at(9).fails(B, 2).abandons(B, 1).ends_at(9)), [1, 3]);
+        assert_eq!(counts(overtaken_three_times(history()).ends_at(9)), [1, 3]);
     }
 
     #[test]
-    fn a_client_that_acquires_late_or_was_hindered_or_crashed_does_not_starve() {
+    fn a_client_that_acquires_late_or_was_affected_by_a_fault_or_crashed_does_not_starve() {
         let starved = |history: History| history.ends_at(9).metric("starved_waits");
-        assert_eq!(starved(overtaken_thrice(history()).granted_later(2).acquired(B, 2)), 0);
-        assert_eq!(starved(overtaken_thrice(history().fault_begins(0b010, false)).fails(B, 2).abandons(B, 1)), 0);
-        assert_eq!(starved(overtaken_thrice(history()).crashes(B)), 0);
+        assert_eq!(starved(overtaken_three_times(history()).granted_later(2).acquired(B, 2)), 0);
+        assert_eq!(starved(overtaken_three_times(history().fault_begins(0b010, false)).fails(B, 2).abandons(B, 1)), 0);
+        assert_eq!(starved(overtaken_three_times(history()).crashes(B)), 0);
     }
 
     #[test]

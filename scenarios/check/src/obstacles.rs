@@ -1,8 +1,8 @@
-//! Obstacles: why a client that wants a lock does not get it.
+//! Obstacles: the reasons why a client that wants a lock does not get it.
 //!
-//! A wanted lock is *idle* if the service has no Record of it, or only Records whose clients have not been notified yet.
-//! It is *orphaned* if all its Records belong to holders that are gone: crashed, released, aware of the loss, or no longer
-//! asking when the grant came. Otherwise it is held.
+//! A wanted lock is *idle* if the service has no Record of it, or only Records whose clients have not been notified
+//! yet. A lock is *orphaned* if all its Records belong to holders that are gone: they crashed, released, observed the
+//! loss, or gave up before the grant. Otherwise the lock is held.
 
 use fencepost_models::ResourceId;
 use fencepost_models::history::{Event, GrantId};
@@ -15,9 +15,9 @@ use crate::ledger::{Ledger, RecordChange};
 use crate::metrics::Tally;
 use crate::waiters::Waiters;
 
-/// The state of each resource, as far as waiters are concerned.
+/// The state of each resource, as far as it affects waiters.
 pub(crate) struct Obstacles {
-    /// There is a service, which has Records.
+    /// Whether there is a service, which has Records.
     in_service: bool,
     resources: Vec<Usage>,
     /// Grants that clients believe they hold.
@@ -26,30 +26,31 @@ pub(crate) struct Obstacles {
     queue: Vec<GrantId>,
 }
 
-/// One resource.
+/// How long one resource has been idle or orphaned.
 #[derive(Default)]
 struct Usage {
-    /// Since when the lock is idle, although a client that no fault hinders wants it.
+    /// When the lock became idle although a client that no fault affects wants it.
     idle_since: Option<SimTime>,
-    /// Since when the lock is orphaned, although a client that no fault hinders wants it.
+    /// When the lock became orphaned although a client that no fault affects wants it.
     orphaned_since: Option<SimTime>,
 }
 
-/// Why a waiter does not get the lock.
+/// The reason why a waiter does not get the lock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Obstacle {
-    /// The service has this waiter in its queue and no Record, or has a Record for this waiter and did not notify it.
+    /// The service has no Record and this waiter in its queue, or it has a Record for this waiter and did not notify
+    /// it.
     LostWakeUp(GrantInfo),
     /// The service has no Record and an empty queue.
     Idle,
     /// The service has a Record of this grant, whose holder is gone.
     Orphaned(GrantInfo),
-    /// A client holds it and believes so.
+    /// A client holds the lock and believes that it does.
     Held(GrantInfo),
 }
 
 impl Obstacle {
-    /// The grant that is in the way.
+    /// Returns the grant of the holder or waiter concerned.
     pub(crate) fn grant(self) -> Option<GrantInfo> {
         match self {
             Obstacle::LostWakeUp(grant) | Obstacle::Orphaned(grant) | Obstacle::Held(grant) => Some(grant),
@@ -103,13 +104,13 @@ impl Obstacles {
         }
     }
 
-    /// Whether a client believes that it holds a lock.
+    /// Returns whether any client believes that it holds a lock.
     pub(crate) fn any_belief(&self) -> bool {
         !self.beliefs.is_empty()
     }
 
-    /// Why clients that want this resource do not get it.
-    pub(crate) fn before(&self, resource: ResourceId, ledger: &Ledger) -> Obstacle {
+    /// Returns the reason why clients that want this resource do not get it.
+    pub(crate) fn obstacle_to(&self, resource: ResourceId, ledger: &Ledger) -> Obstacle {
         let records = || ledger.records_on(resource);
         if let Some(held) = records().find(|record| self.is_believed(record)) {
             return Obstacle::Held(ledger.info(held.grant));
@@ -117,8 +118,8 @@ impl Obstacles {
         if let Some(unnotified) = records().find(|record| record.pending) {
             return Obstacle::LostWakeUp(ledger.info(unnotified.grant));
         }
-        if let Some(left) = records().next() {
-            return Obstacle::Orphaned(ledger.info(left.grant));
+        if let Some(orphan) = records().next() {
+            return Obstacle::Orphaned(ledger.info(orphan.grant));
         }
         match self.queue.iter().find(|waiter| ledger.resource_of(**waiter) == resource) {
             Some(waiter) => Obstacle::LostWakeUp(ledger.info(*waiter)),
@@ -126,11 +127,10 @@ impl Obstacles {
         }
     }
 
-    /// The case is over.
     pub(crate) fn finish(&mut self, at: SimTime, tally: &mut Tally) {
         for usage in &mut self.resources {
-            end(&mut usage.idle_since, at, &mut tally.idle_ns_max);
-            end(&mut usage.orphaned_since, at, &mut tally.orphaned_ns_max);
+            end_period(&mut usage.idle_since, at, &mut tally.idle_ns_max);
+            end_period(&mut usage.orphaned_since, at, &mut tally.orphaned_ns_max);
         }
     }
 
@@ -139,12 +139,12 @@ impl Obstacles {
             let resource = ResourceId(number as u8);
             let [idle, orphaned] = self.idle_and_orphaned(resource, ledger, waiters);
             let usage = &mut self.resources[number];
-            follow(idle, at, &mut usage.idle_since, &mut tally.idle_ns_max);
-            follow(orphaned, at, &mut usage.orphaned_since, &mut tally.orphaned_ns_max);
+            track_period(idle, at, &mut usage.idle_since, &mut tally.idle_ns_max);
+            track_period(orphaned, at, &mut usage.orphaned_since, &mut tally.orphaned_ns_max);
         }
     }
 
-    /// Whether the resource is wanted and idle, and whether it is wanted and orphaned.
+    /// Returns whether the resource is wanted and idle, and whether it is wanted and orphaned.
     fn idle_and_orphaned(&self, resource: ResourceId, ledger: &Ledger, waiters: &Waiters) -> [bool; 2] {
         if !waiters.is_wanted(resource) {
             return [false; 2];
@@ -157,7 +157,7 @@ impl Obstacles {
             }
             if record.pending {
                 // A paused waiter cannot be notified.
-                if ledger.info(record.grant).client.is_some_and(|client| waiters.is_hindered(client)) {
+                if ledger.info(record.grant).client.is_some_and(|client| waiters.is_affected(client)) {
                     return [false; 2];
                 }
                 unnotified = true;
@@ -171,8 +171,8 @@ impl Obstacles {
     }
 
     fn leave_queue(&mut self, grant: GrantId) {
-        if let Some(place) = self.queue.iter().position(|waiter| *waiter == grant) {
-            self.queue.remove(place);
+        if let Some(index) = self.queue.iter().position(|waiter| *waiter == grant) {
+            self.queue.remove(index);
         }
     }
 }
@@ -180,19 +180,19 @@ impl Obstacles {
 /// A grant on record.
 pub(crate) struct Record {
     pub(crate) grant: GrantId,
-    /// Its acquire has not returned yet.
+    /// Whether the acquire has not returned yet.
     pub(crate) pending: bool,
 }
 
-fn follow(is_so: bool, at: SimTime, since: &mut Option<SimTime>, longest: &mut i64) {
-    if is_so {
+fn track_period(is_active: bool, at: SimTime, since: &mut Option<SimTime>, longest: &mut i64) {
+    if is_active {
         since.get_or_insert(at);
     } else {
-        end(since, at, longest);
+        end_period(since, at, longest);
     }
 }
 
-fn end(since: &mut Option<SimTime>, at: SimTime, longest: &mut i64) {
+fn end_period(since: &mut Option<SimTime>, at: SimTime, longest: &mut i64) {
     if let Some(since) = since.take() {
         *longest = (*longest).max((at.0 - since.0) as i64);
     }
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_its_holder_is_orphaned_until_it_ends() {
+    fn a_record_whose_holder_is_gone_is_orphaned_until_it_ends() {
         assert_eq!(
             idle_and_orphaned(held().at(3).crashes(A).at(8).expired(1).granted_later(2).acquired(B, 2), 9),
             [0, 5]
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_without_a_reply_is_orphaned() {
+    fn a_grant_whose_client_gave_up_is_orphaned() {
         let history = history().requests(A, 1).at(4).gives_up(A, 1).granted_later(1).requests(B, 2);
         assert_eq!(idle_and_orphaned(history, 9), [4, 5]);
     }
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hindered_client_does_not_count_as_a_waiter() {
+    fn a_client_affected_by_a_fault_does_not_count_as_a_waiter() {
         let history = held().at(3).fault_begins(0b010, false).releases(A, 1).released(1, 1);
         assert_eq!(
             idle_and_orphaned(history.at(8).fault_ends(0b010, false).granted_later(2).acquired(B, 2), 9),

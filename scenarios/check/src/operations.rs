@@ -1,9 +1,9 @@
-//! The operations of a case on its lock, as input for a linearizability checker: acquires and releases of clients, and
+//! The operations of a case on its lock, as input for a linearizability checker: acquires and releases by clients, and
 //! expiries by the service.
 //!
-//! An owner is a client's process. The service knows sessions and connections, of which a process has one at a time; it
-//! does not know the grants of this simulator. Ground truth decides what clients cannot know: whether a release ended a
-//! grant, and when a grant expired.
+//! An owner is a client's process. The service knows sessions and connections, and a process has one of them at a time.
+//! The service does not know this simulator's grants. Ground truth decides what clients cannot know: whether a release
+//! ended a grant, and when a grant expired.
 
 use fencepost_models::ResourceId;
 use fencepost_models::history::{Ack, Cause, Event, GrantId, Token};
@@ -12,12 +12,12 @@ use fencepost_sim::time::SimTime;
 
 use crate::table::Table;
 
-/// A process of a client. A client that restarts after a crash is another process.
+/// A process of a client. A client that restarts after a crash is a new process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
     /// The client.
     pub client: NodeId,
-    /// The number of crashes of the client before.
+    /// The number of earlier crashes of the client.
     pub crashes: u32,
 }
 
@@ -26,38 +26,38 @@ pub struct Process {
 pub struct LockOperation {
     /// The resource that the lock guards.
     pub resource: ResourceId,
-    /// The grant it is about.
+    /// The grant that is acquired, released or expired.
     pub grant: GrantId,
-    /// The process that calls.
+    /// The process that acquires or releases. For an expiry, the process whose grant ends.
     pub process: Process,
-    /// What it does.
+    /// The kind of operation.
     pub what: What,
-    /// When it was invoked.
+    /// When the operation was invoked.
     pub invoked: Moment,
-    /// When it returned, if it did.
+    /// When the operation returned, if it did.
     pub returned: Option<Moment>,
-    /// Its result.
+    /// The result.
     pub end: End,
 }
 
-/// The time of an event, and its unique number.
+/// The position of an event in the history, and its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// The number.
+    /// The unique number of the event, in the order of the history.
     pub number: u64,
-    /// The time.
+    /// The true time.
     pub at: SimTime,
 }
 
-/// What an operation does.
+/// The kind of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// A client acquires the lock.
     Acquire {
-        /// The token that it got.
+        /// The fencing token of the grant, if any.
         token: Option<Token>,
     },
-    /// A client releases it.
+    /// A client releases the lock.
     Release,
     /// The service ends the grant.
     Expire,
@@ -66,11 +66,11 @@ pub enum What {
 /// The result of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It took effect before it ended.
+    /// The operation took effect before it returned.
     Ok,
-    /// It has no effect.
+    /// The operation did not take effect, and never will.
     Fail,
-    /// Unknown: it may have taken effect, or may yet.
+    /// Unknown: the operation may have taken effect, or may still do so.
     Info,
 }
 
@@ -91,13 +91,13 @@ struct Grant {
     acquire: Option<usize>,
     release: Option<usize>,
     expire: Option<usize>,
-    /// A release that was invoked for it ended a grant.
+    /// Whether a release invoked for this grant ended any grant.
     effective: bool,
     servers: Vec<NodeId>,
 }
 
 impl Operations {
-    /// Handles an event. Events come in the order in which they happened.
+    /// Handles an event. Events must be passed in the order in which they happened.
     pub fn observe(&mut self, at: SimTime, event: &Event) {
         self.now = Moment { number: self.now.number + 1, at };
         match *event {
@@ -120,7 +120,7 @@ impl Operations {
         }
     }
 
-    /// All operations in the order of their invocations. A release that ended no grant has no effect.
+    /// Returns all operations in the order of their invocations. A release that ended no grant gets [`End::Fail`].
     pub fn finish(mut self) -> Vec<LockOperation> {
         for grant in self.grants.values() {
             if let Some(release) = grant.release.filter(|_| !grant.effective) {
@@ -162,7 +162,7 @@ impl Operations {
         }
     }
 
-    /// A release that succeeded for the client counts as `Ok` only if it has ended a grant by now.
+    /// A release that the client sees as successful is `Ok` only if it has already ended a grant.
     fn released(&mut self, grant: GrantId, ack: Ack) {
         let row = self.grants.row(grant);
         let (effective, release) = (row.effective, row.release);
@@ -187,7 +187,8 @@ impl Operations {
         }
     }
 
-    /// A server ended its record. A grant of several servers ends between the first and the last.
+    /// Handles the end of the grant at one server. A grant by several servers expires between the first end and the
+    /// last.
     fn grant_ended(&mut self, server: NodeId, grant: GrantId, cause: Cause) {
         let row = self.grants.row(grant);
         match row.servers.iter().position(|known| *known == server) {
@@ -223,7 +224,7 @@ impl Operations {
         if last {
             self.now.number += 1;
             self.end(expire, Ack::Ok);
-            // It may be granted again, if the client asks servers in rounds.
+            // A client that asks servers in rounds may be granted the lock again.
             self.grants.row(grant).expire = None;
         }
     }
@@ -281,7 +282,7 @@ mod tests {
     const NO_TOKEN: What = What::Acquire { token: None };
 
     #[test]
-    fn the_result_of_an_acquire_is_what_its_client_saw() {
+    fn an_acquire_has_the_result_that_its_client_saw() {
         let ended = |ack| Event::NotAcquired { client: A, grant: GrantId(1), ack };
         let acquire = |event| operations(&[requests(A, 1), event])[0];
         assert_eq!(acquire(acquired(A, 1, Some(7))), (1, 0, What::Acquire { token: Some(7) }, 1, Some(2), End::Ok));
@@ -292,7 +293,7 @@ mod tests {
 
     /// The effect of the release comes before its return, after it, or never.
     #[test]
-    fn a_release_took_effect_if_it_ended_a_grant() {
+    fn a_release_takes_effect_if_it_ends_a_grant() {
         let begin = [requests(A, 1), granted(SERVER, 1), acquired(A, 1, None), releases(A, 1)];
         let effect = ended(SERVER, 1, Cause::Released(GrantId(1)));
         let release = |more: &[Event]| operations(&[&begin, more].concat())[1];
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_is_an_operation_of_its_own() {
+    fn an_expiry_is_a_separate_operation() {
         let begin = [requests(A, 1), granted(SERVER, 1), acquired(A, 1, None)];
         for cause in [Cause::Expired, Cause::Revoked] {
             let operations = operations(&[&begin[..], &[ended(SERVER, 1, cause), requests(B, 2)]].concat());
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_of_several_servers_expires_between_the_first_and_the_last() {
+    fn a_grant_by_several_servers_expires_between_the_first_end_and_the_last() {
         let other = NodeId(8);
         let begin = [requests(A, 1), granted(SERVER, 1), granted(other, 1), acquired(A, 1, None)];
         let first = ended(SERVER, 1, Cause::Expired);
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_that_ends_another_grant_is_the_one_that_was_invoked() {
+    fn a_release_that_ends_another_grant_keeps_its_own_operation() {
         let begin = [
             requests(A, 1),
             acquired(A, 1, None),
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_another_process_after_a_crash() {
+    fn a_client_is_a_new_process_after_a_crash() {
         let crash = Event::ClientCrashed { client: A };
         let operations =
             operations(&[requests(A, 1), crash.clone(), requests(A, 2), requests(B, 3), crash, requests(A, 4)]);

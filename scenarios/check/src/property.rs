@@ -1,4 +1,4 @@
-//! The properties that cases are checked for: one table, with one row per property, and one checker file per row.
+//! The properties that cases are checked for: a table with one row and one checker module per property.
 //!
 //! To add a property, write `property/NAME.rs`, declare the module here, and add a row to the table.
 
@@ -32,17 +32,17 @@ use crate::metrics::Tally;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The case violated it at least once.
+    /// The case violated the property at least once.
     Violated,
-    /// The case did not violate it, but ended, or ran out of its budget, before this was certain.
+    /// The case did not violate the property, but ended or exhausted its budget before this was certain.
     Unknown,
-    /// The case satisfies it.
+    /// The case satisfied the property.
     Holds,
-    /// It does not apply to this lock or workload.
+    /// The property does not apply to this lock or workload.
     NotApplicable,
 }
 
-/// How serious a violation is, the most serious first. Within one level, properties rank by their order in
+/// The severity of a violation, most severe first. Properties of equal severity rank by their order in
 /// [`Property::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -52,12 +52,12 @@ pub enum Severity {
     StaleWrite,
     /// The lock broke one of its guarantees.
     BrokenGuarantee,
-    /// Every lock with a lease does this when a holder pauses for too long. Reports show it and do not count it as a
+    /// Every lock with a lease does this if a holder pauses for too long. Reports show it but do not count it as a
     /// failure.
     Expected,
 }
 
-/// What the table says about a property.
+/// One row of the table of properties.
 struct Row {
     name: &'static str,
     requirement: &'static str,
@@ -67,24 +67,25 @@ struct Row {
     not_applicable: &'static str,
 }
 
-/// Declares the properties in the order of reports, which is also their order in results. Each row names the module of
-/// its checker. The checkers are fields and not boxed traits because they run at every event: most cost one comparison.
+/// Declares the properties, in the order used by reports and results. Each row names the module of its checker.
+/// Checkers are struct fields, not boxed traits, because they run at every event and most cost one comparison.
 macro_rules! properties {
     ($($name:ident in $module:ident { $($field:ident: $value:expr,)+ })+) => {
-        /// A property that cases are checked for. Matches in other crates need a wildcard, so that a new row touches none.
+        /// A property that cases are checked for. Non-exhaustive, so adding a row does not break matches in other
+        /// crates.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
-        pub enum Property { $(#[allow(missing_docs, reason = "the row of the table says it")] $name,)+ }
+        pub enum Property { $(#[allow(missing_docs, reason = "see the table row")] $name,)+ }
 
         impl Property {
-            /// All properties, in the order of reports.
+            /// All properties, in the order used by reports.
             pub const ALL: [Property; ROWS.len()] = [$(Property::$name,)+];
         }
 
         const ROWS: &[Row] = &[$(Row { $($field: $value,)+ },)+];
 
-        /// The checkers of one case. A property that does not apply to the case has none.
+        /// The checkers of one case; `None` for properties that do not apply to it.
         pub(crate) struct PropertyCheckers { $($module: Option<PropertyCheck<$module::$name>>,)+ }
 
         impl PropertyCheckers {
@@ -151,7 +152,7 @@ properties! {
         name: "fencing",
         requirement: "exclusive",
         severity: BrokenGuarantee,
-        about: "tokens grow from grant to grant, and no guard refuses the newest grant",
+        about: "tokens increase from grant to grant, and no guard refuses the newest grant",
         violated_if: "a later grant's token is not higher than an earlier one's, or a fence guard refuses the newest grant",
         not_applicable: "no grants, or no tokens",
     }
@@ -167,16 +168,17 @@ properties! {
         name: "reentrancy",
         requirement: "reentrant",
         severity: BrokenGuarantee,
-        about: "a holder that acquires again meets what the lock's documentation declares",
+        about: "a nested acquire behaves as the lock's documentation says",
         violated_if: "a nested acquire or release behaves differently from the declared class",
-        not_applicable: "no holder acquires again",
+        not_applicable: "no nested acquire",
     }
     Takeover in takeover {
         name: "takeover",
         requirement: "avoids deadlock",
         severity: BrokenGuarantee,
         about: "after a holder's crash a waiter gets the lock within the lock's own bound",
-        violated_if: "a holder crashes, a qualified waiter waits throughout, and no grant comes within the bound",
+        violated_if: "a holder crashes, a qualified waiter waits throughout, and the lock is not granted within the \
+                      bound",
         not_applicable: "no client crashed while it held the lock",
     }
     Progress in progress {
@@ -192,7 +194,7 @@ properties! {
         requirement: "order",
         severity: BrokenGuarantee,
         about: "no waiter in the service's queue is overtaken",
-        violated_if: "a grant comes while a waiter that was enqueued earlier is still in the queue",
+        violated_if: "the lock is granted while a waiter that was enqueued earlier is still in the queue",
         not_applicable: "no grants, or no promised order",
     }
     NoLostUpdate in no_lost_update {
@@ -217,7 +219,7 @@ properties! {
         severity: DataLoss,
         about: "no order or event takes effect twice",
         violated_if: "one order or event takes effect more than once",
-        not_applicable: "nothing takes effect",
+        not_applicable: "no effects",
     }
     Consistent in consistent {
         name: "consistent",
@@ -231,49 +233,49 @@ properties! {
         name: "linearizable",
         requirement: "exclusive",
         severity: BrokenGuarantee,
-        about: "the operations of clients and service on the lock have an order that one lock allows",
-        violated_if: "the operations, with the service's own expiries, have no legal order",
+        about: "the operations on the lock, including expiries, have an order that a single lock allows",
+        violated_if: "the operations, including expiries by the service, have no legal order",
         not_applicable: "no grants, or a service without consensus",
     }
 }
 
 impl Property {
-    /// Its name in files, flags and reports.
+    /// Returns the name used in files, flags and reports.
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// The requirement that it measures.
+    /// Returns the requirement that the property measures.
     pub fn requirement(self) -> &'static str {
         self.row().requirement
     }
 
-    /// How serious a violation is.
+    /// Returns the severity of a violation.
     pub fn severity(self) -> Severity {
         self.row().severity
     }
 
-    /// What holds when it is not violated, as a clause.
+    /// Describes what holds if the property is not violated, as a clause.
     pub fn about(self) -> &'static str {
         self.row().about
     }
 
-    /// Its definition: when a case violates it.
+    /// Defines when a case violates the property, as a clause.
     pub fn violated_if(self) -> &'static str {
         self.row().violated_if
     }
 
-    /// When it does not apply.
+    /// Describes when the property does not apply, as the rest of "n/a if there is or are …".
     pub fn not_applicable(self) -> &'static str {
         self.row().not_applicable
     }
 
-    /// The property with this name.
+    /// Returns the property with this name.
     pub fn named(name: &str) -> Option<Property> {
         Property::ALL.into_iter().find(|property| property.name() == name)
     }
 
-    /// Whether a violation means harm at the store: lost data, or an accepted write that put data at risk.
+    /// Returns whether a violation means harm at the store: lost data, or an accepted write that put data at risk.
     pub fn is_harm(self) -> bool {
         self.severity() <= StaleWrite
     }
@@ -284,7 +286,7 @@ impl Property {
 }
 
 impl Verdict {
-    /// Its name in files and reports.
+    /// Returns the name used in files and reports.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Violated => "violated",
@@ -300,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_and_are_the_serialized_ones() {
+    fn names_resolve_and_match_the_serialized_form() {
         for property in Property::ALL {
             assert_eq!(Property::named(property.name()), Some(property));
             assert_eq!(serde_json::to_value(property).unwrap(), property.name());
@@ -308,9 +310,9 @@ mod tests {
         assert_eq!(Property::named("exclusive"), None);
     }
 
-    /// Results of earlier versions are read by position and by name: new properties go to the end.
+    /// Results of earlier versions are read by position and by name, so new properties must be added at the end.
     #[test]
-    fn the_order_of_results_is_kept() {
+    fn the_order_of_results_is_stable() {
         let first_and_last = [Property::ALL[0], Property::ALL[3], Property::ALL[14]];
         assert_eq!(first_and_last.map(Property::name), ["grant-exclusion", "effect-exclusion", "linearizable"]);
     }
@@ -323,14 +325,14 @@ mod tests {
     }
 
     #[test]
-    fn data_loss_is_what_workloads_require() {
+    fn exactly_the_workload_properties_mean_data_loss() {
         for property in Property::ALL {
             assert_eq!(property.severity() == DataLoss, property.requirement() == "workload", "{property:?}");
         }
     }
 
     #[test]
-    fn every_property_has_a_clause_of_its_own() {
+    fn every_property_has_a_unique_clause() {
         for property in Property::ALL {
             let same = Property::ALL.into_iter().filter(|other| other.about() == property.about());
             assert_eq!(same.count(), 1, "{property:?}");
@@ -338,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_of_properties_gives_every_row() {
+    fn the_properties_page_has_every_row() {
         let page = include_str!("../../../docs/properties.md");
         for property in Property::ALL {
             let (name, requirement) = (property.name(), property.requirement());
@@ -352,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_have_the_names_of_the_results() {
+    fn verdicts_have_the_names_used_in_results() {
         let verdicts = [Verdict::Violated, Verdict::Unknown, Verdict::Holds, Verdict::NotApplicable];
         assert_eq!(verdicts.map(Verdict::name), ["violated", "unknown", "holds", "not-applicable"]);
     }

@@ -1,16 +1,16 @@
-//! Spans: the availability over a run phase, in equal parts.
+//! Availability over time: the run phase divided into equal spans.
 
 use serde::{Deserialize, Serialize};
 
 /// The number of spans of a run phase.
 pub const SPANS: usize = 40;
 
-/// Slices of 100 ms in one part of the run phase.
+/// The number of 100 ms slices in one span of the run phase, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// All slices before healing.
     pub slices: u64,
-    /// Slices in which a client that no fault hindered wanted the lock.
+    /// Slices in which a client that no fault affected wanted the lock.
     pub wanted: u64,
     /// Wanted slices in which the lock was held or granted.
     pub served: u64,
@@ -19,7 +19,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// A span of one slice.
+    /// Creates a span of one slice.
     pub fn slice(wanted: bool, served: bool, faulty: bool) -> Self {
         Span { slices: 1, wanted: wanted.into(), served: served.into(), faulty: faulty.into() }
     }

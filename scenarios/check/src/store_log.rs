@@ -1,4 +1,4 @@
-//! The log of the guarded store: which write made which version of a row, and which writes are still in effect.
+//! The log of the guarded store: the write that produced each version of a row, and which writes are still in effect.
 
 use fencepost_models::history::{Event, GrantId, OrderEnd, OrderId, Version};
 use fencepost_sim::NodeId;
@@ -9,10 +9,10 @@ use crate::ledger::Ledger;
 use crate::table::Table;
 use crate::workload::WorkloadSpec;
 
-/// What the store did, and how orders ended. It grows with the orders and their accepted writes.
+/// The operations of the store and the results of orders. Memory grows with orders and accepted writes.
 pub(crate) struct StoreLog {
     pub(crate) workload: Option<WorkloadSpec>,
-    /// The store handled an operation.
+    /// Whether the store handled any operation.
     pub(crate) in_use: bool,
     rows: [Row; 2],
     orders: Table<OrderId, Order>,
@@ -35,26 +35,26 @@ pub(crate) struct Order {
     pub(crate) client: Option<NodeId>,
     pub(crate) units: u32,
     pub(crate) acked: bool,
-    /// A client resolved it.
+    /// Whether a client resolved the order.
     pub(crate) resolved: bool,
-    /// A client found that another had done it.
+    /// Whether a client found that another client had already executed the order.
     pub(crate) done_already: bool,
-    /// Its client does not know whether it took effect.
+    /// Whether its client does not know if the order took effect.
     pub(crate) unknown: bool,
-    /// Its effect on each row.
+    /// The effect on each row.
     pub(crate) parts: [Part; 2],
 }
 
 /// The effect of an order on one row.
 #[derive(Default)]
 pub(crate) struct Part {
-    /// Its accepted writes, without those rolled back.
+    /// The number of accepted writes that were not rolled back.
     pub(crate) writes: u32,
-    /// One of its writes was overwritten (known once the log is settled).
+    /// Whether a write of the order was overwritten (set by [`StoreLog::settle`]).
     pub(crate) overwritten: bool,
-    /// One of its writes was rolled back.
+    /// Whether a write of the order was rolled back (set by [`StoreLog::settle`]).
     pub(crate) rolled_back: bool,
-    /// One of its writes is still in effect (known once the log is settled).
+    /// Whether a write of the order is still in effect (set by [`StoreLog::settle`]).
     pub(crate) in_effect: bool,
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Loss {
     pub(crate) how: Overwritten,
 }
 
-/// What removed the effect of a write.
+/// The cause of the loss of a write.
 #[derive(Clone, Copy)]
 pub(crate) enum Overwritten {
     /// A later write, based on an earlier version.
@@ -103,12 +103,12 @@ impl StoreLog {
         match *event {
             Event::ReadAccepted { .. } | Event::OperationRefused { .. } => self.in_use = true,
             Event::WriteAccepted { grant, order, units, based_on, version, count } => {
-                let place = ledger.row_of(grant);
-                let row = &mut self.rows[place];
+                let index = ledger.row_of(grant);
+                let row = &mut self.rows[index];
                 row.overwrite(at, Overwritten::ByWrite { version, grant, order, based_on }, based_on);
                 row.writes.push(Write { version, at, grant, order, units, lost: None });
                 row.set_count(count);
-                self.orders.row(order).parts[place].writes += 1;
+                self.orders.row(order).parts[index].writes += 1;
                 self.in_use = true;
             }
             Event::RolledBack { version, count } => self.roll_back(at, 0, version, count),
@@ -122,29 +122,29 @@ impl StoreLog {
 
     /// Determines which orders are in effect at the end of the case.
     pub(crate) fn settle(&mut self) {
-        for (place, row) in self.rows.iter().enumerate() {
+        for (index, row) in self.rows.iter().enumerate() {
             for write in &row.writes {
-                let part = &mut self.orders.row(write.order).parts[place];
+                let part = &mut self.orders.row(write.order).parts[index];
                 part.in_effect |= write.lost.is_none();
                 part.overwritten |= write.lost.is_some();
             }
             for write in &row.rolled_back {
-                self.orders.row(write.order).parts[place].rolled_back = true;
+                self.orders.row(write.order).parts[index].rolled_back = true;
             }
         }
     }
 
-    /// Whether one client can overwrite the writes of another. Effects are independent of each other.
+    /// Returns whether one client can overwrite the writes of another. Effects are independent of each other.
     pub(crate) fn has_shared_state(&self) -> bool {
         self.workload.map_or(self.in_use, |workload| !workload.has_effects())
     }
 
-    /// The counts of the rows.
+    /// Returns the counts of the rows.
     pub(crate) fn counts(&self) -> [i64; 2] {
         [self.rows[0].count, self.rows[1].count]
     }
 
-    /// The lowest count that the first row ever had.
+    /// Returns the lowest count that the first row ever had.
     pub(crate) fn lowest_count(&self) -> i64 {
         self.rows[0].lowest_count
     }
@@ -157,27 +157,27 @@ impl StoreLog {
         self.orders.values()
     }
 
-    /// The accepted writes to a row that were not rolled back.
+    /// Returns the accepted writes to a row that were not rolled back.
     pub(crate) fn writes(&self, row: usize) -> &[Write] {
         &self.rows[row].writes
     }
 
-    /// In the settled log, the writes that are not in effect and whose order has no other write that is.
+    /// Returns the lost writes whose order has no write in effect on the same row. The log must be settled.
     pub(crate) fn missing(&self) -> impl Iterator<Item = (&Write, &Order, Loss)> {
         let lost = self
             .rows
             .iter()
             .enumerate()
-            .flat_map(|(place, row)| row.writes.iter().chain(&row.rolled_back).map(move |write| (place, write)));
-        lost.filter_map(|(place, write)| Some((place, write, self.orders.get(write.order)?, write.lost?)))
-            .filter(|(place, _, order, _)| order.parts[*place].is_missing())
+            .flat_map(|(index, row)| row.writes.iter().chain(&row.rolled_back).map(move |write| (index, write)));
+        lost.filter_map(|(index, write)| Some((index, write, self.orders.get(write.order)?, write.lost?)))
+            .filter(|(index, _, order, _)| order.parts[*index].is_missing())
             .map(|(_, write, order, loss)| (write, order, loss))
     }
 
-    fn roll_back(&mut self, at: SimTime, place: usize, back_to: Version, count: i64) {
+    fn roll_back(&mut self, at: SimTime, index: usize, back_to: Version, count: i64) {
         let orders = &mut self.orders;
-        self.rows[place].roll_back(at, back_to, |order| orders.row(order).parts[place].writes -= 1);
-        self.rows[place].set_count(count);
+        self.rows[index].roll_back(at, back_to, |order| orders.row(order).parts[index].writes -= 1);
+        self.rows[index].set_count(count);
         self.in_use = true;
     }
 
@@ -196,14 +196,14 @@ impl StoreLog {
 }
 
 impl Row {
-    /// The new count lacks every write after the version that it was computed from.
+    /// Marks every write after version `based_on` as lost, because the new count does not include it.
     fn overwrite(&mut self, at: SimTime, how: Overwritten, based_on: Version) {
         for write in self.writes.iter_mut().rev().take_while(|write| write.version > based_on) {
             write.lost.get_or_insert(Loss { at, how });
         }
     }
 
-    /// Removes the writes after this version. Writes that these had overwritten are in effect again.
+    /// Removes the writes after version `back_to`. Writes that these had overwritten are in effect again.
     fn roll_back(&mut self, at: SimTime, back_to: Version, mut undone: impl FnMut(OrderId)) {
         let kept = self.writes.partition_point(|write| write.version <= back_to);
         for mut write in self.writes.drain(kept..) {
@@ -226,17 +226,17 @@ impl Row {
 }
 
 impl Order {
-    /// In the settled log, it had an effect on a row and has none at the end.
+    /// Returns whether the order had an effect on a row and has none at the end. The log must be settled.
     pub(crate) fn is_missing(&self) -> bool {
         self.parts.iter().any(Part::is_missing)
     }
 
-    /// One of its writes was overwritten.
+    /// Returns whether a write of the order was overwritten. The log must be settled.
     pub(crate) fn is_overwritten(&self) -> bool {
         self.parts.iter().any(|part| part.overwritten)
     }
 
-    /// Clients took its event up, and none handled it.
+    /// Returns whether clients picked up the event of the order but no client handled it.
     pub(crate) fn is_missed(&self) -> bool {
         self.resolved && !self.acked && !self.done_already && self.parts[0].writes == 0
     }

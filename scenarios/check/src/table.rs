@@ -1,7 +1,7 @@
 //! A map for keys that are assigned in ascending order.
 
-/// A vector sorted by key. Keys mostly arrive in order: a new one goes to the end, and most look-ups find it there.
-/// Unused keys take no space.
+/// A vector sorted by key. Keys mostly arrive in order, so most insertions and look-ups happen at the end. Unused keys
+/// take no space.
 pub(crate) struct Table<K, V> {
     rows: Vec<(K, V)>,
 }
@@ -13,29 +13,29 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Copy + Ord, V: Default> Table<K, V> {
-    /// An empty table with room for this many rows.
+    /// Creates an empty table with capacity for this many rows.
     pub(crate) fn with_capacity(rows: usize) -> Self {
         Table { rows: Vec::with_capacity(rows) }
     }
 
     pub(crate) fn get(&self, key: K) -> Option<&V> {
-        self.place(key).ok().map(|place| &self.rows[place].1)
+        self.index_of(key).ok().map(|index| &self.rows[index].1)
     }
 
-    /// The value of this key; a default value is inserted if there is none.
+    /// Returns the value of this key. Inserts a default value if there is none.
     pub(crate) fn row(&mut self, key: K) -> &mut V {
-        let place = self.place(key).unwrap_or_else(|place| {
-            self.rows.insert(place, (key, V::default()));
-            place
+        let index = self.index_of(key).unwrap_or_else(|index| {
+            self.rows.insert(index, (key, V::default()));
+            index
         });
-        &mut self.rows[place].1
+        &mut self.rows[index].1
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.rows.iter().map(|(_, value)| value)
     }
 
-    fn place(&self, key: K) -> Result<usize, usize> {
+    fn index_of(&self, key: K) -> Result<usize, usize> {
         match self.rows.last() {
             None => Err(0),
             Some((last, _)) if *last < key => Err(self.rows.len()),

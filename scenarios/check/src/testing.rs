@@ -21,10 +21,10 @@ pub(crate) const B: NodeId = NodeId(2);
 /// `client-3`.
 pub(crate) const C: NodeId = NodeId(3);
 
-/// The servers' nodes come after the clients': `server-1` is the first of them.
+/// The node of `server-1`. Server nodes come after client nodes.
 const FIRST_SERVER: u16 = 10;
 
-/// A lock with every feature and one server, ten units in stock, and bounds of 10 s.
+/// Returns the spec of a lock with every feature, one server, ten units in stock, and bounds of 10 s.
 pub(crate) fn case_spec() -> CaseSpec {
     CaseSpec {
         grants: true,
@@ -46,12 +46,12 @@ pub(crate) fn case_spec() -> CaseSpec {
     }
 }
 
-/// A workload on rows, one for each resource.
+/// Returns a workload on rows, one for each resource.
 fn rows(initial_count: u32, resources: u8, oracle: &'static Oracle) -> WorkloadSpec {
     WorkloadSpec { store: StoreKind::Rows, initial_count, resources, cost_cents: None, oracle }
 }
 
-/// A stock of this many units.
+/// Returns an inventory workload with this many units in stock.
 pub(crate) fn stock(units: u32) -> WorkloadSpec {
     static STOCK: Oracle = Oracle {
         sells_stock: true,
@@ -73,7 +73,7 @@ pub(crate) fn stock(units: u32) -> WorkloadSpec {
     rows(units, 1, &STOCK)
 }
 
-/// The same lock; it guards effects that must each happen once.
+/// Returns the spec of the same lock that guards effects, each of which must happen once.
 pub(crate) fn effects(cost_cents: Option<u32>) -> CaseSpec {
     static EFFECTS: Oracle = Oracle {
         sells_stock: false,
@@ -86,7 +86,7 @@ pub(crate) fn effects(cost_cents: Option<u32>) -> CaseSpec {
     CaseSpec { workload: Some(workload), ..case_spec() }
 }
 
-/// A file of records.
+/// The oracle for a file of records.
 pub(crate) static FILE: Oracle = Oracle {
     sells_stock: false,
     conserves_sum: false,
@@ -94,16 +94,16 @@ pub(crate) static FILE: Oracle = Oracle {
     harm: &["lost_updates"],
 };
 
-/// A set of elements.
+/// The oracle for a set of elements.
 pub(crate) static SET: Oracle =
     Oracle { metrics: &["lost_updates", "overwritten_unacked", "lost_elements", "recovered_elements", "harm"], ..FILE };
 
-/// The same lock; it guards an object made of records.
+/// Returns the spec of the same lock that guards an object made of records.
 pub(crate) fn records(oracle: &'static Oracle) -> CaseSpec {
     CaseSpec { workload: Some(rows(0, 1, oracle)), ..case_spec() }
 }
 
-/// Two such locks, each for an account of 10.
+/// Returns the spec of two such locks, each guarding an account with a balance of 10.
 pub(crate) fn accounts() -> CaseSpec {
     static ACCOUNTS: Oracle = Oracle {
         sells_stock: false,
@@ -114,12 +114,12 @@ pub(crate) fn accounts() -> CaseSpec {
     CaseSpec { workload: Some(rows(10, 2, &ACCOUNTS)), ..case_spec() }
 }
 
-/// An empty history of the lock of [`case_spec`], at 0 s.
+/// Starts an empty history of [`case_spec`], at 0 s.
 pub(crate) fn history() -> History {
     history_of(case_spec())
 }
 
-/// An empty history, at 0 s.
+/// Starts an empty history, at 0 s.
 pub(crate) fn history_of(case: CaseSpec) -> History {
     let counts = BTreeMap::from([(0, case.workload.map_or(0, |workload| workload.initial_count.into()))]);
     History { checkers: Checkers::new(&case), at: SimTime(0), version: 0, counts }
@@ -134,13 +134,13 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The next events happen at this second.
+    /// Moves to this second.
     pub(crate) fn at(mut self, second: u64) -> Self {
         self.at = SimTime(second * 1_000_000_000);
         self
     }
 
-    /// The next events happen this much later.
+    /// Moves forward by this many nanoseconds.
     pub(crate) fn after_ns(mut self, ns: u64) -> Self {
         self.at.0 += ns;
         self
@@ -181,7 +181,7 @@ impl History {
         self.event(Event::WriteInvoked { client, grant: GrantId(grant), order })
     }
 
-    /// The event had taken effect already.
+    /// The client finds that the event had already taken effect.
     pub(crate) fn finds_done(self, client: NodeId, order: OrderId) -> Self {
         self.resolved(client, order, OrderEnd::DoneAlready)
     }
@@ -201,7 +201,7 @@ impl History {
         self.applied(0, grant)
     }
 
-    /// This server applies a grant that was requested earlier.
+    /// The given server applies a grant that was requested earlier.
     pub(crate) fn applied_at(self, server: u16, grant: u32) -> Self {
         self.applied(server, grant)
     }
@@ -214,7 +214,7 @@ impl History {
         self.event(Event::Ended { server: node(server), grant: GrantId(grant), cause: Cause::Expired })
     }
 
-    /// A release invoked for the grant `by` ends `grant` at the first server.
+    /// A release invoked for grant `by` ends `grant` at the first server.
     pub(crate) fn released(self, grant: u32, by: u32) -> Self {
         self.event(Event::Ended { server: node(0), grant: GrantId(grant), cause: Cause::Released(GrantId(by)) })
     }
@@ -227,7 +227,7 @@ impl History {
         self.event(Event::Acquired { client, grant: GrantId(grant), token: None, validity: false })
     }
 
-    /// The client acquires with this token.
+    /// The acquire returns a grant with this token.
     pub(crate) fn token(self, client: NodeId, grant: u32, token: Token) -> Self {
         self.event(Event::Acquired { client, grant: GrantId(grant), token: Some(token), validity: true })
     }
@@ -236,7 +236,7 @@ impl History {
         self.event(Event::NotAcquired { client, grant: GrantId(grant), ack: Ack::Failed })
     }
 
-    /// The acquire ends without a reply.
+    /// The acquire times out without a reply.
     pub(crate) fn gives_up(self, client: NodeId, grant: u32) -> Self {
         self.event(Event::NotAcquired { client, grant: GrantId(grant), ack: Ack::Unknown })
     }
@@ -309,7 +309,7 @@ impl History {
         self.event(Event::ReadAccepted { grant: GrantId(grant), version })
     }
 
-    /// The store accepts a write of one unit, computed from what the count was at `based_on`.
+    /// The store accepts a write of one unit, computed from the count at version `based_on`.
     pub(crate) fn writes(mut self, grant: u32, order: OrderId, based_on: Version) -> Self {
         self.version += 1;
         let (version, count) = (self.version, self.counts[&based_on] - 1);
@@ -375,16 +375,16 @@ impl History {
 
 impl Findings {
     pub(crate) fn metric(&self, name: &str) -> i64 {
-        self.metrics.iter().find(|(n, _)| n == name).expect("a metric of this name").1
+        self.metrics.iter().find(|(n, _)| n == name).expect("a metric with this name").1
     }
 
-    /// The evidence against a property, as a sentence.
+    /// Returns the evidence against a property as a sentence.
     pub(crate) fn sentence(&self, property: Property) -> String {
         let evidence = self.evidence.iter().find(|e| e.property == property).expect("evidence against the property");
         evidence.render(&name_of)
     }
 
-    /// The grants and the clients that the evidence against a property names, each in ascending order.
+    /// Returns the grants and clients that the evidence against a property names, both in ascending order.
     pub(crate) fn named(&self, property: Property) -> (Vec<u32>, Vec<NodeId>) {
         let evidence = self.evidence.iter().find(|e| e.property == property).expect("evidence against the property");
         let mut grants: Vec<u32> = evidence.grants().iter().map(|grant| grant.0).collect();

@@ -1,4 +1,4 @@
-//! The clients that want the lock, and which of them faults do not hinder.
+//! The clients that want the lock, and the faults that affect them.
 
 #[cfg(test)]
 mod tests;
@@ -10,15 +10,15 @@ use fencepost_sim::time::SimTime;
 
 use crate::ledger::Ledger;
 
-/// The clients that want the lock. Within an order, a client waits from its first attempt until it acquires or the order
-/// is resolved, also between attempts. Outside orders (a probe), it waits for one attempt.
+/// The clients that want the lock. Within an order, a client waits from its first attempt until it acquires or the
+/// order is resolved, including the time between attempts. Outside orders (a probe), it waits only during one attempt.
 pub(crate) struct Waiters {
     clients: Vec<NodeId>,
-    /// Since when each client waits, if it waits.
+    /// When the wait of each waiting client began.
     since: Vec<SimTime>,
-    /// What each client waits for, if it waits.
+    /// The resource that each waiting client wants.
     wants: Vec<ResourceId>,
-    /// The number of faults on each client.
+    /// The number of active faults on each client.
     faults: Vec<u32>,
     server_faults: u32,
     waiting: u64,
@@ -26,9 +26,9 @@ pub(crate) struct Waiters {
     faulty: u64,
     /// When a fault last began or ended on the servers or on a waiter.
     calm_since: SimTime,
-    /// Clients that a fault hindered during their wait.
+    /// Clients that a fault affected during their wait.
     excused: u64,
-    /// For each waiting client, the number of grants of its resource that went to others since.
+    /// For each waiting client, the number of grants of its resource to other clients since its wait began.
     overtaken: Vec<u32>,
     just_ended: Option<Wait>,
 }
@@ -38,16 +38,16 @@ pub(crate) struct Waiters {
 pub(crate) struct Wait {
     pub(crate) since: SimTime,
     pub(crate) in_order: bool,
-    /// The number of grants of its resource that went to others.
+    /// The number of grants of the resource to other clients during the wait.
     pub(crate) overtaken: u32,
-    /// A fault hindered the client during it.
+    /// Whether a fault affected the client during the wait.
     pub(crate) excused: bool,
 }
 
 impl Waiters {
     pub(crate) fn new(clients: Vec<NodeId>) -> Self {
         let n = clients.len();
-        assert!(n <= 64, "fault events identify clients by a set of 64 bits");
+        assert!(n <= 64, "fault events identify clients by a 64-bit set");
         Waiters {
             since: vec![SimTime::default(); n],
             wants: vec![ResourceId::default(); n],
@@ -92,55 +92,55 @@ impl Waiters {
         }
     }
 
-    /// Since when a waiter for this resource has waited undisturbed: no fault on it or on the servers, and none that
-    /// began or ended on the servers or on any waiter.
+    /// Returns the time since which a waiter for this resource has waited undisturbed: no fault affects it or the
+    /// servers, and no fault began or ended on the servers or on any waiter.
     pub(crate) fn qualified_since(&self, resource: ResourceId) -> Option<SimTime> {
         let longest = self.longest_since(self.qualified(), resource)?;
         Some(longest.max(self.calm_since))
     }
 
-    /// Whether a client waits that no fault hinders.
+    /// Returns whether any client that no fault affects is waiting.
     pub(crate) fn any_qualified(&self) -> bool {
         self.qualified() != 0
     }
 
-    /// Whether a client waits for this resource that no fault hinders.
+    /// Returns whether any client that no fault affects is waiting for this resource.
     pub(crate) fn is_wanted(&self, resource: ResourceId) -> bool {
         bits(self.qualified()).any(|i| self.wants[i] == resource)
     }
 
-    /// The number of clients.
+    /// Returns the number of clients.
     pub(crate) fn clients(&self) -> usize {
         self.clients.len()
     }
 
-    /// The waits that have not ended.
+    /// Returns the waits that have not ended.
     pub(crate) fn open_waits(&self) -> impl Iterator<Item = Wait> {
         bits(self.waiting).map(|i| self.wait(i))
     }
 
-    /// The start of the longest current wait for this resource, hindered or not.
+    /// Returns the start of the longest current wait for this resource, whether or not a fault affects the waiter.
     pub(crate) fn longest_waiting_for(&self, resource: ResourceId) -> Option<SimTime> {
         self.longest_since(self.waiting, resource)
     }
 
-    /// Since when this client waits for this resource.
+    /// Returns the start of the client's wait for this resource, or `None` if it is not waiting for it.
     pub(crate) fn waits_for(&self, client: NodeId, resource: ResourceId) -> Option<SimTime> {
         let i = self.index_of(client).filter(|i| has(self.waiting, *i) && self.wants[*i] == resource)?;
         Some(self.since[i])
     }
 
-    /// When a fault last began or ended on the servers or on a waiter.
+    /// Returns when a fault last began or ended on the servers or on a waiter.
     pub(crate) fn calm_since(&self) -> SimTime {
         self.calm_since
     }
 
-    /// Whether a fault is on this client or on the servers.
-    pub(crate) fn is_hindered(&self, client: NodeId) -> bool {
+    /// Returns whether a fault affects this client or the servers.
+    pub(crate) fn is_affected(&self, client: NodeId) -> bool {
         self.server_faults > 0 || self.index_of(client).is_some_and(|i| self.faults[i] > 0)
     }
 
-    /// The wait that the latest event ended.
+    /// Returns the wait that the latest event ended, if any.
     pub(crate) fn just_ended(&self) -> Option<Wait> {
         self.just_ended
     }
@@ -177,7 +177,7 @@ impl Waiters {
         Wait { since: self.since[i], in_order, overtaken: self.overtaken[i], excused }
     }
 
-    /// The winner got this resource before all others that want it.
+    /// Counts a grant of this resource to `winner` for all other clients that wait for it.
     fn overtake(&mut self, resource: ResourceId, winner: Option<NodeId>) {
         for i in bits(self.waiting).filter(|i| self.wants[*i] == resource && Some(self.clients[*i]) != winner) {
             self.overtaken[i] += 1;
@@ -200,7 +200,7 @@ impl Waiters {
         }
     }
 
-    /// From now on, permanent faults no longer excuse a wait.
+    /// Ends all faults. Permanent faults no longer excuse waits after healing.
     fn heal(&mut self, at: SimTime) {
         self.faults.fill(0);
         self.faulty = 0;
@@ -208,9 +208,9 @@ impl Waiters {
         self.calm_since = at;
     }
 
-    fn set_in_order(&mut self, client: NodeId, is_in: bool) {
+    fn set_in_order(&mut self, client: NodeId, value: bool) {
         if let Some(i) = self.index_of(client) {
-            set_bit(&mut self.in_order, i, is_in);
+            set_bit(&mut self.in_order, i, value);
         }
     }
 
@@ -219,7 +219,7 @@ impl Waiters {
     }
 
     fn index_of(&self, client: NodeId) -> Option<usize> {
-        // Clients are deployed first: usually their index is their number.
+        // Clients are deployed first, so their index usually equals their node number.
         if self.clients.get(client.index()) == Some(&client) {
             return Some(client.index());
         }
@@ -231,15 +231,15 @@ fn has(set: u64, index: usize) -> bool {
     set & (1 << index) != 0
 }
 
-fn set_bit(set: &mut u64, index: usize, is_in: bool) {
-    if is_in {
+fn set_bit(set: &mut u64, index: usize, value: bool) {
+    if value {
         *set |= 1 << index;
     } else {
         *set &= !(1 << index);
     }
 }
 
-/// The indices of the bits that are set.
+/// Returns the indices of the bits that are set, in ascending order.
 fn bits(mut set: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let index = set.trailing_zeros() as usize;

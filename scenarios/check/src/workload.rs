@@ -1,37 +1,37 @@
-//! The facts of a workload that the checkers and the metrics need. Each workload states its own.
+//! The facts about a workload that checkers and metrics need. Each workload declares its own.
 
 use fencepost_models::guarded::StoreKind;
 
-/// What a lock guards, and what counts as wrong there.
+/// The store that a lock guards, and the oracle for its content.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WorkloadSpec {
-    /// What the store keeps.
+    /// The content of the store.
     pub store: StoreKind,
-    /// The count of each row at the start.
+    /// The initial count of each row.
     pub initial_count: u32,
-    /// How many resources are locked, each with a lock and a row of its own: 1 or 2.
+    /// The number of resources, 1 or 2. Each has its own lock and row.
     pub resources: u8,
-    /// What each unit of harm costs, in cents, where harm is counted in money.
+    /// The cost of one unit of harm in cents, if the workload puts a price on harm.
     pub cost_cents: Option<u32>,
-    /// What counts as wrong.
+    /// The definition of harm.
     pub oracle: &'static Oracle,
 }
 
-/// What counts as wrong in a workload, and which metrics describe it.
+/// The definition of harm in a workload, and the metrics that describe it.
 #[derive(Debug, PartialEq)]
 pub struct Oracle {
-    /// Orders take units of the initial count, so that acknowledged orders must not exceed it.
+    /// Whether orders take units from the initial count. If so, acknowledged orders must not exceed it.
     pub sells_stock: bool,
-    /// Orders move units between the rows, so that their sum must not change.
+    /// Whether orders move units between the rows. If so, the sum of the rows must not change.
     pub conserves_sum: bool,
-    /// The metrics that only some workloads report, as far as this one does.
+    /// The metrics of [`WORKLOAD_SPECIFIC_METRICS`] that this workload reports.
     pub metrics: &'static [&'static str],
-    /// The metrics of which the largest is the harm.
+    /// The metrics whose maximum is the harm.
     pub harm: &'static [&'static str],
 }
 
 /// The metrics that a workload reports only if its [`Oracle`] lists them.
-pub const OF_SOME_WORKLOADS: [&str; 20] = [
+pub const WORKLOAD_SPECIFIC_METRICS: [&str; 20] = [
     "acked_units",
     "oversold_units",
     "sold_out_orders",
@@ -55,12 +55,12 @@ pub const OF_SOME_WORKLOADS: [&str; 20] = [
 ];
 
 impl WorkloadSpec {
-    /// The store logs effects, each of which is wanted once. It has no state that one client can overwrite of another's.
+    /// Returns whether the store logs effects, each wanted once. Clients cannot overwrite each other's effects.
     pub(crate) fn has_effects(&self) -> bool {
         matches!(self.store, StoreKind::Effects(_))
     }
 
-    /// The initial stock, if orders take units of it.
+    /// Returns the initial stock, if orders take units from it.
     pub fn stock(&self) -> Option<i64> {
         self.oracle.sells_stock.then_some(self.initial_count.into())
     }

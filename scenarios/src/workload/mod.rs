@@ -19,7 +19,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fencepost_check::workload::WorkloadSpec;
-pub use fencepost_check::workload::{OF_SOME_WORKLOADS, Oracle};
+pub use fencepost_check::workload::{Oracle, WORKLOAD_SPECIFIC_METRICS};
 pub use fencepost_models::guarded::{Guard, Slot, StoreKind, Update};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -171,7 +171,7 @@ mod tests {
         for workload in Registry::standard().workloads() {
             let oracle = &workload.info.oracle;
             for metric in oracle.metrics {
-                assert!(OF_SOME_WORKLOADS.contains(metric), "{}: `{metric}` is no metric", workload.info.name);
+                assert!(WORKLOAD_SPECIFIC_METRICS.contains(metric), "{}: `{metric}` is no metric", workload.info.name);
             }
             assert!(!oracle.harm.is_empty(), "{} has no harm", workload.info.name);
             let harms = ["harm", "harm_cents"].iter().filter(|harm| oracle.metrics.contains(harm));

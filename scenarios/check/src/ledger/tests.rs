@@ -11,14 +11,14 @@ fn redlock() -> CaseSpec {
 }
 
 #[test]
-fn a_second_grant_of_a_holder_belongs_to_it() {
+fn a_second_grant_to_a_holder_belongs_to_the_holder() {
     let findings = history().granted(A, 1).acquired(A, 1).at(1).acquires_again(A, 1, 2).granted_later(2).ends_at(9);
     findings.assert_violated(RECORDS);
     assert_eq!(findings.named(RECORDS), (vec![1, 2], vec![A, A]));
 }
 
 #[test]
-fn a_nested_grant_is_of_the_resource_of_the_outer_one() {
+fn a_nested_grant_has_the_resource_of_the_outer_grant() {
     let nested = |grant| {
         let history = history_of(accounts()).granted(B, 1).granted_second(A, 2).acquires_again(A, grant, 3).at(1);
         history.expired(2).granted_later(3).ends_at(9)
@@ -28,30 +28,30 @@ fn a_nested_grant_is_of_the_resource_of_the_outer_one() {
 }
 
 #[test]
-fn a_nested_attempt_that_was_given_up_may_still_be_granted_to_its_client() {
-    let given_up = history().granted(A, 1).acquired(A, 1).at(1).acquires_again(A, 1, 2).acquired_again(
+fn an_abandoned_nested_attempt_may_still_be_granted_to_its_client() {
+    let abandoned = history().granted(A, 1).acquired(A, 1).at(1).acquires_again(A, 1, 2).acquired_again(
         A,
         1,
         2,
         Ack::Unknown,
         false,
     );
-    let findings = given_up.at(2).expired(1).granted_later(2).at(3).granted(B, 3).ends_at(9);
+    let findings = abandoned.at(2).expired(1).granted_later(2).at(3).granted(B, 3).ends_at(9);
     assert_eq!(findings.named(RECORDS), (vec![2, 3], vec![A, B]));
 }
 
-/// What was in the way of C, which waits when all faults are healed: the client, and whether its grant is stuck.
+/// What blocks C, which waits for the lock after healing: the blocking client, and the number of stuck locks.
 fn obstacle(history: History) -> (Vec<NodeId>, i64) {
     let findings = history.at(5).healed().requests(C, 9).ends_at(15);
     (findings.named(Property::Progress).1, findings.metric("stuck_locks"))
 }
 
 #[test]
-fn no_attempt_is_pending_after_giving_up_or_crashing() {
+fn an_attempt_is_not_pending_after_its_client_gives_up_or_crashes() {
     let holder = || history().granted(A, 1).acquired(A, 1).acquires_again(A, 1, 2);
-    let left = |history: History| history.at(1).releases(A, 1).released(1, 1).granted_later(2);
-    assert_eq!(obstacle(left(holder())), (vec![A], 0));
-    assert_eq!(obstacle(left(holder().acquired_again(A, 1, 2, Ack::Unknown, false))), (vec![A], 1));
+    let freed = |history: History| history.at(1).releases(A, 1).released(1, 1).granted_later(2);
+    assert_eq!(obstacle(freed(holder())), (vec![A], 0));
+    assert_eq!(obstacle(freed(holder().acquired_again(A, 1, 2, Ack::Unknown, false))), (vec![A], 1));
     assert_eq!(obstacle(history().requests(A, 1).granted_later(1)), (vec![A], 0));
     assert_eq!(obstacle(history().requests(A, 1).crashes(A).granted_later(1)), (vec![A], 1));
     assert_eq!(obstacle(history().requests(A, 1).requests(B, 2).crashes(B).granted_later(1)), (vec![A], 0));
@@ -79,7 +79,7 @@ fn a_record_ends_when_fewer_than_the_quorum_hold_it() {
 }
 
 #[test]
-fn an_attempt_in_several_rounds_is_one_attempt() {
+fn several_rounds_of_an_attempt_are_one_attempt() {
     let case = CaseSpec { quorum: 3, ..accounts() };
     let history = history_of(case).granted_by(B, 1, &[0, 1, 2]).requests_second(A, 2).applied_at(0, 2).expired_at(0, 2);
     history.at(1).applied_at(0, 2).applied_at(1, 2).applied_at(2, 2).ends_at(9).assert_holds(RECORDS);

@@ -3,9 +3,9 @@
 //!
 //! The search is that of J. M. Wing and C. Gong ("Testing and Verifying Concurrent Objects", 1993). It stores failed
 //! configurations, as G. Lowe describes ("Testing for linearizability", 2017), and does not try them again. It is also
-//! *just in time* in Lowe's sense: an operation takes effect as late as possible, right before some operation returns. So
-//! a configuration consists of a position in the history, the state there, and the few operations that have taken effect
-//! but not returned. Histories of any length need little memory.
+//! *just in time* in Lowe's sense: an operation takes effect as late as possible, right before some operation returns.
+//! So a configuration consists of a position in the history, the state there, and the few operations that have taken
+//! effect but not returned. Histories of any length need little memory.
 //!
 //! Each lock is checked separately ([`by_lock`]): a history is linearizable if and only if that of each lock is. If the
 //! tokens of a specification never fall, they give the order of acquires, and no other order is tried.
@@ -241,7 +241,8 @@ mod tests {
         assert_eq!(result.decision, Decision::Unknown);
     }
 
-    /// Leases of `count` owners, which may have ended at any time. Expiries are invoked in the reverse order of acquires.
+    /// Leases of `count` owners, which may have ended at any time. Expiries are invoked in the reverse order of
+    /// acquires.
     fn leases_in_reverse_order(count: u64) -> Vec<Entry> {
         let operation = |n: u64, call| Operation { owner: Owner(n as u32), call };
         let expiry = |n| Entry { operation: operation(n, Call::Expire), invoked: count - n, returned: None };

@@ -1,5 +1,6 @@
-//! Histories for tests as text. `a+?`: a invokes an acquire. `a+!`: it returns. `a+!7`: it returns with token 7. `a-?` and
-//! `a-!`: a release. `ax?` and `ax!`: the service ends a's grant. The result of an operation without `!` is unknown.
+//! Histories for tests as text. `a+?`: a invokes an acquire. `a+!`: it returns. `a+!7`: it returns with token 7. `a-?`
+//! and `a-!`: a release. `ax?` and `ax!`: the service ends a's grant. The result of an operation without `!` is
+//! unknown.
 
 use super::{Decision, Entry, SearchResult, check};
 use crate::spec::{Call, Operation, Owner, Spec};

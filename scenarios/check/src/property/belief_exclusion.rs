@@ -1,5 +1,5 @@
-//! `belief-exclusion`: no two Beliefs overlap. A Belief lasts from the acquire's return until the release is invoked,
-//! the holder's code observes the loss, or its process crashes.
+//! `belief-exclusion`: no two Beliefs overlap. A Belief lasts from the return of the acquire until the release is
+//! invoked, the holder's code observes the loss, or the holder's process crashes.
 
 use fencepost_models::history::Event;
 
@@ -44,7 +44,7 @@ mod tests {
     const RULE: Property = Property::BeliefExclusion;
 
     #[test]
-    fn a_repeated_loss_or_one_after_the_release_changes_nothing() {
+    fn a_repeated_loss_or_a_loss_after_the_release_has_no_effect() {
         let lost = history().acquired(A, 1).at(1).loses(A, 1).loses(A, 1).acquired(B, 2).at(2).loses(A, 1);
         lost.releases(A, 1).loses(A, 1).at(3).releases(B, 2).loses(B, 2).ends_at(9).assert_holds(RULE);
         history().acquired(A, 1).acquired(B, 2).at(1).loses(A, 1).loses(B, 2).ends_at(9).assert_violated(RULE);
@@ -74,10 +74,13 @@ mod tests {
     }
 
     #[test]
-    fn reports_the_overlap_that_began_first_and_of_several_the_one_that_ended_first() {
+    fn reports_the_overlap_that_began_first_then_the_one_that_ended_first() {
         let summary = |history: History| {
             let findings = history.ends_at(9);
-            (findings.named(RULE), findings.sentence(RULE).split_once("the lock ").expect("when").1.to_owned())
+            (
+                findings.named(RULE),
+                findings.sentence(RULE).split_once("the lock ").expect("the sentence says when").1.to_owned(),
+            )
         };
         let history = || history().at(1).acquired(A, 1).at(2).acquired(B, 2);
         let last = history().at(5).acquired(C, 3).at(6).releases(C, 3).at(7).releases(B, 2);
@@ -94,15 +97,14 @@ mod tests {
 
     #[test]
     fn names_the_earlier_belief_first() {
-        for stops in [1, 2] {
-            let client = if stops == 1 { A } else { B };
-            let findings = history().at(1).acquired(A, 1).acquired(B, 2).at(2).releases(client, stops).ends_at(9);
+        for (client, grant) in [(A, 1), (B, 2)] {
+            let findings = history().at(1).acquired(A, 1).acquired(B, 2).at(2).releases(client, grant).ends_at(9);
             assert!(findings.sentence(RULE).starts_with("client-1 (grant 1"), "{}", findings.sentence(RULE));
         }
     }
 
     #[test]
-    fn beliefs_that_touch_do_not_overlap() {
+    fn adjacent_beliefs_do_not_overlap() {
         history().at(1).acquired(A, 1).at(2).acquired(B, 2).releases(A, 1).ends_at(9).assert_holds(RULE);
     }
 

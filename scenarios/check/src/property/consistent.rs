@@ -9,9 +9,9 @@ use crate::property::Verdict;
 
 pub(crate) struct Consistent {
     initial: i64,
-    /// Clients in the middle of a transfer, half of which may be written.
+    /// Clients in the middle of a transfer, which may be half written.
     writing: Vec<NodeId>,
-    /// When an account last changed.
+    /// The last time at which an account changed.
     last: SimTime,
 }
 
@@ -48,7 +48,7 @@ impl Checker for Consistent {
         output.tally.imbalance = (sum - initial).abs();
         output.violated(last, [], move |_| {
             format!(
-                "since {last} the accounts hold {first} and {second}, together {sum}, \
+                "since {last} the accounts hold {first} and {second}, {sum} in total, \
                  although they held {initial} at the start and transfers keep the sum"
             )
         });
@@ -62,15 +62,15 @@ mod tests {
 
     const RULE: Property = Property::Consistent;
 
-    /// A holds both locks, and has taken 1 from the first account.
-    fn half() -> History {
+    /// A holds both locks and has withdrawn 1 from the first account.
+    fn half_transfer() -> History {
         let history = history_of(accounts()).starts(A, 0).granted(A, 1).granted_second(A, 2);
         history.at(1).write_sent(A, 1, 0).sets(1, 0, 0, 1, 9)
     }
 
     #[test]
     fn accepts_a_complete_transfer() {
-        let findings = half().sets(2, 0, 0, 1, 11).acks(A, 0).ends_at(9);
+        let findings = half_transfer().sets(2, 0, 0, 1, 11).acks(A, 0).ends_at(9);
         findings.assert_holds(RULE);
         findings.assert_holds(Property::NoDuplicate);
         assert_eq!(findings.metric("imbalance"), 0);
@@ -78,21 +78,21 @@ mod tests {
 
     #[test]
     fn rejects_half_a_transfer() {
-        let findings = half().at(2).abandons(A, 0).ends_at(9);
+        let findings = half_transfer().at(2).abandons(A, 0).ends_at(9);
         findings.assert_violated(RULE);
         assert_eq!(findings.metric("imbalance"), 1);
         assert_eq!(findings.metric("harm"), 1);
         assert_eq!(
             findings.sentence(RULE),
-            "since 1.000000 s the accounts hold 9 and 10, together 19, \
+            "since 1.000000 s the accounts hold 9 and 10, 19 in total, \
              although they held 20 at the start and transfers keep the sum"
         );
-        half().crashes(A).ends_at(9).assert_violated(RULE);
+        half_transfer().crashes(A).ends_at(9).assert_violated(RULE);
     }
 
     #[test]
     fn rejects_a_stale_balance() {
-        let history = half().sets(2, 0, 0, 1, 11).acks(A, 0).starts(B, 1).granted(B, 3).granted_second(B, 4);
+        let history = half_transfer().sets(2, 0, 0, 1, 11).acks(A, 0).starts(B, 1).granted(B, 3).granted_second(B, 4);
         let history = history.write_sent(B, 4, 1).sets(4, 1, 1, 2, 10).sets(3, 1, 0, 2, 11).acks(B, 1);
         let findings = history.ends_at(9);
         findings.assert_violated(RULE);
@@ -100,18 +100,18 @@ mod tests {
     }
 
     #[test]
-    fn accepts_the_rollback_of_a_whole_transfer_and_rejects_that_of_half() {
-        let half = || self::half().sets(2, 0, 0, 1, 11).acks(A, 0).at(3).rolls_back_second(0, 10);
-        let findings = half().ends_at(9);
+    fn accepts_the_rollback_of_a_whole_transfer_but_not_of_half() {
+        let partial = || half_transfer().sets(2, 0, 0, 1, 11).acks(A, 0).at(3).rolls_back_second(0, 10);
+        let findings = partial().ends_at(9);
         findings.assert_violated(RULE);
         assert!(findings.sentence(RULE).starts_with("since 3.000000 s the accounts hold 9 and 10"));
         findings.assert_violated(Property::NoLostUpdate);
-        half().at(4).rolls_back_to(0).ends_at(9).assert_holds(RULE);
+        partial().at(4).rolls_back_to(0).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
     fn is_unknown_in_the_middle_of_a_transfer() {
-        half().ends_at(9).assert_unknown(RULE);
+        half_transfer().ends_at(9).assert_unknown(RULE);
     }
 
     #[test]

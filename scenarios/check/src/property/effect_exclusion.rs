@@ -9,7 +9,7 @@ use crate::ledger::Rank;
 
 #[derive(Default)]
 pub(crate) struct EffectExclusion {
-    /// For each resource, the highest-ranked grant that had an operation accepted, and its first such operation.
+    /// For each resource, the first accepted operation of the highest-ranked grant that had any accepted.
     highest: [Option<Operation>; 2],
 }
 
@@ -18,7 +18,7 @@ struct Operation {
     rank: Rank,
     grant: GrantId,
     at: SimTime,
-    /// The past participle: `read` or `written`.
+    /// The past participle of the operation: `read` or `written`.
     done: &'static str,
 }
 
@@ -54,8 +54,8 @@ impl Checker for EffectExclusion {
 }
 
 impl EffectExclusion {
-    /// The operation of a higher-ranked grant that was accepted before this one, if there is one. A grant without a rank
-    /// was never granted: it neither overtakes nor is overtaken.
+    /// Returns the operation of a higher-ranked grant that was accepted before this one, if any. An attempt without a
+    /// rank was never granted, so it neither overtakes nor is overtaken.
     fn overtaken_by(&mut self, context: &CheckContext, grant: GrantId, done: &'static str) -> Option<Operation> {
         let rank = context.ledger.rank_of(grant)?;
         let highest = &mut self.highest[context.ledger.row_of(grant)];
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn ranks_follow_the_service_and_not_the_replies() {
+    fn ranks_follow_the_service_not_the_replies() {
         let history = history().at(1).granted(A, 1).granted(B, 2).acquired(B, 2).acquired(A, 1);
         history.writes(1, 0, 0).writes(2, 1, 1).ends_at(9).assert_holds(RULE);
     }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_of_several_servers_ranks_when_its_quorum_formed() {
+    fn a_grant_by_several_servers_ranks_when_its_quorum_forms() {
         let redlock = CaseSpec { quorum: 3, ..case_spec() };
         let history = history_of(redlock).at(1).granted_by(A, 1, &[0, 1]).granted_by(B, 2, &[2, 3, 4]).at(2);
         let history = history.expired_at(2, 2).granted_by(A, 1, &[2]);

@@ -1,4 +1,4 @@
-//! `fencing`: tokens grow strictly from grant to grant, and no guard refuses an operation of the newest grant.
+//! `fencing`: tokens strictly increase from grant to grant, and no guard refuses an operation of the newest grant.
 
 use fencepost_models::history::{Event, GrantId, Refusal, Token};
 
@@ -7,9 +7,9 @@ use crate::ledger::Rank;
 
 #[derive(Default)]
 pub(crate) struct Fencing {
-    /// For each resource, the tokens that clients received, in grant order. They grow until the first violation, so a
-    /// new token is compared only with its two neighbours. Of the tokens before every pending grant, only the last is
-    /// kept.
+    /// For each resource, the tokens that clients received, in grant order. Tokens increase until the first violation,
+    /// so a new token is compared only with its two neighbours. Of the tokens before all pending grants, only the last
+    /// one is kept.
     received: [Vec<Received>; 2],
 }
 
@@ -50,9 +50,9 @@ impl Fencing {
         let Some(rank) = context.ledger.rank_of(grant) else { return };
         let new = Received { rank, grant, token };
         let tokens = &mut self.received[context.ledger.row_of(grant)];
-        let place = tokens.binary_search_by_key(&rank, |received| received.rank).unwrap_or_else(|place| place);
-        let before = place.checked_sub(1).map(|i| tokens[i]).filter(|before| before.token >= token);
-        let after = tokens.get(place).copied().filter(|after| after.token <= token);
+        let index = tokens.binary_search_by_key(&rank, |received| received.rank).unwrap_or_else(|index| index);
+        let before = index.checked_sub(1).map(|i| tokens[i]).filter(|before| before.token >= token);
+        let after = tokens.get(index).copied().filter(|after| after.token <= token);
         if let Some((lower, higher)) = before.map(|b| (b, new)).or(after.map(|a| (new, a))) {
             let (lower_token, higher_token) = (lower.token, higher.token);
             let [lower, higher] = [lower, higher].map(|received| context.grant(received.grant));
@@ -62,11 +62,12 @@ impl Fencing {
             });
             return;
         }
-        tokens.insert(place, new);
+        tokens.insert(index, new);
         drop_settled(tokens, context.ledger.lowest_pending());
     }
 }
 
+/// Drops all but the last of the tokens before all pending grants.
 fn drop_settled(tokens: &mut Vec<Received>, lowest_pending: Option<Rank>) {
     let settled = match lowest_pending {
         Some(rank) => tokens.partition_point(|received| received.rank < rank),
@@ -83,13 +84,13 @@ mod tests {
     const RULE: Property = Property::Fencing;
 
     #[test]
-    fn accepts_tokens_that_grow() {
+    fn accepts_increasing_tokens() {
         let history = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 8);
         history.ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn rejects_a_token_that_shrinks() {
+    fn rejects_a_decreasing_token() {
         let findings = history().at(1).granted(A, 1).token(A, 1, 7).granted(B, 2).token(B, 2, 6).ends_at(9);
         findings.assert_violated(RULE);
         assert_eq!(
@@ -101,13 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn rejects_the_same_token_for_two_grants_even_of_one_client() {
+    fn rejects_the_same_token_for_two_grants_of_one_client() {
         let history = history().at(1).granted(A, 1).token(A, 1, 7).expired(1).granted(A, 2).token(A, 2, 7);
         history.ends_at(9).assert_violated(RULE);
     }
 
     #[test]
-    fn accepts_replies_in_another_order_than_the_grants() {
+    fn accepts_replies_out_of_grant_order() {
         let history = history().at(1).granted(A, 1).granted(B, 2).granted(C, 3);
         history.token(C, 3, 9).token(A, 1, 7).token(B, 2, 8).ends_at(9).assert_holds(RULE);
     }
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_tokens_that_a_pending_grant_is_compared_with() {
+    fn keeps_the_tokens_that_a_pending_grant_may_be_compared_with() {
         let rank = |n| Rank::MIN.saturating_add(n);
         let mut tokens: Vec<Received> =
             (0..9).map(|n| Received { rank: rank(n), grant: GrantId(n), token: u64::from(n) }).collect();

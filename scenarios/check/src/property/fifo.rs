@@ -1,5 +1,6 @@
-//! `fifo`: the service grants to waiters in the order in which it enqueued them. A waiter is overtaken if another client
-//! is granted while it is still in the queue. A waiter that leaves without a grant loses its place.
+//! `fifo`: the service grants the lock to waiters in the order in which it enqueued them. A waiter is overtaken if
+//! another client gets the lock while the waiter is still in the queue. A waiter that leaves without a grant is
+//! removed.
 
 use fencepost_models::history::{Event, GrantId};
 use fencepost_sim::NodeId;
@@ -25,7 +26,7 @@ impl Checker for Fifo {
                 self.queue.push((grant, context.at));
             }
             Event::Withdrawn { grant, .. } => self.leave(grant),
-            // A repeated grant, which is on record already, overtakes no waiter.
+            // A repeated grant is already on record and overtakes no waiter.
             Event::Granted { server, grant } if context.ledger.record_change() == RecordChange::Began(grant) => {
                 self.check_first(context, server, grant, output);
                 self.leave(grant);
@@ -40,7 +41,7 @@ impl Fifo {
         self.queue.retain(|(waiter, _)| *waiter != grant);
     }
 
-    /// A client that was never enqueued comes after every waiter in the queue.
+    /// Reports a grant that overtakes the first waiter. A client that was never enqueued ranks after every waiter.
     fn check_first(&self, context: &CheckContext, server: NodeId, grant: GrantId, output: &mut Output) {
         let row = context.ledger.row_of(grant);
         let first = self.queue.iter().find(|(waiter, _)| context.ledger.row_of(*waiter) == row);
@@ -63,7 +64,7 @@ mod tests {
 
     const RULE: Property = Property::Fifo;
 
-    /// A holds, B and C are in the queue in this order.
+    /// A held the lock until 3 s. B and C are in the queue, in this order.
     fn queue() -> History {
         history().granted(A, 1).at(1).requests(B, 2).enqueued(2).at(2).requests(C, 3).enqueued(3).at(3).released(1, 1)
     }
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_the_next_waiter_after_one_left() {
+    fn accepts_the_next_waiter_after_one_leaves() {
         queue().withdrawn(2).granted_later(3).ends_at(9).assert_holds(RULE);
     }
 
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_newcomer_that_did_not_queue() {
+    fn rejects_a_client_that_skips_the_queue() {
         queue().granted(A, 4).ends_at(9).assert_violated(RULE);
     }
 

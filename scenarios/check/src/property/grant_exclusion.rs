@@ -13,7 +13,7 @@ pub(crate) struct GrantExclusion {
 }
 
 impl Checker for GrantExclusion {
-    /// Without a service there are no Records.
+    /// Returns `None` without a service, since then there are no Records.
     fn new(case: &CaseSpec) -> Option<Self> {
         (case.grants && !case.rank_by_return).then(Self::default)
     }
@@ -67,12 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn accepts_records_that_touch_whichever_event_comes_first() {
+    fn accepts_adjacent_records_in_either_event_order() {
         history().at(1).granted(A, 1).at(2).granted(B, 2).expired(1).ends_at(9).assert_holds(RULE);
     }
 
     #[test]
-    fn accepts_a_second_grant_at_less_than_a_quorum() {
+    fn accepts_a_second_grant_without_a_quorum() {
         let two_of_five = history_of(redlock()).at(1).granted_by(A, 1, &[0, 1, 2]).granted_by(B, 2, &[3, 4]).ends_at(9);
         two_of_five.assert_holds(RULE);
     }

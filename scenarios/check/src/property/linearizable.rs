@@ -1,4 +1,4 @@
-//! `linearizable`: the operations on the lock, with the service's own expiries, have a legal order.
+//! `linearizable`: the operations on the lock, including expiries by the service, have a legal order.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::operations::{End, LockOperation, Operations, Process, What};
 use crate::property::Verdict;
 use crate::spec::{Call, Operation, Owner, Session};
 
-/// The search tries at most this many steps of the specification.
+/// The maximum number of steps of the search.
 const BUDGET: u64 = 200_000;
 
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(crate) struct Linearizable {
 }
 
 impl Checker for Linearizable {
-    /// Only stores that agree by consensus promise it.
+    /// Only stores that agree by consensus promise linearizability.
     fn new(case: &CaseSpec) -> Option<Self> {
         (case.grants && case.consensus).then(Self::default)
     }
@@ -51,7 +51,7 @@ impl Checker for Linearizable {
     }
 }
 
-/// A release of nothing has no effect. `fencing` checks the token of an acquire.
+/// Converts an operation for the search. Tokens are left out, since `fencing` checks them.
 fn entry(operation: &LockOperation) -> Entry {
     let call = match operation.what {
         What::Acquire { .. } => Call::Acquire { token: None, permits: 1 },
@@ -59,22 +59,22 @@ fn entry(operation: &LockOperation) -> Entry {
         What::Expire => Call::Expire,
     };
     let returned = operation.returned.filter(|_| operation.end == End::Ok).map(|moment| moment.number);
-    let operation_of = Operation { owner: owner(operation.process), call };
-    Entry { operation: operation_of, invoked: operation.invoked.number, returned }
+    let invoked = operation.invoked.number;
+    Entry { operation: Operation { owner: owner(operation.process), call }, invoked, returned }
 }
 
 fn owner(process: Process) -> Owner {
     Owner(u32::from(process.client.0) + (process.crashes << u16::BITS))
 }
 
-/// Reports the operation that fits nowhere, and the grant that is held at the end of the longest legal order.
+/// Reports the operation that fits in no legal order, and the grant held at the end of the longest legal order.
 fn report(context: &CheckContext, operations: &[LockOperation], stuck: &Stuck<Session>, output: &mut Output) {
     let LockOperation { what, grant, invoked, returned, .. } = operations[stuck.entry];
     let at = returned.unwrap_or(invoked).at;
     let grant = context.grant(grant);
     let latest_first = stuck.order.iter().rev().map(|entry| &operations[*entry]);
-    let mut kept = latest_first.filter(|operation| operation.what != What::Release);
-    let holder = stuck.state.holder().and_then(|holder| kept.find(|operation| owner(operation.process) == holder));
+    let mut held = latest_first.filter(|operation| operation.what != What::Release);
+    let holder = stuck.state.holder().and_then(|holder| held.find(|operation| owner(operation.process) == holder));
     let holder = holder.map(|operation| context.grant(operation.grant));
     output.violated(at, [grant].into_iter().chain(holder), move |names| {
         let done = match what {
@@ -83,7 +83,7 @@ fn report(context: &CheckContext, operations: &[LockOperation], stuck: &Stuck<Se
             What::Expire => "had lost the lock",
         };
         let state = holder.map_or("no client holds it".to_owned(), |holder| {
-            format!("{} ({holder}) holds it and no operation ends that", names.client(holder))
+            format!("{} ({holder}) holds it, and no operation ends its grant", names.client(holder))
         });
         format!("{} ({grant}) {done} by {at}, but no order of all operations allows that: {state}", names.client(grant))
     });
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(
             findings.sentence(RULE),
             "client-2 (grant 2, 2nd in the grant order) had acquired the lock by 3.000000 s, but no order of all \
-             operations allows that: client-1 (grant 1, 1st in the grant order) holds it and no operation ends that"
+             operations allows that: client-1 (grant 1, 1st in the grant order) holds it, and no operation ends its grant"
         );
         assert_eq!(findings.named(RULE), (vec![1, 2], vec![A, B]));
     }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_crashed_restarts_as_another_owner() {
+    fn a_crashed_client_restarts_as_a_new_owner() {
         let crashed = || history().at(1).granted(A, 1).acquired(A, 1).crashes(A).at(2).requests(A, 2);
         crashed().acquired(A, 2).ends_at(9).assert_violated(RULE);
         crashed().expired(1).granted_later(2).acquired(A, 2).ends_at(9).assert_holds(RULE);

@@ -1,5 +1,5 @@
-//! `no-duplicate`: no order or event takes effect more than once. A retry that the store recognized is no accepted
-//! write. A write that was rolled back before the next one has no effect that could be doubled.
+//! `no-duplicate`: no order or event takes effect more than once. A retry that the store recognizes is not an accepted
+//! write. A write that is rolled back before the next one leaves no effect to duplicate.
 
 use fencepost_models::history::{Event, GrantId, OrderId};
 
@@ -9,7 +9,7 @@ use crate::property::Verdict;
 pub(crate) struct NoDuplicate;
 
 impl Checker for NoDuplicate {
-    /// Only the history shows whether anything can take effect: the store does something.
+    /// Always returns a checker: only the history shows whether the store is used at all.
     fn new(_case: &CaseSpec) -> Option<Self> {
         Some(NoDuplicate)
     }
@@ -35,12 +35,13 @@ impl Checker for NoDuplicate {
     }
 
     fn finish(self, context: &CheckContext, _output: &mut Output) -> Verdict {
-        let nothing_happens = context.store_log.workload.is_none() && !context.store_log.in_use;
-        if nothing_happens { Verdict::NotApplicable } else { Verdict::Holds }
+        let unused = context.store_log.workload.is_none() && !context.store_log.in_use;
+        if unused { Verdict::NotApplicable } else { Verdict::Holds }
     }
 }
 
-/// Whether this effect was there before. The store counts effects, since it knows which requests belong to one event.
+/// Returns whether the order or event had already taken effect. The store counts the effects of an event, since only
+/// the store knows which requests belong to one event.
 fn is_repetition(context: &CheckContext, order: OrderId, grant: GrantId, count: i64) -> bool {
     if context.store_log.workload.is_some_and(|workload| workload.has_effects()) {
         return count > 1;

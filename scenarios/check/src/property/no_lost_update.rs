@@ -1,8 +1,9 @@
-//! `no-lost-update`: no acknowledged update is missing at the end, because a later accepted write was based on a state
-//! before it or because the store rolled it back. A lost update that was never acknowledged is only counted.
+//! `no-lost-update`: no acknowledged update is missing at the end. An update is missing if a later accepted write was
+//! based on an earlier state, or if the store rolled the update back. Lost updates that were never acknowledged are
+//! only counted.
 //!
-//! A write that overwrote others no longer counts against them once it is rolled back itself. An order that took
-//! effect more than once is missing only when all its writes are.
+//! If an overwriting write is itself rolled back, the writes that it overwrote are in effect again. An order that took
+//! effect more than once is missing only if all its writes are.
 
 use fencepost_models::history::Event;
 
@@ -11,11 +12,11 @@ use crate::evidence::{GrantInfo, units};
 use crate::property::Verdict;
 use crate::store_log::{Loss, Order, Overwritten, Write};
 
-/// The store's log knows all that is needed.
+/// Has no state of its own: the log of the store has all the data.
 pub(crate) struct NoLostUpdate;
 
 impl Checker for NoLostUpdate {
-    /// Only the history shows whether there is shared state: the store does something.
+    /// Always returns a checker: only the history shows whether there is shared state.
     fn new(_case: &CaseSpec) -> Option<Self> {
         Some(NoLostUpdate)
     }
@@ -49,7 +50,7 @@ fn report(context: &CheckContext, write: Write, order: &Order, loss: Loss, outpu
         Overwritten::ByWrite { grant, .. } => Some(context.grant(grant)),
         Overwritten::ByRollback { .. } => None,
     };
-    let (sold, at) = (units(order.units.into()), loss.at);
+    let (amount, at) = (units(order.units.into()), loss.at);
     output.violated(at, [customer].into_iter().chain(by), move |names| {
         let Write { order, version, at: written, .. } = write;
         let how = match (loss.how, by) {
@@ -62,7 +63,7 @@ fn report(context: &CheckContext, write: Write, order: &Order, loss: Loss, outpu
             }
         };
         format!(
-            "{}'s order {order} of {sold} ({customer}) was acknowledged and is missing: \
+            "{}'s order {order} of {amount} ({customer}) was acknowledged and is missing: \
              it wrote version {version} at {written}, and at {at} {how}",
             names.client(customer)
         )
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn one_stale_write_can_lose_many() {
+    fn one_stale_write_can_lose_many_updates() {
         let history = (0..5).fold(history(), |history, n| history.writes(n, n, u64::from(n)).acks(A, n));
         let findings = history.writes(9, 9, 2).ends_at(9);
         findings.assert_violated(RULE);
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_after_a_rollback_loses_nothing_more() {
+    fn a_write_after_a_rollback_loses_no_further_update() {
         let history = history().writes(1, 0, 0).acks(A, 0).writes(2, 1, 1).rolls_back_to(1);
         history.writes(3, 2, 1).acks(C, 2).ends_at(9).assert_holds(RULE);
     }
@@ -167,9 +168,11 @@ mod tests {
 
     #[test]
     fn is_not_applicable_without_a_store() {
-        let nothing = || history_of(CaseSpec { workload: None, ..case_spec() });
-        nothing().acks(A, 0).ends_at(1).assert_not_applicable(RULE);
-        for used in [nothing().reads(1, 0), nothing().refused(1, Refusal::SoldOut), nothing().rolls_back_to(0)] {
+        let no_workload = || history_of(CaseSpec { workload: None, ..case_spec() });
+        no_workload().acks(A, 0).ends_at(1).assert_not_applicable(RULE);
+        for used in
+            [no_workload().reads(1, 0), no_workload().refused(1, Refusal::SoldOut), no_workload().rolls_back_to(0)]
+        {
             let findings = used.ends_at(1);
             findings.assert_holds(RULE);
             findings.assert_holds(Property::NoDuplicate);

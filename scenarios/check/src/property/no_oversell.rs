@@ -1,4 +1,4 @@
-//! `no-oversell`: the units of acknowledged orders, each order counted once, do not exceed the initial stock.
+//! `no-oversell`: the units of acknowledged orders, each counted once, do not exceed the initial stock.
 
 use fencepost_models::history::Event;
 

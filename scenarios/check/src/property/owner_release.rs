@@ -1,4 +1,4 @@
-//! `owner-release`: a release ends only the grant it was invoked for, however late or often it arrives.
+//! `owner-release`: a release ends only the grant that it was invoked for, even if it arrives late or repeatedly.
 
 use fencepost_models::history::{Cause, Event};
 
@@ -32,7 +32,7 @@ mod tests {
     const RULE: Property = Property::OwnerRelease;
 
     #[test]
-    fn accepts_releases_of_the_own_grant() {
+    fn accepts_a_release_of_its_own_grant() {
         let history = history().at(1).granted(A, 1).at(2).released(1, 1).granted(B, 2).at(3).released(2, 2);
         history.ends_at(9).assert_holds(RULE);
     }

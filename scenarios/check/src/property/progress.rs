@@ -1,10 +1,11 @@
 //! `progress`: once all faults are healed, a live client that wants the lock acquires it within the lock's own bound.
 //!
-//! The bound counts from healing, or from the first moment after it at which a client wants the lock. Where work takes
-//! two locks, both must be acquired. No two clients wait for each other beyond the bound, before or after healing.
+//! The bound starts at healing, or at the first moment after healing at which a client wants the lock. If work takes
+//! two locks, both must be acquired. Two clients must not wait for each other beyond the bound, before or after
+//! healing.
 //!
-//! The evidence names the obstacle: a lost wake-up, a stuck lock, a holder that does not release, or a deadlock of two.
-//! If one waiter never gets what others get, that is starvation, and a metric.
+//! The evidence names the obstacle: a lost wake-up, a stuck lock, a holder that does not release, or a deadlock of two
+//! clients. Starvation, where other clients get the lock and one waiter does not, is only a metric.
 
 mod mutual_wait;
 
@@ -24,19 +25,19 @@ pub(crate) struct Progress {
     bound: Duration,
     grants: bool,
     healed: Option<SimTime>,
-    /// One for each resource.
+    /// One goal for each resource.
     goals: Vec<Goal>,
     mutual: Option<MutualWait>,
 }
 
-/// That a client acquires one resource after healing.
+/// The goal that a client acquires one resource after healing.
 #[derive(Default)]
 struct Goal {
-    /// When the bound passes, once a client wants the resource. It stays when that client gives up.
+    /// When the bound expires. Set once a client wants the resource, and kept if that client gives up.
     due: Option<SimTime>,
-    /// A client acquired after healing and in time.
+    /// Whether a client acquired after healing, within the bound.
     reached: bool,
-    /// The bound has passed.
+    /// Whether the bound has expired.
     missed: bool,
     /// The obstacle after the latest event.
     obstacle: Option<Obstacle>,
@@ -64,7 +65,7 @@ impl Checker for Progress {
         let Some(healed) = self.healed else { return };
         let acquired = match *event {
             Event::Acquired { grant, .. } => Some(context.ledger.resource_of(grant)),
-            // A lock without grants has nothing to acquire: a transaction that reads was let in.
+            // A lock without grants has no acquires: a successful read counts instead.
             Event::ReadOk { grant, .. } if !self.grants => Some(context.ledger.resource_of(grant)),
             _ => None,
         };
@@ -104,18 +105,25 @@ impl Checker for Progress {
 }
 
 impl Goal {
-    fn observe(&mut self, context: &CheckContext, resource: ResourceId, got: bool, healed: SimTime, bound: Duration) {
+    fn observe(
+        &mut self,
+        context: &CheckContext,
+        resource: ResourceId,
+        acquired: bool,
+        healed: SimTime,
+        bound: Duration,
+    ) {
         if !self.is_open() {
             return;
         }
         if self.due.is_some_and(|due| context.at > due) {
             self.missed = true;
-        } else if got {
+        } else if acquired {
             self.reached = true;
         } else {
             let since = || context.waiters.longest_waiting_for(resource).map(|since| since.max(healed) + bound);
             self.due = self.due.or_else(since);
-            self.obstacle = self.due.map(|_| context.obstacles.before(resource, &context.ledger));
+            self.obstacle = self.due.map(|_| context.obstacles.obstacle_to(resource, &context.ledger));
         }
     }
 
@@ -128,7 +136,7 @@ impl Goal {
     }
 }
 
-/// The obstacle as the end of a sentence.
+/// Renders the obstacle as the end of a sentence.
 fn clause(obstacle: Option<Obstacle>, names: &Names) -> String {
     match obstacle {
         Some(Obstacle::LostWakeUp(waiter)) => {
@@ -191,13 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_counts_from_the_first_wait_after_healing() {
+    fn the_bound_starts_with_the_first_wait_after_healing() {
         history().at(5).healed().at(9).requests(A, 1).ends_at(18).assert_unknown(RULE);
         history().at(5).healed().at(9).requests(A, 1).ends_at(19).assert_violated(RULE);
     }
 
     #[test]
-    fn a_wait_from_before_healing_counts_from_healing() {
+    fn for_a_wait_from_before_healing_the_bound_starts_at_healing() {
         history().requests(A, 1).at(5).healed().ends_at(14).assert_unknown(RULE);
         history().requests(A, 1).at(5).healed().ends_at(15).assert_violated(RULE);
     }
@@ -215,7 +223,7 @@ mod tests {
         read.ends_at(99).assert_violated(RULE);
     }
 
-    /// A held the lock when all faults were healed, and B waits for it in the service's queue.
+    /// A holds the lock at healing, and B waits for it in the service's queue.
     fn queued() -> History {
         history().granted(A, 1).acquired(A, 1).at(4).requests(B, 2).enqueued(2).at(5).healed()
     }
@@ -245,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_that_left_the_queue_has_no_lost_wake_up() {
+    fn a_waiter_that_left_the_queue_is_not_a_lost_wake_up() {
         let free = || queued().requests(C, 3).at(6).releases(A, 1).released(1, 1);
         let idle = (String::new(), [0, 0]);
         assert_eq!(obstacle_clause(&free().withdrawn(2).ends_at(15)), idle);
@@ -271,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_that_does_not_release_is_neither() {
+    fn a_holder_that_does_not_release_is_neither_stuck_nor_a_lost_wake_up() {
         let (cause, counts) = obstacle_clause(&queued().ends_at(15));
         assert_eq!(cause, "client-1 (grant 1, 1st in the grant order) held it and did not release it");
         assert_eq!(counts, [0, 0]);
@@ -284,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_free_lock_whose_service_does_not_answer_is_no_lost_wake_up() {
+    fn an_unresponsive_service_is_not_a_lost_wake_up() {
         let (cause, counts) = obstacle_clause(&history().at(5).healed().requests(A, 1).ends_at(15));
         assert_eq!((cause.as_str(), counts), ("", [0, 0]));
     }

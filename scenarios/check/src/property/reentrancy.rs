@@ -1,10 +1,10 @@
-//! `reentrancy`: a holder that acquires again meets what the lock's documentation declares: counted, uncounted, refused,
-//! or a self-deadlock.
+//! `reentrancy`: a nested acquire behaves as the lock's documentation says: counted, uncounted, refused, or a
+//! self-deadlock.
 //!
-//! Ground truth decides. A nested release that ends the Record of the outer grant shows that the lock does not count; one
-//! that does not end it shows that it does. A nested acquire that fails at once was refused; one that fails when its
-//! wait is over deadlocked with itself. They can be distinguished only without a fault on the client or the service. If
-//! the outer grant ended otherwise, or a reply was lost, nothing is decided.
+//! Ground truth decides. If a nested release ends the Record of the outer grant, the lock does not count acquires;
+//! otherwise it does. A nested acquire that fails at once was refused. A nested acquire that fails at the end of its
+//! wait is a self-deadlock. The two can be distinguished only if no fault affects the client or the service. If the
+//! outer grant ended otherwise, or a reply was lost, the behaviour remains undecided.
 
 #[cfg(test)]
 mod tests;
@@ -23,23 +23,23 @@ use crate::property::Verdict;
 pub(crate) struct Reentrancy {
     class: Class,
     wait: Duration,
-    /// Holders that acquired again, each client at most once.
+    /// Holders that acquired again. At most one entry per client.
     nestings: Vec<Nesting>,
     exercised: bool,
     decided: bool,
 }
 
-/// A holder acquires again, and releases again.
+/// The nested acquires and releases of one holder.
 struct Nesting {
     client: NodeId,
     outer: GrantId,
     since: SimTime,
-    /// A fault was on the client or the service during the nested acquire.
+    /// Whether a fault affected the client or the service during the nested acquire.
     disturbed: bool,
-    /// Nested acquires that joined the outer grant and were not released yet.
+    /// The number of nested acquires that joined the outer grant and were not released yet.
     depth: u32,
     stage: Stage,
-    /// Nothing more can be decided from it.
+    /// Whether this nesting can no longer decide anything.
     void: bool,
 }
 
@@ -47,21 +47,21 @@ struct Nesting {
 enum Stage {
     Acquiring,
     Releasing,
-    /// All nested acquires were released, and now the outer one.
+    /// All nested acquires were released, and the outer release was invoked.
     ReleasingOuter,
     /// The outer release ended the Record.
     Ended,
 }
 
-/// How the lock behaved.
+/// The observed behaviour of the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Observed {
     Class(Class),
-    /// The nested acquire succeeded, counted or not.
+    /// The nested acquire succeeded, whether counted or not.
     Success,
-    /// The nested acquire got another grant.
+    /// The nested acquire returned a second grant.
     SecondGrant,
-    /// After as many releases as acquires the lock was still held.
+    /// The lock was still held after as many releases as acquires.
     StillHeld,
 }
 
@@ -103,7 +103,7 @@ impl Checker for Reentrancy {
 impl Reentrancy {
     fn begin(&mut self, context: &CheckContext, client: NodeId, outer: GrantId) {
         self.exercised = true;
-        let disturbed = context.waiters.is_hindered(client);
+        let disturbed = context.waiters.is_affected(client);
         self.nestings.retain(|nesting| nesting.client != client || nesting.outer == outer);
         match self.nestings.iter_mut().find(|nesting| nesting.client == client) {
             Some(nesting) => (nesting.since, nesting.disturbed) = (context.at, disturbed),
@@ -123,10 +123,10 @@ impl Reentrancy {
         let (class, wait) = (self.class, self.wait);
         let Some(nesting) = self.nesting(client) else { return };
         let succeeds = matches!(class, Class::Counted | Class::Uncounted);
-        // Locks round their waits, and client clocks drift.
+        // The tolerance is needed because locks round their waits and client clocks drift.
         let waited = context.at.since(nesting.since) >= wait * 9 / 10;
         let observed = match ack {
-            // The outer grant expired while the nested acquire waited for it.
+            // The outer grant ended while the nested acquire waited for it.
             Ack::Ok | Ack::Failed if nesting.void && class == Class::SelfDeadlock => Some(Observed::Class(class)),
             _ if nesting.void => None,
             Ack::Ok if !same => Some(Observed::SecondGrant),
@@ -138,7 +138,7 @@ impl Reentrancy {
             Ack::Failed if !nesting.disturbed => {
                 Some(Observed::Class(if waited { Class::SelfDeadlock } else { Class::Refused }))
             }
-            // A lost reply looks the same: that is no violation.
+            // A lost reply looks the same, so other classes are not violated.
             Ack::Unknown if waited && !nesting.disturbed && class == Class::SelfDeadlock => {
                 Some(Observed::Class(class))
             }
@@ -152,7 +152,7 @@ impl Reentrancy {
         }
     }
 
-    /// A nested release returned. It has not ended the Record, or the nesting would be void.
+    /// Handles the return of a nested release. The release has not ended the Record, or the nesting would be void.
     fn released(&mut self, context: &CheckContext, client: NodeId, ack: Ack, output: &mut Output) {
         let class = self.class;
         let Some(nesting) = self.nesting(client).filter(|nesting| !nesting.void && nesting.depth > 0) else { return };
@@ -168,8 +168,8 @@ impl Reentrancy {
     fn releases_outer(&mut self, client: NodeId, outer: GrantId) {
         let counted = self.class == Class::Counted;
         self.nestings.retain(|nesting| {
-            let of_this = nesting.client == client && nesting.outer == outer;
-            !of_this || (counted && !nesting.void && nesting.depth == 0 && nesting.stage == Stage::Releasing)
+            let is_this = nesting.client == client && nesting.outer == outer;
+            !is_this || (counted && !nesting.void && nesting.depth == 0 && nesting.stage == Stage::Releasing)
         });
         if let Some(nesting) = self.nesting(client).filter(|nesting| nesting.outer == outer) {
             nesting.stage = Stage::ReleasingOuter;
@@ -199,7 +199,7 @@ impl Reentrancy {
         self.nestings.retain(|nesting| nesting.client != client);
     }
 
-    /// A Record may have ended.
+    /// Handles the end of a Record, if the latest event ended one.
     fn ended(&mut self, context: &CheckContext, cause: Cause, output: &mut Output) {
         let RecordChange::Ended(grant) = context.ledger.record_change() else { return };
         let Some(nesting) = self.nestings.iter_mut().find(|nesting| nesting.outer == grant && !nesting.void) else {
@@ -218,7 +218,7 @@ impl Reentrancy {
 
     fn disturb(&mut self, context: &CheckContext) {
         for nesting in &mut self.nestings {
-            nesting.disturbed |= context.waiters.is_hindered(nesting.client);
+            nesting.disturbed |= context.waiters.is_affected(nesting.client);
         }
     }
 
@@ -242,7 +242,8 @@ impl Reentrancy {
                 let (client, result) = (names.client(holder), observed.describe());
                 let declared = declared.text();
                 format!(
-                    "{client} held the lock ({holder}) and acquired it again: {result} ({at}); declared is {declared}"
+                    "{client} held the lock ({holder}) and acquired it again: {result} ({at}); \
+                     its documentation says {declared}"
                 )
             });
         }
@@ -256,7 +257,7 @@ impl Observed {
             Observed::Class(Class::Uncounted) => "the first of its releases freed it",
             Observed::Class(Class::Refused) => "the acquire was refused at once",
             Observed::Class(Class::SelfDeadlock) => "the acquire waited for its own grant until it gave up",
-            Observed::Class(Class::NotApplicable) => "there was nothing to hold",
+            Observed::Class(Class::NotApplicable) => "the lock has no grants",
             Observed::Success => "the acquire succeeded",
             Observed::SecondGrant => "the acquire got a second grant",
             Observed::StillHeld => "the lock was still held after as many releases as acquires",

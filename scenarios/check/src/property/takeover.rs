@@ -1,9 +1,10 @@
 //! `takeover`: after a holder's crash, a waiter that could acquire gets the lock within the lock's own bound.
 //!
-//! The bound counts from the latest of: the crash; the moment the waiter began to wait; the last moment a fault began or
-//! ended on the servers or on any waiter. A waiter's crash is such a fault too: it may have been first in the queue. Any
-//! grant of the same resource meets the bound. No bound runs while every waiter is hindered by a fault, or while there
-//! is none. If a client waited and no grant has come by the end of the case, the verdict is unknown.
+//! The bound starts at the latest of three times: the crash, the start of the wait, and the last time a fault began or
+//! ended on the servers or on any waiter. The crash of a waiter is also such a fault, since that waiter may have been
+//! first in the queue. Any grant of the same resource meets the bound. No bound runs while there is no waiter, or while
+//! faults affect every waiter. If a client waited and the lock was not granted by the end of the case, the verdict is
+//! unknown.
 
 use std::time::Duration;
 
@@ -19,24 +20,24 @@ pub(crate) struct Takeover {
     bound: Duration,
     /// For each resource.
     obligations: [Obligation; 2],
-    /// A client crashed while it held the lock.
+    /// Whether a client crashed while it held the lock.
     exercised: bool,
 }
 
-/// That a waiter gets one resource.
+/// The obligation to grant one resource after a crash of its holder.
 #[derive(Default)]
 struct Obligation {
     crash: Option<Crash>,
-    /// When the bound passes, if nothing more happens.
+    /// When the bound expires, unless a later event meets or restarts it.
     due: Option<SimTime>,
 }
 
-/// A holder crashed, and no grant has come since.
+/// The crash of a holder that no grant has followed yet.
 struct Crash {
     holder: GrantInfo,
     first: SimTime,
     last: SimTime,
-    /// There was a qualified waiter at some time.
+    /// Whether there was a qualified waiter at any time.
     awaited: bool,
 }
 
@@ -68,7 +69,8 @@ impl Checker for Takeover {
         self.obligations.iter().filter_map(|obligation| obligation.due).max()
     }
 
-    /// Waiters that gave up, or were hindered, before the bound passed do not show that the lock can be acquired.
+    /// If waiters gave up or were affected by faults before the bound expired, it is unknown whether the lock could be
+    /// acquired.
     fn finish(mut self, context: &CheckContext, output: &mut Output) -> Verdict {
         self.check_bounds(|due| context.at >= due, output);
         let awaited = self.obligations.iter().any(|o| o.crash.as_ref().is_some_and(|crash| crash.awaited));
@@ -89,7 +91,7 @@ impl Takeover {
 
     fn end(&mut self, context: &CheckContext, resource: ResourceId, output: &mut Output) {
         let Some(crash) = self.obligations[usize::from(resource.0)].crash.take() else { return };
-        // The takeover time counts from the first moment at which a client waited.
+        // The takeover time starts at the first moment after the crash at which a client waited.
         let longest = context.waiters.longest_waiting_for(resource);
         let since = longest.map_or(context.at, |since| since.max(crash.first));
         output.tally.takeovers += 1;
@@ -104,7 +106,7 @@ impl Takeover {
             output.violated(due, [holder], move |names| {
                 format!(
                     "{} crashed at {first} while it held the lock ({holder}), \
-                     and by {due} no waiter had acquired it, although no fault hindered one for {bound}",
+                     and by {due} no waiter had acquired it, although no fault had affected one of them for {bound}",
                     names.client(holder)
                 )
             });
@@ -119,7 +121,7 @@ mod tests {
 
     const RULE: Property = Property::Takeover;
 
-    /// Client A crashes at 1 s as the holder, while B waits since then. The bound is 10 s.
+    /// A holds the lock and crashes at 1 s while B waits for it. The bound is 10 s.
     fn crashed() -> History {
         history().granted(A, 1).acquired(A, 1).requests(B, 2).at(1).crashes(A)
     }
@@ -140,7 +142,7 @@ mod tests {
         assert_eq!(
             findings.sentence(RULE),
             "client-1 crashed at 1.000000 s while it held the lock (grant 1, 1st in the grant order), \
-             and by 11.000000 s no waiter had acquired it, although no fault hindered one for 10.000000 s"
+             and by 11.000000 s no waiter had acquired it, although no fault had affected one of them for 10.000000 s"
         );
         assert_eq!(findings.named(RULE), (vec![1], vec![A]));
     }
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_counts_from_the_start_of_the_wait() {
+    fn the_bound_starts_with_the_wait() {
         let late = || history().granted(A, 1).at(1).crashes(A).at(5).requests(B, 2);
         late().at(14).granted_later(2).ends_at(99).assert_holds(RULE);
         late().at(16).granted_later(2).ends_at(99).assert_violated(RULE);
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_waits_between_the_attempts_of_an_order_too() {
+    fn a_waiter_also_waits_between_the_attempts_of_an_order() {
         let history = history().granted(A, 1).starts(B, 0).requests(B, 2).at(1).crashes(A);
         history.at(2).fails(B, 2).at(8).requests(B, 3).ends_at(11).assert_violated(RULE);
     }
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn consecutive_waiters_are_not_one_waiter() {
+    fn consecutive_waiters_do_not_count_as_one_waiter() {
         let history = history().granted(A, 1).requests(B, 2).at(1).crashes(A).at(6).requests(C, 3);
         history.at(7).fails(B, 2).ends_at(15).assert_unknown(RULE);
     }
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_from_before_the_crash_is_an_excuse_until_it_ends() {
+    fn a_fault_from_before_the_crash_suspends_the_bound_until_it_ends() {
         let broken = || history().granted(A, 1).requests(B, 2).fault_begins(0, true).at(1).crashes(A);
         broken().ends_at(99).assert_holds(RULE);
         broken().at(20).fault_ends(0, true).ends_at(29).assert_unknown(RULE);
@@ -214,13 +216,13 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_does_not_restart_for_faults_on_others() {
+    fn faults_on_other_clients_do_not_restart_the_bound() {
         let history = crashed().at(3).fault_begins(0b101, false).at(9).fault_ends(0b101, false);
         history.at(12).granted_later(2).ends_at(99).assert_violated(RULE);
     }
 
     #[test]
-    fn a_fault_within_a_fault_ends_with_the_outer_one() {
+    fn nested_faults_end_with_the_outer_one() {
         let history = crashed().at(2).fault_begins(0b10, false).at(3).fault_begins(0b10, false);
         history.at(4).fault_ends(0b10, false).ends_at(99).assert_unknown(RULE);
     }

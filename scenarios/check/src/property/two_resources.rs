@@ -1,9 +1,10 @@
-//! Each of two resources has its own grants, ranks, tokens and queue: what would be wrong on one is right on two.
+//! Two resources have separate grants, ranks, tokens and queues: histories that are wrong on one resource are legal on
+//! two.
 
 use crate::property::Property;
 use crate::testing::*;
 
-/// A holds one lock and B, from 1 s on, the same or another.
+/// A holds one lock. From 1 s on, B holds the same lock, or the other one if `other`.
 fn both_hold(other: bool) -> History {
     let history = history_of(accounts()).granted(A, 1).acquired(A, 1).at(1);
     let history = if other { history.granted_second(B, 2) } else { history.granted(B, 2) };
@@ -29,13 +30,13 @@ fn a_write_is_stale_only_after_a_higher_rank_of_the_same_resource() {
 #[test]
 fn a_write_overwrites_only_writes_to_the_same_row() {
     let rule = Property::NoLostUpdate;
-    let based_on_nothing = |other| both_hold(other).sets(2, 0, 0, 1, 9).acks(B, 0).sets(1, 1, 0, 2, 8).acks(A, 1);
-    based_on_nothing(false).ends_at(4).assert_violated(rule);
-    based_on_nothing(true).ends_at(4).assert_holds(rule);
+    let overwrites = |other| both_hold(other).sets(2, 0, 0, 1, 9).acks(B, 0).sets(1, 1, 0, 2, 8).acks(A, 1);
+    overwrites(false).ends_at(4).assert_violated(rule);
+    overwrites(true).ends_at(4).assert_holds(rule);
 }
 
 #[test]
-fn tokens_grow_per_resource() {
+fn tokens_increase_per_resource() {
     let tokens = |other| {
         let history = history_of(accounts()).granted(A, 1).token(A, 1, 7).at(1).releases(A, 1).released(1, 1);
         let history = if other { history.granted_second(B, 2) } else { history.granted(B, 2) };
@@ -47,13 +48,13 @@ fn tokens_grow_per_resource() {
 
 #[test]
 fn a_grant_overtakes_only_waiters_of_the_same_resource() {
-    let line = |other| {
+    let queue = |other| {
         let history = history_of(accounts()).requests(A, 1).enqueued(1).at(1);
         let history = if other { history.requests_second(B, 2) } else { history.requests(B, 2) };
         history.enqueued(2).granted_later(2).ends_at(2)
     };
-    line(false).assert_violated(Property::Fifo);
-    line(true).assert_holds(Property::Fifo);
+    queue(false).assert_violated(Property::Fifo);
+    queue(true).assert_holds(Property::Fifo);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! `validity-exclusion`: no two Validities overlap. A Validity is a Belief cut at the grant's `valid_until` by the
-//! holder's own monotonic clock.
+//! `validity-exclusion`: no two Validities overlap. A Validity is a Belief that ends no later than the grant's
+//! `valid_until`, by the holder's own monotonic clock.
 
 use fencepost_models::history::Event;
 
@@ -45,7 +45,7 @@ mod tests {
     const RULE: Property = Property::ValidityExclusion;
 
     #[test]
-    fn accepts_a_grant_after_the_validity_of_the_other_ended() {
+    fn accepts_a_grant_after_the_end_of_the_other_validity() {
         let history = history().at(1).acquired(A, 1).at(2).validity_ends(A, 1).acquired(B, 2).at(3).releases(A, 1);
         history.ends_at(9).assert_holds(RULE);
     }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_a_loss_and_a_release_also_end_validity() {
+    fn a_crash_loss_or_release_also_ends_validity() {
         history().at(1).acquired(A, 1).at(2).crashes(A).acquired(B, 2).ends_at(9).assert_holds(RULE);
         history().at(1).acquired(A, 1).at(2).loses(A, 1).acquired(B, 2).ends_at(9).assert_holds(RULE);
         history().at(1).acquired(A, 1).at(2).releases(A, 1).acquired(B, 2).ends_at(9).assert_holds(RULE);

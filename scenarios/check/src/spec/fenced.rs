@@ -6,8 +6,8 @@ use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
 /// A lock that grants with tokens.
 ///
-/// An acquire with an unknown token may have had any token above the highest. The lowest of these excludes least, so the
-/// specification assumes it: it rejects no history that some token would explain.
+/// An acquire with an unknown token may have had any token above the highest. The lowest of these excludes least, so
+/// the specification assumes it: it rejects no history that some token would explain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fenced {
     holder: Option<Owner>,

@@ -2,9 +2,9 @@
 //! [`linearizable`](crate::linearizable) searches for an order of a history's operations that a specification allows.
 //!
 //! Specifications are pure: an operation contains its owner and token. When the service ends a grant by itself, that is
-//! an operation too. The five kinds of lock, and the rules of `owner`, `reentrant`, `fenced` and `reentrant-fenced`, come
-//! from the Jepsen tests of Hazelcast (jepsen-io/jepsen, `hazelcast/src/jepsen/hazelcast.clj` before 2f2cb1cd). Their
-//! models looked owners up in a table that changed during the check.
+//! an operation too. The five kinds of lock, and the rules of `owner`, `reentrant`, `fenced` and `reentrant-fenced`,
+//! come from the Jepsen tests of Hazelcast (jepsen-io/jepsen, `hazelcast/src/jepsen/hazelcast.clj` before 2f2cb1cd).
+//! Their models looked owners up in a table that changed during the check.
 
 mod fenced;
 mod kind;

@@ -6,7 +6,7 @@ use crate::testing::*;
 const FIRST: ResourceId = ResourceId(0);
 const SECOND: ResourceId = ResourceId(1);
 
-/// A history with the ledger and the waiters that follow it.
+/// A history, with the ledger and waiters that process it.
 struct WaitHistory {
     at: SimTime,
     ledger: Ledger,
@@ -77,7 +77,7 @@ impl WaitHistory {
         self.event(Event::Healed)
     }
 
-    /// Since when each of the three clients waits for this resource.
+    /// Returns when each of the three clients began to wait for this resource.
     fn waits(&self, resource: ResourceId) -> [Option<u64>; 3] {
         [A, B, C].map(|client| self.waiters.waits_for(client, resource).map(|since| since.0))
     }
@@ -86,18 +86,19 @@ impl WaitHistory {
         self.waiters.qualified_since(FIRST).map(|since| since.0)
     }
 
-    fn hindered(&self) -> [bool; 3] {
-        [A, B, C].map(|client| self.waiters.is_hindered(client))
+    fn affected(&self) -> [bool; 3] {
+        [A, B, C].map(|client| self.waiters.is_affected(client))
     }
 
-    /// The wait that the latest event ended: since when, in an order or not, how often overtaken, excused or not.
+    /// Returns the wait that the latest event ended: its start, whether it was in an order, how often it was overtaken,
+    /// and whether it was excused.
     fn ended(&self) -> Option<(u64, bool, u32, bool)> {
         self.waiters.just_ended().map(|wait| (wait.since.0, wait.in_order, wait.overtaken, wait.excused))
     }
 }
 
 #[test]
-fn bits_come_in_ascending_order() {
+fn bits_are_in_ascending_order() {
     assert_eq!(bits(0b1010_0001 | 1 << 63).collect::<Vec<_>>(), [0, 5, 7, 63]);
     assert_eq!(bits(0).count(), 0);
 }
@@ -179,20 +180,20 @@ fn a_fault_on_a_client_excuses_its_current_wait() {
 }
 
 #[test]
-fn the_longest_wait_counts_and_each_resource_has_its_own() {
+fn each_resource_has_its_own_longest_wait() {
     let history = history().at(1).requests(C, FIRST).at(2).requests(B, SECOND).at(3).requests(A, FIRST);
     let longest = |resource| history.waiters.longest_waiting_for(resource).map(|since| since.0);
     assert_eq!([FIRST, SECOND].map(longest), [Some(1), Some(2)]);
     assert_eq!(history.waiters.open_waits().count(), 3);
     assert_eq!(history.waiters.clients(), 3);
-    let hindered = history.at(4).fault(0b101, false);
-    assert_eq!([FIRST, SECOND].map(|resource| hindered.waiters.is_wanted(resource)), [false, true]);
-    let longest = |resource| hindered.waiters.longest_waiting_for(resource).map(|since| since.0);
-    assert_eq!([FIRST, SECOND].map(longest), [Some(1), Some(2)], "fault or no fault");
+    let faulty = history.at(4).fault(0b101, false);
+    assert_eq!([FIRST, SECOND].map(|resource| faulty.waiters.is_wanted(resource)), [false, true]);
+    let longest = |resource| faulty.waiters.longest_waiting_for(resource).map(|since| since.0);
+    assert_eq!([FIRST, SECOND].map(longest), [Some(1), Some(2)], "faults do not change the longest wait");
 }
 
 #[test]
-fn a_hindered_client_is_not_qualified() {
+fn a_client_affected_by_a_fault_is_not_qualified() {
     let waiting = || history().at(1).requests(A, FIRST).at(2).requests(C, FIRST).at(3);
     assert_eq!(waiting().qualified(), Some(1));
     assert_eq!(history().qualified(), None);
@@ -208,24 +209,24 @@ fn a_hindered_client_is_not_qualified() {
 }
 
 #[test]
-fn a_fault_within_a_fault_ends_with_the_outer_one() {
-    for (clients, servers, hindered) in [(0b010, false, [false, true, false]), (0, true, [true; 3])] {
+fn nested_faults_end_with_the_outer_one() {
+    for (clients, servers, affected) in [(0b010, false, [false, true, false]), (0, true, [true; 3])] {
         let nested = history().requests(B, FIRST).at(1).fault(clients, servers).fault(clients, servers);
         let once = nested.at(2).over(clients, servers);
-        assert_eq!((once.hindered(), once.qualified()), (hindered, None));
+        assert_eq!((once.affected(), once.qualified()), (affected, None));
         let over = once.at(3).over(clients, servers);
-        assert_eq!((over.hindered(), over.qualified()), ([false; 3], Some(3)));
+        assert_eq!((over.affected(), over.qualified()), ([false; 3], Some(3)));
         let again = over.at(4).fault(clients, servers);
-        assert_eq!((again.hindered(), again.qualified()), (hindered, None));
+        assert_eq!((again.affected(), again.qualified()), (affected, None));
     }
 }
 
 #[test]
-fn healing_ends_every_fault_for_good() {
+fn healing_ends_every_fault_permanently() {
     let healed = history().requests(B, FIRST).at(1).fault(0b010, true).fault(0b010, true).at(2).heals();
-    assert_eq!((healed.hindered(), healed.qualified()), ([false; 3], Some(2)));
+    assert_eq!((healed.affected(), healed.qualified()), ([false; 3], Some(2)));
     let late = healed.at(3).over(0b010, true);
-    assert_eq!((late.hindered(), late.qualified()), ([false; 3], Some(3)));
+    assert_eq!((late.affected(), late.qualified()), ([false; 3], Some(3)));
 }
 
 #[test]
@@ -237,9 +238,9 @@ fn only_the_crash_of_a_waiter_disturbs_the_others() {
 }
 
 #[test]
-fn an_unknown_node_is_no_client() {
+fn an_unknown_node_is_not_a_client() {
     let stranger = NodeId(9);
     let history = history().starts(stranger).requests(stranger, FIRST).crashes(stranger);
-    assert_eq!((history.waits(FIRST), history.qualified(), history.hindered()), ([None; 3], None, [false; 3]));
-    assert!(!history.waiters.is_hindered(stranger));
+    assert_eq!((history.waits(FIRST), history.qualified(), history.affected()), ([None; 3], None, [false; 3]));
+    assert!(!history.waiters.is_affected(stranger));
 }

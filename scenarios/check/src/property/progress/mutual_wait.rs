@@ -1,5 +1,5 @@
-//! Two clients that wait for each other: each holds the lock on one resource and waits for the other. The Records of the
-//! services decide who holds a lock, so that an expiry ends the wait.
+//! Deadlocks of two clients, each of which holds the lock on one resource and waits for the other. The Records of the
+//! services decide which client holds a lock, so an expiry ends the deadlock.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::evidence::{GrantInfo, in_seconds};
 
 const BOTH: [ResourceId; 2] = [ResourceId(0), ResourceId(1)];
 
-/// The current mutual wait, and how long it may last.
+/// The current deadlock, and the bound on its length.
 pub(super) struct MutualWait {
     bound: Duration,
     deadlock: Option<Deadlock>,
-    /// When the bound passes, if no fault hinders either client.
+    /// When the bound expires. `None` while a fault affects either client.
     due: Option<SimTime>,
 }
 
@@ -43,7 +43,7 @@ impl MutualWait {
         }
         self.due = self
             .deadlock
-            .filter(|deadlock| !output.is_violated() && !is_hindered(context, deadlock))
+            .filter(|deadlock| !output.is_violated() && !is_affected(context, deadlock))
             .map(|deadlock| deadlock.since.max(context.waiters.calm_since()) + self.bound);
     }
 
@@ -51,7 +51,7 @@ impl MutualWait {
         self.due
     }
 
-    /// Whether two clients wait for each other at the end, within the bound.
+    /// Returns whether two clients wait for each other at the end of the case.
     pub(super) fn finish(&mut self, at: SimTime, output: &mut Output) -> bool {
         self.check_bound(|due| at >= due, output);
         let open = self.deadlock.is_some();
@@ -73,14 +73,14 @@ impl MutualWait {
         output.violated(due, holders, move |names| {
             let ([a, b], [first, second]) = (holders.map(|holder| names.client(holder)), holders);
             format!(
-                "{a} ({first}) and {b} ({second}) each waited for the lock that the other held from {since}, \
-                 and still did at {due}, although no fault hindered them for {bound}"
+                "from {since}, {a} ({first}) and {b} ({second}) each waited for the lock that the other held, \
+                 and still did at {due}, although no fault had affected them for {bound}"
             )
         });
     }
 }
 
-/// The two holders, if each waits for the lock of the other.
+/// Returns the two holders if each waits for the lock of the other.
 fn deadlocked(context: &CheckContext) -> Option<[GrantInfo; 2]> {
     let [first, second] = BOTH.map(|resource| context.ledger.record_on(resource));
     let (first, second) = (first?, second?);
@@ -90,8 +90,8 @@ fn deadlocked(context: &CheckContext) -> Option<[GrantInfo; 2]> {
     waits.then_some([first, second])
 }
 
-fn is_hindered(context: &CheckContext, deadlock: &Deadlock) -> bool {
-    deadlock.holders.iter().filter_map(|holder| holder.client).any(|client| context.waiters.is_hindered(client))
+fn is_affected(context: &CheckContext, deadlock: &Deadlock) -> bool {
+    deadlock.holders.iter().filter_map(|holder| holder.client).any(|client| context.waiters.is_affected(client))
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    /// A holds the first lock and B the second; at 2 s each waits for the other's.
+    /// A holds the first lock and B the second. From 2 s on, each waits for the other's lock.
     fn deadlock() -> History {
         let history = history_of(accounts()).starts(A, 0).starts(B, 1).granted(A, 1).acquired(A, 1);
         history.granted_second(B, 2).acquired(B, 2).at(1).requests_second(A, 3).at(2).requests(B, 4)
@@ -113,9 +113,9 @@ mod tests {
         assert_eq!(findings.metric("deadlock_longest_ns"), 10_000_000_000);
         assert_eq!(
             findings.sentence(Property::Progress),
-            "client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) each waited for \
-             the lock that the other held from 2.000000 s, and still did at 12.000000 s, although no fault hindered them \
-             for 10.000000 s"
+            "from 2.000000 s, client-1 (grant 1, 1st in the grant order) and client-2 (grant 2, 2nd in the grant order) \
+             each waited for the lock that the other held, and still did at 12.000000 s, although no fault had affected \
+             them for 10.000000 s"
         );
         assert_eq!(findings.named(Property::Progress), (vec![1, 2], vec![A, B]));
     }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_on_one_of_the_clients_is_an_excuse() {
+    fn a_fault_on_one_of_the_clients_excuses_a_deadlock() {
         let history = deadlock().at(3).fault_begins(0b01, false).at(9).fault_ends(0b01, false);
         history
             .at(18)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_nanosecond_of_the_bound_is_in_time() {
+    fn an_expiry_exactly_at_the_bound_is_in_time() {
         let ended = |history: History| {
             let history = history.expired(1).granted_later(4).acquired(B, 4).at(20).healed();
             history.acquired(A, 3).ends_at(20)
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn other_grants_are_another_deadlock() {
+    fn a_deadlock_of_other_grants_is_a_new_deadlock() {
         let again = deadlock().at(7).expired(1).granted_later(4).acquired(B, 4);
         let again = again.releases(B, 4).released(4, 4).releases(B, 2).released(2, 2);
         let again = again.fails(A, 3).abandons(A, 0).starts(A, 2).granted(A, 6).granted_second(B, 7);

@@ -8,7 +8,7 @@ fn holder(reentrancy: Class) -> History {
     history_of(CaseSpec { reentrancy, ..case_spec() }).granted(A, 1).acquired(A, 1).at(1)
 }
 
-/// A acquires twice more, within the same grant.
+/// A acquires two more times, within the same grant.
 fn nested(reentrancy: Class) -> History {
     holder(reentrancy)
         .acquires_again(A, 1, 2)
@@ -17,24 +17,24 @@ fn nested(reentrancy: Class) -> History {
         .acquired_again(A, 1, 3, Ack::Ok, true)
 }
 
-fn unnests(history: History) -> History {
+fn release_nested(history: History) -> History {
     history.releases_nested(A, 1).nested_released(A, 1, Ack::Ok)
 }
 
 #[test]
 fn accepts_a_declared_counter() {
-    let history = unnests(unnests(nested(Class::Counted).at(2))).at(3).releases(A, 1).released(1, 1);
+    let history = release_nested(release_nested(nested(Class::Counted).at(2))).at(3).releases(A, 1).released(1, 1);
     history.release_returns(A, 1, Ack::Ok).ends_at(9).assert_holds(RULE);
 }
 
 #[test]
 fn rejects_an_undeclared_counter() {
-    let findings = unnests(nested(Class::Uncounted).at(2)).ends_at(9);
+    let findings = release_nested(nested(Class::Uncounted).at(2)).ends_at(9);
     findings.assert_violated(RULE);
     assert_eq!(
         findings.sentence(RULE),
         "client-1 held the lock (grant 1, 1st in the grant order) and acquired it again: one of two releases did \
-         not free it (2.000000 s); declared is uncounted: acquiring again succeeds, one release frees it"
+         not free it (2.000000 s); its documentation says uncounted: acquiring again succeeds, one release frees it"
     );
     assert_eq!(findings.named(RULE), (vec![1], vec![A]));
 }
@@ -51,7 +51,7 @@ fn accepts_one_release_for_all_acquires_without_a_counter() {
 
 #[test]
 fn rejects_a_lock_that_is_still_held_after_all_releases() {
-    let history = unnests(unnests(nested(Class::Counted).at(2))).at(3).releases(A, 1);
+    let history = release_nested(release_nested(nested(Class::Counted).at(2))).at(3).releases(A, 1);
     history.release_returns(A, 1, Ack::Ok).ends_at(9).assert_violated(RULE);
 }
 
@@ -86,7 +86,7 @@ fn a_wait_until_the_outer_grant_ends_is_a_self_deadlock() {
 }
 
 #[test]
-fn rejects_success_if_refusal_is_declared_and_always_a_second_grant() {
+fn rejects_success_if_refusal_is_declared_and_rejects_any_second_grant() {
     nested(Class::Refused).ends_at(9).assert_violated(RULE);
     let another =
         holder(Class::Counted).acquires_again(A, 1, 2).granted_later(2).acquired_again(A, 1, 2, Ack::Ok, false);
@@ -100,9 +100,9 @@ fn is_unknown_with_faults_or_lost_replies() {
     let lost = holder(Class::Refused).acquires_again(A, 1, 2).at(3).acquired_again(A, 1, 2, Ack::Unknown, false);
     lost.ends_at(9).assert_unknown(RULE);
     nested(Class::Counted).crashes(A).ends_at(9).assert_unknown(RULE);
-    // A service may clean up after a client that is gone, and no release of its own was needed.
+    // A service may clean up after a crashed client without a release by that client.
     nested(Class::Counted).releases_nested(A, 1).crashes(A).released(1, 1).ends_at(9).assert_unknown(RULE);
-    unnests(nested(Class::Counted).at(2).expired(1)).ends_at(9).assert_unknown(RULE);
+    release_nested(nested(Class::Counted).at(2).expired(1)).ends_at(9).assert_unknown(RULE);
     holder(Class::Refused)
         .expired(1)
         .acquires_again(A, 1, 2)
@@ -123,9 +123,9 @@ fn is_not_applicable_without_nested_acquires() {
     holder(Class::NotApplicable).acquires_again(A, 1, 2).ends_at(9).assert_not_applicable(RULE);
 }
 
-/// A acquires twice more, releases that, and then releases the outer grant; `ends` says how that goes on.
+/// A acquires two more times, releases twice, and invokes the outer release. `ends` adds the events after that.
 fn counted(ends: impl Fn(History) -> History) -> crate::check::Findings {
-    ends(unnests(unnests(nested(Class::Counted).at(2))).at(3).releases(A, 1)).ends_at(9)
+    ends(release_nested(release_nested(nested(Class::Counted).at(2))).at(3).releases(A, 1)).ends_at(9)
 }
 
 #[test]
@@ -138,20 +138,20 @@ fn only_its_own_release_may_end_the_outer_grant() {
 }
 
 #[test]
-fn only_a_nested_release_shows_a_missing_counter() {
+fn only_a_nested_release_reveals_a_missing_counter() {
     let freed =
         |class, by| nested(class).at(2).releases_nested(A, 1).released(1, by).nested_released(A, 1, Ack::Ok).ends_at(9);
     freed(Class::Counted, 1).assert_violated(RULE);
     freed(Class::Counted, 9).assert_unknown(RULE);
     freed(Class::Uncounted, 9).assert_unknown(RULE);
-    unnests(nested(Class::Uncounted).at(2).expired(1)).ends_at(9).assert_unknown(RULE);
+    release_nested(nested(Class::Uncounted).at(2).expired(1)).ends_at(9).assert_unknown(RULE);
 }
 
 #[test]
-fn is_unknown_until_all_releases_returned_in_order() {
+fn is_unknown_until_all_releases_return_in_order() {
     let release = |history: History| history.releases(A, 1).released(1, 1).release_returns(A, 1, Ack::Ok).ends_at(9);
-    unnests(nested(Class::Counted)).ends_at(9).assert_unknown(RULE);
-    release(unnests(nested(Class::Counted))).assert_unknown(RULE);
+    release_nested(nested(Class::Counted)).ends_at(9).assert_unknown(RULE);
+    release(release_nested(nested(Class::Counted))).assert_unknown(RULE);
     release(nested(Class::Counted)).assert_unknown(RULE);
     release(nested(Class::Uncounted)).assert_unknown(RULE);
     nested(Class::Uncounted).releases_nested(A, 1).nested_released(A, 1, Ack::Failed).ends_at(9).assert_unknown(RULE);
@@ -159,12 +159,12 @@ fn is_unknown_until_all_releases_returned_in_order() {
 
 #[test]
 fn rejects_success_if_self_deadlock_is_declared() {
-    unnests(nested(Class::SelfDeadlock)).ends_at(9).assert_violated(RULE);
-    unnests(nested(Class::Refused)).ends_at(9).assert_violated(RULE);
+    release_nested(nested(Class::SelfDeadlock)).ends_at(9).assert_violated(RULE);
+    release_nested(nested(Class::Refused)).ends_at(9).assert_violated(RULE);
 }
 
 #[test]
-fn nine_tenths_of_the_timeout_count_as_a_wait() {
+fn a_wait_of_nine_tenths_of_the_timeout_counts_as_a_timeout() {
     let waited = |class, ns, ack| {
         holder(class).acquires_again(A, 1, 2).after_ns(ns).acquired_again(A, 1, 2, ack, false).ends_at(9)
     };
@@ -204,7 +204,7 @@ fn a_fault_on_the_client_or_the_service_hides_the_reason() {
     failed(holder(Class::Refused).acquires_again(A, 1, 2).fault_begins(0b010, false), Ack::Failed).assert_holds(RULE);
 }
 
-/// A holds one lock of this class and B another, and both have acquired once more.
+/// A and B hold one lock of this class each, and both have acquired again.
 fn both(reentrancy: Class) -> History {
     let history = history_of(CaseSpec { reentrancy, ..accounts() }).granted(A, 1).acquired(A, 1);
     let history = history.granted_second(B, 5).acquired(B, 5).at(1).acquires_again(A, 1, 2).acquires_again(B, 5, 6);
@@ -216,7 +216,7 @@ fn both(reentrancy: Class) -> History {
 
 #[test]
 fn clients_are_checked_independently() {
-    let done = |history: History| unnests(history).releases(A, 1).released(1, 1).release_returns(A, 1, Ack::Ok);
+    let done = |history: History| release_nested(history).releases(A, 1).released(1, 1).release_returns(A, 1, Ack::Ok);
     done(both(Class::Counted)).ends_at(9).assert_holds(RULE);
     done(both(Class::Counted).crashes(B)).ends_at(9).assert_holds(RULE);
     let frees = both(Class::Counted).releases_nested(A, 1).releases(B, 5).released(5, 5).release_returns(B, 5, Ack::Ok);
@@ -232,7 +232,8 @@ fn clients_are_checked_independently() {
 #[test]
 fn releases_of_other_grants_do_not_matter() {
     let holds_both = both(Class::Counted).crashes(B).expired(5).granted_second(A, 7).acquired(A, 7);
-    let half = unnests(holds_both.releases_nested(A, 1).releases(A, 7).released(7, 7).release_returns(A, 7, Ack::Ok));
+    let half =
+        release_nested(holds_both.releases_nested(A, 1).releases(A, 7).released(7, 7).release_returns(A, 7, Ack::Ok));
     let findings = half.releases(A, 1).released(1, 1).release_returns(A, 1, Ack::Ok).ends_at(9);
     findings.assert_holds(RULE);
     let freed = both(Class::Counted).releases_nested(A, 1).releases(A, 7).released(1, 1).ends_at(9);
