@@ -4,7 +4,7 @@
 //! cargo run -p fencepost-scenarios --example debug_case -- dose-150 redis-set-px 0
 //! ```
 //!
-//! Set a breakpoint in `record`, or print what you need there: the watcher sees every event and changes none.
+//! Set a breakpoint in `record`, or add prints there. The watcher sees every event and cannot change the run.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! Explores the shipped small scenarios with every lock: all placements of up to two pauses, crashes and held links. Prints
-//! `docs/explore.md`:
+//! Explores the shipped small scenarios with every lock: all placements of up to two pauses, crashes and held links.
+//! Prints `docs/explore.md`:
 //!
 //! ```sh
 //! cargo run --release -p fencepost-scenarios --example explore > docs/explore.md
@@ -22,7 +22,7 @@ const THREADS: usize = 2;
 const PROPERTY: Property = Property::NoLostUpdate;
 
 /// A scenario, and the locks for which no placement may lose an update. All others are expected to lose one.
-const GROUNDS: [(&str, &[&str]); 3] = [
+const SCENARIOS: [(&str, &[&str]); 3] = [
     ("explore-unguarded", &["sql-for-update", "sql-version"]),
     ("explore-fence-writes", &[]),
     ("explore-fence-reads", FENCED),
@@ -34,25 +34,25 @@ const FENCED: &[&str] = &["lease-server"];
 fn main() -> ExitCode {
     let registry = Registry::standard();
     print!("{HEAD}");
-    let mut surprises = 0;
-    for (name, clean) in GROUNDS {
-        let about = file::scenario(&registry, name, text(name)).expect("what ships is right").about;
+    let mut unexpected = 0;
+    for (name, clean) in SCENARIOS {
+        let about = file::scenario(&registry, name, text(name)).expect("a shipped scenario is valid").about;
         print!("\n## `{name}`\n\n{about}\n\n{COLUMNS}");
         for lock in registry.locks() {
             let cell = cell(&registry, name, text(name), lock.name());
-            let only = name == "explore-fence-reads" && !clean.contains(&lock.name());
-            if !cell.header.applicable || only {
+            let skipped = name == "explore-fence-reads" && !clean.contains(&lock.name());
+            if !cell.header.applicable || skipped {
                 continue;
             }
             let (row, found) = row(&registry, &cell);
             println!("{row}");
             if found == clean.contains(&lock.name()) {
                 eprintln!("not as expected: {name} {row}");
-                surprises += 1;
+                unexpected += 1;
             }
         }
     }
-    ExitCode::from(u8::from(surprises > 0))
+    ExitCode::from(u8::from(unexpected > 0))
 }
 
 const HEAD: &str = "\
@@ -79,7 +79,7 @@ const COLUMNS: &str = "\
 ";
 
 fn text(name: &str) -> &'static str {
-    shipped::scenario(name).expect("it is shipped")
+    shipped::scenario(name).expect("the scenario is shipped")
 }
 
 fn cell(registry: &Registry, name: &str, text: &str, lock: &str) -> Cell {
@@ -88,7 +88,7 @@ fn cell(registry: &Registry, name: &str, text: &str, lock: &str) -> Cell {
     Cell::new(&Arc::new(scenario), registry.lock(lock).expect("a known lock"), &[])
 }
 
-/// The row of a lock, and whether anything was found.
+/// Returns the table row of a lock, and whether a counterexample was found.
 fn row(registry: &Registry, cell: &Cell) -> (String, bool) {
     let began = now();
     let what = Exploration { cell, seed: 0, bugs: &[], faults: FAULTS, wanted: &[PROPERTY], threads: THREADS };
@@ -97,12 +97,12 @@ fn row(registry: &Registry, cell: &Cell) -> (String, bool) {
     let [one, two] = [1, 2].map(|faults| placements(&explored, faults));
     let different: u64 = explored.levels.iter().map(|level| level.different).sum();
     let shrunk = explored.counterexample.as_ref().map(|found| smallest(registry, cell, &found.scenario));
-    let (least, events) = match &shrunk {
-        Some(shrunk) => (least(&shrunk.text), shrunk.after.events.to_string()),
+    let (smallest, events) = match &shrunk {
+        Some(shrunk) => (describe_faults(&shrunk.text), shrunk.after.events.to_string()),
         None => ("none".into(), "–".into()),
     };
     let lock = cell.lock.name();
-    (format!("| `{lock}` | {one} | {two} | {different} | {seconds:.1} s | {least} | {events} |"), shrunk.is_some())
+    (format!("| `{lock}` | {one} | {two} | {different} | {seconds:.1} s | {smallest} | {events} |"), shrunk.is_some())
 }
 
 fn placements(explored: &Explored, faults: u32) -> String {
@@ -113,11 +113,11 @@ fn placements(explored: &Explored, faults: u32) -> String {
 fn smallest(registry: &Registry, cell: &Cell, found: &str) -> Shrunk {
     let found = self::cell(registry, "found", found, cell.lock.name());
     let failing = Failing { cell: &found, seed: 0, bugs: &[], property: PROPERTY };
-    shrink(registry, &failing, Effort::default()).expect("a counterexample violates what was looked for")
+    shrink(registry, &failing, Effort::default()).expect("a counterexample violates the property")
 }
 
-/// The faults of a reproducer as text.
-fn least(reproducer: &str) -> String {
+/// Returns the faults of a reproducer as text.
+fn describe_faults(reproducer: &str) -> String {
     let table: toml::Table = toml::from_str(reproducer).expect("a reproducer is TOML");
     let kinds = table.get("fault").and_then(toml::Value::as_table);
     let faults = kinds.into_iter().flatten().flat_map(|(kind, list)| {
@@ -130,7 +130,7 @@ fn least(reproducer: &str) -> String {
 
 fn describe(kind: &str, keys: &toml::Table) -> String {
     let text = |key: &str| keys.get(key).and_then(toml::Value::as_str).unwrap_or_default();
-    let place = match text("target") {
+    let location = match text("target") {
         "" => format!("from {} to {}", text("from"), text("to")),
         target => format!("of {target}"),
     };
@@ -143,7 +143,7 @@ fn describe(kind: &str, keys: &toml::Table) -> String {
         None => format!("at {}", text("at")),
     };
     let lasts = if text("lasts").is_empty() { String::new() } else { format!(", {}", text("lasts")) };
-    format!("{kind} {place}{lasts} ({moment})")
+    format!("{kind} {location}{lasts} ({moment})")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the page shows the time")]

@@ -1,5 +1,5 @@
-//! Measures how fast hunts find known violations, and how far they shrink: every bug that can be enabled, and every
-//! property that a shipped scenario expects a lock to violate. Prints `docs/hunt.md`:
+//! Measures how fast hunts find known violations and how far these shrink. Known are every bug that can be enabled, and
+//! every property that a shipped scenario expects a lock to violate. Prints `docs/hunt.md`:
 //!
 //! ```sh
 //! cargo run --release -p fencepost-scenarios --example hunt > docs/hunt.md
@@ -24,7 +24,7 @@ use toml::{Table, Value};
 const CASES: u64 = 2_000;
 const THREADS: usize = 2;
 /// The maximum time of a hunt.
-const SOON: Duration = Duration::from_secs(60);
+const MAX_TIME: Duration = Duration::from_secs(60);
 
 /// A known violation.
 struct Known {
@@ -33,17 +33,17 @@ struct Known {
     property: Property,
     bugs: Vec<String>,
     /// The scenario to hunt in.
-    ground: String,
+    scenario: String,
 }
 
-/// The result for one of them.
+/// The result for a known violation.
 struct Row {
     text: String,
     reproducer: String,
-    /// Whether `hunt` finds it by default and `shrink` makes it readable, within the limits.
+    /// Whether the default hunt finds the violation and `shrink` makes it readable, within the limits.
     good: bool,
     aimed: Option<u64>,
-    /// The number of other seeds that show the violation too.
+    /// The number of other seeds that also show the violation.
     held: u32,
 }
 
@@ -94,17 +94,17 @@ const COLUMNS: &str = "\
 |---|---|---|---|---|---|---|---|---|---|
 ";
 
-/// The paragraph above the table.
+/// Returns the paragraph above the table.
 fn summary(rows: &[Row]) -> String {
     let mut cases: Vec<u64> = rows.iter().filter_map(|row| row.aimed).collect();
     cases.sort_unstable();
     let within = |most: u64| cases.iter().filter(|cases| **cases <= most).count();
     let held_by = |least: u32| rows.iter().filter(|row| row.held >= least).count();
-    let (some, all) = (held_by(1), held_by(Effort::default().other_seeds));
+    let (any, all) = (held_by(1), held_by(Effort::default().other_seeds));
     let (rows, good) = (rows.len(), rows.iter().filter(|row| row.good).count());
     format!(
         "{good} of {rows} rows are within these bounds. The aimed hunt finds {} with its first case, {} within ten, {} within a hundred,\n\
-         and the last with case {}. In {some} rows at least one other seed shows the shrunk violation too, in {all} all eight do. The rest\n\
+         and the last with case {}. In {any} rows at least one other seed shows the shrunk violation too, in {all} all eight do. The rest\n\
          needs latencies or an order of events that none of the other seeds draws, even with longer faults.\n\n",
         within(1),
         within(10),
@@ -114,8 +114,8 @@ fn summary(rows: &[Row]) -> String {
 }
 
 fn row(registry: &Registry, known: &Known) -> Row {
-    let scenario = file::scenario(registry, "ground.toml", &known.ground);
-    let scenario = scenario.unwrap_or_else(|wrong| panic!("{}: {wrong:#?}\n{}", known.name, known.ground));
+    let scenario = file::scenario(registry, "hunt.toml", &known.scenario);
+    let scenario = scenario.unwrap_or_else(|wrong| panic!("{}: {wrong:#?}\n{}", known.name, known.scenario));
     let cell = Cell::new(&Arc::new(scenario), registry.lock(&known.lock).expect("a known lock"), &known.bugs);
     let (uniform, _) = hunted(registry, known, &cell, Aim::Uniform);
     let (aimed, found) = hunted(registry, known, &cell, Aim::Aimed);
@@ -134,7 +134,7 @@ fn row(registry: &Registry, known: &Known) -> Row {
     Row { text, reproducer: shrunk.text, good, aimed: Some(found.seed + 1), held }
 }
 
-/// Cases and time as text, and the case with whether it was found in time.
+/// Runs a hunt. Returns its cases and time as text, and the case found with whether it was found in time.
 fn hunted(registry: &Registry, known: &Known, cell: &Cell, aim: Aim) -> (String, Option<(Found, bool)>) {
     let wanted = [known.property];
     let began = now();
@@ -142,7 +142,7 @@ fn hunted(registry: &Registry, known: &Known, cell: &Cell, aim: Aim) -> (String,
     let hunted = hunt(registry, &what).unwrap_or_else(|panicked| panic!("{panicked}"));
     let took = began.elapsed();
     match hunted.found {
-        Some(found) => (format!("{} in {}", hunted.cases, duration(took)), Some((found, took <= SOON))),
+        Some(found) => (format!("{} in {}", hunted.cases, duration(took)), Some((found, took <= MAX_TIME))),
         None => (format!("none of {CASES} in {}", duration(took)), None),
     }
 }
@@ -160,15 +160,15 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Every bug that can be enabled.
+/// Returns every bug that can be enabled.
 fn bugs(registry: &Registry) -> Vec<Known> {
     let of_file = |(name, text): &(&str, &str)| {
         let scenario = file::scenario(registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
         let pin = scenario.case.expect("a reproducer of a bug pins a case");
         let violated = pin.expect.iter().find(|(_, is)| **is == Expectation::Violated);
         let (property, _) = violated.expect("a reproducer of a bug expects a violation");
-        let ground = ground(text, &pin.lock);
-        Known { name: pin.bugs.join("+"), lock: pin.lock, property: *property, bugs: pin.bugs, ground }
+        let scenario = with_random_faults(text, &pin.lock);
+        Known { name: pin.bugs.join("+"), lock: pin.lock, property: *property, bugs: pin.bugs, scenario }
     };
     shipped::BUGS.iter().filter(|(_, text)| registry.lock(&lock_of(text)).is_some()).map(of_file).collect()
 }
@@ -178,7 +178,7 @@ fn lock_of(text: &str) -> String {
     scenario["case"]["lock"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Every property that a lock is expected to violate, in the first scenario that expects it.
+/// Returns every property that a lock is expected to violate, in the first scenario that expects it.
 fn weaknesses(registry: &Registry) -> Vec<Known> {
     let mut seen = BTreeSet::new();
     let mut known = Vec::new();
@@ -187,8 +187,8 @@ fn weaknesses(registry: &Registry) -> Vec<Known> {
         for (lock, expected) in &scenario.expect {
             for (property, _) in expected.iter().filter(|(_, is)| **is == Expectation::Violated) {
                 if seen.insert((lock.clone(), *property)) {
-                    let (lock, property, ground) = (lock.clone(), *property, text.to_string());
-                    known.push(Known { name: format!("{name}/{lock}"), lock, property, bugs: Vec::new(), ground });
+                    let (lock, property, scenario) = (lock.clone(), *property, text.to_string());
+                    known.push(Known { name: format!("{name}/{lock}"), lock, property, bugs: Vec::new(), scenario });
                 }
             }
         }
@@ -197,8 +197,8 @@ fn weaknesses(registry: &Registry) -> Vec<Known> {
     known
 }
 
-/// The setting of a reproducer, with its kinds of fault at random times and places.
-fn ground(text: &str, lock: &str) -> String {
+/// Returns the scenario of a reproducer, with its kinds of fault at random times and nodes.
+fn with_random_faults(text: &str, lock: &str) -> String {
     let mut scenario: Table = toml::from_str(text).expect("a shipped file is TOML");
     scenario.remove("case");
     scenario.insert("locks".into(), Value::Array(vec![Value::String(lock.into())]));
@@ -218,11 +218,11 @@ fn ground(text: &str, lock: &str) -> String {
                 fault.insert("lasts".into(), Value::String(range.to_string()));
             }
             for key in ["target", "from", "to"] {
-                let anywhere = fault.get(key).and_then(Value::as_str).map(|name| anywhere(name, many));
-                fault.extend(anywhere.map(|group| (key.to_owned(), Value::String(group))));
+                let group = fault.get(key).and_then(Value::as_str).map(|name| group_of(name, many));
+                fault.extend(group.map(|group| (key.to_owned(), Value::String(group))));
             }
         }
-        // The same at several nodes is one fault at a group of them.
+        // Equal faults at several nodes become one fault at a group.
         let mut kinds: Vec<Table> = Vec::new();
         faults.retain(|fault| {
             let mut keys = fault.as_table().cloned().unwrap_or_default();
@@ -235,8 +235,8 @@ fn ground(text: &str, lock: &str) -> String {
     scenario.to_string()
 }
 
-/// The group for a node of a reproducer.
-fn anywhere(name: &str, many: bool) -> String {
+/// Returns the group that replaces a node of a reproducer.
+fn group_of(name: &str, many: bool) -> String {
     match (name, many) {
         ("store", _) => "store".into(),
         (client, _) if client.starts_with("client-") => "client:any".into(),

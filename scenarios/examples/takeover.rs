@@ -1,5 +1,5 @@
-//! Measures how long waiters wait after a holder's host died, for every lock at its documented defaults, and holds it
-//! against the bound that the lock states. Prints `docs/takeover.md`:
+//! Measures how long waiters wait after a holder's host crashes, for every lock at its documented defaults, and compares
+//! the result with the bound that the lock states. Prints `docs/takeover.md`:
 //!
 //! ```sh
 //! cargo run --release -p fencepost-scenarios --example takeover > docs/takeover.md
@@ -25,16 +25,16 @@ fn main() -> io::Result<()> {
     io::stdout().write_all(page().as_bytes())
 }
 
-/// The page, measured anew.
+/// Measures the takeover times and returns the page.
 pub fn page() -> String {
     let registry = Registry::standard();
     let rows: String =
-        registry.locks().iter().filter(|lock| has_record(lock)).map(|lock| row(&registry, lock)).collect();
+        registry.locks().iter().filter(|lock| records_grants(lock)).map(|lock| row(&registry, lock)).collect();
     HEAD.replace("{seeds}", &SEEDS.to_string()) + &rows
 }
 
-/// Without a server there is nobody who could have a grant on record.
-fn has_record(lock: &LockEntry) -> bool {
+/// Returns whether the lock has a server that records grants.
+fn records_grants(lock: &LockEntry) -> bool {
     lock.info.grants && lock.info.family != Family::None
 }
 
@@ -54,9 +54,9 @@ scenario `crash-takeover`. Cases without a holder at the time of the crash are n
 fn row(registry: &Registry, lock: &LockEntry) -> String {
     let mut measured = measure(registry, lock);
     measured.sort_unstable();
-    let bound = (lock.takeover_bound)(&(lock.parse)(None).expect("the defaults are in order"));
+    let bound = (lock.takeover_bound)(&(lock.parse)(None).expect("the defaults are valid"));
     let shown =
-        |place: Option<&i64>| place.map_or("never".into(), |nanos| seconds(Duration::from_nanos(*nanos as u64)));
+        |nanos: Option<&i64>| nanos.map_or("never".into(), |nanos| seconds(Duration::from_nanos(*nanos as u64)));
     format!(
         "| `{}` | {} | {} | {} | {} | {} |\n",
         lock.name(),
@@ -68,10 +68,10 @@ fn row(registry: &Registry, lock: &LockEntry) -> String {
     )
 }
 
-/// The takeover times of all cases that had one, in nanoseconds.
+/// Returns the takeover times of all cases that have one, in nanoseconds.
 fn measure(registry: &Registry, lock: &LockEntry) -> Vec<i64> {
     let (_, text) = shipped::SCENARIOS.iter().find(|(name, _)| *name == SCENARIO).expect("the scenario is shipped");
-    let scenario = file::scenario(registry, SCENARIO, text).expect("a shipped scenario is in order");
+    let scenario = file::scenario(registry, SCENARIO, text).expect("a shipped scenario is valid");
     let cells = vec![Cell::new(&Arc::new(scenario), lock, &[])];
     let mut measured = Vec::new();
     let job = Job { cells, seeds: 0..SEEDS, threads: 2, ..Job::default() };

@@ -1,5 +1,4 @@
-//! The bugs that can be switched on: each has a reproducer that violates what the bug names with the switch on, and holds
-//! it with the switch off.
+//! Each bug that can be enabled has a reproducer, which violates the bug's property only if the bug is enabled.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ fn reproducers(registry: &Registry) -> Vec<Reproducer> {
 
 impl Reproducer {
     fn verdict(&self, registry: &Registry, bugs: &[String], property: Property) -> Verdict {
-        let lock = registry.lock(&self.case.lock).expect("the file was read with this registry");
+        let lock = registry.lock(&self.case.lock).expect("a lock of this registry");
         let cell = Cell::new(&self.scenario, lock, bugs);
         assert!(cell.header.applicable, "{}: {:?}", self.scenario.name, cell.header.reason);
         case::run(&cell, self.case.seed, None).result.verdict(property)
@@ -44,19 +43,23 @@ fn every_bug_has_a_reproducer() {
 }
 
 #[test]
-fn every_reproducer_shows_its_bug_and_nothing_without_it() {
+fn every_reproducer_needs_its_bug() {
     let registry = Registry::standard();
     for reproducer in reproducers(&registry) {
         let name = &reproducer.scenario.name;
-        let [bug] = &reproducer.case.bugs[..] else { panic!("{name} names one bug") };
+        let [bug] = &reproducer.case.bugs[..] else { panic!("{name} must name one bug") };
         let (_, bug) = registry.bugs().find(|(_, known)| known.name == bug).expect("a known bug");
         let property = Property::named(bug.property).unwrap_or_else(|| panic!("{name}: no {}", bug.property));
         assert_eq!(
             reproducer.case.expect.get(&property),
             Some(&Expectation::Violated),
-            "{name} expects what the bug names"
+            "{name} must expect a violation of the bug's property"
         );
-        assert_eq!(reproducer.verdict(&registry, &reproducer.case.bugs, property), Verdict::Violated, "{name} with it");
-        assert_eq!(reproducer.verdict(&registry, &[], property), Verdict::Holds, "{name} without it");
+        assert_eq!(
+            reproducer.verdict(&registry, &reproducer.case.bugs, property),
+            Verdict::Violated,
+            "{name} with the bug"
+        );
+        assert_eq!(reproducer.verdict(&registry, &[], property), Verdict::Holds, "{name} without the bug");
     }
 }

@@ -1,4 +1,4 @@
-//! The book says what the program does: its examples parse, and every name and key that there is has its place in it.
+//! The book matches the program: its examples parse, and it explains every name and key.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The README, CONTRIBUTING and every page of the book: path and text.
+/// Returns the paths and texts of the README, CONTRIBUTING and every page of the book.
 fn pages() -> Vec<(PathBuf, String)> {
     let book = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> = book.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
@@ -30,7 +30,7 @@ fn page(name: &str) -> String {
     fs::read_to_string(root().join("docs").join(name)).unwrap()
 }
 
-/// The fenced blocks in this language, each with the number of its first line.
+/// Returns the fenced blocks in this language, each with the number of its first line.
 fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut lines = text.lines().enumerate();
@@ -44,14 +44,14 @@ fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The part of a page under the heading `## NAME` or `### NAME` whose name is in backticks.
+/// Returns the part of a page under the heading `## NAME` or `### NAME` whose name is in backticks.
 fn section<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let heading = [format!("\n## `{name}`\n"), format!("\n### `{name}`\n")];
     let after = heading.iter().find_map(|heading| text.split_once(heading))?.1;
     Some(after.split("\n## ").next().unwrap_or(after))
 }
 
-/// The names in headings that consist of one name in backticks.
+/// Returns the names in headings that consist of one name in backticks.
 fn headings(text: &str) -> BTreeSet<&str> {
     (text.lines())
         .filter(|line| line.starts_with("## `") || line.starts_with("### `"))
@@ -75,13 +75,13 @@ fn every_scenario_in_the_book_parses() {
     assert!(seen > 10, "only {seen} examples were found");
 }
 
-/// The number of 50 cases in which this lock lost an update.
+/// Returns in how many of 50 cases this lock lost an update.
 fn lost_updates(text: &str, lock: &str) -> u64 {
     fencepost_testkit::run(text, lock, 50).violated(Property::NoLostUpdate)
 }
 
 #[test]
-fn the_scenario_of_the_readme_shows_what_the_readme_says() {
+fn the_scenario_of_the_readme_behaves_as_described() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let (_, text) = &blocks(&readme, "toml")[0];
     for lock in ["redis-set-px", "lease-server"] {
@@ -100,14 +100,14 @@ fn the_scenario_of_the_million_cases_parses() {
     assert_eq!((read.clients.count, read.run_for.as_secs()), (2, 5));
 }
 
-/// What is in backticks and headings, and what there is.
-fn assert_same_names(page_name: &str, there_is: impl Iterator<Item = &'static str>) {
+/// Asserts that the headings of a page in backticks are these names.
+fn assert_same_names(page_name: &str, names: impl Iterator<Item = &'static str>) {
     let text = page(page_name);
-    assert_eq!(headings(&text), there_is.collect::<BTreeSet<_>>(), "{page_name}");
+    assert_eq!(headings(&text), names.collect::<BTreeSet<_>>(), "{page_name}");
 }
 
 #[test]
-fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
+fn every_lock_fault_workload_and_property_has_a_section() {
     let registry = Registry::standard();
     assert_same_names("locks.md", registry.locks().iter().map(|lock| lock.name()));
     assert_same_names("faults.md", registry.faults().iter().map(|fault| fault.info.name));
@@ -124,7 +124,7 @@ fn every_lock_fault_workload_and_property_has_a_section_and_no_other() {
 }
 
 #[test]
-fn the_table_of_workloads_says_what_they_say_of_themselves() {
+fn the_table_of_workloads_matches_the_registry() {
     let table = page("workloads.md");
     for workload in Registry::standard().workloads() {
         let row = format!("| `{}` | {} | {} |", workload.info.name, workload.info.use_case.name(), workload.info.unit);
@@ -137,7 +137,7 @@ fn the_table_of_workloads_says_what_they_say_of_themselves() {
 }
 
 #[test]
-fn the_table_of_suites_says_what_they_say_of_themselves() {
+fn the_table_of_suites_matches_the_files() {
     let text = page("scenarios.md");
     let table = text.split_once("\n## Suites\n").expect("a section").1;
     let suites = shipped::SUITES.iter().map(|(name, text)| {
@@ -152,16 +152,16 @@ fn the_table_of_suites_says_what_they_say_of_themselves() {
     let named = table.lines().filter(|line| line.starts_with("| `") && !line.starts_with("| `name`"));
     let keys = ["| `scenarios`", "| `seeds`", "| `locks`"];
     let listed = named.filter(|line| !keys.iter().any(|key| line.starts_with(key))).count();
-    assert_eq!(listed, rows.len(), "every row is of a suite that there is");
+    assert_eq!(listed, rows.len(), "every row names an existing suite");
 }
 
-/// The names in backticks of a table's cell that are scenarios.
+/// Returns the names of the scenarios in a table's cell.
 fn scenarios_in(cell: &str) -> Vec<&str> {
     cell.split(',').map(|name| name.trim().trim_matches('`')).collect()
 }
 
 #[test]
-fn every_statement_is_a_set_of_scenarios_that_expect_something() {
+fn every_statement_lists_scenarios_with_expectations() {
     let registry = Registry::standard();
     let text = page("statements.md");
     let suite = shipped::suite("statements").expect("a suite");
@@ -173,17 +173,17 @@ fn every_statement_is_a_set_of_scenarios_that_expect_something() {
         for name in scenarios_in(row.split('|').nth(3).unwrap_or_default()) {
             let text = shipped::scenario(name).unwrap_or_else(|| panic!("{statement}: no scenario {name}"));
             let scenario = file::scenario(&registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
-            assert!(!scenario.expect.is_empty() || scenario.case.is_some(), "{name} expects nothing");
+            assert!(!scenario.expect.is_empty() || scenario.case.is_some(), "{name} has no expectations");
             if scenario.case.is_none() {
                 named.insert(name.to_string());
             }
         }
     }
-    assert_eq!(named, suite.scenarios.into_iter().collect(), "the suite has the scenarios of the table");
+    assert_eq!(named, suite.scenarios.into_iter().collect(), "the suite must have the scenarios of the table");
 }
 
 #[test]
-fn the_ablation_turns_one_switch_at_a_time() {
+fn the_ablation_changes_one_setting_at_a_time() {
     let text = page("scenarios.md");
     let registry = Registry::standard();
     let rows = ["no guard", "fenced writes", "fenced reads", "claims"].map(|guard| {
@@ -195,8 +195,8 @@ fn the_ablation_turns_one_switch_at_a_time() {
             let name = name.trim_matches('`');
             let text = shipped::scenario(name).unwrap_or_else(|| panic!("no scenario {name}"));
             let scenario = file::scenario(&registry, name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}"));
-            let said = serde_json::to_value(Workload::of_scenario(&scenario).guard()).expect("a word");
-            assert_eq!(said, Value::String((*guard).into()), "{name}");
+            let actual = serde_json::to_value(Workload::of_scenario(&scenario).guard()).expect("a guard is a string");
+            assert_eq!(actual, Value::String((*guard).into()), "{name}");
             let kind = if column < 2 { "pause" } else { "vm-pause" };
             assert_eq!((scenario.faults[0].kind.name, scenario.faults.len()), (kind, 1), "{name}");
             assert_eq!(scenario.clients.check_before_write, column % 2 == 1, "{name}");
@@ -206,7 +206,7 @@ fn the_ablation_turns_one_switch_at_a_time() {
 }
 
 #[test]
-fn what_locks_say_about_themselves_is_complete() {
+fn the_metadata_of_locks_is_complete() {
     let registry = Registry::standard();
     for (_, bug) in registry.bugs() {
         assert!(shipped::scenario(bug.scenario).is_some(), "{}: no scenario {}", bug.name, bug.scenario);
@@ -224,7 +224,7 @@ fn what_locks_say_about_themselves_is_complete() {
     }
 }
 
-/// Asserts that each key of a table of the schema stands in the text, in backticks.
+/// Asserts that the text contains each key of a table of the schema, in backticks.
 fn assert_keys(what: &str, text: &str, table: &Value, except: &[&str]) {
     let keys = table["properties"].as_object().unwrap_or_else(|| panic!("{what} has no keys"));
     for key in keys.keys().filter(|key| !except.contains(&key.as_str())) {
@@ -233,7 +233,7 @@ fn assert_keys(what: &str, text: &str, table: &Value, except: &[&str]) {
 }
 
 #[test]
-fn every_key_is_explained_where_it_belongs() {
+fn every_key_is_explained_in_its_section() {
     let registry = Registry::standard();
     let schema = schema::scenario(&registry);
     let table = |name: &str| resolved(&schema, &schema["properties"][name]);
@@ -269,7 +269,7 @@ fn every_key_is_explained_where_it_belongs() {
 }
 
 #[test]
-fn every_preset_stands_in_the_book_as_it_is() {
+fn every_preset_is_in_the_book() {
     let text = page("faults.md");
     let presets = section(&text.replace("## Presets\n", "## `Presets`\n"), "Presets").unwrap().to_string();
     let kinds = fencepost_sim::faults::STANDARD.iter();
@@ -286,7 +286,7 @@ fn every_preset_stands_in_the_book_as_it_is() {
 
 fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     match schema["$ref"].as_str() {
-        Some(reference) => root.pointer(reference.trim_start_matches('#')).expect("references lead somewhere"),
+        Some(reference) => root.pointer(reference.trim_start_matches('#')).expect("references resolve"),
         None => schema,
     }
 }
@@ -304,7 +304,7 @@ fn every_page_is_in_the_table_of_contents() {
 }
 
 #[test]
-fn links_between_pages_lead_somewhere() {
+fn links_between_pages_resolve() {
     for (path, text) in pages() {
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
@@ -312,7 +312,7 @@ fn links_between_pages_lead_somewhere() {
                 continue;
             }
             let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
-            assert!(target.exists(), "{}: {link} leads nowhere", path.display());
+            assert!(target.exists(), "{}: the target of {link} does not exist", path.display());
             if !anchor.is_empty() {
                 let text = fs::read_to_string(&target).unwrap();
                 assert!(anchors(&text).any(|known| known == anchor), "{}: no heading for {link}", path.display());
@@ -321,7 +321,7 @@ fn links_between_pages_lead_somewhere() {
     }
 }
 
-/// Headings as they are named in links.
+/// Returns the anchors of all headings.
 fn anchors(text: &str) -> impl Iterator<Item = String> {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
     (text.lines().filter(|line| line.starts_with('#'))).map(move |line| {

@@ -1,5 +1,5 @@
-//! What a seed means is pinned: the hash over every event of a case, for each lock. The same numbers come out of debug and
-//! release builds, on every machine. If they change on purpose, raise `LAYOUT` and pin the new ones.
+//! Pins the hash over every event of a case, for each lock. Debug and release builds give the same hashes on every machine.
+//! If a change is intended, raise `LAYOUT` and pin the new hashes.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ lasts = "1s..5s"
 rate = 0.3
 "#;
 
-/// Lock and hash of seed 7.
+/// Each lock and its hash for seed 7.
 const GOLDEN: &[(&str, &str)] = &[
     ("lease-server", "xxh3:f875b623e5a38dedd58dff35b56dd328"),
     ("sql-for-update", "xxh3:72ad4dfa5893ac0fec408e6fac49dd27"),
@@ -81,7 +81,7 @@ const GOLDEN: &[(&str, &str)] = &[
 fn golden_hashes() {
     assert_eq!(LAYOUT, 1);
     let registry = Registry::standard();
-    let scenario = Arc::new(file::scenario(&registry, "stormy", STORMY).expect("the scenario is right"));
+    let scenario = Arc::new(file::scenario(&registry, "stormy", STORMY).expect("the scenario is valid"));
     let cells = Cell::all(&registry, &scenario, None, &[]).into_iter().filter(|cell| cell.header.applicable);
     let mut hashes: Vec<(String, String)> = cells
         .map(|cell| {

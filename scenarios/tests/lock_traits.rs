@@ -1,4 +1,4 @@
-//! What locks declare decides what is done with them: the shipped locks, each with one thing about it changed.
+//! The traits that a lock declares decide how it is run and checked. Each test changes one trait of a shipped lock.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use fencepost_sim::NodeId;
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_testkit::{Cases, parse_with};
 
-/// A lock, and what is changed about it.
-trait Twist: 'static {
+/// A shipped lock with a changed trait.
+trait Variant: 'static {
     type Inner: Lock;
     const INFO: LockInfo;
 
-    /// What a client locks.
+    /// Returns the resource that a client locks.
     fn resource(_: NodeId) -> ResourceId {
         ResourceId(0)
     }
 }
 
-struct Twisted<T: Twist>(T::Inner);
+struct VariantLock<T: Variant>(T::Inner);
 
-impl<T: Twist> Lock for Twisted<T> {
+impl<T: Variant> Lock for VariantLock<T> {
     const INFO: LockInfo = T::INFO;
     type Params = <T::Inner as Lock>::Params;
     type Message = <T::Inner as Lock>::Message;
@@ -38,7 +38,7 @@ impl<T: Twist> Lock for Twisted<T> {
 
     fn connect(params: &Self::Params, ctx: Ctx<Self::Message>, _: ResourceId) -> Self {
         let resource = T::resource(ctx.node());
-        Twisted(T::Inner::connect(params, ctx, resource))
+        VariantLock(T::Inner::connect(params, ctx, resource))
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
@@ -70,12 +70,12 @@ impl<T: Twist> Lock for Twisted<T> {
     }
 }
 
-fn cell<T: Twist>(text: &str) -> Cell {
-    let registry = Registry::standard().with::<Twisted<T>>();
-    Cell::new(&parse_with(&registry, text), registry.lock(T::INFO.name).expect("it was added"), &[])
+fn cell<T: Variant>(text: &str) -> Cell {
+    let registry = Registry::standard().with::<VariantLock<T>>();
+    Cell::new(&parse_with(&registry, text), registry.lock(T::INFO.name).expect("the lock is registered"), &[])
 }
 
-/// Ten cases.
+/// Runs ten cases.
 fn run(cell: Cell) -> CellResult {
     assert!(cell.header.applicable, "{:?}", cell.header.reason);
     Cases::new(cell, 10).sum().clone()
@@ -88,7 +88,7 @@ fn total(result: &CellResult, metric: &str) -> u128 {
 /// A lease for each client.
 struct OneLeaseEach;
 
-impl Twist for OneLeaseEach {
+impl Variant for OneLeaseEach {
     type Inner = LeaseServerLock;
     const INFO: LockInfo = LockInfo { name: "one-lease-each", ..LeaseServerLock::INFO };
 
@@ -98,35 +98,35 @@ impl Twist for OneLeaseEach {
 }
 
 #[test]
-fn clients_of_different_resources_are_not_in_each_others_way() {
+fn clients_of_different_resources_do_not_interfere() {
     let result =
         run(cell::<OneLeaseEach>("run_for = '60s'\n[clients]\nhold = '1s'\n[workload.inventory]\nstock = 20\n"));
-    assert_eq!(total(&result, "attempts"), total(&result, "grants"), "nobody ever waits");
-    assert!(total(&result, "belief_overlaps") > 0, "several are at work at once");
+    assert_eq!(total(&result, "attempts"), total(&result, "grants"), "no client ever waits");
+    assert!(total(&result, "belief_overlaps") > 0, "several clients work at once");
     assert_eq!(result.property(Property::OwnerRelease).violated, 0);
 }
 
-/// The lease server, if its documentation said that it counts.
-struct SaysThatItCounts;
+/// The lease server, wrongly declared as counting.
+struct DeclaredCounting;
 
-impl Twist for SaysThatItCounts {
+impl Variant for DeclaredCounting {
     type Inner = LeaseServerLock;
     const INFO: LockInfo =
-        LockInfo { name: "says-that-it-counts", reentrancy: Reentrancy::Counted, ..LeaseServerLock::INFO };
+        LockInfo { name: "declared-counting", reentrancy: Reentrancy::Counted, ..LeaseServerLock::INFO };
 }
 
 #[test]
-fn a_lock_that_is_not_as_reentrant_as_it_says_is_found_out() {
-    let again =
+fn a_lock_that_is_not_as_reentrant_as_declared_violates_reentrancy() {
+    let nested_acquires =
         |nested: u8| format!("run_for = '60s'\n[clients]\nnested = {nested}\n[workload.inventory]\nstock = 5\n");
-    assert_eq!(run(cell::<SaysThatItCounts>(&again(1))).property(Property::Reentrancy).violated, 10);
-    assert_eq!(run(cell::<SaysThatItCounts>(&again(0))).property(Property::Reentrancy).decided(), 0);
+    assert_eq!(run(cell::<DeclaredCounting>(&nested_acquires(1))).property(Property::Reentrancy).violated, 10);
+    assert_eq!(run(cell::<DeclaredCounting>(&nested_acquires(0))).property(Property::Reentrancy).decided(), 0);
 }
 
-/// A database that can hold the data, and need not.
+/// A database lock that can hold the data, but need not.
 struct OwnersWrite;
 
-impl Twist for OwnersWrite {
+impl Variant for OwnersWrite {
     type Inner = SqlForUpdate;
     const INFO: LockInfo = LockInfo { name: "owners-write", in_store: false, owner_txn: true, ..SqlForUpdate::INFO };
 }

@@ -1,4 +1,4 @@
-//! Results survive being written and read, and the JSON of a run is what the contract says.
+//! Results survive a round trip through their file, and the JSON of a run follows its contract.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ fn printed(header: CellHeader, result: CellResult) -> Value {
 }
 
 #[test]
-fn rows_survive_being_written_and_read() {
+fn rows_survive_a_round_trip() {
     let bytes = written(0..20);
     let mut reader = ResultsReader::new(bytes.as_slice());
     let rows: Vec<Row> = reader.by_ref().collect::<Result<_, _>>().unwrap();
@@ -88,7 +88,7 @@ fn rows_survive_being_written_and_read() {
 }
 
 #[test]
-fn case_line_is_compact_and_carries_the_hash() {
+fn case_line_is_compact_and_contains_the_hash() {
     let text = String::from_utf8(written(7..8)).unwrap();
     let case = text.lines().nth(1).unwrap();
     assert!(case.starts_with(r#"{"seed":7,"verdicts":{"grant-exclusion":"holds","#), "{case}");
@@ -116,7 +116,7 @@ fn parts_of_a_sharded_run_add_up() {
 }
 
 #[test]
-fn what_is_no_result_is_named_by_its_line() {
+fn invalid_rows_are_reported_with_their_line() {
     let case_first = b"{\"seed\":1,\"verdicts\":{},\"metrics\":{},\"faults\":[],\"events\":1,\
         \"trace\":\"xxh3:00000000000000000000000000000000\"}\n";
     assert!(matches!(read_cells(&case_first[..]), Err(ResultsError::CaseWithoutCell { line: 1 })));
@@ -137,7 +137,7 @@ fn what_is_no_result_is_named_by_its_line() {
 }
 
 #[test]
-fn parts_that_do_not_belong_together_are_refused() {
+fn parts_of_different_runs_are_refused() {
     let mut parts = written(0..2);
     let other = String::from_utf8(written(2..4)).unwrap().replace("10.25", "12");
     parts.extend(other.into_bytes());
@@ -195,7 +195,7 @@ fn censored_cases_do_not_count_for_oversell() {
 
 proptest! {
     #[test]
-    fn shards_merged_are_the_whole(cut in 0_u64..50) {
+    fn merged_shards_equal_the_whole(cut in 0_u64..50) {
         let mut merged = added(cut..50);
         merged.merge(&added(0..cut));
         prop_assert_eq!(merged, added(0..50));

@@ -21,10 +21,10 @@ fn shrunk(scenario: &str, lock: &str, property: Property) -> Shrunk {
     let cell = shipped_cell(scenario, lock);
     let seed = first_seed(&cell, property);
     let failing = Failing { cell: &cell, seed, bugs: &[], property };
-    shrink(&Registry::standard(), &failing, BUDGET).expect("it violates it")
+    shrink(&Registry::standard(), &failing, BUDGET).expect("the case violates the property")
 }
 
-/// The reproducer violates what it says, and its trace has the hash that it says.
+/// Asserts that the reproducer violates the property, and that its trace has the pinned hash.
 fn assert_replays(text: &str, property: Property) {
     let scenario = parse(text);
     let pin = scenario.case.clone().expect("a reproducer pins a case");
@@ -36,7 +36,7 @@ fn assert_replays(text: &str, property: Property) {
 }
 
 #[test]
-fn a_pause_that_outlasts_the_lease_shrinks_to_itself() {
+fn a_violation_by_a_long_pause_shrinks_to_one_pause() {
     let shrunk = shrunk("client-pauses", "lease-server", Property::NoLostUpdate);
     assert_replays(&shrunk.text, Property::NoLostUpdate);
     assert_eq!((shrunk.after.clients, shrunk.after.faults), (2, 1), "{}", shrunk.text);
@@ -46,20 +46,20 @@ fn a_pause_that_outlasts_the_lease_shrinks_to_itself() {
 }
 
 #[test]
-fn what_takes_many_orders_many_nodes_or_long_waits_shrinks_to_a_page() {
-    let stubborn = [
+fn violations_that_need_many_orders_nodes_or_long_waits_shrink_to_a_page() {
+    let hard = [
         ("highly-available", "mysql-get-lock", Property::Progress),
         ("crash-takeover", "redis-setnx", Property::Takeover),
         ("leader-pauses", "etcd", Property::OwnerRelease),
         ("client-pauses", "redlock", Property::NoOversell),
         ("disk-lies", "chubby", Property::Fencing),
     ];
-    for (scenario, lock, property) in stubborn {
+    for (scenario, lock, property) in hard {
         let (registry, cell) = (Registry::standard(), shipped_cell(scenario, lock));
         let what = Hunt { cell: &cell, bugs: &[], wanted: &[property], aim: Aim::default(), cases: 2_000, threads: 2 };
-        let found = hunt(&registry, &what).expect("no case panics").found.expect("it is a known weakness");
+        let found = hunt(&registry, &what).expect("no case panics").found.expect("the weakness is known");
         let failing = Failing { cell: &found.cell, seed: found.seed, bugs: &[], property };
-        let shrunk = shrink(&registry, &failing, Effort::default()).expect("it violates it");
+        let shrunk = shrink(&registry, &failing, Effort::default()).expect("the case violates the property");
         assert!(shrunk.after.readable(), "{}", shrunk.text);
         assert!(shrunk.runs <= Effort::default().budget, "{} runs", shrunk.runs);
         assert_replays(&shrunk.text, property);
@@ -67,7 +67,7 @@ fn what_takes_many_orders_many_nodes_or_long_waits_shrinks_to_a_page() {
 }
 
 #[test]
-fn work_stays_shorter_than_the_lease() {
+fn shrunk_work_stays_shorter_than_the_lease() {
     let shrunk = shrunk("client-pauses", "redlock", Property::NoLostUpdate);
     assert!(shrunk.after.faults > 0, "without its pause nothing is lost: {}", shrunk.text);
 }
@@ -80,7 +80,7 @@ fn shrinking_is_the_same_on_any_number_of_threads() {
     let with = |threads| {
         let mut texts = vec![String::new(); failing.len()];
         shrink_all(&Registry::standard(), &failing, BUDGET, threads, |index, shrunk| {
-            texts[index] = shrunk.expect("it violates it").text;
+            texts[index] = shrunk.expect("the case violates the property").text;
         });
         texts
     };
@@ -93,13 +93,13 @@ fn a_reproducer_does_not_shrink_further() {
     let cell = cell(&first.text, "lease-server", &[]);
     let seed = cell.scenario.case.as_ref().map_or(0, |pin| pin.seed);
     let failing = Failing { cell: &cell, seed, bugs: &[], property: Property::NoLostUpdate };
-    let again = shrink(&Registry::standard(), &failing, BUDGET).expect("it violates it");
+    let again = shrink(&Registry::standard(), &failing, BUDGET).expect("the case violates the property");
     assert_eq!((again.after.clients, again.after.faults), (first.after.clients, first.after.faults));
     assert!(again.after.events <= first.after.events);
 }
 
 #[test]
-fn what_holds_is_not_shrunk() {
+fn a_property_that_holds_is_not_shrunk() {
     let cell = shipped_cell("quiet", "lease-server");
     let failing = Failing { cell: &cell, seed: 0, bugs: &[], property: Property::NoLostUpdate };
     let shrunk = shrink(&Registry::standard(), &failing, BUDGET);
@@ -112,20 +112,20 @@ fn every_kind_of_fault_can_be_written_out() {
     let property = Property::NoLostUpdate;
     let failing = Failing { cell: &cell, seed: first_seed(&cell, property), bugs: &[], property };
     let effort = Effort { budget: 1, other_seeds: 0 };
-    let written = shrink(&Registry::standard(), &failing, effort).expect("written out it violates the same");
+    let written = shrink(&Registry::standard(), &failing, effort).expect("the written case violates the property");
     assert_replays(&written.text, property);
     assert!(written.after.faults > 20, "{}", written.text);
     assert_replays(&unshrunk(&failing), property);
 }
 
 #[test]
-fn interest_is_in_what_was_to_hold_then_in_harm() {
+fn unexpected_violations_come_first_then_harm() {
     let cell = shipped_cell("client-pauses", "lease-server");
     let result = case::run(&cell, first_seed(&cell, Property::NoLostUpdate), None).result;
     assert_eq!(interest::of_case(&cell, &[], &result), Some(Property::NoLostUpdate));
     let named = [Property::EffectExclusion];
     assert_eq!(interest::of_case(&cell, &named, &result), Some(Property::EffectExclusion));
-    assert!(!interest::wanted(&cell, &[]).contains(&Property::NoLostUpdate), "it is expected to be violated");
+    assert!(!interest::wanted(&cell, &[]).contains(&Property::NoLostUpdate), "an expected violation is not wanted");
 }
 
 fn explored(scenario: &str, lock: &str, faults: u32, threads: usize) -> Explored {
@@ -143,7 +143,7 @@ fn one_pause_breaks_an_unguarded_lease_and_a_fence_on_writes_alone() {
         assert_eq!(found.faults, 1);
         let cell = cell(&found.scenario, "lease-server", &[]);
         let failing = Failing { cell: &cell, seed: 0, bugs: &[], property: found.property };
-        let shrunk = shrink(&Registry::standard(), &failing, BUDGET).expect("a counterexample violates it");
+        let shrunk = shrink(&Registry::standard(), &failing, BUDGET).expect("a counterexample violates the property");
         assert_replays(&shrunk.text, Property::NoLostUpdate);
     }
 }
@@ -183,7 +183,7 @@ fn hunts_find_the_same_first_case_on_any_number_of_threads() {
         let with = |threads| {
             let hunted = hunt(&registry, &Hunt { cell: &cell, bugs: &[], wanted: &wanted, aim, cases: 300, threads });
             let hunted = hunted.expect("no case panics");
-            let found = hunted.found.expect("it is found within 300 cases");
+            let found = hunted.found.expect("a violation within 300 cases");
             (hunted.cases, found.seed, found.choice)
         };
         assert_eq!(with(1), with(3), "{aim:?}");

@@ -1,4 +1,4 @@
-//! The page of takeover times says what is measured.
+//! The page of takeover times matches the measurements.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use fencepost_scenarios::run::cell::Cell;
 mod example;
 
 #[test]
-fn the_page_of_takeover_times_is_true() {
+fn the_page_of_takeover_times_is_up_to_date() {
     let stored = include_str!("../../docs/takeover.md");
     assert_eq!(example::page(), stored, "regenerate the page as it describes");
 }
 
-/// Bounds know how long the breaks between attempts are: what a lock keeps with its own, it keeps with long ones.
+/// Bounds include the delay between attempts, so a lock also meets its bounds with a long delay.
 #[test]
-fn long_breaks_between_attempts_break_no_bound() {
+fn long_delays_between_attempts_violate_no_bound() {
     let registry = Registry::standard();
     for (name, property) in [("crash-takeover", Property::Takeover), ("server-restarts", Property::Progress)] {
-        let text = shipped::scenario(name).expect("it is shipped");
+        let text = shipped::scenario(name).expect("the scenario is shipped");
         let patient = text.replacen("wait_at_most", "retry_delay = \"9s\"\nwait_at_most", 1);
-        let scenario = Arc::new(file::scenario(&registry, name, &patient).expect("a key more"));
+        let scenario = Arc::new(file::scenario(&registry, name, &patient).expect("a valid scenario"));
         assert_eq!(scenario.clients.retry_delay.as_secs(), 9);
         for lock in registry.locks() {
             let Some(expected) = scenario.expect.get(lock.name()).and_then(|expected| expected.get(&property)) else {

@@ -1,4 +1,4 @@
-//! A trace does not know the future: with one fault taken out, everything before that fault stays as it was.
+//! A fault does not change the trace before it: without the fault, all earlier lines stay the same.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ ttl = "2s"
 stock = 12
 "#;
 
-/// A server, a client or any client; the locks of the test have different servers, so that none is named.
+/// Targets that every lock of the test has: their servers have different names.
 const TARGETS: [&str; 3] = ["client-1", "client:any", "server:any"];
 
 fn fault() -> impl Strategy<Value = (String, String)> {
@@ -46,8 +46,8 @@ fn fault() -> impl Strategy<Value = (String, String)> {
 
 fn scenario(faults: &[(String, String)], without: Option<usize>) -> String {
     let mut text = HEAD.to_owned();
-    for (place, (kind, rest)) in faults.iter().enumerate().filter(|(place, _)| Some(*place) != without) {
-        text += &format!("[[fault.{kind}]]\nname = \"fault-{place}\"\n{rest}");
+    for (index, (kind, rest)) in faults.iter().enumerate().filter(|(index, _)| Some(*index) != without) {
+        text += &format!("[[fault.{kind}]]\nname = \"fault-{index}\"\n{rest}");
     }
     text
 }
@@ -65,19 +65,19 @@ fn trace(text: &str, lock: &str, seed: u64) -> Vec<String> {
     lines
 }
 
-/// The lines before the one that matches; in its very nanosecond, other things may come before or after it.
+/// Returns the lines before the nanosecond of the first match: within a nanosecond, the order of lines may differ.
 fn before<'a>(lines: &'a [String], end: &str) -> &'a [String] {
     let time = |line: &'a String| line.split(',').next();
-    let stop = lines.iter().find(|line| line.contains(end)).and_then(time);
-    let place = lines.iter().position(|line| stop.is_some() && time(line) == stop);
-    &lines[..place.unwrap_or(lines.len())]
+    let end_time = lines.iter().find(|line| line.contains(end)).and_then(time);
+    let index = lines.iter().position(|line| end_time.is_some() && time(line) == end_time);
+    &lines[..index.unwrap_or(lines.len())]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_comes_before_a_fault_does_not_depend_on_it(
+    fn the_trace_before_a_fault_does_not_depend_on_it(
         faults in prop::collection::vec(fault(), 2..=3),
         dropped in any::<prop::sample::Index>(),
         lock in prop::sample::select(vec!["redis-set-px", "redlock", "lease-server", "sql-for-update"]),
@@ -86,7 +86,7 @@ proptest! {
         let dropped = dropped.index(faults.len());
         let with = trace(&scenario(&faults, None), lock, seed);
         let without = trace(&scenario(&faults, Some(dropped)), lock, seed);
-        // After healing, the bounds of the probes know all faults that the schedule had.
+        // After healing, the bounds of the probes depend on all faults of the schedule.
         let run = before(before(&with, "\"healed\""), &format!("\"fault\":\"fault-{dropped}\""));
         prop_assert!(without.len() >= run.len());
         prop_assert_eq!(run, &without[..run.len()]);

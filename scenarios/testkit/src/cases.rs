@@ -1,4 +1,4 @@
-//! The cases of one cell, run on demand.
+//! Runs the cases of one cell on demand.
 
 use std::cell::{Ref, RefCell};
 use std::thread;
@@ -9,8 +9,8 @@ use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::results::CellResult;
 
-/// The cases of one cell. They run when an assertion needs them: one that looks for violations runs only as many cases
-/// as it takes to find them, every other one runs them all.
+/// The cases of one cell, run when an assertion needs them. An assertion that expects violations stops when it has found
+/// them; every other assertion runs all cases.
 pub struct Cases {
     cell: Cell,
     seeds: u64,
@@ -24,34 +24,34 @@ struct Ran {
 }
 
 impl Cases {
-    /// The cases of seeds `0..seeds`.
+    /// Creates the cases of seeds `0..seeds` without running them.
     pub fn new(cell: Cell, seeds: u64) -> Self {
         Cases { cell, seeds, ran: RefCell::default() }
     }
 
-    /// The results of all cases, by seed.
+    /// Returns the results of all cases, by seed.
     pub fn results(&self) -> Ref<'_, [CaseResult]> {
         self.run_all();
         Ref::map(self.ran.borrow(), |ran| ran.results.as_slice())
     }
 
-    /// The summed results of all cases.
+    /// Returns the summed results of all cases.
     pub fn sum(&self) -> Ref<'_, CellResult> {
         self.run_all();
         Ref::map(self.ran.borrow(), |ran| &ran.sum)
     }
 
-    /// The number of cases that violate the property.
+    /// Returns the number of cases that violate the property.
     pub fn violated(&self, property: Property) -> u64 {
         self.sum().property(property).violated
     }
 
-    /// The number of cases in which the property is decided.
+    /// Returns the number of cases in which the property is decided.
     pub fn decided(&self, property: Property) -> u64 {
         self.sum().property(property).decided()
     }
 
-    /// The sum of a metric over all cases.
+    /// Returns the sum of a metric over all cases.
     ///
     /// # Panics
     /// If no case reports it.
@@ -59,7 +59,7 @@ impl Cases {
         self.sum().metric(metric).unwrap_or_else(|| panic!("{}: no metric {metric}", self.name())).total()
     }
 
-    /// Asserts that each of these properties is violated in some case.
+    /// Asserts that each of these properties is violated in at least one case.
     #[track_caller]
     pub fn violates(&self, properties: &[Property]) -> &Self {
         let missing = |sum: &CellResult| properties.iter().copied().find(|p| sum.property(*p).violated == 0);
@@ -75,7 +75,7 @@ impl Cases {
     pub fn never_violates(&self, properties: &[Property]) -> &Self {
         for property in properties {
             let first = self.sum().property(*property).first_seed;
-            assert_eq!(first, None, "{}: {} is violated first at this seed", self.name(), property.name());
+            assert_eq!(first, None, "{}: {} is violated, first at this seed", self.name(), property.name());
         }
         self
     }
@@ -101,7 +101,7 @@ impl Cases {
         let mut ran = self.ran.borrow_mut();
         while (ran.results.len() as u64) < self.seeds && !enough(&ran.sum) {
             let seed = ran.results.len() as u64;
-            let _named = NamedIfPanicking(&self.cell, seed);
+            let _guard = PrintCaseOnPanic(&self.cell, seed);
             let result = case::run(&self.cell, seed, None).result;
             ran.sum.add(seed, &result);
             ran.results.push(result);
@@ -109,13 +109,13 @@ impl Cases {
     }
 }
 
-/// Prints the case in which a panic happens.
-struct NamedIfPanicking<'a>(&'a Cell, u64);
+/// Prints the name of the case if it panics.
+struct PrintCaseOnPanic<'a>(&'a Cell, u64);
 
-impl Drop for NamedIfPanicking<'_> {
+impl Drop for PrintCaseOnPanic<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("panicked in the case {}", self.0.case_name(self.1));
+            eprintln!("panicked in case {}", self.0.case_name(self.1));
         }
     }
 }

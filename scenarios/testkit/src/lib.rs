@@ -1,4 +1,4 @@
-//! Runs cells of cases in tests, and asserts what they show.
+//! Runs cells in tests and asserts their results.
 
 mod cases;
 mod shipped;
@@ -17,13 +17,13 @@ use fencepost_scenarios::run::job::Job;
 pub use self::cases::Cases;
 pub use self::shipped::{altered, shipped};
 
-/// The lease locks that guard a separate store: after a time the lock is free, whatever its holder does.
+/// The lease locks that guard a separate store. Their locks expire even if the holder never releases them.
 pub const LEASES: [&str; 4] = ["lease-server", "redis-set-px-del", "redis-set-px", "redlock"];
 
-/// The locks inside the store that they guard.
+/// The locks that live in the store that they guard.
 pub const IN_STORE: [&str; 2] = ["sql-for-update", "sql-version"];
 
-/// Parses a scenario.
+/// Parses a scenario with the standard registry.
 ///
 /// # Panics
 /// If the text has an error.
@@ -31,7 +31,7 @@ pub fn parse(text: &str) -> Arc<Scenario> {
     parse_with(&Registry::standard(), text)
 }
 
-/// [`parse`] with a registry of its own.
+/// Parses a scenario with the given registry.
 ///
 /// # Panics
 /// If the text has an error.
@@ -40,7 +40,7 @@ pub fn parse_with(registry: &Registry, text: &str) -> Arc<Scenario> {
     Arc::new(scenario.unwrap_or_else(|problems| panic!("{}\n{text}", problems[0])))
 }
 
-/// The cell of a scenario and a lock, with these bugs switched on.
+/// Returns the cell of a scenario and a lock, with these bugs enabled.
 ///
 /// # Panics
 /// If the scenario has an error, or the lock cannot run in it.
@@ -48,7 +48,7 @@ pub fn cell(text: &str, lock: &str, bugs: &[&str]) -> Cell {
     cell_with(&Registry::standard(), text, lock, bugs)
 }
 
-/// [`cell`] with a registry of its own.
+/// [`cell`] with the given registry.
 ///
 /// # Panics
 /// If the scenario has an error, or the lock cannot run in it.
@@ -60,20 +60,20 @@ pub fn cell_with(registry: &Registry, text: &str, lock: &str, bugs: &[&str]) -> 
     cell
 }
 
-/// The cases of seeds `0..seeds`, not yet run.
+/// Returns the cases of seeds `0..seeds`, which run on demand.
 pub fn run(text: &str, lock: &str, seeds: u64) -> Cases {
     run_with_bugs(text, lock, &[], seeds)
 }
 
-/// [`run`] with these bugs switched on.
+/// [`run`] with these bugs enabled.
 pub fn run_with_bugs(text: &str, lock: &str, bugs: &[&str], seeds: u64) -> Cases {
     Cases::new(cell(text, lock, bugs), seeds)
 }
 
-/// The first of 500 seeds whose case violates the property.
+/// Returns the first of 500 seeds whose case violates the property.
 ///
 /// # Panics
-/// If none does.
+/// If none of these cases does.
 pub fn first_seed(cell: &Cell, property: Property) -> u64 {
     let violates = |seed: &u64| case::run(cell, *seed, None).result.verdict(property) == Verdict::Violated;
     (0..500)
@@ -81,7 +81,7 @@ pub fn first_seed(cell: &Cell, property: Property) -> u64 {
         .unwrap_or_else(|| panic!("no case of {} violates {}", cell.header.scenario, property.name()))
 }
 
-/// Runs many cells on two threads. `on_case` gets the results in order and may end a cell early.
+/// Runs cells on two threads. `on_case` receives the results in order and may end a cell early.
 ///
 /// # Panics
 /// If a case panics.

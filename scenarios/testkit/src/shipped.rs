@@ -2,18 +2,18 @@
 
 use fencepost_scenarios::file::shipped;
 
-/// The text of a shipped scenario.
+/// Returns the text of a shipped scenario.
 ///
 /// # Panics
-/// If there is none of this name.
+/// If no shipped scenario has this name.
 pub fn shipped(name: &str) -> String {
     shipped::scenario(name).unwrap_or_else(|| panic!("no scenario {name} is shipped")).into()
 }
 
-/// A shipped scenario with some of its text replaced, and without its expectations, which may no longer be true.
+/// Returns a shipped scenario with these replacements, and without its expectations, which may no longer be true.
 ///
 /// # Panics
-/// If the scenario does not contain a text to replace.
+/// If a text to replace is not in the scenario.
 pub fn altered(name: &str, changes: &[(&str, &str)]) -> String {
     let text = shipped(name);
     let mut text = text.split("\n[expect]").next().unwrap_or_default().to_string();

@@ -1,4 +1,4 @@
-//! What clocks do to each lock: who counts the lease, and by which clock.
+//! The effect of clock faults on each lock, which depends on the clocks that measure its lease.
 
 use fencepost_scenarios::property::Property::{
     BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Takeover, ValidityExclusion,
@@ -10,7 +10,7 @@ const SEEDS: u64 = 60;
 const SAFE: [fencepost_scenarios::property::Property; 4] =
     [BeliefExclusion, ValidityExclusion, EffectExclusion, NoLostUpdate];
 
-/// Buyers who work for up to `hold` and check before they write, under a lease of five seconds.
+/// Returns a scenario of buyers who work for up to `hold` and check before they write, with a lease of 5 s.
 fn scenario(hold: &str, fault: &str) -> String {
     format!(
         r#"
@@ -39,7 +39,7 @@ fn rate(target: &str, ppm: i64) -> String {
     format!("[[fault.clock-rate]]\ntarget = \"{target}\"\nevery = \"exp(5s)\"\nlasts = \"5s..20s\"\nppm = {ppm}")
 }
 
-/// One node's clock is off for the whole case, so that its rate never adds up with another.
+/// Returns a clock rate for the whole case, because the rates of overlapping faults would add up.
 fn steady_rate(target: &str, ppm: i64) -> String {
     format!("[[fault.clock-rate]]\ntarget = \"{target}\"\nat = \"0s\"\nlasts = \"300s\"\nppm = {ppm}")
 }
@@ -55,7 +55,7 @@ fn vm_pause(target: &str) -> String {
 const CRASHES: &str = "[[fault.crash]]\ntarget = \"client:any\"\nevery = \"exp(3s)\"\nrestart_after = \"2s\"";
 
 #[test]
-fn a_forward_step_beyond_the_ttl_lets_a_second_holder_in_where_wall_clocks_decide() {
+fn a_forward_step_beyond_the_ttl_admits_a_second_holder_if_wall_clocks_decide() {
     for lock in ["redis-set-px", "redis-set-px-del"] {
         let seen = run(&scenario("2s", &step("redis-1", "6s..30s")), lock, SEEDS);
         seen.violates(&[ValidityExclusion, BeliefExclusion, EffectExclusion]).never_violates(&[GrantExclusion]);
@@ -64,7 +64,7 @@ fn a_forward_step_beyond_the_ttl_lets_a_second_holder_in_where_wall_clocks_decid
 }
 
 #[test]
-fn redlock_outlives_a_step_of_one_master_but_not_of_a_majority() {
+fn redlock_tolerates_a_step_of_one_master_but_not_of_a_majority() {
     let rarely = |target: &str| step(target, "6s..30s").replace("exp(5s)", "5s..9s");
     let one = run(&scenario("2s", &rarely("server:any")), "redlock", SEEDS).violated(ValidityExclusion);
     let majority = run(&scenario("2s", &rarely("server:majority")), "redlock", SEEDS).violated(ValidityExclusion);
@@ -72,7 +72,7 @@ fn redlock_outlives_a_step_of_one_master_but_not_of_a_majority() {
 }
 
 #[test]
-fn backward_steps_of_servers_only_keep_locks_longer() {
+fn backward_steps_of_servers_only_prolong_locks() {
     for lock in LEASES {
         let crashing = format!("{CRASHES}\n\n{}", step("server:all", "-9s..-6s").replace("exp(5s)", "exp(20s)"));
         run(&scenario("2s", &crashing), lock, SEEDS).never_violates(&SAFE).never_violates(&[GrantExclusion, Takeover]);
@@ -89,7 +89,7 @@ fn fast_clients_and_slow_servers_are_safe() {
 }
 
 #[test]
-fn slow_servers_are_slower_to_hand_over_after_a_crash() {
+fn slow_server_clocks_delay_takeover_after_a_crash() {
     for lock in LEASES {
         let takeover = |fault: &str| {
             let seen = run(&scenario("2s", &format!("{CRASHES}\n\n{fault}")), lock, SEEDS);
@@ -97,12 +97,12 @@ fn slow_servers_are_slower_to_hand_over_after_a_crash() {
             seen.total("takeover_ns")
         };
         let (right, slow) = (takeover(""), takeover(&steady_rate("server:all", -500_000)));
-        assert!(slow * 2 > right * 3, "{lock}: {slow} ns at half speed, {right} ns at the right one");
+        assert!(slow * 2 > right * 3, "{lock}: {slow} ns at half speed, {right} ns at full speed");
     }
 }
 
 #[test]
-fn slow_clients_and_fast_servers_are_not() {
+fn slow_clients_and_fast_servers_are_unsafe() {
     for lock in LEASES {
         for fault in [rate("client:any", -500_000), rate("server:all", 1_000_000)] {
             let seen = run(&scenario("4s", &fault), lock, SEEDS);
@@ -112,7 +112,7 @@ fn slow_clients_and_fast_servers_are_not() {
 }
 
 #[test]
-fn an_allowance_for_drift_covers_clocks_that_run_nearly_alike() {
+fn a_drift_allowance_covers_small_differences_in_clock_rate() {
     for fault in [steady_rate("client:all", -5_000), steady_rate("server:all", 5_000)] {
         let works_too_long = scenario("8s", &fault);
         for lock in ["lease-server", "redlock"] {
@@ -123,7 +123,7 @@ fn an_allowance_for_drift_covers_clocks_that_run_nearly_alike() {
 }
 
 #[test]
-fn a_client_machine_that_stopped_trusts_a_lease_that_is_over() {
+fn a_stopped_client_machine_trusts_an_expired_lease() {
     for lock in LEASES {
         let seen: Cases = run(&scenario("2s", &vm_pause("client:any")), lock, SEEDS);
         seen.violates(&[BeliefExclusion, ValidityExclusion, EffectExclusion]).never_violates(&[GrantExclusion]);
@@ -131,11 +131,11 @@ fn a_client_machine_that_stopped_trusts_a_lease_that_is_over() {
 }
 
 #[test]
-fn a_server_machine_that_stopped_keeps_the_lock_at_least_as_long() {
+fn a_stopped_server_machine_keeps_the_lock_at_least_as_long() {
     let stopped = scenario("2s", &vm_pause("server:any"));
     for lock in ["lease-server", "redis-set-px", "redlock"] {
         run(&stopped, lock, SEEDS).never_violates(&SAFE).never_violates(&[GrantExclusion]);
     }
-    // What waited for the server meanwhile is a late release, too, and a blind one ends whatever lock is there by then.
+    // A release that waited for the server is late, and a blind one ends the lock of the current holder.
     run(&stopped, "redis-set-px-del", SEEDS).violates(&[OwnerRelease]).never_violates(&[GrantExclusion]);
 }

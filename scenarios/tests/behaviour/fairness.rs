@@ -1,4 +1,4 @@
-//! Locks are compared on the same footing: the same demand, the same faults, comparable expiries.
+//! Locks are compared under equal conditions: the same demand, the same faults, comparable expiries.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn with_the_same_seed_all_locks_face_the_same_faults() {
 
 #[test]
 fn demand_is_fixed_in_advance_and_attempts_are_reported() {
-    // Where nobody crashes and all have the time, every order is resolved, whatever the lock.
+    // Without crashes and with enough time, every order is resolved with every lock.
     for cell in cells(&shipped("quiet")) {
         let result = case::run(&cell, 1, None).result;
         let metric = |name: &str| result.metric(name).unwrap_or_else(|| panic!("{}: no {name}", cell.header.lock));
@@ -45,7 +45,7 @@ fn demand_is_fixed_in_advance_and_attempts_are_reported() {
 }
 
 #[test]
-fn what_ends_before_the_stock_is_gone_is_censored() {
+fn a_case_that_ends_before_the_stock_is_gone_is_censored() {
     let text = |run_for: &str| {
         format!("run_for = '{run_for}'\n[clients]\nthink = '500ms'\n[workload.inventory]\nstock = 30\n")
     };
@@ -57,18 +57,18 @@ fn what_ends_before_the_stock_is_gone_is_censored() {
 }
 
 #[test]
-fn an_effective_expiry_is_about_what_was_asked_for_and_every_cell_says_what_it_is() {
-    let own = cells("run_for = '1s'\n[lock]\nttl = 'default'\n");
-    let left_out = cells("run_for = '1s'\n");
-    for (own, left_out) in own.iter().zip(&left_out) {
-        assert_eq!(own.header.effective_expiry, left_out.header.effective_expiry, "{}", own.header.lock);
+fn an_effective_expiry_is_close_to_the_requested_one() {
+    let explicit = cells("run_for = '1s'\n[lock]\nttl = 'default'\n");
+    let omitted = cells("run_for = '1s'\n");
+    for (explicit, omitted) in explicit.iter().zip(&omitted) {
+        assert_eq!(explicit.header.effective_expiry, omitted.header.effective_expiry, "{}", explicit.header.lock);
     }
-    for asked in [10, 20, 60] {
-        for cell in cells(&format!("run_for = '1s'\n[lock]\neffective = '{asked}s'\n")) {
+    for requested in [10, 20, 60] {
+        for cell in cells(&format!("run_for = '1s'\n[lock]\neffective = '{requested}s'\n")) {
             let Some(effective) = cell.header.effective_expiry else { continue };
-            let asked = Duration::from_secs(asked);
-            let about = asked.mul_f64(0.75)..=asked.mul_f64(1.25);
-            assert!(about.contains(&effective), "{}: {effective:?} where {asked:?} was asked for", cell.header.lock);
+            let requested = Duration::from_secs(requested);
+            let about = requested.mul_f64(0.75)..=requested.mul_f64(1.25);
+            assert!(about.contains(&effective), "{}: {effective:?} instead of {requested:?}", cell.header.lock);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The behaviour of the locks under faults, compared with what was derived beforehand.
+//! The behaviour of the locks under faults, compared with predictions.
 
 mod clocks;
 mod fairness;

@@ -1,4 +1,4 @@
-//! The shipped scenarios show what they expect.
+//! The shipped scenarios meet their expectations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -11,8 +11,8 @@ use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_testkit::{parse, run, run_cells, shipped};
 
-/// The seeds at which `cargo test` checks what must hold: one chunk of a job. `.ci/run expectations` checks all seeds of
-/// the suite. A violation may need all of the suite's seeds to show, so these run until it does.
+/// The number of seeds at which `cargo test` checks properties that must hold: one chunk of a job. `.ci/run expectations`
+/// checks all seeds of the suite. Cells with an expected violation run until it occurs.
 const SEEDS_THAT_HOLD: u64 = 16;
 
 fn standard() -> Suite {
@@ -51,12 +51,15 @@ impl Expected {
         let (scenario, lock) = (&self.cell.header.scenario, &self.cell.header.lock);
         self.unmet().map(move |(property, expected)| {
             let first = self.violated.get(&property);
-            format!("{scenario}/{lock}: {} should be {expected:?}; violated first by {first:?}", property.name())
+            format!(
+                "{scenario}/{lock}: {} should be {expected:?}; the first seed that violates it is {first:?}",
+                property.name()
+            )
         })
     }
 }
 
-/// Checks what must hold at the first seeds, and what must be violated at as many as it takes.
+/// Runs every cell for at least `seeds_that_hold` seeds, and until each expected violation has occurred.
 fn assert_expectations(seeds_that_hold: u64) {
     let registry = Registry::standard();
     let (mut cells, mut problems) = (Vec::new(), Vec::new());

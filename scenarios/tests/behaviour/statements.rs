@@ -5,7 +5,7 @@ use fencepost_scenarios::property::Property::{
 };
 use fencepost_testkit::{Cases, IN_STORE, LEASES, altered, run, run_with_bugs, shipped};
 
-/// An event with a rate of 5 % is missed by all of these seeds with a probability of 0.2 %.
+/// The number of seeds. With a rate of 5 %, the probability that no seed shows an event is 0.2 %.
 const SEEDS: u64 = 120;
 
 // 1. Client pauses beyond the expiry.
@@ -19,7 +19,7 @@ fn pauses_beyond_the_expiry_break_every_lease_lock() {
 }
 
 #[test]
-fn a_check_before_the_write_leaves_hardly_anything_of_pauses() {
+fn a_check_before_the_write_prevents_most_violations_from_pauses() {
     for lock in ["lease-server", "redis-set-px", "redlock"] {
         let unchecked = run(&shipped("client-pauses"), lock, SEEDS).violated(EffectExclusion);
         let checked = run(&shipped("client-pauses-checked"), lock, SEEDS);
@@ -30,7 +30,7 @@ fn a_check_before_the_write_leaves_hardly_anything_of_pauses() {
 }
 
 #[test]
-fn what_comes_after_the_check_is_not_helped_by_it() {
+fn a_check_does_not_help_against_later_delays() {
     let while_preparing = altered(
         "client-pauses-checked",
         &[("check_before_write = true", "check_before_write = true\nprepare = \"0ms..1s\"")],
@@ -62,7 +62,7 @@ fn a_blind_delete_loses_more_updates_seed_by_seed() {
 }
 
 #[test]
-fn with_the_check_on_only_the_blind_delete_goes_on_losing() {
+fn with_a_check_only_the_blind_delete_still_loses_updates() {
     let blind = run(&shipped("client-pauses-checked"), "redis-set-px-del", SEEDS);
     let compared = run(&shipped("client-pauses-checked"), "redis-set-px", SEEDS);
     blind.violates(&[NoLostUpdate]);
@@ -73,7 +73,7 @@ fn with_the_check_on_only_the_blind_delete_goes_on_losing() {
 // 3. Release after an unknown write.
 
 #[test]
-fn a_write_that_is_unknown_when_the_lock_is_released_arrives_late_under_every_lock() {
+fn a_write_with_unknown_outcome_at_release_arrives_late_under_every_lock() {
     for scenario in ["partition-clients-from-store", "store-hold", "store-slow"] {
         for lock in LEASES {
             let seen = run(&shipped(scenario), lock, SEEDS);
@@ -83,7 +83,7 @@ fn a_write_that_is_unknown_when_the_lock_is_released_arrives_late_under_every_lo
 }
 
 #[test]
-fn fenced_reads_stop_the_loss_from_late_writes() {
+fn fenced_reads_prevent_lost_updates_from_late_writes() {
     for scenario in ["partition-clients-from-store", "store-slow"] {
         run(&shipped(scenario), "lease-server", SEEDS).violates(&[NoLostUpdate]);
         let fenced = altered(scenario, &[("[workload.inventory]", "[workload.inventory]\nguard = \"fence-reads\"")]);
@@ -120,7 +120,7 @@ fn fenced_writes_alone_still_lose_updates() {
 // 6. The locks in the store.
 
 #[test]
-fn locks_in_the_store_lose_nothing() {
+fn locks_in_the_store_lose_no_update() {
     let faults = [
         "client-pauses",
         "client-vm-pauses",
@@ -163,7 +163,7 @@ fn a_conditional_update_never_oversells() {
 }
 
 #[test]
-fn a_conditional_update_oversells_when_the_store_forgets() {
+fn a_conditional_update_oversells_when_the_store_is_wiped() {
     let conditional = ("[workload.inventory]", "[workload.inventory]\nupdate = \"conditional\"");
     let wiped = altered("store-crashes", &[conditional, ("unsynced", "wipe")]);
     for lock in LEASES.iter().chain(&["none", "sql-for-update"]) {
@@ -183,7 +183,7 @@ fn a_conditional_update_takes_effect_twice_when_repeated_without_an_id() {
 // 8. Redlock between its two clock reads.
 
 #[test]
-fn a_pause_between_redlocks_clock_reads_makes_no_second_believer() {
+fn a_pause_between_redlocks_clock_reads_is_detected() {
     let pause = shipped("redlock-pause-between-reads");
     run(&pause, "redlock", SEEDS).never_violates(&[BeliefExclusion, ValidityExclusion, EffectExclusion]);
     run_with_bugs(&pause, "redlock", &["redlock-no-second-read"], SEEDS)
@@ -191,7 +191,7 @@ fn a_pause_between_redlocks_clock_reads_makes_no_second_believer() {
 }
 
 #[test]
-fn a_stopped_machine_or_a_slow_clock_between_them_does() {
+fn a_stopped_machine_or_a_slow_clock_between_redlocks_clock_reads_is_not_detected() {
     let machine = altered("redlock-pause-between-reads", &[("fault.pause", "fault.vm-pause")]);
     run(&machine, "redlock", SEEDS).violates(&[BeliefExclusion, ValidityExclusion]);
     run(&shipped("clock-clients-slow"), "redlock", SEEDS).violates(&[BeliefExclusion, ValidityExclusion]);

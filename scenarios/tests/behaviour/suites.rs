@@ -32,7 +32,7 @@ fn scenarios_of(name: &str) -> Vec<std::sync::Arc<Scenario>> {
 }
 
 #[test]
-fn every_scenario_is_in_a_suite_and_no_name_means_both() {
+fn every_scenario_is_in_a_suite_and_no_suite_has_its_name() {
     let suites = suites();
     let listed: BTreeSet<&str> = suites.iter().flat_map(|suite| suite.scenarios.iter().map(String::as_str)).collect();
     for (name, _) in SCENARIOS {
@@ -40,13 +40,17 @@ fn every_scenario_is_in_a_suite_and_no_name_means_both() {
         assert!(suites.iter().all(|suite| suite.name != *name), "{name} is a suite and a scenario");
     }
     for suite in &suites {
-        assert!(suite.about.ends_with('.') || suite.about.ends_with('?'), "{} says what it is for", suite.name);
-        assert!(suite.seeds.is_some(), "{} says how many seeds", suite.name);
+        assert!(
+            suite.about.ends_with('.') || suite.about.ends_with('?'),
+            "the `about` of {} is a sentence",
+            suite.name
+        );
+        assert!(suite.seeds.is_some(), "{} states its seeds", suite.name);
     }
 }
 
 #[test]
-fn efficiency_and_correctness_hold_such_uses() {
+fn efficiency_and_correctness_contain_workloads_of_that_use() {
     for name in ["efficiency", "correctness"] {
         for scenario in scenarios_of(name) {
             assert_eq!(Workload::of_scenario(&scenario).info.use_case.name(), name, "{}", scenario.name);
@@ -55,7 +59,7 @@ fn efficiency_and_correctness_hold_such_uses() {
 }
 
 #[test]
-fn requirements_and_uses_stand_in_the_standard_suite_by_name() {
+fn the_standard_suite_contains_all_requirements_and_workloads() {
     let standard = suite("standard").scenarios;
     let requirements = ["exclusive", "avoids-deadlock", "highly-available", "reentrant"];
     for name in requirements {
@@ -71,7 +75,7 @@ fn requirements_and_uses_stand_in_the_standard_suite_by_name() {
 }
 
 #[test]
-fn swarms_stand_apart() {
+fn swarms_are_only_in_their_own_suite() {
     assert!(scenarios_of("swarm").iter().all(|scenario| scenario.swarm));
     for suite in suites().iter().filter(|suite| suite.name != "swarm") {
         assert!(scenarios_of(&suite.name).iter().all(|scenario| !scenario.swarm), "{}", suite.name);
@@ -79,7 +83,7 @@ fn swarms_stand_apart() {
 }
 
 #[test]
-fn a_case_of_a_swarm_is_the_case_that_it_drew() {
+fn a_swarm_case_equals_the_case_that_it_draws() {
     let registry = Registry::standard();
     let lock = registry.lock("redis-set-px").expect("a lock");
     let cell = Cell::new(&parse(&shipped("swarm-inventory")), lock, &[]);
@@ -87,7 +91,7 @@ fn a_case_of_a_swarm_is_the_case_that_it_drew() {
     let mut choices = BTreeSet::new();
     for seed in 0..12 {
         let drawn = cell.drawn(seed);
-        let choice = drawn.choice.as_ref().expect("it draws");
+        let choice = drawn.choice.as_ref().expect("a swarm draws a choice");
         choices.insert(choice.to_string());
         let whole = case::run(&cell, seed, None).result;
         let alone = case::run(&drawn, seed, None).result;
@@ -105,14 +109,14 @@ fn a_case_of_a_swarm_is_the_case_that_it_drew() {
 }
 
 #[test]
-fn the_suite_of_clean_scenarios_is_that_of_the_list() {
+fn the_clean_suite_has_the_scenarios_of_the_list() {
     let list = must_be_clean(&Registry::standard()).unwrap_or_else(|why| panic!("{why}"));
     let listed: BTreeSet<String> = list.iter().map(|clean| clean.scenario.name.clone()).collect();
     assert_eq!(listed, suite("clean").scenarios.into_iter().collect());
 }
 
 #[test]
-fn hunts_have_small_cases() {
+fn small_scenarios_have_small_cases() {
     for scenario in scenarios_of("clean").iter().filter(|scenario| scenario.name.starts_with("small-")) {
         assert!(scenario.clients.count <= 3 && scenario.run_for.as_secs() == 5, "{}", scenario.name);
         assert!(scenario.faults.len() > 5 && !scenario.expect.is_empty(), "{}", scenario.name);
@@ -120,7 +124,7 @@ fn hunts_have_small_cases() {
 }
 
 #[test]
-fn what_must_be_clean_is_clean() {
+fn cells_that_must_be_clean_are_clean() {
     let list = must_be_clean(&Registry::standard()).unwrap_or_else(|why| panic!("{why}"));
     let (mut cells, mut entries) = (Vec::new(), Vec::new());
     for (entry, clean) in list.iter().enumerate() {
@@ -135,5 +139,5 @@ fn what_must_be_clean_is_clean() {
         problems.extend(violated.map(|property| format!("{}: {} ({})", case(), property.name(), entry.why)));
         ControlFlow::Continue(())
     });
-    assert!(problems.is_empty(), "{} violations of what must be clean:\n{}", problems.len(), problems.join("\n"));
+    assert!(problems.is_empty(), "{} violations in cells that must be clean:\n{}", problems.len(), problems.join("\n"));
 }

@@ -7,7 +7,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_testkit::{IN_STORE, parse, run, run_cells, shipped};
 
-/// Several kinds of fault in a short run.
+/// Returns a short scenario with several kinds of fault.
 fn mixed(workload: &str, keys: &str) -> String {
     format!(
         "run_for = '20s'\n[clients]\ncount = 3\nthink = 'exp(100ms)'\nhold = '0ms..500ms'\n[lock]\neffective = '3s'\n\
@@ -44,7 +44,7 @@ fn every_workload_runs_with_every_lock_and_reports_harm_only_with_a_violation() 
             acked[cell] += result.metric("acked_orders").unwrap_or(0);
             ControlFlow::Continue(())
         });
-        assert!(harmed > 0, "{}: these faults harm no case, not even without a lock", workload.info.name);
+        assert!(harmed > 0, "{}: no case is harmed, not even without a lock", workload.info.name);
         for (cell, acked) in cells.iter().zip(acked) {
             assert!(acked > 0, "{}: no order is acknowledged", cell.case_name(0));
         }
@@ -52,7 +52,7 @@ fn every_workload_runs_with_every_lock_and_reports_harm_only_with_a_violation() 
 }
 
 #[test]
-fn harm_of_each_kind_needs_a_lock_that_fails() {
+fn each_kind_of_harm_occurs_without_a_lock_only() {
     for (name, harm) in [
         ("compute-pauses", "harm_cents"),
         ("notify-pauses", "harm"),
@@ -69,7 +69,7 @@ fn harm_of_each_kind_needs_a_lock_that_fails() {
 }
 
 #[test]
-fn fenced_reads_save_records_and_balances() {
+fn fenced_reads_lose_no_record_or_balance() {
     for workload in ["file", "set", "transfer"] {
         let open = run(&mixed(workload, ""), "lease-server", 20);
         open.violates(&[Property::NoLostUpdate]);
@@ -84,7 +84,7 @@ fn a_refused_second_write_leaves_half_a_transfer() {
 }
 
 #[test]
-fn guards_that_do_not_fit_are_shown_as_such() {
+fn inapplicable_guards_have_a_reason() {
     let registry = Registry::standard();
     let reason = |workload: &str, guard: &str, lock: &str| {
         let text = format!("run_for = '1s'\n[workload.{workload}]\nguard = '{guard}'\n");
@@ -104,7 +104,7 @@ fn guards_that_do_not_fit_are_shown_as_such() {
 }
 
 #[test]
-fn an_event_is_acknowledged_once_whoever_dealt_with_it() {
+fn an_event_is_acknowledged_once_whichever_client_handles_it() {
     let text = "run_for = '10s'\n[clients]\ncount = 4\n[workload.notify]\nevery = '1s'\n";
     let seen = run(text, "zookeeper", 5);
     seen.holds_everything();

@@ -1,4 +1,4 @@
-//! What the shipped scenarios and the locks expect together, and the files that the locks bring.
+//! The combined expectations of shipped scenarios and locks, and the expectation files of locks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,18 @@ use crate::mistakes::{below_head, one};
 use crate::shipped::registry;
 
 /// One line for each scenario, property and verdict, with the locks in the order of the registry.
-const SUM: &str = include_str!("expectations.txt");
+const REVIEWED: &str = include_str!("expectations.txt");
 
 fn shipped_files() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     shipped::SCENARIOS.iter().chain(shipped::SEARCHES).chain(shipped::BUGS)
 }
 
 #[test]
-fn the_sum_of_all_expectations_is_the_one_that_was_reviewed() {
+fn all_expectations_match_the_reviewed_list() {
     let registry = registry();
     let mut lines: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (name, text) in shipped_files() {
-        let scenario = file::scenario(&registry, &format!("{name}.toml"), text).expect("a shipped scenario is right");
+        let scenario = file::scenario(&registry, &format!("{name}.toml"), text).expect("a shipped scenario is valid");
         for lock in registry.locks() {
             for (property, expectation) in scenario.expect.get(lock.name()).into_iter().flatten() {
                 let verdict = if *expectation == Expectation::Holds { "holds" } else { "violated" };
@@ -31,15 +31,15 @@ fn the_sum_of_all_expectations_is_the_one_that_was_reviewed() {
         }
     }
     let now: BTreeSet<String> = lines.iter().map(|(head, locks)| format!("{head}: {}", locks.join(" "))).collect();
-    let reviewed: BTreeSet<String> = SUM.lines().map(String::from).collect();
+    let reviewed: BTreeSet<String> = REVIEWED.lines().map(String::from).collect();
     let gone: Vec<_> = reviewed.difference(&now).collect();
     let new: Vec<_> = now.difference(&reviewed).collect();
     assert!(gone.is_empty() && new.is_empty(), "no longer expected: {gone:#?}\nnewly expected: {new:#?}");
 }
 
-/// The entries of a lock's file: scenario and property.
+/// Returns the entries of a lock's file: scenario and property.
 fn entries(info: &LockInfo) -> Vec<(String, String)> {
-    let text: Table = info.expectations.parse().expect("it is TOML");
+    let text: Table = info.expectations.parse().expect("the file is TOML");
     let groups = text.get("expect").and_then(Value::as_array).into_iter().flatten();
     let verdicts = groups.flat_map(|group| ["holds", "violated", "free"].map(|verdict| group.get(verdict)));
     let by_property = verdicts.flatten().flat_map(|verdict| verdict.as_table().into_iter().flatten());
@@ -51,17 +51,17 @@ fn entries(info: &LockInfo) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_lock_states_only_what_its_classes_do_not_say() {
+fn a_lock_states_only_what_differs_from_its_classes() {
     let registry = registry();
     let expected = |text: &str, lock: &str, property: &str| {
-        let scenario = file::scenario(&registry, "it.toml", text).expect("a shipped scenario is right");
-        let property = Property::named(property).expect("another test reads all files");
+        let scenario = file::scenario(&registry, "it.toml", text).expect("a shipped scenario is valid");
+        let property = Property::named(property).expect("the file names a property");
         scenario.expect.get(lock).and_then(|expected| expected.get(&property)).copied()
     };
     for lock in registry.locks() {
         for (name, property) in entries(&lock.info) {
             let text = shipped::scenario(&name).unwrap_or_else(|| panic!("{lock:?}: `{name}` is not shipped"));
-            // Under another name, the scenario has its classes alone.
+            // Under another name, only the expectations of classes apply to the scenario.
             let renamed = text.replacen(&format!("name = \"{name}\""), "name = \"another\"", 1);
             let (with, without) = (expected(text, lock.name(), &property), expected(&renamed, lock.name(), &property));
             assert_ne!(with, without, "{lock:?}: the entry for {property} in {name} changes nothing");
@@ -70,11 +70,11 @@ fn a_lock_states_only_what_its_classes_do_not_say() {
 }
 
 #[test]
-fn a_list_selects_classes_and_names_without_what_it_excludes() {
+fn a_list_selects_classes_and_names_minus_exclusions() {
     let locks = |list: &str| {
         let text = format!("run_for = '1s'\nlocks = {list}\n");
         let scenario = file::scenario(&registry(), "it.toml", &text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
-        scenario.locks.expect("they are given").join(" ")
+        scenario.locks.expect("`locks` is given").join(" ")
     };
     assert_eq!(locks("['@consensus', '!etcd']"), "zookeeper consul chubby hazelcast");
     assert_eq!(locks("['!@lease', '@session', 'none']"), "sql-for-update pg-advisory mysql-get-lock none");
@@ -83,7 +83,7 @@ fn a_list_selects_classes_and_names_without_what_it_excludes() {
 }
 
 #[test]
-fn mistakes_in_a_list_are_shown_where_they_are() {
+fn errors_in_a_list_show_their_location() {
     below_head("locks = [«\"@leese\"»]", "no class of locks is named `@leese`", "did you mean `@lease`?");
     below_head(
         "locks = [\"@all\", «\"!@sesion\"»]",

@@ -1,10 +1,10 @@
-//! Scenario and suite files: what parses, what is refused and how, and the JSON Schema.
+//! Scenario and suite files: valid files, errors in invalid ones, and the JSON Schema.
 
 mod expectations;
 mod mistakes;
 mod mistakes_in_faults;
 mod mutations;
-mod right;
 mod schema;
 mod shipped;
 mod shipped_files;
+mod valid;

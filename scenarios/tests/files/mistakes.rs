@@ -1,14 +1,14 @@
-//! Every mistake is shown where it is, with the reason and a remedy.
+//! Every error in a file shows its location, the reason and a fix.
 
 use fencepost_scenarios::file::{File, Problem, parse, read};
 
 use crate::shipped::{SCENARIOS, SUITE, registry};
 
 pub fn problems(text: &str) -> Vec<Problem> {
-    parse(&registry(), "it.toml", text).map(|_| ()).expect_err("this file has a mistake")
+    parse(&registry(), "it.toml", text).map(|_| ()).expect_err("this file has an error")
 }
 
-/// The file has this one mistake: at the marked place (`«…»`), with these words in message and help.
+/// Asserts that the file has exactly one error, at the location marked `«…»`, with these words in message and help.
 pub fn one(marked: &str, message: &str, help: &str) {
     let text = marked.replace(['«', '»'], "");
     let problems = problems(&text);
@@ -18,18 +18,18 @@ pub fn one(marked: &str, message: &str, help: &str) {
     assert!(problem.message.contains(message), "message: {shown}");
     assert!(problem.help.as_deref().unwrap_or("").contains(help), "help: {shown}");
     if let Some((before, rest)) = marked.split_once('«') {
-        let (place, _) = rest.split_once('»').unwrap();
-        assert_eq!(&text[problem.span.clone()], place, "place: {shown}");
-        assert_eq!(problem.span.start, before.len(), "place: {shown}");
+        let (location, _) = rest.split_once('»').unwrap();
+        assert_eq!(&text[problem.span.clone()], location, "location: {shown}");
+        assert_eq!(problem.span.start, before.len(), "location: {shown}");
     }
 }
 
-/// The same, below a sound beginning.
+/// [`one`], below a valid first line.
 pub fn below_head(marked: &str, message: &str, help: &str) {
     one(&format!("run_for = \"60s\"\n{marked}"), message, help);
 }
 
-/// The fixture with one piece replaced.
+/// [`one`], for the fixture with one piece replaced.
 fn changed(piece: &str, by: &str, message: &str, help: &str) {
     let (_, text) = SCENARIOS[0];
     assert_eq!(text.matches(piece).count(), 1, "{piece}");
@@ -133,7 +133,7 @@ fn wrong_types() {
 }
 
 #[test]
-fn absurd_numbers() {
+fn numbers_out_of_range() {
     changed("count = 5", "count = «0»", "a whole number from 1 to 64, not the number `0`", "");
     changed("count = 5", "count = «-1»", "from 1 to 64, not the number `-1`", "");
     changed("count = 5", "count = «65»", "from 1 to 64", "");
@@ -153,7 +153,7 @@ fn absurd_numbers() {
 }
 
 #[test]
-fn lengths_of_runs() {
+fn run_lengths() {
     one("about = \"x\"", "this scenario has no `run_for`", "add `run_for = \"60s\"`");
     one("run_for = «\"0s\"»", "a run of zero length", "\"60s\"");
     one("run_for = «\"25h\"»", "`1day 1h` is too long: about 90 million events for each case", "at most `24h`");
@@ -206,7 +206,7 @@ fn suites() {
 }
 
 #[test]
-fn no_scenario_at_all() {
+fn files_without_a_scenario() {
     one("", "this file is empty", "run_for");
     one("# nothing but a comment\n\n", "this file is empty", "run_for");
     one("<html>", "this is not TOML", "");
@@ -236,16 +236,16 @@ fn files_that_cannot_be_read() {
 }
 
 #[test]
-fn several_mistakes_come_in_the_order_of_the_file() {
+fn several_errors_are_in_the_order_of_the_file() {
     let text = "run_for = \"0s\"\n[clients]\ncuont = 3\nthink = 5\n[[fault.puase]]\nat = \"1s\"\n[network]\nloss = 7\n";
     let shown: Vec<String> = problems(text).iter().map(|problem| problem.to_string()).collect();
-    let places: Vec<&str> = shown.iter().map(|line| line.split(": ").next().unwrap()).collect();
-    assert_eq!(places, ["it.toml:1:11", "it.toml:3:1", "it.toml:4:9", "it.toml:5:9", "it.toml:8:8"], "{shown:#?}");
+    let locations: Vec<&str> = shown.iter().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(locations, ["it.toml:1:11", "it.toml:3:1", "it.toml:4:9", "it.toml:5:9", "it.toml:8:8"], "{shown:#?}");
     assert_eq!(shown[1], "it.toml:3:1: unknown key `cuont` in [clients]\n  help: did you mean `count`?");
 }
 
 #[test]
-fn columns_count_characters_and_lines_may_end_as_on_windows() {
+fn columns_count_characters_and_lines_may_end_in_crlf() {
     let text = "run_for = \"1s\"\r\nabout = \"äöü\"\r\nlock = { \"tü\" = 1, «x» = 2 }\r\n".replace(['«', '»'], "");
     let windows = problems(&text);
     assert_eq!(windows[1].line_column(), (3, 20), "{}", windows[1]);

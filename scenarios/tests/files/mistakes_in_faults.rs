@@ -1,8 +1,8 @@
-//! Mistakes in `[[fault.KIND]]`.
+//! Errors in `[[fault.KIND]]`.
 
 use crate::mistakes::{below_head, one, problems};
 
-/// A pause with these keys in place of its trigger.
+/// Asserts the only error of a pause that has these keys instead of a trigger.
 fn pause(keys: &str, message: &str, help: &str) {
     below_head(&format!("[[fault.pause]]\ntarget = \"client-1\"\nlasts = \"1s\"\n{keys}"), message, help);
 }
@@ -70,7 +70,7 @@ fn triggers_at_an_event() {
 }
 
 #[test]
-fn how_long() {
+fn durations() {
     let target = "target = \"client-1\"\nat = \"1s\"\n";
     below_head(&format!("«[[fault.pause]]»\n{target}"), "this `pause` has no `lasts`", "add `lasts = \"5s\"`");
     below_head(&format!("[[fault.pause]]\n{target}lasts = «\"0s\"»"), "zero length has no effect", "\"5s\"");
@@ -109,7 +109,7 @@ fn targets() {
 }
 
 #[test]
-fn places() {
+fn targets_and_links() {
     let pause = "«[[fault.pause]]»\nat = \"1s\"\nlasts = \"1s\"\n";
     below_head(pause, "this `pause` has no `target`", "`target = \"client:any\"`");
     let from = "[[fault.pause]]\nat = \"1s\"\nlasts = \"1s\"\ntarget = \"store\"\n«from» = \"client-1\"";
@@ -142,7 +142,7 @@ fn partitions() {
 }
 
 #[test]
-fn a_wrong_table_elsewhere_makes_no_node_unknown() {
+fn an_error_in_another_table_makes_no_node_unknown() {
     let fault = "[[fault.pause]]\ntarget = \"redis-7\"\nat = \"1s\"\nlasts = \"1s\"\n";
     one(&format!("run_for = \"9s\"\n{fault}[lock.redlock]\nservers = «\"7\"»"), "`servers` must be a whole number", "");
     assert_eq!(problems(&format!("run_for = \"9s\"\nlocks = [\"redlok\"]\n{fault}")).len(), 1);
@@ -166,7 +166,7 @@ fn presets() {
 }
 
 #[test]
-fn keys_of_the_newer_kinds() {
+fn keys_of_slow_clock_strobe_disk_stall_and_failover() {
     let node = "target = \"store\"\nat = \"1s\"\nlasts = \"1s\"\n";
     below_head(&format!("[[fault.slow]]\n{node}factor = «1»"), "from 2 to 100000 times slower, not 1", "");
     below_head(&format!("«[[fault.slow]]»\n{node}"), "has no `factor`", "add `factor = …`");
@@ -183,13 +183,13 @@ fn keys_of_the_newer_kinds() {
 }
 
 #[test]
-fn what_never_comes_back_does_not_restart() {
+fn a_permanent_crash_does_not_restart() {
     let crash = "[[fault.crash]]\ntarget = \"store\"\nat = \"1s\"\npermanent = true\n«restart_after» = \"1s\"";
     below_head(crash, "`restart_after` beside `permanent`", "remove one");
 }
 
 #[test]
-fn faults_that_would_keep_a_case_busy_without_end() {
+fn faults_with_too_many_injections() {
     let strobe = "«[[fault.clock-strobe]]»\ntarget = \"client:all\"\nevery = \"10ms\"\nlasts = \"1s\"\nby = \"1s\"\nperiod = \"1ms\"";
     below_head(strobe, "act about 6000000 times in `1m`, and 1000000 are the most", "shorten `run_for`");
     let pauses: String = (0..20)

@@ -1,4 +1,4 @@
-//! Whatever a file says, parsing returns.
+//! Parsing terminates on every input.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,14 +41,14 @@ const SPLICES: [&str; 16] = [
 ];
 
 fn edit() -> impl Strategy<Value = Edit> {
-    let place = any::<Index>;
+    let position = any::<Index>;
     prop_oneof![
-        (place(), any::<u8>()).prop_map(|(at, bits)| Edit::FlipByte(at, bits)),
-        (place(), place()).prop_map(|(from, length)| Edit::Delete(from, length)),
-        (place(), place()).prop_map(|(from, length)| Edit::Duplicate(from, length)),
-        (place(), place()).prop_map(|(one, other)| Edit::SwapLines(one, other)),
-        (place(), place()).prop_map(|(line, to)| Edit::DuplicateLine(line, to)),
-        (place(), prop::sample::select(&SPLICES[..])).prop_map(|(at, piece)| Edit::Splice(at, piece)),
+        (position(), any::<u8>()).prop_map(|(at, bits)| Edit::FlipByte(at, bits)),
+        (position(), position()).prop_map(|(from, length)| Edit::Delete(from, length)),
+        (position(), position()).prop_map(|(from, length)| Edit::Duplicate(from, length)),
+        (position(), position()).prop_map(|(one, other)| Edit::SwapLines(one, other)),
+        (position(), position()).prop_map(|(line, to)| Edit::DuplicateLine(line, to)),
+        (position(), prop::sample::select(&SPLICES[..])).prop_map(|(at, piece)| Edit::Splice(at, piece)),
     ]
 }
 
@@ -102,14 +102,14 @@ proptest! {
         for edit in &edits {
             text = applied(&text, edit);
         }
-        is_read_or_refused("mutated.toml", &text);
+        parses_or_explains("mutated.toml", &text);
     }
 
     #[test]
-    fn what_was_wrong_once_is_tried_again_and_a_little_further(file in any::<Index>(), edits in prop::collection::vec(edit(), 1..4)) {
+    fn mutations_of_the_corpus_parse_or_explain(file in any::<Index>(), edits in prop::collection::vec(edit(), 1..4)) {
         let corpus = corpus();
         let (name, text) = &corpus[file.index(corpus.len())];
-        is_read_or_refused(name, &edits.iter().fold(text.clone(), |text, edit| applied(&text, edit)));
+        parses_or_explains(name, &edits.iter().fold(text.clone(), |text, edit| applied(&text, edit)));
     }
 }
 
@@ -117,7 +117,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     #[test]
-    fn what_is_read_can_be_run(file in 0..shipped::SCENARIOS.len(), edits in prop::collection::vec(edit(), 1..3)) {
+    fn a_scenario_that_parses_can_run(file in 0..shipped::SCENARIOS.len(), edits in prop::collection::vec(edit(), 1..3)) {
         let text = edits.iter().fold(shipped::SCENARIOS[file].1.to_string(), |text, edit| applied(&text, edit));
         if let Ok(File::Scenario(mut scenario)) = parse(&registry(), "mutated.toml", &text) {
             scenario.run_for = scenario.run_for.min(Duration::from_secs(5));
@@ -126,16 +126,16 @@ proptest! {
     }
 }
 
-/// Files that are wrong in ways that once were, or could be, taken badly; and what must not be refused.
+/// Returns the corpus: invalid files that the parser once handled wrongly, or might, and valid files.
 fn corpus() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
-    let entries = std::fs::read_dir(folder).expect("the corpus is there");
-    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let entries = std::fs::read_dir(folder).expect("the corpus exists");
+    let paths = entries.map(|entry| entry.expect("a readable entry").path());
     let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
     let mut files: Vec<_> = paths
         .map(|path| {
             let name = path.file_name().expect("a file").to_string_lossy().into_owned();
-            (name, String::from_utf8_lossy(&std::fs::read(path).expect("it can be read")).into_owned())
+            (name, String::from_utf8_lossy(&std::fs::read(path).expect("a readable file")).into_owned())
         })
         .collect();
     files.sort();
@@ -143,18 +143,18 @@ fn corpus() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_corpus_is_read_or_refused_as_its_names_say() {
+fn corpus_files_parse_if_their_names_say_so() {
     let corpus = corpus();
     assert!(corpus.len() > 20, "{}", corpus.len());
     for (name, text) in corpus {
-        assert_eq!(is_read_or_refused(&name, &text), name.starts_with("good-"), "{name}");
+        assert_eq!(parses_or_explains(&name, &text), name.starts_with("good-"), "{name}");
     }
 }
 
-/// Whether it was read; if not, that was explained.
-fn is_read_or_refused(name: &str, text: &str) -> bool {
+/// Returns whether the file parses. Asserts that each error has a location and a reason.
+fn parses_or_explains(name: &str, text: &str) -> bool {
     let Err(problems) = parse(&registry(), name, text) else { return true };
-    assert!(!problems.is_empty(), "{name} was refused without a reason");
+    assert!(!problems.is_empty(), "{name} failed without a reason");
     for problem in problems {
         assert!(problem.span.start <= problem.span.end && problem.span.end <= text.len(), "{name}: {problem}");
         assert!(text.get(problem.span.clone()).is_some(), "{name}: {problem}");
@@ -172,7 +172,7 @@ fn runs_with(scenario: Arc<Scenario>, lock: &str) {
 }
 
 #[test]
-fn deep_and_long_files_are_refused_in_good_time() {
+fn deep_and_long_files_fail_quickly() {
     for text in ["[".repeat(100_000), "a = ".to_string() + &"[".repeat(100_000), "a.".repeat(50_000) + "b = 1"] {
         assert!(parse(&registry(), "deep.toml", &text).is_err());
     }

@@ -1,4 +1,4 @@
-//! The JSON Schema knows what the parser knows.
+//! The JSON Schema matches the parser.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::shipped::{SCENARIOS, SUITE, registry};
 
-/// Every key of a file has a place in the schema.
+/// Asserts that the schema contains every key of a file.
 fn assert_known(root: &Value, schema: &Value, value: &toml::Value, path: &str) {
     let schema = resolved(root, schema);
     match value {
@@ -33,13 +33,13 @@ fn assert_known(root: &Value, schema: &Value, value: &toml::Value, path: &str) {
 
 fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     match schema["$ref"].as_str() {
-        Some(reference) => root.pointer(reference.trim_start_matches('#')).expect("references lead somewhere"),
+        Some(reference) => root.pointer(reference.trim_start_matches('#')).expect("references resolve"),
         None => schema,
     }
 }
 
 #[test]
-fn every_key_of_every_fixture_is_in_it() {
+fn the_schema_contains_every_key_of_the_fixtures() {
     let schema = scenario(&registry());
     for (name, text) in SCENARIOS {
         assert_known(&schema, &schema, &text.parse::<toml::Table>().unwrap().into(), name);
@@ -49,7 +49,7 @@ fn every_key_of_every_fixture_is_in_it() {
 }
 
 #[test]
-fn everything_registered_is_in_it() {
+fn the_schema_contains_the_registry() {
     let registry = registry();
     let schema = scenario(&registry);
     for fault in registry.faults() {
@@ -87,24 +87,24 @@ fn every_key_is_described_and_defaults_are_as_users_write_them() {
     let step = &schema["properties"]["fault"]["properties"]["clock-step"]["items"];
     assert_eq!(step["required"], json!(["target"]));
     let either = json!([{ "anyOf": [{ "required": ["preset"] }, { "required": ["by"] }] }]);
-    assert_eq!(step["allOf"], either, "a preset gives what is left out");
+    assert_eq!(step["allOf"], either, "a preset may replace the key");
     assert!(step["properties"].get("lasts").is_none() && step["properties"].get("from").is_none());
     let text = schema.to_string();
     assert!(!text.contains("null"), "TOML has no null");
     assert_eq!(schema["$schema"], json!("https://json-schema.org/draft/2020-12/schema"));
 }
 
-/// What an editor offers in a table: the keys of its schema.
+/// Returns the keys that an editor offers in a table.
 fn offered<'s>(root: &'s Value, schema: &'s Value) -> BTreeSet<&'s str> {
     let schema = resolved(root, schema);
-    assert_eq!(schema["additionalProperties"], json!(false), "what is not offered is wrong");
-    schema["properties"].as_object().expect("it has keys").keys().map(String::as_str).collect()
+    assert_eq!(schema["additionalProperties"], json!(false), "other keys are errors");
+    schema["properties"].as_object().expect("a table has keys").keys().map(String::as_str).collect()
 }
 
-/// Whether the parser says that a fault of this kind has no such key.
+/// Returns whether the parser rejects this key for this kind of fault.
 fn refuses(kind: &str, key: &str) -> bool {
     let text = format!("run_for = '10s'\n[[fault.{kind}]]\n{key} = false\n");
-    let problems = file::parse(&registry(), "one.toml", &text).expect_err("no fault is right with that alone");
+    let problems = file::parse(&registry(), "one.toml", &text).expect_err("no fault is valid with one key");
     let unknown = [format!("unknown key `{key}`"), format!("it has no `{key}`"), format!("has no {key}s")];
     problems.iter().any(|problem| unknown.iter().any(|words| problem.message.contains(words)))
 }
@@ -123,10 +123,11 @@ fn an_editor_completes_the_kinds_of_fault_and_the_keys_of_each() {
         for key in &all {
             assert_eq!(refuses(kind, key), !here.contains(key), "{kind}: {key}");
         }
-        let how = |key: &str| resolved(&schema, &of(kind)["properties"][key]);
+        let definition = |key: &str| resolved(&schema, &of(kind)["properties"][key]);
         for key in &here {
-            let told = of(kind)["properties"][*key]["description"].is_string() || how(key)["description"].is_string();
-            assert!(told, "{kind}.{key} is not described");
+            let described =
+                of(kind)["properties"][*key]["description"].is_string() || definition(key)["description"].is_string();
+            assert!(described, "{kind}.{key} is not described");
         }
     }
     let words = |kind: &str, key: &str| {
@@ -141,7 +142,7 @@ fn an_editor_completes_the_kinds_of_fault_and_the_keys_of_each() {
 }
 
 #[test]
-fn every_shipped_file_is_in_it() {
+fn the_schema_contains_every_key_of_the_shipped_files() {
     let schema = scenario(&registry());
     for (name, text) in shipped::SCENARIOS.iter().chain(shipped::BUGS) {
         assert_known(&schema, &schema, &text.parse::<toml::Table>().unwrap().into(), name);

@@ -1,4 +1,4 @@
-//! The files of the tests.
+//! The fixtures of the tests.
 
 use fencepost_scenarios::registry::Registry;
 

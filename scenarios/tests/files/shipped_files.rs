@@ -1,4 +1,4 @@
-//! The files that come with fencepost are right and go by their names.
+//! The shipped files are valid and have the names under which they are listed.
 
 use fencepost_scenarios::file;
 use fencepost_scenarios::file::shipped::{BUGS, SCENARIOS, SEARCHES, SUITES, scenario};
@@ -10,7 +10,7 @@ fn every_suite_parses_and_names_only_shipped_scenarios() {
     for (name, text) in SUITES {
         let suite = file::suite(&registry(), &format!("{name}.toml"), text);
         let suite = suite.unwrap_or_else(|problems| panic!("{problems:#?}"));
-        assert_eq!(suite.name, *name, "a suite goes by the name that it is listed under");
+        assert_eq!(suite.name, *name, "the suite must have the name under which it is listed");
         for listed in &suite.scenarios {
             assert!(scenario(listed).is_some(), "{name} lists {listed}, which is not shipped");
         }
@@ -23,7 +23,7 @@ fn every_scenario_parses_and_has_its_own_name() {
     for (name, text) in all() {
         let scenario = file::scenario(&registry(), &format!("{name}.toml"), text);
         let scenario = scenario.unwrap_or_else(|problems| panic!("{problems:#?}"));
-        assert_eq!(scenario.name, *name, "a scenario goes by the name that it is listed under");
+        assert_eq!(scenario.name, *name, "the scenario must have the name under which it is listed");
         assert_eq!(all().filter(|(other, _)| other == name).count(), 1, "{name} is listed twice");
     }
 }

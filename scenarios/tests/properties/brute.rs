@@ -1,14 +1,14 @@
-//! Linearizability by trying every order: no memory, no pruning, nothing just in time.
+//! A linearizability check that tries every order, without memoization or pruning.
 
 use fencepost_scenarios::linearizable::Entry;
 use fencepost_scenarios::spec::Spec;
 
-/// Whether some order of these entries is legal. The cost grows with the factorial of their number.
+/// Returns whether an order of these entries is legal, in time factorial in their number.
 pub fn linearizable<S: Spec>(start: &S, entries: &[Entry]) -> bool {
     extend(start, entries, &mut vec![false; entries.len()])
 }
 
-/// Whether the entries that are not done yet can follow in some order.
+/// Returns whether the remaining entries can follow in some order.
 fn extend<S: Spec>(state: &S, entries: &[Entry], done: &mut [bool]) -> bool {
     if (0..entries.len()).all(|n| done[n] || entries[n].returned.is_none()) {
         return true;

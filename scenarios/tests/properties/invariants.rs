@@ -1,4 +1,4 @@
-//! The invariants of locks, whatever the schedule.
+//! Invariants of locks under generated schedules.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use proptest::sample::select;
 
 use crate::cases;
 
-/// The locks of stores that agree by consensus.
+/// The locks of consensus stores.
 const CONSENSUS: [&str; 5] = ["zookeeper", "etcd", "consul", "chubby", "hazelcast"];
 
-/// Locks that advertise a validity which ends, by the holder's own clock, before the service's.
+/// Locks whose advertised validity ends, by the holder's own clock, before the lease at the service.
 const CONSERVATIVE: [&str; 2] = ["lease-server", "dynamodb"];
 
-/// Locks whose tokens and highest token are durable before any reply, and fresh for every acquire.
+/// Locks whose tokens are durable before any reply, and new for every acquire.
 const DURABLE_TOKENS: [&str; 3] = ["lease-server", "zookeeper", "consul"];
 
 const ANYTHING: [&str; 9] =
@@ -33,21 +33,26 @@ fn cell(text: &ScenarioText, lock: &str) -> Cell {
     let registry = Registry::standard();
     let read = file::scenario(&registry, "generated.toml", &text.to_string());
     let read = read.unwrap_or_else(|problems| panic!("{}\n{text}", problems[0]));
-    Cell::new(&Arc::new(read), registry.lock(lock).expect("it is registered"), &[])
+    Cell::new(&Arc::new(read), registry.lock(lock).expect("the lock is registered"), &[])
 }
 
 fn run(text: &ScenarioText, lock: &str, seed: u64) -> CaseReport {
     case::run(&cell(text, lock), seed, None)
 }
 
-/// Fails with the evidence and with how to replay the case.
-fn keeps(text: &ScenarioText, lock: &str, seed: u64, properties: &[Property]) -> Result<(), TestCaseError> {
+/// Checks that no property is violated. The error has the evidence and the command to replay the case.
+fn check_not_violated(
+    text: &ScenarioText,
+    lock: &str,
+    seed: u64,
+    properties: &[Property],
+) -> Result<(), TestCaseError> {
     let report = run(text, lock, seed);
     for property in properties {
         let verdict = report.result.verdict(*property);
         let evidence = report.evidence.iter().find(|evidence| evidence.property == *property);
-        let told = evidence.map(|evidence| evidence.to_string()).unwrap_or_default();
-        prop_assert_ne!(verdict, Verdict::Violated, "{}: {}\n{}", property.name(), told, text.replay(lock, seed));
+        let evidence = evidence.map(|evidence| evidence.to_string()).unwrap_or_default();
+        prop_assert_ne!(verdict, Verdict::Violated, "{}: {}\n{}", property.name(), evidence, text.replay(lock, seed));
     }
     Ok(())
 }
@@ -56,24 +61,24 @@ proptest! {
     #![proptest_config(cases(60))]
 
     #[test]
-    fn no_two_records_of_a_consensus_lock_overlap(
+    fn no_two_grants_of_a_consensus_lock_overlap(
         text in scenario(&ANYTHING), lock in select(&CONSENSUS[..]), seed in 0..1_u64 << 40,
     ) {
-        keeps(&text, lock, seed, &[GrantExclusion, Linearizable])?;
+        check_not_violated(&text, lock, seed, &[GrantExclusion, Linearizable])?;
     }
 
     #[test]
-    fn no_two_conservative_validities_overlap_while_clocks_are_right(
+    fn no_two_conservative_validities_overlap_without_clock_faults(
         text in scenario(&NO_CLOCKS), lock in select(&CONSERVATIVE[..]), seed in 0..1_u64 << 40,
     ) {
-        keeps(&text, lock, seed, &[ValidityExclusion])?;
+        check_not_violated(&text, lock, seed, &[ValidityExclusion])?;
     }
 
     #[test]
     fn durable_fresh_tokens_and_fenced_reads_lose_no_update(
         text in scenario_with("fence-reads", &ANYTHING), lock in select(&DURABLE_TOKENS[..]), seed in 0..1_u64 << 40,
     ) {
-        keeps(&text, lock, seed, &[NoLostUpdate])?;
+        check_not_violated(&text, lock, seed, &[NoLostUpdate])?;
     }
 }
 

@@ -1,5 +1,5 @@
-//! The search for a legal order against trying every order, and against the tester of stateright, an independent
-//! implementation (<https://github.com/stateright/stateright>, `src/semantics/linearizability.rs`).
+//! Compares the search for a legal order with one that tries every order, and with the tester of stateright, an
+//! independent implementation (<https://github.com/stateright/stateright>, `src/semantics/linearizability.rs`).
 
 use std::cell::Cell;
 
@@ -14,7 +14,7 @@ use crate::{brute, cases};
 
 const BUDGET: u64 = 1_000_000;
 
-/// Whether the search finds an order. It must be a legal one.
+/// Returns whether the search finds an order. Asserts that the order is legal.
 fn found<S: Spec>(start: S, entries: &[Entry]) -> bool {
     match check(start.clone(), entries, BUDGET).decision {
         Decision::Unknown => panic!("{BUDGET} steps are enough for so few operations"),
@@ -22,18 +22,18 @@ fn found<S: Spec>(start: S, entries: &[Entry]) -> bool {
         Decision::Linearizable { order } => {
             let last = order.iter().try_fold(start, |state, entry| state.step(&entries[*entry].operation));
             assert!(last.is_ok(), "the order is not legal");
-            let in_time = |(place, later): (usize, &usize)| {
+            let in_time = |(position, later): (usize, &usize)| {
                 let earlier = |other: &usize| entries[*other].returned.is_none_or(|end| end > entries[*later].invoked);
-                order[place + 1..].iter().all(earlier)
+                order[position + 1..].iter().all(earlier)
             };
-            assert!(order.iter().enumerate().all(in_time), "the order is against time");
+            assert!(order.iter().enumerate().all(in_time), "the order contradicts real time");
             assert!((0..entries.len()).all(|n| order.contains(&n) || entries[n].returned.is_none()));
             true
         }
     }
 }
 
-/// One of our specifications as stateright wants them: an operation that is not allowed returns that it was refused.
+/// A specification as a stateright one: an operation returns whether it is allowed.
 #[derive(Clone)]
 struct Adapted<S>(S);
 
@@ -52,8 +52,8 @@ impl<S: Spec> SequentialSpec for Adapted<S> {
     }
 }
 
-/// What stateright says. Each operation is a thread of its own, since one that never returns does not keep its owner
-/// from going on.
+/// Returns the verdict of stateright. Each operation gets its own thread, because a client may continue after an operation
+/// that never returns.
 fn stateright_finds<S: Spec>(start: S, entries: &[Entry]) -> bool {
     let mut tester = LinearizabilityTester::new(Adapted(start));
     let mut events: Vec<(u64, usize, bool)> = Vec::new();
@@ -72,7 +72,7 @@ fn stateright_finds<S: Spec>(start: S, entries: &[Entry]) -> bool {
     tester.is_consistent()
 }
 
-/// Judges `number` generated histories both ways. Both answers must come often, or the comparison shows nothing.
+/// Asserts that both checks agree on `number` generated histories. Both verdicts must be frequent for a meaningful comparison.
 fn agree<S: Spec + 'static>(start: S, number: u32, operations: usize, other: fn(S, &[Entry]) -> bool) {
     let (legal, illegal) = (Cell::new(0), Cell::new(0));
     let histories = prop_oneof![1 => history(start.clone(), operations), 3 => broken(start.clone(), operations)];
@@ -90,18 +90,18 @@ fn agree<S: Spec + 'static>(start: S, number: u32, operations: usize, other: fn(
     assert!(legal.get().min(illegal.get()) > number / 50, "{} and {}", legal.get(), illegal.get());
 }
 
-/// A third of the operations have no known end, and with tokens the search may well not find out; but it never says no.
+/// A third of the operations have no known end. With tokens, the search may run out of steps, but it must not reject.
 #[test]
-fn what_is_linearizable_by_construction_is_never_rejected() {
+fn a_history_that_is_linearizable_by_construction_is_never_rejected() {
     fn holds<S: Spec + 'static>(start: S) {
         let decided = Cell::new(0);
-        let judged = TestRunner::new(cases(50)).run(&history(start.clone(), 60), |History(entries)| {
+        let outcome = TestRunner::new(cases(50)).run(&history(start.clone(), 60), |History(entries)| {
             let decision = check(start.clone(), &entries, 2_000).decision;
             prop_assert!(!matches!(decision, Decision::Stuck(_)), "{:?}", decision);
             decided.set(decided.get() + usize::from(decision != Decision::Unknown));
             Ok(())
         });
-        judged.unwrap_or_else(|failure| panic!("{failure}"));
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
         assert!(decided.get() > 35, "only {} of 50 were decided", decided.get());
     }
     holds(Mutex::default());

@@ -1,5 +1,5 @@
-//! What must hold whatever is tried: the invariants of the simulator and of the locks, over generated schedules, and the
-//! checkers against slower ones that are plainly right. A failure prints the case to replay.
+//! Property-based tests: invariants of the simulator and the locks under generated schedules, and checkers compared with
+//! slower, simpler ones. A failure prints the case to replay.
 
 mod brute;
 mod invariants;
@@ -8,7 +8,7 @@ mod simple_checkers;
 
 use proptest::test_runner::Config;
 
-/// So many cases, drawn anew by each run but for what `PROPTEST_RNG_SEED` fixes; nothing is written to disk.
+/// Returns a configuration of `number` cases. Each run draws new ones unless `PROPTEST_RNG_SEED` is set.
 fn cases(number: u32) -> Config {
     Config { cases: number, failure_persistence: None, max_shrink_iters: 200, ..Config::default() }
 }

@@ -1,4 +1,4 @@
-//! The checkers of exclusion and tokens against their definitions, over every pair of grants of small histories.
+//! Compares the checkers of exclusion and tokens with their definitions, for every pair of grants of small histories.
 
 use std::time::Duration;
 
@@ -17,67 +17,67 @@ const GRANTS: usize = 4;
 const SERVER: NodeId = NodeId(10);
 const RULES: [Property; 4] = [GrantExclusion, BeliefExclusion, Fencing, EffectExclusion];
 
-/// What happens next to a grant, after how many seconds, and the token if it is acquired then.
-type Turn = (usize, bool, u64, Token);
+/// A grant, whether it uses the store, the delay in seconds, and the token if the grant is acquired now.
+type Action = (usize, bool, u64, Token);
 
-/// What is known of a grant in the end: when each stage of its life came.
+/// The second of each stage of a grant, and its operations.
 #[derive(Clone, Debug, Default)]
-struct Life {
+struct GrantRecord {
     granted: Option<u64>,
-    /// Its place among the grants.
+    /// Its index in the order of grants.
     rank: Option<usize>,
     acquired: Option<u64>,
     token: Option<Token>,
     released: Option<u64>,
     ended: Option<u64>,
-    /// The places of its reads and writes among all operations at the store.
+    /// The indices of its reads and writes among all operations at the store.
     reads: Vec<usize>,
     writes: Vec<usize>,
 }
 
-/// Every grant lives through its stages in order, all of them mixed; in between, those that are granted use the store.
+/// A generated history. Each grant goes through its stages in order, and uses the store once it is granted.
 #[derive(Default)]
-struct World {
+struct Generated {
     now: u64,
     events: Vec<(u64, Event)>,
-    lives: [Life; GRANTS],
+    records: [GrantRecord; GRANTS],
     stages: [u8; GRANTS],
     ranks: usize,
     operations: usize,
     version: u64,
 }
 
-impl World {
-    fn take(mut self, &(grant, uses_store, seconds, token): &Turn) -> Self {
+impl Generated {
+    fn take(mut self, &(grant, uses_store, seconds, token): &Action) -> Self {
         self.now += seconds;
-        if uses_store && self.lives[grant].rank.is_some() {
+        if uses_store && self.records[grant].rank.is_some() {
             self.use_store(grant, token % 2 == 0);
         } else {
-            self.live_on(grant, token);
+            self.advance(grant, token);
         }
         self
     }
 
-    fn live_on(&mut self, n: usize, token: Token) {
+    fn advance(&mut self, n: usize, token: Token) {
         let (client, grant, now) = (NodeId(n as u16), GrantId(n as u32 + 1), Some(self.now));
-        let life = &mut self.lives[n];
+        let record = &mut self.records[n];
         let event = match self.stages[n] {
             0 => Event::AcquireInvoked { client, grant, resource: ResourceId(0) },
             1 => {
-                (life.granted, life.rank) = (now, Some(self.ranks));
+                (record.granted, record.rank) = (now, Some(self.ranks));
                 self.ranks += 1;
                 Event::Granted { server: SERVER, grant }
             }
             2 => {
-                (life.acquired, life.token) = (now, Some(token));
+                (record.acquired, record.token) = (now, Some(token));
                 Event::Acquired { client, grant, token: Some(token), validity: false }
             }
             3 => {
-                life.released = now;
+                record.released = now;
                 Event::ReleaseInvoked { client, grant }
             }
             4 => {
-                life.ended = now;
+                record.ended = now;
                 Event::Ended { server: SERVER, grant, cause: Cause::Released(grant) }
             }
             _ => return,
@@ -88,22 +88,22 @@ impl World {
 
     fn use_store(&mut self, n: usize, writes: bool) {
         let grant = GrantId(n as u32 + 1);
-        let place = self.operations;
+        let index = self.operations;
         self.operations += 1;
         let event = if writes {
             self.version += 1;
-            self.lives[n].writes.push(place);
-            let (based_on, version, order) = (self.version - 1, self.version, place as u32);
+            self.records[n].writes.push(index);
+            let (based_on, version, order) = (self.version - 1, self.version, index as u32);
             Event::WriteAccepted { grant, order, units: 1, based_on, version, count: 0 }
         } else {
-            self.lives[n].reads.push(place);
+            self.records[n].reads.push(index);
             Event::ReadAccepted { grant, version: self.version }
         };
         self.events.push((self.now, event));
     }
 
     fn verdicts(&self) -> Vec<Verdict> {
-        let mut checkers = Checkers::new(&facts());
+        let mut checkers = Checkers::new(&case_spec());
         for (second, event) in &self.events {
             checkers.observe(SimTime(second * 1_000_000_000), event);
         }
@@ -111,21 +111,21 @@ impl World {
         RULES.iter().map(|rule| findings.verdict(*rule)).collect()
     }
 
-    /// The definitions, as they stand in the book.
+    /// Returns the verdicts by the definitions in the book.
     fn defined(&self) -> Vec<Verdict> {
         let overlap = |one: (Option<u64>, Option<u64>), other: (Option<u64>, Option<u64>)| {
             let span = |(from, to): (Option<u64>, Option<u64>)| Some((from?, to.unwrap_or(self.now)));
             let (Some(one), Some(other)) = (span(one), span(other)) else { return false };
             one.0.max(other.0) < one.1.min(other.1)
         };
-        let any = |broken: &dyn Fn(&Life, &Life) -> bool| {
-            let pairs = self.lives.iter().flat_map(|one| self.lives.iter().map(move |other| (one, other)));
+        let any = |broken: &dyn Fn(&GrantRecord, &GrantRecord) -> bool| {
+            let pairs = self.records.iter().flat_map(|one| self.records.iter().map(move |other| (one, other)));
             let violated =
                 pairs.filter(|(one, other)| !std::ptr::eq(*one, *other)).any(|(one, other)| broken(one, other));
             if violated { Verdict::Violated } else { Verdict::Holds }
         };
-        let ranks = |a: &Life, b: &Life| a.rank.zip(b.rank).is_some_and(|(a, b)| a < b);
-        let used = |life: &Life| life.reads.iter().chain(&life.writes).copied().min();
+        let ranks = |a: &GrantRecord, b: &GrantRecord| a.rank.zip(b.rank).is_some_and(|(a, b)| a < b);
+        let used = |record: &GrantRecord| record.reads.iter().chain(&record.writes).copied().min();
         vec![
             any(&|a, b| overlap((a.granted, a.ended), (b.granted, b.ended))),
             any(&|a, b| overlap((a.acquired, a.released), (b.acquired, b.released))),
@@ -135,7 +135,7 @@ impl World {
     }
 }
 
-fn facts() -> CaseSpec {
+fn case_spec() -> CaseSpec {
     CaseSpec {
         grants: true,
         validity: false,
@@ -160,10 +160,10 @@ proptest! {
     #![proptest_config(cases(5_000))]
 
     #[test]
-    fn the_checkers_of_exclusion_and_tokens_say_what_their_definitions_say(
-        turns in vec((0..GRANTS, any::<bool>(), 0..2_u64, 0..6_u64), 1..30),
+    fn the_checkers_of_exclusion_and_tokens_match_their_definitions(
+        actions in vec((0..GRANTS, any::<bool>(), 0..2_u64, 0..6_u64), 1..30),
     ) {
-        let world = turns.iter().fold(World::default(), |world, turn| world.take(turn));
-        prop_assert_eq!(world.verdicts(), world.defined(), "of {:?} in {:#?}", RULES, world.events);
+        let generated = actions.iter().fold(Generated::default(), |generated, action| generated.take(action));
+        prop_assert_eq!(generated.verdicts(), generated.defined(), "{:?} in {:#?}", RULES, generated.events);
     }
 }

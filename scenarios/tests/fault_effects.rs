@@ -15,25 +15,25 @@ use fencepost_sim::faults::{BoundAllowance, Fault, Injected, Nemesis, Topology};
 use fencepost_sim::schedule::{FaultPlan, Placement};
 use fencepost_sim::stream::Stream;
 
-/// What a fault shows, compared with the same case whose injections do nothing.
+/// The visible effect of a fault, compared with the same case whose injections do nothing.
 #[derive(Clone, Copy, Debug)]
-enum Shows {
-    /// A violation in at least one case, which holds when the injections do nothing.
+enum Effect {
+    /// A property that is violated in at least one case, and holds there when the injections do nothing.
     Violated(Property),
     /// A metric that is higher in most cases in which the fault touches something.
     More(&'static str),
 }
 
-use Shows::{More, Violated};
+use Effect::{More, Violated};
 
-/// Kind, lock, settings, the fault's keys, and what it shows.
-type Row = (&'static str, &'static str, &'static str, &'static str, Shows);
+/// Kind, lock, settings, the fault's keys, and its effect.
+type Row = (&'static str, &'static str, &'static str, &'static str, Effect);
 
 const CHECKED: &str = "clients.check_before_write = true\n";
 const ALWAYS: &str = "lock.redis-set-px = { ttl = \"5s\", persistence = \"always\" }\n";
 const DATAGRAMS: &str = "network.transport = \"datagram\"\n";
 const STANDBY: &str = "lock.sql-for-update = { standby = true, failover_after = \"2s\" }\n";
-/// A disk that lies is not noticed until the power fails.
+/// A disk that lies has no effect until the power fails.
 const LIE: &str = "what = \"lie\"\ntarget = \"server:any\"\nat = \"0s\"\nlasts = \"60s\"";
 const POWER: &str = "\n[[fault.crash]]\nname = \"power\"\ntarget = \"server:any\"\nevery = \"exp(5s)\"\nwhat = \"host\"\n\
                      restart_after = \"300ms\"\ndisk = \"unsynced\"\n";
@@ -46,7 +46,7 @@ const ROWS: &[Row] = &[
         "target = \"client:any\"\nevery = \"exp(8s)\"\nlasts = \"8s\"",
         Violated(EffectExclusion),
     ),
-    // A check right before the write sees a plain pause, but not one that stopped the machine's own clock.
+    // A check right before the write detects a process pause, but not a pause that stops the machine's clock.
     (
         "vm-pause",
         "redis-set-px",
@@ -192,25 +192,25 @@ const ROWS: &[Row] = &[
 const SEEDS: u64 = 12;
 
 #[test]
-fn every_fault_has_its_effect_and_none_when_its_injections_do_nothing() {
+fn every_fault_has_its_effect_only_if_its_injections_act() {
     let mut without_effect = Vec::new();
     for row in ROWS {
         let real = cell(row);
         let inert = with_first_fault_inert(&real);
-        let mut seen = Vec::new();
+        let mut effects = Vec::new();
         for seed in 0..SEEDS {
             let [real, inert] = [&real, &inert].map(|cell| case::run(cell, seed, None).result);
             assert_eq!(inert.faults[0].touched, 0, "{row:?}: an injection that does nothing touches nothing");
             if real.faults[0].touched > 0 {
-                seen.push(row.4.is_seen(&real, &inert));
+                effects.push(row.4.occurs(&real, &inert));
             }
         }
-        let (times, of) = (seen.iter().filter(|seen| **seen).count(), seen.len());
-        if !row.4.is_enough(times, of) {
+        let (times, of) = (effects.iter().filter(|effects| **effects).count(), effects.len());
+        if !row.4.is_frequent(times, of) {
             without_effect.push(format!("{times} of {of} cases: {row:?}"));
         }
     }
-    assert!(without_effect.is_empty(), "no effect is seen of:\n{}", without_effect.join("\n"));
+    assert!(without_effect.is_empty(), "these rows show no effect:\n{}", without_effect.join("\n"));
 }
 
 #[test]
@@ -219,8 +219,8 @@ fn every_kind_has_a_row() {
     assert_eq!(ROWS.iter().map(|row| row.0).collect::<BTreeSet<_>>(), kinds);
 }
 
-impl Shows {
-    fn is_seen(self, real: &CaseResult, inert: &CaseResult) -> bool {
+impl Effect {
+    fn occurs(self, real: &CaseResult, inert: &CaseResult) -> bool {
         match self {
             Violated(property) => {
                 let violated = |result: &CaseResult| result.verdict(property) == Verdict::Violated;
@@ -230,7 +230,7 @@ impl Shows {
         }
     }
 
-    fn is_enough(self, times: usize, of: usize) -> bool {
+    fn is_frequent(self, times: usize, of: usize) -> bool {
         match self {
             Violated(_) => times > 0,
             More(_) => times * 2 > of,
@@ -256,7 +256,7 @@ fn with_first_fault_inert(cell: &Cell) -> Cell {
     Cell { scenario: Arc::new(scenario), ..cell.clone() }
 }
 
-/// A fault that is drawn and placed as it is, and does nothing.
+/// A fault that is drawn and placed like the one it wraps, but does nothing.
 #[derive(Debug)]
 struct Inert(Arc<dyn Fault>);
 

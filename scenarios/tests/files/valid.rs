@@ -1,4 +1,4 @@
-//! Files without mistakes mean what they say.
+//! Valid files parse to the expected values.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn all_fixtures_parse() {
 }
 
 #[test]
-fn the_scenario_of_the_design_means_what_it_says() {
+fn a_full_scenario_parses_to_its_values() {
     let read = parsed("gc-pause-inventory");
     assert_eq!((read.name.as_str(), read.run_for), ("gc-pause-inventory", 60 * SECOND));
     assert_eq!(read.locks, Some(vec!["redlock".to_string()]));
@@ -53,7 +53,7 @@ fn the_scenario_of_the_design_means_what_it_says() {
 }
 
 #[test]
-fn link_faults_and_own_tables_are_understood() {
+fn link_faults_and_lock_tables_parse() {
     let read = parsed("late-release");
     assert_eq!(read.lock.timing, Timing::Effective(5 * SECOND));
     assert_eq!(read.lock.params.keys().collect::<Vec<_>>(), ["redis-set-px"]);
@@ -117,7 +117,7 @@ fn a_reproducer_pins_its_case() {
 }
 
 #[test]
-fn the_order_of_tables_does_not_matter_but_that_of_faults_is_kept() {
+fn tables_may_come_in_any_order_and_faults_keep_theirs() {
     let text = "[[fault.pause]]\ntarget='client-1'\nat='1s'\nlasts='1s'\n[[fault.crash]]\ntarget='store'\nat='2s'\n\
                 [[fault.pause]]\ntarget='client-2'\nat='3s'\nlasts='1s'\n[clients]\ncount=2\n";
     let read = scenario(&registry(), "x.toml", &format!("run_for='9s'\n{text}")).unwrap();
@@ -126,7 +126,7 @@ fn the_order_of_tables_does_not_matter_but_that_of_faults_is_kept() {
 }
 
 #[test]
-fn a_preset_gives_what_is_left_out_and_what_is_written_wins() {
+fn a_preset_only_sets_keys_that_are_left_out() {
     let fault = |kind: &str, keys: &str| {
         let text = format!("run_for = \"60s\"\n[[fault.{kind}]]\nat = \"1s\"\n{keys}");
         let read = scenario(&registry(), "x.toml", &text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
@@ -143,7 +143,7 @@ fn a_preset_gives_what_is_left_out_and_what_is_written_wins() {
 }
 
 #[test]
-fn every_preset_can_be_used_as_it_is() {
+fn every_preset_is_valid_without_other_keys() {
     let kinds = fencepost_sim::faults::STANDARD;
     for (kind, preset) in kinds.iter().flat_map(|kind| kind.presets.iter().map(move |preset| (kind, preset))) {
         let partition = kind.name == "partition";

@@ -1,4 +1,4 @@
-//! Which fault is to blame: violated cases run again with each fault taken out.
+//! Decisive faults: violated cases run again without each of their faults.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::case;
@@ -6,7 +6,7 @@ use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::results::{CellResult, DECISIVE_CASES, Decisive, ResultsWriter, read_cells};
 use fencepost_scenarios::search::ablation;
 
-/// One pause outlives the lease; one is too short for that; one never comes.
+/// One pause outlasts the lease, one is shorter, and one never happens.
 const SCENARIO: &str = r#"
 name = "suspects"
 run_for = "60s"
@@ -37,13 +37,13 @@ fn cell() -> Cell {
     fencepost_testkit::cell(SCENARIO, "redis-set-px", &[])
 }
 
-fn ran(cell: &Cell, seeds: impl Iterator<Item = u64>) -> CellResult {
+fn run_seeds(cell: &Cell, seeds: impl Iterator<Item = u64>) -> CellResult {
     let mut result = CellResult::default();
     seeds.for_each(|seed| result.add(seed, &case::run(cell, seed, None).result));
     result
 }
 
-fn settled(cell: &Cell, mut result: CellResult) -> CellResult {
+fn with_ablation(cell: &Cell, mut result: CellResult) -> CellResult {
     for sample in result.samples().to_vec() {
         let changed = ablation::without_each(cell, &sample);
         result.decide(sample.seed, changed);
@@ -52,9 +52,9 @@ fn settled(cell: &Cell, mut result: CellResult) -> CellResult {
 }
 
 #[test]
-fn the_fault_to_blame_is_decisive_and_the_others_are_not() {
+fn only_the_fault_that_causes_the_violation_is_decisive() {
     let cell = cell();
-    let result = settled(&cell, ran(&cell, 0..30));
+    let result = with_ablation(&cell, run_seeds(&cell, 0..30));
     let sampled = DECISIVE_CASES as u64;
     assert!(result.property(Property::EffectExclusion).violated > sampled, "{result:?}");
     let seen: Vec<Decisive> = (0..3).map(|fault| result.decisive(fault)).collect();
@@ -63,27 +63,28 @@ fn the_fault_to_blame_is_decisive_and_the_others_are_not() {
 }
 
 #[test]
-fn shards_come_to_what_the_whole_run_does() {
+fn merged_shards_equal_the_whole_run() {
     let cell = cell();
-    let whole = settled(&cell, ran(&cell, 0..30));
-    let mut parts: Vec<CellResult> = (0..3).map(|n| settled(&cell, ran(&cell, (n..30).step_by(3)))).collect();
+    let whole = with_ablation(&cell, run_seeds(&cell, 0..30));
+    let mut parts: Vec<CellResult> =
+        (0..3).map(|n| with_ablation(&cell, run_seeds(&cell, (n..30).step_by(3)))).collect();
     let mut merged = parts.pop().expect("three parts");
     parts.iter().for_each(|part| merged.merge(part));
     assert_eq!(merged, whole);
 }
 
 #[test]
-fn what_was_found_survives_being_written_and_read() {
+fn decisive_faults_survive_a_round_trip() {
     let cell = cell();
-    let result = settled(&cell, ran(&cell, 0..10));
+    let result = with_ablation(&cell, run_seeds(&cell, 0..10));
     let mut writer = ResultsWriter::new(Vec::new());
-    writer.cell(&cell.header).expect("memory takes it");
+    writer.cell(&cell.header).expect("writing to memory succeeds");
     for seed in 0..10 {
-        writer.case(seed, &case::run(&cell, seed, None).result).expect("memory takes it");
+        writer.case(seed, &case::run(&cell, seed, None).result).expect("writing to memory succeeds");
     }
     for sample in result.samples() {
-        writer.decisive(sample.seed, sample.changed.as_deref().expect("decided")).expect("memory takes it");
+        writer.decisive(sample.seed, sample.changed.as_deref().expect("decided")).expect("writing to memory succeeds");
     }
-    let read = read_cells(writer.into_inner().as_slice()).expect("what was written can be read");
+    let read = read_cells(writer.into_inner().as_slice()).expect("the written results are readable");
     assert_eq!(read, [(cell.header.clone(), result)]);
 }
