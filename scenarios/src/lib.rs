@@ -1,5 +1,5 @@
-//! What is done to the locks, and what comes of it. Data flows one way: `search` uses `run`, which uses `workload`,
-//! `file` and the checkers.
+//! Scenario files, workloads, runs and searches. Dependencies point one way: `search` uses `run`, which uses
+//! `workload`, `file` and the checkers.
 
 pub mod file;
 pub mod run;
@@ -10,5 +10,5 @@ pub mod workload;
 
 pub use run::registry;
 
-/// Properties and their checkers, in a crate of their own.
+/// Properties and their checkers, from their own crate.
 pub use fencepost_check::{check, linearizable, operations, property, spec};

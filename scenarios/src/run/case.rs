@@ -1,4 +1,5 @@
-//! One case: a cell with a seed. Plans it, builds its world, runs it, heals it, and checks its history.
+//! One case: a cell with a seed. Plans the case, builds its world, runs it, heals all faults, and
+//! checks the history.
 
 use std::cell::{Cell as Counter, RefCell};
 use std::rc::Rc;
@@ -41,17 +42,17 @@ pub struct CaseReport {
 /// An injection of a case.
 #[derive(Clone, Debug)]
 pub struct Injected {
-    /// Its fault, as an index into the scenario's faults.
+    /// The index of the fault in the scenario's faults.
     pub fault: usize,
-    /// When it began.
+    /// When the injection began.
     pub at: SimTime,
-    /// Its planned duration.
+    /// The planned duration, if the fault has one.
     pub lasts: Option<Duration>,
-    /// The value that the fault drew for it.
+    /// The value that the fault drew for the injection.
     pub drawn: i64,
-    /// Where it acted.
+    /// Where the injection acted.
     pub placement: Placement,
-    /// It changed something in the world.
+    /// Whether the injection changed something in the world.
     pub touched: bool,
 }
 
@@ -63,7 +64,7 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
     if let Some(choice) = &drawn.choice {
         report.result.faults = choice.spread(&report.result.faults);
         for injected in &mut report.injections {
-            injected.fault = choice.place(injected.fault);
+            injected.fault = choice.scenario_index(injected.fault);
         }
     }
     report
@@ -71,7 +72,7 @@ pub fn run(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) ->
 
 /// [`run`] for the cells of one lock. The lock's registry entry points here.
 pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport {
-    let params = cell.params.downcast_ref::<L::Params>().expect("a cell's parameters are of its own lock");
+    let params = cell.params.downcast_ref::<L::Params>().expect("a cell has the parameters of its own lock");
     let plan = Plan::new::<L>(cell, seed, params);
     let state = Rc::new(RefCell::new(plan.state(cell.scenario.run_for)));
     let setup = build::<L>(cell, seed, params, &plan, &state, watcher);
@@ -81,15 +82,15 @@ pub(crate) fn run_lock<L: Lock>(cell: &Cell, seed: u64, watcher: Option<Rc<RefCe
     finish(cell, plan, stop, world, state)
 }
 
-/// What is known about a case before it runs.
+/// The plan of a case, made before the case runs.
 struct Plan {
     nodes: Deployment,
     schedule: Schedule,
     streams: Streams,
     allowance: BoundAllowance,
-    /// Units of work in all.
+    /// The total number of units of work.
     units: u32,
-    facts: CaseSpec,
+    spec: CaseSpec,
 }
 
 impl Plan {
@@ -100,8 +101,8 @@ impl Plan {
         let schedule = Schedule::draw(&cell.scenario.faults, &streams, SimTime(0) + cell.scenario.run_for);
         let allowance = schedule.allowance();
         let nodes = Deployment::new(cell.scenario.clients.count, cell.servers.clone(), in_service::<L>(cell));
-        let in_others_hands = longest_unit(cell) + longest_inner_wait(cell) + late_attempts(cell);
-        let facts = CaseSpec {
+        let wait_for_others = longest_unit(cell) + longest_inner_wait(cell) + late_attempts(cell);
+        let spec = CaseSpec {
             grants: L::INFO.grants,
             validity: L::INFO.validity,
             tokens: L::INFO.tokens(),
@@ -115,43 +116,43 @@ impl Plan {
             clients: nodes.clients().to_vec(),
             orders: total_orders(clients, pace, *run_for),
             workload: Some(workload.spec()),
-            takeover_bound: L::takeover_bound(params, &allowance) + in_others_hands,
-            progress_bound: L::progress_bound(params, &allowance) + in_others_hands,
+            takeover_bound: L::takeover_bound(params, &allowance) + wait_for_others,
+            progress_bound: L::progress_bound(params, &allowance) + wait_for_others,
             deadlock_bound: L::progress_bound(params, &allowance) + longest_unit(cell) + late_attempts(cell),
         };
-        Plan { nodes, schedule, streams, allowance, units: total_units(clients, pace, *run_for), facts }
+        Plan { nodes, schedule, streams, allowance, units: total_units(clients, pace, *run_for), spec }
     }
 
     fn state(&self, run_for: Duration) -> CaseState {
         CaseState {
-            checkers: Checkers::new(&self.facts).with_spans(run_for),
+            checkers: Checkers::new(&self.spec).with_spans(run_for),
             open_orders: self.units,
-            busy_clients: self.facts.clients.len(),
+            busy_clients: self.spec.clients.len(),
             healed: false,
         }
     }
 }
 
-/// Whether the lock's own service holds the guarded data, so that there is no other store.
+/// Returns whether the lock's own service holds the guarded data, so that there is no other store.
 fn in_service<L: Lock>(cell: &Cell) -> bool {
     data_in_service(&L::INFO, cell.workload().guard())
 }
 
-/// How long a healthy holder may keep the lock, and others have to wait.
+/// Returns the longest time that a healthy holder keeps the lock while others wait.
 fn longest_unit(cell: &Cell) -> Duration {
     let clients = &cell.scenario.clients;
     let [hold, prepare] = [clients.hold, clients.prepare].map(|work| work.longest().min(clients.wait_at_most));
-    // Each nested acquire may wait this long, and its release again.
+    // Each nested acquire may wait this long, and so may its release.
     hold + prepare + 2 * u32::from(clients.nested) * nested_wait(clients)
 }
 
-/// How much later a waiter may acquire because of the scenario's `retry_delay`: up to four attempts may fail first, for
-/// want of a connection, a reply and a leader.
+/// Returns the delay that the scenario's `retry_delay` may add to an acquire: up to four attempts may fail first, for
+/// lack of a connection, a reply or a leader.
 fn late_attempts(cell: &Cell) -> Duration {
     4 * cell.scenario.clients.retry_delay
 }
 
-/// How long a healthy holder of one lock may wait for a second one.
+/// Returns the longest time that a healthy holder of one lock waits for a second lock.
 fn longest_inner_wait(cell: &Cell) -> Duration {
     let two = cell.workload().work.resources > 1;
     if two { cell.scenario.clients.wait_at_most } else { Duration::ZERO }
@@ -173,7 +174,7 @@ fn build<L: Lock>(
         workload: cell.workload().clone(),
         store: plan.nodes.store(),
         in_service: in_service::<L>(cell),
-        probe_timeout: plan.facts.progress_bound,
+        probe_timeout: plan.spec.progress_bound,
         next_grant: Counter::new(0),
     });
     for (index, name) in plan.nodes.names()[..clients.len()].iter().enumerate() {
@@ -212,7 +213,7 @@ impl Phases {
         driver.heal();
         let settled = driver.now() + self.settle;
         loop {
-            // Until stalled messages have arrived, and no obligation is pending or its deadline has passed.
+            // Run until stalled messages have arrived, and no obligation is pending or its deadline has passed.
             let limit = settled.max(self.state.borrow().checkers.open_until().unwrap_or_default());
             match driver.run_until(limit).await {
                 Stop::Halted => {}
@@ -241,7 +242,7 @@ fn finish<L: fencepost_sim::Message>(
     let injections = injections_begun(&plan.schedule, &world);
     let (touched_holder, lock_messages) = (world.touched_holder(), world.lock_messages());
     drop(world);
-    let state = Rc::try_unwrap(state).ok().expect("the recorder went with the world").into_inner();
+    let state = Rc::try_unwrap(state).ok().expect("dropping the world drops the recorder").into_inner();
     let mut findings = state.checkers.finish(ended);
     if stop == Stop::Exhausted {
         mark_unknown(&mut findings);
@@ -260,13 +261,13 @@ fn finish<L: fencepost_sim::Message>(
     CaseReport { result, evidence: findings.evidence, nodes: plan.nodes.names().to_vec(), ended, injections }
 }
 
-/// Whether stock is left, so that the oversold units must not be compared.
+/// Returns whether stock is left. The oversold units must then not be compared.
 fn is_censored(workload: &Workload, findings: &Findings) -> bool {
     let acked = findings.metrics.iter().find(|(name, _)| name == "acked_units").map_or(0, |(_, units)| *units);
     workload.spec().stock().is_some_and(|stock| acked < stock)
 }
 
-/// Makes every property that holds unknown, since the case did not run to its end.
+/// Changes every verdict `Holds` to `Unknown`, because the case did not run to its end.
 fn mark_unknown(findings: &mut Findings) {
     for (_, verdict) in &mut findings.verdicts {
         if *verdict == Verdict::Holds {
@@ -303,7 +304,7 @@ fn injections_begun<L: fencepost_sim::Message>(schedule: &Schedule, world: &Worl
     injected.collect()
 }
 
-/// The name of a node, for evidence.
+/// Returns the name of a node, for evidence.
 pub fn node_name(nodes: &[String], node: NodeId) -> String {
     nodes.get(node.index()).cloned().unwrap_or_else(|| format!("node {}", node.0))
 }

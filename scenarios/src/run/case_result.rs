@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::property::{Property, Verdict};
 
-/// The result of one case, from which results and reports are made.
+/// The result of one case, the input of results and reports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CaseResult {
     /// The verdict of each property, in the order of [`Property::ALL`].
@@ -16,15 +16,15 @@ pub struct CaseResult {
     pub metrics: Vec<(Cow<'static, str>, i64)>,
     /// The injections of each fault, in the order of the scenario.
     pub faults: Vec<FaultTally>,
-    /// The case ended before the stock was sold, so its oversold units must not be compared.
+    /// Whether the case ended before the stock was sold. Its oversold units must then not be compared.
     pub censored: bool,
-    /// A fault touched a grant while it was held.
+    /// Whether a fault touched a grant while it was held.
     pub touched_holder: bool,
     /// The xxh3-128 hash over every event of the case.
     pub trace: u128,
-    /// How many events the case had.
+    /// The number of events.
     pub events: u64,
-    /// Availability until healing, in [`SPANS`] equal parts of the run phase; fewer if every order was resolved before.
+    /// Availability until healing, in [`SPANS`] equal parts of the run phase; fewer if all orders are resolved earlier.
     pub spans: Vec<Span>,
 }
 
@@ -40,12 +40,12 @@ pub struct FaultTally {
 }
 
 impl CaseResult {
-    /// The verdict on one property; not applicable if there is none.
+    /// Returns the verdict on one property, or `NotApplicable` if there is none.
     pub fn verdict(&self, property: Property) -> Verdict {
         self.verdicts.iter().find(|(p, _)| *p == property).map_or(Verdict::NotApplicable, |(_, verdict)| *verdict)
     }
 
-    /// The metric with this name.
+    /// Returns the metric with this name.
     pub fn metric(&self, name: &str) -> Option<i64> {
         self.metrics.iter().find(|(n, _)| n == name).map(|(_, value)| *value)
     }

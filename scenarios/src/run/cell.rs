@@ -1,4 +1,4 @@
-//! A cell: one scenario with one lock, prepared so that its cases can run.
+//! Cells: one scenario with one lock, ready to run cases.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Cell {
     pub lock: LockEntry,
     /// The lock's parameters, with the scenario's timing and the enabled bugs.
     pub params: LockParams,
-    /// The names of the servers that the lock deploys with them.
+    /// The names of the servers that the lock deploys with these parameters.
     pub servers: Vec<String>,
     /// The enabled bugs of the guarded store.
     pub fence: FenceBugs,
@@ -54,7 +54,7 @@ impl Cell {
         }
     }
 
-    /// The cells of a scenario: with each of its locks, or of the locks in `only`.
+    /// Returns the cells of a scenario, one for each of its locks, or of those in `only`.
     pub fn all(registry: &Registry, scenario: &Arc<Scenario>, only: Option<&[String]>, bugs: &[String]) -> Vec<Cell> {
         let listed = |list: Option<&[String]>, name: &str| list.is_none_or(|list| list.iter().any(|lock| lock == name));
         (registry.locks().iter())
@@ -63,7 +63,7 @@ impl Cell {
             .collect()
     }
 
-    /// The cell of a single case: in a swarm with what the case of this seed draws, else this cell.
+    /// Returns the cell of a single case: in a swarm, a cell with the choice of this seed; otherwise this cell.
     pub fn drawn(&self, seed: u64) -> Cow<'_, Cell> {
         let Some(mut cell) = self.drawn_to_run(seed) else { return Cow::Borrowed(self) };
         if let Some(choice) = &cell.choice {
@@ -73,7 +73,7 @@ impl Cell {
         Cow::Owned(cell)
     }
 
-    /// [`Cell::drawn`] without the scenario's text; none if the scenario is not a swarm.
+    /// Returns [`Cell::drawn`] without the scenario's text, or `None` if the scenario is not a swarm.
     pub(crate) fn drawn_to_run(&self, seed: u64) -> Option<Cell> {
         let choice = self.scenario.swarm.then(|| Choice::draw(&self.scenario, seed))?;
         let scenario = choice.applied(&self.scenario);
@@ -82,17 +82,17 @@ impl Cell {
         Some(Cell { scenario: Arc::new(scenario), header, choice: Some(choice), ..self.clone() })
     }
 
-    /// The name of a case: `SCENARIO/LOCK/SEED`.
+    /// Returns the name of a case: `SCENARIO/LOCK/SEED`.
     pub fn case_name(&self, seed: u64) -> String {
         format!("{}/{}/{seed}", self.header.scenario, self.header.lock)
     }
 
-    /// The names of the nodes of its cases, in the order of their deployment.
+    /// Returns the names of the nodes in order of deployment.
     pub fn nodes(&self) -> Vec<String> {
         self.deployment().names
     }
 
-    /// The node that the lock guards.
+    /// Returns the node that the lock guards.
     pub fn store(&self) -> NodeId {
         self.deployment().store
     }
@@ -133,24 +133,24 @@ fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockPa
     (lock.configure)(own, scenario.lock.timing, bugs)
 }
 
-/// Why the lock cannot run in the scenario, if it cannot.
+/// Returns why the lock cannot run in the scenario, or `None` if it can.
 fn inapplicable(scenario: &Scenario, lock: &LockEntry, servers: &[String]) -> Option<String> {
     let workload = Workload::of_scenario(scenario);
     let in_service = data_in_service(&lock.info, workload.guard());
-    let map = Deployment::new(scenario.clients.count, servers.to_vec(), in_service);
-    place_problem(&lock.info, workload)
+    let topology = Deployment::new(scenario.clients.count, servers.to_vec(), in_service);
+    data_problem(&lock.info, workload)
         .or_else(|| guard_problem(&lock.info, workload))
         .or_else(|| transport_problem(&lock.info, scenario.network.transport))
-        .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&map).err()))
+        .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&topology).err()))
 }
 
-/// Whether the lock's own service holds the guarded data: then the name `store` means its first server.
+/// Returns whether the lock's own service holds the guarded data. The name `store` then means its first server.
 pub(crate) fn data_in_service(info: &LockInfo, guard: Guard) -> bool {
     info.in_store || guard == Guard::OwnerTxn
 }
 
-/// Why the data cannot live where this lock, or this guard, keeps it.
-fn place_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
+/// Returns why the data cannot live where this lock or this guard keeps it, or `None` if it can.
+fn data_problem(info: &LockInfo, workload: &Workload) -> Option<String> {
     let Work { store, resources, .. } = workload.work;
     if info.in_store && matches!(store, StoreKind::Effects(_)) {
         return Some("an effect on the outside world is not part of a transaction".into());
@@ -213,36 +213,36 @@ fn header(scenario: &Scenario, lock: &LockEntry, params: &LockParams, reason: Op
     }
 }
 
-/// The scenario's own text, marked if it is a swarm.
+/// Returns the scenario's `about` text, marked if the scenario is a swarm.
 fn about(scenario: &Scenario) -> String {
     if scenario.swarm { format!("A swarm. {}", scenario.about) } else { scenario.about.clone() }
 }
 
-/// A hash of everything in a scenario except text, guard, update and number of clients.
+/// Returns a hash of everything in a scenario except text, guard, update and number of clients.
 fn setting(scenario: &Scenario) -> String {
     let Scenario { run_for, lock, network, faults, .. } = scenario;
     let workload = Workload::of_scenario(scenario);
     let clients = Clients { count: 0, orders: None, ..scenario.clients.clone() };
     let (kind, work) = (workload.info.name, Work { update: None, guard: None, ..workload.work.clone() });
-    name(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {kind} {work:?}"))
+    hash(&format!("{run_for:?} {clients:?} {lock:?} {network:?} {faults:?} {kind} {work:?}"))
 }
 
-/// A hash of everything in a scenario except faults, `run_for` and text.
+/// Returns a hash of everything in a scenario except faults, `run_for` and text.
 fn load(scenario: &Scenario) -> String {
     let Scenario { clients, lock, network, .. } = scenario;
     let workload = Workload::of_scenario(scenario);
-    name(&format!("{clients:?} {lock:?} {network:?} {workload:?}"))
+    hash(&format!("{clients:?} {lock:?} {network:?} {workload:?}"))
 }
 
-fn name(said: &str) -> String {
-    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
+fn hash(text: &str) -> String {
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
 }
 
 fn kebab(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(String::from)).unwrap_or_default()
 }
 
-/// The kinds of a scenario's faults.
+/// Returns the kinds of a scenario's faults.
 fn family(scenario: &Scenario) -> String {
     if scenario.swarm {
         return "swarm".into();
@@ -258,7 +258,7 @@ fn family(scenario: &Scenario) -> String {
     }
 }
 
-/// Pause divided by effective expiry, in a scenario whose only fault is a pause of fixed length after a grant.
+/// Returns the pause divided by the effective expiry, if the only fault is a pause of fixed length after a grant.
 fn dose(scenario: &Scenario, expiry: Duration) -> Option<f64> {
     let [plan] = &*scenario.faults else { return None };
     match (plan.kind.stops, &plan.trigger, plan.lasts) {
@@ -312,7 +312,7 @@ impl Topology for Deployment {
     }
 
     fn named(&self, name: &str) -> Option<NodeId> {
-        let place = self.names.iter().position(|other| other == name);
-        place.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
+        let index = self.names.iter().position(|other| other == name);
+        index.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
     }
 }

@@ -41,25 +41,25 @@ struct Entry {
     why: String,
 }
 
-/// The shipped list.
+/// Reads the shipped list.
 ///
 /// # Errors
-/// If an entry is wrong, with the reason.
+/// If an entry is invalid, with the reason.
 pub fn must_be_clean(registry: &Registry) -> Result<Vec<CleanCells>, String> {
     read(registry, shipped::MUST_BE_CLEAN)
 }
 
-/// Reads such a list. Each entry names a shipped scenario, locks that can run in it, properties that the scenario
-/// expects to hold, the assumptions and the reason.
+/// Reads a list of clean cells. Each entry names a shipped scenario, locks that can run in it, properties that the
+/// scenario expects to hold, the assumptions and the reason.
 ///
 /// # Errors
-/// If an entry is wrong, with the reason.
+/// If an entry is invalid, with the reason.
 pub fn read(registry: &Registry, text: &str) -> Result<Vec<CleanCells>, String> {
     let list: List = toml::from_str(text).map_err(|error| error.to_string())?;
     let mut seen: Vec<(String, String, Property)> = Vec::new();
     let mut read = Vec::new();
     for entry in list.cell {
-        let clean = one(registry, &entry).map_err(|why| format!("{}: {why}", entry.scenario))?;
+        let clean = clean_cells(registry, &entry).map_err(|why| format!("{}: {why}", entry.scenario))?;
         for (cell, property) in clean.cells.iter().flat_map(|cell| clean.properties.iter().map(move |p| (cell, *p))) {
             let item = (entry.scenario.clone(), cell.header.lock.clone(), property);
             if seen.contains(&item) {
@@ -72,7 +72,7 @@ pub fn read(registry: &Registry, text: &str) -> Result<Vec<CleanCells>, String> 
     Ok(read)
 }
 
-fn one(registry: &Registry, entry: &Entry) -> Result<CleanCells, String> {
+fn clean_cells(registry: &Registry, entry: &Entry) -> Result<CleanCells, String> {
     let Entry { scenario, locks, properties, assumes, why } = entry;
     let text = shipped::scenario(scenario).ok_or("no scenario of this name is shipped")?;
     let scenario = file::scenario(registry, scenario, text).map_err(|problems| problems[0].to_string())?;
@@ -89,11 +89,11 @@ fn one(registry: &Registry, entry: &Entry) -> Result<CleanCells, String> {
 fn cell(registry: &Registry, scenario: &Arc<Scenario>, lock: &str, properties: &[Property]) -> Result<Cell, String> {
     let entry = registry.lock(lock).ok_or(format!("no lock is named {lock}"))?;
     if scenario.locks.as_ref().is_some_and(|locks| !locks.iter().any(|listed| listed == lock)) {
-        return Err(format!("the scenario is not for {lock}"));
+        return Err(format!("the scenario does not list {lock}"));
     }
     let cell = Cell::new(scenario, entry, &[]);
     if let Some(reason) = &cell.header.reason {
-        return Err(format!("{lock} cannot run in it: {reason}"));
+        return Err(format!("{lock} cannot run in this scenario: {reason}"));
     }
     let holds = |property: &&Property| {
         scenario.expect.get(lock).and_then(|expected| expected.get(property)) == Some(&Expectation::Holds)
@@ -108,12 +108,12 @@ fn cell(registry: &Registry, scenario: &Arc<Scenario>, lock: &str, properties: &
 mod tests {
     use super::*;
 
-    fn refused(from: &str, to: &str) -> String {
+    fn rejection(from: &str, to: &str) -> String {
         let right = "[[cell]]\nscenario = 'fence-reads'\nlocks = ['lease-server']\nproperties = ['fencing']\n\
                      assumes = 'durable tokens'\nwhy = 'they grow'\n";
         assert!(read(&Registry::standard(), right).is_ok());
         assert!(right.contains(from));
-        read(&Registry::standard(), &right.replace(from, to)).expect_err("it is wrong")
+        read(&Registry::standard(), &right.replace(from, to)).expect_err("the list is invalid")
     }
 
     #[test]
@@ -124,15 +124,15 @@ mod tests {
 
     #[test]
     fn a_wrong_entry_is_rejected_with_the_reason() {
-        assert!(refused("fence-reads", "fence-raeds").contains("no scenario of this name"));
-        assert!(refused("lease-server", "leese-server").contains("no lock is named leese-server"));
-        assert!(refused("lease-server", "redis-set-px").contains("cannot run in it"));
-        assert!(refused("'fencing'", "'fence'").contains("no property is named fence"));
-        assert!(refused("'fencing'", "'belief-exclusion'").contains("does not expect belief-exclusion"));
-        assert!(refused("durable tokens", " ").contains("an entry needs"));
-        assert!(refused("why", "reason").contains("unknown field"));
+        assert!(rejection("fence-reads", "fence-raeds").contains("no scenario of this name"));
+        assert!(rejection("lease-server", "leese-server").contains("no lock is named leese-server"));
+        assert!(rejection("lease-server", "redis-set-px").contains("cannot run in this scenario"));
+        assert!(rejection("'fencing'", "'fence'").contains("no property is named fence"));
+        assert!(rejection("'fencing'", "'belief-exclusion'").contains("does not expect belief-exclusion"));
+        assert!(rejection("durable tokens", " ").contains("an entry needs"));
+        assert!(rejection("why", "reason").contains("unknown field"));
         let twice = "[[cell]]\nscenario = 'fence-reads'\nlocks = ['lease-server', 'lease-server']\n\
                      properties = ['fencing']\nassumes = 'a'\nwhy = 'b'\n";
-        assert!(read(&Registry::standard(), twice).expect_err("twice").contains("is listed twice"));
+        assert!(read(&Registry::standard(), twice).expect_err("a cell is listed twice").contains("is listed twice"));
     }
 }

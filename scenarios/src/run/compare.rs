@@ -8,7 +8,7 @@ use crate::run::case_result::CaseResult;
 use crate::run::results::{CellHeader, PropertyCount, ResultsError, ResultsReader, Row};
 use crate::run::stats::{benjamini_hochberg, holm, paired_sign_test};
 
-/// The compared metrics. For all of them less is better.
+/// The compared metrics, of which smaller values are better.
 pub const COMPARED: [&str; 5] = ["lost_updates", "oversold_units", "duplicate_effects", "acquire_ns", "takeover_ns"];
 
 /// The significance level.
@@ -27,12 +27,12 @@ struct Case {
 }
 
 impl Case {
-    fn of(result: &CaseResult) -> Self {
+    fn new(result: &CaseResult) -> Self {
         let mut case = Case { violated: 0, decided: 0, metrics: [None; COMPARED.len()] };
-        for (place, property) in Property::ALL.into_iter().enumerate() {
+        for (index, property) in Property::ALL.into_iter().enumerate() {
             let verdict = result.verdict(property);
-            case.violated |= u32::from(verdict == Verdict::Violated) << place;
-            case.decided |= u32::from(matches!(verdict, Verdict::Violated | Verdict::Holds)) << place;
+            case.violated |= u32::from(verdict == Verdict::Violated) << index;
+            case.decided |= u32::from(matches!(verdict, Verdict::Violated | Verdict::Holds)) << index;
         }
         case.metrics = COMPARED.map(|name| result.metric(name).and_then(|value| u64::try_from(value).ok()));
         case
@@ -53,14 +53,14 @@ impl Run {
         for row in ResultsReader::new(input) {
             match row? {
                 Row::Cell(header) => {
-                    let known = run.place(&header.scenario, &header.lock);
+                    let known = run.index_of(&header.scenario, &header.lock);
                     current = known.unwrap_or(run.cells.len());
                     if known.is_none() {
                         run.cells.push((*header, BTreeMap::new()));
                     }
                 }
                 Row::Case { seed, result } => {
-                    run.cells[current].1.insert(seed, Case::of(&result));
+                    run.cells[current].1.insert(seed, Case::new(&result));
                 }
                 Row::Decisive { .. } => {}
             }
@@ -68,7 +68,7 @@ impl Run {
         Ok(run)
     }
 
-    fn place(&self, scenario: &str, lock: &str) -> Option<usize> {
+    fn index_of(&self, scenario: &str, lock: &str) -> Option<usize> {
         self.cells.iter().position(|(header, _)| header.scenario == scenario && header.lock == lock)
     }
 }
@@ -95,17 +95,17 @@ pub struct Difference<T> {
     pub lock: String,
     /// What is compared: a [`Property`], or a metric's stored name.
     pub what: T,
-    /// In the first run, over its own seeds: violated and decided cases, or the total and the number of cases.
+    /// For the first run, over its own seeds: violated and decided cases, or the total and the number of cases.
     pub before: (u64, u64),
-    /// In the second.
+    /// The same for the second run.
     pub after: (u64, u64),
-    /// The first seed of the second run with a violation.
+    /// The first violated seed of the second run.
     pub first_seed: Option<u64>,
     /// The number of seeds that both runs decided.
     pub pairs: u64,
-    /// The number of them that are worse in the first run.
+    /// The number of these seeds that are worse in the first run.
     pub only_before: u64,
-    /// The number of them that are worse in the second run.
+    /// The number of these seeds that are worse in the second run.
     pub only_after: u64,
     /// The p-value of the exact paired test: McNemar’s for a property, the sign test for a metric.
     pub p: f64,
@@ -117,16 +117,16 @@ pub struct Difference<T> {
     pub change: Change,
 }
 
-/// Two runs compared.
+/// The comparison of two runs.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
     /// Every property of every cell that both runs decided.
     pub properties: Vec<Difference<Property>>,
     /// Every metric of every cell that both runs measured.
     pub metrics: Vec<Difference<&'static str>>,
-    /// Cells of the first run alone, as scenario and lock.
+    /// Cells that only the first run has, as scenario and lock.
     pub only_before: Vec<(String, String)>,
-    /// Cells of the second run alone.
+    /// Cells that only the second run has.
     pub only_after: Vec<(String, String)>,
     /// The number of common seeds, over all cells.
     pub pairs: u64,
@@ -137,16 +137,16 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
     let mut comparison = Comparison::default();
     for (header, cases) in &before.cells {
         let key = || (header.scenario.clone(), header.lock.clone());
-        let Some(place) = after.place(&header.scenario, &header.lock) else {
+        let Some(index) = after.index_of(&header.scenario, &header.lock) else {
             comparison.only_before.push(key());
             continue;
         };
-        let others = &after.cells[place].1;
+        let others = &after.cells[index].1;
         comparison.pairs += cases.keys().filter(|seed| others.contains_key(seed)).count() as u64;
         comparison.properties.extend((0..Property::ALL.len()).filter_map(|at| of_property(header, cases, others, at)));
         comparison.metrics.extend((0..COMPARED.len()).filter_map(|at| of_metric(header, cases, others, at)));
     }
-    let alone = after.cells.iter().filter(|(header, _)| before.place(&header.scenario, &header.lock).is_none());
+    let alone = after.cells.iter().filter(|(header, _)| before.index_of(&header.scenario, &header.lock).is_none());
     comparison.only_after = alone.map(|(header, _)| (header.scenario.clone(), header.lock.clone())).collect();
     correct(&mut comparison.properties);
     correct(&mut comparison.metrics);
@@ -228,7 +228,7 @@ impl<T> Difference<T> {
     }
 }
 
-/// Corrects the p-values for the number of tests, and concludes.
+/// Corrects the p-values for the number of tests, and sets the conclusions.
 fn correct<T>(differences: &mut [Difference<T>]) {
     let tested: Vec<usize> = (0..differences.len()).filter(|at| differences[*at].counts()).collect();
     let p: Vec<f64> = tested.iter().map(|at| differences[*at].p).collect();

@@ -19,27 +19,27 @@ pub struct HistoryWriter {
     nodes: Vec<String>,
 }
 
-/// A line. The most useful fields come first.
+/// A line of the file. The most useful fields come first.
 #[derive(Serialize)]
 struct Fields {
     process: String,
     #[serde(rename = "type")]
     phase: Phase,
     f: Function,
-    /// Left out for the first lock. Most cases have no other.
+    /// Omitted for the first lock, because most cases have only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<u64>,
-    /// In nanoseconds of true time.
+    /// True time in nanoseconds.
     time: u64,
     note: String,
 }
 
 impl HistoryWriter {
-    /// A writer for a case with these nodes.
+    /// Creates a writer for a case with these nodes.
     pub fn new(nodes: Vec<String>) -> Self {
         HistoryWriter { operations: Operations::default(), nodes }
     }
@@ -47,7 +47,7 @@ impl HistoryWriter {
     /// Writes the recorded history.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// If `to` returns an error.
     pub fn write(self, mut to: impl Write) -> io::Result<()> {
         let HistoryWriter { operations, nodes } = self;
         let operations = operations.finish();
@@ -96,7 +96,7 @@ fn fields(nodes: &[String], moment: Moment, phase: Phase, operation: &LockOperat
     Fields { process, phase, f, lock, owner, token, time: moment.at.0, note: format!("grant {}", operation.grant.0) }
 }
 
-/// `client-1`, or `client-1/2` after its second crash.
+/// Returns a name such as `client-1`, or `client-1/2` after its second crash.
 fn name(nodes: &[String], process: Process) -> String {
     let client = node_name(nodes, process.client);
     if process.crashes == 0 { client } else { format!("{client}/{}", process.crashes) }
@@ -113,7 +113,7 @@ mod tests {
     use crate::spec::Kind;
 
     #[test]
-    fn what_it_writes_is_what_check_reads() {
+    fn check_reads_what_the_writer_writes() {
         let (client, server) = (NodeId(0), NodeId(1));
         let [one, two] = [GrantId(1), GrantId(2)];
         let events = [
@@ -134,15 +134,15 @@ mod tests {
             writer.operations.observe(SimTime(n as u64), event);
         }
         let mut text = Vec::new();
-        writer.write(&mut text).expect("there is room");
-        let text = String::from_utf8(text).expect("it is text");
+        writer.write(&mut text).expect("a vector has no write errors");
+        let text = String::from_utf8(text).expect("JSON is UTF-8");
         let third = r#"{"process":"client-1/1","type":"invoke","f":"acquire","time":4,"note":"grant 2"}"#;
         assert_eq!(text.lines().nth(2), Some(third));
         let expiry =
             r#"{"process":"service-1","type":"invoke","f":"expire","owner":"client-1","time":5,"note":"grant 1"}"#;
         assert_eq!(text.lines().nth(3), Some(expiry));
         let spec = Kind::Fenced;
-        let history = read("h", &text, Format::JsonLines, spec).expect("it is right");
+        let history = read("h", &text, Format::JsonLines, spec).expect("the written history is valid");
         assert_eq!(history.entries.len(), 4);
         assert_eq!(history.check(CheckOptions { spec, permits: 1, budget: 100 }).verdict(), Verdict::Holds);
     }

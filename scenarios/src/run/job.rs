@@ -48,13 +48,13 @@ const LEAD: u64 = 1024;
 type Results = Result<Vec<(u64, CaseResult)>, CasePanicked>;
 
 impl Job {
-    /// The seeds of each cell that belong to this job.
+    /// Returns the seeds of each cell that belong to this job.
     pub fn seeds_per_cell(&self) -> impl Iterator<Item = u64> + use<> {
         let (first, step) = self.first_and_step();
         (0..self.cases_per_cell()).map(move |nth| first + nth * step)
     }
 
-    /// The number of seeds of each cell that belong to this job.
+    /// Returns the number of seeds of each cell that belong to this job.
     pub fn cases_per_cell(&self) -> u64 {
         let (first, step) = self.first_and_step();
         self.seeds.end.saturating_sub(first).div_ceil(step)
@@ -64,12 +64,12 @@ impl Job {
         self.shard.map_or((self.seeds.start, 1), |(i, n)| (self.seeds.start + i - 1, n))
     }
 
-    /// Runs everything. `sink` gets each result in order, with the index of its cell; it may end a cell early.
+    /// Runs all cases. `sink` receives each result in order, with the index of its cell; it may end a cell early.
     ///
     /// # Errors
     /// If a case panics. The results passed to `sink` before remain valid.
     pub fn run(&self, mut sink: impl FnMut(usize, u64, &CaseResult) -> ControlFlow<()>) -> Result<(), CasePanicked> {
-        let chunks = Chunks::of(self);
+        let chunks = Chunks::new(self);
         let ended: Vec<AtomicBool> = self.cells.iter().map(|_| AtomicBool::new(false)).collect();
         let queue = Queue::default();
         thread::scope(|scope| {
@@ -79,7 +79,7 @@ impl Job {
                 scope.spawn(move || self.work(chunks, ended, queue, &sender));
             }
             drop(sender);
-            // Releases waiting threads on every way out of this scope.
+            // Releases waiting threads on every exit from this scope.
             let _open = OpenWhenDone(&queue);
             let mut waiting = BTreeMap::new();
             let mut expected = 0;
@@ -109,7 +109,9 @@ impl Job {
             let cell = chunks.cell(index);
             let results = match ended[cell].load(Ordering::Relaxed) {
                 true => Ok(Vec::new()),
-                false => chunks.seeds(index).map(|seed| Ok((seed, run_caught(&self.cells[cell], seed)?))).collect(),
+                false => {
+                    chunks.seeds(index).map(|seed| Ok((seed, run_catching_panics(&self.cells[cell], seed)?))).collect()
+                }
             };
             if sender.send((index, results)).is_err() {
                 return;
@@ -129,7 +131,7 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn of(job: &Job) -> Self {
+    fn new(job: &Job) -> Self {
         let cases_per_cell = job.cases_per_cell();
         let nothing_to_do = |index: usize| match job.cells[index].header.applicable {
             true => job.done.get(index).copied().unwrap_or(0).min(cases_per_cell),
@@ -171,7 +173,7 @@ struct Queue {
 }
 
 impl Queue {
-    /// The next chunk; waits if it is too far ahead. The thread with the oldest chunk never waits.
+    /// Returns the next chunk, and waits while it is too far ahead. The thread with the oldest chunk never waits.
     fn take(&self) -> u64 {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,12 +198,12 @@ impl Drop for OpenWhenDone<'_> {
 }
 
 /// Runs a case and catches a panic.
-pub(crate) fn run_caught(cell: &Cell, seed: u64) -> Result<CaseResult, CasePanicked> {
-    caught(cell, seed, || case::run(cell, seed, None).result)
+pub(crate) fn run_catching_panics(cell: &Cell, seed: u64) -> Result<CaseResult, CasePanicked> {
+    catch_panic(cell, seed, || case::run(cell, seed, None).result)
 }
 
-/// Does work on this case and catches a panic.
-pub(crate) fn caught<T>(cell: &Cell, seed: u64, work: impl FnOnce() -> T) -> Result<T, CasePanicked> {
+/// Runs `work` on this case and catches a panic.
+pub(crate) fn catch_panic<T>(cell: &Cell, seed: u64, work: impl FnOnce() -> T) -> Result<T, CasePanicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let message = (panic.downcast_ref::<&str>().map(|text| text.to_string()))
             .or_else(|| panic.downcast_ref::<String>().cloned())

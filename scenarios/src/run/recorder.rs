@@ -30,14 +30,14 @@ pub trait Watcher {
 pub struct TraceEvent<'a> {
     /// True time.
     pub at: SimTime,
-    /// The clocks of all nodes. They do not yet show what the event does to them.
+    /// The clocks of all nodes before the event changes them.
     pub clocks: &'a Clocks,
     /// What happened.
     pub what: Occurrence<'a, dyn TraceMessage, Event>,
 }
 
 impl<'a> TraceEvent<'a> {
-    /// The entry of the history, if the event is one.
+    /// Returns the history entry, if the event is one.
     pub fn event(&self) -> Option<&'a Event> {
         if let Occurrence::Note(event) = self.what { Some(event) } else { None }
     }
@@ -45,10 +45,10 @@ impl<'a> TraceEvent<'a> {
 
 /// A message of any lock.
 pub trait TraceMessage {
-    /// The message as text, without the layer that says whether lock or store is addressed.
+    /// Returns the message as text, without the wrapper that distinguishes lock and store messages.
     fn text(&self) -> String;
 
-    /// The message as it is written to a trace file.
+    /// Returns the message as written to a trace file.
     fn json(&self) -> serde_json::Value;
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Which of these nodes are clients, as a bit set, and whether any is a server of the lock.
+    /// Returns the clients among these nodes as a bit set, and whether any node is a server of the lock.
     fn roles(&self, nodes: impl Iterator<Item = NodeId>) -> (u64, bool) {
         nodes.fold((0, false), |(clients, servers), node| {
             let client = self.clients.iter().position(|client| *client == node);
@@ -81,10 +81,10 @@ impl Recorder {
         })
     }
 
-    /// The clients that a fault affects, as a bit set, and whether it affects the lock's service.
+    /// Returns the clients that a fault affects as a bit set, and whether the fault affects the lock's service.
     fn affected(&self, placement: &Placement) -> (u64, bool) {
         let (clients, servers) = self.roles(placement.nodes.iter().copied());
-        // A fault on a client's own link is that client's; only one between servers concerns the service.
+        // A fault on a client's link affects that client. Only a fault on a link between servers affects the service.
         let inner = |link: &&(NodeId, NodeId)| self.servers.contains(&link.0) && self.servers.contains(&link.1);
         let (linked, _) = self.roles(placement.links.iter().flat_map(|link| [link.0, link.1]));
         (clients | linked, servers || placement.links.iter().any(|link| inner(&link)))
@@ -145,7 +145,7 @@ impl<L: Message> Observer<Wire<L>, Event> for Recorder {
     }
 }
 
-/// The same occurrence in a type that does not name the lock's messages.
+/// Returns the occurrence in a type that is independent of the lock's messages.
 fn without_lock<'a, L: Message>(what: &Occurrence<'a, Wire<L>, Event>) -> Occurrence<'a, dyn TraceMessage, Event> {
     match *what {
         Occurrence::Delivered { from, to, sent_ns, message } => Occurrence::Delivered { from, to, sent_ns, message },

@@ -1,5 +1,5 @@
-//! All that fencepost knows: the catalog that files are read with, and how each lock's cases run. A registry is a value that
-//! is passed down, never global, so that a lock from outside has all that a shipped one has.
+//! The registry: the catalog for reading files, and the function that runs each lock's cases. A registry is passed as a
+//! value and is never global, so an external lock can do everything that a shipped lock can.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::run::recorder::Watcher;
 pub use crate::workload::WorkloadKind;
 use crate::workload::{Compute, Dose, Inventory, Notify, SharedFile, SharedSet, Transfer, Workload, WorkloadInfo};
 
-/// Runs a case of a cell with this seed, and shows it to the watcher.
+/// Runs the case of a cell with this seed, and passes its events to the watcher.
 pub type RunCase = fn(&Cell, u64, Option<Rc<RefCell<dyn Watcher>>>) -> CaseReport;
 
 /// A lock in the registry.
@@ -32,12 +32,12 @@ pub struct LockEntry {
 /// A workload in the registry.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkloadEntry {
-    /// The facts that do not depend on its keys.
+    /// The facts that do not depend on the keys.
     pub info: &'static WorkloadInfo,
 }
 
-/// All there is to choose from, in the order of lists and reports. It dereferences to the catalog, which is all that reading
-/// files needs.
+/// The available locks, faults and workloads, in the order of lists and reports. Dereferences to the catalog, which is
+/// sufficient for reading files.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     catalog: Catalog,
@@ -46,7 +46,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// What fencepost ships.
+    /// Returns a registry with everything that fencepost ships.
     pub fn standard() -> Self {
         Registry::default()
             .with::<locks::NoLock>()
@@ -84,7 +84,7 @@ impl Registry {
     /// Adds a lock.
     ///
     /// # Panics
-    /// If a lock of this name is there already.
+    /// If a lock of this name already exists.
     pub fn with<L: Lock>(mut self) -> Self {
         let entry = LockEntry { format: LockFormat::new::<L>(), run: case::run_lock::<L> };
         self.catalog.add_lock(entry.format);
@@ -101,7 +101,7 @@ impl Registry {
     /// Adds a kind of fault, with its presets.
     ///
     /// # Panics
-    /// If a kind or a preset of the same name is there already.
+    /// If a kind or a preset of the same name already exists.
     pub fn fault_kind<F: FaultKind>(mut self) -> Self {
         self.catalog.add_fault::<F>();
         self
@@ -110,7 +110,7 @@ impl Registry {
     /// Adds a workload. The first one is the default of scenarios.
     ///
     /// # Panics
-    /// If a workload of this name is there already.
+    /// If a workload of this name already exists.
     pub fn workload_kind<W: WorkloadKind>(mut self) -> Self {
         self.catalog.add_workload(WorkloadFormat {
             name: W::INFO.name,
@@ -122,24 +122,24 @@ impl Registry {
         self
     }
 
-    /// The lock of this name.
+    /// Returns the lock of this name.
     pub fn lock(&self, name: &str) -> Option<&LockEntry> {
         self.locks.iter().find(|entry| entry.info.name == name)
     }
 
-    /// All locks.
+    /// Returns all locks.
     pub fn locks(&self) -> &[LockEntry] {
         &self.locks
     }
 
-    /// All bugs that can be switched on, each with the lock that has it, or with `store`: those are bugs of what the lock
-    /// guards, and go with every lock.
+    /// Returns all bugs that can be enabled, each with the name of its lock. Bugs of the guarded store have the name
+    /// `store` and apply to every lock.
     pub fn bugs(&self) -> impl Iterator<Item = (&'static str, &'static BugInfo)> {
         let of_locks = self.locks.iter().flat_map(|lock| lock.info.bugs.iter().map(|bug| (lock.info.name, bug)));
         of_locks.chain(STORE_BUGS.iter().map(|bug| ("store", bug)))
     }
 
-    /// All workloads.
+    /// Returns all workloads.
     pub fn workloads(&self) -> &[WorkloadEntry] {
         &self.workloads
     }
@@ -161,7 +161,7 @@ impl Deref for LockEntry {
     }
 }
 
-/// Shown by name: the address of its function says nothing.
+/// Displayed by name, because function addresses are meaningless.
 impl fmt::Debug for LockEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.format.fmt(f)

@@ -2,7 +2,7 @@
 
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
 
-/// Two-sided level of every interval: 95 %, so 2.5 % in each tail.
+/// The probability in each tail of a two-sided 95 % interval: 2.5 %.
 const TAIL: f64 = 0.025;
 /// The 97.5 % quantile of the standard normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
@@ -21,13 +21,13 @@ impl Interval {
     pub const ANYTHING: Interval = Interval { lower: 0.0, upper: 1.0 };
 }
 
-/// The Clopper–Pearson interval at 95 % for `hits` of `trials`. Its coverage is never below 95 %.
+/// Returns the Clopper–Pearson interval at 95 % for `hits` of `trials`. Its coverage is never below 95 %.
 pub fn clopper_pearson(hits: u64, trials: u64) -> Interval {
     assert!(hits <= trials, "{hits} hits of {trials} trials");
     Interval { lower: lower_end(hits, trials), upper: upper_end(hits, trials) }
 }
 
-/// The Clopper–Pearson interval for violations. Its upper end counts unknown cases as violated.
+/// Returns the Clopper–Pearson interval at 95 % for violations. Its upper end counts unknown cases as violated.
 pub fn violation_interval(violated: u64, unknown: u64, holds: u64) -> Interval {
     Interval {
         lower: lower_end(violated, violated + holds),
@@ -35,7 +35,7 @@ pub fn violation_interval(violated: u64, unknown: u64, holds: u64) -> Interval {
     }
 }
 
-/// The Wilson interval at 95 %: narrower, with 95 % coverage only on average. Used for bands in plots.
+/// Returns the Wilson interval at 95 %: narrower, with 95 % coverage only on average. Used for bands in plots.
 pub fn wilson(hits: u64, trials: u64) -> Interval {
     assert!(hits <= trials, "{hits} hits of {trials} trials");
     if trials == 0 {
@@ -69,8 +69,8 @@ fn beta_quantile(probability: f64, a: f64, b: f64) -> f64 {
     Beta::new(a, b).expect("both shapes are at least 1").inverse_cdf(probability)
 }
 
-/// The exact two-sided sign test: the probability of a split at least this uneven if both sides are equally likely. For
-/// pairs of verdicts this is McNemar’s exact test. 1 without differing pairs.
+/// Returns the p-value of the exact two-sided sign test: the probability of a split at least this uneven if both sides
+/// are equally likely. For pairs of verdicts this is McNemar’s exact test. The p-value is 1 if no pair differs.
 pub fn paired_sign_test(one: u64, other: u64) -> f64 {
     let pairs = one + other;
     if pairs == 0 {
@@ -102,7 +102,7 @@ pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     corrected
 }
 
-/// The indices of the p-values, the smallest first.
+/// Returns the indices of the p-values in ascending order of p.
 fn ranked(p: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| p[*a].total_cmp(&p[*b]).then(a.cmp(b)));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn without_data_the_interval_is_everything() {
+    fn the_interval_without_data_is_0_to_1() {
         assert_eq!(clopper_pearson(0, 0), Interval::ANYTHING);
         assert_eq!(wilson(0, 0), Interval::ANYTHING);
         assert_eq!(violation_interval(0, 0, 0), Interval::ANYTHING);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn interval_holds_the_rate_and_mirrors() {
+    fn the_interval_contains_the_rate_and_is_symmetric() {
         for n in [1_u64, 7, 50, 333] {
             for k in 0..=n {
                 let (there, back) = (clopper_pearson(k, n), clopper_pearson(n - k, n));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn large_counts_stay_sharp() {
+    fn intervals_of_large_counts_are_accurate() {
         assert_close(clopper_pearson(500_000, 1_000_000), 0.499_019, 0.500_981, 1e-5);
     }
 

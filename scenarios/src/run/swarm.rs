@@ -12,7 +12,7 @@ use toml::{Table, Value};
 use crate::file::{Clients, Scenario};
 use crate::run::case_result::FaultTally;
 
-/// What a case of a swarm draws.
+/// The faults and settings that a case of a swarm draws.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// For each fault of the scenario, whether the case has it.
@@ -26,12 +26,12 @@ pub struct Choice {
 
 /// Each fault is in half of the cases.
 const FAULT_PER_MILLION: u32 = 500_000;
-/// Each setting is left out of 30 % of the cases.
+/// Each setting is omitted in 30 % of the cases.
 const WITHOUT_PER_MILLION: u32 = 300_000;
 
 impl Choice {
-    /// Draws for the case of this seed: at least one fault, at least two clients if the scenario has them, and all
-    /// clients if a fault names one.
+    /// Draws the choice of the case with this seed: at least one fault, at least two clients if the scenario has them,
+    /// and all clients if a fault names one.
     pub fn draw(scenario: &Scenario, seed: u64) -> Self {
         let mut stream = Streams::new(seed).stream("swarm");
         let mut faults: Vec<bool> = scenario.faults.iter().map(|_| stream.chance(FAULT_PER_MILLION)).collect();
@@ -49,7 +49,7 @@ impl Choice {
         Choice { faults, clients, without, names }
     }
 
-    /// The scenario of the single case. It is not a swarm, so it can be run, shrunk and written.
+    /// Returns the scenario of the single case. The result is not a swarm, so it can be run, shrunk and written.
     pub fn applied(&self, scenario: &Scenario) -> Scenario {
         let mut alone = scenario.clone();
         alone.swarm = false;
@@ -68,7 +68,7 @@ impl Choice {
         alone
     }
 
-    /// The text of the scenario of the single case.
+    /// Returns the text of the scenario of the single case.
     pub fn written(&self, scenario: &Scenario) -> String {
         let Ok(mut root) = scenario.source.parse::<Table>() else { return scenario.source.clone() };
         root.remove("swarm");
@@ -76,7 +76,7 @@ impl Choice {
             for (kind, plans) in kinds.iter_mut() {
                 let mine = scenario.faults.iter().zip(&self.faults).filter(|(plan, _)| plan.kind.name == kind);
                 let Value::Array(written) = plans else { continue };
-                // Default names number the faults of a kind and key their streams, so write them before faults go.
+                // Default names number the faults of a kind and select random streams. Write them before removing any.
                 for (one, (plan, _)) in written.iter_mut().zip(mine.clone()) {
                     if let Value::Table(keys) = one {
                         keys.insert("name".into(), Value::String(plan.name.clone()));
@@ -95,9 +95,9 @@ impl Choice {
         root.to_string()
     }
 
-    /// The index in the scenario of a fault of the single case.
-    pub(crate) fn place(&self, own: usize) -> usize {
-        let mut chosen = self.faults.iter().enumerate().filter(|(_, has)| **has).map(|(place, _)| place);
+    /// Returns the index in the scenario of a fault of the single case.
+    pub(crate) fn scenario_index(&self, own: usize) -> usize {
+        let mut chosen = self.faults.iter().enumerate().filter(|(_, has)| **has).map(|(index, _)| index);
         chosen.nth(own).unwrap_or(own)
     }
 
@@ -113,7 +113,7 @@ const HOLD: &str = "hold";
 const PREPARE: &str = "prepare";
 const CHECK: &str = "check_before_write";
 
-/// The settings that a case may leave out, and whether the scenario sets them.
+/// Returns the settings that a case may omit, and whether the scenario sets them.
 fn settings(clients: &Clients) -> [(&'static str, bool); 4] {
     let default = Clients::default();
     let is_set = |mine: &Dist, default: &Dist| mine != default;
@@ -125,7 +125,7 @@ fn settings(clients: &Clients) -> [(&'static str, bool); 4] {
     ]
 }
 
-/// Whether one of the drawn faults names a client, which then must exist.
+/// Returns whether one of the drawn faults names a client. All clients must then exist.
 fn names_clients(scenario: &Scenario, faults: &[bool]) -> bool {
     let chosen = scenario.faults.iter().zip(faults).filter(|(_, has)| **has);
     chosen.into_iter().any(|(plan, _)| format!("{plan:?}").contains("client-"))
@@ -195,7 +195,7 @@ by = "5s"
             let without = choices.iter().filter(|choice| choice.without.contains(&key)).count();
             assert!((35..85).contains(&without), "{without} of 200 cases are without {key}");
         }
-        assert!(choices.iter().all(|choice| !choice.without.contains(&PREPARE)), "it is not set");
+        assert!(choices.iter().all(|choice| !choice.without.contains(&PREPARE)), "the scenario does not set `prepare`");
         assert_eq!(Choice::draw(&scenario, 7), Choice::draw(&scenario, 7));
     }
 
@@ -230,7 +230,7 @@ by = "5s"
         let choice = Choice { faults: vec![true, false, true], clients: 3, without: vec![THINK, HOLD], names };
         assert_eq!(choice.to_string(), "3 clients, without think and hold; gc, ntp");
         let counted = FaultTally { planned: 2, fired: 1, touched: 0 };
-        assert_eq!([choice.place(0), choice.place(1)], [0, 2]);
+        assert_eq!([choice.scenario_index(0), choice.scenario_index(1)], [0, 2]);
         assert_eq!(choice.spread(&[counted, counted]), [counted, FaultTally::default(), counted]);
     }
 }

@@ -1,5 +1,5 @@
-//! The trace of a case as JSON Lines: one event a line, with its true time. No line depends on later events. Two schedules
-//! therefore give the same lines up to the first fault in which they differ.
+//! The trace of a case as JSON Lines: one event per line, with its true time. No line depends on later events. Two
+//! schedules therefore produce the same lines up to the first fault in which they differ.
 
 use std::io::{self, Write};
 
@@ -13,7 +13,7 @@ use crate::run::recorder::{TraceEvent, TraceMessage, Watcher};
 pub struct TraceFile<W: Write> {
     writer: W,
     nodes: Vec<String>,
-    /// The first error of the writer. Nothing is written after it.
+    /// The first error of the writer. No line is written after it.
     error: Option<io::Error>,
 }
 
@@ -69,7 +69,7 @@ impl<W: Write> TraceFile<W> {
         format!(r#"{{"t_ns":{},"{kind}":{fields}}}"#, at.0)
     }
 
-    /// The event with node names in place of numbers. Messages stay as they were sent.
+    /// Returns the event's kind and fields, with node names in place of numbers. Messages are unchanged.
     fn kind_and_fields(&self, what: &Occurrence<'_, dyn TraceMessage, Event>) -> (&'static str, Value) {
         let name = |node: &NodeId| self.name(*node);
         match what {
@@ -112,7 +112,7 @@ impl<W: Write> TraceFile<W> {
         note
     }
 
-    /// The name of a node, or its number if it has no name.
+    /// Returns the name of a node, or its number if it has no name.
     fn name(&self, node: NodeId) -> Value {
         self.nodes.get(node.index()).map_or_else(|| json!(node), |name| json!(name))
     }
@@ -128,7 +128,7 @@ mod tests {
 
     impl TraceMessage for Text {
         fn text(&self) -> String {
-            unreachable!("a trace file has JSON")
+            unreachable!("a trace file contains JSON")
         }
 
         fn json(&self) -> Value {

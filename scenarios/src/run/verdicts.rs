@@ -17,7 +17,7 @@ struct Count {
 }
 
 impl Verdicts {
-    pub(crate) fn on(wanted: &[Property]) -> Self {
+    pub(crate) fn new(wanted: &[Property]) -> Self {
         Verdicts(wanted.iter().map(|property| (*property, Count::default())).collect())
     }
 
@@ -39,17 +39,17 @@ impl Verdicts {
         }
     }
 
-    /// The wanted properties that applied to no case.
+    /// Returns the wanted properties that applied to no case.
     pub fn not_applicable(&self) -> impl Iterator<Item = Property> + '_ {
         self.0.iter().filter(|(_, count)| count.decided + count.unknown == 0).map(|(property, _)| *property)
     }
 
-    /// The wanted properties with unknown verdicts, and the number of those cases.
+    /// Returns the wanted properties with unknown verdicts, and the number of those cases.
     pub fn unknown(&self) -> impl Iterator<Item = (Property, u64)> + '_ {
         self.0.iter().filter(|(_, count)| count.unknown > 0).map(|(property, count)| (*property, count.unknown))
     }
 
-    /// Whether no wanted property applied to any case.
+    /// Returns whether no wanted property applied to any case.
     pub fn nothing_applies(&self) -> bool {
         self.not_applicable().count() == self.0.len()
     }
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn a_property_that_applies_to_one_case_applies() {
-        let mut verdicts = Verdicts::on(&[Property::Fifo, Property::Takeover]);
+        let mut verdicts = Verdicts::new(&[Property::Fifo, Property::Takeover]);
         verdicts.add(&result(&[(Property::Takeover, Verdict::NotApplicable), (Property::Progress, Verdict::Holds)]));
         assert!(verdicts.nothing_applies());
-        let mut others = Verdicts::on(&[Property::Fifo, Property::Takeover]);
+        let mut others = Verdicts::new(&[Property::Fifo, Property::Takeover]);
         others.add(&result(&[(Property::Takeover, Verdict::Unknown)]));
         verdicts.merge(&others);
         assert!(!verdicts.nothing_applies());

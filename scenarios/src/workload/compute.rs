@@ -10,11 +10,11 @@ use super::info::{EFFECTS, Phrases, done_already};
 use super::{Oracle, Slot, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::{interval, whole};
 
-/// Workers that all receive a job, which shall run once: they look whether it ran, run it, and log that.
+/// All workers receive each job, but it must run only once. A worker checks whether the job ran, runs it, and logs it.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Compute {
-    /// The time from one job to the next, by each client's wall clock.
+    /// The interval between jobs, by each client's wall clock.
     #[serde(deserialize_with = "interval")]
     #[schemars(with = "Span", extend("default" = "1s"))]
     pub every: Duration,
@@ -33,7 +33,7 @@ impl Default for Compute {
 impl WorkloadKind for Compute {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "compute",
-        about: "workers run each expensive job once: every further run costs money",
+        about: "workers run each expensive job once: each extra run costs money",
         use_case: UseCase::Efficiency,
         unit: "dollars",
         oracle: Oracle { metrics: &["missed_effects", "done_already_orders", "harm_cents"], ..EFFECTS },

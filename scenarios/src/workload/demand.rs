@@ -1,5 +1,5 @@
-//! The demand: how many orders there are, and what each of them asks for. It is fixed before the case begins, so that
-//! every lock has the same.
+//! Demand: the orders of a case, and the units that each order requests. Demand is fixed before the case begins, so it
+//! is the same for every lock.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::workload::Workload;
 /// One order: a unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Its number among all orders of the case.
+    /// The order's number among all orders of the case.
     pub id: OrderId,
-    /// How many units it asks for.
+    /// The number of units requested.
     pub units: u32,
-    /// The time before the acquire.
+    /// The delay before the acquire.
     pub think: Duration,
-    /// The time of the work inside the critical section.
+    /// The duration of the work inside the critical section.
     pub hold: Duration,
-    /// The time between the check and the write.
+    /// The delay between the check and the write.
     pub prepare: Duration,
-    /// For an event: when it happens, by the client's wall clock.
+    /// When the order's event is due, by the client's wall clock; `None` if the order has no event.
     pub not_before: Option<Wall>,
 }
 
@@ -37,13 +37,13 @@ pub(crate) struct ClientOrders {
     end: OrderId,
     quantity: RangeInclusive<u32>,
     times: [Dist; 3],
-    /// The interval between events, each of which is dealt to every client.
+    /// The interval between events, if the workload has events. Every client receives every event.
     every: Option<Duration>,
     stream: Stream,
 }
 
 impl ClientOrders {
-    /// The orders dealt to the client with this index.
+    /// Creates the orders of the client with this index.
     pub fn new(streams: &Streams, scenario: &Scenario, index: u16) -> Self {
         let Scenario { clients, run_for, .. } = scenario;
         let work = &Workload::of_scenario(scenario).work;
@@ -60,7 +60,7 @@ impl ClientOrders {
         }
     }
 
-    /// The next order, until there are no more.
+    /// Returns the next order, or `None` if there are no more.
     pub fn next(&mut self) -> Option<Order> {
         if self.next >= self.end {
             return None;
@@ -89,38 +89,39 @@ mod tests {
         Workload::of_scenario(scenario).work.pace
     }
 
-    fn dealt(scenario: &Scenario, index: u16) -> impl Iterator<Item = Order> {
+    fn orders_of(scenario: &Scenario, index: u16) -> impl Iterator<Item = Order> {
         let mut orders = ClientOrders::new(&Streams::new(5), scenario, index);
         std::iter::from_fn(move || orders.next())
     }
 
     #[test]
-    fn every_order_is_dealt_to_exactly_one_client() {
+    fn every_order_belongs_to_exactly_one_client() {
         let scenario = scenario("run_for = '1s'\n[clients]\ncount = 3\n");
-        let mut dealt: Vec<OrderId> = (0..3).flat_map(|index| dealt(&scenario, index).map(|order| order.id)).collect();
-        dealt.sort_unstable();
-        assert_eq!(dealt, (0..150).collect::<Vec<_>>());
+        let mut ids: Vec<OrderId> =
+            (0..3).flat_map(|index| orders_of(&scenario, index).map(|order| order.id)).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (0..150).collect::<Vec<_>>());
     }
 
     #[test]
-    fn the_default_demand_is_half_as_much_again_as_the_stock() {
+    fn default_demand_is_one_and_a_half_times_the_stock() {
         let read = scenario("run_for = '1s'\n[workload.inventory]\nstock = 100\nquantity = '1..=3'\n");
         assert_eq!(total_orders(&read.clients, pace(&read), read.run_for), 75);
     }
 
     #[test]
-    fn an_event_is_dealt_to_every_client_at_its_time() {
+    fn every_client_receives_every_event_at_its_time() {
         let read = scenario("run_for = '5s'\n[clients]\ncount = 2\n[workload.notify]\nevery = '2s'\n");
         assert_eq!(total_units(&read.clients, pace(&read), read.run_for), 6);
         for index in 0..2 {
-            let events: Vec<_> = dealt(&read, index).map(|order| (order.id, order.not_before)).collect();
+            let events: Vec<_> = orders_of(&read, index).map(|order| (order.id, order.not_before)).collect();
             assert_eq!(events, [0, 1, 2].map(|n| (n, Some(Wall(i64::from(n) * 2_000_000_000)))));
         }
     }
 
     #[test]
-    fn other_work_goes_on_until_the_run_ends() {
+    fn other_workloads_continue_until_the_run_ends() {
         let read = scenario("run_for = '5s'\n[workload.set]\n");
-        assert_eq!(dealt(&read, 0).take(1_000).count(), 1_000);
+        assert_eq!(orders_of(&read, 0).take(1_000).count(), 1_000);
     }
 }

@@ -10,8 +10,8 @@ use super::info::{EFFECTS, Phrases, done_already};
 use super::{Slot, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::interval;
 
-/// Controllers, one of which shall give a dose in each interval: it reads the chart, gives the dose unless it was given, and
-/// charts it. The chart's own wall clock decides to which interval a dose belongs, however late it is.
+/// Several controllers, one of which must give the dose of each interval. It reads the chart, gives the dose if the
+/// chart does not show it, and records it. The chart's own wall clock assigns even a late dose to an interval.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dose {

@@ -6,13 +6,13 @@ use serde::Deserialize;
 use super::info::{Phrases, never};
 use super::{Guard, Oracle, Rewrite, UseCase, Work, WorkloadInfo, WorkloadKind};
 
-/// Clients read a file, append a record and write the file back as a whole.
+/// Clients read a file, append a record and write the whole file back.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SharedFile {
     /// How the file is written back.
     pub update: Rewrite,
-    /// What the store checks before it takes a write.
+    /// What the store checks before it accepts a write.
     pub guard: Guard,
 }
 
@@ -35,11 +35,11 @@ impl WorkloadKind for SharedFile {
     }
 }
 
-/// What counts as wrong in an object that grows by one record with each order.
+/// The oracle for an object that grows by one record per order.
 pub(super) const RECORDS: Oracle =
     Oracle { sells_stock: false, conserves_sum: false, metrics: &[], harm: &["lost_updates"] };
 
-/// Work on an object that grows by one record with each order.
+/// Returns work on an object that grows by one record per order.
 pub(super) fn records(update: Rewrite, guard: Guard) -> Work {
     Work { adds: true, update: Some(update.into()), guard: Some(guard), ..Work::on_rows() }
 }

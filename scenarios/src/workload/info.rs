@@ -1,4 +1,4 @@
-//! The facts of a workload that do not depend on its keys.
+//! Facts about a workload that do not depend on its keys.
 
 use std::fmt;
 
@@ -7,31 +7,31 @@ use fencepost_models::guarded::{ReadReply, StoreAccess};
 use fencepost_models::history::OrderEnd;
 use serde::Serialize;
 
-/// The facts of a workload that do not depend on its keys.
+/// Facts about a workload that do not depend on its keys.
 pub struct WorkloadInfo {
-    /// Its name in scenario files: `[workload.NAME]`.
+    /// The name in scenario files: `[workload.NAME]`.
     pub name: &'static str,
     /// One sentence for lists and docs.
     pub about: &'static str,
-    /// What the lock is there for.
+    /// The purpose of the lock.
     pub use_case: UseCase,
-    /// The unit of its harm.
+    /// The unit in which harm is counted.
     pub unit: &'static str,
     /// What counts as wrong, and which metrics describe it.
     pub oracle: Oracle,
-    /// How an order ends whose read shows that there is nothing to write.
+    /// Returns how an order ends if its read shows that there is nothing to write.
     pub nothing_to_do: fn(&StoreAccess, ReadReply) -> Option<OrderEnd>,
-    /// How logs and reports describe it.
+    /// How logs and reports describe the workload.
     pub phrases: Phrases,
 }
 
-/// What a lock is there for.
+/// The purpose of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UseCase {
-    /// It avoids doing the same work twice. Its failure costs something.
+    /// The lock avoids duplicate work. A failure costs extra work or money.
     Efficiency,
-    /// It protects data or people. Its failure does damage that cannot be undone.
+    /// The lock protects data or people. A failure does irreversible damage.
     Correctness,
 }
 
@@ -39,14 +39,14 @@ pub enum UseCase {
 pub struct Phrases {
     /// The content of a row with this count, such as `3 in stock`.
     pub count: fn(i64) -> String,
-    /// What each resource is called, where there are two.
+    /// The names of the resources, if there are two.
     pub resources: &'static [&'static str],
     /// How an order ended, as its client sees it.
     pub order_end: fn(OrderEnd) -> &'static str,
 }
 
 impl UseCase {
-    /// Its name in lists and reports.
+    /// Returns the name used in lists and reports.
     pub const fn name(self) -> &'static str {
         match self {
             UseCase::Efficiency => "efficiency",
@@ -55,7 +55,7 @@ impl UseCase {
     }
 }
 
-/// Workloads are shown and compared by name: the addresses of their functions say nothing.
+/// Workloads are displayed and compared by name, because function addresses are meaningless.
 impl fmt::Debug for WorkloadInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
@@ -68,12 +68,12 @@ impl PartialEq for WorkloadInfo {
     }
 }
 
-/// For `nothing_to_do`: an order of more units than the row has is turned down.
+/// For `nothing_to_do`: an order for more units than the row has is refused.
 pub(super) fn sold_out(access: &StoreAccess, read: ReadReply) -> Option<OrderEnd> {
     (read.count < i64::from(access.units)).then_some(OrderEnd::SoldOut)
 }
 
-/// For `nothing_to_do`: an event that has had its effect needs no other.
+/// For `nothing_to_do`: an event whose effect exists is skipped.
 pub(super) fn done_already(_: &StoreAccess, read: ReadReply) -> Option<OrderEnd> {
     (read.count > 0).then_some(OrderEnd::DoneAlready)
 }
@@ -84,13 +84,13 @@ pub(super) fn never(_: &StoreAccess, _: ReadReply) -> Option<OrderEnd> {
 }
 
 impl Phrases {
-    /// The phrases of effects that are each wanted once.
+    /// Phrases for effects that must each happen once.
     pub(super) const EFFECTS: Phrases = Phrases {
         count: |count| if count == 0 { "not done yet".to_owned() } else { "done already".to_owned() },
         ..Phrases::WORK
     };
 
-    /// The phrases of work on rows.
+    /// Phrases for work on rows.
     pub(super) const WORK: Phrases = Phrases { count: |count| count.to_string(), resources: &[], order_end: work_end };
 }
 
@@ -104,7 +104,7 @@ fn work_end(end: OrderEnd) -> &'static str {
     }
 }
 
-/// What counts as wrong where each effect is wanted once.
+/// The oracle for effects that must each happen once.
 pub(super) const EFFECTS: Oracle = Oracle {
     sells_stock: false,
     conserves_sum: false,

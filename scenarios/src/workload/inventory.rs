@@ -14,17 +14,17 @@ use crate::file::values::{quantity, quantity_schema, whole};
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Inventory {
-    /// Units in stock at the beginning.
+    /// Initial units in stock.
     #[serde(deserialize_with = "whole::<_, _, 1, 1_000_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub stock: u32,
-    /// Units of one order: an integer, or a range such as "1..=3", from which each order is drawn.
+    /// Units per order: an integer, or a range to draw from, such as "1..=3".
     #[serde(deserialize_with = "quantity")]
     #[schemars(schema_with = "quantity_schema")]
     pub quantity: RangeInclusive<u32>,
-    /// How a sale is written.
+    /// How a sale is written to the store.
     pub update: Update,
-    /// What the store checks before it takes a write.
+    /// What the store checks before it accepts a write.
     pub guard: Guard,
 }
 

@@ -1,8 +1,8 @@
-//! Workloads: what the clients do under the lock, and what counts as wrong there. A workload is one file or folder here
-//! and one line in the registry.
+//! Workloads: what clients do while they hold the lock, and what counts as wrong. Each workload is one file or folder
+//! here and one line in the registry.
 //!
-//! Its [`WorkloadInfo`] has the facts that all its cases share; [`WorkloadKind::work`] derives the rest from its keys.
-//! Clients, store, checkers and reports read these facts and know no workload by name.
+//! [`WorkloadInfo`] has the facts that all cases share; [`WorkloadKind::work`] derives the rest from the keys. Clients,
+//! store, checkers and reports read these facts and never refer to a workload by name.
 
 pub(crate) mod client;
 mod compute;
@@ -43,7 +43,7 @@ pub trait WorkloadKind: Default + DeserializeOwned + JsonSchema + 'static {
     /// The facts that do not depend on the keys.
     const INFO: WorkloadInfo;
 
-    /// What is done under the lock, with these keys.
+    /// Returns the work done under the lock with these keys.
     fn work(&self) -> Work;
 }
 
@@ -52,11 +52,11 @@ pub trait WorkloadKind: Default + DeserializeOwned + JsonSchema + 'static {
 pub struct Workload {
     /// The facts that do not depend on the keys.
     pub info: &'static WorkloadInfo,
-    /// What is done under the lock.
+    /// The work done under the lock.
     pub work: Work,
 }
 
-/// What is done under the lock.
+/// The work done under the lock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work {
     /// What the store keeps.
@@ -67,33 +67,33 @@ pub struct Work {
     pub resources: u8,
     /// The steps of one unit of work.
     pub steps: Steps,
-    /// The units are added to the row; otherwise they are subtracted.
+    /// Whether units are added to the row instead of subtracted.
     pub adds: bool,
-    /// What each unit of harm costs, in cents, where harm is counted in money.
+    /// The cost of each unit of harm in cents, if harm is counted in money.
     pub cost_cents: Option<u32>,
-    /// How the row is written, where that can be chosen.
+    /// How the row is written, if configurable.
     pub update: Option<Update>,
-    /// What the store checks, where that can be chosen.
+    /// What the store checks, if configurable.
     pub guard: Option<Guard>,
-    /// Units of one order, from which each is drawn.
+    /// The range from which the units of each order are drawn.
     pub quantity: RangeInclusive<u32>,
-    /// How much there is to do.
+    /// How many orders there are, or how often they arrive.
     pub pace: Pace,
 }
 
-/// How a shared object is written back: the counterpart of [`Update`] where a program computes what is written.
+/// How a shared object is written back: the counterpart of [`Update`] for values that a program computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rewrite {
-    /// Whatever happened since it was read.
+    /// Write unconditionally, even if the object changed since the read.
     #[default]
     Target,
-    /// Where nobody else wrote since.
+    /// Write only if the object did not change since the read.
     Version,
 }
 
 impl Work {
-    /// Orders of one unit that read and write back one row, which is empty at the start, until the run ends.
+    /// Returns work that reads and writes back one row, initially 0, in orders of one unit until the run ends.
     pub fn on_rows() -> Self {
         Work {
             store: StoreKind::Rows,
@@ -109,37 +109,37 @@ impl Work {
         }
     }
 
-    /// Effects that are each wanted once. Every client receives an event in each interval of this length.
+    /// Returns work on effects that must each happen once. Every client receives one event per interval of this length.
     pub fn on_effects(slot: Slot, every: Duration) -> Self {
         Work { store: StoreKind::Effects(slot), pace: Pace::Every(every), ..Work::on_rows() }
     }
 }
 
 impl Workload {
-    /// The workload of these keys.
+    /// Creates a workload from its keys.
     pub fn new<W: WorkloadKind>(keys: &W) -> Self {
         Workload { info: const { &W::INFO }, work: keys.work() }
     }
 
-    /// The workload of a scenario.
+    /// Returns the workload of a scenario.
     ///
     /// # Panics
-    /// If the scenario was read with a catalog whose workloads are not of this layer.
+    /// If the scenario was read with a catalog that does not belong to a registry.
     pub fn of_scenario(scenario: &Scenario) -> &Self {
-        scenario.workload.keys().expect("a registry makes all workloads of this type")
+        scenario.workload.keys().expect("a registry creates all workloads with this type")
     }
 
-    /// What the store checks.
+    /// Returns what the store checks.
     pub fn guard(&self) -> Guard {
         self.work.guard.unwrap_or_default()
     }
 
-    /// How the row is written.
+    /// Returns how the row is written.
     pub fn update(&self) -> Update {
         self.work.update.unwrap_or_default()
     }
 
-    /// The facts that the checkers need.
+    /// Returns the facts that the checkers need.
     pub fn spec(&self) -> WorkloadSpec {
         let Work { store, initial_count, resources, cost_cents, .. } = self.work;
         WorkloadSpec { store, initial_count, resources, cost_cents, oracle: &self.info.oracle }
@@ -171,7 +171,11 @@ mod tests {
         for workload in Registry::standard().workloads() {
             let oracle = &workload.info.oracle;
             for metric in oracle.metrics {
-                assert!(WORKLOAD_SPECIFIC_METRICS.contains(metric), "{}: `{metric}` is no metric", workload.info.name);
+                assert!(
+                    WORKLOAD_SPECIFIC_METRICS.contains(metric),
+                    "{}: `{metric}` is not a metric",
+                    workload.info.name
+                );
             }
             assert!(!oracle.harm.is_empty(), "{} has no harm", workload.info.name);
             let harms = ["harm", "harm_cents"].iter().filter(|harm| oracle.metrics.contains(harm));

@@ -10,12 +10,12 @@ use super::info::{EFFECTS, Phrases, done_already};
 use super::{Slot, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::interval;
 
-/// Consumers that all receive an event, for which one of them shall send an email: they look whether it was sent, send it,
-/// and log that. An email cannot be recalled.
+/// All consumers receive each event, and one of them must send an email. A consumer checks whether the email was sent,
+/// sends it, and logs that. An email cannot be recalled.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
-    /// The time from one event to the next, by each client's wall clock.
+    /// The interval between events, by each client's wall clock.
     #[serde(deserialize_with = "interval")]
     #[schemars(with = "Span", extend("default" = "1s"))]
     pub every: Duration,
@@ -30,7 +30,7 @@ impl Default for Notify {
 impl WorkloadKind for Notify {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "notify",
-        about: "consumers send one email for each event: second copies annoy, missed ones fail",
+        about: "consumers send one email per event: duplicates annoy, and missing emails are failures",
         use_case: UseCase::Efficiency,
         unit: "emails",
         oracle: EFFECTS,

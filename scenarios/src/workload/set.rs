@@ -7,14 +7,14 @@ use super::file::{RECORDS, records};
 use super::info::{Phrases, never};
 use super::{Guard, Oracle, Rewrite, UseCase, Work, WorkloadInfo, WorkloadKind};
 
-/// Clients read a set, add an element that nobody else adds, and write the set back. The final set is compared with the
-/// acknowledged elements, as Jepsen's checkers do (jepsen-io/jepsen, `checker.clj`: `set`, `set-full`).
+/// Clients read a set, add a unique element, and write the set back. The final set is compared with the acknowledged
+/// elements, as Jepsen's checkers do (jepsen-io/jepsen, `checker.clj`: `set`, `set-full`).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SharedSet {
     /// How the set is written back.
     pub update: Rewrite,
-    /// What the store checks before it takes a write.
+    /// What the store checks before it accepts a write.
     pub guard: Guard,
 }
 

@@ -1,4 +1,4 @@
-//! One cell's results, added up.
+//! The summed results of one cell.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,18 +27,18 @@ pub struct CellResult {
     samples: Samples,
 }
 
-/// The verdicts on one property, counted over cases: those of one cell, or of several pooled cells.
+/// The verdicts on one property, counted over cases: of one cell or of several pooled cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PropertyCount {
-    /// Cases in which it holds.
+    /// Cases in which the property holds.
     pub holds: u64,
-    /// Cases that violate it.
+    /// Cases that violate the property.
     pub violated: u64,
-    /// Cases that ended before it could be decided.
+    /// Cases that ended before the property could be decided.
     pub unknown: u64,
-    /// Cases to which it does not apply.
+    /// Cases to which the property does not apply.
     pub not_applicable: u64,
-    /// The smallest seed that violates it; none for pooled cells.
+    /// The smallest violated seed; `None` for pooled cells.
     pub first_seed: Option<u64>,
 }
 
@@ -59,9 +59,9 @@ pub struct FaultSum {
 /// their own rate of incidents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TouchedHolder {
-    /// Those cases in which effect exclusion is decided.
+    /// The number of these cases in which effect exclusion is decided.
     pub cases: u64,
-    /// Those of them that violate effect exclusion.
+    /// The number of these cases that violate effect exclusion.
     pub violated: u64,
 }
 
@@ -143,42 +143,42 @@ impl CellResult {
         self.touched_holder.violated += other.touched_holder.violated;
     }
 
-    /// The number of cases.
+    /// Returns the number of cases.
     pub fn cases(&self) -> u64 {
         self.cases
     }
 
-    /// The verdicts on one property; all zero before the first case.
+    /// Returns the verdicts on one property; all zero before the first case.
     pub fn property(&self, property: Property) -> PropertyCount {
         self.properties.get(&property).copied().unwrap_or_default()
     }
 
-    /// The verdicts on all harmful properties together: a case is violated if any of them is.
+    /// Returns the verdicts on all harm properties together: a case is violated if any of them is.
     pub fn harm(&self) -> PropertyCount {
         self.harm
     }
 
-    /// The verdicts on every property, in the order of reports.
+    /// Returns the verdicts on every property, in the order of reports.
     pub fn properties(&self) -> impl Iterator<Item = (Property, &PropertyCount)> {
         self.properties.iter().map(|(property, count)| (*property, count))
     }
 
-    /// Every metric with its stored name, sorted by name.
+    /// Returns every metric with its stored name, sorted by name.
     pub fn metrics(&self) -> impl Iterator<Item = (&str, &Tally)> {
         self.metrics.iter().map(|(name, tally)| (name.as_ref(), tally))
     }
 
-    /// The metric with this stored name.
+    /// Returns the metric with this stored name.
     pub fn metric(&self, stored: &str) -> Option<&Tally> {
         self.metrics.get(stored)
     }
 
-    /// The injections of each fault, in the order of the scenario.
+    /// Returns the injections of each fault, in the order of the scenario.
     pub fn faults(&self) -> &[FaultSum] {
         &self.faults
     }
 
-    /// The violated cases that run again without each of their faults.
+    /// Returns the violated cases that run again without each of their faults.
     pub fn samples(&self) -> &[Sample] {
         self.samples.all()
     }
@@ -188,43 +188,43 @@ impl CellResult {
         self.samples.decide(seed, changed);
     }
 
-    /// How often removing this fault removed a violation.
+    /// Returns how often removing this fault removed a violation.
     pub fn decisive(&self, fault: usize) -> Decisive {
         self.samples.decisive(fault)
     }
 
-    /// Cases that ended before the stock was sold.
+    /// Returns the number of cases that ended before the stock was sold.
     pub fn censored(&self) -> u64 {
         self.censored
     }
 
-    /// Oversold units in the cases that sold the whole stock; only these may be compared.
+    /// Returns the oversold units of the cases that sold the whole stock; only these may be compared.
     pub fn oversold_uncensored(&self) -> &Tally {
         &self.sold_uncensored
     }
 
-    /// Availability over time, summed over all cases, in equal parts of the run phase.
+    /// Returns the availability over time, summed over all cases, in equal parts of the run phase.
     pub fn spans(&self) -> &[Span] {
         &self.spans
     }
 
-    /// Cases in which no fault changed anything.
+    /// Returns the number of cases in which no fault changed anything.
     pub fn untouched(&self) -> u64 {
         self.untouched
     }
 
-    /// Events in all cases.
+    /// Returns the number of events in all cases.
     pub fn events(&self) -> u128 {
         self.events
     }
 
-    /// Effect exclusion where a fault touched a held grant.
+    /// Returns effect exclusion in the cases in which a fault touched a held grant.
     pub fn touched_holder(&self) -> TouchedHolder {
         self.touched_holder
     }
 }
 
-/// The combined verdict on all properties whose violation is harm.
+/// Returns the combined verdict on all properties whose violation is harm.
 fn harm_of(result: &CaseResult) -> Verdict {
     let any = |verdict| Property::ALL.into_iter().any(|p| p.is_harm() && result.verdict(p) == verdict);
     let in_order = [Verdict::Violated, Verdict::Unknown, Verdict::Holds];
@@ -253,22 +253,22 @@ impl PropertyCount {
         self.first_seed = self.first_seed.into_iter().chain(other.first_seed).min();
     }
 
-    /// Cases that hold or violate it.
+    /// Returns the number of cases in which the property holds or is violated.
     pub fn decided(&self) -> u64 {
         self.holds + self.violated
     }
 
-    /// The share of violated cases among the decided ones; none if no case is decided.
+    /// Returns the share of violated cases among the decided cases, or `None` if no case is decided.
     pub fn rate(&self) -> Option<f64> {
         (self.decided() > 0).then(|| self.violated as f64 / self.decided() as f64)
     }
 
-    /// The Clopper–Pearson interval of the rate. Its upper end counts unknown cases as violated.
+    /// Returns the Clopper–Pearson interval of the rate. Its upper end counts unknown cases as violated.
     pub fn ci95(&self) -> Interval {
         violation_interval(self.violated, self.unknown, self.holds)
     }
 
-    /// Whether the property applies to any case.
+    /// Returns whether the property applies to any case.
     pub fn is_applicable(&self) -> bool {
         self.decided() + self.unknown > 0
     }
@@ -289,12 +289,12 @@ impl TouchedHolder {
         self.violated += u64::from(verdict == Verdict::Violated);
     }
 
-    /// The share of violated cases; none without cases.
+    /// Returns the share of violated cases, or `None` without cases.
     pub fn rate(&self) -> Option<f64> {
         (self.cases > 0).then(|| self.violated as f64 / self.cases as f64)
     }
 
-    /// Its Clopper–Pearson interval.
+    /// Returns the Clopper–Pearson interval of the rate.
     pub fn ci95(&self) -> Interval {
         clopper_pearson(self.violated, self.cases)
     }

@@ -13,14 +13,14 @@ use crate::run::stats::Interval;
 /// The version of the JSON format.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The results of a whole run, from which its JSON and its reports are made.
+/// The results of a run, the input of its JSON and reports.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunResult {
     /// The suite's name, or the name of the file that was run.
     pub suite: String,
     /// The cells, scenario by scenario.
     pub cells: Vec<(CellHeader, CellResult)>,
-    /// The rule by which cells stopped early, if there was one: then their rates are those of a search.
+    /// The rule by which cells stopped early, if any. Such rates are those of a search.
     pub until: Option<String>,
 }
 
@@ -65,7 +65,7 @@ struct Cell<'a> {
     sums: Option<Sums>,
 }
 
-/// What only a cell with cases has.
+/// The fields that only cells with cases have.
 #[derive(Serialize)]
 struct Sums {
     harm_per_1000_orders: Option<f64>,
@@ -105,7 +105,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// A JSON object with its keys in this order.
+/// A JSON object whose keys keep this order.
 struct Entries<K, V>(Vec<(K, V)>);
 
 impl<K: Serialize, V: Serialize> Serialize for Entries<K, V> {
@@ -114,7 +114,7 @@ impl<K: Serialize, V: Serialize> Serialize for Entries<K, V> {
     }
 }
 
-/// Harm in the workload's unit for each 1,000 acknowledged orders, rounded to six decimal places.
+/// Returns the harm in the workload's unit per 1,000 acknowledged orders, rounded to six decimal places.
 fn harm_per_thousand(result: &CellResult) -> Option<f64> {
     let acked = result.metric("acked_orders").map(Tally::total).filter(|acked| *acked > 0)?;
     let (stored, harm) = result.metrics().find(|(stored, _)| shown_metric(stored).0 == "harm")?;
@@ -122,7 +122,7 @@ fn harm_per_thousand(result: &CellResult) -> Option<f64> {
     Some(libm::round(shown * 1e9 / acked as f64) / 1e6)
 }
 
-/// Metrics that a case reports only if it measured something. Their keys are always there.
+/// Metrics that a case reports only if it measured a value. The JSON always has their keys.
 const MAY_BE_UNMEASURED: [&str; 2] = ["acquire_ns", "takeover_ns"];
 
 fn metrics(result: &CellResult) -> Vec<(String, Metric)> {
@@ -219,8 +219,8 @@ impl Serialize for TouchedHolder {
     }
 }
 
-/// Rounds to six decimal places: the quantile's last digits may differ between platforms' float libraries, the JSON may
-/// not.
+/// Rounds to six decimal places: the quantile's last digits may differ between platforms' float libraries, but
+/// the JSON must not.
 fn rounded(interval: Interval) -> [f64; 2] {
     [interval.lower, interval.upper].map(|end| libm::round(end * 1e6) / 1e6)
 }

@@ -1,4 +1,4 @@
-//! How metrics, which are stored as whole numbers, are shown.
+//! Units of displayed metrics. Metrics are stored as whole numbers.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub struct Scale(u32);
 
 impl Scale {
-    /// Shown as stored.
+    /// Values are shown as stored.
     pub const ONE: Scale = Scale(1);
 
     /// Converts a stored value to the shown unit.
@@ -15,13 +15,13 @@ impl Scale {
         stored / f64::from(self.0)
     }
 
-    /// Whether values are shown as stored, so that whole numbers stay whole.
+    /// Returns whether values are shown as stored, which keeps whole numbers whole.
     pub fn is_one(self) -> bool {
         self.0 == 1
     }
 }
 
-/// Stored name, shown name and divisor of the metrics that are stored in a finer unit than shown.
+/// The stored name, shown name and divisor of metrics that are stored in a finer unit than shown.
 const SUFFIXES: [(&str, &str, u32); 8] = [
     ("harm_cents", "harm", 100),
     ("takeover_ms", "takeover_s", 1_000),
@@ -33,7 +33,7 @@ const SUFFIXES: [(&str, &str, u32); 8] = [
     ("availability_ppm", "availability", 1_000_000),
 ];
 
-/// The shown name of a stored metric, and its scale.
+/// Returns the shown name of a stored metric, and its scale.
 pub fn shown_metric<'a>(stored: &'a str) -> (Cow<'a, str>, Scale) {
     match SUFFIXES.iter().find(|(name, _, _)| *name == stored) {
         Some((_, shown, divisor)) => (Cow::Borrowed(*shown), Scale(*divisor)),

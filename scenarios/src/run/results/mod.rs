@@ -19,7 +19,7 @@ pub use self::rows::{ResultsError, ResultsReader, ResultsWriter, Row, read_cells
 pub use self::sample::{DECISIVE_CASES, Decisive, Sample};
 pub use self::tally::Tally;
 
-/// Describes a cell. Known before any of its cases runs, and the same in all parts of a sharded run.
+/// The description of a cell, known before its cases run and equal in all shards of a run.
 ///
 /// Serialized as `results.jsonl` stores it; durations are seconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,18 +30,18 @@ pub struct CellHeader {
     pub lock: String,
     /// Whether the lock can run in this scenario at all.
     pub applicable: bool,
-    /// Why it cannot, if it cannot.
+    /// Why the lock cannot run, or `None` if it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How long after a holder's crash the lock is free again with its settings here; none for locks without expiry.
+    /// How long after a holder's crash the lock is free again in this cell; `None` for locks without expiry.
     #[serde(rename = "effective_expiry_s", default, with = "seconds")]
     pub effective_expiry: Option<Duration>,
-    /// The scenario's faults, in its order.
+    /// The faults, in the order of the scenario.
     pub faults: Vec<FaultLabel>,
     /// The scenario's `about` text.
     #[serde(default)]
     pub about: String,
-    /// The group of scenarios that it belongs to, such as `pause`.
+    /// The scenario's group, such as `pause`.
     #[serde(default)]
     pub family: String,
     /// The workload's kind, such as `inventory`.
@@ -53,16 +53,16 @@ pub struct CellHeader {
     /// The unit in which the workload counts harm, such as `units`.
     #[serde(default)]
     pub harm_unit: String,
-    /// How a unit of work updates the shared data, where that can be chosen: `target` (Case 1), `decrement` (Case 2), …
+    /// How a unit of work updates the shared data, if configurable: `target` (Case 1), `decrement` (Case 2), …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<String>,
-    /// What the store checks before it accepts an operation, where that can be chosen.
+    /// What the store checks before it accepts an operation, if configurable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
-    /// How many clients contend.
+    /// The number of clients.
     #[serde(default)]
     pub clients: u16,
-    /// How long after a holder's crash a waiter gets the lock at the latest, by the lock's documentation and without
+    /// The longest time from a holder's crash until a waiter gets the lock, by the lock's documentation and without
     /// other faults.
     #[serde(rename = "takeover_bound_s", default, with = "seconds", skip_serializing_if = "Option::is_none")]
     pub takeover_bound: Option<Duration>,
@@ -72,7 +72,7 @@ pub struct CellHeader {
     /// A hash that is equal for scenarios that differ only in faults, `run_for`, and text.
     #[serde(default)]
     pub load: String,
-    /// Each case draws its faults and settings, so its rates must not be combined with those of other scenarios.
+    /// Whether each case draws its faults and settings. Such rates must not be combined with those of other scenarios.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub swarm: bool,
     /// Length of the scenario's pauses divided by the effective expiry, for scenarios that vary this ratio.
@@ -83,8 +83,8 @@ pub struct CellHeader {
 /// A fault's name and kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultLabel {
-    /// Its name in the scenario.
+    /// The name in the scenario.
     pub name: String,
-    /// Its kind, such as `pause`.
+    /// The kind, such as `pause`.
     pub kind: String,
 }

@@ -15,21 +15,21 @@ mod wire;
 /// The longest line in bytes that the reader accepts, so that damaged files cannot fill the memory.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// One line.
+/// One line of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
     /// A cell begins; the following cases belong to it.
     Cell(Box<CellHeader>),
     /// One case of the last cell.
     Case {
-        /// Its seed.
+        /// The seed.
         seed: u64,
-        /// Its result.
+        /// The result.
         result: CaseResult,
     },
     /// A violated case of the last cell, run again without each of its faults.
     Decisive {
-        /// Its seed.
+        /// The seed.
         seed: u64,
         /// For each fault, whether removing it removed a violation.
         changed: Vec<Option<bool>>,
@@ -79,7 +79,7 @@ pub struct ResultsWriter<W> {
 }
 
 impl<W: Write> ResultsWriter<W> {
-    /// Writes to `out`, which should be buffered.
+    /// Creates a writer to `out`, which should be buffered.
     pub fn new(out: W) -> Self {
         ResultsWriter { out }
     }
@@ -128,17 +128,17 @@ pub struct ResultsReader<R> {
 }
 
 impl<R: BufRead> ResultsReader<R> {
-    /// Reads from `input`.
+    /// Creates a reader of `input`.
     pub fn new(input: R) -> Self {
         ResultsReader { input, line: 0, complete_bytes: 0, in_cell: false, truncated: false, done: false }
     }
 
-    /// The size in bytes of the rows read so far: a resumed run truncates the file there and continues.
+    /// Returns the size in bytes of the rows read so far. A resumed run truncates the file there and continues.
     pub fn complete_bytes(&self) -> u64 {
         self.complete_bytes
     }
 
-    /// Whether the input ended within a line.
+    /// Returns whether the input ended within a line.
     pub fn truncated(&self) -> bool {
         self.truncated
     }

@@ -11,14 +11,14 @@ pub const DECISIVE_CASES: usize = 5;
 /// A violated case that can run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Its seed.
+    /// The seed.
     pub seed: u64,
-    /// The properties that it violates.
+    /// The violated properties.
     pub violated: Vec<Property>,
-    /// Whether each fault began in it, in the order of the scenario.
+    /// Whether each fault began, in the order of the scenario.
     pub fired: Vec<bool>,
-    /// For each fault, whether removing it removed a violation; none for a fault that never began. None until the case
-    /// ran again.
+    /// For each fault, whether removing it removed a violation; `None` for a fault that never began. `None` until the
+    /// case ran again.
     pub changed: Option<Vec<Option<bool>>>,
 }
 
@@ -27,7 +27,7 @@ pub struct Sample {
 pub struct Decisive {
     /// Violated cases that ran again without the fault.
     pub sampled: u64,
-    /// Those of them in which a violated property was no longer violated.
+    /// The number of these cases in which a violation was gone.
     pub changed: u64,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Of each value this many leading bits are kept.
+/// The number of leading bits kept of each value.
 const EXACT_BITS: u32 = 10;
 
 /// Counts how often each value occurs. Values below 1024 are exact, larger ones are rounded by at most 0.2 %, so there
@@ -37,28 +37,28 @@ impl Tally {
         self.max = self.max.max(other.max);
     }
 
-    /// How many values were added.
+    /// Returns the number of added values.
     pub fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// The exact sum of the values.
+    /// Returns the exact sum of the values.
     pub fn total(&self) -> u128 {
         self.total
     }
 
-    /// The exact maximum; 0 if there are no values.
+    /// Returns the exact maximum, or 0 if there are no values.
     pub fn max(&self) -> u64 {
         self.max
     }
 
-    /// The mean; none if there are no values.
+    /// Returns the mean, or `None` if there are no values.
     pub fn mean(&self) -> Option<f64> {
         (self.samples > 0).then(|| self.total as f64 / self.samples as f64)
     }
 
-    /// The smallest value that at least `percent` % of all values do not exceed, within 0.2 % and never below the
-    /// minimum or above the maximum; 0 if there are no values.
+    /// Returns the smallest value that at least `percent` % of the values do not exceed, within 0.2 % and never outside
+    /// the minimum and maximum. Returns 0 if there are no values.
     pub fn percentile(&self, percent: u64) -> u64 {
         let wanted = (u128::from(self.samples) * u128::from(percent)).div_ceil(100);
         self.cumulative()
@@ -66,7 +66,7 @@ impl Tally {
             .map_or(self.max, |(value, _)| value.clamp(self.min.unwrap_or(0), self.max))
     }
 
-    /// The distinct values in ascending order, each with the number of values that do not exceed it.
+    /// Returns the distinct values in ascending order, each with the number of values that do not exceed it.
     pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
         self.counts.iter().scan(0, |up_to, (value, count)| {
             *up_to += count;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn no_values_have_no_mean() {
+    fn an_empty_tally_has_no_mean() {
         let tally = Tally::default();
         assert_eq!((tally.mean(), tally.percentile(50), tally.max(), tally.total()), (None, 0, 0, 0));
     }
@@ -125,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_is_adding(left in prop::collection::vec(any::<u64>(), 0..50),
+        fn merging_equals_adding(left in prop::collection::vec(any::<u64>(), 0..50),
                              right in prop::collection::vec(any::<u64>(), 0..50)) {
             let mut merged = tally(&left);
             merged.merge(&tally(&right));

@@ -19,7 +19,7 @@ use self::points::Ran;
 use crate::file::Placeable;
 use crate::property::{Property, Verdict};
 use crate::run::cell::Cell;
-use crate::run::job::{CasePanicked, caught};
+use crate::run::job::{CasePanicked, catch_panic};
 use crate::run::registry::Registry;
 use crate::run::verdicts::Verdicts;
 use crate::search::shrink::{Draft, draft_of};
@@ -113,8 +113,8 @@ pub fn explore(
     what: &Exploration<'_>,
     on_progress: impl Fn(ExploreProgress) + Sync,
 ) -> Result<Explored, CasePanicked> {
-    let first = caught(what.cell, what.seed, || points::run(what.cell, what.seed))?;
-    let mut explored = Explored { verdicts: Verdicts::on(what.wanted), ..Explored::default() };
+    let first = catch_panic(what.cell, what.seed, || points::run(what.cell, what.seed))?;
+    let mut explored = Explored { verdicts: Verdicts::new(what.wanted), ..Explored::default() };
     explored.verdicts.add(&first.report.result);
     explored.levels.push(Level { faults: 0, placements: 0, different: 1 });
     if let Some(property) = violated(what, &first) {
@@ -221,7 +221,7 @@ impl Search<'_> {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(parent) = parents.get(index) else { return };
                         self.count.begun.fetch_add(1, Ordering::Relaxed);
-                        let one = caught(self.what.cell, self.what.seed, || self.try_one(parent));
+                        let one = catch_panic(self.what.cell, self.what.seed, || self.try_one(parent));
                         tried.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
                     }
                 });
@@ -234,7 +234,7 @@ impl Search<'_> {
 
     fn try_one(&self, parent: &Parent) -> Tried {
         let what = self.what;
-        let verdicts = Verdicts::on(what.wanted);
+        let verdicts = Verdicts::new(what.wanted);
         let mut tried = Tried { runs: 0, verdicts, found: Vec::new(), children: Vec::new() };
         let from = parent.placed.last().map_or(SimTime(0), |last| last.at);
         let until = SimTime(0) + what.cell.scenario.run_for;

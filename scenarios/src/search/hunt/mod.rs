@@ -12,7 +12,7 @@ use std::thread;
 use crate::file;
 use crate::property::{Property, Verdict};
 use crate::run::cell::Cell;
-use crate::run::job::{CasePanicked, run_caught};
+use crate::run::job::{CasePanicked, run_catching_panics};
 use crate::run::registry::Registry;
 use crate::run::verdicts::Verdicts;
 use crate::search::shrink::Draft;
@@ -80,7 +80,7 @@ pub fn hunt(registry: &Registry, hunt: &Hunt<'_>) -> Result<Hunted, CasePanicked
     }
     let (next, first) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
     let found: Mutex<Vec<Result<Found, (u64, CasePanicked)>>> = Mutex::default();
-    let verdicts = Mutex::new(Verdicts::on(hunt.wanted));
+    let verdicts = Mutex::new(Verdicts::new(hunt.wanted));
     thread::scope(|scope| {
         for _ in 0..hunt.threads.max(1) {
             scope.spawn(|| {
@@ -122,7 +122,7 @@ fn try_case(
         Aim::Aimed => made(registry, hunt, aimed::draft(hunt, seed)),
         Aim::Swarm => swarm::drawn(hunt, seed),
     };
-    let result = run_caught(&cell, seed)?;
+    let result = run_catching_panics(&cell, seed)?;
     verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(&result);
     let violated = hunt.wanted.iter().find(|property| result.verdict(**property) == Verdict::Violated);
     Ok(violated.map(|property| Found { cell, seed, property: *property, choice }))

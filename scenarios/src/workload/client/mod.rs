@@ -1,5 +1,5 @@
-//! The process of one client, whatever its lock: it performs the steps of its workload for one order after the other, and
-//! probes the lock once all faults are healed.
+//! The process of one client of any lock. It performs the steps of its workload for each order in turn, and probes the
+//! lock once all faults are healed.
 
 mod nested;
 mod one_lock;
@@ -20,12 +20,12 @@ use crate::file::{Clients, OnUnknown};
 use crate::workload::Workload;
 use crate::workload::demand::{ClientOrders, Order};
 
-/// What all clients of a case share.
+/// The state that all clients of a case share.
 pub(crate) struct Shared {
     pub clients: Clients,
     pub workload: Workload,
     pub store: NodeId,
-    /// The data lives in the lock's own service.
+    /// Whether the data lives in the lock's own service.
     pub in_service: bool,
     /// How long the probe after healing waits for the lock.
     pub probe_timeout: Duration,
@@ -60,7 +60,7 @@ pub(crate) struct Client<L: Lock> {
     state: Rc<RefCell<DurableState>>,
 }
 
-/// The shortest time between two attempts, so that time passes whatever a lock replies.
+/// The shortest delay between two attempts. It ensures that time advances whatever a lock replies.
 const SHORTEST_DELAY: Duration = Duration::from_millis(1);
 
 /// The only resource, or the first of two.
@@ -78,7 +78,6 @@ impl<L: Lock> Client<L> {
         Client { ctx, lock, second, store, shared, state }
     }
 
-    /// Runs the process from its start to its end.
     pub async fn run(mut self) {
         self.resolve_after_crash();
         while !self.ctx.healed() {
@@ -93,12 +92,12 @@ impl<L: Lock> Client<L> {
         self.ctx.note(Event::ClientDone { client: self.ctx.node() });
     }
 
-    /// How long until the client begins with the order: until its event, and then as long as it thinks.
+    /// Returns the delay before the order begins: the wait for its event, then the think time.
     fn delay_before(&self, order: &Order) -> Duration {
         order.not_before.map_or(Duration::ZERO, |due| due - self.ctx.wall()) + order.think
     }
 
-    /// The lock on a resource.
+    /// Returns the lock on a resource.
     fn lock(&mut self, resource: ResourceId) -> &mut L {
         match &mut self.second {
             Some(second) if resource == SECOND => second,
@@ -106,7 +105,7 @@ impl<L: Lock> Client<L> {
         }
     }
 
-    /// The next order. One that was taken but not begun before a crash comes first.
+    /// Takes the next order. An order that was taken but not begun before a crash comes first.
     fn take_order(&mut self) -> Option<Order> {
         let state = &mut *self.state.borrow_mut();
         let order = state.current.map(|(order, _)| order).or_else(|| state.orders.next())?;
@@ -127,7 +126,7 @@ impl<L: Lock> Client<L> {
         self.ctx.note(Event::OrderResolved { client, order: order.id, units, end });
     }
 
-    /// Performs one unit of work, again if another client wrote since the read.
+    /// Performs one unit of work, and repeats it if another client wrote since the read.
     async fn process(&mut self, order: &Order) {
         self.state.borrow_mut().current = Some((*order, Progress::Begun));
         self.ctx.note(Event::OrderStarted { client: self.ctx.node(), order: order.id, units: order.units });
@@ -145,7 +144,7 @@ impl<L: Lock> Client<L> {
         self.note_resolved(order, end);
     }
 
-    /// An id that no other attempt of the case has.
+    /// Returns an id that no other attempt of the case has.
     fn next_attempt(&self) -> GrantId {
         let id = self.shared.next_grant.get();
         self.shared.next_grant.set(id + 1);
@@ -181,7 +180,7 @@ impl<L: Lock> Client<L> {
         self.store.write(grant, access, row).await
     }
 
-    /// After healing, shows that each lock can be acquired.
+    /// Acquires and releases each lock after healing, which the checkers require to succeed.
     async fn probe(&mut self) {
         if std::mem::replace(&mut self.state.borrow_mut().probed, true) {
             return;
@@ -292,7 +291,7 @@ impl<L: Lock> ClientOps for Client<L> {
                 self.ctx.note(Event::WriteReturned { client, grant: grant.id, order, ack: ack(&written) });
                 let unknown = matches!(written, Err(LockError::Unknown(_)));
                 let retries = self.shared.clients.on_unknown != OnUnknown::GiveUp;
-                // A transaction ends with its connection: there is nothing to repeat within it.
+                // A transaction ends with its connection, so a write within it cannot be retried.
                 if !unknown || !retries || L::INFO.commits_at_release || self.ctx.mono() >= deadline {
                     if written.is_ok() {
                         self.ctx.reach_step("written").await;

@@ -8,16 +8,16 @@ use fencepost_models::{Attempt, Grant, Lock, Reentrancy};
 use super::{Client, ack};
 use crate::file::Clients;
 
-/// A holder waits no longer than this for a nested acquire: enough to distinguish a lock that refuses from one that waits.
+/// The longest wait for a nested acquire: long enough to distinguish a lock that refuses from one that waits.
 const NESTED_WAIT: Duration = Duration::from_secs(2);
 
-/// How long a holder tries to acquire again, by its monotonic clock.
+/// Returns how long a holder tries a nested acquire, by its monotonic clock.
 pub(crate) fn nested_wait(clients: &Clients) -> Duration {
     NESTED_WAIT.min(clients.wait_at_most)
 }
 
 impl<L: Lock> Client<L> {
-    /// Acquires again as often as the scenario says, until an acquire fails.
+    /// Performs the scenario's nested acquires, and stops at the first one that fails.
     pub(super) async fn acquire_nested(&mut self, outer: &Grant) -> Vec<Grant> {
         let mut inner = Vec::new();
         if L::INFO.reentrancy == Reentrancy::NotApplicable {
@@ -39,7 +39,7 @@ impl<L: Lock> Client<L> {
         inner
     }
 
-    /// Releases the nested grants, the innermost first.
+    /// Releases the nested grants, innermost first.
     pub(super) async fn release_nested(&mut self, inner: Vec<Grant>) {
         let client = self.ctx.node();
         for nested in inner.into_iter().rev() {

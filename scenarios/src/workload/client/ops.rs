@@ -1,4 +1,4 @@
-//! What the steps of a workload can do with a client, whatever its lock.
+//! The operations of a client that the steps of a workload can use with any lock.
 
 use std::fmt;
 use std::future::Future;
@@ -14,18 +14,18 @@ use super::one_lock;
 use crate::file::Clients;
 use crate::workload::Order;
 
-/// The result of an operation, when it is complete.
+/// A future that returns the result of an operation.
 pub type OpFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// The result of the steps of one unit of work, when they are complete.
+/// A future that returns the result of the steps of one unit of work.
 pub type StepsFuture<'a> = OpFuture<'a, AttemptResult>;
 
-/// The steps of one unit of work, from the acquire to the release. They give up acquiring at the given time.
+/// The steps of one unit of work, from the acquire to the release.
 #[derive(Clone, Copy)]
 pub struct Steps {
-    /// What tells them from others.
+    /// A unique name.
     pub name: &'static str,
-    /// Performs them once.
+    /// Performs the steps once. Acquires give up at the given time.
     pub run: for<'a> fn(&'a mut dyn ClientOps, &'a Order, Mono) -> StepsFuture<'a>,
 }
 
@@ -33,44 +33,44 @@ pub struct Steps {
 pub enum AttemptResult {
     /// The order is resolved.
     Resolved(OrderEnd),
-    /// Another client wrote since the read: start again.
+    /// Another client wrote since the read, so the steps start again.
     Retry,
 }
 
-/// The operations of a client. They record what the checkers need to know, and pass the steps that faults can aim at.
+/// The operations of a client. They record what the checkers need, and reach the steps that can trigger faults.
 pub trait ClientOps {
-    /// The client's node.
+    /// Returns the client's node.
     fn node(&self) -> NodeId;
 
-    /// What the scenario says about clients.
+    /// Returns the scenario's client settings.
     fn clients(&self) -> &Clients;
 
-    /// Whether a write takes effect only with the release, which commits it.
+    /// Returns whether a write takes effect only at the release, which commits it.
     fn commits_at_release(&self) -> bool;
 
-    /// How the order accesses the row of the first resource.
+    /// Returns how the order accesses the row of the first resource.
     fn access(&self, order: &Order) -> StoreAccess;
 
-    /// How the order ends if this read shows that there is nothing to write.
+    /// Returns how the order ends if this read shows that there is nothing to write.
     fn nothing_to_do(&self, access: &StoreAccess, read: ReadReply) -> Option<OrderEnd>;
 
-    /// Records that the client knows that it lost the lock.
+    /// Records that the client has noticed the loss of the lock.
     fn note_loss(&self, grant: &Grant);
 
-    /// Acquires the lock on a resource, attempt after attempt, until it has it or `give_up` has come.
+    /// Tries to acquire the lock on a resource, until an attempt succeeds or the time is `give_up`.
     fn acquire(&mut self, resource: ResourceId, give_up: Mono) -> OpFuture<'_, Option<Grant>>;
 
     /// Reads the row of this access.
     fn read<'a>(&'a mut self, grant: &'a Grant, access: &'a StoreAccess) -> OpFuture<'a, Result<ReadReply, LockError>>;
 
-    /// Works for this long under the lock, and acquires it again as often as the scenario says.
+    /// Works under the lock for this time, with as many nested acquires as the scenario sets.
     fn hold<'a>(&'a mut self, grant: &'a Grant, time: Duration) -> OpFuture<'a, ()>;
 
-    /// The library's own check, whether the client still holds the grant.
+    /// Returns whether the client still holds the grant, by the library's own check.
     fn check<'a>(&'a mut self, resource: ResourceId, grant: &'a Grant) -> OpFuture<'a, bool>;
 
-    /// Writes. If the outcome is unknown and the scenario says so, it writes again, for as long as a client waits for a
-    /// lock.
+    /// Writes the row. If the outcome is unknown and the scenario allows retries, retries for as long as a client waits
+    /// for a lock.
     fn write<'a>(
         &'a mut self,
         grant: &'a Grant,
@@ -84,10 +84,10 @@ pub trait ClientOps {
     /// Keeps the lock until its validity ends, without a release. Returns false at once if it has no validity.
     fn keep_until_expiry<'a>(&'a mut self, resource: ResourceId, grant: &'a Grant) -> OpFuture<'a, bool>;
 
-    /// Waits.
+    /// Sleeps for this time.
     fn sleep(&mut self, time: Duration) -> OpFuture<'_, ()>;
 
-    /// Passes a step that a fault can aim at.
+    /// Reaches a step that can trigger a fault.
     fn step(&mut self, label: &'static str) -> OpFuture<'_, ()>;
 }
 
@@ -97,7 +97,7 @@ impl Steps {
         Steps { name: "one-lock", run: |client, order, give_up| Box::pin(one_lock::run(client, order, give_up)) };
 }
 
-/// Steps are shown and compared by name: the address of the function says nothing.
+/// Steps are displayed and compared by name, because function addresses are meaningless.
 impl fmt::Debug for Steps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)

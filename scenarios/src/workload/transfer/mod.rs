@@ -11,36 +11,36 @@ use super::info::{Phrases, sold_out};
 use super::{Guard, Oracle, Rewrite, UseCase, Work, WorkloadInfo, WorkloadKind};
 use crate::file::values::{quantity, quantity_schema, whole};
 
-/// Clients move dollars from one account to the other: lock both, read both, write both, one after the other. Every other
-/// client moves them the other way.
+/// Clients move dollars between two accounts: they lock both, read both, and write one after the other. Every other
+/// client moves dollars in the opposite direction.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Transfer {
-    /// Dollars in each account at the beginning.
+    /// Initial dollars in each account.
     #[serde(deserialize_with = "whole::<_, _, 1, 1_000_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub balance: u32,
-    /// Dollars of one transfer: an integer, or a range such as "1..=3", from which each is drawn.
+    /// Dollars per transfer: an integer, or a range to draw from, such as "1..=3".
     #[serde(deserialize_with = "quantity")]
     #[schemars(schema_with = "quantity_schema")]
     pub quantity: RangeInclusive<u32>,
-    /// In which order the two locks are acquired.
+    /// The order in which the two locks are acquired.
     pub order: LockOrder,
     /// How a balance is written.
     pub update: Rewrite,
-    /// What the store checks before it takes a write.
+    /// What the store checks before it accepts a write.
     pub guard: Guard,
 }
 
-/// In which order the two locks are acquired.
+/// The order in which the two locks are acquired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LockOrder {
-    /// All clients begin with the first account.
+    /// All clients lock the first account first.
     #[default]
     Ascending,
-    /// Each begins with the account that it takes from: two that move money in opposite directions can wait for each
-    /// other.
+    /// Each client first locks the account that it debits. Two clients that move money in opposite directions can then
+    /// deadlock.
     Opposite,
 }
 

@@ -1,8 +1,8 @@
 //! The steps of a transfer: money moves from one account to the other, under a lock on each.
 //!
-//! The client locks both accounts, then reads both. It writes the debit before the credit. Two locks are no transaction: a
-//! client that crashes between the writes, or whose second write is refused, leaves half a transfer behind, and nothing
-//! repairs it.
+//! The client locks both accounts, then reads both. It writes the debit before the credit. Two locks do not
+//! make a transaction: if a client crashes between the writes, or its second write is refused, half a transfer remains
+//! and is never repaired.
 
 use fencepost_models::guarded::{ReadReply, StoreAccess};
 use fencepost_models::history::{OrderEnd, Refusal};
@@ -19,7 +19,7 @@ pub(super) const ASCENDING: Steps = Steps {
     run: |client, order, give_up| Box::pin(transfer(client, order, give_up, [FIRST, SECOND])),
 };
 
-/// Every client locks the account that it takes from first.
+/// Every client first locks the account that it debits.
 pub(super) const OPPOSITE: Steps = Steps {
     name: "two-locks-opposite",
     run: |client, order, give_up| {
@@ -31,12 +31,12 @@ pub(super) const OPPOSITE: Steps = Steps {
 /// The two grants of a transfer, in the order in which they were acquired.
 type Held = [(ResourceId, Grant); 2];
 
-/// The account that this client takes from, and the one that it gives to: every other client moves money the other way.
+/// Returns the account that this client debits, then the one that it credits. Every other client reverses them.
 fn direction(client: &dyn ClientOps) -> [ResourceId; 2] {
     if client.node().index().is_multiple_of(2) { [FIRST, SECOND] } else { [SECOND, FIRST] }
 }
 
-/// One transfer. Both acquires together give up at `give_up`.
+/// Performs one transfer. Both acquires share the deadline `give_up`.
 async fn transfer(
     client: &mut dyn ClientOps,
     order: &Order,
@@ -62,7 +62,7 @@ async fn transfer(
     result
 }
 
-/// The steps under both locks.
+/// Performs the steps under both locks.
 async fn move_money(client: &mut dyn ClientOps, order: &Order, held: &Held) -> AttemptResult {
     let [from, to] = direction(client);
     let grant_of = |resource| if held[0].0 == resource { &held[0].1 } else { &held[1].1 };
@@ -99,7 +99,7 @@ async fn move_money(client: &mut dyn ClientOps, order: &Order, held: &Held) -> A
     }
 }
 
-/// The first grant that fails the library's check.
+/// Returns the first grant that fails the library's check.
 async fn first_lost<'h>(client: &mut dyn ClientOps, held: &'h Held) -> Option<&'h Grant> {
     let mut lost = None;
     for (resource, grant) in held {
@@ -112,7 +112,7 @@ async fn first_lost<'h>(client: &mut dyn ClientOps, held: &'h Held) -> Option<&'
     lost
 }
 
-/// The end of the order after this error, which may show that the grant is lost.
+/// Returns how the order ends after this error, and records the loss of the grant if the error shows it.
 fn end_after(client: &dyn ClientOps, grant: &Grant, error: LockError) -> OrderEnd {
     use Refusal::{Fenced, NotClaimed};
     if matches!(error, LockError::Failed(Reason::NotHeld | Reason::Refused(Fenced | NotClaimed))) {

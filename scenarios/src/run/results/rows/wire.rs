@@ -30,7 +30,7 @@ pub(super) struct DecisiveLine {
     pub(super) changed: Vec<Option<bool>>,
 }
 
-/// A case. A property that is not named is not applicable to it; faults are `[planned, fired, touched]`.
+/// A case. Properties without an entry are not applicable; faults are `[planned, fired, touched]`.
 #[derive(Serialize, Deserialize)]
 pub(super) struct CaseLine {
     pub(super) seed: u64,
@@ -42,7 +42,7 @@ pub(super) struct CaseLine {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     touched_holder: bool,
     events: u64,
-    /// The course until healing: `[slices, wanted, served, faulty]`.
+    /// Availability until healing: `[slices, wanted, served, faulty]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     spans: Vec<[u64; 4]>,
     trace: String,
