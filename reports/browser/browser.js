@@ -1,4 +1,4 @@
-// Finds a Chromium on this machine. None is downloaded: a browser is the machine's business.
+// Finds and starts a Chromium that is installed on this machine. None is downloaded.
 
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/** The path of a Chromium: what CHROMIUM says, or the first one on the PATH. */
+/** Returns the path of a Chromium: the value of CHROMIUM, or the first one on the PATH. */
 export function findChromium() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
   const runs = (path) => {
@@ -21,7 +21,7 @@ export function findChromium() {
   return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(runs);
 }
 
-/** Starts it. Containers have no user namespaces to sandbox it in, and the page is our own. */
+/** Starts Chromium without its sandbox: containers lack the user namespaces for it, and the page is trusted. */
 export function launch(executablePath) {
   return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 }

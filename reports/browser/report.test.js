@@ -1,4 +1,4 @@
-// A report in a browser: `npm test`, with REPORT as the path of a report.html.
+// Tests a report in a browser: `REPORT=path/to/report.html npm test`.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ let browser;
 before(async () => { browser = await launch(findChromium()); });
 after(async () => { await browser?.close(); });
 
-/** Opens the report; whatever the page says to the console or asks of a network ends up in `trouble`. */
+/** Opens the report. `trouble` collects console errors and warnings, page errors and network requests. */
 async function open({ fragment = "", ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
@@ -27,13 +27,13 @@ async function open({ fragment = "", ...options } = {}) {
   });
   page.on("pageerror", (error) => trouble.push(String(error)));
   page.on("request", (request) => {
-    if (!request.url().startsWith(url)) trouble.push(`asked for ${request.url()}`);
+    if (!request.url().startsWith(url)) trouble.push(`requested ${request.url()}`);
   });
   await page.goto(url + fragment);
   return { context, page, trouble };
 }
 
-test("nothing is said to the console, and nothing asked of a network", async () => {
+test("the page logs no errors and sends no requests", async () => {
   const { context, page, trouble } = await open();
   await page.evaluate(() => { for (const one of document.querySelectorAll("details")) one.open = true; });
   await page.mouse.wheel(0, 20_000);
@@ -58,7 +58,7 @@ test("the outline is in order, and can be read without scripts", async () => {
   await context.close();
 });
 
-test("the keyboard leads from the matrix to the diagram and the command, and back", async () => {
+test("the keyboard navigates from the matrix to the diagram and the command, and back", async () => {
   const { context, page } = await open();
   const cell = page.locator(".view-harm td a").first();
   await cell.focus();
@@ -87,7 +87,7 @@ test("the keyboard leads from the matrix to the diagram and the command, and bac
 /** Ids of the diagrams that the page's script has to draw, in the order of the page. */
 const undrawn = (page) => page.$$eval("article:has(.undrawn)", (articles) => articles.map((article) => article.id));
 
-test("a failing cell of the matrix leads to its diagram, whatever the lock", async () => {
+test("a failing cell of the matrix links to its diagram, for every lock", async () => {
   const { context, page, trouble } = await open();
   const packed = new Set(await undrawn(page));
   const links = await page.$$eval("#comparison details td a", (all) => all.map((a) => a.getAttribute("href").slice(1)));
@@ -105,16 +105,16 @@ test("a failing cell of the matrix leads to its diagram, whatever the lock", asy
     const { width, height } = await svg.boundingBox();
     assert.ok(width > 300 && height > 200, `${id}: ${width} × ${height}`);
     assert.ok(await svg.locator("text").count() > 5);
-    const ink = () => svg.locator("text").first().evaluate((text) => getComputedStyle(text).fill);
-    const light = await ink();
+    const textColour = () => svg.locator("text").first().evaluate((text) => getComputedStyle(text).fill);
+    const light = await textColour();
     await page.getByRole("button", { name: "Dark or light" }).click();
-    assert.notEqual(await ink(), light, "the diagram follows the theme");
+    assert.notEqual(await textColour(), light, "the diagram follows the theme");
   }
   assert.deepEqual(trouble, []);
   await context.close();
 });
 
-test("without scripts each lock that failed shows a diagram, and the others say how to draw theirs", async () => {
+test("without scripts each failing lock shows a diagram, and other articles show how to draw theirs", async () => {
   const { context, page } = await open({ javaScriptEnabled: false });
   const locks = page.locator("details.lock");
   for (let at = 0; at < await locks.count(); at += 1) {
@@ -127,7 +127,7 @@ test("without scripts each lock that failed shows a diagram, and the others say 
   await context.close();
 });
 
-test("on paper failures are unfolded, and folded again afterwards", async () => {
+test("printing expands failures, and collapses them afterwards", async () => {
   const { context, page, trouble } = await open();
   await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
   await page.emulateMedia({ media: "print" });
@@ -179,11 +179,11 @@ for (const [name, options] of [
   });
 }
 
-test("the theme can be chosen against the system's", async () => {
+test("the theme button overrides the system's theme", async () => {
   const { context, page } = await open({ colorScheme: "light" });
-  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-  const light = await ground();
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await background();
   await page.getByRole("button", { name: "Dark or light" }).click();
-  assert.notEqual(await ground(), light);
+  assert.notEqual(await background(), light);
   await context.close();
 });

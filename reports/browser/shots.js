@@ -1,4 +1,4 @@
-// Pictures of a report to look at: `node shots.js REPORT FOLDER`.
+// Takes screenshots of a report: `node shots.js REPORT FOLDER`.
 
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";

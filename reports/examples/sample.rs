@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use fencepost_reports::terminal::{Terminal, tables};
 
-#[path = "../tests/made_up/mod.rs"]
-mod made_up;
+#[path = "../tests/synthetic/mod.rs"]
+mod synthetic;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let dir = PathBuf::from(arguments.next().ok_or("which directory?")?);
     let all = arguments.next().is_some();
-    let report = made_up::report(if all { &made_up::ALL_LOCKS } else { &made_up::LOCKS }, 200);
+    let report = synthetic::report(if all { &synthetic::ALL_LOCKS } else { &synthetic::LOCKS }, 200);
     report.write(&dir)?;
     let suite: Vec<_> = report.cells.iter().filter(|(header, _)| header.dose.is_none()).cloned().collect();
     println!("{}", tables(&suite, Terminal { width: 120, colour: true }));

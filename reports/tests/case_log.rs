@@ -1,4 +1,4 @@
-//! A log leads to the violation in the order of events, and fits on one or two screens.
+//! A log shows the events that lead to the violation, in order, on one or two screens.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use fencepost_scenarios::run::cell::Cell;
 
 const PAUSED: &str = r#"
 name = "paused-holder"
-about = "The first holder stands still for three times its lease."
+about = "The first holder is paused for three times its lease."
 run_for = "30s"
 [clients]
 count = 2
@@ -29,7 +29,7 @@ on = { client = "client-1", event = "acquired", nth = 1 }
 lasts = "15s"
 "#;
 
-/// The other client has work left when the paused one wakes up.
+/// The other client has work left when the paused one resumes.
 const STILL_BUSY: &str = "think = \"4s\"\norders = 16";
 
 fn cell(text: &str, lock: &str) -> Cell {
@@ -44,12 +44,12 @@ fn log(options: LogOptions) -> String {
     render_log(&CaseRecord::watch_with(&cell, 1, detail), options)
 }
 
-/// Where each of the texts first stands after the one before it.
+/// Asserts that the text contains these parts, in this order.
 fn assert_in_order(text: &str, parts: &[&str]) {
     let mut rest = text;
     for part in parts {
-        let Some(place) = rest.find(part) else { panic!("`{part}` is missing, or not in its place, in\n{text}") };
-        rest = &rest[place + part.len()..];
+        let Some(start) = rest.find(part) else { panic!("`{part}` is missing or out of order in\n{text}") };
+        rest = &rest[start + part.len()..];
     }
 }
 
@@ -99,7 +99,7 @@ fn a_full_log_shows_requests_messages_timers_and_steps() {
 }
 
 #[test]
-fn colours_add_nothing_to_the_words() {
+fn colours_do_not_change_the_text() {
     let coloured = log(LogOptions { colour: true, ..LogOptions::default() });
     let codes = ["\u{1b}[1m", "\u{1b}[2m", "\u{1b}[1;31m", "\u{1b}[0m"];
     assert_eq!(codes.iter().fold(coloured, |text, code| text.replace(code, "")), log(LogOptions::default()));

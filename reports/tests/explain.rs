@@ -1,5 +1,4 @@
-//! Chains of causes and timelines: they name what matters, in order, and the same way each time; no name in them can
-//! do harm.
+//! Chains of causes and timelines are complete, ordered and deterministic, and escape all names.
 
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use fencepost_scenarios::run::cell::Cell;
 /// The scenario of the book's first picture.
 const PAUSED: &str = include_str!("../examples/gc-pause.toml");
 
-/// What a shrunk case looks like: all messages take as long, so that the late write and a read fall on one nanosecond.
+/// A typical shrunk case: all latencies are equal, so the late write and a read happen in the same nanosecond.
 const TIED: &str = r#"
 name = "tied"
 run_for = "6s"
@@ -60,12 +59,12 @@ fn assert_in_order(chain: &Chain, parts: &[&str]) {
     let texts: Vec<&str> = chain.causes.iter().map(|cause| cause.text.as_str()).collect();
     let mut rest = texts.iter();
     for part in parts {
-        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing, or not in its place, in {texts:#?}");
+        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing or out of order in {texts:#?}");
     }
 }
 
 #[test]
-fn a_stale_write_is_explained_from_the_grant_to_what_was_lost() {
+fn a_stale_write_is_explained_from_the_grant_to_the_lost_update() {
     let chains = chains(&paused());
     let chain = most_severe(&chains).expect("a violation");
     let parts = [
@@ -84,7 +83,7 @@ fn a_stale_write_is_explained_from_the_grant_to_what_was_lost() {
 }
 
 #[test]
-fn what_falls_on_one_nanosecond_is_told_as_it_happened() {
+fn events_of_one_nanosecond_are_explained_in_order() {
     let chains = chains(&tied());
     let chain = most_severe(&chains).expect("a violation");
     let parts = [
@@ -101,7 +100,7 @@ fn what_falls_on_one_nanosecond_is_told_as_it_happened() {
 }
 
 #[test]
-fn a_message_that_came_twice_at_once_did_it_again_the_second_time() {
+fn the_second_copy_of_a_message_violates_no_duplicate() {
     let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
     let chains = chains(&CaseRecord::watch(&cell(text, "redis-set-px", &[]), 3));
     let chain = chains.iter().find(|chain| chain.property == Property::NoDuplicate).expect("a duplicate");
@@ -116,12 +115,16 @@ fn every_chain_is_short_in_order_and_ends_in_its_violation() {
     for chain in chains(&paused()) {
         assert!((3..=9).contains(&chain.causes.len()), "{chain:#?}");
         assert!(chain.causes.is_sorted_by_key(|cause| cause.at));
-        let broken = chain.causes.iter().find(|cause| cause.violates.contains(&chain.property)).expect("it is in it");
+        let broken = chain
+            .causes
+            .iter()
+            .find(|cause| cause.violates.contains(&chain.property))
+            .expect("the chain has its violation");
         assert_eq!(broken.at, chain.at);
     }
 }
 
-/// A shipped case for each property that one of them violates; the others have histories written by hand.
+/// One shipped case for each of these properties. Other tests have histories written by hand.
 #[test]
 fn shipped_violations_are_explained() {
     const BUGS: [(&str, &str, u64, &str, Property); 4] = [
@@ -172,7 +175,7 @@ fn a_release_that_ends_anothers_grant_is_explained() {
 }
 
 #[test]
-fn json_tells_the_causes_of_each_violation() {
+fn json_has_the_causes_of_each_violation() {
     let cell = cell(PAUSED, "redis-set-px", &[]);
     let json = explained_json(&cell, 0, &CaseRecord::watch(&cell, 0));
     for violation in json["violations"].as_array().expect("violations") {
@@ -183,7 +186,7 @@ fn json_tells_the_causes_of_each_violation() {
 }
 
 #[test]
-fn a_timeline_has_the_same_bytes_each_time_and_few_of_them() {
+fn a_timeline_is_deterministic_and_small() {
     let svg = timeline::svg(&paused());
     assert_eq!(svg, timeline::svg(&paused()));
     assert!(svg.len() < 40_000, "{} bytes", svg.len());
@@ -192,8 +195,8 @@ fn a_timeline_has_the_same_bytes_each_time_and_few_of_them() {
     }
 }
 
-/// The words of a drawing, each with its place.
-fn words(svg: &str) -> Vec<(f64, f64, String)> {
+/// Returns the texts of a drawing with their positions.
+fn texts_of(svg: &str) -> Vec<(f64, f64, String)> {
     let attribute = |text: &str, name: &str| -> f64 {
         let rest = text.split(&format!("{name}=\"")).nth(1).unwrap_or_default();
         rest.split('"').next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
@@ -201,17 +204,17 @@ fn words(svg: &str) -> Vec<(f64, f64, String)> {
     let texts = svg.split("<text ").skip(1).filter_map(|rest| rest.split("</text>").next());
     texts
         .filter_map(|text| text.split_once('>'))
-        .map(|(attributes, words)| (attribute(attributes, "x"), attribute(attributes, "y"), words.to_owned()))
+        .map(|(attributes, text)| (attribute(attributes, "x"), attribute(attributes, "y"), text.to_owned()))
         .collect()
 }
 
-/// Where the only such words are; of several, the uppermost.
-fn place(svg: &str, wanted: &str) -> (f64, f64) {
-    let found = words(svg).into_iter().find(|(.., words)| words == wanted);
-    found.map(|(x, y, _)| (x, y)).unwrap_or_else(|| panic!("`{wanted}` is not in it"))
+/// Returns the position of the first text that equals `wanted`.
+fn position_of(svg: &str, wanted: &str) -> (f64, f64) {
+    let found = texts_of(svg).into_iter().find(|(.., text)| text == wanted);
+    found.map(|(x, y, _)| (x, y)).unwrap_or_else(|| panic!("`{wanted}` is not in the drawing"))
 }
 
-/// Where crosses in rings are: what broke a rule.
+/// Returns the x positions of crosses in rings, which mark violations.
 fn crosses(svg: &str) -> Vec<f64> {
     let rings =
         svg.split("<circle class=\"rg\" cx=\"").skip(1).filter(|rest| rest.contains(" r=\"11\"/><path class=\"al\""));
@@ -220,14 +223,14 @@ fn crosses(svg: &str) -> Vec<f64> {
 }
 
 #[test]
-fn what_falls_on_one_nanosecond_is_drawn_side_by_side() {
+fn events_of_one_nanosecond_are_drawn_side_by_side() {
     let svg = timeline::svg(&tied());
     for number in 1..=9 {
-        let drawn = words(&svg).iter().filter(|(.., words)| *words == number.to_string()).count();
-        assert_eq!(drawn, 2, "{number} stands in the drawing and below it");
+        let drawn = texts_of(&svg).iter().filter(|(.., text)| *text == number.to_string()).count();
+        assert_eq!(drawn, 2, "{number} must be in the drawing and below it");
     }
     let [read, stale] =
-        ["7", "8"].map(|number| words(&svg).into_iter().rfind(|word| word.2 == number && word.0 > 100.0));
+        ["7", "8"].map(|number| texts_of(&svg).into_iter().rfind(|word| word.2 == number && word.0 > 100.0));
     let (Some(read), Some(stale)) = (read, stale) else { panic!("7 and 8 are in the drawing") };
     assert!(stale.0 - read.0 >= 20.0, "{read:?} {stale:?}");
     assert!(svg.contains("stale write v0 → v1") && svg.contains(">write v0 → v2, v1 lost"));
@@ -236,35 +239,35 @@ fn what_falls_on_one_nanosecond_is_drawn_side_by_side() {
 }
 
 #[test]
-fn arrows_end_at_the_edge_of_what_a_server_has_on_record() {
+fn arrows_end_at_the_edge_of_a_servers_grant() {
     let svg = timeline::svg(&tied());
-    let lane = place(&svg, "redis-1").1 - 5.0;
+    let lane = position_of(&svg, "redis-1").1 - 5.0;
     let arrows = svg.split("marker-end=").skip(1).filter_map(|rest| rest.split('"').nth(3));
     let heads: Vec<f64> = arrows.filter_map(|path| path.rsplit([' ', 'V']).next()?.parse().ok()).collect();
-    assert!(heads.contains(&(lane + 10.0)), "client-1's release reaches client-2's record from below: {heads:?}");
+    assert!(heads.contains(&(lane + 10.0)), "client-1's release reaches client-2's grant from below: {heads:?}");
 }
 
 #[test]
-fn labels_of_a_crowded_timeline_keep_apart() {
+fn labels_of_a_crowded_timeline_do_not_overlap() {
     let text = include_str!("../../scenarios/suites/scenarios/client-pauses.toml");
     let record = CaseRecord::watch(&cell(text, "redlock", &[]), 17);
     let svg = timeline::themed(&record, Some(Property::EffectExclusion), timeline::Theme::Auto);
-    let [first, second] = ["paused 10.2 s (gc)", "paused 8.5 s (gc)"].map(|label| place(&svg, label));
+    let [first, second] = ["paused 10.2 s (gc)", "paused 8.5 s (gc)"].map(|label| position_of(&svg, label));
     assert!((first.1 - second.1).abs() > 10.0, "{first:?} {second:?}");
-    let [read, later] = ["read v19", "3.4 s later"].map(|label| place(&svg, label));
+    let [read, later] = ["read v19", "3.4 s later"].map(|label| position_of(&svg, label));
     assert!(later.1 - read.1 > 12.0, "{read:?} {later:?}");
-    assert_eq!(crosses(&svg), [place(&svg, "9").0], "the number hangs from its mark");
+    assert_eq!(crosses(&svg), [position_of(&svg, "9").0], "the number is aligned with its mark");
     let granted = svg.split("granted to client-4</text>").next().expect("a label");
     assert!(granted.rsplit("<").nth(1).is_some_and(|behind| behind.starts_with("rect class=\"nw\"")), "{granted}");
 }
 
 #[test]
-fn lost_messages_stop_between_lanes_and_the_key_tells_their_cross() {
+fn lost_messages_stop_between_lanes_and_the_key_explains_their_cross() {
     let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
     let svg = timeline::svg(&CaseRecord::watch(&cell(text, "redlock", &[]), 1));
     let lanes = ["redis-1", "redis-2", "redis-3", "redis-4", "redis-5", "client-4", "store"];
-    let lanes = lanes.map(|name| place(&svg, name).1);
-    let lost: Vec<f64> = words(&svg).iter().filter(|word| word.2 == "lost").map(|word| word.1).collect();
+    let lanes = lanes.map(|name| position_of(&svg, name).1);
+    let lost: Vec<f64> = texts_of(&svg).iter().filter(|word| word.2 == "lost").map(|word| word.1).collect();
     assert!(!lost.is_empty() && svg.contains("✗ on an arrow: lost"));
     assert!(lost.iter().all(|y| lanes.iter().all(|lane| (lane - y).abs() > 25.0)), "{lost:?} {lanes:?}");
 }
@@ -272,17 +275,17 @@ fn lost_messages_stop_between_lanes_and_the_key_tells_their_cross() {
 #[test]
 fn the_store_is_at_the_bottom_even_without_servers() {
     let svg = timeline::svg(&CaseRecord::watch(&cell(&PAUSED.replace("redis-set-px\"", "none\""), "none", &[]), 0));
-    assert!(place(&svg, "store").1 > place(&svg, "client-2").1);
+    assert!(position_of(&svg, "store").1 > position_of(&svg, "client-2").1);
 }
 
 #[test]
-fn one_node_that_is_left_out_is_one() {
+fn a_single_omitted_node_is_singular() {
     let svg = timeline::svg(&CaseRecord::watch(&cell(&TIED.replace("count = 2", "count = 3"), "redis-set-px", &[]), 3));
-    assert!(svg.contains("1 more node plays no part"), "{}", words(&svg).last().expect("a key").2);
+    assert!(svg.contains("1 more node plays no part"), "{}", texts_of(&svg).last().expect("a key").2);
 }
 
 #[test]
-fn a_timeline_can_stand_in_a_page_with_others() {
+fn several_timelines_can_share_a_page() {
     let svg = timeline::svg(&paused());
     let ids = svg.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
     assert!(ids.clone().count() > 2 && ids.clone().all(|id| id.starts_with("fptl")), "{:?}", ids.collect::<Vec<_>>());
@@ -295,8 +298,8 @@ fn a_timeline_can_stand_in_a_page_with_others() {
 }
 
 #[test]
-fn names_from_a_file_can_do_no_harm() {
-    // Names of faults are checked when a file is read; what a file says about itself is free.
+fn names_from_a_file_are_escaped() {
+    // Fault names are validated when a file is read, but `about` may contain any text.
     let about = "about = \"</text></title></svg><script>alert(1)</script><img src=x onerror=y>&\\u202e ";
     let run = CaseRecord::watch(&cell(&PAUSED.replace("about = \"", about), "redis-set-px", &[]), 0);
     let page = timeline::html(&run);
@@ -307,14 +310,14 @@ fn names_from_a_file_can_do_no_harm() {
 }
 
 #[test]
-fn a_case_that_violates_nothing_has_a_timeline_too() {
+fn a_case_without_violations_has_a_timeline_too() {
     let run = CaseRecord::watch(&cell(PAUSED, "sql-for-update", &[]), 0);
     assert!(render_causes(&chains(&run)).is_empty());
     assert!(timeline::svg(&run).contains("No property was violated"));
 }
 
 #[test]
-fn the_name_of_a_file_says_its_format() {
+fn the_extension_of_a_file_selects_its_format() {
     let run = paused();
     let file = |name: &str| timeline::file(&run, std::path::Path::new(name), Theme::Dark);
     assert!(file("a.svg").expect("an SVG").starts_with(b"<svg"));

@@ -1,4 +1,4 @@
-//! A report is the same every time, fetches nothing, and cannot be turned against its reader by names.
+//! Reports are deterministic, fetch nothing, and escape hostile names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use fencepost_reports::terminal::{Terminal, tables};
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::compare::{Change, Comparison, Difference};
 
-mod made_up;
+mod synthetic;
 
 const HOSTILE: [&str; 8] = [
     "<script>alert(1)</script>",
@@ -27,7 +27,7 @@ const HOSTILE: [&str; 8] = [
 ];
 
 fn hostile() -> Report {
-    let mut report = made_up::report(&made_up::LOCKS, 12);
+    let mut report = synthetic::report(&synthetic::LOCKS, 12);
     report.title = HOSTILE[0].into();
     report.command = HOSTILE[1].into();
     report.notes = HOSTILE.map(str::to_owned).to_vec();
@@ -61,7 +61,7 @@ fn hostile() -> Report {
     report
 }
 
-/// All plots of a report.
+/// Returns all plots of a report.
 fn plots(report: &Report) -> Vec<Figure> {
     let cells = &report.cells;
     let draw = [
@@ -86,7 +86,7 @@ fn directory(name: &str) -> PathBuf {
     dir
 }
 
-/// Every file below a directory with its bytes, sorted by path.
+/// Returns every file below a directory with its bytes, sorted by path.
 fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -101,7 +101,7 @@ fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// The names of all tags of a page or drawing. No attribute value here holds a `<`, since it would be escaped.
+/// Returns the names of all tags of a page or drawing. Attribute values contain no `<`, because it is escaped.
 fn tags(markup: &str) -> Vec<&str> {
     let inner = markup.split('<').skip(1);
     inner.map(|rest| rest.split([' ', '>', '/', '\n']).next().unwrap()).filter(|tag| !tag.is_empty()).collect()
@@ -109,7 +109,7 @@ fn tags(markup: &str) -> Vec<&str> {
 
 #[test]
 fn same_input_gives_the_same_bytes() {
-    let report = made_up::report(&made_up::LOCKS, 20);
+    let report = synthetic::report(&synthetic::LOCKS, 20);
     let (first, second) = (directory("first"), directory("second"));
     report.write(&first).unwrap();
     report.write(&second).unwrap();
@@ -131,16 +131,16 @@ fn same_input_gives_the_same_bytes() {
 }
 
 #[test]
-fn what_cannot_be_written_is_named() {
+fn a_write_error_names_the_path() {
     let dir = directory("occupied");
     fs::write(&dir, "a file").unwrap();
-    let error = made_up::report(&["none"], 1).write(&dir).unwrap_err().to_string();
+    let error = synthetic::report(&["none"], 1).write(&dir).unwrap_err().to_string();
     assert!(error.contains("occupied"), "{error}");
 }
 
 #[test]
-fn page_fetches_nothing_and_runs_its_own_script_alone() {
-    let page = made_up::report(&made_up::LOCKS, 20).html();
+fn page_fetches_nothing_and_runs_only_its_own_script() {
+    let page = synthetic::report(&synthetic::LOCKS, 20).html();
     assert!(page.contains("default-src 'none'; style-src 'sha256-"));
     assert!(!page.contains("unsafe-"));
     assert_eq!(page.matches("<script>").count(), 1);
@@ -152,8 +152,8 @@ fn page_fetches_nothing_and_runs_its_own_script_alone() {
 }
 
 #[test]
-fn page_tells_what_a_reader_needs() {
-    let page = made_up::report(&made_up::LOCKS, 200).html();
+fn page_has_commands_bounds_and_links() {
+    let page = synthetic::report(&synthetic::LOCKS, 200).html();
     for needed in [
         "fencepost run standard --seeds 200",
         "fencepost replay gc-pause/redlock/",
@@ -172,26 +172,26 @@ fn page_tells_what_a_reader_needs() {
     ] {
         assert!(page.contains(needed), "{needed}");
     }
-    assert!(!page.contains("safe<"), "nothing is ever called safe");
+    assert!(!page.contains("safe<"), "no lock is called safe");
 }
 
 #[test]
-fn page_sets_what_documentation_says_beside_what_was_measured() {
-    let page = made_up::report(&made_up::LOCKS, 20).html();
-    let section = page.split_once("id=\"requirements\"").expect("there is such a section").1;
+fn page_compares_documented_promises_with_measurements() {
+    let page = synthetic::report(&synthetic::LOCKS, 20).html();
+    let section = page.split_once("id=\"requirements\"").expect("the page has the section").1;
     for needed in ["highly available", "under conditions", "redis.io, Distributed Locks with Redis", "violated in"] {
         assert!(section.contains(needed), "{needed}");
     }
-    let mut report = made_up::report(&made_up::LOCKS, 20);
+    let mut report = synthetic::report(&synthetic::LOCKS, 20);
     report.locks[1].verification = Verification::Documentation;
     assert!(report.html().contains("modelled from documentation and source only"));
     report.locks.clear();
-    assert!(!report.html().contains("id=\"promises\""), "nothing is known of locks from elsewhere");
+    assert!(!report.html().contains("id=\"promises\""), "without lock metadata there are no promises");
 }
 
 #[test]
 fn page_for_all_locks_stays_small() {
-    let page = made_up::report(&made_up::ALL_LOCKS, 200).html();
+    let page = synthetic::report(&synthetic::ALL_LOCKS, 200).html();
     assert!(page.len() < 3_000_000, "{} bytes", page.len());
 }
 
@@ -252,7 +252,7 @@ fn hostile_names_stay_text_in_the_page() {
         "article",
         "br",
     ];
-    let (markup, script) = page.split_once("<script>").expect("there is a script");
+    let (markup, script) = page.split_once("<script>").expect("the page has a script");
     for tag in tags(markup) {
         assert!(known.contains(&tag), "{tag}");
     }
@@ -311,7 +311,7 @@ fn hostile_names_stay_text_in_tables_and_junit() {
 
 #[test]
 fn junit_has_a_test_case_for_each_cell() {
-    let mut report = made_up::report(&["none", "redlock"], 20);
+    let mut report = synthetic::report(&["none", "redlock"], 20);
     let file = |report: &Report| {
         let dir = directory("junit");
         report.write(&dir).unwrap();
@@ -327,16 +327,16 @@ fn junit_has_a_test_case_for_each_cell() {
             report.expected_violations.insert((header.scenario.clone(), header.lock.clone(), property));
         }
     }
-    assert!(!file(&report).contains("<failure"), "what was said beforehand is no news");
+    assert!(!file(&report).contains("<failure"), "expected violations are not failures");
 }
 
 #[test]
 fn rates_at_the_edges_have_their_bounds() {
     let edge = |violated: bool| {
-        let mut report = made_up::report(&["none"], 0);
+        let mut report = synthetic::report(&["none"], 0);
         report.cells.truncate(1);
         let property = fencepost_scenarios::property::Property::NoLostUpdate;
-        let mut result = made_up::empty_result();
+        let mut result = synthetic::empty_result();
         let verdict = if violated { "violated" } else { "holds" };
         result.verdicts = vec![(property, serde_json::from_value(verdict.into()).unwrap())];
         (0..200).for_each(|seed| report.cells[0].1.add(seed, &result));
@@ -396,27 +396,27 @@ fn hostile_names_stay_text_where_runs_are_compared() {
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     assert!(!text.contains('\u{202e}'), "{text:?}");
     let json = comparison_json(&comparison, &[side(), side()], &[]).to_string();
-    let read: serde_json::Value = serde_json::from_str(&json).expect("it is JSON whatever the names");
+    let read: serde_json::Value = serde_json::from_str(&json).expect("valid JSON with any names");
     assert_eq!(read["properties"][5]["lock"], HOSTILE[5]);
 }
 
 #[test]
-fn nothing_at_all_is_still_a_report() {
+fn an_empty_report_can_be_written() {
     let report = Report { title: "empty".into(), ..Report::default() };
     report.write(&directory("empty")).unwrap();
     assert_eq!(tables(&[], Terminal { width: 80, colour: true }), "");
 }
 
 #[test]
-fn cells_without_cases_are_not_judged() {
-    let report = made_up::report(&made_up::LOCKS, 0);
+fn cells_without_cases_can_be_reported() {
+    let report = synthetic::report(&synthetic::LOCKS, 0);
     report.write(&directory("no-cases")).unwrap();
     tables(&report.cells, Terminal { width: 80, colour: false });
 }
 
 #[test]
 fn terminal_tables_keep_to_the_width() {
-    let cells = made_up::report(&made_up::ALL_LOCKS, 30).cells;
+    let cells = synthetic::report(&synthetic::ALL_LOCKS, 30).cells;
     let one: Vec<_> = cells.iter().filter(|(header, _)| header.scenario == "gc-pause").cloned().collect();
     for width in [80, 100, 140, 200] {
         for cells in [&cells, &one] {
@@ -429,8 +429,8 @@ fn terminal_tables_keep_to_the_width() {
 }
 
 #[test]
-fn terminal_shows_bounds_and_no_colour_unless_told() {
-    let cells = made_up::report(&made_up::LOCKS, 200).cells;
+fn terminal_shows_bounds_and_no_colour_unless_requested() {
+    let cells = synthetic::report(&synthetic::LOCKS, 200).cells;
     let one: Vec<_> = cells.into_iter().filter(|(header, _)| header.scenario == "gc-pause").collect();
     let plain = tables(&one, Terminal { width: 120, colour: false });
     assert!(plain.contains("0 of 200 (≤ 1.8 %)") && plain.contains("redis-set-px-del"), "{plain}");

@@ -1,5 +1,5 @@
-//! Measures how long waiters wait after a holder's host crashes, for every lock at its documented defaults, and compares
-//! the result with the bound that the lock states. Prints `docs/takeover.md`:
+//! Measures how long waiters wait after a holder's host crashes, for every lock at its documented defaults, and
+//! compares the result with the bound that the lock states. Prints `docs/takeover.md`:
 //!
 //! ```sh
 //! cargo run --release -p fencepost-scenarios --example takeover > docs/takeover.md

@@ -1,5 +1,5 @@
-//! Every kind of fault has the effect that its name states. Each row names a visible effect that is absent when the same
-//! injections do nothing, so a broken injection breaks its row.
+//! Every kind of fault has the effect that its name states. Each row names a visible effect that is absent when the
+//! same injections do nothing, so a broken injection fails its row.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

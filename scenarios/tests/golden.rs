@@ -1,5 +1,5 @@
-//! Pins the hash over every event of a case, for each lock. Debug and release builds give the same hashes on every machine.
-//! If a change is intended, raise `LAYOUT` and pin the new hashes.
+//! Pins the hash over every event of a case, for each lock. Debug and release builds give the same hashes on every
+//! machine. If a change is intended, raise `LAYOUT` and pin the new hashes.
 
 use std::sync::Arc;
 

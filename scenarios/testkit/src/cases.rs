@@ -9,8 +9,8 @@ use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::results::CellResult;
 
-/// The cases of one cell, run when an assertion needs them. An assertion that expects violations stops when it has found
-/// them; every other assertion runs all cases.
+/// The cases of one cell, run when an assertion needs them. An assertion that expects violations stops when it has
+/// found them; every other assertion runs all cases.
 pub struct Cases {
     cell: Cell,
     seeds: u64,

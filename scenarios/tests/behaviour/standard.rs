@@ -11,8 +11,8 @@ use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_testkit::{parse, run, run_cells, shipped};
 
-/// The number of seeds at which `cargo test` checks properties that must hold: one chunk of a job. `.ci/run expectations`
-/// checks all seeds of the suite. Cells with an expected violation run until it occurs.
+/// The number of seeds at which `cargo test` checks properties that must hold: one chunk of a job. All seeds of the suite
+/// are checked by `.ci/run expectations`. Cells with an expected violation run until it occurs.
 const SEEDS_THAT_HOLD: u64 = 16;
 
 fn standard() -> Suite {

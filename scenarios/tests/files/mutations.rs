@@ -117,7 +117,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     #[test]
-    fn a_scenario_that_parses_can_run(file in 0..shipped::SCENARIOS.len(), edits in prop::collection::vec(edit(), 1..3)) {
+    fn a_mutated_scenario_can_run(file in 0..shipped::SCENARIOS.len(), edits in prop::collection::vec(edit(), 1..3)) {
         let text = edits.iter().fold(shipped::SCENARIOS[file].1.to_string(), |text, edit| applied(&text, edit));
         if let Ok(File::Scenario(mut scenario)) = parse(&registry(), "mutated.toml", &text) {
             scenario.run_for = scenario.run_for.min(Duration::from_secs(5));

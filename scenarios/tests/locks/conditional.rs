@@ -1,4 +1,4 @@
-//! `dynamodb` and `k8s-lease`: the waiting client's stopwatch decides.
+//! `dynamodb` and `k8s-lease`: the waiting client's monotonic clock decides.
 
 use fencepost_scenarios::property::Property::{
     self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
@@ -11,12 +11,12 @@ const LOCKS: [&str; 2] = ["dynamodb", "k8s-lease"];
 
 const SEEDS: u64 = 40;
 
-/// What nobody's clock, pause or crash may touch: the store decides between writers.
+/// Properties that hold under all clock faults, pauses and crashes, because the store decides between writers.
 const STORE: [Property; 3] = [GrantExclusion, OwnerRelease, Progress];
 
 const SAFE: [Property; 4] = [BeliefExclusion, ValidityExclusion, EffectExclusion, NoLostUpdate];
 
-/// Buyers who work for up to `hold` under a lease of five seconds.
+/// Returns a scenario of buyers who work for up to `hold`, with a lease of 5 s.
 fn scenario(hold: &str, checked: bool, faults: &str) -> String {
     format!(
         r#"
@@ -45,20 +45,20 @@ fn fault(kind: &str, target: &str, every: &str, more: &str) -> String {
     format!("[[fault.{kind}]]\ntarget = \"{target}\"\nevery = \"{every}\"\n{more}\n")
 }
 
-/// One node's clock is off for the whole case.
+/// Returns a clock rate for the whole case.
 fn steady_rate(target: &str, ppm: i64) -> String {
     format!("[[fault.clock-rate]]\ntarget = \"{target}\"\nat = \"0s\"\nlasts = \"300s\"\nppm = {ppm}\n")
 }
 
 #[test]
-fn a_quiet_run_keeps_everything() {
+fn a_quiet_run_holds_everything() {
     for lock in LOCKS {
         run(&shipped("quiet"), lock, 100).holds_everything();
     }
 }
 
 #[test]
-fn an_owner_that_was_paused_beyond_the_lease_writes_too_late() {
+fn an_owner_paused_beyond_the_lease_writes_too_late() {
     let pauses = fault("pause", "client:any", "exp(6s)", "lasts = \"5s..12s\"");
     for lock in LOCKS {
         let seen = run(&scenario("2s", false, &pauses), lock, SEEDS);
@@ -67,7 +67,7 @@ fn an_owner_that_was_paused_beyond_the_lease_writes_too_late() {
 }
 
 #[test]
-fn asking_the_clock_before_the_write_helps_against_a_pause_and_asking_is_leader_does_not() {
+fn checking_the_clock_before_the_write_helps_against_a_pause_but_is_leader_does_not() {
     let pauses = fault("pause", "client:any", "exp(6s)", "lasts = \"5s..12s\"");
     let checked = scenario("2s", true, &pauses);
     run(&checked, "dynamodb", SEEDS)
@@ -77,7 +77,7 @@ fn asking_the_clock_before_the_write_helps_against_a_pause_and_asking_is_leader_
 }
 
 #[test]
-fn a_machine_that_stopped_trusts_a_lease_that_is_over() {
+fn a_stopped_machine_trusts_an_expired_lease() {
     let stops = fault("vm-pause", "client:any", "exp(6s)", "lasts = \"6s..12s\"");
     for lock in LOCKS {
         let seen = run(&scenario("2s", true, &stops), lock, SEEDS);
@@ -86,7 +86,7 @@ fn a_machine_that_stopped_trusts_a_lease_that_is_over() {
 }
 
 #[test]
-fn steps_of_wall_clocks_change_nothing_on_any_node() {
+fn steps_of_wall_clocks_have_no_effect_on_any_node() {
     let steps = ["client:any", "server:all"]
         .map(|target| fault("clock-step", target, "exp(5s)", "by = \"-60s..60s\""))
         .join("\n");
@@ -100,7 +100,7 @@ fn steps_of_wall_clocks_change_nothing_on_any_node() {
 }
 
 #[test]
-fn the_servers_clock_has_no_say() {
+fn the_servers_clock_has_no_effect() {
     for lock in LOCKS {
         for ppm in [-800_000, 3_000_000] {
             run(&scenario("4s", false, &steady_rate("server:all", ppm)), lock, 10)
@@ -111,7 +111,7 @@ fn the_servers_clock_has_no_say() {
 }
 
 #[test]
-fn clocks_that_run_apart_by_less_than_the_documented_ratio_are_tolerated() {
+fn clock_rates_that_differ_by_less_than_documented_are_tolerated() {
     let fast = steady_rate("client-1", 200_000) + &steady_rate("client-2", -200_000);
     for lock in LOCKS {
         run(&scenario("8s", false, &fast), lock, SEEDS).never_violates(&SAFE).never_violates(&STORE);
@@ -119,8 +119,8 @@ fn clocks_that_run_apart_by_less_than_the_documented_ratio_are_tolerated() {
 }
 
 #[test]
-fn clocks_that_run_apart_by_more_are_not() {
-    // The owner's heartbeats come every quarter of a lease, a leader's renewals every two fifteenths.
+fn clock_rates_that_differ_by_more_are_not_tolerated() {
+    // An owner sends a heartbeat every quarter of a lease, and a leader renews every two fifteenths.
     for (lock, ppm) in [("dynamodb", 4_000_000), ("k8s-lease", 9_000_000)] {
         let seen = run(&scenario("8s", true, &steady_rate("client-1", ppm)), lock, SEEDS);
         seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&STORE);
@@ -145,7 +145,7 @@ fn a_crashed_owner_is_replaced_within_the_bound_at_the_defaults() {
 }
 
 #[test]
-fn whoever_comes_late_waits_a_full_lease_from_the_first_look() {
+fn a_late_waiter_waits_a_full_lease_after_its_first_read() {
     let text = r#"
         run_for = "200s"
         [clients]
@@ -167,13 +167,13 @@ fn whoever_comes_late_waits_a_full_lease_from_the_first_look() {
     for (lock, lease_ns) in [("dynamodb", 15_000_000_000_u128), ("k8s-lease", 13_000_000_000)] {
         let seen = run(text, lock, SEEDS);
         let takeovers = seen.total("takeovers");
-        assert!(takeovers > 0, "{lock}: nothing was taken over");
+        assert!(takeovers > 0, "{lock}: no takeover occurred");
         assert!(seen.total("takeover_ns") > takeovers * lease_ns, "{lock}: {} ns", seen.total("takeover_ns"));
     }
 }
 
 #[test]
-fn service_restarts_cost_no_grant_but_a_candidates_token_repeats() {
+fn service_restarts_lose_no_grant_but_a_candidates_token_repeats() {
     let restarts = fault("crash", "server:all", "exp(6s)", "restart_after = \"2s\"");
     run(&scenario("2s", true, &restarts), "dynamodb", SEEDS).never_violates(&SAFE).never_violates(&STORE);
     let seen = run(&scenario("2s", true, &restarts), "k8s-lease", SEEDS);
@@ -196,7 +196,7 @@ fn a_store_that_lost_its_disk_grants_twice() {
 }
 
 #[test]
-fn heartbeats_that_are_refused_for_a_while_do_not_make_two_owners() {
+fn heartbeats_that_are_refused_for_a_while_do_not_create_two_owners() {
     let restarts = fault("crash", "server:all", "exp(20s)", "restart_after = \"1s\"");
     let text = scenario("8s", true, &restarts)
         .replace("[workload", "[lock.dynamodb]\nunavailable_after_restart = \"10s\"\n\n[workload");
@@ -212,7 +212,7 @@ fn options_of_the_lock_client_keep_its_promises() {
 }
 
 #[test]
-fn an_owner_that_acquires_again_meets_what_is_declared() {
+fn an_owner_that_acquires_again_behaves_as_declared() {
     let nested = |lock: &str, option: &str| {
         let text = scenario("500ms", false, "").replace("count = 3", "count = 3\nnested = 2");
         let seen = run(&text.replace("[workload", &format!("{option}\n\n[workload")), lock, 10);

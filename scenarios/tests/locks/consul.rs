@@ -1,4 +1,4 @@
-//! Consul and Chubby: sessions and lock-delay, on a quorum.
+//! Consul and Chubby: sessions and lock-delay, with a quorum of servers.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ const SEEDS: u64 = 25;
 
 const SAFE: [Property; 6] = [GrantExclusion, BeliefExclusion, EffectExclusion, Fencing, NoLostUpdate, OwnerRelease];
 
-/// Buyers with the locks at their defaults, with these lines in the tables of the clients and the workload.
+/// Returns a scenario with the locks at their defaults, and these lines in the tables of clients and workload.
 fn scenario(clients: &str, workload: &str, fault: &str) -> String {
     format!(
         r#"
@@ -57,19 +57,19 @@ fn cut(shape: &str, lasts: &str) -> String {
     format!("[[fault.partition]]\nshape = \"{shape}\"\nevery = \"exp(50s)\"\nlasts = \"{lasts}\"\n")
 }
 
-/// What happened to the lock, and when.
+/// Returns the grants and ends of grants of a case, with their times.
 fn history(text: &str, lock: &str, seed: u64) -> Vec<(Duration, Event)> {
     let cell = Cell::new(&parse(text), Registry::standard().lock(lock).unwrap(), &[]);
     assert!(cell.header.applicable, "{:?}", cell.header.reason);
-    let seen = Rc::new(RefCell::new(Notes::default()));
+    let seen = Rc::new(RefCell::new(GrantEvents::default()));
     case::run(&cell, seed, Some(seen.clone()));
     seen.take().0
 }
 
 #[derive(Default)]
-struct Notes(Vec<(Duration, Event)>);
+struct GrantEvents(Vec<(Duration, Event)>);
 
-impl Watcher for Notes {
+impl Watcher for GrantEvents {
     fn record(&mut self, event: &TraceEvent<'_>) {
         if let Some(entry @ (Event::Granted { .. } | Event::Ended { .. })) = event.event() {
             self.0.push((Duration::from_nanos(event.at.0), entry.clone()));
@@ -82,14 +82,14 @@ fn grants(history: &[(Duration, Event)]) -> impl Iterator<Item = Duration> {
 }
 
 #[test]
-fn nothing_is_broken_where_nothing_goes_wrong() {
+fn without_faults_it_holds_everything() {
     for lock in LOCKS {
         run(&scenario("", "", ""), lock, SEEDS).holds_everything();
     }
 }
 
 #[test]
-fn a_holder_that_acquires_again_meets_what_is_declared() {
+fn a_holder_that_acquires_again_behaves_as_declared() {
     for lock in LOCKS {
         let seen = run(&scenario("nested = 1", "", ""), lock, SEEDS);
         seen.never_violates(&SAFE).never_violates(&[Reentrancy, Progress]);
@@ -107,7 +107,7 @@ fn crashed_holders_are_replaced_in_time() {
 }
 
 #[test]
-fn a_pause_beyond_session_and_lock_delay_breaks_what_no_token_guards() {
+fn a_pause_beyond_session_and_lock_delay_breaks_exclusion_without_a_fence() {
     let pauses = pause("client:any", "60s..100s");
     for lock in LOCKS {
         run(&scenario("", "", &pauses), lock, 3 * SEEDS).violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
@@ -123,7 +123,7 @@ fn a_pause_beyond_session_and_lock_delay_breaks_what_no_token_guards() {
 }
 
 #[test]
-fn servers_may_crash_pause_and_be_cut_off() {
+fn crashes_pauses_and_partitions_of_servers_are_tolerated() {
     for lock in LOCKS {
         for fault in [
             crash("server:leader", "every = \"exp(40s)\""),
@@ -137,7 +137,7 @@ fn servers_may_crash_pause_and_be_cut_off() {
 }
 
 #[test]
-fn clock_steps_of_servers_do_nothing() {
+fn clock_steps_of_servers_have_no_effect() {
     let steps = "[[fault.clock-step]]\ntarget = \"server:any\"\nevery = \"exp(5s)\"\nby = \"-90s..90s\"\n";
     for lock in LOCKS {
         let crashes = crash("client:any", "every = \"exp(40s)\"");
@@ -146,7 +146,7 @@ fn clock_steps_of_servers_do_nothing() {
     }
 }
 
-/// How long nobody got the lock after its leader crashed or was cut off, in each case.
+/// Returns, for each case, the time without a grant after the leader crashed or was cut off.
 fn gaps(lock: &str, fault: &str) -> Vec<Duration> {
     let gap = |seed| {
         let all: Vec<Duration> = grants(&history(&scenario("", "", fault), lock, seed)).collect();
@@ -158,8 +158,8 @@ fn gaps(lock: &str, fault: &str) -> Vec<Duration> {
     gaps
 }
 
-/// Consul's holders do not come through an election with their release: the destruction of the session that follows
-/// puts the lock-delay on the key.
+/// In Consul, a release during an election fails. The holder then destroys its session, which puts the lock-delay on
+/// the key.
 #[test]
 fn the_loss_of_a_leader_costs_an_election_and_in_consul_a_lock_delay() {
     let crashed = crash("server:leader", "at = \"20s\"");
@@ -173,7 +173,7 @@ fn the_loss_of_a_leader_costs_an_election_and_in_consul_a_lock_delay() {
 }
 
 #[test]
-fn without_a_majority_nobody_gets_the_lock() {
+fn without_a_majority_there_is_no_grant() {
     let gone = "[[fault.crash]]\ntarget = \"server:majority\"\nat = \"20s\"\nrestart_after = \"60s\"\n";
     let text = scenario("", "", gone);
     for lock in LOCKS {
@@ -181,20 +181,20 @@ fn without_a_majority_nobody_gets_the_lock() {
             let all: Vec<Duration> = grants(&history(&text, lock, seed)).collect();
             let (from, to) = (Duration::from_secs(21), Duration::from_secs(80));
             assert!(!all.iter().any(|at| (from..to).contains(at)), "{lock}, {seed}: {all:?}");
-            assert!(all.iter().any(|at| *at > to), "{lock} went on");
+            assert!(all.iter().any(|at| *at > to), "{lock} grants again afterwards");
         }
         run(&text, lock, SEEDS).never_violates(&SAFE).never_violates(&[Progress]);
     }
 }
 
-/// From the end of a session that held the key to the next grant, in all cases.
+/// Returns the times from the end of a session that held the key to the next grant, in all cases.
 fn delays(text: &str, lock: &str) -> Vec<Duration> {
     let mut delays = Vec::new();
     for seed in 0..SEEDS {
         let history = history(text, lock, seed);
-        for (place, (ended, event)) in history.iter().enumerate() {
+        for (index, (ended, event)) in history.iter().enumerate() {
             if matches!(event, Event::Ended { cause: Cause::Expired, .. }) {
-                delays.extend(grants(&history[place..]).next().map(|granted| granted - *ended));
+                delays.extend(grants(&history[index..]).next().map(|granted| granted - *ended));
             }
         }
     }
@@ -202,7 +202,7 @@ fn delays(text: &str, lock: &str) -> Vec<Duration> {
 }
 
 #[test]
-fn a_new_leader_remembers_the_lock_delay() {
+fn a_new_leader_keeps_the_lock_delay() {
     let changes = crash("client:holder", "every = \"exp(30s)\"") + &crash("server:leader", "every = \"exp(20s)\"");
     let changes = changes.replace("exp(20s)\"\nrestart_after = \"3s\"", "exp(20s)\"\nrestart_after = \"1s\"");
     let consul = delays(&scenario("", "", &changes), "consul");
@@ -216,9 +216,9 @@ fn chubbys_local_lease_ends_before_the_masters() {
     run(&checked(&cuts), "chubby", SEEDS).never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate]);
 }
 
-/// The paper demands that the master's clock is faster than a client's by no more than a known factor.
+/// The paper requires that the master's clock is faster than a client's by at most a known factor.
 #[test]
-fn a_clock_that_is_too_slow_lets_a_client_trust_a_lease_that_is_over() {
+fn a_client_with_a_slow_clock_trusts_an_expired_lease() {
     let fault = |ppm: i32| {
         let cuts = cut("clients-from-lock", "10s..70s") + &pause("client:any", "5s..40s");
         format!(
@@ -243,7 +243,7 @@ fn effective_sets_all_timings() {
     assert_eq!((consul.check(), chubby.check()), (Ok(()), Ok(())));
     consul = ConsulParams::default();
     consul.set_ttl(Duration::from_secs(5));
-    assert_eq!(consul.session_ttl.0, ten, "servers refuse less");
+    assert_eq!(consul.session_ttl.0, ten, "servers refuse a shorter one");
     assert_eq!(server_names::<ConsulLock>(&consul).len(), 3);
     assert_eq!(server_names::<ChubbyLock>(&chubby).len(), 5);
 }

@@ -1,4 +1,4 @@
-//! `etcd`: the leader's lessor decides, and what a session does not see it cannot tell.
+//! `etcd`: the leader's lessor ends leases, and a client learns of it late.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use fencepost_testkit::{parse, run, run_with_bugs, shipped};
 
 const SEEDS: u64 = 30;
 
-/// Four buyers whose sessions last 5 s; `more` begins with keys of the inventory.
+/// Returns a scenario of four buyers with sessions of 5 s. `more` begins with keys of the inventory.
 fn scenario(more: &str) -> String {
     format!(
         r#"
@@ -48,7 +48,7 @@ fn fault(kind: &str, target: &str, keys: &str) -> String {
 const PAUSES: &str = "every = \"exp(4s)\"\nlasts = \"4s..15s\"";
 
 #[test]
-fn all_is_well_while_nothing_happens() {
+fn without_faults_it_holds_everything() {
     run(&shipped("quiet"), "etcd", 20).holds_everything();
     for servers in [1, 5] {
         let cluster = format!("[lock.etcd]\nservers = {servers}\n\n[workload.inventory]");
@@ -58,12 +58,12 @@ fn all_is_well_while_nothing_happens() {
 }
 
 #[test]
-fn it_locks_again_without_counting() {
+fn it_is_reentrant_without_counting() {
     run(&shipped("reentrant"), "etcd", 10).holds_everything();
 }
 
 #[test]
-fn pauses_beyond_the_lease_break_it_unless_writes_are_guarded() {
+fn pauses_beyond_the_lease_break_exclusion_unless_writes_are_guarded() {
     let pauses = fault("pause", "client:any", PAUSES);
     run(&scenario(&pauses), "etcd", SEEDS)
         .violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate])
@@ -79,7 +79,7 @@ fn pauses_beyond_the_lease_break_it_unless_writes_are_guarded() {
 }
 
 #[test]
-fn wall_clocks_of_the_servers_do_nothing() {
+fn wall_clocks_of_the_servers_have_no_effect() {
     let steps = fault("clock-step", "server:any", "every = \"exp(2s)\"\nby = \"-100s..100s\"");
     run(&scenario(&steps), "etcd", 10).holds_everything();
 }
@@ -91,23 +91,23 @@ fn a_crashed_holder_is_replaced_in_time() {
     run(&scenario(&crashes), "etcd", SEEDS).never_violates(&[Takeover, Progress, GrantExclusion, BeliefExclusion]);
 }
 
-/// Statement 4 of the chapter on properties.
+/// See statement 4 in `docs/statements.md`.
 #[test]
-fn a_token_comes_again_after_an_unlock_that_did_not_take_effect() {
+fn a_token_repeats_after_an_unlock_that_did_not_take_effect() {
     let crashes = fault("crash", "server:leader", "every = \"exp(20s)\"\nrestart_after = \"3s\"\ndisk = \"unsynced\"");
     run(&scenario(&crashes), "etcd", SEEDS).violates(&[Fencing]).never_violates(&[GrantExclusion, Progress]);
 }
 
 #[test]
-fn an_unlock_that_comes_late_frees_what_its_session_has_locked_since() {
+fn a_late_unlock_ends_a_later_grant_of_its_session() {
     let pauses = fault("pause", "server:leader", "every = \"exp(8s)\"\nlasts = \"2s..10s\"");
     run(&scenario(&pauses), "etcd", 2 * SEEDS).violates(&[OwnerRelease]).never_violates(&[GrantExclusion, Progress]);
 }
 
-/// Followers need up to two election timeouts to stand; a request that was passed on to the leader just before it died is
-/// given up after seven seconds.
+/// Followers start an election after up to two election timeouts. A request that was forwarded to the leader just
+/// before it crashed times out after 7 s.
 #[test]
-fn the_loss_of_a_minority_costs_an_election_and_a_request_at_most() {
+fn the_loss_of_a_minority_costs_at_most_an_election_and_a_request() {
     let most = Duration::from_millis(2_100 + 7_000);
     for seed in 0..10 {
         let crash = fault("crash", "server:leader", "at = \"10s\"");
@@ -118,7 +118,7 @@ fn the_loss_of_a_minority_costs_an_election_and_a_request_at_most() {
 }
 
 #[test]
-fn without_a_majority_nothing_is_granted_until_it_is_back() {
+fn without_a_majority_there_is_no_grant_until_it_is_back() {
     let down = |n| fault("crash", &format!("etcd-{n}"), "at = \"5s\"\nrestart_after = \"30s\"");
     let scenario = scenario(&format!("{}{}", down(1), down(3)));
     for seed in 0..10 {
@@ -126,7 +126,7 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
         let between = |from: u64, to: u64| {
             grants.iter().filter(|at| (Duration::from_secs(from)..Duration::from_secs(to)).contains(at)).count()
         };
-        // What two had agreed on may be applied a moment later.
+        // An entry that two members have committed may be applied a moment later.
         assert_eq!(between(6, 35), 0, "seed {seed}");
         assert!(between(0, 5) > 0 && between(35, 100) > 3, "seed {seed}: {grants:?}");
     }
@@ -134,14 +134,14 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
 }
 
 #[test]
-fn bugs_are_found_by_random_faults_too() {
+fn random_faults_find_bugs_too() {
     let pauses = fault("pause", "client:any", "every = \"exp(10s)\"\nlasts = \"6s..15s\"");
-    // A stale grant holds a token lower than that of the one who holds the lock.
+    // A stale grant has a lower token than the current holder.
     run_with_bugs(&scenario(&pauses), "etcd", &["etcd-stale-grant"], SEEDS).violates(&[Fencing]);
     run(&scenario(&pauses), "etcd", SEEDS).never_violates(&[Fencing]);
 }
 
-/// When something was granted.
+/// The times of grants.
 #[derive(Default)]
 struct Grants(Vec<Duration>);
 
@@ -160,7 +160,7 @@ fn grants(text: &str, seed: u64) -> Vec<Duration> {
     seen.take().0
 }
 
-/// How long nothing was granted, over and over, while there was demand.
+/// Returns the times between grants while there is demand.
 fn gaps(text: &str, seed: u64) -> Vec<Duration> {
     let grants = grants(text, seed);
     let sold: Vec<_> = grants.iter().take(20).collect();

@@ -1,4 +1,4 @@
-//! `hazelcast` in worlds with random faults.
+//! `hazelcast` under random faults.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,11 +13,11 @@ use fencepost_testkit::{parse, run, run_with_bugs, shipped};
 
 const LOCK: &str = "hazelcast";
 
-/// All but what a client shows that does not notice that its session was closed.
+/// The properties that hold even if a client does not notice that its session was closed.
 const SERVICE: [Property; 4] =
     [Property::GrantExclusion, Property::Fencing, Property::OwnerRelease, Property::Progress];
 
-/// A scenario with these faults and changes.
+/// Returns a scenario with these keys and faults.
 fn scenario(clients: &str, lock: &str, faults: &str) -> String {
     format!(
         r#"
@@ -39,7 +39,7 @@ stock = 90
     )
 }
 
-/// Keeps when the service applied grants, in seconds.
+/// The times at which the service applied grants, in seconds.
 #[derive(Default)]
 struct Grants(Vec<f64>);
 
@@ -59,7 +59,7 @@ fn grants(text: &str, seed: u64) -> Vec<f64> {
     watcher.take().0
 }
 
-/// The longest time without a grant while the orders last.
+/// Returns the longest time between two grants, in seconds.
 fn longest_gap(grants: &[f64]) -> f64 {
     grants.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
 }
@@ -74,7 +74,7 @@ fn a_quiet_run_holds_everything() {
 }
 
 #[test]
-fn a_minority_cut_off_or_dead_costs_an_election_at_the_most() {
+fn the_loss_of_a_minority_costs_at_most_an_election() {
     let cut = "[[fault.partition]]\nshape = 'minority'\nevery = 'exp(20s)'\nlasts = '5s..40s'";
     run(&scenario("", "", cut), LOCK, 20).never_violates(&SERVICE).never_violates(&[Property::EffectExclusion]);
     let dead = "[[fault.crash]]\ntarget = 'server:leader'\nwhat = 'host'\nat = '10s'\npermanent = true";
@@ -82,9 +82,9 @@ fn a_minority_cut_off_or_dead_costs_an_election_at_the_most() {
     run(&text, LOCK, 20).never_violates(&SERVICE).never_violates(&[Property::EffectExclusion]);
     for seed in 0..5 {
         let grants = grants(&text, seed);
-        assert!(grants[0] < 9.0, "the first leader was long in coming: {} s", grants[0]);
+        assert!(grants[0] < 9.0, "the first leader came late: the first grant was at {} s", grants[0]);
         let gap = longest_gap(&grants);
-        // A caller that waits for the dead leader's reply goes to another member after 60 s only; the others within 28 s.
+        // A caller that waits for the dead leader's reply tries another member only after 60 s; all others within 28 s.
         assert!((15.0..75.0).contains(&gap), "seed {seed}: {gap} s");
         let process = text.replace("what = 'host'", "what = 'process'");
         let gap = longest_gap(&self::grants(&process, seed));
@@ -93,7 +93,7 @@ fn a_minority_cut_off_or_dead_costs_an_election_at_the_most() {
 }
 
 #[test]
-fn without_a_majority_nothing_is_granted_until_it_is_back() {
+fn without_a_majority_there_is_no_grant_until_it_is_back() {
     let apart = "[[fault.partition]]\nat = '10s'\nlasts = '60s'\n\
                  split = [['client-1', 'client-2', 'hazelcast-1'], ['client-3', 'hazelcast-2'], ['hazelcast-3']]";
     let text = scenario("", "", apart);
@@ -107,13 +107,13 @@ fn without_a_majority_nothing_is_granted_until_it_is_back() {
 }
 
 #[test]
-fn members_that_restart_are_lost_to_their_group_unless_they_persist() {
+fn restarted_members_do_not_rejoin_their_group_unless_they_persist() {
     let two = "[[fault.crash]]\ntarget = 'hazelcast-1'\nat = '10s'\nrestart_after = '5s'\n\
                [[fault.crash]]\ntarget = 'hazelcast-2'\nat = '15s'\nrestart_after = '5s'";
     run(&scenario("", "", two), LOCK, 5).violates(&[Property::Progress]).never_violates(&[Property::GrantExclusion]);
     let persistent = scenario("", "[lock.hazelcast]\npersistence = true", two);
     run(&persistent, LOCK, 10).never_violates(&SERVICE).never_violates(&[Property::EffectExclusion]);
-    // All at once: a new group takes the old one's place, and its fences begin anew.
+    // If all restart together, a new group replaces the old one, and its fences start again.
     let all = "[[fault.crash]]\ntarget = 'server:all'\nevery = 'exp(40s)'\nrestart_after = '1s'";
     run(&scenario("", "", all), LOCK, 10).violates(&[Property::Fencing]).never_violates(&[Property::Progress]);
 }
@@ -140,7 +140,7 @@ fn the_leaders_wall_clock_ends_sessions() {
 fn a_crashed_holder_is_replaced_within_the_bound() {
     let seen = run(&shipped("crash-takeover"), LOCK, 20);
     seen.holds_everything();
-    assert!(seen.decided(Property::Takeover) > 10, "hardly ever did a holder crash");
+    assert!(seen.decided(Property::Takeover) > 10, "too few holders crashed");
     let short = scenario(
         "",
         "ttl = '10s'",
@@ -155,14 +155,14 @@ fn without_cp_members_an_answered_acquire_can_be_lost() {
     let lost = "[[fault.partition]]\nat = '10s'\nlasts = '40s'\n\
                 split = [['hazelcast-1'], ['hazelcast-2', 'hazelcast-3']]\n\
                 [[fault.crash]]\ntarget = 'hazelcast-1'\nwhat = 'host'\nat = '25s'\npermanent = true";
-    // The backup has a copy in which the lock is free, for lack of work.
+    // With so little work, the backup's copy has the lock free when the partition begins.
     let text = scenario("", "", lost).replace("exp(200ms)", "exp(20s)").replace("0ms..500ms", "5s..20s");
     run_with_bugs(&text, LOCK, &["hazelcast-no-cp"], 10).violates(&[Property::GrantExclusion]);
     run(&text, LOCK, 10).never_violates(&SERVICE);
 }
 
 #[test]
-fn without_cp_members_a_quiet_run_holds_everything_too() {
+fn without_cp_members_a_quiet_run_also_holds_everything() {
     run_with_bugs(&shipped("quiet"), LOCK, &["hazelcast-no-cp"], 20).holds_everything();
     run_with_bugs(&shipped("crash-takeover"), LOCK, &["hazelcast-no-cp"], 10).holds_everything();
 }

@@ -1,5 +1,5 @@
-//! What clients and service do to the locks of the consensus stores has a legal order, whatever the faults; and a bug
-//! that tells a client of a grant that is over has none.
+//! Histories of the consensus stores' locks are linearizable under all faults, except with a bug that reports a grant
+//! to a client after its end.
 
 use fencepost_scenarios::property::Property::{GrantExclusion, Linearizable};
 use fencepost_testkit::{run, run_with_bugs, shipped};
@@ -59,9 +59,9 @@ fn under_crashes_and_partitions() {
     }
 }
 
-/// The service itself never has two holders, but it tells a client that it is one when it no longer is.
+/// The service never has two holders, but it reports a grant to a client after the grant has ended.
 #[test]
-fn a_grant_that_is_over_has_no_place_in_any_order() {
+fn a_grant_reported_after_its_end_is_not_linearizable() {
     let pauses = [("pause", "target = \"client:any\"", "every = \"exp(10s)\"\nlasts = \"6s..15s\"")];
     let text = faults(&pauses);
     run_with_bugs(&text, "etcd", &["etcd-stale-grant"], 30).violates(&[Linearizable]).never_violates(&[GrantExclusion]);
@@ -69,7 +69,7 @@ fn a_grant_that_is_over_has_no_place_in_any_order() {
 }
 
 #[test]
-fn others_do_not_promise_it() {
+fn other_locks_do_not_promise_linearizability() {
     for lock in ["none", "lease-server", "redis-set-px", "redlock", "pg-advisory", "sql-version"] {
         assert_eq!(run(&shipped("quiet"), lock, 1).never_violates(&[Linearizable]).decided(Linearizable), 0, "{lock}");
     }

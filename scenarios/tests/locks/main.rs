@@ -1,4 +1,4 @@
-//! For each lock: a failure that it must show, one that it must not show, its takeover, its re-entrancy, its bugs.
+//! For each lock: failures that it must show, failures that it must not show, takeover, reentrancy and bugs.
 
 mod conditional;
 mod consul;

@@ -10,21 +10,21 @@ const LOCKS: [&str; 7] =
     ["redis-setnx", "redis-setnx-expire", "redis-set-px-del", "redis-set-px", "redisson", "redisson-fenced", "redlock"];
 
 #[test]
-fn nothing_goes_wrong_where_nothing_happens() {
+fn without_faults_every_lock_holds_everything() {
     for lock in LOCKS {
         run(&shipped("quiet"), lock, 20).holds_everything();
     }
 }
 
 #[test]
-fn acquiring_again_does_what_the_documentation_says() {
+fn acquiring_again_behaves_as_documented() {
     for lock in LOCKS {
         run(&shipped("reentrant"), lock, 20).never_violates(&[Reentrancy, GrantExclusion, OwnerRelease, Progress]);
     }
 }
 
 #[test]
-fn a_crashed_holder_is_replaced_in_time_where_the_key_expires() {
+fn a_crashed_holder_is_replaced_in_time_if_the_key_expires() {
     for lock in &LOCKS[1..] {
         run(&shipped("crash-takeover"), lock, 20).never_violates(&[Takeover, Progress]);
     }
@@ -38,7 +38,7 @@ fn setnx_without_expiry_outlasts_every_pause_and_every_holder() {
     run(&shipped("client-crashes"), "redis-setnx", 20).violates(&[Progress]);
 }
 
-/// Far from their Redis, clients crash now and then between one command and the next.
+/// With such a high latency to Redis, some clients crash between two commands.
 const CRASHES_FAR_AWAY: &str = r#"
 name = "crashes-far-away"
 run_for = "120s"
@@ -66,14 +66,14 @@ restart_after = "1s"
 "#;
 
 #[test]
-fn a_crash_between_setnx_and_expire_leaves_the_lock_for_ever() {
+fn a_crash_between_setnx_and_expire_leaves_the_lock_held_forever() {
     run(CRASHES_FAR_AWAY, "redis-setnx-expire", 30).violates(&[Progress]);
     run(CRASHES_FAR_AWAY, "redis-set-px", 30).never_violates(&[Progress, Takeover]);
     run(&shipped("client-pauses"), "redis-setnx-expire", 30).violates(&[EffectExclusion, OwnerRelease]);
 }
 
 #[test]
-fn redisson_renews_through_slow_work_and_not_through_pauses() {
+fn redisson_renews_during_slow_work_but_not_during_pauses() {
     for lock in ["redisson", "redisson-fenced"] {
         run(&shipped("slow-work"), lock, 30).holds_everything();
         let paused = run(&shipped("client-pauses"), lock, 50);
@@ -83,7 +83,7 @@ fn redisson_renews_through_slow_work_and_not_through_pauses() {
 }
 
 #[test]
-fn a_lease_is_not_renewed_and_the_fenced_lock_drops_it() {
+fn a_lease_is_not_renewed_and_the_fenced_lock_ignores_it() {
     let leased = |lock: &str| {
         let lease = format!("\n[lock.{lock}]\nlease = \"3s\"\n\n[workload.inventory]");
         run(&altered("slow-work", &[("\n[workload.inventory]", &lease)]), lock, 30)
@@ -93,7 +93,7 @@ fn a_lease_is_not_renewed_and_the_fenced_lock_drops_it() {
 }
 
 #[test]
-fn redissons_tokens_fence_for_as_long_as_redis_remembers_them() {
+fn redissons_tokens_fence_as_long_as_redis_keeps_them() {
     let fenced = run(&shipped("fence-reads"), "redisson-fenced", 50);
     fenced.violates(&[BeliefExclusion]).never_violates(&[EffectExclusion, Fencing, NoLostUpdate]);
     run(&shipped("server-restarts"), "redisson-fenced", 20).violates(&[Fencing]);
@@ -102,24 +102,24 @@ fn redissons_tokens_fence_for_as_long_as_redis_remembers_them() {
 }
 
 #[test]
-fn who_asks_for_the_token_late_gets_another_ones() {
+fn a_late_get_token_returns_another_holders_token() {
     let asked = with_key("client-pauses", "redisson-fenced", "get_token = true");
     run(&asked, "redisson-fenced", 50).violates(&[Fencing]);
     run(&shipped("client-pauses"), "redisson-fenced", 50).never_violates(&[Fencing]);
 }
 
 #[test]
-fn redlock_needs_its_masters_memory_or_their_absence() {
+fn redlock_needs_persistence_or_delayed_restarts() {
     run(&shipped("server-restarts"), "redlock", 30).violates(&[GrantExclusion, EffectExclusion]);
-    for remedy in ["persistence = \"always\"", "delayed_restart = true"] {
-        let text = with_key("server-restarts", "redlock", remedy);
+    for key in ["persistence = \"always\"", "delayed_restart = true"] {
+        let text = with_key("server-restarts", "redlock", key);
         let seen = run(&text, "redlock", 30);
         seen.never_violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, Progress]);
     }
 }
 
 #[test]
-fn redlock_extends_through_slow_work() {
+fn redlock_needs_extension_during_slow_work() {
     run(&shipped("slow-work"), "redlock", 30).violates(&[EffectExclusion]);
     let extended = with_key("slow-work", "redlock", "extend = \"500ms\"");
     run(&extended, "redlock", 30).never_violates(&[
@@ -131,7 +131,7 @@ fn redlock_extends_through_slow_work() {
     ]);
 }
 
-/// A shipped scenario with a parameter of the lock.
+/// Returns a shipped scenario with a parameter of the lock.
 fn with_key(name: &str, lock: &str, key: &str) -> String {
     altered(name, &[("\n[workload.inventory]", &format!("\n[lock.{lock}]\n{key}\n\n[workload.inventory]"))])
 }

@@ -1,4 +1,4 @@
-//! `redis-sentinel`: what a failover costs, and what helps against it.
+//! `redis-sentinel`: the cost of failovers, and options that reduce it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use fencepost_testkit::{Cases, run, shipped};
 
 const LOCK: &str = "redis-sentinel";
 
-/// Five busy clients for long enough that a failover comes and goes.
+/// Returns a scenario of five busy clients that lasts longer than a failover.
 fn scenario(params: &str, faults: &str) -> String {
     format!(
         r#"
@@ -31,7 +31,7 @@ stock = 450
     )
 }
 
-/// Two clients are left alone with the master.
+/// The master and two clients are cut off from all other nodes.
 const SPLIT: &str = r#"
 [[fault.partition]]
 split = [
@@ -42,7 +42,7 @@ every = "exp(60s)"
 lasts = "20s..60s"
 "#;
 
-/// The master's stream does not get through for a while.
+/// Replication from the master stops for a while.
 const LAG: &str = r#"
 [[fault.partition]]
 split = [["redis-1"], ["redis-replica-1", "redis-replica-2"]]
@@ -64,17 +64,17 @@ fn after_partitions(params: &str) -> Cases {
     run(&scenario(params, SPLIT), LOCK, SEEDS)
 }
 
-// What it must show.
+// Failures that it must show.
 
 #[test]
-fn a_master_that_is_cut_off_goes_on_granting_beside_its_successor() {
+fn an_isolated_master_still_grants_beside_its_successor() {
     let seen = after_partitions("");
     seen.violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate]);
     seen.never_violates(&[Progress, OwnerRelease]);
 }
 
 #[test]
-fn a_master_that_dies_with_its_grants_is_replaced_by_one_that_never_heard_of_them() {
+fn a_failover_loses_grants_that_were_not_replicated() {
     let long = "down_after = \"5s\"\nttl = \"60s\"";
     run(&scenario(long, &format!("{LAG}{MASTER_CRASHES}")), LOCK, SEEDS)
         .violates(&[GrantExclusion])
@@ -82,22 +82,22 @@ fn a_master_that_dies_with_its_grants_is_replaced_by_one_that_never_heard_of_the
 }
 
 #[test]
-fn a_master_that_is_back_before_anybody_missed_it_empties_its_replicas() {
+fn a_master_that_restarts_unnoticed_empties_its_replicas() {
     let back_soon = MASTER_CRASHES.replace("50s", "2s");
     run(&scenario("", &back_soon), LOCK, SEEDS).violates(&[GrantExclusion]);
     run(&scenario("persistence = \"always\"", &back_soon), LOCK, SEEDS).never_violates(&[GrantExclusion]);
 }
 
-// What it must not show.
+// Failures that it must not show.
 
 #[test]
-fn with_no_faults_it_keeps_everything() {
+fn without_faults_it_holds_everything() {
     run(&scenario("", ""), LOCK, SEEDS).holds_everything();
     run(&scenario("wait_replicas = 2\nmin_replicas_to_write = 2", ""), LOCK, SEEDS).holds_everything();
 }
 
 #[test]
-fn as_long_as_its_redis_servers_are_well_it_excludes() {
+fn it_is_exclusive_while_its_redis_servers_are_healthy() {
     let faults = r#"
 [[fault.crash]]
 target = "sentinel-1"
@@ -132,7 +132,7 @@ restart_after = "5s"
 }
 
 #[test]
-fn a_minority_of_sentinels_replaces_nobody() {
+fn a_minority_of_sentinels_cannot_fail_over() {
     let alone = r#"
 [[fault.partition]]
 split = [["redis-1"], ["redis-replica-1", "redis-replica-2", "sentinel-1"]]
@@ -144,7 +144,7 @@ lasts = "60s"
 
 // The failover.
 
-/// The longest that anybody waited, in each case, in ascending order.
+/// Returns the longest wait of each case, in ascending order.
 fn longest_waits(seen: &Cases) -> Vec<Duration> {
     let longest = |result: &CaseResult| result.metric("longest_wait_ns").unwrap_or(0).unsigned_abs();
     let mut waits: Vec<Duration> = seen.results().iter().map(longest).map(Duration::from_nanos).collect();
@@ -163,7 +163,7 @@ fn a_dead_master_is_replaced_half_a_minute_later() {
 }
 
 #[test]
-fn whoever_has_lost_an_election_waits_for_twice_the_timeout() {
+fn a_sentinel_that_lost_an_election_waits_for_twice_the_timeout() {
     let few = "ttl = \"5s\"\nsentinels = 2\nfailover_timeout = \"20s\"\ndown_after = \"5s\"";
     let dead = "[[fault.crash]]\ntarget = \"server:leader\"\nat = \"30s\"\npermanent = true\n";
     let waits = longest_waits(&run(&scenario(few, dead), LOCK, 3 * SEEDS));
@@ -171,28 +171,28 @@ fn whoever_has_lost_an_election_waits_for_twice_the_timeout() {
     assert!(split > 0, "two Sentinels that vote for themselves have no majority: {waits:?}");
 }
 
-// What helps.
+// Options that help.
 
 #[test]
-fn a_master_that_needs_a_replica_to_write_stops_after_the_lag_that_it_allows() {
+fn a_master_that_needs_a_replica_to_write_stops_after_the_allowed_lag() {
     let without = after_partitions("ttl = \"5s\"");
     let with = after_partitions("ttl = \"5s\"\nmin_replicas_to_write = 1");
     let overlaps = [&without, &with].map(|seen| seen.total("grant_overlaps"));
     assert!(overlaps[1] * 5 < overlaps[0], "{overlaps:?}");
-    // Ten seconds of lag and five of the last grant are over when the failover comes after thirty, unless the partition
-    // ends just then, and a replica that is not told yet lets the old master go on.
+    // The allowed lag of 10 s and the last grant of 5 s end before the failover at 30 s. The exception is a partition
+    // that ends just then: a replica that does not know the new master yet lets the old one accept writes.
     let lasting = SPLIT.replace("20s..60s", "140s");
     let params = "ttl = \"5s\"\nmin_replicas_to_write = 1";
     let at_once = lasting.replace("every = \"exp(60s)\"", "at = \"5s\"");
     run(&scenario("ttl = \"5s\"", &at_once), LOCK, SEEDS).violates(&[GrantExclusion]);
     run(&scenario(params, &at_once), LOCK, SEEDS).never_violates(&[GrantExclusion, BeliefExclusion]);
-    // Not so where the failover is faster than that.
+    // A faster failover breaks this.
     let hasty = format!("{params}\ndown_after = \"5s\"");
     run(&scenario(&hasty, &at_once), LOCK, SEEDS).violates(&[GrantExclusion, BeliefExclusion]);
 }
 
 #[test]
-fn waiting_for_replicas_makes_it_rarer_and_no_more() {
+fn waiting_for_replicas_makes_overlaps_rarer_but_not_impossible() {
     let faults = r#"
 [[fault.partition]]
 split = [["redis-1"], ["redis-replica-1"]]
@@ -213,7 +213,7 @@ restart_after = "20s"
     assert!(none > one && one > 0 && one >= both, "{none} without, {one} with one replica, {both} with two");
 }
 
-// The rest.
+// Takeover and reentrancy.
 
 #[test]
 fn a_crashed_holder_is_replaced_within_the_bound() {
@@ -221,6 +221,6 @@ fn a_crashed_holder_is_replaced_within_the_bound() {
 }
 
 #[test]
-fn whoever_holds_it_is_refused() {
+fn a_second_acquire_of_the_holder_is_refused() {
     run(&shipped("reentrant"), LOCK, SEEDS).holds_everything();
 }

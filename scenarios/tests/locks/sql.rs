@@ -7,16 +7,16 @@ use fencepost_testkit::{Cases, run};
 
 const SEEDS: u64 = 40;
 
-/// The locks that a connection holds and that guard a store of their own.
+/// The locks that a connection holds and that guard a separate store.
 const SESSIONS: [&str; 2] = ["pg-advisory", "mysql-get-lock"];
 
-/// All that guard a store of their own.
+/// All locks that guard a separate store.
 const SEPARATE: [&str; 3] = ["pg-advisory", "mysql-get-lock", "sql-lease-row"];
 
-/// All that can have a standby.
+/// All locks that can have a standby.
 const FAILING_OVER: [&str; 4] = ["sql-for-update", "pg-advisory", "mysql-get-lock", "sql-lease-row"];
 
-/// Buyers who work for up to a second.
+/// Returns a scenario of buyers who work for up to a second.
 fn scenario(lock: &str, fault: &str) -> String {
     format!(
         r#"
@@ -54,13 +54,11 @@ fn crashes(what: &str) -> String {
 const SERVER_RESTARTS: &str =
     "[[fault.crash]]\ntarget = \"sql\"\nwhat = \"process\"\nevery = \"exp(5s)\"\nrestart_after = \"100ms\"";
 
-/// Its clocks are off from early on.
-fn skewed_clients() -> &'static str {
-    "[[fault.clock-step]]\ntarget = \"client:any\"\nevery = \"exp(15s)\"\nby = \"-20s..20s\""
-}
+/// Soon the clients' clocks disagree.
+const SKEWED_CLIENTS: &str = "[[fault.clock-step]]\ntarget = \"client:any\"\nevery = \"exp(15s)\"\nby = \"-20s..20s\"";
 
 #[test]
-fn quiet_runs_keep_everything() {
+fn quiet_runs_hold_everything() {
     for lock in FAILING_OVER {
         run(&scenario("", ""), lock, SEEDS).holds_everything();
         run(&scenario(&standby(lock, ""), ""), lock, SEEDS).holds_everything();
@@ -96,7 +94,7 @@ fn a_transaction_that_idles_for_too_long_is_rolled_back_and_cannot_commit() {
 }
 
 #[test]
-fn a_database_that_restarts_forgets_the_locks_of_sessions() {
+fn a_database_restart_loses_the_locks_of_sessions() {
     for lock in SESSIONS {
         let seen = run(&scenario("", SERVER_RESTARTS), lock, SEEDS);
         seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&[GrantExclusion, Progress]);
@@ -108,7 +106,7 @@ fn a_database_that_restarts_forgets_the_locks_of_sessions() {
 }
 
 #[test]
-fn a_row_expires_under_a_client_that_is_paused() {
+fn a_row_expires_while_its_holder_is_paused() {
     for clock in [LEASE, LEASE_BY_DATABASE] {
         let seen = run(&scenario(clock, &pauses("6s..20s")), "sql-lease-row", SEEDS);
         seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&[GrantExclusion, Progress]);
@@ -116,7 +114,7 @@ fn a_row_expires_under_a_client_that_is_paused() {
 }
 
 #[test]
-fn the_late_release_of_a_row_frees_the_lock_of_the_next_by_the_clients_clock_alone() {
+fn a_late_release_ends_the_next_grant_only_by_the_clients_clock() {
     let by_client = run(&scenario(LEASE, &pauses("6s..20s")), "sql-lease-row", SEEDS);
     by_client.violates(&[OwnerRelease]);
     let by_database = run(&scenario(LEASE_BY_DATABASE, &pauses("6s..20s")), "sql-lease-row", SEEDS);
@@ -124,10 +122,10 @@ fn the_late_release_of_a_row_frees_the_lock_of_the_next_by_the_clients_clock_alo
 }
 
 #[test]
-fn clients_whose_clocks_disagree_share_a_row_unless_the_database_says_what_time_it_is() {
-    let by_client = run(&scenario(LEASE, skewed_clients()), "sql-lease-row", SEEDS);
+fn clients_whose_clocks_disagree_share_a_row_unless_the_database_clock_decides() {
+    let by_client = run(&scenario(LEASE, SKEWED_CLIENTS), "sql-lease-row", SEEDS);
     by_client.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&[Progress]);
-    run(&scenario(LEASE_BY_DATABASE, skewed_clients()), "sql-lease-row", SEEDS).never_violates(&Property::ALL);
+    run(&scenario(LEASE_BY_DATABASE, SKEWED_CLIENTS), "sql-lease-row", SEEDS).never_violates(&Property::ALL);
 }
 
 #[test]
@@ -147,7 +145,7 @@ fn holders_that_crash_are_replaced_in_time() {
     for lock in FAILING_OVER {
         for what in ["process", "host"] {
             let seen = run(&scenario(SHORT_LEASE, &crashes(what)), lock, SEEDS);
-            assert!(seen.total("takeovers") > 0, "{lock}: nobody crashed as the holder");
+            assert!(seen.total("takeovers") > 0, "{lock}: no holder crashed");
             seen.never_violates(&[GrantExclusion, Takeover, Progress, EffectExclusion]);
         }
     }
@@ -158,7 +156,7 @@ fn holders_that_crash_are_replaced_in_time() {
     }
 }
 
-/// A lock with a standby, and clients that do not wait for a dead server for ever.
+/// Returns the keys of a lock with a standby, and with a timeout that ends waiting for a dead server.
 fn standby(lock: &str, more: &str) -> String {
     let expiry = if lock == "sql-lease-row" { "lock_at_most = \"60s\"" } else { "" };
     format!("[lock.{lock}]\nstandby = true\nsocket_timeout = \"5s\"\nfailover_after = \"5s\"\n{expiry}\n{more}")
@@ -180,7 +178,7 @@ fn primary_cut_off(lock: &str) -> String {
 }
 
 #[test]
-fn a_standby_that_takes_over_from_a_living_primary_makes_two_holders() {
+fn a_standby_that_takes_over_from_a_live_primary_creates_two_holders() {
     for lock in FAILING_OVER {
         let seen = failing_over(lock, "", &primary_cut_off(lock));
         seen.violates(&[GrantExclusion]).never_violates(&[Progress]);
@@ -191,31 +189,31 @@ fn a_standby_that_takes_over_from_a_living_primary_makes_two_holders() {
 const PRIMARY_DIES: &str =
     "[[fault.crash]]\ntarget = \"server:leader\"\nwhat = \"host\"\nevery = \"exp(30s)\"\nrestart_after = \"15s\"";
 
-/// The same, with buyers who work for longer than a failover takes.
+/// Runs cases whose primary dies, with buyers who work longer than a failover takes.
 fn failing_over_during_work(lock: &str, more: &str) -> Cases {
     let text = scenario(&standby(lock, more), PRIMARY_DIES).replace("0ms..1s", "0s..30s");
     run(&text, lock, SEEDS)
 }
 
 #[test]
-fn a_standby_that_takes_over_knows_nothing_of_sessions() {
+fn a_standby_that_takes_over_has_no_sessions() {
     for lock in SESSIONS {
         failing_over_during_work(lock, "").violates(&[BeliefExclusion, EffectExclusion]).never_violates(&[Progress]);
     }
 }
 
 #[test]
-fn what_the_standby_did_not_get_is_lost() {
+fn writes_that_were_not_replicated_are_lost() {
     let late = "replication_lag = \"3s\"";
     let seen = failing_over("sql-for-update", late, PRIMARY_DIES);
     seen.violates(&[NoLostUpdate]).never_violates(&[EffectExclusion, Progress]);
     failing_over_during_work("sql-lease-row", late).violates(&[GrantExclusion, BeliefExclusion, EffectExclusion]);
 }
 
-/// "ShedLock has an in-memory cache of existing lock rows so the row will NOT be automatically recreated until
-/// application restart" (README, Warning), which says it of rows that somebody deletes.
+/// ShedLock's README warns about rows that are deleted by hand: "ShedLock has an in-memory cache of existing lock rows
+/// so the row will NOT be automatically recreated until application restart". A row lost in a failover is the same.
 #[test]
-fn a_row_that_a_failover_lost_is_never_inserted_again() {
+fn a_row_lost_in_a_failover_is_never_inserted_again() {
     let lost = failing_over_during_work("sql-lease-row", "replication_lag = \"3s\"");
     lost.violates(&[Progress]);
     failing_over_during_work("sql-lease-row", "replication_lag = \"0s\"").never_violates(&[Progress]);
@@ -226,7 +224,7 @@ fn holders_acquire_again_as_declared() {
     for lock in FAILING_OVER {
         let text = scenario("", "").replace("count = 3", "count = 3\nnested = 2");
         let quiet = run(&text, lock, SEEDS);
-        // One release of a transaction's lock frees it, as declared: who goes on believes in vain.
+        // As declared, the first release of a transaction's lock frees it, so a nested holder believes wrongly.
         if lock == "sql-for-update" {
             quiet.never_violates(&[Reentrancy, EffectExclusion])
         } else {
@@ -246,7 +244,7 @@ fn a_primary_that_restarts_soon_enough_stays_the_primary() {
 }
 
 #[test]
-fn the_loss_of_the_standby_costs_nothing() {
+fn the_loss_of_the_standby_has_no_effect() {
     let dies =
         "[[fault.crash]]\ntarget = \"sql-standby\"\nwhat = \"host\"\nevery = \"exp(10s)\"\nrestart_after = \"15s\"";
     for lock in FAILING_OVER {
@@ -255,7 +253,7 @@ fn the_loss_of_the_standby_costs_nothing() {
 }
 
 #[test]
-fn separate_stores_see_what_was_late() {
+fn separate_stores_accept_late_writes() {
     let late = "[[fault.hold]]\nfrom = \"client:any\"\nto = \"store\"\nevery = \"exp(5s)\"\nlasts = \"3s..10s\"";
     for lock in SEPARATE {
         run(&scenario("", late), lock, SEEDS).violates(&[EffectExclusion]).never_violates(&[GrantExclusion]);

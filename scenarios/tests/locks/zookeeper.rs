@@ -1,4 +1,4 @@
-//! `zookeeper`: the leader's clock decides, and who is not told works on.
+//! `zookeeper`: the leader's clock ends sessions, and a client that does not learn of it continues.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,12 +19,12 @@ const LOCK: &str = "zookeeper";
 
 const SEEDS: u64 = 40;
 
-/// What the servers keep, whatever happens to clients, clocks, links and servers whose disks keep their promise.
+/// Properties that hold under all faults of clients, clocks, links and servers, if disks keep synced data.
 const SERVICE: [Property; 5] = [GrantExclusion, Fencing, OwnerRelease, Fifo, Progress];
 
 const SAFE: [Property; 4] = [BeliefExclusion, EffectExclusion, NoLostUpdate, NoOversell];
 
-/// Buyers with sessions of ten seconds who work for up to `hold`.
+/// Returns a scenario of buyers with sessions of 10 s who work for up to `hold`.
 fn scenario(hold: &str, guard: &str, own: &str, faults: &str) -> String {
     format!(
         r#"
@@ -61,18 +61,18 @@ fn pauses() -> String {
 }
 
 #[test]
-fn a_quiet_run_keeps_everything() {
+fn a_quiet_run_holds_everything() {
     run(&shipped("quiet"), LOCK, 50).holds_everything();
 }
 
 #[test]
-fn pauses_beyond_the_session_break_belief_and_effect_alone() {
+fn pauses_beyond_the_session_break_belief_and_effect_only() {
     let seen = run(&scenario("5s", "none", "", &pauses()), LOCK, SEEDS);
     seen.violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]).never_violates(&SERVICE);
 }
 
 #[test]
-fn the_czxid_or_a_check_of_the_own_node_keep_late_writes_out() {
+fn fencing_by_czxid_or_own_node_rejects_late_writes() {
     for guard in ["fence-reads", "owner-txn"] {
         let seen = run(&scenario("5s", guard, "", &pauses()), LOCK, SEEDS);
         seen.violates(&[BeliefExclusion]).never_violates(&SERVICE);
@@ -81,7 +81,7 @@ fn the_czxid_or_a_check_of_the_own_node_keep_late_writes_out() {
 }
 
 #[test]
-fn rows_in_zookeeper_survive_all_that_happens_to_servers_and_links() {
+fn rows_in_zookeeper_survive_faults_of_servers_and_links() {
     let faults = [
         fault("crash", "server:any", "exp(15s)", "disk = \"unsynced\"\nrestart_after = \"3s\""),
         "[[fault.partition]]\nshape = \"isolate\"\nevery = \"exp(20s)\"\nlasts = \"1s..15s\"\n".into(),
@@ -92,7 +92,7 @@ fn rows_in_zookeeper_survive_all_that_happens_to_servers_and_links() {
 }
 
 #[test]
-fn steps_of_wall_clocks_do_nothing() {
+fn steps_of_wall_clocks_have_no_effect() {
     let steps = ["client:any", "server:any", "server:leader"]
         .map(|target| fault("clock-step", target, "exp(10s)", "by = \"-1h..1h\""));
     let seen = run(&scenario("2s", "none", "", &steps.concat()), LOCK, SEEDS);
@@ -100,7 +100,7 @@ fn steps_of_wall_clocks_do_nothing() {
 }
 
 #[test]
-fn a_holder_that_is_cut_off_overlaps_with_the_next_unless_it_stops_when_suspended() {
+fn an_isolated_holder_overlaps_with_the_next_unless_it_stops_when_suspended() {
     let cut = "[[fault.partition]]\nshape = \"isolate\"\nevery = \"exp(10s)\"\nlasts = \"15s..40s\"\n";
     let work = ("hold = \"0ms..40s\"", "hold = \"10s..40s\"");
     let text = |own: &str| {
@@ -121,18 +121,18 @@ fn a_crashed_holder_is_replaced_within_the_stated_bound() {
     let mut measured: Vec<i64> = seen.results().iter().filter_map(|result| result.metric("takeover_ns")).collect();
     measured.retain(|nanos| *nanos > 0);
     measured.sort_unstable();
-    // A process that dies closes its connection, not its session: 40 s after it was last heard of, and up to a tick.
+    // The end of a process closes its connection, but its session lasts for 40 s after the last heartbeat, plus a tick.
     let (first, last) = (measured[0] / 1_000_000_000, measured[measured.len() - 1] / 1_000_000_000);
     assert!(first >= 29 && last <= 43, "{first} s to {last} s");
 }
 
 #[test]
-fn holders_acquire_again_as_often_as_they_like() {
+fn holders_can_acquire_again() {
     run(&shipped("reentrant"), LOCK, SEEDS).never_violates(&[Reentrancy]).never_violates(&SERVICE);
 }
 
 #[test]
-fn wiped_disks_make_the_servers_forget() {
+fn wiped_disks_lose_grants_and_tokens() {
     run(&shipped("servers-wiped"), LOCK, SEEDS).violates(&[GrantExclusion, Fencing]);
 }
 
@@ -143,7 +143,7 @@ fn a_release_after_an_unknown_write_lets_it_arrive_late() {
         .never_violates(&[BeliefExclusion]);
 }
 
-/// When grants were recorded.
+/// The times at which grants were recorded.
 #[derive(Default)]
 struct Grants(Vec<Duration>);
 
@@ -155,7 +155,7 @@ impl Watcher for Grants {
     }
 }
 
-/// When grants were recorded in a case in which these servers are down between 20 s and 50 s.
+/// Returns the times of grants in a case in which these servers are down between 20 s and 50 s.
 fn grants_while_down(servers: &[u8], seed: u64) -> Vec<Duration> {
     let crashes = servers.iter().map(|n| {
         format!("[[fault.crash]]\nname = \"{n}\"\ntarget = \"zk-{n}\"\nat = \"20s\"\nrestart_after = \"30s\"\n")
@@ -175,10 +175,10 @@ fn between(grants: &[Duration], from: u64, to: u64) -> usize {
 }
 
 #[test]
-fn a_dead_minority_costs_an_election_at_most() {
+fn a_dead_minority_costs_at_most_an_election() {
     for seed in 0..6 {
         let grants = grants_while_down(&[1 + (seed % 3) as u8], seed);
-        // A holder's own operations may wait as long for a member, and its session lives on: nobody overtakes it.
+        // A holder's own operations may wait that long for a member, but its session lasts: no other client gets the lock.
         assert!(between(&grants, 20, 32) > 0 && between(&grants, 32, 50) > 20, "seed {seed}: {grants:?}");
     }
 }
@@ -189,14 +189,14 @@ fn a_dead_majority_stops_grants_until_it_is_back() {
         let down = [[1, 2], [1, 3], [2, 3]][seed as usize % 3];
         let grants = grants_while_down(&down, seed);
         assert!(between(&grants, 0, 20) > 20, "seed {seed}");
-        // What was under way is decided within the instant.
+        // Requests in flight are decided within the next second.
         assert_eq!(between(&grants, 21, 50), 0, "seed {seed}");
         assert!(between(&grants, 50, 80) > 20, "seed {seed}: {grants:?}");
     }
 }
 
 #[test]
-fn a_session_timeout_is_clamped_and_an_effective_expiry_sets_what_clamps_it() {
+fn a_session_timeout_is_clamped_and_an_effective_expiry_sets_the_limits() {
     let expiry = |timing: &str| {
         let text = scenario("1s", "none", "", "").replace("ttl = \"10s\"", timing);
         let cell = Cell::new(&parse(&text), Registry::standard().lock(LOCK).unwrap(), &[]);

@@ -52,8 +52,8 @@ impl<S: Spec> SequentialSpec for Adapted<S> {
     }
 }
 
-/// Returns the verdict of stateright. Each operation gets its own thread, because a client may continue after an operation
-/// that never returns.
+/// Returns the verdict of stateright. Each operation gets its own thread, because a client may continue after an
+/// operation that never returns.
 fn stateright_finds<S: Spec>(start: S, entries: &[Entry]) -> bool {
     let mut tester = LinearizabilityTester::new(Adapted(start));
     let mut events: Vec<(u64, usize, bool)> = Vec::new();
@@ -72,7 +72,7 @@ fn stateright_finds<S: Spec>(start: S, entries: &[Entry]) -> bool {
     tester.is_consistent()
 }
 
-/// Asserts that both checks agree on `number` generated histories. Both verdicts must be frequent for a meaningful comparison.
+/// Asserts that both checks agree on `number` generated histories. Both verdicts must be frequent.
 fn agree<S: Spec + 'static>(start: S, number: u32, operations: usize, other: fn(S, &[Entry]) -> bool) {
     let (legal, illegal) = (Cell::new(0), Cell::new(0));
     let histories = prop_oneof![1 => history(start.clone(), operations), 3 => broken(start.clone(), operations)];

@@ -1,5 +1,5 @@
-//! Property-based tests: invariants of the simulator and the locks under generated schedules, and checkers compared with
-//! slower, simpler ones. A failure prints the case to replay.
+//! Property-based tests: invariants of the simulator and the locks under generated schedules, and checkers compared
+//! with slower, simpler ones. A failure prints the case to replay.
 
 mod brute;
 mod invariants;

@@ -1,4 +1,4 @@
-//! Made-up results that look like real ones.
+//! Synthetic results that resemble real ones.
 #![allow(dead_code)]
 
 use std::time::Duration;
@@ -43,7 +43,7 @@ struct Scenario {
     family: &'static str,
     update: &'static str,
     guard: &'static str,
-    /// How hard it is on leases, from 0 to 1.
+    /// The risk for a lease, from 0 to 1.
     harsh: f64,
 }
 
@@ -74,7 +74,7 @@ const SCENARIOS: [Scenario; 12] = [
 
 const DOSES: [f64; 6] = [0.25, 0.5, 0.9, 1.1, 2.0, 4.0];
 
-/// A report over these locks.
+/// Returns a report on these locks.
 pub fn report(locks: &[&str], cases: u64) -> Report {
     let mut cells: Vec<Cell> = Vec::new();
     for scenario in &SCENARIOS {
@@ -195,7 +195,7 @@ fn case_result(lock: &str, risk: f64, key: u64, seed: u64, faulty: bool) -> Case
     }
 }
 
-/// Forty parts of 4.5 s with a fault in some of them, and blocked the more the higher the risk.
+/// Returns forty spans of 4.5 s, some with a fault. A higher risk blocks more of these.
 fn spans(risk: f64, seed: u64) -> Vec<Span> {
     let span = |at: u64| {
         let faulty = if mixed(seed ^ at).is_multiple_of(3) { 30 } else { 0 };
@@ -204,7 +204,7 @@ fn spans(risk: f64, seed: u64) -> Vec<Span> {
     (0..40).map(span).collect()
 }
 
-/// A result in which nothing happened.
+/// Returns a result without events.
 pub fn empty_result() -> CaseResult {
     CaseResult {
         verdicts: Vec::new(),
