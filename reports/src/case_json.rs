@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::case_record::CaseRecord;
 use crate::explain::chains;
 
-/// The result of a case.
+/// Returns the result of a case as JSON.
 pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
     let mut value = json!({
         "scenario": cell.header.scenario,
@@ -31,7 +31,7 @@ pub fn case_json(cell: &Cell, seed: u64, report: &CaseReport) -> Value {
     value
 }
 
-/// The same, each violation with the chain of its causes.
+/// Returns the result of a case as JSON, with the chain of causes of each violation.
 pub fn explained_json(cell: &Cell, seed: u64, record: &CaseRecord) -> Value {
     let mut value = case_json(cell, seed, &record.report);
     let chains = chains(record);
@@ -46,7 +46,7 @@ fn verdicts(report: &CaseReport) -> Map<String, Value> {
     verdicts.map(|(property, verdict)| (property.name().to_owned(), json!(verdict))).collect()
 }
 
-/// The metrics under the names and in the units in which runs show them.
+/// Returns the metrics with the names and units that runs show.
 fn metrics(report: &CaseReport) -> Map<String, Value> {
     let shown = report.result.metrics.iter().map(|(stored, value)| {
         let (name, scale) = shown_metric(stored);

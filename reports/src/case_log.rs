@@ -1,4 +1,4 @@
-//! The log of a case, as `replay` prints it: one line per event that matters. Other events are counted.
+//! The log of a case, as `replay` prints it: one line per relevant event. Other events are only counted.
 
 mod builder;
 mod elided;
@@ -8,16 +8,16 @@ mod page;
 
 use crate::case_record::CaseRecord;
 
-/// How a log is rendered.
+/// Options for rendering a log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogOptions {
-    /// Shows every event, with messages and timers. The record needs [`Detail::Full`](crate::case_record::Detail::Full).
+    /// Shows every event, with messages and timers. Needs [`Detail::Full`](crate::case_record::Detail::Full).
     pub full: bool,
     /// Shows the whole case, not only the time around violations.
     pub whole: bool,
-    /// Uses the terminal's colours. Words and marks say the same.
+    /// Uses terminal colours. Words and marks carry the same information.
     pub colour: bool,
-    /// Wraps lines that are longer than this many characters.
+    /// Wraps lines longer than this many characters.
     pub width: Option<usize>,
 }
 

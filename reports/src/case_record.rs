@@ -1,4 +1,4 @@
-//! The record of one case: everything that its log, its explanation and its timeline show, from one run.
+//! The record of one case: the data that its log, explanation and timeline show, from one run.
 
 pub(crate) mod clocks;
 mod fault_spans;
@@ -35,12 +35,12 @@ pub struct CaseRecord {
     /// The address of the case: `SCENARIO/LOCK/SEED`.
     pub(crate) title: String,
     pub(crate) about: String,
-    /// What a case of a swarm drew.
+    /// The choices that a swarm case drew.
     pub(crate) choice: Option<String>,
     pub(crate) run_for: Duration,
     pub(crate) names: CaseNames,
     pub(crate) servers: Vec<NodeId>,
-    /// In the order of the trace.
+    /// The entries, in the order of the trace.
     pub(crate) entries: Vec<Entry>,
     pub(crate) faults: Vec<FaultSpan>,
     pub(crate) grants: BTreeMap<GrantId, GrantTimeline>,
@@ -51,12 +51,12 @@ pub struct CaseRecord {
 /// One entry of a record.
 pub(crate) struct Entry {
     pub at: SimTime,
-    /// The clocks of the node at which it happened.
+    /// The clock offsets of the node at which it happened.
     pub offset: ClockOffset,
     pub kind: EntryKind,
 }
 
-/// What happened. Faults are indices into [`CaseRecord::faults`].
+/// The kind of an entry. Faults are indices into [`CaseRecord::faults`].
 pub(crate) enum EntryKind {
     Event(Event),
     FaultBegan(usize),
@@ -78,10 +78,10 @@ pub(crate) struct Message {
     pub from: NodeId,
     pub to: NodeId,
     pub sent: SimTime,
-    /// When it arrived or was lost.
+    /// The time at which it arrived or was lost.
     pub at: SimTime,
     pub lost: bool,
-    /// Its content, if the record needs it.
+    /// The content, or an empty string if the record does not need it.
     pub text: String,
 }
 
@@ -96,7 +96,7 @@ impl Entry {
         if let EntryKind::Event(event) = &self.kind { Some(event) } else { None }
     }
 
-    /// The node at which it happened, if it happened at one.
+    /// Returns the node at which it happened, if any.
     pub fn node(&self, store: NodeId) -> Option<NodeId> {
         match &self.kind {
             EntryKind::Event(event) => event.node(store),
@@ -114,10 +114,10 @@ impl Entry {
     }
 }
 
-/// A message is late if it took this much longer than the longest latency.
+/// A message is late if it took longer than the maximum latency by more than this.
 const SLACK_NS: u64 = 150_000_000;
 
-/// A message is late if it took this long, where the latency has no bound.
+/// A message is late if it took longer than this and the latency has no bound.
 const LATE_NS: u64 = 1_000_000_000;
 
 impl CaseRecord {
@@ -126,7 +126,7 @@ impl CaseRecord {
         CaseRecord::watch_with(cell, seed, Detail::Normal)
     }
 
-    /// Runs the case with this seed and records it in this detail.
+    /// Runs the case with this seed and records it at this level of detail.
     pub fn watch_with(cell: &Cell, seed: u64, detail: Detail) -> CaseRecord {
         let drawn = &*cell.drawn(seed);
         let late_ns = late_ns(drawn);
@@ -135,7 +135,7 @@ impl CaseRecord {
         let recording = Rc::new(RefCell::new(Recording::new(&names, clients, late_ns, detail)));
         let report = case::run(cell, seed, Some(recording.clone()));
         let (entries, faults) = recording.borrow_mut().finish();
-        entries.iter().filter_map(Entry::event).for_each(|event| names.learn(event));
+        entries.iter().filter_map(Entry::event).for_each(|event| names.observe(event));
         let servers = (clients..names.len() as u16).map(NodeId);
         // A store that is the only node besides the clients serves the lock as well.
         let is_server = |node: &NodeId| *node != names.store || names.len() == usize::from(clients) + 1;
@@ -162,7 +162,7 @@ impl CaseRecord {
         self.grants.get(&grant)
     }
 
-    /// The name of a grant's client.
+    /// Returns the name of a grant's client.
     pub(crate) fn holder(&self, grant: GrantId) -> &str {
         self.names.holder(grant)
     }
@@ -175,12 +175,12 @@ impl CaseRecord {
         message.duration_ns() > self.late_ns
     }
 
-    /// When the client first crashed at or after `from`.
+    /// Returns the time of the client's first crash at or after `from`.
     pub(crate) fn crashed(&self, client: NodeId, from: SimTime) -> Option<SimTime> {
         self.faults.iter().find(|span| span.crashes(client) && span.from >= from).map(|span| span.from)
     }
 
-    /// The entries in `from..=to`, each with its index.
+    /// Returns the entries in `from..=to`, each with its index.
     pub(crate) fn entries_between(
         &self,
         from: SimTime,
@@ -191,7 +191,7 @@ impl CaseRecord {
         self.entries[first..end].iter().enumerate().map(move |(index, entry)| (first + index, entry))
     }
 
-    /// The events of the history in `from..=to`.
+    /// Returns the events of the history in `from..=to`.
     pub(crate) fn events_between(
         &self,
         from: SimTime,
@@ -207,12 +207,12 @@ impl CaseRecord {
         })
     }
 
-    /// When all faults were healed.
+    /// Returns the time at which all faults were healed.
     pub(crate) fn healed(&self) -> Option<SimTime> {
         self.entries.iter().find(|entry| matches!(entry.kind, EntryKind::Healed)).map(|entry| entry.at)
     }
 
-    /// Whether another grant than this one is on record at a server at this time.
+    /// Returns whether another grant is on record at a server, or believed to be held by its client, at this time.
     pub(crate) fn is_held_by_other(&self, grant: GrantId, at: SimTime) -> bool {
         let holds = |timeline: &GrantTimeline| {
             let mut records = timeline.records().into_iter();
@@ -228,7 +228,7 @@ impl CaseRecord {
     pub(crate) fn set_history(&mut self, events: impl Iterator<Item = (SimTime, Event)>) {
         let entry = |(at, event)| Entry { at, offset: ClockOffset::default(), kind: EntryKind::Event(event) };
         self.entries = events.map(entry).collect();
-        self.entries.iter().filter_map(Entry::event).for_each(|event| self.names.learn(event));
+        self.entries.iter().filter_map(Entry::event).for_each(|event| self.names.observe(event));
         self.grants = grants::timelines(&self.entries, &[]);
         self.faults.clear();
     }

@@ -1,5 +1,5 @@
-//! Why a property was violated: the chain of causes, from the first grant involved to the violation, in the order of true
-//! time. It is derived from the record of the case.
+//! Explains why a property was violated, from the record of the case. The chain of causes runs from the first grant
+//! involved to the violation, in the order of true time.
 
 mod builder;
 mod fault_causes;
@@ -21,18 +21,18 @@ use crate::text::{listed, moment, visible};
 
 use self::builder::ChainBuilder;
 
-/// Why one property was violated.
+/// The explanation of one violated property.
 #[derive(Clone, Debug)]
 pub struct Chain {
     /// The property.
     pub property: Property,
-    /// When it was violated.
+    /// The time of the violation.
     pub at: SimTime,
     /// What the checker found, in one sentence.
     pub sentence: String,
-    /// The grants that it is about, the one that went wrong first.
+    /// The grants involved, starting with the one that went wrong.
     pub grants: Vec<GrantId>,
-    /// The grants that the evidence names, in its order.
+    /// The grants that the evidence names, in the order of the evidence.
     pub named_grants: Vec<GrantId>,
     /// The causes, in the order of true time.
     pub causes: Vec<Cause>,
@@ -41,22 +41,22 @@ pub struct Chain {
 /// One cause in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// When, in true time.
+    /// The start, in true time.
     pub at: SimTime,
-    /// When it ended, if it lasted.
+    /// The end, if the cause lasted and ended.
     pub until: Option<SimTime>,
-    /// Where, if it was at one node.
+    /// The node, if it happened at one.
     pub node: Option<String>,
-    /// What kind of thing happened.
+    /// The kind.
     pub kind: CauseKind,
     /// What happened, as a clause: `client-2 was paused until 24.000 s (gc)`.
     pub text: String,
-    /// The properties that it violates.
+    /// The properties that this cause violates.
     pub violates: Vec<Property>,
-    /// It is a write that overwrote versions that it had not read.
+    /// Whether it is a write that overwrote versions that its client had not read.
     pub(crate) overwrites: bool,
     pub(crate) node_id: Option<NodeId>,
-    /// The grant that it is an event of.
+    /// The grant that the event belongs to.
     pub(crate) grant: Option<GrantId>,
     /// The index of its entry in the record.
     pub(crate) seq: usize,
@@ -100,7 +100,7 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
-    /// Its name in JSON.
+    /// Returns the name used in JSON.
     pub fn name(self) -> &'static str {
         match self {
             CauseKind::Waited => "waited",
@@ -123,13 +123,13 @@ impl CauseKind {
     }
 }
 
-/// One chain for each property that was violated, in the order of [`Property::ALL`].
+/// Returns one chain for each violated property, in the order of [`Property::ALL`].
 pub fn chains(record: &CaseRecord) -> Vec<Chain> {
     record.report.evidence.iter().map(|evidence| chain(record, evidence)).collect()
 }
 
-/// The chain of the most severe violation. One that names no grants, such as a wrong sum, explains less: it leads only
-/// if all others are expected.
+/// Returns the chain of the most severe violation. A violation without grants, such as a wrong sum, explains less, so it
+/// is chosen only if all others are expected.
 pub fn most_severe(chains: &[Chain]) -> Option<&Chain> {
     let order = |chain: &&Chain| {
         let severity = chain.property.severity();
@@ -138,7 +138,7 @@ pub fn most_severe(chains: &[Chain]) -> Option<&Chain> {
     chains.iter().min_by_key(order)
 }
 
-/// The chain of one violation.
+/// Builds the chain of one violation.
 pub fn chain(record: &CaseRecord, evidence: &Evidence) -> Chain {
     let mut builder = ChainBuilder::new(record, evidence.at);
     let grants = match evidence.property {
@@ -156,7 +156,7 @@ pub fn chain(record: &CaseRecord, evidence: &Evidence) -> Chain {
     Chain { property: evidence.property, at: evidence.at, sentence, grants, named_grants: evidence.grants(), causes }
 }
 
-/// The most severe chain as text, and the names of the other violated properties.
+/// Renders the most severe chain as text, followed by the names of the other violated properties.
 pub fn render_causes(chains: &[Chain]) -> String {
     let Some(lead) = most_severe(chains) else { return String::new() };
     let all: Vec<&Chain> = chains.iter().collect();
@@ -177,7 +177,7 @@ pub fn render_causes(chains: &[Chain]) -> String {
 }
 
 impl Chain {
-    /// The violation in a few words: `client-1 wrote after client-2 had acquired the lock`.
+    /// Summarizes the violation: `client-1 wrote after client-2 had acquired the lock`.
     pub fn headline(&self, record: &CaseRecord) -> String {
         let holder = |index: usize| self.grants.get(index).map_or("an unknown client", |grant| record.holder(*grant));
         let (old, new) = (holder(0), holder(1));
@@ -203,20 +203,20 @@ impl Chain {
             Property::BeliefExclusion => format!("{old} and {new} believed at the same time that they held the lock"),
             Property::Consistent => "The sum of the accounts changed".to_owned(),
             Property::Linearizable => format!("The replies to {old} fit no legal order of one lock"),
-            Property::Takeover => format!("Nobody acquired the lock of {old}, which had crashed"),
-            Property::Progress => "Nobody acquired the lock after all faults were healed".to_owned(),
+            Property::Takeover => format!("No client acquired the lock after {old} had crashed"),
+            Property::Progress => "No client acquired the lock after all faults were healed".to_owned(),
             Property::Fifo => format!("{new} acquired the lock before {old}, which had waited longer"),
             Property::Reentrancy => format!("{old}'s second acquire did not behave as the lock declares"),
             _ => self.sentence.clone(),
         })
     }
 
-    /// Whether this chain also explains the other violation: it is about the same grants.
+    /// Returns whether this chain also explains `other`: both are about the same grants.
     pub(crate) fn explains(&self, other: &Chain) -> bool {
         self.property == other.property || self.sorted_grants() == other.sorted_grants()
     }
 
-    /// The properties that a cause of this chain violates, of those whose chains are about the same grants.
+    /// Returns the properties that a cause of this chain violates, according to all chains about the same grants.
     pub(crate) fn violated_by<'a>(&self, cause: &Cause, chains: &[&'a Chain]) -> Vec<&'a str> {
         let violated = |chain: &&&Chain| chain.causes.iter().any(|other| !other.violates.is_empty() && other.is(cause));
         let here = chains.iter().filter(|chain| self.explains(chain)).filter(violated);
@@ -229,14 +229,14 @@ impl Chain {
         grants
     }
 
-    /// The causes as JSON.
+    /// Returns the causes as JSON.
     pub fn json(&self) -> Value {
         Value::Array(self.causes.iter().map(Cause::json).collect())
     }
 }
 
 impl Cause {
-    /// Whether it is the same event, even if its text differs.
+    /// Returns whether both causes are the same event, even if the texts differ.
     pub(crate) fn is(&self, other: &Cause) -> bool {
         let event = |cause: &Cause| (cause.at, cause.seq, cause.kind, cause.node_id, cause.grant);
         event(self) == event(other)

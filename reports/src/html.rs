@@ -1,4 +1,4 @@
-//! The page: one file that fetches nothing. It is complete without scripts.
+//! The HTML report: one file that loads no external resources and is complete without scripts.
 
 mod comparison;
 mod cost;
@@ -32,13 +32,13 @@ const SCRIPT: &str = include_str!("html/script.js");
 pub struct Figures {
     /// Oversold units, Case 1 beside Case 2.
     pub oversell: Option<Figure>,
-    /// The count in the store beside the units oversold.
+    /// The count in the store and the units oversold.
     pub cases: Option<Figure>,
-    /// Violations against the length of pauses.
+    /// The rate of violations against the length of pauses.
     pub dose: Option<Figure>,
-    /// Lost updates against the number of clients.
+    /// The rate of lost updates against the number of clients.
     pub contention: Option<Figure>,
-    /// Waiting, messages, throughput, takeover.
+    /// Acquire latency, messages, throughput, takeover time.
     pub cost: Vec<Figure>,
     /// Availability through faults.
     pub availability: Vec<Figure>,
@@ -55,7 +55,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// A link to the counterexample of a cell; plain text if it did not fail.
+    /// Links to the counterexample of a cell, or returns plain text if the cell did not fail.
     fn link(&self, scenario: &str, lock: &str, words: &Markup) -> Markup {
         match self.failures.anchor(scenario, lock) {
             Some(anchor) => html! { a href={ "#" (anchor) } { (words) } },
@@ -67,7 +67,7 @@ impl Page<'_> {
 /// The maximum size of a page, in bytes: small enough for mail and browsers.
 const LARGEST: usize = 4_980_000;
 
-/// The outline, in order: fragment and heading.
+/// The table of contents, in order: fragment and heading.
 const OUTLINE: [(&str, &str); 8] = [
     ("guide", "Which lock to choose"),
     ("use-cases", "Use cases"),
@@ -79,10 +79,10 @@ const OUTLINE: [(&str, &str); 8] = [
     ("measured", "How it was measured"),
 ];
 
-/// The whole page.
+/// Renders the whole page.
 pub fn page(report: &Report, figures: &Figures) -> String {
     let mut failures = Failures::of(&report.cells, &report.counterexamples);
-    // Rendered once without diagrams, to find how many bytes are left for them.
+    // Render once without diagrams to find how many bytes are left for them.
     let plain = render(report, figures, &failures).len();
     failures.allot(LARGEST.saturating_sub(plain));
     render(report, figures, &failures)
@@ -118,7 +118,7 @@ fn render(report: &Report, figures: &Figures, failures: &Failures) -> String {
                     (measured::section(&page))
                 }
                 @if !failures.packed().is_empty() {
-                    // Data, which no policy has to allow.
+                    // Data, which needs no permission from the policy.
                     script #diagrams type="text/plain" { (failures.packed()) }
                 }
                 script { (PreEscaped(SCRIPT)) }
@@ -155,7 +155,7 @@ fn top(page: &Page) -> Markup {
     }
 }
 
-/// The main result, in numbers.
+/// Renders the main result in numbers.
 fn verdict(page: &Page) -> Markup {
     let harmed = |lock: &&str| {
         let mine = page.unguarded.row(lock).filter(|(header, _)| header.applicable);

@@ -1,4 +1,4 @@
-//! What is shown: everything here renders results, and the runner needs none of it.
+//! Renders results: reports, plots, timelines, logs and tables. The runner does not depend on this crate.
 
 pub mod case_json;
 pub mod case_log;

@@ -1,4 +1,4 @@
-//! A report: its input, and writing its files.
+//! The input of a report, and the files written from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,21 +19,21 @@ use crate::text::replay_command;
 /// The input of a report. The same input gives the same bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Its heading.
+    /// The heading.
     pub title: String,
-    /// The command that made the results.
+    /// The command that produced the results.
     pub command: String,
-    /// The version that made them.
+    /// The version of fencepost that produced the results.
     pub version: String,
     /// The seeds, as text such as `0..1000`.
     pub seeds: String,
     /// Warnings at the top, such as missing shards.
     pub notes: Vec<String>,
-    /// The flags that a replay needs beside the case, such as `--bug NAME`.
+    /// The flags that a replay needs temporarys the case, such as `--bug NAME`.
     pub replay_flags: String,
-    /// The path to replay a scenario by, for those that are not known by their name.
+    /// The path of each scenario that `replay` does not know by name.
     pub scenario_paths: BTreeMap<String, String>,
-    /// The facts of the locks that were run.
+    /// The descriptions of the locks that were run.
     pub locks: Vec<LockInfo>,
     /// The descriptions of the workloads, by name.
     pub workloads: BTreeMap<String, String>,
@@ -53,35 +53,35 @@ pub enum ReportError {
     /// A file or directory could not be written.
     #[error("cannot write {}", path.display())]
     Write {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A plot could not be turned into a PNG.
+    /// A plot could not be converted to PNG.
     #[cfg(feature = "png")]
     #[error("cannot render {}", path.display())]
     Png {
-        /// The PNG's path.
+        /// The path of the PNG.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: crate::png::PngError,
     },
 }
 
 impl Report {
-    /// The page as text.
+    /// Renders the HTML page.
     pub fn html(&self) -> String {
         page(self, &self.figures())
     }
 
-    /// The command that replays one case.
+    /// Returns the command that replays one case.
     pub fn replay(&self, scenario: &str, lock: &str, seed: u64) -> String {
         let scenario = self.scenario_paths.get(scenario).map_or(scenario, String::as_str);
         replay_command(scenario, lock, seed, &self.replay_flags)
     }
 
-    /// Writes `report.html`, `junit.xml`, `plots/` and `tables/` into a directory, which is made if need be.
+    /// Writes `report.html`, `junit.xml`, `plots/` and `tables/` into `dir`, which is created if needed.
     pub fn write(&self, dir: &Path) -> Result<(), ReportError> {
         let figures = self.figures();
         for sub in ["plots", "tables"] {
@@ -139,10 +139,10 @@ fn write_figure(dir: &Path, figure: &Figure) -> Result<(), ReportError> {
     Ok(())
 }
 
-/// Writes to a temporary file and renames it, so that no reader sees half a file.
+/// Writes to a temporary file and renames it, so readers never see a partial file.
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }

@@ -8,19 +8,19 @@ use crate::text::{grouped, percent, short, touched_holder};
 /// One lock, summed over its cells.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Cells that it was run in.
+    /// The number of cells that the lock was run in.
     pub run: usize,
-    /// Cells there are.
+    /// The number of cells in the grid.
     pub cells: usize,
-    /// Cases in them.
+    /// The number of cases in the cells run.
     pub cases: u64,
-    /// Orders that were acknowledged.
+    /// Acknowledged orders.
     pub acked: u128,
-    /// Updates that were lost.
+    /// Lost updates.
     pub lost: u128,
-    /// The harm that workloads count, by its unit.
+    /// The harm that workloads count, by unit.
     pub harm: Vec<Harm>,
-    /// Orders that were acknowledged where updates can be lost.
+    /// Acknowledged orders in cells in which updates can be lost.
     pub losable: u128,
     /// Units sold beyond the stock, in cases that used up the demand.
     pub oversold: u128,
@@ -37,9 +37,9 @@ pub struct Summary {
 pub struct Harm {
     /// The unit.
     pub unit: String,
-    /// How much there was.
+    /// The total harm.
     pub total: f64,
-    /// Orders that were acknowledged in workloads whose harm is counted so.
+    /// Acknowledged orders in workloads that count harm in this unit.
     pub acked: u128,
 }
 
@@ -100,7 +100,7 @@ impl Summary {
         }
     }
 
-    /// Its values as text, under [`HEADINGS`].
+    /// Returns the values as text, in the order of [`HEADINGS`].
     pub fn texts(&self) -> [String; 8] {
         [
             format!("{} of {}", self.run, self.cells),
@@ -114,13 +114,13 @@ impl Summary {
         ]
     }
 
-    /// Harm in different units is not added.
+    /// Lists harm by unit, since different units cannot be added.
     fn harm_text(&self) -> String {
         let one = |harm: &Harm| format!("{} {}", per_thousand(harm.total, harm.acked), harm.unit).trim_end().to_owned();
         if self.acked == 0 { "–".into() } else { self.harm.iter().map(one).collect::<Vec<_>>().join(", ") }
     }
 
-    /// A slow lock sells less in the same time, so cases that left demand over are not counted; the text gives their share.
+    /// Excludes cases that did not use up the demand, since a slow lock sells less in the same time. Shows their share.
     fn oversold_text(&self) -> String {
         match self.censored {
             0 => grouped(self.oversold),

@@ -1,8 +1,8 @@
-//! The timeline of a case: a space-time diagram with a lane for each node. What clients believe is a bar on their own
-//! lanes, what servers have on record a thin bar on theirs; messages are arrows, and the chain of causes is numbered.
+//! The timeline of a case: a space-time diagram with a lane for each node. A bar on a client's lane shows when the client
+//! believes that it holds the lock. A thin bar on a server's lane is a grant on record. Messages are arrows.
 //!
-//! The drawing is about the violation that matters most. Idle time is compressed: the axis says so, and gives the true
-//! time of everything that is numbered. Ids and classes begin with `fptl`, so that several drawings can share a page.
+//! The drawing shows the most severe violation, with numbered causes. Idle time is compressed: the axis marks the gaps and
+//! shows the true time of each cause. Ids and classes begin with `fptl`, so several drawings can share a page.
 
 mod arrows;
 mod axis;
@@ -33,43 +33,43 @@ use crate::text::visible;
 
 pub use self::style::Theme;
 
-/// The width of a drawing. Its height follows from what is in it.
+/// The width of a drawing. The height depends on the content.
 const WIDTH: f64 = 1200.0;
 
-/// Why a timeline could not be made.
+/// An error while rendering a timeline.
 #[derive(Debug, thiserror::Error)]
 pub enum TimelineError {
-    /// The file's name does not say what it is to be.
-    #[error("the name of a timeline ends in .svg, .html or .png, and this one is `{0}`")]
+    /// The file extension is not a supported format.
+    #[error("unsupported timeline format `{0}`: use a name that ends in .svg, .html or .png")]
     Format(String),
-    /// This build makes no PNGs.
-    #[error("this build has no `png`: take .svg or .html")]
+    /// This build cannot render PNGs.
+    #[error("this build has no `png` feature: use .svg or .html")]
     NoPng,
-    /// It could not be made into a PNG.
+    /// The timeline could not be rendered as PNG.
     #[cfg(feature = "png")]
     #[error(transparent)]
     Png(#[from] crate::png::PngError),
 }
 
-/// The timeline of the violation that matters most in a case, as an SVG element that follows the reader's light or dark
-/// theme. Of a case that violates nothing, it shows the first grants.
+/// Renders the timeline of the most severe violation in a case, as an SVG that follows the reader's light or dark theme.
+/// If no property was violated, the timeline shows the first grants.
 pub fn svg(record: &CaseRecord) -> String {
     themed(record, None, Theme::Auto)
 }
 
-/// The same for one property, if it was violated; with none, for the one that matters most.
+/// Renders the timeline of a violation of `property`. Shows the most severe violation if that property is not violated.
 pub fn themed(record: &CaseRecord, property: Option<Property>, theme: Theme) -> String {
     let chains = chains(record);
     let chosen = property.and_then(|property| chains.iter().find(|chain| chain.property == property));
     draw(record, chosen.or_else(|| most_severe(&chains)), &chains, theme)
 }
 
-/// The style of timelines in a page that holds several, and lets its reader choose the theme by `data-theme` on its root.
+/// Returns the style sheet for a page with several timelines whose theme `data-theme` on the root element can override.
 pub fn page_css() -> String {
     style::page_css()
 }
 
-/// A timeline without the style that it brings along.
+/// Removes the style sheet from a timeline.
 pub fn without_style(svg: &str) -> String {
     match (svg.find("<style>"), svg.find("</style>")) {
         (Some(from), Some(to)) if from < to => svg[..from].to_owned() + &svg[to + "</style>".len()..],
@@ -77,7 +77,7 @@ pub fn without_style(svg: &str) -> String {
     }
 }
 
-/// A page that holds the timeline and nothing else.
+/// Renders a page with only the timeline.
 pub fn html(record: &CaseRecord) -> String {
     let title = escaped(&record.title);
     format!(
@@ -92,11 +92,11 @@ pub fn html(record: &CaseRecord) -> String {
     )
 }
 
-/// The timeline as the content of a file whose name says the format: `.svg`, `.html` or `.png`. A PNG is light, or dark
-/// if the theme says so.
+/// Renders the timeline in the format of the file extension: `.svg`, `.html` or `.png`. A PNG is light unless the theme
+/// is dark.
 ///
 /// # Errors
-/// The name says no format, or a PNG could not be made.
+/// Returns an error if the format is not supported or the PNG cannot be rendered.
 pub fn file(record: &CaseRecord, path: &Path, theme: Theme) -> Result<Vec<u8>, TimelineError> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {
@@ -110,12 +110,12 @@ pub fn file(record: &CaseRecord, path: &Path, theme: Theme) -> Result<Vec<u8>, T
 #[cfg(feature = "png")]
 fn png(record: &CaseRecord, theme: Theme) -> Result<Vec<u8>, TimelineError> {
     let theme = if theme == Theme::Dark { Theme::Dark } else { Theme::Light };
-    // Twice the size, for screens and slides.
+    // Twice the size for screens and slides.
     Ok(crate::png::render_scaled(&themed(record, None, theme), 2.0)?)
 }
 
 #[cfg(not(feature = "png"))]
-fn png(_run: &CaseRecord, _theme: Theme) -> Result<Vec<u8>, TimelineError> {
+fn png(_record: &CaseRecord, _theme: Theme) -> Result<Vec<u8>, TimelineError> {
     Err(TimelineError::NoPng)
 }
 
@@ -141,7 +141,7 @@ fn draw(record: &CaseRecord, chain: Option<&Chain>, all: &[Chain], theme: Theme)
     paper.finish()
 }
 
-/// Unlike that of any other case.
+/// Returns an id that is unique to the case.
 fn id(record: &CaseRecord) -> String {
     format!("fptl{:08x}", (record.report.result.trace >> 96) as u32)
 }

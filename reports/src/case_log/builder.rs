@@ -1,4 +1,4 @@
-//! Selects what a log shows, and puts it into lines.
+//! Selects the events that a log shows, and formats them as lines.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::text::seconds;
 pub(super) enum Item {
     /// A heading between the phases of the case.
     Heading { at: SimTime, text: String },
-    /// Something happened.
+    /// An event.
     Line(Line),
     /// A summary of events that are not shown.
     Note { at: SimTime, text: String },
@@ -29,14 +29,14 @@ pub(super) struct Line {
     pub node: String,
     pub clocks: String,
     pub text: String,
-    /// The line is about a grant that the evidence names.
+    /// Whether the line is about a grant that the evidence names.
     pub marked: bool,
     grant: Option<GrantId>,
-    /// The event, if equal events at other nodes may join the line, and these nodes.
+    /// The event and the other nodes with an equal event, if such events may join the line.
     joined: Option<(Event, Vec<NodeId>)>,
 }
 
-/// Equal events of several servers share a line if they are no further apart.
+/// Equal events of several servers share a line if they are at most this far apart.
 const JOIN_NS: u64 = 150_000_000;
 
 /// Builds the items of a log.
@@ -52,7 +52,7 @@ pub(super) fn build(record: &CaseRecord, options: LogOptions) -> Vec<Item> {
         items: vec![Item::Heading { at: SimTime(0), text: format!("run, for at most {run_for}") }],
         follower_expected: false,
         given_up: BTreeSet::new(),
-        counts: record.names.first_counts(),
+        counts: record.names.initial_counts(),
     };
     record.entries.iter().for_each(|entry| builder.entry(entry));
     builder.finish()
@@ -64,9 +64,9 @@ struct CaseLogBuilder<'a> {
     focus: Focus,
     elided: ElidedEvents,
     items: Vec<Item>,
-    /// Since when nothing is shown, if that is so now.
+    /// The start of the current hidden interval, if any.
     hidden_since: Option<SimTime>,
-    /// The next grant follows one that the evidence names.
+    /// Whether the next grant follows one that the evidence names.
     follower_expected: bool,
     /// Grants whose Belief has ended.
     given_up: BTreeSet<GrantId>,
@@ -81,10 +81,10 @@ impl CaseLogBuilder<'_> {
             EntryKind::Event(event) => self.event(entry, event),
             EntryKind::FaultBegan(index) => self.fault_began(&self.record.faults[*index]),
             EntryKind::FaultEnded(index) => self.fault_ended(at, &self.record.faults[*index]),
-            EntryKind::Restarted(node) => self.turn(at, Some(*node), entry.offset, "restarted".to_owned()),
+            EntryKind::Restarted(node) => self.show(at, Some(*node), entry.offset, "restarted".to_owned()),
             EntryKind::Led { node, leads } => {
                 let text = if *leads { "became leader" } else { "lost leadership" };
-                self.turn(at, Some(*node), entry.offset, text.to_owned());
+                self.show(at, Some(*node), entry.offset, text.to_owned());
             }
             EntryKind::Healed => self.healed(at),
             EntryKind::Message(message) => self.message(entry, message),
@@ -119,12 +119,12 @@ impl CaseLogBuilder<'_> {
     /// Marks the line of a violation, or adds one.
     fn mark_violation(&mut self, evidence: &Evidence) {
         let grants = evidence.grants();
-        let is_it = |line: &Line| {
+        let is_match = |line: &Line| {
             let named = line.grant.is_some_and(|grant| grants.contains(&grant));
             line.at == evidence.at && (named || grants.is_empty())
         };
         let mut lines = self.items.iter_mut().rev().filter_map(|item| match item {
-            Item::Line(line) if is_it(line) => Some(line),
+            Item::Line(line) if is_match(line) => Some(line),
             _ => None,
         });
         let mark = format!("◀ {} violated", evidence.property.name());
@@ -141,7 +141,7 @@ impl CaseLogBuilder<'_> {
         }
     }
 
-    /// Whether this moment is shown. Adds the notes that a change requires.
+    /// Returns whether this time is shown. Adds a note where a hidden interval begins or ends.
     fn is_shown(&mut self, at: SimTime) -> bool {
         let shown = self.focus.is_shown(at);
         if !shown {
@@ -172,9 +172,9 @@ impl CaseLogBuilder<'_> {
         }
     }
 
-    /// Adds a note about the elided events if they are worth it. At a `turn` of events, fewer are.
-    fn note_between_lines(&mut self, turn: bool) {
-        if self.elided.has_grants_or_faults() || (turn && self.elided.has_many()) {
+    /// Adds a note about elided grants or faults. Before a milestone, many failed attempts or orders suffice.
+    fn note_between_lines(&mut self, milestone: bool) {
+        if self.elided.has_grants_or_faults() || (milestone && self.elided.has_many()) {
             self.note_now();
         }
     }
@@ -190,8 +190,8 @@ impl CaseLogBuilder<'_> {
         Line { at, node, clocks: offset.column(), text, marked: false, grant: None, joined: None }
     }
 
-    /// Adds a line that is shown whatever grant it is about.
-    fn turn(&mut self, at: SimTime, node: Option<NodeId>, offset: ClockOffset, text: String) {
+    /// Adds a line that is shown regardless of its grant.
+    fn show(&mut self, at: SimTime, node: Option<NodeId>, offset: ClockOffset, text: String) {
         if self.is_shown(at) {
             self.note_between_lines(true);
             let line = self.line(at, node, offset, text);
@@ -205,21 +205,21 @@ impl CaseLogBuilder<'_> {
             self.elided.count_fault(span.from, &span.fault.name);
         }
         if !span.fault.links.is_empty() {
-            return self.turn(span.from, None, ClockOffset::default(), span.label(names));
+            return self.show(span.from, None, ClockOffset::default(), span.label(names));
         }
         for node in &span.fault.nodes {
-            // A step is shown with the clocks that it leaves behind.
+            // A clock step is shown with the offsets after the step.
             let stepped = span.fault.kind.steps_clocks();
             let offset = if stepped { span.offset_after(*node) } else { span.offset_before(*node) };
             let text = span.fault.fill(span.fault.kind.phrases.began, names, &span.details(Some(*node)));
-            self.turn(span.from, Some(*node), offset, text);
+            self.show(span.from, Some(*node), offset, text);
         }
     }
 
     fn fault_ended(&mut self, at: SimTime, span: &FaultSpan) {
         let names = &self.record.names;
         if !span.fault.links.is_empty() {
-            return self.turn(at, None, ClockOffset::default(), span.fault.links_ended(names, &span.details(None)));
+            return self.show(at, None, ClockOffset::default(), span.fault.links_ended(names, &span.details(None)));
         }
         for node in &span.fault.nodes {
             let mut others = self.record.faults.iter().filter(|other| other.pauses(*node) && other.is_active_at(at));
@@ -228,7 +228,7 @@ impl CaseLogBuilder<'_> {
             } else {
                 span.fault.fill(span.fault.kind.phrases.ended, names, &span.details(Some(*node)))
             };
-            self.turn(at, Some(*node), span.offset_after(*node), text);
+            self.show(at, Some(*node), span.offset_after(*node), text);
         }
     }
 
@@ -244,7 +244,7 @@ impl CaseLogBuilder<'_> {
         self.items.push(Item::Heading { at, text });
     }
 
-    /// Late and lost messages of clients whose grants are relevant are shown, and all messages in a full log.
+    /// Adds late and lost messages of relevant grants; in a full log, adds all messages.
     fn message(&mut self, entry: &Entry, message: &Message) {
         let (at, names) = (entry.at, &self.record.names);
         let late = self.record.is_late(message);
@@ -265,7 +265,7 @@ impl CaseLogBuilder<'_> {
         self.items.push(Item::Line(line));
     }
 
-    /// The grant that the client of a message was working under when it was sent.
+    /// Returns the grant under which the client of a message was working when the message was sent.
     fn sender_grant(&self, message: &Message) -> Option<GrantId> {
         let client = [message.from, message.to].into_iter().find(|node| self.record.is_client(*node))?;
         let grants = self.record.grants.values().rev().filter(|grant| grant.client == Some(client));
@@ -295,7 +295,7 @@ impl CaseLogBuilder<'_> {
             _ => None,
         });
         match (event, grant) {
-            // The grant that follows one that ended before its holder released it.
+            // This grant follows one that ended before its holder released it.
             (Event::Acquired { .. }, Some(grant)) if std::mem::take(&mut self.follower_expected) => {
                 self.focus.follow(grant);
             }
@@ -320,7 +320,7 @@ impl CaseLogBuilder<'_> {
         }
     }
 
-    /// Whether a normal log shows an event.
+    /// Returns whether a normal log shows an event.
     fn is_relevant(&self, at: SimTime, event: &Event, grant: Option<GrantId>) -> bool {
         if let Event::RolledBack { .. } = event {
             return true;
@@ -333,7 +333,7 @@ impl CaseLogBuilder<'_> {
         }
         match event {
             Event::ValidityEnded { grant, .. } => !self.given_up.contains(grant),
-            // A read counts when the store accepts it: evidence names that time.
+            // A read is shown when the store accepts it, since evidence refers to that time.
             Event::AcquireInvoked { .. } | Event::ReadOk { .. } => false,
             Event::WriteReturned { ack, .. } | Event::ReleaseReturned { ack, .. } => *ack != Ack::Ok,
             _ => true,
@@ -353,7 +353,7 @@ impl CaseLogBuilder<'_> {
         self.items.push(Item::Line(line));
     }
 
-    /// Adds a server to the last line, if the line says the same of another server at about the same time.
+    /// Adds a server to the last line if that line has an equal event of another server at about the same time.
     fn join_last_line(&mut self, at: SimTime, node: NodeId, event: &Event) -> bool {
         let Some(Item::Line(Line { at: first_at, joined: Some((first, nodes)), .. })) = self.items.last_mut() else {
             return false;

@@ -1,4 +1,4 @@
-//! Events that a log counts and does not show.
+//! Counts the events that a log does not show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use fencepost_sim::{NodeId, SimTime};
 use crate::case_record::names::CaseNames;
 use crate::text::{counted, seconds};
 
-/// The events that were not shown since the last note about them.
+/// Counts of the events that were not shown since the last note.
 #[derive(Default)]
 pub(super) struct ElidedEvents {
     last: Option<SimTime>,
@@ -22,7 +22,7 @@ pub(super) struct ElidedEvents {
     faults: BTreeMap<String, u32>,
 }
 
-/// From this many failed attempts or orders on, a note is worth its line.
+/// The number of failed attempts or orders that justifies a note.
 const MANY: u32 = 10;
 
 impl ElidedEvents {
@@ -48,7 +48,6 @@ impl ElidedEvents {
         self.last = Some(at);
     }
 
-    /// Whether more happened than failed attempts and orders.
     pub fn has_grants_or_faults(&self) -> bool {
         self.grants > 0 || !self.faults.is_empty()
     }
@@ -57,7 +56,7 @@ impl ElidedEvents {
         self.attempts.values().sum::<u32>() >= MANY || self.orders_done + self.orders_not_done >= MANY
     }
 
-    /// The note for events between lines that are shown, with the time of the last event. Resets the counts.
+    /// Returns the note for events between shown lines, with the time of the last event, and resets the counts.
     pub fn note_between_lines(&mut self, names: &CaseNames) -> Option<(SimTime, String)> {
         let elided = std::mem::take(self);
         let mut parts = Vec::new();
@@ -74,7 +73,7 @@ impl ElidedEvents {
         Some((elided.last?, format!("meanwhile {}", parts.join("; "))))
     }
 
-    /// The note for an interval that is not shown. Resets the counts.
+    /// Returns the note for an interval that is not shown, and resets the counts.
     pub fn note_for_interval(&mut self, from: SimTime, to: SimTime) -> Option<String> {
         let elided = std::mem::take(self);
         if to <= from {

@@ -6,7 +6,7 @@ use fencepost_sim::{NodeId, SimTime};
 use crate::case_record::names::CaseNames;
 use crate::case_record::{CaseRecord, EntryKind};
 
-/// Why an attempt has no known outcome: `timed out`, or `connection reset` if that is what its client observed then.
+/// Returns why an outcome is unknown: `connection reset` if the client observed one at that time, or else `timed out`.
 fn unknown_reason(record: &CaseRecord, client: NodeId, at: SimTime) -> &'static str {
     let reset = record
         .entries_between(at, at)
@@ -14,7 +14,7 @@ fn unknown_reason(record: &CaseRecord, client: NodeId, at: SimTime) -> &'static 
     if reset { "connection reset" } else { "timed out" }
 }
 
-/// The text of an event. `counts` are the counts of the guarded rows before it.
+/// Returns the text of an event. `counts` are the counts of the guarded rows before the event.
 pub(super) fn text(record: &CaseRecord, at: SimTime, event: &Event, counts: [i64; 2]) -> Option<String> {
     client_text(record, at, event)
         .or_else(|| nested_text(record, at, event))
@@ -144,7 +144,7 @@ fn has_sent_write(record: &CaseRecord, grant: GrantId, order: OrderId) -> bool {
     record.grant(grant).is_some_and(|grant| grant.writes_sent.iter().any(|(_, sent)| *sent == order))
 }
 
-/// The versions that a write overwrites because it was computed from an older one.
+/// Returns a clause with the versions that a write overwrites, or an empty string.
 fn overwritten(based_on: Version, version: Version) -> String {
     match version.saturating_sub(based_on) {
         0 | 1 => String::new(),

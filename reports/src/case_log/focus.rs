@@ -1,4 +1,4 @@
-//! What a log shows in detail: the grants that the evidence names, and the time while they existed.
+//! Selects what a log shows in detail: the grants that the evidence names, and the intervals in which they existed.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use fencepost_sim::SimTime;
 use crate::case_record::CaseRecord;
 
 pub(super) struct Focus {
-    /// The intervals that are shown, in order. If there is none, the whole case is shown.
+    /// The shown intervals, in order. If empty, the whole case is shown.
     intervals: Vec<(SimTime, SimTime)>,
     /// The grants that the evidence names.
     involved: BTreeSet<GrantId>,
-    /// Grants that followed an involved one. They are shown, and not marked.
+    /// Grants that followed an involved one: shown, but not marked.
     followers: BTreeSet<GrantId>,
-    /// When violations happened that name no grant.
+    /// The times of violations that name no grant.
     without_grant: BTreeSet<SimTime>,
 }
 
@@ -53,7 +53,7 @@ impl Focus {
     }
 }
 
-/// From the first grant of a violation until the last of its grants was released, however late.
+/// Returns the interval from the first grant of a violation to the last release of its grants, however late.
 fn interval(record: &CaseRecord, evidence: &Evidence) -> (SimTime, SimTime) {
     let grants = evidence.grants().into_iter().filter_map(|grant| record.grant(grant));
     grants

@@ -86,7 +86,7 @@ impl Page {
         let mark = if line.marked { "▶" } else { " " };
         let mut head = format!("{mark} {:>time$}  {:<node$}  ", line.at.to_string(), line.node);
         if clocks > 0 {
-            write!(head, "{:<clocks$}  ", line.clocks).expect("text takes all");
+            write!(head, "{:<clocks$}  ", line.clocks).expect("writing to a string cannot fail");
         }
         self.wrapped(if line.marked { BOLD } else { "" }, &head, &visible(&line.text));
     }
@@ -112,14 +112,14 @@ impl Page {
         self.paragraph("", &format!("trace {trace}, {events} events, ended at {}", report.ended));
     }
 
-    /// Text that continues below its own beginning if it is too long for one line.
+    /// Writes `head` and `words`. If `words` are too long for one line, they continue with a hanging indent.
     fn wrapped(&mut self, style: &str, head: &str, words: &str) {
         let indent = if head.trim().is_empty() { 0 } else { self.columns.width().max(head.chars().count()) };
         let indent = if head.trim_end().ends_with('…') { head.chars().count() } else { indent };
         let mut text = head.to_owned();
-        for (place, row) in rows(words, self.options.width.map(|width| width.saturating_sub(indent))).iter().enumerate()
+        for (index, row) in rows(words, self.options.width.map(|width| width.saturating_sub(indent))).iter().enumerate()
         {
-            if place > 0 {
+            if index > 0 {
                 text += &format!("\n{}", " ".repeat(indent));
             }
             text += row;
@@ -136,7 +136,7 @@ impl Page {
 
     fn put(&mut self, style: &str, text: &str) {
         match self.options.colour && !style.is_empty() {
-            true => write!(self.text, "{style}{text}{PLAIN}").expect("text takes all"),
+            true => write!(self.text, "{style}{text}{PLAIN}").expect("writing to a string cannot fail"),
             false => self.text.push_str(text),
         }
     }
@@ -150,7 +150,7 @@ fn rows(words: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width.map(|width| width.max(NARROWEST)) else { return vec![words.to_owned()] };
     let mut rows = vec![String::new()];
     for word in words.split(' ') {
-        let row = rows.last_mut().expect("there is a first row");
+        let row = rows.last_mut().expect("`rows` is never empty");
         if !row.is_empty() && row.chars().count() + 1 + word.chars().count() > width {
             rows.push(word.to_owned());
         } else {

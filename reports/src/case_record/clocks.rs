@@ -1,4 +1,4 @@
-//! How far a node's clocks are from true time.
+//! The offsets of a node's clocks from true time.
 
 use std::ops::Sub;
 
@@ -9,7 +9,7 @@ use crate::text::{seconds, signed_seconds};
 /// Smaller offsets are not shown.
 const NEGLIGIBLE_NS: i64 = 500_000;
 
-/// How far a node's clocks are ahead of true time, in nanoseconds.
+/// The offsets of a node's clocks from true time, in nanoseconds; positive if ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClockOffset {
     pub mono: i64,
@@ -23,12 +23,12 @@ impl ClockOffset {
         ClockOffset { mono: ahead(mono.0.into()), wall: ahead(wall.0.into()) }
     }
 
-    /// The larger of the two, without its sign.
+    /// Returns the larger absolute offset.
     pub fn magnitude(self) -> u64 {
         self.mono.unsigned_abs().max(self.wall.unsigned_abs())
     }
 
-    /// `mono +0.0 s wall +30.0 s`, or nothing if both agree with true time.
+    /// Returns `mono +0.0 s wall +30.0 s`, or an empty string if both agree with true time.
     pub fn column(self) -> String {
         if self.magnitude() < NEGLIGIBLE_NS.unsigned_abs() {
             return String::new();
@@ -36,7 +36,7 @@ impl ClockOffset {
         format!("mono {} wall {}", signed_seconds(self.mono), signed_seconds(self.wall))
     }
 
-    /// `, which was 1.0 s ahead` or ` (its wall clock was 30.0 s ahead)`, or nothing if both agree with true time.
+    /// Returns `, which was 1.0 s ahead` or ` (its wall clock was 30.0 s ahead)`; empty if both agree with true time.
     pub fn clause(self) -> String {
         let off = |ns: i64| ns.abs() >= NEGLIGIBLE_NS;
         let text = |ns: i64| format!("{} {}", seconds(ns.unsigned_abs()), if ns < 0 { "behind" } else { "ahead" });

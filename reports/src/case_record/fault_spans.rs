@@ -1,4 +1,4 @@
-//! The faults of a case, each from its beginning to its end.
+//! The faults of a case, each from its start to its end.
 
 use fencepost_sim::faults::{Crash, FaultKind};
 use fencepost_sim::schedule::Placement;
@@ -16,11 +16,11 @@ pub(crate) struct FaultSpan {
     pub from: SimTime,
     /// The index of its entry in the record.
     pub seq: usize,
-    /// `None` if it was active until the end of the case.
+    /// The end, or `None` if it was active until the end of the case.
     pub to: Option<SimTime>,
-    /// The clocks of its nodes when it began.
+    /// The clock offsets of its nodes at its start.
     before: Vec<(NodeId, ClockOffset)>,
-    /// The clocks of its nodes after it ended, or after it took effect if it is instant.
+    /// The clock offsets of its nodes after its end, or after its effect if it is instant.
     after: Vec<(NodeId, ClockOffset)>,
 }
 
@@ -33,7 +33,7 @@ impl FaultSpan {
         self.fault.kind.crashes() && self.fault.nodes.contains(&node)
     }
 
-    /// Whether it pauses the node's process or machine.
+    /// Returns whether the fault pauses the node's process or machine.
     pub fn pauses(&self, node: NodeId) -> bool {
         self.fault.kind.pauses() && self.fault.nodes.contains(&node)
     }
@@ -50,23 +50,23 @@ impl FaultSpan {
         self.fault.nodes.contains(&node) || self.fault.links.iter().any(|link| link.0 == node || link.1 == node)
     }
 
-    /// The clocks of a node when it began.
+    /// Returns the clock offsets of a node at the start of the fault.
     pub fn offset_before(&self, node: NodeId) -> ClockOffset {
         self.before.iter().find(|(other, _)| *other == node).map_or(ClockOffset::default(), |(_, offset)| *offset)
     }
 
-    /// The clocks of a node after it ended.
+    /// Returns the clock offsets of a node after the fault.
     pub fn offset_after(&self, node: NodeId) -> ClockOffset {
         let after = self.after.iter().find(|(other, _)| *other == node);
         after.map_or_else(|| self.offset_before(node), |(_, offset)| *offset)
     }
 
-    /// By how much the clocks of a node changed while it was active.
+    /// Returns how much the clock offsets of a node changed while the fault was active.
     pub fn shift(&self, node: NodeId) -> ClockOffset {
         self.offset_after(node) - self.offset_before(node)
     }
 
-    /// What phrases say about this injection at one of its nodes.
+    /// Returns the values that phrases need for this injection at one of its nodes.
     pub fn details(&self, node: Option<NodeId>) -> Details {
         let duration = self.to.map(|to| seconds(to.0 - self.from.0));
         let shift = node.or(self.fault.nodes.first().copied()).map_or(ClockOffset::default(), |node| self.shift(node));
@@ -84,17 +84,17 @@ impl FaultSpan {
         }
     }
 
-    /// One clause in the past: `client-2 was paused until 24.000 s (gc)`.
+    /// Returns a clause in the past tense: `client-2 was paused until 24.000 s (gc)`.
     pub fn past(&self, names: &CaseNames) -> String {
         self.fault.past(names, &self.details(None))
     }
 
-    /// A short label: `clock of redis-1 stepped +30.0 s (step)`.
+    /// Returns a short label: `clock of redis-1 stepped +30.0 s (step)`.
     pub fn label(&self, names: &CaseNames) -> String {
         self.fault.summary(names, &self.details(None))
     }
 
-    /// The label on the lane of a node that it stops: `paused 15.0 s (gc)`.
+    /// Returns the label for the lane of a node that the fault stops: `paused 15.0 s (gc)`.
     pub fn lane_label(&self, names: &CaseNames) -> String {
         self.fault.fill(self.fault.kind.phrases.lane, names, &self.details(None))
     }
@@ -108,14 +108,14 @@ impl FaultSpan {
 #[derive(Default)]
 pub(super) struct FaultSpans {
     spans: Vec<FaultSpan>,
-    /// A fault that is crashing its nodes. Its span begins when the first node crashes.
+    /// A fault that is about to crash its nodes. Its span begins when the first node crashes.
     crashing: Option<FaultRecord>,
-    /// Spans whose effect on clocks shows at the next event.
+    /// Spans whose effect on clocks must be read at the next event.
     unread: Vec<usize>,
 }
 
 impl FaultSpans {
-    /// A fault begins. Returns the index of its span, if it has one yet.
+    /// Starts the span of a fault and returns its index. Returns `None` for a crash, whose span starts later.
     pub fn begin(
         &mut self,
         at: SimTime,
@@ -136,7 +136,7 @@ impl FaultSpans {
         Some(index)
     }
 
-    /// A node crashes, by a crash or by another fault of this moment. Returns the index of a new span.
+    /// Records the crash of a node by a crash fault or another fault at that time. Returns the index of a new span.
     pub fn crash(&mut self, at: SimTime, seq: usize, node: (NodeId, ClockOffset)) -> Option<usize> {
         let cause = self.crashing.as_ref().or(self.spans.last().filter(|span| span.from == at).map(|span| &span.fault));
         let name = cause.map_or(String::new(), |fault| fault.name.clone());
@@ -156,7 +156,7 @@ impl FaultSpans {
         }
     }
 
-    /// A fault ends. Returns the index of its span.
+    /// Ends the span of a fault and returns its index.
     pub fn end(&mut self, at: SimTime, name: &str, placement: &Placement) -> Option<usize> {
         let index = self.spans.iter().position(|span| span.to.is_none() && span.is(name, placement))?;
         self.spans[index].to = Some(at);

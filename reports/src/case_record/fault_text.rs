@@ -13,7 +13,7 @@ pub(crate) struct FaultRecord {
     pub links: Vec<(NodeId, NodeId)>,
 }
 
-/// What the wording of a fault is filled in with. See [`fencepost_sim::faults::Phrases`] for the meaning of each.
+/// The values for the placeholders in a fault's phrases. See [`fencepost_sim::faults::Phrases`] for their meanings.
 #[derive(Default)]
 pub(crate) struct Details {
     pub duration: String,
@@ -25,12 +25,12 @@ pub(crate) struct Details {
 }
 
 impl FaultRecord {
-    /// ` (NAME)`, or nothing if it has no name.
+    /// Returns ` (NAME)`, or an empty string if the fault has no name.
     fn name_in_parentheses(&self) -> String {
         if self.name.is_empty() { String::new() } else { format!(" ({})", self.name) }
     }
 
-    /// Fills in a phrase of its kind.
+    /// Fills in a phrase of the fault's kind.
     pub(crate) fn fill(&self, phrase: &str, names: &CaseNames, details: &Details) -> String {
         let (was, its) = if self.nodes.len() == 1 { ("was", "its") } else { ("were", "their") };
         let nodes = names.list(self.nodes.iter().copied());
@@ -66,13 +66,13 @@ impl FaultRecord {
         }
     }
 
-    /// The log line for its end, on its links.
+    /// Returns the log line for the end of a fault on links.
     pub(crate) fn links_ended(&self, names: &CaseNames, details: &Details) -> String {
         let verb = if self.kind.cuts_links { "healed" } else { "ended" };
         format!("{verb} after {}: {}", details.duration, self.summary(names, details))
     }
 
-    /// What happens on its links, such as `client-1 partitioned from all other nodes`.
+    /// Describes the effect on the links, such as `client-1 partitioned from all other nodes`.
     fn links_text(&self, names: &CaseNames) -> String {
         let (from, to) = sides(&self.links);
         let complete = |directions: usize| from.len() * to.len() * directions == self.links.len();
@@ -93,7 +93,7 @@ impl FaultRecord {
     }
 }
 
-/// The two sides of the links, if they go from each node of one side to each of the other.
+/// Returns the two sides of the links, if the links connect each node of one side to each node of the other.
 fn sides(links: &[(NodeId, NodeId)]) -> (Vec<NodeId>, Vec<NodeId>) {
     let Some(&(first, _)) = links.first() else { return (Vec::new(), Vec::new()) };
     let ends = |from: NodeId| links.iter().filter(move |link| link.0 == from).map(|link| link.1);

@@ -1,4 +1,4 @@
-//! The course of each grant: at its client, at the servers and at the store.
+//! The timeline of each grant at its client, the servers and the store.
 
 use std::collections::BTreeMap;
 
@@ -8,28 +8,28 @@ use fencepost_sim::{NodeId, SimTime};
 use super::clocks::ClockOffset;
 use super::{Entry, FaultSpan};
 
-/// One grant, or an attempt at one.
+/// One grant, or one attempt to acquire.
 #[derive(Default)]
 pub(crate) struct GrantTimeline {
     pub id: GrantId,
     pub client: Option<NodeId>,
-    /// When the client invoked the acquire.
+    /// The time at which the client invoked the acquire.
     pub invoked: Option<SimTime>,
     pub acquired: Option<SimTime>,
     pub token: Option<Token>,
-    /// When and by which servers it was granted.
+    /// The times and servers of its grants.
     pub granted_by: Vec<(SimTime, NodeId)>,
     pub ended: Vec<RecordEnd>,
-    /// When its Validity ended.
+    /// The end of its Validity.
     pub validity_ended: Option<SimTime>,
     pub release_invoked: Option<SimTime>,
     pub reads: Vec<(SimTime, Version)>,
     pub writes_sent: Vec<(SimTime, OrderId)>,
     pub writes_accepted: Vec<AcceptedWrite>,
     pub writes_returned: Vec<(SimTime, OrderId, Ack)>,
-    /// When its Belief ended.
+    /// The end of its Belief.
     pub belief_ended: Option<SimTime>,
-    /// When its release returned, or the time of its last event.
+    /// The time of its last event until its release returned.
     pub last_event: SimTime,
     release_returned: bool,
 }
@@ -54,13 +54,13 @@ pub(crate) struct AcceptedWrite {
 }
 
 impl GrantTimeline {
-    /// When it was first granted or acquired.
+    /// Returns the time at which it was first granted or acquired.
     pub fn began(&self) -> Option<SimTime> {
         let granted = self.granted_by.iter().map(|(at, _)| *at).min();
         granted.into_iter().chain(self.acquired).min()
     }
 
-    /// Its Belief: from when to when its client believed that it held the lock.
+    /// Returns its Belief: the interval in which its client believed that it held the lock.
     pub fn belief(&self) -> Option<(SimTime, Option<SimTime>)> {
         self.acquired.map(|from| (from, self.belief_ended))
     }
@@ -69,12 +69,12 @@ impl GrantTimeline {
         self.belief().is_some_and(|(from, to)| from <= at && to.is_none_or(|to| at < to))
     }
 
-    /// Its first operation that the store accepted.
+    /// Returns the time of its first operation that the store accepted.
     pub fn first_effect(&self) -> Option<SimTime> {
         self.reads.iter().map(|(at, _)| *at).chain(self.writes_accepted.iter().map(|write| write.at)).min()
     }
 
-    /// Its record at each server, from when to when.
+    /// Returns its records: server, start and end of each.
     pub fn records(&self) -> Vec<(NodeId, SimTime, Option<SimTime>)> {
         let mut records: Vec<(NodeId, SimTime, Option<SimTime>)> = Vec::new();
         for (from, server) in &self.granted_by {
@@ -93,17 +93,17 @@ impl GrantTimeline {
         records
     }
 
-    /// When its Record ended. Where several servers granted it: when fewer than a majority had it on record.
+    /// Returns the end of its Record: if several servers granted it, when fewer than a majority had it on record.
     pub fn record_end(&self, servers: usize) -> Option<RecordEnd> {
         self.record(servers)?.1
     }
 
-    /// When enough servers had granted it.
+    /// Returns the time at which enough servers had granted it.
     pub fn granted(&self, servers: usize) -> Option<SimTime> {
         self.record(servers).map(|record| record.0).or(self.began())
     }
 
-    /// From when to when enough servers had it on record. Of an attempt in several rounds, the last round counts.
+    /// Returns the interval in which enough servers had it on record. Of several rounds of an attempt, the last counts.
     fn record(&self, servers: usize) -> Option<(SimTime, Option<RecordEnd>)> {
         let quorum = if self.grantors().len() > 1 { servers / 2 + 1 } else { 1 };
         let mut holding: Vec<NodeId> = Vec::new();
@@ -124,7 +124,7 @@ impl GrantTimeline {
         record
     }
 
-    /// The servers that granted it, sorted.
+    /// Returns the servers that granted it, sorted.
     pub fn grantors(&self) -> Vec<NodeId> {
         let mut servers: Vec<NodeId> = self.granted_by.iter().map(|(_, server)| *server).collect();
         servers.sort_unstable();
@@ -169,8 +169,8 @@ impl GrantTimeline {
     }
 }
 
-/// Removes a server whose record ended. Where one server suffices, another may have taken its place after a failover, so
-/// that any end closes the record.
+/// Removes a server whose record ended. If one server suffices, another may have replaced it after a failover, so any end
+/// closes the record.
 fn close(holding: &mut Vec<NodeId>, end: &RecordEnd, quorum: usize, record: &mut Option<(SimTime, Option<RecordEnd>)>) {
     let before = holding.len();
     holding.retain(|server| *server != end.server && quorum > 1);
@@ -204,7 +204,7 @@ pub(super) fn timelines(entries: &[Entry], faults: &[FaultSpan]) -> BTreeMap<Gra
     timelines
 }
 
-/// The attempt that an event is about. For a nested acquire, that is the nested attempt.
+/// Returns the attempt that an event is about. For a nested acquire, this is the nested attempt.
 fn attempt(event: &Event) -> Option<GrantId> {
     match *event {
         Event::NestedInvoked { nested, .. } => Some(nested),

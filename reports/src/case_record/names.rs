@@ -1,4 +1,4 @@
-//! The names in a case: nodes, the clients of grants, the units of orders, and the words of the workload.
+//! The names in a case: nodes, clients of grants, units of orders, and the phrases of the workload.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use crate::text::{counted, listed};
 pub(crate) struct CaseNames {
     nodes: Vec<String>,
     pub store: NodeId,
-    /// Whether the lock has grants. Where it has none, attempts are transactions.
+    /// Whether the lock has grants. If not, attempts are transactions.
     pub grants: bool,
     owners: BTreeMap<GrantId, NodeId>,
     orders: BTreeMap<OrderId, OrderInfo>,
     workload: Workload,
-    /// The second of two resources, for the grants that are of it.
+    /// The resources of grants, if not the default resource.
     resources: BTreeMap<GrantId, ResourceId>,
 }
 
@@ -43,8 +43,8 @@ impl CaseNames {
         }
     }
 
-    /// Learns the clients of grants and the units of orders.
-    pub fn learn(&mut self, event: &Event) {
+    /// Records the clients of grants and the units of orders.
+    pub fn observe(&mut self, event: &Event) {
         match *event {
             Event::AcquireInvoked { client, grant, resource } => {
                 self.owners.insert(grant, client);
@@ -63,38 +63,38 @@ impl CaseNames {
         }
     }
 
-    /// The guarded row that a grant is of: 0 or 1.
+    /// Returns the index of a grant's guarded row: 0 or 1.
     pub fn row(&self, grant: GrantId) -> usize {
         self.resources.get(&grant).map_or(0, |resource| resource.0.into())
     }
 
-    /// The count of each row at the start.
-    pub fn first_counts(&self) -> [i64; 2] {
+    /// Returns the initial count of each row.
+    pub fn initial_counts(&self) -> [i64; 2] {
         [self.workload.work.initial_count.into(); 2]
     }
 
-    /// ` on the second account`, if the workload has two resources and this grant is of that one.
+    /// Returns ` on the second account` if the workload has two resources and the grant is for the second.
     pub fn row_text(&self, grant: GrantId) -> String {
         let names = self.workload.info.phrases.resources;
         names.get(self.row(grant)).map(|name| format!(" on {name}")).unwrap_or_default()
     }
 
-    /// `3 in stock`.
+    /// Formats a count, such as `3 in stock`.
     pub fn count_text(&self, count: i64) -> String {
         (self.workload.info.phrases.count)(count)
     }
 
-    /// How the order ended, as its client sees it.
+    /// Describes how an order ended, as its client sees it.
     pub fn order_end(&self, end: OrderEnd) -> &'static str {
         (self.workload.info.phrases.order_end)(end)
     }
 
-    /// Whether the store keeps rows; otherwise it logs effects.
+    /// Returns whether the store keeps rows; otherwise it logs effects.
     pub fn has_rows(&self) -> bool {
         self.workload.work.store == StoreKind::Rows
     }
 
-    /// The number of nodes.
+    /// Returns the number of nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -107,7 +107,7 @@ impl CaseNames {
         self.owners.get(&grant).copied()
     }
 
-    /// The name of a grant's client.
+    /// Returns the name of a grant's client.
     pub fn holder(&self, grant: GrantId) -> &str {
         self.owner(grant).map_or("an unknown client", |client| self.node(client))
     }
@@ -116,12 +116,12 @@ impl CaseNames {
         self.orders.get(&order).copied().unwrap_or_default()
     }
 
-    /// `order 12 (2 units)`.
+    /// Formats an order, such as `order 12 (2 units)`.
     pub fn order_text(&self, order: OrderId) -> String {
         format!("order {order} ({})", counted(self.order(order).units, "unit"))
     }
 
-    /// `client-1, client-2 and client-3`.
+    /// Formats a list of nodes, such as `client-1, client-2 and client-3`.
     pub fn list(&self, nodes: impl IntoIterator<Item = NodeId>) -> String {
         let names: Vec<&str> = nodes.into_iter().map(|node| self.node(node)).collect();
         listed(&names)

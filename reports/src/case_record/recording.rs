@@ -12,10 +12,10 @@ use super::{Entry, EntryKind, Message};
 /// How much of a case is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
-    /// History, faults, and messages to and from clients. Of messages between servers, only those that were late or lost.
+    /// History, faults, messages to and from clients, and late or lost messages between servers.
     #[default]
     Normal,
-    /// Every event, with the content of every message. Takes about 100 bytes an event.
+    /// Every event, with the content of every message. Takes about 100 bytes per event.
     Full,
 }
 
@@ -36,12 +36,12 @@ impl Recording {
         Recording { nodes, clients, store, late_ns, detail, entries: Vec::new(), faults: FaultSpans::default() }
     }
 
-    /// Takes what was recorded.
+    /// Takes the recorded entries and faults out of the recording.
     pub fn finish(&mut self) -> (Vec<Entry>, Vec<FaultSpan>) {
         (std::mem::take(&mut self.entries), std::mem::take(&mut self.faults).into_spans())
     }
 
-    /// A message, unless it is routine traffic between servers.
+    /// Returns the entry for a message, or `None` for routine traffic between servers.
     fn message(&self, message: Message, content: &dyn TraceMessage) -> Option<EntryKind> {
         let unusual = message.lost || message.duration_ns() > self.late_ns || self.detail == Detail::Full;
         let between_servers = message.from.0 >= self.clients && message.to.0 >= self.clients;
@@ -91,7 +91,7 @@ impl Recording {
 impl Watcher for Recording {
     fn record(&mut self, event: &TraceEvent<'_>) {
         let (at, clocks) = (event.at, event.clocks);
-        // An event is observed before it takes effect on clocks: the effect is read at the next one.
+        // An event is recorded before it affects clocks, so its effect is read at the next event.
         self.faults.read_clocks(|node| ClockOffset::read(clocks, node, at));
         if let Some(kind) = self.kind(event) {
             let mut entry = Entry { at, offset: ClockOffset::default(), kind };

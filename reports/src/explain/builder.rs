@@ -1,4 +1,4 @@
-//! Builds a chain of causes: collects candidates with their weights, and keeps the strongest.
+//! Builds a chain of causes: collects weighted candidates and keeps the strongest.
 
 use std::cmp::Reverse;
 
@@ -11,7 +11,7 @@ use super::{Cause, CauseKind};
 use crate::case_record::{CaseRecord, Entry, EntryKind, FaultSpan, GrantTimeline};
 use crate::text::visible;
 
-/// The most causes in a chain.
+/// The maximum number of causes in a chain.
 const MOST: usize = 9;
 
 /// The weight of the violation itself.
@@ -19,7 +19,7 @@ const VIOLATION: u8 = 11;
 
 pub(super) struct ChainBuilder<'a> {
     pub record: &'a CaseRecord,
-    /// When the property was violated.
+    /// The time of the violation.
     pub at: SimTime,
     causes: Vec<(u8, Cause)>,
 }
@@ -32,11 +32,11 @@ impl<'a> ChainBuilder<'a> {
     /// Adds a cause with a weight from 1 to 10.
     pub fn add(&mut self, weight: u8, at: SimTime, node: Option<NodeId>, kind: CauseKind, text: String) {
         let cause = self.cause(at, node, kind, text);
-        self.push(weight, self.placed(cause));
+        self.push(weight, self.with_seq(cause));
     }
 
     /// Adds a cause that is an event of a grant.
-    pub fn add_of(
+    pub fn add_for(
         &mut self,
         grant: GrantId,
         weight: u8,
@@ -45,13 +45,13 @@ impl<'a> ChainBuilder<'a> {
         kind: CauseKind,
         text: String,
     ) {
-        let cause = self.cause_of(grant, at, node, kind, text);
+        let cause = self.cause_for(grant, at, node, kind, text);
         self.push(weight, cause);
     }
 
-    /// A cause that is an event of a grant, with its index in the record.
-    pub fn cause_of(&self, grant: GrantId, at: SimTime, node: Option<NodeId>, kind: CauseKind, text: String) -> Cause {
-        self.placed(Cause { grant: Some(grant), ..self.cause(at, node, kind, text) })
+    /// Creates a cause that is an event of a grant, with its index in the record.
+    pub fn cause_for(&self, grant: GrantId, at: SimTime, node: Option<NodeId>, kind: CauseKind, text: String) -> Cause {
+        self.with_seq(Cause { grant: Some(grant), ..self.cause(at, node, kind, text) })
     }
 
     /// Adds a cause whose index in the record is known.
@@ -62,7 +62,7 @@ impl<'a> ChainBuilder<'a> {
     }
 
     fn cause(&self, at: SimTime, node: Option<NodeId>, kind: CauseKind, text: String) -> Cause {
-        // What has no entry in the record is concluded after the entries of its moment.
+        // A cause without an entry in the record sorts after the entries of the same time.
         let seq = usize::MAX;
         let (name, text) = (node.map(|node| visible(self.record.name(node))), visible(&text));
         Cause {
@@ -79,29 +79,29 @@ impl<'a> ChainBuilder<'a> {
         }
     }
 
-    fn placed(&self, cause: Cause) -> Cause {
+    fn with_seq(&self, cause: Cause) -> Cause {
         Cause { seq: self.seq(&cause).unwrap_or(cause.seq), ..cause }
     }
 
-    /// The index of a cause's entry in the record.
+    /// Returns the index of a cause's entry in the record, if it has one.
     fn seq(&self, cause: &Cause) -> Option<usize> {
         let store = self.record.names.store;
-        let is_it = |entry: &Entry| {
+        let is_match = |entry: &Entry| {
             cause.kind.describes(entry)
                 && entry.node(store) == cause.node_id
                 && cause.grant.is_none_or(|grant| entry.event().and_then(Event::grant) == Some(grant))
         };
-        // A duplicated message makes two equal events at one moment.
+        // A duplicated message causes two equal events at the same time.
         let taken = |seq: usize| self.causes.iter().any(|(_, other)| other.seq == seq && other.kind == cause.kind);
         let mut entries = self.record.entries_between(cause.at, cause.at);
-        entries.find(|(seq, entry)| is_it(entry) && !taken(*seq)).map(|(seq, _)| seq)
+        entries.find(|(seq, entry)| is_match(entry) && !taken(*seq)).map(|(seq, _)| seq)
     }
 
     pub fn grant(&self, grant: GrantId) -> Option<&'a GrantTimeline> {
         self.record.grant(grant)
     }
 
-    /// The name of a grant's client.
+    /// Returns the name of a grant's client.
     pub fn holder(&self, grant: GrantId) -> &'a str {
         self.record.holder(grant)
     }
@@ -110,7 +110,7 @@ impl<'a> ChainBuilder<'a> {
         self.causes.iter().any(|(_, cause)| cause.kind == kind)
     }
 
-    /// A client acquired the lock. `aside` says what else was true at that moment.
+    /// Adds the event that a client acquired the lock, with `aside` at the end of its text.
     pub fn acquired(&mut self, weight: u8, grant: GrantId, aside: &str) {
         let Some(timeline) = self.grant(grant) else { return };
         let holder = self.holder(grant);
@@ -118,19 +118,19 @@ impl<'a> ChainBuilder<'a> {
         match (timeline.acquired, timeline.granted_by.last()) {
             (Some(at), _) => {
                 let text = format!("{holder} acquired the lock{token}{}{aside}", self.servers_text(timeline));
-                self.add_of(grant, weight, at, timeline.client, CauseKind::Acquired, text);
+                self.add_for(grant, weight, at, timeline.client, CauseKind::Acquired, text);
             }
             (None, Some((at, server))) => {
                 let server_name = self.record.name(*server);
                 let text =
                     format!("{server_name} granted the lock to {holder}, which did not receive the reply{aside}");
-                self.add_of(grant, weight, *at, Some(*server), CauseKind::Granted, text);
+                self.add_for(grant, weight, *at, Some(*server), CauseKind::Granted, text);
             }
             (None, None) => {}
         }
     }
 
-    /// ` from redis-1, redis-2 and redis-3`, if the lock has several servers.
+    /// Returns ` from redis-1, redis-2 and redis-3` if the lock has several servers.
     fn servers_text(&self, timeline: &GrantTimeline) -> String {
         let grantors = timeline.grantors();
         let replier = self.replier(timeline).filter(|server| self.record.servers.contains(server));
@@ -142,7 +142,7 @@ impl<'a> ChainBuilder<'a> {
         }
     }
 
-    /// The sender of the message with which the client acquired the lock.
+    /// Returns the sender of the reply with which the client acquired the lock.
     fn replier(&self, timeline: &GrantTimeline) -> Option<NodeId> {
         let mut messages = self.record.messages();
         messages
@@ -150,7 +150,7 @@ impl<'a> ChainBuilder<'a> {
             .map(|m| m.from)
     }
 
-    /// The service's record of a grant ended.
+    /// Adds the end of the service's record of a grant, unless it is later than `before`.
     pub fn record_ended(&mut self, weight: u8, grant: GrantId, before: SimTime) {
         let Some(timeline) = self.grant(grant) else { return };
         let Some(end) = timeline.record_end(self.record.servers.len()).filter(|end| end.at <= before) else { return };
@@ -166,19 +166,19 @@ impl<'a> ChainBuilder<'a> {
                 format!("{server} ended {holder}'s grant by {}'s release of another grant", self.holder(by))
             }
         };
-        self.add_of(grant, weight, end.at, Some(end.server), CauseKind::Ended, text);
+        self.add_for(grant, weight, end.at, Some(end.server), CauseKind::Ended, text);
     }
 
-    /// The client released the lock.
+    /// Adds the client's release of the lock, unless it is later than `before`.
     pub fn released(&mut self, weight: u8, grant: GrantId, before: SimTime) {
         let Some(timeline) = self.grant(grant) else { return };
         if let Some(at) = timeline.release_invoked.filter(|at| *at <= before) {
             let text = format!("{} released the lock", self.holder(grant));
-            self.add_of(grant, weight, at, timeline.client, CauseKind::Released, text);
+            self.add_for(grant, weight, at, timeline.client, CauseKind::Released, text);
         }
     }
 
-    /// The servers that became leader in this time.
+    /// Adds the servers that became leader between `from` and `to`.
     pub fn leaders(&mut self, weight: u8, from: SimTime, to: SimTime) {
         for (_, entry) in self.record.entries_between(from, to) {
             if let EntryKind::Led { node, leads: true } = entry.kind {
@@ -188,7 +188,7 @@ impl<'a> ChainBuilder<'a> {
         }
     }
 
-    /// A fault, from its beginning to its end.
+    /// Adds a fault, from its start to its end.
     pub fn fault(&mut self, weight: u8, span: &FaultSpan) {
         let text = span.past(&self.record.names);
         let node = if span.fault.links.is_empty() { span.fault.nodes.first().copied() } else { None };
@@ -196,7 +196,7 @@ impl<'a> ChainBuilder<'a> {
         self.push(weight, Cause { until: span.to, seq: span.seq, ..cause });
     }
 
-    /// The strongest causes, in the order of the record.
+    /// Returns the strongest causes, in the order of the record.
     pub fn finish(mut self, evidence: &Evidence, sentence: &str) -> Vec<Cause> {
         self.mark_violation(evidence, sentence);
         self.causes.sort_by_key(|(weight, cause)| Reverse((*weight, cause.at)));
@@ -205,7 +205,7 @@ impl<'a> ChainBuilder<'a> {
         self.causes.into_iter().map(|(_, cause)| cause).collect()
     }
 
-    /// Marks the cause that is the violation, or adds one.
+    /// Marks the cause that is the violation, or adds one if there is none.
     fn mark_violation(&mut self, evidence: &Evidence, sentence: &str) {
         let here =
             self.causes.iter_mut().filter(|(_, cause)| cause.at == evidence.at && cause.kind != CauseKind::Fault);
@@ -222,7 +222,7 @@ impl<'a> ChainBuilder<'a> {
     }
 }
 
-/// The grant that overwrote another's update. The overwritten write may be of the same nanosecond.
+/// Returns the grant that overwrote another's update. Its time does not identify it: both writes may be simultaneous.
 fn overwriter(evidence: &Evidence) -> Option<GrantId> {
     match (evidence.property, evidence.grants().as_slice()) {
         (Property::NoLostUpdate, [_, by]) => Some(*by),
@@ -231,7 +231,7 @@ fn overwriter(evidence: &Evidence) -> Option<GrantId> {
 }
 
 impl CauseKind {
-    /// Whether a cause of this kind describes an entry.
+    /// Returns whether a cause of this kind can describe `entry`.
     fn describes(self, entry: &Entry) -> bool {
         let Some(event) = entry.event() else {
             return match entry.kind {

@@ -7,20 +7,20 @@ use fencepost_sim::{NodeId, SimTime};
 use super::builder::ChainBuilder;
 use crate::case_record::{CaseRecord, FaultSpan, GrantTimeline};
 
-/// The most faults in a chain of causes.
+/// The maximum number of faults in a chain of causes.
 const MOST: usize = 3;
 
-/// From this weight on, a fault is a strong explanation: weaker ones beside it are left out.
+/// A fault of at least this weight is a strong explanation, and weaker faults are then omitted.
 const STRONG: u8 = 6;
 
-/// A clock that a fault moved by more than this still explains later violations.
+/// A past fault still explains a violation if it shifted a clock by more than this.
 const LASTING_SHIFT_NS: u64 = 100_000_000;
 
-/// The grants and the time by which faults are weighed.
+/// The grants and the interval by which faults are weighted.
 pub(super) struct FaultContext<'a> {
     /// The grant that went wrong first.
     pub old: Option<&'a GrantTimeline>,
-    /// The grant that conflicts with it.
+    /// The grant that conflicts with `old`.
     pub new: Option<&'a GrantTimeline>,
     pub from: SimTime,
     pub to: SimTime,
@@ -35,7 +35,7 @@ impl ChainBuilder<'_> {
     }
 }
 
-/// The faults that explain the violation, with their weights, strongest first.
+/// Returns the faults that explain the violation, with their weights, strongest first.
 fn relevant<'a>(record: &'a CaseRecord, context: &FaultContext<'_>) -> Vec<(u8, &'a FaultSpan)> {
     let candidates =
         record.faults.iter().filter(|span| span.overlaps(context.from, context.to) || has_lasting_shift(span, context));
@@ -52,7 +52,7 @@ fn has_lasting_shift(span: &FaultSpan, context: &FaultContext) -> bool {
     span.from < context.from && span.fault.nodes.iter().any(|node| span.shift(*node).magnitude() > LASTING_SHIFT_NS)
 }
 
-/// For how long the fault was active in the time of the context, in nanoseconds.
+/// Returns how long the fault was active within the interval of the context, in nanoseconds.
 fn overlap(span: &FaultSpan, context: &FaultContext<'_>) -> u64 {
     let to = span.to.unwrap_or(context.to).min(context.to);
     to.0.saturating_sub(span.from.max(context.from).0)
@@ -64,15 +64,15 @@ fn weight(record: &CaseRecord, span: &FaultSpan, context: &FaultContext<'_>) -> 
     let at = |node: Option<NodeId>| node.is_some_and(|node| span.fault.nodes.contains(&node));
     let at_server = span.fault.nodes.iter().any(|node| record.servers.contains(node));
     let past = span.from < context.from && !span.overlaps(context.from, context.to);
-    // A fault of the service after the lock was free explains nothing.
+    // A server fault that began after the lock became free explains little.
     let granted = context.new.and_then(|grant| grant.granted(servers));
     let ended = context.old.and_then(|grant| grant.record_end(servers)).map(|end| end.at);
     let free = [granted, ended.filter(|_| granted.is_some())].into_iter().flatten().min();
     let too_late = free.is_some_and(|free| span.from > free) && !at(holder);
     let rules = span.fault.kind.cause;
-    let rules_by_place =
+    let rules_by_role =
         [(at(holder), rules.holder), (at_grantor(context.old, span), rules.grantor), (at_server, rules.server)];
-    let rule = rules_by_place.into_iter().find_map(|(applies, weight)| weight.filter(|_| applies));
+    let rule = rules_by_role.into_iter().find_map(|(applies, weight)| weight.filter(|_| applies));
     match rule {
         _ if past && rules.ended.is_none() => 0,
         _ if too_late && at_server => 2,

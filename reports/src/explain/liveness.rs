@@ -1,4 +1,4 @@
-//! Violations by a lock that was not granted, or granted in the wrong order: takeover, progress, fifo.
+//! Explains violations by a lock that was not granted, or was granted in the wrong order: takeover, progress, fifo.
 
 use std::collections::BTreeMap;
 
@@ -56,12 +56,12 @@ pub(super) fn fifo(chain: &mut ChainBuilder<'_>, evidence: &Evidence) -> Vec<Gra
     for (weight, grant) in [(10, waiter), (9, granted)] {
         if let Some((at, server)) = chain.enqueued(grant) {
             let text = format!("{} enqueued {}", chain.record.name(server), chain.holder(grant));
-            chain.add_of(grant, weight, at, Some(server), CauseKind::Waited, text);
+            chain.add_for(grant, weight, at, Some(server), CauseKind::Waited, text);
         }
     }
     if let (None, Some(invoked)) = (chain.enqueued(granted), second.and_then(|grant| grant.invoked)) {
         let text = format!("{} tried to acquire the lock, and was not enqueued", chain.holder(granted));
-        chain.add_of(granted, 8, invoked, second.and_then(|grant| grant.client), CauseKind::Waited, text);
+        chain.add_for(granted, 8, invoked, second.and_then(|grant| grant.client), CauseKind::Waited, text);
     }
     chain.faults(&FaultContext { old: first, new: second, from, to: chain.at });
     chain.last_end(from);
@@ -70,17 +70,17 @@ pub(super) fn fifo(chain: &mut ChainBuilder<'_>, evidence: &Evidence) -> Vec<Gra
     if let Some((at, server)) = grant {
         let (name, winner, loser) = (chain.record.name(*server), chain.holder(granted), chain.holder(waiter));
         let text = format!("{name} granted the lock to {winner}, although {loser} had been enqueued before");
-        chain.add_of(granted, 10, *at, Some(*server), CauseKind::Granted, text);
+        chain.add_for(granted, 10, *at, Some(*server), CauseKind::Granted, text);
     }
     if let Some(at) = first.and_then(|grant| grant.acquired) {
         let text = format!("{} acquired the lock only after that", chain.holder(waiter));
-        chain.add_of(waiter, 4, at, first.and_then(|grant| grant.client), CauseKind::Acquired, text);
+        chain.add_for(waiter, 4, at, first.and_then(|grant| grant.client), CauseKind::Acquired, text);
     }
     grants
 }
 
 impl ChainBuilder<'_> {
-    /// The first two clients that tried to acquire the lock, since when and how often.
+    /// Adds the first two clients that tried to acquire the lock, with the time and the number of their attempts.
     fn waiters(&mut self, since: SimTime, except: Option<GrantId>) {
         let holder = except.and_then(|grant| self.grant(grant)).and_then(|grant| grant.client);
         let mut waiting: BTreeMap<NodeId, (SimTime, u32)> = BTreeMap::new();
@@ -105,7 +105,7 @@ impl ChainBuilder<'_> {
         }
     }
 
-    /// When an attempt failed, or its client crashed.
+    /// Returns the time at which an attempt failed or its client crashed.
     fn attempt_ended(&self, grant: &GrantTimeline) -> Option<SimTime> {
         let from = grant.invoked?;
         let mut events = self.record.events_between(from, self.record.report.ended);
@@ -115,7 +115,7 @@ impl ChainBuilder<'_> {
         failed.into_iter().chain(crashed).min()
     }
 
-    /// The grant that the service still had on record at this time.
+    /// Adds the grant that the service still had on record at `at`.
     fn on_record(&mut self, at: SimTime) {
         let servers = self.record.servers.len();
         let open = self.record.grants.values().rev().find(|grant| {
@@ -126,7 +126,7 @@ impl ChainBuilder<'_> {
         if let Some((grant, (since, server))) = open.and_then(|grant| Some((grant, *grant.granted_by.first()?))) {
             let (name, holder) = (self.record.name(server), self.holder(grant.id));
             let text = format!("{name} granted the lock to {holder}, and still had it on record when the bound passed");
-            self.add_of(grant.id, 8, since, Some(server), CauseKind::Kept, text);
+            self.add_for(grant.id, 8, since, Some(server), CauseKind::Kept, text);
         }
     }
 
@@ -135,7 +135,7 @@ impl ChainBuilder<'_> {
         self.add(10, self.at, None, CauseKind::Due, text);
     }
 
-    /// The first acquire after the bound, unless an attempt failed at the bound itself.
+    /// Adds the first acquire after the bound, unless an attempt failed at the bound itself.
     fn acquired_too_late(&mut self) {
         let mut now = self.record.events_between(self.at, self.at);
         if now.any(|(_, event)| matches!(event, Event::NotAcquired { .. })) {
@@ -159,7 +159,7 @@ impl ChainBuilder<'_> {
         })
     }
 
-    /// The end of the grant that the waiters were waiting for.
+    /// Adds the end of the grant that the waiters were waiting for.
     fn last_end(&mut self, from: SimTime) {
         let last = self.record.events_between(from, self.at).rev().find_map(|(_, event)| match event {
             Event::Ended { grant, .. } => Some(*grant),

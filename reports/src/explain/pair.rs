@@ -1,4 +1,4 @@
-//! Violations by two grants: one that is no longer valid, and one that came after it.
+//! Explains violations by two grants: one that is no longer valid, and its successor.
 
 use fencepost_models::history::{Cause as End, Event, GrantId};
 use fencepost_scenarios::check::Evidence;
@@ -11,7 +11,7 @@ use super::fault_causes::FaultContext;
 use crate::case_record::{AcceptedWrite, GrantTimeline};
 use crate::text::{listed, moment};
 
-/// Explains a violation by up to two grants. Returns them, the one that went wrong first.
+/// Explains a violation by up to two grants. Returns the grants, starting with the one that went wrong.
 pub(super) fn two_grants(chain: &mut ChainBuilder<'_>, evidence: &Evidence) -> Vec<GrantId> {
     let mut grants = evidence.grants();
     if let ([newest], Property::Fencing) = (grants.as_slice(), evidence.property) {
@@ -22,13 +22,13 @@ pub(super) fn two_grants(chain: &mut ChainBuilder<'_>, evidence: &Evidence) -> V
     grants.sort_by_key(|grant| chain.grant(*grant).and_then(|grant| grant.granted(servers)).unwrap_or_default());
     match *grants.as_slice() {
         [old, new] => chain.pair(old, new, evidence),
-        [only] => chain.alone(only),
+        [only] => chain.single_grant(only),
         _ => {}
     }
     grants
 }
 
-/// The grant whose token was higher than that of one that was refused.
+/// Returns the grant with the highest token among those that reached the store before `newest` was rejected.
 fn fenced_by(chain: &ChainBuilder<'_>, newest: GrantId) -> Option<GrantId> {
     let before = |grant: &&GrantTimeline| grant.id != newest && grant.first_effect().is_some_and(|at| at <= chain.at);
     let others = chain.record.grants.values().filter(before);
@@ -40,7 +40,7 @@ impl ChainBuilder<'_> {
         let (Some(first), Some(second)) = (self.grant(old), self.grant(new)) else { return };
         let granted = second.granted(self.record.servers.len()).unwrap_or(self.at);
         let from = first.invoked.or(first.began()).unwrap_or_default();
-        // The client of the first grant may receive it after the client of the second.
+        // The first client may receive its grant after the second client received the later grant.
         let late = first.acquired.zip(second.acquired).is_some_and(|(first, second)| first > second);
         let aside = if late { self.still_held(second, first, Property::BeliefExclusion) } else { String::new() };
         self.acquired(10, old, &aside);
@@ -59,7 +59,7 @@ impl ChainBuilder<'_> {
         self.refusal();
     }
 
-    /// The second grant, although the first had not ended.
+    /// Adds the second grant, and whether the first was still held.
     fn second_grant(&mut self, first: &GrantTimeline, second: &GrantTimeline, evidence: &Evidence) {
         let new = second.id;
         let here = second.granted_by.iter().find(|(at, _)| *at == self.at);
@@ -67,7 +67,7 @@ impl ChainBuilder<'_> {
             let (name, holder) = (self.record.name(*server), self.holder(new));
             let aside = self.still_held(first, second, evidence.property);
             let text = format!("{name} granted the lock to {holder}{aside}");
-            self.add_of(new, 10, *at, Some(*server), CauseKind::Granted, text);
+            self.add_for(new, 10, *at, Some(*server), CauseKind::Granted, text);
         }
         let belief = match evidence.property {
             Property::ValidityExclusion => Property::ValidityExclusion,
@@ -77,8 +77,8 @@ impl ChainBuilder<'_> {
         self.acquired(if self.has(CauseKind::Granted) { 7 } else { 10 }, new, &aside);
     }
 
-    /// One grant, with the faults around it.
-    fn alone(&mut self, grant: GrantId) {
+    /// Adds the causes of a violation that involves only one grant.
+    fn single_grant(&mut self, grant: GrantId) {
         let Some(timeline) = self.grant(grant) else { return };
         let from = timeline.invoked.or(timeline.began()).unwrap_or_default();
         self.acquired(10, grant, "");
@@ -89,7 +89,7 @@ impl ChainBuilder<'_> {
         self.refusal();
     }
 
-    /// What was still true of the first grant when the second came.
+    /// Returns a clause that says how the first grant was still held when the second began, or an empty string.
     fn still_held(&self, first: &GrantTimeline, second: &GrantTimeline, property: Property) -> String {
         let holder = self.holder(first.id);
         let servers = self.record.servers.len();
@@ -108,7 +108,7 @@ impl ChainBuilder<'_> {
         }
     }
 
-    /// The read that the old grant's write was computed from.
+    /// Adds the read from which the old grant's write was computed.
     fn last_read(&mut self, grant: GrantId) {
         let Some(timeline) = self.grant(grant) else { return };
         if let Some((at, version)) = timeline.reads.iter().rev().find(|(at, _)| *at <= self.at) {
@@ -118,18 +118,18 @@ impl ChainBuilder<'_> {
 
     fn read(&mut self, weight: u8, grant: GrantId, at: SimTime, version: u64) {
         let text = format!("{} read the data (version {version})", self.holder(grant));
-        self.add_of(grant, weight, at, Some(self.record.names.store), CauseKind::Read, text);
+        self.add_for(grant, weight, at, Some(self.record.names.store), CauseKind::Read, text);
     }
 
     fn validity_ended(&mut self, grant: GrantId) {
         let Some(timeline) = self.grant(grant) else { return };
         if let Some(at) = timeline.validity_ended.filter(|at| *at <= self.at && timeline.believed_at(*at)) {
             let text = format!("the validity of {}'s grant ended by the client's clock", self.holder(grant));
-            self.add_of(grant, 4, at, timeline.client, CauseKind::Other, text);
+            self.add_for(grant, 4, at, timeline.client, CauseKind::Other, text);
         }
     }
 
-    /// What a grant did at the store before the violation.
+    /// Adds the operations of a grant at the store before the violation.
     fn effects(&mut self, grant: GrantId, weight: u8) {
         let Some(timeline) = self.grant(grant) else { return };
         if let Some((at, version)) = timeline.reads.first().filter(|(at, _)| *at <= self.at) {
@@ -154,15 +154,15 @@ impl ChainBuilder<'_> {
             "the store accepted {holder}'s write{sent_at} as version {version}, based on version {based_on}{}",
             overwritten.as_deref().unwrap_or_default()
         );
-        let cause = self.cause_of(grant, write.at, Some(store), CauseKind::Wrote, text);
+        let cause = self.cause_for(grant, write.at, Some(store), CauseKind::Wrote, text);
         self.push(weight, super::Cause { overwrites: overwritten.is_some(), ..cause });
         if let Some(sent) = late {
             let text = format!("{holder} sent its write, which was delayed on its way");
-            self.add_of(grant, weight - 1, sent, timeline.client, CauseKind::Sent, text);
+            self.add_for(grant, weight - 1, sent, timeline.client, CauseKind::Sent, text);
         }
     }
 
-    /// The versions that a write overwrote because it was computed from an older one, and whose they were.
+    /// Returns a clause with the versions that a write overwrote, and their writers. `None` if it overwrote none.
     fn overwritten(&self, write: &AcceptedWrite) -> Option<String> {
         let versions = write.based_on + 1..write.version;
         let other =
@@ -178,7 +178,7 @@ impl ChainBuilder<'_> {
         }
     }
 
-    /// What the first grant did after the second was granted.
+    /// Adds the writes of the first grant. Those after the second grant have a higher weight.
     fn late_effects(&mut self, old: GrantId, granted: SimTime, evidence: &Evidence) {
         let Some(timeline) = self.grant(old) else { return };
         let until = self.at;
@@ -192,7 +192,7 @@ impl ChainBuilder<'_> {
         }
     }
 
-    /// The release that ended another grant.
+    /// Adds the release that ended another client's grant.
     fn foreign_release(&mut self) {
         for (at, event) in self.record.events_between(self.at, self.at) {
             if let Event::Ended { server, grant, cause: End::Released(by) } = *event
@@ -200,12 +200,12 @@ impl ChainBuilder<'_> {
             {
                 let name = self.record.name(server);
                 let text = format!("{}'s release ended the grant of {} at {name}", self.holder(by), self.holder(grant));
-                self.add_of(grant, 10, at, Some(server), CauseKind::Ended, text);
+                self.add_for(grant, 10, at, Some(server), CauseKind::Ended, text);
             }
         }
     }
 
-    /// The store lost accepted writes.
+    /// Adds each rollback in which the store lost accepted writes.
     fn rolled_back(&mut self) {
         for (at, event) in self.record.events_between(SimTime(0), self.at) {
             if let Event::RolledBack { version, .. } = event {
@@ -220,7 +220,7 @@ impl ChainBuilder<'_> {
         for (at, event) in self.record.events_between(self.at, self.at) {
             if let Event::OperationRefused { grant, .. } = *event {
                 let text = format!("the store rejected an operation of {}", self.holder(grant));
-                self.add_of(grant, 10, at, Some(self.record.names.store), CauseKind::Refused, text);
+                self.add_for(grant, 10, at, Some(self.record.names.store), CauseKind::Refused, text);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Violations by one client or by all orders together: reentrancy, no-duplicate, no-oversell, consistent.
+//! Explains violations by one client or by all orders together: reentrancy, no-duplicate, no-oversell, consistent.
 
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ pub(super) fn duplicate(chain: &mut ChainBuilder<'_>, evidence: &Evidence) -> Ve
     grants
 }
 
-/// Explains the sum of all updates by the first violation that made it wrong.
+/// Explains a wrong sum by the first violation that caused it.
 pub(super) fn sum(chain: &mut ChainBuilder<'_>, property: Property) -> Vec<GrantId> {
     let record = chain.record;
     let causes = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoDuplicate];
@@ -84,28 +84,28 @@ pub(super) fn sum(chain: &mut ChainBuilder<'_>, property: Property) -> Vec<Grant
 }
 
 impl ChainBuilder<'_> {
-    /// The writes of an order under one grant, and the unknown outcomes.
+    /// Adds the writes of an order under one grant, and their unknown outcomes.
     fn writes_of(&mut self, timeline: &GrantTimeline, order: OrderId) {
         let (grant, holder, until) = (timeline.id, self.holder(timeline.id), self.at);
         for (at, _) in timeline.writes_sent.iter().filter(|(at, other)| *other == order && *at <= until) {
             let again = if self.has(CauseKind::Sent) { " again" } else { "" };
             let text = format!("{holder} sent the write of order {order}{again}");
-            self.add_of(grant, 8, *at, timeline.client, CauseKind::Sent, text);
+            self.add_for(grant, 8, *at, timeline.client, CauseKind::Sent, text);
         }
         for write in timeline.writes_accepted.iter().filter(|write| write.order == order && write.at <= until) {
             let again = if self.has(CauseKind::Wrote) { " again" } else { "" };
             let text = format!("the store accepted order {order}{again}, as version {}", write.version);
-            self.add_of(grant, 9, write.at, Some(self.record.names.store), CauseKind::Wrote, text);
+            self.add_for(grant, 9, write.at, Some(self.record.names.store), CauseKind::Wrote, text);
         }
         for (at, _, ack) in timeline.writes_returned.iter().filter(|(at, other, _)| *other == order && *at <= until) {
             if *ack == Ack::Unknown {
                 let text = format!("{holder} received no reply, and did not know whether the write was accepted");
-                self.add_of(grant, 9, *at, timeline.client, CauseKind::Other, text);
+                self.add_for(grant, 9, *at, timeline.client, CauseKind::Other, text);
             }
         }
     }
 
-    /// The last orders that were sold, up to the one that exceeded the stock.
+    /// Adds the last orders that were sold, up to the one that exceeded the stock.
     fn last_sales(&mut self, count: usize) {
         let events = self.record.events_between(SimTime(0), self.at).rev();
         let sold = events.filter_map(|(at, event)| match *event {

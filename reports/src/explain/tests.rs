@@ -1,4 +1,4 @@
-//! Chains of violations that no lock shows reliably, from handwritten histories and the real checkers.
+//! Tests chains for violations that no lock shows reliably, with handwritten histories and the real checkers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const SERVER: NodeId = NodeId(3);
 
 const SCENARIO: &str = "name = \"made-up\"\nrun_for = \"1s\"\n[clients]\ncount = 3\n[workload.inventory]\n";
 
-fn facts() -> CaseSpec {
+fn spec() -> CaseSpec {
     CaseSpec {
         grants: true,
         validity: true,
@@ -39,7 +39,7 @@ fn facts() -> CaseSpec {
     }
 }
 
-fn ask(client: NodeId, grant: u32) -> Event {
+fn acquire(client: NodeId, grant: u32) -> Event {
     Event::AcquireInvoked { client, grant: GrantId(grant), resource: ResourceId::default() }
 }
 
@@ -51,14 +51,14 @@ fn acquired(client: NodeId, grant: u32) -> Event {
     Event::Acquired { client, grant: GrantId(grant), token: Some(u64::from(grant)), validity: false }
 }
 
-/// The chain of a property in a history of whole seconds.
+/// Returns the chain of a property in a history whose times are whole seconds.
 fn explained(property: Property, events: &[(u64, Event)], ended: u64) -> Chain {
     let registry = Registry::standard();
-    let scenario = file::scenario(&registry, "made-up.toml", SCENARIO).expect("a scenario");
-    let cell = Cell::new(&Arc::new(scenario), registry.lock("lease-server").expect("a lock"), &[]);
+    let scenario = file::scenario(&registry, "made-up.toml", SCENARIO).expect("the scenario is valid");
+    let cell = Cell::new(&Arc::new(scenario), registry.lock("lease-server").expect("the lock exists"), &[]);
     let mut record = CaseRecord::watch(&cell, 0);
     let at = |seconds: u64| SimTime(seconds * 1_000_000_000);
-    let mut checkers = Checkers::new(&facts());
+    let mut checkers = Checkers::new(&spec());
     events.iter().for_each(|(seconds, event)| checkers.observe(at(*seconds), event));
     record.report.evidence = checkers.finish(at(ended)).evidence;
     record.report.ended = at(ended);
@@ -70,24 +70,24 @@ fn explained(property: Property, events: &[(u64, Event)], ended: u64) -> Chain {
     chain
 }
 
-fn assert_told(chain: &Chain, parts: &[&str]) {
+fn assert_causes(chain: &Chain, parts: &[&str]) {
     let texts: Vec<&str> = chain.causes.iter().map(|cause| cause.text.as_str()).collect();
     let mut rest = texts.iter();
     for part in parts {
-        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing, or not in its place, in {texts:#?}");
+        assert!(rest.any(|text| text.contains(part)), "`{part}` is missing or out of order in {texts:#?}");
     }
     assert!((2..=9).contains(&texts.len()) && chain.causes.is_sorted_by_key(|cause| cause.at), "{texts:#?}");
     assert_eq!(chain.causes.iter().filter(|cause| cause.violates == [chain.property]).count(), 1);
 }
 
 #[test]
-fn takeover_names_the_holder_and_who_waited() {
+fn takeover_names_the_holder_and_the_waiter() {
     let crash = Event::ClientCrashed { client: A };
-    let events = [(1, ask(A, 1)), (1, granted(1)), (1, acquired(A, 1)), (2, ask(B, 2)), (3, crash)];
+    let events = [(1, acquire(A, 1)), (1, granted(1)), (1, acquired(A, 1)), (2, acquire(B, 2)), (3, crash)];
     let chain = explained(Property::Takeover, &events, 60);
     let parts =
         ["still had it on record", "client-1 acquired the lock", "client-2 tried to acquire the lock", "bound passed"];
-    assert_told(&chain, &parts);
+    assert_causes(&chain, &parts);
 }
 
 #[test]
@@ -95,11 +95,11 @@ fn fifo_names_both_waiters() {
     let enqueued = |grant: u32| Event::Enqueued { server: SERVER, grant: GrantId(grant) };
     let over = Event::Ended { server: SERVER, grant: GrantId(1), cause: End::Released(GrantId(1)) };
     let events = [
-        (1, ask(A, 1)),
+        (1, acquire(A, 1)),
         (1, granted(1)),
-        (2, ask(B, 2)),
+        (2, acquire(B, 2)),
         (3, enqueued(2)),
-        (4, ask(NodeId(2), 3)),
+        (4, acquire(NodeId(2), 3)),
         (5, enqueued(3)),
         (6, over),
         (7, granted(3)),
@@ -112,14 +112,14 @@ fn fifo_names_both_waiters() {
         "applied client-1's release",
         "granted the lock to client-3, although",
     ];
-    assert_told(&chain, &parts);
+    assert_causes(&chain, &parts);
 }
 
 #[test]
 fn reentrancy_names_each_step() {
     let (client, grant, nested) = (A, GrantId(1), GrantId(2));
     let events = [
-        (1, ask(A, 1)),
+        (1, acquire(A, 1)),
         (1, granted(1)),
         (1, acquired(A, 1)),
         (2, Event::NestedInvoked { client, grant, nested }),
@@ -129,7 +129,7 @@ fn reentrancy_names_each_step() {
         (6, Event::NestedReleaseReturned { client, grant, ack: Ack::Ok }),
     ];
     let chain = explained(Property::Reentrancy, &events, 7);
-    assert_told(
+    assert_causes(
         &chain,
         &["acquired the lock", "tried to acquire the lock that it held", "released the second acquire"],
     );
@@ -149,7 +149,7 @@ fn duplicates_name_both_writes() {
     let sent = Event::WriteInvoked { client, grant, order };
     let unknown = Event::WriteReturned { client, grant, order, ack: Ack::Unknown };
     let events = [
-        (1, ask(A, 1)),
+        (1, acquire(A, 1)),
         (1, granted(1)),
         (1, acquired(A, 1)),
         (1, Event::OrderStarted { client, order, units: 1 }),
@@ -160,7 +160,7 @@ fn duplicates_name_both_writes() {
         (6, write(2)),
     ];
     let chain = explained(Property::NoDuplicate, &events, 7);
-    assert_told(&chain, &["sent the write", "accepted order 7", "did not know", "again", "again"]);
+    assert_causes(&chain, &["sent the write", "accepted order 7", "did not know", "again", "again"]);
 }
 
 #[test]
@@ -173,11 +173,11 @@ fn an_oversell_without_another_violation_names_the_last_sales() {
         events.push((at, Event::OrderResolved { client, order: grant, units: 1, end }));
     }
     let chain = explained(Property::NoOversell, &events, 7);
-    assert_told(&chain, &["order 1 of client-1", "order 2 of client-2 was acknowledged (1 unit): more units"]);
+    assert_causes(&chain, &["order 1 of client-1", "order 2 of client-2 was acknowledged (1 unit): more units"]);
 }
 
 #[test]
-fn of_writes_at_the_same_moment_the_later_one_lost_the_update() {
+fn the_later_of_two_simultaneous_writes_violates_no_lost_update() {
     let write = |grant: u32, version: u64| Event::WriteAccepted {
         grant: GrantId(grant),
         order: grant,
@@ -191,7 +191,7 @@ fn of_writes_at_the_same_moment_the_later_one_lost_the_update() {
     for (grant, client) in [(1, A), (2, B)] {
         let at = u64::from(grant);
         events.push((at, Event::OrderStarted { client, order: grant, units: 1 }));
-        events.extend([ask(client, grant), granted(grant), acquired(client, grant)].map(|event| (at, event)));
+        events.extend([acquire(client, grant), granted(grant), acquired(client, grant)].map(|event| (at, event)));
     }
     events.extend([read(1), read(2), write(1, 1), write(2, 2)].map(|event| (3, event)));
     for (grant, client) in [(1, A), (2, B)] {
@@ -202,7 +202,7 @@ fn of_writes_at_the_same_moment_the_later_one_lost_the_update() {
     }
     let chain = explained(Property::NoLostUpdate, &events, 5);
     let steps = ["client-1 read", "client-2 read", "accepted client-1's write", "accepted client-2's write"];
-    assert_told(&chain, &steps);
-    let broken = chain.causes.iter().find(|cause| !cause.violates.is_empty()).expect("it is in it");
+    assert_causes(&chain, &steps);
+    let broken = chain.causes.iter().find(|cause| !cause.violates.is_empty()).expect("one cause is the violation");
     assert!(broken.text.contains("client-2's write"), "{broken:?}");
 }

@@ -1,4 +1,4 @@
-//! Messages.
+//! Draws messages as arrows.
 
 use fencepost_models::history::Ack;
 use fencepost_sim::{NodeId, SimTime};
@@ -20,14 +20,14 @@ pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, o
     }
 }
 
-/// What never arrived: from where, to where and when.
+/// Returns sender, receiver and time of each message that never arrived.
 pub(super) fn lost<'a>(view: &'a DiagramView<'_>) -> impl Iterator<Item = (NodeId, NodeId, SimTime)> + 'a {
     let messages = view.messages.iter().filter(|message| message.lost);
     let messages = messages.map(|message| (message.from, message.to, message.sent));
     messages.chain(view.grants.iter().flat_map(|grant| unanswered(view, grant)))
 }
 
-/// Where a message leaves and where it arrives: at the edge of what is there.
+/// Returns the points where a message leaves and arrives: at the edge of the bar or mark there.
 fn ends(
     view: &DiagramView<'_>,
     tracks: &Tracks,
@@ -51,7 +51,7 @@ fn arrow(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, operations:
     paper.arrow(&class, colour, from, to);
 }
 
-/// How late the late ones were. These come last, so that nothing hides them.
+/// Labels late messages with their delay. Drawn last, so nothing hides the labels.
 pub(super) fn labels(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, operations: &Operations) {
     let mut taken: Vec<(f64, f64)> = Vec::new();
     for message in view.messages.iter().filter(|message| !message.lost) {
@@ -72,7 +72,7 @@ pub(super) fn labels(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks,
     }
 }
 
-/// A message that never arrived: it stops with a cross before the next lane, lest it seem meant for that one.
+/// Draws a message that never arrived. It ends with a cross before the next lane, to not look addressed to that node.
 fn broken(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, from: NodeId, to: NodeId, at: SimTime) {
     let (Some(y0), Some(y1)) = (tracks.y(from), tracks.y(to)) else { return };
     let (x, y) = (tracks.x(at) + 14.0, y0 + (tracks.pitch * 0.5).copysign(y1 - y0));
@@ -82,7 +82,7 @@ fn broken(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, from: Node
     paper.label(x + 9.0, y + 4.0, "lost");
 }
 
-/// Writes that were sent, of which nothing ever arrived.
+/// Returns the writes that were sent but never arrived.
 fn unanswered<'a>(
     view: &'a DiagramView<'_>,
     grant: &'a GrantTimeline,

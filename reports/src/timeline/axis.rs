@@ -1,5 +1,5 @@
-//! Where a moment stands from left to right. Time runs on, but not evenly: each gap between two moments that matter gets
-//! room by the logarithm of its length, so that a message of 2 ms and a pause of 20 s can both be seen.
+//! Maps time to horizontal positions. The scale is not linear: each gap between two relevant times gets a width by the
+//! logarithm of its length, so a message of 2 ms and a pause of 20 s are both visible.
 
 use fencepost_sim::SimTime;
 
@@ -7,13 +7,13 @@ use fencepost_sim::SimTime;
 const BREAK_NS: u64 = 1_000_000_000;
 
 pub(super) struct Axis {
-    /// Moments with their places, in order.
+    /// Times with their positions, in order.
     points: Vec<(SimTime, f64)>,
 }
 
 impl Axis {
     pub fn new(moments: &[SimTime], left: f64, right: f64) -> Axis {
-        let gaps = moments.windows(2).map(|pair| room(pair[1].0 - pair[0].0));
+        let gaps = moments.windows(2).map(|pair| gap_width(pair[1].0 - pair[0].0));
         let places: Vec<f64> = std::iter::once(0.0)
             .chain(gaps.scan(0.0, |sum, gap| {
                 *sum += gap;
@@ -35,7 +35,7 @@ impl Axis {
         }
     }
 
-    /// Long gaps: the middle of each, its width, and how long it is.
+    /// Returns the centre, the width and the duration in nanoseconds of each long gap.
     pub fn breaks(&self) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
         self.points.windows(2).filter_map(|pair| {
             let ns = pair[1].0.0 - pair[0].0.0;
@@ -44,8 +44,8 @@ impl Axis {
     }
 }
 
-/// How much room a gap gets.
-fn room(ns: u64) -> f64 {
+/// Returns the unscaled width of a gap.
+fn gap_width(ns: u64) -> f64 {
     let ms = ns as f64 / 1e6;
     1.0 + 18.0 * libm::log10(1.0 + 4.0 * ms)
 }

@@ -1,4 +1,4 @@
-//! What lasts: waiting, believing, being on record, standing still, being down.
+//! Draws states that last: waiting, believing, on record, paused, down.
 
 use fencepost_models::history::Event;
 use fencepost_sim::faults::Stops;
@@ -30,7 +30,7 @@ pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
     view.grants.iter().for_each(|grant| belief_label(paper, view, tracks, grant));
 }
 
-/// Attempts in a row are one wait.
+/// Draws consecutive attempts of a client as one wait.
 fn waits(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, client: NodeId) {
     let mut since: Option<SimTime> = None;
     let mut drawn = Vec::new();
@@ -59,14 +59,14 @@ fn waits(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, client: Nod
     let last = view.causes.last().map_or(view.to, |cause| cause.at);
     let visible_stops = drawn.into_iter().filter(|(from, _)| *from < last);
     let mut labelled = false;
-    for (x0, x1) in visible_stops.filter_map(|(from, to)| tracks.stretch(view, from, to)) {
+    for (x0, x1) in visible_stops.filter_map(|(from, to)| tracks.extent(view, from, to)) {
         paper.line(&class, (x0, y), (x1, y));
         let label = "wants the lock";
-        let stands_still = |span: &&&FaultSpan| {
+        let is_paused = |span: &&&FaultSpan| {
             span.pauses(client)
-                && tracks.stretch(view, span.from, span.to).is_some_and(|(a, b)| a < x0 + 120.0 && b > x0)
+                && tracks.extent(view, span.from, span.to).is_some_and(|(a, b)| a < x0 + 120.0 && b > x0)
         };
-        if !labelled && !view.spans.iter().any(|span| stands_still(&span)) && x1 - x0 > width(label, 11.0) + 40.0 {
+        if !labelled && !view.spans.iter().any(|span| is_paused(&span)) && x1 - x0 > width(label, 11.0) + 40.0 {
             labelled = true;
             paper.text(x0 + 8.0, y + 17.0, "sm mu", Anchor::Start, label);
         }
@@ -76,7 +76,7 @@ fn waits(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, client: Nod
 fn belief_place(view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) -> Option<(f64, f64, f64, bool)> {
     let (from, to) = grant.belief()?;
     let y = tracks.y(grant.client?)?;
-    let (x0, x1) = tracks.stretch(view, from, to)?;
+    let (x0, x1) = tracks.extent(view, from, to)?;
     Some((x0, x1, y, to.is_none_or(|to| to > view.to)))
 }
 
@@ -85,7 +85,7 @@ fn belief(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &Gr
     let class = format!("b{}", view.colour(grant.client));
     let half = BAR / 2.0;
     if open {
-        // It goes on beyond the edge.
+        // The arrow shows that the belief continues beyond the edge.
         let path = format!("M{x0:.0} {:.0}H{:.0}l6 {half}l-6 {half}H{x0:.0}z", y - half, x1 - 6.0);
         paper.path(&class, &path);
     } else {
@@ -100,7 +100,7 @@ fn belief_label(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, gran
     let room = x1 - x0 - 10.0;
     if let Some(text) = texts.iter().find(|text| !text.is_empty() && width(text, 12.0) <= room) {
         let wide = width(text, 12.0);
-        // Something plain behind the words, for hatching makes them hard to read.
+        // A plain background, because hatching makes text hard to read.
         paper.rectangle("nw", (x0 + 5.0, y - 7.5), (wide + 6.0, 15.0), 2.0);
         paper.text(x0 + 8.0, y + 4.3, "", Anchor::Start, text);
     } else if grant.token.is_some() {
@@ -111,10 +111,10 @@ fn belief_label(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, gran
 fn records(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline, place: usize) {
     let class = format!("b{}", view.colour(grant.client));
     for (server, from, to) in grant.records() {
-        let (Some(lane), Some((x0, x1))) = (tracks.y(server), tracks.stretch(view, from, to)) else { continue };
+        let (Some(lane), Some((x0, x1))) = (tracks.y(server), tracks.extent(view, from, to)) else { continue };
         let y = lane + record_top(place);
         paper.rectangle(&class, (x0, y), ((x1 - x0).max(3.0), RECORD), 1.5);
-        let who = grant.client.map_or("somebody".to_owned(), |client| view.name(client));
+        let who = grant.client.map_or("an unknown client".to_owned(), |client| view.name(client));
         let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("granted to {who}") } else { who };
         // Below the store's lane are its operations.
         let above = place.is_multiple_of(2) || server == view.record.names.store;
@@ -126,12 +126,12 @@ fn records(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &G
     }
 }
 
-/// The upper edge of a record, from its lane: those that overlap shall be seen to overlap.
+/// Returns the upper edge of a record, relative to its lane. Records alternate, so overlapping records stay visible.
 fn record_top(place: usize) -> f64 {
     if place.is_multiple_of(2) { -RECORD - 1.0 } else { 1.0 }
 }
 
-/// The outer edges of the records that a server has at a moment, from its lane.
+/// Returns the outer edges of the records of a server at a time, relative to its lane.
 pub(super) fn record_edges(view: &DiagramView<'_>, server: NodeId, at: SimTime) -> impl Iterator<Item = f64> {
     let has = move |grant: &GrantTimeline| {
         let mut records = grant.records().into_iter();
@@ -141,9 +141,9 @@ pub(super) fn record_edges(view: &DiagramView<'_>, server: NodeId, at: SimTime) 
     here.map(|(place, _)| if place.is_multiple_of(2) { record_top(place) } else { record_top(place) + RECORD })
 }
 
-/// A process or a machine that stands still or is down.
+/// Draws the time in which a process or machine is paused or down.
 fn stop(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, span: &FaultSpan) {
-    let Some((x0, x1)) = tracks.stretch(view, span.from, span.to) else { return };
+    let Some((x0, x1)) = tracks.extent(view, span.from, span.to) else { return };
     for y in span.fault.nodes.iter().filter_map(|node| tracks.y(*node)) {
         let (top, size) = (y - BAND / 2.0, ((x1 - x0).max(4.0), BAND));
         match span.fault.kind.stops {
@@ -157,12 +157,12 @@ fn stop(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, span: &Fault
     }
 }
 
-/// What stood still at a node and for how long. Stops that follow each other closely have their labels in two rows.
+/// Labels the stops of a node. Labels of stops close to each other are in two rows.
 fn stop_labels(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, stops: &[&FaultSpan], node: NodeId) {
     let Some(y) = tracks.y(node) else { return };
     let mut shelf = Shelf::new(2);
     for span in stops.iter().filter(|span| span.fault.nodes.contains(&node)) {
-        let Some((x0, _)) = tracks.stretch(view, span.from, span.to) else { continue };
+        let Some((x0, _)) = tracks.extent(view, span.from, span.to) else { continue };
         let label = fitting(&span.lane_label(&view.record.names), 11.0, (RIGHT - x0).max(60.0));
         let Some(row) = shelf.place(x0, x0 + width(&label, 11.0) + 6.0) else { continue };
         paper.label(x0 + 2.0, y + BAND / 2.0 + 13.0 + 12.0 * row as f64, &label);

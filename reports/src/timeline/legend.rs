@@ -1,4 +1,4 @@
-//! What stands around the lanes: the title above, the chain of causes and the key below.
+//! Draws the text around the lanes: the title above, the chain of causes and the key below.
 
 use super::WIDTH;
 use super::arrows;
@@ -12,7 +12,7 @@ use crate::text::{listed, moment};
 const MARGIN: f64 = 28.0;
 const ROW: f64 = 22.0;
 const TEXT: f64 = 14.0;
-/// Where the words of a cause begin.
+/// The left edge of the text of a cause.
 const WORDS: f64 = 150.0;
 
 pub(super) struct Legend {
@@ -22,7 +22,7 @@ pub(super) struct Legend {
     key: String,
 }
 
-/// A row of the chain; what is too long for one goes on in the next.
+/// A row of the chain. Long text continues in the next row.
 struct Row {
     number: Option<(usize, bool)>,
     time: String,
@@ -34,12 +34,12 @@ impl Legend {
     pub fn new(view: &DiagramView<'_>, chain: Option<&Chain>, all: &[Chain]) -> Legend {
         let mut rows = Vec::new();
         let chains: Vec<&Chain> = all.iter().collect();
-        for (place, cause) in view.causes.iter().enumerate() {
+        for (index, cause) in view.causes.iter().enumerate() {
             let here = chain.map_or(Vec::new(), |chain| chain.violated_by(cause, &chains));
             let breaks = if here.is_empty() { String::new() } else { format!("◂ {} violated", listed(&here)) };
             let mut lines = wrapped(&cause.text, TEXT, WIDTH - WORDS - MARGIN).into_iter();
             let first = lines.next().unwrap_or_default();
-            let number = Some((place + 1, view.is_wrong(cause)));
+            let number = Some((index + 1, view.is_wrong(cause)));
             rows.push(Row { number, time: moment(cause.at), words: first, breaks: String::new() });
             rows.extend(lines.map(|words| Row { number: None, time: String::new(), words, breaks: String::new() }));
             rows.extend((!breaks.is_empty()).then(|| Row {
@@ -97,7 +97,7 @@ fn subtitle(view: &DiagramView<'_>) -> String {
     }
 }
 
-/// What the signs mean, as far as they are there.
+/// Explains the signs that the drawing contains.
 fn key(view: &DiagramView<'_>) -> String {
     let mut parts = vec!["bar: what a client believes", "thin bar: what a server has granted", "arrow: message"];
     if view.messages.iter().any(|message| view.record.is_late(message)) {

@@ -1,4 +1,4 @@
-//! The numbers of the chain of causes, each at its moment.
+//! Draws the numbers of the causes, each at its time.
 
 use fencepost_sim::NodeId;
 
@@ -9,18 +9,18 @@ use super::strip;
 use super::tracks::{RIGHT, Tracks};
 use super::view::DiagramView;
 
-/// The radius of a number's disc, and that of the ring around it.
+/// The radius of a number's disc.
 pub(super) const NUMBER: f64 = 9.5;
 pub(super) const RING: f64 = NUMBER + 3.0;
-/// How far above its lane a number stands.
+/// The distance of a number above its lane.
 const ABOVE: f64 = 33.0;
 
-/// Those that stand neither at an operation of the store nor in the strip of faults: above their places, lane by lane.
+/// Draws the numbers that neither the operations of the store nor the strip of faults show, above each lane.
 pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, operations: &Operations) {
     let (upper, _) = tracks.field();
-    let causes = view.causes.iter().enumerate().map(|(place, cause)| (place + 1, cause));
+    let causes = view.causes.iter().enumerate().map(|(index, cause)| (index + 1, cause));
     let left: Vec<_> =
-        causes.filter(|(number, cause)| !operations.number(*number) && !strip::has(view, cause)).collect();
+        causes.filter(|(number, cause)| !operations.has_number(*number) && !strip::has(view, cause)).collect();
     let mut lanes: Vec<Option<NodeId>> = vec![None];
     lanes.extend(view.nodes.iter().copied().map(Some));
     for lane in lanes {
@@ -40,7 +40,7 @@ pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, o
     }
 }
 
-/// A number in a disc; where a rule was broken, with a ring around it.
+/// Draws a number in a disc, with a ring around it if the cause is a violation.
 pub(super) fn numbered(paper: &mut Paper, (x, y): (f64, f64), number: usize, wrong: bool) {
     paper.circle(if wrong { "rf" } else { "dk" }, (x, y), NUMBER);
     if wrong {

@@ -1,6 +1,6 @@
-//! How wide a text is in DejaVu Sans, so that labels can keep out of each other's way.
+//! Measures text in DejaVu Sans, so labels can be placed without overlap.
 
-/// The widths of the characters from space to tilde in thousandths of the font's size, from the font's own table.
+/// The widths of the characters from space to tilde, in thousandths of the font size, from the font's own table.
 const WIDTHS: [u16; 95] = [
     317, 400, 459, 837, 636, 950, 779, 274, 390, 390, 500, 837, 317, 360, 317, 336, 636, 636, 636, 636, 636, 636, 636,
     636, 636, 636, 336, 336, 837, 837, 837, 530, 1000, 684, 686, 698, 770, 631, 575, 774, 751, 294, 294, 655, 557, 862,
@@ -9,30 +9,30 @@ const WIDTHS: [u16; 95] = [
     336, 636, 837,
 ];
 
-/// What any other character is taken to have.
+/// The assumed width of any other character.
 const OTHER: u16 = 837;
 
 pub(super) fn width(text: &str, size: f64) -> f64 {
-    let units: u32 = text.chars().map(|c| u32::from(of(c))).sum();
+    let units: u32 = text.chars().map(|c| u32::from(char_width(c))).sum();
     f64::from(units) * size / 1000.0
 }
 
-fn of(c: char) -> u16 {
+fn char_width(c: char) -> u16 {
     match c {
         '·' => return 317,
         '–' | '◂' => return 500,
         '…' => return 1000,
         _ => {}
     }
-    let place = u32::from(c).checked_sub(32).and_then(|place| usize::try_from(place).ok());
-    place.and_then(|place| WIDTHS.get(place)).copied().unwrap_or(OTHER)
+    let index = u32::from(c).checked_sub(32).and_then(|index| usize::try_from(index).ok());
+    index.and_then(|index| WIDTHS.get(index)).copied().unwrap_or(OTHER)
 }
 
-/// Words in rows that are no wider than this, where words allow.
+/// Wraps text into rows of at most this width. A single word may be wider.
 pub(super) fn wrapped(text: &str, size: f64, widest: f64) -> Vec<String> {
     let mut rows = vec![String::new()];
     for word in text.split(' ') {
-        let row = rows.last_mut().expect("there is a first row");
+        let row = rows.last_mut().expect("`rows` is never empty");
         let longer = if row.is_empty() { word.to_owned() } else { format!("{row} {word}") };
         if row.is_empty() || width(&longer, size) <= widest {
             *row = longer;
@@ -43,7 +43,7 @@ pub(super) fn wrapped(text: &str, size: f64, widest: f64) -> Vec<String> {
     rows
 }
 
-/// The text, or as much of it as fits.
+/// Cuts text to at most this width, with an ellipsis if it does not fit.
 pub(super) fn fitting(text: &str, size: f64, widest: f64) -> String {
     if width(text, size) <= widest {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! What the store did for the grants: a mark for each read and write on its lane, and below it the number and the words.
+//! Draws the operations of the grants at the store: a mark for each read and write, with its number and label below.
 
 use fencepost_models::history::{Event, Version};
 use fencepost_sim::{NodeId, SimTime};
@@ -12,14 +12,14 @@ use super::view::DiagramView;
 use crate::case_record::Entry;
 use crate::explain::{Cause, CauseKind};
 
-/// Marks nearer to each other than this would hide each other: a ring beside a circle.
+/// The minimum distance of marks: a ring and a circle side by side do not overlap.
 const APART: f64 = 24.0;
 /// The number of rows of labels below the lane.
 const ROWS: usize = 3;
 const FIRST_ROW: f64 = 27.0;
 const ROW: f64 = 22.0;
 const GAP: f64 = 5.0;
-/// Words reach no further.
+/// The right limit of labels.
 const EDGE: f64 = RIGHT + 32.0;
 
 pub(super) struct Operations {
@@ -30,11 +30,11 @@ pub(super) struct Operations {
 struct Operation {
     at: SimTime,
     client: Option<NodeId>,
-    /// The place of its grant among those of the view.
+    /// The index of its grant in the view.
     grant: usize,
     kind: CauseKind,
     x: f64,
-    /// Its place in the chain of causes.
+    /// Its number in the chain of causes.
     number: Option<usize>,
     label: String,
     colour: usize,
@@ -47,26 +47,26 @@ impl Operations {
         for (seq, entry) in view.record.entries_between(view.from, view.to) {
             all.extend(operation(view, tracks, (seq, entry), &all));
         }
-        let mut places: Vec<f64> = all.iter().map(|operation| operation.x).collect();
-        spread(&mut places, APART, RIGHT);
-        all.iter_mut().zip(places).for_each(|(operation, x)| operation.x = x);
+        let mut positions: Vec<f64> = all.iter().map(|operation| operation.x).collect();
+        spread(&mut positions, APART, RIGHT);
+        all.iter_mut().zip(positions).for_each(|(operation, x)| operation.x = x);
         Operations { all }
     }
 
-    /// Where the mark of what was done for a client at this moment stands, and how far it reaches above the lane.
+    /// Returns the position of the mark of a client's operation at this time, and its height above the lane.
     pub fn top(&self, client: NodeId, at: SimTime) -> Option<(f64, f64)> {
-        let is_it = |operation: &&Operation| operation.client == Some(client) && operation.at == at;
-        self.all.iter().find(is_it).map(|operation| (operation.x, operation.radius()))
+        let is_match = |operation: &&Operation| operation.client == Some(client) && operation.at == at;
+        self.all.iter().find(is_match).map(|operation| (operation.x, operation.radius()))
     }
 
-    /// Whether the number of a cause stands at a mark.
-    pub fn number(&self, number: usize) -> bool {
+    /// Returns whether a mark shows the number of a cause.
+    pub fn has_number(&self, number: usize) -> bool {
         self.all.iter().any(|operation| operation.number == Some(number))
     }
 
     pub fn draw(&self, paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
         let Some(y) = tracks.y(view.record.names.store) else { return };
-        // What is numbered is labelled before any other takes its place.
+        // Numbered operations get their labels first.
         let (mut left, others): (Vec<_>, Vec<_>) = self.all.iter().partition(|operation| operation.number.is_some());
         let mut shelf = Shelf::new(ROWS);
         while let Some(operation) = left.pop() {
@@ -87,7 +87,7 @@ fn operation(
     let event = entry.event()?;
     let id = event.grant()?;
     let grant = view.grants.iter().position(|grant| grant.id == id)?;
-    // Another grant, which came after this one, has been here.
+    // A later grant has already used the store.
     let stale = earlier.iter().any(|other| other.grant > grant && other.kind != CauseKind::Refused);
     let (kind, label) = match *event {
         Event::ReadAccepted { version, .. } => (CauseKind::Read, format!("read v{version}")),
@@ -95,7 +95,7 @@ fn operation(
         Event::OperationRefused { .. } => (CauseKind::Refused, "refused".to_owned()),
         _ => return None,
     };
-    let is_it = |cause: &Cause| (cause.seq, cause.kind) == (seq, kind);
+    let is_match = |cause: &Cause| (cause.seq, cause.kind) == (seq, kind);
     let client = view.grants[grant].client;
     Some(Operation {
         at: entry.at,
@@ -103,10 +103,10 @@ fn operation(
         grant,
         kind,
         x: tracks.x(entry.at),
-        number: view.causes.iter().position(is_it).map(|place| place + 1),
+        number: view.causes.iter().position(is_match).map(|index| index + 1),
         label,
         colour: view.colour(client),
-        wrong: view.wrong.iter().any(|cause| is_it(cause)),
+        wrong: view.wrong.iter().any(|cause| is_match(cause)),
     })
 }
 
@@ -139,10 +139,11 @@ impl Operation {
         }
     }
 
-    /// The number hangs right below its mark, with the words on one side of it; where there is no room, without them.
+    /// Draws the number right below its mark, with the label beside it if there is room.
     fn draw_label(&self, paper: &mut Paper, y: f64, shelf: &mut Shelf, columns: &[f64]) {
-        let with_words = shelf.hang(self.x, &self.sides(&self.label), columns).map(|place| (place, &*self.label));
-        let alone = || self.number.and_then(|_| shelf.hang(self.x, &self.sides(""), columns)).map(|place| (place, ""));
+        let with_words = shelf.hang(self.x, &self.sides(&self.label), columns).map(|position| (position, &*self.label));
+        let alone =
+            || self.number.and_then(|_| shelf.hang(self.x, &self.sides(""), columns)).map(|position| (position, ""));
         let Some(((row, anchor), words)) = with_words.or_else(alone) else { return };
         let (x, line) = (self.x, y + FIRST_ROW + ROW * row as f64);
         if row > 0 {
@@ -159,17 +160,17 @@ impl Operation {
         }
     }
 
-    /// How the words are set, and the size that says how wide they are: bold is wider.
+    /// Returns the CSS class of the label, and the font size for measuring it: bold text is wider.
     fn style(&self) -> (&'static str, f64) {
         if self.wrong { ("rd nb", 13.2) } else { ("sm", 11.0) }
     }
 
-    /// How far its number reaches to either side.
+    /// Returns half the width of the number's disc with its gap.
     fn disc(&self) -> f64 {
         GAP + if self.wrong { RING } else { NUMBER }
     }
 
-    /// Where the words may stand, and from where to where they reach together with the number.
+    /// Returns the possible anchors of the label, each with the left and right edge of label and number together.
     fn sides(&self, words: &str) -> Vec<(Anchor, f64, f64)> {
         let (x, disc, wide) = (self.x, self.disc(), width(words, self.style().1) + GAP);
         let sides = match self.number {

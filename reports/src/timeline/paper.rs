@@ -1,17 +1,17 @@
-//! SVG text. All that comes from elsewhere is escaped here, and nowhere else.
+//! Writes SVG. All text from outside is escaped here, and only here.
 
 use std::fmt::Write;
 
 use super::metrics::width;
 use super::style::{CLIENTS, Theme, css};
 
-/// An SVG element while it is written.
+/// An SVG element under construction.
 pub(super) struct Paper {
     svg: String,
     id: String,
 }
 
-/// Which side of its point a text stands on.
+/// The alignment of a text at its point.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     Start,
@@ -36,7 +36,7 @@ impl Paper {
              {}</defs><rect class=\"bg\" width=\"{w}\" height=\"{h}\"/>",
             heads(id)
         )
-        .expect("text takes all");
+        .expect("writing to a string cannot fail");
         Paper { svg, id: id.to_owned() }
     }
 
@@ -45,11 +45,11 @@ impl Paper {
         self.svg
     }
 
-    /// Title and description, for those who cannot see the drawing.
+    /// Adds title and description for screen readers.
     pub fn describe(&mut self, title: &str, description: &str) {
         let (title, description, id) = (escaped(title), escaped(description), &self.id);
         write!(self.svg, "<title id=\"{id}-t\">{title}</title><desc id=\"{id}-d\">{description}</desc>")
-            .expect("text takes all");
+            .expect("writing to a string cannot fail");
     }
 
     pub fn text(&mut self, x: f64, y: f64, class: &str, anchor: Anchor, text: &str) {
@@ -60,27 +60,28 @@ impl Paper {
         };
         let class = attribute(class);
         write!(self.svg, "<text x=\"{}\" y=\"{}\"{class}{anchor}>{}</text>", number(x), number(y), escaped(text))
-            .expect("text takes all");
+            .expect("writing to a string cannot fail");
     }
 
-    /// Small words with something plain behind them, so that nothing strikes them through.
+    /// Draws small text on a plain background, so no line crosses it.
     pub fn label(&mut self, x: f64, y: f64, text: &str) {
         self.rectangle("nw", (x - 1.0, y - 9.0), (width(text, 11.0) + 2.0, 12.0), 2.0);
         self.text(x, y, "sm", Anchor::Start, text);
     }
 
     pub fn path(&mut self, class: &str, path: &str) {
-        write!(self.svg, "<path{} d=\"{path}\"/>", attribute(class)).expect("text takes all");
+        write!(self.svg, "<path{} d=\"{path}\"/>", attribute(class)).expect("writing to a string cannot fail");
     }
 
     pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         self.path(class, &segment(from, to));
     }
 
-    /// A line that ends in the head of an arrow, in the colour of a client.
+    /// Draws a line with an arrowhead in the colour of a client.
     pub fn arrow(&mut self, class: &str, colour: usize, from: (f64, f64), to: (f64, f64)) {
         let (class, path, id) = (attribute(class), segment(from, to), &self.id);
-        write!(self.svg, "<path{class} marker-end=\"url(#{id}-{colour})\" d=\"{path}\"/>").expect("text takes all");
+        write!(self.svg, "<path{class} marker-end=\"url(#{id}-{colour})\" d=\"{path}\"/>")
+            .expect("writing to a string cannot fail");
     }
 
     pub fn rectangle(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64), round: f64) {
@@ -88,10 +89,10 @@ impl Paper {
         let round = if round > 0.0 { format!(" rx=\"{}\"", number(round)) } else { String::new() };
         let class = attribute(class);
         write!(self.svg, "<rect{class} x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"{round}/>")
-            .expect("text takes all");
+            .expect("writing to a string cannot fail");
     }
 
-    /// A rectangle filled with one of the hatches: `h` or `x`.
+    /// Draws a rectangle filled with one of the hatches: `h` or `x`.
     pub fn hatched(&mut self, hatch: char, at: (f64, f64), size: (f64, f64)) {
         let [x, y, w, h] = [at.0, at.1, size.0.max(0.0), size.1].map(number);
         write!(
@@ -99,16 +100,17 @@ impl Paper {
             "<rect class=\"ps\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" fill=\"url(#{}-{hatch})\"/>",
             self.id
         )
-        .expect("text takes all");
+        .expect("writing to a string cannot fail");
     }
 
     pub fn circle(&mut self, class: &str, (x, y): (f64, f64), radius: f64) {
         let [x, y, r] = [x, y, radius].map(number);
-        write!(self.svg, "<circle{} cx=\"{x}\" cy=\"{y}\" r=\"{r}\"/>", attribute(class)).expect("text takes all");
+        write!(self.svg, "<circle{} cx=\"{x}\" cy=\"{y}\" r=\"{r}\"/>", attribute(class))
+            .expect("writing to a string cannot fail");
     }
 }
 
-/// The heads of arrows, one for each client's colour.
+/// Returns the arrowheads, one for each client colour.
 fn heads(id: &str) -> String {
     let head = |colour| {
         format!(
@@ -132,14 +134,14 @@ fn attribute(class: &str) -> String {
     if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") }
 }
 
-/// A length in whole units. A drawing is so wide that fractions cannot be seen in it, and a page has room for more of them
-/// without.
+/// Formats a length in whole units. Drawings are so wide that fractions are not visible, and omitting them makes
+/// room for more drawings in a page.
 pub(super) fn number(length: f64) -> String {
     let text = format!("{length:.0}");
     if text == "-0" { "0".to_owned() } else { text }
 }
 
-/// Text for XML and HTML, in elements and attributes.
+/// Escapes text for elements and attributes of XML and HTML.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in crate::text::visible(text).chars() {
@@ -160,12 +162,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short() {
+    fn lengths_are_whole_numbers() {
         assert_eq!([1.0, 1.25, -0.01, 9.96].map(number), ["1", "1", "0", "10"]);
     }
 
     #[test]
-    fn text_can_close_nothing() {
+    fn text_cannot_close_an_element() {
         assert_eq!(escaped("</text>\"'&\u{202e}"), "&lt;/text&gt;&quot;&#39;&amp;\u{fffd}");
     }
 }

@@ -1,4 +1,4 @@
-//! Faults that are at no single lane, and those of clocks: a strip above the lanes.
+//! Draws a strip above the lanes for faults that do not stop a node, such as faults of links and clocks.
 
 use super::marks::numbered;
 use super::metrics::{fitting, width};
@@ -11,7 +11,7 @@ use crate::explain::{Cause, CauseKind};
 const ROW: f64 = 24.0;
 const MOST: usize = 5;
 
-/// Whether a fault has a place on its node's own lane.
+/// Returns whether a fault is drawn on the lane of its node.
 pub(super) fn on_lane(span: &FaultSpan) -> bool {
     span.fault.kind.stops.is_some()
 }
@@ -25,22 +25,22 @@ pub(super) fn height(view: &DiagramView<'_>) -> f64 {
     if rows == 0 { 0.0 } else { rows as f64 * ROW + 6.0 }
 }
 
-/// The number of a fault in the chain of causes.
+/// Returns the number of a fault in the chain of causes.
 fn number(view: &DiagramView<'_>, span: &FaultSpan) -> Option<usize> {
-    let is_it = |cause: &Cause| cause.kind == CauseKind::Fault && cause.seq == span.seq;
-    view.causes.iter().position(is_it).map(|index| index + 1)
+    let is_match = |cause: &Cause| cause.kind == CauseKind::Fault && cause.seq == span.seq;
+    view.causes.iter().position(is_match).map(|index| index + 1)
 }
 
-/// Whether a cause is a fault that is shown in the strip.
+/// Returns whether a cause is a fault that is shown in the strip.
 pub(super) fn has(view: &DiagramView<'_>, cause: &Cause) -> bool {
     cause.kind == CauseKind::Fault && rows(view).any(|span| span.seq == cause.seq)
 }
 
-/// Faults of the network darken the time that they last.
+/// Shades the time in which faults of links are active.
 pub(super) fn shades(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
     let (_, lower) = tracks.field();
     for span in rows(view).filter(|span| !span.fault.links.is_empty()) {
-        if let Some((x0, x1)) = tracks.stretch(view, span.from, span.to) {
+        if let Some((x0, x1)) = tracks.extent(view, span.from, span.to) {
             paper.rectangle("sh", (x0, tracks.top), (x1 - x0, lower - tracks.top), 0.0);
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn shades(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks)
 
 pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
     for (row, span) in rows(view).enumerate() {
-        let Some((x0, x1)) = tracks.stretch(view, span.from, span.to) else { continue };
+        let Some((x0, x1)) = tracks.extent(view, span.from, span.to) else { continue };
         let y = tracks.top + ROW * row as f64;
         let x1 = x1.max(x0 + 5.0);
         if !span.fault.kind.steps_clocks() {
@@ -71,10 +71,10 @@ pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
     }
 }
 
-/// Where clocks jumped. These come late, so that no bar hides them.
+/// Marks where clocks stepped. Drawn late, so no bar hides the marks.
 pub(super) fn steps(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
     for (row, span) in rows(view).enumerate().filter(|(_, span)| span.fault.kind.steps_clocks()) {
-        if let Some((x, _)) = tracks.stretch(view, span.from, span.to) {
+        if let Some((x, _)) = tracks.extent(view, span.from, span.to) {
             mark_step(paper, tracks, span, x, tracks.top + ROW * row as f64);
         }
     }

@@ -1,14 +1,14 @@
-//! Colours, for light and dark ground. Okabe–Ito for clients; colour is never the only distinction.
+//! Colours for light and dark backgrounds. Okabe–Ito for clients; colour is never the only distinction.
 
-/// In which colours a timeline is drawn.
+/// The colour theme of a timeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
-    /// Light or dark, as the reader's system has it. What cannot ask, such as a PNG, is light.
+    /// Light or dark, as the reader's system prefers. Formats that cannot adapt, such as PNG, are light.
     #[default]
     Auto,
-    /// Dark ink on light ground.
+    /// Dark on a light background.
     Light,
-    /// Light ink on dark ground.
+    /// Light on a dark background.
     Dark,
 }
 
@@ -20,11 +20,11 @@ struct Colours {
     hatch: &'static str,
     fault: &'static str,
     alarm: &'static str,
-    /// For each client in turn: edge and fill.
+    /// Edge and fill colour for each client.
     clients: [(&'static str, &'static str); CLIENTS],
 }
 
-/// The number of clients with a colour of their own.
+/// The number of different client colours.
 pub(super) const CLIENTS: usize = 4;
 
 const LIGHT: Colours = Colours {
@@ -59,7 +59,7 @@ pub(super) fn css(theme: Theme) -> String {
     }
 }
 
-/// The same for a page that holds several drawings and lets its reader choose the theme by `data-theme` on its root.
+/// Returns the CSS for a page with several drawings, whose theme `data-theme` on the root element can override.
 pub(super) fn page_css() -> String {
     let dark = rules(&DARK);
     format!(
@@ -69,7 +69,7 @@ pub(super) fn page_css() -> String {
     )
 }
 
-/// What is the same in every theme.
+/// The rules that are the same in every theme.
 const SHAPES: &str = "\
 .fptl text{font-family:DejaVu Sans,Verdana,sans-serif;font-size:12px}\
 .fptl .t1{font-size:21px;font-weight:bold}.fptl .t2{font-size:13px}.fptl .nm{font-size:14px;font-weight:bold}\
@@ -88,10 +88,10 @@ fn rules(colours: &Colours) -> String {
          .fptl .al,.fptl .rg{{stroke:{alarm}}}.fptl .ft{{fill:{fault};stroke:{hatch}}}\
          .fptl .sh{{fill:{fault};fill-opacity:.45}}.fptl .op{{fill:{surface};stroke:{ink};stroke-width:1.6}}"
     );
-    for (place, (edge, fill)) in clients.iter().enumerate() {
+    for (index, (edge, fill)) in clients.iter().enumerate() {
         css += &format!(
-            ".fptl .b{place}{{fill:{fill};stroke:{edge};stroke-width:1.6}}.fptl .s{place}{{stroke:{edge}}}\
-             .fptl .f{place}{{fill:{edge}}}"
+            ".fptl .b{index}{{fill:{fill};stroke:{edge};stroke-width:1.6}}.fptl .s{index}{{stroke:{edge}}}\
+             .fptl .f{index}{{fill:{edge}}}"
         );
     }
     css

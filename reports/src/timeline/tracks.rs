@@ -1,4 +1,4 @@
-//! The lanes, and the axis below them.
+//! Draws the lanes and the axis below them.
 
 use fencepost_sim::{NodeId, SimTime};
 
@@ -16,21 +16,21 @@ use crate::text::seconds;
 pub(super) const LEFT: f64 = 150.0;
 pub(super) const RIGHT: f64 = 1168.0;
 
-/// The room between the strip of faults and the first lane.
+/// The space between the strip of faults and the first lane.
 const AIR: f64 = 56.0;
-/// The room between the last lane and the axis, for the labels of the store.
+/// The space between the last lane and the axis, for the labels of the store.
 const BELOW: f64 = 92.0;
 const AXIS: f64 = 50.0;
 
 pub(super) struct Tracks {
     pub axis: Axis,
-    /// Where the strip of faults begins.
+    /// The upper edge of the strip of faults.
     pub top: f64,
-    /// Where the first lane is.
+    /// The position of the first lane.
     first: f64,
     pub pitch: f64,
     nodes: Vec<NodeId>,
-    /// Below the axis.
+    /// The lower edge of the axis.
     pub bottom: f64,
 }
 
@@ -50,7 +50,7 @@ impl Tracks {
         }
     }
 
-    /// Where a node's lane is, if it has one.
+    /// Returns the position of a node's lane, if it has one.
     pub fn y(&self, node: NodeId) -> Option<f64> {
         self.nodes.iter().position(|other| *other == node).map(|place| self.first + self.pitch * place as f64)
     }
@@ -59,12 +59,12 @@ impl Tracks {
         self.axis.x(at)
     }
 
-    /// Whether a label at this height keeps clear of every lane.
+    /// Returns whether a label at this height overlaps no lane.
     pub fn is_between_lanes(&self, y: f64) -> bool {
         self.nodes.iter().filter_map(|node| self.y(*node)).all(|lane| (lane - y).abs() > 20.0)
     }
 
-    /// Where a message leaves or reaches a lane: at the edge of the bar that is there.
+    /// Returns where a message leaves or reaches a lane: at the edge of the bar there.
     pub fn edge(&self, view: &DiagramView<'_>, node: NodeId, at: SimTime, towards: f64) -> Option<f64> {
         let y = self.y(node)?;
         let inside = |grant: &&GrantTimeline| {
@@ -77,8 +77,8 @@ impl Tracks {
         edges.into_iter().reduce(if towards > y { f64::max } else { f64::min })
     }
 
-    /// Where a stretch begins and ends on the page; what goes on beyond the last moment goes to the edge.
-    pub fn stretch(&self, view: &DiagramView<'_>, from: SimTime, to: Option<SimTime>) -> Option<(f64, f64)> {
+    /// Returns the left and right end of an interval. An interval beyond the last time shown extends to the edge.
+    pub fn extent(&self, view: &DiagramView<'_>, from: SimTime, to: Option<SimTime>) -> Option<(f64, f64)> {
         if from > view.to || to.is_some_and(|to| to < view.from) {
             return None;
         }
@@ -87,7 +87,7 @@ impl Tracks {
         Some((x0, x1.max(x0)))
     }
 
-    /// The upper end of the lanes, and the lower.
+    /// Returns the upper and the lower end of the lanes.
     pub fn field(&self) -> (f64, f64) {
         (self.first - 44.0, self.bottom - AXIS)
     }

@@ -1,4 +1,4 @@
-//! What of a case is shown: a stretch of time, the nodes that play a part in it, and what passed between them.
+//! Selects the part of a case that a timeline shows: an interval, the nodes involved and the messages between them.
 
 use std::collections::BTreeSet;
 
@@ -9,35 +9,35 @@ use fencepost_sim::{NodeId, SimTime};
 use crate::case_record::{CaseRecord, FaultSpan, GrantTimeline, Message};
 use crate::explain::{Cause, CauseKind, Chain};
 
-/// More messages than this hide what they are to show.
+/// The maximum number of messages: more would make the drawing unreadable.
 const MOST_MESSAGES: usize = 44;
 const MOST_LATE: usize = 8;
 
-/// What comes right after the end of the chain is shown, too.
+/// Events up to this long after the end of the chain are shown, too.
 const AFTER_NS: u64 = 60_000_000;
 
-/// The nodes of a fault have lanes of their own only if they are no more than this.
+/// The maximum number of nodes of a fault that get lanes because of it.
 const FEW: usize = 3;
 
-/// The number of grants shown of a case without violations.
+/// The number of grants shown for a case without violations.
 const FIRST_GRANTS: usize = 4;
 
 pub(super) struct DiagramView<'a> {
     pub record: &'a CaseRecord,
     pub causes: &'a [Cause],
-    /// The grants that it is about, in the order in which they came.
+    /// The grants shown, in the order in which they were granted.
     pub grants: Vec<&'a GrantTimeline>,
-    /// The nodes that have lanes, from the top: servers, clients, the store.
+    /// The nodes with lanes, from the top: servers, clients, the store.
     pub nodes: Vec<NodeId>,
     pub from: SimTime,
     pub to: SimTime,
     pub messages: Vec<&'a Message>,
     pub spans: Vec<&'a FaultSpan>,
-    /// Moments that the axis gives room to.
+    /// The times between which the axis stretches gaps.
     pub moments: Vec<SimTime>,
-    /// Where rules were broken: the chain's own, and what was done to the data of the same grants.
+    /// The violating causes: those of the chain, and violations at the store by the same grants.
     pub wrong: Vec<&'a Cause>,
-    /// Nodes without a lane.
+    /// The number of nodes without a lane.
     pub left_out: usize,
 }
 
@@ -65,7 +65,7 @@ impl<'a> DiagramView<'a> {
         view
     }
 
-    /// The place of a client among those that have colours.
+    /// Returns the index of a client's colour.
     pub fn colour(&self, client: Option<NodeId>) -> usize {
         let mut clients: Vec<NodeId> = Vec::new();
         for node in self.grants.iter().filter_map(|grant| grant.client).chain(self.nodes.iter().copied()) {
@@ -73,15 +73,15 @@ impl<'a> DiagramView<'a> {
                 clients.push(node);
             }
         }
-        let place = client.and_then(|client| clients.iter().position(|other| *other == client));
-        place.unwrap_or(0) % super::style::CLIENTS
+        let index = client.and_then(|client| clients.iter().position(|other| *other == client));
+        index.unwrap_or(0) % super::style::CLIENTS
     }
 
     pub fn name(&self, node: NodeId) -> String {
         crate::text::clipped(self.record.name(node), 18)
     }
 
-    /// Whether a cause broke a rule.
+    /// Returns whether a cause is a violation.
     pub fn is_wrong(&self, cause: &Cause) -> bool {
         self.wrong.iter().any(|other| other.is(cause))
     }
@@ -98,7 +98,7 @@ impl<'a> DiagramView<'a> {
         self.to = near.unwrap_or(to).max(SimTime(self.from.0 + 1));
     }
 
-    /// Where and when something happened to the grants that the view is about.
+    /// Returns time and node of each event of the shown grants.
     fn own_events(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, NodeId)> + '_ {
         self.record.events_between(from, to).filter_map(|(at, event)| {
             let (node, grant) = (event.node(self.record.names.store)?, event.grant()?);
@@ -127,7 +127,7 @@ impl<'a> DiagramView<'a> {
         self.nodes = nodes;
     }
 
-    /// Messages that did something to the grants, or that were long on their way.
+    /// Selects messages that affected the grants, and messages that were late or lost.
     fn set_messages(&mut self) {
         let moments: BTreeSet<(NodeId, SimTime)> =
             self.own_events(self.from, self.to).map(|(at, node)| (node, at)).collect();
@@ -148,7 +148,7 @@ impl<'a> DiagramView<'a> {
                 _ => {}
             }
         }
-        // Where there are too many, what was read and written must still be seen.
+        // If there are too many, reads and writes take priority.
         let with_store = |message: &&Message| [message.from, message.to].contains(&self.record.names.store);
         own.sort_by_key(|message| !with_store(message));
         own.truncate(MOST_MESSAGES);
