@@ -115,11 +115,7 @@ fn every_chain_is_short_in_order_and_ends_in_its_violation() {
     for chain in chains(&paused()) {
         assert!((3..=9).contains(&chain.causes.len()), "{chain:#?}");
         assert!(chain.causes.is_sorted_by_key(|cause| cause.at));
-        let broken = chain
-            .causes
-            .iter()
-            .find(|cause| cause.violates.contains(&chain.property))
-            .expect("the chain has its violation");
+        let broken = chain.causes.iter().find(|cause| cause.violates.contains(&chain.property)).expect("a violation");
         assert_eq!(broken.at, chain.at);
     }
 }

@@ -101,7 +101,7 @@ fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// Returns the names of all tags of a page or drawing. Attribute values contain no `<`, because it is escaped.
+/// Returns the names of all tags of a page or drawing. Attribute values contain no `<`, which is always escaped.
 fn tags(markup: &str) -> Vec<&str> {
     let inner = markup.split('<').skip(1);
     inner.map(|rest| rest.split([' ', '>', '/', '\n']).next().unwrap()).filter(|tag| !tag.is_empty()).collect()

@@ -8,7 +8,7 @@ use fencepost_scenarios::search::ablation;
 
 /// One pause outlasts the lease, one is shorter, and one never happens.
 const SCENARIO: &str = r#"
-name = "suspects"
+name = "three-pauses"
 run_for = "60s"
 clients = { think = "exp(200ms)", hold = "500ms", wait_at_most = "60s" }
 lock.ttl = "5s"
@@ -43,7 +43,7 @@ fn run_seeds(cell: &Cell, seeds: impl Iterator<Item = u64>) -> CellResult {
     result
 }
 
-fn with_ablation(cell: &Cell, mut result: CellResult) -> CellResult {
+fn ablated(cell: &Cell, mut result: CellResult) -> CellResult {
     for sample in result.samples().to_vec() {
         let changed = ablation::without_each(cell, &sample);
         result.decide(sample.seed, changed);
@@ -54,7 +54,7 @@ fn with_ablation(cell: &Cell, mut result: CellResult) -> CellResult {
 #[test]
 fn only_the_fault_that_causes_the_violation_is_decisive() {
     let cell = cell();
-    let result = with_ablation(&cell, run_seeds(&cell, 0..30));
+    let result = ablated(&cell, run_seeds(&cell, 0..30));
     let sampled = DECISIVE_CASES as u64;
     assert!(result.property(Property::EffectExclusion).violated > sampled, "{result:?}");
     let seen: Vec<Decisive> = (0..3).map(|fault| result.decisive(fault)).collect();
@@ -65,9 +65,8 @@ fn only_the_fault_that_causes_the_violation_is_decisive() {
 #[test]
 fn merged_shards_equal_the_whole_run() {
     let cell = cell();
-    let whole = with_ablation(&cell, run_seeds(&cell, 0..30));
-    let mut parts: Vec<CellResult> =
-        (0..3).map(|n| with_ablation(&cell, run_seeds(&cell, (n..30).step_by(3)))).collect();
+    let whole = ablated(&cell, run_seeds(&cell, 0..30));
+    let mut parts: Vec<CellResult> = (0..3).map(|n| ablated(&cell, run_seeds(&cell, (n..30).step_by(3)))).collect();
     let mut merged = parts.pop().expect("three parts");
     parts.iter().for_each(|part| merged.merge(part));
     assert_eq!(merged, whole);
@@ -76,7 +75,7 @@ fn merged_shards_equal_the_whole_run() {
 #[test]
 fn decisive_faults_survive_a_round_trip() {
     let cell = cell();
-    let result = with_ablation(&cell, run_seeds(&cell, 0..10));
+    let result = ablated(&cell, run_seeds(&cell, 0..10));
     let mut writer = ResultsWriter::new(Vec::new());
     writer.cell(&cell.header).expect("writing to memory succeeds");
     for seed in 0..10 {

@@ -51,10 +51,7 @@ impl Expected {
         let (scenario, lock) = (&self.cell.header.scenario, &self.cell.header.lock);
         self.unmet().map(move |(property, expected)| {
             let first = self.violated.get(&property);
-            format!(
-                "{scenario}/{lock}: {} should be {expected:?}; the first seed that violates it is {first:?}",
-                property.name()
-            )
+            format!("{scenario}/{lock}: {} should be {expected:?}; first violating seed: {first:?}", property.name())
         })
     }
 }

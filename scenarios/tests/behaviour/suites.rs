@@ -40,11 +40,7 @@ fn every_scenario_is_in_a_suite_and_no_suite_has_its_name() {
         assert!(suites.iter().all(|suite| suite.name != *name), "{name} is a suite and a scenario");
     }
     for suite in &suites {
-        assert!(
-            suite.about.ends_with('.') || suite.about.ends_with('?'),
-            "the `about` of {} is a sentence",
-            suite.name
-        );
+        assert!(suite.about.ends_with('.') || suite.about.ends_with('?'), "`about` of {} is a sentence", suite.name);
         assert!(suite.seeds.is_some(), "{} states its seeds", suite.name);
     }
 }

@@ -123,10 +123,10 @@ fn an_editor_completes_the_kinds_of_fault_and_the_keys_of_each() {
         for key in &all {
             assert_eq!(refuses(kind, key), !here.contains(key), "{kind}: {key}");
         }
-        let definition = |key: &str| resolved(&schema, &of(kind)["properties"][key]);
+        let target = |key: &str| resolved(&schema, &of(kind)["properties"][key]);
         for key in &here {
             let described =
-                of(kind)["properties"][*key]["description"].is_string() || definition(key)["description"].is_string();
+                of(kind)["properties"][*key]["description"].is_string() || target(key)["description"].is_string();
             assert!(described, "{kind}.{key} is not described");
         }
     }
