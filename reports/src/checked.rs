@@ -1,4 +1,4 @@
-//! The result of `check`, as text and as JSON.
+//! Renders the result of `check` as text and JSON.
 
 use std::fmt::Write;
 
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::text::visible;
 
-/// The most operations that are listed before the one that is stuck.
+/// The maximum number of operations listed before the stuck one.
 const MOST_LISTED: usize = 8;
 
-/// The result as text: every lock with its verdict, and the operations before the point at which the search was stuck.
+/// Renders the result as text: each lock with its verdict, and the operations before the stuck one.
 pub fn text(history: &HistoryFile, options: CheckOptions, checked: &CheckedHistory) -> String {
     let mut text = String::new();
     for lock in &checked.locks {
@@ -21,7 +21,7 @@ pub fn text(history: &HistoryFile, options: CheckOptions, checked: &CheckedHisto
     text
 }
 
-/// The result as JSON. Operations have the numbers of their lines.
+/// Renders the result as JSON. Operations have their line numbers.
 pub fn json(history: &HistoryFile, options: CheckOptions, checked: &CheckedHistory) -> Value {
     let locks = checked.locks.iter().map(|lock| {
         json!({
@@ -77,7 +77,7 @@ fn stuck_text(history: &HistoryFile, stuck: &StuckAt) -> String {
     text
 }
 
-/// `lines 3–5  client-1 acquires, token 7`.
+/// Formats an operation: `lines 3–5  client-1 acquires, token 7`.
 fn operation(history: &HistoryFile, entry: usize) -> String {
     let (_, operation) = history.entries[entry];
     let owner = visible(&history.owners[operation.operation.owner.0 as usize]);

@@ -1,5 +1,5 @@
-//! Scenarios in which costs of locks can be compared: those in which all locks ran, with the same load with and without
-//! faults. Other sums would compare scenarios rather than locks.
+//! Selects the scenarios in which costs of locks can be compared: those that all locks ran in, under the same load with
+//! and without faults. Other sums would compare scenarios rather than locks.
 
 use std::collections::BTreeSet;
 
@@ -12,20 +12,20 @@ use crate::text::{clipped, grouped};
 /// The maximum number of scenarios listed by name.
 const MOST_NAMED: usize = 3;
 
-/// The scenarios that costs are compared in.
+/// The scenarios in which costs are compared.
 #[derive(Debug)]
 pub struct Comparable<'a> {
-    /// Those without any fault.
+    /// The scenarios without faults.
     pub calm: Vec<&'a str>,
-    /// Those with faults.
+    /// The scenarios with faults.
     pub faulty: Vec<&'a str>,
-    /// Whether all have the same load, so that the two groups differ only in faults.
+    /// Whether all have the same load, so the two groups differ only in faults.
     pub same_load: bool,
 }
 
 impl<'a> Comparable<'a> {
-    /// Of the scenarios that show the lock itself, those that all locks were run in, if there is any; and of these
-    /// those that were run with the same load with and without faults, if there is any.
+    /// Selects scenarios that show the lock itself. Prefers those that all locks were run in, and then those with a run
+    /// under the same load with and without faults.
     pub fn of(cells: &'a [Cell]) -> Self {
         let grid = Grid::new(unguarded_cells(cells).into_iter().filter(|(header, _)| header.applicable));
         let scenarios = preferred(grid.scenarios.clone(), |scenario| {
@@ -44,7 +44,7 @@ impl<'a> Comparable<'a> {
         Comparable { calm, faulty, same_load }
     }
 
-    /// The cells of a lock in them: calm ones and faulty ones.
+    /// Returns the cells of a lock without faults and with faults.
     pub fn cells(&self, cells: &'a [Cell], lock: &str) -> [Vec<&'a Cell>; 2] {
         [&self.calm, &self.faulty].map(|scenarios| {
             let is_in = |(header, _): &&Cell| scenarios.contains(&header.scenario.as_str());
@@ -52,7 +52,7 @@ impl<'a> Comparable<'a> {
         })
     }
 
-    /// The names of the scenarios, in a sentence or two.
+    /// Returns the names of the scenarios in one or two sentences.
     pub fn text(&self) -> String {
         let mut words = Vec::new();
         for (kind, scenarios) in [("No faults", &self.calm), ("Under faults", &self.faulty)] {
@@ -76,7 +76,7 @@ fn is_calm(header: &CellHeader) -> bool {
     header.faults.is_empty()
 }
 
-/// Those that fit, or all of them if none does.
+/// Returns the scenarios that fit, or all of them if none fits.
 fn preferred(all: Vec<&str>, fits: impl Fn(&str) -> bool) -> Vec<&str> {
     let fitting: Vec<&str> = all.iter().copied().filter(|scenario| fits(scenario)).collect();
     if fitting.is_empty() { all } else { fitting }

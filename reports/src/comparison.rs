@@ -1,4 +1,4 @@
-//! Two runs side by side, as text and as JSON.
+//! Renders the comparison of two runs as text and JSON.
 
 use comfy_table::Table;
 use fencepost_scenarios::property::Property;
@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 use crate::terminal::{Terminal, new_table, titled};
 use crate::text::{clipped, grouped, of, short};
 
-/// What one of two runs was.
+/// One of the two runs.
 #[derive(Clone, Debug)]
 pub struct Side {
-    /// Its suite.
+    /// The suite.
     pub suite: String,
-    /// Its version.
+    /// The version of fencepost.
     pub version: String,
-    /// Its seeds.
+    /// The seeds.
     pub seeds: String,
-    /// The layout of its randomness.
+    /// The layout of randomness.
     pub layout: u32,
 }
 
@@ -30,7 +30,7 @@ const CHANGES: [(Change, &str, &str); 4] = [
     (Change::None, "none", "no difference shown"),
 ];
 
-/// As text: what differs, and how much was compared.
+/// Renders the differences and the amount of data compared as text.
 pub fn comparison_text(comparison: &Comparison, sides: &[Side; 2], notes: &[String], terminal: Terminal) -> String {
     let mut text = String::new();
     for (name, side) in ["A", "B"].into_iter().zip(sides) {
@@ -111,7 +111,7 @@ fn row<T>(difference: &Difference<T>, what: &str, before: String, after: String)
     ]
 }
 
-/// As JSON.
+/// Renders the comparison as JSON.
 pub fn comparison_json(comparison: &Comparison, sides: &[Side; 2], notes: &[String]) -> Value {
     let side = |side: &Side| json!({ "suite": side.suite, "version": side.version, "seeds": side.seeds, "layout": side.layout });
     let alone = |cells: &[(String, String)]| -> Vec<Value> {

@@ -1,4 +1,4 @@
-//! The cells that failed, the counterexample of each, and its place in the page.
+//! The cells that failed, with the counterexample and the anchor of each in the page.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -15,20 +15,20 @@ use crate::timeline::{self, without_style};
 /// The counterexample of a cell: its smallest case, explained and drawn.
 #[derive(Clone, Debug, Default)]
 pub struct Counterexample {
-    /// The command that replays it, if it is not that of the first seed.
+    /// The command that replays it, if it is not the case of the first seed.
     pub command: Option<String>,
     /// The size of the shrunk case: faults and clients.
     pub smallest: Option<String>,
-    /// The violation in a few words.
+    /// A summary of the violation.
     pub headline: Option<String>,
-    /// The chain of causes, one sentence each, the last being the violation.
+    /// The chain of causes, one sentence each; the last is the violation.
     pub causes: Vec<String>,
     /// The case as a timeline: an SVG of this crate, without a style of its own.
     pub diagram: Option<String>,
 }
 
 impl Counterexample {
-    /// The counterexample that a record shows.
+    /// Creates the counterexample of a record.
     pub fn from_record(record: &CaseRecord) -> Self {
         let chains = chains(record);
         let Some(chain) = most_severe(&chains) else { return Counterexample::default() };
@@ -48,11 +48,11 @@ impl Counterexample {
 pub struct Failure<'a> {
     /// The cell.
     pub cell: &'a Cell,
-    /// Its place in the page, a valid fragment whatever the names.
+    /// Its anchor in the page: a valid fragment for all names.
     pub anchor: String,
     /// The violated properties, the most severe first.
     pub violated: Vec<(Property, PropertyCount)>,
-    /// The seed that shows it.
+    /// The seed of a failing case.
     pub seed: u64,
     /// Its counterexample.
     pub counterexample: Option<&'a Counterexample>,
@@ -63,22 +63,22 @@ pub struct Failure<'a> {
 /// How a page shows a diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drawing {
-    /// There is none.
+    /// There is no diagram.
     None,
-    /// It is in the article.
+    /// The diagram is in the article.
     Inline,
-    /// It is compressed, and the page's script draws it.
+    /// The diagram is compressed, and the page's script draws it.
     Packed,
-    /// It does not fit into the page.
+    /// The diagram does not fit into the page.
     LeftOut,
 }
 
-/// All failing cells, in their order.
+/// All failing cells, in the order of the cells.
 #[derive(Clone, Debug, Default)]
 pub struct Failures<'a> {
     list: Vec<Failure<'a>>,
     packed: String,
-    places: BTreeMap<(&'a str, &'a str), usize>,
+    positions: BTreeMap<(&'a str, &'a str), usize>,
 }
 
 impl<'a> Failures<'a> {
@@ -93,7 +93,7 @@ impl<'a> Failures<'a> {
                 .collect();
             violated.sort_by_key(|(property, _)| (property.severity(), *property));
             let Some(seed) = violated.first().and_then(|(_, count)| count.first_seed) else { continue };
-            failures.places.insert((&header.scenario, &header.lock), failures.list.len());
+            failures.positions.insert((&header.scenario, &header.lock), failures.list.len());
             let counterexample = counterexamples.get(&(header.scenario.clone(), header.lock.clone()));
             let anchor = anchor(&header.scenario, &header.lock, at);
             let drawn = counterexample.is_some_and(|counterexample| counterexample.diagram.is_some());
@@ -103,25 +103,25 @@ impl<'a> Failures<'a> {
         failures
     }
 
-    /// All of them.
+    /// Returns all failures.
     pub fn all(&self) -> &[Failure<'a>] {
         &self.list
     }
 
-    /// The diagrams that the page's script draws, all in one stream.
+    /// Returns the compressed diagrams that the page's script draws.
     pub fn packed(&self) -> &str {
         &self.packed
     }
 
-    /// The place of a cell in the page, if it failed.
+    /// Returns the anchor of a cell in the page, if it failed.
     pub fn anchor(&self, scenario: &str, lock: &str) -> Option<&str> {
-        self.places.get(&(scenario, lock)).map(|place| self.list[*place].anchor.as_str())
+        self.positions.get(&(scenario, lock)).map(|place| self.list[*place].anchor.as_str())
     }
 
-    /// Spends this many bytes on diagrams. One of each lock is inline, for readers without scripts; of the others, as many
-    /// as fit are compressed.
+    /// Spends at most `room` bytes on diagrams. One diagram of each lock is inline, for readers without scripts. Of the
+    /// others, as many as fit are compressed.
     pub fn allot(&mut self, room: usize) {
-        let (first, others) = self.in_turn();
+        let (first, others) = self.by_rounds();
         let mut left = room;
         for at in first {
             let size = self.list[at].diagram().map_or(0, str::len);
@@ -133,36 +133,36 @@ impl<'a> Failures<'a> {
         self.pack(&others, left);
     }
 
-    /// The locks take turns, each with its most_severe and most frequent failure first: those of the first turn, and the others.
-    fn in_turn(&self) -> (Vec<usize>, Vec<usize>) {
-        let mut turns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    /// Orders failures in rounds, each with the next most severe failure of each lock. Returns the first round and the rest.
+    fn by_rounds(&self) -> (Vec<usize>, Vec<usize>) {
+        let mut rounds: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, failure) in self.list.iter().enumerate().filter(|(_, failure)| failure.diagram().is_some()) {
-            turns.entry(&failure.cell.0.lock).or_default().push(at);
+            rounds.entry(&failure.cell.0.lock).or_default().push(at);
         }
-        for places in turns.values_mut() {
+        for places in rounds.values_mut() {
             places.sort_by(|a, b| self.list[*a].by_severity(&self.list[*b]).then(a.cmp(b)));
         }
-        let of_turn = |turn: usize| turns.values().filter_map(move |places| places.get(turn).copied());
-        let most = turns.values().map(Vec::len).max().unwrap_or(0);
-        (of_turn(0).collect(), (1..most).flat_map(of_turn).collect())
+        let of_round = |round: usize| rounds.values().filter_map(move |places| places.get(round).copied());
+        let most = rounds.values().map(Vec::len).max().unwrap_or(0);
+        (of_round(0).collect(), (1..most).flat_map(of_round).collect())
     }
 
-    /// Packs the first of these, as many as fit.
+    /// Packs as many diagrams as fit, in this order.
     fn pack(&mut self, order: &[usize], room: usize) {
         let mut count = order.len();
-        self.packed = self.pack_of(order);
-        // Mostly there is room for all. If not, how many fit shows only once they are packed.
+        self.packed = self.packed_in_page_order(order);
+        // All diagrams usually fit. If not, packing is the only way to find out how many do.
         while self.packed.len() > room {
             count = (count * room / self.packed.len()).min(count - 1);
-            self.packed = self.pack_of(&order[..count]);
+            self.packed = self.packed_in_page_order(&order[..count]);
         }
         for at in &order[..count] {
             self.list[*at].drawing = Drawing::Packed;
         }
     }
 
-    /// In the order of the page, in which diagrams of one scenario stand together and pack best.
-    fn pack_of(&self, chosen: &[usize]) -> String {
+    /// Packs in the order of the page, since adjacent diagrams of one scenario compress best.
+    fn packed_in_page_order(&self, chosen: &[usize]) -> String {
         let mut chosen = chosen.to_vec();
         chosen.sort_unstable();
         packed(chosen.iter().filter_map(|at| Some((self.list[*at].anchor.as_str(), self.list[*at].diagram()?))))
@@ -170,12 +170,12 @@ impl<'a> Failures<'a> {
 }
 
 impl Failure<'_> {
-    /// Its diagram, if there is one.
+    /// Returns the diagram, if there is one.
     pub fn diagram(&self) -> Option<&str> {
         self.counterexample?.diagram.as_deref()
     }
 
-    /// The most severe first, and of equals the most frequent.
+    /// Orders by severity, then by frequency, highest first.
     fn by_severity(&self, other: &Self) -> Ordering {
         let [mine, others] = [self, other].map(|failure| failure.violated.first());
         let severity =
@@ -185,7 +185,7 @@ impl Failure<'_> {
     }
 }
 
-/// Names of lower-case words go in as they are, so that links to them last; others are numbered.
+/// Returns the anchor of a cell. Plain lower-case names are kept, so links stay valid; other names are numbered.
 fn anchor(scenario: &str, lock: &str, at: usize) -> String {
     let plain = |name: &str| {
         name.len() <= 60 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

@@ -1,4 +1,4 @@
-//! The effect of the faults of a scenario, over all locks.
+//! Sums the effects of the faults of a scenario over all locks.
 
 use fencepost_scenarios::run::results::{CellHeader, Decisive, FaultSum};
 
@@ -34,7 +34,7 @@ impl FaultRow<'_> {
     }
 }
 
-/// The faults of a scenario.
+/// Returns the faults of a scenario.
 pub(crate) fn rows<'a>(grid: &Grid<'a>, scenario: &str) -> Vec<FaultRow<'a>> {
     let Some((CellHeader { faults, .. }, _)) = grid.column(scenario).next() else { return Vec::new() };
     let cases = applicable(grid, scenario).map(|(_, result)| result.cases()).sum();
@@ -48,7 +48,7 @@ pub(crate) fn rows<'a>(grid: &Grid<'a>, scenario: &str) -> Vec<FaultRow<'a>> {
     faults.iter().enumerate().map(row).collect()
 }
 
-/// The cells of a scenario that were run.
+/// Returns the cells of a scenario that were run.
 pub(crate) fn applicable<'a>(grid: &Grid<'a>, scenario: &str) -> impl Iterator<Item = &'a Cell> {
     grid.column(scenario).filter(|(header, _)| header.applicable)
 }

@@ -22,16 +22,16 @@ pub struct Grid<'a> {
 /// The finding of a cell for one property.
 #[derive(Clone, Copy, Debug)]
 pub enum Finding<'a> {
-    /// There is no such cell.
+    /// The grid has no such cell.
     Missing,
-    /// The scenario does not apply to the lock, or the property not to the cell.
+    /// The scenario does not apply to the lock, or the property does not apply to the cell. Holds the reason.
     NotApplicable(&'a str),
-    /// It was run.
+    /// The cell was run, and the property applies.
     Checked(&'a Cell, PropertyCount),
 }
 
 impl<'a> Grid<'a> {
-    /// Arranges cells.
+    /// Creates a grid. If a lock and a scenario occur twice, the last cell counts.
     pub fn new(cells: impl IntoIterator<Item = &'a Cell>) -> Self {
         let mut grid = Grid { locks: Vec::new(), scenarios: Vec::new(), cells: BTreeMap::new() };
         for cell in cells {
@@ -49,22 +49,22 @@ impl<'a> Grid<'a> {
         grid
     }
 
-    /// The cell of a lock in a scenario.
+    /// Returns the cell of a lock in a scenario.
     pub fn cell(&self, lock: &str, scenario: &str) -> Option<&'a Cell> {
         self.cells.get(&(lock, scenario)).copied()
     }
 
-    /// The cells of a lock, in the order of the scenarios.
+    /// Returns the cells of a lock, in the order of the scenarios.
     pub fn row(&self, lock: &str) -> impl Iterator<Item = &'a Cell> {
         self.scenarios.iter().filter_map(move |scenario| self.cell(lock, scenario))
     }
 
-    /// The cells of a scenario, in the order of the locks.
+    /// Returns the cells of a scenario, in the order of the locks.
     pub fn column(&self, scenario: &str) -> impl Iterator<Item = &'a Cell> {
         self.locks.iter().filter_map(move |lock| self.cell(lock, scenario))
     }
 
-    /// The finding of a cell for a property.
+    /// Returns the finding of a cell for a property.
     pub fn finding(&self, lock: &str, scenario: &str, property: Property) -> Finding<'a> {
         let Some(cell) = self.cell(lock, scenario) else { return Finding::Missing };
         let (header, result) = cell;
@@ -80,12 +80,12 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// Whether the property applies to any cell.
+    /// Returns whether the property applies to any cell.
     pub fn is_checked(&self, property: Property) -> bool {
         self.cells.values().any(|(header, result)| header.applicable && result.property(property).is_applicable())
     }
 
-    /// The shortest and longest effective expiry that a lock was run with, or none if it never expires.
+    /// Returns the shortest and longest effective expiry that a lock was run with, or `None` if it never expires.
     pub fn expiry_range(&self, lock: &str) -> Option<(Duration, Duration)> {
         let all =
             || self.row(lock).filter(|(header, _)| header.applicable).filter_map(|(header, _)| header.effective_expiry);

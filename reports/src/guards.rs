@@ -1,4 +1,4 @@
-//! The same scenario with each guard at the store.
+//! Groups the scenarios that differ only in the guard at the store.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const ORDER: [&str; 7] = ["none", "fence-writes", "fence-reads", "claim", "owner
 /// Scenarios that differ only in the check at the store.
 #[derive(Debug)]
 pub struct Guards<'a> {
-    /// The scenario without any guard, or else the first of them.
+    /// The scenario without a guard, or else the first scenario.
     pub scenario: &'a str,
     /// The locks: the rows.
     pub locks: Vec<&'a str>,
@@ -24,7 +24,7 @@ pub struct Guards<'a> {
 }
 
 impl<'a> Guards<'a> {
-    /// The setting with the most guards, if there are at least two.
+    /// Returns the setting with the most guards, if it has at least two.
     pub fn of(cells: &'a [Cell]) -> Option<Self> {
         let mut tried: BTreeMap<(&str, u16), Vec<&str>> = BTreeMap::new();
         for (header, _) in cells.iter().filter(|(header, _)| !header.setting.is_empty()) {
@@ -46,18 +46,18 @@ impl<'a> Guards<'a> {
         Some(Guards { scenario, locks, columns: columns.into_iter().map(str::to_owned).collect(), cells })
     }
 
-    /// The cells of a lock with a guard.
+    /// Returns the cells of a lock with a guard.
     pub fn cells(&self, lock: &str, guard: &str) -> impl Iterator<Item = &'a Cell> {
         self.cells.iter().copied().filter(move |(header, _)| header.lock == lock && check(header) == Some(guard))
     }
 
-    /// How often a property was violated by a lock with a guard.
+    /// Returns the verdicts on a property for a lock with a guard.
     pub fn pooled(&self, lock: &str, guard: &str, property: Property) -> Option<Pooled<'a>> {
         Pooled::of(self.cells(lock, guard), property)
     }
 }
 
-/// The check at the store: the guard, or else an update that checks. Case 2 is a separate comparison, so it is excluded.
+/// Returns the check at the store: the guard, or else an update that checks. Case 2 is a comparison of its own.
 fn check(header: &CellHeader) -> Option<&str> {
     match (header.guard.as_deref().unwrap_or("none"), header.update.as_deref()) {
         ("none", Some("decrement")) => None,

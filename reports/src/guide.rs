@@ -57,7 +57,7 @@ const GUARDS: &str = "guards";
 /// The maximum number of locks named in one list.
 const MOST_NAMED: usize = 8;
 
-/// The advice that these results support.
+/// Returns the advice that these results support.
 pub fn guide(cells: &[Cell]) -> Vec<Advice> {
     let unguarded: Vec<&Cell> = unguarded_cells(cells).into_iter().filter(|(header, _)| header.applicable).collect();
     let grid = Grid::new(unguarded.iter().copied());
@@ -86,7 +86,7 @@ fn cell(words: String, (header, _): &Cell) -> Part {
     Part::Cell { words, scenario: header.scenario.clone(), lock: header.lock.clone() }
 }
 
-/// The verdicts of each lock in some of the cells.
+/// Pools the verdicts of each lock over the cells that `which` selects.
 fn by_lock<'a>(
     cells: &[&'a Cell],
     locks: &[&'a str],
@@ -102,7 +102,7 @@ fn by_lock<'a>(
     locks.iter().filter_map(of_lock).collect()
 }
 
-/// `a (1 of 20), b (2 of 20)`, each with its worst cell; then the number of the others, with a link to the table.
+/// Returns `a (1 of 20), b (2 of 20)`, each linked to its worst cell, and the number of other locks.
 fn violators(pooled_locks: &[(&str, Pooled, Vec<&Cell>)], fragment: &'static str) -> Vec<Part> {
     let mut violating: Vec<_> = pooled_locks.iter().filter(|(_, pooled, _)| pooled.count.violated > 0).collect();
     violating.sort_by(|a, b| b.1.rate().total_cmp(&a.1.rate()));
@@ -126,7 +126,7 @@ fn violators(pooled_locks: &[(&str, Pooled, Vec<&Cell>)], fragment: &'static str
     parts
 }
 
-/// `0 of 200 (≤ 1.8 %): a, b; 0 of 100 (≤ 3.6 %): c`, each with one of its cells.
+/// Returns `0 of 200 (≤ 1.8 %): a, b; 0 of 100 (≤ 3.6 %): c`, each lock linked to one of its cells.
 fn clean(pooled_locks: &[(&str, Pooled, Vec<&Cell>)]) -> Vec<Part> {
     let mut held_locks: Vec<_> = pooled_locks.iter().filter(|(_, pooled, _)| pooled.count.violated == 0).collect();
     held_locks.sort_by(|a, b| a.1.count.ci95().upper.total_cmp(&b.1.count.ci95().upper));
@@ -189,7 +189,7 @@ fn cheap_duplicates<'a>(all: &[Cell], cells: &[&Cell], locks: &[&'a str]) -> Vec
     all.into_iter().flatten().chain(harms(cells, locks)).collect()
 }
 
-/// The cost of failures where locks save work. Each workload has its own unit, so each has its own sentence.
+/// Returns the cost of failures if locks only save work. Each workload has its own unit and so its own sentence.
 fn harms(cells: &[&Cell], locks: &[&str]) -> Vec<Sentence> {
     let faulty: Vec<&Cell> = (cells.iter().copied())
         .filter(|(header, _)| header.use_case == "efficiency" && !header.faults.is_empty())

@@ -165,7 +165,7 @@ fn verdict(page: &Page) -> Markup {
     let violating = pooled.iter().filter(|pooled| pooled.count.violated > 0).count();
     html! {
         @if pooled.is_empty() {
-            "In no case of this run did the data depend on a lock alone. See "
+            "No case of this run relied on a lock alone to protect the data. See "
             a href="#comparison" { "Comparison" } " for the results by scenario."
         } @else {
             b { (violating) " of " (pooled.len()) " locks" }

@@ -1,8 +1,8 @@
-//! JUnit XML: one test case for each cell, so that CI shows the results of a run as tests.
+//! JUnit XML: one test case for each cell, so CI shows the results of a run as tests.
 //!
-//! A test case fails if its cell violated anything but belief exclusion, which every lease breaks under long pauses,
-//! and `[expect]` of the scenario does not expect it. The exit code of a run is independent of this: it depends only on
-//! the properties that `--fail-on` names or that are expected to hold.
+//! A test case fails if its cell violated a property that `[expect]` of the scenario does not list. Belief exclusion is
+//! exempt, since every lease violates it under long pauses. The exit code of a run does not depend on this: it depends
+//! only on the properties that `--fail-on` names or that are expected to hold.
 
 use fencepost_scenarios::property::{Property, Severity};
 use maud::{Markup, PreEscaped, html};
@@ -11,7 +11,7 @@ use crate::grid::{Cell, Grid};
 use crate::report::Report;
 use crate::text::{violations, visible};
 
-/// The whole file.
+/// Renders the whole file.
 pub fn junit(report: &Report) -> String {
     let grid = Grid::new(&report.cells);
     let count = |pick: &dyn Fn(&Cell) -> bool| report.cells.iter().filter(|cell| pick(cell)).count();
@@ -64,7 +64,7 @@ fn case(report: &Report, cell: &Cell) -> Markup {
     }
 }
 
-/// The properties that a cell violated unexpectedly, each with its first seed.
+/// Returns the properties that a cell violated unexpectedly, each with its first seed.
 fn unexpected(report: &Report, (header, result): &Cell) -> Vec<(Property, u64)> {
     let expected = |property| {
         let key = (header.scenario.clone(), header.lock.clone(), property);

@@ -1,4 +1,4 @@
-//! Plots, as SVG text. Every plot is drawn in literal colours of the light theme; [`themed`] makes it follow a page.
+//! Plots as SVG text. Every plot uses literal colours of the light theme; [`themed`] adapts it to the theme of a page.
 
 mod availability;
 mod canvas;
@@ -25,32 +25,32 @@ pub use self::response::{contention, dose_response};
 /// A plot.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// The name of its file, without extension. Never taken from a user's file.
+    /// The file name, without extension. Never taken from user input.
     pub name: String,
-    /// What it shows, in one line.
+    /// The title, in one line.
     pub title: String,
-    /// Axes with units, and the notes.
+    /// The axes with units, and the notes.
     pub caption: String,
     /// The plot as an SVG document of its own.
     pub svg: String,
-    /// The parts that it is made of, each with what it shows, where a page can lay them out by its own width.
+    /// The label and SVG of each panel, if a page can lay out the panels by its own width.
     pub panels: Vec<(String, String)>,
     /// The key to the marks.
     pub key: Option<String>,
 }
 
-/// An SVG to be set into a page: its colours are the page's, and its size is that of the place it is put.
+/// Adapts a plot to a page: uses the colours of the page and no fixed size.
 pub fn themed(svg: &str, label: &str) -> String {
     let body = svg.find("viewBox").map_or(svg, |at| &svg[at..]);
     let label: String = crate::text::visible(label).chars().filter(|c| !"<>&\"".contains(*c)).collect();
     palette::with_variables(&format!("<svg role=\"img\" aria-label=\"{label}\" {body}"))
 }
 
-/// A text broken into lines of at most this width.
+/// Wraps text into lines of at most this width.
 fn wrapped(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is always a last one");
+        let line = lines.last_mut().expect("`lines` is never empty");
         if !line.is_empty() && text_width(line, size) + text_width(word, size) > width {
             lines.push(word.to_owned());
         } else {

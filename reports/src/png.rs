@@ -1,4 +1,4 @@
-//! PNGs, with the one font that is shipped and none of the system's.
+//! Renders PNGs with the bundled font only, so the output does not depend on system fonts.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,25 +11,25 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-/// Plots are drawn at four times their size; two times is sharp enough for every screen.
+/// Plots are drawn at four times their size. Twice the size is sharp enough for every screen.
 const SCALE: f32 = 0.5;
 
-/// Why an SVG could not be rendered.
+/// An error while rendering an SVG.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
-    /// It is no SVG that can be read.
-    #[error("the SVG cannot be read: {0}")]
+    /// The SVG cannot be parsed.
+    #[error("cannot parse the SVG: {0}")]
     Svg(#[from] resvg::usvg::Error),
-    /// It has no size, or one that is too large.
-    #[error("an image of {width} by {height} cannot be made")]
+    /// The size is zero or too large.
+    #[error("cannot create an image of {width} × {height} pixels")]
     Size {
-        /// In pixels.
+        /// The width in pixels.
         width: u32,
-        /// In pixels.
+        /// The height in pixels.
         height: u32,
     },
-    /// It could not be encoded.
-    #[error("the PNG cannot be encoded: {0}")]
+    /// The PNG could not be encoded.
+    #[error("cannot encode the PNG: {0}")]
     Encode(String),
 }
 

@@ -1,4 +1,4 @@
-//! The verdicts of a lock in several scenarios, counted together.
+//! Pools the verdicts of a lock over several scenarios.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// Its name in tables.
+    /// Returns the name used in tables.
     pub fn name(self) -> &'static str {
         match self {
             Measure::Harm => "harm",
@@ -43,10 +43,10 @@ impl From<Property> for Measure {
     }
 }
 
-/// The verdicts of several cells of one lock, counted together.
+/// The pooled verdicts of several cells of one lock.
 #[derive(Clone, Copy, Debug)]
 pub struct Pooled<'a> {
-    /// What is counted.
+    /// The measure.
     pub measure: Measure,
     /// The cases of all cells.
     pub count: PropertyCount,
@@ -54,12 +54,12 @@ pub struct Pooled<'a> {
     pub scenarios: usize,
     /// The number of scenarios with a violated case.
     pub broken: usize,
-    /// The cell with the highest rate of violations; none if there is no violation.
+    /// The cell with the highest rate of violations, or `None` if there is no violation.
     pub worst: Option<&'a Cell>,
 }
 
 impl<'a> Pooled<'a> {
-    /// Counts the applicable cells together; none if the measure applies to none of them.
+    /// Pools the applicable cells. Returns `None` if the measure applies to none of them.
     pub fn of(cells: impl IntoIterator<Item = &'a Cell>, measure: impl Into<Measure>) -> Option<Self> {
         let measure = measure.into();
         let mut pooled = Pooled { measure, count: PropertyCount::default(), scenarios: 0, broken: 0, worst: None };
@@ -76,13 +76,13 @@ impl<'a> Pooled<'a> {
         pooled.count.is_applicable().then_some(pooled)
     }
 
-    /// The rate of violations; 0 if no case is decided.
+    /// Returns the rate of violations, or 0 if no case is decided.
     pub fn rate(&self) -> f64 {
         self.count.rate().unwrap_or(0.0)
     }
 }
 
-/// What faults a scenario has, as reports group scenarios.
+/// The group of a scenario in reports, by the families of its faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultGroup {
     /// No fault.
@@ -94,7 +94,7 @@ pub enum FaultGroup {
 }
 
 impl FaultGroup {
-    /// The group of a cell.
+    /// Returns the group of a cell.
     pub fn of_cell(header: &CellHeader) -> FaultGroup {
         let family = |kind: &str| faults::standard(kind).map_or(FaultFamily::Other, |info| info.family);
         let families: BTreeSet<FaultFamily> = header.faults.iter().map(|fault| family(&fault.kind)).collect();
@@ -105,14 +105,14 @@ impl FaultGroup {
         }
     }
 
-    /// The groups that occur among these cells, in the order of reports.
+    /// Returns the groups of these cells, in the order of reports.
     pub fn among<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<FaultGroup> {
         let applicable = cells.into_iter().filter(|(header, _)| header.applicable);
         let groups: BTreeSet<FaultGroup> = applicable.map(|(header, _)| FaultGroup::of_cell(header)).collect();
         groups.into_iter().collect()
     }
 
-    /// Its name in reports.
+    /// Returns the name used in reports.
     pub fn name(self) -> &'static str {
         match self {
             FaultGroup::None => "no fault",
@@ -122,13 +122,13 @@ impl FaultGroup {
     }
 }
 
-/// The cells that show the lock itself: the store has no guard, and the scenario is not part of a parameter sweep.
+/// Returns the cells that show the lock itself: without a guard at the store, and not part of a parameter sweep.
 pub fn unguarded_cells(cells: &[Cell]) -> Vec<&Cell> {
     without_sweeps(cells).into_iter().filter(|(header, _)| is_unguarded(header)).collect()
 }
 
-/// All cells except those of parameter sweeps, which would count the same setting several times. If no other scenario
-/// shows the lock itself under faults, the sweeps are included.
+/// Returns all cells except those of parameter sweeps, which would count the same setting several times. Includes the
+/// sweeps if no other scenario shows the lock itself under faults.
 pub fn without_sweeps(cells: &[Cell]) -> Vec<&Cell> {
     let swept = swept_scenarios(cells);
     let others: Vec<&Cell> = cells.iter().filter(|(header, _)| !swept.contains(header.scenario.as_str())).collect();
@@ -136,7 +136,7 @@ pub fn without_sweeps(cells: &[Cell]) -> Vec<&Cell> {
     if others.iter().any(|cell| shows(&cell)) { others } else { cells.iter().collect() }
 }
 
-/// Scenarios that differ in one number only: the length of the pause or the number of clients.
+/// Returns the scenarios that differ in one number only: the length of the pause or the number of clients.
 fn swept_scenarios(cells: &[Cell]) -> BTreeSet<&str> {
     let mut pauses: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     let mut client_counts: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
@@ -154,7 +154,7 @@ fn swept_scenarios(cells: &[Cell]) -> BTreeSet<&str> {
     all.flat_map(BTreeMap::into_keys).collect()
 }
 
-/// Whether the store has no guard.
+/// Returns whether the store has no guard.
 pub fn is_unguarded(header: &CellHeader) -> bool {
     let unguarded = header.guard.as_deref().is_none_or(|guard| guard == "none");
     unguarded && header.update.as_deref().is_none_or(|update| matches!(update, "target" | "decrement"))
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pause_of_fixed_length_is_no_sweep() {
+    fn one_pause_of_fixed_length_is_not_a_sweep() {
         let cells = [pause("mine", Some(1.5)), pause("other", None)];
         assert_eq!(names(&cells), ["mine", "other"]);
     }
@@ -201,7 +201,7 @@ mod tests {
         let mut cells = vec![pause("dose-1", Some(1.0)), pause("dose-2", Some(2.0)), pause("other", None)];
         cells.push(pause("dose-1", None));
         assert_eq!(names(&cells), ["other"], "a lock without expiry has no dose, and is excluded too");
-        assert_eq!(names(&cells[..2]), ["dose-1", "dose-2"], "there is nothing else");
+        assert_eq!(names(&cells[..2]), ["dose-1", "dose-2"], "no other scenario exists");
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
         for cell in &mut cells[..2] {
             cell.0.setting = "clients".into();
         }
-        assert_eq!(names(&cells), ["clients-2", "clients-20", "other"], "as many clients in both");
+        assert_eq!(names(&cells), ["clients-2", "clients-20", "other"], "both have the same number of clients");
         cells[1].0.clients = 20;
         assert_eq!(names(&cells), ["other"]);
     }

@@ -1,4 +1,4 @@
-//! Tables for other programs: CSV and Markdown.
+//! Renders tables for other programs: CSV and Markdown.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::{CellHeader, CellResult, shown_metric};
@@ -9,7 +9,7 @@ use crate::pool::{FaultGroup, Measure, Pooled, unguarded_cells};
 use crate::summary::{HEADINGS, Summary};
 use crate::text::{of, violations, visible};
 
-/// Every count of every property in every cell: one line each.
+/// Renders the counts of every property in every cell, one line each.
 pub fn properties_csv(cells: &[Cell]) -> String {
     let mut csv = String::from(
         "scenario,lock,applicable,effective_expiry_s,dose,cases,\
@@ -37,7 +37,7 @@ pub fn properties_csv(cells: &[Cell]) -> String {
     csv
 }
 
-/// Every metric of every cell: one line each.
+/// Renders every metric of every cell, one line each.
 pub fn metrics_csv(cells: &[Cell]) -> String {
     let mut csv = String::from(
         "scenario,lock,applicable,effective_expiry_s,dose,cases,metric,samples,total,mean,p50,p95,max\r\n",
@@ -76,7 +76,7 @@ fn csv_line(fields: &[String]) -> String {
     fields.join(",") + "\r\n"
 }
 
-/// Spreadsheets run what begins like a formula, so such names get an apostrophe in front.
+/// Escapes a field. Spreadsheets evaluate text that starts like a formula, so such names get a leading apostrophe.
 fn csv_field(field: &str) -> String {
     let field = visible(field);
     let formula = field.starts_with(['=', '+', '-', '@']) && field.parse::<f64>().is_err();
@@ -84,10 +84,10 @@ fn csv_field(field: &str) -> String {
     if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }
 
-/// A lock, and what each column has of it.
+/// A lock, and its pooled verdicts by column.
 type ComparisonRow<'a> = (&'a str, Vec<Option<Pooled<'a>>>);
 
-/// The columns of the comparison: what they are called, and which cells of a lock they add up by which properties.
+/// Returns the names of the columns of the comparison, and a row for each lock.
 fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
     let bare = unguarded_cells(cells);
     let grid = Grid::new(bare.iter().copied());
@@ -106,7 +106,7 @@ fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
     (names, rows.collect())
 }
 
-/// The comparison, one line for each lock and column.
+/// Renders the comparison, one line for each lock and column.
 pub fn comparison_csv(cells: &[Cell]) -> String {
     let (columns, rows) = comparison(cells);
     let mut csv = String::from(
@@ -132,7 +132,7 @@ pub fn comparison_csv(cells: &[Cell]) -> String {
     csv
 }
 
-/// The comparison as the page shows it.
+/// Renders the comparison as the page shows it.
 pub fn comparison_markdown(cells: &[Cell]) -> String {
     let (columns, rows) = comparison(cells);
     let mut lines = vec![
@@ -149,7 +149,7 @@ pub fn comparison_markdown(cells: &[Cell]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The decision guide.
+/// Renders the decision guide.
 pub fn guide_markdown(cells: &[Cell]) -> String {
     let mut markdown = String::new();
     for advice in guide(cells) {
@@ -166,7 +166,7 @@ pub fn guide_markdown(cells: &[Cell]) -> String {
     markdown
 }
 
-/// Lock × scenario for one property.
+/// Renders lock × scenario for one property. Returns `None` if the property applies to no cell.
 pub fn matrix_markdown(cells: &[Cell], property: Property) -> Option<String> {
     let grid = Grid::new(cells);
     if !grid.is_checked(property) {
@@ -185,7 +185,7 @@ pub fn matrix_markdown(cells: &[Cell], property: Property) -> Option<String> {
     Some(lines.join("\n") + "\n")
 }
 
-/// Harm and cost by lock.
+/// Renders harm and cost by lock.
 pub fn locks_markdown(cells: &[Cell]) -> String {
     let grid = Grid::new(cells);
     let mut lines =

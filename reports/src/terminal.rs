@@ -16,7 +16,7 @@ use crate::text::{UNKNOWN_NOTE, clipped, touched_holder, violations, visible};
 const KEY: [Property; 3] = [Property::EffectExclusion, Property::NoLostUpdate, Property::NoOversell];
 const LONGEST_LOCK: usize = 24;
 const LONGEST_SCENARIO: usize = 26;
-/// What a table adds around each column.
+/// The width that a table adds to each column.
 const PADDING: usize = 3;
 /// Below this width, the second table omits columns that the report has.
 const WIDE: u16 = 132;
@@ -29,16 +29,16 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 pub struct Terminal {
     /// Columns of text.
     pub width: u16,
-    /// Whether colours are wanted: not with `NO_COLOR`, and not into a pipe.
+    /// Whether to use colours: not with `NO_COLOR` or into a pipe.
     pub colour: bool,
 }
 
-/// The tables at the end of a run.
+/// Renders the tables at the end of a run.
 pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
     let grid = Grid::new(cells);
     let mut text = match grid.scenarios.as_slice() {
         [] => return String::new(),
-        [scenario] => by_property(&grid, scenario, terminal) + &what_faults_did(&grid, scenario, terminal),
+        [scenario] => by_property(&grid, scenario, terminal) + &fault_effects(&grid, scenario, terminal),
         _ => KEY.iter().map(|property| by_scenario(&grid, *property, terminal)).collect(),
     };
     if text.contains('?') {
@@ -49,7 +49,7 @@ pub fn tables(cells: &[Cell], terminal: Terminal) -> String {
     text
 }
 
-/// Why some cells were not run.
+/// Lists the reasons why cells were not run.
 fn not_applicable(cells: &[Cell], terminal: Terminal) -> String {
     let mut reasons: BTreeMap<&str, [BTreeSet<String>; 2]> = BTreeMap::new();
     for (header, _) in cells.iter().filter(|(header, _)| !header.applicable) {
@@ -69,7 +69,7 @@ fn not_applicable(cells: &[Cell], terminal: Terminal) -> String {
     titled("not applicable", &table)
 }
 
-/// One scenario: the properties are the columns.
+/// Renders the results of one scenario, with a column for each property.
 fn by_property(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
     let mut table = new_table(terminal);
     let checked: Vec<Property> = KEY.into_iter().filter(|property| grid.is_checked(*property)).collect();
@@ -85,8 +85,8 @@ fn by_property(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
     titled(&format!("{}: violated cases", clipped(scenario, 60)), &table)
 }
 
-/// Whether the faults of one scenario mattered.
-fn what_faults_did(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
+/// Renders the effect of the faults of one scenario.
+fn fault_effects(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
     let rows = faults::rows(grid, scenario);
     if rows.is_empty() {
         return String::new();
@@ -101,7 +101,7 @@ fn what_faults_did(grid: &Grid, scenario: &str, terminal: Terminal) -> String {
     titled("faults, over all locks", &table)
 }
 
-/// Several scenarios: one matrix for each property, split into tables that fit the width.
+/// Renders a matrix of locks and scenarios for a property, split into tables that fit the width.
 fn by_scenario(grid: &Grid, property: Property, terminal: Terminal) -> String {
     if !grid.is_checked(property) {
         return String::new();
@@ -134,12 +134,12 @@ fn columns_that_fit<'a>(grid: &Grid<'a>, property: Property, terminal: Terminal)
             used = 0;
         }
         used += width;
-        tables.last_mut().expect("there is always a last one").push(scenario);
+        tables.last_mut().expect("`tables` is never empty").push(scenario);
     }
     tables
 }
 
-/// Harm and cost of the locks, over all scenarios shown.
+/// Renders harm and cost of the locks, over all scenarios shown.
 fn costs(grid: &Grid, terminal: Terminal) -> String {
     let shown = |at: &usize| terminal.width >= WIDE || NARROW.contains(at);
     let columns: Vec<usize> = (0..HEADINGS.len()).filter(shown).collect();

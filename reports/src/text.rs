@@ -1,4 +1,4 @@
-//! Names, counts and rates as text. Names come from users' files, so none is trusted.
+//! Formats names, counts and rates as text. Names come from users' files and are not trusted.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use fencepost_scenarios::run::results::{PropertyCount, TouchedHolder};
 use fencepost_scenarios::run::stats::clopper_pearson;
 use fencepost_sim::SimTime;
 
-/// A name in which everything that is not plain text is visible: control characters, line ends, and characters that
-/// make one text look like another.
+/// Makes deceptive characters of a name visible: control characters, line ends, and characters that make one text look
+/// like another.
 pub fn visible(name: &str) -> String {
     name.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
 }
@@ -20,7 +20,7 @@ fn is_deceptive(c: char) -> bool {
     c.is_control() || reorders || hides || not_xml || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// A visible name of at most `longest` characters.
+/// Returns the visible name, clipped to at most `longest` characters.
 pub fn clipped(name: &str, longest: usize) -> String {
     let name = visible(name);
     if name.chars().count() <= longest {
@@ -30,8 +30,8 @@ pub fn clipped(name: &str, longest: usize) -> String {
     format!("{kept}…")
 }
 
-/// Text in which no line breaks within a value or a node's name: `≤ 0.13 %`, `client-1`. Not for commands, since it adds
-/// special characters.
+/// Prevents line breaks within values and node names: `≤ 0.13 %`, `client-1`. Not for commands, since it adds special
+/// characters.
 pub fn unbroken(text: &str) -> String {
     let mut kept = String::with_capacity(text.len() + 16);
     for c in text.replace("≤ ", "≤\u{a0}").replace(" %", "\u{a0}%").chars() {
@@ -43,7 +43,7 @@ pub fn unbroken(text: &str) -> String {
     kept
 }
 
-/// A share as a percentage with two significant digits: `1.8 %`, `0.37 %`, `35 %`.
+/// Formats a share as a percentage with two significant digits: `1.8 %`, `0.37 %`, `35 %`.
 pub fn percent(share: f64) -> String {
     format!("{} %", percent_number(share))
 }
@@ -61,12 +61,12 @@ fn percent_number(share: f64) -> String {
     format!("{percent:.decimals$}")
 }
 
-/// An interval of shares: `0.69–2.2 %`.
+/// Formats an interval of shares: `0.69–2.2 %`.
 pub fn percent_range(lower: f64, upper: f64) -> String {
     format!("{}–{}", percent_number(lower), percent(upper))
 }
 
-/// The number of violated cases with the upper bound of the rate: `0 of 200 (≤ 1.8 %)`. Unknown cases follow as `+2?`.
+/// Formats the violated cases with the upper bound of the rate: `0 of 200 (≤ 1.8 %)`. Unknown cases follow as `+2?`.
 pub fn violations(count: &PropertyCount) -> String {
     let unknown = if count.unknown > 0 { format!(" +{}?", count.unknown) } else { String::new() };
     of(count.violated, count.decided(), count.ci95().upper) + &unknown
@@ -75,12 +75,12 @@ pub fn violations(count: &PropertyCount) -> String {
 /// The key to [`violations`].
 pub const UNKNOWN_NOTE: &str = "+k?: k more cases are unknown; the bound counts them as violated";
 
-/// `13 of 1,000 (≤ 2.2 %)`: with the upper bound of the share, or with the lower bound if all cases are hits.
+/// Formats a count with its bound: `13 of 1,000 (≤ 2.2 %)`. Shows the lower bound if all cases are hits.
 pub fn of(hits: u64, cases: u64, upper: f64) -> String {
     format!("{} of {} ({})", grouped(hits.into()), grouped(cases.into()), bound(hits, cases, upper))
 }
 
-/// The upper bound of the share, or the lower one if all cases are hits.
+/// Formats the upper bound of the share, or the lower bound if all cases are hits.
 pub fn bound(hits: u64, cases: u64, upper: f64) -> String {
     match hits == cases && hits > 0 {
         true => format!("≥ {}", percent(clopper_pearson(hits, cases).lower)),
@@ -88,7 +88,7 @@ pub fn bound(hits: u64, cases: u64, upper: f64) -> String {
     }
 }
 
-/// Violations of effect exclusion among the cases in which a fault touched a held grant.
+/// Formats the violations of effect exclusion among the cases in which a fault touched a held grant.
 pub fn touched_holder(count: TouchedHolder) -> String {
     match count.cases {
         0 => "no such case".into(),
@@ -96,13 +96,13 @@ pub fn touched_holder(count: TouchedHolder) -> String {
     }
 }
 
-/// A count with its noun: `1 order`, `1,200 orders`.
+/// Formats a count with its noun: `1 order`, `1,200 orders`.
 pub fn counted(count: impl TryInto<u128>, noun: &str) -> String {
     let count = count.try_into().unwrap_or(0);
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
-/// `a, b and c`, or `none` of no names.
+/// Joins names as `a, b and c`. Returns `none` if there are no names.
 pub fn listed(names: &[&str]) -> String {
     match names {
         [] => "none".to_owned(),
@@ -111,7 +111,7 @@ pub fn listed(names: &[&str]) -> String {
     }
 }
 
-/// A duration in seconds: `30.0 s`, `0.012 s`.
+/// Formats a duration in seconds: `30.0 s`, `0.012 s`.
 pub fn seconds(ns: u64) -> String {
     let seconds = ns as f64 / 1e9;
     match ns {
@@ -120,17 +120,17 @@ pub fn seconds(ns: u64) -> String {
     }
 }
 
-/// A difference in seconds: `+30.0 s`, `−0.012 s`.
+/// Formats a difference in seconds: `+30.0 s`, `−0.012 s`.
 pub fn signed_seconds(ns: i64) -> String {
     format!("{}{}", if ns < 0 { '−' } else { '+' }, seconds(ns.unsigned_abs()))
 }
 
-/// A point in true time: `10.093 s`.
+/// Formats a point in true time: `10.093 s`.
 pub fn moment(at: SimTime) -> String {
     format!("{:.3} s", at.0 as f64 / 1e9)
 }
 
-/// A whole number with thousands separators.
+/// Formats a whole number with thousands separators.
 pub fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -143,7 +143,7 @@ pub fn grouped(number: u128) -> String {
     text
 }
 
-/// A number with about three significant digits.
+/// Formats a number with about three significant digits.
 pub fn short(number: f64) -> String {
     let magnitude = number.abs();
     if number == 0.0 || (magnitude < 1e3 && number == libm::trunc(number)) {
@@ -158,19 +158,19 @@ pub fn short(number: f64) -> String {
     }
 }
 
-/// An effective expiry, or `none`.
+/// Formats an effective expiry, or `none`.
 pub fn expiry(expiry: Option<Duration>) -> String {
     expiry.map_or_else(|| "none".into(), |expiry| format!("{} s", short(expiry.as_secs_f64())))
 }
 
-/// The command that replays one case. Names are quoted for the shell.
+/// Returns the command that replays one case, with names quoted for the shell.
 pub fn replay_command(scenario: &str, lock: &str, seed: u64, flags: &str) -> String {
     let case = shell_quoted(&format!("{}/{}/{seed}", visible(scenario), visible(lock)));
     let flags = visible(flags);
     if flags.is_empty() { format!("fencepost replay {case}") } else { format!("fencepost replay {case} {flags}") }
 }
 
-/// The command that replays the case of a file.
+/// Returns the command that replays the case of a file.
 pub fn replay_file_command(path: &str) -> String {
     format!("fencepost replay {}", shell_quoted(&visible(path)))
 }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_broken_prints_its_bound() {
+    fn zero_violations_show_their_bound() {
         let count = PropertyCount { holds: 200, ..PropertyCount::default() };
         assert_eq!(violations(&count), "0 of 200 (≤ 1.8 %)");
         let count = PropertyCount { holds: 190, unknown: 10, ..PropertyCount::default() };
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn names_can_neither_hide_nor_run() {
+    fn hostile_names_are_visible_and_quoted() {
         assert_eq!(visible("a\n\u{202e}b\u{1b}[31m"), "a\u{fffd}\u{fffd}b\u{fffd}[31m");
         assert_eq!(clipped("gc-pause-inventory", 8), "gc-paus…");
         assert_eq!(replay_command("gc", "redlock", 7, ""), "fencepost replay gc/redlock/7");

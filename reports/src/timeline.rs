@@ -1,8 +1,8 @@
-//! The timeline of a case: a space-time diagram with a lane for each node. A bar on a client's lane shows when the client
-//! believes that it holds the lock. A thin bar on a server's lane is a grant on record. Messages are arrows.
+//! The timeline of a case: a space-time diagram with a lane for each node. A bar on a client's lane shows its belief that
+//! it holds the lock. A thin bar on a server's lane is a grant on record. Messages are arrows.
 //!
-//! The drawing shows the most severe violation, with numbered causes. Idle time is compressed: the axis marks the gaps and
-//! shows the true time of each cause. Ids and classes begin with `fptl`, so several drawings can share a page.
+//! The drawing shows the most severe violation, with numbered causes. Idle time is compressed: the axis marks the gaps
+//! and shows the true time of each cause. Ids and classes begin with `fptl`, so several drawings can share a page.
 
 mod arrows;
 mod axis;
@@ -51,7 +51,7 @@ pub enum TimelineError {
     Png(#[from] crate::png::PngError),
 }
 
-/// Renders the timeline of the most severe violation in a case, as an SVG that follows the reader's light or dark theme.
+/// Renders the timeline of the most severe violation in a case, as an SVG that follows the reader's colour theme.
 /// If no property was violated, the timeline shows the first grants.
 pub fn svg(record: &CaseRecord) -> String {
     themed(record, None, Theme::Auto)

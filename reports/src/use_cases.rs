@@ -1,17 +1,17 @@
-//! Harm by lock and workload: what the failure of a lock costs.
+//! Harm by lock and workload: the cost of a failing lock.
 
 use fencepost_scenarios::run::results::{Scale, shown_metric};
 
 use crate::grid::{Cell, Grid};
 
-/// Harm in some cells of one lock and workload.
+/// The harm in some cells of one lock and workload.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Harm<'a> {
-    /// Orders that were acknowledged.
+    /// Acknowledged orders.
     pub orders: u128,
     /// Harm in the workload's unit.
     pub harm: f64,
-    /// Cases.
+    /// The number of cases.
     pub cases: u64,
     /// The cell with the most harm per order, if there is any harm.
     pub worst: Option<&'a Cell>,
@@ -35,7 +35,7 @@ impl<'a> Harm<'a> {
         sum
     }
 
-    /// Harm per 1,000 acknowledged orders, if there were any.
+    /// Returns the harm per 1,000 acknowledged orders, or `None` if there are no orders.
     pub fn per_thousand(&self) -> Option<f64> {
         (self.orders > 0).then(|| self.harm * 1_000.0 / self.orders as f64)
     }
@@ -53,7 +53,7 @@ fn harm((_, result): &Cell) -> f64 {
     shown.unwrap_or(0.0)
 }
 
-/// The workloads of the cells, in the order of their scenarios.
+/// Returns the workloads of the cells, in the order of their scenarios.
 pub fn workloads<'a>(grid: &Grid<'a>) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for scenario in &grid.scenarios {

@@ -1,4 +1,4 @@
-//! The matrix: one row for each lock, one column for each requirement and family of faults.
+//! Renders the comparison: one row for each lock, one column for each requirement and family of faults.
 
 use fencepost_models::Verification;
 use fencepost_scenarios::property::Property;
@@ -10,7 +10,7 @@ use crate::grid::Cell;
 use crate::pool::{FaultGroup, Measure, Pooled};
 use crate::text::{clipped, visible};
 
-/// What the columns of families can show: fragment, label, measure.
+/// The measures that the columns of families can show: fragment, label, measure.
 const VIEWS: [(&str, &str, Measure); 7] = [
     ("harm", "any harm", Measure::Harm),
     ("effect", "effect-exclusion", Measure::Property(Property::EffectExclusion)),
@@ -21,7 +21,7 @@ const VIEWS: [(&str, &str, Measure); 7] = [
     ("progress", "progress", Measure::Property(Property::Progress)),
 ];
 
-/// The columns of requirements: heading, what it measures.
+/// The columns of requirements: heading and property.
 const REQUIREMENTS: [(&str, Property); 8] = [
     ("exclusive: service", Property::GrantExclusion),
     ("exclusive: store", Property::EffectExclusion),
@@ -33,7 +33,7 @@ const REQUIREMENTS: [(&str, Property); 8] = [
     ("order", Property::Fifo),
 ];
 
-/// The section.
+/// Renders the section.
 pub fn section(page: &Page) -> Markup {
     let families = FaultGroup::among(page.unguarded.locks.iter().flat_map(|lock| page.unguarded.row(lock)));
     let checked: Vec<Property> = Property::ALL.into_iter().filter(|property| page.grid.is_checked(*property)).collect();
@@ -92,7 +92,7 @@ fn table(page: &Page, families: &[FaultGroup], label: &str, measure: Measure, fi
 fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, place: Option<usize>) -> Markup {
     let mine: Vec<&Cell> = page.unguarded.row(lock).collect();
     let info = page.report.locks.iter().find(|info| info.name == lock);
-    // Only in the first table: the page has thousands of these fields.
+    // Only the first table shows the spread, since the page has thousands of these fields.
     let field = if place.is_some() { spread_cell } else { pooled_cell };
     let seconds = page.unguarded.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
     html! {
@@ -112,7 +112,7 @@ fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, place
     }
 }
 
-/// Whether no real server can be run to check the model against.
+/// Returns whether no real server can be run to check the model.
 fn unverified(page: &Page, lock: &str) -> bool {
     let info = page.report.locks.iter().find(|info| info.name == lock);
     info.is_none_or(|info| info.verification == Verification::Documentation)

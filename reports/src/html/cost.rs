@@ -1,11 +1,11 @@
-//! The cost of safety.
+//! Renders the section on the cost of safety.
 
 use maud::{Markup, html};
 
 use super::figures::figure;
 use super::{Figures, Page, locks};
 
-/// The section.
+/// Renders the section.
 pub fn section(page: &Page, figures: &Figures) -> Markup {
     html! {
         section id="cost" {
@@ -13,7 +13,7 @@ pub fn section(page: &Page, figures: &Figures) -> Markup {
             p {
                 "Latency, messages, throughput and takeover time. All locks in a plot face the same clients, orders and \
                  thinking times, in the scenarios named below it. Times are simulated: latencies between nodes are drawn \
-                 from the scenario’s distribution, and servers answer at once. So compare locks with each other, and not \
+                 from the scenario’s distribution, and servers answer at once. So compare locks with each other, not \
                  with your own measurements."
             }
             div.figures { @for plot in &figures.cost { (figure(plot)) } }

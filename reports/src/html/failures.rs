@@ -1,4 +1,4 @@
-//! The failures: for each failing cell its smallest known counterexample.
+//! Renders the failures: for each failing cell, the smallest known counterexample.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -6,7 +6,7 @@ use super::Page;
 use crate::failures::{Counterexample, Drawing, Failure};
 use crate::text::{clipped, grouped, percent, unbroken, visible};
 
-/// The section, lock by lock.
+/// Renders the section, lock by lock.
 pub fn section(page: &Page) -> Markup {
     let all = page.failures.all();
     let of = |lock: &str| all.iter().filter(|failure| failure.cell.0.lock == lock).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! Whether the faults mattered.
+//! Renders the section on the effect of the faults.
 
 use maud::{Markup, html};
 
@@ -6,16 +6,16 @@ use crate::faults::{self, HEADINGS, applicable};
 use crate::grid::Grid;
 use crate::text::{clipped, visible};
 
-/// One row for each fault of each scenario, and a warning where most cases were left untouched.
+/// Renders one row for each fault of each scenario, and a warning if most cases were not touched by any fault.
 pub fn section(grid: &Grid) -> Markup {
     html! {
         section id="faults" {
             h3 { "Did the faults matter?" }
             p {
-                "Planned: injections in the schedules of all locks. Fired: those that began before a case was over. "
-                "Touched: those that hit something: a held lock, a pending call, a message on its way. Zero violations "
-                "where nothing was touched say nothing. Decisive: of a few violated cases in which the fault began, how many "
-                "no longer violate something that they did once this fault alone is taken out."
+                "Planned: injections in the schedules of all locks. Fired: those that began before the end of a case. "
+                "Touched: those that hit a held lock, a pending call or a message in flight. Zero violations "
+                "without a touched case prove nothing. Decisive: of a sample of violated cases in which the fault began, the number "
+                "in which removing this fault removes a violation."
             }
             div.scroll tabindex="0" role="region" aria-label="Faults by scenario" { table.plain {
                 thead { tr { th scope="col" { "scenario" } th scope="col" { "fault" } th scope="col" { "kind" }
@@ -48,7 +48,7 @@ fn rows(grid: &Grid, scenario: &str) -> Markup {
     }
 }
 
-/// The locks whose cases were mostly left alone, as text; empty if there are none.
+/// Lists the locks in which no fault touched most cases. Empty if there are none.
 fn mostly_untouched(grid: &Grid, scenario: &str) -> String {
     let idle = applicable(grid, scenario).filter(|(_, result)| result.untouched() * 2 > result.cases());
     let names: Vec<String> = idle.map(|(header, _)| clipped(&header.lock, 34)).collect();

@@ -1,15 +1,15 @@
-//! Plots in the page.
+//! Renders plots in the page.
 
 use maud::{Markup, PreEscaped, html};
 
 use crate::plot::{Figure, themed};
 
-/// A plot with its caption: in parts that flow with the page's width where it has parts.
+/// Renders a plot with its caption. Panels, if any, flow with the width of the page.
 pub fn figure(figure: &Figure) -> Markup {
     html! {
         figure id={ "plot-" (figure.name) } class=(if figure.panels.is_empty() { "whole" } else { "multiple" }) {
             @if figure.panels.is_empty() {
-                // A phone shows it at a size that can be read, and scrolls.
+                // On a phone, the plot scrolls at a readable size.
                 div.scroll tabindex="0" role="region" aria-label=(figure.title) {
                     (drawing(&figure.svg, &figure.title))
                 }
@@ -19,7 +19,7 @@ pub fn figure(figure: &Figure) -> Markup {
                 div.panels { @for (label, svg) in &figure.panels { (drawing(svg, label)) } }
             }
             figcaption {
-                // What is drawn as a whole has its axes and notes drawn with it.
+                // A plot without panels already contains its axes and notes.
                 @if !figure.panels.is_empty() { (figure.caption) " " }
                 a href={ "plots/" (figure.name) ".svg" } { "SVG" } " "
                 a href={ "plots/" (figure.name) ".png" } { "PNG" }
@@ -28,10 +28,10 @@ pub fn figure(figure: &Figure) -> Markup {
     }
 }
 
-/// What the page's style says of every plot, or what goes without saying, need not be said by each of a thousand shapes.
-const SAID: [&str; 3] = [" font-family=\"DejaVu Sans, Verdana, sans-serif\"", " opacity=\"1\"", " fill=\"none\""];
+/// Attributes that the page's style sets or that are defaults. Removing them from thousands of shapes saves space.
+const REDUNDANT: [&str; 3] = [" font-family=\"DejaVu Sans, Verdana, sans-serif\"", " opacity=\"1\"", " fill=\"none\""];
 
-/// A plot in the page's colours. Only attributes are lost: in text a quotation mark is always escaped.
+/// Renders a plot in the page's colours. Only attributes are removed, since quotation marks in text are always escaped.
 fn drawing(svg: &str, label: &str) -> Markup {
-    PreEscaped(SAID.iter().fold(themed(svg, label), |svg, said| svg.replace(said, "")))
+    PreEscaped(REDUNDANT.iter().fold(themed(svg, label), |svg, attribute| svg.replace(attribute, "")))
 }

@@ -1,4 +1,4 @@
-//! The decision guide.
+//! Renders the decision guide.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::Page;
 use crate::guide::{Part, guide};
 use crate::text::{unbroken, visible};
 
-/// Text that links to the counterexample of a cell, or else to the row of its lock.
+/// Links text to the counterexample of a cell, or else to the row of its lock.
 fn linked_text(page: &Page, scenario: &str, lock: &str, words: &str) -> Markup {
     let words = html! { bdi { (unbroken(&visible(words))) } };
     let row = page.unguarded.locks.iter().position(|known| *known == lock);
@@ -16,7 +16,7 @@ fn linked_text(page: &Page, scenario: &str, lock: &str, words: &str) -> Markup {
     }
 }
 
-/// The advice of the results.
+/// Renders the advice that the results support.
 pub fn section(page: &Page) -> Markup {
     let advice = guide(&page.report.cells);
     html! {

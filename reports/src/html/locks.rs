@@ -1,4 +1,4 @@
-//! Harm and cost of each lock.
+//! Renders the table of harm and cost by lock.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::Page;
 use crate::summary::{HEADINGS, Summary};
 use crate::text::{clipped, visible};
 
-/// One row for each lock, summed over the cells it was run in.
+/// Renders one row for each lock, summed over the cells that it was run in.
 pub fn table(page: &Page) -> Markup {
     let grid = &page.grid;
     html! {

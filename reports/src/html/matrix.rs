@@ -1,4 +1,4 @@
-//! Lock × something: fields with counts, and the matrices by scenario.
+//! Renders fields with counts, and the matrices by lock and scenario.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::{CellHeader, PropertyCount};
@@ -13,7 +13,7 @@ use crate::text::{clipped, expiry, grouped, percent, percent_range, visible};
 /// Longer names are clipped in headings.
 pub const LONGEST_HEADING: usize = 44;
 
-/// The meaning of the colours. The numbers give the same information.
+/// Renders the key to the colours. Hidden from screen readers, since the fields show the numbers.
 pub fn legend() -> Markup {
     html! {
         div.legend aria-hidden="true" {
@@ -25,7 +25,7 @@ pub fn legend() -> Markup {
     }
 }
 
-/// Effective expiries of a lock over its cells.
+/// Returns the range of effective expiries of a lock over its cells.
 pub fn expiries(grid: &Grid, lock: &str) -> String {
     match grid.expiry_range(lock) {
         None => "no expiry".into(),
@@ -34,12 +34,12 @@ pub fn expiries(grid: &Grid, lock: &str) -> String {
     }
 }
 
-/// A field for pooled cells. It links to the worst of them.
+/// Renders a field for pooled cells, with a link to the worst cell.
 pub fn pooled_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
     pooled_field(page, pooled, false)
 }
 
-/// The same, with the number of scenarios with a violation.
+/// Renders a field for pooled cells, with the number of scenarios with a violation.
 pub fn spread_cell(page: &Page, pooled: Option<&Pooled>) -> Markup {
     pooled_field(page, pooled, true)
 }
@@ -67,7 +67,7 @@ fn pooled_field(page: &Page, pooled: Option<&Pooled>, spread: bool) -> Markup {
     }
 }
 
-/// Most fields are zeros, so these have no class.
+/// Returns the class of a field. Most fields are zeros, so these have none.
 fn shade(violated: u64, rate: f64) -> Option<String> {
     (violated > 0).then(|| format!("r{}", rate_step(rate)))
 }
@@ -76,7 +76,7 @@ fn range(violated: u64, lower: f64, upper: f64) -> String {
     if violated == 0 { format!("≤ {}", percent(upper)) } else { percent_range(lower, upper) }
 }
 
-/// The property with its matrix by scenario, folded.
+/// Renders a folded section with a property and its matrix by scenario.
 pub fn folded(page: &Page, property: Property) -> Markup {
     let grid = &page.grid;
     let pairs = || grid.scenarios.iter().flat_map(|scenario| grid.locks.iter().map(move |lock| (*scenario, *lock)));
@@ -140,7 +140,7 @@ fn cell(page: &Page, finding: Finding, property: Property) -> Markup {
 
 fn checked_field(page: &Page, header: &CellHeader, count: &PropertyCount, censored: u64) -> Markup {
     let interval = count.ci95();
-    // There are thousands of these, so the style makes the first line large rather than each of the others small.
+    // There are thousands of fields, so the style enlarges the first line instead of marking up the others as small.
     let counts = html! {
         @if count.violated > 0 { b { (count.violated) } } @else { "0" }
         " of " (count.decided())

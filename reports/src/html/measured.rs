@@ -1,4 +1,4 @@
-//! How it was measured, and the limits of the numbers.
+//! Renders the section on the measurements and the limits of the numbers.
 
 use fencepost_models::Verification;
 use maud::{Markup, html};
@@ -7,7 +7,7 @@ use super::{Page, faults};
 use crate::grid::Grid;
 use crate::text::{clipped, grouped, visible};
 
-/// The section.
+/// Renders the section.
 pub fn section(page: &Page) -> Markup {
     let report = page.report;
     html! {
@@ -40,7 +40,7 @@ fn limits() -> Markup {
                 by the share of violations when a fault hit the holder."
             }
             p {
-                "Each lock is a model, written from its documentation and source, and not the product. A model leaves \
+                "Each lock is a model, written from its documentation and source, not the product. A model leaves \
                  things out. The range of seeds was fixed beforehand. The upper end of an interval counts unknown cases as \
                  violated. The report has many cells: one interval in twenty may miss the true rate."
             }
@@ -52,7 +52,7 @@ fn limits() -> Markup {
     }
 }
 
-/// The cases run beside those that rates come from.
+/// Renders the search effort, whose cases never enter rates.
 fn effort(page: &Page) -> Markup {
     let with_counterexample = page.failures.all().iter().filter(|failure| failure.counterexample.is_some()).count();
     let shrunk = page
@@ -71,7 +71,7 @@ fn effort(page: &Page) -> Markup {
     }
 }
 
-/// What each lock's model can be checked against.
+/// Renders how each lock's model can be checked.
 fn models(page: &Page) -> Markup {
     let run: Vec<_> = page.report.locks.iter().filter(|info| page.grid.locks.contains(&info.name)).collect();
     html! {

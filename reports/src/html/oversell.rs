@@ -1,4 +1,4 @@
-//! Oversell: units sold beyond the stock, and the guards that prevent it.
+//! Renders the section on oversell: units sold beyond the stock, and the guards that prevent this.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::Tally;
@@ -12,7 +12,7 @@ use crate::guards::Guards;
 use crate::plot::paired_cells;
 use crate::text::{clipped, grouped, percent, short, visible};
 
-/// The section.
+/// Renders the section.
 pub fn section(page: &Page, figures: &Figures) -> Markup {
     html! {
         section id="oversell" {
@@ -41,7 +41,7 @@ pub fn section(page: &Page, figures: &Figures) -> Markup {
 
 const METRICS: [&str; 4] = ["acked_orders", "oversold_units", "negative_stock_units", "lost_updates"];
 
-/// Case 1 and Case 2 by lock, in numbers.
+/// Renders the numbers of Case 1 and Case 2 by lock.
 fn both_cases(page: &Page) -> Markup {
     let cells = paired_cells(&page.report.cells);
     let grid = Grid::new(cells.iter().copied());
@@ -89,7 +89,7 @@ fn both_cases(page: &Page) -> Markup {
     }
 }
 
-/// Lost updates with each guard, all else being equal.
+/// Renders lost updates with each guard, all else being equal.
 fn guards(page: &Page) -> Markup {
     let Some(guards) = Guards::of(&page.report.cells) else { return html! {} };
     html! {

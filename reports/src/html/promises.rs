@@ -1,4 +1,4 @@
-//! Requirements: the answers of the documentation beside the measurements.
+//! Renders the requirements: the answers of the documentation beside the measurements.
 
 use fencepost_models::{Answer, LockInfo, Promise, Requirement, Verification};
 use fencepost_scenarios::property::{Property, Severity};
@@ -9,7 +9,7 @@ use crate::grid::Cell;
 use crate::pool::Pooled;
 use crate::text::{clipped, grouped, of, unbroken, visible};
 
-/// One row for each lock, one column for each requirement; the sources are below.
+/// Renders one row for each lock and one column for each requirement, with the sources below.
 pub fn section(page: &Page) -> Markup {
     let run: Vec<&LockInfo> = page.report.locks.iter().filter(|info| page.grid.locks.contains(&info.name)).collect();
     html! {
@@ -99,7 +99,7 @@ fn row(page: &Page, lock: &str, promise: &Promise) -> Markup {
     }
 }
 
-/// The properties that measure a requirement, worst first, each with a link to its worst cell.
+/// Renders the properties that measure a requirement, worst first, each with a link to its worst cell.
 fn measured(page: &Page, lock: &str, requirement: Requirement) -> Markup {
     let mine: Vec<&Cell> = page.unguarded.row(lock).collect();
     let mut all: Vec<Pooled> = (Property::ALL.into_iter())
@@ -139,7 +139,7 @@ fn words(page: &Page, pooled: &Pooled) -> Markup {
     }
 }
 
-/// The requirement that a property measures. Fencing is a separate requirement here.
+/// Returns the requirement that a property measures. Fencing is a separate requirement here.
 fn measures(property: Property) -> Option<Requirement> {
     match property {
         Property::Fencing => Some(Requirement::Fencing),

@@ -24,7 +24,7 @@
     history.replaceState(null, "", address(target, state) || " ");
   };
 
-  // Going to a counterexample, and back.
+  // Navigation to a counterexample and back.
   const show = (target) => {
     const node = target && document.getElementById(target);
     if (!node) return;
@@ -50,7 +50,7 @@
     else if (came) came.focus();
   });
 
-  // Diagrams: packed in one stream, and drawn when the words that stand for them come into view.
+  // Diagrams: packed in one stream, and drawn when their placeholders come into view.
   const packed = $("#diagrams");
   let diagrams = new Map();
   const unpack = async () => {
@@ -80,7 +80,7 @@
     for (const words of $$(".undrawn")) near.observe(words);
   }
 
-  // On paper nothing can be unfolded: promises and failures are, with the diagrams of those that the reader opened.
+  // Print promises and failures unfolded, with the diagrams of the locks that the reader opened.
   let unfolded = [];
   addEventListener("beforeprint", () => {
     $$("details.lock[open] .undrawn").forEach(draw);
@@ -120,7 +120,7 @@
     if (cell.matches(".na")) return -1;
     if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
     if (!cell.matches("table.matrix td")) return cell.textContent.trim();
-    // "3 of 1,000", of which the first is bold; where nothing was violated, nothing is.
+    // "3 of 1,000": the first number is bold, unless no case was violated.
     const violated = $("b", cell);
     const number = (node) => Number(node.textContent.replace(/\D/g, ""));
     return violated ? number(violated) / number(violated.nextSibling) || 0 : 0;
@@ -239,7 +239,7 @@
     }
   });
 
-  // The theme: that of the system, unless chosen.
+  // The theme follows the system unless the reader chooses one.
   const theme = make("button", { type: "button", className: "theme", textContent: "Dark or light" });
   theme.addEventListener("click", () => {
     const dark = document.documentElement.dataset.theme

@@ -1,4 +1,4 @@
-//! The use cases of a lock: efficiency and correctness.
+//! Renders the section on the use cases of a lock: efficiency and correctness.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use crate::grid::Cell;
 use crate::text::{clipped, short, visible};
 use crate::use_cases::{Harm, workloads};
 
-/// A table for each workload, by use case.
+/// Renders a table for each workload, by use case.
 pub fn section(page: &Page) -> Markup {
     html! {
         section id="use-cases" {
@@ -25,7 +25,7 @@ pub fn section(page: &Page) -> Markup {
 
 fn use_case(page: &Page, wanted: &str, heading: &str) -> Markup {
     let headers = || page.report.cells.iter().map(|(header, _)| header);
-    // An unknown use case may cost data.
+    // An unknown use case counts as correctness, since it may lose data.
     let is_wanted = |name: &&str| {
         let known = headers().find(|header| header.workload == *name).map_or("", |header| header.use_case.as_str());
         (known == "efficiency") == (wanted == "efficiency")

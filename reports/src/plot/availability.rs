@@ -1,4 +1,4 @@
-//! Availability through faults: over the run phase, in which share of the time the lock served those who wanted it.
+//! Availability under faults: the share of time in which the lock served clients that wanted it, over the run phase.
 
 use fencepost_scenarios::run::case_result::Span;
 
@@ -11,20 +11,20 @@ use crate::grid::{Cell, Grid};
 use crate::pool::unguarded_cells;
 use crate::text::{clipped, percent};
 
-/// The number of scenarios shown: those in which locks differ most.
+/// The maximum number of scenarios shown.
 const MOST: usize = 3;
-/// A scenario is worth a figure if two of its locks are so far apart on average.
+/// The minimum average difference between two locks for which a scenario gets a figure.
 const APART: f64 = 0.01;
-/// The drawing ends when this share of the locks has nothing more to show.
+/// The drawing ends when this share of the locks has no more visible data.
 const DONE: f64 = 0.9;
-/// Less than this share of the time is nothing to show.
+/// A smaller share of the time is not visible.
 const VISIBLE: f64 = 0.005;
-/// The number of shades for the frequency of faults.
+/// The number of background shades for the frequency of faults.
 const SHADES: f64 = 20.0;
-/// The width of the line that says the same.
+/// The width of the line for the frequency of faults.
 const FAULTS: f64 = 1.5;
 
-/// The course of availability in the scenarios in which locks differ most.
+/// Plots availability over time in the scenarios in which locks differ most.
 pub fn availability(cells: &[Cell]) -> Vec<Figure> {
     let grid = Grid::new(
         unguarded_cells(cells)
@@ -36,7 +36,7 @@ pub fn availability(cells: &[Cell]) -> Vec<Figure> {
     ranked.retain(|(_, difference)| *difference >= APART);
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
     ranked.truncate(MOST);
-    ranked.iter().enumerate().map(|(at, (scenario, _))| of_scenario(&grid, scenario, at)).collect()
+    ranked.iter().enumerate().map(|(at, (scenario, _))| scenario_figure(&grid, scenario, at)).collect()
 }
 
 fn blocked_share(cell: &Cell) -> f64 {
@@ -47,13 +47,13 @@ fn blocked_share(cell: &Cell) -> f64 {
     (sum.wanted - sum.served) as f64 / sum.slices.max(1) as f64
 }
 
-/// How long a part of the run phase is.
+/// Returns the length of one span of the run phase, in seconds.
 fn span_seconds((_, result): &Cell) -> f64 {
     result.spans().first().map_or(0.0, |span| span.slices as f64 * 0.1 / result.cases().max(1) as f64)
 }
 
-/// How far the shares of two locks are apart, on average over all pairs: one lock that stands out does not count for more
-/// than many that differ.
+/// Returns the difference between the shares of two locks, averaged over all pairs, so one outlier does not count more
+/// than many differences.
 fn difference(grid: &Grid, scenario: &str) -> f64 {
     let shares: Vec<f64> = grid.column(scenario).map(blocked_share).collect();
     let pairs =
@@ -61,7 +61,7 @@ fn difference(grid: &Grid, scenario: &str) -> f64 {
     pairs.sum::<f64>() / (shares.len() * shares.len().saturating_sub(1) / 2).max(1) as f64
 }
 
-fn of_scenario(grid: &Grid, scenario: &str, at: usize) -> Figure {
+fn scenario_figure(grid: &Grid, scenario: &str, at: usize) -> Figure {
     let cells: Vec<&Cell> = grid.column(scenario).collect();
     let mut ends: Vec<usize> = cells.iter().map(|(_, result)| end(result.spans())).collect();
     ends.sort_unstable();
@@ -80,20 +80,26 @@ fn of_scenario(grid: &Grid, scenario: &str, at: usize) -> Figure {
         KeyEntry { sample: |canvas, a, b| block(canvas, a, b, 0, 0.75), label: "served".into() },
         KeyEntry {
             sample: |canvas, a, b| block(canvas, a, b, 1, 1.0),
-            label: "blocked: wanted, and not to be had".into(),
+            label: "blocked: wanted, but not available".into(),
         },
-        KeyEntry { sample: |canvas, a, b| canvas.line(&[a, b], MUTED, FAULTS), label: "share with a fault on".into() },
+        KeyEntry {
+            sample: |canvas, a, b| canvas.line(&[a, b], MUTED, FAULTS),
+            label: "share with active faults".into(),
+        },
     ];
     let mut notes = vec![
-        "What is left above is time in which nobody wanted the lock, or only clients that a fault hindered. The shade behind \
-         is as dark as faults were frequent then. Cases end when all their orders are resolved; later time counts only \
-         cases that still ran, and is left out where these are less than a tenth."
+        "The rest is time in which no client wanted the lock, or only clients that a fault hindered. A darker background \
+         means more frequent faults. Cases end when all their orders are resolved. Later times count only cases still \
+         running, and are omitted if these are less than a tenth."
             .to_owned(),
     ];
     let longer = cells.iter().filter(|(_, result)| end(result.spans()) > spans);
     let longer: Vec<String> = longer.map(|(header, _)| clipped(&header.lock, 24)).collect();
     if !longer.is_empty() {
-        notes.push(format!("It went on after {seconds} s, where the drawing ends, with {}.", longer.join(", ")));
+        notes.push(format!(
+            "The drawing ends at {seconds} s; clients still wanted the lock after that with {}.",
+            longer.join(", ")
+        ));
     }
     let title = format!("Availability: {}", clipped(scenario, 40));
     figure(format!("availability-{}", at + 1), title, &axes, &panels, &key, &notes)
@@ -116,14 +122,14 @@ fn panel(cell: &Cell, spans: usize) -> Panel<'_> {
     }
 }
 
-/// Without the end, in which less than a tenth of the cases still ran.
+/// Cuts off the end, in which less than a tenth of the cases were still running.
 fn frequent_enough(spans: &[Span]) -> &[Span] {
     let most = spans.first().map_or(0, |span| span.slices);
     let end = spans.iter().position(|span| span.slices * 10 < most).unwrap_or(spans.len());
     &spans[..end]
 }
 
-/// After how many parts there is nothing more to show.
+/// Returns the number of spans up to the last one with visible data.
 fn end(spans: &[Span]) -> usize {
     let shown = |span: &Span| span.wanted as f64 > VISIBLE * span.slices as f64;
     frequent_enough(spans).iter().rposition(shown).map_or(0, |last| last + 1)
@@ -152,8 +158,8 @@ fn areas(canvas: &Canvas, frame: Frame, spans: &[Span], of: usize) {
     canvas.line(&line(&faulty), MUTED, FAULTS);
 }
 
-/// Where each step begins and ends, as shares of the axis, and its height. Neighbours of one height are one step, or a page
-/// would be full of them.
+/// Returns start and end of each step, as shares of the axis, and its height. Equal neighbours are merged to keep pages
+/// small.
 fn steps(spans: &[Span], of: usize, height: &dyn Fn(&Span) -> f64) -> Vec<(f64, f64, f64)> {
     let x = |at: usize| at as f64 / of as f64;
     let mut end = 0;

@@ -1,4 +1,4 @@
-//! Drawing in points, on top of a backend that knows only whole numbers.
+//! Draws in points, on a backend that supports only integer coordinates.
 
 use plotters::coord::Shift;
 use plotters::element::{DashedPathElement, Drawable, PointCollection};
@@ -7,34 +7,34 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::palette::{SURFACE, Style};
 
-/// The backend rounds to whole numbers, so it is given four for each point: curves would show steps otherwise.
+/// Backend units per point. The backend rounds to integers, so curves would show steps at one unit per point.
 const FINE: f64 = 4.0;
-/// What the backend divides font sizes by.
+/// The divisor that the backend applies to font sizes.
 const FONT: f64 = 1.24;
-/// The page sets the family; as a file, the plot names the font that PNGs are made with.
+/// The font of PNGs. In a page, the page's style sets the font.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// A point, in points from the upper left.
+/// A position, in points from the upper left.
 pub type Point = (f64, f64);
 
-/// Where a text stands in relation to its point.
+/// The position of a text relative to its point.
 #[derive(Clone, Copy, Debug)]
 pub enum Side {
-    /// To the right of it.
+    /// To the right of the point.
     Right,
-    /// To the left of it.
+    /// To the left of the point.
     Left,
-    /// Around it.
+    /// Centred on the point.
     Middle,
 }
 
-/// Something to draw on.
+/// A drawing area.
 pub struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
 }
 
 impl Canvas<'_> {
-    /// A drawing of this size as an SVG document.
+    /// Draws an SVG document of this size.
     pub fn draw(width: f64, height: f64, draw: impl FnOnce(&Canvas)) -> String {
         let mut svg = String::new();
         let area = SVGBackend::with_string(&mut svg, (fine(width) as u32, fine(height) as u32)).into_drawing_area();
@@ -46,12 +46,12 @@ impl Canvas<'_> {
         svg
     }
 
-    /// A line through points.
+    /// Draws a line through points.
     pub fn line(&self, points: &[Point], colour: RGBColor, width: f64) {
         self.element(&PathElement::new(all_fine(points), stroke(colour, width)));
     }
 
-    /// A line in the pattern of a lock.
+    /// Draws a line in the pattern of a lock.
     pub fn patterned(&self, points: &[Point], style: Style) {
         let (on, off) = match style.pattern {
             0 => return self.line(points, style.colour, 2.2),
@@ -63,7 +63,7 @@ impl Canvas<'_> {
         self.element(&DashedPathElement::new(all_fine(points), fine(on), fine(off), stroke));
     }
 
-    /// The marker of a lock.
+    /// Draws the marker of a lock.
     pub fn marker(&self, at: Point, style: Style) {
         let around = |corners: &[Point]| -> Vec<Point> { corners.iter().map(|(x, y)| (at.0 + x, at.1 + y)).collect() };
         match style.pattern {
@@ -74,22 +74,22 @@ impl Canvas<'_> {
         }
     }
 
-    /// A filled shape.
+    /// Draws a filled polygon.
     pub fn polygon(&self, corners: &[Point], colour: RGBColor, opacity: f64) {
         self.element(&Polygon::new(all_fine(corners), colour.mix(opacity)));
     }
 
-    /// A filled rectangle.
+    /// Draws a filled rectangle.
     pub fn rectangle(&self, from: Point, to: Point, colour: RGBColor) {
         self.element(&Rectangle::new([to_fine(from), to_fine(to)], colour.filled()));
     }
 
-    /// A line of text, centred on its point's height.
+    /// Draws a line of text, vertically centred on its point.
     pub fn text(&self, text: &str, at: Point, side: Side, size: f64, colour: RGBColor) {
         self.styled_text(text, at, side, size, colour, FontTransform::None);
     }
 
-    /// A line of text that reads upwards.
+    /// Draws a line of text that reads upwards.
     pub fn upward_text(&self, text: &str, at: Point, side: Side, size: f64, colour: RGBColor) {
         self.styled_text(text, at, side, size, colour, FontTransform::Rotate270);
     }
@@ -114,7 +114,7 @@ impl Canvas<'_> {
     }
 }
 
-const NEVER_FAILS: &str = "drawing into a string does not fail";
+const NEVER_FAILS: &str = "drawing into a string cannot fail";
 
 fn stroke(colour: RGBColor, width: f64) -> ShapeStyle {
     colour.stroke_width(fine(width) as u32)
@@ -132,7 +132,7 @@ fn fine(length: f64) -> i32 {
     libm::round(length * FINE) as i32
 }
 
-/// About how wide a text is: the backend does not measure. On the wide side of the fonts that may be at hand.
+/// Estimates the width of a text, since the backend does not measure. Wide enough for the fonts in use.
 pub fn text_width(text: &str, size: f64) -> f64 {
     text.chars().count() as f64 * size * 0.6
 }

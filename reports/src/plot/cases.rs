@@ -1,11 +1,11 @@
-//! Units sold beyond the stock, and how far below zero the count went, in both cases.
+//! Plots units sold beyond the stock and the negative count, in Case 1 and Case 2.
 
 use super::Figure;
 use super::oversell::paired_cells;
 use super::rows::{Mark, Row, Rows};
 use crate::grid::{Cell, Grid};
 
-/// Oversold units beside the negative count, in both cases.
+/// Plots oversold units beside the negative count, in both cases.
 pub fn shown_and_hidden(cells: &[Cell]) -> Option<Figure> {
     let paired = paired_cells(cells);
     let mark = |lock: &str, update: &str, metric: &str| {

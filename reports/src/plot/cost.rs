@@ -1,4 +1,4 @@
-//! The cost of safety: latency, messages, throughput, and takeover time.
+//! Plots the cost of safety: latency, messages, throughput, and takeover time.
 
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::run::results::{Tally, shown_metric};
@@ -10,10 +10,10 @@ use crate::comparable::Comparable;
 use crate::grid::{Cell, Grid};
 use crate::pool::{Pooled, unguarded_cells};
 
-/// Scenarios without any fault, and those with faults.
+/// The two series: scenarios without faults and scenarios with faults.
 const CALM_AND_FAULTY: [(&str, usize); 2] = [("no faults", 0), ("under faults", 1)];
 
-/// One metric over some cells, in the unit that is shown.
+/// Returns median and 95th percentile of a metric over some cells, in the shown unit.
 fn spread(cells: &[&Cell], stored: &str) -> Option<Mark> {
     let mut sum = Tally::default();
     cells.iter().filter_map(|(_, result)| result.metric(stored)).for_each(|tally| sum.merge(tally));
@@ -26,7 +26,7 @@ fn spread(cells: &[&Cell], stored: &str) -> Option<Mark> {
     })
 }
 
-/// One metric's sum over another's.
+/// Returns the sum of one metric divided by the sum of another.
 fn quotient(cells: &[&Cell], over: &str, under_name: &str, scale: f64) -> Option<Mark> {
     let total = |name: &str| cells.iter().filter_map(|(_, result)| result.metric(name)).map(Tally::total).sum::<u128>();
     let (over, under) = (total(over), total(under_name));
@@ -34,7 +34,7 @@ fn quotient(cells: &[&Cell], over: &str, under_name: &str, scale: f64) -> Option
     (under > 0).then(|| Mark { value: over as f64 * scale / under as f64, reach: None, cases })
 }
 
-/// One row for each lock, over the scenarios that can be compared, and what these are.
+/// Returns one row for each lock over the comparable scenarios, and a text that names these scenarios.
 fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> (Vec<Row>, String) {
     let comparable = Comparable::of(cells);
     let row = |lock: &str| Row {
@@ -46,7 +46,7 @@ fn rows(cells: &[Cell], mark: impl Fn(&[&Cell]) -> Option<Mark>) -> (Vec<Row>, S
     (Grid::new(cells).locks.into_iter().map(row).collect(), comparable.text())
 }
 
-/// The time until clients acquired the lock.
+/// Plots the time until clients acquired the lock.
 pub fn acquire_latency(cells: &[Cell]) -> Option<Figure> {
     let (rows, scenarios) = rows(cells, |cells| spread(cells, "acquire_ns"));
     let notes = [
@@ -68,7 +68,7 @@ pub fn acquire_latency(cells: &[Cell]) -> Option<Figure> {
     .figure()
 }
 
-/// The messages of the lock itself.
+/// Plots the messages per acquire.
 pub fn messages(cells: &[Cell]) -> Option<Figure> {
     let (rows, scenarios) = rows(cells, |cells| quotient(cells, "lock_messages", "acquires", 1.0));
     let notes = [
@@ -90,7 +90,7 @@ pub fn messages(cells: &[Cell]) -> Option<Figure> {
     .figure()
 }
 
-/// The work done per second.
+/// Plots the acknowledged orders per second.
 pub fn throughput(cells: &[Cell]) -> Option<Figure> {
     let (rows, scenarios) = rows(cells, |cells| quotient(cells, "acked_orders", "run_ns", 1e9));
     let notes = [
@@ -112,7 +112,7 @@ pub fn throughput(cells: &[Cell]) -> Option<Figure> {
     .figure()
 }
 
-/// The time until a waiter gets the lock of a crashed holder, beside the lock's own bound.
+/// Plots the time until a waiter gets the lock of a crashed holder, and the lock's own bound.
 pub fn takeover(cells: &[Cell]) -> Option<Figure> {
     let crashed: Vec<&Cell> =
         unguarded_cells(cells).into_iter().filter(|(header, _)| header.applicable && crashes(header)).collect();

@@ -1,22 +1,22 @@
-//! Axes.
+//! Frames and axis ticks.
 
 use super::canvas::Point;
 
-/// Size of the text in plots. Plots shrink to some two thirds on a phone.
+/// Font size in plots. Plots shrink to about two thirds on a phone.
 pub const TEXT: f64 = 14.0;
-/// Size of titles.
+/// Font size of titles.
 pub const TITLE: f64 = 16.0;
 
 /// A mark on an axis.
 #[derive(Clone, Debug)]
 pub struct Tick {
-    /// Where, as a share of the axis.
+    /// The position, as a share of the axis.
     pub share: f64,
-    /// What it says.
+    /// The label.
     pub label: String,
 }
 
-/// The part of a plot that data is drawn in; its sides are shares from 0 to 1.
+/// The data area of a plot. Positions in it are shares from 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     /// Left end.
@@ -30,18 +30,18 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The point of two shares, the second counted upwards.
+    /// Converts two shares to a point; `y` counts upwards.
     pub fn point(&self, x: f64, y: f64) -> Point {
         (self.left + x * (self.right - self.left), self.bottom - y * (self.bottom - self.top))
     }
 }
 
-/// Shares of 1 as marks in percent.
+/// Returns ticks from 0 % to 100 %.
 pub fn percent_ticks() -> Vec<Tick> {
     (0..=4).map(|quarter| Tick { share: f64::from(quarter) / 4.0, label: format!("{} %", quarter * 25) }).collect()
 }
 
-/// Marks at round whole numbers for an axis from 0 to `max`.
+/// Returns ticks at round whole numbers for an axis from 0 to `max`.
 pub fn whole_ticks(max: u64) -> Vec<Tick> {
     let max = max.max(1);
     let decade = (0..20).map(|power| 10_u64.saturating_pow(power));
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_round_and_few() {
+    fn ticks_are_round_and_few() {
         let labels = |max| whole_ticks(max).into_iter().map(|tick| tick.label).collect::<Vec<_>>();
         assert_eq!(labels(3), ["0", "1", "2", "3"]);
         assert_eq!(labels(23), ["0", "5", "10", "15", "20"]);

@@ -1,4 +1,4 @@
-//! Heatmaps: locks against scenarios, families of faults or guards. Each field has a colour and the number.
+//! Plots heatmaps: locks against scenarios, families of faults or guards. Each field shows a colour and the counts.
 
 use fencepost_scenarios::property::Property;
 
@@ -12,10 +12,10 @@ use crate::pool::{FaultGroup, Measure, Pooled, unguarded_cells, without_sweeps};
 use crate::text::{bound, clipped};
 
 const CELL: (f64, f64) = (84.0, 38.0);
-/// What is longer than this is clipped.
+/// Longer names are clipped.
 const LONGEST_NAME: usize = 44;
 
-/// The content of a field: counts, or the reason why there are none.
+/// The content of a field: a count, or the reason for its absence.
 type Field = Result<Count, &'static str>;
 
 const NOT_APPLICABLE: &str = "n/a";
@@ -33,8 +33,8 @@ impl Count {
     }
 }
 
-/// Scenario × lock for effect exclusion, without parameter sweeps. Scenarios are the rows, since there are many more of
-/// them than locks.
+/// Plots scenario × lock for effect exclusion, without parameter sweeps. Scenarios are the rows, since there are far more
+/// of them.
 pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
     let property = Property::EffectExclusion;
     let grid = Grid::new(without_sweeps(cells));
@@ -49,7 +49,7 @@ pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
     grid.is_checked(property).then(|| figure("heatmap-effect-exclusion", &title, &grid.scenarios, &grid.locks, field))
 }
 
-/// Lock × family of faults for cases with any harm.
+/// Plots lock × family of faults for cases with any harm.
 pub fn families(cells: &[Cell]) -> Option<Figure> {
     let unguarded = unguarded_cells(cells);
     let grid = Grid::new(unguarded.iter().copied());
@@ -64,7 +64,7 @@ pub fn families(cells: &[Cell]) -> Option<Figure> {
     (!columns.is_empty()).then(|| figure("heatmap-families", title, &grid.locks, &columns, field))
 }
 
-/// Lock × guard for lost updates, all else being equal.
+/// Plots lock × guard for lost updates, all else being equal.
 pub fn guards(cells: &[Cell]) -> Option<Figure> {
     let guards = Guards::of(cells)?;
     let columns: Vec<&str> = guards.columns.iter().map(String::as_str).collect();
@@ -102,8 +102,8 @@ fn plot(title: &str, rows: &[&str], columns: &[&str], count: impl Fn(&str, &str)
             let x = left + (at as f64 + 0.5) * CELL.0;
             canvas.upward_text(&clipped(column, LONGEST_NAME), (x, top - 8.0), Side::Right, TEXT, INK);
         }
-        for (place, row) in rows.iter().enumerate() {
-            let y = top + place as f64 * CELL.1;
+        for (index, row) in rows.iter().enumerate() {
+            let y = top + index as f64 * CELL.1;
             canvas.text(&clipped(row, LONGEST_NAME), (left - 8.0, y + CELL.1 / 2.0), Side::Left, TEXT, INK);
             for (at, column) in columns.iter().enumerate() {
                 field(canvas, count(row, column), (left + at as f64 * CELL.0, y));

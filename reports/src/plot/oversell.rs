@@ -1,4 +1,4 @@
-//! How many units were sold beyond the stock: the distribution over cases, Case 1 and Case 2 side by side.
+//! Plots the distribution of units sold beyond the stock over cases, with Case 1 and Case 2 side by side.
 
 use fencepost_scenarios::run::results::{CellHeader, Tally};
 
@@ -11,7 +11,7 @@ use crate::grid::{Cell, Grid};
 use crate::pool::{NO_LOCK, unguarded_cells};
 use crate::text::{grouped, percent};
 
-/// Case 1 and Case 2: how the count is updated, and how it is drawn.
+/// Case 1 and Case 2: update, name and style.
 const CASES: [(&str, &str, usize); 2] = [("target", "Case 1", 0), ("decrement", "Case 2", 1)];
 
 /// The oversold units of one lock in Case 1 or Case 2.
@@ -22,7 +22,7 @@ struct Sold {
     cases: u64,
 }
 
-/// The distribution of oversold units for each lock.
+/// Plots the distribution of oversold units for each lock.
 pub fn oversell(cells: &[Cell]) -> Option<Figure> {
     let paired = paired_cells(cells);
     let locks: Vec<(&str, [Sold; 2])> = (Grid::new(cells).locks.into_iter())
@@ -67,7 +67,7 @@ pub fn oversell(cells: &[Cell]) -> Option<Figure> {
     Some(figure("oversell".into(), "Units sold beyond the stock".into(), &axes, &panels, &key, &notes))
 }
 
-/// The cells that were run in Case 1 and in Case 2 and are otherwise equal; all cells of either if there are none.
+/// Returns the cells that were run in both Case 1 and Case 2 and are otherwise equal, or all cells of either if none.
 pub fn paired_cells(cells: &[Cell]) -> Vec<&Cell> {
     let counted = |header: &CellHeader| {
         header.applicable && CASES.iter().any(|(update, _, _)| header.update.as_deref() == Some(update))

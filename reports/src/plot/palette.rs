@@ -1,4 +1,4 @@
-//! Colours. Okabe–Ito for locks, since eyes that cannot tell red from green can tell those; viridis for rates.
+//! Colours: Okabe–Ito for locks, which red-green colour-blind readers can distinguish; viridis for rates.
 
 use std::fmt::Write;
 
@@ -6,14 +6,14 @@ use plotters::style::RGBColor;
 
 /// Text and axes.
 pub const INK: RGBColor = RGBColor(0x1b, 0x1f, 0x24);
-/// What is said in passing.
+/// Secondary text.
 pub const MUTED: RGBColor = RGBColor(0x59, 0x63, 0x6e);
 /// Grid lines.
 pub const GRID: RGBColor = RGBColor(0xd9, 0xde, 0xe3);
-/// Behind everything.
+/// The background.
 pub const SURFACE: RGBColor = RGBColor(0xfe, 0xfe, 0xfe);
 
-/// One colour for each lock, with its name on the page and its shade on dark ground.
+/// One colour for each lock, with its shade on a dark background.
 const SERIES: [(RGBColor, &str); 7] = [
     (RGBColor(0x00, 0x72, 0xb2), "#4fa8dd"),
     (RGBColor(0xd5, 0x5e, 0x00), "#f0803c"),
@@ -26,7 +26,7 @@ const SERIES: [(RGBColor, &str); 7] = [
 const BASE: [(RGBColor, &str, &str); 4] =
     [(INK, "ink", "#e6e9ed"), (MUTED, "muted", "#9aa4af"), (GRID, "grid", "#343b43"), (SURFACE, "surface", "#14181d")];
 
-/// Rates from low to high on dark ground, where more is brighter.
+/// Rates from low to high on a dark background, where higher is brighter.
 const RATES_ON_DARK: [RGBColor; 10] = [
     RGBColor(0x44, 0x01, 0x54),
     RGBColor(0x48, 0x28, 0x78),
@@ -39,7 +39,7 @@ const RATES_ON_DARK: [RGBColor; 10] = [
     RGBColor(0xb4, 0xde, 0x2c),
     RGBColor(0xfd, 0xe7, 0x25),
 ];
-/// The same on light ground, where more is darker. It begins paler, or the lowest rates would shout loudest.
+/// Rates from low to high on a light background, where higher is darker. Low rates are pale, so they do not stand out.
 const RATES_ON_LIGHT: [RGBColor; 10] = [
     RGBColor(0xfb, 0xf3, 0xb9),
     RGBColor(0xe4, 0xea, 0x7a),
@@ -55,7 +55,7 @@ const RATES_ON_LIGHT: [RGBColor; 10] = [
 const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 const BLACK: RGBColor = RGBColor(0x10, 0x12, 0x15);
 
-/// How a lock is drawn: colour, dash and marker together are different for the first 28 locks.
+/// The style of a lock. Colour, dash and marker together are unique for the first 28 locks.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     /// The line's colour.
@@ -64,27 +64,27 @@ pub struct Style {
     pub pattern: usize,
 }
 
-/// The style of the lock that comes at this place in the report, the same in all plots.
-pub fn style(place: usize) -> Style {
-    Style { colour: SERIES[place % SERIES.len()].0, pattern: place % 4 }
+/// Returns the style of the lock at this index in the report, the same in all plots.
+pub fn style(index: usize) -> Style {
+    Style { colour: SERIES[index % SERIES.len()].0, pattern: index % 4 }
 }
 
-/// The step, from 1 to 10, of a rate above 0.
+/// Returns the step, from 1 to 10, of a rate above 0.
 pub fn rate_step(rate: f64) -> usize {
     (libm::ceil(rate * RATES_ON_LIGHT.len() as f64) as usize).clamp(1, RATES_ON_LIGHT.len())
 }
 
-/// Fill and text colour of a step on light ground.
+/// Returns the fill and text colour of a step on a light background.
 pub fn rate_colours(step: usize) -> (RGBColor, RGBColor) {
     with_text(RATES_ON_LIGHT[step - 1])
 }
 
-/// A fill with the text colour that stands out more.
+/// Returns a fill and the text colour with more contrast to it.
 fn with_text(fill: RGBColor) -> (RGBColor, RGBColor) {
     if contrast(fill, WHITE) > contrast(fill, BLACK) { (fill, WHITE) } else { (fill, BLACK) }
 }
 
-/// The contrast of two colours as WCAG defines it.
+/// Returns the contrast of two colours as defined by WCAG.
 fn contrast(a: RGBColor, b: RGBColor) -> f64 {
     let (a, b) = (luminance(a), luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
@@ -98,8 +98,8 @@ fn luminance(RGBColor(r, g, b): RGBColor) -> f64 {
     0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
 }
 
-/// Puts the page's variables in place of the literal colours that plots are drawn in. Only attributes can hold them:
-/// in text a quotation mark is always escaped.
+/// Replaces the literal colours of plots with the variables of the page. This affects only attributes, since quotation
+/// marks in text are always escaped.
 pub fn with_variables(svg: &str) -> String {
     let base = BASE.iter().map(|(colour, name, _)| (*colour, (*name).to_owned()));
     let series = SERIES.iter().enumerate().map(|(at, (colour, _))| (*colour, format!("s{at}")));
@@ -108,7 +108,7 @@ pub fn with_variables(svg: &str) -> String {
     })
 }
 
-/// The variables and classes that plots and matrices of a page use, for both themes.
+/// Returns the CSS variables and classes for the plots and matrices of a page, for both themes.
 pub fn theme_css() -> String {
     let light = variables(|colour, _| hex(colour), RATES_ON_LIGHT);
     let dark = variables(|_, dark| dark.to_owned(), RATES_ON_DARK);
@@ -117,7 +117,8 @@ pub fn theme_css() -> String {
          @media screen{{:root[data-theme=dark]{{{dark}}}}}\n"
     );
     for step in 1..=RATES_ON_LIGHT.len() {
-        writeln!(css, ".r{step}{{background:var(--r{step});color:var(--t{step})}}").expect("strings take all text");
+        writeln!(css, ".r{step}{{background:var(--r{step});color:var(--t{step})}}")
+            .expect("writing to a string cannot fail");
     }
     css
 }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn more_is_always_darker_or_always_brighter() {
+    fn higher_rates_are_darker_on_light_and_brighter_on_dark() {
         assert!(RATES_ON_LIGHT.is_sorted_by(|a, b| luminance(*a) > luminance(*b)));
         assert!(RATES_ON_DARK.is_sorted_by(|a, b| luminance(*a) < luminance(*b)));
     }

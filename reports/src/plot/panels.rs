@@ -1,4 +1,4 @@
-//! Small multiples: one small plot for each lock, all with the same axes, so that twenty-two locks stay legible.
+//! Small multiples: one small plot for each lock, all with the same axes, so even twenty-two locks stay legible.
 
 use super::Figure;
 use super::canvas::{Canvas, Point, Side};
@@ -6,39 +6,39 @@ use super::frame::{Frame, Tick};
 use super::palette::{GRID, INK, MUTED};
 use crate::text::clipped;
 
-/// One panel's size.
+/// The size of a panel.
 pub const PANEL: (f64, f64) = (226.0, 172.0);
 const COLUMNS: usize = 5;
 const HEAD: f64 = 62.0;
 const TEXT: f64 = 12.0;
 
-/// What all panels share.
+/// The axes that all panels share.
 #[derive(Clone, Debug)]
 pub struct Axes {
-    /// What the x axis is about, with its unit.
+    /// The label of the x axis, with its unit.
     pub x: String,
-    /// What the y axis is about, with its unit.
+    /// The label of the y axis, with its unit.
     pub y: String,
-    /// Marks of the x axis.
+    /// The ticks of the x axis.
     pub x_ticks: Vec<Tick>,
-    /// Marks of the y axis.
+    /// The ticks of the y axis.
     pub y_ticks: Vec<Tick>,
 }
 
-/// Draws data onto a canvas, in a frame.
+/// A function that draws data in a frame of a canvas.
 pub type Draw<'a> = Box<dyn Fn(&Canvas, Frame) + 'a>;
 
-/// One panel: the lock's name, how many cases it stands for, and what is drawn in it.
+/// One panel: the name of a lock, a note and the data.
 pub struct Panel<'a> {
     /// The lock.
     pub lock: String,
-    /// What stands under its name, such as `n 200`.
+    /// The note below the name, such as `n 200`.
     pub note: String,
     /// Draws the data.
     pub draw: Draw<'a>,
 }
 
-/// The figure with all panels in one file, and each of them on its own for the page.
+/// Creates a figure: all panels in one SVG for the file, and each panel as an SVG for the page.
 pub fn figure(
     name: String,
     title: String,
@@ -64,11 +64,11 @@ pub fn figure(
     }
 }
 
-/// An entry of the key: how something is drawn, and what it is.
+/// An entry of the key: a sample and its label.
 pub struct KeyEntry {
     /// Draws a sample between two points.
     pub sample: fn(&Canvas, Point, Point),
-    /// What it stands for.
+    /// The meaning of the sample.
     pub label: String,
 }
 

@@ -1,5 +1,5 @@
-//! The rate of violations against one parameter: the length of pauses over the effective expiry, or the number of
-//! clients.
+//! Plots the rate of violations against one parameter: the length of pauses over the effective expiry, or the number
+//! of clients.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::text::grouped;
 /// (value of the parameter, violated, decided).
 type Counts = Vec<(f64, u64, u64)>;
 
-/// The rate of violations of effect exclusion against the length of pauses.
+/// Plots the rate of violations of effect exclusion against the length of pauses.
 pub fn dose_response(cells: &[Cell]) -> Option<Figure> {
     let dose = |header: &CellHeader| header.dose.filter(|dose| dose.is_finite() && *dose > 0.0);
     let curves = curves(cells, Property::EffectExclusion, dose);
@@ -38,7 +38,7 @@ pub fn dose_response(cells: &[Cell]) -> Option<Figure> {
     draw("dose-response", "Violations against the length of a pause", &axes, &curves, &scale, true, &notes)
 }
 
-/// The rate of lost updates against the number of clients, in scenarios that differ in nothing else.
+/// Plots the rate of lost updates against the number of clients, in scenarios that are otherwise equal.
 pub fn contention(cells: &[Cell]) -> Option<Figure> {
     let setting = busiest_setting(cells)?;
     let clients =
@@ -55,7 +55,7 @@ pub fn contention(cells: &[Cell]) -> Option<Figure> {
     draw("contention", "Lost updates against contention", &axes, &curves, &scale, false, &notes)
 }
 
-/// The setting in which most numbers of clients were tried, if there are at least two.
+/// Returns the setting that was run with the most different numbers of clients, if at least two.
 fn busiest_setting(cells: &[Cell]) -> Option<&str> {
     let mut tried: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
     for (header, _) in cells.iter().filter(|(header, _)| is_target(header) && !header.setting.is_empty()) {
@@ -82,7 +82,7 @@ fn curves<'a>(
         for (header, result) in cells.iter().filter(|(header, _)| header.lock == lock && header.applicable) {
             let count = result.property(property);
             if let (Some(at), 1..) = (parameter(header), count.decided()) {
-                // Positive floats sort by their bits.
+                // The bits of positive floats have the order of their values.
                 let sum = by_value.entry(at.to_bits()).or_insert((at, 0, 0));
                 sum.1 += count.violated;
                 sum.2 += count.decided();
@@ -93,14 +93,14 @@ fn curves<'a>(
     Grid::new(cells).locks.into_iter().map(of_lock).filter(|(_, counts)| !counts.is_empty()).collect()
 }
 
-/// Names the locks that have no curve, and why.
+/// Lists the locks without a curve, with the reason.
 fn without(cells: &[Cell], curves: &[(&str, Counts)], why: &str, lacks: impl Fn(&CellHeader) -> bool) -> String {
     let lacking: Vec<String> = (Grid::new(cells).locks.into_iter())
         .filter(|lock| !curves.iter().any(|(known, _)| known == lock))
         .filter(|lock| cells.iter().any(|(header, _)| header.lock == *lock && header.applicable && lacks(header)))
         .map(|lock| crate::text::clipped(lock, 24))
         .collect();
-    if lacking.is_empty() { String::new() } else { format!("Not here ({why}): {}.", lacking.join(", ")) }
+    if lacking.is_empty() { String::new() } else { format!("Not shown ({why}): {}.", lacking.join(", ")) }
 }
 
 /// A logarithmic scale.

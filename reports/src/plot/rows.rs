@@ -1,4 +1,4 @@
-//! Plots with one row for each lock and a mark for each value.
+//! Plots with one row for each lock and one mark for each value.
 
 use super::Figure;
 use super::canvas::{Canvas, Point, Side, text_width};
@@ -8,37 +8,37 @@ use crate::text::{clipped, grouped, short};
 
 const WIDTH: f64 = 640.0;
 const ROW: f64 = 24.0;
-/// The lines of one lock's marks are so far apart.
+/// The distance between the lines of a lock's marks.
 const LANE: f64 = 8.0;
 const TEXT: f64 = 13.0;
-/// The size of the column that says from how many cases a row comes.
+/// The font size of the column with the number of cases.
 const COUNTS: f64 = 10.5;
 
-/// One lock's marks.
+/// The marks of one lock.
 pub struct Row {
     /// The lock.
     pub lock: String,
-    /// One for each series, if there is anything.
+    /// One mark for each series, if there is data.
     pub marks: Vec<Option<Mark>>,
-    /// A limit that the lock states itself.
+    /// The bound that the lock declares.
     pub bound: Option<f64>,
-    /// What the marks cannot say.
+    /// A remark beside the values.
     pub aside: Option<String>,
 }
 
-/// A value with how far it reaches.
+/// A value with an optional range.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
-    /// Where the marker stands.
+    /// The position of the marker.
     pub value: f64,
-    /// How far its line reaches to the right, or to both sides.
+    /// The ends of the line through the marker.
     pub reach: Option<(f64, f64)>,
-    /// How many cases it is made from.
+    /// The number of cases behind the value.
     pub cases: u64,
 }
 
 impl Row {
-    /// How many cases the marks are made from, in their order, neighbours with the same number once.
+    /// Returns the number of cases of each mark. Equal neighbours are merged.
     fn cases(&self) -> String {
         let shown = |cases: Option<u64>| cases.map_or_else(|| "–".into(), |cases| grouped(cases.into()));
         let mut cases: Vec<String> = self.marks.iter().map(|mark| shown(mark.map(|mark| mark.cases))).collect();
@@ -48,7 +48,7 @@ impl Row {
 }
 
 impl Row {
-    /// The values, and what they cannot say, if there is either.
+    /// Returns the values and the remark, if there are any.
     fn words(&self) -> Option<String> {
         let values: Vec<String> = self.marks.iter().flatten().map(Mark::words).collect();
         let values = (!values.is_empty()).then(|| values.join(" | "));
@@ -58,7 +58,7 @@ impl Row {
 }
 
 impl Mark {
-    /// The value, and how far it reaches.
+    /// Returns the value and the upper end of its range.
     fn words(&self) -> String {
         match self.reach {
             Some((_, to)) => format!("{}–{}", plain(self.value), plain(to)),
@@ -69,17 +69,17 @@ impl Mark {
 
 /// A plot of rows.
 pub struct Rows<'a> {
-    /// The name of its file.
+    /// The file name, without extension.
     pub name: &'a str,
-    /// What it shows.
+    /// The title.
     pub title: &'a str,
-    /// What the axis is about, with its unit.
+    /// The label of the axis, with its unit.
     pub axis: &'a str,
-    /// What the series are, and where in the palette.
+    /// The name and style index of each series.
     pub series: &'a [(&'a str, usize)],
-    /// What the bound is called, if there is one.
+    /// The label of the bound, if there is one.
     pub bound: Option<&'a str>,
-    /// Each factor of ten takes the same room.
+    /// Whether the axis is logarithmic.
     pub log: bool,
     /// Notes below the plot.
     pub notes: &'a [String],
@@ -88,7 +88,7 @@ pub struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Draws it, if there is anything to draw.
+    /// Draws the figure, if there is any data.
     pub fn figure(self) -> Option<Figure> {
         self.rows.iter().any(|row| row.marks.iter().any(Option::is_some)).then(|| Figure {
             name: self.name.into(),
@@ -120,7 +120,7 @@ impl Rows<'_> {
                 let at = frame.point(scale.share(value), 0.0);
                 canvas.line(&[at, (at.0, top - 6.0)], GRID, 1.0);
                 let half = text_width(&label, TEXT - 1.0) / 2.0;
-                // A label that would run into the one before is left out; its line stays.
+                // A label that would overlap the previous one is omitted; its line stays.
                 if at.0 - half > labelled {
                     canvas.text(&label, (at.0, bottom + 13.0), Side::Middle, TEXT - 1.0, MUTED);
                     labelled = at.0 + half + 6.0;
@@ -185,7 +185,7 @@ fn bound_mark(canvas: &Canvas, (x, y): Point) {
     canvas.line(&[(x, y - 8.0), (x, y + 8.0)], INK, 2.4);
 }
 
-/// From values to shares of the axis.
+/// Converts values to shares of the axis.
 struct Scale {
     from: f64,
     to: f64,
@@ -234,7 +234,7 @@ fn named(value: f64) -> (f64, String) {
     (value, plain(value))
 }
 
-/// Without powers of ten as far as that is readable.
+/// Formats a value without powers of ten if that is readable.
 fn plain(value: f64) -> String {
     if (0.0001..1.0).contains(&value) { three_digits(value) } else { short(value) }
 }

@@ -92,7 +92,7 @@ fn operation(
     let (kind, label) = match *event {
         Event::ReadAccepted { version, .. } => (CauseKind::Read, format!("read v{version}")),
         Event::WriteAccepted { based_on, version, .. } => (CauseKind::Wrote, write_label(stale, based_on, version)),
-        Event::OperationRefused { .. } => (CauseKind::Refused, "refused".to_owned()),
+        Event::OperationRefused { .. } => (CauseKind::Refused, "rejected".to_owned()),
         _ => return None,
     };
     let is_match = |cause: &Cause| (cause.seq, cause.kind) == (seq, kind);
