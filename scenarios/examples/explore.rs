@@ -59,9 +59,9 @@ const HEAD: &str = "\
 # What a few faults can do
 
 The case has two clients with one order each and no faults of its own. `explore` tries every placement of up to two faults: a
-pause or a crash right before any event at any node, and a held link from any message on, with every end that makes a
-difference. For each lock the table shows the smallest case that loses an update, found with the fewest faults, or `none`.
-*Different* counts the placements whose runs differ in more than times; the search extends only these.
+pause or a crash right before any event at any node, or a link held from any message on. It tries every end of a fault that
+makes a difference. For each lock the table shows the smallest case that loses an update, found with the fewest faults, or
+`none`. *Different* counts the placements whose runs differ in more than their times; the search extends only these.
 
 `none` is a proof for one small case with one seed's latencies and order of events:
 [what is not covered](search.md#explore-all-placements-of-a-few-faults). Times are from one machine. To regenerate this page:
@@ -70,7 +70,7 @@ difference. For each lock the table shows the smallest case that loses an update
 cargo run --release -p fencepost-scenarios --example explore > docs/explore.md
 ```
 
-The example fails if a lock loses an update against expectation, or does not lose one that it should.
+The example fails if a lock unexpectedly loses an update, or does not lose one that it should.
 ";
 
 const COLUMNS: &str = "\

@@ -71,11 +71,11 @@ fn main() -> ExitCode {
 const HEAD: &str = "\
 # Results of hunting and shrinking
 
-The rows are all bugs that can be enabled, and all properties that a shipped scenario expects a lock to violate. A bug is
-hunted in the scenario of its reproducer, with the same kinds of fault at random times; a property in the first scenario that
-expects it. The columns are: the cases and time until `hunt` finds a violation among 2,000 cases, with `--aim uniform` and
-`aimed` (the default), on two threads; the clients, faults and history events of the shrunk aimed case; how many of eight other
-seeds show the violation too; and the runs and time of shrinking. Times are from one machine.
+The rows are all bugs that can be enabled, and all properties that a shipped scenario expects a lock to violate. A bug is hunted
+in the scenario of its reproducer, with the same kinds of fault at random times. A property is hunted in the first scenario that
+expects its violation. *uniform* and *aimed* (the default) give the cases and time until `hunt --aim` finds a violation among
+2,000 cases, on two threads. *clients*, *faults* and *events* (of the history) describe the shrunk aimed case; *seeds* counts
+those of eight other seeds that show the violation too. *runs* and *time* are the cost of shrinking. Times are from one machine.
 
 None of these numbers is a rate. To regenerate this page:
 
@@ -104,8 +104,8 @@ fn summary(rows: &[Row]) -> String {
     let (rows, good) = (rows.len(), rows.iter().filter(|row| row.good).count());
     format!(
         "{good} of {rows} rows are within these bounds. The aimed hunt finds {} with its first case, {} within ten, {} within a hundred,\n\
-         and the last with case {}. In {any} rows at least one other seed shows the shrunk violation too, in {all} all eight do. The rest\n\
-         needs latencies or an order of events that none of the other seeds draws, even with longer faults.\n\n",
+         and the last with case {}. In {any} rows at least one other seed shows the shrunk violation too, in {all} all eight do. The others\n\
+         need latencies or an order of events that none of the other seeds draws, even with longer faults.\n\n",
         within(1),
         within(10),
         within(100),

@@ -41,9 +41,9 @@ fn records_grants(lock: &LockEntry) -> bool {
 const HEAD: &str = "\
 # Takeover after a crash
 
-The time until a waiter gets the lock of a holder whose host crashed, with every lock at its documented defaults. The table
-compares the bound that the lock states (`takeover_bound` in its folder in `models/src/locks/`) with {seeds} cases of the
-scenario `crash-takeover`. Cases without a holder at the time of the crash are not counted.
+This page measures the time until a waiter gets the lock after its holder's host crashed. Every lock has its documented
+defaults. The table compares the bound that the lock states (`takeover_bound` in its folder in `models/src/locks/`) with
+{seeds} cases of the scenario `crash-takeover`. Cases without a holder at the time of the crash are not counted.
 
 `cargo run --release -p fencepost-scenarios --example takeover > docs/takeover.md` writes this page, and a test checks it.
 
