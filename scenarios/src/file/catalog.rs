@@ -1,4 +1,4 @@
-//! What files may name: locks, kinds of fault and workloads, each with its keys.
+//! The catalog of locks, kinds of fault and workloads that files may name, each with its keys.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -19,55 +19,55 @@ use super::locks::Timing;
 use super::problem::Problem;
 use super::reader::{Mistake, Reader};
 
-/// A lock's parameters, of the type that its format knows.
+/// The parameters of a lock, in a type that its [`LockFormat`] knows.
 pub type LockParams = Arc<dyn Any + Send + Sync>;
 
-/// The facts of a lock, and how files set it.
+/// The facts of a lock, and how files configure it.
 #[derive(Clone, Copy)]
 pub struct LockFormat {
-    /// Its facts.
+    /// The facts.
     pub info: LockInfo,
-    /// The schema of its parameters.
+    /// Returns the schema of the parameters.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
-    /// Reads its parameters; without a table, the documented defaults.
+    /// Reads the parameters, or returns the documented defaults if there is no table.
     pub parse: fn(Option<Reader<'_>>) -> Result<LockParams, Mistake>,
-    /// The names of the server nodes that it deploys with these parameters.
+    /// Returns the names of the server nodes that the lock deploys with these parameters.
     pub servers: fn(&LockParams) -> Vec<String>,
-    /// Its own parameters or the documented defaults, with a timing for all locks and with bugs switched on.
+    /// Returns the given parameters or the documented defaults, with the timing for all locks and the enabled bugs.
     pub configure: fn(Option<LockParams>, Timing, &[String]) -> LockParams,
-    /// Its parameters with the documented defaults, as data.
+    /// Returns the documented defaults of the parameters as JSON.
     pub defaults: fn() -> serde_json::Value,
-    /// The approximate time after which a crashed holder is replaced.
+    /// Returns the approximate time after which a crashed holder is replaced; `None` if the lock has no expiry.
     pub effective_expiry: fn(&LockParams) -> Option<Duration>,
-    /// The longest time from a holder's crash until a waiter gets the lock, if no other fault comes.
+    /// Returns the longest time from a holder's crash until a waiter gets the lock, without other faults.
     pub takeover_bound: fn(&LockParams) -> Duration,
 }
 
-/// A kind of fault, and how files set it.
+/// A kind of fault, and how files configure it.
 #[derive(Clone, Copy)]
 pub struct FaultEntry {
-    /// Its facts.
+    /// The facts.
     pub info: &'static FaultInfo,
-    /// The schema of its own keys.
+    /// Returns the schema of the kind's own keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
-    /// Reads its own keys.
+    /// Reads the kind's own keys.
     pub parse: fn(Reader<'_>) -> Result<Arc<dyn Fault>, Mistake>,
 }
 
-/// How files set a workload.
+/// How files configure a workload.
 #[derive(Clone, Copy)]
 pub struct WorkloadFormat {
-    /// Its name: `[workload.NAME]`.
+    /// The name: `[workload.NAME]`.
     pub name: &'static str,
-    /// The schema of its keys.
+    /// Returns the schema of the keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
-    /// Reads its keys.
+    /// Reads the keys.
     pub parse: fn(Reader<'_>) -> Result<WorkloadConfig, Mistake>,
-    /// The workload without keys.
+    /// Returns the workload with default keys.
     pub default: fn() -> WorkloadConfig,
 }
 
-/// All that files may name, in the order of lists and reports.
+/// The locks, faults and workloads that files may name, in the order of lists and reports.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     locks: Vec<LockFormat>,
@@ -81,7 +81,7 @@ impl Catalog {
     /// Adds a lock.
     ///
     /// # Panics
-    /// If a lock of this name is there already: names are how users choose.
+    /// If a lock of this name already exists, because users select locks by name.
     pub fn add_lock(&mut self, lock: LockFormat) {
         let name = lock.info.name;
         assert!(self.locks.iter().all(|known| known.info.name != name), "two locks are named `{name}`");
@@ -92,7 +92,7 @@ impl Catalog {
     /// Adds a kind of fault, with its presets.
     ///
     /// # Panics
-    /// If a kind or a preset of the same name is there already.
+    /// If a kind or a preset of the same name already exists.
     pub fn add_fault<F: FaultKind>(&mut self) {
         assert!(self.fault(F::INFO.name).is_none(), "two kinds of fault are named `{}`", F::INFO.name);
         for preset in F::INFO.presets {
@@ -108,65 +108,65 @@ impl Catalog {
     /// Adds a workload. The first one is the default of scenarios.
     ///
     /// # Panics
-    /// If a workload of this name is there already.
+    /// If a workload of this name already exists.
     pub fn add_workload(&mut self, workload: WorkloadFormat) {
         assert!(self.workload_format(workload.name).is_none(), "two workloads are named `{}`", workload.name);
         self.workloads.push(workload);
     }
 
-    /// All locks.
+    /// Returns all locks.
     pub fn lock_formats(&self) -> &[LockFormat] {
         &self.locks
     }
 
-    /// The names of all locks.
+    /// Returns the names of all locks.
     pub fn lock_names(&self) -> impl Iterator<Item = &'static str> {
         self.locks.iter().map(|lock| lock.info.name)
     }
 
-    /// Whether a lock has this name.
+    /// Returns whether a lock has this name.
     pub fn has_lock(&self, name: &str) -> bool {
         self.lock_names().any(|known| known == name)
     }
 
-    /// What the locks expect of scenarios, from their `expectations.toml`.
+    /// Returns the expectations of all locks, from their `expectations.toml`.
     ///
     /// # Errors
-    /// The problems of the first such file that is wrong.
+    /// The problems of the first file with an error.
     pub(crate) fn expectations(&self) -> Result<&LockExpectations, &[Problem]> {
         let read = self.expectations.get_or_init(|| LockExpectations::read(self));
         read.as_ref().map_err(Vec::as_slice)
     }
 
-    /// The kind of fault of this name.
+    /// Returns the kind of fault of this name.
     pub fn fault(&self, name: &str) -> Option<&FaultEntry> {
         self.faults.iter().find(|entry| entry.info.name == name)
     }
 
-    /// All kinds of fault.
+    /// Returns all kinds of fault.
     pub fn faults(&self) -> &[FaultEntry] {
         &self.faults
     }
 
-    /// The preset of this name, and the kind of fault that it belongs to.
+    /// Returns the preset of this name and its kind of fault.
     pub fn preset(&self, name: &str) -> Option<(&FaultEntry, &'static Preset)> {
         let presets = |entry: &FaultEntry| entry.info.presets.iter().find(|preset| preset.name == name);
         self.faults.iter().find_map(|entry| Some((entry, presets(entry)?)))
     }
 
-    /// The workload of this name.
+    /// Returns the workload of this name.
     pub fn workload_format(&self, name: &str) -> Option<&WorkloadFormat> {
         self.workloads.iter().find(|workload| workload.name == name)
     }
 
-    /// All workloads.
+    /// Returns all workloads.
     pub fn workload_formats(&self) -> &[WorkloadFormat] {
         &self.workloads
     }
 }
 
 impl LockFormat {
-    /// The format of a lock.
+    /// Creates the format of a lock.
     pub fn new<L: Lock>() -> Self {
         LockFormat {
             info: L::INFO,
@@ -177,18 +177,18 @@ impl LockFormat {
             defaults: || serde_json::to_value(L::Params::default()).expect("parameters are plain data"),
             effective_expiry: |params| params.downcast_ref::<L::Params>().and_then(Params::effective_expiry),
             takeover_bound: |params| {
-                let params = params.downcast_ref::<L::Params>().expect("a lock's parameters are of its own type");
+                let params = params.downcast_ref::<L::Params>().expect("a lock's parameters have its own type");
                 L::takeover_bound(params, &BoundAllowance::default())
             },
         }
     }
 
-    /// The approximate time after which a crashed holder is replaced, with the documented defaults.
+    /// Returns the approximate time after which a crashed holder is replaced, with the documented defaults.
     pub fn default_expiry(&self) -> Option<Duration> {
         (self.effective_expiry)(&(self.configure)(None, Timing::Default, &[]))
     }
 
-    /// Its name in files and reports.
+    /// Returns the name used in files and reports.
     pub fn name(&self) -> &'static str {
         self.info.name
     }
@@ -214,10 +214,10 @@ fn configure<P: Params>(own: Option<LockParams>, timing: Timing, bugs: &[String]
 }
 
 impl FaultEntry {
-    /// The fault with these keys.
+    /// Reads a fault with these keys.
     ///
     /// # Errors
-    /// If a key is wrong.
+    /// If a key is invalid.
     pub fn read(&self, keys: &Table) -> Result<Arc<dyn Fault>, Mistake> {
         let text = keys.to_string();
         let items = DeTable::parse(&text).map_err(Mistake::custom)?;
@@ -231,7 +231,7 @@ impl KindVisitor for Catalog {
     }
 }
 
-/// Entries are shown by name: the addresses of their functions say nothing.
+/// Entries are displayed by name, because function addresses are meaningless.
 impl fmt::Debug for LockFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

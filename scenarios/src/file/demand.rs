@@ -1,4 +1,4 @@
-//! How much work a scenario has: its workload's pace and its clients' orders, and the estimate that refuses too much.
+//! The amount of work in a scenario: its workload's pace, its clients' orders, and the check against excessive demand.
 
 use std::any::Any;
 use std::fmt;
@@ -13,7 +13,7 @@ use super::problem::Report;
 use super::settings::{Clients, Network};
 use super::trigger::mean_seconds;
 
-/// A workload as a scenario sets it. The layer that runs it knows the type of its keys.
+/// A workload as a scenario configures it. Only the layer that runs workloads knows the type of the keys.
 #[derive(Clone)]
 pub struct WorkloadConfig {
     name: &'static str,
@@ -22,12 +22,12 @@ pub struct WorkloadConfig {
 }
 
 impl WorkloadConfig {
-    /// The workload of this name with these keys.
+    /// Creates a workload with this name and these keys.
     pub fn new(name: &'static str, pace: Pace, keys: impl Any + Send + Sync) -> Self {
         WorkloadConfig { name, pace, keys: Arc::new(keys) }
     }
 
-    /// Its keys, if they are of this type.
+    /// Returns the keys, if they have this type.
     pub fn keys<T: Any>(&self) -> Option<&T> {
         self.keys.downcast_ref()
     }
@@ -39,18 +39,18 @@ impl fmt::Debug for WorkloadConfig {
     }
 }
 
-/// How much there is to do, unless the scenario says.
+/// The amount of work, unless the scenario sets `orders`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// This number of orders.
     Orders(u32),
     /// Orders until the run ends.
     UntilTheEnd,
-    /// An event in each interval of this length, which every client receives.
+    /// One event per interval of this length. Every client receives every event.
     Every(Duration),
 }
 
-/// The number of distinct orders. An event is one order for all clients, and a unit of work for each of them.
+/// Returns the number of distinct orders. An event is one order for all clients, and one unit of work for each client.
 pub(crate) fn total_orders(clients: &Clients, pace: Pace, run_for: Duration) -> u32 {
     match pace {
         Pace::Orders(by_default) => clients.orders.unwrap_or(by_default),
@@ -63,7 +63,7 @@ pub(crate) fn total_orders(clients: &Clients, pace: Pace, run_for: Duration) -> 
     }
 }
 
-/// The number of units of work.
+/// Returns the number of units of work.
 pub(crate) fn total_units(clients: &Clients, pace: Pace, run_for: Duration) -> u32 {
     let orders = total_orders(clients, pace, run_for);
     match pace {
@@ -72,17 +72,17 @@ pub(crate) fn total_units(clients: &Clients, pace: Pace, run_for: Duration) -> u
     }
 }
 
-/// The most events of a case. A case that needs more ends there, and what it has not shown is unknown.
+/// The maximum number of events of a case. A case that needs more stops there; undecided properties are then unknown.
 pub const MOST_EVENTS: u64 = 5_000_000;
 
-/// A unit of work without contention sends and receives eight messages: to acquire, read, write and release. Each is an
-/// event when it is sent and one when it arrives, and calls start timers. A higher figure would depend on the lock.
+/// Events of a unit of work without contention. Acquire, read, write and release exchange eight messages; sending and
+/// delivery are one event each, and calls start timers. A more exact number would depend on the lock.
 const EVENTS_PER_UNIT: f64 = 20.0;
 
-/// Messages that follow each other while a unit of work has the lock.
+/// Sequential messages while a unit of work holds the lock.
 const ROUNDS: f64 = 6.0;
 
-/// Reports a demand that takes more events than a case may have.
+/// Reports a demand that needs more events than a case may have.
 pub(super) fn check_demand(
     report: &mut Report,
     span: Range<usize>,
@@ -91,22 +91,22 @@ pub(super) fn check_demand(
     network: &Network,
     workload: &WorkloadConfig,
 ) {
-    let turn = mean_seconds(&clients.hold) + mean_seconds(&clients.prepare) + ROUNDS * mean_seconds(&network.latency);
-    let own = turn + mean_seconds(&clients.think);
+    let held = mean_seconds(&clients.hold) + mean_seconds(&clients.prepare) + ROUNDS * mean_seconds(&network.latency);
+    let own = held + mean_seconds(&clients.think);
     let in_time = |each: f64| run_for.as_secs_f64() / each.max(1e-9);
-    // Clients take turns at the lock, and each has one unit of work at a time.
+    // The lock serializes units of work, and each client has one unit of work at a time.
     let orders = f64::from(total_units(clients, workload.pace, run_for));
-    let units = orders.min(in_time(turn)).min(in_time(own) * f64::from(clients.count));
+    let units = orders.min(in_time(held)).min(in_time(own) * f64::from(clients.count));
     let events = units * EVENTS_PER_UNIT;
     if events > MOST_EVENTS as f64 {
         let message = format!(
-            "this is too much for a case: about {units:.0} units of work in `{}`, which make at least {:.0} million \
-             events, and {} million are the most",
+            "too many events for one case: about {units:.0} units of work in `{}` need at least {:.0} million \
+             events, but the maximum is {} million",
             Span(run_for),
             events / 1e6,
             MOST_EVENTS / 1_000_000
         );
-        let help = "shorten `run_for`, give fewer `orders` or a longer `think`: more seeds show more than longer cases";
+        let help = "shorten `run_for`, reduce `orders` or lengthen `think`: more seeds find more than longer cases";
         report.add(span, message, help);
     }
 }

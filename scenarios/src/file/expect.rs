@@ -20,9 +20,9 @@ use crate::property::Property;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expectation {
-    /// At least one case violates it.
+    /// At least one case violates the property.
     Violated,
-    /// No case violates it.
+    /// No case violates the property.
     Holds,
 }
 
@@ -44,7 +44,7 @@ pub struct CasePin {
     pub lock: String,
     /// The seed, below 2⁵³.
     pub seed: u64,
-    /// The enabled bug switches.
+    /// The enabled bugs.
     pub bugs: Vec<String>,
     /// The layout under which the trace was hashed.
     pub layout: u32,
@@ -65,7 +65,7 @@ pub(crate) struct CaseKeys {
     #[serde(deserialize_with = "whole::<_, _, 0, { SEED_LIMIT - 1 }>")]
     #[schemars(range(max = 9_007_199_254_740_991_u64))]
     seed: u64,
-    /// The enabled bug switches.
+    /// The enabled bugs.
     #[serde(default)]
     bugs: Vec<String>,
     /// The layout under which the trace was hashed. Hashes are compared only under the same layout.
@@ -79,21 +79,21 @@ pub(crate) struct CaseKeys {
 /// The expected verdicts, by lock.
 pub(super) type Expected = BTreeMap<String, BTreeMap<Property, Expectation>>;
 
-/// The locks that are expected to violate a property, and those for which it holds: names, classes such as `@lease`, and exclusions
-/// such as `!etcd`.
+/// The locks that are expected to violate a property, and those for which the property holds: names, classes such as
+/// `@lease`, and exclusions such as `!etcd`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ByProperty {
-    /// The locks that violate it in at least one case.
+    /// The locks that violate the property in at least one case.
     #[schemars(with = "Vec<String>")]
     violated: Vec<Spanned<String>>,
-    /// The locks for which it holds in every case.
+    /// The locks for which the property holds in every case.
     #[schemars(with = "Vec<String>")]
     holds: Vec<Spanned<String>>,
 }
 
-/// Reads `[expect]` of the scenario with this name. The more specific entry wins: a lock's own expectation wins over a
-/// class in the scenario, and a lock's name in the scenario wins over both. A scenario without the table expects nothing.
+/// Reads `[expect]` of the scenario with this name. A lock's own expectation overrides a class in the scenario, and a
+/// lock's name in the scenario overrides both. A scenario without the table has no expectations.
 pub(super) fn expectations(
     catalog: &Catalog,
     report: &mut Report,
@@ -130,7 +130,7 @@ pub(super) fn expectations(
     expected
 }
 
-/// `[expect]` while it is being read.
+/// The state of reading `[expect]`.
 struct Reading<'a> {
     catalog: &'a Catalog,
     report: &'a mut Report,
@@ -146,7 +146,7 @@ impl Reading<'_> {
         if entry.value.get_ref().is_str() {
             let help =
                 format!("name the locks: `{name} = {{ holds = [\"@all\"] }}`, or `LOCK = {{ {name} = \"holds\" }}`");
-            self.report.add(entry.key.span(), format!("{} is expected of no lock", quoted(name)), help);
+            self.report.add(entry.key.span(), format!("{} has no expected locks", quoted(name)), help);
             return;
         }
         let table = entry.table(self.report, &format!("[expect.{name}]"));
@@ -155,8 +155,8 @@ impl Reading<'_> {
             for lock in lock_list::resolve(self.catalog, self.report, list, self.selected) {
                 let known = [&self.by_class, &self.by_name].into_iter().filter_map(|all| all.get(&lock.lock));
                 if known.into_iter().any(|properties| properties.contains_key(&property)) {
-                    let message = format!("{} is expected twice of {}", quoted(name), quoted(&lock.lock));
-                    let help = format!("keep the one you mean; `!{}` excludes it from a class", lock.lock);
+                    let message = format!("{} has two expectations for {}", quoted(name), quoted(&lock.lock));
+                    let help = format!("keep one of them; `!{}` excludes the lock from a class", lock.lock);
                     self.report.add(lock.span, message, help);
                 }
                 let all = if lock.by_name { &mut self.by_name } else { &mut self.by_class };
@@ -185,7 +185,7 @@ pub(super) fn unknown_property(report: &mut Report, span: Range<usize>, name: &s
     report.add(span, format!("no property is named {}", quoted(name)), remedy(name, &names));
 }
 
-/// Reads a table of properties, each with `"violated"` or `"holds"`.
+/// Reads a table of properties, each mapped to `"violated"` or `"holds"`.
 fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, Expectation> {
     let mut expected = BTreeMap::new();
     for entry in table.take_all() {
@@ -197,7 +197,7 @@ fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, E
         let expectation = Expectation::ALL.into_iter().find(|known| value.as_str() == Some(known.name()));
         if expectation.is_none() {
             let message = match value.as_str() {
-                Some(word) => format!("{} is not a verdict that can be expected", quoted(word)),
+                Some(word) => format!("{} is not a valid expected verdict", quoted(word)),
                 None => format!("{} must be a verdict, not {}", quoted(name), kind_in_words(value)),
             };
             let names = Expectation::ALL.map(Expectation::name);
@@ -218,8 +218,8 @@ pub(super) fn case_pin(catalog: &Catalog, report: &mut Report, entry: Option<Ent
         lock_list::unknown(catalog, report, keys.lock.span(), keys.lock.get_ref());
     }
     if let Some(trace) = keys.trace.as_ref().filter(|trace| !trace.get_ref().starts_with("xxh3:")) {
-        let message = format!("{} is not a hash of a trace", quoted(trace.get_ref()));
-        report.add(trace.span(), message, "write \"xxh3:\" and its digits, as `fencepost replay` prints it");
+        let message = format!("{} is not a trace hash", quoted(trace.get_ref()));
+        report.add(trace.span(), message, "write \"xxh3:\" and the digits that `fencepost replay` prints");
     }
     Some(CasePin {
         lock: keys.lock.into_inner(),

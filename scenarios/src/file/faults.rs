@@ -18,16 +18,16 @@ use super::table::{Entry, Table, kind_in_words};
 use super::trigger::{COMMON, Common, Reading, allowed, mean_seconds};
 use super::words::{kebab_case, quoted, remedy};
 
-/// The surroundings of a scenario's faults.
+/// The parts of a scenario that its faults refer to.
 pub(super) struct World<'a> {
     pub nodes: &'a Nodes,
     pub run_for: Option<Duration>,
 }
 
-/// One `[[fault.KIND]]` as written.
+/// One `[[fault.KIND]]` of the file.
 struct Written<'a, 'i> {
     kind: &'a FaultEntry,
-    /// Its number among the faults of its kind, from 1.
+    /// The number among the faults of the same kind, from 1.
     number: usize,
     table: Table<'i>,
 }
@@ -41,7 +41,7 @@ pub(super) fn faults(
 ) -> Arc<[FaultPlan]> {
     let Some(entry) = entry else { return Arc::new([]) };
     if entry.value.get_ref().is_array() {
-        let message = "the kind of a fault belongs in its header";
+        let message = "a fault's kind belongs in its header";
         report.add(entry.key.span(), message, "write it as in `[[fault.pause]]`");
         return Arc::new([]);
     }
@@ -66,22 +66,22 @@ pub(super) fn faults(
     plans.into_iter().map(|(_, plan)| plan).collect()
 }
 
-/// The most effects of all faults of a case: injections, times the effects of each.
+/// The maximum number of effects of all faults of a case: injections times the effects of each.
 const MOST_EFFORT: f64 = 1e6;
 
-/// Reports faults that would take up most of a case.
+/// Reports faults that would dominate the cost of a case.
 fn check_effort(report: &mut Report, plans: &[(Range<usize>, FaultPlan)], run_for: Duration) {
     let efforts: Vec<f64> = plans.iter().map(|(_, plan)| effort(plan, run_for)).collect();
     let sum: f64 = efforts.iter().sum();
     let most = plans.iter().zip(&efforts).max_by(|(_, a), (_, b)| a.total_cmp(b));
     if let Some(((header, plan), effort)) = most.filter(|_| sum > MOST_EFFORT) {
         let message = format!(
-            "the faults of this scenario act about {sum:.0} times in `{}`, and {MOST_EFFORT:.0} are the most; `{}` \
-             alone acts {effort:.0} times",
+            "the faults of this scenario act about {sum:.0} times in `{}`, but the maximum is {MOST_EFFORT:.0}; \
+             `{}` alone acts {effort:.0} times",
             Span(run_for),
             plan.name
         );
-        report.add(header.clone(), message, "make them act more rarely or for a shorter time, or shorten `run_for`");
+        report.add(header.clone(), message, "make them less frequent or shorter, or shorten `run_for`");
     }
 }
 
@@ -106,8 +106,8 @@ fn of_one_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'
     let list = match entry.value.into_inner() {
         DeValue::Array(list) => list,
         DeValue::Table(_) => {
-            let message = format!("faults are a list: `[fault.{}]` is only one table", kind.info.name);
-            report.add(span, message, format!("write `{header}`, with two brackets"));
+            let message = format!("faults form a list, but `[fault.{}]` is a single table", kind.info.name);
+            report.add(span, message, format!("write `{header}`, with double brackets"));
             return Vec::new();
         }
         other => {
@@ -174,7 +174,7 @@ fn plan(
     Some(FaultPlan { name, kind: kind.info, fault: own, trigger: trigger?, aim: aim?, lasts })
 }
 
-/// Adds the keys of a fault's preset that the fault leaves out. Returns false if there is no such preset.
+/// Adds the keys of a fault's preset that the fault omits. Returns false if there is no such preset.
 fn add_preset(catalog: &Catalog, report: &mut Report, kind: &FaultEntry, table: &mut Table<'_>) -> bool {
     let Some(Entry { key, value }) = table.take("preset") else { return true };
     let (kind, span) = (kind.info, value.span());
@@ -216,15 +216,15 @@ fn add_preset(catalog: &Catalog, report: &mut Report, kind: &FaultEntry, table: 
     true
 }
 
-/// The keys that a preset gives, as data.
+/// Returns the keys of a preset as JSON.
 ///
 /// # Panics
-/// If they are not TOML.
+/// If the keys are not TOML.
 pub fn preset_keys(preset: &Preset) -> serde_json::Value {
     toml::from_str(preset.keys).unwrap_or_else(|wrong| panic!("preset {}: {wrong}", preset.name))
 }
 
-/// Reports keys that replace each other, where both are written. Returns whether there are none.
+/// Reports pairs of mutually exclusive keys. Returns true if there are none.
 fn check_alternatives(report: &mut Report, kind: &FaultEntry, table: &Table<'_>) -> bool {
     let is_on =
         |key: &str| table.items.get(key).is_some_and(|value| !matches!(value.get_ref(), DeValue::Boolean(false)));
@@ -232,7 +232,7 @@ fn check_alternatives(report: &mut Report, kind: &FaultEntry, table: &Table<'_>)
     for (one, other) in kind.info.alternatives {
         if let (Some(first), Some(second)) = (table.key_span(one), table.key_span(other).filter(|_| is_on(other))) {
             let later = if first.start < second.start { second } else { first };
-            report.add(later, format!("`{one}` beside `{other}`: each replaces the other"), "remove one of them");
+            report.add(later, format!("`{one}` and `{other}` are mutually exclusive"), "remove one of them");
         }
     }
     report.count() == before
@@ -251,16 +251,16 @@ fn name(
         None => (format!("{}-{number}", kind.info.name), header.clone()),
     };
     if let Err(help) = kebab_case(&name) {
-        report.add(span.clone(), format!("{} is not a valid name of a fault", quoted(&name)), help);
+        report.add(span.clone(), format!("{} is not a valid fault name", quoted(&name)), help);
     }
     if !names.insert(name.clone()) {
         let message = format!("two faults are named {}", quoted(&name));
-        report.add(span, message, "give this one a `name` of its own: names key the faults' randomness");
+        report.add(span, message, "give this fault a unique `name`: each name selects its own random stream");
     }
     name
 }
 
-/// Checks the names of a split one by one. Returns whether all are right and certain.
+/// Checks each name of a split. Returns whether all are valid and known for certain.
 fn check_split(report: &mut Report, nodes: &Nodes, split: &Spanned<DeValue<'_>>) -> bool {
     let before = report.count();
     let groups = split.get_ref().as_array().map(|groups| groups.iter()).into_iter().flatten();
@@ -276,8 +276,8 @@ fn check_split(report: &mut Report, nodes: &Nodes, split: &Spanned<DeValue<'_>>)
             let Some(word) = name.get_ref().as_str() else { continue };
             certain &= nodes.check(report, name.span(), word);
             if !seen.insert(word.to_string()) {
-                let message = format!("{} is twice in the split", quoted(word));
-                report.add(name.span(), message, "remove one: a node can be on one side only");
+                let message = format!("{} is in the split twice", quoted(word));
+                report.add(name.span(), message, "remove one: a node can be on only one side");
             }
         }
         if empty {

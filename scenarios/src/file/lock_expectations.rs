@@ -1,4 +1,4 @@
-//! What locks are expected to show in scenarios whose classes say otherwise: the `expectations.toml` in each lock's folder.
+//! Expected verdicts of locks that differ from their classes: the `expectations.toml` in each lock's folder.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,16 +14,16 @@ use super::table::Table;
 use super::words::quoted;
 use crate::property::Property;
 
-/// The entries of all locks, by scenario. `None` is `free`: nothing is expected.
+/// The entries of all locks, by scenario.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LockExpectations(BTreeMap<String, Vec<LockExpectation>>);
 
-/// What one lock is expected to show of one property in one scenario.
+/// The expected verdict of one lock on one property in one scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LockExpectation {
     pub lock: &'static str,
     pub property: Property,
-    /// Nothing is expected if it is `free`.
+    /// `None` for `free`: any verdict is allowed.
     pub expected: Option<Expectation>,
 }
 
@@ -34,7 +34,7 @@ struct Groups {
     expect: Vec<Group>,
 }
 
-/// One `[[expect]]`: what differs for one reason. Each verdict has properties, and each property the scenarios.
+/// One `[[expect]]`: the differences that have one reason. Each verdict maps properties to scenarios.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Group {
@@ -54,7 +54,7 @@ impl LockExpectations {
     /// Reads the files of all locks.
     ///
     /// # Errors
-    /// The problems of the first file that is wrong.
+    /// The problems of the first file with an error.
     pub fn read(catalog: &Catalog) -> Result<Self, Vec<Problem>> {
         let mut all = LockExpectations::default();
         for lock in catalog.lock_formats() {
@@ -63,7 +63,7 @@ impl LockExpectations {
         Ok(all)
     }
 
-    /// The entries for a scenario.
+    /// Returns the entries for a scenario.
     pub fn of_scenario(&self, scenario: &str) -> &[LockExpectation] {
         self.0.get(scenario).map_or(&[], Vec::as_slice)
     }
@@ -85,7 +85,7 @@ impl LockExpectations {
 
     fn add_group(&mut self, report: &mut Report, lock: &'static str, group: Group) {
         if group.reason.get_ref().trim().is_empty() {
-            report.add(group.reason.span(), "`reason` is empty", "write why this lock differs from its classes");
+            report.add(group.reason.span(), "`reason` is empty", "explain why this lock differs from its classes");
         }
         let lists = [(group.holds, Some(Expectation::Holds)), (group.violated, Some(Expectation::Violated))];
         for (scenarios, expected) in lists.into_iter().chain([(group.free, None)]) {
@@ -105,7 +105,7 @@ impl LockExpectations {
             let entries = self.0.entry(scenario.clone()).or_default();
             if entries.iter().any(|earlier| earlier.lock == entry.lock && earlier.property == entry.property) {
                 let message = format!("{} has two entries for {}", quoted(entry.property.name()), quoted(&scenario));
-                report.add(span.clone(), message, "keep the one you mean");
+                report.add(span.clone(), message, "keep one of them");
             }
             entries.push(entry);
         }

@@ -12,13 +12,13 @@ use super::words::{quoted, remedy};
 /// A lock that a list selects.
 pub(super) struct Selected {
     pub lock: String,
-    /// The word that selects it.
+    /// The span of the word that selects the lock.
     pub span: Range<usize>,
-    /// Whether that word is the lock's name, not a class.
+    /// Whether this word is the lock's name, not a class.
     pub by_name: bool,
 }
 
-/// One word of a list: its locks, and whether it excludes them.
+/// One word of a list.
 struct Word {
     text: String,
     span: Range<usize>,
@@ -47,13 +47,13 @@ impl Word {
     }
 }
 
-/// The locks of a class, in the order of the catalog.
+/// Returns the locks of a class, in the order of the catalog.
 pub fn locks_of(catalog: &Catalog, class: Class) -> Vec<&'static str> {
     catalog.lock_formats().iter().filter(|lock| class.matches(&lock.info)).map(|lock| lock.name()).collect()
 }
 
-/// Reads a list and returns the locks that it selects: what is included, without what is excluded. In `[expect]`, `among`
-/// are the locks that the scenario runs: classes select only those, and other names are reported.
+/// Reads a list and returns the included locks that are not excluded. In `[expect]`, `among` has the locks that the
+/// scenario runs: classes select only those, and other names are reported.
 pub(super) fn resolve(
     catalog: &Catalog,
     report: &mut Report,
@@ -66,27 +66,26 @@ pub(super) fn resolve(
     for (index, word) in excluded.iter().enumerate() {
         let removes = |other: &Word| word.locks.iter().any(|lock| other.has(lock) && (runs(lock) || !other.is_class));
         if !included.iter().any(removes) || excluded[..index].iter().any(|earlier| earlier.text == word.text) {
-            let help = format!("remove it, or include a class that has it: `[\"@all\", {:?}]`", word.text);
-            report.add(word.span.clone(), format!("{} excludes nothing", quoted(&word.text)), help);
+            let help = format!("remove it, or include a class that contains it: `[\"@all\", {:?}]`", word.text);
+            report.add(word.span.clone(), format!("{} excludes no lock", quoted(&word.text)), help);
         }
     }
     let mut selected: Vec<Selected> = Vec::new();
     for word in included {
         if !word.is_class && !runs(&word.text) {
-            let message =
-                format!("{} is expected to show something, but `locks` does not select it", quoted(&word.text));
+            let message = format!("{} has expected verdicts, but `locks` does not select it", quoted(&word.text));
             report.add(word.span.clone(), message, "add it to `locks`, or remove it from `[expect]`");
             continue;
         }
         if selected.iter().any(|earlier| !word.is_class && earlier.by_name && earlier.lock == word.text) {
             report.add(word.span.clone(), format!("{} is listed twice", quoted(&word.text)), "remove one of the two");
         }
-        let left = |lock: &&str| runs(lock) && !excluded.iter().any(|word| word.has(lock));
-        let left: Vec<&str> = word.locks.iter().copied().filter(left).collect();
+        let is_left = |lock: &&str| runs(lock) && !excluded.iter().any(|word| word.has(lock));
+        let left: Vec<&str> = word.locks.iter().copied().filter(is_left).collect();
         if left.is_empty() {
             let help = match among {
-                Some(_) => "remove it: no lock of `locks` belongs to it, or all are excluded",
-                None => "remove it, or the exclusions that leave nothing of it",
+                Some(_) => "remove it: `locks` has no lock of this class, or all are excluded",
+                None => "remove it, or the exclusions that leave no lock",
             };
             report.add(word.span.clone(), format!("{} selects no lock", quoted(&word.text)), help);
         }
@@ -107,12 +106,12 @@ pub(super) fn selection(
     list: Vec<Spanned<String>>,
 ) -> Vec<String> {
     if list.is_empty() {
-        report.add(key, "`locks` is empty: nothing would run", "name some locks, or leave `locks` out for all");
+        report.add(key, "`locks` is empty, so no case would run", "name some locks, or omit `locks` to run all");
     }
     resolve(catalog, report, list, None).into_iter().map(|selected| selected.lock).collect()
 }
 
-/// Reports a word that names neither a lock nor a class.
+/// Reports a word that is neither a lock nor a class.
 pub(super) fn unknown(catalog: &Catalog, report: &mut Report, span: Range<usize>, name: &str) {
     let classes: Vec<String> = Class::ALL.iter().map(|class| format!("@{}", class.name())).collect();
     let (what, locks): (_, Vec<&str>) = match name.starts_with('@') {

@@ -19,7 +19,7 @@ use super::table::{Entry, Table};
 /// The settings of the locks.
 #[derive(Clone, Default)]
 pub struct LockConfig {
-    /// The length of their leases.
+    /// The length of the leases.
     pub timing: Timing,
     /// The parameters of the locks that have a table `[lock.NAME]`.
     pub params: BTreeMap<String, LockParams>,
@@ -31,21 +31,21 @@ pub enum Timing {
     /// Each lock's own default.
     #[default]
     Default,
-    /// The main timing of every lock is set to this.
+    /// The main timing of every lock.
     Ttl(Duration),
-    /// Every lock replaces a crashed holder after about this long.
+    /// The approximate time after which every lock replaces a crashed holder.
     Effective(Duration),
 }
 
-/// The timing of all locks, and a table for each lock's own parameters. At most one of `ttl` and `effective` is given.
+/// The timing of all locks, and a table for each lock's own parameters. `ttl` and `effective` are mutually exclusive.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LockKeys {
-    /// The main timing of each lock: "default" for its own, or a duration for all. Dependent timings keep their
-    /// documented ratio to it; locks without expiry ignore it.
+    /// The main timing of each lock: "default" for the lock's own, or one duration for all locks. Dependent
+    /// timings keep their documented ratio to it; locks without expiry ignore it.
     #[schemars(with = "Option<String>")]
     ttl: Option<Ttl>,
-    /// Every lock replaces a crashed holder after about this long.
+    /// The approximate time after which every lock replaces a crashed holder.
     effective: Option<Span>,
 }
 
@@ -72,13 +72,13 @@ impl fmt::Debug for LockConfig {
 }
 
 impl LockConfig {
-    /// The parameters of a lock: those of its table, or the documented defaults.
+    /// Returns the parameters of a lock from its table, or the documented defaults.
     pub fn params_of(&self, lock: &LockFormat) -> Option<LockParams> {
         self.params.get(lock.name()).cloned().or_else(|| (lock.parse)(None).ok())
     }
 }
 
-/// Reads `[lock]` and the tables in it.
+/// Reads `[lock]` and its tables.
 pub(super) fn lock_config(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'_>>) -> LockConfig {
     let Some(mut table) = entry.and_then(|entry| entry.table(report, "[lock]")) else {
         return LockConfig::default();
@@ -96,7 +96,7 @@ pub(super) fn lock_config(catalog: &Catalog, report: &mut Report, entry: Option<
     LockConfig { timing: timing(report, table, &names), params }
 }
 
-/// Reports tables in `[lock]` that are not those of a lock.
+/// Reports tables in `[lock]` that do not belong to a lock.
 fn reject_unknown_locks(catalog: &Catalog, report: &mut Report, table: &mut Table<'_>) {
     let is_table = |value: &Spanned<DeValue<'_>>| value.get_ref().is_table();
     let keys: Vec<String> = (table.items.iter())
@@ -115,13 +115,17 @@ fn timing(report: &mut Report, table: Table<'_>, names: &[&str]) -> Timing {
     let (ttl_key, effective_key) = (table.key_span("ttl"), table.key_span("effective"));
     if let (Some(ttl), Some(effective)) = (ttl_key, effective_key) {
         let second = if ttl.start < effective.start { effective } else { ttl };
-        report.add(second, "`ttl` and `effective` are both given", "keep the one you mean: each sets all timings");
+        report.add(
+            second,
+            "`ttl` and `effective` are mutually exclusive",
+            "remove one of them: each sets the timing of all locks",
+        );
     }
     let keys = table.read_keys::<LockKeys>(report, names).unwrap_or_default();
     let mut lease = |value: Option<Spanned<DeValue<'_>>>, key: &str, length: Duration| {
         if let Some(value) = value.filter(|_| length.is_zero()) {
-            let message = format!("a `{key}` of zero leaves no time to hold the lock");
-            report.add(value.span(), message, "give it some time, such as \"10s\"");
+            let message = format!("`{key}` must be longer than zero");
+            report.add(value.span(), message, "set a positive duration, such as \"10s\"");
         }
         length
     };

@@ -61,20 +61,20 @@ pub enum File {
     Suite(Suite),
 }
 
-/// The largest file, in bytes. A reproducer with all injections written out is smaller.
+/// The maximum size of a file in bytes. Reproducers with all injections written out are smaller.
 const LARGEST_FILE: u64 = 32 << 20;
 
 /// Reads a file.
 ///
 /// # Errors
-/// If it cannot be read or has errors, in the order of the file.
+/// If the file cannot be read or has errors. Errors are in the order of the file.
 pub fn read(catalog: &Catalog, path: &Path) -> Result<File, Vec<Problem>> {
     let file = path.display().to_string();
     let bytes = match read_bytes(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             let mut report = Report::new(&file, "");
-            let help = "check the path; shipped scenarios go by name: `fencepost list scenarios`";
+            let help = "check the path; for the names of shipped scenarios, run `fencepost list scenarios`";
             report.add(0..0, format!("cannot read this file: {}", reason(&error)), help);
             return report.conclude(None);
         }
@@ -82,7 +82,7 @@ pub fn read(catalog: &Catalog, path: &Path) -> Result<File, Vec<Problem>> {
     parse(catalog, &file, utf8(&file, &bytes)?)
 }
 
-/// The text of a file. Replacing what is not UTF-8 would make two names equal.
+/// Returns the text of a file. Replacing invalid UTF-8 could make different names equal.
 pub(crate) fn utf8<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Vec<Problem>> {
     std::str::from_utf8(bytes).or_else(|error| {
         let mut report = Report::new(file, &String::from_utf8_lossy(bytes));
@@ -97,7 +97,7 @@ fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(std::io::Error::other(format!("it is larger than {} MiB", LARGEST_FILE >> 20)));
+        return Err(std::io::Error::other(format!("larger than {} MiB", LARGEST_FILE >> 20)));
     }
     Ok(bytes)
 }
@@ -110,7 +110,7 @@ fn reason(error: &std::io::Error) -> String {
     }
 }
 
-/// Parses the text of a scenario or suite. Messages name it `file`, whose stem is the default `name`.
+/// Parses the text of a scenario or suite. Messages refer to it as `file`, whose stem is the default `name`.
 ///
 /// # Errors
 /// The problems, in the order of the file.
@@ -169,7 +169,7 @@ fn other_kind(file: &str, text: &str, is: &str, wanted: &str) -> Vec<Problem> {
     report.conclude::<()>(None).err().unwrap_or_default()
 }
 
-/// A fix for the most frequent mistake: a duration or name without its quotes.
+/// Returns a fix for the most frequent mistake: a duration or name without quotes.
 fn toml_help(text: &str, at: usize) -> Option<String> {
     let line_start = text.as_bytes()[..at.min(text.len())].iter().rposition(|&byte| byte == b'\n').map_or(0, |n| n + 1);
     let line = text.get(line_start..)?.lines().next()?;

@@ -1,4 +1,4 @@
-//! The nodes of a scenario, and the names of groups of nodes that faults aim at.
+//! The nodes of a scenario, and the names of node groups that faults can target.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,7 +20,7 @@ const SERVER_GROUPS: [(&str, Which); 5] = [
     ("server:majority", Which::Majority),
 ];
 
-/// The names of groups of nodes, for lists and schemas.
+/// Returns the names of node groups, for lists and schemas.
 pub(crate) fn group_words() -> impl Iterator<Item = &'static str> {
     CLIENT_GROUPS.iter().chain(&SERVER_GROUPS).map(|(word, _)| *word)
 }
@@ -31,9 +31,9 @@ pub(super) struct Nodes {
     clients: Vec<NodeId>,
     servers: Vec<NodeId>,
     store: NodeId,
-    /// Servers of locks that are not selected, each with one of these locks.
+    /// Servers that only unselected locks deploy, each with one of these locks.
     elsewhere: BTreeMap<String, &'static str>,
-    /// Whether the tables that define the nodes have no error.
+    /// Whether the tables that define the nodes are free of errors.
     certain: bool,
 }
 
@@ -57,7 +57,7 @@ impl Nodes {
         Nodes { names, clients: client_ids, servers, store: id(store), elsewhere, certain }
     }
 
-    /// The target of this name. Reports a name without a meaning.
+    /// Returns the target of this name, and reports an unknown name.
     pub(super) fn target(&self, report: &mut Report, span: Range<usize>, word: &str) -> Option<Target> {
         if let Some((_, which)) = CLIENT_GROUPS.iter().find(|(group, _)| *group == word) {
             return Some(Target::Clients(*which));
@@ -70,7 +70,7 @@ impl Nodes {
                 let words: Vec<&str> = group_words().collect();
                 let same_group = words.iter().copied().filter(|word| word.split(':').next() == Some(group));
                 let same_group: Vec<&str> = same_group.collect();
-                // Names of one group differ only in their last part, which is too short for a guess.
+                // Names of one group differ only in their last part, which is too short for a suggestion.
                 let help = match nearest(word, &words).filter(|_| same_group.is_empty()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if same_group.is_empty() => format!("choose one of {}", listed(&words)),
@@ -83,7 +83,7 @@ impl Nodes {
         }
     }
 
-    /// Whether a node has this name. Reports it if not.
+    /// Returns whether a node has this name, and reports the name if not.
     pub(super) fn check(&self, report: &mut Report, span: Range<usize>, name: &str) -> bool {
         if self.named(name).is_some() {
             return true;
@@ -94,14 +94,14 @@ impl Nodes {
         false
     }
 
-    /// Whether a client has this name. Reports it if not.
+    /// Returns whether a client has this name, and reports the name if not.
     pub(super) fn check_client(&self, report: &mut Report, span: Range<usize>, name: &str) -> bool {
         let clients = &self.names[..self.clients.len()];
         if clients.iter().any(|client| client == name) {
             return true;
         }
         if self.certain {
-            let help = format!("{}; leave `client` out for any of them", self.clients_in_words());
+            let help = format!("{}; omit `client` for any client", self.clients_in_words());
             report.add(span, format!("no client is named {}", quoted(name)), help);
         }
         false
@@ -109,7 +109,7 @@ impl Nodes {
 
     fn help(&self, name: &str) -> String {
         if let Some(lock) = self.elsewhere.get(name) {
-            return format!("only locks like `{lock}` deploy it: add one of them to `locks`, or aim at another node");
+            return format!("only locks such as `{lock}` deploy it: add one to `locks`, or target another node");
         }
         if name.strip_prefix("client-").is_some_and(|number| number.parse::<u32>().is_ok()) {
             return self.clients_in_words();
@@ -117,7 +117,7 @@ impl Nodes {
         let alike = self.servers().filter(|server| stem(name).is_some() && stem(server) == stem(name));
         let alike: Vec<&str> = alike.collect();
         if !alike.is_empty() {
-            return format!("there are {}", listed(&alike));
+            return format!("choose one of {}", listed(&alike));
         }
         let words: Vec<&str> =
             self.names.iter().map(String::as_str).chain(group_words().map(|word| -> &str { word })).collect();
@@ -141,7 +141,7 @@ impl Nodes {
     }
 }
 
-/// The part before the number: `redis` of `redis-3`.
+/// Returns the part before the number, such as `redis` for `redis-3`.
 fn stem(name: &str) -> Option<&str> {
     let (stem, number) = name.rsplit_once('-')?;
     number.parse::<u16>().ok().map(|_| stem)

@@ -9,9 +9,9 @@ use std::sync::Arc;
 pub struct Problem {
     /// The file, as the user named it.
     pub file: String,
-    /// The text of the file. What is not UTF-8 is replaced.
+    /// The text of the file, with invalid UTF-8 replaced.
     pub text: Arc<str>,
-    /// The place in the text, in bytes.
+    /// The location in the text, in bytes.
     pub span: Range<usize>,
     /// The problem.
     pub message: String,
@@ -20,7 +20,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Line and column of its start, both from 1. Columns count characters.
+    /// Returns the line and column of the start, both from 1. Columns count characters.
     pub fn line_column(&self) -> (usize, usize) {
         let before = &self.text.as_bytes()[..self.span.start.min(self.text.len())];
         let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
@@ -42,13 +42,13 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// The most problems that are reported.
+/// The maximum number of reported problems.
 const MOST_PROBLEMS: usize = 50;
 
-/// The most characters of a message.
+/// The maximum number of characters in a message.
 const LONGEST_MESSAGE: usize = 1_000;
 
-/// Escapes control characters, which quotes from the file may have.
+/// Escapes control characters, which quotes from the file may contain.
 fn one_line(message: &str) -> String {
     let escaped = message.chars().take(LONGEST_MESSAGE);
     escaped.map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
@@ -88,7 +88,7 @@ impl Report {
         self.problems.len()
     }
 
-    /// The value if there is no problem, else the problems in the order of the file.
+    /// Returns the value if there is no problem, otherwise the problems in the order of the file.
     pub(crate) fn conclude<T>(mut self, value: Option<T>) -> Result<T, Vec<Problem>> {
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),

@@ -1,5 +1,5 @@
-//! Deserializes the tables of a file. A [`Mistake`] keeps what serde reports as data: the kind of mistake, the keys that
-//! lead to it, and its place.
+//! Deserializes the tables of a file. A [`Mistake`] stores the serde error as data: the kind of mistake, the keys that
+//! lead to it, and its location.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -39,11 +39,11 @@ pub(super) enum What {
         found: String,
         expected: String,
     },
-    /// A message, and a fix behind its last colon.
+    /// A message, with a fix after the last colon.
     Other(String),
 }
 
-/// How messages call a string.
+/// The term for a string in messages.
 pub(super) const TEXT: &str = "text in quotes";
 
 impl Mistake {
@@ -55,7 +55,7 @@ impl Mistake {
         Mistake::new(What::Unexpected { found: found.into(), expected: expected.into() })
     }
 
-    /// The place, unless an inner value is known as the place already.
+    /// Sets the location, unless an inner value already set it.
     fn at(mut self, span: &Range<usize>) -> Self {
         self.span.get_or_insert_with(|| span.clone());
         self
@@ -66,7 +66,7 @@ impl Mistake {
         self
     }
 
-    /// Names what the value must be, unless the mistake is in an inner value.
+    /// Sets the expected kind of value, unless the mistake is in an inner value.
     fn expecting(mut self, wanted: &str) -> Self {
         if let (What::Unexpected { expected, .. }, None) = (&mut self.what, &self.span) {
             *expected = wanted.into();
@@ -121,12 +121,12 @@ pub struct Reader<'a> {
 #[derive(Clone, Copy)]
 enum Source<'a> {
     Value(&'a DeValue<'a>),
-    /// A table without some of its keys.
+    /// A table and the keys to skip.
     Table(&'a DeTable<'a>, &'a BTreeSet<String>),
 }
 
 impl<'a> Reader<'a> {
-    /// Reads a table as if it did not have the keys in `without`.
+    /// Creates a reader of a table that skips the keys in `without`.
     pub(crate) fn table(items: &'a DeTable<'a>, span: Range<usize>, without: &'a BTreeSet<String>) -> Self {
         Reader { value: Source::Table(items, without), span }
     }
@@ -172,7 +172,7 @@ fn visit_integer<'de, V: Visitor<'de>>(digits: &str, radix: u32, visitor: V) -> 
     }
 }
 
-/// Methods that name what they want, for values of the wrong kind.
+/// Defines methods whose errors name the expected kind of value.
 macro_rules! expecting {
     ($($wanted:expr => $($method:ident)*;)*) => {$($(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
@@ -245,7 +245,7 @@ impl IntoDeserializer<'_, Mistake> for Reader<'_> {
     }
 }
 
-/// The elements of a list, from this one on.
+/// The elements of a list from this index.
 struct Elements<'a>(&'a DeArray<'a>, usize);
 
 impl<'de> SeqAccess<'de> for Elements<'_> {
@@ -286,12 +286,12 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
-        let (key, value) = self.value.take().expect("serde asks for the key first");
+        let (key, value) = self.value.take().expect("serde requests the key first");
         seed.deserialize(Reader::value(value)).map_err(|mistake| mistake.at(&value.span()).below(key))
     }
 }
 
-/// A key, which may be wanted with its place.
+/// A key, with its location for spanned types.
 struct Key<'a> {
     text: &'a str,
     span: Range<usize>,

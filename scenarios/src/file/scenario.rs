@@ -28,15 +28,15 @@ use crate::property::Property;
 /// A scenario as read from its file.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// Its name; the file's name if left out.
+    /// The name; by default the file's name.
     pub name: String,
-    /// Its description, in a sentence or two.
+    /// The description, in one or two sentences.
     pub about: String,
     /// The longest run phase, in simulated time.
     pub run_for: Duration,
-    /// The locks to run; all if left out.
+    /// The locks to run; `None` means all.
     pub locks: Option<Vec<String>>,
-    /// Whether each case draws which of the faults and settings it has.
+    /// Whether each case draws a subset of the faults and settings.
     pub swarm: bool,
     /// The clients.
     pub clients: Clients,
@@ -62,20 +62,20 @@ pub struct Scenario {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Head {
-    /// The scenario's name; the file's name if left out.
+    /// The scenario's name; by default the file's name.
     #[schemars(with = "Option<String>")]
     name: Option<Spanned<String>>,
-    /// Its description, in a sentence or two.
+    /// The description, in one or two sentences.
     #[serde(default)]
     about: String,
-    /// The longest run phase, in simulated time. It ends earlier when every order is resolved.
+    /// The longest run phase, in simulated time. The run phase ends earlier if every order is resolved.
     #[schemars(with = "Option<Span>")]
     run_for: Option<Spanned<Span>>,
-    /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`; all if left out.
+    /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`. The default is all.
     #[schemars(with = "Option<Vec<String>>")]
     locks: Option<Spanned<Vec<Spanned<String>>>>,
-    /// Each case draws from its seed which of the faults and settings it has: a non-empty subset of the faults, the number
-    /// of clients, and whether they think, hold, prepare and check. Rates of a swarm are counted apart.
+    /// Whether each case draws from its seed a non-empty subset of the faults, the number of clients, and whether they
+    /// think, hold, prepare and check. Rates of a swarm are counted separately.
     #[serde(default)]
     swarm: bool,
 }
@@ -95,10 +95,10 @@ pub(super) fn scenario(catalog: &Catalog, report: &mut Report, file: &str, mut r
     let run_for_given = root.key_span("run_for").is_some();
     let before = report.count();
     let head = root.read_keys::<Head>(report, &TABLES).unwrap_or_default();
-    let head_is_right = report.count() == before;
+    let head_is_valid = report.count() == before;
     let locks = head.locks.map(|locks| lock_list::selection(catalog, report, locks.span(), locks.into_inner()));
-    // A wrong list of locks leaves open what is selected.
-    let selected = locks.as_deref().filter(|_| head_is_right && report.count() == before);
+    // With an invalid list of locks, the selection is unknown.
+    let selected = locks.as_deref().filter(|_| head_is_valid && report.count() == before);
     let clients: Clients = section(report, clients, "[clients]");
     let lock = lock_config(catalog, report, lock);
     let nodes = nodes(catalog, clients.count, locks.as_deref(), &lock, report.count() == before);
@@ -133,7 +133,7 @@ pub(super) fn scenario(catalog: &Catalog, report: &mut Report, file: &str, mut r
     })
 }
 
-/// Reads a table with fixed keys. A table that is left out has its defaults.
+/// Reads a table with fixed keys. An omitted table has its defaults.
 fn section<T: DeserializeOwned + Default>(report: &mut Report, entry: Option<Entry<'_>>, name: &str) -> T {
     entry
         .and_then(|entry| entry.table(report, name))
@@ -141,7 +141,7 @@ fn section<T: DeserializeOwned + Default>(report: &mut Report, entry: Option<Ent
         .unwrap_or_default()
 }
 
-/// The given name, or that of the file.
+/// Returns the given name, or the file's name.
 pub(super) fn file_name(report: &mut Report, given: Option<Spanned<String>>, file: &str) -> String {
     let Some(name) = given else {
         let stem = Path::new(file).file_stem();
@@ -153,7 +153,7 @@ pub(super) fn file_name(report: &mut Report, given: Option<Spanned<String>>, fil
     name.into_inner()
 }
 
-/// `given` is also true of a `run_for` that is wrong and reported already.
+/// Checks `run_for`. `given` is also true for an invalid `run_for` that is already reported.
 fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> Option<Duration> {
     let Some(run_for) = run_for else {
         if !given {
@@ -163,13 +163,13 @@ fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> 
     };
     let (span, Span(length)) = (run_for.span(), *run_for.get_ref());
     if length.is_zero() {
-        report.add(span, "a run of zero length shows nothing", "give it some time, such as \"60s\"");
+        report.add(span, "a run of zero length has no events", "set a positive duration, such as \"60s\"");
         return None;
     }
     if length > LONGEST_RUN {
         let events = length.as_secs() * EVENTS_PER_SECOND / 1_000_000;
-        let message = format!("`{}` is too long: about {events} million events for each case", run_for.get_ref());
-        report.add(span, message, "make it at most `24h`: more seeds show more than longer cases");
+        let message = format!("`{}` is too long: about {events} million events per case", run_for.get_ref());
+        report.add(span, message, "make it at most `24h`: more seeds find more than longer cases");
         return None;
     }
     Some(length)
@@ -177,7 +177,7 @@ fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> 
 
 fn chosen_workload(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'_>>) -> Option<WorkloadConfig> {
     let Some(first) = catalog.workload_formats().first() else {
-        report.add(0..0, "there is no workload to choose from", "add one to the registry");
+        report.add(0..0, "no workload is registered", "add a workload to the registry");
         return None;
     };
     let default = Some((first.default)());
@@ -195,18 +195,18 @@ fn chosen_workload(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'
         let own = entry.table(report, &format!("[workload.{name}]"));
         let own = own.and_then(|own| own.read(report, &[], |keys| (workload.parse)(keys)));
         if chosen.is_some() {
-            report.add(span, "a scenario has one workload, and this is the second", "remove one of them");
+            report.add(span, "a scenario has one workload, but this is a second one", "remove one of them");
         }
         chosen = own.or_else(|| default.clone());
     }
     if chosen.is_none() && report.count() == before {
-        let help = format!("write `[workload.NAME]` with one of {}, or leave the table out", listed(&names));
-        report.add(key, "`[workload]` names no workload", help);
+        let help = format!("write `[workload.NAME]` with one of {}, or omit the table", listed(&names));
+        report.add(key, "`[workload]` does not name a workload", help);
     }
     chosen.or(default)
 }
 
-/// The nodes of all selected locks, and the servers of the others.
+/// Returns the nodes of all selected locks, and the servers of the other locks.
 fn nodes(catalog: &Catalog, clients: u16, locks: Option<&[String]>, config: &LockConfig, certain: bool) -> Nodes {
     let is_selected = |lock: &LockFormat| locks.is_none_or(|locks| locks.iter().any(|name| name == lock.name()));
     let mut servers = Vec::new();

@@ -1,5 +1,5 @@
-//! JSON Schema (2020-12) of scenario and suite files, composed from the catalog, so that an editor completes the kinds
-//! of fault, the locks and their keys.
+//! JSON Schema (2020-12) of scenario and suite files, composed from the catalog. Editors use it to complete kinds of
+//! fault, locks and keys.
 
 use fencepost_models::Class;
 use fencepost_sim::faults::{DurationRule, FaultInfo, Preset, TargetRule};
@@ -14,7 +14,7 @@ use crate::file::{
 };
 use crate::property::Property;
 
-/// The schema of a scenario file.
+/// Returns the schema of a scenario file.
 pub fn scenario(catalog: &Catalog) -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let mut schema = object::<Head>(&mut generator);
@@ -38,7 +38,7 @@ pub fn scenario(catalog: &Catalog) -> Value {
     finish(schema, generator)
 }
 
-/// The schema of a suite file.
+/// Returns the schema of a suite file.
 pub fn suite(catalog: &Catalog) -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let mut schema = object::<SuiteKeys>(&mut generator);
@@ -82,7 +82,7 @@ fn without_nulls(schema: &mut Value) {
     keys.iter_mut().for_each(|(_, value)| without_nulls(value));
 }
 
-/// The schema of a table, in place rather than by reference, so that keys can be added to it.
+/// Returns the schema of a table, inline instead of by reference, so callers can add keys.
 fn object<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     composable(T::json_schema(generator))
 }
@@ -111,7 +111,7 @@ fn lock_names(catalog: &Catalog) -> Value {
     one_of(catalog.lock_formats().iter().map(|lock| lock.name()))
 }
 
-/// The words of a list of locks: names, classes, and the exclusions of both.
+/// Returns the words allowed in a list of locks: names, classes, and the exclusions of both.
 fn lock_words(catalog: &Catalog) -> Value {
     let names = catalog.lock_formats().iter().map(|lock| lock.name().to_string());
     let included: Vec<String> = names.chain(Class::ALL.iter().map(|class| format!("@{}", class.name()))).collect();
@@ -138,7 +138,7 @@ fn workload(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
         .collect();
     json!({
         "type": "object",
-        "description": "The workload of the clients. A scenario has one.",
+        "description": "The workload of the clients. A scenario has exactly one.",
         "properties": tables,
         "additionalProperties": false,
         "maxProperties": 1,
@@ -164,12 +164,12 @@ fn fault(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     })
 }
 
-/// Adds the key `preset` and describes its choices. Keys that presets give are not required beside one.
+/// Adds the key `preset` and describes its choices. Keys that presets set are not required with a preset.
 fn add_presets(fault: &mut Value, presets: &[Preset]) {
     let described: Vec<String> =
         presets.iter().map(|preset| format!("`{}`: {} ({})", preset.name, preset.about, preset.source)).collect();
     let mut schema = one_of(presets.iter().map(|preset| preset.name));
-    schema["description"] = json!(format!("Gives the keys that are left out. {}", described.join("; ")));
+    schema["description"] = json!(format!("Sets the omitted keys. {}", described.join("; ")));
     fault["properties"]["preset"] = schema;
     let given =
         |key: &Value| presets.iter().any(|preset| preset_keys(preset).get(key.as_str().unwrap_or("")).is_some());
@@ -181,7 +181,7 @@ fn add_presets(fault: &mut Value, presets: &[Preset]) {
     }
 }
 
-/// A kind's own keys, and the shared keys that it may have.
+/// Returns the schema of a kind's own keys and the shared keys that it may have.
 fn one_fault(kind: &FaultInfo, common: &Value, mut own: Value) -> Value {
     for key in allowed(kind) {
         own["properties"][key] = common["properties"][key].clone();
@@ -223,7 +223,7 @@ fn expect(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     keys.extend(Property::ALL.iter().map(|property| (property.name().to_string(), by_property.clone())));
     json!({
         "type": "object",
-        "description": "The expected verdicts, by lock or by property. What is not named is free.",
+        "description": "The expected verdicts, by lock or by property. Properties without an entry are free.",
         "properties": keys,
         "additionalProperties": false,
     })

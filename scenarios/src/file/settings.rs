@@ -15,15 +15,15 @@ use serde_json::json;
 
 use super::values::{duration, maybe_whole, per_million, whole};
 
-/// The most clients of a case.
+/// The maximum number of clients in a case.
 pub const MOST_CLIENTS: u16 = 64;
 
-/// The most times that a holder acquires again.
+/// The maximum number of nested acquires of a holder.
 pub const MOST_NESTED: u8 = 3;
 
-/// The clients, and the steps of each.
+/// The clients and their behavior.
 ///
-/// The steps of a unit of work are: think, acquire, read, hold, check (if on), prepare, write, release.
+/// The steps of a unit of work are: think, acquire, read, hold, check (if enabled), prepare, write, release.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Clients {
@@ -31,36 +31,36 @@ pub struct Clients {
     #[serde(deserialize_with = "whole::<_, _, 1, { MOST_CLIENTS as u64 }>")]
     #[schemars(range(min = 1, max = 64))]
     pub count: u16,
-    /// Units of work in all, assigned to the clients in advance; the case ends when each is resolved. By default, an
-    /// inventory has 150 % of the stock in units, and other workloads go on until `run_for`. An event is a unit of work for
-    /// each client.
+    /// The total units of work, assigned to the clients in advance; the case ends when all are resolved. By default, an
+    /// inventory has 150 % of the stock in units, and other workloads continue until `run_for`. An event is a unit of
+    /// work for each client.
     #[serde(deserialize_with = "maybe_whole::<_, _, 1, 1_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub orders: Option<u32>,
     /// The time between two orders of a client.
     pub think: Dist,
-    /// The work inside the critical section, between read and write.
+    /// The duration of the work inside the critical section, between read and write.
     pub hold: Dist,
     /// The time between the check, if any, and the write.
     pub prepare: Dist,
-    /// Whether the client asks the lock right before the write whether it is still held, and aborts if not.
+    /// Whether the client checks right before the write that it still holds the lock, and aborts if it does not.
     pub check_before_write: bool,
-    /// How many times a holder acquires again after the read. It releases each grant before the write, and waits at most
-    /// 2 s for each, or `wait_at_most` if that is less.
+    /// The number of nested acquires after the read. The holder releases each grant before the write, and waits at most
+    /// 2 s for each acquire, or `wait_at_most` if that is less.
     #[serde(deserialize_with = "whole::<_, _, 0, { MOST_NESTED as u64 }>")]
     #[schemars(range(min = 0, max = 3))]
     pub nested: u8,
-    /// How long a client tries to acquire before it gives up.
+    /// How long a client tries to acquire the lock before it gives up.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Span", extend("default" = "30s"))]
     pub wait_at_most: Duration,
-    /// The least time between two attempts of a client to acquire, if the lock's own is shorter.
+    /// The minimum delay between two acquire attempts of a client, if the lock's own delay is shorter.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Span", extend("default" = "0s"))]
     pub retry_delay: Duration,
     /// How a client handles a write whose acknowledgement is lost.
     pub on_unknown: OnUnknown,
-    /// What happens to the lock then.
+    /// How a client handles the lock after such a write.
     pub after_unknown: AfterUnknown,
 }
 
@@ -68,12 +68,12 @@ pub struct Clients {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnUnknown {
-    /// It gives up: the order may or may not have taken effect.
+    /// The client gives up: the order may or may not have taken effect.
     #[default]
     GiveUp,
-    /// It writes again: the order may take effect twice.
+    /// The client writes again: the order may take effect twice.
     Retry,
-    /// It writes again under the same id: the order takes effect at most once.
+    /// The client writes again under the same id: the order takes effect at most once.
     RetryWithId,
 }
 
@@ -81,10 +81,10 @@ pub enum OnUnknown {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AfterUnknown {
-    /// It releases the lock at once.
+    /// The client releases the lock immediately.
     #[default]
     Release,
-    /// It keeps the lock until the lease ends.
+    /// The client keeps the lock until the lease ends.
     Keep,
 }
 
@@ -110,9 +110,9 @@ impl Default for Clients {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// The time from the send of a message to its arrival.
+    /// The time from sending a message to its delivery.
     pub latency: Dist,
-    /// The share of messages lost, from 0.0 to 1.0. A stream retransmits them.
+    /// The fraction of lost messages, from 0.0 to 1.0. A stream retransmits them.
     #[serde(rename = "loss", deserialize_with = "per_million")]
     #[schemars(with = "f64", range(min = 0.0, max = 1.0), extend("default" = 0.0))]
     pub loss_per_million: u32,
@@ -140,22 +140,22 @@ pub struct Explore {
 pub struct Placeable(&'static FaultInfo);
 
 impl Placeable {
-    /// All of them, in the order of the kinds.
+    /// Returns all placeable kinds, in the order of the kinds of fault.
     pub fn all() -> impl Iterator<Item = Placeable> {
         faults::STANDARD.iter().filter(|kind| kind.explore.is_some()).map(|kind| Placeable(kind))
     }
 
-    /// The kind of fault.
+    /// Returns the kind of fault.
     pub fn kind(self) -> &'static FaultInfo {
         self.0
     }
 
-    /// How `explore` places it.
+    /// Returns how `explore` places the fault.
     pub fn placing(self) -> &'static Exploration {
-        self.0.explore.as_ref().expect("a placeable kind says how")
+        self.0.explore.as_ref().expect("a placeable kind has an exploration")
     }
 
-    /// The one of this name in `menu`.
+    /// Returns the placeable kind with this name in `menu`.
     pub fn named(name: &str) -> Option<Placeable> {
         Placeable::all().find(|kind| kind.placing().name == name)
     }
@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Placeable {
     }
 }
 
-/// Reads a name of the menu. An error made in a visitor gets the position of the name.
+/// Reads a name of the menu. Errors from a visitor get the position of the name.
 struct PlaceableName;
 
 impl Visitor<'_> for PlaceableName {

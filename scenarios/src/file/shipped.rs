@@ -1,6 +1,6 @@
-//! The suites and scenarios that come with fencepost, as text. Adding one is a new file in `suites/` and one line here.
+//! The suites and scenarios that ship with fencepost, as text. To add one, create a file in `suites/` and a line here.
 
-/// Each name with the text of its file.
+/// Pairs each name with the text of its file.
 macro_rules! texts {
     ($folder:literal: $($name:literal),* $(,)?) => {
         &[$(($name, include_str!(concat!($folder, $name, ".toml")))),*]
@@ -145,7 +145,7 @@ pub const SCENARIOS: &[(&str, &str)] = texts!(
     "small-in-store",
 );
 
-/// The reproducers of the bugs that can be switched on: name and text.
+/// The reproducers of the bugs that can be enabled: name and text.
 pub const BUGS: &[(&str, &str)] = texts!(
     "../../suites/bugs/":
     "bug-curator-own-old-node",
@@ -164,7 +164,7 @@ pub const BUGS: &[(&str, &str)] = texts!(
     "bug-redlock-no-second-read",
 );
 
-/// The scenarios that `explore` and `hunt` are for: name and text.
+/// The scenarios for `explore` and `hunt`: name and text.
 pub const SEARCHES: &[(&str, &str)] = texts!(
     "../../suites/searches/":
     "explore-unguarded",
@@ -177,12 +177,12 @@ pub const SEARCHES: &[(&str, &str)] = texts!(
 /// The list of the cells that must be clean; [`crate::run::clean`] reads it.
 pub const MUST_BE_CLEAN: &str = include_str!("../../suites/must-be-clean.toml");
 
-/// The text of the shipped suite of this name.
+/// Returns the text of the shipped suite of this name.
 pub fn suite(name: &str) -> Option<&'static str> {
     text_of(SUITES, name)
 }
 
-/// The text of the shipped scenario or reproducer of this name.
+/// Returns the text of the shipped scenario or reproducer of this name.
 pub fn scenario(name: &str) -> Option<&'static str> {
     [SCENARIOS, SEARCHES, BUGS].into_iter().find_map(|files| text_of(files, name))
 }

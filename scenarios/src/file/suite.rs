@@ -16,15 +16,15 @@ use super::words::quoted;
 /// A set of scenarios to run together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suite {
-    /// Its name; the file's name if left out.
+    /// The name; by default the file's name.
     pub name: String,
-    /// Its purpose.
+    /// The purpose.
     pub about: String,
-    /// The number of seeds of each cell, unless the command line gives another.
+    /// The number of seeds per cell, unless the command line overrides it.
     pub seeds: Option<u64>,
-    /// Its scenarios: shipped names, or paths that end in `.toml`.
+    /// The scenarios: shipped names, or paths that end in `.toml`.
     pub scenarios: Vec<String>,
-    /// The locks; all if left out.
+    /// The locks; `None` means all.
     pub locks: Option<Vec<String>>,
 }
 
@@ -32,20 +32,20 @@ pub struct Suite {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SuiteKeys {
-    /// Its name; the file's name if left out.
+    /// The name; by default the file's name.
     #[schemars(with = "Option<String>")]
     name: Option<Spanned<String>>,
-    /// Its purpose.
+    /// The purpose.
     #[serde(default)]
     about: String,
-    /// The number of seeds of each cell, unless the command line gives another.
+    /// The number of seeds per cell, unless the command line overrides it.
     #[serde(default, deserialize_with = "maybe_whole::<_, _, 1, { SEED_LIMIT }>")]
     #[schemars(range(min = 1))]
     seeds: Option<u64>,
-    /// Its scenarios: shipped names, or paths that end in `.toml`.
+    /// The scenarios: shipped names, or paths that end in `.toml`.
     #[schemars(with = "Vec<String>")]
     scenarios: Spanned<Vec<Spanned<String>>>,
-    /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`; all if left out.
+    /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`. The default is all.
     #[schemars(with = "Option<Vec<String>>")]
     locks: Option<Spanned<Vec<Spanned<String>>>>,
 }
@@ -55,15 +55,15 @@ pub(super) fn suite(catalog: &Catalog, report: &mut Report, file: &str, root: Ta
     let keys = root.read_keys::<SuiteKeys>(report, &[])?;
     let (list, scenarios) = (keys.scenarios.span(), keys.scenarios.into_inner());
     if scenarios.is_empty() {
-        report.add(list, "this suite has no scenarios", "name some: `fencepost list scenarios` shows those shipped");
+        report.add(list, "this suite has no scenarios", "name some: `fencepost list scenarios` lists the shipped ones");
     }
     let mut names: Vec<String> = Vec::new();
     for name in scenarios {
         let (span, name) = (name.span(), name.into_inner());
         if name.trim().is_empty() {
-            report.add(span, "a scenario's name is empty", "give a shipped name, or a path that ends in `.toml`");
+            report.add(span, "the name of a scenario is empty", "write a shipped name, or a path that ends in `.toml`");
         } else if names.contains(&name) {
-            report.add(span, format!("{} is twice in this suite", quoted(&name)), "remove one");
+            report.add(span, format!("{} is in this suite twice", quoted(&name)), "remove one");
         } else {
             names.push(name);
         }

@@ -1,4 +1,4 @@
-//! Tables with positions. Every wrong key is reported and left out, so that one mistake does not hide the next.
+//! Tables with positions. Every invalid key is reported and skipped, so one mistake does not hide the next.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,11 +14,11 @@ use super::words::{nearest, quoted, remedy};
 /// A table of a file.
 #[derive(Clone)]
 pub(super) struct Table<'i> {
-    /// As messages name it: `[clients]`.
+    /// The name in messages, such as `[clients]`.
     pub name: String,
-    /// Where it is: its header, or the whole of an inline table.
+    /// The location: the header, or the whole inline table.
     pub span: Range<usize>,
-    /// Its entries.
+    /// The entries.
     pub items: DeTable<'i>,
 }
 
@@ -29,13 +29,13 @@ pub(super) struct Entry<'i> {
 }
 
 impl<'i> Table<'i> {
-    /// Takes an entry out.
+    /// Removes and returns an entry.
     pub(super) fn take(&mut self, key: &str) -> Option<Entry<'i>> {
         let (key, value) = self.items.remove_entry(key)?;
         Some(Entry { key: Spanned::new(key.span(), key.into_inner().into_owned()), value })
     }
 
-    /// Takes all entries out, in the order of the file.
+    /// Removes and returns all entries, in the order of the file.
     pub(super) fn take_all(&mut self) -> Vec<Entry<'i>> {
         let items = std::mem::take(&mut self.items);
         let owned = |key: Spanned<std::borrow::Cow<'_, str>>| Spanned::new(key.span(), key.into_inner().into_owned());
@@ -44,7 +44,7 @@ impl<'i> Table<'i> {
         entries
     }
 
-    /// Moves the entries of these keys into a table of their own.
+    /// Moves the entries of these keys into a new table.
     pub(super) fn split_off(&mut self, keys: &[&str]) -> Table<'i> {
         let mut items = DeTable::new();
         for key in keys {
@@ -55,18 +55,18 @@ impl<'i> Table<'i> {
         Table { name: self.name.clone(), span: self.span.clone(), items }
     }
 
-    /// Where this key is.
+    /// Returns the span of this key.
     pub(super) fn key_span(&self, key: &str) -> Option<Range<usize>> {
         self.items.get_key_value(key).map(|(key, _)| key.span())
     }
 
-    /// [`Table::read`] into a type with fixed keys.
+    /// Deserializes the table into a type with fixed keys, as [`Table::read`] does.
     pub(super) fn read_keys<T: DeserializeOwned>(self, report: &mut Report, others: &[&str]) -> Option<T> {
         self.read(report, others, |keys| T::deserialize(keys))
     }
 
-    /// Deserializes the table. Each wrong key is reported and left out. `others` are keys of the table that were taken out
-    /// before.
+    /// Deserializes the table, and reports and skips each invalid key. `others` are keys that were removed from the
+    /// table before.
     pub(super) fn read<T>(
         self,
         report: &mut Report,
@@ -79,7 +79,7 @@ impl<'i> Table<'i> {
                 Ok(value) => return Some(value),
                 Err(mistake) => mistake,
             };
-            // A key may only be missing because it was wrong, and is reported already.
+            // A key may be missing only because a misspelled key was removed and reported before.
             let is_reported = |missing: &str| removed.iter().any(|key| nearest(key, &[missing]).is_some());
             match (&mistake.what, mistake.path.first()) {
                 (What::MissingKey(missing), None) if is_reported(missing) => {}
@@ -91,7 +91,7 @@ impl<'i> Table<'i> {
 }
 
 impl Mistake {
-    /// Reports it. `others` are more keys of the table.
+    /// Reports the mistake. `others` are further keys of the table.
     fn report(&self, report: &mut Report, table: &Table<'_>, others: &[&str]) {
         let span = self.span.clone().unwrap_or_else(|| table.span.clone());
         let subject = |path: &[String]| path.last().map_or_else(|| table.name.clone(), |key| quoted(key));
@@ -127,7 +127,7 @@ pub(super) fn unknown_key(report: &mut Report, span: Range<usize>, key: &str, ta
     report.add(span, format!("unknown key {} in {table}", quoted(key)), remedy(key, choices));
 }
 
-/// What kind of value this is.
+/// Returns the kind of a value, for messages.
 pub(super) fn kind_in_words(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",
@@ -140,7 +140,7 @@ pub(super) fn kind_in_words(value: &DeValue<'_>) -> &'static str {
 }
 
 impl<'i> Entry<'i> {
-    /// The entry's table, reported where it is something else. `name` is how messages name it.
+    /// Returns the entry's table, or reports a value of another kind. Messages refer to the table as `name`.
     pub(super) fn table(self, report: &mut Report, name: &str) -> Option<Table<'i>> {
         let span = self.value.span();
         match self.value.into_inner() {

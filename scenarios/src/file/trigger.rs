@@ -1,4 +1,4 @@
-//! The keys that all faults share: when, where and how long.
+//! The keys that all faults share: when and where a fault acts, and for how long.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,7 +23,7 @@ pub const STEPS: [&str; 8] =
 /// The keys that faults share.
 pub(super) const COMMON: [&str; 9] = ["name", "target", "from", "to", "both_ways", "at", "every", "on", "lasts"];
 
-/// The shared keys that a fault of this kind may have.
+/// Returns the shared keys that a fault of this kind may have.
 pub(crate) fn allowed(kind: &FaultInfo) -> Vec<&'static str> {
     let places: &[&str] = match kind.target {
         TargetRule::Nodes => &["target"],
@@ -38,49 +38,50 @@ pub(crate) fn allowed(kind: &FaultInfo) -> Vec<&'static str> {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Common {
-    /// Its name in results; it also keys the fault's stream of randomness. Left out: its kind and number.
+    /// The name in results, which also selects the fault's random stream. The default is the kind and a number.
     #[schemars(with = "Option<String>")]
     pub(super) name: Option<Spanned<String>>,
-    /// The node it acts on, or a group: `client:any`, `server:minority`. For a link fault: all links of that node.
+    /// The node that the fault acts on, or a group: `client:any`, `server:minority`. A link fault acts on all links of
+    /// that node.
     #[schemars(with = "Option<String>")]
     target: Option<Spanned<String>>,
-    /// The node or group whose outgoing links it acts on.
+    /// The node or group whose outgoing links the fault acts on.
     #[schemars(with = "Option<String>")]
     from: Option<Spanned<String>>,
     /// The node or group that these links lead to.
     #[schemars(with = "Option<String>")]
     to: Option<Spanned<String>>,
-    /// Whether the links back are affected too.
+    /// Whether the fault also affects the links in the opposite direction.
     #[schemars(with = "Option<bool>", extend("default" = true))]
     both_ways: Option<Spanned<bool>>,
-    /// Begins once, at this time.
+    /// The time at which the fault begins once.
     #[schemars(with = "Option<Span>")]
     at: Option<Spanned<Span>>,
-    /// Begins repeatedly; the time from one beginning to the next.
+    /// The time between the beginnings of a repeated fault.
     #[schemars(with = "Option<Dist>")]
     every: Option<Spanned<Dist>>,
-    /// Begins when a client passes a step.
+    /// The step of a client at which the fault begins.
     on: Option<On>,
-    /// How long it lasts.
+    /// The duration of the fault.
     #[schemars(with = "Option<Dist>")]
     lasts: Option<Spanned<Dist>>,
 }
 
-/// A step that a client passes: `{ client = "client-1", event = "acquired", nth = 1, after = "1s" }`.
+/// A step that a client reaches: `{ client = "client-1", event = "acquired", nth = 1, after = "1s" }`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct On {
-    /// The client; any client if left out.
+    /// The client; by default any client.
     #[schemars(with = "Option<String>")]
     client: Option<Spanned<String>>,
     /// The step.
     #[schemars(schema_with = "step_schema")]
     event: Spanned<String>,
-    /// Which time, from 1.
+    /// The nth time that the client reaches the step, from 1.
     #[serde(default = "first", deserialize_with = "whole::<_, _, 1, 1_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000))]
     nth: u32,
-    /// How long after it the fault begins.
+    /// The delay from the step to the beginning of the fault.
     #[serde(default)]
     after: Span,
 }
@@ -96,11 +97,11 @@ fn first() -> u32 {
 /// A fault table whose shared keys are being read.
 pub(super) struct Reading<'a> {
     pub kind: &'static FaultInfo,
-    /// The span of its header.
+    /// The span of the header.
     pub header: Range<usize>,
-    /// The spans of its keys, right or wrong.
+    /// The spans of all keys, valid or not.
     pub keys: BTreeMap<String, Range<usize>>,
-    /// No key is wrong so far. A key that seems to be missing may otherwise be the wrong one.
+    /// Whether no key is invalid so far. Otherwise, a key that seems missing may be misspelled.
     pub is_sound: bool,
     pub nodes: &'a Nodes,
     pub run_for: Option<Duration>,
@@ -113,22 +114,23 @@ impl Reading<'_> {
         for key in COMMON.iter().filter(|key| !allowed.contains(key)) {
             let Some(span) = self.keys.get(*key) else { continue };
             let (reason, help) = match (*key, self.kind.target) {
-                ("lasts", _) => ("happens at once", "remove `lasts`".into()),
+                ("lasts", _) => ("is instantaneous", "remove `lasts`".into()),
                 (_, TargetRule::Nodes) => ("acts on nodes, not on links", "name the node in `target`".into()),
-                _ => ("has keys of its own for where it acts", format!("use those instead of `{key}`")),
+                _ => ("has its own keys for where it acts", format!("use those instead of `{key}`")),
             };
             report.add(span.clone(), format!("a `{kind}` {reason}: it has no `{key}`"), help);
         }
     }
 
-    /// When it begins: exactly one of `at`, `every` and `on`.
+    /// Reads the trigger: exactly one of `at`, `every` and `on`.
     pub(super) fn trigger(&self, report: &mut Report, common: &Common) -> Option<Trigger> {
         let spans = ["at", "every", "on"].into_iter().filter_map(|key| Some((self.keys.get(key)?, key)));
         let mut given: Vec<_> = spans.collect();
         given.sort_by_key(|(span, _)| span.start);
         for (span, key) in given.iter().skip(1) {
-            let message = format!("`{key}` beside `{}`: a fault has exactly one trigger", given[0].1);
-            report.add((*span).clone(), message, "remove one, or write a second fault");
+            let message =
+                format!("`{key}` and `{}` are mutually exclusive: a fault has exactly one trigger", given[0].1);
+            report.add((*span).clone(), message, "remove one, or add a second fault");
         }
         if given.is_empty() && self.is_sound {
             let help = "add `at = \"5s\"`, `every = \"exp(5s)\"` or `on = { event = \"acquired\" }`";
@@ -147,7 +149,7 @@ impl Reading<'_> {
         let Span(begin) = *at.get_ref();
         if let Some(run_for) = self.run_for.filter(|run_for| begin >= *run_for) {
             let message = format!("`{}` is too late: the run ends after `{}`", at.get_ref(), Span(run_for));
-            report.add(at.span(), message, "make it begin earlier, or lengthen `run_for`");
+            report.add(at.span(), message, "set an earlier time, or lengthen `run_for`");
         }
         begin
     }
@@ -156,16 +158,17 @@ impl Reading<'_> {
         let gap = *every.get_ref();
         if let Some(run_for) = self.run_for {
             let injections = run_for.as_secs_f64() / mean_seconds(&gap);
-            // A gap of zero gives infinitely many, or none in no time.
+            // A gap of zero gives an infinite quotient, or NaN if `run_for` is zero too.
             if injections.is_nan() || injections > MOST_INJECTIONS as f64 {
-                let many = if injections.is_finite() { format!("about {injections:.0}") } else { "endless".into() };
+                let many =
+                    if injections.is_finite() { format!("about {injections:.0}") } else { "infinitely many".into() };
                 let message = format!(
-                    "{} is too short a gap: {many} injections in `{}`, and {MOST_INJECTIONS} are the most",
+                    "the interval {} is too short: {many} injections in `{}`, but the maximum is {MOST_INJECTIONS}",
                     quoted(&gap.to_string()),
                     Span(run_for)
                 );
                 let shortest = Duration::from_nanos(run_for.as_nanos() as u64 / MOST_INJECTIONS as u64 + 1);
-                report.add(every.span(), message, format!("make the mean gap at least `{}`", readable(shortest)));
+                report.add(every.span(), message, format!("make the mean interval at least `{}`", readable(shortest)));
             }
         }
         gap
@@ -187,7 +190,7 @@ impl Reading<'_> {
         })
     }
 
-    /// Where it acts.
+    /// Reads where the fault acts.
     pub(super) fn aim(&self, report: &mut Report, common: &Common) -> Option<Aim> {
         let mut node = |name: &Option<Spanned<String>>| {
             let name = name.as_ref()?;
@@ -204,22 +207,24 @@ impl Reading<'_> {
             TargetRule::Links if self.keys.contains_key("target") => {
                 let target = node(&common.target);
                 for span in ["from", "to", "both_ways"].iter().filter_map(|key| self.keys.get(*key)) {
-                    let message =
-                        format!("`{}` beside `target`, which means all links of a node", &report.text()[span.clone()]);
-                    report.add(span.clone(), message, "give `target`, or `from` and `to`");
+                    let message = format!(
+                        "`{}` and `target` are mutually exclusive: `target` means all links of a node",
+                        &report.text()[span.clone()]
+                    );
+                    report.add(span.clone(), message, "set `target`, or `from` and `to`");
                 }
                 target.map(Aim::LinksOf)
             }
             TargetRule::Links => {
                 let (from, to) = (node(&common.from), node(&common.to));
-                self.require(report, &["from", "to"], "give `from` and `to`, or `target` for all links of a node");
+                self.require(report, &["from", "to"], "set `from` and `to`, or `target` for all links of a node");
                 let both_ways = common.both_ways.as_ref().is_none_or(|both| *both.get_ref());
                 Some(Aim::Between { from: from?, to: to?, both_ways })
             }
         }
     }
 
-    /// How long it lasts.
+    /// Reads the duration.
     pub(super) fn lasts(&self, report: &mut Report, common: &Common) -> Option<Dist> {
         if self.kind.duration == DurationRule::Instant {
             return None;
@@ -227,7 +232,7 @@ impl Reading<'_> {
         self.require(report, &["lasts"], "add `lasts = \"5s\"`, or a distribution such as \"1s..20s\"");
         let lasts = common.lasts.as_ref()?;
         if lasts.get_ref().is_zero() {
-            report.add(lasts.span(), "a fault of zero length has no effect", "give it some time, such as \"5s\"");
+            report.add(lasts.span(), "a fault of zero length has no effect", "set a positive duration, such as \"5s\"");
         }
         Some(*lasts.get_ref())
     }
@@ -242,7 +247,7 @@ impl Reading<'_> {
     }
 }
 
-/// The mean of a distribution, in seconds.
+/// Returns the mean of a distribution in seconds.
 pub(super) fn mean_seconds(dist: &Dist) -> f64 {
     match *dist {
         Dist::Constant(value) | Dist::Exponential(value) => value.as_secs_f64(),

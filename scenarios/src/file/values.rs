@@ -1,4 +1,4 @@
-//! Single values of files: numbers within limits, ranges, shares.
+//! Single values of files: bounded numbers, ranges and fractions.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use fencepost_sim::units::Span;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
-/// A whole number within limits.
+/// Reads a whole number from `MIN` to `MAX`.
 pub(crate) fn whole<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -19,7 +19,7 @@ where
     deserializer.deserialize_any(Whole::<T, MIN, MAX>(PhantomData))
 }
 
-/// A whole number within limits, for a key that may be left out.
+/// Reads a whole number from `MIN` to `MAX`, for an optional key.
 pub(super) fn maybe_whole<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -53,35 +53,35 @@ impl<T: TryFrom<u64>, const MIN: u64, const MAX: u64> Visitor<'_> for Whole<T, M
     }
 }
 
-/// The shortest and the longest interval from one event to the next.
+/// The shortest and the longest interval between events.
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
 
-/// A duration from one event to the next.
+/// Reads an interval between events.
 pub(crate) fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let length = duration(deserializer)?;
-    let right = INTERVALS.contains(&length);
-    right.then_some(length).ok_or_else(|| D::Error::custom("an interval lasts from `1ms` to `24h`"))
+    let valid = INTERVALS.contains(&length);
+    valid.then_some(length).ok_or_else(|| D::Error::custom("an interval must be from `1ms` to `24h`"))
 }
 
-/// A duration in the units of users.
+/// Reads a duration with a unit.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     Span::deserialize(deserializer).map(|span| span.0)
 }
 
-/// A share from 0 to 1, in ppm.
+/// Reads a fraction from 0 to 1, and returns it in ppm.
 pub(super) fn per_million<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     Rate::deserialize(deserializer).map(Rate::ppm)
 }
 
-/// The largest quantity of one order.
+/// The maximum quantity of one order.
 const MOST_UNITS: u32 = 1_000_000;
 
-/// A quantity: an integer, or a range such as "1..=3".
+/// Reads a quantity: an integer, or a range such as "1..=3".
 pub(crate) fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RangeInclusive<u32>, D::Error> {
     deserializer.deserialize_any(Quantity)
 }
 
-/// The schema of a quantity.
+/// Returns the schema of a quantity.
 pub(crate) fn quantity_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": r"^\s*\d+\s*(\.\.=\s*\d+\s*)?$" }],
@@ -95,7 +95,7 @@ impl Visitor<'_> for Quantity {
     type Value = RangeInclusive<u32>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a whole number from 1 to {MOST_UNITS}, or a range of them such as \"1..=3\"")
+        write!(f, "a whole number from 1 to {MOST_UNITS}, or a range such as \"1..=3\"")
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
@@ -106,9 +106,9 @@ impl Visitor<'_> for Quantity {
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         let wrong = || E::invalid_value(Unexpected::Str(text), &self);
         let (low, high) = match text.split_once("..") {
-            // As in Rust, a range without `=` excludes its end, which is rarely meant.
+            // In Rust, a range without `=` excludes its end, which is rarely intended here.
             Some((_, high)) if !high.starts_with('=') => {
-                return Err(E::custom(format!("`{text}` leaves open whether its end is included: write \"1..=3\"")));
+                return Err(E::custom(format!("`{text}` does not say whether its end is included: write \"1..=3\"")));
             }
             Some((low, high)) => (low, &high[1..]),
             None => (text, text),

@@ -1,19 +1,19 @@
 //! Quotes from files in messages, and suggestions for misspelled names.
 
-/// The most characters of a name, and of a quote.
+/// The maximum number of characters in a name or a quote.
 const LONGEST_WORD: usize = 60;
 
-/// A fix for a wrong name: the nearest of the choices, or all of them if none is near.
+/// Returns a suggestion for an unknown name: the nearest choice, or all choices if none is near.
 pub fn remedy(word: &str, choices: &[&str]) -> String {
     match (nearest(word, choices), choices) {
         (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, []) => "there is no choice here: leave it out".into(),
+        (None, []) => "there are no choices: remove it".into(),
         (None, [only]) => format!("the only choice is `{only}`"),
         (None, _) => format!("choose one of {}", listed(choices)),
     }
 }
 
-/// The choice that was probably meant.
+/// Returns the choice that the user probably meant.
 pub(super) fn nearest<'w>(word: &str, choices: &[&'w str]) -> Option<&'w str> {
     if word.chars().count() > LONGEST_WORD {
         return None;
@@ -22,22 +22,22 @@ pub(super) fn nearest<'w>(word: &str, choices: &[&'w str]) -> Option<&'w str> {
     let distance = |choice: &str| strsim::damerau_levenshtein(&word, &plain(choice));
     let near = choices.iter().copied().min_by_key(|choice| distance(choice))?;
     let tolerated = (near.chars().count().min(word.chars().count()) / 3).max(1);
-    let begins_alike = word.len() >= 4 && plain(near).starts_with(&word);
-    (distance(near) <= tolerated && word.chars().count() > 1 || begins_alike).then_some(near)
+    let is_prefix = word.len() >= 4 && plain(near).starts_with(&word);
+    (distance(near) <= tolerated && word.chars().count() > 1 || is_prefix).then_some(near)
 }
 
-/// Ignores case and the kind of hyphen.
+/// Returns the word without case and with hyphens as separators.
 fn plain(word: &str) -> String {
     word.trim().to_lowercase().replace(['_', ' '], "-")
 }
 
-/// The choices in backticks, separated by commas.
+/// Returns the choices in backticks, separated by commas.
 pub(super) fn listed(choices: &[&str]) -> String {
     let quoted: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
     quoted.join(", ")
 }
 
-/// The text in backticks, escaped and cut to one short line.
+/// Returns the text in backticks, escaped and truncated to one short line.
 pub fn quoted(text: &str) -> String {
     let mut shown: String = text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
     if let Some((cut, _)) = shown.char_indices().nth(LONGEST_WORD) {
@@ -50,7 +50,7 @@ pub fn quoted(text: &str) -> String {
 /// Checks that a name is in kebab-case.
 ///
 /// # Errors
-/// A fix, if it is not.
+/// A fix, if the name is not in kebab-case.
 pub(super) fn kebab_case(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.is_empty() && name.chars().count() <= LONGEST_WORD && name.chars().all(allowed) {
@@ -60,7 +60,7 @@ pub(super) fn kebab_case(name: &str) -> Result<(), String> {
     let fixed = fixed.trim_matches('-').chars().take(LONGEST_WORD).collect::<String>();
     Err(match fixed.as_str() {
         "" => "use letters, digits and hyphens, such as `gc-pause`".into(),
-        fixed => format!("write it with letters, digits and hyphens: `{fixed}`"),
+        fixed => format!("use letters, digits and hyphens: `{fixed}`"),
     })
 }
 
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_name_gets_a_good_one() {
+    fn an_invalid_name_gets_a_suggestion() {
         assert_eq!(kebab_case("gc-pause"), Ok(()));
         assert!(kebab_case("GC pause!").unwrap_err().contains("`gc-pause`"));
         assert!(kebab_case("").is_err());

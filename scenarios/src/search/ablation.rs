@@ -1,5 +1,5 @@
-//! Runs a violated case again without each of its faults. The other faults do not change: each draws from a stream
-//! keyed by its own name.
+//! Ablation: reruns a violated case without each of its faults. The other faults do not change, because each fault
+//! draws from a stream selected by its name.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use crate::run::case;
 use crate::run::cell::Cell;
 use crate::run::results::Sample;
 
-/// For each fault of the cell, whether removing it removes a violation. None for a fault that never began in the case,
-/// and for a case that panics without it.
+/// Returns for each fault of the cell whether removing it removes a violation. The value is `None` if the fault never
+/// began in the case, or if the case panics without the fault.
 pub fn without_each(cell: &Cell, sample: &Sample) -> Vec<Option<bool>> {
     let began = |fault: usize| sample.fired.get(fault).copied().unwrap_or(false);
     // A case of a swarm has only some of the faults. Draw them before one is removed, or the draw would change.
@@ -30,7 +30,7 @@ fn changes(cell: &Cell, fault: usize, sample: &Sample) -> Option<bool> {
     Some(sample.violated.iter().any(|property| result.verdict(*property) != Verdict::Violated))
 }
 
-/// The cell of the same scenario without this fault.
+/// Returns the cell without this fault.
 pub fn without(cell: &Cell, fault: usize) -> Cell {
     let mut scenario = (*cell.scenario).clone();
     let others = scenario.faults.iter().enumerate().filter(|(index, _)| *index != fault);

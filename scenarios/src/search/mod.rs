@@ -1,4 +1,4 @@
-//! Searches for violations, shrinks them, and finds the faults that cause them.
+//! Searches for violations, minimizes them, and finds the faults that cause them.
 
 pub mod ablation;
 pub mod explore;

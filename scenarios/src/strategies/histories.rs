@@ -1,4 +1,4 @@
-//! Histories of operations on one lock.
+//! Strategies for histories of operations on one lock.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use crate::linearizable::Entry;
 use crate::spec::{Call, Operation, Owner, Spec};
 
-/// A history: entries that follow one another as their places say.
+/// A history. The `invoked` and `returned` numbers order its entries.
 #[derive(Clone, PartialEq)]
 pub struct History(pub Vec<Entry>);
 
-/// Shown as one would hum it: `0+?` owner 0 acquires, `0+!7` and has it under token 7, `0-?` and `0-!` it releases, `0x?`
-/// and `0x!` the service ends its grant.
+/// Uses a compact notation. For owner 0, `0+?` and `0+!7` are the invocation and the return of an acquire with token 7,
+/// `0-?` and `0-!` those of a release, and `0x?` and `0x!` those of an expiry.
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words: Vec<(u64, String)> = Vec::new();
@@ -34,57 +34,65 @@ impl fmt::Debug for History {
     }
 }
 
-/// Owners of a generated history.
+/// The number of owners in a generated history.
 const OWNERS: u8 = 3;
 
-/// Histories of up to so many operations that are linearizable by construction: each took effect, by this
-/// specification, between its beginning and its end. Some never end, and of those some took effect.
+/// Returns histories of up to `operations` operations that are linearizable by construction: by this specification,
+/// each operation takes effect between its invocation and its return. Some operations never return, with or without
+/// effect.
 pub fn history<S: Spec + 'static>(start: S, operations: usize) -> impl Strategy<Value = History> {
     let turns = vec((0..OWNERS, 0..6_u8, 0..3_u8), 2 * operations..=4 * operations);
-    turns.prop_map(move |turns| Maker::new(start.clone(), operations).make(&turns))
+    turns.prop_map(move |turns| Generator::new(start.clone(), operations).generate(&turns))
 }
 
-/// Histories as by [`history`] with a few accidents: an operation becomes somebody else's, or another, or is
-/// missing, or gets another token, or begins later or ends sooner than it did. Most of them are no longer linearizable.
+/// Returns histories of [`history`] with a few mutations: an operation gets another owner, kind or token, is removed, or
+/// is invoked later or returns earlier. Most of these histories are no longer linearizable.
 pub fn broken<S: Spec + 'static>(start: S, operations: usize) -> impl Strategy<Value = History> {
-    let accidents = vec((any::<prop::sample::Index>(), 0..7_u8, 0..OWNERS), 2..6);
-    (history(start, operations), accidents).prop_map(|(history, accidents)| {
-        accidents.into_iter().fold(history, |history, (place, what, number)| history.hit_by(place, what, number))
+    let mutations = vec((any::<prop::sample::Index>(), 0..7_u8, 0..OWNERS), 2..6);
+    (history(start, operations), mutations).prop_map(|(history, mutations)| {
+        mutations.into_iter().fold(history, |history, (index, what, number)| history.mutated(index, what, number))
     })
 }
 
-/// Lets owners act in turn, each with one operation at a time.
-struct Maker<S> {
+/// Generates a history. Each owner has at most one pending operation.
+struct Generator<S> {
     state: S,
-    most: usize,
-    place: u64,
+    max_operations: usize,
+    time: u64,
     entries: Vec<Entry>,
-    /// For each owner the operation under way, and whether it has taken effect.
-    under_way: [Option<(usize, bool)>; OWNERS as usize],
+    /// The pending operation of each owner, and whether it has taken effect.
+    pending: [Option<(usize, bool)>; OWNERS as usize],
     next_token: Token,
 }
 
-impl<S: Spec> Maker<S> {
-    fn new(state: S, most: usize) -> Self {
-        Maker { state, most, place: 0, entries: Vec::new(), under_way: [None; OWNERS as usize], next_token: 0 }
+impl<S: Spec> Generator<S> {
+    fn new(state: S, max_operations: usize) -> Self {
+        Generator {
+            state,
+            max_operations,
+            time: 0,
+            entries: Vec::new(),
+            pending: [None; OWNERS as usize],
+            next_token: 0,
+        }
     }
 
-    fn make(mut self, turns: &[(u8, u8, u8)]) -> History {
+    fn generate(mut self, turns: &[(u8, u8, u8)]) -> History {
         for &(owner, choice, more) in turns {
-            self.place += 1;
-            let under_way = self.under_way[usize::from(owner)];
-            match under_way {
-                None if self.entries.len() < self.most => self.begin(owner, choice),
+            self.time += 1;
+            let pending = self.pending[usize::from(owner)];
+            match pending {
+                None if self.entries.len() < self.max_operations => self.begin(owner, choice),
                 None => {}
                 Some((entry, false)) if self.takes_effect(entry, more) => {
-                    self.under_way[usize::from(owner)] = Some((entry, true));
+                    self.pending[usize::from(owner)] = Some((entry, true));
                 }
-                // What cannot take effect waits; now and then it is given up, and nobody knows.
-                Some((_, done)) if choice == 5 && (!done || more == 0) => self.under_way[usize::from(owner)] = None,
+                // An operation that cannot take effect stays pending. Some pending operations never return.
+                Some((_, done)) if choice == 5 && (!done || more == 0) => self.pending[usize::from(owner)] = None,
                 Some((_, false)) => {}
                 Some((entry, true)) => {
-                    self.entries[entry].returned = Some(self.place);
-                    self.under_way[usize::from(owner)] = None;
+                    self.entries[entry].returned = Some(self.time);
+                    self.pending[usize::from(owner)] = None;
                 }
             }
         }
@@ -99,11 +107,12 @@ impl<S: Spec> Maker<S> {
             _ => Call::Expire,
         };
         let operation = Operation { owner: owner_of, call };
-        self.entries.push(Entry { operation, invoked: self.place, returned: None });
-        self.under_way[usize::from(owner)] = Some((self.entries.len() - 1, false));
+        self.entries.push(Entry { operation, invoked: self.time, returned: None });
+        self.pending[usize::from(owner)] = Some((self.entries.len() - 1, false));
     }
 
-    /// Tries whether it can. A fresh grant gets a token above all before it, one that is held keeps its own.
+    /// Returns whether the operation can take effect now. A new grant gets a higher token than all before it; a held
+    /// grant keeps its token.
     fn takes_effect(&mut self, entry: usize, gap: u8) -> bool {
         let operation = self.entries[entry].operation;
         let fresh = self.next_token + 1 + Token::from(gap);
@@ -128,18 +137,18 @@ impl<S: Spec> Maker<S> {
 }
 
 impl History {
-    fn hit_by(mut self, place: prop::sample::Index, what: u8, number: u8) -> Self {
+    fn mutated(mut self, index: prop::sample::Index, what: u8, number: u8) -> Self {
         if self.0.is_empty() {
             return self;
         }
-        let place = place.index(self.0.len());
-        let Entry { operation, invoked, returned } = &mut self.0[place];
+        let index = index.index(self.0.len());
+        let Entry { operation, invoked, returned } = &mut self.0[index];
         match (what, &mut operation.call) {
             (0, _) => operation.owner = Owner((operation.owner.0 + 1 + u32::from(number) % 2) % u32::from(OWNERS)),
             (1, Call::Acquire { token: Some(token), .. }) => *token = (*token + 2).saturating_sub(u64::from(number)),
             (1 | 2, Call::Release { .. }) => operation.call = Call::Expire,
-            (3, _) => drop(self.0.remove(place)),
-            // Between whole places there is room for one more.
+            (3, _) => drop(self.0.remove(index)),
+            // Renumbering leaves one free number between any two events.
             (4, _) => *returned = returned.map(|_| *invoked + 1),
             (5, _) => *invoked = returned.map_or(*invoked, |returned| returned - 1),
             (6, _) if returned.is_none() => *returned = Some(u64::MAX),
@@ -148,7 +157,7 @@ impl History {
         self.renumbered()
     }
 
-    /// With places so far apart that an operation can begin or end between any two.
+    /// Renumbers the events with gaps, so an operation can begin or end between any two.
     fn renumbered(mut self) -> Self {
         let mut events: Vec<(u64, bool, usize)> = Vec::new();
         for (index, entry) in self.0.iter().enumerate() {
@@ -156,10 +165,10 @@ impl History {
             events.extend(entry.returned.map(|returned| (returned, true, index)));
         }
         events.sort_unstable();
-        for (place, (_, end, index)) in (1..).step_by(2).zip(events) {
+        for (time, (_, end, index)) in (1..).step_by(2).zip(events) {
             match end {
-                false => self.0[index].invoked = place,
-                true => self.0[index].returned = Some(place),
+                false => self.0[index].invoked = time,
+                true => self.0[index].returned = Some(time),
             }
         }
         self.0.sort_by_key(|entry| entry.invoked);

@@ -1,5 +1,5 @@
-//! Strategies of [`proptest`] for histories, schedules and scenarios: for tests of your own lock, specification or
-//! checker. They come with the feature `proptest`.
+//! [`proptest`] strategies for histories, schedules and scenarios, to test your own lock, specification or checker. The
+//! feature `proptest` enables them.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -15,8 +15,8 @@
 //! let mut runner = TestRunner::new(ProptestConfig { cases: 8, failure_persistence: None, ..Default::default() });
 //! let result = runner.run(&(scenario(&["pause", "crash"]), 0..1_000_u64), |(text, seed)| {
 //!     let registry = Registry::standard();
-//!     let read = file::scenario(&registry, "scenario.toml", &text.to_string()).expect("it is right");
-//!     let cell = Cell::new(&Arc::new(read), registry.lock("lease-server").expect("it is there"), &[]);
+//!     let read = file::scenario(&registry, "scenario.toml", &text.to_string()).expect("the scenario is valid");
+//!     let cell = Cell::new(&Arc::new(read), registry.lock("lease-server").expect("the lock is registered"), &[]);
 //!     let result = case::run(&cell, seed, None).result;
 //!     prop_assert_ne!(result.verdict(Property::GrantExclusion), Verdict::Violated, "{}", text.replay("lease-server", seed));
 //!     Ok(())
@@ -24,8 +24,8 @@
 //! result.expect("one server grants a lease to one client at a time");
 //! ```
 //!
-//! What they make prints as what one would write oneself, a scenario as its file, so that a failure can be replayed as
-//! it stands: [`ScenarioText::replay`] says how.
+//! Generated values print in the form that a user would write, such as a scenario file. [`ScenarioText::replay`]
+//! returns the instructions to replay a failure.
 
 mod histories;
 mod scenarios;

@@ -1,4 +1,4 @@
-//! Small scenarios.
+//! Strategies for small scenarios.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use super::schedules::{FaultText, schedule};
 /// A scenario file.
 #[derive(Clone, PartialEq)]
 pub struct ScenarioText {
-    /// How many clients there are.
+    /// The number of clients.
     pub clients: u16,
-    /// How long a holder works, as in `"0ms..2s"`.
+    /// The duration of a holder's work, such as `"0ms..2s"`.
     pub hold: &'static str,
-    /// What a client does after a write without an answer.
+    /// How a client handles the lock after a write without a reply.
     pub after_unknown: &'static str,
     /// The lock's main timing.
     pub ttl: &'static str,
     /// The guard of the store.
     pub guard: &'static str,
-    /// Its faults.
+    /// The faults.
     pub faults: Vec<FaultText>,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Debug for ScenarioText {
 }
 
 impl ScenarioText {
-    /// How to replay a case of it: the file, and the command.
+    /// Returns instructions to replay a case of the scenario: the file and the command.
     pub fn replay(&self, lock: &str, seed: u64) -> String {
         format!(
             "to reproduce, write\n\n{self}\nto generated.toml and run: fencepost replay generated.toml/{lock}/{seed}"
@@ -52,7 +52,7 @@ impl ScenarioText {
     }
 }
 
-/// Scenarios of 30 seconds with two to four clients, without a guard, and with up to four faults of these kinds.
+/// Returns scenarios of 30 seconds with two to four clients, no guard, and up to four faults of these kinds.
 ///
 /// # Panics
 /// If there is no strategy for one of the kinds.
@@ -60,7 +60,7 @@ pub fn scenario(kinds: &[&str]) -> impl Strategy<Value = ScenarioText> + use<> {
     scenario_with("none", kinds)
 }
 
-/// The same with this guard of the store.
+/// Returns the same scenarios as [`scenario`], with this guard of the store.
 ///
 /// # Panics
 /// If there is no strategy for one of the kinds.

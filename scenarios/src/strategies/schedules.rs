@@ -1,4 +1,4 @@
-//! Faults, as they stand in scenario files.
+//! Strategies for faults in the form of scenario files.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use proptest::prelude::*;
 /// A fault of a scenario file.
 #[derive(Clone, PartialEq)]
 pub struct FaultText {
-    /// Its kind, as in `[[fault.pause]]`.
+    /// The kind, as in `[[fault.pause]]`.
     pub kind: String,
-    /// The lines of its table.
+    /// The lines of the fault's table.
     pub keys: Vec<String>,
 }
 
@@ -28,16 +28,16 @@ impl fmt::Debug for FaultText {
     }
 }
 
-/// A fault of one of these standard kinds, at any time of the first 15 seconds.
+/// Returns faults of these standard kinds that begin in the first 15 seconds.
 ///
 /// # Panics
-/// If a kind is not a standard one, or none is given.
+/// If a kind is not a standard one, or `kinds` is empty.
 pub fn fault(kinds: &[&str]) -> impl Strategy<Value = FaultText> + use<> {
-    let strategies = kinds.iter().map(|kind| one(kind).boxed());
+    let strategies = kinds.iter().map(|kind| fault_of_kind(kind).boxed());
     proptest::strategy::Union::new(strategies)
 }
 
-/// Up to so many faults of these kinds, each with a name of its own.
+/// Returns up to `most` faults of these kinds, each with a unique name.
 ///
 /// # Panics
 /// As [`fault`].
@@ -50,8 +50,8 @@ pub fn schedule(kinds: &[&str], most: usize) -> impl Strategy<Value = Vec<FaultT
     })
 }
 
-fn one(name: &str) -> impl Strategy<Value = FaultText> + use<> {
-    let kind = faults::standard(name).unwrap_or_else(|| panic!("there is no kind of fault `{name}`"));
+fn fault_of_kind(name: &str) -> impl Strategy<Value = FaultText> + use<> {
+    let kind = faults::standard(name).unwrap_or_else(|| panic!("no standard kind of fault is named `{name}`"));
     let at = (0..150_u32).prop_map(|tenths| vec![format!("at = \"{}ms\"", 100 * tenths)]).boxed();
     let mut keys = vec![at];
     if matches!(kind.target, TargetRule::Nodes | TargetRule::Links) {

@@ -91,13 +91,13 @@ fn errors_in_a_list_show_their_location() {
         "did you mean `@session`?",
     );
     below_head("locks = [«\"consensus\"»]", "no lock is named `consensus`", "did you mean `@consensus`?");
-    below_head("locks = [«\"!etcd\"»]", "`!etcd` excludes nothing", "`[\"@all\", \"!etcd\"]`");
-    below_head("locks = [\"@in-store\", «\"!etcd\"»]", "`!etcd` excludes nothing", "remove it");
+    below_head("locks = [«\"!etcd\"»]", "`!etcd` excludes no lock", "`[\"@all\", \"!etcd\"]`");
+    below_head("locks = [\"@in-store\", «\"!etcd\"»]", "`!etcd` excludes no lock", "remove it");
     below_head("locks = [\"none\", «\"@consensus\"», \"!@lease\"]", "`@consensus` selects no lock", "exclusions");
     let expect = |list: &str| format!("locks = [\"etcd\", \"none\"]\n[expect.fencing]\nholds = {list}");
-    below_head(&expect("[«\"@in-store\"»]"), "`@in-store` selects no lock", "no lock of `locks` belongs to it");
-    below_head(&expect("[\"@all\", «\"!redlock\"»]"), "`!redlock` excludes nothing", "remove it");
+    below_head(&expect("[«\"@in-store\"»]"), "`@in-store` selects no lock", "`locks` has no lock of this class");
+    below_head(&expect("[\"@all\", «\"!redlock\"»]"), "`!redlock` excludes no lock", "remove it");
     let twice = "locks = [\"etcd\"]\n[expect.fencing]\nviolated = [\"@lease\"]\nholds = [«\"etcd\"»]";
-    below_head(twice, "`fencing` is expected twice of `etcd`", "`!etcd` excludes it");
+    below_head(twice, "`fencing` has two expectations for `etcd`", "`!etcd` excludes the lock");
     one("scenarios = [\"quiet\"]\nlocks = [«\"@replicate\"»]", "no class of locks", "did you mean `@replicated`?");
 }

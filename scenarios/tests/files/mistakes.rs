@@ -56,7 +56,7 @@ fn unknown_names() {
     changed("[\"redlock\"]", "[«\"postgres\"»]", "no lock is named `postgres`", "choose one of `none`, `lease-server`");
     changed("[workload.inventory]", "[workload.«inventroy»]", "no workload is named", "did you mean `inventory`?");
     below_head("[workload.«chess»]", "no workload is named `chess`", "choose one of `inventory`, `compute`");
-    below_head("[«workload»]\n", "names no workload", "`inventory`");
+    below_head("[«workload»]\n", "does not name a workload", "`inventory`");
     let expect = "redlock = { effect-exclusion = \"violated\" }";
     changed(expect, "«redlokc» = { }", "no lock is named `redlokc`", "did you mean `redlock`?");
     changed(
@@ -72,7 +72,7 @@ fn unknown_names() {
         "did you mean `violated`?",
     );
     changed(expect, "redlock = { fencing = «true» }", "must be a verdict, not `true`", "`violated`, `holds`");
-    changed(expect, "«fencing» = \"holds\"", "`fencing` is expected of no lock", "name the locks");
+    changed(expect, "«fencing» = \"holds\"", "`fencing` has no expected locks", "name the locks");
     changed(expect, "fencing = { holds = [«\"redlokc\"»] }", "no lock is named `redlokc`", "did you mean `redlock`?");
     changed(expect, "fencing = { «hold» = [\"redlock\"] }", "unknown key `hold`", "did you mean `holds`?");
     changed(
@@ -142,7 +142,7 @@ fn numbers_out_of_range() {
     changed("orders = 150", "orders = «0»", "from 1 to 1000000", "");
     changed("stock = 100", "stock = «1_000_000_001»", "from 1 to 1000000000", "");
     changed("\"1..=3\"", "«\"3..=1\"»", "`3..=1` is an empty range", "smaller end first");
-    changed("\"1..=3\"", "«\"1..3\"»", "leaves open whether its end is included", "\"1..=3\"");
+    changed("\"1..=3\"", "«\"1..3\"»", "does not say whether its end is included", "\"1..=3\"");
     changed("\"1..=3\"", "«\"0..=3\"»", "`quantity` must be a whole number from 1", "");
     changed("\"1..=3\"", "«-2»", "`quantity` must be a whole number from 1", "");
     changed("loss = 0.0", "loss = «2.0»", "a rate is from 0.0 to 1.0, not 2", "");
@@ -156,21 +156,29 @@ fn numbers_out_of_range() {
 fn run_lengths() {
     one("about = \"x\"", "this scenario has no `run_for`", "add `run_for = \"60s\"`");
     one("run_for = «\"0s\"»", "a run of zero length", "\"60s\"");
-    one("run_for = «\"25h\"»", "`1day 1h` is too long: about 90 million events for each case", "at most `24h`");
+    one("run_for = «\"25h\"»", "`1day 1h` is too long: about 90 million events per case", "at most `24h`");
     one("run_for = «\"500 days\"»", "is too long", "10000000s");
     let demand = "run_for = «\"24h\"»\nclients.orders = 1_000_000";
-    one(demand, "about 1000000 units of work in `1day`, which make at least 20 million events", "fewer `orders`");
+    one(demand, "about 1000000 units of work in `1day`, need at least 20 million events", "reduce `orders`");
     one("[clients]\ncount = 2", "this scenario has no `run_for`", "above the first table");
 }
 
 #[test]
 fn timing_of_locks() {
-    below_head("[lock]\nttl = \"5s\"\n«effective» = \"9s\"", "`ttl` and `effective` are both given", "keep the one");
-    below_head("[lock]\neffective = \"5s\"\n«ttl» = \"9s\"", "`ttl` and `effective` are both given", "keep the one");
+    below_head(
+        "[lock]\nttl = \"5s\"\n«effective» = \"9s\"",
+        "`ttl` and `effective` are mutually exclusive",
+        "remove one",
+    );
+    below_head(
+        "[lock]\neffective = \"5s\"\n«ttl» = \"9s\"",
+        "`ttl` and `effective` are mutually exclusive",
+        "remove one",
+    );
     below_head("[lock]\nttl = «\"0s\"»", "`ttl` of zero", "\"10s\"");
     below_head("[lock]\neffective = «\"0s\"»", "`effective` of zero", "\"10s\"");
     below_head("[lock]\nttl = «\"defualt\"»", "`defualt` is not a duration", "or \"default\"");
-    below_head("locks = «[]»", "`locks` is empty", "leave `locks` out for all");
+    below_head("locks = «[]»", "`locks` is empty", "omit `locks` to run all");
     below_head("locks = [\"none\", «\"none\"»]", "`none` is listed twice", "remove one");
 }
 
@@ -187,7 +195,7 @@ fn reproducers() {
     case("lock = \"none\"\nseed = «9007199254740992»\nlayout = 1", "from 0 to 9007199254740991", "");
     case("lock = \"none\"\nseed = «-1»\nlayout = 1", "`seed` must be a whole number", "");
     case("lock = \"none\"\n«sed» = 1\nlayout = 1", "unknown key `sed` in [case]", "did you mean `seed`?");
-    case("lock = \"none\"\nseed = 1\nlayout = 1\ntrace = «\"md5:00\"»", "not a hash of a trace", "\"xxh3:\"");
+    case("lock = \"none\"\nseed = 1\nlayout = 1\ntrace = «\"md5:00\"»", "is not a trace hash", "\"xxh3:\"");
     below_head("«[case]»\nlock = \"none\"\nlayout = 1", "[case] has no `seed`", "add `seed = …`");
     case("lock = \"none\"\nseed = 1\nlayout = 1\nexpect.«fence» = \"holds\"", "no property is named `fence`", "");
 }
@@ -197,8 +205,8 @@ fn suites() {
     let changed = |piece: &str, by: &str, message: &str, help: &str| one(&SUITE.replace(piece, by), message, help);
     changed("seeds = 1000", "seeds = «0»", "`seeds` must be a whole number from 1", "");
     changed("seeds = 1000", "«seed» = 1000", "unknown key `seed` in this suite", "did you mean `seeds`?");
-    changed("\"mine/split-brain.toml\"", "«\"gc-pause-inventory\"»", "is twice in this suite", "remove one");
-    changed("\"mine/split-brain.toml\"", "«\"\"»", "name is empty", "a shipped name");
+    changed("\"mine/split-brain.toml\"", "«\"gc-pause-inventory\"»", "is in this suite twice", "remove one");
+    changed("\"mine/split-brain.toml\"", "«\"\"»", "name of a scenario is empty", "a shipped name");
     changed("\"redlock\"", "«\"redlokc\"»", "no lock is named", "did you mean `redlock`?");
     one("name = \"x\"\nscenarios = «[]»", "has no scenarios", "`fencepost list scenarios`");
     one("scenarios = «3»", "`scenarios` must be a list", "");

@@ -19,8 +19,8 @@ fn kinds() {
         "no kind of fault is named `quake`",
         "choose one of `pause`, `vm-pause`",
     );
-    below_head("«[fault.pause]»\nat = \"1s\"", "`[fault.pause]` is only one table", "`[[fault.pause]]`");
-    below_head("[[«fault»]]\nkind = \"pause\"", "the kind of a fault belongs in its header", "`[[fault.pause]]`");
+    below_head("«[fault.pause]»\nat = \"1s\"", "`[fault.pause]` is a single table", "`[[fault.pause]]`");
+    below_head("[[«fault»]]\nkind = \"pause\"", "a fault's kind belongs in its header", "`[[fault.pause]]`");
     below_head("fault = «3»", "`fault` must be a table", "[[fault.KIND]]");
     below_head("fault.pause = «3»", "must be a list of tables", "`[[fault.pause]]`");
     below_head("fault.pause = [«3»]", "a fault must be a table", "`[[fault.pause]]`");
@@ -45,15 +45,23 @@ fn keys_of_a_kind() {
 #[test]
 fn triggers() {
     below_head("«[[fault.pause]]»\ntarget = \"client-1\"\nlasts = \"1s\"", "has no trigger", "`every = \"exp(5s)\"`");
-    pause("at = \"1s\"\n«every» = \"5s\"", "`every` beside `at`: a fault has exactly one trigger", "remove one");
+    pause(
+        "at = \"1s\"\n«every» = \"5s\"",
+        "`every` and `at` are mutually exclusive: a fault has exactly one trigger",
+        "remove one",
+    );
     pause("at = «\"60s\"»", "`1m` is too late: the run ends after `1m`", "lengthen `run_for`");
     pause("«att» = \"1s\"", "unknown key `att`", "did you mean `at`?");
     pause("at = «\"1 sceond\"»", "is not a duration", "a unit");
     pause("at = «5»", "`at` must be text in quotes", "a unit");
-    pause("every = «\"100us\"»", "`100us` is too short a gap: about 600000 injections in `1m`", "at least `601us`");
-    pause("every = «\"exp(0s)\"»", "endless injections", "at least `601us`");
+    pause(
+        "every = «\"100us\"»",
+        "the interval `100us` is too short: about 600000 injections in `1m`",
+        "at least `601us`",
+    );
+    pause("every = «\"exp(0s)\"»", "infinitely many injections", "at least `601us`");
     pause("every = «\"0s..1ms\"»", "about 120000 injections", "at least");
-    pause("every = «\"lognormal(1us, 1.0)\"»", "too short a gap", "at least");
+    pause("every = «\"lognormal(1us, 1.0)\"»", "is too short", "at least");
 }
 
 #[test]
@@ -65,7 +73,7 @@ fn triggers_at_an_event() {
     pause("on = { event = \"acquired\", nth = «0» }", "`nth` must be a whole number from 1 to 1000000", "");
     pause("on = { event = \"acquired\", after = «\"-1s\"» }", "is negative", "zero or longer");
     pause("on = { event = \"acquired\", client = «\"client-6\"» }", "no client is named `client-6`", "to `client-5`");
-    pause("on = { event = \"acquired\", client = «\"store\"» }", "no client is named `store`", "leave `client` out");
+    pause("on = { event = \"acquired\", client = «\"store\"» }", "no client is named `store`", "omit `client`");
     pause("on = «\"acquired\"»", "`on` must be a table with `client`, `event`", "");
 }
 
@@ -76,14 +84,14 @@ fn durations() {
     below_head(&format!("[[fault.pause]]\n{target}lasts = «\"0s\"»"), "zero length has no effect", "\"5s\"");
     below_head(&format!("[[fault.pause]]\n{target}lasts = «\"5s..1s\"»"), "is an empty range", "shorter end first");
     let crash = format!("[[fault.crash]]\n{target}«lasts» = \"5s\"");
-    below_head(&crash, "a `crash` happens at once: it has no `lasts`", "remove `lasts`");
+    below_head(&crash, "a `crash` is instantaneous: it has no `lasts`", "remove `lasts`");
 }
 
 #[test]
 fn names_of_faults() {
     let pause =
         |name: &str| format!("[[fault.pause]]\nname = {name}\ntarget = \"client-1\"\nat = \"1s\"\nlasts = \"1s\"\n");
-    below_head(&(pause("\"gc\"") + &pause("«\"gc\"»")), "two faults are named `gc`", "a `name` of its own");
+    below_head(&(pause("\"gc\"") + &pause("«\"gc\"»")), "two faults are named `gc`", "a unique `name`");
     below_head(&pause("«\"a b\"»"), "`a b` is not a valid name", "`a-b`");
     let unnamed = "«[[fault.pause]]»\ntarget = \"client-1\"\nat = \"1s\"\nlasts = \"1s\"\n";
     below_head(&(pause("\"pause-2\"") + unnamed), "two faults are named `pause-2`", "");
@@ -100,8 +108,8 @@ fn targets() {
     below_head(&at("«\"x:y\"»"), "`x:y` is not a group", "choose one of `client:any`");
     below_head(&at("«5»"), "`target` must be text in quotes", "");
     let chosen = |target: &str| format!("locks = [\"redlock\"]\n{}", at(target));
-    below_head(&chosen("«\"sql\"»"), "no node is named `sql`", "only locks like `sql-for-update` deploy it");
-    below_head(&chosen("«\"redis-6\"»"), "no node is named `redis-6`", "there are `redis-1`, `redis-2`");
+    below_head(&chosen("«\"sql\"»"), "no node is named `sql`", "only locks such as `sql-for-update` deploy it");
+    below_head(&chosen("«\"redis-6\"»"), "no node is named `redis-6`", "choose one of `redis-1`, `redis-2`");
     let seven = format!("{}\n[lock.redlock]\nservers = 7", chosen("\"redis-7\""));
     assert!(
         fencepost_scenarios::file::parse(&crate::shipped::registry(), "x", &format!("run_for='9s'\n{seven}")).is_ok()
@@ -117,11 +125,15 @@ fn targets_and_links() {
     let hold = "[[fault.hold]]\nat = \"1s\"\nlasts = \"1s\"\n";
     below_head(&format!("«[[fault.hold]]»{}", &hold[14..]), "has no `from` and no `to`", "`target` for all links");
     below_head(&format!("«[[fault.hold]]»{}from = \"store\"", &hold[14..]), "this `hold` has no `to`", "");
-    below_head(&format!("{hold}target = \"store\"\n«to» = \"client-1\""), "`to` beside `target`", "`from` and `to`");
+    below_head(
+        &format!("{hold}target = \"store\"\n«to» = \"client-1\""),
+        "`to` and `target` are mutually exclusive",
+        "`from` and `to`",
+    );
     below_head(&format!("{hold}from = \"store\"\nto = «\"client-0\"»"), "no node is named `client-0`", "");
     partition(
         "shape = \"isolate\"\n«target» = \"store\"",
-        "has keys of its own for where it acts: it has no `target`",
+        "has its own keys for where it acts: it has no `target`",
         "instead of `target`",
     );
 }
@@ -132,11 +144,19 @@ fn partitions() {
     partition("split = «[[\"client-1\", \"client-2\"]]»", "at least two groups", "[[\"client-1\"], [\"store\"]]");
     partition("split = «[]»", "at least two groups", "");
     partition("split = [[\"client-1\"], «[]»]", "this group of the split is empty", "remove the group");
-    partition("split = [[\"client-1\"], [\"store\", «\"client-1\"»]]", "`client-1` is twice", "on one side only");
+    partition(
+        "split = [[\"client-1\"], [\"store\", «\"client-1\"»]]",
+        "`client-1` is in the split twice",
+        "on only one side",
+    );
     partition("split = [[\"client-1\"], [«\"stor\"»]]", "no node is named `stor`", "did you mean `store`?");
     partition("split = [[\"client-1\"], [«3»]]", "`split` must be text in quotes", "");
     partition("split = «\"client-1\"»", "`split` must be a list", "");
-    partition("shape = \"isolate\"\n«split» = [[\"client-1\"], [\"store\"]]", "`shape` beside `split`", "remove one");
+    partition(
+        "shape = \"isolate\"\n«split» = [[\"client-1\"], [\"store\"]]",
+        "`shape` and `split` are mutually exclusive",
+        "remove one",
+    );
     let neither = "«[[fault.partition]]»\nat = \"1s\"\nlasts = \"1s\"";
     below_head(neither, "a partition needs a `split`", "`shape = \"isolate\"`");
 }
@@ -179,24 +199,24 @@ fn keys_of_slow_clock_strobe_disk_stall_and_failover() {
         "`what = \"slow\"`",
     );
     let failover = "[[fault.failover]]\nat = \"1s\"\nlasts = \"1s\"\n«target» = \"store\"";
-    below_head(failover, "has keys of its own for where it acts: it has no `target`", "instead");
+    below_head(failover, "has its own keys for where it acts: it has no `target`", "instead");
 }
 
 #[test]
 fn a_permanent_crash_does_not_restart() {
     let crash = "[[fault.crash]]\ntarget = \"store\"\nat = \"1s\"\npermanent = true\n«restart_after» = \"1s\"";
-    below_head(crash, "`restart_after` beside `permanent`", "remove one");
+    below_head(crash, "`restart_after` and `permanent` are mutually exclusive", "remove one");
 }
 
 #[test]
 fn faults_with_too_many_injections() {
     let strobe = "«[[fault.clock-strobe]]»\ntarget = \"client:all\"\nevery = \"10ms\"\nlasts = \"1s\"\nby = \"1s\"\nperiod = \"1ms\"";
-    below_head(strobe, "act about 6000000 times in `1m`, and 1000000 are the most", "shorten `run_for`");
+    below_head(strobe, "act about 6000000 times in `1m`, but the maximum is 1000000", "shorten `run_for`");
     let pauses: String = (0..20)
         .map(|n| {
             let header = if n == 19 { "«[[fault.pause]]»" } else { "[[fault.pause]]" };
             format!("{header}\ntarget = \"client:any\"\nevery = \"1ms\"\nlasts = \"1ms\"\n")
         })
         .collect();
-    below_head(&pauses, "act about 1200000 times in `1m`", "more rarely");
+    below_head(&pauses, "act about 1200000 times in `1m`", "less frequent");
 }

@@ -1,5 +1,6 @@
-//! A line of Jepsen's `history.edn`: an operation as a map. EDN is specified at <https://github.com/edn-format/edn>. This
-//! reader knows the parts that histories use: maps, vectors, lists, sets, tagged values, strings, keywords and numbers.
+//! A line of Jepsen's `history.edn`: an operation as a map. EDN is specified at <https://github.com/edn-format/edn>.
+//! This reader supports the parts that histories use: maps, vectors, lists, sets, tagged values, strings, keywords and
+//! numbers.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
@@ -8,20 +9,20 @@ use super::LineError;
 use super::line::{Function, Line, Phase};
 use crate::file::quoted;
 
-/// A value. Values that the history of a lock does not use are parsed and dropped.
+/// A value. Values that lock histories do not use are parsed and ignored.
 #[derive(Clone, Debug, PartialEq)]
 enum Value {
     /// A keyword, symbol or string, by its name.
     Word(String),
     Number(i128),
-    /// A number that is not whole, or larger than any token.
+    /// A number that is not whole, or is larger than any token.
     Odd(String),
     Map(Vec<(Value, Value)>),
     Sequence(Vec<Value>),
     Nil,
 }
 
-/// The operation of a line. Comments have none, and neither have lines of Jepsen's nemesis, whose process is a name.
+/// Returns the operation of a line, or `None` for comments and for lines of Jepsen's nemesis, whose process is a name.
 pub(super) fn line(text: &str) -> Result<Option<Line>, LineError> {
     let mut reader = Reader { text, rest: text.char_indices().peekable(), depth: 0 };
     if reader.is_at_end() {
@@ -29,10 +30,10 @@ pub(super) fn line(text: &str) -> Result<Option<Line>, LineError> {
     }
     let value = reader.value()?;
     if !reader.is_at_end() {
-        return Err(reader.wrong("something follows the operation"));
+        return Err(reader.wrong("unexpected text after the operation"));
     }
     let Value::Map(fields) = &value else {
-        return Err(LineError::new("this is not a map", "Jepsen writes one operation a line into history.edn"));
+        return Err(LineError::new("this is not a map", "history.edn has one operation per line"));
     };
     let process = match get(fields, &["process"]) {
         Some(Value::Number(process)) => process,
@@ -44,14 +45,14 @@ pub(super) fn line(text: &str) -> Result<Option<Line>, LineError> {
         "ok" => Phase::Ok,
         "fail" => Phase::Fail,
         "info" => Phase::Info,
-        other => return Err(LineError::new(format!("`:type` is :{other}"), "it is :invoke, :ok, :fail or :info")),
+        other => return Err(LineError::new(format!("`:type` is :{other}"), "use :invoke, :ok, :fail or :info")),
     };
     let f = match word(fields, "f")? {
         "acquire" | "lock" => Function::Acquire,
         "release" | "unlock" => Function::Release,
         "expire" => Function::Expire,
         other => {
-            let help = "it is :acquire, :release or :expire: remove or rename other operations";
+            let help = "use :acquire, :release or :expire: remove or rename other operations";
             return Err(LineError::new(format!("`:f` is :{other}"), help));
         }
     };
@@ -63,7 +64,7 @@ pub(super) fn line(text: &str) -> Result<Option<Line>, LineError> {
 }
 
 impl Line {
-    /// Takes over a value: a token, a map of named parts, or the pair of a lock and such a value
+    /// Sets the fields from a value: a token, a map of named parts, or a pair of a lock and such a value
     /// (`jepsen.independent`).
     fn take_value(&mut self, value: &Value) -> Result<(), LineError> {
         match value {
@@ -96,11 +97,11 @@ fn get<'v>(fields: &'v [(Value, Value)], names: &[&str]) -> Option<&'v Value> {
 fn word<'v>(fields: &'v [(Value, Value)], key: &str) -> Result<&'v str, LineError> {
     match get(fields, &[key]) {
         Some(Value::Word(word)) => Ok(word),
-        _ => Err(LineError::new(format!("there is no `:{key}`"), "an operation has :process, :type and :f")),
+        _ => Err(LineError::new(format!("missing `:{key}`"), "an operation has :process, :type and :f")),
     }
 }
 
-/// The value of the first of these keys that is there.
+/// Returns the value of the first of these keys that is present.
 fn field<T>(
     fields: &[(Value, Value)],
     names: &[&str],
@@ -122,9 +123,9 @@ fn name(key: &str, value: &Value) -> Result<Option<String>, LineError> {
     }
 }
 
-/// A token or a number of permits.
+/// Reads a token or a number of permits.
 fn whole<N: TryFrom<i128>>(key: &str, value: &Value) -> Result<Option<N>, LineError> {
-    let help = "tokens and permits are whole numbers from 0; leave an invalid fence out of the value";
+    let help = "tokens and permits are whole numbers from 0; omit invalid fences from the value";
     match value {
         Value::Nil => Ok(None),
         Value::Odd(number) => Err(odd(key, number)),
@@ -143,7 +144,7 @@ fn odd(key: &str, number: &str) -> LineError {
     LineError::new(message, "write a whole number")
 }
 
-/// The deepest nesting of values. Deeper values could exhaust the stack.
+/// The maximum nesting of values. Deeper values could exhaust the stack.
 const DEEPEST: u32 = 100;
 
 struct Reader<'t> {
@@ -171,12 +172,12 @@ impl Reader<'_> {
             '"' => self.string(),
             '#' => self.tagged(),
             ':' => Ok(Value::Word(self.word())),
-            '}' | ']' | ')' => Err(self.wrong("this bracket closes nothing")),
+            '}' | ']' | ')' => Err(self.wrong("unmatched closing bracket")),
             first => Ok(atom(&(first.to_string() + &self.word()))),
         }
     }
 
-    /// The first character of the next value. Commas are blanks.
+    /// Returns the first character of the next value. Commas count as blanks.
     fn next_token(&mut self) -> Result<char, LineError> {
         self.skip_blanks();
         match self.rest.next() {
@@ -185,7 +186,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips blanks, commas, and a comment, which goes to the end of the line.
+    /// Skips blanks, commas, and a comment, which extends to the end of the line.
     fn skip_blanks(&mut self) {
         while self.rest.next_if(|(_, c)| c.is_whitespace() || *c == ',').is_some() {}
         if self.rest.peek().is_some_and(|(_, c)| *c == ';') {
@@ -218,13 +219,13 @@ impl Reader<'_> {
         Ok(Value::Map(pairs.collect()))
     }
 
-    /// A set, or a value with a tag, which is dropped.
+    /// Reads a set or a tagged value. The tag is ignored.
     fn tagged(&mut self) -> Result<Value, LineError> {
         if self.rest.next_if(|(_, c)| *c == '{').is_some() {
             return Ok(Value::Sequence(self.until('}')?));
         }
         if self.word().starts_with('_') {
-            return Err(self.wrong("values that are discarded with `#_` are not supported: remove them"));
+            return Err(self.wrong("values discarded with `#_` are not supported: remove them"));
         }
         self.value()
     }
@@ -238,7 +239,7 @@ impl Reader<'_> {
                 c => text.push(c),
             }
         }
-        Err(self.wrong("a string has no end"))
+        Err(self.wrong("unterminated string"))
     }
 
     fn word(&mut self) -> String {
@@ -251,12 +252,12 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, message: &str) -> LineError {
-        let column = self.rest.peek().map_or(self.text.len(), |(place, _)| *place);
-        LineError { column, ..LineError::new(message, "each line of history.edn is a map of its own") }
+        let column = self.rest.peek().map_or(self.text.len(), |(index, _)| *index);
+        LineError { column, ..LineError::new(message, "each line of history.edn is a separate map") }
     }
 }
 
-/// A number, `nil` or a symbol. A whole number may end with `N`.
+/// Reads a number, `nil` or a symbol. A whole number may end with `N`.
 fn atom(text: &str) -> Value {
     let number = text.strip_suffix('N').unwrap_or(text).parse();
     let is_number = text.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit());
@@ -274,11 +275,11 @@ mod tests {
 
     fn op(value: &str) -> Line {
         let text = format!("{{:process 3, :type :ok, :f :acquire, :value {value}}}");
-        line(&text).expect("it is right").expect("it is a client's")
+        line(&text).expect("the line is valid").expect("the line has an operation")
     }
 
     #[test]
-    fn a_value_is_a_token_or_names_what_it_has_or_has_a_lock_before_it() {
+    fn a_value_is_a_token_a_map_or_a_pair_with_a_lock() {
         let plain = op("nil");
         assert_eq!((plain.process.as_str(), plain.phase, plain.f), ("3", Phase::Ok, Function::Acquire));
         assert_eq!((plain.token, plain.lock, plain.owner, plain.permits), (None, None, None, None));
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn lock_and_unlock_are_other_names_for_the_same() {
+    fn lock_and_unlock_are_synonyms() {
         let named = |f: &str| line(&format!("{{:process 1 :type :invoke :f {f}}}")).map(|line| line.map(|line| line.f));
         assert_eq!(named(":lock"), Ok(Some(Function::Acquire)));
         assert_eq!(named(":unlock"), Ok(Some(Function::Release)));
@@ -304,37 +305,37 @@ mod tests {
     }
 
     #[test]
-    fn the_nemesis_does_nothing_to_locks() {
+    fn lines_of_the_nemesis_are_ignored() {
         assert_eq!(line("{:process :nemesis, :type :info, :f :kill, :value {\"n1\" :killed}}"), Ok(None));
         assert_eq!(line("{:type :info, :f :kill}"), Ok(None));
     }
 
     #[track_caller]
     fn wrong(text: &str, message: &str, column: usize) {
-        let error = line(text).expect_err("it is wrong");
+        let error = line(text).expect_err("the line is invalid");
         assert!(error.message.contains(message), "{error:?}");
         assert_eq!(error.column, column, "{error:?}");
     }
 
     #[test]
-    fn says_what_is_wrong_and_where() {
+    fn errors_have_a_message_and_a_column() {
         wrong("{:a 1", "end of the line", 5);
         wrong("[1 2]", "not a map", 0);
-        wrong("{:a \"b}", "string has no end", 7);
+        wrong("{:a \"b}", "unterminated string", 7);
         wrong("{:a 1 :b}", "key without a value", 9);
-        wrong("{:a ]", "closes nothing", 5);
+        wrong("{:a ]", "unmatched closing bracket", 5);
         wrong("{:process 1 :type :done :f :acquire}", ":done", 0);
-        wrong("{:process 1 :f :acquire}", "no `:type`", 0);
+        wrong("{:process 1 :f :acquire}", "missing `:type`", 0);
         wrong("{:process 1 :type :ok :f :acquire :value -1}", "-1 is not a token", 0);
         wrong("{:process 1 :type :ok :f :acquire :value {:permits -2}}", "-2 is not", 0);
         wrong(&"[".repeat(10_000), "too deeply", 100);
     }
 
     #[test]
-    fn nothing_of_a_line_is_dropped_silently() {
+    fn no_part_of_a_line_is_ignored_silently() {
         let op = |value: &str| format!("{{:process 1 :type :ok :f :acquire :value {value}}}");
-        wrong(&format!("{} {}", op("1"), op("2")), "something follows", 44);
-        wrong(&format!("{} x", op("1")), "something follows", 44);
+        wrong(&format!("{} {}", op("1"), op("2")), "unexpected text after", 44);
+        wrong(&format!("{} x", op("1")), "unexpected text after", 44);
         wrong(&op("{:permits \"2\"}"), "`:permits` is not a number", 0);
         wrong(&op("{:token :seven}"), "`:token` is not a number", 0);
         wrong(&op("{:owner [1 2]}"), "`:owner` is not a name", 0);
@@ -346,14 +347,14 @@ mod tests {
     }
 
     #[test]
-    fn comments_are_no_operations() {
+    fn comments_are_not_operations() {
         assert_eq!(line("; from node n1"), Ok(None));
         let commented = "{:process 1 :type :invoke :f :acquire} ; {:process 2}";
         assert_eq!(line(commented).map(|line| line.map(|line| line.process)), Ok(Some("1".into())));
     }
 
     #[test]
-    fn numbers_may_be_as_large_as_tokens_are() {
+    fn numbers_can_be_as_large_as_tokens() {
         assert_eq!(op("18446744073709551615").token, Some(u64::MAX));
         assert_eq!((op("7N").token, op("{:fence 7N}").token), (Some(7), Some(7)));
         assert_eq!((op("{:permits 2N}").permits, op("{:token nil}").token), (Some(2), None));

@@ -1,4 +1,4 @@
-//! A line of JSON.
+//! Reads a line of JSON.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::LineError;
 use super::line::{Function, Line, Phase};
 use crate::file::{quoted, remedy};
 
-const ONE_A_LINE: &str = "a history has one JSON object a line";
+const ONE_PER_LINE: &str = "a history has one JSON object per line";
 const PAGE: &str = "docs/histories.md describes each field";
 
 /// The fields that the checker reads.
@@ -23,7 +23,7 @@ const OTHERS: [&str; 4] = ["time", "index", "error", "note"];
 pub(super) fn line(text: &str) -> Result<Line, LineError> {
     let object: Object = serde_json::from_str(text).map_err(|error| {
         let column = error.column().saturating_sub(1).min(text.len());
-        LineError { column, ..LineError::new("this is not a JSON object", ONE_A_LINE) }
+        LineError { column, ..LineError::new("this is not a JSON object", ONE_PER_LINE) }
     })?;
     let at = |key: &str, mut error: LineError| {
         error.column = text.find(&format!("\"{key}\"")).unwrap_or(0);
@@ -31,7 +31,7 @@ pub(super) fn line(text: &str) -> Result<Line, LineError> {
     };
     for (index, (key, _)) in object.0.iter().enumerate() {
         if object.0[..index].iter().any(|(earlier, _)| earlier == key) {
-            return Err(LineError::new(format!("{} is twice in this line", quoted(key)), "remove one of the two"));
+            return Err(LineError::new(format!("{} is in this line twice", quoted(key)), "remove one of the two"));
         }
         if !FIELDS.contains(&key.as_str()) && !OTHERS.contains(&key.as_str()) {
             let known: Vec<&str> = FIELDS.iter().chain(&OTHERS).copied().collect();
@@ -76,7 +76,7 @@ fn wrong(key: &str, value: &Value, wanted: &str) -> LineError {
     LineError::new(format!("`{key}` must be {wanted}, not {found}"), PAGE)
 }
 
-/// The fields of an object, in order, with those that are there twice.
+/// The fields of an object in order, including duplicates.
 struct Object(Vec<(String, Value)>);
 
 impl Object {

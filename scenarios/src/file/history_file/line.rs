@@ -1,4 +1,4 @@
-//! One line of a history, in whatever format it was written.
+//! One line of a history, in any format.
 
 use fencepost_models::history::Token;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::LineError;
 use crate::file::quoted;
 
-/// An event of a history: an operation begins or ends.
+/// An event of a history: the beginning or the end of an operation.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) process: String,
@@ -23,11 +23,11 @@ pub(super) struct Line {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Phase {
     Invoke,
-    /// It took effect.
+    /// The operation took effect.
     Ok,
-    /// It did not take effect, and will not.
+    /// The operation did not take effect, and never will.
     Fail,
-    /// Its outcome is unknown.
+    /// The outcome of the operation is unknown.
     Info,
 }
 
@@ -41,7 +41,7 @@ pub(crate) enum Function {
 }
 
 impl Phase {
-    /// The phase of this name.
+    /// Returns the phase of this name.
     pub(super) fn from_name(name: &str) -> Result<Self, LineError> {
         match name {
             "invoke" => Ok(Phase::Invoke),
@@ -50,18 +50,18 @@ impl Phase {
             "info" => Ok(Phase::Info),
             other => Err(LineError::new(
                 format!("{} is not a `type`", quoted(other)),
-                "it is `invoke`, `ok`, `fail` or `info`",
+                "use `invoke`, `ok`, `fail` or `info`",
             )),
         }
     }
 }
 
 impl Function {
-    /// The function of this name.
+    /// Returns the function of this name.
     pub(super) fn from_name(name: &str) -> Result<Self, LineError> {
         let known = [Function::Acquire, Function::Release, Function::Expire].into_iter();
         known.into_iter().find(|function| function.name() == name).ok_or_else(|| {
-            LineError::new(format!("{} is not an `f`", quoted(name)), "it is `acquire`, `release` or `expire`")
+            LineError::new(format!("{} is not an `f`", quoted(name)), "use `acquire`, `release` or `expire`")
         })
     }
 

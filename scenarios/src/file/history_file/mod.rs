@@ -1,5 +1,5 @@
-//! Files with histories of any system: the operations of clients on locks, one event a line. The formats are JSON Lines and
-//! the EDN that Jepsen writes.
+//! History files of any system: the operations of clients on locks, one event per line. The formats are JSON Lines and
+//! Jepsen's EDN.
 
 mod check;
 mod edn;
@@ -20,12 +20,12 @@ use self::pairs::Pairs;
 /// A history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryFile {
-    /// The operations, each with its lock, in the order of their invocations. Failed ones are left out, since they had no
-    /// effect. The times of an operation are the numbers of its lines.
+    /// The operations, each with its lock, in the order of invocation. Failed operations are omitted, because they had
+    /// no effect. The times of an operation are its line numbers.
     pub entries: Vec<(Lock, Entry)>,
-    /// The locks' names.
+    /// The names of the locks.
     pub locks: Vec<String>,
-    /// The owners' names.
+    /// The names of the owners.
     pub owners: Vec<String>,
     /// The name of the process of each entry.
     pub processes: Vec<String>,
@@ -36,23 +36,23 @@ pub struct HistoryFile {
 /// The format of a history file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines,
-    /// Jepsen's `history.edn`: one map a line.
+    /// Jepsen's `history.edn`: one map per line.
     Edn,
 }
 
 impl Format {
-    /// The format of a file with this name: `.edn` is EDN, all others are JSON Lines.
+    /// Returns the format of a file with this name: `.edn` is EDN, all other files are JSON Lines.
     pub fn from_path(path: &Path) -> Self {
         if path.extension().is_some_and(|ending| ending == "edn") { Format::Edn } else { Format::JsonLines }
     }
 }
 
-/// The text of a history file, without a byte order mark.
+/// Returns the text of a history file, without a byte order mark.
 ///
 /// # Errors
-/// If it is not UTF-8.
+/// If the file is not UTF-8.
 pub fn text<'b>(name: &str, bytes: &'b [u8]) -> Result<&'b str, Vec<Problem>> {
     utf8(name, bytes).map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
 }
@@ -86,12 +86,12 @@ pub fn read(name: &str, text: &str, format: Format, spec: Kind) -> Result<Histor
     let mut report = Report::new(name, text);
     errors.report(&mut report);
     if history.entries.is_empty() && history.failed == 0 && report.count() == 0 {
-        report.add(0..0, "this history has no operation", "write one event a line; docs/histories.md describes it");
+        report.add(0..0, "this history has no operations", "write one event per line, as docs/histories.md describes");
     }
     report.conclude(Some(history))
 }
 
-/// The most different errors that are reported.
+/// The maximum number of distinct reported errors.
 const MOST_ERRORS: usize = 20;
 
 /// The errors in the order of the file. A repeated error is reported at its first line.
@@ -103,13 +103,13 @@ struct RepeatedError {
     pattern: String,
     span: Range<usize>,
     error: LineError,
-    /// The number of further lines with it.
+    /// The number of further lines with this error.
     more: u64,
 }
 
 impl LineErrors {
     fn add(&mut self, span: Range<usize>, error: LineError) {
-        // Numbers of processes and lines differ in the same error.
+        // Equal errors may differ in the numbers of processes and lines.
         let pattern = error.message.replace(|c: char| c.is_ascii_digit(), "");
         match self.0.iter_mut().find(|known| known.pattern == pattern) {
             Some(known) => known.more += 1,
@@ -132,7 +132,7 @@ impl LineErrors {
 /// An error in a line.
 #[derive(Clone, Debug, PartialEq)]
 struct LineError {
-    /// Its place in the line, in bytes.
+    /// The byte offset in the line.
     column: usize,
     message: String,
     help: String,
@@ -144,7 +144,7 @@ impl LineError {
     }
 }
 
-/// The lines that are not blank: the number of each, from 1, and its span.
+/// Returns the number, from 1, and the span of each line that is not blank.
 fn lines(text: &str) -> impl Iterator<Item = (u64, Range<usize>)> + '_ {
     let mut start = 0;
     let all = text.split_inclusive('\n').map(move |line| {
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn problems(text: &str, format: Format, spec: Kind) -> Vec<(usize, String, String)> {
-        let problems = read("h", text, format, spec).expect_err("it is wrong");
+        let problems = read("h", text, format, spec).expect_err("the history is invalid");
         problems.into_iter().map(|p| (p.line_column().0, p.message, p.help.unwrap_or_default())).collect()
     }
 
@@ -176,9 +176,9 @@ mod tests {
     const OK: &str = r#"{"process":1,"type":"ok","f":"acquire"}"#;
 
     #[test]
-    fn reads_operations_with_the_lines_as_their_times() {
+    fn line_numbers_are_the_times_of_operations() {
         let text = format!("{INVOKE}\n\n{OK}\n{}\n", INVOKE.replace('1', "\"b\""));
-        let history = read("h", &text, Format::JsonLines, Kind::Owner).expect("it is right");
+        let history = read("h", &text, Format::JsonLines, Kind::Owner).expect("the history is valid");
         let times: Vec<_> = history.entries.iter().map(|(_, entry)| (entry.invoked, entry.returned)).collect();
         assert_eq!(times, [(1, Some(3)), (4, None)]);
         assert_eq!((history.owners, history.processes), (vec!["1".into(), "b".into()], vec!["1".into(), "b".into()]));
@@ -186,23 +186,23 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_what_failed() {
+    fn failed_operations_are_omitted() {
         let text = format!("{INVOKE}\n{}\n{INVOKE}\n{OK}", OK.replace("ok", "fail"));
-        let history = read("h", &text, Format::JsonLines, Kind::Owner).expect("it is right");
+        let history = read("h", &text, Format::JsonLines, Kind::Owner).expect("the history is valid");
         assert_eq!((history.entries.len(), history.failed), (1, 1));
     }
 
     #[test]
-    fn what_ends_with_info_may_take_effect_at_any_time() {
+    fn operations_that_end_with_info_may_take_effect_at_any_time() {
         let text = format!("{INVOKE}\n{}", OK.replace("ok", "info"));
-        let history = read("h", &text, Format::JsonLines, Kind::Owner).expect("it is right");
+        let history = read("h", &text, Format::JsonLines, Kind::Owner).expect("the history is valid");
         assert_eq!(history.entries[0].1.returned, None);
     }
 
     #[test]
     fn errors_in_a_line_have_a_fix() {
         let line = |from: &str, to: &str| INVOKE.replace(from, to);
-        rejects("{", Kind::Mutex, 1, "not a JSON object", "one JSON object a line");
+        rejects("{", Kind::Mutex, 1, "not a JSON object", "one JSON object per line");
         rejects(&line("acquire", "aquire"), Kind::Mutex, 1, "`aquire` is not an `f`", "`acquire`");
         rejects(&line("\"f\"", "\"g\""), Kind::Mutex, 1, "unknown field `g`", "`note`");
         rejects(&line("1", "1.5"), Kind::Mutex, 1, "a name or a whole number", "docs/histories.md");
@@ -214,17 +214,17 @@ mod tests {
         let release = OK.replace("acquire", "release");
         rejects(&format!("{INVOKE}\n{release}"), Kind::Mutex, 2, "not a release", "line 1");
         rejects(&format!("{INVOKE}\n{OK}"), Kind::Fenced, 2, "no `token`", "--spec owner");
-        rejects("\n", Kind::Mutex, 1, "no operation", "docs/histories.md");
+        rejects("\n", Kind::Mutex, 1, "no operations", "docs/histories.md");
     }
 
     #[test]
-    fn what_an_end_repeats_must_be_the_same() {
+    fn fields_repeated_at_the_end_must_be_equal() {
         for (field, value) in [("lock", "\"x\""), ("owner", "7"), ("permits", "2")] {
             let ok = OK.replace("}", &format!(",\"{field}\":{value}}}"));
             rejects(&format!("{INVOKE}\n{ok}"), Kind::Semaphore, 2, &format!("`{field}` differs"), "line 1");
             let invoke = INVOKE.replace("}", &format!(",\"{field}\":{value}}}"));
-            read("h", &format!("{invoke}\n{ok}\n"), Format::JsonLines, Kind::Semaphore).expect("it is the same");
-            read("h", &format!("{invoke}\n{OK}\n"), Format::JsonLines, Kind::Semaphore).expect("it is left out");
+            read("h", &format!("{invoke}\n{ok}\n"), Format::JsonLines, Kind::Semaphore).expect("the field is equal");
+            read("h", &format!("{invoke}\n{OK}\n"), Format::JsonLines, Kind::Semaphore).expect("the field is omitted");
         }
     }
 
@@ -237,29 +237,29 @@ mod tests {
         let missing = reported(&"{}\n".repeat(100));
         assert_eq!(missing, [(1, "missing field `process` (and the same in 99 more lines)".to_owned())]);
         let busy = reported(&format!("{INVOKE}\n").repeat(30));
-        assert_eq!((busy.len(), busy[0].0), (1, 2), "they differ in the line that began: {busy:?}");
+        assert_eq!((busy.len(), busy[0].0), (1, 2), "only the line number differs: {busy:?}");
         let kinds: String = ('a'..='z').map(|key| format!("{{\"x{key}\":1}}\n")).collect();
-        assert_eq!(reported(&kinds).len(), MOST_ERRORS, "different ones are reported one by one, up to a limit");
+        assert_eq!(reported(&kinds).len(), MOST_ERRORS, "distinct errors are reported separately, up to a limit");
     }
 
     #[test]
     fn a_name_that_is_not_utf_8_is_an_error_with_its_line() {
         let line = |name: &[u8]| [br#"{"process":""#, name, br#"","type":"invoke","f":"acquire"}"#, b"\n"].concat();
-        let problems = text("h", &[line(b"a"), line(b"o\xff")].concat()).expect_err("there is no such text");
+        let problems = text("h", &[line(b"a"), line(b"o\xff")].concat()).expect_err("the file is not UTF-8");
         assert_eq!(problems[0].line_column(), (2, 14));
         assert!(problems[0].message.contains("0xff"), "{problems:?}");
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_history() {
+    fn a_byte_order_mark_is_ignored() {
         let bytes = format!("\u{feff}{INVOKE}\n");
-        let text = text("h", bytes.as_bytes()).expect("it is UTF-8");
-        read("h", text, Format::JsonLines, Kind::Mutex).expect("it is right");
+        let text = text("h", bytes.as_bytes()).expect("the file is UTF-8");
+        read("h", text, Format::JsonLines, Kind::Mutex).expect("the history is valid");
     }
 
     #[test]
-    fn messages_name_values_as_json_does() {
-        rejects(r#"["a","invoke","acquire"]"#, Kind::Mutex, 1, "not a JSON object", "one JSON object a line");
+    fn messages_use_json_terms_for_values() {
+        rejects(r#"["a","invoke","acquire"]"#, Kind::Mutex, 1, "not a JSON object", "one JSON object per line");
         let token = OK.replace("}", ",\"token\":\"7\"}");
         rejects(&token, Kind::Mutex, 1, "`token` must be a whole number from 0 to", "docs/histories.md");
         rejects(&INVOKE.replace("\"invoke\"", "5"), Kind::Mutex, 1, "must be a string, not `5`", "docs");
@@ -273,13 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_jepsen_writes() {
+    fn jepsen_histories_are_read() {
         let text = "{:type :invoke, :f :acquire, :value nil, :process 0, :time 12, :index 0}\n\
                     {:type :info, :f :start-partition, :value [:isolated {\"n1\" #{\"n2\"}}], :process :nemesis}\n\
                     #jepsen.history.Op{:index 1, :time 30, :type :ok, :process 0, :f :acquire, :value {:fence 7}}\n\
                     {:type :invoke :f :release :process 0 :value nil}\n\
                     {:type :info :f :release :process 0 :value nil :error [:timeout \"no } reply\"]}\n";
-        let history = read("h", text, Format::Edn, Kind::Fenced).expect("it is right");
+        let history = read("h", text, Format::Edn, Kind::Fenced).expect("the history is valid");
         assert_eq!(history.entries.len(), 2);
         assert_eq!(history.entries[0].1.operation.acquired_token(), Some(7));
         let times: Vec<_> = history.entries.iter().map(|(_, entry)| (entry.invoked, entry.returned)).collect();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_a_line_of_edn() {
+    fn errors_in_edn_have_a_line_and_a_message() {
         let found =
             problems("{:type :invoke, :f :acquire\n{:type :ok :process 0 :f :acquire}\n", Format::Edn, Kind::Mutex);
         assert_eq!(found[0].0, 1);

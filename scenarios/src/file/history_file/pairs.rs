@@ -1,4 +1,4 @@
-//! Pairs the begin and end of each operation.
+//! Pairs the beginning and the end of each operation.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use super::{HistoryFile, LineError};
 use crate::linearizable::Entry;
 use crate::spec::{Call, Kind, Operation, Owner};
 
-/// Pending operations, and those that have ended.
+/// The pending and the completed operations.
 pub(super) struct Pairs {
     spec: Kind,
     history: HistoryFile,
     locks: Numbers,
     owners: Numbers,
-    /// The pending operation of each process: the number of its line, and the line.
+    /// The pending operation of each process, with its line number.
     pending: BTreeMap<String, (u64, Line)>,
 }
 
@@ -69,7 +69,7 @@ impl Pairs {
         Ok(())
     }
 
-    /// The history. The outcome of pending operations is unknown.
+    /// Returns the history. The outcome of pending operations is unknown.
     pub(super) fn finish(mut self) -> HistoryFile {
         for (_, (begun, line)) in std::mem::take(&mut self.pending) {
             self.push(begun, None, &line);
@@ -86,7 +86,7 @@ impl Pairs {
             return Err(LineError::new("this expiry does not name the owner of the grant", "add `owner`"));
         }
         if line.permits == Some(0) {
-            return Err(LineError::new("`permits` is 0", "it is at least 1, which is the default"));
+            return Err(LineError::new("`permits` is 0", "use at least 1, which is the default"));
         }
         match self.pending.get(&line.process) {
             None => {
@@ -99,8 +99,8 @@ impl Pairs {
                     known.f.name(),
                     line.process
                 );
-                let help = "a process has one operation at a time: end one of unknown outcome with `info`, and give \
-                            concurrent operations processes of their own";
+                let help = "a process has one operation at a time: end operations of unknown outcome with `info`, and \
+                            use a separate process for each concurrent operation";
                 Err(LineError::new(message, help))
             }
         }
@@ -131,12 +131,12 @@ impl Pairs {
 
 /// Checks that the line can end the operation that began in line `begun`.
 fn check_match(begun: u64, invoked: &Line, line: &Line) -> Result<(), LineError> {
-    let help = || format!("it ends the operation of line {begun}, and must agree with it");
+    let help = || format!("this line ends the operation of line {begun}, so both must agree");
     if invoked.f != line.f {
         let message = format!("the pending operation is not a {} but a {}", line.f.name(), invoked.f.name());
         return Err(LineError::new(message, help()));
     }
-    let other = |field: &str| LineError::new(format!("`{field}` differs from the begin of the operation"), help());
+    let other = |field: &str| LineError::new(format!("`{field}` differs from the beginning of the operation"), help());
     let owner = invoked.owner.as_ref().unwrap_or(&invoked.process);
     if line.owner.as_ref().is_some_and(|name| name != owner) {
         return Err(other("owner"));

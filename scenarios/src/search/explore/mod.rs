@@ -1,5 +1,5 @@
 //! Small-scope proof: tries every placement of up to k faults in one small case. The result is the smallest
-//! counterexample, or the number of placements without one.
+//! counterexample, or the number of placements if none violates a property.
 //!
 //! Faults are placed one after the other, each no earlier than the previous one. Events before a fault begins do not
 //! depend on it, so this order reaches every set of faults.
@@ -24,10 +24,10 @@ use crate::run::registry::Registry;
 use crate::run::verdicts::Verdicts;
 use crate::search::shrink::{Draft, draft_of};
 
-/// What to explore.
+/// The settings of an exploration.
 #[derive(Clone, Debug)]
 pub struct Exploration<'a> {
-    /// The cell. Its scenario should be small; its own faults are kept.
+    /// The cell. The scenario should be small; its own faults are kept.
     pub cell: &'a Cell,
     /// The seed, which determines latencies and the order of simultaneous events.
     pub seed: u64,
@@ -44,11 +44,11 @@ pub struct Exploration<'a> {
 /// The result of an exploration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Explored {
-    /// One level for each number of faults, from 0. The run without faults is not a placement.
+    /// One level per number of faults, from 0. The run without placed faults is not a placement.
     pub levels: Vec<Level>,
     /// The verdicts on the wanted properties in all runs.
     pub verdicts: Verdicts,
-    /// The smallest placement with a violation, if there is one.
+    /// The smallest placement with a violation, if any.
     pub counterexample: Option<Counterexample>,
 }
 
@@ -59,8 +59,8 @@ pub struct Level {
     pub faults: u32,
     /// The number of placements that ran.
     pub placements: u64,
-    /// The number of runs that differ from all previous ones in more than times. 0 for the last level, which does not
-    /// need it.
+    /// The number of runs that differ from all previous runs in more than times; 0 for the last level, which does not
+    /// count them.
     pub different: u64,
 }
 
@@ -82,7 +82,7 @@ pub struct ExploreProgress {
     pub faults: u32,
     /// The number of placements that ran so far, with any number of faults.
     pub placements: u64,
-    /// The number of placements with one fault less that were extended so far.
+    /// The number of placements with one fault fewer that were extended so far.
     pub begun: usize,
     /// The number of placements to extend.
     pub of: usize,
@@ -98,16 +98,16 @@ struct Parent {
 const BLOCK: usize = 64;
 
 impl Explored {
-    /// The number of placements that ran.
+    /// Returns the number of placements that ran.
     pub fn placements(&self) -> u64 {
         self.levels.iter().map(|level| level.placements).sum()
     }
 }
 
-/// Explores. `on_progress` is called after each placement.
+/// Runs an exploration, and calls `on_progress` after each placement.
 ///
 /// # Errors
-/// If a run panics: then there is no result.
+/// If a run panics.
 pub fn explore(
     registry: &Registry,
     what: &Exploration<'_>,
@@ -143,7 +143,7 @@ pub fn explore(
     Ok(explored)
 }
 
-/// The search among the placements of one number of faults.
+/// The search over the placements of one number of faults.
 struct Search<'a> {
     registry: &'a Registry,
     what: &'a Exploration<'a>,
@@ -178,8 +178,8 @@ struct Tried {
 }
 
 impl Search<'_> {
-    /// Tries all extensions of these parents, up to the block that has a counterexample. Returns those to extend
-    /// further.
+    /// Tries all extensions of these parents, up to the block that has a counterexample. Returns the placements to
+    /// extend further.
     fn level(
         &self,
         parents: &[Parent],
@@ -209,8 +209,8 @@ impl Search<'_> {
         Ok((level, children))
     }
 
-    /// Tries the extensions of these parents on several threads; the results are in the order of the parents. A panic
-    /// is an error: without its placements, the result would not cover all of them.
+    /// Tries the extensions of these parents on several threads. The results are in the order of the parents. A panic
+    /// is an error, because the result would not cover all placements.
     fn try_all(&self, parents: &[Parent]) -> Result<Vec<Tried>, CasePanicked> {
         let next = AtomicUsize::new(0);
         let tried: Mutex<Vec<(usize, Result<Tried, CasePanicked>)>> = Mutex::default();
@@ -221,7 +221,7 @@ impl Search<'_> {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(parent) = parents.get(index) else { return };
                         self.count.begun.fetch_add(1, Ordering::Relaxed);
-                        let one = catch_panic(self.what.cell, self.what.seed, || self.try_one(parent));
+                        let one = catch_panic(self.what.cell, self.what.seed, || self.extend(parent));
                         tried.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
                     }
                 });
@@ -232,7 +232,7 @@ impl Search<'_> {
         tried.into_iter().map(|(_, tried)| tried).collect()
     }
 
-    fn try_one(&self, parent: &Parent) -> Tried {
+    fn extend(&self, parent: &Parent) -> Tried {
         let what = self.what;
         let verdicts = Verdicts::new(what.wanted);
         let mut tried = Tried { runs: 0, verdicts, found: Vec::new(), children: Vec::new() };
@@ -251,7 +251,7 @@ impl Search<'_> {
         tried
     }
 
-    /// Runs the parent's faults with one more, and returns the points of that run.
+    /// Runs the parent's faults and one more, and returns the points of this run.
     fn try_placement(
         &self,
         parent: &Parent,
@@ -274,12 +274,12 @@ impl Search<'_> {
     }
 }
 
-/// The first wanted property that is violated.
+/// Returns the first wanted property that is violated.
 fn violated(what: &Exploration<'_>, ran: &Ran) -> Option<Property> {
     what.wanted.iter().copied().find(|property| ran.report.result.verdict(*property) == Verdict::Violated)
 }
 
-/// The cell with these faults after its own.
+/// Returns the cell with these faults after its own.
 fn cell_with(registry: &Registry, what: &Exploration<'_>, placed: &[Placed]) -> Cell {
     let mut cell = what.cell.clone();
     let nodes = cell.nodes();
@@ -308,13 +308,13 @@ mod tests {
     use crate::{file, file::shipped};
 
     #[test]
-    fn a_thread_that_panics_is_an_error_and_not_a_clean_result() {
+    fn a_panic_in_a_thread_is_an_error() {
         let registry = Registry::standard();
-        let text = shipped::scenario("explore-unguarded").expect("it is shipped");
-        let scenario = file::scenario(&registry, "explore-unguarded.toml", text).expect("it is right");
-        let cell = Cell::new(&Arc::new(scenario), registry.lock("sql-version").expect("there is this lock"), &[]);
+        let text = shipped::scenario("explore-unguarded").expect("the scenario is shipped");
+        let scenario = file::scenario(&registry, "explore-unguarded.toml", text).expect("the scenario is valid");
+        let cell = Cell::new(&Arc::new(scenario), registry.lock("sql-version").expect("the lock is registered"), &[]);
         let what = Exploration { cell: &cell, seed: 0, bugs: &[], faults: 2, wanted: &[], threads: 2 };
-        let nowhere = Placed {
+        let invalid = Placed {
             what: Placeable::named("pause").unwrap(),
             place: Place::Node(NodeId(99)),
             begins: Begins::At,
@@ -326,7 +326,7 @@ mod tests {
         let (begun, run) = (0.into(), 0.into());
         let count = Count { on_progress: &|_| {}, faults: 2, of: 2, begun, before: 0, run };
         let search = Search { registry: &registry, what: &what, count };
-        let tried = search.try_all(&[parent(vec![]), parent(vec![nowhere])]);
+        let tried = search.try_all(&[parent(vec![]), parent(vec![invalid])]);
         assert!(tried.err().is_some_and(|panicked| panicked.message.contains("99")));
     }
 }

@@ -1,4 +1,4 @@
-//! The places for a fault in a run, and the placed fault as a scenario has it.
+//! The possible placements of a fault in a run, and their representation in scenarios.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use crate::search::shrink::DraftFault;
 /// A placed fault.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Placed {
-    /// Its kind in the menu.
+    /// The kind in the menu.
     pub what: Placeable,
     pub place: Place,
     pub begins: Begins,
-    /// When it begins, in the run in which it was placed.
+    /// When the fault begins, in the run in which it was placed.
     pub at: SimTime,
-    /// How long it lasts, or by how much it delays a message.
+    /// The duration, or the delay of a message.
     pub lasts: Duration,
-    /// By how much it steps a clock, in nanoseconds.
+    /// The clock step in nanoseconds.
     pub step: i64,
 }
 
@@ -42,16 +42,16 @@ pub(super) enum Begins {
     On(NodeId, &'static str, u32),
 }
 
-/// Short enough that a link fault of this length affects only the message sent at its beginning.
+/// A duration so short that a link fault affects only the message sent at its beginning.
 const A_MOMENT: Duration = Duration::from_nanos(1);
 
 impl Placed {
-    /// Whether its end is placed too.
+    /// Returns whether the end of the fault is placed too.
     pub fn has_an_end(&self) -> bool {
         self.what.placing().has_end()
     }
 
-    /// The fault as scenario files have it.
+    /// Returns the fault in the form of scenario files.
     pub fn fault(&self, nodes: &[String], number: usize) -> DraftFault {
         let text = |text: String| Value::String(text);
         let span = |length: Duration| text(Span(length).to_string());
@@ -106,14 +106,14 @@ impl Placed {
         self.what.placing().keys.iter().map(|(key, given)| ((*key).to_owned(), value(*given))).collect()
     }
 
-    /// The fault as schedules have it: equal to the parsed text of [`Placed::fault`].
+    /// Returns the fault in the form of schedules, equal to the parsed text of [`Placed::fault`].
     pub fn plan(&self, registry: &Registry, nodes: &[String], number: usize) -> FaultPlan {
         let entry = registry.fault(self.kind()).expect("the standard kinds of fault are registered");
         let named = |node: NodeId| Target::Named(nodes[node.index()].clone());
         FaultPlan {
             name: format!("{}-{number}", self.kind()),
             kind: entry.info,
-            fault: entry.read(&self.own_keys()).expect("these keys are right"),
+            fault: entry.read(&self.own_keys()).expect("the keys of the menu are valid"),
             trigger: match self.begins {
                 Begins::At => Trigger::At(self.at.since(SimTime(0))),
                 Begins::On(client, step, nth) => Trigger::On(OnStep {
@@ -132,7 +132,7 @@ impl Placed {
     }
 }
 
-/// The places from `from` to `until`, the end of the run phase, at which a fault of the menu can begin.
+/// Returns the placements of faults of the menu that begin between `from` and `until`, the end of the run phase.
 pub(super) fn beginnings(
     cell: &Cell,
     menu: &[Placeable],
@@ -148,7 +148,7 @@ pub(super) fn beginnings(
                 for step in steps(cell, *what) {
                     let lasts = until.since(at);
                     let one = Placed { what: *what, place, begins, at, lasts, step };
-                    // Simultaneous events at a node are one place.
+                    // Simultaneous events at a node give one placement.
                     if at >= from && !placed.contains(&one) {
                         placed.push(one);
                     }
@@ -159,7 +159,7 @@ pub(super) fn beginnings(
     placed
 }
 
-/// Where a fault of this kind can begin at a point: right before its event.
+/// Returns where and when a fault of this kind can begin at a point: right before its event.
 fn starts(what: Placeable, point: &Point) -> Option<(Place, Begins, SimTime)> {
     match (what.placing().site, point.what) {
         (ExploreSite::NodeOrStep, What::Step(node, step, nth)) => {
@@ -173,7 +173,7 @@ fn starts(what: Placeable, point: &Point) -> Option<(Place, Begins, SimTime)> {
     }
 }
 
-/// Clock steps in nanoseconds: the lock's expiry plus one second, forward and backward.
+/// Returns clock steps in nanoseconds: the lock's expiry plus one second, forward and backward.
 fn steps(cell: &Cell, what: Placeable) -> Vec<i64> {
     if !what.placing().has_step() {
         return vec![0];
@@ -183,15 +183,15 @@ fn steps(cell: &Cell, what: Placeable) -> Vec<i64> {
     vec![step, -step]
 }
 
-/// The fault with each possible end: right after an event at another node, in the run in which it does not end.
+/// Returns the fault with each possible end: right after an event at another node, in the run with the endless fault.
 pub(super) fn endings(endless: &Placed, points: &[Point]) -> Vec<Placed> {
-    let concerned = |node: NodeId| match endless.place {
+    let is_affected = |node: NodeId| match endless.place {
         Place::Node(own) => node == own,
         Place::Link(_, to) => node == to,
     };
     let mut ends: Vec<SimTime> = (trimmed(points).iter())
         .filter(|point| point.at >= endless.at && !matches!(point.what, What::Step(..)))
-        .filter(|point| !concerned(point.node()))
+        .filter(|point| !is_affected(point.node()))
         .map(|point| point.at)
         .collect();
     ends.dedup();

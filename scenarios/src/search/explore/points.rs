@@ -13,11 +13,11 @@ use crate::run::case::{self, CaseReport};
 use crate::run::cell::Cell;
 use crate::run::recorder::{TraceEvent, Watcher};
 
-/// A run with its points.
+/// A run and its points.
 pub(super) struct Ran {
     pub report: CaseReport,
     pub points: Vec<Point>,
-    /// Equal for runs that differ only in times.
+    /// The hash of the events without their times.
     pub signature: u128,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Ran {
 pub(super) struct Point {
     pub at: SimTime,
     pub what: What,
-    /// It changed the state of a service or of the store.
+    /// Whether the event changed the state of a service or of the store.
     pub changed: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum What {
 }
 
 impl Point {
-    /// The node of the event.
+    /// Returns the node of the event.
     pub fn node(&self) -> NodeId {
         match self.what {
             What::Delivered(_, node, _) | What::At(node) | What::Step(node, ..) => node,
@@ -128,19 +128,19 @@ impl Watcher for Notes {
     }
 }
 
-/// Where no service's state changes for long, clients only repeat requests. Of each such stretch this many points at
-/// its beginning and its end are kept.
-const OF_A_STRETCH: usize = 3;
+/// The number of points to keep at the beginning and at the end of a stretch without changes. Clients only repeat
+/// requests during such a stretch.
+const KEPT_OF_STRETCH: usize = 3;
 
-/// The points without the middle of long stretches.
+/// Returns the points without the middle of long stretches.
 pub(super) fn trimmed(points: &[Point]) -> Vec<Point> {
     let mut kept = Vec::with_capacity(points.len());
     for stretch in points.chunk_by(|_, next| !next.changed) {
-        if stretch.len() <= 2 * OF_A_STRETCH + 1 {
+        if stretch.len() <= 2 * KEPT_OF_STRETCH + 1 {
             kept.extend_from_slice(stretch);
         } else {
-            kept.extend_from_slice(&stretch[..=OF_A_STRETCH]);
-            kept.extend_from_slice(&stretch[stretch.len() - OF_A_STRETCH..]);
+            kept.extend_from_slice(&stretch[..=KEPT_OF_STRETCH]);
+            kept.extend_from_slice(&stretch[stretch.len() - KEPT_OF_STRETCH..]);
         }
     }
     kept

@@ -16,10 +16,10 @@ const MOST_FAULTS: u64 = 3;
 const MOST_TIMES: u64 = 4;
 /// Durations of a fault, in tenths of the lock's expiry.
 const TENTHS: [u64; 7] = [2, 5, 9, 11, 15, 20, 30];
-/// Used as the expiry of a lock without one.
+/// The expiry assumed for a lock without expiry.
 const NO_EXPIRY: Duration = Duration::from_secs(3);
 
-/// The case of this seed, and what was drawn for it, as text.
+/// Returns the case of this seed, and its faults as text.
 pub(super) fn draft(hunt: &Hunt<'_>, seed: u64) -> (Draft, String) {
     let mut stream = Streams::new(seed).stream("hunt aimed");
     let mut draft = base(hunt.cell, seed, hunt.bugs, hunt.wanted[0]);
@@ -51,7 +51,7 @@ fn aimed(hunt: &Hunt<'_>, stream: &mut Stream, kind: &str, keys: &Table, number:
     on.insert("client".into(), Value::String(client.clone()));
     on.insert("event".into(), Value::String(step.into()));
     on.insert("nth".into(), Value::Integer(nth(hunt, stream)));
-    // At once, while a message is in flight, or within a lease.
+    // Immediately, while a message is in flight, or within a lease.
     let latest = [Duration::ZERO, Duration::from_millis(10), expiry][stream.between(0, 2) as usize];
     on.insert("after".into(), span(Duration::from_millis(stream.between(0, latest.as_millis() as u64))));
     let mut keys = keys.clone();
@@ -62,16 +62,16 @@ fn aimed(hunt: &Hunt<'_>, stream: &mut Stream, kind: &str, keys: &Table, number:
     if keys.contains_key("lasts") && stream.chance(500_000) {
         keys.insert("lasts".into(), span(length));
     }
-    for place in ["target", "from", "to"] {
-        let whose = keys.get(place).and_then(Value::as_str).is_some_and(|target| target.starts_with("client"));
-        if whose {
-            keys.insert(place.into(), Value::String(client.clone()));
+    for key in ["target", "from", "to"] {
+        let names_client = keys.get(key).and_then(Value::as_str).is_some_and(|target| target.starts_with("client"));
+        if names_client {
+            keys.insert(key.into(), Value::String(client.clone()));
         }
     }
     DraftFault { kind: kind.into(), keys }
 }
 
-/// Draws low numbers more often than high ones, and none above a client's share of the orders.
+/// Draws `nth`: low numbers more often than high ones, and at most a client's share of the orders.
 fn nth(hunt: &Hunt<'_>, stream: &mut Stream) -> i64 {
     let clients = hunt.cell.scenario.clients.count;
     let share = hunt.cell.scenario.clients.orders.map_or(MOST_TIMES, |n| u64::from(n).div_ceil(clients.into()));

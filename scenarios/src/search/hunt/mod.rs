@@ -1,5 +1,5 @@
-//! Hunting: searches for one violation in as few cases as possible. The cases are not a random sample, so they never
-//! enter rates.
+//! Hunting: searches for a violation in as few cases as possible. The cases are not a random sample, so rates never
+//! include them.
 
 mod aimed;
 mod swarm;
@@ -29,14 +29,14 @@ pub enum Aim {
     Swarm,
 }
 
-/// What to hunt for, and where.
+/// The settings of a hunt.
 #[derive(Clone, Debug)]
 pub struct Hunt<'a> {
     /// The cell to hunt in.
     pub cell: &'a Cell,
     /// The enabled bugs.
     pub bugs: &'a [String],
-    /// The properties to violate. If there are none, no case runs.
+    /// The properties to violate. If empty, no case runs.
     pub wanted: &'a [Property],
     /// How cases are chosen.
     pub aim: Aim,
@@ -49,28 +49,28 @@ pub struct Hunt<'a> {
 /// The result of a hunt.
 #[derive(Clone, Debug)]
 pub struct Hunted {
-    /// The number of cases up to the first violation; all if nothing was found.
+    /// The number of cases up to the first violation, or all cases if there was none.
     pub cases: u64,
-    /// The verdicts on the wanted properties, if nothing was found.
+    /// The verdicts on the wanted properties.
     pub verdicts: Verdicts,
-    /// The first case with a violation.
+    /// The first case with a violation, if any.
     pub found: Option<Found>,
 }
 
 /// A case with a violation.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Its cell: the hunt's own, or one built for this case.
+    /// The cell: the hunt's own, or one built for this case.
     pub cell: Cell,
-    /// Its seed.
+    /// The seed.
     pub seed: u64,
     /// The violated property.
     pub property: Property,
-    /// What was drawn for it, as text; empty for the scenario's own cases.
+    /// The draw of the case as text; empty for the scenario's own cases.
     pub choice: String,
 }
 
-/// Hunts until a violation is found. The result is the first in the order of seeds, whatever the number of threads.
+/// Hunts until a violation is found. The result is the first in seed order, for any number of threads.
 ///
 /// # Errors
 /// If a case panicked.
@@ -119,7 +119,7 @@ fn try_case(
 ) -> Result<Option<Found>, CasePanicked> {
     let (cell, choice) = match hunt.aim {
         Aim::Uniform => (hunt.cell.clone(), String::new()),
-        Aim::Aimed => made(registry, hunt, aimed::draft(hunt, seed)),
+        Aim::Aimed => drafted_cell(registry, hunt, aimed::draft(hunt, seed)),
         Aim::Swarm => swarm::drawn(hunt, seed),
     };
     let result = run_catching_panics(&cell, seed)?;
@@ -128,8 +128,8 @@ fn try_case(
     Ok(violated.map(|property| Found { cell, seed, property: *property, choice }))
 }
 
-/// The cell of a draft, and what was drawn for it. If the draft is not a valid scenario, the hunt's own cell is used.
-fn made(registry: &Registry, hunt: &Hunt<'_>, (draft, choice): (Draft, String)) -> (Cell, String) {
+/// Returns the cell of a draft, and the draft's choice. If the draft is not a valid scenario, uses the hunt's own cell.
+fn drafted_cell(registry: &Registry, hunt: &Hunt<'_>, (draft, choice): (Draft, String)) -> (Cell, String) {
     let made = file::scenario(registry, "hunted.toml", &draft.scenario()).ok();
     let made = made.map(|scenario| Cell::new(&Arc::new(scenario), &hunt.cell.lock, hunt.bugs));
     match made.filter(|cell| cell.header.applicable) {

@@ -6,7 +6,7 @@ use super::Hunt;
 use crate::file::Scenario;
 use crate::run::cell::Cell;
 
-/// The cell of the case with this seed, and what was drawn for it.
+/// Returns the cell of the case with this seed, and its choice as text.
 pub(super) fn drawn(hunt: &Hunt<'_>, seed: u64) -> (Cell, String) {
     let scenario = Arc::new(Scenario { swarm: true, ..(*hunt.cell.scenario).clone() });
     let cell = Cell { scenario, ..hunt.cell.clone() }.drawn(seed).into_owned();

@@ -7,7 +7,7 @@ use super::faults::client_index;
 use super::round_values::{counts_below, first_of, lower};
 use super::shrinker::Shrinker;
 
-/// Keeps only the clients that the violation or a fault names, else removes them one by one.
+/// Keeps only the clients that the violation or a fault names, then removes clients one by one.
 pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
     let count = shrinker.best().clients();
     let mut parties = shrinker.shown().clients.clone();
@@ -17,7 +17,7 @@ pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
     parties.retain(|client| *client < count);
     let mut candidates = Vec::new();
     for more in 0..2 {
-        // A second client has to contend for the lock.
+        // A second client must contend for the lock.
         let mut kept = parties.clone();
         let others = (0..count).filter(|client| !parties.contains(client));
         kept.extend(others.take(more + usize::from(parties.len() < 2)));
@@ -36,12 +36,12 @@ pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// The drafts with only these clients, renumbered: with their share of the orders, and with all orders.
+/// Returns drafts with only these clients, renumbered: one with their share of the orders, and one with all orders.
 pub(crate) fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
     let mut fewer = draft.clone();
     let new_name = |name: &str| -> Option<Option<String>> {
         let index = client_index(name)?;
-        Some(kept.iter().position(|client| *client == index).map(|place| format!("client-{}", place + 1)))
+        Some(kept.iter().position(|client| *client == index).map(|index| format!("client-{}", index + 1)))
     };
     fewer.faults.retain_mut(|fault| values_with_clients(fault).all(|value| rename(value, &new_name)));
     fewer.table("clients").insert("count".into(), Value::Integer(kept.len() as i64));
@@ -50,7 +50,7 @@ pub(crate) fn with_clients(draft: &Draft, kept: &[u16]) -> Vec<Draft> {
     vec![fewer.with_orders(share), fewer]
 }
 
-/// The drafts with the clients' numbers rotated, since their order may matter.
+/// Returns the drafts with rotated client numbers, because the order of clients may matter.
 pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
     let count = draft.clients();
     let by = |shift: u16| {
@@ -65,22 +65,22 @@ pub(crate) fn rotated(draft: &Draft) -> Vec<Draft> {
         }
         rotated
     };
-    // With more clients the runs cost more than they gain.
+    // With more clients, the runs cost more than they save.
     if count > 3 { Vec::new() } else { (1..count).map(by).collect() }
 }
 
-/// Adds orders if more scheduling seeds then show the violation: the order of clients matters less.
+/// Adds orders if more scheduling seeds then reproduce the violation. The order of clients then matters less.
 pub(crate) fn more_orders(shrinker: &mut Shrinker<'_>) {
     let more = shrinker.best().orders().saturating_add(shrinker.best().clients().into());
     shrinker.offer_more_reproducing(shrinker.best().with_orders(more));
 }
 
-/// The values of a fault that may name clients: all but its own name.
+/// Returns the values of a fault that may name clients: all except its own name.
 fn values_with_clients(fault: &mut DraftFault) -> impl Iterator<Item = &mut Value> {
     fault.keys.iter_mut().filter(|(key, _)| *key != "name").map(|(_, value)| value)
 }
 
-/// Renames clients. Returns false if only removed clients were named, so that the fault has to go.
+/// Renames clients. Returns false if the value names only removed clients; the fault must then be removed.
 fn rename(value: &mut Value, new_name: &impl Fn(&str) -> Option<Option<String>>) -> bool {
     match value {
         Value::String(text) => match new_name(text) {
@@ -100,7 +100,7 @@ fn rename(value: &mut Value, new_name: &impl Fn(&str) -> Option<Option<String>>)
     }
 }
 
-/// The clients that a fault names.
+/// Returns the clients that a fault names.
 fn named_clients(fault: &DraftFault) -> Vec<u16> {
     fn collect(value: &Value, found: &mut Vec<u16>) {
         match value {
@@ -132,7 +132,7 @@ mod tests {
     use crate::property::Property;
 
     fn draft_with(keys: &str) -> Draft {
-        let keys: Table = toml::from_str(keys).expect("it is TOML");
+        let keys: Table = toml::from_str(keys).expect("the text is valid TOML");
         Draft {
             name: "test".into(),
             about: String::new(),
@@ -141,7 +141,7 @@ mod tests {
             seed: 0,
             bugs: vec![],
             property: Property::NoLostUpdate,
-            tables: toml::from_str("[clients]\ncount = 3\norders = 3").expect("it is TOML"),
+            tables: toml::from_str("[clients]\ncount = 3\norders = 3").expect("the text is valid TOML"),
             faults: vec![DraftFault { kind: "pause".into(), keys }],
         }
     }
@@ -151,8 +151,8 @@ mod tests {
         let draft = draft_with("name = 'client-2'\ntarget = 'client-3'");
         let fewer = &with_clients(&draft, &[0, 2])[0];
         assert_eq!(fewer.faults, draft_with("name = 'client-2'\ntarget = 'client-2'").faults);
-        let turned = &rotated(&draft)[0];
-        assert_eq!(turned.faults, draft_with("name = 'client-2'\ntarget = 'client-1'").faults);
+        let rotated_draft = &rotated(&draft)[0];
+        assert_eq!(rotated_draft.faults, draft_with("name = 'client-2'\ntarget = 'client-1'").faults);
         assert!(with_clients(&draft, &[0, 1])[0].faults.is_empty());
     }
 }

@@ -18,14 +18,14 @@ pub(crate) struct Draft {
     pub lock: String,
     pub seed: u64,
     pub bugs: Vec<String>,
-    /// The property that it violates.
+    /// The violated property.
     pub property: Property,
     /// `[clients]`, `[lock]`, `[workload]`, `[network]`.
     pub tables: Table,
     pub faults: Vec<DraftFault>,
 }
 
-/// One fault of it.
+/// One fault of a draft.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DraftFault {
     pub kind: String,
@@ -34,10 +34,10 @@ pub(crate) struct DraftFault {
 
 /// The maximum number of orders in a scenario file.
 const MOST_ORDERS: u32 = 1_000_000;
-/// Stands for orders until the run ends.
+/// Orders until the run ends.
 pub(crate) const ENDLESS: u32 = u32::MAX;
 
-/// Keys to write first, in this order; the others follow by name.
+/// Keys to write first, in this order. The other keys follow by name.
 const FIRST_KEYS: [&str; 16] = [
     "name",
     "count",
@@ -58,7 +58,7 @@ const FIRST_KEYS: [&str; 16] = [
 ];
 
 impl Draft {
-    /// The text of the scenario, without the case.
+    /// Returns the text of the scenario, without the case.
     pub fn scenario(&self) -> String {
         let mut text = String::new();
         let head = [("name", &self.name), ("about", &self.about), ("run_for", &Span(self.run_for).to_string())];
@@ -68,7 +68,7 @@ impl Draft {
         let _ = writeln!(text, "locks = {}", Value::Array(vec![Value::String(self.lock.clone())]));
         for name in ["clients", "lock", "workload", "network"] {
             match self.tables.get(name) {
-                // A workload's keys have a table of their own.
+                // A workload's keys have their own table.
                 Some(Value::Table(workloads)) if name == "workload" => {
                     for (kind, keys) in workloads {
                         let keys = keys.as_table().cloned().unwrap_or_default();
@@ -85,7 +85,7 @@ impl Draft {
         text
     }
 
-    /// The whole reproducer, of a case whose trace has this hash.
+    /// Returns the whole reproducer of a case with this trace hash.
     pub fn reproducer(&self, comment: &str, trace: &str) -> String {
         let mut text = String::new();
         for line in comment.lines() {
@@ -96,7 +96,7 @@ impl Draft {
         text
     }
 
-    /// The reproducer that draws its faults, from the text of its scenario.
+    /// Returns a reproducer that still draws its faults, from the text of its scenario.
     pub fn as_drawn(&self, source: &str, comment: &str, trace: &str) -> String {
         let mut scenario: Table = toml::from_str(source).expect("the scenario was read from this text");
         scenario.insert("name".into(), Value::String(self.name.clone()));
@@ -108,7 +108,7 @@ impl Draft {
         text + &scenario.to_string() + &self.case(trace)
     }
 
-    /// `[case]`.
+    /// Returns the text of `[case]`.
     fn case(&self, trace: &str) -> String {
         let bugs = Value::Array(self.bugs.iter().cloned().map(Value::String).collect());
         let (lock, trace) = (Value::String(self.lock.clone()), Value::String(trace.into()));
@@ -120,28 +120,28 @@ impl Draft {
         )
     }
 
-    /// A table of the scenario; added if missing.
+    /// Returns a table of the scenario, and adds the table if missing.
     pub fn table(&mut self, name: &str) -> &mut Table {
         let entry = self.tables.entry(name).or_insert_with(|| Value::Table(Table::new()));
-        entry.as_table_mut().expect("what was read is a table, and what is made here too")
+        entry.as_table_mut().expect("tables are either parsed or created as tables")
     }
 
-    /// A key of `[clients]`.
+    /// Returns the value of a key of `[clients]`.
     pub fn client_key(&self, key: &str) -> Option<&Value> {
         self.tables.get("clients")?.as_table()?.get(key)
     }
 
-    /// The number of clients.
+    /// Returns the number of clients.
     pub fn clients(&self) -> u16 {
         self.client_key("count").and_then(Value::as_integer).and_then(|count| u16::try_from(count).ok()).unwrap_or(1)
     }
 
-    /// The number of orders; [`ENDLESS`] if the workload has them until the run ends.
+    /// Returns the number of orders, or [`ENDLESS`] if orders continue until the run ends.
     pub fn orders(&self) -> u32 {
         self.client_key("orders").and_then(Value::as_integer).and_then(|n| u32::try_from(n).ok()).unwrap_or(ENDLESS)
     }
 
-    /// The draft with these orders.
+    /// Returns the draft with this number of orders.
     pub fn with_orders(&self, orders: u32) -> Draft {
         let mut draft = self.clone();
         if orders <= MOST_ORDERS {
@@ -152,7 +152,7 @@ impl Draft {
 }
 
 impl DraftFault {
-    /// The duration under this key.
+    /// Returns the duration at this key.
     pub fn span(&self, key: &str) -> Option<Duration> {
         self.keys.get(key)?.as_str()?.parse::<Span>().ok().map(|span| span.0)
     }
@@ -163,16 +163,16 @@ impl DraftFault {
     }
 }
 
-/// A duration as a scenario file has it.
+/// Returns a duration in the form of scenario files.
 pub(crate) fn span_value(length: Duration) -> Value {
     Value::String(Span(length).to_string())
 }
 
 fn write_table(text: &mut String, header: &str, keys: &Table) {
     let _ = writeln!(text, "\n{header}");
-    let place = |key: &str| FIRST_KEYS.iter().position(|first| *first == key).unwrap_or(FIRST_KEYS.len());
+    let rank = |key: &str| FIRST_KEYS.iter().position(|first| *first == key).unwrap_or(FIRST_KEYS.len());
     let mut sorted: Vec<(&String, &Value)> = keys.iter().collect();
-    sorted.sort_by_key(|(key, _)| (place(key), *key));
+    sorted.sort_by_key(|(key, _)| (rank(key), *key));
     for (key, value) in sorted {
         let _ = writeln!(text, "{key} = {value}");
     }

@@ -16,14 +16,14 @@ use crate::run::recorder::{TraceEvent, Watcher};
 
 /// Removes faults: first those without effect, then halves, quarters and so on.
 pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
-    only_what_mattered(shrinker);
+    without_irrelevant(shrinker);
     let mut parts = 1;
     while !shrinker.best().faults.is_empty() && !shrinker.exhausted() {
         let count = shrinker.best().faults.len();
         let size = count.div_ceil(parts);
         let mut taken = false;
         let mut end = count;
-        // From the end: late faults matter least.
+        // Start from the end, because late faults matter least.
         while end > 0 {
             let start = end.saturating_sub(size);
             taken |= shrinker.offer(without(shrinker.best(), |index| (start..end).contains(&index)));
@@ -36,8 +36,8 @@ pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// Removes faults that touched nothing, or at least those that began after the violation.
-fn only_what_mattered(shrinker: &mut Shrinker<'_>) {
+/// Removes faults that changed nothing, or at least those that began after the violation.
+fn without_irrelevant(shrinker: &mut Shrinker<'_>) {
     let draft = shrinker.best();
     let count = draft.faults.len();
     let (mut began, mut touched) = (vec![false; count], vec![false; count]);
@@ -59,7 +59,7 @@ fn without(draft: &Draft, out: impl Fn(usize) -> bool) -> Draft {
     draft
 }
 
-/// The draft with one fault changed.
+/// Returns the draft with one changed fault.
 fn with_fault(draft: &Draft, index: usize, change: impl FnOnce(&mut DraftFault)) -> Draft {
     let mut draft = draft.clone();
     change(&mut draft.faults[index]);
@@ -85,7 +85,7 @@ pub(crate) fn shorter(shrinker: &mut Shrinker<'_>) {
 /// Durations of work, in milliseconds, that let a fault end at a round time.
 const ROOM_MS: [u64; 3] = [5, 20, 100];
 
-/// Tries longer work where a fault's duration is not round, so that its exact end no longer matters.
+/// Tries longer work if a fault's duration is not round. The exact end of the fault then no longer matters.
 pub(crate) fn with_longer_work(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let Some(length) = shrinker.best().faults[index].span("lasts") else { continue };
@@ -124,7 +124,7 @@ fn sign_and_length(text: &str) -> Option<(i64, Duration)> {
     Some((sign, text.parse::<fencepost_sim::units::Span>().ok()?.0))
 }
 
-/// Lengthens faults if more scheduling seeds then show the violation.
+/// Lengthens faults if more scheduling seeds then reproduce the violation.
 pub(crate) fn longer(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let Some(length) = shrinker.best().faults[index].span("lasts") else { continue };
@@ -138,7 +138,7 @@ pub(crate) fn longer(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// Faults that begin when a client passes an event, where they began at a time: they do so under other seeds too.
+/// Moves faults from a time to a step of a client. Such faults begin at the same step under other seeds too.
 pub(crate) fn at_events(shrinker: &mut Shrinker<'_>) {
     if shrinker.best().faults.iter().all(|fault| !fault.keys.contains_key("at")) {
         return;
@@ -149,22 +149,22 @@ pub(crate) fn at_events(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let Some(at) = shrinker.best().faults[index].span("at") else { continue };
         let near = steps.before(SimTime(0) + at, &parties(shrinker, index));
-        let on = |passed: &Passed, nth: u32, after: Duration| {
+        let on = |reached: &Reached, nth: u32, after: Duration| {
             with_fault(shrinker.best(), index, |fault| {
                 fault.keys.remove("at");
-                fault.keys.insert("on".into(), Value::Table(passed.as_table(nth, after)));
+                fault.keys.insert("on".into(), Value::Table(reached.as_table(nth, after)));
             })
         };
         let at = SimTime(0) + at;
-        let mut candidates: Vec<Draft> = near.iter().map(|passed| on(passed, 1, Duration::ZERO)).collect();
-        candidates.extend(near.iter().map(|passed| on(passed, passed.nth, Duration::ZERO)));
-        candidates.extend(near.iter().map(|passed| on(passed, 1, at.since(passed.at))));
-        candidates.extend(near.iter().map(|passed| on(passed, passed.nth, at.since(passed.at))));
+        let mut candidates: Vec<Draft> = near.iter().map(|reached| on(reached, 1, Duration::ZERO)).collect();
+        candidates.extend(near.iter().map(|reached| on(reached, reached.nth, Duration::ZERO)));
+        candidates.extend(near.iter().map(|reached| on(reached, 1, at.since(reached.at))));
+        candidates.extend(near.iter().map(|reached| on(reached, reached.nth, at.since(reached.at))));
         first_of(shrinker, candidates);
     }
 }
 
-/// Narrows a fault at a group to one node.
+/// Narrows a fault that targets a group to one node.
 pub(crate) fn narrower(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let Some(group) = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str) else { continue };
@@ -193,11 +193,11 @@ pub(crate) fn alone(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let only = without(shrinker.best(), |other| other != index);
         for client in parties(shrinker, index) {
-            for step in MOMENTS {
-                let passed = Passed { at: SimTime(0), client, step, nth: 1 };
+            for step in CRITICAL_STEPS {
+                let reached = Reached { at: SimTime(0), client, step, nth: 1 };
                 let mut draft = with_fault(&only, 0, |fault| {
                     fault.keys.remove("at");
-                    fault.keys.insert("on".into(), Value::Table(passed.as_table(1, Duration::ZERO)));
+                    fault.keys.insert("on".into(), Value::Table(reached.as_table(1, Duration::ZERO)));
                 });
                 candidates.push(draft.clone());
                 if draft.faults[0].span("lasts").is_some_and(|lasts| lasts < long) {
@@ -211,9 +211,9 @@ pub(crate) fn alone(shrinker: &mut Shrinker<'_>) {
 }
 
 /// The most critical steps of a client.
-const MOMENTS: [&str; 5] = ["read", "acquired", "checked", "write-sent", "acquire-sent"];
+const CRITICAL_STEPS: [&str; 5] = ["read", "acquired", "checked", "write-sent", "acquire-sent"];
 
-/// The clients at whose steps a fault may begin: its own target, else those that the violation names.
+/// Returns the clients at whose steps a fault may begin: its own target, or otherwise those that the violation names.
 fn parties(shrinker: &Shrinker<'_>, index: usize) -> Vec<u16> {
     let own = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str).and_then(client_index);
     match own {
@@ -223,7 +223,7 @@ fn parties(shrinker: &Shrinker<'_>, index: usize) -> Vec<u16> {
     }
 }
 
-/// The index of a client by its name.
+/// Returns the index of a client by its name.
 pub(crate) fn client_index(name: &str) -> Option<u16> {
     name.strip_prefix("client-")?.parse::<u16>().ok()?.checked_sub(1)
 }
@@ -263,31 +263,31 @@ fn with_on(draft: &Draft, index: usize, key: &str, value: Value) -> Draft {
     })
 }
 
-/// The events that faults can wait for, as clients passed them.
+/// The steps that clients reached, which faults can wait for.
 #[derive(Default)]
-struct Steps(Vec<Passed>);
+struct Steps(Vec<Reached>);
 
 #[derive(Clone)]
-struct Passed {
+struct Reached {
     at: SimTime,
     client: u16,
     step: &'static str,
-    /// The nth time, from 1.
+    /// How many times the client has reached the step, from 1.
     nth: u32,
 }
 
 impl Steps {
-    /// The last event of each of these clients before this moment, the latest first.
-    fn before(&self, moment: SimTime, clients: &[u16]) -> Vec<Passed> {
-        let last = |client: &u16| self.0.iter().rev().find(|passed| passed.client == *client && passed.at <= moment);
-        let mut near: Vec<Passed> = clients.iter().filter_map(last).cloned().collect();
-        near.sort_by_key(|passed| std::cmp::Reverse(passed.at));
-        near.dedup_by_key(|passed| passed.client);
+    /// Returns the last step of each of these clients before this time, latest first.
+    fn before(&self, moment: SimTime, clients: &[u16]) -> Vec<Reached> {
+        let last = |client: &u16| self.0.iter().rev().find(|reached| reached.client == *client && reached.at <= moment);
+        let mut near: Vec<Reached> = clients.iter().filter_map(last).cloned().collect();
+        near.sort_by_key(|reached| std::cmp::Reverse(reached.at));
+        near.dedup_by_key(|reached| reached.client);
         near
     }
 }
 
-impl Passed {
+impl Reached {
     fn as_table(&self, nth: u32, after: Duration) -> Table {
         let mut on = Table::new();
         on.insert("client".into(), Value::String(format!("client-{}", self.client + 1)));
@@ -304,7 +304,7 @@ impl Watcher for Steps {
     fn record(&mut self, event: &TraceEvent<'_>) {
         let Occurrence::Step { node: NodeId(client), step } = event.what else { return };
         let Some(step) = STEPS.into_iter().find(|known| *known == step) else { return };
-        let before = self.0.iter().filter(|passed| passed.client == client && passed.step == step).count();
-        self.0.push(Passed { at: event.at, client, step, nth: before as u32 + 1 });
+        let before = self.0.iter().filter(|reached| reached.client == client && reached.step == step).count();
+        self.0.push(Reached { at: event.at, client, step, nth: before as u32 + 1 });
     }
 }

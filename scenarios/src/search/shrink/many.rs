@@ -1,4 +1,5 @@
-//! Shrinks many cases on several threads. One thread shrinks a case, so the result does not depend on their number.
+//! Shrinks many cases on several threads. Each case is shrunk by one thread, so results do not depend on
+//! the number of threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -7,7 +8,7 @@ use std::thread;
 use super::{Effort, Failing, NotShrunk, Shrunk, shrink};
 use crate::run::registry::Registry;
 
-/// Shrinks all of these cases. `sink` gets each result with its index, in the order in which they finish.
+/// Shrinks all of these cases. `sink` receives each result and its index, in order of completion.
 pub fn shrink_all(
     registry: &Registry,
     failing: &[Failing<'_>],

@@ -47,7 +47,7 @@ impl Default for Effort {
 }
 
 impl Effort {
-    /// The limits of `run` for the first failure of each cell.
+    /// The limits that `run` uses for the first failure of each cell.
     pub const OF_A_RUN: Effort = Effort { budget: 150, other_seeds: 4 };
 }
 
@@ -79,28 +79,28 @@ pub struct Shrunk {
     pub after: Size,
     /// The number of other scheduling seeds that were tried.
     pub tried: u32,
-    /// The number of them that show the violation too.
+    /// The number of these seeds that reproduce the violation.
     pub held: u32,
 }
 
 /// Why a case cannot be shrunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotShrunk {
-    /// It does not violate the property.
+    /// The case does not violate the property.
     #[error("the case does not violate {}", .0.name())]
     Holds(Property),
-    /// It does not violate the property with its injections written as single faults.
-    #[error("the case violates {} only with its faults as drawn, not with each injection as a fault of its own", .0.name())]
+    /// The case does not violate the property if each injection is a separate fault.
+    #[error("the case violates {} only with randomly drawn faults, not with each injection as a separate fault", .0.name())]
     NotResolved(Property),
 }
 
-/// The draft of a case, with each injection of its schedule as a fault of its own.
+/// Returns the draft of a case, with each injection of its schedule as a separate fault.
 pub(crate) fn draft_of(cell: &Cell, seed: u64, bugs: &[String], property: Property) -> Draft {
     let cell = &*cell.drawn(seed);
     resolve(cell, seed, bugs, property, &case::run(cell, seed, None))
 }
 
-/// The reproducer of an unshrunk case: its scenario, which draws its faults, with the case pinned.
+/// Returns the reproducer of an unshrunk case: a scenario that draws its faults, and the pinned case.
 pub fn unshrunk(failing: &Failing<'_>) -> String {
     let Failing { cell, seed, bugs, property } = *failing;
     let cell = &*cell.drawn(seed);
@@ -113,7 +113,7 @@ pub fn unshrunk(failing: &Failing<'_>) -> String {
 /// Shrinks a case.
 ///
 /// # Errors
-/// If the case does not violate the property, or not with each injection as a fault of its own.
+/// If the case does not violate the property, or does not violate it with each injection as a separate fault.
 pub fn shrink(registry: &Registry, failing: &Failing<'_>, effort: Effort) -> Result<Shrunk, NotShrunk> {
     let Failing { cell, seed, bugs, property } = *failing;
     let cell = &*cell.drawn(seed);
@@ -187,7 +187,7 @@ fn sweep(shrinker: &mut Shrinker<'_>, passes: &[Pass]) {
     }
 }
 
-/// Makes more scheduling seeds reproduce the violation, and requires that many from then on.
+/// Makes more scheduling seeds reproduce the violation, and requires their number from then on.
 fn reproduce_with_more_seeds(shrinker: &mut Shrinker<'_>) {
     if shrinker.exhausted() {
         return;

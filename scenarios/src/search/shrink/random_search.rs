@@ -1,4 +1,4 @@
-//! Random search: up to three random changes at once, since two changes together may do what no single pass can.
+//! Random search: up to three random changes at once, because combined changes may succeed where single passes fail.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const CHANGES_AT_ONCE: u64 = 3;
 /// The number of other seeds to try.
 const SEEDS: u64 = 20;
 
-/// A random change. The duration is the lock's lease, or 1 s for a lock without one.
+/// A random change. The duration is the lock's lease, or 1 s for a lock without a lease.
 type Step = fn(&mut Draft, &mut Stream, Duration);
 
 const STEPS: [Step; 13] = [
@@ -38,8 +38,8 @@ const STEPS: [Step; 13] = [
     remove_fault,
 ];
 
-/// Searches from the best draft until a smaller one is found. Returns whether one was. It also moves to drafts of equal
-/// cost, and restarts from the best after [`FAILED_ATTEMPTS`] attempts.
+/// Searches from the best draft until a smaller one is found, and returns whether one was found. The search also moves
+/// to drafts of equal cost, and restarts from the best after [`FAILED_ATTEMPTS`] attempts.
 pub(crate) fn run(shrinker: &mut Shrinker<'_>, stream: &mut Stream) -> bool {
     let (mut at, mut failed) = (shrinker.best().clone(), 0);
     while !shrinker.exhausted() && (failed < FAILED_ATTEMPTS || !shrinker.size().readable()) {
@@ -64,7 +64,7 @@ fn changed(from: &Draft, shrinker: &Shrinker<'_>, stream: &mut Stream) -> Draft 
     let lease = shrinker.lease().unwrap_or(Duration::from_secs(1));
     let mut draft = from.clone();
     if stream.chance(500_000) {
-        // Changes may make the violation later.
+        // Changes may delay the violation.
         draft.run_for = shrinker.longest_run();
     }
     for _ in 0..stream.between(1, CHANGES_AT_ONCE) {
@@ -77,20 +77,20 @@ fn one_of<T: Copy>(stream: &mut Stream, choices: &[T]) -> T {
     choices[stream.between(0, choices.len() as u64 - 1) as usize]
 }
 
-/// A duration: a fraction or multiple of the lease, plus a short one.
+/// Draws a duration: a fraction or multiple of the lease, plus a short duration.
 fn length(stream: &mut Stream, lease: Duration) -> Duration {
     let tenths = one_of(stream, &[0, 0, 2, 5, 8, 10, 12, 15, 20, 30, 50]);
     let short = Duration::from_millis(one_of(stream, &[0, 0, 0, 1, 2, 5, 10, 50]));
     Duration::from_millis((lease * tenths / 10).as_millis() as u64) + short
 }
 
-/// Moves a fault to a step of a client; if it targets a client, that one becomes the target.
+/// Moves a fault to a step of a client. If the fault targets a client, this client becomes the target.
 fn move_to_step(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let client = format!("client-{}", stream.between(1, draft.clients().into()));
     let event = one_of(stream, &CLIENT_STEPS);
     let nth = one_of(stream, &[1, 1, 1, 1, 2]);
     let after = if stream.chance(500_000) { Duration::ZERO } else { length(stream, lease) };
-    let Some(fault) = some_fault(draft, stream) else { return };
+    let Some(fault) = random_fault(draft, stream) else { return };
     for key in ["target", "from", "to"] {
         if fault.get(key).and_then(Value::as_str).and_then(client_index).is_some() {
             fault.insert(key.into(), Value::String(client.clone()));
@@ -110,12 +110,12 @@ fn move_to_step(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
 /// Moves a fault to a time, independent of the clients.
 fn move_to_time(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let at = length(stream, lease);
-    let Some(fault) = some_fault(draft, stream) else { return };
+    let Some(fault) = random_fault(draft, stream) else { return };
     fault.remove("on");
     fault.insert("at".into(), span_value(at));
 }
 
-fn some_fault<'d>(draft: &'d mut Draft, stream: &mut Stream) -> Option<&'d mut Table> {
+fn random_fault<'d>(draft: &'d mut Draft, stream: &mut Stream) -> Option<&'d mut Table> {
     let last = draft.faults.len().checked_sub(1)?;
     Some(&mut draft.faults[stream.between(0, last as u64) as usize].keys)
 }
@@ -123,7 +123,7 @@ fn some_fault<'d>(draft: &'d mut Draft, stream: &mut Stream) -> Option<&'d mut T
 /// Changes the duration of a fault.
 fn change_duration(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let length = length(stream, lease).max(Duration::from_millis(1));
-    let Some(fault) = some_fault(draft, stream) else { return };
+    let Some(fault) = random_fault(draft, stream) else { return };
     for key in ["lasts", "restart_after"] {
         if fault.contains_key(key) {
             fault.insert(key.into(), span_value(length));
@@ -131,7 +131,7 @@ fn change_duration(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     }
 }
 
-/// Changes the time to think or work. Work stays shorter than the lease, since longer work fails without any fault.
+/// Changes the think or work time. Work stays shorter than the lease, because longer work fails even without a fault.
 fn change_work(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     let (key, most) =
         one_of(stream, &[("hold", lease / 2), ("hold", lease / 2), ("prepare", lease / 4), ("think", 5 * lease)]);
@@ -151,7 +151,7 @@ fn change_orders(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     if stream.chance(500_000) {
         draft.table("clients").insert("think".into(), span_value(length(stream, lease)));
     }
-    // A stock that these orders can sell.
+    // Choose a stock that these orders can sell.
     let stock = draft.table("workload").get_mut("inventory").and_then(|keys| keys.get_mut("stock"));
     if let Some(stock) = stock
         && stream.chance(500_000)
@@ -160,7 +160,7 @@ fn change_orders(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     }
 }
 
-/// Changes the delay between attempts: with a longer one, fewer attempts fail.
+/// Changes the delay between attempts. With a longer delay, fewer attempts fail.
 fn change_retry_delay(draft: &mut Draft, stream: &mut Stream, lease: Duration) {
     draft.table("clients").insert("retry_delay".into(), span_value(length(stream, lease)));
 }
@@ -170,21 +170,21 @@ fn change_seed(draft: &mut Draft, stream: &mut Stream, _: Duration) {
     draft.seed = (draft.seed + stream.between(1, SEEDS)) % SEED_LIMIT;
 }
 
-fn at_a_server(fault: &DraftFault) -> bool {
+fn targets_a_server(fault: &DraftFault) -> bool {
     let target = fault.keys.get("target").and_then(Value::as_str);
     target.is_some_and(|target| client_index(target).is_none() && !["store", "client:all"].contains(&target))
 }
 
-/// Removes a fault. If the same kind remains at another server, that one may target all servers instead.
+/// Removes a fault. If a fault of the same kind remains at another server, it may target all servers instead.
 fn remove_fault(draft: &mut Draft, stream: &mut Stream, _: Duration) {
     if draft.faults.len() < 2 {
         return;
     }
     let out = draft.faults.remove(stream.between(0, draft.faults.len() as u64 - 1) as usize);
-    if let Some(twin) = draft.faults.iter_mut().find(|twin| twin.kind == out.kind)
-        && [&*twin, &out].into_iter().all(at_a_server)
+    if let Some(other) = draft.faults.iter_mut().find(|other| other.kind == out.kind)
+        && [&*other, &out].into_iter().all(targets_a_server)
         && stream.chance(500_000)
     {
-        twin.keys.insert("target".into(), Value::String("server:all".into()));
+        other.keys.insert("target".into(), Value::String("server:all".into()));
     }
 }

@@ -1,4 +1,4 @@
-//! Turns a case into a draft: each injection that began becomes a fault of its own, at its time and place.
+//! Turns a case into a draft: each injection that began becomes a separate fault, with its time and target.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +12,14 @@ use crate::property::Property;
 use crate::run::case::{CaseReport, Injected};
 use crate::run::cell::Cell;
 
-/// The draft of the case of this report.
+/// Returns the draft of the case of this report.
 pub(crate) fn resolve(cell: &Cell, seed: u64, bugs: &[String], property: Property, report: &CaseReport) -> Draft {
     let mut draft = base(cell, seed, bugs, property);
     draft.faults = faults(cell, report);
     draft
 }
 
-/// The draft of a case without its faults.
+/// Returns the draft of a case without its faults.
 pub(crate) fn base(cell: &Cell, seed: u64, bugs: &[String], property: Property) -> Draft {
     let scenario = &cell.scenario;
     let source = source(cell);
@@ -62,12 +62,12 @@ fn faults(cell: &Cell, report: &CaseReport) -> Vec<DraftFault> {
     for injected in &report.injections {
         let plan = &cell.scenario.faults[injected.fault];
         let own = written.get(&plan.name).cloned().unwrap_or_default();
-        for place in places(plan, &own, &report.nodes, &injected.placement) {
+        for target in target_keys(plan, &own, &report.nodes, &injected.placement) {
             let mut keys = own.clone();
             ["name", "target", "from", "to", "both_ways", "shape", "every", "at"].iter().for_each(|key| {
                 keys.remove(*key);
             });
-            keys.extend(place);
+            keys.extend(target);
             fix(plan, injected, &mut keys);
             keys.insert("name".into(), Value::String(names.next(&plan.name)));
             faults.push(DraftFault { kind: plan.kind.name.into(), keys });
@@ -76,7 +76,7 @@ fn faults(cell: &Cell, report: &CaseReport) -> Vec<DraftFault> {
     faults
 }
 
-/// The faults as the scenario file has them, in its order: kind and keys, including the name.
+/// Returns the kind and keys of each fault in the scenario file, in file order. The keys include the name.
 pub(crate) fn written_faults(cell: &Cell) -> Vec<(String, Table)> {
     let mut written = by_name(&source(cell));
     let plans = cell.scenario.faults.iter();
@@ -97,7 +97,7 @@ fn by_name(source: &Table) -> BTreeMap<String, Table> {
     written
 }
 
-/// Replaces distributions by the values drawn from them.
+/// Replaces distributions by the drawn values.
 fn fix(plan: &FaultPlan, injected: &Injected, keys: &mut Table) {
     if !matches!(plan.trigger, Trigger::On(_)) {
         keys.insert("at".into(), span_value(injected.at.since(fencepost_sim::SimTime(0))));
@@ -110,12 +110,12 @@ fn fix(plan: &FaultPlan, injected: &Injected, keys: &mut Table) {
     }
 }
 
-/// The keys that name the target, one set for each fault that this injection becomes.
-fn places(plan: &FaultPlan, own: &Table, nodes: &[String], placement: &Placement) -> Vec<Table> {
+/// Returns the target keys, one set for each fault that this injection becomes.
+fn target_keys(plan: &FaultPlan, own: &Table, nodes: &[String], placement: &Placement) -> Vec<Table> {
     let name = |node: &NodeId| Value::String(nodes[node.index()].clone());
     let table = |keys: Vec<(&str, Value)>| keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     match &plan.aim {
-        // A group of all nodes draws nothing.
+        // A group of all nodes makes no random choice.
         Aim::Nodes(_) if group_of_all(own) => vec![Table::from_iter([("target".to_owned(), own["target"].clone())])],
         Aim::Nodes(_) => placement.nodes.iter().map(|node| table(vec![("target", name(node))])).collect(),
         Aim::LinksOf(_) => {
@@ -144,23 +144,23 @@ fn group_of_all(keys: &Table) -> bool {
     keys.get("target").and_then(Value::as_str).is_some_and(|target| ALL.contains(&target))
 }
 
-/// The groups that draw nothing.
+/// The groups that make no random choice.
 pub(super) const ALL: [&str; 2] = ["client:all", "server:all"];
 
 type Links = Vec<(NodeId, NodeId)>;
 
-/// The links in both directions, once each, and the one-way links.
+/// Returns the links in both directions, once each, and the one-way links.
 fn pairs(links: &[(NodeId, NodeId)]) -> (Links, Links) {
     let there: BTreeSet<(NodeId, NodeId)> = links.iter().copied().collect();
     let (both, single): (Vec<_>, Vec<_>) = there.iter().partition(|(a, b)| there.contains(&(*b, *a)));
     (both.into_iter().filter(|(a, b)| a < b).collect(), single)
 }
 
-/// The splits that cut these links: one if they separate two groups, else one for each pair.
+/// Returns the splits that cut these links: one if they separate two groups, otherwise one for each pair.
 fn cuts(nodes: &[String], links: &[(NodeId, NodeId)], own: &Table) -> Vec<Table> {
     let (both, single) = pairs(links);
     if !single.is_empty() || both.is_empty() {
-        // A split cuts both directions. Keep the shape, whose stream draws the same links.
+        // A split would cut both directions. Keep the shape, because its stream draws the same links.
         return vec![own.iter().filter(|(key, _)| *key == "shape").map(|(k, v)| (k.clone(), v.clone())).collect()];
     }
     let beside = |node: NodeId| -> BTreeSet<NodeId> {
@@ -192,11 +192,11 @@ impl Names {
         Names { of_faults: of_faults.collect(), given: BTreeSet::new() }
     }
 
-    /// The fault's own name first, then with a number.
+    /// Returns the fault's own name the first time, then the name with a number.
     fn next(&mut self, name: &str) -> String {
         let numbered = (2..).map(|n| format!("{name}-{n}")).filter(|other| !self.of_faults.contains(other));
         let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !self.given.contains(name));
-        let free = free.expect("there are numbers without end");
+        let free = free.expect("the numbers are unbounded");
         self.given.insert(free.clone());
         free
     }

@@ -11,28 +11,28 @@ const LENGTHS_MS: [u64; 34] = [
     15_000, 20_000, 25_000, 30_000, 40_000, 60_000, 90_000, 120_000, 180_000, 240_000, 300_000, 600_000, 1_200_000,
 ];
 
-/// Units to round a duration to, in milliseconds, the coarsest first.
+/// Units for rounding durations, in milliseconds, coarsest first.
 const UNITS_MS: [u64; 6] = [10_000, 1_000, 500, 100, 10, 1];
 
 /// Round numbers.
 const COUNTS: [u32; 22] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1_000];
 
-/// The round durations below this one.
+/// Returns the round durations below this one.
 pub(crate) fn lengths_below(length: Duration) -> Vec<Duration> {
     LENGTHS_MS.into_iter().map(Duration::from_millis).take_while(|round| *round < length).collect()
 }
 
-/// The round durations above this one.
+/// Returns the round durations above this one.
 pub(crate) fn lengths_above(length: Duration) -> Vec<Duration> {
     LENGTHS_MS.into_iter().map(Duration::from_millis).filter(|round| *round > length).collect()
 }
 
-/// The round numbers below this one.
+/// Returns the round numbers below this one.
 pub(crate) fn counts_below(count: u32) -> Vec<u32> {
     COUNTS.into_iter().take_while(|round| *round < count).collect()
 }
 
-/// The duration rounded down and up, to the coarsest unit first; nothing finer than its own unit.
+/// Returns the duration rounded down and up, coarsest unit first, using only units coarser than its own.
 pub(crate) fn rounded(length: Duration) -> Vec<Duration> {
     let ns = length.as_nanos() as u64;
     let mut round = Vec::new();
@@ -46,7 +46,7 @@ pub(crate) fn rounded(length: Duration) -> Vec<Duration> {
     round
 }
 
-/// Finds the smallest accepted value by bisection of the sorted `values`. Returns whether one was accepted.
+/// Finds the smallest accepted value by bisection of the sorted `values`. Returns whether a value was accepted.
 pub(crate) fn lower<T: Copy>(shrinker: &mut Shrinker<'_>, values: &[T], with: impl Fn(&Draft, T) -> Draft) -> bool {
     let (mut low, mut high, mut taken) = (0, values.len(), false);
     while low < high {
@@ -61,7 +61,7 @@ pub(crate) fn lower<T: Copy>(shrinker: &mut Shrinker<'_>, values: &[T], with: im
     taken
 }
 
-/// Offers one candidate after the other until one is accepted. Returns whether one was.
+/// Offers candidates in order until one is accepted. Returns whether one was accepted.
 pub(crate) fn first_of(shrinker: &mut Shrinker<'_>, candidates: impl IntoIterator<Item = Draft>) -> bool {
     candidates.into_iter().any(|candidate| shrinker.offer(candidate))
 }

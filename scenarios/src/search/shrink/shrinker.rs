@@ -1,5 +1,5 @@
-//! Tries candidates: each is parsed from its own text and run, like a reproducer. Every run counts against the budget;
-//! a candidate never runs twice.
+//! Tries candidates. Each candidate is parsed from its own text and run, like a reproducer. Every run counts against
+//! the budget, and no candidate runs twice.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -20,10 +20,10 @@ use crate::run::cell::Cell;
 use crate::run::recorder::Watcher;
 use crate::run::registry::{LockEntry, Registry};
 
-/// A simpler case may have this many more events.
+/// The number of additional events that a simpler case may have.
 const SLACK: usize = 4;
 
-/// Tries candidates, and keeps the smallest one that shows the violation.
+/// Tries candidates, and keeps the smallest one that reproduces the violation.
 pub(crate) struct Shrinker<'a> {
     registry: &'a Registry,
     lock: &'a LockEntry,
@@ -31,7 +31,7 @@ pub(crate) struct Shrinker<'a> {
     runs: u64,
     /// The number of other scheduling seeds to try.
     others: u32,
-    /// The number of them that a candidate must reproduce with.
+    /// The number of these seeds with which a candidate must reproduce the violation.
     needed: u32,
     /// Whether a candidate may be at most [`SLACK`] larger than the best.
     strict: bool,
@@ -42,11 +42,11 @@ pub(crate) struct Shrinker<'a> {
     shown: Shown,
 }
 
-/// What a run of a draft shows.
+/// The violation in a run of a draft.
 pub(crate) struct Shown {
     /// When the property is first violated.
     pub at: SimTime,
-    /// The number of events of its history up to then.
+    /// The number of history events up to this time.
     pub events: usize,
     /// The clients that the violation names, as indices.
     pub clients: Vec<u16>,
@@ -61,7 +61,7 @@ pub(crate) struct Shown {
 }
 
 impl<'a> Shrinker<'a> {
-    /// A shrinker for this draft; none if the draft does not show the violation.
+    /// Creates a shrinker for this draft, or returns `None` if the draft does not reproduce the violation.
     pub fn new(registry: &'a Registry, lock: &'a LockEntry, draft: Draft, budget: u64, others: u32) -> Option<Self> {
         let shown = run(registry, lock, &draft, draft.seed)?;
         let seen = BTreeSet::from([(draft.seed, draft.scenario())]);
@@ -82,52 +82,52 @@ impl<'a> Shrinker<'a> {
         })
     }
 
-    /// The smallest draft so far.
+    /// Returns the smallest draft so far.
     pub fn best(&self) -> &Draft {
         &self.best
     }
 
-    /// What the smallest draft so far shows.
+    /// Returns the violation of the smallest draft so far.
     pub fn shown(&self) -> &Shown {
         &self.shown
     }
 
-    /// The lease of the smallest draft so far.
+    /// Returns the lease of the smallest draft so far.
     pub fn lease(&self) -> Option<Duration> {
         self.shown.lease
     }
 
-    /// The lock.
+    /// Returns the lock.
     pub fn lock(&self) -> &LockEntry {
         self.lock
     }
 
-    /// The size of the smallest draft so far.
+    /// Returns the size of the smallest draft so far.
     pub fn size(&self) -> Size {
         Size::of(&self.best, self.shown.events)
     }
 
-    /// The `run_for` of the case before shrinking.
+    /// Returns the `run_for` of the case before shrinking.
     pub fn longest_run(&self) -> Duration {
         self.longest_run
     }
 
-    /// From now on, accepts no candidate that is more than [`SLACK`] larger, however simple it is.
+    /// From now on, rejects candidates that are more than [`SLACK`] larger, even if they are simpler.
     pub fn be_strict(&mut self) {
         self.strict = true;
     }
 
-    /// The number of runs so far.
+    /// Returns the number of runs so far.
     pub fn runs(&self) -> u64 {
         self.runs
     }
 
-    /// Whether the budget is used up, except for one more candidate and the final check.
+    /// Returns whether the budget is used up, except for one more candidate and the final check.
     pub fn exhausted(&self) -> bool {
         self.runs + 2 * u64::from(self.others) + 2 > self.budget
     }
 
-    /// Accepts this candidate if it shows the violation with as many seeds as required. Returns whether it does.
+    /// Accepts this candidate if it reproduces with as many seeds as required. Returns whether it was accepted.
     pub fn offer(&mut self, draft: Draft) -> bool {
         match self.strict {
             true => self.offer_if(draft, |best, new| {
@@ -138,12 +138,12 @@ impl<'a> Shrinker<'a> {
         }
     }
 
-    /// [`Shrinker::offer`] for a candidate that must have a smaller cost.
+    /// Does the same as [`Shrinker::offer`], but accepts only a smaller cost.
     pub fn offer_smaller(&mut self, draft: Draft) -> bool {
         self.offer_if(draft, |best, new| new.burden() < best.burden())
     }
 
-    /// What the candidate shows, if it shows the violation. It is not accepted yet.
+    /// Runs a candidate without accepting it. Returns the violation, if the candidate reproduces it.
     pub fn try_out(&mut self, draft: &Draft) -> Option<Shown> {
         if self.exhausted() || !self.seen.insert((draft.seed, draft.scenario())) {
             return None;
@@ -152,9 +152,9 @@ impl<'a> Shrinker<'a> {
         run(self.registry, self.lock, draft, draft.seed)
     }
 
-    /// Accepts a candidate that was tried, if it reproduces with as many seeds as required.
+    /// Accepts a tried candidate if it reproduces with as many seeds as required.
     pub fn take(&mut self, draft: Draft, shown: Shown) -> bool {
-        if self.needed > 0 && self.held_by(&draft, self.needed) < self.needed {
+        if self.needed > 0 && self.count_reproducing(&draft, self.needed) < self.needed {
             return false;
         }
         (self.best, self.shown) = (draft, shown);
@@ -168,21 +168,21 @@ impl<'a> Shrinker<'a> {
         }
     }
 
-    /// From now on, candidates must reproduce with as many scheduling seeds as the best. Returns how many.
+    /// From now on, requires candidates to reproduce with as many scheduling seeds as the best. Returns this number.
     pub fn require_reproducing_seeds(&mut self) -> u32 {
         self.needed = self.reproducing_seeds();
         self.needed
     }
 
-    /// The same, but never lowers the requirement.
+    /// Does the same as [`Shrinker::require_reproducing_seeds`], but never lowers the requirement.
     pub fn keep_reproducing_seeds(&mut self) {
         self.needed = self.needed.max(self.reproducing_seeds());
     }
 
-    /// The number of other scheduling seeds that the best reproduces with.
+    /// Returns the number of other scheduling seeds with which the best reproduces.
     pub fn reproducing_seeds(&mut self) -> u32 {
         let best = self.best.clone();
-        self.held_by(&best, 0)
+        self.count_reproducing(&best, 0)
     }
 
     /// Accepts this candidate if it reproduces with more scheduling seeds than required so far.
@@ -197,18 +197,18 @@ impl<'a> Shrinker<'a> {
         taken
     }
 
-    /// The number of other scheduling seeds to try.
+    /// Returns the number of other scheduling seeds to try.
     pub fn others(&self) -> u32 {
         self.others
     }
 
-    /// The number of them that candidates must reproduce with.
+    /// Returns the number of these seeds with which candidates must reproduce.
     pub fn needed(&self) -> u32 {
         self.needed
     }
 
-    /// The number of seeds after the draft's own that show the violation too. Stops once `needed` cannot be reached.
-    fn held_by(&mut self, draft: &Draft, needed: u32) -> u32 {
+    /// Returns the number of seeds after the draft's own that also reproduce. Stops once `needed` cannot be reached.
+    fn count_reproducing(&mut self, draft: &Draft, needed: u32) -> u32 {
         let mut held = 0;
         for other in 1..=self.others {
             if held + (self.others - other + 1) < needed {
@@ -221,7 +221,7 @@ impl<'a> Shrinker<'a> {
         held
     }
 
-    /// Runs the best once more, with a watcher.
+    /// Reruns the best draft with a watcher.
     pub fn watch(&mut self, watcher: Rc<RefCell<dyn Watcher>>) {
         self.runs += 1;
         if let Some(cell) = cell(self.registry, self.lock, &self.best) {
@@ -230,17 +230,17 @@ impl<'a> Shrinker<'a> {
     }
 }
 
-/// Parses the draft's text; none if it is not a scenario for this lock.
+/// Parses the draft's text. Returns `None` if the text is not a scenario for this lock.
 fn cell(registry: &Registry, lock: &LockEntry, draft: &Draft) -> Option<Cell> {
     let scenario = file::scenario(registry, "candidate.toml", &draft.scenario()).ok()?;
     let cell = Cell::new(&Arc::new(scenario), lock, &draft.bugs);
     cell.header.applicable.then_some(cell)
 }
 
-/// What the draft shows with this seed, if it shows the violation.
+/// Runs the draft with this seed. Returns the violation, if the draft reproduces it.
 fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Option<Shown> {
     let cell = cell(registry, lock, draft)?;
-    // A panic is not the violation that is searched for.
+    // A panic is not the violation to reproduce.
     let history = Rc::new(RefCell::new(History::default()));
     let run = AssertUnwindSafe(|| case::run(&cell, seed, Some(history.clone())));
     let report: CaseReport = catch_unwind(run).ok()?;

@@ -7,7 +7,7 @@ use fencepost_sim::SimTime;
 use super::draft::{Draft, ENDLESS};
 use crate::run::recorder::{TraceEvent, Watcher};
 
-/// The size of a case for its reader.
+/// The size of a case, as a measure of readability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
     /// The number of clients.
@@ -16,28 +16,28 @@ pub struct Size {
     pub faults: usize,
     /// The number of orders.
     pub orders: u32,
-    /// The number of events of its history up to the violation.
+    /// The number of history events up to the violation.
     pub events: usize,
 }
 
 /// The largest readable case.
 const READABLE: Size = Size { clients: 3, faults: 3, orders: ENDLESS, events: 40 };
 
-/// One more client or fault costs as much as this many events.
+/// The cost of one client or fault, in events.
 const EVENTS_EACH: usize = 10;
 
 impl Size {
-    /// The size of a draft whose history has this many events.
+    /// Returns the size of a draft whose history has this many events.
     pub(super) fn of(draft: &Draft, events: usize) -> Self {
         Size { clients: draft.clients(), faults: draft.faults.len(), orders: draft.orders(), events }
     }
 
-    /// How much there is to read, in events.
+    /// Returns the cost of reading the case, in events.
     pub(super) fn burden(&self) -> usize {
         self.events + EVENTS_EACH * (self.faults + usize::from(self.clients))
     }
 
-    /// Whether it has at most 3 clients, 3 faults and 40 events.
+    /// Returns whether the case has at most 3 clients, 3 faults and 40 events.
     pub fn readable(&self) -> bool {
         self.clients <= READABLE.clients && self.faults <= READABLE.faults && self.events <= READABLE.events
     }
@@ -63,7 +63,7 @@ fn counted(count: usize, what: &str) -> String {
 pub(super) struct History(Vec<SimTime>);
 
 impl History {
-    /// The number of events up to this time.
+    /// Returns the number of events up to this time.
     pub fn until(&self, moment: SimTime) -> usize {
         self.0.partition_point(|at| *at <= moment)
     }

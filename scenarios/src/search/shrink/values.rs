@@ -20,13 +20,13 @@ pub(crate) fn shorter_run(shrinker: &mut Shrinker<'_>) {
         shrinker.offer(set(shrinker.best(), just_after));
     }
     let lengths = lengths_below(shrinker.best().run_for);
-    // A run that ends before the violation rarely shows it, unless the violation comes after the run phase anyway.
+    // A run that ends before the violation rarely reproduces it, unless the violation follows the run phase anyway.
     let after_run = seen_by >= shrinker.best().run_for;
     let late: Vec<Duration> = lengths.into_iter().filter(|length| after_run || *length > seen_by).collect();
     lower(shrinker, &late, set);
 }
 
-/// The draft with a shorter run, without the faults that begin after its end.
+/// Returns the draft with a shorter run, without the faults that begin after its end.
 fn ends_by(draft: &Draft, run_for: Duration) -> Draft {
     let mut draft = draft.clone();
     draft.run_for = run_for;
@@ -34,16 +34,16 @@ fn ends_by(draft: &Draft, run_for: Duration) -> Draft {
     draft
 }
 
-/// The shortest lease to try: still much longer than message latencies.
+/// The shortest lease to try, which is still much longer than message latencies.
 const SHORTEST_LEASE: Duration = Duration::from_millis(500);
 
 /// The durations of a client's work under the lock.
 const WORK: [&str; 2] = ["hold", "prepare"];
 
-/// Shortens the lease, and work and faults in proportion: waiting clients then retry less often.
+/// Shortens the lease, and work and faults in proportion. Waiting clients then retry less often.
 pub(crate) fn shorter_lease(shrinker: &mut Shrinker<'_>) {
     let Some(lease) = shrinker.lease() else { return };
-    // A lease shorter than the work fails without any fault.
+    // A lease that is shorter than the work fails even without a fault.
     let constant = |key| matches!(dist(shrinker.best(), "clients", key), Some(Dist::Constant(_)));
     if !WORK.into_iter().all(constant) {
         return;
@@ -85,7 +85,7 @@ pub(crate) fn fewer_attempts(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// The smallest number of servers whose majority is more than one.
+/// The smallest number of servers whose majority has more than one server.
 const FEWEST_SERVERS: i64 = 3;
 
 /// Tries three servers if the lock has more.
@@ -103,18 +103,18 @@ pub(crate) fn fewer_servers(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// The duration times `to` / `from`, in whole milliseconds.
+/// Returns the duration times `to` / `from`, in whole milliseconds.
 fn scaled(length: Duration, to: Duration, from: Duration) -> Duration {
     let ms = length.as_millis() * to.as_millis() / from.as_millis().max(1);
     Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX).max(1))
 }
 
-/// A timing of all locks, where the scenario gives one.
+/// Returns a timing of all locks, if the scenario sets it.
 fn lock_key<'d>(draft: &'d Draft, key: &str) -> Option<&'d str> {
     draft.tables.get("lock")?.get(key)?.as_str().filter(|length| *length != "default")
 }
 
-/// Replaces distributions by constants: all at once, else one by one.
+/// Replaces distributions by constants: all at once, or otherwise one by one.
 pub(crate) fn simpler_times(shrinker: &mut Shrinker<'_>) {
     let keys = [("network", "latency"), ("clients", "think"), ("clients", "hold"), ("clients", "prepare")];
     let mut all = shrinker.best().clone();
@@ -127,8 +127,8 @@ pub(crate) fn simpler_times(shrinker: &mut Shrinker<'_>) {
     }
     none.table("network").insert("latency".into(), span_value(Duration::from_millis(1)));
     none.table("network").remove("loss");
-    let places = |draft: Draft| std::iter::once(draft.clone()).chain(rotated(&draft)).collect::<Vec<_>>();
-    first_of(shrinker, [places(none), places(all)].concat());
+    let rotations = |draft: Draft| std::iter::once(draft.clone()).chain(rotated(&draft)).collect::<Vec<_>>();
+    first_of(shrinker, [rotations(none), rotations(all)].concat());
     for (table, key) in keys {
         let least = if key == "latency" { Duration::from_millis(1) } else { Duration::ZERO };
         let set = |draft: &Draft, length: Duration| {
@@ -151,7 +151,7 @@ pub(crate) fn simpler_times(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// The draft with a typical value in place of a distribution.
+/// Returns the draft with a typical value in place of a distribution.
 fn typical(draft: &Draft, table: &str, key: &str) -> Option<Draft> {
     let typical = match dist(draft, table, key)? {
         Dist::Constant(_) => return None,
