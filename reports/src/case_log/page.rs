@@ -122,7 +122,7 @@ impl Page {
             if index > 0 {
                 text += &format!("\n{}", " ".repeat(indent));
             }
-            text += row;
+            text += row.trim_end();
         }
         self.put(style, text.trim_end());
         self.text.push('\n');
