@@ -7,7 +7,7 @@ use fencepost_scenarios::property::Verdict;
 use fencepost_scenarios::spec::{Call, Kind};
 use serde_json::{Value, json};
 
-use crate::text::visible;
+use crate::text::{counted, visible};
 
 /// The maximum number of operations listed before the stuck one.
 const MOST_LISTED: usize = 8;
@@ -47,7 +47,7 @@ pub fn json(history: &HistoryFile, options: CheckOptions, checked: &CheckedHisto
 
 fn lock_text(history: &HistoryFile, options: CheckOptions, lock: &CheckedLock) -> String {
     let name = if lock.lock.is_empty() { String::new() } else { format!("lock {}: ", visible(&lock.lock)) };
-    let (spec, operations, steps) = (options.spec.name(), counted(lock.operations as u64, "operation"), lock.steps);
+    let (spec, operations, steps) = (options.spec.name(), counted(lock.operations, "operation"), lock.steps);
     let verdict = match lock.verdict {
         Verdict::Holds => format!("linearizable: `{spec}` allows an order of {operations}"),
         Verdict::Unknown => format!(
@@ -126,10 +126,6 @@ fn operation_json(history: &HistoryFile, entry: usize) -> Value {
         "invoked": operation.invoked,
         "returned": operation.returned,
     })
-}
-
-fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::metrics::{fitting, wrapped};
 use super::paper::{Anchor, Paper};
 use super::view::DiagramView;
 use crate::explain::Chain;
-use crate::text::{listed, moment};
+use crate::text::{counted, listed, moment};
 
 const MARGIN: f64 = 28.0;
 const ROW: f64 = 22.0;
@@ -115,8 +115,7 @@ fn key(view: &DiagramView<'_>) -> String {
     parts.push("time is not to scale");
     let mut key = parts.join("  ·  ");
     if view.left_out > 0 {
-        let play = if view.left_out == 1 { "node plays" } else { "nodes play" };
-        key += &format!("  ·  {} more {play} no part", view.left_out);
+        key += &format!("  ·  {} not involved", counted(view.left_out, "other node"));
     }
     key
 }
