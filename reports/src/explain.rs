@@ -128,8 +128,8 @@ pub fn chains(record: &CaseRecord) -> Vec<Chain> {
     record.report.evidence.iter().map(|evidence| chain(record, evidence)).collect()
 }
 
-/// Returns the chain of the most severe violation. A violation without grants, such as a wrong sum, explains less, so it
-/// is chosen only if all others are expected.
+/// Returns the chain of the most severe violation. A violation without grants, such as a wrong sum, explains less, so
+/// it is chosen only if all others are expected.
 pub fn most_severe(chains: &[Chain]) -> Option<&Chain> {
     let order = |chain: &&Chain| {
         let severity = chain.property.severity();

@@ -133,7 +133,7 @@ impl<'a> Failures<'a> {
         self.pack(&others, left);
     }
 
-    /// Orders failures in rounds, each with the next most severe failure of each lock. Returns the first round and the rest.
+    /// Orders failures in rounds of the next most severe failure of each lock. Returns the first round and the rest.
     fn by_rounds(&self) -> (Vec<usize>, Vec<usize>) {
         let mut rounds: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, failure) in self.list.iter().enumerate().filter(|(_, failure)| failure.diagram().is_some()) {

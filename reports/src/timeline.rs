@@ -1,5 +1,5 @@
-//! The timeline of a case: a space-time diagram with a lane for each node. A bar on a client's lane shows its belief that
-//! it holds the lock. A thin bar on a server's lane is a grant on record. Messages are arrows.
+//! The timeline of a case: a space-time diagram with a lane for each node. A bar on a client's lane shows that it
+//! believes that it holds the lock. A thin bar on a server's lane is a grant on record. Messages are arrows.
 //!
 //! The drawing shows the most severe violation, with numbered causes. Idle time is compressed: the axis marks the gaps
 //! and shows the true time of each cause. Ids and classes begin with `fptl`, so several drawings can share a page.

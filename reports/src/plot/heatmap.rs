@@ -33,8 +33,8 @@ impl Count {
     }
 }
 
-/// Plots scenario × lock for effect exclusion, without parameter sweeps. Scenarios are the rows, since there are far more
-/// of them.
+/// Plots scenario × lock for effect exclusion, without parameter sweeps. Scenarios are the rows, since there are more of
+/// them.
 pub fn heatmap(cells: &[Cell]) -> Option<Figure> {
     let property = Property::EffectExclusion;
     let grid = Grid::new(without_sweeps(cells));

@@ -1,7 +1,7 @@
 //! Small multiples: one small plot for each lock, all with the same axes, so even twenty-two locks stay legible.
 
 use super::Figure;
-use super::canvas::{Canvas, Point, Side};
+use super::canvas::{Canvas, Point, Side, text_width};
 use super::frame::{Frame, Tick};
 use super::palette::{GRID, INK, MUTED};
 use crate::text::clipped;
@@ -73,14 +73,14 @@ pub struct KeyEntry {
 }
 
 fn key_width(key: &[KeyEntry]) -> f64 {
-    key.iter().map(|entry| 52.0 + entry.label.chars().count() as f64 * TEXT * 0.6).sum::<f64>() + 8.0
+    key.iter().map(|entry| 52.0 + text_width(&entry.label, TEXT)).sum::<f64>() + 8.0
 }
 
 fn draw_key(canvas: &Canvas, key: &[KeyEntry], (mut x, y): Point) {
     for entry in key {
         (entry.sample)(canvas, (x, y), (x + 28.0, y));
         canvas.text(&entry.label, (x + 35.0, y), Side::Right, TEXT, INK);
-        x += 52.0 + entry.label.chars().count() as f64 * TEXT * 0.6;
+        x += 52.0 + text_width(&entry.label, TEXT);
     }
 }
 
