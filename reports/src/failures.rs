@@ -115,7 +115,7 @@ impl<'a> Failures<'a> {
 
     /// Returns the anchor of a cell in the page, if it failed.
     pub fn anchor(&self, scenario: &str, lock: &str) -> Option<&str> {
-        self.positions.get(&(scenario, lock)).map(|place| self.list[*place].anchor.as_str())
+        self.positions.get(&(scenario, lock)).map(|index| self.list[*index].anchor.as_str())
     }
 
     /// Spends at most `room` bytes on diagrams. One diagram of each lock is inline, for readers without scripts. Of the

@@ -89,14 +89,14 @@ fn table(page: &Page, families: &[FaultGroup], label: &str, measure: Measure, fi
     }
 }
 
-fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, place: Option<usize>) -> Markup {
+fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, index: Option<usize>) -> Markup {
     let mine: Vec<&Cell> = page.unguarded.row(lock).collect();
     let info = page.report.locks.iter().find(|info| info.name == lock);
     // Only the first table shows the spread, since the page has thousands of these fields.
-    let field = if place.is_some() { spread_cell } else { pooled_cell };
+    let field = if index.is_some() { spread_cell } else { pooled_cell };
     let seconds = page.unguarded.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
     html! {
-        tr id=[place.map(|place| format!("row.{place}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.text()))
+        tr id=[index.map(|index| format!("row.{index}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.text()))
             data-model=(if unverified(page, lock) { "unverified" } else { "checkable" }) {
             th scope="row" {
                 bdi { (clipped(lock, LONGEST_HEADING)) }

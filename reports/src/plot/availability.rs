@@ -105,8 +105,8 @@ fn scenario_figure(grid: &Grid, scenario: &str, at: usize) -> Figure {
     figure(format!("availability-{}", at + 1), title, &axes, &panels, &key, &notes)
 }
 
-fn block(canvas: &Canvas, (x, y): Point, (right, _): Point, place: usize, opacity: f64) {
-    canvas.polygon(&[(x, y - 7.0), (right, y - 7.0), (right, y + 7.0), (x, y + 7.0)], style(place).colour, opacity);
+fn block(canvas: &Canvas, (x, y): Point, (right, _): Point, index: usize, opacity: f64) {
+    canvas.polygon(&[(x, y - 7.0), (right, y - 7.0), (right, y + 7.0), (x, y + 7.0)], style(index).colour, opacity);
 }
 
 fn panel(cell: &Cell, spans: usize) -> Panel<'_> {

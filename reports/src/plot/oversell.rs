@@ -111,9 +111,9 @@ fn panel<'a>(lock: &str, sold: &'a [Sold; 2], max: u64) -> Panel<'a> {
         lock: lock.to_owned(),
         note: note.join(" · "),
         draw: Box::new(move |canvas: &Canvas, frame| {
-            for (sold, (_, _, place)) in sold.iter().zip(CASES).filter(|(sold, _)| sold.sold.samples() > 0) {
+            for (sold, (_, _, index)) in sold.iter().zip(CASES).filter(|(sold, _)| sold.sold.samples() > 0) {
                 // Case 2 is dashed, and drawn over Case 1.
-                let style = Style { pattern: place, ..style(place) };
+                let style = Style { pattern: index, ..style(index) };
                 canvas.patterned(&steps(&sold.sold, frame, max), style);
             }
         }),

@@ -142,8 +142,8 @@ impl Rows<'_> {
 
     fn key(&self, canvas: &Canvas) {
         let mut x = 14.0;
-        for (label, place) in self.series {
-            canvas.marker((x, 46.0), style(*place));
+        for (label, index) in self.series {
+            canvas.marker((x, 46.0), style(*index));
             canvas.text(label, (x + 10.0, 46.0), Side::Right, TEXT, INK);
             x += 34.0 + text_width(label, TEXT);
         }
@@ -157,10 +157,10 @@ impl Rows<'_> {
         let x = |value: f64| frame.point(scale.share(value), 0.0).0;
         let lanes = row.marks.len() as f64;
         let mut rightmost: f64 = 0.0;
-        for (at, (mark, (_, place))) in row.marks.iter().zip(self.series).enumerate() {
+        for (at, (mark, (_, index))) in row.marks.iter().zip(self.series).enumerate() {
             let Some(mark) = mark else { continue };
             let lane = y + (at as f64 - (lanes - 1.0) / 2.0) * LANE;
-            let style: Style = style(*place);
+            let style: Style = style(*index);
             if let Some((from, to)) = mark.reach {
                 canvas.line(&[(x(from), lane), (x(to), lane)], style.colour, 1.6);
                 canvas.line(&[(x(to), lane - 3.0), (x(to), lane + 3.0)], style.colour, 1.6);

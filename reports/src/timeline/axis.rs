@@ -14,15 +14,15 @@ pub(super) struct Axis {
 impl Axis {
     pub fn new(moments: &[SimTime], left: f64, right: f64) -> Axis {
         let gaps = moments.windows(2).map(|pair| gap_width(pair[1].0 - pair[0].0));
-        let places: Vec<f64> = std::iter::once(0.0)
+        let positions: Vec<f64> = std::iter::once(0.0)
             .chain(gaps.scan(0.0, |sum, gap| {
                 *sum += gap;
                 Some(*sum)
             }))
             .collect();
-        let whole = places.last().copied().unwrap_or(0.0).max(1e-9);
+        let whole = positions.last().copied().unwrap_or(0.0).max(1e-9);
         let scale = (right - left) / whole;
-        Axis { points: moments.iter().zip(places).map(|(at, place)| (*at, left + place * scale)).collect() }
+        Axis { points: moments.iter().zip(positions).map(|(at, x)| (*at, left + x * scale)).collect() }
     }
 
     pub fn x(&self, at: SimTime) -> f64 {
@@ -58,10 +58,10 @@ mod tests {
     fn later_is_further_right_and_gaps_are_compressed() {
         let moments = [0, 2_000_000, 10_000_000_000, 10_003_000_000].map(SimTime);
         let axis = Axis::new(&moments, 100.0, 1100.0);
-        let places = moments.map(|at| axis.x(at));
-        assert!(places.is_sorted() && places[0] == 100.0 && (places[3] - 1100.0).abs() < 1e-6);
-        assert!(places[1] - places[0] > 100.0 && places[2] - places[1] < 800.0);
+        let positions = moments.map(|at| axis.x(at));
+        assert!(positions.is_sorted() && positions[0] == 100.0 && (positions[3] - 1100.0).abs() < 1e-6);
+        assert!(positions[1] - positions[0] > 100.0 && positions[2] - positions[1] < 800.0);
         assert_eq!(axis.breaks().count(), 1);
-        assert!((places[1]..places[2]).contains(&axis.x(SimTime(5_000_000_000))));
+        assert!((positions[1]..positions[2]).contains(&axis.x(SimTime(5_000_000_000))));
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks) {
         }
     }
     view.grants.iter().for_each(|grant| belief(paper, view, tracks, grant));
-    view.grants.iter().enumerate().for_each(|(place, grant)| records(paper, view, tracks, grant, place));
+    view.grants.iter().enumerate().for_each(|(index, grant)| records(paper, view, tracks, grant, index));
     let stops: Vec<&FaultSpan> = view.spans.iter().copied().filter(|span| on_lane(span)).collect();
     stops.iter().for_each(|span| stop(paper, view, tracks, span));
     view.nodes.iter().for_each(|node| stop_labels(paper, view, tracks, &stops, *node));
@@ -73,7 +73,7 @@ fn waits(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, client: Nod
     }
 }
 
-fn belief_place(view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) -> Option<(f64, f64, f64, bool)> {
+fn belief_extent(view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) -> Option<(f64, f64, f64, bool)> {
     let (from, to) = grant.belief()?;
     let y = tracks.y(grant.client?)?;
     let (x0, x1) = tracks.extent(view, from, to)?;
@@ -81,7 +81,7 @@ fn belief_place(view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) 
 }
 
 fn belief(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) {
-    let Some((x0, x1, y, open)) = belief_place(view, tracks, grant) else { return };
+    let Some((x0, x1, y, open)) = belief_extent(view, tracks, grant) else { return };
     let class = format!("b{}", view.colour(grant.client));
     let half = BAR / 2.0;
     if open {
@@ -94,7 +94,7 @@ fn belief(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &Gr
 }
 
 fn belief_label(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline) {
-    let Some((x0, x1, y, _)) = belief_place(view, tracks, grant) else { return };
+    let Some((x0, x1, y, _)) = belief_extent(view, tracks, grant) else { return };
     let token = grant.token.map_or(String::new(), |token| format!(" · token {token}"));
     let texts = [format!("believes it holds the lock{token}"), format!("holds{token}"), token.replacen(" · ", "", 1)];
     let room = x1 - x0 - 10.0;
@@ -108,16 +108,16 @@ fn belief_label(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, gran
     }
 }
 
-fn records(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline, place: usize) {
+fn records(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &GrantTimeline, index: usize) {
     let class = format!("b{}", view.colour(grant.client));
     for (server, from, to) in grant.records() {
         let (Some(lane), Some((x0, x1))) = (tracks.y(server), tracks.extent(view, from, to)) else { continue };
-        let y = lane + record_top(place);
+        let y = lane + record_top(index);
         paper.rectangle(&class, (x0, y), ((x1 - x0).max(3.0), RECORD), 1.5);
         let who = grant.client.map_or("an unknown client".to_owned(), |client| view.name(client));
         let label = if width(&who, 11.0) < x1 - x0 - 90.0 { format!("granted to {who}") } else { who };
         // Below the store's lane are its operations.
-        let above = place.is_multiple_of(2) || server == view.record.names.store;
+        let above = index.is_multiple_of(2) || server == view.record.names.store;
         let line = lane + if above { -RECORD - 5.0 } else { RECORD + 12.0 };
         let room = x1 - x0;
         if room > 30.0 {
@@ -127,8 +127,8 @@ fn records(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, grant: &G
 }
 
 /// Returns the upper edge of a record, relative to its lane. Records alternate, so overlapping records stay visible.
-fn record_top(place: usize) -> f64 {
-    if place.is_multiple_of(2) { -RECORD - 1.0 } else { 1.0 }
+fn record_top(index: usize) -> f64 {
+    if index.is_multiple_of(2) { -RECORD - 1.0 } else { 1.0 }
 }
 
 /// Returns the outer edges of the records of a server at a time, relative to its lane.
@@ -138,7 +138,7 @@ pub(super) fn record_edges(view: &DiagramView<'_>, server: NodeId, at: SimTime) 
         records.any(|(node, from, to)| node == server && from <= at && to.is_none_or(|to| at <= to))
     };
     let here = view.grants.iter().enumerate().filter(move |(_, grant)| has(grant));
-    here.map(|(place, _)| if place.is_multiple_of(2) { record_top(place) } else { record_top(place) + RECORD })
+    here.map(|(index, _)| if index.is_multiple_of(2) { record_top(index) } else { record_top(index) + RECORD })
 }
 
 /// Draws the time in which a process or machine is paused or down.

@@ -43,14 +43,14 @@ impl Shelf {
 }
 
 /// Moves positions that are closer than `apart` to the right, up to `right`.
-pub(super) fn spread(places: &mut [f64], apart: f64, right: f64) {
-    for at in 1..places.len() {
-        places[at] = places[at].max(places[at - 1] + apart);
+pub(super) fn spread(positions: &mut [f64], apart: f64, right: f64) {
+    for at in 1..positions.len() {
+        positions[at] = positions[at].max(positions[at - 1] + apart);
     }
     let mut limit = right;
-    for place in places.iter_mut().rev() {
-        *place = place.min(limit);
-        limit = *place - apart;
+    for position in positions.iter_mut().rev() {
+        *position = position.min(limit);
+        limit = *position - apart;
     }
 }
 
@@ -78,11 +78,11 @@ mod tests {
 
     #[test]
     fn positions_are_spread_within_the_edge() {
-        let mut places = [10.0, 12.0, 13.0, 99.0];
-        spread(&mut places, 20.0, 100.0);
-        assert_eq!(places, [10.0, 30.0, 50.0, 99.0]);
-        let mut places = [90.0, 95.0];
-        spread(&mut places, 20.0, 100.0);
-        assert_eq!(places, [80.0, 100.0]);
+        let mut positions = [10.0, 12.0, 13.0, 99.0];
+        spread(&mut positions, 20.0, 100.0);
+        assert_eq!(positions, [10.0, 30.0, 50.0, 99.0]);
+        let mut positions = [90.0, 95.0];
+        spread(&mut positions, 20.0, 100.0);
+        assert_eq!(positions, [80.0, 100.0]);
     }
 }

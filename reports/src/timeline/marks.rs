@@ -29,13 +29,13 @@ pub(super) fn draw(paper: &mut Paper, view: &DiagramView<'_>, tracks: &Tracks, o
             here.map(|(number, cause)| (*number, tracks.x(cause.at), view.is_wrong(cause))).collect();
         let y = lane.and_then(|node| tracks.y(node));
         let line = y.map_or(upper - 2.0, |y| y - ABOVE);
-        let mut places: Vec<f64> = here.iter().map(|(_, x, _)| *x).collect();
-        spread(&mut places, 2.0 * NUMBER + 3.0, RIGHT);
-        for ((number, x, wrong), place) in here.into_iter().zip(places) {
+        let mut positions: Vec<f64> = here.iter().map(|(_, x, _)| *x).collect();
+        spread(&mut positions, 2.0 * NUMBER + 3.0, RIGHT);
+        for ((number, x, wrong), position) in here.into_iter().zip(positions) {
             if let Some(y) = y {
-                paper.line("ax", (place, line), (x, y - 3.0));
+                paper.line("ax", (position, line), (x, y - 3.0));
             }
-            numbered(paper, (place, line), number, wrong);
+            numbered(paper, (position, line), number, wrong);
         }
     }
 }

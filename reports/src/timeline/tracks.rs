@@ -52,7 +52,7 @@ impl Tracks {
 
     /// Returns the position of a node's lane, if it has one.
     pub fn y(&self, node: NodeId) -> Option<f64> {
-        self.nodes.iter().position(|other| *other == node).map(|place| self.first + self.pitch * place as f64)
+        self.nodes.iter().position(|other| *other == node).map(|index| self.first + self.pitch * index as f64)
     }
 
     pub fn x(&self, at: SimTime) -> f64 {
