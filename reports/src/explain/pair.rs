@@ -157,7 +157,7 @@ impl ChainBuilder<'_> {
         let cause = self.cause_for(grant, write.at, Some(store), CauseKind::Wrote, text);
         self.push(weight, super::Cause { overwrites: overwritten.is_some(), ..cause });
         if let Some(sent) = late {
-            let text = format!("{holder} sent its write, which was delayed on its way");
+            let text = format!("{holder} sent its write, which was delayed in transit");
             self.add_for(grant, weight - 1, sent, timeline.client, CauseKind::Sent, text);
         }
     }
