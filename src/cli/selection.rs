@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fencepost_models::LockInfo;
 use fencepost_models::guarded::STORE_BUGS;
 use fencepost_scenarios::file::shipped;
-use fencepost_scenarios::file::{self, File, Problem, Scenario, Suite, quoted, remedy};
+use fencepost_scenarios::file::{self, File, Problem, Scenario, Suite, quoted, suggestion};
 use fencepost_scenarios::registry::{LockEntry, Registry};
 use fencepost_scenarios::run::cell::Cell;
 
@@ -218,7 +218,7 @@ pub(super) fn reject_inapplicable_bugs(locks: &[LockInfo], bugs: &[String]) -> R
 
 /// The failure for an unknown name, with the nearest known name.
 pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
-    Failure::usage(format!("no {what} is named {}", quoted(name)), remedy(name, known))
+    Failure::usage(format!("no {what} is named {}", quoted(name)), suggestion(name, known))
 }
 
 fn intersection(listed: Option<&[String]>, requested: &[String]) -> Option<Vec<String>> {

@@ -13,7 +13,7 @@ use super::lock_list;
 use super::problem::Report;
 use super::table::{Entry, Table, kind_in_words};
 use super::values::whole;
-use super::words::{quoted, remedy};
+use super::words::{quoted, suggestion};
 use crate::property::Property;
 
 /// The expected verdict of a property.
@@ -182,7 +182,7 @@ impl Reading<'_> {
 /// Reports a property that does not exist.
 pub(super) fn unknown_property(report: &mut Report, span: Range<usize>, name: &str) {
     let names: Vec<&str> = Property::ALL.iter().map(|property| property.name()).collect();
-    report.add(span, format!("no property is named {}", quoted(name)), remedy(name, &names));
+    report.add(span, format!("no property is named {}", quoted(name)), suggestion(name, &names));
 }
 
 /// Reads a table of properties, each mapped to `"violated"` or `"holds"`.
@@ -201,7 +201,7 @@ fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, E
                 None => format!("{} must be a verdict, not {}", quoted(name), kind_in_words(value)),
             };
             let names = Expectation::ALL.map(Expectation::name);
-            report.add(entry.value.span(), message, remedy(value.as_str().unwrap_or_default(), &names));
+            report.add(entry.value.span(), message, suggestion(value.as_str().unwrap_or_default(), &names));
         }
         expected.extend(property.zip(expectation));
     }

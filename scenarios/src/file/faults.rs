@@ -16,7 +16,7 @@ use super::nodes::Nodes;
 use super::problem::Report;
 use super::table::{Entry, Table, kind_in_words};
 use super::trigger::{COMMON, Common, Reading, allowed, mean_seconds};
-use super::words::{kebab_case, quoted, remedy};
+use super::words::{kebab_case, quoted, suggestion};
 
 /// The parts of a scenario that its faults refer to.
 pub(super) struct World<'a> {
@@ -97,7 +97,7 @@ fn effort(plan: &FaultPlan, run_for: Duration) -> f64 {
 fn unknown_kind(catalog: &Catalog, report: &mut Report, kind: &Entry<'_>) {
     let names: Vec<&str> = catalog.faults().iter().map(|fault| fault.info.name).collect();
     let word = kind.key.get_ref();
-    report.add(kind.key.span(), format!("no kind of fault is named {}", quoted(word)), remedy(word, &names));
+    report.add(kind.key.span(), format!("no kind of fault is named {}", quoted(word)), suggestion(word, &names));
 }
 
 fn of_one_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'i>) -> Vec<Written<'a, 'i>> {
@@ -192,12 +192,12 @@ fn add_preset(catalog: &Catalog, report: &mut Report, kind: &FaultEntry, table: 
         Some(name) => match catalog.preset(name) {
             None => {
                 let message = format!("no preset of `{}` is named {}", kind.name, quoted(name));
-                report.add(span, message, remedy(name, &names));
+                report.add(span, message, suggestion(name, &names));
                 return false;
             }
             Some((owner, _)) if owner.info != kind => {
                 let message = format!("`{name}` is a preset of `{}`, not of `{}`", owner.info.name, kind.name);
-                let help = format!("write `[[fault.{}]]`, or {}", owner.info.name, remedy(name, &names));
+                let help = format!("write `[[fault.{}]]`, or {}", owner.info.name, suggestion(name, &names));
                 report.add(span, message, help);
                 return false;
             }

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::catalog::Catalog;
 use super::problem::Report;
-use super::words::{quoted, remedy};
+use super::words::{quoted, suggestion};
 
 /// A lock that a list selects.
 pub(super) struct Selected {
@@ -119,5 +119,5 @@ pub(super) fn unknown(catalog: &Catalog, report: &mut Report, span: Range<usize>
         false => ("lock", catalog.lock_names().collect()),
     };
     let choices: Vec<&str> = locks.into_iter().chain(classes.iter().map(String::as_str)).collect();
-    report.add(span, format!("no {what} is named {}", quoted(name)), remedy(name, &choices));
+    report.add(span, format!("no {what} is named {}", quoted(name)), suggestion(name, &choices));
 }

@@ -39,7 +39,7 @@ pub use self::scenario::{LONGEST_RUN, Scenario};
 pub use self::settings::{AfterUnknown, Clients, Explore, MOST_CLIENTS, Network, OnUnknown, Placeable, Transport};
 pub use self::suite::Suite;
 pub use self::trigger::STEPS;
-pub use self::words::{quoted, remedy};
+pub use self::words::{quoted, suggestion};
 
 pub(crate) use self::demand::{total_orders, total_units};
 pub(crate) use self::expect::{ByProperty, CaseKeys};

@@ -22,7 +22,7 @@ use super::nodes::Nodes;
 use super::problem::Report;
 use super::settings::{Clients, Explore, Network};
 use super::table::{Entry, Table};
-use super::words::{kebab_case, listed, quoted, remedy};
+use super::words::{kebab_case, listed, quoted, suggestion};
 use crate::property::Property;
 
 /// A scenario as read from its file.
@@ -189,7 +189,7 @@ fn chosen_workload(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'
     for entry in table.take_all() {
         let (span, name) = (entry.key.span(), entry.key.get_ref().clone());
         let Some(workload) = catalog.workload_format(&name) else {
-            report.add(span, format!("no workload is named {}", quoted(&name)), remedy(&name, &names));
+            report.add(span, format!("no workload is named {}", quoted(&name)), suggestion(&name, &names));
             continue;
         };
         let own = entry.table(report, &format!("[workload.{name}]"));

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::Report;
 use super::reader::{Mistake, Reader, TEXT, What};
-use super::words::{nearest, quoted, remedy};
+use super::words::{nearest, quoted, suggestion};
 
 /// A table of a file.
 #[derive(Clone)]
@@ -103,7 +103,7 @@ impl Mistake {
             }
             What::UnknownValue { value, choices } => {
                 let message = format!("{} is not a value of {}", quoted(value), subject(&self.path));
-                report.add(span, message, remedy(value, choices));
+                report.add(span, message, suggestion(value, choices));
             }
             What::MissingKey(missing) => {
                 let help = format!("add `{missing} = …`: it has no default");
@@ -124,7 +124,7 @@ impl Mistake {
 
 /// Reports a key that a table does not have.
 pub(super) fn unknown_key(report: &mut Report, span: Range<usize>, key: &str, table: &str, choices: &[&str]) {
-    report.add(span, format!("unknown key {} in {table}", quoted(key)), remedy(key, choices));
+    report.add(span, format!("unknown key {} in {table}", quoted(key)), suggestion(key, choices));
 }
 
 /// Returns the kind of a value, for messages.

@@ -14,7 +14,7 @@ use toml::Spanned;
 use super::nodes::Nodes;
 use super::problem::Report;
 use super::values::whole;
-use super::words::{quoted, remedy};
+use super::words::{quoted, suggestion};
 
 /// The steps of a client that can trigger a fault.
 pub const STEPS: [&str; 8] =
@@ -178,7 +178,7 @@ impl Reading<'_> {
         let step = on.event.get_ref();
         let known = STEPS.contains(&step.as_str());
         if !known {
-            report.add(on.event.span(), format!("no event is named {}", quoted(step)), remedy(step, &STEPS));
+            report.add(on.event.span(), format!("no event is named {}", quoted(step)), suggestion(step, &STEPS));
         }
         let client = on.client.as_ref();
         let client_known = client.is_none_or(|name| self.nodes.check_client(report, name.span(), name.get_ref()));

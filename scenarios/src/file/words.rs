@@ -4,7 +4,7 @@
 const LONGEST_WORD: usize = 60;
 
 /// Returns a suggestion for an unknown name: the nearest choice, or all choices if none is near.
-pub fn remedy(word: &str, choices: &[&str]) -> String {
+pub fn suggestion(word: &str, choices: &[&str]) -> String {
     match (nearest(word, choices), choices) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "there are no choices: remove it".into(),

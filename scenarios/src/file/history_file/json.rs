@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::LineError;
 use super::line::{Function, Line, Phase};
-use crate::file::{quoted, remedy};
+use crate::file::{quoted, suggestion};
 
 const ONE_PER_LINE: &str = "a history has one JSON object per line";
 const PAGE: &str = "docs/histories.md describes each field";
@@ -35,7 +35,7 @@ pub(super) fn line(text: &str) -> Result<Line, LineError> {
         }
         if !FIELDS.contains(&key.as_str()) && !OTHERS.contains(&key.as_str()) {
             let known: Vec<&str> = FIELDS.iter().chain(&OTHERS).copied().collect();
-            let help = format!("{}; data for other readers belongs in `note`", remedy(key, &known));
+            let help = format!("{}; data for other readers belongs in `note`", suggestion(key, &known));
             return Err(at(key, LineError::new(format!("unknown field {}", quoted(key)), help)));
         }
     }
