@@ -49,7 +49,7 @@ pub(super) fn faults(
     let mut written = Vec::new();
     for kind in kinds.take_all() {
         match catalog.fault(kind.key.get_ref()) {
-            Some(known) => written.extend(of_one_kind(report, known, kind)),
+            Some(known) => written.extend(faults_of_kind(report, known, kind)),
             None => unknown_kind(catalog, report, &kind),
         }
     }
@@ -100,7 +100,7 @@ fn unknown_kind(catalog: &Catalog, report: &mut Report, kind: &Entry<'_>) {
     report.add(kind.key.span(), format!("no kind of fault is named {}", quoted(word)), suggestion(word, &names));
 }
 
-fn of_one_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'i>) -> Vec<Written<'a, 'i>> {
+fn faults_of_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'i>) -> Vec<Written<'a, 'i>> {
     let header = format!("[[fault.{}]]", kind.info.name);
     let span = entry.value.span();
     let list = match entry.value.into_inner() {

@@ -137,15 +137,15 @@ impl Reading<'_> {
             report.add(self.header.clone(), format!("this `{}` has no trigger", self.kind.name), help);
         }
         if let Some(at) = &common.at {
-            return Some(Trigger::At(self.at(report, at)));
+            return Some(Trigger::At(self.read_at(report, at)));
         }
         if let Some(every) = &common.every {
-            return Some(Trigger::Every(self.every(report, every)));
+            return Some(Trigger::Every(self.read_every(report, every)));
         }
-        self.on(report, common.on.as_ref()?).map(Trigger::On)
+        self.read_on(report, common.on.as_ref()?).map(Trigger::On)
     }
 
-    fn at(&self, report: &mut Report, at: &Spanned<Span>) -> Duration {
+    fn read_at(&self, report: &mut Report, at: &Spanned<Span>) -> Duration {
         let Span(begin) = *at.get_ref();
         if let Some(run_for) = self.run_for.filter(|run_for| begin >= *run_for) {
             let message = format!("`{}` is too late: the run ends after `{}`", at.get_ref(), Span(run_for));
@@ -154,7 +154,7 @@ impl Reading<'_> {
         begin
     }
 
-    fn every(&self, report: &mut Report, every: &Spanned<Dist>) -> Dist {
+    fn read_every(&self, report: &mut Report, every: &Spanned<Dist>) -> Dist {
         let gap = *every.get_ref();
         if let Some(run_for) = self.run_for {
             let injections = run_for.as_secs_f64() / mean_seconds(&gap);
@@ -174,7 +174,7 @@ impl Reading<'_> {
         gap
     }
 
-    fn on(&self, report: &mut Report, on: &On) -> Option<OnStep> {
+    fn read_on(&self, report: &mut Report, on: &On) -> Option<OnStep> {
         let step = on.event.get_ref();
         let known = STEPS.contains(&step.as_str());
         if !known {

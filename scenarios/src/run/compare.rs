@@ -143,8 +143,10 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
         };
         let others = &after.cells[index].1;
         comparison.pairs += cases.keys().filter(|seed| others.contains_key(seed)).count() as u64;
-        comparison.properties.extend((0..Property::ALL.len()).filter_map(|at| of_property(header, cases, others, at)));
-        comparison.metrics.extend((0..COMPARED.len()).filter_map(|at| of_metric(header, cases, others, at)));
+        comparison
+            .properties
+            .extend((0..Property::ALL.len()).filter_map(|at| compare_property(header, cases, others, at)));
+        comparison.metrics.extend((0..COMPARED.len()).filter_map(|at| compare_metric(header, cases, others, at)));
     }
     let alone = after.cells.iter().filter(|(header, _)| before.index_of(&header.scenario, &header.lock).is_none());
     comparison.only_after = alone.map(|(header, _)| (header.scenario.clone(), header.lock.clone())).collect();
@@ -155,7 +157,7 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
 
 type Cases = BTreeMap<u64, Case>;
 
-fn of_property(header: &CellHeader, before: &Cases, after: &Cases, at: usize) -> Option<Difference<Property>> {
+fn compare_property(header: &CellHeader, before: &Cases, after: &Cases, at: usize) -> Option<Difference<Property>> {
     let bit = 1_u32 << at;
     let count = |cases: &Cases| {
         let mut count = PropertyCount::default();
@@ -187,7 +189,7 @@ fn of_property(header: &CellHeader, before: &Cases, after: &Cases, at: usize) ->
     })
 }
 
-fn of_metric(header: &CellHeader, before: &Cases, after: &Cases, at: usize) -> Option<Difference<&'static str>> {
+fn compare_metric(header: &CellHeader, before: &Cases, after: &Cases, at: usize) -> Option<Difference<&'static str>> {
     let sum = |cases: &Cases| {
         let values = || cases.values().filter_map(|case| case.metrics[at]);
         (values().sum::<u64>(), values().count() as u64)

@@ -10,7 +10,7 @@ use super::shrinker::Shrinker;
 /// Keeps only the clients that the violation or a fault names, then removes clients one by one.
 pub(crate) fn fewer(shrinker: &mut Shrinker<'_>) {
     let count = shrinker.best().clients();
-    let mut parties = shrinker.shown().clients.clone();
+    let mut parties = shrinker.violation().clients.clone();
     parties.extend(shrinker.best().faults.iter().flat_map(named_clients));
     parties.sort_unstable();
     parties.dedup();

@@ -41,7 +41,7 @@ fn without_irrelevant(shrinker: &mut Shrinker<'_>) {
     let draft = shrinker.best();
     let count = draft.faults.len();
     let (mut began, mut touched) = (vec![false; count], vec![false; count]);
-    for injected in shrinker.shown().injections.iter().filter(|injected| injected.at <= shrinker.shown().at) {
+    for injected in shrinker.violation().injections.iter().filter(|injected| injected.at <= shrinker.violation().at) {
         began[injected.fault] = true;
         touched[injected.fault] |= injected.touched;
     }
@@ -169,7 +169,7 @@ pub(crate) fn narrower(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
         let Some(group) = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str) else { continue };
         let nodes: Vec<String> = match group {
-            "server:all" => shrinker.shown().servers.clone(),
+            "server:all" => shrinker.violation().servers.clone(),
             "client:all" => (1..=shrinker.best().clients()).map(|number| format!("client-{number}")).collect(),
             _ => continue,
         };
@@ -218,8 +218,8 @@ fn parties(shrinker: &Shrinker<'_>, index: usize) -> Vec<u16> {
     let own = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str).and_then(client_index);
     match own {
         Some(client) => vec![client],
-        None if shrinker.shown().clients.is_empty() => (0..shrinker.best().clients().min(3)).collect(),
-        None => shrinker.shown().clients.clone(),
+        None if shrinker.violation().clients.is_empty() => (0..shrinker.best().clients().min(3)).collect(),
+        None => shrinker.violation().clients.clone(),
     }
 }
 

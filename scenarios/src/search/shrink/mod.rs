@@ -210,7 +210,7 @@ fn conclude(mut shrinker: Shrinker<'_>, failing: &Failing<'_>, before: Size) -> 
         shrinker.others()
     );
     let draft: &Draft = shrinker.best();
-    let trace = TraceHash(shrinker.shown().trace).to_string();
+    let trace = TraceHash(shrinker.violation().trace).to_string();
     let text = draft.reproducer(&comment, &trace);
     Shrunk { text, property: failing.property, runs, before, after, tried: shrinker.others(), held }
 }

@@ -48,12 +48,12 @@ pub(crate) fn run(shrinker: &mut Shrinker<'_>, stream: &mut Stream) -> bool {
             at = shrinker.best().clone();
         }
         let draft = changed(&at, shrinker, stream);
-        let Some(shown) = shrinker.try_out(&draft) else { continue };
-        let (burden, least) = (Size::of(&draft, shown.events).burden(), shrinker.size().burden());
-        if burden < least && shrinker.take(draft.clone(), shown) {
+        let Some(violation) = shrinker.try_out(&draft) else { continue };
+        let (cost, least) = (Size::new(&draft, violation.events).cost(), shrinker.size().cost());
+        if cost < least && shrinker.take(draft.clone(), violation) {
             return true;
         }
-        if burden <= least {
+        if cost <= least {
             at = draft;
         }
     }

@@ -39,11 +39,11 @@ pub(crate) struct Shrinker<'a> {
     longest_run: Duration,
     seen: BTreeSet<(u64, String)>,
     best: Draft,
-    shown: Shown,
+    violation: Violation,
 }
 
 /// The violation in a run of a draft.
-pub(crate) struct Shown {
+pub(crate) struct Violation {
     /// When the property is first violated.
     pub at: SimTime,
     /// The number of history events up to this time.
@@ -63,7 +63,7 @@ pub(crate) struct Shown {
 impl<'a> Shrinker<'a> {
     /// Creates a shrinker for this draft, or returns `None` if the draft does not reproduce the violation.
     pub fn new(registry: &'a Registry, lock: &'a LockEntry, draft: Draft, budget: u64, others: u32) -> Option<Self> {
-        let shown = run(registry, lock, &draft, draft.seed)?;
+        let violation = run(registry, lock, &draft, draft.seed)?;
         let seen = BTreeSet::from([(draft.seed, draft.scenario())]);
         let longest_run = draft.run_for;
         let (needed, strict) = (0, false);
@@ -78,7 +78,7 @@ impl<'a> Shrinker<'a> {
             longest_run,
             seen,
             best: draft,
-            shown,
+            violation,
         })
     }
 
@@ -88,13 +88,13 @@ impl<'a> Shrinker<'a> {
     }
 
     /// Returns the violation of the smallest draft so far.
-    pub fn shown(&self) -> &Shown {
-        &self.shown
+    pub fn violation(&self) -> &Violation {
+        &self.violation
     }
 
     /// Returns the lease of the smallest draft so far.
     pub fn lease(&self) -> Option<Duration> {
-        self.shown.lease
+        self.violation.lease
     }
 
     /// Returns the lock.
@@ -104,7 +104,7 @@ impl<'a> Shrinker<'a> {
 
     /// Returns the size of the smallest draft so far.
     pub fn size(&self) -> Size {
-        Size::of(&self.best, self.shown.events)
+        Size::new(&self.best, self.violation.events)
     }
 
     /// Returns the `run_for` of the case before shrinking.
@@ -132,7 +132,7 @@ impl<'a> Shrinker<'a> {
         match self.strict {
             true => self.offer_if(draft, |best, new| {
                 let slack = if new.readable() { SLACK } else { 0 };
-                new.burden() <= best.burden() + slack
+                new.cost() <= best.cost() + slack
             }),
             false => self.offer_if(draft, |_, _| true),
         }
@@ -140,11 +140,11 @@ impl<'a> Shrinker<'a> {
 
     /// Does the same as [`Shrinker::offer`], but accepts only a smaller cost.
     pub fn offer_smaller(&mut self, draft: Draft) -> bool {
-        self.offer_if(draft, |best, new| new.burden() < best.burden())
+        self.offer_if(draft, |best, new| new.cost() < best.cost())
     }
 
     /// Runs a candidate without accepting it. Returns the violation, if the candidate reproduces it.
-    pub fn try_out(&mut self, draft: &Draft) -> Option<Shown> {
+    pub fn try_out(&mut self, draft: &Draft) -> Option<Violation> {
         if self.exhausted() || !self.seen.insert((draft.seed, draft.scenario())) {
             return None;
         }
@@ -153,17 +153,17 @@ impl<'a> Shrinker<'a> {
     }
 
     /// Accepts a tried candidate if it reproduces with as many seeds as required.
-    pub fn take(&mut self, draft: Draft, shown: Shown) -> bool {
+    pub fn take(&mut self, draft: Draft, violation: Violation) -> bool {
         if self.needed > 0 && self.count_reproducing(&draft, self.needed) < self.needed {
             return false;
         }
-        (self.best, self.shown) = (draft, shown);
+        (self.best, self.violation) = (draft, violation);
         true
     }
 
     fn offer_if(&mut self, draft: Draft, fits: impl Fn(Size, Size) -> bool) -> bool {
         match self.try_out(&draft) {
-            Some(shown) if fits(self.size(), Size::of(&draft, shown.events)) => self.take(draft, shown),
+            Some(violation) if fits(self.size(), Size::new(&draft, violation.events)) => self.take(draft, violation),
             _ => false,
         }
     }
@@ -238,7 +238,7 @@ fn cell(registry: &Registry, lock: &LockEntry, draft: &Draft) -> Option<Cell> {
 }
 
 /// Runs the draft with this seed. Returns the violation, if the draft reproduces it.
-fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Option<Shown> {
+fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Option<Violation> {
     let cell = cell(registry, lock, draft)?;
     // A panic is not the violation to reproduce.
     let history = Rc::new(RefCell::new(History::default()));
@@ -250,8 +250,8 @@ fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Optio
     let evidence = report.evidence.iter().find(|evidence| evidence.property == draft.property);
     let clients = evidence.map(|evidence| evidence.clients()).unwrap_or_default();
     let at = evidence.map_or(report.ended, |evidence| evidence.at);
-    let events = history.borrow().until(at);
-    Some(Shown {
+    let events = history.borrow().count_until(at);
+    Some(Violation {
         at,
         events,
         clients: clients.iter().map(|node| node.0).collect(),

@@ -28,12 +28,12 @@ const EVENTS_EACH: usize = 10;
 
 impl Size {
     /// Returns the size of a draft whose history has this many events.
-    pub(super) fn of(draft: &Draft, events: usize) -> Self {
+    pub(super) fn new(draft: &Draft, events: usize) -> Self {
         Size { clients: draft.clients(), faults: draft.faults.len(), orders: draft.orders(), events }
     }
 
     /// Returns the cost of reading the case, in events.
-    pub(super) fn burden(&self) -> usize {
+    pub(super) fn cost(&self) -> usize {
         self.events + EVENTS_EACH * (self.faults + usize::from(self.clients))
     }
 
@@ -64,7 +64,7 @@ pub(super) struct History(Vec<SimTime>);
 
 impl History {
     /// Returns the number of events up to this time.
-    pub fn until(&self, moment: SimTime) -> usize {
+    pub fn count_until(&self, moment: SimTime) -> usize {
         self.0.partition_point(|at| *at <= moment)
     }
 }

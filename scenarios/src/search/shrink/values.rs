@@ -13,7 +13,7 @@ use super::shrinker::Shrinker;
 
 /// Ends the run soon after the violation.
 pub(crate) fn shorter_run(shrinker: &mut Shrinker<'_>) {
-    let seen_by = shrinker.shown().at.since(SimTime(0));
+    let seen_by = shrinker.violation().at.since(SimTime(0));
     let set = |draft: &Draft, run_for: Duration| ends_by(draft, run_for);
     let just_after = Duration::from_secs(seen_by.as_secs() + 1);
     if just_after < shrinker.best().run_for {
