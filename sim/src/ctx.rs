@@ -1,4 +1,4 @@
-//! The client side: what a client's code can do on its node, and the futures that it awaits.
+//! The client side: the API of a client's code on its node, and the futures that it awaits.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -17,7 +17,7 @@ use crate::time::{Mono, Wall};
 use crate::waits::{CallError, WaitKind, WaitState};
 use crate::world::World;
 
-/// A client's access to its node: clocks, connections and randomness. A client has no other clock and no other way to wait.
+/// A client's access to its node: clocks, connections and randomness. Clients have no other clock or way to wait.
 pub struct Ctx<M: Message, N: Message> {
     world: Rc<RefCell<World<M, N>>>,
     node: NodeId,
@@ -34,24 +34,24 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Ctx { world, node }
     }
 
-    /// The incarnation of the running process; nothing while it is down.
+    /// Returns the incarnation of the running process; `None` while it is down.
     pub(crate) fn incarnation(&self) -> Option<u32> {
         let world = self.world.borrow();
         let node = &world.nodes[self.node.index()];
         node.up.then_some(node.incarnation)
     }
 
-    /// The tasks spawned since the last call.
+    /// Takes the tasks spawned since the last call.
     pub(crate) fn take_spawned(&self) -> Vec<Spawned> {
         std::mem::take(&mut self.world.borrow_mut().spawned)
     }
 
-    /// This node.
+    /// Returns this node.
     pub fn node(&self) -> NodeId {
         self.node
     }
 
-    /// The node of this name.
+    /// Returns the node with this name.
     ///
     /// # Panics
     /// If there is no such node.
@@ -59,31 +59,31 @@ impl<M: Message, N: Message> Ctx<M, N> {
         self.world.borrow().find(name)
     }
 
-    /// The node's monotonic clock.
+    /// Reads the node's monotonic clock.
     pub fn mono(&self) -> Mono {
         self.world.borrow().mono(self.node)
     }
 
-    /// The node's wall clock.
+    /// Reads the node's wall clock.
     pub fn wall(&self) -> Wall {
         self.world.borrow().wall(self.node)
     }
 
-    /// The deadline `after` the reading `from` of the monotonic clock, which is not in the future.
+    /// Returns the deadline that is `after` later than `from`, an earlier reading of the monotonic clock.
     pub fn deadline(&self, from: Mono, after: Duration) -> MonoDeadline {
         let world = self.world.borrow();
         let elapsed = world.mono(self.node) - from;
         MonoDeadline { at: from + after, undisturbed: world.now() + after.saturating_sub(elapsed) }
     }
 
-    /// Whether the monotonic clock has reached the deadline.
+    /// Returns whether the monotonic clock has reached the deadline.
     pub fn passed(&self, deadline: MonoDeadline) -> bool {
         let mut world = self.world.borrow_mut();
         let passed = world.mono(self.node) >= deadline.at;
         world.compare_undisturbed(self.node, passed, deadline.undisturbed)
     }
 
-    /// Waits for `duration` by the monotonic clock.
+    /// Waits for `duration`, measured by the monotonic clock.
     pub fn sleep(&self, duration: Duration) -> Sleep<M, N> {
         self.sleep_until(self.mono() + duration)
     }
@@ -107,28 +107,28 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Sleep(Waiting { world: self.world.clone(), key })
     }
 
-    /// Whether all faults are healed.
+    /// Returns whether all faults are healed.
     pub fn healed(&self) -> bool {
         self.world.borrow().healed
     }
 
-    /// A connection to a server. The first call opens it, and so does the first call after it broke.
+    /// Creates a connection to a server. The first call opens it, as does the first call after it breaks.
     pub fn connect(&self, server: NodeId) -> ConnId {
         self.world.borrow_mut().connect(self.node, server)
     }
 
-    /// Closes a connection and returns another one to the same server, which opens with its first call.
+    /// Closes a connection and returns a new one to the same server, which the first call opens.
     #[must_use = "the old connection is closed"]
     pub fn reopen(&self, conn: ConnId) -> ConnId {
         self.world.borrow_mut().reopen(conn)
     }
 
-    /// Whether the connection is open, as far as this side knows.
+    /// Returns whether the connection is open, as far as this side knows.
     pub fn seems_open(&self, conn: ConnId) -> bool {
         self.world.borrow().seems_open(conn)
     }
 
-    /// Sends a request now, and returns a future of its reply.
+    /// Sends a request immediately, and returns a future that resolves to its reply. The call times out after `within`.
     pub fn call(&self, conn: ConnId, message: impl Into<M>, within: Duration) -> Call<M, N> {
         let mut world = self.world.borrow_mut();
         let key = world.wait(self.node, WaitKind::Call(conn));
@@ -139,8 +139,8 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Call(Waiting { world: self.world.clone(), key })
     }
 
-    /// Waits for the next message that the server pushes on the connection. Ready at once if one has arrived already; fails
-    /// if the connection is not open or breaks.
+    /// Waits for the next message that the server pushes on the connection, and returns at once if one has already arrived.
+    /// Fails if the connection is not open or breaks.
     pub fn receive(&self, conn: ConnId) -> Call<M, N> {
         let mut world = self.world.borrow_mut();
         let key = world.wait(self.node, WaitKind::Receive(conn));
@@ -152,15 +152,15 @@ impl<M: Message, N: Message> Ctx<M, N> {
         Call(Waiting { world: self.world.clone(), key })
     }
 
-    /// Runs code beside the process's main code, such as a watchdog or a heartbeat, until it returns, the [`Task`] is
-    /// dropped or the process crashes.
+    /// Runs code concurrently with the process's main code, such as a watchdog or a heartbeat. It runs until it returns, the
+    /// [`Task`] is dropped or the process crashes.
     pub fn spawn(&self, code: impl Future<Output = ()> + 'static) -> Task {
         let (task, spawned) = Task::new(code);
         self.world.borrow_mut().spawned.push(spawned);
         task
     }
 
-    /// Reaches a step, where a fault can be triggered and a pause can act. Returns at once if neither does.
+    /// Marks that the client has reached `step`, which can trigger faults. If the client is paused, waits until it resumes.
     pub async fn reach_step(&self, step: &'static str) {
         let wait = {
             let mut world = self.world.borrow_mut();
@@ -172,12 +172,12 @@ impl<M: Message, N: Message> Ctx<M, N> {
         }
     }
 
-    /// Records what happened, for the checkers.
+    /// Records a note for the checkers.
     pub fn note(&self, note: N) {
         self.world.borrow_mut().note(&note);
     }
 
-    /// Records it when the monotonic clock reaches `due`, whether or not the process runs then.
+    /// Records a note when the monotonic clock reaches `due`, whether or not the process is running then.
     pub fn note_at(&self, due: Mono, note: N) {
         let after = due - self.mono();
         self.world.borrow_mut().note_after(self.node, after, note);
@@ -188,7 +188,7 @@ impl<M: Message, N: Message> Ctx<M, N> {
         self.world.borrow_mut().nodes[self.node.index()].tag(HOLDER, holds);
     }
 
-    /// This client's stream of randomness for a purpose.
+    /// Returns this client's random stream for a purpose.
     pub fn stream(&self, purpose: &str) -> Stream {
         let world = self.world.borrow();
         world.stream(&[purpose, world.name(self.node)])
@@ -218,7 +218,7 @@ impl<M: Message, N: Message> Drop for Waiting<M, N> {
     }
 }
 
-/// Waits for a time or an event.
+/// A future that completes at a time or an event.
 #[must_use = "a sleep does nothing unless it is awaited"]
 pub struct Sleep<M: Message, N: Message>(Waiting<M, N>);
 
@@ -230,8 +230,8 @@ impl<M: Message, N: Message> Future for Sleep<M, N> {
     }
 }
 
-/// Waits for the reply to a request that was sent when this was made, or for what the server pushes.
-#[must_use = "the reply comes only to those who await it"]
+/// A future that resolves to the reply to a request that was already sent, or to a pushed message.
+#[must_use = "the reply is discarded unless the call is awaited"]
 pub struct Call<M: Message, N: Message>(Waiting<M, N>);
 
 impl<M: Message, N: Message> Future for Call<M, N> {
@@ -241,7 +241,7 @@ impl<M: Message, N: Message> Future for Call<M, N> {
         self.0.poll().map(|state| match state {
             WaitState::Reply(message) => Ok(message),
             WaitState::Failed(error) => Err(error),
-            WaitState::Pending | WaitState::Over => unreachable!("a call ends with a reply or an error, once"),
+            WaitState::Pending | WaitState::Over => unreachable!("a call ends exactly once, with a reply or an error"),
         })
     }
 }
@@ -249,13 +249,13 @@ impl<M: Message, N: Message> Future for Call<M, N> {
 /// Which of two futures was ready first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Either<A, B> {
-    /// The first, even if both were ready at once.
+    /// The first future, even if both were ready at once.
     First(A),
-    /// The second.
+    /// The second future.
     Second(B),
 }
 
-/// Waits for the first of two futures to be ready, and drops the other. Polls `first` first.
+/// Waits for one of two futures to complete, and drops the other. Polls `first` before `second`.
 pub async fn race<A: Future, B: Future>(first: A, second: B) -> Either<A::Output, B::Output> {
     let (mut first, mut second) = (pin!(first), pin!(second));
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! A node's disk as a log of records: a crash can lose what was not synced. What disk faults do to it is at the end.
+//! A node's disk as a log of records. A crash can lose unsynced records. The effects of disk faults are at the end.
 
 use crate::message::Message;
 use crate::node::NodeId;
@@ -10,12 +10,12 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DiskFate {
-    /// Everything that was written survives, as when only the process dies.
+    /// All records survive, as when only the process dies.
     #[default]
     Keep,
-    /// What was not synced is lost, as at a power failure.
+    /// Unsynced records are lost, as in a power failure.
     Unsynced,
-    /// Everything is lost, as when the machine is replaced.
+    /// All records are lost, as when the machine is replaced.
     Wipe,
 }
 
@@ -23,28 +23,28 @@ pub enum DiskFate {
 #[derive(Clone, Debug)]
 pub struct Disk<T> {
     records: Vec<T>,
-    /// The number of synced records, as the writer believes.
+    /// The number of records that the writer believes to be synced.
     synced: usize,
     /// The number of records that are durable.
     durable: usize,
-    /// The durable part of a log that was replaced by one that is not durable.
+    /// The durable part of the previous log, while the log that replaced it is not durable.
     replaced: Option<Vec<T>>,
     withholds: bool,
     syncs: u64,
 }
 
-/// What disk faults do to a log, whatever its records are.
+/// The interface of disk faults to a log with any type of record.
 pub trait Syncs {
-    /// The number of syncs so far.
+    /// Returns the number of syncs so far.
     fn syncs(&self) -> u64;
 
-    /// From now on, syncs have no effect, or have one again.
+    /// Makes later syncs ineffective, or effective again.
     fn withhold(&mut self, withholds: bool);
 
-    /// Makes durable what was synced while syncs were withheld.
+    /// Makes all synced records durable, even if they were synced while syncs were withheld.
     fn settle(&mut self);
 
-    /// Whether something is not durable although its writer synced it.
+    /// Returns whether any record that its writer synced is not durable.
     fn has_unsynced(&self) -> bool;
 }
 
@@ -55,12 +55,12 @@ impl<T> Default for Disk<T> {
 }
 
 impl<T> Disk<T> {
-    /// Appends a record, which is not durable yet.
+    /// Appends a record without making it durable.
     pub fn write(&mut self, record: T) {
         self.records.push(record);
     }
 
-    /// Makes all records durable.
+    /// Makes all records durable, unless syncs are withheld.
     pub fn sync(&mut self) {
         self.syncs += 1;
         self.synced = self.records.len();
@@ -69,7 +69,7 @@ impl<T> Disk<T> {
         }
     }
 
-    /// Loses what `fate` says.
+    /// Discards the records that a crash with this fate loses.
     pub fn crash(&mut self, fate: DiskFate) {
         match fate {
             DiskFate::Keep => {}
@@ -90,7 +90,7 @@ impl<T> Disk<T> {
         (self.synced, self.durable, self.replaced) = (self.records.len(), self.records.len(), None);
     }
 
-    /// Replaces the log by one record with the same content and syncs it, so that the log stays short.
+    /// Replaces the log with a snapshot and syncs it, which keeps the log short.
     pub fn compact(&mut self, snapshot: T) {
         let mut old = std::mem::take(&mut self.records);
         if self.withholds && self.replaced.is_none() {
@@ -101,13 +101,13 @@ impl<T> Disk<T> {
         self.sync();
     }
 
-    /// Removes the records after the first `length`, durably.
+    /// Truncates the log to its first `length` records, durably.
     pub fn rewind(&mut self, length: usize) {
         self.records.truncate(length);
         self.mark_durable();
     }
 
-    /// The records, oldest first.
+    /// Returns the records, oldest first.
     pub fn records(&self) -> &[T] {
         &self.records
     }
@@ -132,7 +132,7 @@ impl<T> Syncs for Disk<T> {
 }
 
 impl<M: Message, N: Message> World<M, N> {
-    /// Syncs have no effect while the disk lies, or until they return.
+    /// Withholds syncs while a disk fault is active, and stops withholding them otherwise.
     pub(crate) fn withhold_syncs(&mut self, id: NodeId) {
         let node = &mut self.nodes[id.index()];
         let withholds = node.slowdowns.iter().any(ActiveSlowdown::concerns_disk);
@@ -141,8 +141,8 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A sync that `by` delayed returns. What it wrote is durable, unless the disk lies or the sync waits for another stall,
-    /// too. A stall that began in the meantime does not delay it.
+    /// Completes a sync that `by` delayed. Its records become durable, unless the disk lies or the sync also waits for
+    /// another stall. A stall that began in the meantime does not delay it.
     pub(crate) fn settle_disks(&mut self, id: NodeId, by: InjectionId) {
         let node = &mut self.nodes[id.index()];
         let waits_for = |other: InjectionId| node.paused_by.iter().any(|pause| pause.by == other);
@@ -159,7 +159,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Lies of a disk changed something if a crash loses what they claimed to have synced.
+    /// Marks the faults that made the disk lie as effective if this crash loses records that were reported as synced.
     pub(crate) fn touch_lies(&mut self, id: NodeId, fate: DiskFate) {
         let node = &mut self.nodes[id.index()];
         let lies = std::mem::take(&mut node.lies);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fate_loses_its_part_of_the_log() {
+    fn each_fate_keeps_the_right_records() {
         for (fate, left) in [(DiskFate::Keep, &[1, 2][..]), (DiskFate::Unsynced, &[1]), (DiskFate::Wipe, &[])] {
             let mut disk = written();
             disk.crash(fate);

@@ -1,4 +1,4 @@
-//! Pending events, earliest first; events of the same time in the order in which they were scheduled.
+//! Pending events, earliest first. Events at the same time are in the order in which they were scheduled.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -30,7 +30,7 @@ impl<M> EventQueue<M> {
         self.next_seq += 1;
     }
 
-    /// The next event and its time, if that is not after `limit`.
+    /// Pops the next event and its time, unless it is after `limit`.
     pub fn pop(&mut self, limit: SimTime) -> Option<(SimTime, Pending<M>)> {
         if self.heap.peek()?.0.at() > limit {
             return None;
@@ -40,8 +40,8 @@ impl<M> EventQueue<M> {
     }
 }
 
-/// An entry of the heap: its time (64 bits), its order among equals (40 bits) and the slot of the event (24 bits). One
-/// number, since a heap spends most of its time comparing.
+/// A heap entry: the event's time (64 bits), its sequence number (40 bits) and its slot (24 bits). They are packed into one
+/// number because a heap spends most of its time on comparisons.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Due(u128);
 
@@ -65,7 +65,7 @@ impl Due {
 /// A pending event.
 pub(crate) enum Pending<M> {
     Arrival(Packet<M>),
-    /// A message that arrived earlier is handled: its node was paused, or had others to handle first.
+    /// Handles a message that arrived while its node was paused or had earlier messages to handle.
     Resumed(Packet<M>),
     Tick {
         node: NodeId,
@@ -73,11 +73,11 @@ pub(crate) enum Pending<M> {
     NoticeTick {
         node: NodeId,
     },
-    /// One timer that expired during a pause fires on resume.
+    /// Fires one timer that expired during a pause.
     DueAlarm {
         node: NodeId,
     },
-    /// A client's task starts or continues.
+    /// Starts or continues a client's task.
     Continue {
         node: NodeId,
         incarnation: u32,
@@ -85,13 +85,13 @@ pub(crate) enum Pending<M> {
     },
     FaultBegins(InjectionId),
     FaultEnds(InjectionId),
-    /// A node that was slow or waited for its disk continues.
+    /// Resumes a node that was slow or waited for its disk.
     Unblock {
         node: NodeId,
         incarnation: u32,
         by: InjectionId,
     },
-    /// A strobing clock steps again.
+    /// Steps a strobing clock again.
     Strobe {
         node: NodeId,
         by: InjectionId,
@@ -100,7 +100,7 @@ pub(crate) enum Pending<M> {
         node: NodeId,
         incarnation: u32,
     },
-    /// A client's process crashed: its task drops the code.
+    /// Drops the code of a client whose process crashed.
     Died {
         node: NodeId,
         incarnation: u32,

@@ -1,5 +1,5 @@
-//! The event loop: pops the next event and lets its node handle it. The loop stops whenever a client's task has to run, so
-//! that only one thing happens at a time.
+//! The event loop: pops the next event and passes it to its node. The loop stops whenever a client's task has to run, so
+//! at most one node is active at any time.
 
 use crate::event_queue::Pending;
 use crate::faults::Topology;
@@ -12,7 +12,7 @@ use crate::world::World;
 
 /// Why the event loop stopped.
 pub(crate) enum Step {
-    /// This client's task has to run first.
+    /// The task of this client has to run first.
     Wake(NodeId),
     Stop(Stop),
 }
@@ -20,16 +20,16 @@ pub(crate) enum Step {
 /// Why a phase ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// It reached its time limit.
+    /// The phase reached its time limit.
     Reached,
-    /// The observer asked for it.
+    /// The observer ended it.
     Halted,
     /// The event budget was used up.
     Exhausted,
 }
 
 impl<M: Message, N: Message> World<M, N> {
-    /// Makes the links, starts every process and arms every fault.
+    /// Creates the links, starts every process and arms every fault.
     pub(crate) fn boot(&mut self) {
         self.links.resize_with(self.nodes.len() * self.nodes.len(), Default::default);
         self.arm_faults();
@@ -94,7 +94,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Lets a node's service act.
+    /// Calls `act` with a node's service.
     pub(crate) fn serve(&mut self, node: NodeId, act: impl FnOnce(&mut dyn Service<M, N>, &mut Env<'_, M, N>)) {
         let Some(mut service) = self.nodes[node.index()].service.take() else { return };
         if !self.slowed(node) {

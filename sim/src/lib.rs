@@ -1,8 +1,9 @@
-//! The simulated world: nodes with their own clocks, disks and connections, faults that are data, one heap of pending
-//! events that runs as a madsim plugin, and a trace hash over every event. It knows nothing of locks.
+//! The simulated world: nodes with their own clocks, disks and connections, and faults as data. One heap of pending events
+//! runs as a madsim plugin, and a trace hash covers every event. This crate is independent of locks.
 //!
-//! Where to look: [`faults`] for the kinds of fault; `process/`, `clock/`, `net/` and `disk.rs` for what a fault does to
-//! each part of a node; `kernel.rs` for the event loop; [`Ctx`] and [`Service`] for what clients and servers can do.
+//! Where to look: [`faults`] for the kinds of fault; `process/`, `clock/`, `net/` and `disk.rs` for the effects of
+//! faults on each part of a node; `kernel.rs` for the event loop; [`Ctx`] and [`Service`] for the APIs of clients and
+//! servers.
 
 #[cfg(not(madsim))]
 compile_error!(

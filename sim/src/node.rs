@@ -19,20 +19,20 @@ use crate::time::SimTime;
 pub struct NodeId(pub u16);
 
 impl NodeId {
-    /// Its place in a list of all nodes.
+    /// Returns the node's index in a list of all nodes.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 }
 
-/// What a node is for.
+/// The role of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Contends for the lock.
+    /// A client that contends for the lock.
     Client,
-    /// Serves the lock.
+    /// A server of the lock.
     Server,
-    /// Is guarded by the lock.
+    /// The store that the lock guards.
     Store,
 }
 
@@ -50,24 +50,24 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub role: Role,
     pub clock: Clock,
     pub up: bool,
-    /// Its host is down, too, so nothing answers for it.
+    /// Whether the host is down too, so that connections are not even refused.
     pub host_down: bool,
     pub never_restarts: bool,
-    /// Counts its restarts.
+    /// The number of restarts so far.
     pub incarnation: u32,
     pub paused_by: Vec<Pause>,
     pub skewed_by: Vec<(InjectionId, i64)>,
-    /// All clock faults that began here so far.
+    /// All clock faults that have begun at this node.
     pub clock_faults: Vec<InjectionId>,
     pub crashed_by: Option<InjectionId>,
     pub withheld: Vec<Withheld<M>>,
-    /// How many messages it has to handle at this time before any that arrive now.
+    /// The number of messages to handle before any that arrive now.
     pub resuming: u32,
-    /// What slows it or its disk down.
+    /// The active slowdowns of the node or its disk.
     pub slowdowns: Vec<ActiveSlowdown>,
-    /// Faults that let its disk confirm syncs it did not do, since its last crash.
+    /// Faults that made the disk confirm syncs without doing them, since the last crash.
     pub lies: Vec<InjectionId>,
-    /// While set, what it sends waits until its work is done.
+    /// Whether messages are held back until the node's work is done.
     pub holds_back: bool,
     pub unsent: Vec<Packet<M>>,
     pub strobes: Vec<Strobe>,
@@ -76,7 +76,7 @@ pub(crate) struct Node<M: Message, N: Message> {
     pub service: Option<Box<dyn Service<M, N>>>,
     pub tags: Vec<&'static str>,
     pub last_event: SimTime,
-    /// A timer fired early because of a clock fault. Whatever happens before this time is affected by that.
+    /// The time at which a timer that fired early should have fired. Events before then are affected by a clock fault.
     pub early_until: SimTime,
 }
 
@@ -123,7 +123,7 @@ impl<M: Message, N: Message> Node<M, N> {
         }
     }
 
-    /// Whether its code does not run at the moment.
+    /// Returns whether the node's code is currently stopped.
     pub fn paused(&self) -> bool {
         !self.paused_by.is_empty()
     }

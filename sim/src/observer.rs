@@ -1,4 +1,4 @@
-//! Observation of a world from outside.
+//! Observers of a world.
 
 use crate::clock::Clock;
 use crate::message::Message;
@@ -9,27 +9,27 @@ use crate::trace::Occurrence;
 
 /// Observes a world. It cannot change the world, except that it can end a phase early.
 pub trait Observer<M: Message, N: Message> {
-    /// A node recorded a note. Returns whether the phase ends now.
+    /// Called when a node records a note. Returns whether to end the phase now.
     fn note(&mut self, at: SimTime, note: &N) -> bool;
 
-    /// A node crashed.
+    /// Called when a node crashes.
     fn crashed(&mut self, _at: SimTime, _node: NodeId) {}
 
-    /// A node restarted.
+    /// Called when a node restarts.
     fn restarted(&mut self, _at: SimTime, _node: NodeId) {}
 
-    /// An injection began or ended at this placement.
+    /// Called when an injection begins or ends at this placement.
     fn fault(&mut self, _at: SimTime, _began: bool, _placement: &Placement) {}
 
-    /// All faults were healed.
+    /// Called when all faults are healed.
     fn healed(&mut self, _at: SimTime) {}
 
-    /// Whether `occurrence` is called. It costs time.
+    /// Returns whether to call `occurrence`, which takes time.
     fn sees_occurrences(&self) -> bool {
         false
     }
 
-    /// Something happened.
+    /// Called for every event in the trace, with the clocks of all nodes.
     fn occurrence(&mut self, _at: SimTime, _what: &Occurrence<'_, M, N>, _clocks: &Clocks) {}
 }
 
@@ -42,7 +42,7 @@ impl Clocks {
         Clocks(clocks.map(|clock| (clock.mono(now), clock.wall(now))).collect())
     }
 
-    /// The readings of the node's monotonic and wall clock.
+    /// Returns the readings of the node's monotonic and wall clocks.
     pub fn reading(&self, node: NodeId) -> (Mono, Wall) {
         self.0[node.index()]
     }

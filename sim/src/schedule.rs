@@ -1,5 +1,5 @@
-//! The fault schedule: data, drawn up front from the seed, each fault from its own stream. Removing a fault leaves all
-//! others unchanged.
+//! The fault schedule: data, drawn in advance from the seed. Each fault has its own random stream, so removing a fault
+//! leaves all others unchanged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,43 +13,43 @@ use crate::stream::{Stream, Streams};
 use crate::time::SimTime;
 use crate::units::Dist;
 
-/// One injection of one fault, in the order of the schedule.
+/// Identifies an injection by its index in the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct InjectionId(pub u32);
 
-/// Where an injection acts: on nodes, or on links, one way each.
+/// Where an injection acts: on nodes, or on one-way links.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
     /// The nodes.
     pub nodes: Vec<NodeId>,
-    /// The links, from and to.
+    /// The links, as pairs of source and destination.
     pub links: Vec<(NodeId, NodeId)>,
 }
 
 /// A fault as a scenario configures it.
 #[derive(Clone, Debug)]
 pub struct FaultPlan {
-    /// Its name: keys its stream, and names it in results.
+    /// The name: selects the fault's random stream, and appears in results.
     pub name: String,
-    /// The facts of its kind.
+    /// The description of the fault's kind.
     pub kind: &'static FaultInfo,
-    /// What it does.
+    /// The effects.
     pub fault: Arc<dyn Fault>,
-    /// When.
+    /// When the injections begin.
     pub trigger: Trigger,
-    /// Where.
+    /// Where the injections act.
     pub aim: Aim,
-    /// How long, for a fault that lasts.
+    /// How long an injection lasts; `None` for an instant fault.
     pub lasts: Option<Dist>,
 }
 
 /// When a fault's injections begin.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trigger {
-    /// Once, at this time.
+    /// Once at this time.
     At(Duration),
-    /// Repeatedly, with this gap from one start to the next.
+    /// Repeatedly, with this interval between starts.
     Every(Dist),
     /// When a client reaches a step.
     On(OnStep),
@@ -58,13 +58,13 @@ pub enum Trigger {
 /// A step of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OnStep {
-    /// The client by name; any client if left out.
+    /// The client's name; `None` means any client.
     pub client: Option<String>,
     /// The step, such as `acquired`.
     pub step: String,
-    /// The nth time, from 1.
+    /// Which occurrence of the step counts, from 1.
     pub nth: u32,
-    /// How long after it.
+    /// The delay after the step.
     pub after: Duration,
 }
 
@@ -73,21 +73,21 @@ pub struct OnStep {
 pub enum Aim {
     /// On nodes.
     Nodes(Target),
-    /// On the links from the first to the second, and back if asked.
-    #[expect(missing_docs, reason = "the names say it")]
+    /// On the links from the first target to the second, and optionally back.
+    #[expect(missing_docs, reason = "the names suffice")]
     Between { from: Target, to: Target, both_ways: bool },
     /// On all links of these nodes.
     LinksOf(Target),
-    /// On the server that leads.
+    /// On the server that is the leader.
     Leader,
-    /// Where the fault itself says.
+    /// Where the fault's own keys say.
     Own,
 }
 
 /// Which nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The node of this name.
+    /// The node with this name.
     Named(String),
     /// Some clients.
     Clients(Which),
@@ -95,16 +95,16 @@ pub enum Target {
     Servers(Which),
 }
 
-/// Which of a group.
+/// Which members of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// One, drawn for each injection.
+    /// One member, drawn for each injection.
     Any,
-    /// All of them.
+    /// All members.
     All,
-    /// Those that believe they hold the lock.
+    /// The members that believe they hold the lock.
     Holder,
-    /// The one that leads.
+    /// The leader.
     Leader,
     /// A minority, drawn for each injection.
     Minority,
@@ -112,16 +112,16 @@ pub enum Which {
     Majority,
 }
 
-/// An injection as drawn.
+/// An injection as drawn from the seed.
 #[derive(Clone, Debug)]
 pub struct Injection {
-    /// Its fault, as an index into the plans.
+    /// The fault, as an index into the plans.
     pub fault: usize,
-    /// When it begins, unless a step triggers it.
+    /// When the injection begins; `None` if a step triggers it.
     pub at: Option<SimTime>,
-    /// How long it lasts.
+    /// How long the injection lasts.
     pub lasts: Option<Duration>,
-    /// The fraction that resolves `any` when it begins.
+    /// `pick` / 2⁶⁴ is the fraction that selects the nodes or links when the injection begins.
     pub pick: u64,
     /// The result of [`Fault::draw`].
     pub drawn: i64,
@@ -163,7 +163,7 @@ impl Schedule {
         Schedule { plans: plans.clone(), injections }
     }
 
-    /// By how much all injections together may lengthen the bounds within which a lock recovers.
+    /// Returns how far all injections together may extend the bounds on a lock's recovery.
     pub fn allowance(&self) -> BoundAllowance {
         let allowances: Vec<(&Injection, BoundAllowance)> = (self.injections.iter())
             .map(|injection| {
@@ -180,8 +180,8 @@ impl Schedule {
     }
 }
 
-/// How long a stream may need to get through after overlapping faults. It has been silent since the first of them began,
-/// and its next retransmission comes after at most the same time again.
+/// Returns how long a stream may need to deliver again after overlapping faults. It has been silent since the first of them
+/// began, and its next retransmission follows after at most the same time again.
 fn longest_silence(allowances: &[(&Injection, BoundAllowance)]) -> Duration {
     let mut spans: Vec<(SimTime, Duration)> =
         allowances.iter().filter_map(|(injection, allowance)| Some((injection.at?, allowance.reconnect))).collect();
@@ -196,15 +196,15 @@ fn longest_silence(allowances: &[(&Injection, BoundAllowance)]) -> Duration {
         longest = longest.max(silent);
     }
     // The time of a step is not known in advance, so a fault that waits for one may prolong any silence.
-    let at_marks: Duration =
+    let at_steps: Duration =
         allowances.iter().filter(|(i, _)| i.at.is_none()).map(|(_, allowance)| allowance.reconnect).sum();
-    (longest + at_marks).min(RETRANSMIT_LONGEST)
+    (longest + at_steps).min(RETRANSMIT_LONGEST)
 }
 
-/// How slow a clock may run under overlapping faults, whose rates add up.
+/// Returns how slowly a clock may run under overlapping faults, in ppm. Their rates add up.
 fn slowest_together(allowances: &[(&Injection, BoundAllowance)]) -> u32 {
     let mut changes: Vec<(SimTime, bool, u64)> = Vec::new();
-    // The time of a step is not known in advance, so these add to all others.
+    // The time of a step is not known in advance, so faults that wait for one may overlap with any other.
     let mut now = 0;
     for (injection, allowance) in allowances.iter().filter(|(_, allowance)| allowance.slowest_ppm > 0) {
         let ppm = allowance.slowest_ppm.into();
@@ -232,10 +232,10 @@ impl FaultPlan {
         Injection { fault, at, lasts, pick, drawn }
     }
 
-    /// Whether this plan can act in a world with these nodes.
+    /// Checks whether this plan can act in a world with these nodes.
     ///
     /// # Errors
-    /// The reason, for users.
+    /// If it cannot act. The error is a message for users.
     pub fn applicable(&self, topology: &dyn Topology) -> Result<(), String> {
         resolve(self, topology, 0, &|_| Vec::new()).map(|_| ())
     }
@@ -304,7 +304,7 @@ impl Target {
             Which::Any => some(1, "member"),
             Which::All => Ok(group.to_vec()),
             Which::Holder => Ok(tagged("holder")),
-            // A single server leads. Of several, the leader carries the tag.
+            // A single server is the leader. Among several, the leader has the tag.
             Which::Leader if group.len() == 1 => Ok(group.to_vec()),
             Which::Leader => Ok(tagged("leader")),
             Which::Minority => some(group.len().saturating_sub(1) / 2, "minority"),
@@ -314,7 +314,7 @@ impl Target {
     }
 }
 
-/// The index among `len` items for the fraction `pick` / 2⁶⁴.
+/// Returns the index into `len` items for the fraction `pick` / 2⁶⁴.
 pub fn pick_index(pick: u64, len: usize) -> usize {
     ((u128::from(pick) * len as u128) >> 64) as usize
 }

@@ -1,5 +1,5 @@
-//! The server side: a service is a state machine without I/O of its own. It is called with what happened, and acts through
-//! its [`Env`].
+//! The server side: a service is a state machine without its own I/O. The kernel calls it for each event, and it acts
+//! through its [`Env`].
 
 use std::time::Duration;
 
@@ -16,33 +16,32 @@ use crate::world::World;
 
 /// The code of a server.
 pub trait Service<M: Message, N: Message>: 'static {
-    /// The process started: for the first time, or again after a crash with what its disk kept.
+    /// Called when the process starts, or restarts after a crash with the records that its disk kept.
     fn on_start(&mut self, _env: &mut Env<'_, M, N>) {}
 
-    /// A message arrived.
+    /// Called when a message arrives.
     fn on_message(&mut self, env: &mut Env<'_, M, N>, from: Caller, message: M);
 
-    /// A message from another server arrived.
+    /// Called when a message from another server arrives.
     fn on_peer(&mut self, _env: &mut Env<'_, M, N>, _from: NodeId, _message: M) {}
 
-    /// A timer with this tag expired.
+    /// Called when a timer with this tag expires.
     fn on_timer(&mut self, _env: &mut Env<'_, M, N>, _tag: u64) {}
 
-    /// A client connected.
+    /// Called when a client connects.
     fn on_connect(&mut self, _env: &mut Env<'_, M, N>, _session: Session) {}
 
-    /// A connection broke: its client's process ended, its client's host restarted without it, or keep-alive failed.
+    /// Called when a connection breaks: its client's process ended, the client's host restarted, or keep-alive failed.
     fn on_disconnect(&mut self, _env: &mut Env<'_, M, N>, _session: Session) {}
 
-    /// The process crashed. The service drops its memory; its disk loses what `disk` says.
+    /// Called when the process crashes. The service must discard its memory and pass `disk` to its [`Disk`](crate::disk::Disk).
     fn on_crash(&mut self, env: &mut Env<'_, M, N>, disk: DiskFate);
 
-    /// Passes every log on its disk to `each`, so that faults of the disk can act on them. Without this, its disk never
-    /// fails.
+    /// Passes every log on the disk to `each`, which lets disk faults act on it. By default, the disk never fails.
     fn disks(&mut self, _each: &mut dyn FnMut(&mut dyn Syncs)) {}
 }
 
-/// The sender of a request, to which the reply goes.
+/// The sender of a request and recipient of the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub(crate) session: Session,
@@ -51,28 +50,28 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The connection that the request came on.
+    /// Returns the connection on which the request arrived.
     pub fn session(&self) -> Session {
         self.session
     }
 
-    /// The client's node, for the ground truth only: real servers know only the connection.
+    /// Returns the client's node. Use it only for the ground truth: real servers know only the connection.
     pub fn client(&self) -> NodeId {
         self.client
     }
 }
 
-/// A deadline by a node's wall clock. In a message it is the absolute time that servers send each other.
+/// A deadline by a node's wall clock. Messages carry it as an absolute time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct WallDeadline {
-    /// When it is due, by the wall clock.
+    /// The time of the deadline, by the wall clock.
     pub at: Wall,
     #[serde(skip)]
     pub(crate) undisturbed: SimTime,
 }
 
 impl WallDeadline {
-    /// A deadline in a world whose wall clocks show the true time, for tests without a world.
+    /// Creates a deadline for tests without a world, where wall clocks show the true time.
     pub fn of_true_time(at: SimTime) -> Self {
         WallDeadline { at: Wall(at.0.cast_signed()), undisturbed: at }
     }
@@ -81,50 +80,50 @@ impl WallDeadline {
 /// A deadline by a node's monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MonoDeadline {
-    /// When it is due, by the monotonic clock.
+    /// The time of the deadline, by the monotonic clock.
     pub at: Mono,
     pub(crate) undisturbed: SimTime,
 }
 
-/// What a service sees of its node.
+/// A service's access to its node.
 pub struct Env<'a, M: Message, N: Message> {
     pub(crate) world: &'a mut World<M, N>,
     pub(crate) node: NodeId,
 }
 
 impl<M: Message, N: Message> Env<'_, M, N> {
-    /// This node.
+    /// Returns this node.
     pub fn node(&self) -> NodeId {
         self.node
     }
 
-    /// The node's monotonic clock.
+    /// Reads the node's monotonic clock.
     pub fn mono(&self) -> Mono {
         self.world.mono(self.node)
     }
 
-    /// The node's wall clock.
+    /// Reads the node's wall clock.
     pub fn wall(&self) -> Wall {
         self.world.wall(self.node)
     }
 
-    /// The deadline `after` from now by the wall clock.
+    /// Returns the deadline that is `after` from now by the wall clock.
     pub fn wall_deadline(&self, after: Duration) -> WallDeadline {
         WallDeadline { at: self.wall() + after, undisturbed: self.world.now() + after }
     }
 
-    /// The deadline `after` from now by the monotonic clock.
+    /// Returns the deadline that is `after` from now by the monotonic clock.
     pub fn mono_deadline(&self, after: Duration) -> MonoDeadline {
         MonoDeadline { at: self.mono() + after, undisturbed: self.world.now() + after }
     }
 
-    /// Whether the wall clock has reached the deadline.
+    /// Returns whether the wall clock has reached the deadline.
     pub fn wall_passed(&mut self, deadline: WallDeadline) -> bool {
         let passed = self.wall() >= deadline.at;
         self.world.compare_undisturbed(self.node, passed, deadline.undisturbed)
     }
 
-    /// Whether the monotonic clock has reached the deadline.
+    /// Returns whether the monotonic clock has reached the deadline.
     pub fn mono_passed(&mut self, deadline: MonoDeadline) -> bool {
         let passed = self.mono() >= deadline.at;
         self.world.compare_undisturbed(self.node, passed, deadline.undisturbed)
@@ -135,25 +134,25 @@ impl<M: Message, N: Message> Env<'_, M, N> {
         self.world.reply(to, message.into());
     }
 
-    /// Sends an unsolicited message to a client. It is lost if the connection is broken.
+    /// Sends an unsolicited message to a client. The message is lost if the connection is broken.
     pub fn push(&mut self, to: Session, message: impl Into<M>) {
         self.world.push(to, message.into());
     }
 
-    /// Closes a connection: its client sees a reset. `on_disconnect` is not called for it.
+    /// Closes a connection: its client sees a reset. `on_disconnect` is not called.
     pub fn close(&mut self, session: Session) {
         self.world.close(session);
     }
 
-    /// Sends a message to another server, in order with all others sent there, on a connection that is opened when needed.
-    /// A message is lost when the connection breaks, is silent for [`PEER_TIMEOUT`], or has a full buffer.
+    /// Sends a message to another server on a connection that is opened on demand. Messages to one server arrive in order.
+    /// They are lost if the connection breaks, makes no progress for [`PEER_TIMEOUT`], or has a full buffer.
     ///
     /// [`PEER_TIMEOUT`]: crate::PEER_TIMEOUT
     pub fn send(&mut self, peer: NodeId, message: impl Into<M>) {
         self.world.send_to_peer(self.node, peer, message.into());
     }
 
-    /// The node of this name.
+    /// Returns the node with this name.
     ///
     /// # Panics
     /// If there is no such node.
@@ -161,7 +160,7 @@ impl<M: Message, N: Message> Env<'_, M, N> {
         self.world.find(name)
     }
 
-    /// This server's stream of randomness for a purpose. Each call returns it from the start, so keep it.
+    /// Returns this server's random stream for a purpose. Each call returns the stream from its start, so keep it.
     pub fn stream(&self, purpose: &str) -> Stream {
         self.world.stream(&[purpose, self.world.name(self.node)])
     }
@@ -181,12 +180,12 @@ impl<M: Message, N: Message> Env<'_, M, N> {
         self.world.cancel_timer(self.node, timer);
     }
 
-    /// Records the ground truth, for the checkers.
+    /// Records a note of the ground truth for the checkers.
     pub fn note(&mut self, note: N) {
         self.world.note(&note);
     }
 
-    /// Records it when the monotonic clock has advanced by `after`, whether or not the process still runs then.
+    /// Records a note once the monotonic clock has advanced by `after`, whether or not the process is running then.
     pub fn note_after(&mut self, after: Duration, note: N) {
         self.world.note_after(self.node, after, note);
     }

@@ -1,11 +1,11 @@
-//! Streams of randomness: one for each purpose and owner, all keyed by the seed of the case. Draws from one never change
-//! another, so removing a fault from a schedule changes only the consequences of that fault.
+//! Random streams: one for each purpose and owner, all derived from the case's seed. Draws from one stream never change
+//! another, so removing a fault from a schedule removes only that fault's consequences.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-/// Seeds stay below this, so that they survive JSON readers that hold numbers as doubles.
+/// The upper limit of seeds, exclusive. JSON readers that parse numbers as doubles read smaller integers exactly.
 pub const SEED_LIMIT: u64 = 1 << 53;
 
 /// The source of all streams of one case.
@@ -14,12 +14,12 @@ pub struct Streams {
     key: [u8; 32],
 }
 
-/// One stream of random numbers. Two streams of the same seed and label give the same numbers, on every machine.
+/// A stream of random numbers. Streams with the same seed and label give the same numbers on every machine.
 #[derive(Clone, Debug)]
 pub struct Stream(ChaCha8Rng);
 
 impl Streams {
-    /// The streams of the case with this seed.
+    /// Creates the streams of the case with this seed.
     pub fn new(seed: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -27,12 +27,12 @@ impl Streams {
         Streams { key }
     }
 
-    /// The stream of a purpose and owner, such as `"latency client-1 store"`.
+    /// Returns the stream for a purpose and owner, such as `"latency client-1 store"`.
     pub fn stream(&self, label: &str) -> Stream {
         self.numbered(xxh3_64(label.as_bytes()))
     }
 
-    /// The stream whose label is these words, joined by spaces.
+    /// Returns the stream whose label is these words, joined by spaces.
     pub(crate) fn labelled(&self, words: &[&str]) -> Stream {
         let mut label = Xxh3::new();
         for (i, word) in words.iter().enumerate() {
@@ -52,12 +52,12 @@ impl Streams {
 }
 
 impl Stream {
-    /// Any number.
+    /// Draws any number.
     pub fn number(&mut self) -> u64 {
         self.0.next_u64()
     }
 
-    /// A number from `low` to `high`, both included. Always uses one number of the stream; its bias is below
+    /// Draws a number from `low` to `high`, inclusive. Uses exactly one number of the stream; the bias is below
     /// (high − low) / 2⁶⁴.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         debug_assert!(low <= high);
@@ -65,18 +65,18 @@ impl Stream {
         low + ((u128::from(self.number()) * width) >> 64) as u64
     }
 
-    /// A number in [0, 1), a multiple of 2⁻⁵³.
+    /// Draws a number in [0, 1), a multiple of 2⁻⁵³.
     pub fn unit(&mut self) -> f64 {
         (self.number() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// A standard normal number (Box–Muller).
+    /// Draws from the standard normal distribution (Box–Muller).
     pub fn normal(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
         radius * libm::cos(2.0 * std::f64::consts::PI * self.unit())
     }
 
-    /// True with a probability of `per_million` / 1,000,000.
+    /// Returns true with a probability of `per_million` / 1,000,000.
     pub fn chance(&mut self, per_million: u32) -> bool {
         self.between(0, 999_999) < u64::from(per_million)
     }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_and_a_seed_fix_the_numbers_on_every_machine() {
+    fn the_seed_and_the_label_determine_the_numbers() {
         let mut stream = Streams::new(17).stream("latency client-1 store");
         assert_eq!(stream.number(), Streams::new(17).stream("latency client-1 store").number());
         let mut same = Streams::new(17).labelled(&["latency", "client-1", "store"]);

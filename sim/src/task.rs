@@ -1,4 +1,4 @@
-//! Tasks that run beside the main code of a process, and signals between them.
+//! Tasks that run concurrently with a process's main code, and signals between them.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -6,17 +6,17 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// Spawned code, before or after its host has taken it over.
+/// Spawned code.
 pub(crate) struct Spawned {
-    /// False once its task has been dropped.
+    /// False once the task has been dropped or its code has returned.
     pub alive: Rc<Cell<bool>>,
     pub code: Code,
 }
 
 pub(crate) type Code = Pin<Box<dyn Future<Output = ()>>>;
 
-/// A handle on code that runs beside the main code of a process. Dropping it cancels the code.
-#[must_use = "the code ends when its task is dropped"]
+/// A handle to code that runs concurrently with a process's main code. Dropping the handle cancels the code.
+#[must_use = "dropping the task cancels its code"]
 #[derive(Debug)]
 pub struct Task {
     alive: Rc<Cell<bool>>,
@@ -35,7 +35,7 @@ impl Drop for Task {
     }
 }
 
-/// Wakes one part of a process's code from another. Only one part can wait at a time.
+/// Wakes one part of a process's code from another. Only one part can wait on a signal at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Signal(Rc<SignalState>);
 
@@ -46,7 +46,7 @@ struct SignalState {
 }
 
 impl Signal {
-    /// Wakes the part that waits, or the next part that will.
+    /// Wakes the waiting part, or the next one to wait.
     pub fn raise(&self) {
         self.0.raised.set(true);
         if let Some(waiting) = self.0.waiting.borrow_mut().take() {
@@ -54,7 +54,7 @@ impl Signal {
         }
     }
 
-    /// Waits until it is raised, then lowers it.
+    /// Waits until the signal is raised, then clears it.
     pub async fn raised(&self) {
         poll_fn(|cx| {
             if self.0.raised.take() {

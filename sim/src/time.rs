@@ -1,4 +1,4 @@
-//! The three times of a world. They are distinct types, so that they cannot be mixed up.
+//! The three kinds of time in a world, as distinct types to prevent mix-ups.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -11,28 +11,28 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct SimTime(pub u64);
 
-/// A node's monotonic clock: nanoseconds, never running backwards, meaningless on any other node.
+/// A reading of a node's monotonic clock, in nanoseconds. It never decreases, and has no meaning on other nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Mono(pub u64);
 
-/// A node's wall clock: nanoseconds since the world's epoch as this node believes them. It can step.
+/// A reading of a node's wall clock: nanoseconds since the world's epoch, as this node believes. It can step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Wall(pub i64);
 
-/// The whole nanoseconds of a duration, at most 2⁶³ − 1 (292 years).
+/// Returns the nanoseconds of a duration, at most 2⁶³ − 1 (292 years).
 pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).map_or(i64::MAX as u64, |n| n.min(i64::MAX as u64))
 }
 
 impl SimTime {
-    /// The time since the world began.
+    /// Returns the time since the world began.
     pub fn since_start(self) -> Duration {
         Duration::from_nanos(self.0)
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// Returns the time elapsed since `earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: SimTime) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -93,7 +93,7 @@ impl fmt::Display for Wall {
     }
 }
 
-/// Seconds with microseconds: `12.345678 s`.
+/// Writes seconds with microseconds: `12.345678 s`.
 fn write_seconds(f: &mut fmt::Formatter<'_>, ns: i64) -> fmt::Result {
     let sign = if ns < 0 { "-" } else { "" };
     let us = ns.unsigned_abs() / 1_000;

@@ -1,4 +1,4 @@
-//! The trace: all events of a world in order, as canonical bytes under a hash that identifies a run.
+//! The trace: all events of a world in order, as canonical bytes. Its hash identifies a run.
 
 use std::fmt;
 
@@ -10,27 +10,28 @@ use crate::node::NodeId;
 use crate::schedule::Placement;
 use crate::time::SimTime;
 
-/// Raised whenever the kernel or its streams change what a seed means. Hashes are compared only under the same layout.
+/// The version of the meaning of seeds, raised when a change of the kernel or its streams changes it. Only hashes with the
+/// same layout are comparable.
 pub const LAYOUT: u32 = 1;
 
 /// One event of a world. `M` is the type of its messages, `N` the type of its notes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "each variant's text explains its fields")]
+#[expect(missing_docs, reason = "each variant's doc comment explains its fields")]
 pub enum Occurrence<'a, M: ?Sized, N> {
     /// A message was delivered to a running node.
     Delivered { from: NodeId, to: NodeId, sent_ns: u64, message: &'a M },
     /// A datagram was lost.
     Lost { from: NodeId, to: NodeId, message: &'a M },
-    /// A connection was made, as its server sees it.
+    /// A server accepted a connection.
     Connected { client: NodeId, server: NodeId },
-    /// A node learned that nothing listens at its peer.
+    /// A node learned that its peer refused the connection.
     Refused { node: NodeId, peer: NodeId },
-    /// A node learned that its peer closed their connection.
+    /// A node learned that its connection to a peer was reset.
     Reset { node: NodeId, peer: NodeId },
     /// A timer of the node expired.
     Timer { node: NodeId },
-    /// A client continued after a pause, at a step.
+    /// A client continued at a step after a pause.
     Continued { node: NodeId },
     /// A client reached a step.
     #[serde(rename = "mark")]
@@ -41,7 +42,7 @@ pub enum Occurrence<'a, M: ?Sized, N> {
     },
     /// An injection of a fault began.
     FaultBegan { fault: &'a str, kind: &'static FaultInfo, nodes: &'a [NodeId], links: &'a [(NodeId, NodeId)] },
-    /// An injection of a fault ended. Where it ended is not part of the trace.
+    /// An injection of a fault ended. The placement is not part of the trace.
     FaultEnded {
         fault: &'a str,
         #[serde(skip)]
@@ -55,7 +56,7 @@ pub enum Occurrence<'a, M: ?Sized, N> {
     Healed,
     /// A node recorded a note.
     Note(&'a N),
-    /// A server started or stopped leading the others, by its own belief.
+    /// A server became leader or stopped being leader, by its own belief.
     Led { node: NodeId, leads: bool },
 }
 
@@ -74,11 +75,11 @@ pub struct Trace {
     hash: Xxh3,
     pending: Vec<u8>,
     events: u64,
-    /// Off only in benchmarks, to see what hashing costs.
+    /// Off only in benchmarks that measure the cost of hashing.
     hashing: bool,
 }
 
-/// Bytes are hashed in batches of this size, since few large updates are cheaper than many small ones.
+/// The batch size of hashing, in bytes. A few large updates are cheaper than many small ones.
 const BATCH: usize = 4096;
 
 impl Default for Trace {
@@ -88,7 +89,7 @@ impl Default for Trace {
 }
 
 impl Trace {
-    /// Adds an event. Its bytes are the true time, then postcard's documented wire format of the event.
+    /// Adds an event: its true time, followed by the event in postcard's documented wire format.
     pub fn record<M: Serialize, N: Serialize>(&mut self, at: SimTime, occurrence: &Occurrence<'_, M, N>) {
         self.events += 1;
         if !self.hashing {
@@ -96,24 +97,24 @@ impl Trace {
         }
         self.pending.extend_from_slice(&at.0.to_le_bytes());
         postcard::serialize_with_flavor(occurrence, Bytes(&mut self.pending))
-            .expect("messages and notes are plain data, which postcard can always write");
+            .expect("messages and notes are plain data, which postcard can always serialize");
         if self.pending.len() >= BATCH {
             self.hash.update(&self.pending);
             self.pending.clear();
         }
     }
 
-    /// Only counts events from now on.
+    /// Stops hashing: later events are only counted.
     pub fn stop_hashing(&mut self) {
         self.hashing = false;
     }
 
-    /// The number of events so far.
+    /// Returns the number of events so far.
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// The hash over all events so far.
+    /// Returns the hash over all events so far.
     pub fn hash(&mut self) -> TraceHash {
         self.hash.update(&self.pending);
         self.pending.clear();
@@ -121,7 +122,7 @@ impl Trace {
     }
 }
 
-/// The longest number in postcard's format takes 10 bytes.
+/// The longest number in postcard's format, in bytes.
 const SHORT: usize = 10;
 
 struct Bytes<'a>(&'a mut Vec<u8>);
@@ -131,7 +132,7 @@ impl postcard::ser_flavors::Flavor for Bytes<'_> {
 
     #[inline]
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        // Most are numbers of a few bytes, for which a call of memcpy costs more than the copying.
+        // Most are numbers of a few bytes, for which a call to memcpy costs more than the copy itself.
         if data.len() <= SHORT {
             data.iter().for_each(|byte| self.0.push(*byte));
         } else {

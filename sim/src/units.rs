@@ -12,14 +12,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::stream::Stream;
 use crate::time::nanos;
 
-/// No duration in a scenario may exceed this: about 115 days. Longer ones are typing errors.
+/// The longest duration allowed in a scenario: about 115 days. Longer ones are probably typos.
 pub const LONGEST: Duration = Duration::from_secs(10_000_000);
 
 /// A duration, written as a number and a unit: `"250ms"`, `"1m 30s"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
-/// A duration that may be negative (`"-30s"`), or a uniform range of them (`"-30s..30s"`), in nanoseconds.
+/// A duration that may be negative (`"-30s"`), or a uniform range of durations (`"-30s..30s"`), in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedSpan {
     low: i64,
@@ -29,17 +29,17 @@ pub struct SignedSpan {
 /// A distribution of durations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Dist {
-    /// Always this.
+    /// Always this duration.
     Constant(Duration),
-    /// Uniform, both ends included.
+    /// Uniform, including both ends.
     Uniform(Duration, Duration),
     /// Exponential with this mean.
     Exponential(Duration),
-    /// Log-normal with this median and this sigma of the logarithm.
+    /// Log-normal with this median and this standard deviation of the logarithm.
     LogNormal(Duration, f64),
 }
 
-/// Why a text is not a duration or distribution, and how to fix it.
+/// An error in the text of a duration or distribution, with a fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitError(String);
 
@@ -52,7 +52,7 @@ impl fmt::Display for UnitError {
 impl std::error::Error for UnitError {}
 
 impl Dist {
-    /// Draws one duration. Uses exactly one number of the stream, two for a log-normal.
+    /// Draws one duration. A constant uses no number of the stream, a log-normal two, and the others one.
     pub fn draw(&self, stream: &mut Stream) -> Duration {
         match *self {
             Dist::Constant(value) => value,
@@ -62,7 +62,7 @@ impl Dist {
         }
     }
 
-    /// The longest possible draw; [`LONGEST`] if there is no bound.
+    /// Returns the longest possible draw; [`LONGEST`] if there is no bound.
     pub fn longest(&self) -> Duration {
         match *self {
             Dist::Constant(value) => value,
@@ -71,7 +71,7 @@ impl Dist {
         }
     }
 
-    /// Whether every draw is zero.
+    /// Returns whether every draw is zero.
     pub fn is_zero(&self) -> bool {
         self.longest().is_zero()
     }
@@ -83,7 +83,7 @@ fn scale(unit: Duration, factor: f64) -> Duration {
 }
 
 impl SignedSpan {
-    /// Always `value` nanoseconds.
+    /// Creates a span of exactly `value` nanoseconds.
     pub fn constant(value: i64) -> Self {
         SignedSpan { low: value, high: value }
     }
@@ -154,7 +154,7 @@ impl FromStr for Dist {
         }
         if let Some((name, _)) = text.split_once('(') {
             return Err(UnitError(format!(
-                "`{name}` is no distribution: write a duration, \"1ms..10ms\", \"exp(5s)\" or \"lognormal(20ms, 1.0)\""
+                "`{name}` is not a distribution: write a duration, \"1ms..10ms\", \"exp(5s)\" or \"lognormal(20ms, 1.0)\""
             )));
         }
         match text.split_once("..") {
@@ -216,7 +216,7 @@ impl fmt::Display for Dist {
     }
 }
 
-/// Serde and JSON Schema through the text form.
+/// Implements serde and JSON Schema through the text form.
 macro_rules! as_text {
     ($type:ty, $description:literal) => {
         impl<'de> Deserialize<'de> for $type {
@@ -263,8 +263,8 @@ mod tests {
     }
 
     #[test]
-    fn wrong_texts_are_refused_with_a_remedy() {
-        for (text, remedy) in [
+    fn errors_suggest_a_fix() {
+        for (text, fix) in [
             ("5", "a unit"),
             ("1.5 parsecs", "a unit"),
             ("-3s", "negative"),
@@ -275,7 +275,7 @@ mod tests {
             ("99999999999s", "too long"),
         ] {
             let error = text.parse::<Dist>().unwrap_err().to_string();
-            assert!(error.contains(remedy), "{text}: {error}");
+            assert!(error.contains(fix), "{text}: {error}");
         }
     }
 

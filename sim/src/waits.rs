@@ -1,4 +1,4 @@
-//! Waits of clients: for replies, timers, the end of a pause, the healing.
+//! Waits of clients: for replies, timers, the end of a pause, or healing.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ impl<M> Wait<M> {
 /// Why a call returned no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// The request was never sent: nobody listens there, or the connection was found broken.
+    /// The request was never sent: the connection was refused, or was already broken.
     Refused,
     /// The connection was reset after the request was sent.
     Reset,

@@ -1,4 +1,4 @@
-//! The state of a world. What happens to it is in the modules of each job: see the crate's documentation.
+//! The state of a world. The other modules implement its behaviour: see the crate's documentation.
 
 use slab::Slab;
 
@@ -40,33 +40,33 @@ pub struct World<M: Message, N: Message> {
     pub(crate) healed: bool,
     pub(crate) halted: bool,
     pub(crate) touched_holder: bool,
-    /// Messages sent between nodes other than a separate store.
+    /// The number of messages sent, except those from or to a separate store.
     pub(crate) lock_messages: u64,
     /// The client whose task runs before the next event.
     pub(crate) wake: Option<NodeId>,
-    /// The slow client that has just run and is now delayed for it.
+    /// The slow client that has just run and must now be delayed.
     pub(crate) ran: Option<NodeId>,
-    /// Tasks that the running client has spawned. Its host takes them over when the client is idle.
+    /// Tasks that the running client has spawned and its host has not taken yet.
     pub(crate) spawned: Vec<Spawned>,
     pub(crate) most_events: u64,
 }
 
-/// What happened to an injection.
+/// The state of an injection.
 #[derive(Clone, Debug, Default)]
 pub struct InjectionState {
-    /// It began.
+    /// Whether the injection began.
     pub fired: bool,
-    /// It changed something.
+    /// Whether the injection changed anything.
     pub touched: bool,
-    /// When it began, if it did.
+    /// When the injection began, if it did.
     pub began: SimTime,
-    /// Where it began, if it did.
+    /// Where the injection acts, if it began.
     pub placement: Placement,
     pub(crate) active: bool,
 }
 
 impl<M: Message, N: Message> World<M, N> {
-    /// An empty world.
+    /// Creates an empty world.
     pub(crate) fn new(
         streams: Streams,
         network: NetworkConfig,
@@ -115,22 +115,22 @@ impl<M: Message, N: Message> World<M, N> {
         id
     }
 
-    /// Makes the lock's first server the guarded store, too.
+    /// Makes the lock's first server also the guarded store.
     pub(crate) fn store_is_first_server(&mut self) {
         self.store = self.servers[0];
     }
 
-    /// True time.
+    /// Returns the true time.
     pub fn now(&self) -> SimTime {
         self.now
     }
 
-    /// The name of a node.
+    /// Returns the name of a node.
     pub fn name(&self, node: NodeId) -> &str {
         &self.nodes[node.index()].name
     }
 
-    /// The node of this name.
+    /// Returns the node with this name.
     pub(crate) fn find(&self, name: &str) -> NodeId {
         self.named(name).unwrap_or_else(|| panic!("no node is named `{name}`: deploy it first"))
     }
@@ -139,27 +139,27 @@ impl<M: Message, N: Message> World<M, N> {
         self.nodes[node.index()].role == Role::Client
     }
 
-    /// What happened to each injection.
+    /// Returns the state of each injection.
     pub fn injections(&self) -> &[InjectionState] {
         &self.injected
     }
 
-    /// Whether a fault touched a client while it held the lock.
+    /// Returns whether a fault affected the holder of the lock, or a server while a client held it.
     pub fn touched_holder(&self) -> bool {
         self.touched_holder
     }
 
-    /// The number of messages that clients and the lock's servers sent each other, lost ones included.
+    /// Returns the number of messages between clients and the lock's servers, including lost ones.
     pub fn lock_messages(&self) -> u64 {
         self.lock_messages
     }
 
-    /// The hash over all events so far, and their number.
+    /// Returns the hash over all events so far, and their number.
     pub fn trace(&mut self) -> (crate::trace::TraceHash, u64) {
         (self.trace.hash(), self.trace.events())
     }
 
-    /// Whether the event budget is used up.
+    /// Returns whether the event budget is used up.
     pub(crate) fn exhausted(&self) -> bool {
         self.trace.events() >= self.most_events
     }
@@ -176,7 +176,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.events.add(at.max(self.now), event);
     }
 
-    /// The next event, if it happens by `limit`.
+    /// Pops the next event, unless it is after `limit`.
     pub(crate) fn pop(&mut self, limit: SimTime) -> Option<Pending<M>> {
         let (at, event) = self.events.pop(limit)?;
         self.now = at;
@@ -232,8 +232,8 @@ impl<M: Message, N: Message> World<M, N> {
     }
 
     pub(crate) fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {
-        let place = from.index() * self.nodes.len() + to.index();
-        &mut self.links[place]
+        let index = from.index() * self.nodes.len() + to.index();
+        &mut self.links[index]
     }
 
     pub(crate) fn stream(&self, label: &[&str]) -> Stream {
@@ -263,8 +263,8 @@ impl<M: Message, N: Message> Topology for World<M, N> {
     }
 
     fn named(&self, name: &str) -> Option<NodeId> {
-        let place = self.nodes.iter().position(|node| node.name == name);
-        // Where the lock's server is the store, the name of the store means that server.
-        place.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
+        let found = self.nodes.iter().position(|node| node.name == name);
+        // If the lock's server is the store, the name of the store means that server.
+        found.map(|index| NodeId(index as u16)).or_else(|| (name == STORE).then_some(self.store))
     }
 }

@@ -94,7 +94,7 @@ fn unknown_values() {
     below_head("[network]\ntransport = «\"tcp\"»", "`tcp` is not a value of `transport`", "`stream`, `datagram`");
     below_head("[explore]\nmenu = [«\"crush\"»]", "`crush` is not a value of `menu`", "did you mean `crash`?");
     changed("\"exp(200ms)\"", "«\"exp(200 parsecs)\"»", "is not a duration", "a number and a unit (ns, us, ms");
-    changed("\"exp(200ms)\"", "«\"expo(200ms)\"»", "`expo` is no distribution", "\"exp(5s)\"");
+    changed("\"exp(200ms)\"", "«\"expo(200ms)\"»", "`expo` is not a distribution", "\"exp(5s)\"");
     changed("wait_at_most = \"30s\"", "wait_at_most = «\"3\\n0\"»", "`3\\n0` is not a duration", "a unit");
     changed("wait_at_most = \"30s\"", "wait_at_most = «\"30\"»", "`30` is not a duration", "a unit");
 }
@@ -145,9 +145,9 @@ fn numbers_out_of_range() {
     changed("\"1..=3\"", "«\"1..3\"»", "does not say whether its end is included", "\"1..=3\"");
     changed("\"1..=3\"", "«\"0..=3\"»", "`quantity` must be a whole number from 1", "");
     changed("\"1..=3\"", "«-2»", "`quantity` must be a whole number from 1", "");
-    changed("loss = 0.0", "loss = «2.0»", "a rate is from 0.0 to 1.0, not 2", "");
-    changed("loss = 0.0", "loss = «nan»", "a rate is from 0.0 to 1.0, not NaN", "");
-    changed("loss = 0.0", "loss = «-0.1»", "a rate is from 0.0 to 1.0", "");
+    changed("loss = 0.0", "loss = «2.0»", "a rate must be from 0.0 to 1.0, not 2", "");
+    changed("loss = 0.0", "loss = «nan»", "a rate must be from 0.0 to 1.0, not NaN", "");
+    changed("loss = 0.0", "loss = «-0.1»", "a rate must be from 0.0 to 1.0", "");
     changed("\"0ms..2s\"", "«\"2s..1s\"»", "`2s..1s` is an empty range", "shorter end first");
     changed("\"0ms..2s\"", "«\"-2s\"»", "is negative", "zero or longer");
 }

@@ -37,7 +37,7 @@ fn keys_of_a_kind() {
     below_head(&format!("{crash}disk = «\"wiped\"»"), "`wiped` is not a value of `disk`", "did you mean `wipe`?");
     below_head(&format!("{crash}permanent = «1»"), "`permanent` must be `true` or `false`", "");
     let loss = "[[fault.loss]]\ntarget = \"store\"\nat = \"1s\"\nlasts = \"1s\"\n";
-    below_head(&format!("{loss}rate = «1.01»"), "a rate is from 0.0 to 1.0, not 1.01", "");
+    below_head(&format!("{loss}rate = «1.01»"), "a rate must be from 0.0 to 1.0, not 1.01", "");
     let rate = "[[fault.clock-rate]]\ntarget = \"store\"\nat = \"1s\"\nlasts = \"1s\"\n";
     below_head(&format!("{rate}ppm = «-1000000»"), "from -900000 to 9000000 ppm", "");
 }
@@ -188,10 +188,10 @@ fn presets() {
 #[test]
 fn keys_of_slow_clock_strobe_disk_stall_and_failover() {
     let node = "target = \"store\"\nat = \"1s\"\nlasts = \"1s\"\n";
-    below_head(&format!("[[fault.slow]]\n{node}factor = «1»"), "from 2 to 100000 times slower, not 1", "");
+    below_head(&format!("[[fault.slow]]\n{node}factor = «1»"), "from 2 to 100000, not 1", "");
     below_head(&format!("«[[fault.slow]]»\n{node}"), "has no `factor`", "add `factor = …`");
     let strobe = format!("[[fault.clock-strobe]]\n{node}by = \"1s\"\nperiod = «\"1us\"»");
-    below_head(&strobe, "once a millisecond at most", "\"1ms\"");
+    below_head(&strobe, "must be at least \"1ms\", not `1us`", "");
     below_head(&format!("[[fault.disk-stall]]\n{node}what = «\"lies\"»"), "`lies` is not a value of `what`", "`lie`");
     below_head(
         &format!("«[[fault.disk-stall]]»\n{node}sync = \"1s\""),

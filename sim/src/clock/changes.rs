@@ -1,4 +1,4 @@
-//! Faults of clocks, and whether they changed anything.
+//! Clock faults, and whether they changed anything.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::world::World;
 
 /// Changes clocks.
 pub trait ClockChanges {
-    /// Steps the node's wall clock by nanoseconds.
+    /// Steps the node's wall clock by `nanos`, backward if negative.
     fn step_clock(&mut self, node: NodeId, by: InjectionId, nanos: i64);
-    /// Lets the node's clocks run fast by `ppm`, or slow if negative, until the injection ends.
+    /// Makes the node's clocks run fast by `ppm`, or slow if negative, until the injection ends.
     fn skew_clock(&mut self, node: NodeId, by: InjectionId, ppm: i64);
     /// Ends a skew.
     fn unskew_clock(&mut self, node: NodeId, by: InjectionId);
-    /// Steps the node's wall clock by nanoseconds and back, once each period.
+    /// Steps the node's wall clock by `nanos` and back, alternating every `period`.
     fn strobe_clock(&mut self, node: NodeId, by: InjectionId, nanos: i64, period: Duration);
     /// Ends a strobe; the clock reads as if it had never been strobed.
     fn unstrobe_clock(&mut self, node: NodeId, by: InjectionId);
@@ -28,7 +28,7 @@ pub(crate) struct Strobe {
     pub by: InjectionId,
     pub nanos: i64,
     pub period: Duration,
-    /// Whether the clock is stepped at the moment.
+    /// Whether the clock is currently stepped.
     pub away: bool,
 }
 
@@ -60,8 +60,8 @@ impl<M: Message, N: Message> ClockChanges for World<M, N> {
 
     fn unstrobe_clock(&mut self, id: NodeId, by: InjectionId) {
         let node = &mut self.nodes[id.index()];
-        let Some(place) = node.strobes.iter().position(|strobe| strobe.by == by) else { return };
-        let strobe = node.strobes.remove(place);
+        let Some(index) = node.strobes.iter().position(|strobe| strobe.by == by) else { return };
+        let strobe = node.strobes.remove(index);
         if strobe.away {
             node.clock.step(-strobe.nanos);
         }
@@ -69,7 +69,7 @@ impl<M: Message, N: Message> ClockChanges for World<M, N> {
 }
 
 impl<M: Message, N: Message> World<M, N> {
-    /// The clock steps forward or back.
+    /// Steps a strobing clock forward or back, and schedules its next step.
     pub(crate) fn strobe(&mut self, id: NodeId, by: InjectionId) {
         let node = &mut self.nodes[id.index()];
         let Some(strobe) = node.strobes.iter_mut().find(|strobe| strobe.by == by) else { return };
@@ -79,7 +79,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.schedule_at(self.now + period, Pending::Strobe { node: id, by });
     }
 
-    /// The rates of overlapping faults add up, within the range of one fault.
+    /// Sets the clock's rate to the sum of all active faults, within the range of one fault.
     fn change_rate(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];
@@ -95,8 +95,8 @@ impl<M: Message, N: Message> World<M, N> {
         self.arm(id);
     }
 
-    /// Returns `passed`, the result of comparing a clock with a deadline. If it would differ without clock faults, the
-    /// clock faults of the node changed something.
+    /// Returns `passed`, the result of comparing a clock with a deadline. Marks the node's clock faults as effective if the
+    /// result would differ without them.
     pub(crate) fn compare_undisturbed(&mut self, node: NodeId, passed: bool, undisturbed: SimTime) -> bool {
         if passed != (self.now >= undisturbed) {
             self.touch_clock_faults(node);
@@ -104,7 +104,8 @@ impl<M: Message, N: Message> World<M, N> {
         passed
     }
 
-    /// A clock fault moved a timer. It changed something if anything happened on the node in between.
+    /// Checks a timer that has just expired. If clock faults moved it, and anything happened on the node in between, they
+    /// changed something.
     pub(crate) fn check_timing(&mut self, id: NodeId, undisturbed: SimTime) {
         let node = &mut self.nodes[id.index()];
         if node.clock_faults.is_empty() || undisturbed == self.now {
@@ -117,7 +118,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Something happens at the node now, which may be affected by a timer that fired early.
+    /// Records that something happens at the node now, possibly because of a timer that fired early.
     pub(crate) fn mark_active(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];

@@ -1,7 +1,7 @@
 //! A node's two clocks. Both run at the node's own rate; the wall clock has an offset that faults can step.
 //!
-//! A second, undisturbed pair of clocks runs beside them, as if there were no clock fault. Where a decision differs between
-//! the two pairs, the fault changed something.
+//! A second, undisturbed pair of clocks runs in parallel, unaffected by clock faults. If a decision differs between the two
+//! pairs, the fault changed something.
 
 pub(crate) mod changes;
 pub(crate) mod timers;
@@ -13,7 +13,7 @@ const MILLION: i128 = 1_000_000;
 /// The clocks of one node.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// The true time and the monotonic reading at the last change of rate.
+    /// The true time of the last change of rate; `mono_then` is the monotonic reading at that time.
     since: SimTime,
     mono_then: u64,
     ppm: i64,
@@ -25,12 +25,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Clocks that show true time.
+    /// Creates clocks that show true time.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The monotonic clock at true time `now`.
+    /// Returns the reading of the monotonic clock at true time `now`.
     pub fn mono(&self, now: SimTime) -> Mono {
         if self.frozen {
             return Mono(self.mono_then);
@@ -42,28 +42,28 @@ impl Clock {
         Mono(self.mono_then + (i128::from(elapsed) * (MILLION + i128::from(self.ppm)) / MILLION) as u64)
     }
 
-    /// The wall clock at true time `now`.
+    /// Returns the reading of the wall clock at true time `now`.
     pub fn wall(&self, now: SimTime) -> Wall {
         Wall(self.mono(now).0 as i64 + self.wall_minus_mono)
     }
 
-    /// What the monotonic clock would read without any clock fault.
+    /// Returns what the monotonic clock would read without any clock fault.
     pub fn undisturbed_mono(&self, now: SimTime) -> Mono {
         Mono(now.0)
     }
 
-    /// What the wall clock would read without any clock fault.
+    /// Returns what the wall clock would read without any clock fault.
     pub fn undisturbed_wall(&self, now: SimTime) -> Wall {
         Wall(now.0 as i64 + self.shadow_wall_minus_true)
     }
 
-    /// Whether a clock fault ever changed these clocks.
+    /// Returns whether a clock fault ever changed these clocks.
     pub fn disturbed(&self) -> bool {
         self.ppm != 0 || self.since != SimTime(0) || self.wall_minus_mono != self.shadow_wall_minus_true
     }
 
-    /// The true time at which the monotonic clock will reach `due` if nothing changes its rate: the first nanosecond at
-    /// which `mono(t) >= due`. `None` while the clock is frozen.
+    /// Returns the true time at which the monotonic clock reaches `due` if its rate does not change: the first nanosecond
+    /// `t` with `mono(t) >= due`. Returns `None` while the clock is frozen.
     pub fn when(&self, due: Mono) -> Option<SimTime> {
         if self.frozen {
             return None;
@@ -78,18 +78,18 @@ impl Clock {
         Some(SimTime(self.since.0.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))))
     }
 
-    /// From `now` on, runs faster than true time by `ppm`, or slower if negative.
+    /// Makes the clocks run faster than true time by `ppm` from `now` on, or slower if negative.
     pub fn set_rate(&mut self, now: SimTime, ppm: i64) {
         self.rebase(now);
         self.ppm = ppm;
     }
 
-    /// Steps the wall clock.
+    /// Steps the wall clock by this many nanoseconds, backward if negative.
     pub fn step(&mut self, by: i64) {
         self.wall_minus_mono = self.wall_minus_mono.saturating_add(by);
     }
 
-    /// Stops the monotonic clock, as a paused virtual machine's does.
+    /// Stops the monotonic clock, as on a paused virtual machine.
     pub fn freeze(&mut self, now: SimTime) {
         self.rebase(now);
         self.frozen = true;
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_reached_exactly_when_the_clock_says_so() {
+    fn when_returns_the_first_nanosecond_at_which_the_clock_reaches_a_deadline() {
         let mut clock = Clock::new();
         clock.set_rate(SimTime(17), 333_333);
         let at = clock.when(Mono(12_345_678)).unwrap();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_moves_the_wall_clock_alone() {
+    fn a_step_moves_only_the_wall_clock() {
         let mut clock = Clock::new();
         clock.step(-(SECOND as i64));
         assert_eq!(clock.mono(SimTime(SECOND)), Mono(SECOND));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_machine_loses_monotonic_time_and_its_wall_clock_steps_on_resume() {
+    fn a_frozen_clock_loses_monotonic_time_and_its_wall_clock_steps_on_thaw() {
         let mut clock = Clock::new();
         clock.freeze(SimTime(2 * SECOND));
         assert_eq!(clock.when(Mono(3 * SECOND)), None);

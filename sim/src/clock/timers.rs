@@ -1,5 +1,5 @@
-//! The timers of one node, by its own monotonic clock. Only the earliest is in the event queue, so cancelling a timer or
-//! changing the rate of a clock costs nothing there.
+//! The timers of one node, measured by its monotonic clock. Only the earliest one is in the event queue, so cancelling a
+//! timer or changing a clock's rate leaves the queue unchanged.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::trace::Occurrence;
 use crate::waits::{WaitKind, WaitState};
 use crate::world::World;
 
-/// Identifies a timer, so that it can be cancelled.
+/// Identifies a timer for cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimerId(u64);
 
@@ -33,8 +33,8 @@ pub(crate) struct Timers<T> {
     /// Latest first, so that the next one is popped from the end.
     waiting: Vec<Timer<T>>,
     next_id: u64,
-    /// The valid ticks in the event queue, latest first. A tick that remains when an earlier timer is set serves later
-    /// timers.
+    /// The valid ticks in the event queue, latest first. When an earlier timer is set, the existing tick stays and serves
+    /// later timers.
     ticks: Vec<SimTime>,
 }
 
@@ -48,15 +48,15 @@ impl<T> Timers<T> {
     pub fn add(&mut self, due: Mono, undisturbed: SimTime, what: T) -> TimerId {
         let id = self.next_id;
         self.next_id += 1;
-        // Before those set earlier for the same time, since the end comes first.
-        let place = self.waiting.partition_point(|timer| timer.due > due);
-        self.waiting.insert(place, Timer { due, id, undisturbed, what });
+        // In front of timers set earlier for the same time, because timers are popped from the end.
+        let index = self.waiting.partition_point(|timer| timer.due > due);
+        self.waiting.insert(index, Timer { due, id, undisturbed, what });
         TimerId(id)
     }
 
     pub fn cancel(&mut self, id: TimerId) {
-        if let Some(place) = self.waiting.iter().rposition(|timer| timer.id == id.0) {
-            self.waiting.remove(place);
+        if let Some(index) = self.waiting.iter().rposition(|timer| timer.id == id.0) {
+            self.waiting.remove(index);
         }
     }
 
@@ -64,7 +64,7 @@ impl<T> Timers<T> {
         self.waiting.clear();
     }
 
-    /// The next timer that is due.
+    /// Pops the next timer that is due.
     pub fn pop_due(&mut self, now: Mono) -> Option<Expired<T>> {
         if self.waiting.last()?.due > now {
             return None;
@@ -81,8 +81,8 @@ impl<T> Timers<T> {
         self.waiting.last().map(|timer| timer.due)
     }
 
-    /// The earliest timer is due at this true time. Returns whether it needs a new tick in the event queue, because none
-    /// there is early enough.
+    /// Registers a tick at the true time `at`, when the earliest timer is due. Returns `false` if an earlier tick is already
+    /// in the event queue.
     pub fn arm(&mut self, at: SimTime) -> bool {
         if self.ticks.last().is_some_and(|tick| *tick <= at) {
             return false;
@@ -91,12 +91,12 @@ impl<T> Timers<T> {
         true
     }
 
-    /// Invalidates the ticks in the event queue, since the clock has changed.
+    /// Invalidates the ticks in the event queue after a change of the clock.
     pub fn disarm(&mut self) {
         self.ticks.clear();
     }
 
-    /// Whether the tick that was popped now is still valid.
+    /// Removes the tick that was just popped, and returns whether it was still valid.
     pub fn take_tick(&mut self, now: SimTime) -> bool {
         let counts = self.ticks.last() == Some(&now);
         if counts {
@@ -129,7 +129,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.arm(node);
     }
 
-    /// Schedules the node's next tick, unless one is scheduled early enough.
+    /// Schedules the node's next ticks, unless earlier ones are already scheduled.
     pub(crate) fn arm(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timers_expire_in_order_of_deadline_then_of_setting() {
+    fn timers_expire_by_deadline_and_then_in_the_order_they_were_set() {
         let mut timers = Timers::default();
         for (due, name) in [(5, "b"), (3, "a"), (5, "c"), (9, "d")] {
             timers.add(Mono(due), SimTime(due), name);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_clock_invalidates_ticks() {
+    fn disarming_invalidates_ticks() {
         let mut timers = Timers::<()>::default();
         timers.arm(SimTime(10));
         timers.disarm();

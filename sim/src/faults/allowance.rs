@@ -1,27 +1,27 @@
-//! By how much faults may lengthen the bounds within which locks recover.
+//! How far faults may extend the bounds on the recovery of locks.
 
 use std::time::Duration;
 
 use crate::net::{RETRANSMIT_FIRST, RETRANSMIT_LONGEST};
 
-/// What faults add to the bounds within which locks recover, summed over a schedule.
+/// The extension of a lock's recovery bounds due to faults, summed over a schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BoundAllowance {
-    /// All backward steps of wall clocks together.
+    /// The sum of all backward steps of wall clocks.
     pub stepped_back: Duration,
-    /// How far the wall clocks of two nodes may differ: all steps either way, and the drift by wrong rates.
+    /// The most by which two nodes' wall clocks may differ: all steps in either direction, plus drift from wrong rates.
     pub apart: Duration,
-    /// The total time for which machines, with their monotonic clocks, were paused.
+    /// The total time for which machines and their monotonic clocks were paused.
     pub machine_stopped: Duration,
-    /// How slow the slowest clock ran, in ppm.
+    /// How slowly the slowest clock ran, in ppm below the true rate.
     pub slowest_ppm: u32,
-    /// How long after a fault a stream may need to get through again: its retransmissions back off for as long as the fault
-    /// lasted, up to the longest back-off.
+    /// How long a stream may need after a fault to deliver again. Retransmissions back off for as long as the fault lasted,
+    /// up to the maximum back-off.
     pub reconnect: Duration,
 }
 
 impl BoundAllowance {
-    /// The sum of both.
+    /// Returns the sum of both allowances.
     pub fn plus(self, other: BoundAllowance) -> BoundAllowance {
         BoundAllowance {
             stepped_back: self.stepped_back + other.stepped_back,
@@ -32,17 +32,17 @@ impl BoundAllowance {
         }
     }
 
-    /// The allowance of a fault that blocks streams for this long.
+    /// Returns the allowance for a fault that blocks streams for this long.
     pub fn for_silence(lasts: Duration) -> BoundAllowance {
         BoundAllowance { reconnect: (lasts + RETRANSMIT_FIRST).min(RETRANSMIT_LONGEST), ..BoundAllowance::default() }
     }
 
-    /// How long a deadline `expiry` away by a server's wall clock can take.
+    /// Returns the longest true time until a deadline that is `expiry` away by a server's wall clock.
     pub fn stretch_wall(&self, expiry: Duration) -> Duration {
         self.stretch_rate(expiry + self.stepped_back) + self.machine_stopped
     }
 
-    /// How long a deadline `expiry` away by a server's monotonic clock can take.
+    /// Returns the longest true time until a deadline that is `expiry` away by a server's monotonic clock.
     pub fn stretch_mono(&self, expiry: Duration) -> Duration {
         self.stretch_rate(expiry) + self.machine_stopped
     }

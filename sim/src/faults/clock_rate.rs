@@ -15,7 +15,7 @@ pub struct ClockRate {
     ppm: Ppm,
 }
 
-/// The ppm by which a clock is fast, or slow if negative. A clock cannot stop or run backwards.
+/// How fast a clock runs, in ppm; slow if negative. A clock cannot stop or run backwards.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "i64")]
 struct Ppm(#[schemars(range(min = -900_000, max = 9_000_000))] i64);
@@ -26,7 +26,7 @@ impl TryFrom<i64> for Ppm {
     fn try_from(ppm: i64) -> Result<Self, String> {
         match ppm {
             -900_000..=9_000_000 => Ok(Ppm(ppm)),
-            _ => Err(format!("a clock's rate is from -900000 to 9000000 ppm, not {ppm}")),
+            _ => Err(format!("a clock's rate must be from -900000 to 9000000 ppm, not {ppm}")),
         }
     }
 }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_rate_makes_clocks_differ_either_way() {
+    fn clocks_drift_apart_at_a_rate_that_is_too_slow_or_too_fast() {
         let apart = |ppm| ClockRate { ppm: Ppm(ppm) }.allowance(0, Duration::from_secs(10)).apart;
         assert_eq!(apart(-500_000), Duration::from_secs(5));
         assert_eq!(apart(200_000), Duration::from_secs(2));

@@ -10,11 +10,11 @@ use super::{
 use crate::stream::Stream;
 use crate::units::SignedSpan;
 
-/// A step of the wall clock, as by NTP or an operator. The monotonic clock does not change.
+/// A step of the wall clock, as made by NTP or an operator. The monotonic clock does not change.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockStep {
-    /// The size of the step, backward if negative. From a range, it is drawn uniformly.
+    /// The size of the step; negative steps backward. A value in a range is drawn uniformly.
     by: SignedSpan,
 }
 

@@ -10,14 +10,14 @@ use super::{
 use crate::stream::Stream;
 use crate::units::{SignedSpan, Span};
 
-/// A wall clock that steps forward and back, as by Jepsen's `strobe-time` (jepsen, nemesis/time.clj). The monotonic clock
-/// does not change, and at the end the wall clock is as if it had never been strobed.
+/// A wall clock that steps forward and back repeatedly, as with Jepsen's `strobe-time` (jepsen, nemesis/time.clj). The
+/// monotonic clock does not change. At the end, the wall clock reads as if it had never been strobed.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockStrobe {
-    /// The size of the step, backward if negative. From a range, it is drawn uniformly.
+    /// The size of the step; negative steps backward. A value in a range is drawn uniformly.
     by: SignedSpan,
-    /// How long the clock stays stepped, and then how long it stays back.
+    /// The time between two steps.
     period: Period,
 }
 
@@ -33,7 +33,7 @@ impl TryFrom<Span> for Period {
 
     fn try_from(period: Span) -> Result<Self, String> {
         if period.0 < SHORTEST {
-            return Err(format!("a clock strobes once a millisecond at most, not every `{period}`: make it \"1ms\""));
+            return Err(format!("`period` must be at least \"1ms\", not `{period}`"));
         }
         Ok(Period(period.0))
     }

@@ -11,19 +11,19 @@ use crate::disk::DiskFate;
 use crate::net::RETRANSMIT_LONGEST;
 use crate::units::Span;
 
-/// A crash. Peers of a crashed process learn of it at once; peers of a crashed host only through their own timeouts.
+/// A crash. Peers of a crashed process learn of it at once; peers of a crashed host learn of it from their own timeouts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Crash {
     /// What crashes.
     #[serde(default)]
     what: CrashWhat,
-    /// How long it stays down. If left out, it restarts when all faults are healed.
+    /// How long the node stays down. By default, it restarts when all faults are healed.
     restart_after: Option<Span>,
-    /// It never restarts, not even when all faults are healed.
+    /// If true, the node never restarts, not even when all faults are healed.
     #[serde(default)]
     permanent: bool,
-    /// What the disk loses.
+    /// Which records the disk loses.
     #[serde(default)]
     disk: DiskFate,
 }
@@ -35,7 +35,7 @@ pub enum CrashWhat {
     /// The process: its operating system closes its connections, so peers learn at once.
     #[default]
     Process,
-    /// The host: peers learn of it by a timeout of their own, or when it is back and resets them.
+    /// The host: peers learn of it from their own timeouts, or when the host is back and resets their connections.
     Host,
 }
 

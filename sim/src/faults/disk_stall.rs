@@ -7,7 +7,7 @@ use super::{CauseWeights, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Ne
 use crate::stream::Stream;
 use crate::units::Dist;
 
-/// A disk that stalls, is slow, or confirms syncs that it does not do. Only services that sync their disk are affected.
+/// A disk that stalls, is slow, or confirms syncs without doing them. Only services that sync their disk are affected.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
 #[schemars(with = "Written")]
@@ -19,7 +19,7 @@ struct Written {
     /// What the disk does.
     #[serde(default)]
     what: What,
-    /// How long each sync takes if the disk is slow.
+    /// How long each sync takes; only for `what = "slow"`. Defaults to 1 s.
     sync: Option<Dist>,
 }
 
@@ -27,12 +27,12 @@ struct Written {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum What {
-    /// A sync returns only when the fault ends. The process waits for it and does nothing else.
+    /// Syncs block until the fault ends, and so does the process.
     #[default]
     Stall,
-    /// Each sync takes the time in `sync`, and the process waits for it.
+    /// Each sync takes as long as `sync` says, and blocks the process.
     Slow,
-    /// A sync returns at once without effect: a crash with `disk = "unsynced"` loses what it wrote.
+    /// Syncs return at once without effect. A crash with `disk = "unsynced"` loses the records.
     Lie,
 }
 

@@ -9,13 +9,13 @@ use super::{
 };
 use crate::node::NodeId;
 
-/// A failover that the leader learns of last: the other servers cannot reach it and elect another one, while its clients
-/// still reach it. This is the dangerous kind. A failover with the leader's cooperation (`SENTINEL FAILOVER`,
+/// A failover without the leader's knowledge. The other servers cannot reach it and elect a new leader, while clients still
+/// reach the old one. This is the dangerous kind. A failover with the leader's cooperation (`SENTINEL FAILOVER`,
 /// `move-leader`, a switchover) costs only time.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Failover {
-    /// Whether clients cannot reach the old leader, either.
+    /// Whether clients cannot reach the old leader either.
     #[serde(default)]
     clients_too: bool,
 }

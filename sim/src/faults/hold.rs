@@ -8,7 +8,7 @@ use super::{
     Nemesis, Preset, add_link_effects, remove_link_effects,
 };
 
-/// A black hole that delivers everything when it ends: messages arrive late, once, in order.
+/// Links that hold all messages until the fault ends. The messages then arrive once and in order.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {}
@@ -18,7 +18,7 @@ const INFO: FaultInfo = FaultInfo {
     about: "black-holes links, then delivers what was sent in the meantime",
     explore: Some(Exploration {
         name: "hold",
-        about: "Messages of a link are held back, and come late.",
+        about: "Messages on a link are held back and arrive late.",
         by_default: true,
         site: ExploreSite::Link,
         lasts: ExploreLength::Chosen,

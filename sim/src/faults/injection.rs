@@ -1,4 +1,4 @@
-//! Injects faults into a world: when each injection begins and ends, and the healing at the end.
+//! Begins and ends the injections of faults in a world, and heals all faults at the end.
 
 use super::triggers::Armed;
 use super::{Injected, Topology};
@@ -36,7 +36,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A client reaches a step, which may trigger faults at once.
+    /// Records that a client has reached a step, and begins the faults that it triggers.
     pub(crate) fn reach_step(&mut self, node: NodeId, step: &'static str) {
         self.record(&Occurrence::Step { node, step });
         if self.triggers.is_empty() {
@@ -91,8 +91,8 @@ impl<M: Message, N: Message> World<M, N> {
         self.observer.fault(self.now, false, &placement);
     }
 
-    /// Ends all faults: restores links and clock rates, resumes nodes, restarts them except after permanent crashes. Offsets
-    /// of wall clocks stay, since undoing a step would be another step.
+    /// Ends all faults: restores links and clock rates, and resumes or restarts nodes except after permanent crashes. Wall
+    /// clocks keep their offsets, since undoing a step would be another step.
     pub(crate) fn heal(&mut self) {
         self.healed = true;
         self.triggers.disarm();
@@ -117,7 +117,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The injection changed something at these nodes.
+    /// Records that the injection changed something at these nodes.
     pub(crate) fn touch(&mut self, injection: InjectionId, nodes: &[NodeId]) {
         self.injected[injection.0 as usize].touched = true;
         if nodes.iter().any(|node| self.concerns_holder(*node)) {
@@ -125,7 +125,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Whether the node holds the lock, or is a server of the lock while a client holds it.
+    /// Returns whether the node holds the lock, or is a server of the lock while a client holds it.
     fn concerns_holder(&self, node: NodeId) -> bool {
         match self.nodes[node.index()].role {
             Role::Server => self.clients.iter().any(|client| self.nodes[client.index()].tagged(HOLDER)),

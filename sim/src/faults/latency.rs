@@ -9,7 +9,7 @@ use super::{
 };
 use crate::units::Dist;
 
-/// Latency in addition to that of the network.
+/// Additional latency.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
@@ -22,7 +22,7 @@ const INFO: FaultInfo = FaultInfo {
     about: "adds latency to links",
     explore: Some(Exploration {
         name: "late",
-        about: "One message comes late.",
+        about: "One message arrives late.",
         by_default: false,
         site: ExploreSite::Link,
         lasts: ExploreLength::Moment,

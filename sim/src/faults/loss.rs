@@ -18,7 +18,7 @@ pub struct Loss {
 
 const INFO: FaultInfo = FaultInfo {
     name: "loss",
-    about: "loses messages on links; streams retransmit after 200 ms, doubling",
+    about: "loses messages on links; streams retransmit after 200 ms, with exponential back-off",
     explore: Some(Exploration {
         name: "drop",
         about: "One message is lost.",

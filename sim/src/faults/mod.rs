@@ -1,7 +1,7 @@
-//! The kinds of fault. Each is one file: its keys, what it does to the world, by how much it lengthens bounds, and what
-//! files, searches and reports need to know of it ([`FaultInfo`]).
+//! The kinds of fault. Each has one file with its keys, its effects on the world, its extension of recovery bounds, and its
+//! description for scenario files, searches and reports ([`FaultInfo`]).
 //!
-//! To add a kind, write its file and add it to the lists below. What a fault can do to each part of a node is a trait
+//! To add a kind, write its file and add it to the lists below. The effects of faults on each part of a node are a trait
 //! next to that part: [`Pauses`], [`Crashes`], [`ClockChanges`], [`Slowdowns`], [`LinkEffects`].
 
 mod allowance;
@@ -59,9 +59,9 @@ use crate::schedule::{InjectionId, Placement};
 use crate::stream::Stream;
 use crate::world::World;
 
-/// A fault as configured: what its injections do.
+/// A configured fault.
 pub trait Fault: fmt::Debug + Send + Sync {
-    /// Draws what differs between injections, up front, as one number that `begin` receives.
+    /// Draws, in advance, the number that distinguishes this injection from others. `begin` receives it.
     fn draw(&self, _stream: &mut Stream) -> i64 {
         0
     }
@@ -69,61 +69,61 @@ pub trait Fault: fmt::Debug + Send + Sync {
     /// Begins an injection.
     fn begin(&self, nemesis: &mut dyn Nemesis, injection: &Injected<'_>);
 
-    /// Ends an injection that lasts.
+    /// Ends an injection that has a duration.
     fn end(&self, _nemesis: &mut dyn Nemesis, _injection: &Injected<'_>) {}
 
-    /// How long its effect lasts if it has no `lasts`, such as `restart_after` of a crash.
+    /// Returns how long the effect of a fault without `lasts` lasts, such as `restart_after` of a crash.
     fn own_duration(&self) -> Option<Duration> {
         None
     }
 
-    /// About how many events an injection schedules.
+    /// Returns the approximate number of events that an injection schedules.
     fn events(&self, _lasts: Duration) -> u64 {
         1
     }
 
-    /// By how much an injection may lengthen the bounds within which a lock recovers.
+    /// Returns how far an injection may extend the bounds on a lock's recovery.
     fn allowance(&self, _drawn: i64, _lasts: Duration) -> BoundAllowance {
         BoundAllowance::default()
     }
 
-    /// Whether healing does not undo it.
+    /// Returns whether healing leaves this fault in effect.
     fn permanent(&self) -> bool {
         false
     }
 
-    /// The key and value, as TOML text, that fix what [`draw`](Fault::draw) gave, if the fault's keys leave it open.
+    /// Returns the key and value, as TOML text, that pin the result of [`draw`](Fault::draw); `None` if no key does.
     fn fixed_key(&self, _drawn: i64) -> Option<(&'static str, String)> {
         None
     }
 
-    /// Where a fault with [`TargetRule::Own`] acts. `pick` is the fraction of 2⁶⁴ drawn for this injection.
+    /// Returns where a fault with [`TargetRule::Own`] acts. `pick` / 2⁶⁴ is the fraction drawn for this injection.
     ///
     /// # Errors
-    /// If the topology has no such place, such as a minority of one server.
+    /// If the topology has no such nodes or links, such as a minority of one server.
     fn place(&self, _topology: &dyn Topology, _pick: u64) -> Result<Placement, String> {
         Ok(Placement::default())
     }
 }
 
-/// A kind of fault: its facts, and the type that its keys are read into.
+/// A kind of fault: its description, and the type that its keys are parsed into.
 pub trait FaultKind: Fault + DeserializeOwned + JsonSchema + 'static {
-    /// What it says about itself.
+    /// The description of this kind.
     const INFO: &'static FaultInfo;
 }
 
-/// Receives each kind of fault as a type.
+/// A visitor of the kinds of fault, as types.
 pub trait KindVisitor {
-    /// Called once for each kind.
+    /// Visits one kind.
     fn visit<F: FaultKind>(&mut self);
 }
 
 macro_rules! standard_kinds {
     ($($kind:ident),* $(,)?) => {
-        /// The facts of all kinds that fencepost ships, in the order of lists and reports.
+        /// The descriptions of all built-in kinds, in the order of lists and reports.
         pub const STANDARD: &[&FaultInfo] = &[$($kind::INFO),*];
 
-        /// Passes all kinds that fencepost ships to `visitor`, in the order of [`STANDARD`].
+        /// Passes all built-in kinds to `visitor`, in the order of [`STANDARD`].
         pub fn visit_standard(visitor: &mut impl KindVisitor) {
             $(visitor.visit::<$kind>();)*
         }
@@ -147,12 +147,12 @@ standard_kinds! {
     Failover,
 }
 
-/// The facts of the standard kind of this name.
+/// Returns the description of the built-in kind with this name.
 pub fn standard(name: &str) -> Option<&'static FaultInfo> {
     STANDARD.iter().copied().find(|info| info.name == name)
 }
 
-/// One injection as its fault sees it.
+/// An injection, as passed to its fault.
 #[derive(Debug)]
 pub struct Injected<'a> {
     /// Which injection this is.
@@ -165,20 +165,20 @@ pub struct Injected<'a> {
 
 /// The nodes of a world by role.
 pub trait Topology {
-    /// The clients, in order.
+    /// Returns the clients, in order.
     fn clients(&self) -> &[NodeId];
-    /// The lock's servers, in order.
+    /// Returns the lock's servers, in order.
     fn servers(&self) -> &[NodeId];
-    /// The guarded store. For a lock inside its store, the lock's own server.
+    /// Returns the guarded store. For a lock inside its store, this is the lock's own server.
     fn store(&self) -> NodeId;
-    /// All nodes.
+    /// Returns all nodes.
     fn all(&self) -> Vec<NodeId>;
-    /// The node of this name.
+    /// Returns the node with this name.
     fn named(&self, name: &str) -> Option<NodeId>;
 }
 
-/// What faults can do to a world. Each effect carries the injection that causes it, so that overlapping effects combine
-/// and end one by one.
+/// The effects of faults on a world. Each effect carries the injection that causes it, so overlapping effects combine and
+/// end one by one.
 pub trait Nemesis: Topology + Pauses + Crashes + ClockChanges + Slowdowns + LinkEffects {}
 
 impl<M: Message, N: Message> Nemesis for World<M, N> {}
@@ -202,7 +202,7 @@ fn remove_link_effects(nemesis: &mut dyn Nemesis, injection: &Injected<'_>) {
 pub struct Rate(#[schemars(range(min = 0.0, max = 1.0))] f64);
 
 impl Rate {
-    /// The share in ppm.
+    /// Returns the share in ppm.
     pub fn ppm(self) -> u32 {
         (self.0 * 1e6) as u32
     }
@@ -212,7 +212,11 @@ impl TryFrom<f64> for Rate {
     type Error = String;
 
     fn try_from(rate: f64) -> Result<Self, String> {
-        if (0.0..=1.0).contains(&rate) { Ok(Rate(rate)) } else { Err(format!("a rate is from 0.0 to 1.0, not {rate}")) }
+        if (0.0..=1.0).contains(&rate) {
+            Ok(Rate(rate))
+        } else {
+            Err(format!("a rate must be from 0.0 to 1.0, not {rate}"))
+        }
     }
 }
 
@@ -221,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_states_its_name_and_what_it_does() {
+    fn every_kind_has_a_unique_name_a_description_and_a_family() {
         for info in STANDARD {
             assert!(!info.name.is_empty() && !info.about.is_empty(), "{info:?}");
             assert!(info.family != FaultFamily::Other, "{info:?}");

@@ -10,13 +10,13 @@ use super::{
 use crate::node::NodeId;
 use crate::schedule::{Placement, pick_index};
 
-/// Cuts links, by groups that cannot reach each other or by a shape. Exactly one of `split` and `shape` is given.
+/// A partition into groups that cannot reach each other, or in a named shape. Exactly one of `split` and `shape` is given.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
     /// Groups of node names that cannot reach each other; nodes in no group are unaffected.
     split: Option<Vec<Vec<String>>>,
-    /// A named shape. Where several placements fit, one is drawn.
+    /// A named shape. If several placements fit, one is drawn.
     shape: Option<Shape>,
 }
 
@@ -30,12 +30,12 @@ pub enum Shape {
     Minority,
     /// A majority of the lock's servers is cut off from every other node.
     Majority,
-    /// Each of the lock's servers reaches a majority, but no two reach the same one. Of five, each reaches its neighbours in
-    /// a ring; of three, each hears only one of the others.
+    /// Each of the lock's servers hears a majority, but no two hear the same one. With five servers, each hears its two
+    /// neighbours in a ring; with three, each hears only one other server.
     Ring,
-    /// The lock's servers form two halves that share one node, which reaches both. Clients reach all servers.
+    /// The lock's servers form two halves, connected only through one server that reaches both. Clients reach all servers.
     Bridge,
-    /// One node receives nothing, but others receive from it.
+    /// One node receives no messages, but others receive from it.
     OneWay,
     /// The clients are cut off from the lock's servers, but not from the store.
     ClientsFromLock,
@@ -153,14 +153,14 @@ fn shaped(topology: &dyn Topology, shape: Shape, pick: u64) -> Result<Links, Str
             all.iter().filter(|&&node| node != deaf).map(|&node| (node, deaf)).collect()
         }
         Shape::ClientsFromLock if servers.is_empty() => {
-            return Err("this lock has no servers to be cut off from".into());
+            return Err("this lock has no servers to cut clients off from".into());
         }
         Shape::ClientsFromLock => between(topology.clients(), servers),
         Shape::ClientsFromStore => between(topology.clients(), &[topology.store()]),
     })
 }
 
-/// `count` of the servers, adjacent in their order, starting at the one that `pick` selects.
+/// Returns `count` consecutive servers, starting at the one that `pick` selects and wrapping around.
 fn part(servers: &[NodeId], count: usize, pick: u64, what: &str) -> Result<Vec<NodeId>, String> {
     if servers.len() < 2 || count == 0 {
         return Err(format!("{} server(s) have no {what} to cut off", servers.len()));
@@ -169,10 +169,10 @@ fn part(servers: &[NodeId], count: usize, pick: u64, what: &str) -> Result<Vec<N
     Ok((0..count).map(|i| servers[(first + i) % servers.len()]).collect())
 }
 
-/// The servers in the order that `pick` selects.
+/// Returns the servers in the order that `pick` selects.
 fn drawn_order(servers: &[NodeId], mut pick: u64, what: &str) -> Result<Vec<NodeId>, String> {
     if servers.len() < 3 {
-        return Err(format!("{} server(s) make no {what}: it takes three", servers.len()));
+        return Err(format!("a {what} needs at least 3 servers, not {}", servers.len()));
     }
     let mut order = servers.to_vec();
     for last in (1..order.len()).rev() {
@@ -183,8 +183,8 @@ fn drawn_order(servers: &[NodeId], mut pick: u64, what: &str) -> Result<Vec<Node
     Ok(order)
 }
 
-/// The links cut by `majorities-ring-perfect` (jepsen, src/jepsen/nemesis.clj): each node of the ring still receives from
-/// the majority of neighbours of which it is the middle.
+/// Returns the links cut by `majorities-ring-perfect` (jepsen, src/jepsen/nemesis.clj): each node still receives from the
+/// majority of consecutive nodes with itself in the middle.
 fn ring(order: &[NodeId]) -> Links {
     let (count, majority) = (order.len(), order.len() / 2 + 1);
     let mut links = Links::new();
@@ -197,7 +197,7 @@ fn ring(order: &[NodeId]) -> Links {
     links
 }
 
-/// The links cut by `bridge` (jepsen, src/jepsen/nemesis.clj): two halves, and one node between them.
+/// Returns the links cut by `bridge` (jepsen, src/jepsen/nemesis.clj): two halves, with one node between them.
 fn bridge(order: &[NodeId]) -> Links {
     let half = order.len() / 2;
     between(&order[..half], &order[half + 1..])
@@ -208,7 +208,7 @@ fn cut_off(all: &[NodeId], group: &[NodeId]) -> Links {
     between(group, &rest)
 }
 
-/// The links between two groups, in both directions.
+/// Returns the links between two groups, in both directions.
 fn between(left: &[NodeId], right: &[NodeId]) -> Links {
     left.iter().flat_map(|&a| right.iter().flat_map(move |&b| [(a, b), (b, a)])).collect()
 }
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_ring_each_hears_a_majority_and_no_two_the_same() {
+    fn in_a_ring_each_server_hears_a_different_majority() {
         for count in 3..=7 {
             let all = nodes(count);
             let cut = ring(&all);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bridge_sees_both_halves_which_do_not_see_each_other() {
+    fn a_bridge_reaches_both_halves_which_do_not_reach_each_other() {
         let cut = bridge(&nodes(5));
         let sees_all = |node: u16| !cut.iter().any(|(from, to)| [*from, *to].contains(&NodeId(node)));
         assert_eq!((0..5).filter(|node| sees_all(*node)).collect::<Vec<_>>(), [2]);

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// A stop-the-world pause of a process: a garbage collection, a SIGSTOP, a page fault on a slow disk. Its clocks keep
-/// running. What the pause does is in `process/pause.rs`.
+/// running. The effects are in `process/pause.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {}

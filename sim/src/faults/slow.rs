@@ -6,11 +6,11 @@ use serde::Deserialize;
 use super::{CauseWeights, Fault, FaultFamily, FaultInfo, FaultKind, Injected, Nemesis, Phrases, Slowdown};
 
 /// A node that does everything more slowly: an overcommitted CPU, swapping, a noisy neighbour. Each message, timer and step
-/// of its code keeps it busy. What arrives in the meantime queues up, and what it sends leaves afterwards.
+/// of its code keeps it busy. Messages that arrive in the meantime queue up, and its own messages leave afterwards.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slow {
-    /// How many times slower it is. Each message, timer or step takes `factor` − 1 ms more.
+    /// How many times slower the node is. Each message, timer or step takes `factor` − 1 ms longer.
     factor: Factor,
 }
 
@@ -24,13 +24,12 @@ impl TryFrom<i64> for Factor {
     fn try_from(factor: i64) -> Result<Self, String> {
         match factor {
             2..=100_000 => Ok(Factor(factor)),
-            _ => Err(format!("a slow node is from 2 to 100000 times slower, not {factor}")),
+            _ => Err(format!("`factor` must be from 2 to 100000, not {factor}")),
         }
     }
 }
 
-/// The work of a message, timer or step, which slowness multiplies. Healthy nodes need no time besides the latency of the
-/// network.
+/// The time for one message, timer or step, multiplied by `factor`. Healthy nodes take no time besides network latency.
 const WORK: Duration = Duration::from_millis(1);
 
 const INFO: FaultInfo = FaultInfo {

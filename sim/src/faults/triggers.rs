@@ -10,10 +10,10 @@ pub(crate) struct Triggers(Vec<Armed>);
 
 pub(crate) struct Armed {
     pub injection: InjectionId,
-    /// Any client if left out.
+    /// The client; `None` means any client.
     pub client: Option<NodeId>,
     pub step: String,
-    /// How many times the step has yet to be reached.
+    /// How many more times the step must be reached.
     pub left: u32,
     pub after: Duration,
 }
@@ -31,7 +31,7 @@ impl Triggers {
         self.0.clear();
     }
 
-    /// Counts a step, and returns what it triggers: the injections, each with its delay in nanoseconds.
+    /// Counts a step, and returns the injections that it triggers, each with its delay in nanoseconds.
     pub fn pass(&mut self, node: NodeId, step: &str) -> Vec<(InjectionId, u64)> {
         let mut fired = Vec::new();
         self.0.retain_mut(|armed| {

@@ -8,8 +8,8 @@ use super::{
     Preset, Stops,
 };
 
-/// A pause of the whole virtual machine, as in a live migration. The monotonic clock stops, too, and the wall clock steps
-/// forward on resume. What the pause does is in `process/pause.rs`.
+/// A pause of the whole virtual machine, as in a live migration. The monotonic clock also stops, and the wall clock steps
+/// forward on resume. The effects are in `process/pause.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VmPause {}

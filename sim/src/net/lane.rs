@@ -1,4 +1,4 @@
-//! One direction of a connection: what was sent, what arrived, and what waits for retransmission.
+//! One direction of a connection: messages sent, received and waiting for retransmission.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use crate::time::SimTime;
 /// One direction of a connection.
 pub(crate) struct Lane<M> {
     pub last_arrival: SimTime,
-    /// The period in which nothing arrives, because retransmissions of one message take longer than [`PEER_TIMEOUT`].
+    /// The period without arrivals, while the retransmissions of one message take longer than [`PEER_TIMEOUT`].
     pub late: (SimTime, SimTime),
     /// The number of messages sent.
     pub sent: u32,
@@ -42,7 +42,7 @@ impl<M> Lane<M> {
         self.flush_pending || !self.stalled.is_empty()
     }
 
-    /// The last message sent will arrive at `arrival`.
+    /// Records that the last message sent will arrive at `arrival`.
     pub fn expect(&mut self, now: SimTime, arrival: SimTime) {
         self.last_arrival = arrival;
         let (since, until) = self.late;
@@ -51,22 +51,22 @@ impl<M> Lane<M> {
         }
     }
 
-    /// Whether nothing has arrived for [`PEER_TIMEOUT`] although the link is open.
+    /// Returns whether no message has arrived for [`PEER_TIMEOUT`] although the link is open.
     pub fn is_late(&self, now: SimTime) -> bool {
         let (since, until) = self.late;
         until > now && now.since(since) > PEER_TIMEOUT
     }
 
-    /// Keeps a message for retransmission, before all that were sent after it.
+    /// Keeps a message for retransmission, in the order of sending.
     pub fn stall(&mut self, now: SimTime, packet: Packet<M>) {
         if self.stalled.is_empty() {
             self.stalled_since = now;
         }
-        let place = self.stalled.partition_point(|other| other.order <= packet.order);
-        self.stalled.insert(place, packet);
+        let index = self.stalled.partition_point(|other| other.order <= packet.order);
+        self.stalled.insert(index, packet);
     }
 
-    /// Returns the message if it is the next in order, and keeps it otherwise. A reset does not wait.
+    /// Returns the message if it is the next in order, and keeps it otherwise. Resets are not reordered.
     pub fn receive(&mut self, packet: Packet<M>) -> Option<Packet<M>> {
         if matches!(packet.body, Body::Reset | Body::Refuse) {
             return Some(packet);
@@ -79,13 +79,13 @@ impl<M> Lane<M> {
         Some(packet)
     }
 
-    /// The next message in order, if it has arrived already.
+    /// Takes the next message in order, if it has already arrived.
     pub fn next_early(&mut self) -> Option<Packet<M>> {
-        let place = self.early.iter().position(|packet| packet.order == self.received)?;
-        Some(self.early.swap_remove(place))
+        let index = self.early.iter().position(|packet| packet.order == self.received)?;
+        Some(self.early.swap_remove(index))
     }
 
-    /// The time of the first retransmission at or after `now`.
+    /// Returns the time of the first retransmission at or after `now`.
     pub fn next_retransmission(&self, now: SimTime) -> SimTime {
         let (mut at, mut wait) = (self.stalled_since, RETRANSMIT_FIRST);
         loop {

@@ -1,4 +1,4 @@
-//! Links between nodes, one way each, and what faults do to the messages on them.
+//! One-way links between nodes, and the effects of faults on their messages.
 
 use std::time::Duration;
 
@@ -18,18 +18,18 @@ pub trait LinkEffects {
     fn remove_link_effect(&mut self, from: NodeId, to: NodeId, by: InjectionId);
 }
 
-/// What a fault does to a link, one way.
+/// The effect of a fault on a link, one way.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LinkEffect {
-    /// Nothing gets through. Streams retransmit after it heals, datagrams are lost.
+    /// No message gets through. Streams retransmit after the link heals; datagrams are lost.
     Cut,
-    /// Nothing gets through; all of it arrives when the hold ends.
+    /// No message gets through; all of them arrive when the hold ends.
     Hold,
     /// Every message takes longer.
     Delay(Dist),
-    /// Messages are lost, at this rate in ppm. Streams retransmit.
+    /// Messages are lost at this rate in ppm. Streams retransmit.
     Lose(u32),
-    /// Datagrams arrive twice, at this rate in ppm.
+    /// Datagrams arrive twice at this rate in ppm.
     Duplicate(u32),
 }
 
@@ -48,7 +48,7 @@ impl<M: Message, N: Message> LinkEffects for World<M, N> {
     }
 }
 
-/// What faults do to a link, and its randomness.
+/// A link's active fault effects and its random stream.
 #[derive(Default)]
 pub(crate) struct Link {
     pub effects: Vec<(InjectionId, LinkEffect)>,
@@ -68,15 +68,15 @@ impl Link {
     }
 }
 
-/// What happens to one message on a link, apart from its order among others.
+/// The latency, loss and duplication of one message on a link.
 pub(crate) struct Fate {
     pub latency: Duration,
-    /// How many times it was lost before it got through (streams), or whether it is lost (datagrams).
+    /// How many times the message was lost before it got through (streams), or nonzero if it is lost (datagrams).
     pub losses: u32,
     pub doubled: bool,
 }
 
-/// No message is lost more often than this in a row. The last retransmissions are minutes apart by then.
+/// The most times one message is lost. The last retransmissions are minutes apart by then.
 const MOST_LOSSES: u32 = 10;
 
 /// Draws a message's fate, and calls `touched` with each injection that affected it.
@@ -115,7 +115,7 @@ pub(crate) fn fate(
     fate
 }
 
-/// The delay of a message that was lost this many times before it arrived.
+/// Returns the delay of a message that was lost this many times before it arrived.
 pub(crate) fn retransmission_delay(losses: u32) -> Duration {
     (0..losses).fold(Duration::ZERO, |sum, n| sum + (RETRANSMIT_FIRST * 2u32.pow(n)).min(RETRANSMIT_LONGEST))
 }

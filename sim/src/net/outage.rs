@@ -1,4 +1,4 @@
-//! Connections whose network or peer fails: stalled messages are retransmitted, or the connection is reset.
+//! Failures of the network or a peer: stalled messages are retransmitted, or the connection is reset.
 
 use crate::event_queue::Pending;
 use crate::message::Message;
@@ -30,7 +30,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A stream got nothing through for [`STALL_LIMIT`]: the operating systems of both ends reset it.
+    /// Resets a stream that made no progress for [`STALL_LIMIT`], as the operating systems of both ends would.
     fn give_up(&mut self, id: ConnId) {
         let session = Session { conn: id, epoch: self.conns[id.0 as usize].epoch };
         for way in [Way::ToServer, Way::ToClient] {
@@ -38,14 +38,14 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The operating system at one end resets the connection. The process sees it as soon as it runs.
+    /// Resets the connection at one end. The process there sees the reset as soon as it runs.
     fn notice_reset(&mut self, session: Session, way: Way) {
         let node = self.conns[session.conn.0 as usize].ends(way).1;
         let packet = Packet { session, way, call: 0, sent: self.now, order: 0, body: Body::Reset };
         self.handle_later(node, packet);
     }
 
-    /// Schedules retransmissions of stalled messages on links for which `over` holds: `at_once` if they were only held.
+    /// Schedules retransmissions of stalled messages on links for which `over` is true, `at_once` if they were only held.
     pub(crate) fn unstall(&mut self, over: impl Fn(NodeId, NodeId) -> bool, at_once: bool) {
         for index in 0..self.conns.len() {
             for way in [Way::ToServer, Way::ToClient] {
@@ -62,7 +62,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Breaks the connections of a node that crashed. After a crash of the process its operating system closes them; a dead
+    /// Breaks the connections of a node that crashed. After a crash of the process, its operating system closes them; a dead
     /// host loses them silently.
     pub(crate) fn drop_connections(&mut self, node: NodeId, host: bool) {
         for index in 0..self.conns.len() {
@@ -92,7 +92,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The keep-alive probes of a server got no answer.
+    /// Resets a connection whose keep-alive probes were not answered.
     pub(crate) fn keep_alive(&mut self, id: ConnId, epoch: u32) {
         let conn = &self.conns[id.0 as usize];
         if conn.epoch == epoch && conn.accepted {

@@ -10,7 +10,7 @@ use crate::waits::{CallError, WaitKind, WaitState};
 use crate::world::World;
 
 impl<M: Message, N: Message> World<M, N> {
-    /// A message reaches the far end of its link.
+    /// Delivers a message at the far end of its link.
     pub(crate) fn arrive(&mut self, packet: Packet<M>) {
         let conn = &self.conns[packet.session.conn.0 as usize];
         if packet.session.epoch != conn.epoch {
@@ -39,7 +39,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A message reaches a node, which may be down, paused or busy.
+    /// Passes a message to a node, which may be down, paused or busy.
     fn receive(&mut self, packet: Packet<M>, from: NodeId, to: NodeId) {
         let node = &mut self.nodes[to.index()];
         if !node.up {
@@ -54,7 +54,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The server's side of a new connection.
+    /// Accepts a new connection on the server's side.
     pub(crate) fn open(&mut self, session: Session) {
         let conn = &mut self.conns[session.conn.0 as usize];
         conn.accepted = true;
@@ -64,7 +64,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.transmit(Packet { session, way, call: 0, sent, order: 0, body: Body::Accept });
     }
 
-    /// Lets a node handle a message now, after the messages that it already has to handle.
+    /// Schedules a message for now, after the messages that the node already has to handle.
     pub(crate) fn handle_later(&mut self, node: NodeId, packet: Packet<M>) {
         self.nodes[node.index()].resuming += 1;
         self.schedule_at(self.now, Pending::Resumed(packet));
@@ -81,7 +81,7 @@ impl<M: Message, N: Message> World<M, N> {
         if node.paused() { self.withhold(to, packet) } else { self.accept(packet) }
     }
 
-    /// Answers for a process that is down or does not know the connection.
+    /// Answers on behalf of a process that is down or does not know the connection.
     fn bounce(&mut self, packet: &Packet<M>) {
         let body = match packet.body {
             Body::Open => Body::Refuse,
@@ -92,7 +92,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.transmit(Packet { session, way, call: 0, sent: self.now, order: 0, body });
     }
 
-    /// A node handles a message.
+    /// Handles a message at its node.
     pub(crate) fn accept(&mut self, packet: Packet<M>) {
         let id = packet.session.conn;
         let (from, to) = self.conns[id.0 as usize].ends(packet.way);
@@ -169,7 +169,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Completes the wait for a pushed message, or keeps the message. Returns whether a wait was completed.
+    /// Completes the wait for a pushed message, or buffers the message. Returns whether a wait was completed.
     fn take_pushed(&mut self, id: ConnId, message: M) -> bool {
         let waiting = self.waits_on(|kind| *kind == WaitKind::Receive(id)).next();
         if let Some(key) = waiting {
@@ -197,7 +197,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.conns[id.0 as usize].state = if noticed { ConnState::Closed } else { ConnState::Broken };
     }
 
-    /// Fails all pending calls on the connection, and returns whether there was one.
+    /// Fails all pending calls on the connection, and returns whether there were any.
     fn fail_calls(&mut self, id: ConnId, client: NodeId, error: CallError) -> bool {
         let concerned = |kind: &WaitKind| matches!(kind, WaitKind::Call(on) | WaitKind::Receive(on) if *on == id);
         let keys: Vec<WaitKey> = self.waits_on(concerned).collect();

@@ -25,7 +25,7 @@ impl WaitKey {
 }
 
 impl<M: Message, N: Message> World<M, N> {
-    /// A client's handle on a server. The connection opens with the first call.
+    /// Creates a client's connection to a server. The first call opens it.
     pub(crate) fn connect(&mut self, client: NodeId, server: NodeId) -> ConnId {
         self.conns.push(Conn::new(client, server));
         ConnId(self.conns.len() as u32 - 1)
@@ -68,7 +68,7 @@ impl<M: Message, N: Message> World<M, N> {
         if conn.state == ConnState::Opening { conn.backlog.push(packet) } else { self.transmit(packet) }
     }
 
-    /// Sends a message from one server to another, on a connection of their own.
+    /// Sends a message from one server to another, on a dedicated connection.
     pub(crate) fn send_to_peer(&mut self, from: NodeId, to: NodeId, message: M) {
         let id = self.peer_connection(from, to);
         let now = self.now;
@@ -101,7 +101,7 @@ impl<M: Message, N: Message> World<M, N> {
         })
     }
 
-    /// The oldest message that the server pushed on a connection and that was not received yet.
+    /// Takes the oldest pushed message that the client has not received yet.
     pub(crate) fn pushed(&mut self, id: ConnId) -> Option<M> {
         self.conns[id.0 as usize].inbox.pop_front()
     }
@@ -111,7 +111,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.send_to_client(session, NO_CALL, Body::Data(message));
     }
 
-    /// The server closes a connection. What it sent before still arrives, then the client sees a reset.
+    /// Closes a connection from the server's side. Messages sent before still arrive, then the client sees a reset.
     pub(crate) fn close(&mut self, session: Session) {
         let conn = &mut self.conns[session.conn.0 as usize];
         if conn.epoch == session.epoch && std::mem::take(&mut conn.accepted) {
@@ -119,8 +119,8 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The client closes the connection and gets another one to the same server. What it sent before still arrives, then
-    /// the server sees a reset.
+    /// Closes the connection from the client's side and creates a new one to the same server. Messages sent before still
+    /// arrive, then the server sees a reset.
     pub(crate) fn reopen(&mut self, id: ConnId) -> ConnId {
         let conn = &mut self.conns[id.0 as usize];
         let (client, server) = (conn.client, conn.server);
@@ -135,7 +135,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.connect(client, server)
     }
 
-    /// Whether the connection is open as far as the client knows.
+    /// Returns whether the connection is open, as far as the client knows.
     pub(crate) fn seems_open(&self, id: ConnId) -> bool {
         matches!(self.conns[id.0 as usize].state, ConnState::Open | ConnState::Opening)
     }
@@ -150,13 +150,13 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A call got no reply in time. If its request was never sent, it has failed for certain.
+    /// Times out a call. If its request was never sent, the call has certainly failed.
     pub(crate) fn time_out(&mut self, id: ConnId, key: WaitKey) {
         let backlog = &mut self.conns[id.0 as usize].backlog;
         let unsent = backlog.iter().position(|packet| packet.call == key.as_call());
         let error = match unsent {
-            Some(place) => {
-                backlog.remove(place);
+            Some(index) => {
+                backlog.remove(index);
                 CallError::Refused
             }
             None => CallError::TimedOut,
@@ -194,12 +194,12 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// Launches a message: draws its fate and schedules its arrival.
+    /// Draws a message's fate and schedules its arrival.
     pub(crate) fn launch(&mut self, packet: Packet<M>, from: NodeId, to: NodeId) {
         let network = self.network;
         let mut involved: Vec<InjectionId> = Vec::new();
-        let place = from.index() * self.nodes.len() + to.index();
-        let Link { effects, stream, .. } = &mut self.links[place];
+        let index = from.index() * self.nodes.len() + to.index();
+        let Link { effects, stream, .. } = &mut self.links[index];
         let stream = stream.get_or_insert_with(|| {
             let (from, to) = (&self.nodes[from.index()].name, &self.nodes[to.index()].name);
             Box::new(self.streams.labelled(&["latency", from, to]))
@@ -231,7 +231,7 @@ impl<M: Message, N: Message> World<M, N> {
         &mut self.conns[packet.session.conn.0 as usize].lanes[packet.way as usize]
     }
 
-    /// Keeps a message for retransmission. A dead host retransmits nothing.
+    /// Keeps a message for retransmission. A dead host does not retransmit.
     pub(crate) fn stall(&mut self, packet: Packet<M>) {
         let (from, to) = self.conns[packet.session.conn.0 as usize].ends(packet.way);
         self.touch_closing(from, to);
@@ -254,7 +254,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The faults that close a link, and the crash of its far end, changed something.
+    /// Records that the faults that close a link, and the crash of its far end, changed something.
     pub(crate) fn touch_closing(&mut self, from: NodeId, to: NodeId) {
         let closing = |effect: &LinkEffect| matches!(effect, LinkEffect::Cut | LinkEffect::Hold);
         let effects = &self.link(from, to).effects;

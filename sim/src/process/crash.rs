@@ -1,5 +1,5 @@
 //! Crashes and restarts. Peers of a crashed process learn of it at once, since its operating system closes its
-//! connections. Peers of a crashed host learn of it from their own timeouts, or when it is back and resets them.
+//! connections. Peers of a crashed host learn of it from their own timeouts, or when it is back and resets connections.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::world::World;
 
 /// Crashes nodes.
 pub trait Crashes {
-    /// Crashes the node's process or host. Without `restart_after`, it restarts when all faults are healed.
+    /// Crashes the node's process or host. Without `restart_after`, it stays down until all faults are healed.
     fn crash(
         &mut self,
         node: NodeId,

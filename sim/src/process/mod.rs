@@ -1,4 +1,4 @@
-//! What stops and delays the process of a node: pauses of the process or its machine, crashes, slowdowns.
+//! Faults that stop or delay a node's process: pauses of the process or its machine, crashes, slowdowns.
 
 pub(crate) mod crash;
 pub(crate) mod pause;

@@ -1,4 +1,4 @@
-//! Where a pause acts: what a paused process or machine does not do, and what happens when it resumes.
+//! The effects of a pause: what a paused process or machine does not do, and what happens when it resumes.
 //!
 //! - Messages that arrive wait: [`World::receive_while_paused`]. The operating system of a paused process still accepts
 //!   connections; that of a paused machine does not.
@@ -8,7 +8,7 @@
 //!   forward on resume.
 //! - On resume, everything that waited happens at once: [`World::release_withheld`].
 //!
-//! A node that is slow or waits for its disk is paused for that time, too: see [`super::slowdown`].
+//! A node that is slow or waits for its disk is also paused: see [`super::slowdown`].
 
 use std::collections::VecDeque;
 
@@ -25,7 +25,7 @@ use crate::world::World;
 pub trait Pauses {
     /// Pauses the node's process; its clocks keep running.
     fn pause_process(&mut self, node: NodeId, by: InjectionId);
-    /// Pauses the node's machine: its monotonic clock stops, too.
+    /// Pauses the node's machine: its monotonic clock also stops.
     fn pause_machine(&mut self, node: NodeId, by: InjectionId);
     /// Ends the pause by this injection. The node resumes when its last pause ends.
     fn resume(&mut self, node: NodeId, by: InjectionId);
@@ -38,10 +38,10 @@ pub(crate) struct Pause {
     pub machine: bool,
 }
 
-/// What happened to a node while it was paused, to be handled on resume.
+/// Work that arrived while a node was paused, to be done on resume.
 pub(crate) enum Withheld<M> {
     Packet(Packet<M>),
-    /// The client's code continues after a step, waiting with this key; or starts.
+    /// The client's code continues after the step with this wait, or starts if `None`.
     Code(Option<WaitKey>),
 }
 
@@ -90,8 +90,8 @@ impl<M: Message, N: Message> World<M, N> {
         node.paused_by.push(Pause { by, machine });
     }
 
-    /// A message reaches a paused node. The operating system of a paused process still opens connections and buffers what
-    /// arrives on them, but its code sees nothing. On a paused machine nothing works.
+    /// Receives a message at a paused node. The operating system of a paused process still opens connections and buffers
+    /// their data, but the code does not run. A paused machine does nothing.
     pub(crate) fn receive_while_paused(&mut self, to: NodeId, packet: Packet<M>) {
         let machine = self.nodes[to.index()].paused_by.iter().any(|pause| pause.machine);
         match packet.body {
@@ -114,7 +114,7 @@ impl<M: Message, N: Message> World<M, N> {
         self.nodes[node.index()].withheld.push(Withheld::Packet(packet));
     }
 
-    /// The node's earliest timer expires. While the node is paused, the timer waits.
+    /// Fires the node's earliest timer, unless the node is paused.
     pub(crate) fn tick(&mut self, id: NodeId) {
         let current = self.nodes[id.index()].alarms.take_tick(self.now);
         if current && !self.nodes[id.index()].paused() {
@@ -122,14 +122,14 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// A timer that expired during a pause fires, unless the node is paused again.
+    /// Fires a timer that expired during a pause, unless the node is paused again.
     pub(crate) fn fire_due_alarm(&mut self, id: NodeId) {
         if !self.nodes[id.index()].paused() {
             self.fire_alarm(id);
         }
     }
 
-    /// A client's code starts, or continues after a step. While the client is paused, it waits.
+    /// Starts a client's code, or continues it after a step. If the client is paused, the code waits.
     pub(crate) fn continue_client(&mut self, id: NodeId, incarnation: u32, wait: Option<WaitKey>) {
         let node = &mut self.nodes[id.index()];
         if !node.up || node.incarnation != incarnation {
@@ -146,8 +146,8 @@ impl<M: Message, N: Message> World<M, N> {
         self.wake = Some(id);
     }
 
-    /// What a client that has reached a step waits for before it continues: for the end of its pause. The code of a
-    /// client that is down waits forever, and is dropped.
+    /// Returns the wait for the end of the pause if the client has reached a step while paused. The code of a client that is
+    /// down waits until it is dropped.
     pub(crate) fn wait_at_step(&mut self, id: NodeId) -> Option<WaitKey> {
         let node = &self.nodes[id.index()];
         if node.up && !node.paused() && !self.exhausted() {
@@ -160,8 +160,8 @@ impl<M: Message, N: Message> World<M, N> {
         Some(key)
     }
 
-    /// Everything that waited during a pause happens now, in a drawn order. The messages of one connection stay in order, and
-    /// so do timers; which of them the process handles first is left to chance.
+    /// Schedules everything that waited during a pause. Messages of one connection stay in order, as do timers. The order
+    /// among these groups is random.
     fn release_withheld(&mut self, id: NodeId) {
         self.send_unsent(id);
         let due = self.nodes[id.index()].alarms.due_count(self.mono(id));
@@ -187,17 +187,17 @@ impl<M: Message, N: Message> World<M, N> {
         self.arm(id);
     }
 
-    /// Whether a fault of the node can change anything: it holds the lock, or a call from it or to it is pending.
+    /// Returns whether a fault at the node can change anything: it holds the lock, or a call from or to it is pending.
     pub(crate) fn busy(&self, id: NodeId) -> bool {
         self.nodes[id.index()].tagged(HOLDER) || self.calling(id) || self.called(id)
     }
 
-    /// Whether a call of the client is pending.
+    /// Returns whether a call from the client is pending.
     fn calling(&self, client: NodeId) -> bool {
         self.waits.iter().any(|(_, wait)| wait.node == client && matches!(wait.kind, WaitKind::Call(_)))
     }
 
-    /// Whether a call to the server is pending.
+    /// Returns whether a call to the server is pending.
     fn called(&self, server: NodeId) -> bool {
         self.waits
             .iter()
@@ -211,7 +211,7 @@ enum Item<M> {
     DueAlarm,
 }
 
-/// Groups of items that keep their order: the messages of each connection, the timers, the client's code.
+/// Groups items that keep their order: the messages of each connection, the timers, the client's code.
 fn grouped<M>(withheld: Vec<Withheld<M>>, due_alarms: usize) -> Vec<VecDeque<Item<M>>> {
     let mut groups: Vec<(Option<u32>, VecDeque<Item<M>>)> = Vec::new();
     for item in withheld {

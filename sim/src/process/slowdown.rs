@@ -1,9 +1,8 @@
-//! Slow nodes, and nodes that wait for their disk. Both are paused for a while whenever they have worked.
+//! Slow nodes, and nodes that wait for their disk. Both are paused for a while after each piece of work.
 //!
-//! A process that waits for its disk does nothing else, and what it wanted to send leaves only afterwards: servers here
-//! have one thread, as a Redis server has, or the raft loop of etcd, which sends no heartbeat while it waits for its log:
-//! "failed to send out heartbeat; took too long, server is overloaded likely from slow disk" (etcd,
-//! server/etcdserver/raft.go).
+//! A process that waits for its disk does nothing else, and sends its messages only afterwards. Servers here have one
+//! thread, like a Redis server or etcd's raft loop. That loop sends no heartbeat while it waits for its log: "failed to send
+//! out heartbeat; took too long, server is overloaded likely from slow disk" (etcd, server/etcdserver/raft.go).
 
 use std::time::Duration;
 
@@ -19,22 +18,22 @@ use crate::world::World;
 
 /// Slows nodes down.
 pub trait Slowdowns {
-    /// Begins a slowdown of the node. `drawn` keys its randomness.
+    /// Begins a slowdown of the node. `drawn` seeds its random stream.
     fn begin_slowdown(&mut self, node: NodeId, by: InjectionId, slowdown: Slowdown, drawn: i64);
     /// Ends the slowdowns by this injection.
     fn end_slowdown(&mut self, node: NodeId, by: InjectionId);
 }
 
-/// What delays a node in its work.
+/// A slowdown of a node or its disk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Slowdown {
-    /// A sync of its disk returns only when the fault ends, and the process waits for it.
+    /// A disk sync returns only when the fault ends, and blocks the process.
     DiskStalls,
-    /// Each sync of its disk takes this long, and the process waits for it.
+    /// Each disk sync takes this long, and blocks the process.
     DiskIsSlow(Dist),
-    /// Its disk confirms syncs that it does not do.
+    /// The disk confirms syncs without doing them.
     DiskLies,
-    /// Each message, timer or step takes this much longer.
+    /// Each message, timer or step takes longer by this amount.
     Slow(Duration),
 }
 
@@ -46,7 +45,7 @@ pub(crate) struct ActiveSlowdown {
 }
 
 impl ActiveSlowdown {
-    /// How long it delays work in which the disk was synced `syncs` times.
+    /// Returns how long this slowdown delays work that synced the disk `syncs` times.
     fn delay(&mut self, syncs: u64) -> Option<Delay> {
         match self.slowdown {
             Slowdown::DiskStalls if syncs > 0 => Some(Delay::UntilEnd),
@@ -68,7 +67,7 @@ enum Delay {
     UntilEnd,
 }
 
-/// The number of syncs of all disks of a service.
+/// Returns the total number of syncs of a service's disks.
 pub(crate) fn syncs<M: Message, N: Message>(service: &mut dyn Service<M, N>) -> u64 {
     let mut sum = 0;
     service.disks(&mut |disk| sum += disk.syncs());
@@ -95,13 +94,13 @@ impl<M: Message, N: Message> Slowdowns for World<M, N> {
 }
 
 impl<M: Message, N: Message> World<M, N> {
-    /// Whether anything slows the node down.
+    /// Returns whether any slowdown of the node is active.
     pub(crate) fn slowed(&self, id: NodeId) -> bool {
         let node = &self.nodes[id.index()];
         node.up && !node.slowdowns.is_empty()
     }
 
-    /// A client's code is about to run. If the client is slow, what it sends is held back.
+    /// Called before a client's code runs. If the client is slow, its messages are held back.
     pub(crate) fn begin_run(&mut self, id: NodeId) {
         let slow = |active: &ActiveSlowdown| !active.concerns_disk();
         if self.slowed(id) && self.nodes[id.index()].slowdowns.iter().any(slow) {
@@ -110,7 +109,7 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The node's code has run and has synced its disk `syncs` times. If anything slows it down, it is paused for that time,
+    /// Called after a node's code has run and synced its disk `syncs` times. If the node is slow, it is paused for that time,
     /// and then sends its messages.
     pub(crate) fn end_work(&mut self, id: NodeId, syncs: u64) {
         let node = &mut self.nodes[id.index()];
@@ -138,13 +137,13 @@ impl<M: Message, N: Message> World<M, N> {
         }
     }
 
-    /// The node has finished its delayed work.
+    /// Completes the node's delayed work.
     pub(crate) fn unblock(&mut self, id: NodeId, by: InjectionId) {
         self.settle_disks(id, by);
         self.resume(id, by);
     }
 
-    /// Sends what was held back, unless its connection is closed.
+    /// Sends the messages that were held back, except on closed connections.
     pub(crate) fn send_unsent(&mut self, id: NodeId) {
         for mut packet in std::mem::take(&mut self.nodes[id.index()].unsent) {
             if self.conns[packet.session.conn.0 as usize].epoch == packet.session.epoch {

@@ -1,4 +1,4 @@
-//! What every host does for a client: it runs the code, drops it after a crash and creates it again after a restart.
+//! The part common to all hosts: runs a client's code, drops it after a crash and creates it again after a restart.
 
 use std::task::Context;
 
@@ -16,9 +16,9 @@ pub(super) struct Client<M: Message, N: Message> {
 
 struct Running {
     incarnation: u32,
-    /// Nothing once it has returned.
+    /// `None` once the main code has returned.
     code: Option<Code>,
-    /// Its tasks, in the order in which they were spawned.
+    /// The spawned tasks, in order.
     tasks: Vec<Spawned>,
 }
 
@@ -27,7 +27,7 @@ impl<M: Message, N: Message> Client<M, N> {
         Client { ctx: Ctx::new(world.clone(), node), process, running: None }
     }
 
-    /// Polls its code once.
+    /// Polls the client's code once.
     pub fn run(&mut self, cx: &mut Context<'_>) {
         let Some(incarnation) = self.ctx.incarnation() else {
             self.running = None;
@@ -48,7 +48,7 @@ impl<M: Message, N: Message> Client<M, N> {
 }
 
 impl Running {
-    /// Polls the main code, its tasks, and what they spawn.
+    /// Polls the main code, its tasks, and the tasks that they spawn.
     fn run<M: Message, N: Message>(&mut self, ctx: &Ctx<M, N>, cx: &mut Context<'_>) {
         if self.code.as_mut().is_some_and(|code| code.as_mut().poll(cx).is_ready()) {
             self.code = None;

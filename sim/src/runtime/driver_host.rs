@@ -1,4 +1,4 @@
-//! Clients that the driver polls itself. madsim's executor then has a single task, which costs nothing.
+//! Clients that the driver polls itself. madsim's executor then has only one task and adds no overhead.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use crate::message::Message;
 use crate::node::NodeId;
 
 pub(super) struct DriverHost<M: Message, N: Message> {
-    /// By node; nothing where the node is no client.
+    /// Indexed by node; `None` for nodes that are not clients.
     clients: RefCell<Vec<Option<Client<M, N>>>>,
-    again: Arc<Again>,
+    woken: Arc<WakeFlag>,
     waker: Waker,
 }
 
-/// Set by code that wakes itself and so is not idle yet.
+/// Set by code that wakes itself and is therefore not idle yet.
 #[derive(Default)]
-struct Again(AtomicBool);
+struct WakeFlag(AtomicBool);
 
-impl Wake for Again {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -33,8 +33,8 @@ impl<M: Message, N: Message> DriverHost<M, N> {
         for (node, process) in processes {
             clients[node.index()] = Some(Client::new(world, node, process));
         }
-        let again = Arc::<Again>::default();
-        DriverHost { clients: RefCell::new(clients), waker: Waker::from(again.clone()), again }
+        let woken = Arc::<WakeFlag>::default();
+        DriverHost { clients: RefCell::new(clients), waker: Waker::from(woken.clone()), woken }
     }
 
     /// Runs one client until it is idle.
@@ -43,10 +43,10 @@ impl<M: Message, N: Message> DriverHost<M, N> {
         let Some(client) = &mut clients[client.index()] else { return };
         loop {
             client.run(&mut Context::from_waker(&self.waker));
-            if !self.again.0.load(Ordering::Relaxed) {
+            if !self.woken.0.load(Ordering::Relaxed) {
                 return;
             }
-            self.again.0.store(false, Ordering::Relaxed);
+            self.woken.0.store(false, Ordering::Relaxed);
         }
     }
 

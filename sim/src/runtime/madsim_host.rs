@@ -1,5 +1,5 @@
-//! Clients as tasks on madsim nodes of their own, for code that needs a madsim node. The driver wakes the task whose turn
-//! it is, and sleeps until the task returns the turn.
+//! Clients as tasks on separate madsim nodes, for code that needs a madsim node. The driver wakes the task that may run, and
+//! sleeps until that task is idle.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -20,39 +20,39 @@ use crate::message::Message;
 use crate::node::NodeId;
 
 pub(super) struct MadsimHost {
-    /// By node; nothing where the node is no client.
-    bells: Vec<Option<Arc<Bell>>>,
-    homes: Vec<MadsimNode>,
+    /// Indexed by node; `None` for nodes that are not clients.
+    flags: Vec<Option<Arc<WakeFlag>>>,
+    madsim_nodes: Vec<MadsimNode>,
     turn: Rc<Turn>,
 }
 
-/// What the driver and the tasks share.
+/// The state that the driver and the tasks share.
 #[derive(Default)]
 struct Turn {
-    /// The client whose turn it is; nothing once it is idle.
-    whose: Cell<Option<NodeId>>,
+    /// The client that may run; `None` once it is idle.
+    client: Cell<Option<NodeId>>,
     driver: RefCell<Option<Waker>>,
     /// The number of tasks that have not ended.
     tasks: Cell<usize>,
 }
 
-/// The waker of a client's code. Waking a task does not show who did so; a bell remembers that it was rung.
+/// The waker of a client's code. It records that the code itself was woken, which madsim's waker does not show.
 #[derive(Default)]
-struct Bell {
-    rung: AtomicBool,
+struct WakeFlag {
+    woken: AtomicBool,
     /// Set once madsim has polled the task.
     task: OnceLock<Waker>,
 }
 
-impl Wake for Bell {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
-        self.rung.store(true, Ordering::Relaxed);
+        self.woken.store(true, Ordering::Relaxed);
         self.wake_task();
     }
 }
 
-impl Bell {
-    /// A task that was never polled is in madsim's queue already.
+impl WakeFlag {
+    /// Wakes the madsim task. A task that was never polled is already in madsim's queue.
     fn wake_task(&self) {
         if let Some(task) = self.task.get() {
             task.wake_by_ref();
@@ -67,35 +67,35 @@ impl MadsimHost {
         runtime: &Runtime,
     ) -> Self {
         let turn = Rc::<Turn>::default();
-        let mut bells: Vec<_> = world.borrow().nodes.iter().map(|_| None).collect();
-        let mut homes = Vec::new();
+        let mut flags: Vec<_> = world.borrow().nodes.iter().map(|_| None).collect();
+        let mut madsim_nodes = Vec::new();
         for (node, process) in processes {
-            let home = runtime.create_node().name(world.borrow().name(node)).build();
-            let bell = Arc::<Bell>::default();
+            let madsim_node = runtime.create_node().name(world.borrow().name(node)).build();
+            let flag = Arc::<WakeFlag>::default();
             let client = Client::new(world, node, process);
             turn.tasks.set(turn.tasks.get() + 1);
-            let ring = Waker::from(bell.clone());
+            let waker = Waker::from(flag.clone());
             // madsim requires `Send`, but the tasks of a runtime never leave its thread.
-            home.spawn(SendWrapper::new(ClientTask {
+            madsim_node.spawn(SendWrapper::new(ClientTask {
                 client,
                 world: world.clone(),
-                bell: bell.clone(),
-                ring,
+                flag: flag.clone(),
+                waker,
                 turn: turn.clone(),
             }));
-            bells[node.index()] = Some(bell);
-            homes.push(home.id());
+            flags[node.index()] = Some(flag);
+            madsim_nodes.push(madsim_node.id());
         }
-        MadsimHost { bells, homes, turn }
+        MadsimHost { flags, madsim_nodes, turn }
     }
 
     /// Runs one client until it is idle.
     pub async fn run_until_idle(&self, client: NodeId) {
-        let Some(bell) = &self.bells[client.index()] else { return };
-        self.turn.whose.set(Some(client));
-        bell.wake_task();
+        let Some(flag) = &self.flags[client.index()] else { return };
+        self.turn.client.set(Some(client));
+        flag.wake_task();
         poll_fn(|cx| {
-            if self.turn.whose.get().is_none() {
+            if self.turn.client.get().is_none() {
                 return Poll::Ready(());
             }
             self.turn.driver.borrow_mut().get_or_insert_with(|| cx.waker().clone());
@@ -104,10 +104,10 @@ impl MadsimHost {
         .await;
     }
 
-    /// Kills the nodes, since madsim would leak the tasks that still wait on them, and drops the clients.
+    /// Kills the madsim nodes and drops the clients. madsim would otherwise leak the tasks that still wait.
     pub fn shut_down(&self, runtime: &Runtime) {
-        for home in &self.homes {
-            runtime.handle().kill(*home);
+        for madsim_node in &self.madsim_nodes {
+            runtime.handle().kill(*madsim_node);
         }
         runtime.block_on(async {
             while self.turn.tasks.get() > 0 {
@@ -121,9 +121,9 @@ impl MadsimHost {
 struct ClientTask<M: Message, N: Message> {
     client: Client<M, N>,
     world: Shared<M, N>,
-    bell: Arc<Bell>,
-    /// The bell that wakes the code.
-    ring: Waker,
+    flag: Arc<WakeFlag>,
+    /// `flag` as the waker that is passed to the code.
+    waker: Waker,
     turn: Rc<Turn>,
 }
 
@@ -132,10 +132,10 @@ impl<M: Message, N: Message> Future for ClientTask<M, N> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let task = self.get_mut();
-        task.bell.task.get_or_init(|| cx.waker().clone());
-        if task.turn.whose.get() == Some(task.client.ctx.node()) {
+        task.flag.task.get_or_init(|| cx.waker().clone());
+        if task.turn.client.get() == Some(task.client.ctx.node()) {
             task.take_turn();
-        } else if task.bell.rung.swap(false, Ordering::Relaxed) {
+        } else if task.flag.woken.swap(false, Ordering::Relaxed) {
             task.ask_for_turn();
         }
         Poll::Pending
@@ -145,19 +145,19 @@ impl<M: Message, N: Message> Future for ClientTask<M, N> {
 impl<M: Message, N: Message> ClientTask<M, N> {
     fn take_turn(&mut self) {
         loop {
-            self.bell.rung.store(false, Ordering::Relaxed);
-            self.client.run(&mut Context::from_waker(&self.ring));
-            if !self.bell.rung.load(Ordering::Relaxed) {
+            self.flag.woken.store(false, Ordering::Relaxed);
+            self.client.run(&mut Context::from_waker(&self.waker));
+            if !self.flag.woken.load(Ordering::Relaxed) {
                 break;
             }
         }
-        self.turn.whose.set(None);
+        self.turn.client.set(None);
         if let Some(driver) = self.turn.driver.borrow().as_ref() {
             driver.wake_by_ref();
         }
     }
 
-    /// A madsim primitive woke the code. The code runs when the kernel schedules it, so that faults act on it, too.
+    /// Schedules code that a madsim primitive woke. It runs as an event of the kernel, so faults affect it as well.
     fn ask_for_turn(&self) {
         let node = self.client.ctx.node();
         let Some(incarnation) = self.client.ctx.incarnation() else { return };

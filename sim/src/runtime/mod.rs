@@ -1,12 +1,11 @@
-//! The bridge to madsim. A world runs inside madsim's runtime, which replaces clocks, randomness and threads for the code
-//! of clients. The kernel is a plugin of that runtime. One driver pops the next event or runs one client until it is idle,
+//! The bridge to madsim. A world runs inside madsim's runtime, which replaces clocks, randomness and threads for client
+//! code. The kernel is a plugin of that runtime. One driver pops the next event or runs one client until it is idle,
 //! so madsim's random ready queue never has more than one task to choose from.
 //!
 //! The [`Host`] decides where a client's code runs. Code that uses only its [`Ctx`] needs no executor: the driver polls it.
-//! With hash and notes on, a message then takes 4.9 times as long as in a bare event loop, against 6.8 times on madsim
-//! nodes; a world of ten nodes is built and dropped in 2.7 µs, against 7.0 µs. Code that needs madsim's runtime, its
-//! `spawn` and its own node, as the client libraries of real services do, runs on madsim nodes. The trace of a world is the
-//! same under both.
+//! With hash and notes on, a message then takes 4.9 times as long as in a bare event loop, versus 6.8 times on madsim nodes.
+//! Building and dropping a world of ten nodes takes 2.7 µs, versus 7.0 µs. Code that needs madsim's runtime, `spawn` or a
+//! madsim node, such as the client libraries of real services, runs on madsim nodes. The trace is the same under both.
 
 mod client;
 mod driver_host;
@@ -39,23 +38,23 @@ use crate::stream::Streams;
 use crate::time::SimTime;
 use crate::world::World;
 
-/// Creates the code of a client process, each time the process starts.
+/// Creates the code of a client process each time the process starts.
 pub type Process<M, N> = Box<dyn FnMut(Ctx<M, N>) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// Where the code of clients runs. It affects only how long a world takes to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Host {
-    /// The driver polls it itself: fast.
+    /// Polled by the driver itself, which is fast.
     #[default]
     Driver,
-    /// Each client is a task on its own madsim node, named after it. Tasks that its code spawns run there, too. A wake-up
-    /// from outside the kernel gives it a turn at the world's current time. Native timers of madsim expire only when the
-    /// world's time next advances, and ignore the node's clocks and faults. A crash drops the client's code, but not the
-    /// tasks that it has spawned.
+    /// Each client is a task on a madsim node with the client's name, as are the tasks that it spawns there. A wake-up from
+    /// outside the kernel runs the client at the world's current time. madsim's own timers expire only when the world's time
+    /// next advances, and ignore the node's clocks and faults. A crash drops the client's code, but not the tasks that it
+    /// spawned.
     MadsimNodes,
 }
 
-/// A world under construction: nodes are added, then it runs.
+/// A world under construction.
 pub struct Setup<M: Message, N: Message> {
     seed: u64,
     world: World<M, N>,
@@ -64,7 +63,7 @@ pub struct Setup<M: Message, N: Message> {
 }
 
 impl<M: Message, N: Message> Setup<M, N> {
-    /// An empty world. It ends with [`Stop::Exhausted`] after `most_events`.
+    /// Creates an empty world. Its run ends with [`Stop::Exhausted`] after `most_events`.
     pub fn new(
         seed: u64,
         network: NetworkConfig,
@@ -93,7 +92,7 @@ impl<M: Message, N: Message> Setup<M, N> {
         self.world.add(Node::new(name.into(), Role::Store, Some(service)))
     }
 
-    /// Makes the lock's first server the guarded store, too.
+    /// Makes the lock's first server also the guarded store.
     pub fn store_is_first_server(&mut self) {
         self.world.store_is_first_server();
     }
@@ -103,33 +102,33 @@ impl<M: Message, N: Message> Setup<M, N> {
         self.host = host;
     }
 
-    /// Turns the trace hash off, to measure its cost.
+    /// Turns off the trace hash, to measure its cost.
     pub fn untraced(&mut self) {
         self.world.trace.stop_hashing();
     }
 
-    /// Runs `script` on the world, then drops the code of every client, which shares the world.
+    /// Runs `script` on the world, then drops the code of all clients.
     ///
     /// # Panics
-    /// If the code of a client or service panics, with the same payload. The world is dropped in that case, too.
+    /// If the code of a client or service panics, with the same payload. The world is dropped in that case as well.
     pub fn run<T>(mut self, script: impl AsyncFnOnce(Driver<M, N>) -> T) -> (T, World<M, N>) {
         self.world.boot();
         let world = Rc::new(RefCell::new(self.world));
         let runtime = Runtime::with_seed_and_config(self.seed, Config::default());
         runtime.add_simulator::<Kernel<M, N>>();
         let hosting = Rc::new(Hosting::new(self.host, &world, self.processes, &runtime));
-        let (shared, lent) = (world.clone(), hosting.clone());
+        let (shared, hosting_for_script) = (world.clone(), hosting.clone());
         let script = async move {
             let kernel = simulator::<Kernel<M, N>>();
             kernel.host(&shared);
             drop(shared);
-            script(Driver { world: kernel.world(), hosting: lent }).await
+            script(Driver { world: kernel.world(), hosting: hosting_for_script }).await
         };
         // Tasks that outlive a panic would keep each other and the world alive.
         let output = catch_unwind(AssertUnwindSafe(|| runtime.block_on(script)));
         hosting.shut_down(&runtime);
         let output = output.unwrap_or_else(|panic| resume_unwind(panic));
-        let world = Rc::try_unwrap(world).ok().expect("every client that shared the world has been dropped");
+        let world = Rc::try_unwrap(world).ok().expect("all clients that shared the world were dropped");
         (output, world.into_inner())
     }
 }
@@ -172,7 +171,7 @@ impl<M: Message, N: Message> Clone for Driver<M, N> {
 }
 
 impl<M: Message, N: Message> Driver<M, N> {
-    /// Handles events up to and including `limit`, or until the observer ends the phase.
+    /// Handles events up to and including `limit`, or until the observer ends the phase or the event budget is used up.
     pub async fn run_until(&self, limit: SimTime) -> Stop {
         self.world.borrow_mut().halted = false;
         let time = TimeHandle::current();
@@ -185,7 +184,7 @@ impl<M: Message, N: Message> Driver<M, N> {
                 Step::Stop(stop) => return stop,
                 Step::Wake(client) => client,
             };
-            // madsim's clock follows for code that reads it; the world's own time is that of its event queue.
+            // Code may read madsim's clock, so it follows the world's own time.
             if let Some(behind) = now.since_start().checked_sub(time.elapsed()) {
                 time.advance(behind);
             }
@@ -196,7 +195,7 @@ impl<M: Message, N: Message> Driver<M, N> {
         }
     }
 
-    /// True time.
+    /// Returns the true time.
     pub fn now(&self) -> SimTime {
         self.world.borrow().now
     }

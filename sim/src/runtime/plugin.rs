@@ -13,14 +13,14 @@ use super::Shared;
 use crate::message::Message;
 use crate::world::World;
 
-/// A simulator beside madsim's own network and file system. Code inside the runtime finds the world through it. It holds a
-/// weak reference, since a leaked task of madsim may keep the plugin alive.
+/// A madsim simulator, like madsim's own network and file system. Code inside the runtime finds the world through it. The
+/// reference is weak because a leaked madsim task may keep the plugin alive.
 pub(super) struct Kernel<M: Message, N: Message> {
     /// madsim requires `Send` and `Sync`, but a runtime and its plugins never leave their thread.
-    world: SendWrapper<RefCell<Known<M, N>>>,
+    world: SendWrapper<RefCell<WeakWorld<M, N>>>,
 }
 
-type Known<M, N> = Weak<RefCell<World<M, N>>>;
+type WeakWorld<M, N> = Weak<RefCell<World<M, N>>>;
 
 impl<M: Message, N: Message> Simulator for Kernel<M, N> {
     fn new(_: &GlobalRng, _: &TimeHandle, _: &Config) -> Self {
@@ -34,7 +34,7 @@ impl<M: Message, N: Message> Kernel<M, N> {
         *self.world.borrow_mut() = Rc::downgrade(world);
     }
 
-    /// The world of this runtime.
+    /// Returns the world of this runtime.
     pub fn world(&self) -> Shared<M, N> {
         self.world.borrow().upgrade().expect("the world lives as long as its runtime runs")
     }
