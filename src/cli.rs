@@ -1,6 +1,6 @@
 //! The command line: one file for each verb, and the modules that verbs share.
 
-/// Like `std::eprintln`, but does not panic if stderr is a closed pipe.
+/// Prints to stderr like `std::eprintln`, but does not panic if stderr is a closed pipe.
 macro_rules! eprintln {
     ($($argument:tt)*) => { $crate::cli::screen::print_stderr(format_args!($($argument)*)) };
 }
@@ -50,7 +50,7 @@ use fencepost_scenarios::registry::Registry;
 
 use self::exit::{Exit, Failure};
 
-/// Runs distributed locks in a simulated world with faults, and checks what they guarantee.
+/// Runs distributed locks in a simulated world with faults, and checks their guarantees.
 #[derive(Parser)]
 #[command(name = "fencepost", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct CommandLine {
@@ -70,17 +70,17 @@ enum Verb {
     Replay(replay::Arguments),
     /// Reduce a case that violates a property to a minimal reproducer
     Shrink(shrink::Arguments),
-    /// Run every placement of a few faults in a small scenario
+    /// Try every placement of a few faults in a small scenario
     Explore(explore::Arguments),
-    /// Search for one violation as fast as possible
+    /// Search for a violation as fast as possible
     Hunt(hunt::Arguments),
-    /// Check that cases give the same trace hashes in two fresh processes
+    /// Check that cases produce the same trace hashes in two fresh processes
     Verify(verify::Arguments),
-    /// Write the report of a run from its results
+    /// Write a run's report from its results
     Report(report::Arguments),
     /// Compare two runs: better, worse, newly violated
     Compare(compare::Arguments),
-    /// Join the shards of a run
+    /// Merge the shards of a run
     Merge(merge::Arguments),
     /// Check the history of any system against the specification of a lock
     Check(check::Arguments),
@@ -90,7 +90,7 @@ enum Verb {
     Schema(schema::Arguments),
     /// Print shell completions
     Completions(completions::Arguments),
-    /// Write a first scenario and suite with comments
+    /// Write a commented example scenario and suite
     New(new::Arguments),
     /// Used by `verify` in its child processes
     #[command(hide = true)]

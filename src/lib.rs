@@ -1,6 +1,6 @@
 //! A deterministic simulator of distributed locks.
 //!
-//! This crate is the facade for authors of locks. Its [`main`] runs the whole command line with one more lock in it:
+//! This crate is the facade for authors of locks. Its [`main`] runs the command line with an additional lock:
 //!
 //! ```text
 //! fn main() -> std::process::ExitCode {
@@ -8,8 +8,8 @@
 //! }
 //! ```
 //!
-//! A lock consists of its documented parameters, its servers, its client and its bounds. This one grants every acquire, and one
-//! case of it runs in the shipped scenario `quiet`:
+//! A lock consists of its documented parameters, its servers, its client and its bounds. The lock in this example grants
+//! every acquire; one case of it runs in the shipped scenario `quiet`:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -25,7 +25,7 @@
 //!     ctx: Ctx<NoMessage>,
 //! }
 //!
-//! /// It has no servers and so no messages.
+//! /// This lock has no servers and therefore no messages.
 //! #[derive(Clone, Debug, Serialize)]
 //! enum NoMessage {}
 //!

@@ -1,4 +1,4 @@
-//! The command line with everything that fencepost ships.
+//! The command line with the standard locks, faults and workloads.
 
 use std::process::ExitCode;
 

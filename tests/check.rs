@@ -54,7 +54,7 @@ fn an_exhausted_budget_gives_unknown_and_a_warning() {
 }
 
 #[test]
-fn mistakes_are_shown_with_line_and_fix() {
+fn errors_show_the_line_and_a_fix() {
     let sandbox = Sandbox::new();
     sandbox.write("h.jsonl", &HELD_TWICE.replace("\"f\":\"acquire\",\"token\":34", "\"f\":\"aquire\""));
     let ran = sandbox.run(&["check", "h.jsonl", "--spec", "fenced"]);
@@ -80,7 +80,7 @@ fn edn_files_are_read_in_the_format_of_jepsen() {
     sandbox.succeed(&["check", "history.edn", "--spec", "fenced"]);
 }
 
-/// Pauses let a lease expire early for its client, but the service still behaves as a lock.
+/// Pauses can outlast a client's lease, but the service still behaves as a lock.
 #[test]
 fn replay_writes_the_history_of_a_case() {
     let sandbox = Sandbox::new();
@@ -124,7 +124,7 @@ fn a_closed_stderr_does_not_change_the_exit_code() {
     assert_eq!(check.wait().expect("the program exits").code(), Some(2));
 }
 
-/// The recipe of docs/histories.md: a process for each expiry.
+/// Follows the recipe in docs/histories.md: a process for each expiry.
 #[test]
 fn leases_that_may_expire_at_any_time_are_checked() {
     let sandbox = Sandbox::new();

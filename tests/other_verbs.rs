@@ -51,7 +51,7 @@ fn replay_fails_only_on_named_violations() {
 }
 
 #[test]
-fn replay_prints_what_a_case_of_a_swarm_drew() {
+fn replay_prints_the_settings_of_a_swarm_case() {
     let sandbox = Sandbox::new();
     let case = "swarm-inventory/redis-set-px/3";
     let json = sandbox.succeed(&["replay", case, "--format", "json", "--trace", "t.jsonl"]).json();
@@ -61,7 +61,7 @@ fn replay_prints_what_a_case_of_a_swarm_drew() {
     assert!(all.len() > 10 && all.values().any(|fault| fault["planned"] == 0), "some faults were not drawn");
     let log = sandbox.succeed(&["replay", case]).out;
     assert!(log.contains("This case of the swarm drew"), "{log}");
-    assert!(log.contains(json["trace"].as_str().expect("trace is a string")), "the log is of the same case");
+    assert!(log.contains(json["trace"].as_str().expect("trace is a string")), "the log shows the same case");
     let ran =
         sandbox.succeed(&["run", "swarm-inventory", "--lock", "redis-set-px", "--seeds", "3", "--format", "json"]);
     assert_eq!(ran.json()["cells"][0]["swarm"], true);

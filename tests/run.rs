@@ -39,7 +39,7 @@ fn json_has_the_documented_keys() {
 }
 
 #[test]
-fn a_run_writes_its_inputs_results_and_report() {
+fn a_run_writes_its_inputs_its_results_and_a_report() {
     let sandbox = Sandbox::new();
     sandbox.succeed(&run(&PAUSES, &["--out", "out"]));
     let run: serde_json::Value = serde_json::from_str(&sandbox.read("out/run.json")).expect("run.json is valid JSON");
@@ -125,7 +125,7 @@ fn a_violation_of_a_named_or_expected_property_exits_with_100() {
     assert_eq!(replayed.code, Some(100), "{}", replayed.err);
 
     let unnamed = sandbox.run(&run(&PAUSES, &["--out", "c"]));
-    assert_eq!(unnamed.code, Some(0), "violations that nobody named do not fail the run");
+    assert_eq!(unnamed.code, Some(0), "violations that are not named do not fail the run");
     assert!(unnamed.out.contains("to reproduce: fencepost replay client-pauses/none/"), "{}", unnamed.out);
 }
 

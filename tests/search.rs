@@ -52,10 +52,14 @@ fn a_run_saves_regressions_and_the_next_run_runs_them_first() {
     assert_eq!(reproducer, sandbox.read(&format!("fencepost-regressions/{name}")));
     sandbox.succeed(&["replay", &format!("fencepost-regressions/{name}")]);
     let second = run(&sandbox, &["--out", "two", "--format", "json"]);
-    assert!(second.err.contains("regressions: 1 run first, 1 still"), "{}", second.err);
+    assert!(second.err.contains("regressions: 1 run first, 1 still violated"), "{}", second.err);
     assert_eq!(first.out, second.out, "regressions do not enter rates");
     assert!(sandbox.read("two/regressions.json").contains("\"violated\": true"));
-    assert_eq!(std::fs::read_dir(sandbox.path("fencepost-regressions")).unwrap().count(), 1, "it is saved once");
+    assert_eq!(
+        std::fs::read_dir(sandbox.path("fencepost-regressions")).unwrap().count(),
+        1,
+        "the regression is saved once"
+    );
 }
 
 #[test]
@@ -68,7 +72,7 @@ fn a_regression_that_violates_a_named_property_fails_the_run() {
     assert!(ran.err.contains("failed: regression fencepost-regressions/"), "{}", ran.err);
     let other = none.map(|word| if word == "no-lost-update" { "belief-exclusion" } else { word });
     let ran = sandbox.run(&other);
-    assert!(!ran.err.contains("failed: regression"), "a violation that is not pinned does not count: {}", ran.err);
+    assert!(!ran.err.contains("failed: regression"), "violations that are not pinned do not count: {}", ran.err);
 }
 
 #[test]
@@ -173,7 +177,7 @@ fn interrupt(child: &Child) {
 #[test]
 fn a_run_completes_if_regressions_cannot_be_saved() {
     let sandbox = Sandbox::new();
-    sandbox.write("fencepost-regressions", "a file of that name");
+    sandbox.write("fencepost-regressions", "a file with the directory's name");
     let ran = sandbox.run(&[&["run"], &SMALL[..], &["--out", "one", "--fail-on", "no-lost-update"]].concat());
     assert_eq!(ran.code, Some(100), "{}", ran.err);
     assert!(ran.err.contains("warning: cannot create fencepost-regressions"), "{}", ran.err);

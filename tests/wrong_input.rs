@@ -1,4 +1,4 @@
-//! Bad input exits with 2 and prints location and fix; an empty selection exits with 4.
+//! Bad input exits with 2 and prints the location and a fix. An empty selection exits with 4.
 
 mod support;
 
@@ -13,11 +13,11 @@ fn rejects(arguments: &[&str], code: i32, words: &[&str]) {
     for word in words {
         assert!(ran.err.contains(word), "{arguments:?} does not print {word}: {}", ran.err);
     }
-    assert!(!sandbox.path("fencepost-out").exists(), "{arguments:?} leaves nothing behind");
+    assert!(!sandbox.path("fencepost-out").exists(), "{arguments:?} writes no files");
 }
 
 #[test]
-fn mistakes_in_a_scenario_are_shown_with_position_and_fix() {
+fn errors_in_a_scenario_show_the_location_and_a_fix() {
     let sandbox = Sandbox::new();
     sandbox.write("bad.toml", "run_for = \"60s\"\n[[fault.puase]]\ntarget = \"client:any\"\n[clients]\ncuont = 3\n");
     let ran = sandbox.run(&["run", "bad.toml"]);
@@ -39,7 +39,7 @@ fn a_missing_scenario_is_located_in_its_suite() {
 }
 
 #[test]
-fn unknown_names_suggest_the_nearest_known_one() {
+fn unknown_names_suggest_the_most_similar_known_one() {
     rejects(&["run", "standrad"], 2, &["no suite or scenario is named `standrad`", "did you mean `standard`?"]);
     rejects(&["run", "--lock", "redlok"], 2, &["no lock is named `redlok`", "did you mean `redlock`?"]);
     rejects(&["run", "--fail-on", "no-oversel"], 2, &["no property is named", "did you mean `no-oversell`?"]);

@@ -1,4 +1,4 @@
-//! The workload on madsim's own network.
+//! The workload on madsim's network.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The floor: an event loop that delivers the same messages and does nothing else.
+//! The floor: an event loop that only delivers the same messages.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

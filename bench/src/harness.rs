@@ -1,4 +1,4 @@
-//! The whole harness: clients, lock and store of a scenario, with history, checkers and hash.
+//! The whole harness: a scenario's clients, lock and store, with history, checkers and hash.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -13,8 +13,8 @@ use fencepost_scenarios::run::job::Job;
 use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
 use fencepost_sim::Occurrence;
 
-/// Ten clients contend for one lease, so that most events are messages: polls of waiters, and reads, writes and releases of
-/// the holder. Twelve nodes; latency as in the other workloads.
+/// Ten clients contend for one lease, so most events are messages: polls by waiters, and reads, writes and releases by the
+/// holder. There are twelve nodes, with the same latency as in the other workloads.
 const BUSY: &str = r#"
 name = "busy"
 run_for = "20s"
@@ -32,7 +32,7 @@ stock = 1000000
 latency = "1ms..10ms"
 "#;
 
-/// A typical scenario, to measure cases per second.
+/// A typical scenario, for measuring cases per second.
 const TYPICAL: &str = r#"
 name = "typical"
 run_for = "30s"
@@ -51,7 +51,7 @@ every = "exp(5s)"
 lasts = "1s..20s"
 "#;
 
-/// The cell of the cases of [`run`].
+/// Returns the cell for [`run`].
 pub fn busy() -> Cell {
     cell(BUSY)
 }

@@ -1,4 +1,4 @@
-//! The kernel of fencepost: bare, with the hash and a stored history, and with the hash and checkers.
+//! fencepost's kernel: bare, with the hash and a stored history, and with the hash and checkers.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -44,7 +44,7 @@ impl Observer<Message, Event> for StoredHistory {
     }
 }
 
-/// Passes each event to the checkers, as a case does.
+/// Passes each event to the checkers, as in a case.
 struct CheckersOnly(Checkers);
 
 impl Observer<Message, Event> for CheckersOnly {
@@ -102,7 +102,7 @@ fn run(mut setup: Setup<Message, Event>, workload: Workload, record: bool) -> u6
     replies.get()
 }
 
-/// Each request is an attempt to acquire that fails, like most messages under contention.
+/// Creates a client whose requests are failed attempts to acquire, like most messages under contention.
 fn asks(requests: u64, record: bool, replies: Rc<Cell<u64>>) -> Process<Message, Event> {
     Box::new(move |ctx| {
         let replies = replies.clone();
@@ -126,7 +126,7 @@ fn asks(requests: u64, record: bool, replies: Rc<Cell<u64>>) -> Process<Message,
     })
 }
 
-/// Five clients and five idle servers.
+/// Runs a world with five clients and five servers, all idle.
 pub fn empty(host: Host, seed: u64) {
     let mut setup = setup(seed, StoredHistory(Vec::new()));
     setup.host(host);

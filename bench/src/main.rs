@@ -1,8 +1,8 @@
 //! Measures the cost of a message in fencepost, in a bare event loop (the floor), and in other simulators (the peers). Each
-//! round runs all variants in one process, one after the other, so that other load disturbs them equally. Compare ratios,
-//! not times. Times are CPU times of the thread, because a long variant is preempted more often than the floor.
+//! round runs all variants in turn in one process, so other load affects them equally. Compare ratios, not times. Times are
+//! CPU times of the thread, because a long variant is preempted more often than the floor.
 //!
-//! `cargo run --release -- [ROUNDS [PEERS]]`; `none` for `PEERS` leaves the peers out, to profile the kernel.
+//! `cargo run --release -- [ROUNDS [PEERS]]`; if `PEERS` is `none`, only the kernel and the floor run, for profiling.
 
 mod endpoint;
 mod floor;
@@ -15,7 +15,7 @@ use fencepost_sim::Host;
 
 use self::table::{Samples, cpu_time, print_table, process_time, wall_time};
 
-/// Clients that each send `requests` requests to one server, one at a time, with a latency of 1 to 10 ms.
+/// A number of clients that each send `requests` requests to one server, one at a time, with a latency of 1 to 10 ms.
 #[derive(Clone, Copy)]
 struct Workload {
     clients: u64,
@@ -23,13 +23,13 @@ struct Workload {
 }
 
 impl Workload {
-    /// The number of requests and replies.
+    /// Returns the number of requests and replies.
     fn messages(self) -> u64 {
         2 * self.clients * self.requests
     }
 }
 
-/// A way to run a workload from a seed. Returns the number of replies, which is checked.
+/// A way to run a workload from a seed. `run` returns the number of replies, which is checked.
 struct Variant {
     name: &'static str,
     run: fn(Workload, u64) -> u64,
@@ -80,7 +80,7 @@ fn run_checked(variant: &Variant, workload: Workload, seed: u64) {
     assert_eq!(replies, workload.clients * workload.requests, "{}", variant.name);
 }
 
-/// Measures cases of a scenario, and the same number of messages and clients in the floor and the peers.
+/// Measures cases of a scenario, and the floor and the peers with the same number of messages and clients.
 fn whole_harness(rounds: u64, peers: &[Variant]) {
     let cell = harness::busy();
     let others: Vec<&Variant> = [&FLOOR].into_iter().chain(peers).collect();
@@ -88,7 +88,7 @@ fn whole_harness(rounds: u64, peers: &[Variant]) {
     let mut whole = Samples::new("whole harness");
     let (mut all_messages, mut all_events) = (0, 0);
     for round in 0..=rounds {
-        // Counted in a run of its own, because watching costs more than running.
+        // Counted in a separate run, because watching takes longer than running.
         let messages = harness::delivered(&cell, round);
         let begun = cpu_time();
         let events = harness::run(&cell, round);
@@ -132,8 +132,8 @@ fn empty_worlds(rounds: u64) {
     println!();
 }
 
-/// Compares the wall time on one and two threads, as the best of several tries because other load lengthens it. The ratio
-/// of the CPU times shows how much the threads slow each other down, independent of other load.
+/// Compares the wall time on one and two threads, as the best of several tries because other load increases it. The ratio of
+/// the CPU times shows how much the threads slow each other down, independent of other load.
 fn two_threads() {
     const CASES: u64 = 2_000;
     const TRIES: usize = 5;

@@ -2,17 +2,17 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The CPU time of this thread in nanoseconds. Every variant runs on one thread.
+/// Returns the CPU time of this thread in nanoseconds. Every variant runs on one thread.
 pub fn cpu_time() -> f64 {
     nanoseconds(ClockId::ThreadCPUTime)
 }
 
-/// The CPU time of all threads in nanoseconds.
+/// Returns the CPU time of all threads in nanoseconds.
 pub fn process_time() -> f64 {
     nanoseconds(ClockId::ProcessCPUTime)
 }
 
-/// The wall time in nanoseconds.
+/// Returns the wall time in nanoseconds.
 pub fn wall_time() -> f64 {
     nanoseconds(ClockId::Monotonic)
 }
@@ -34,8 +34,8 @@ impl Samples {
     }
 
     pub fn add(&mut self, sample: f64) {
-        let place = self.sorted.partition_point(|other| *other < sample);
-        self.sorted.insert(place, sample);
+        let index = self.sorted.partition_point(|other| *other < sample);
+        self.sorted.insert(index, sample);
     }
 
     pub fn median(&self) -> f64 {

@@ -21,8 +21,8 @@ fn rate(ppm: i64, when: Duration, lasts: Duration) -> FaultPlan {
 fn sleeper(how_long: Duration) -> Process<Msg, Note> {
     process(move |ctx| async move {
         ctx.sleep(how_long).await;
-        tell(&ctx, "mono", ctx.mono().0);
-        tell(&ctx, "wall", ctx.wall().0 as u64);
+        note(&ctx, "mono", ctx.mono().0);
+        note(&ctx, "wall", ctx.wall().0 as u64);
     })
 }
 

@@ -15,16 +15,16 @@ fn crash(who: &str, when: Duration, keys: serde_json::Value) -> FaultPlan {
     fault::<Crash>(keys, at(when), node(who), None)
 }
 
-/// Records its start, then a note every second, and `dropped` at its end.
-fn living() -> Process<Msg, Note> {
+/// Records its start, a note every second, and `dropped` when the code is dropped.
+fn heartbeat() -> Process<Msg, Note> {
     process(|ctx| async move {
-        tell(&ctx, "began", ctx.mono().0);
-        let _last_words = OnDrop(ctx.clone());
+        note(&ctx, "began", ctx.mono().0);
+        let _on_drop = OnDrop(ctx.clone());
         loop {
             ctx.sleep(secs(1)).await;
-            tell(&ctx, "alive", 0);
+            note(&ctx, "alive", 0);
             ctx.reach_step("alive").await;
-            tell(&ctx, "past step", 0);
+            note(&ctx, "past step", 0);
         }
     })
 }
@@ -33,14 +33,14 @@ struct OnDrop(Client);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
-        tell(&self.0, "dropped", 0);
+        note(&self.0, "dropped", 0);
     }
 }
 
 #[test]
 fn a_crash_drops_the_process_at_once_and_a_restart_creates_a_new_one() {
     let seen = lab()
-        .client(living())
+        .client(heartbeat())
         .with(crash("client-1", ms(2_500), json!({ "restart_after": "3s" })))
         .heal_at(secs(8))
         .end_at(secs(8))
@@ -55,7 +55,7 @@ fn a_crash_drops_the_process_at_once_and_a_restart_creates_a_new_one() {
 #[test]
 fn a_crash_triggered_by_a_step_stops_the_code_at_that_step() {
     let plan = fault::<Crash>(json!({}), on("client-1", "alive", 2, ms(0)), node("client-1"), None);
-    let seen = lab().client(living()).with(plan).heal_at(secs(10)).end_at(ms(11_500)).run();
+    let seen = lab().client(heartbeat()).with(plan).heal_at(secs(10)).end_at(ms(11_500)).run();
     let times = |what: &str| seen.all(what).iter().map(|(time, _)| *time).collect::<Vec<_>>();
     assert_eq!(times("alive"), [1_000, 2_000, 11_000].map(ms));
     assert_eq!(times("past step"), [1_000, 11_000].map(ms));
@@ -68,7 +68,7 @@ fn a_crash_of_all_clients_at_one_step_drops_each_of_them() {
         fencepost_sim::schedule::Which::All,
     ));
     let plan = fault::<Crash>(json!({}), on("client-2", "alive", 2, ms(0)), all, None);
-    let seen = lab().client(living()).client(living()).client(living()).with(plan).end_at(secs(5)).run();
+    let seen = lab().client(heartbeat()).client(heartbeat()).client(heartbeat()).with(plan).end_at(secs(5)).run();
     let dropped: Vec<Duration> = seen.all("dropped").iter().map(|(time, _)| *time).take(3).collect();
     assert_eq!(dropped, [secs(2); 3]);
 }
@@ -76,20 +76,24 @@ fn a_crash_of_all_clients_at_one_step_drops_each_of_them() {
 #[test]
 fn healing_restarts_nodes_except_after_permanent_crashes() {
     let permanent = lab()
-        .client(living())
+        .client(heartbeat())
         .with(crash("client-1", ms(2_500), json!({ "permanent": true, "restart_after": "1s" })))
         .heal_at(secs(10))
         .end_at(secs(20))
         .run();
     assert_eq!(permanent.all("began").len(), 1);
-    let healed =
-        lab().client(living()).with(crash("client-1", ms(2_500), json!({}))).heal_at(secs(10)).end_at(secs(20)).run();
+    let healed = lab()
+        .client(heartbeat())
+        .with(crash("client-1", ms(2_500), json!({})))
+        .heal_at(secs(10))
+        .end_at(secs(20))
+        .run();
     assert_eq!(healed.all("began").len(), 2);
     assert_eq!(healed.all("began")[1].0, secs(10));
 }
 
 #[test]
-fn each_disk_fate_loses_its_part_of_the_log() {
+fn each_disk_fate_keeps_the_right_records() {
     let writer = || {
         process(|ctx| async move {
             let conn = ctx.connect(ctx.find("server-1"));
@@ -116,17 +120,17 @@ fn timers_of_a_crashed_service_never_expire() {
 }
 
 #[test]
-fn healing_ends_all_faults_but_leaves_offsets() {
+fn healing_ends_all_faults_but_keeps_clock_offsets() {
     let forever = Some(secs(100_000));
     let reader = process(|ctx| async move {
         ctx.healing().await;
-        tell(&ctx, "healed", u64::from(ctx.healed()));
+        note(&ctx, "healed", u64::from(ctx.healed()));
         let before = ctx.mono();
         ctx.sleep(secs(10)).await;
-        tell(&ctx, "slept", (ctx.mono() - before).as_nanos() as u64);
-        tell(&ctx, "wall ahead", ctx.wall().0 as u64 - ctx.mono().0);
+        note(&ctx, "slept", (ctx.mono() - before).as_nanos() as u64);
+        note(&ctx, "wall ahead", ctx.wall().0 as u64 - ctx.mono().0);
         let conn = ctx.connect(ctx.find("server-1"));
-        tell_outcome(&ctx, 7, &ctx.call(conn, Msg::Ping(7), secs(1)).await);
+        note_outcome(&ctx, 7, &ctx.call(conn, Msg::Ping(7), secs(1)).await);
     });
     let seen = lab()
         .client(reader)
@@ -146,8 +150,8 @@ fn healing_ends_all_faults_but_leaves_offsets() {
 }
 
 #[test]
-fn no_world_outlives_its_run() {
-    // Processes of every state hold this when the world ends: waiting, paused, crashed, returned.
+fn a_world_is_dropped_after_its_run() {
+    // Processes in each state hold this when the world ends: waiting, paused, crashed, returned.
     let held = Rc::new(());
     let holder = |held: &Rc<()>| {
         let held = held.clone();

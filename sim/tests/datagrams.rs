@@ -48,7 +48,7 @@ fn a_cut_loses_datagrams_and_a_hold_keeps_them() {
     let split = json!({ "split": [["client-1"], ["server-1"]] });
     let cut = fault::<Partition>(split, at(ms(1_045)), own(), Some(secs(1)));
     let seen = lab().datagram().latency("20ms").client(client()).with(cut).run();
-    // Those sent by 1.02 s arrive before the cut; the two after them are caught in flight.
+    // Datagrams sent by 1.02 s arrive before the cut; the next two are in flight when it begins.
     assert_eq!(seen.values("got")[1..], [0, 1, 2]);
     let hold = fault::<Hold>(json!({}), at(ms(1_045)), link("client-1", "server-1"), Some(secs(1)));
     let seen = lab().datagram().latency("20ms").client(client()).with(hold).run();

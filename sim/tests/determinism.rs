@@ -1,4 +1,4 @@
-//! The same seed gives the same world on every machine; removing a fault changes only its consequences.
+//! The same seed gives the same world on every machine. Removing a fault changes only its consequences.
 
 mod support;
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use support::*;
 
-/// Three clients and three servers under all kinds of faults.
+/// Creates three clients and three servers with several kinds of fault.
 fn busy(seed: u64) -> Lab {
     let mut lab = lab().seed(seed).latency("1ms..20ms").servers(3).heal_at(secs(20)).end_at(secs(40));
     for server in ["server-1", "server-2", "server-3"] {
@@ -29,7 +29,7 @@ fn busy(seed: u64) -> Lab {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_hash_on_fresh_and_reused_and_parallel_threads() {
+fn the_same_seed_gives_the_same_hash_on_every_thread() {
     let here: Vec<TraceHash> = (0..5).map(|seed| busy(seed).run().hash).collect();
     let again: Vec<TraceHash> = (0..5).map(|seed| busy(seed).run().hash).collect();
     assert_eq!(here, again, "on the same thread");
@@ -55,7 +55,7 @@ fn observing_does_not_change_the_world() {
     assert_eq!(busy(3).run().hash, busy(3).watched().run().hash);
 }
 
-/// The meaning of a seed must not change unnoticed. If these hashes change, raise `LAYOUT` and pin the new ones.
+/// Detects changes in the meaning of seeds. If these hashes change, raise `LAYOUT` and pin the new ones.
 #[test]
 fn golden_hashes() {
     assert_eq!(LAYOUT, 1);
@@ -102,7 +102,7 @@ fn the_event_budget_ends_an_endless_world() {
 fn the_observer_ends_a_phase() {
     let halts = process(|ctx| async move {
         ctx.sleep(secs(3)).await;
-        tell(&ctx, "halt", 0);
+        note(&ctx, "halt", 0);
     });
     let seen = lab().client(halts).run();
     assert_eq!((seen.stop, seen.world.now().since_start()), (Stop::Halted, secs(3)));
@@ -171,7 +171,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_fault_taken_out_changes_nothing_before_it(
+    fn removing_a_fault_changes_nothing_before_it(
         seed in 0..1_000u64,
         faults in prop::collection::vec(planned(), 1..6),
         out in any::<prop::sample::Index>(),
@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn no_schedule_breaks_order_or_makes_up_replies(seed in 0..1_000u64, faults in prop::collection::vec(planned(), 1..9)) {
+    fn no_schedule_breaks_order_or_invents_replies(seed in 0..1_000u64, faults in prop::collection::vec(planned(), 1..9)) {
         let mut lab = duo(seed);
         lab.plans = faults.iter().enumerate().map(|(index, fault)| fault.plan(index)).collect();
         let seen = lab.run();
@@ -197,7 +197,7 @@ proptest! {
             let incarnations: Vec<u64> = notes.map(|(_, note)| note.value).collect();
             let crashes = faults.iter().filter(|fault| matches!(fault.kind, 2 | 3)).count();
             let steps_back = incarnations.windows(2).filter(|pair| pair[0] >= pair[1]).count();
-            // Only a client made anew counts from 0 again.
+            // Only a restarted client counts from 0 again.
             prop_assert!(steps_back <= crashes, "{:?}", incarnations);
         }
     }

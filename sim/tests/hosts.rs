@@ -37,7 +37,7 @@ fn faults() -> Vec<FaultPlan> {
     ]
 }
 
-/// A client that reaches steps, so that it can be paused there, and races calls against sleeps.
+/// Returns a client that reaches steps, where it can be paused, and races calls against sleeps.
 fn busy(server: &'static str) -> fencepost_sim::Process<Msg, Note> {
     process(move |ctx| async move {
         let conn = ctx.connect(ctx.find(server));
@@ -45,12 +45,12 @@ fn busy(server: &'static str) -> fencepost_sim::Process<Msg, Note> {
             ctx.reach_step("again").await;
             let call = ctx.call(conn, Msg::Ping(n), secs(1));
             if let fencepost_sim::Either::First(outcome) = fencepost_sim::race(call, ctx.sleep(ms(15))).await {
-                tell_outcome(&ctx, n, &outcome);
+                note_outcome(&ctx, n, &outcome);
             }
             ctx.sleep(ms(30)).await;
         }
         ctx.healing().await;
-        tell(&ctx, "done", 0);
+        note(&ctx, "done", 0);
     })
 }
 
@@ -68,7 +68,7 @@ fn mixed(seed: u64, host: Host) -> Lab {
     if seed % 4 == 3 {
         lab = lab.datagram();
     }
-    // Each seed leaves out others of the faults.
+    // Each seed omits a different third of the faults.
     let chosen = faults().into_iter().enumerate().filter(|(index, _)| !(seed as usize + index).is_multiple_of(3));
     lab.plans = chosen.map(|(_, plan)| plan).collect();
     lab
@@ -83,7 +83,7 @@ fn a_world_has_the_same_trace_under_every_host() {
         assert_eq!(driver.notes, nodes.notes, "seed {seed}");
         crashed += driver.fired().iter().filter(|fired| **fired).count();
     }
-    assert!(crashed > 100, "the worlds were to be eventful: {crashed} faults");
+    assert!(crashed > 100, "too few faults fired: {crashed}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn code_that_wakes_itself_runs_until_it_is_idle() {
                     if std::mem::take(&mut again) { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
                 })
                 .await;
-                tell(&ctx, "again", n);
+                note(&ctx, "again", n);
                 ctx.sleep(ms(n)).await;
             }
         })
@@ -115,10 +115,10 @@ fn code_on_a_madsim_node_can_use_madsim_itself() {
                 let handle = madsim::runtime::Handle::current();
                 handle.get_node(madsim::plugin::node()).is_some()
             });
-            tell(&ctx, "at home", u64::from(task.await.unwrap()));
+            note(&ctx, "on madsim node", u64::from(task.await.unwrap()));
             #[expect(clippy::disallowed_methods, reason = "this is what a real client library would do")]
             madsim::time::sleep(ms(500)).await;
-            tell(&ctx, "slept", 0);
+            note(&ctx, "slept", 0);
         })
     };
     let run = || {
@@ -126,14 +126,14 @@ fn code_on_a_madsim_node_can_use_madsim_itself() {
         lab.with(fault::<Pause>(json!({}), at(ms(200)), node("client-1"), Some(secs(1)))).run()
     };
     let seen = run();
-    assert_eq!(seen.values("at home"), [1]);
-    assert_eq!(seen.once("slept"), ms(1_200), "what madsim wakes stays paused while the node is");
+    assert_eq!(seen.values("on madsim node"), [1]);
+    assert_eq!(seen.once("slept"), ms(1_200), "code that madsim wakes stays paused with its node");
     assert_eq!(seen.hash, run().hash);
 }
 
-/// The message of the panic of a run.
-fn panic_of(host: Host, code: fn(Client, Rc<()>), witness: &Rc<()>) -> String {
-    let held = witness.clone();
+/// Returns the panic message of a run.
+fn panic_of(host: Host, code: fn(Client, Rc<()>), shared: &Rc<()>) -> String {
+    let held = shared.clone();
     let panics = process(move |ctx| {
         let held = held.clone();
         async move {
@@ -142,7 +142,7 @@ fn panic_of(host: Host, code: fn(Client, Rc<()>), witness: &Rc<()>) -> String {
         }
     });
     let waits = {
-        let held = witness.clone();
+        let held = shared.clone();
         process(move |ctx| {
             let held = held.clone();
             async move {
@@ -159,12 +159,12 @@ fn panic_of(host: Host, code: fn(Client, Rc<()>), witness: &Rc<()>) -> String {
 #[test]
 fn a_panic_of_a_client_propagates_and_frees_the_world() {
     for host in HOSTS {
-        let witness = Rc::new(());
-        let said = panic_of(host, |ctx, _held| panic!("client {} is upset", ctx.node().0), &witness);
-        assert_eq!(said, "client 1 is upset", "{host:?}");
-        assert_eq!(Rc::strong_count(&witness), 1, "{host:?}: the world leaked");
-        let said = panic_of(host, |ctx, _held| ctx.set_holder(ctx.find("nobody") == ctx.node()), &witness);
-        assert!(said.starts_with("no node is named `nobody`"), "{host:?}: {said}");
-        assert_eq!(Rc::strong_count(&witness), 1, "{host:?}: the world leaked");
+        let shared = Rc::new(());
+        let message = panic_of(host, |ctx, _held| panic!("client {} failed", ctx.node().0), &shared);
+        assert_eq!(message, "client 1 failed", "{host:?}");
+        assert_eq!(Rc::strong_count(&shared), 1, "{host:?}: the world leaked");
+        let message = panic_of(host, |ctx, _held| ctx.set_holder(ctx.find("nobody") == ctx.node()), &shared);
+        assert!(message.starts_with("no node is named `nobody`"), "{host:?}: {message}");
+        assert_eq!(Rc::strong_count(&shared), 1, "{host:?}: the world leaked");
     }
 }

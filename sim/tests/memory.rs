@@ -1,4 +1,4 @@
-//! Worlds free their memory. This test is alone in its file, so that it measures no other test's memory.
+//! Worlds free their memory. This test has its own file, because it must not measure other tests' memory.
 
 mod support;
 
@@ -7,7 +7,7 @@ use fencepost_sim::faults::{Crash, Pause};
 use serde_json::json;
 use support::*;
 
-/// Ends with one client waiting for a reply, one paused, one crashed and one asleep.
+/// Runs a world that ends with one client waiting for a reply, one paused, one crashed and one asleep.
 fn tiny(host: Host, seed: u64) {
     let waits = || {
         process(|ctx| async move {
@@ -36,7 +36,7 @@ fn resident_bytes() -> u64 {
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
-/// One test for both hosts, since tests of one file run at the same time.
+/// Tests both hosts in one function, because tests in one file run concurrently.
 #[test]
 fn thousands_of_worlds_leak_no_memory() {
     for (host, worlds) in [(Host::Driver, 20_000), (Host::MadsimNodes, 10_000)] {

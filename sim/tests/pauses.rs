@@ -14,13 +14,13 @@ fn pause(who: &str, when: Duration, lasts: Duration) -> FaultPlan {
     fault::<Pause>(json!({}), at(when), node(who), Some(lasts))
 }
 
-/// Sleeps a second at a time and records both clocks after each.
+/// Sleeps for one second at a time and records both clocks after each sleep.
 fn ticker() -> fencepost_sim::Process<Msg, Note> {
     process(|ctx| async move {
         for _ in 0..10 {
             ctx.sleep(secs(1)).await;
-            tell(&ctx, "mono", ctx.mono().0);
-            tell(&ctx, "wall", ctx.wall().0 as u64);
+            note(&ctx, "mono", ctx.mono().0);
+            note(&ctx, "wall", ctx.wall().0 as u64);
         }
     })
 }
@@ -72,7 +72,7 @@ fn overlapping_pauses_combine_to_their_union() {
 
 #[test]
 fn a_pause_keeps_the_message_order_of_a_connection() {
-    // A message arrives every 10 ms, one of them at the very nanosecond of the resume.
+    // A message arrives every 10 ms, one of them exactly when the server resumes.
     for seed in 0..20 {
         let seen = lab()
             .seed(seed)
@@ -82,14 +82,14 @@ fn a_pause_keeps_the_message_order_of_a_connection() {
             .run();
         let resumed: Vec<u64> =
             seen.all("got").iter().filter(|(time, _)| *time == ms(1_301)).map(|(_, n)| *n).collect();
-        assert_eq!(resumed.len(), 2 * 21, "20 withheld (and the one arriving at 1.101 s) for each client");
+        assert_eq!(resumed.len(), 2 * 21, "20 messages withheld, and one arriving at 1.101 s, for each client");
         let mut sorted = resumed.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (10..31).flat_map(|n| [n, n]).collect::<Vec<_>>());
         let pongs: Vec<_> = seen.values("pong");
         let (mut first, mut second) = (0, 0);
         for n in seen.values("got").into_iter().filter(|n| *n < 1_000_000) {
-            // Of two ordered sequences shuffled into each other, the next number is next in one of them.
+            // In an interleaving of two sequences, each number is the next one of either sequence.
             if n == first {
                 first += 1;
             } else {
@@ -103,14 +103,14 @@ fn a_pause_keeps_the_message_order_of_a_connection() {
 
 #[test]
 fn the_order_of_groups_on_resume_depends_on_the_seed() {
-    // A timer and the reply to a call come due during the same pause.
+    // A timer expires and a reply arrives during the same pause.
     let waits = || {
         process(|ctx| async move {
             let conn = ctx.connect(ctx.find("server-1"));
             let call = ctx.call(conn, Msg::Later(2_000), secs(50));
             match race(call, ctx.sleep(secs(2))).await {
-                Either::First(_) => tell(&ctx, "reply first", 0),
-                Either::Second(()) => tell(&ctx, "timer first", 0),
+                Either::First(_) => note(&ctx, "reply first", 0),
+                Either::Second(()) => note(&ctx, "timer first", 0),
             }
         })
     };
@@ -132,9 +132,9 @@ fn marker() -> fencepost_sim::Process<Msg, Note> {
     process(|ctx| async move {
         for n in 0..5 {
             ctx.sleep(secs(1)).await;
-            tell(&ctx, "before", n);
+            note(&ctx, "before", n);
             ctx.reach_step("mark").await;
-            tell(&ctx, "after", n);
+            note(&ctx, "after", n);
         }
     })
 }
@@ -149,7 +149,7 @@ fn a_triggered_pause_acts_exactly_at_its_step() {
     };
     assert_eq!(of_first("before"), [1, 2, 3, 11, 12].map(secs));
     assert_eq!(of_first("after"), [1, 2, 10, 11, 12].map(secs));
-    assert_eq!(seen.when_at(1, "after", 2), secs(3), "the other client passes undisturbed");
+    assert_eq!(seen.when_at(1, "after", 2), secs(3), "the other client is not paused");
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_paused_client_does_not_notice_that_its_stream_was_reset() {
     let waits = process(|ctx| async move {
         let conn = ctx.connect(ctx.find("server-1"));
         let outcome = ctx.call(conn, Msg::Later(3_000), secs(50_000)).await;
-        tell_outcome(&ctx, 3_000, &outcome);
+        note_outcome(&ctx, 3_000, &outcome);
     });
     let late = pause("client-1", secs(100), stall + secs(1_000));
     let seen = lab().client(waits).with(hold).with(late).heal_at(secs(10_000)).run();

@@ -1,4 +1,4 @@
-//! Unsolicited messages of servers, to clients and to each other.
+//! Unsolicited messages from servers to clients and to each other.
 
 mod support;
 
@@ -10,7 +10,7 @@ use fencepost_sim::{CallError, Caller, Env, NodeId, Process, Service, Session};
 use serde_json::json;
 use support::*;
 
-/// Forwards every ping to `to`, and pushes the answers to the client that pinged last.
+/// A server that forwards every ping to `to`, and pushes the answers to the client that pinged last.
 struct Relay {
     to: &'static str,
     client: Option<Session>,
@@ -22,7 +22,7 @@ fn relay(to: &'static str) -> Box<Relay> {
     Box::new(Relay { to, client: None, sends_every: None, sent: 0 })
 }
 
-/// Sends a number to `to` every `gap`.
+/// Creates a server that sends a number to `to` every `gap`.
 fn beacon(to: &'static str, gap: Duration) -> Box<Relay> {
     Box::new(Relay { to, client: None, sends_every: Some(gap), sent: 0 })
 }
@@ -77,9 +77,9 @@ fn listener(message: Msg) -> Process<Msg, Note> {
             let _ = ctx.call(conn, message, secs(1)).await;
             loop {
                 match ctx.receive(conn).await {
-                    Ok(Msg::Pong(n)) => tell(&ctx, "pushed", n),
-                    Ok(_) => tell(&ctx, "wrong", 0),
-                    Err(error) => return tell_outcome(&ctx, 0, &Err(error)),
+                    Ok(Msg::Pong(n)) => note(&ctx, "pushed", n),
+                    Ok(_) => note(&ctx, "wrong", 0),
+                    Err(error) => return note_outcome(&ctx, 0, &Err(error)),
                 }
             }
         }
@@ -91,9 +91,9 @@ fn a_pushed_message_reaches_a_client_that_receives_later() {
     let mut lab = lab().servers(0).client(listener(Msg::Ping(7)));
     lab.extra = vec![("a".into(), relay("b")), ("b".into(), relay("a"))];
     let seen = lab.run();
-    // The client's own call waits a second in vain, while the push has come after 2 + 2 + 3 ms.
+    // The client's own call times out after a second; the push has arrived after 2 + 2 + 3 ms.
     assert_eq!(seen.when("pushed", 107), secs(1));
-    assert_eq!(seen.all("connected").len(), 1, "peers are no clients");
+    assert_eq!(seen.all("connected").len(), 1, "peers are not clients");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_client_learns_that_the_server_closed_the_connection() {
     let mut lab = lab().servers(0).client(listener(Msg::Sync));
     lab.extra = vec![("a".into(), relay("b")), ("b".into(), relay("a"))];
     let seen = lab.run();
-    assert_eq!(seen.once("reset"), ms(4), "the call fails, and so does whoever listens");
+    assert_eq!(seen.once("reset"), ms(4), "the call fails, and so does the pending receive");
     assert_eq!(CallError::Reset.to_string(), "connection reset");
 }
 
@@ -114,9 +114,9 @@ fn servers_reconnect_after_a_cut() {
     let heard = seen.values("from peer");
     assert!(heard.starts_with(&[1, 2, 3, 4, 5, 6, 7, 8, 9]), "{heard:?}");
     assert!(heard.is_sorted(), "{heard:?}");
-    assert!(!heard.contains(&20), "a connection that was silent for so long is given up with what waited for it");
+    assert!(!heard.contains(&20), "a connection without progress is dropped with its pending messages");
     let after = seen.all("from peer").into_iter().map(|(at, _)| at).find(|at| *at > secs(15)).unwrap();
-    assert!(after < secs(46), "it was dialled again and again: {after:?}");
+    assert!(after < secs(46), "it was dialled repeatedly: {after:?}");
     assert_eq!(heard.last(), Some(&59));
 }
 
@@ -129,7 +129,7 @@ fn servers_reconnect_after_heavy_loss() {
         lab.extra = vec![("a".into(), beacon("b", ms(100))), ("b".into(), beacon("nobody", secs(1_000)))];
         let seen = lab.run();
         let heard = seen.all("from peer");
-        // Retransmissions back off for longer than this: such a connection is given up.
+        // Retransmissions would back off for longer than this, so the connection is dropped.
         let after = heard.iter().filter(|(at, _)| *at > secs(46)).count();
         assert!(after > 130, "seed {seed}: {after}");
         assert!(seen.values("from peer").is_sorted());

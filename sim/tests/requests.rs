@@ -10,7 +10,7 @@ use support::*;
 fn a_pong_arrives_after_the_latency_of_both_directions() {
     let seen = lab().client(pinger("server-1", 5, secs(1), secs(1))).run();
     assert_eq!(seen.values("pong"), [0, 1, 2, 3, 4]);
-    // The first call opens the connection, which takes a round trip of its own.
+    // The first call opens the connection, which takes another round trip.
     assert_eq!(seen.when("pong", 0) - seen.when("sent", 0), ms(4));
     assert_eq!(seen.when("pong", 1) - seen.when("sent", 1), ms(2));
 }
@@ -48,7 +48,7 @@ fn a_call_that_was_never_sent_is_refused_on_timeout() {
         .client(pinger("server-1", 1, secs(1), secs(5)))
         .with(fault::<Crash>(json!({ "what": "host", "restart_after": "10s" }), at(secs(0)), node("server-1"), None))
         .run();
-    assert!(healed.all("got").is_empty(), "it was given up, so it must not be sent later");
+    assert!(healed.all("got").is_empty(), "the call has failed, so its request must not be sent later");
     assert_eq!(healed.all("connected").len(), 1);
 }
 
@@ -56,7 +56,7 @@ fn a_call_that_was_never_sent_is_refused_on_timeout() {
 fn a_restarted_host_resets_old_connections() {
     let crash = fault::<Crash>(json!({ "what": "host", "restart_after": "1s" }), at(ms(2_500)), node("server-1"), None);
     let seen = lab().client(pinger("server-1", 4, secs(1), secs(30))).with(crash).run();
-    // Sent at 3.006 s, retransmitted after 200, 400, .. ms; the host is back at 3.5 s and hears the one at 3.607 s.
+    // Sent at 3.006 s, retransmitted after 200, 400, .. ms; the host is back at 3.5 s and receives the one at 3.607 s.
     let reset = seen.when("reset", 2);
     assert!(reset > ms(3_500) && reset < secs(5), "{reset:?}");
     assert_eq!(seen.values("pong"), [0, 1, 3]);
@@ -64,11 +64,11 @@ fn a_restarted_host_resets_old_connections() {
 }
 
 #[test]
-fn peers_of_a_crashed_process_learn_at_once() {
+fn peers_of_a_crashed_process_notice_at_once() {
     let waits = process(|ctx| async move {
         let conn = ctx.connect(ctx.find("server-1"));
         let outcome = ctx.call(conn, Msg::Later(60_000), secs(50)).await;
-        tell_outcome(&ctx, 60_000, &outcome);
+        note_outcome(&ctx, 60_000, &outcome);
     });
     let crash = fault::<Crash>(json!({}), at(secs(1)), node("server-1"), None);
     let seen = lab().client(waits).with(crash).run();
@@ -85,7 +85,7 @@ fn after_an_unnoticed_reset_the_next_call_fails_and_the_one_after_reconnects() {
 }
 
 #[test]
-fn a_server_learns_at_once_of_a_crashed_client_process_and_much_later_of_a_crashed_host() {
+fn a_server_notices_a_crashed_client_process_at_once_and_a_crashed_host_by_keep_alive() {
     let crash = |what| fault::<Crash>(json!({ "what": what }), at(secs(5)), node("client-1"), None);
     let lab = |what| lab().client(pinger("server-1", 1, secs(1), secs(1))).with(crash(what)).heal_at(secs(10_000));
     assert_eq!(lab("process").run().once("disconnected"), secs(5) + ms(1));
@@ -95,13 +95,13 @@ fn a_server_learns_at_once_of_a_crashed_client_process_and_much_later_of_a_crash
 
 #[test]
 fn a_dead_host_retransmits_nothing() {
-    // The reply stalls at the cut, then its sender's host dies: nobody is left to retransmit it.
+    // The reply stalls at the cut, then its sender's host dies and cannot retransmit it.
     let cut = fault::<Partition>(json!({ "split": [["client-1"], ["server-1"]] }), at(secs(1)), own(), Some(secs(5)));
     let crash = fault::<Crash>(json!({ "what": "host", "permanent": true }), at(secs(2)), node("server-1"), None);
     let waits = process(|ctx| async move {
         let conn = ctx.connect(ctx.find("server-1"));
         let outcome = ctx.call(conn, Msg::Later(1_500), secs(50)).await;
-        tell_outcome(&ctx, 1_500, &outcome);
+        note_outcome(&ctx, 1_500, &outcome);
     });
     let seen = lab().client(waits).with(cut).with(crash).run();
     assert_eq!(seen.once("timer"), ms(1_503));

@@ -12,15 +12,15 @@ fn disk(keys: serde_json::Value, when: u64, lasts: u64) -> FaultPlan {
     fault::<DiskStall>(keys, at(ms(when)), node("server-1"), Some(ms(lasts)))
 }
 
-/// Sends these messages on one connection, one each second from 1 s on, waiting for each reply.
+/// Sends these messages on one connection, one per second from 1 s on, and waits for each reply.
 fn asks(messages: &'static [Msg]) -> Process<Msg, Note> {
     process(move |ctx| async move {
         let conn = ctx.connect(ctx.find("server-1"));
         for (n, message) in messages.iter().enumerate() {
             ctx.sleep_until(fencepost_sim::Mono(1_000_000_000 * (n as u64 + 1))).await;
             let outcome = ctx.call(conn, message.clone(), secs(60)).await;
-            tell_outcome(&ctx, n as u64, &outcome);
-            tell(&ctx, "done", n as u64);
+            note_outcome(&ctx, n as u64, &outcome);
+            note(&ctx, "done", n as u64);
         }
     })
 }
@@ -31,10 +31,10 @@ fn a_sync_on_a_stalled_disk_blocks_the_process_until_the_stall_ends() {
     let stall = disk(json!({}), 1_500, 4_000);
     let other = pinger("server-1", 9, ms(600), secs(60));
     let seen = lab().client(asks(&MESSAGES)).client(other).with(stall).run();
-    assert_eq!(seen.when_at(0, "done", 1), ms(2_002), "what syncs nothing goes on");
-    assert_eq!(seen.when_at(0, "done", 2), ms(5_501), "the sync returns with the end of the stall");
+    assert_eq!(seen.when_at(0, "done", 1), ms(2_002), "requests without a sync are not delayed");
+    assert_eq!(seen.when_at(0, "done", 2), ms(5_501), "the sync returns when the stall ends");
     let late = |(when, _): &(_, _)| (ms(3_002)..ms(5_500)).contains(when);
-    assert!(!seen.all("got").iter().any(late), "nobody else is served meanwhile");
+    assert!(!seen.all("got").iter().any(late), "the server handles no other request meanwhile");
     assert_eq!(seen.touched(), [true]);
 }
 
@@ -62,7 +62,7 @@ fn power_failure(when: u64) -> FaultPlan {
 
 static WRITES: [Msg; 4] = [Msg::Ping(0), Msg::Write(1), Msg::Write(2), Msg::Sync];
 
-/// The number of records on the server's disk when it restarts at 6 s, and whether the fault was touched.
+/// Returns the number of records on the server's disk when it restarts at 6 s, and whether the fault was touched.
 fn records_after_power_failure(plan: Option<FaultPlan>) -> (u64, bool) {
     let mut lab = lab().client(asks(&WRITES)).with(power_failure(5_000));
     lab.plans.extend(plan);
@@ -71,7 +71,7 @@ fn records_after_power_failure(plan: Option<FaultPlan>) -> (u64, bool) {
 }
 
 #[test]
-fn a_power_failure_loses_what_a_lying_disk_claimed_to_sync() {
+fn a_power_failure_loses_records_that_a_lying_disk_claimed_to_sync() {
     assert_eq!(records_after_power_failure(None).0, 2);
     let lie = json!({ "what": "lie" });
     assert_eq!(records_after_power_failure(Some(disk(lie.clone(), 500, 4_000))), (0, true));
@@ -88,7 +88,11 @@ fn a_process_crash_loses_nothing_on_a_lying_disk() {
 #[test]
 fn a_sync_that_never_returned_is_not_durable_and_not_acknowledged() {
     assert_eq!(records_after_power_failure(Some(disk(json!({}), 500, 20_000))).0, 0);
-    assert_eq!(records_after_power_failure(Some(disk(json!({}), 500, 4_000))).0, 2, "it returned in time");
+    assert_eq!(
+        records_after_power_failure(Some(disk(json!({}), 500, 4_000))).0,
+        2,
+        "the sync returned before the power failure"
+    );
 }
 
 #[test]
@@ -98,8 +102,8 @@ fn a_second_stall_does_not_undo_a_sync_that_waits_for_the_first() {
     let seen =
         lab().client(asks(&MESSAGES)).with(power_failure(5_000)).with(disk(json!({}), 3_500, 1_000)).with(second);
     let seen = seen.run();
-    assert_eq!(seen.when("done", 3), ms(4_501), "it returned with the end of the first");
-    assert_eq!(seen.values("started")[1], 2, "what was answered is safe");
+    assert_eq!(seen.when("done", 3), ms(4_501), "the sync returned when the first stall ended");
+    assert_eq!(seen.values("started")[1], 2, "acknowledged records survive");
 }
 
 #[test]
@@ -142,7 +146,7 @@ fn a_strobing_clock_steps_forward_and_back_and_ends_unchanged() {
         for _ in 0..8 {
             ctx.sleep(ms(500)).await;
             let ahead = ctx.wall().0 - ctx.mono().0 as i64;
-            tell(&ctx, "ahead", (ahead / 1_000_000) as u64);
+            note(&ctx, "ahead", (ahead / 1_000_000) as u64);
         }
     });
     let keys = json!({ "by": "2s", "period": "1s" });
@@ -155,17 +159,17 @@ fn a_strobing_clock_steps_forward_and_back_and_ends_unchanged() {
 fn a_failover_isolates_the_leader_from_servers_but_not_from_clients() {
     let mut plan = fault::<Failover>(json!({}), at(ms(500)), Aim::Leader, Some(secs(20)));
     let seen = lab().client(pinger("server-1", 1, secs(1), secs(5))).with(plan.clone()).run();
-    assert_eq!(seen.when("pong", 0), ms(1_004), "a lone server leads, and its client reaches it");
+    assert_eq!(seen.when("pong", 0), ms(1_004), "a single server is the leader, and its client reaches it");
     plan.fault = std::sync::Arc::new(serde_json::from_value::<Failover>(json!({ "clients_too": true })).unwrap());
     let seen = lab().client(pinger("server-1", 1, secs(1), secs(5))).with(plan).run();
     assert!(seen.all("pong").is_empty());
 }
 
 #[test]
-fn contradictory_keys_of_slowdowns_are_refused() {
+fn contradictory_keys_of_slowdowns_are_rejected() {
     let refused = |keys| serde_json::from_value::<DiskStall>(keys).unwrap_err().to_string();
     assert!(refused(json!({ "sync": "1s" })).contains("not slow"));
     let short = serde_json::from_value::<ClockStrobe>(json!({ "by": "1s", "period": "1us" })).unwrap_err();
-    assert!(short.to_string().contains("once a millisecond"));
+    assert!(short.to_string().contains("at least \"1ms\""));
     assert!(serde_json::from_value::<Slow>(json!({ "factor": 1 })).is_err());
 }

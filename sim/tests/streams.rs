@@ -51,7 +51,7 @@ fn a_loss_delays_a_message_by_200_ms_and_doubles_each_time() {
 fn messages_stalled_by_a_cut_arrive_with_a_retransmission_after_it() {
     let seen = lab().client(pinger("server-1", 2, ms(1_000), secs(60))).with(cut(ms(1_900), secs(2))).run();
     assert_eq!(seen.when("sent", 1), ms(2_004));
-    // Retransmissions at 0.2, 0.6, 1.4 and 3.0 s after it was sent; the cut ends 1.896 s after.
+    // Retransmissions follow 0.2, 0.6, 1.4 and 3.0 s after sending; the cut ends 1.896 s after sending.
     assert_eq!(seen.when("got", 1), ms(2_004 + 3_000 + 1));
     assert_eq!(seen.when("pong", 1), ms(2_004 + 3_000 + 2));
 }
@@ -76,7 +76,10 @@ fn under_a_one_way_partition_a_node_sends_but_does_not_receive() {
         seen.when("got", 1) == ms(2_005)
     });
     let client_is_deaf = both.filter(|heard| *heard).count();
-    assert!((1..20).contains(&client_is_deaf), "either may be the deaf one: {client_is_deaf} of 20");
+    assert!(
+        (1..20).contains(&client_is_deaf),
+        "either node can be the one that receives nothing: {client_is_deaf} of 20"
+    );
 }
 
 #[test]
@@ -89,20 +92,20 @@ fn a_hold_delivers_everything_in_order_when_it_ends() {
 }
 
 #[test]
-fn a_message_in_flight_meets_the_cut_when_it_arrives() {
-    // Sent at 1.0 s, under way for 100 ms; the cut begins behind it and ends after its arrival time.
+fn a_cut_affects_messages_that_would_arrive_during_it() {
+    // Sent at 1.0 s, in flight for 100 ms; the cut begins after sending and ends after the arrival time.
     let seen =
         lab().latency("100ms").client(burster("server-1", 1, secs(1), ms(0))).with(cut(ms(1_050), ms(100))).run();
-    // It stalls at 1.1 s, and is sent again 200 ms later.
+    // The message stalls at 1.1 s and is retransmitted 200 ms later.
     assert_eq!(seen.when("got", 0), ms(1_100 + 200 + 100));
     let passed =
         lab().latency("100ms").client(burster("server-1", 1, secs(1), ms(0))).with(cut(ms(1_020), ms(50))).run();
-    assert_eq!(passed.when("got", 0), ms(1_100), "a cut that is over by then does not matter");
+    assert_eq!(passed.when("got", 0), ms(1_100), "a cut that ends before the arrival has no effect");
 }
 
 #[test]
 fn messages_in_flight_stay_ahead_of_messages_sent_during_the_cut() {
-    // The first pings are in flight when the cut begins; the later ones stall before those arrive and stall too.
+    // The first pings are in flight when the cut begins. The later ones stall before the first arrive and also stall.
     let seen =
         lab().latency("100ms").client(burster("server-1", 10, secs(1), ms(10))).with(cut(ms(1_045), secs(1))).run();
     assert_eq!(seen.values("got")[1..], (0..10).collect::<Vec<_>>());

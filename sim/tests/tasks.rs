@@ -1,4 +1,4 @@
-//! Tasks beside the main code of a client, and signals between the two.
+//! Tasks that run concurrently with a client's main code, and signals between the two.
 
 mod support;
 
@@ -7,18 +7,18 @@ use fencepost_sim::{Host, Process, Signal};
 use serde_json::json;
 use support::*;
 
-/// Ticks every second beside its main code, which drops the task after `for_secs`.
+/// Ticks every second in a task, which the main code drops after `for_secs`.
 fn ticker(for_secs: u64) -> Process<Msg, Note> {
     process(move |ctx| async move {
-        let beside = ctx.clone();
+        let task_ctx = ctx.clone();
         let task = ctx.spawn(async move {
             for n in 1.. {
-                beside.sleep(secs(1)).await;
-                tell(&beside, "tick", n);
+                task_ctx.sleep(secs(1)).await;
+                note(&task_ctx, "tick", n);
             }
         });
         ctx.sleep(secs(for_secs)).await;
-        tell(&ctx, "dropped", 0);
+        note(&ctx, "dropped", 0);
         drop(task);
         ctx.sleep(secs(1_000)).await;
     })
@@ -27,7 +27,7 @@ fn ticker(for_secs: u64) -> Process<Msg, Note> {
 #[test]
 fn a_task_runs_until_it_is_dropped() {
     let seen = lab().client(ticker(4)).run();
-    assert_eq!(seen.values("tick"), [1, 2, 3], "the drop comes first at 4 s: the main code has its turn before");
+    assert_eq!(seen.values("tick"), [1, 2, 3], "at 4 s, the main code runs first and drops the task");
     assert_eq!(seen.when("tick", 2), secs(2));
 }
 
@@ -38,26 +38,26 @@ fn a_task_is_paused_and_crashes_with_its_process() {
     assert_eq!(seen.when("tick", 2), ms(3_500));
     let crash = fault::<Crash>(json!({ "restart_after": "10s" }), at(ms(2_500)), node("client-1"), None);
     let seen = lab().client(ticker(90)).with(crash).end_at(secs(15)).run();
-    assert_eq!(seen.values("tick"), [1, 2, 1, 2], "after the restart it counts anew");
+    assert_eq!(seen.values("tick"), [1, 2, 1, 2], "after the restart, it counts from 1");
 }
 
 #[test]
 fn a_signal_wakes_the_waiting_part_at_once() {
     let waiter = || {
         process(|ctx| async move {
-            let (signal, raised_by_task, beside) = (Signal::default(), Signal::default(), ctx.clone());
-            let (hear, say) = (signal.clone(), raised_by_task.clone());
+            let (signal, raised_by_task, task_ctx) = (Signal::default(), Signal::default(), ctx.clone());
+            let (received, reply) = (signal.clone(), raised_by_task.clone());
             let _task = ctx.spawn(async move {
-                hear.raised().await;
-                tell(&beside, "heard", 0);
-                beside.sleep(secs(1)).await;
-                say.raise();
-                beside.sleep(secs(100)).await;
+                received.raised().await;
+                note(&task_ctx, "heard", 0);
+                task_ctx.sleep(secs(1)).await;
+                reply.raise();
+                task_ctx.sleep(secs(100)).await;
             });
             ctx.sleep(secs(2)).await;
             signal.raise();
             raised_by_task.raised().await;
-            tell(&ctx, "answered", 0);
+            note(&ctx, "answered", 0);
         })
     };
     let seen = lab().client(waiter()).run();

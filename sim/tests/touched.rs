@@ -8,8 +8,7 @@ use fencepost_sim::{Either, Process, race};
 use serde_json::json;
 use support::*;
 
-/// Every kind that can act on a stream, at a time when the pinging client is waiting for `server-1`, or aimed at nodes
-/// and links that nobody uses.
+/// Creates a fault of each kind that can act on a stream, during a call to `server-1`, or aimed at unused nodes and links.
 fn every_kind(client: &str, server: &str) -> Vec<FaultPlan> {
     let (when, lasts) = (at(ms(1_500)), Some(secs(3)));
     let links = link(client, server);
@@ -46,7 +45,7 @@ fn a_fault_after_the_last_event_is_fired_but_untouched() {
 }
 
 #[test]
-fn a_fault_after_the_healing_or_at_a_step_never_reached_is_not_fired() {
+fn a_fault_after_healing_or_at_a_step_that_is_never_reached_does_not_fire() {
     let late = fault::<Pause>(json!({}), at(secs(90)), node("server-1"), Some(secs(1)));
     let never = fault::<Crash>(json!({}), on("client-1", "nowhere", 1, ms(0)), node("server-1"), None);
     let nobody = fault::<Crash>(json!({}), on("client-9", "nowhere", 1, ms(0)), node("server-1"), None);
@@ -79,15 +78,15 @@ fn a_paused_client_is_touched_while_it_holds_or_waits_for_a_reply() {
     }
 }
 
-/// Takes a deadline of 10 s by the wall clock's sibling, and looks at it at 9.5 and 10.5 s of true time by sleeping.
+/// Sets a deadline of 10 s by the monotonic clock, and checks it after each of these true times in ms.
 fn looks_at_deadline(looks: &'static [u64]) -> Process<Msg, Note> {
     process(move |ctx| async move {
         let deadline = ctx.deadline(ctx.mono(), secs(10));
         let conn = ctx.connect(ctx.find("server-1"));
         for delay in looks {
-            // The server's clock is right, so that its reply tells the true time.
+            // The server's clock is right, so its reply arrives at the true time.
             let _ = ctx.call(conn, Msg::Later(*delay), secs(60)).await;
-            tell(&ctx, "passed", u64::from(ctx.passed(deadline)));
+            note(&ctx, "passed", u64::from(ctx.passed(deadline)));
         }
     })
 }
@@ -107,9 +106,9 @@ fn a_clock_rate_that_reorders_a_timer_and_a_message_is_touched() {
         process(|ctx| async move {
             let conn = ctx.connect(ctx.find("server-1"));
             match race(ctx.call(conn, Msg::Later(9_500), secs(60)), ctx.sleep(secs(10))).await {
-                Either::First(_) => tell(&ctx, "reply first", 0),
+                Either::First(_) => note(&ctx, "reply first", 0),
                 Either::Second(()) => {
-                    tell(&ctx, "timer first", 0);
+                    note(&ctx, "timer first", 0);
                     ctx.sleep(secs(30)).await;
                 }
             }
@@ -122,7 +121,7 @@ fn a_clock_rate_that_reorders_a_timer_and_a_message_is_touched() {
     assert_eq!((same.all("reply first").len(), same.touched()), (1, vec![false]));
 }
 
-/// Grants a lease by its wall clock, and reports whether it has expired.
+/// A server that grants a lease by its wall clock, and replies whether it has expired.
 struct Leases(Option<fencepost_sim::WallDeadline>);
 
 impl fencepost_sim::Service<Msg, Note> for Leases {
@@ -148,7 +147,7 @@ fn a_clock_step_that_expires_a_lease_is_touched() {
             let _ = ctx.call(conn, Msg::Ping(0), secs(1)).await;
             ctx.sleep(secs(again)).await;
             if let Ok(Msg::Pong(expired)) = ctx.call(conn, Msg::Ping(1), secs(1)).await {
-                tell(&ctx, "expired", expired);
+                note(&ctx, "expired", expired);
             }
         })
     };

@@ -15,7 +15,7 @@ pub(super) struct Address {
 impl FromStr for Address {
     type Err = String;
 
-    /// Splits from the right, because a path may contain slashes.
+    /// Parses from the right, because the path may contain slashes.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a case: write SCENARIO/LOCK/SEED, or the path of a reproducer");
         let mut parts = text.rsplitn(3, '/');

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// The format of stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
-    /// Exit with 100 if one of these properties, or `any`, is newly violated; those that [expect] declares to hold always count
+    /// Exit with 100 if one of these properties, or `any`, is newly violated; properties that [expect] declares to hold always count
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
 }
@@ -68,7 +68,7 @@ fn side(manifest: &Manifest) -> Side {
     }
 }
 
-/// Caveats of the comparison.
+/// Returns the caveats of the comparison.
 fn notes(comparison: &Comparison, before: &Manifest, after: &Manifest) -> Vec<String> {
     let mut notes = Vec::new();
     if before.layout != after.layout {

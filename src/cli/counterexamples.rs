@@ -1,4 +1,4 @@
-//! The counterexamples of a report: for each failing cell its smallest known case, run again.
+//! The counterexamples of a report: the smallest known case of each failing cell, run again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,14 +17,14 @@ use fencepost_scenarios::run::cell::Cell;
 use super::manifest::{Manifest, ScenarioInput};
 use super::selection::{is_path, load_scenario};
 
-/// The directory of reproducers in that of a run.
+/// The subdirectory of a run for reproducers.
 const REPRODUCERS: &str = "reproducers";
 
-/// The scenarios of a run that can still be read and have not changed.
+/// The scenarios of a run that are still readable and unchanged.
 pub(super) struct Scenarios(BTreeMap<String, Arc<Scenario>>);
 
 impl Scenarios {
-    /// Loads the scenarios. Changed ones are left out, because their cases would differ.
+    /// Loads the scenarios, except changed ones, whose cases would differ.
     pub(super) fn load(registry: &Registry, manifest: &Manifest) -> Self {
         let read = |input: &ScenarioInput| {
             let name = input.path.as_deref().unwrap_or(&input.name);
@@ -35,7 +35,7 @@ impl Scenarios {
         Scenarios(manifest.scenarios.iter().filter_map(read).collect())
     }
 
-    /// The violations that `[expect]` declares, as (scenario, lock, property).
+    /// Returns the violations that `[expect]` declares, as (scenario, lock, property).
     pub(super) fn expected_violations(&self) -> BTreeSet<(String, String, Property)> {
         let mut expected = BTreeSet::new();
         for (name, scenario) in &self.0 {
@@ -47,7 +47,7 @@ impl Scenarios {
         expected
     }
 
-    /// Whether `[expect]` declares the property to hold.
+    /// Returns whether `[expect]` declares the property to hold.
     pub(super) fn expects_to_hold(&self, scenario: &str, lock: &str, property: Property) -> bool {
         let expected = self.0.get(scenario).and_then(|s| s.expect.get(lock)).and_then(|expect| expect.get(&property));
         expected == Some(&Expectation::Holds)
@@ -59,7 +59,7 @@ impl Scenarios {
     }
 }
 
-/// The counterexample of each failing cell, by (scenario, lock).
+/// Returns the counterexample of each failing cell, by (scenario, lock).
 pub(super) fn counterexamples(
     registry: &Registry,
     scenarios: &Scenarios,
@@ -83,7 +83,7 @@ pub(super) fn counterexamples(
     found.collect()
 }
 
-/// The counterexample of the cell's reproducer, if the run wrote one.
+/// Returns the counterexample of the cell's reproducer, if the run wrote one.
 fn shrunk(registry: &Registry, dir: &Path, scenario: &str, lock: &str) -> Option<Counterexample> {
     let path = reproducer(dir, scenario, lock)?;
     let selected = load_scenario(registry, path.to_str()?).ok()?;
@@ -98,14 +98,14 @@ fn shrunk(registry: &Registry, dir: &Path, scenario: &str, lock: &str) -> Option
     Some(counterexample)
 }
 
-/// The path of the cell's reproducer. Names are untrusted, so only plain file names are accepted.
+/// Returns the path of the cell's reproducer. Names are untrusted, so only plain file names are accepted.
 fn reproducer(dir: &Path, scenario: &str, lock: &str) -> Option<PathBuf> {
     let plain = |name: &str| !name.contains(['/', '\\']) && !name.starts_with('.') && !is_path(name);
     let path = dir.join(REPRODUCERS).join(format!("{scenario}--{lock}.toml"));
     (plain(scenario) && plain(lock) && path.is_file()).then_some(path)
 }
 
-/// Runs a case and records its counterexample. A panic loses this counterexample only, not the report.
+/// Runs a case and records its counterexample. A panic loses only this counterexample, not the report.
 fn run_and_record(cell: &Cell, seed: u64) -> Option<Counterexample> {
     let recorded = catch_unwind(AssertUnwindSafe(|| Counterexample::from_record(&CaseRecord::watch(cell, seed))));
     if recorded.is_err() {

@@ -11,7 +11,7 @@ use super::manifest::Manifest;
 
 /// The parent directory of runs without `--out`.
 const RUNS: &str = "fencepost-out";
-/// The link to the latest run.
+/// The symbolic link to the latest run.
 const LATEST: &str = "latest";
 const RESULTS: &str = "results.jsonl";
 
@@ -22,7 +22,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Creates a directory under `fencepost-out`, with the link `latest` to it.
+    /// Creates a directory under `fencepost-out`, and points the link `latest` to it.
     pub(super) fn for_run_id(run_id: &str) -> Result<Self, Failure> {
         let path = Path::new(RUNS).join(run_id);
         fs::create_dir_all(&path).map_err(|error| Failure::path("create", &path, error))?;
@@ -30,7 +30,7 @@ impl Directory {
         Ok(Directory { path })
     }
 
-    /// Creates a directory, or uses an empty one.
+    /// Creates a directory, or uses an existing empty one.
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(path).map_err(|error| Failure::path("create", path, error))?;
         if !is_empty(path)? {
@@ -40,12 +40,12 @@ impl Directory {
         Ok(Directory { path: path.into() })
     }
 
-    /// The directory of an earlier run, and its manifest.
+    /// Opens the directory of an earlier run, and reads its manifest.
     pub(super) fn existing(path: &Path) -> Result<(Self, Manifest), Failure> {
         Ok((Directory { path: path.into() }, Manifest::read(path)?))
     }
 
-    /// A new directory, or that of an earlier run to resume.
+    /// Opens the directory of an earlier run to resume, or creates a new one.
     pub(super) fn to_resume(path: &Path) -> Result<(Self, Option<Manifest>), Failure> {
         if !path.exists() || is_empty(path)? {
             return Ok((Directory::new(path)?, None));
@@ -86,16 +86,16 @@ impl Directory {
     }
 }
 
-/// Ignores temporary files that a killed run left behind.
+/// Returns whether the directory is empty, ignoring temporary files of a killed run.
 fn is_empty(path: &Path) -> Result<bool, Failure> {
     let entries = fs::read_dir(path).map_err(|error| Failure::path("list", path, error))?;
     Ok(entries.flatten().all(|entry| entry.file_name().to_string_lossy().ends_with(".tmp")))
 }
 
-/// Replaces the link atomically. On a file system without links it only warns.
+/// Replaces the link atomically. On a file system without links, this only warns.
 fn link_latest(run_id: &str) {
-    let (link, beside) = (Path::new(RUNS).join(LATEST), Path::new(RUNS).join(format!(".{run_id}")));
-    if std::os::unix::fs::symlink(run_id, &beside).and_then(|()| fs::rename(&beside, &link)).is_err() {
+    let (link, temporary) = (Path::new(RUNS).join(LATEST), Path::new(RUNS).join(format!(".{run_id}")));
+    if std::os::unix::fs::symlink(run_id, &temporary).and_then(|()| fs::rename(&temporary, &link)).is_err() {
         eprintln!("warning: cannot link {}", link.display());
     }
 }

@@ -1,4 +1,4 @@
-//! Exit codes, and failures as the user sees them.
+//! Exit codes and failures.
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -15,15 +15,15 @@ use super::screen;
 /// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// Done. Violations alone do not change the exit code.
+    /// Success. Violations alone do not change the exit code.
     Done = 0,
-    /// A bug of fencepost, or a failure of the machine.
+    /// A bug in fencepost, or a failure of the machine.
     Internal = 1,
-    /// The command line or a file is wrong.
+    /// Invalid command line or file.
     Usage = 2,
     /// Nothing was selected.
     NothingSelected = 4,
-    /// A case gave another result than before.
+    /// A case produced a different result than before.
     Diverged = 5,
     /// A property is violated that `--fail-on` names or `[expect]` declares to hold.
     Violated = 100,
@@ -35,12 +35,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why the program cannot go on.
+/// The reason why the program cannot continue.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Mistakes in files, each with its location.
     Problems(Vec<Problem>),
-    /// Any other failure, with a hint how to fix it.
+    /// Any other failure, with a hint on how to fix it.
     Plain { exit: Exit, message: String, help: Option<String> },
 }
 
@@ -57,13 +57,13 @@ impl Failure {
         Failure::Plain { exit: Exit::Internal, message: message.into(), help: None }
     }
 
-    /// A path that the user named cannot be used.
+    /// Creates the failure for a path from the user that cannot be used.
     pub(super) fn path(verb: &str, path: &Path, error: impl Display) -> Self {
         Failure::usage(format!("cannot {verb} {}: {error}", path.display()), "check the path and its permissions")
     }
 
     pub(super) fn panicked(panic: &CasePanicked, reproduce: &str) -> Self {
-        Failure::internal(format!("{panic}\nthis is a bug of fencepost or of your own lock\nto reproduce: {reproduce}"))
+        Failure::internal(format!("{panic}\nthis is a bug in fencepost or in your own lock\nto reproduce: {reproduce}"))
     }
 
     /// Prints the failure as a warning, with a note on its consequences.
@@ -96,7 +96,7 @@ impl Failure {
     }
 }
 
-/// A problem in the form that miette renders.
+/// A problem in miette's format.
 #[derive(Debug, Diagnostic, thiserror::Error)]
 #[error("{message}")]
 struct Framed {
@@ -109,13 +109,13 @@ struct Framed {
     span: SourceSpan,
 }
 
-/// The length in bytes beyond which a line is cut.
+/// The maximum line length in bytes; longer lines are cut.
 const LONGEST_LINE: usize = 400;
 
-/// How many bytes of a cut line are shown before the span.
+/// The number of bytes shown before the span in a cut line.
 const BEFORE: usize = 60;
 
-/// Cuts long lines to the surroundings of the span, and returns the span in the cut text. Lines keep their numbers.
+/// Cuts long lines around the span, and returns the cut text and the span in it. Lines keep their numbers.
 fn excerpt(text: &str, span: Range<usize>) -> (String, Range<usize>) {
     if text.lines().all(|line| line.len() <= LONGEST_LINE) {
         return (text.into(), span);

@@ -1,4 +1,4 @@
-//! `fencepost explore`: runs every placement of a few faults in a small scenario.
+//! `fencepost explore`: tries every placement of a few faults in a small scenario.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,17 +39,17 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = value_parser!(u32).range(1..=4),
           env = "FENCEPOST_FAULTS")]
     faults: u32,
-    /// The seed of latencies and order; by default that of `[case]`, else 0
+    /// The seed of latencies and event order; by default the seed in `[case]`, or 0
     #[arg(long, value_name = "N", value_parser = seed, env = "FENCEPOST_SEED")]
     seed: Option<u64>,
-    /// Search for a violation of one of these properties, or of `any`; by default of what [expect] declares to hold, else of
-    /// the properties of the workload
+    /// Search for violations of these properties, or of `any`; by default, those that [expect] declares to hold, or the
+    /// workload's properties
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
     /// The format of stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
-    /// Switch these bugs of the locks on
+    /// Enable these bugs of the locks
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
     bug: Vec<String>,
     /// The number of threads; by default one for each core
@@ -68,10 +68,10 @@ struct ExploredCell {
     reproducer: Option<Reproducer>,
 }
 
-/// A counterexample as a file.
+/// A counterexample as a reproducer file.
 struct Reproducer {
     text: String,
-    /// Its size, if it was shrunk.
+    /// The size after shrinking, if it was shrunk.
     shrunk: Option<Size>,
 }
 
@@ -128,7 +128,7 @@ fn explore_one(
     Ok(ExploredCell { cell, seed, result: explored, reproducer })
 }
 
-/// The shrunk counterexample, or the original if it does not shrink.
+/// Shrinks a counterexample; returns the original if that fails.
 fn reproducer(registry: &Registry, cell: &Cell, seed: u64, bugs: &[String], found: &Counterexample) -> Reproducer {
     let Ok(scenario) = file::scenario(registry, "counterexample.toml", &found.scenario) else {
         eprintln!("not shrunk: the scenario of the counterexample does not parse");
@@ -154,10 +154,10 @@ fn bar(cell: &Cell) -> ProgressBar {
     bar
 }
 
-/// Without a terminal, a line is printed after this many placements.
+/// The number of placements between two progress lines without a terminal.
 const LINE_EVERY: u64 = 10_000;
 
-/// Shows no total: the number of placements is known only when all have run.
+/// Shows the progress without a total, because the number of placements is known only at the end.
 fn show_progress(bar: &ProgressBar, progress: &ExploreProgress) {
     let ExploreProgress { faults, placements, begun, of } = *progress;
     let from = if faults == 1 { "the run without faults".into() } else { format!("{begun} of {of} starting points") };
@@ -233,7 +233,7 @@ fn cell_json(explored: &ExploredCell) -> Value {
     })
 }
 
-/// The limits of a result without violations.
+/// Describes what the exploration covered and what it did not.
 fn not_covered(explored: &[ExploredCell]) -> String {
     let mut menus: Vec<(&str, String)> = Vec::new();
     for Scenario { name, explore, .. } in explored.iter().map(|one| &*one.cell.scenario) {
@@ -249,7 +249,7 @@ fn not_covered(explored: &[ExploredCell]) -> String {
         "\nCovered: {}. Each begins at an event of its node or link, and ends right after an event elsewhere.\n\
          Not covered: other seeds (latencies, order of simultaneous events), more faults, other kinds of fault, ends \
          between two events, the middle of long stretches in which clients only retry, and restarts other than 1 s \
-         after a crash.\nPlacements whose runs differ only in times were continued once.\n",
+         after a crash.\nOf placements whose runs differ only in timing, only one was extended.\n",
         menus.join("; ")
     )
 }

@@ -9,7 +9,7 @@ use fencepost_scenarios::run::results::CellResult;
 use super::exit::Failure;
 use super::selection::unknown;
 
-/// The properties named by `--fail-on`.
+/// The properties in `--fail-on`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FailOn(Vec<Property>);
 
@@ -41,12 +41,12 @@ impl FailOn {
         self.0.contains(&property)
     }
 
-    /// The named properties.
+    /// Returns the named properties.
     pub(super) fn properties(&self) -> &[Property] {
         &self.0
     }
 
-    /// These properties, or all if none is named.
+    /// Returns these properties, or all properties if there are none.
     pub(super) fn or_any(self) -> Self {
         if self.0.is_empty() { FailOn(Property::ALL.to_vec()) } else { self }
     }
@@ -55,7 +55,7 @@ impl FailOn {
         self.0.iter().any(|property| result.verdict(*property) == Verdict::Violated)
     }
 
-    /// The argument that [`FailOn::read`] parses.
+    /// Returns the argument that [`FailOn::read`] parses.
     pub(super) fn text(&self) -> String {
         if self.0.len() == Property::ALL.len() {
             return "any".into();
@@ -63,7 +63,7 @@ impl FailOn {
         self.0.iter().map(|property| property.name()).collect::<Vec<_>>().join(",")
     }
 
-    /// Why a violation of this property in this cell makes the program fail, if it does.
+    /// Returns why a violation of this property in this cell makes the program fail, or `None` if it does not.
     pub(super) fn reason(&self, cell: &Cell, property: Property) -> Option<&'static str> {
         if self.names(property) {
             return Some(NAMED);
@@ -72,7 +72,7 @@ impl FailOn {
         (expected == Some(&Expectation::Holds)).then_some(EXPECTED)
     }
 
-    /// The violations that make a run fail, cell by cell.
+    /// Returns the violations that make a run fail, in the order of cells.
     pub(super) fn failing_violations(&self, cells: &[Cell], results: &[CellResult]) -> Vec<FailingViolation> {
         let mut found = Vec::new();
         for (index, (cell, result)) in cells.iter().zip(results).enumerate() {

@@ -1,4 +1,4 @@
-//! `fencepost hash-cases`: runs in the child processes of `verify`. Prints the address and the trace hash of each case.
+//! `fencepost hash-cases`: the child process of `verify`. Prints the address and the trace hash of each case.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -26,14 +26,14 @@ pub(super) struct Arguments {
     /// Run in reverse order
     #[arg(long)]
     reverse: bool,
-    /// Write the trace of one of the cases to a file
+    /// Write the trace of this case to the file `--to`
     #[arg(long, requires = "to")]
     trace: Option<String>,
     #[arg(long)]
     to: Option<PathBuf>,
 }
 
-/// Runs `hash-cases`, one case after the other.
+/// Runs `hash-cases`, one case at a time.
 pub(super) fn hash_cases(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let (mut cells, seeds) = cells_and_seeds(registry, &arguments.what, arguments.seeds, &arguments.bug)?;
     if arguments.reverse {
@@ -60,7 +60,7 @@ fn hash(cell: &Cell, seed: u64, arguments: &Arguments) -> Result<u128, Failure> 
     }
 }
 
-/// The applicable cells, and the seeds of each.
+/// Returns the applicable cells, and the seeds of each.
 pub(super) fn cells_and_seeds(
     registry: &Registry,
     what: &str,

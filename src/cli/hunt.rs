@@ -1,4 +1,4 @@
-//! `fencepost hunt`: searches for one violation as fast as possible. It reports no rates.
+//! `fencepost hunt`: searches for a violation as fast as possible. It reports no rates.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -28,18 +28,18 @@ pub(super) struct Arguments {
     /// Run only these locks
     #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
     lock: Vec<String>,
-    /// The maximum number of cases of each cell
+    /// The maximum number of cases per cell
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = value_parser!(u64).range(1..),
           env = "FENCEPOST_CASES")]
     cases: u64,
     /// How to choose the cases
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_AIM")]
     aim: AimArgument,
-    /// Switch these bugs of the locks on
+    /// Enable these bugs of the locks
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
     bug: Vec<String>,
-    /// Search for a violation of one of these properties, or of `any`; by default of what [expect] declares to hold, else of
-    /// the properties of the workload
+    /// Search for violations of these properties, or of `any`; by default, those that [expect] declares to hold, or the
+    /// workload's properties
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
     /// The number of threads; by default one for each core
@@ -58,7 +58,7 @@ pub(super) struct Arguments {
 enum AimArgument {
     /// The cases of the scenario, seed by seed.
     Uniform,
-    /// Faults at steps of clients, about as long as the lock's expiry.
+    /// Faults at client steps, about as long as the lock's expiry.
     #[default]
     Aimed,
     /// A random subset of the scenario's faults and settings for each case.
@@ -107,12 +107,12 @@ pub(super) fn hunt(registry: &Registry, arguments: &Arguments) -> Result<Exit, F
     }
 }
 
-/// How the hunt in a cell ended.
+/// The result of the hunt in one cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Found,
     Clean,
-    /// No searched property was applicable in any case.
+    /// None of the properties was applicable in any case.
     NothingApplies,
 }
 
@@ -149,7 +149,7 @@ fn hunt_in(
     let failing = Failing { cell: &found.cell, seed: found.seed, bugs: &bugs, property: found.property };
     let destination = Destination::new(arguments, cell)?;
     let original = unshrunk(&failing);
-    // Saved before shrinking, which takes long and may be interrupted.
+    // Saved before shrinking, which may take a long time and be interrupted.
     match &destination {
         Destination::Stdout => {
             on_interrupt.set(original.clone(), "  interrupted: printed the case as found, not shrunk")
@@ -187,7 +187,7 @@ impl Destination {
     }
 }
 
-/// The shrunk reproducer, or `original` if it does not shrink.
+/// Shrinks the case and returns its reproducer, or `original` if shrinking fails.
 fn shrunk_text(registry: &Registry, failing: &Failing<'_>, original: String) -> String {
     match shrink(registry, failing, Effort::default()) {
         Ok(shrunk) => {
@@ -201,7 +201,7 @@ fn shrunk_text(registry: &Registry, failing: &Failing<'_>, original: String) -> 
     }
 }
 
-/// The machine's clock, for messages only.
+/// The machine's clock, used only in messages.
 struct Clock(Instant);
 
 impl Clock {

@@ -1,15 +1,15 @@
-//! Messages of a search that found no violation: they name what it could not check.
+//! Messages on what a search without violations could not check.
 
 use fencepost_scenarios::run::verdicts::Verdicts;
 
 use super::exit::Failure;
 
-/// `1 fault`, `2 faults`.
+/// Formats a number with its noun: `1 fault`, `2 faults`.
 pub(super) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The properties that were unknown or not applicable, as a suffix of a result without violations.
+/// Returns the properties that were unknown or not applicable, as a suffix of a result without violations.
 pub(super) fn inconclusive(verdicts: &Verdicts, run: &str) -> String {
     let unknown = verdicts.unknown();
     let unknown = unknown.map(|(property, runs)| format!("; {} is unknown in {}", property.name(), counted(runs, run)));
@@ -21,8 +21,9 @@ fn not_applicable(verdicts: &Verdicts) -> String {
     if names.is_empty() { String::new() } else { format!("; not applicable: {}", names.join(", ")) }
 }
 
-/// The failure of a search whose properties are not applicable in any of its cells.
+/// Returns the failure of a search whose properties are not applicable in any of its cells.
 pub(super) fn nothing_applies() -> Failure {
-    let help = "choose other properties with --fail-on, or other locks: `fencepost list properties` describes each";
-    Failure::nothing_selected("nothing to check: no searched property is applicable to any of these cases", help)
+    let help =
+        "choose other properties with --fail-on, or other locks; `fencepost list properties` describes all properties";
+    Failure::nothing_selected("nothing to check: none of the properties is applicable to any of these cases", help)
 }

@@ -1,13 +1,13 @@
-//! Ctrl-C: prints what was found so far before the program exits.
+//! Ctrl-C: prints the result so far before the program exits.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::screen::print;
 
-/// The exit code of a program that SIGINT stopped, as shells report it: 128 + 2.
+/// The exit code that shells report for a program stopped by SIGINT: 128 + 2.
 const INTERRUPTED: i32 = 130;
 
-/// The text that is printed when the user interrupts the program.
+/// The text to print when the user interrupts the program.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InterruptMessage(Arc<Mutex<Texts>>);
 

@@ -102,7 +102,7 @@ fn bugs(registry: &Registry) -> Vec<Value> {
     registry.bugs().map(entry).collect()
 }
 
-/// A file that does not parse, because the registry lacks a name in it, is listed without `about`.
+/// Returns the entry of a shipped file. If it does not parse because the registry lacks a name in it, `about` is empty.
 fn shipped_file(registry: &Registry, name: &str, text: &str) -> Value {
     match file::parse(registry, &format!("{name}.toml"), text) {
         Ok(File::Scenario(scenario)) => json!({ "name": name, "about": scenario.about }),
@@ -113,7 +113,7 @@ fn shipped_file(registry: &Registry, name: &str, text: &str) -> Value {
     }
 }
 
-/// The widest line in columns; longer lines are hard to read.
+/// The maximum line width in columns, for readability.
 const WIDEST: usize = 100;
 
 fn text(registry: &Registry, what: What, entries: &[Value]) -> String {

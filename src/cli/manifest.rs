@@ -1,4 +1,4 @@
-//! run.json: the inputs of a run, so that it can be resumed, merged and reported. No other output contains wall time.
+//! run.json: the inputs of a run, for resuming, merging and reporting. No other output contains wall time.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::exit::{Exit, Failure};
 use super::seeds::{Seeds, Shard};
 
-/// The version of run.json.
+/// The schema version of run.json.
 pub(super) const VERSION: u32 = 1;
 /// The name of the file.
 const FILE: &str = "run.json";
@@ -32,11 +32,11 @@ pub(super) struct Manifest {
     /// The number of cells, including cells that are not applicable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cells: Option<usize>,
-    /// The rule by which cells stop early.
+    /// The rule that stops cells early.
     pub(super) until: Option<String>,
     /// When the run started, by the machine's clock.
     pub(super) started: String,
-    /// How long the run took in seconds; none until it is done.
+    /// The duration of the run in seconds; `None` until it is done.
     pub(super) duration_s: Option<f64>,
 }
 
@@ -44,9 +44,9 @@ pub(super) struct Manifest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ScenarioInput {
     pub(super) name: String,
-    /// The file it was read from; none if it is shipped.
+    /// The path of the file; `None` if the scenario is shipped.
     pub(super) path: Option<String>,
-    /// The hash of its text.
+    /// The hash of the file's text.
     pub(super) source: String,
 }
 
@@ -58,7 +58,7 @@ impl ScenarioInput {
 }
 
 impl Manifest {
-    /// How many cases each applicable cell has after the run, unless it stopped early.
+    /// Returns the number of cases of each applicable cell after the run, unless it stops early.
     pub(super) fn expected_cases_per_cell(&self) -> u64 {
         let (number, of) = self.shard.map_or((1, 1), |shard| (shard.number, shard.of));
         self.seeds.count().saturating_sub(number - 1).div_ceil(of)
@@ -70,7 +70,7 @@ impl Manifest {
         serde_json::from_str(&text).map_err(|error| Failure::path("read", &path, error))
     }
 
-    /// Writes a temporary file and renames it, so that no reader sees half of it.
+    /// Writes a temporary file and renames it, so readers never see a partial file.
     pub(super) fn write(&self, dir: &Path) -> Result<(), Failure> {
         let (path, temporary) = (dir.join(FILE), dir.join("run.json.tmp"));
         let text = serde_json::to_string_pretty(self).map_err(|error| Failure::internal(error.to_string()))?;
@@ -82,7 +82,7 @@ impl Manifest {
         })
     }
 
-    /// The first input in which two runs differ. Times are ignored; the shard only counts if `shards_matter`.
+    /// Returns the first input that differs between two runs. Times are ignored, and so are shards unless `shards_matter`.
     pub(super) fn difference(&self, other: &Manifest, shards_matter: bool) -> Option<&'static str> {
         let sources = |manifest: &Manifest| -> Vec<(String, String)> {
             manifest.scenarios.iter().map(|input| (input.name.clone(), input.source.clone())).collect()
@@ -102,19 +102,19 @@ impl Manifest {
         checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
     }
 
-    /// The command that replays a case.
+    /// Returns the command that replays a case.
     pub(super) fn replay(&self, scenario: &str, lock: &str, seed: u64) -> String {
         let path = self.scenarios.iter().find(|input| input.name == scenario).and_then(|input| input.path.as_deref());
         replay_command(path.unwrap_or(scenario), lock, seed, &self.replay_flags())
     }
 
-    /// The flags that a replay needs.
+    /// Returns the flags that a replay needs.
     pub(super) fn replay_flags(&self) -> String {
         replay_flags(&self.bugs)
     }
 }
 
-/// The flags that a replay needs.
+/// Returns the flags that a replay needs.
 pub(super) fn replay_flags(bugs: &[String]) -> String {
     if bugs.is_empty() { String::new() } else { format!("--bug {}", bugs.join(",")) }
 }

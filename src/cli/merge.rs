@@ -1,4 +1,4 @@
-//! `fencepost merge`: joins the shards of a run. The result equals that of a run without shards.
+//! `fencepost merge`: merges the shards of a run. The result is the same as without shards.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
@@ -76,7 +76,7 @@ fn reject_mixed_runs(parts: &[Part]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Requires each shard exactly once and complete: rates need all seeds of the range.
+/// Requires each shard exactly once and complete, because rates need all seeds of the range.
 fn reject_missing_shards(parts: &[Part]) -> Result<(), Failure> {
     let of = parts[0].shard().of;
     let mut problems = Vec::new();
@@ -123,7 +123,7 @@ fn join(parts: &[Part], out: &Directory) -> Result<Vec<(CellHeader, CellResult)>
     while let Some(header) = next_header(&mut shards, parts)? {
         writer.cell(&header).map_err(|error| unwritten(&error))?;
         let mut result = CellResult::default();
-        // Seeds were dealt to the shards in turn, so they are taken in turn until a shard has none.
+        // Seeds were dealt to the shards in turn, so they are read in turn until one shard has no more.
         for turn in (0..shards.len()).cycle() {
             let Some(Row::Case { seed, result: case }) = shards[turn].next_case()? else { break };
             writer.case(seed, &case).map_err(|error| unwritten(&error))?;
@@ -141,7 +141,7 @@ fn join(parts: &[Part], out: &Directory) -> Result<Vec<(CellHeader, CellResult)>
     Ok(cells)
 }
 
-/// The rows of a shard, with a look-ahead of one.
+/// The rows of a shard, with a lookahead of one.
 struct Rows {
     reader: ResultsReader<BufReader<File>>,
     next: Option<Row>,
@@ -168,7 +168,7 @@ impl Rows {
     }
 }
 
-/// Writes the ablations that a run without shards would have.
+/// Writes the ablations that a run without shards would contain.
 fn write_samples(writer: &mut ResultsWriter<impl std::io::Write>, result: &CellResult) -> Result<(), ResultsError> {
     for sample in result.samples() {
         if let Some(changed) = &sample.changed {
@@ -178,7 +178,7 @@ fn write_samples(writer: &mut ResultsWriter<impl std::io::Write>, result: &CellR
     Ok(())
 }
 
-/// The header of the next cell, which must be the same in all shards.
+/// Returns the header of the next cell, which must be the same in all shards.
 fn next_header(shards: &mut [Rows], parts: &[Part]) -> Result<Option<CellHeader>, Failure> {
     let mut headers = Vec::new();
     for shard in shards {

@@ -1,4 +1,4 @@
-//! `fencepost new`: writes a first scenario and suite with comments.
+//! `fencepost new`: writes a commented example scenario and suite.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Loads the case that a verb works on: by its address, or from a reproducer.
+//! Loads a case by its address or from a reproducer.
 
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
@@ -41,7 +41,7 @@ impl Pinned {
     }
 }
 
-/// The command line of a verb for a case.
+/// Returns the command line that runs a verb on a case.
 pub(super) fn command(verb: &str, what: &str, bugs: &[String]) -> String {
     format!("fencepost {verb} {what} {}", replay_flags(bugs)).trim_end().to_owned()
 }

@@ -1,4 +1,4 @@
-//! The plan of a run: everything that `run` checks and resolves before the first case.
+//! The plan of a run: the inputs that `run` checks and resolves before the first case.
 
 use fencepost_reports::text::replay_command;
 use fencepost_scenarios::registry::Registry;
@@ -36,7 +36,7 @@ impl Plan {
         let fail_on = FailOn::read(&arguments.fail_on)?;
         let stop = stop_rule(arguments, &fail_on);
         if arguments.shard.is_some() && stop != StopRule::Never {
-            let help = "a shard has only some of the seeds, so it would stop at another seed than the whole run";
+            let help = "a shard has only some of the seeds, so it would stop at a different seed than the whole run";
             return Err(Failure::usage("--shard cannot be used with --until-interval or --until-violation", help));
         }
         let selection = Selection::load(registry, &arguments.what)?;
@@ -49,14 +49,14 @@ impl Plan {
         Ok(Plan { selection, cells, seeds, shard, bugs, fail_on, stop, threads, command })
     }
 
-    /// The command that replays a case.
+    /// Returns the command that replays a case.
     pub(super) fn reproduce(&self, scenario: &str, lock: &str, seed: u64) -> String {
         let path = self.selection.scenarios.iter().find(|selected| selected.scenario.name == scenario);
         let scenario = path.and_then(|selected| selected.path.as_deref()).unwrap_or(scenario);
         replay_command(scenario, lock, seed, &replay_flags(&self.bugs))
     }
 
-    /// The remaining work; `done` holds the finished cases of each cell.
+    /// Returns the remaining work. `done` is the number of finished cases of each cell.
     pub(super) fn job(&self, done: Vec<u64>) -> Job {
         Job {
             cells: self.cells.clone(),
@@ -67,7 +67,7 @@ impl Plan {
         }
     }
 
-    /// The manifest before the first case.
+    /// Returns the manifest before the first case.
     pub(super) fn manifest(&self) -> Manifest {
         let mut locks: Vec<String> = Vec::new();
         for cell in &self.cells {
@@ -100,7 +100,7 @@ impl Plan {
     }
 }
 
-/// Rebuilt from the parsed arguments: it includes values from the environment and leaves out flags without effect.
+/// Rebuilds the command from the parsed arguments, with values from the environment and without ineffective flags.
 fn command(arguments: &Arguments, seeds: Seeds, stop: &StopRule) -> String {
     let mut parts = vec!["fencepost run".to_owned()];
     parts.extend(arguments.what.iter().cloned());
@@ -138,7 +138,7 @@ fn threads(asked: Option<u16>) -> usize {
     asked.map_or_else(all_cores, usize::from)
 }
 
-/// The number of cores.
+/// Returns the number of cores.
 pub(super) fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -21,7 +21,7 @@ pub(super) struct Progress {
 const STYLE: &str = "{bar:24} {pos}/{len} cases  {msg}  {per_sec}  {eta} left";
 
 impl Progress {
-    /// `done` cases are already done. indicatif draws nothing if stderr is not a terminal.
+    /// Creates the bar, with `done` cases already done. indicatif draws only if stderr is a terminal.
     pub(super) fn new(plan: &Plan, cases_per_cell: u64, done: u64) -> Self {
         let cells = plan.cells.iter().filter(|cell| cell.header.applicable).count() as u64;
         let bar = ProgressBar::new(cells * cases_per_cell);
@@ -34,7 +34,7 @@ impl Progress {
         Progress { bar, cells, cases_per_cell, cases_here, current, cells_started, violations }
     }
 
-    /// Counts one more case; `ended` means that it was the last of its cell.
+    /// Counts a finished case. `ended` means that it was the last of its cell.
     pub(super) fn case_done(&mut self, cell: usize, result: &CaseResult, ended: bool) {
         if self.current != Some(cell) {
             (self.current, self.cases_here) = (Some(cell), 0);

@@ -1,4 +1,4 @@
-//! Records the results of cases in order: writes each row at once and adds it to its cell.
+//! Records the results of cases in order: writes each row immediately and adds it to its cell.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -33,7 +33,7 @@ impl<'p> Recording<'p> {
         Recording { cells, stop: &plan.stop, results, ended, headers: 0, ablated: 0 }
     }
 
-    /// Reads the rows of an earlier run. Returns the number of bytes after which to continue.
+    /// Reads the rows of an earlier run. Returns the offset in bytes at which to continue.
     pub(super) fn resume(
         &mut self,
         plan: &Plan,
@@ -67,7 +67,7 @@ impl<'p> Recording<'p> {
         Ok(rows.complete_bytes())
     }
 
-    /// How many cases of each cell are already done.
+    /// Returns the number of finished cases of each cell; `u64::MAX` if the cell is complete.
     pub(super) fn done(&self) -> Vec<u64> {
         let complete = |index: usize| index + 1 < self.headers || self.ended[index];
         (0..self.cells.len())
@@ -75,7 +75,7 @@ impl<'p> Recording<'p> {
             .collect()
     }
 
-    /// Runs the job and writes a row for each case. `on_case` gets each result, and whether it was the last of its cell.
+    /// Runs the job and writes a row for each case. `on_case` receives each result, and whether it was the last of its cell.
     pub(super) fn run(
         &mut self,
         job: &Job,
@@ -107,7 +107,7 @@ impl<'p> Recording<'p> {
         self.ablate(&mut rows, self.cells.len()).map_err(|error| unwritten(&error))
     }
 
-    /// The results of all cells.
+    /// Returns the results of all cells.
     pub(super) fn into_results(self) -> Vec<CellResult> {
         self.results
     }
@@ -117,7 +117,7 @@ impl<'p> Recording<'p> {
         self.ended[cell] |= self.stop.ends(&self.results[cell], result);
     }
 
-    /// Flushes each row, so that a killed run loses at most one.
+    /// Writes and flushes a row, so a killed run loses at most one.
     fn write(
         &mut self,
         rows: &mut ResultsWriter<impl Write>,
@@ -142,8 +142,8 @@ impl<'p> Recording<'p> {
         rows.flush()
     }
 
-    /// Ablates violated cases of the first `cells` cells, whose cases are all done, unless that was done before. The other
-    /// threads continue with the next cell meanwhile.
+    /// Ablates violated cases of the first `cells` cells, whose cases are all done, unless already ablated. Meanwhile, the
+    /// other threads continue with the next cell.
     fn ablate(&mut self, rows: &mut ResultsWriter<impl Write>, cells: usize) -> Result<(), ResultsError> {
         for index in self.ablated..cells {
             for sample in self.results[index].samples().to_vec().into_iter().filter(|sample| sample.changed.is_none()) {
@@ -158,12 +158,12 @@ impl<'p> Recording<'p> {
     }
 }
 
-/// The failure for results that cannot be used.
+/// Returns the failure for results that cannot be used.
 pub(super) fn damaged(error: &ResultsError) -> Failure {
     Failure::usage(format!("results.jsonl is damaged: {error}"), "run again with another --out")
 }
 
-/// The failure for results that could not be written.
+/// Returns the failure for results that could not be written.
 pub(super) fn unwritten(error: &ResultsError) -> Failure {
     Failure::internal(format!("{error}: {}", source_of(error)))
 }

@@ -1,5 +1,5 @@
-//! Regressions: reproducers of earlier failures, in `fencepost-regressions` of the current directory. Each run of the
-//! same scenario and lock runs them first. They never enter rates, which come from the seeds of the run only.
+//! Regressions: reproducers of earlier failures, in `fencepost-regressions` in the current directory. Each run of the same
+//! scenario and lock runs them first. They never affect rates, which come only from the run's seeds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,27 +18,27 @@ use super::reproducers::{Reproducer, create_dir, own_bugs, write_file};
 
 /// The directory of regressions.
 const DIR: &str = "fencepost-regressions";
-/// The file with their results, in the directory of the run.
+/// The file in the run's directory with the results of regressions.
 const RESULTS: &str = "regressions.json";
 
-/// A regression and its result in this run.
+/// A regression, and its result in this run.
 #[derive(Debug)]
 pub(super) struct Regression {
     path: PathBuf,
-    /// The index of its cell in the run.
+    /// The index of the cell in the run.
     cell: usize,
     pin: CasePin,
-    /// The properties that it violates now.
+    /// The properties that the case violates now.
     violated: Vec<Property>,
 }
 
 impl Regression {
-    /// The properties that it violated when it was recorded.
+    /// Returns the properties that the case violated when it was recorded.
     fn pinned_violations(&self) -> impl Iterator<Item = Property> + '_ {
         self.pin.expect.iter().filter(|(_, is)| **is == Expectation::Violated).map(|(property, _)| *property)
     }
 
-    /// Whether it still violates all of them.
+    /// Returns whether the case still violates all pinned properties.
     fn still_violates(&self) -> bool {
         self.pinned_violations().all(|property| self.violated.contains(&property))
     }
@@ -51,12 +51,9 @@ pub(super) fn run_first(registry: &Registry, plan: &Plan, directory: &Path) -> R
         return Ok(regressions);
     }
     let still = regressions.iter().filter(|regression| regression.still_violates()).count();
-    eprintln!(
-        "regressions: {} run first, {still} still show their violation; they do not enter rates",
-        regressions.len()
-    );
+    eprintln!("regressions: {} run first, {still} still violated; they do not affect rates", regressions.len());
     for regression in regressions.iter().filter(|regression| !regression.still_violates()) {
-        eprintln!("  {} no longer shows its violation", shown(&regression.path));
+        eprintln!("  {} is no longer violated", shown(&regression.path));
     }
     let results: Vec<_> = regressions.iter().map(|regression| result(plan, regression)).collect();
     let text = serde_json::to_string_pretty(&results).map_err(|error| Failure::internal(error.to_string()))?;
@@ -64,12 +61,12 @@ pub(super) fn run_first(registry: &Registry, plan: &Plan, directory: &Path) -> R
     Ok(regressions)
 }
 
-/// The path without control characters.
+/// Returns the path without control characters.
 fn shown(path: &Path) -> String {
     visible(&path.display().to_string())
 }
 
-/// The regression files, sorted by name.
+/// Returns the regression files, sorted by name.
 fn files() -> Vec<PathBuf> {
     let entries = fs::read_dir(DIR).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|kind| kind == "toml")).collect();
@@ -114,8 +111,8 @@ fn result(plan: &Plan, regression: &Regression) -> serde_json::Value {
     })
 }
 
-/// Prints the regressions that make the run fail, and returns whether there are any. Only their pinned violations count:
-/// shrinking changes leases and times, so the expectations of the scenario do not apply to the rest.
+/// Prints the regressions that make the run fail, and returns whether there are any. Only pinned violations count: shrinking
+/// changes leases and times, so the scenario's other expectations do not apply.
 pub(super) fn print_failures(plan: &Plan, regressions: &[Regression]) -> bool {
     let mut any = false;
     for regression in regressions {
@@ -132,7 +129,7 @@ pub(super) fn print_failures(plan: &Plan, regressions: &[Regression]) -> bool {
     any
 }
 
-/// Saves the reproducers of the run as regressions, unless the cell has one with the same violation.
+/// Saves the run's reproducers as regressions, unless the cell already has one with the same violation.
 pub(super) fn save_new(
     plan: &Plan,
     regressions: &[Regression],
@@ -162,7 +159,7 @@ pub(super) fn save_new(
     Ok(saved)
 }
 
-/// Saves one under the first free name. Returns whether it was new.
+/// Saves a reproducer under the first free name. Returns whether it was new.
 fn save_one(plan: &Plan, one: &Reproducer, text: &str) -> Result<bool, Failure> {
     let cell = plan.cells.iter().find(|cell| cell.header.scenario == one.scenario && cell.header.lock == one.lock);
     let bugs = cell.map(|cell| own_bugs(cell, &plan.bugs)).unwrap_or_default();

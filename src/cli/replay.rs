@@ -28,16 +28,16 @@ use super::traced::{run_traced, write_history};
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The case, or the file of a reproducer; SCENARIO is a shipped name or a path that ends in .toml
+    /// The case, or a reproducer file; SCENARIO is a shipped name or a path that ends in .toml
     #[arg(value_name = "SCENARIO/LOCK/SEED|FILE")]
     case: String,
-    /// Write the trace to this file, one event a line
+    /// Write the trace to this file, one event per line
     #[arg(long, value_name = "FILE", env = "FENCEPOST_TRACE")]
     trace: Option<PathBuf>,
     /// Draw the violation to this file: a space-time diagram as SVG, HTML or PNG
     #[arg(long, value_name = "FILE.svg|.html|.png", env = "FENCEPOST_TIMELINE")]
     timeline: Option<PathBuf>,
-    /// The colours of the timeline; `auto` follows the system of the reader (PNG: light)
+    /// The colours of the timeline; `auto` follows the viewer's system setting (PNG: light)
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_THEME")]
     theme: Colours,
     /// Write the history of the lock to this file, for `check`
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     /// The format of stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
-    /// Switch these bugs of the lock on
+    /// Enable these bugs of the lock
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
     bug: Vec<String>,
     /// Exit with 100 if one of these properties is violated, or `any`
@@ -76,7 +76,7 @@ impl Arguments {
     }
 }
 
-/// A loaded case, and the reproducer that pins it.
+/// A loaded case, and the pin of its reproducer, if any.
 struct Replay {
     cell: Cell,
     seed: u64,
@@ -119,13 +119,13 @@ pub(super) fn replay(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     })
 }
 
-/// The chain of causes, then the log.
+/// Renders the chain of causes, followed by the log.
 fn replay_text(record: &CaseRecord, options: LogOptions) -> String {
     let (causes, log) = (render_causes(&chains(record)), render_log(record, options));
     if causes.is_empty() { log } else { format!("{causes}\n{log}") }
 }
 
-/// Draws the timeline.
+/// Draws the timeline to a file.
 fn draw(record: &CaseRecord, path: &Path, colours: Colours) -> Result<(), Failure> {
     let theme = match colours {
         Colours::Auto => Theme::Auto,
@@ -149,7 +149,7 @@ impl Replay {
         Ok(Replay { cell, seed: address.seed, bugs, pin: None, command })
     }
 
-    /// The case that a reproducer pins.
+    /// Loads the case that a reproducer pins.
     fn pinned(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
         let file = &arguments.case;
         let scenario = load_scenario(registry, file)?.scenario;
@@ -163,13 +163,13 @@ impl Replay {
         let cell = cell(&scenario, lock_named(registry, &pin.lock)?, &bugs)?;
         let flags = replay_flags(&arguments.bug);
         let command = format!("{} {flags}", replay_file_command(file)).trim_end().to_owned();
-        // With other bugs it is another case, so the pinned results do not apply.
+        // Other bugs make a different case, so the pinned results do not apply.
         let pin = (bugs == pin.bugs).then_some(pin);
         let seed = scenario.case.as_ref().map_or(0, |pin| pin.seed);
         Ok(Replay { cell, seed, bugs, pin, command })
     }
 
-    /// The differences between this run and the pinned case.
+    /// Returns the differences between this run and the pinned case.
     fn divergences(&self, report: &CaseReport) -> Vec<String> {
         let Some(pin) = &self.pin else { return Vec::new() };
         let mut found = Vec::new();
@@ -194,7 +194,7 @@ impl Replay {
         found
     }
 
-    /// The violations that make the replay fail.
+    /// Returns the violations that make the replay fail.
     fn failing_violations(&self, report: &CaseReport, fail_on: &FailOn) -> Vec<String> {
         let violated = report.result.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violated);
         let name = self.cell.case_name(self.seed);
@@ -202,7 +202,7 @@ impl Replay {
         reasons.map(|(property, reason)| format!("{name}: {} is violated ({reason})", property.name())).collect()
     }
 
-    /// Why a violation fails the replay. `[case.expect]` overrides `[expect]`.
+    /// Returns why a violation fails the replay, or `None` if it does not. `[case.expect]` overrides `[expect]`.
     fn reason(&self, property: Property, fail_on: &FailOn) -> Option<&'static str> {
         let expected = self.pin.as_ref().and_then(|pin| pin.expect.get(&property));
         match (fail_on.reason(&self.cell, property), expected) {

@@ -1,4 +1,4 @@
-//! `fencepost report`: writes the report of a run from its results.
+//! `fencepost report`: writes a run's report from its results.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// The directory of a run
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// The directory to write to; by default that of the run
+    /// The directory to write to; by default the run's directory
     #[arg(long, value_name = "DIR", env = "FENCEPOST_OUT")]
     out: Option<PathBuf>,
 }
@@ -61,25 +61,27 @@ pub(super) struct ReportPaths<'a> {
 }
 
 impl<'a> ReportPaths<'a> {
-    /// The report goes into the directory of the run.
+    /// Puts the report into the directory of the run.
     pub(super) fn within(dir: &'a Path) -> Self {
         ReportPaths { run: dir, out: dir }
     }
 }
 
-/// Writes the report of these cells and returns the path of its page.
+/// Writes the report of these cells and returns its path.
 pub(super) fn write_report(
     registry: &Registry,
     manifest: &Manifest,
     cells: &[Cell],
     mut notes: Vec<String>,
-    places: &ReportPaths<'_>,
+    dirs: &ReportPaths<'_>,
 ) -> Result<PathBuf, Failure> {
     if let Some(shard) = manifest.shard {
-        notes.push(format!("This is shard {shard}: only part of the seeds. `fencepost merge` joins the shards."));
+        notes.push(format!(
+            "This is shard {shard}: it has only some of the seeds. `fencepost merge` merges the shards."
+        ));
     }
     if let Some(rule) = &manifest.until {
-        notes.push(format!("Cells stopped early by {rule}, so their numbers of cases differ."));
+        notes.push(format!("Cells stopped early because of {rule}, so their numbers of cases differ."));
     }
     let paths = manifest.scenarios.iter().filter_map(|input| Some((input.name.clone(), input.path.clone()?)));
     let scenarios = Scenarios::load(registry, manifest);
@@ -93,20 +95,17 @@ pub(super) fn write_report(
         scenario_paths: paths.collect(),
         workloads: registry.workloads().iter().map(|entry| (entry.info.name.into(), entry.info.about.into())).collect(),
         environment: vec![
-            ("Layout of the randomness".into(), manifest.layout.to_string()),
-            (
-                "Bugs switched on".into(),
-                if manifest.bugs.is_empty() { "none".into() } else { manifest.bugs.join(", ") },
-            ),
+            ("Layout of the random streams".into(), manifest.layout.to_string()),
+            ("Enabled bugs".into(), if manifest.bugs.is_empty() { "none".into() } else { manifest.bugs.join(", ") }),
         ],
-        counterexamples: counterexamples(registry, &scenarios, manifest, cells, places.run),
+        counterexamples: counterexamples(registry, &scenarios, manifest, cells, dirs.run),
         expected_violations: scenarios.expected_violations(),
         locks: registry.locks().iter().map(|lock| lock.info).collect(),
         cells: cells.to_vec(),
     };
-    report.write(places.out).map_err(|error| {
+    report.write(dirs.out).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Failure::internal(format!("{error}{cause}"))
     })?;
-    Ok(places.out.join("report.html"))
+    Ok(dirs.out.join("report.html"))
 }

@@ -1,4 +1,4 @@
-//! The reproducers of a run: the shrunk first failure of each failing cell, in the directory of the run.
+//! The reproducers of a run: the shrunk first failure of each failing cell.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 use super::exit::{Exit, Failure};
 use super::plan::Plan;
 
-/// Their directory in that of the run.
+/// The subdirectory of the run for reproducers.
 const DIR: &str = "reproducers";
-/// The list of them.
+/// The file that lists the reproducers.
 const INDEX: &str = "reproducers.json";
 
-/// The entry of one reproducer in the list.
+/// An entry of the list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reproducer {
     pub(super) scenario: String,
@@ -30,11 +30,11 @@ pub(super) struct Reproducer {
     /// The priority of the property in its cell; `merge` keeps the lowest.
     rank: u8,
     pub(super) seed: u64,
-    /// Its file name.
+    /// The file name.
     pub(super) file: String,
 }
 
-/// Orders the failures of a cell; the first one is shrunk.
+/// The sort key of the failures of a cell; the first one is shrunk.
 type SortKey = (u8, u64, Property);
 
 impl Reproducer {
@@ -47,7 +47,7 @@ impl Reproducer {
     }
 }
 
-/// The subset of `bugs` that the lock or the store of this cell has.
+/// Returns the subset of `bugs` that the lock or the store of this cell has.
 pub(super) fn own_bugs(cell: &Cell, bugs: &[String]) -> Vec<String> {
     let has = |bug: &&String| cell.lock.info.bugs.iter().chain(STORE_BUGS).any(|known| known.name == bug.as_str());
     let mut own: Vec<String> = bugs.iter().filter(has).cloned().collect();
@@ -105,7 +105,7 @@ fn bar(length: usize) -> ProgressBar {
     bar
 }
 
-/// Copies the reproducers of all shards: for each cell, that of its first failure over all shards.
+/// Copies the reproducers of all shards: for each cell, the one of the first failure over all shards.
 pub(super) fn merge(shards: &[&Path], out: &Path) -> Result<(), Failure> {
     let mut merged: Vec<(Reproducer, &Path)> = Vec::new();
     for shard in shards {
@@ -153,7 +153,7 @@ pub(super) fn create_dir(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|error| Failure::path("create", path, error))
 }
 
-/// Writes a temporary file and renames it, so that no reader sees half of it.
+/// Writes a temporary file and renames it, so readers never see a partial file.
 pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));

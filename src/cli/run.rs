@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// Run only these locks
     #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
     pub(super) lock: Vec<String>,
-    /// The seeds of each cell: N is 0..N; by default the suite's, else 200
+    /// The seeds of each cell, where N means 0..N; by default the suite's, or 200
     #[arg(long, value_name = "N|A..B", env = "FENCEPOST_SEEDS")]
     pub(super) seeds: Option<Seeds>,
     /// The number of threads; by default one for each core
@@ -46,23 +46,23 @@ pub(super) struct Arguments {
     /// Exit with 100 if one of these properties is violated, or `any`
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     pub(super) fail_on: Vec<String>,
-    /// Run only part i of n of the seeds; i counts from 1
+    /// Run only part i of n of the seeds, counted from 1
     #[arg(long, value_name = "i/n", env = "FENCEPOST_SHARD")]
     pub(super) shard: Option<Shard>,
     /// Continue the interrupted run in --out
     #[arg(long, requires = "out", value_parser = FalseyValueParser::new(), env = "FENCEPOST_RESUME")]
     pub(super) resume: bool,
-    /// Switch these bugs of the locks on
+    /// Enable these bugs of the locks
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
     pub(super) bug: Vec<String>,
     /// Stop a cell when the intervals of all its properties are narrower than this
     #[arg(long, value_name = "W", value_parser = width, env = "FENCEPOST_UNTIL_INTERVAL",
           conflicts_with = "until_violation")]
     pub(super) until_interval: Option<f64>,
-    /// Stop a cell at its first violation of a property of --fail-on, or of any property
+    /// Stop a cell at its first violation of a property in --fail-on, or of any property
     #[arg(long, value_parser = FalseyValueParser::new(), env = "FENCEPOST_UNTIL_VIOLATION")]
     pub(super) until_violation: bool,
-    /// Do not shrink the first failure of each failing cell, and save no regressions
+    /// Do not shrink failures, and do not save regressions
     #[arg(long, value_parser = FalseyValueParser::new(), env = "FENCEPOST_NO_SHRINK")]
     pub(super) no_shrink: bool,
 }
@@ -99,8 +99,8 @@ pub(super) fn run(registry: &Registry, arguments: &Arguments) -> Result<Exit, Fa
     Ok(if regressions::print_failures(&plan, &regressions) { Exit::Violated } else { exit })
 }
 
-/// Shrinks the first failure of each failing cell. Returns the number of reproducers, and how many are new regressions. A
-/// failed write is only a warning, since the run itself is done.
+/// Shrinks the first failure of each failing cell. Returns the numbers of reproducers and of new regressions. A failed write
+/// is only a warning, because the run itself is done.
 fn shrink(
     registry: &Registry,
     plan: &Plan,
@@ -124,7 +124,7 @@ fn open(arguments: &Arguments, clock: &WallClock) -> Result<(Directory, Option<M
 
 fn reject_changed_inputs(earlier: &Manifest, now: &Manifest) -> Result<(), Failure> {
     earlier.difference(now, true).map_or(Ok(()), |input| {
-        let message = format!("the run in this directory has other inputs: `{input}` in its run.json differs");
+        let message = format!("the run in this directory has different inputs: `{input}` in its run.json differs");
         Err(Failure::usage(message, format!("repeat `{}`, or choose another directory", earlier.command)))
     })
 }
@@ -161,7 +161,7 @@ fn present(
     let until = manifest.until.clone();
     let result = RunResult { suite: plan.selection.name.clone(), cells: headers.zip(results).collect(), until };
     if let Some(rule) = &result.until {
-        eprintln!("note: cells stopped early by {rule}: their rates are biased");
+        eprintln!("note: cells stopped early because of {rule}: their rates are biased");
     }
     let report = write_report(registry, manifest, &result.cells, Vec::new(), &ReportPaths::within(directory.path()))?;
     manifest.write(directory.path())?;
@@ -179,7 +179,7 @@ fn present(
     Ok(if failing.is_empty() { Exit::Done } else { Exit::Violated })
 }
 
-/// The machine's clock, for run.json and the names of directories only.
+/// The machine's clock, used only for run.json and directory names.
 struct WallClock {
     #[expect(clippy::disallowed_types, reason = "run.json records when a run started")]
     started: std::time::SystemTime,
@@ -204,7 +204,7 @@ impl WallClock {
         self.since.elapsed().as_secs_f64()
     }
 
-    /// Sorts by time. The process id distinguishes runs of the same second.
+    /// Returns an identifier that sorts by time. The process id distinguishes runs started in the same second.
     fn run_id(&self) -> String {
         format!("{}-{}", self.started().replace(':', "").trim_end_matches('Z'), std::process::id())
     }

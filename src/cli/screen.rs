@@ -15,11 +15,11 @@ pub(super) enum Format {
     /// Text for people.
     #[default]
     Human,
-    /// JSON for programs. Nothing else is written to stdout.
+    /// JSON for programs. Stdout contains only JSON.
     Json,
 }
 
-/// The width of text in columns if the terminal reports none.
+/// The text width in columns if the terminal reports none.
 const DEFAULT_WIDTH: u16 = 120;
 
 /// Prints to stdout. A closed pipe, as with `head`, is not a failure.
@@ -44,17 +44,17 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&(text + "\n"))
 }
 
-/// The width and colour support of stdout.
+/// Returns the width and colour support of stdout.
 pub(super) fn terminal() -> Terminal {
     Terminal { width: width(), colour: std::io::stdout().is_terminal() && colour_wanted() }
 }
 
-/// The width of the terminal in columns.
+/// Returns the width of the terminal in columns.
 pub(super) fn width() -> u16 {
     comfy_table::Table::new().width().filter(|width| *width >= 40).unwrap_or(DEFAULT_WIDTH)
 }
 
-/// False if `NO_COLOR` is set and not empty, see <https://no-color.org>.
+/// Returns false if `NO_COLOR` is set and not empty, see <https://no-color.org>.
 pub(super) fn colour_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

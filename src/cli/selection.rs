@@ -1,4 +1,4 @@
-//! Loads the suites and scenarios that the command line names, shipped or from files.
+//! Loads the suites and scenarios in the command line, shipped or from files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,26 +16,26 @@ use super::exit::Failure;
 
 /// The suite that runs by default.
 const DEFAULT_SUITE: &str = "standard";
-/// The number of seeds of a cell if neither the suite nor the command line gives one.
+/// The default number of seeds per cell.
 const DEFAULT_SEEDS: u64 = 200;
 
 /// The scenarios that the command line selects.
 #[derive(Debug)]
 pub(super) struct Selection {
-    /// The suite's name, or that of the scenario.
+    /// The name of the suite or scenario.
     pub(super) name: String,
-    /// The number of seeds of each cell, unless the command line gives one.
+    /// The number of seeds per cell, unless the command line sets it.
     pub(super) seeds: u64,
     pub(super) scenarios: Vec<SelectedScenario>,
 }
 
-/// A scenario and where it came from.
+/// A scenario and its origin.
 #[derive(Clone, Debug)]
 pub(super) struct SelectedScenario {
     pub(super) scenario: Arc<Scenario>,
-    /// The path of its file; none if it is shipped.
+    /// The path of the file; `None` if the scenario is shipped.
     pub(super) path: Option<String>,
-    /// The locks of its suite; all if none are listed.
+    /// The locks that its suite lists; `None` means all.
     pub(super) locks: Option<Vec<String>>,
 }
 
@@ -52,7 +52,7 @@ impl Selection {
         Ok(Selection { name, seeds, scenarios })
     }
 
-    /// The cells with these locks and bugs, without duplicates.
+    /// Returns the cells with these locks and bugs, without duplicates.
     pub(super) fn cells(&self, registry: &Registry, locks: &[String], bugs: &[String]) -> Vec<Cell> {
         let mut cells: Vec<Cell> = Vec::new();
         for selected in &self.scenarios {
@@ -70,7 +70,7 @@ impl Selection {
     }
 }
 
-/// The cell of a case address.
+/// Returns the cell of a case address.
 pub(super) fn cell_of(registry: &Registry, address: &Address, bugs: &[String]) -> Result<Cell, Failure> {
     check_bugs(registry, bugs)?;
     let selected = load_scenario(registry, &address.scenario)?;
@@ -78,7 +78,7 @@ pub(super) fn cell_of(registry: &Registry, address: &Address, bugs: &[String]) -
     cell(&selected.scenario, lock, bugs)
 }
 
-/// The cell of a scenario and a lock. Fails if it is not applicable.
+/// Returns the cell of a scenario and a lock, or a failure if it is not applicable.
 pub(super) fn cell(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) -> Result<Cell, Failure> {
     let reject = |reason: &str| {
         let message = format!("{} cannot run in the scenario {}: {reason}", lock.name(), scenario.name);
@@ -164,7 +164,7 @@ fn selected(scenario: Scenario, path: Option<String>) -> SelectedScenario {
     SelectedScenario { scenario: Arc::new(scenario), path, locks: None }
 }
 
-/// A problem with a scenario of a suite, located at its name in the suite.
+/// Returns a problem with a scenario of a suite, located at its name in the suite.
 fn at_name(file: &str, text: &str, name: &str, message: String, help: Option<String>) -> Problem {
     let position = [format!("\"{name}\""), format!("'{name}'")].into_iter().find_map(|quoted| text.find(&quoted));
     let span = position.map_or(0..0, |start| start..start + name.len() + 2);
@@ -190,7 +190,7 @@ pub(super) fn check_locks(registry: &Registry, locks: &[String]) -> Result<(), F
     locks.iter().try_for_each(|lock| lock_named(registry, lock).map(|_| ()))
 }
 
-/// The lock of this name.
+/// Returns the lock with this name.
 pub(super) fn lock_named<'r>(registry: &'r Registry, name: &str) -> Result<&'r LockEntry, Failure> {
     let known: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
     registry.lock(name).ok_or_else(|| unknown("lock", name, &known))
@@ -205,18 +205,18 @@ pub(super) fn check_bugs(registry: &Registry, bugs: &[String]) -> Result<(), Fai
     missing.map_or(Ok(()), |bug| Err(unknown("bug", bug, &known)))
 }
 
-/// Rejects bugs that neither these locks nor the store have: they would have no effect.
+/// Rejects bugs that neither these locks nor the store have, because they would have no effect.
 pub(super) fn reject_inapplicable_bugs(locks: &[LockInfo], bugs: &[String]) -> Result<(), Failure> {
     let of_locks = || locks.iter().flat_map(|lock| lock.bugs);
     let has = |bug: &str| of_locks().chain(STORE_BUGS).any(|known| known.name == bug);
     let inapplicable = bugs.iter().find(|bug| !has(bug));
     inapplicable.map_or(Ok(()), |bug| {
         let message = format!("no selected lock has the bug {}", quoted(bug));
-        Err(Failure::usage(message, "`fencepost list bugs` names the lock of each bug"))
+        Err(Failure::usage(message, "run `fencepost list bugs` for the lock of each bug"))
     })
 }
 
-/// The failure for an unknown name, with the nearest known name.
+/// Returns the failure for an unknown name. Its hint suggests the most similar known name.
 pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
     Failure::usage(format!("no {what} is named {}", quoted(name)), suggestion(name, known))
 }

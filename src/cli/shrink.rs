@@ -17,17 +17,17 @@ use super::screen::print;
 /// The arguments of `shrink`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The case, or the file of a reproducer; SCENARIO is a shipped name or a path that ends in .toml
+    /// The case, or a reproducer file; SCENARIO is a shipped name or a path that ends in .toml
     #[arg(value_name = "SCENARIO/LOCK/SEED|FILE")]
     case: String,
     /// Write the reproducer to this file; by default to stdout
     #[arg(long, value_name = "FILE", env = "FENCEPOST_OUT")]
     out: Option<PathBuf>,
-    /// Switch these bugs of the lock on
+    /// Enable these bugs of the lock
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
     bug: Vec<String>,
-    /// Keep a violation of one of these properties, or of `any`; by default of what [expect] declares to hold, else of the
-    /// properties of the workload
+    /// Preserve a violation of one of these properties, or of `any`; by default, those that [expect] declares to hold, or the
+    /// workload's properties
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
     /// The maximum number of candidates to run
@@ -44,8 +44,8 @@ pub(super) fn shrink(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     let report = case::run(&cell, seed, None);
     let name = cell.case_name(seed);
     let Some(property) = interest::of_case(&cell, fail_on.properties(), &report.result) else {
-        let message = format!("nothing to shrink: {name} violates none of the searched properties");
-        let help = format!("`{}` prints what happens in it", command("replay", &arguments.case, &arguments.bug));
+        let message = format!("nothing to shrink: {name} violates none of the properties");
+        let help = format!("`{}` prints the log of this case", command("replay", &arguments.case, &arguments.bug));
         return Err(Failure::nothing_selected(message, help));
     };
     eprintln!("shrinking {name}, which violates {}", property.name());
@@ -58,7 +58,7 @@ pub(super) fn shrink(registry: &Registry, arguments: &Arguments) -> Result<Exit,
         return Ok(Exit::Done);
     };
     if let Err(error) = std::fs::write(out, &shrunk.text) {
-        // Shrinking took long, so the result is printed if it cannot be written.
+        // Shrinking took a long time, so the result is printed if it cannot be written.
         print(&shrunk.text)?;
         return Err(Failure::path("write", out, error));
     }
@@ -66,13 +66,13 @@ pub(super) fn shrink(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// Fails before anything runs if the path cannot be written. An existing file stays unchanged.
+/// Fails early if the path cannot be written. An existing file stays unchanged.
 fn check_writable(path: &Path) -> Result<(), Failure> {
     let exists = path.exists();
     let opened = OpenOptions::new().append(true).create(true).open(path);
     opened.map_err(|error| Failure::path("write", path, error))?;
     if !exists {
-        // An empty file that cannot be removed does no harm.
+        // A remaining empty file is harmless.
         let _ = std::fs::remove_file(path);
     }
     Ok(())
@@ -81,7 +81,7 @@ fn check_writable(path: &Path) -> Result<(), Failure> {
 fn print_sizes(shrunk: &Shrunk) {
     let Shrunk { before, after, runs, tried, held, .. } = shrunk;
     eprintln!("from {before}\n  to {after}, in {runs} runs");
-    eprintln!("{held} of {tried} other seeds (order and latencies) show the violation too");
+    eprintln!("{held} of {tried} other seeds (event order and latencies) also violate the property");
 }
 
 fn not_shrunk(why: &NotShrunk) -> Failure {

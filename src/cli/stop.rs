@@ -1,5 +1,5 @@
-//! Rules that stop a cell before its last seed. They see the results in the order of seeds, so they stop at the same seed
-//! with any number of threads.
+//! Rules that stop a cell before its last seed. They are applied in the order of seeds, so they stop at the same seed with
+//! any number of threads.
 
 use fencepost_scenarios::run::case_result::CaseResult;
 use fencepost_scenarios::run::results::CellResult;
@@ -13,7 +13,7 @@ pub(super) enum StopRule {
     Never,
     /// When the intervals of all properties are narrower than this.
     Interval(f64),
-    /// At the first violation of one of these.
+    /// At the first violation of one of these properties.
     Violation(FailOn),
 }
 
@@ -21,7 +21,7 @@ pub(super) enum StopRule {
 const INTERVAL_STEP: u64 = 16;
 
 impl StopRule {
-    /// Whether the cell ends after its latest case.
+    /// Returns whether to stop the cell after its latest case.
     pub(super) fn ends(&self, result: &CellResult, last: &CaseResult) -> bool {
         match self {
             StopRule::Never => false,
@@ -32,7 +32,7 @@ impl StopRule {
         }
     }
 
-    /// The flags of the command line.
+    /// Returns the command-line flags of this rule.
     pub(super) fn flags(&self) -> Option<String> {
         match self {
             StopRule::Never => None,
@@ -42,7 +42,7 @@ impl StopRule {
     }
 }
 
-/// The width of the widest interval, if any property applies.
+/// Returns the width of the widest interval, or `None` if no property is applicable.
 fn widest(result: &CellResult) -> Option<f64> {
     let applicable = result.properties().filter(|(_, count)| count.is_applicable());
     let widths = applicable.map(|(_, count)| count.ci95().upper - count.ci95().lower);

@@ -10,12 +10,12 @@ use super::fail_on::FailingViolation;
 use super::plan::Plan;
 use super::screen;
 
-/// The maximum number of first violations that are listed.
+/// The maximum number of first violations to list.
 const MOST_VIOLATIONS: usize = 10;
-/// The number of failures that are printed with their evidence.
+/// The maximum number of failures to print with their evidence.
 const MOST_EVIDENCE: usize = 3;
 
-/// Prints notes on inputs that the user may not intend, before anything runs.
+/// Prints notes on possibly unintended inputs before the run.
 pub(super) fn print_notes(plan: &Plan) {
     for selected in plan.selection.scenarios.iter().filter(|selected| selected.scenario.case.is_some()) {
         let file = selected.path.as_deref().unwrap_or(&selected.scenario.name);
@@ -32,12 +32,12 @@ pub(super) fn print_notes(plan: &Plan) {
     }
 }
 
-/// The tables.
+/// Returns the result tables.
 pub(super) fn tables(result: &RunResult) -> String {
     terminal::tables(&result.cells, screen::terminal())
 }
 
-/// The number of cases and events.
+/// Returns a line with the numbers of cases and events.
 pub(super) fn effort(result: &RunResult) -> String {
     let total = |count: fn(&CellResult) -> u128| grouped(result.cells.iter().map(|(_, result)| count(result)).sum());
     format!("total: {} cases, {} events\n", total(|result| result.cases().into()), total(CellResult::events))
@@ -64,7 +64,7 @@ pub(super) fn warn_about_idle_faults(cells: &[Cell], results: &[CellResult]) {
     }
 }
 
-/// The first violation of each cell, except violations that make the run fail.
+/// Lists the first violation of each cell, except violations that make the run fail.
 pub(super) fn first_violations(plan: &Plan, result: &RunResult, failing: &[FailingViolation]) -> String {
     let mut lines = Vec::new();
     for (index, (header, cell)) in result.cells.iter().enumerate() {

@@ -13,7 +13,7 @@ use fencepost_scenarios::run::trace_file::TraceFile;
 
 use super::exit::Failure;
 
-/// Runs the case and writes its trace to the file, one event a line.
+/// Runs the case and writes its trace to the file, one event per line.
 pub(super) fn run_traced(cell: &Cell, seed: u64, path: &Path) -> Result<CaseReport, Failure> {
     let cell = &*cell.drawn(seed);
     let cannot_write = |error| Failure::path("write", path, error);

@@ -20,15 +20,15 @@ pub(super) struct Arguments {
     /// A suite, a scenario or a case; by default the suite `standard`
     #[arg(value_name = "SUITE|CASE", default_value = "standard")]
     what: String,
-    /// The seeds of each cell: N is 0..N; by default the suite's, else 200
+    /// The seeds of each cell, where N means 0..N; by default the suite's, or 200
     #[arg(long, value_name = "N|A..B", env = "FENCEPOST_SEEDS")]
     seeds: Option<Seeds>,
-    /// Switch these bugs of the locks on
+    /// Enable these bugs of the locks
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
     bug: Vec<String>,
 }
 
-/// The maximum number of differing cases that are named.
+/// The maximum number of differing cases to print.
 const MOST_NAMED: usize = 10;
 
 /// Runs `verify`.
@@ -54,7 +54,7 @@ pub(super) fn verify(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     Ok(Exit::Diverged)
 }
 
-/// The cases whose lines differ, or that only one process ran.
+/// Returns the cases whose lines differ or that only one process ran.
 fn differences(forward: &[String], back: &[String]) -> Vec<String> {
     let name = |line: &String| line.rsplit_once(' ').map_or(line.clone(), |(name, _)| name.to_owned());
     let longest = forward.len().max(back.len());
@@ -75,10 +75,10 @@ fn both(arguments: &Arguments, trace: Option<(&str, &[PathBuf; 2])>) -> Result<(
         command.spawn().map_err(|error| Failure::internal(format!("cannot start a process: {error}")))
     };
     let (first, second) = (start(false)?, start(true)?);
-    // Read in parallel: a process whose pipe is full waits.
+    // Read in parallel, because a process blocks while its pipe is full.
     let second = std::thread::spawn(move || second.wait_with_output());
     let first = first.wait_with_output();
-    let second = second.join().map_err(|_| Failure::internal("a reading thread panicked"))?;
+    let second = second.join().map_err(|_| Failure::internal("the thread that reads a process panicked"))?;
     Ok((lines(first)?, lines(second)?))
 }
 
@@ -105,7 +105,7 @@ fn lines(output: std::io::Result<std::process::Output>) -> Result<Vec<String>, F
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
-/// Runs all cases again and writes the trace of one, because earlier cases may cause the difference.
+/// Runs all cases again, because earlier ones may cause the difference, and writes the traces of one case.
 fn explain(arguments: &Arguments, case: &str) -> Result<(), Failure> {
     let dir = std::env::temp_dir();
     let files = ["forward", "reverse"].map(|way| dir.join(format!("fencepost-{}-{way}.jsonl", std::process::id())));

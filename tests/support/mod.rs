@@ -1,6 +1,6 @@
-//! Runs the program as a user does, in a directory of its own.
+//! Runs the program as a user does, in a temporary directory.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, reason = "each test file uses only part of this module")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub struct Finished {
 
 impl Sandbox {
     pub fn new() -> Self {
-        Sandbox { dir: tempfile::tempdir().expect("a directory can be created") }
+        Sandbox { dir: tempfile::tempdir().expect("a temporary directory can be created") }
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -74,10 +74,10 @@ impl Finished {
     }
 }
 
-/// A lock that loses updates under pauses, with enough seeds to show it.
+/// Locks that lose updates under pauses, with enough seeds to observe it.
 pub const PAUSES: [&str; 5] = ["client-pauses", "--lock", "redis-set-px,none", "--seeds", "24"];
 
-/// The arguments of `run`, followed by `more`.
+/// Returns the arguments of `run`, followed by `more`.
 pub fn run<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [&["run"], arguments, more].concat()
 }

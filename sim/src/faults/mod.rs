@@ -120,10 +120,10 @@ pub trait KindVisitor {
 
 macro_rules! standard_kinds {
     ($($kind:ident),* $(,)?) => {
-        /// The descriptions of all built-in kinds, in the order of lists and reports.
+        /// The descriptions of all standard kinds, in the order of lists and reports.
         pub const STANDARD: &[&FaultInfo] = &[$($kind::INFO),*];
 
-        /// Passes all built-in kinds to `visitor`, in the order of [`STANDARD`].
+        /// Passes all standard kinds to `visitor`, in the order of [`STANDARD`].
         pub fn visit_standard(visitor: &mut impl KindVisitor) {
             $(visitor.visit::<$kind>();)*
         }
@@ -147,7 +147,7 @@ standard_kinds! {
     Failover,
 }
 
-/// Returns the description of the built-in kind with this name.
+/// Returns the description of the standard kind with this name.
 pub fn standard(name: &str) -> Option<&'static FaultInfo> {
     STANDARD.iter().copied().find(|info| info.name == name)
 }

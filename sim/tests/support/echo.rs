@@ -7,27 +7,27 @@ use fencepost_sim::{Caller, Env, Service, Session};
 
 use super::{Msg, Note};
 
-/// Answers pings, writes records to a disk, and records everything that happens to it.
+/// A server that answers pings, writes records to a disk, and notes all its calls.
 #[derive(Default)]
 pub struct Echo {
     disk: Disk<u64>,
-    owed: Option<Caller>,
+    pending: Option<Caller>,
 }
 
 impl Service<Msg, Note> for Echo {
     fn on_start(&mut self, env: &mut Env<'_, Msg, Note>) {
         let records = self.disk.records().len() as u64;
-        say(env, "started", records);
+        note(env, "started", records);
     }
 
     fn on_message(&mut self, env: &mut Env<'_, Msg, Note>, from: Caller, message: Msg) {
         match message {
             Msg::Ping(n) => {
-                say(env, "got", n);
+                note(env, "got", n);
                 env.reply(from, Msg::Pong(n));
             }
             Msg::Later(ms) => {
-                self.owed = Some(from);
+                self.pending = Some(from);
                 env.set_timer(Duration::from_millis(ms), ms);
             }
             Msg::Write(n) => {
@@ -38,23 +38,23 @@ impl Service<Msg, Note> for Echo {
                 self.disk.sync();
                 env.reply(from, Msg::Pong(0));
             }
-            Msg::Pong(_) => unreachable!("nobody sends a pong to a server"),
+            Msg::Pong(_) => unreachable!("pongs are sent only to clients"),
         }
     }
 
     fn on_timer(&mut self, env: &mut Env<'_, Msg, Note>, tag: u64) {
-        say(env, "timer", tag);
-        if let Some(owed) = self.owed.take() {
-            env.reply(owed, Msg::Pong(tag));
+        note(env, "timer", tag);
+        if let Some(pending) = self.pending.take() {
+            env.reply(pending, Msg::Pong(tag));
         }
     }
 
     fn on_connect(&mut self, env: &mut Env<'_, Msg, Note>, _: Session) {
-        say(env, "connected", 0);
+        note(env, "connected", 0);
     }
 
     fn on_disconnect(&mut self, env: &mut Env<'_, Msg, Note>, _: Session) {
-        say(env, "disconnected", 0);
+        note(env, "disconnected", 0);
     }
 
     fn disks(&mut self, each: &mut dyn FnMut(&mut dyn Syncs)) {
@@ -62,12 +62,12 @@ impl Service<Msg, Note> for Echo {
     }
 
     fn on_crash(&mut self, _: &mut Env<'_, Msg, Note>, disk: DiskFate) {
-        self.owed = None;
+        self.pending = None;
         self.disk.crash(disk);
     }
 }
 
-fn say(env: &mut Env<'_, Msg, Note>, what: &'static str, value: u64) {
+fn note(env: &mut Env<'_, Msg, Note>, what: &'static str, value: u64) {
     let node = env.node();
     env.note(Note { node, what, value });
 }

@@ -1,4 +1,4 @@
-//! A builder of test worlds, and the record of what happened in them.
+//! A builder of test worlds, and the record of their runs.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,9 +21,9 @@ pub struct Lab {
     pub plans: Vec<FaultPlan>,
     pub clients: Vec<Process<Msg, Note>>,
     pub servers: usize,
-    /// Further servers, by name.
+    /// Additional servers, by name.
     pub extra: Vec<(String, Box<dyn Service<Msg, Note>>)>,
-    /// When all faults heal, and when the world ends.
+    /// When all faults heal; `end_at` is when the world ends.
     pub heal_at: Duration,
     pub end_at: Duration,
     pub most_events: u64,
@@ -31,10 +31,10 @@ pub struct Lab {
     pub host: Host,
 }
 
-/// What happened in a world.
+/// The record of a run.
 pub struct Seen {
     pub notes: Vec<(SimTime, Note)>,
-    /// Every occurrence with its time, as JSON.
+    /// All trace events with their times, as JSON.
     pub lines: Vec<(SimTime, String)>,
     pub clocks: Vec<(SimTime, Vec<(u64, i64)>)>,
     pub hash: TraceHash,
@@ -44,7 +44,7 @@ pub struct Seen {
     pub world: World<Msg, Note>,
 }
 
-/// A world with one server `server-1` and a latency of exactly 1 ms each way.
+/// Returns a world with one server `server-1` and a latency of exactly 1 ms each way.
 pub fn lab() -> Lab {
     Lab {
         seed: 1,
@@ -146,34 +146,34 @@ impl Lab {
 }
 
 impl Seen {
-    /// The times and numbers of the notes with this word.
+    /// Returns the times and numbers of the notes with this word.
     pub fn all(&self, what: &str) -> Vec<(Duration, u64)> {
-        let fitting = self.notes.iter().filter(|(_, note)| note.what == what);
-        fitting.map(|(time, note)| (time.since_start(), note.value)).collect()
+        let matching = self.notes.iter().filter(|(_, note)| note.what == what);
+        matching.map(|(time, note)| (time.since_start(), note.value)).collect()
     }
 
     pub fn values(&self, what: &str) -> Vec<u64> {
         self.all(what).into_iter().map(|(_, value)| value).collect()
     }
 
-    /// The time of the only note with this word.
+    /// Returns the time of the only note with this word.
     pub fn once(&self, what: &str) -> Duration {
         let all = self.all(what);
         assert_eq!(all.len(), 1, "`{what}` was noted {} times: {:?}", all.len(), self.words());
         all[0].0
     }
 
-    /// The time of the only note with this word and number.
+    /// Returns the time of the only note with this word and number.
     pub fn when(&self, what: &str, value: u64) -> Duration {
         let all: Vec<_> = self.all(what).into_iter().filter(|(_, other)| *other == value).collect();
         assert_eq!(all.len(), 1, "`{what} {value}` was noted {} times: {:?}", all.len(), self.words());
         all[0].0
     }
 
-    /// The time of this node's only note with this word and number.
+    /// Returns the time of this node's only note with this word and number.
     pub fn when_at(&self, node: u16, what: &str, value: u64) -> Duration {
-        let fitting = |note: &Note| note.node.0 == node && note.what == what && note.value == value;
-        let all: Vec<_> = self.notes.iter().filter(|(_, note)| fitting(note)).collect();
+        let matching = |note: &Note| note.node.0 == node && note.what == what && note.value == value;
+        let all: Vec<_> = self.notes.iter().filter(|(_, note)| matching(note)).collect();
         assert_eq!(all.len(), 1, "{:?}", self.words());
         all[0].0.since_start()
     }

@@ -1,6 +1,6 @@
 //! Support for kernel tests: an echo service with a disk, clients that ping it, and an observer that records everything.
 
-#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses only part of this module")]
 
 mod echo;
 mod lab;
@@ -36,13 +36,13 @@ pub struct Note {
 
 pub type Client = Ctx<Msg, Note>;
 
-/// Notes from the client side.
-pub fn tell(ctx: &Client, what: &'static str, value: u64) {
+/// Records a note of the client.
+pub fn note(ctx: &Client, what: &'static str, value: u64) {
     ctx.note(Note { node: ctx.node(), what, value });
 }
 
-/// Notes how a call ended: `pong`, or the error; in any case for which ping.
-pub fn tell_outcome(ctx: &Client, n: u64, outcome: &Result<Msg, CallError>) {
+/// Records how the call for ping `n` ended: `pong`, or the error.
+pub fn note_outcome(ctx: &Client, n: u64, outcome: &Result<Msg, CallError>) {
     let what = match outcome {
         Ok(Msg::Pong(answer)) if *answer == n => "pong",
         Ok(_) => "wrong",
@@ -50,23 +50,23 @@ pub fn tell_outcome(ctx: &Client, n: u64, outcome: &Result<Msg, CallError>) {
         Err(CallError::Reset) => "reset",
         Err(CallError::TimedOut) => "timed out",
     };
-    tell(ctx, what, n);
+    note(ctx, what, n);
 }
 
-/// A client process from an async function.
+/// Creates a client process from an async function.
 pub fn process<F: Future<Output = ()> + 'static>(mut code: impl FnMut(Client) -> F + 'static) -> Process<Msg, Note> {
     Box::new(move |ctx| Box::pin(code(ctx)))
 }
 
-/// Pings `server` every `gap` by its own clock until `count` pings are answered or failed, one at a time.
+/// Pings `server` every `gap` by the client's clock, one at a time, until `count` pings are answered or failed.
 pub fn pinger(server: &'static str, count: u64, gap: Duration, within: Duration) -> Process<Msg, Note> {
     process(move |ctx| async move {
         let conn = ctx.connect(ctx.find(server));
         for n in 0..count {
             ctx.sleep(gap).await;
-            tell(&ctx, "sent", n);
+            note(&ctx, "sent", n);
             let outcome = ctx.call(conn, Msg::Ping(n), within).await;
-            tell_outcome(&ctx, n, &outcome);
+            note_outcome(&ctx, n, &outcome);
         }
     })
 }
@@ -80,7 +80,7 @@ pub fn burster(server: &'static str, count: u64, at: Duration, gap: Duration) ->
         ctx.sleep(at.saturating_sub(begun.since_zero())).await;
         let mut calls = Vec::new();
         for n in 0..count {
-            tell(&ctx, "sent", n);
+            note(&ctx, "sent", n);
             calls.push(ctx.call(conn, Msg::Ping(n), secs(3_600)));
             if !gap.is_zero() {
                 ctx.sleep(gap).await;
@@ -88,7 +88,7 @@ pub fn burster(server: &'static str, count: u64, at: Duration, gap: Duration) ->
         }
         for (n, call) in calls.into_iter().enumerate() {
             let outcome = call.await;
-            tell_outcome(&ctx, n as u64, &outcome);
+            note_outcome(&ctx, n as u64, &outcome);
         }
     })
 }
@@ -112,7 +112,7 @@ pub fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// A fault named after its kind, from its keys as a scenario would give them.
+/// Creates a fault from the keys of a scenario, named after its kind.
 pub fn fault<F: FaultKind>(keys: serde_json::Value, trigger: Trigger, aim: Aim, lasts: Option<Duration>) -> FaultPlan {
     let fault: F = serde_json::from_value(keys).unwrap();
     FaultPlan {
@@ -137,7 +137,7 @@ pub fn node(name: &str) -> Aim {
     Aim::Nodes(Target::Named(name.to_string()))
 }
 
-/// The link between two nodes, both ways.
+/// Returns the link between two nodes, both ways.
 pub fn link(from: &str, to: &str) -> Aim {
     Aim::Between { from: Target::Named(from.to_string()), to: Target::Named(to.to_string()), both_ways: true }
 }
@@ -146,7 +146,7 @@ pub fn one_way(from: &str, to: &str) -> Aim {
     Aim::Between { from: Target::Named(from.to_string()), to: Target::Named(to.to_string()), both_ways: false }
 }
 
-/// The place that the fault itself chooses.
+/// Returns the aim of a fault that chooses its own placement.
 pub fn own() -> Aim {
     Aim::Own
 }

@@ -10,7 +10,7 @@ use super::wrap::wrapped;
 /// The width of the labels in columns.
 const LABEL: usize = 16;
 
-/// The lock as JSON.
+/// Returns the lock as JSON.
 pub(super) fn entry(lock: &LockEntry) -> Value {
     let mut entry = json!(lock.info);
     entry["defaults"] = (lock.defaults)();
@@ -18,7 +18,7 @@ pub(super) fn entry(lock: &LockEntry) -> Value {
     entry
 }
 
-/// The lock as text, in lines of at most `width` columns.
+/// Returns the lock as text, in lines of at most `width` columns.
 pub(super) fn block(lock: &LockEntry, width: usize) -> String {
     let mut text = wrapped(&format!("{}: {}", visible(lock.name()), visible(lock.info.about)), width, 2);
     for (label, value) in facts(lock) {
@@ -51,19 +51,19 @@ fn facts(lock: &LockEntry) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// Traits that only some locks have.
+/// Returns the traits that only some locks have.
 fn traits(lock: &LockEntry) -> impl Iterator<Item = (&'static str, String)> + use<> {
     let info = lock.info;
     let known = [
         (info.in_store, "runs in the store that it guards"),
         (info.owner_txn, "its service can hold the data and check the owner in the write (guard owner-txn)"),
-        (info.fifo, "grants in the order of arrival"),
+        (info.fifo, "grants in order of arrival"),
         (!info.grants, "has no grants"),
     ];
     known.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| ("trait", words.to_owned()))
 }
 
-/// Parameters in the syntax of scenario files.
+/// Formats parameters in the syntax of scenario files.
 fn defaults(params: &Value) -> String {
     let keys = params.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     let keys: Vec<String> = keys.map(|(key, value)| format!("{key} = {value}")).collect();

@@ -1,7 +1,7 @@
 //! Wraps text into lines.
 
-/// Wraps `text` into lines of at most `width` columns, and indents all lines but the first by `indent`. A longer word
-/// gets a line of its own.
+/// Wraps `text` into lines of at most `width` columns, and indents all lines but the first by `indent`. Words longer than
+/// a line get their own line.
 pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let leading = text.chars().take_while(|c| *c == ' ').count();
     let mut lines = " ".repeat(leading);
