@@ -133,7 +133,7 @@ impl Plan {
     }
 }
 
-/// Returns whether the lock's own service holds the guarded data, so that there is no other store.
+/// Returns whether the lock's own service holds the guarded data. There is then no other store.
 fn in_service<L: Lock>(cell: &Cell) -> bool {
     data_in_service(&L::INFO, cell.workload().guard())
 }
@@ -146,7 +146,7 @@ fn longest_unit(cell: &Cell) -> Duration {
     hold + prepare + 2 * u32::from(clients.nested) * nested_wait(clients)
 }
 
-/// Returns the delay that the scenario's `retry_delay` may add to an acquire: up to four attempts may fail first, for
+/// Returns the delay that the scenario's `retry_delay` may add to an acquire. Up to four attempts may fail first, for
 /// lack of a connection, a reply or a leader.
 fn late_attempts(cell: &Cell) -> Duration {
     4 * cell.scenario.clients.retry_delay

@@ -85,7 +85,7 @@ impl Watcher for HistoryWriter {
 
 fn fields(nodes: &[String], moment: Moment, phase: Phase, operation: &LockOperation) -> Fields {
     let own = name(nodes, operation.process);
-    // The service may end several grants at once: each needs a process of its own.
+    // The service may end several grants at the same time, so each expiry needs its own process.
     let service = || format!("service-{}", operation.grant.0);
     let (f, process, owner, token) = match operation.what {
         What::Acquire { token } => (Function::Acquire, own, None, token.filter(|_| phase == Phase::Ok)),

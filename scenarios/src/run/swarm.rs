@@ -30,8 +30,8 @@ const FAULT_PER_MILLION: u32 = 500_000;
 const WITHOUT_PER_MILLION: u32 = 300_000;
 
 impl Choice {
-    /// Draws the choice of the case with this seed: at least one fault, at least two clients if the scenario has them,
-    /// and all clients if a fault names one.
+    /// Draws the choice of the case with this seed. It has at least one fault, and at least two clients if the scenario
+    /// has them. It has all clients if a fault names one.
     pub fn draw(scenario: &Scenario, seed: u64) -> Self {
         let mut stream = Streams::new(seed).stream("swarm");
         let mut faults: Vec<bool> = scenario.faults.iter().map(|_| stream.chance(FAULT_PER_MILLION)).collect();

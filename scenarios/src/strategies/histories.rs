@@ -13,8 +13,8 @@ use crate::spec::{Call, Operation, Owner, Spec};
 #[derive(Clone, PartialEq)]
 pub struct History(pub Vec<Entry>);
 
-/// Uses a compact notation. For owner 0, `0+?` and `0+!7` are the invocation and the return of an acquire with token 7,
-/// `0-?` and `0-!` those of a release, and `0x?` and `0x!` those of an expiry.
+/// Uses a compact notation: owner, operation, and `?` for an invocation or `!` for a return. For owner 0 these are
+/// `0+?` and `0+!7` (acquire with token 7), `0-?` and `0-!` (release), `0x?` and `0x!` (expiry).
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words: Vec<(u64, String)> = Vec::new();

@@ -63,7 +63,7 @@ pub struct Work {
     pub store: StoreKind,
     /// The count of each row at the start.
     pub initial_count: u32,
-    /// How many resources are locked, each with a lock and a row of its own: 1 or 2.
+    /// The number of resources, each with its own lock and row: 1 or 2.
     pub resources: u8,
     /// The steps of one unit of work.
     pub steps: Steps,

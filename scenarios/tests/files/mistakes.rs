@@ -68,7 +68,7 @@ fn unknown_names() {
     changed(
         expect,
         "redlock = { fencing = «\"violates\"» }",
-        "`violates` is not a verdict",
+        "`violates` is not a valid expected verdict",
         "did you mean `violated`?",
     );
     changed(expect, "redlock = { fencing = «true» }", "must be a verdict, not `true`", "`violated`, `holds`");
@@ -103,7 +103,7 @@ fn unknown_values() {
 fn workloads() {
     below_head("[workload.compute]\ncost_cents = «0»", "`cost_cents` must be a whole number from 1", "");
     below_head("[workload.compute]\n«cost» = 5", "unknown key `cost` in [workload.compute]", "`cost_cents`");
-    below_head("[workload.notify]\nevery = «\"0s\"»", "an interval lasts from `1ms` to `24h`", "");
+    below_head("[workload.notify]\nevery = «\"0s\"»", "an interval must be from `1ms` to `24h`", "");
     below_head("[workload.dose]\nevery = «\"1 moon\"»", "is not a duration", "a unit");
     below_head("[workload.notify]\n«guard» = \"none\"", "unknown key `guard` in [workload.notify]", "`every`");
     below_head(
@@ -159,7 +159,7 @@ fn run_lengths() {
     one("run_for = «\"25h\"»", "`1day 1h` is too long: about 90 million events per case", "at most `24h`");
     one("run_for = «\"500 days\"»", "is too long", "10000000s");
     let demand = "run_for = «\"24h\"»\nclients.orders = 1_000_000";
-    one(demand, "about 1000000 units of work in `1day`, need at least 20 million events", "reduce `orders`");
+    one(demand, "about 1000000 units of work in `1day` need at least 20 million events", "reduce `orders`");
     one("[clients]\ncount = 2", "this scenario has no `run_for`", "above the first table");
 }
 
@@ -175,8 +175,8 @@ fn timing_of_locks() {
         "`ttl` and `effective` are mutually exclusive",
         "remove one",
     );
-    below_head("[lock]\nttl = «\"0s\"»", "`ttl` of zero", "\"10s\"");
-    below_head("[lock]\neffective = «\"0s\"»", "`effective` of zero", "\"10s\"");
+    below_head("[lock]\nttl = «\"0s\"»", "`ttl` must be longer than zero", "\"10s\"");
+    below_head("[lock]\neffective = «\"0s\"»", "`effective` must be longer than zero", "\"10s\"");
     below_head("[lock]\nttl = «\"defualt\"»", "`defualt` is not a duration", "or \"default\"");
     below_head("locks = «[]»", "`locks` is empty", "omit `locks` to run all");
     below_head("locks = [\"none\", «\"none\"»]", "`none` is listed twice", "remove one");

@@ -92,7 +92,7 @@ fn names_of_faults() {
     let pause =
         |name: &str| format!("[[fault.pause]]\nname = {name}\ntarget = \"client-1\"\nat = \"1s\"\nlasts = \"1s\"\n");
     below_head(&(pause("\"gc\"") + &pause("«\"gc\"»")), "two faults are named `gc`", "a unique `name`");
-    below_head(&pause("«\"a b\"»"), "`a b` is not a valid name", "`a-b`");
+    below_head(&pause("«\"a b\"»"), "`a b` is not a valid fault name", "`a-b`");
     let unnamed = "«[[fault.pause]]»\ntarget = \"client-1\"\nat = \"1s\"\nlasts = \"1s\"\n";
     below_head(&(pause("\"pause-2\"") + unnamed), "two faults are named `pause-2`", "");
 }

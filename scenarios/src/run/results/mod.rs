@@ -19,7 +19,7 @@ pub use self::rows::{ResultsError, ResultsReader, ResultsWriter, Row, read_cells
 pub use self::sample::{DECISIVE_CASES, Decisive, Sample};
 pub use self::tally::Tally;
 
-/// The description of a cell, known before its cases run and equal in all shards of a run.
+/// The description of a cell, known before its cases run and equal in every shard of a run.
 ///
 /// Serialized as `results.jsonl` stores it; durations are seconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

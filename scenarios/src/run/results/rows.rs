@@ -12,7 +12,7 @@ use crate::run::case_result::CaseResult;
 
 mod wire;
 
-/// The longest line in bytes that the reader accepts, so that damaged files cannot fill the memory.
+/// The longest line in bytes that the reader accepts. The limit prevents damaged files from filling the memory.
 const LONGEST_LINE: u64 = 1 << 20;
 
 /// One line of the file.

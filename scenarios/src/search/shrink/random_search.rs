@@ -1,4 +1,4 @@
-//! Random search: up to three random changes at once, because combined changes may succeed where single passes fail.
+//! Random search: up to three random changes together, because combined changes may succeed where single passes fail.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::file::STEPS as CLIENT_STEPS;
 
 /// The search ends after this many failed attempts, if the case is readable.
 const FAILED_ATTEMPTS: u32 = 80;
-/// The maximum number of changes at once.
+/// The maximum number of combined changes.
 const CHANGES_AT_ONCE: u64 = 3;
 /// The number of other seeds to try.
 const SEEDS: u64 = 20;

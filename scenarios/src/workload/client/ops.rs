@@ -81,7 +81,8 @@ pub trait ClientOps {
     /// Releases the lock on a resource.
     fn release<'a>(&'a mut self, resource: ResourceId, grant: &'a Grant) -> OpFuture<'a, Result<(), LockError>>;
 
-    /// Keeps the lock until its validity ends, without a release. Returns false at once if it has no validity.
+    /// Keeps the lock until the validity of the grant ends, without a release. Returns false immediately if the grant has
+    /// no validity.
     fn keep_until_expiry<'a>(&'a mut self, resource: ResourceId, grant: &'a Grant) -> OpFuture<'a, bool>;
 
     /// Sleeps for this time.

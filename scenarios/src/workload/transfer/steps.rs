@@ -1,7 +1,7 @@
 //! The steps of a transfer: money moves from one account to the other, under a lock on each.
 //!
 //! The client locks both accounts, then reads both. It writes the debit before the credit. Two locks do not
-//! make a transaction: if a client crashes between the writes, or its second write is refused, half a transfer remains
+//! make a transaction. If a client crashes between the writes, or its second write is refused, half a transfer remains
 //! and is never repaired.
 
 use fencepost_models::guarded::{ReadReply, StoreAccess};
