@@ -1,5 +1,5 @@
-//! Sets of entries that share memory. A search may use thousands of operations without a return, but the sets at
-//! different points rarely differ in more than a few.
+//! Sets of entries that share memory. A search may use thousands of operations that never return, but the sets at
+//! different points rarely differ by more than a few entries.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chain(Option<usize>);
 
-/// The links of all chains. In each chain, entries are in descending order.
+/// The links of all chains. Each chain is sorted in descending order.
 #[derive(Default)]
 pub(super) struct Chains(Vec<Link>);
 
@@ -17,12 +17,12 @@ struct Link {
 }
 
 impl Chains {
-    /// The number of links.
+    /// Returns the number of links.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The set with one more entry, which must not be in it.
+    /// Returns the set with one more entry, which must not be in it yet.
     pub(super) fn with(&mut self, chain: Chain, entry: usize) -> Chain {
         let mut higher = Vec::new();
         let mut rest = chain;
@@ -34,23 +34,23 @@ impl Chains {
         higher.into_iter().rev().fold(with, |rest, entry| self.add(entry, rest))
     }
 
-    /// Whether `less` is a subset of `more`. Adds the number of links looked at to `work`.
-    pub(super) fn within(&self, mut less: Chain, mut more: Chain, work: &mut usize) -> bool {
-        while less != more {
+    /// Returns whether `subset` is a subset of `superset`. Adds the number of links visited to `work`.
+    pub(super) fn is_subset(&self, mut subset: Chain, mut superset: Chain, work: &mut usize) -> bool {
+        while subset != superset {
             *work += 1;
-            let Some(wanted) = self.link(less) else { return true };
-            let Some(there) = self.link(more) else { return false };
-            match wanted.entry.cmp(&there.entry) {
+            let Some(wanted) = self.link(subset) else { return true };
+            let Some(found) = self.link(superset) else { return false };
+            match wanted.entry.cmp(&found.entry) {
                 Ordering::Greater => return false,
-                Ordering::Equal => (less, more) = (wanted.rest, there.rest),
-                Ordering::Less => more = there.rest,
+                Ordering::Equal => (subset, superset) = (wanted.rest, found.rest),
+                Ordering::Less => superset = found.rest,
             }
         }
         true
     }
 
     fn link(&self, chain: Chain) -> Option<&Link> {
-        chain.0.map(|place| &self.0[place])
+        chain.0.map(|index| &self.0[index])
     }
 
     fn add(&mut self, entry: usize, rest: Chain) -> Chain {
@@ -68,24 +68,25 @@ mod tests {
     }
 
     #[test]
-    fn sets_compare_by_content_whatever_the_order_of_insertion() {
+    fn sets_are_compared_by_content_regardless_of_insertion_order() {
         let mut chains = Chains::default();
-        let [none, some, same, other] = [&[][..], &[3, 1, 5], &[5, 3, 1], &[1, 4]].map(|of| chain(&mut chains, of));
+        let [none, some, same, other] =
+            [&[][..], &[3, 1, 5], &[5, 3, 1], &[1, 4]].map(|entries| chain(&mut chains, entries));
         let more = chains.with(same, 2);
-        let within = |less, more| chains.within(less, more, &mut 0);
-        assert!(within(none, some) && within(some, same) && within(same, some) && within(some, more));
-        assert!(!within(some, none) && !within(more, some) && !within(other, some) && !within(some, other));
+        let is_subset = |subset, superset| chains.is_subset(subset, superset, &mut 0);
+        assert!(is_subset(none, some) && is_subset(some, same) && is_subset(same, some) && is_subset(some, more));
+        assert!(!is_subset(some, none) && !is_subset(more, some) && !is_subset(other, some) && !is_subset(some, other));
     }
 
     #[test]
-    fn growing_and_comparing_a_long_set_takes_one_step() {
+    fn adding_the_highest_entry_to_a_long_set_takes_one_link() {
         let mut chains = Chains::default();
         let long: Vec<usize> = (0..10_000).collect();
         let long = chain(&mut chains, &long);
         let (before, mut work) = (chains.len(), 0);
         let longer = chains.with(long, 10_000);
         assert_eq!(chains.len(), before + 1);
-        assert!(chains.within(long, longer, &mut work));
+        assert!(chains.is_subset(long, longer, &mut work));
         assert_eq!(work, 1);
     }
 }

@@ -1,14 +1,14 @@
-//! Linearizability: whether a sequential specification allows an order of a history's operations in which no operation
-//! comes before one that returned before its invocation.
+//! A linearizability checker. A history is linearizable if its operations have an order that a sequential specification
+//! allows and in which no operation precedes one that returned before its invocation.
 //!
-//! The search is that of J. M. Wing and C. Gong ("Testing and Verifying Concurrent Objects", 1993). It stores failed
-//! configurations, as G. Lowe describes ("Testing for linearizability", 2017), and does not try them again. It is also
-//! *just in time* in Lowe's sense: an operation takes effect as late as possible, right before some operation returns.
-//! So a configuration consists of a position in the history, the state there, and the few operations that have taken
-//! effect but not returned. Histories of any length need little memory.
+//! The search is the algorithm of J. M. Wing and C. Gong ("Testing and Verifying Concurrent Objects", 1993). It stores
+//! failed configurations and does not try them again, as described by G. Lowe ("Testing for linearizability", 2017). It
+//! is also *just in time* in Lowe's sense: an operation takes effect as late as possible, right before some operation
+//! returns. A configuration thus consists of a position in the history, the state there, and the few operations that
+//! have taken effect but not returned. Memory per configuration does not grow with the length of the history.
 //!
-//! Each lock is checked separately ([`by_lock`]): a history is linearizable if and only if that of each lock is. If the
-//! tokens of a specification never fall, they give the order of acquires, and no other order is tried.
+//! Each lock is checked separately ([`by_lock`]): a history is linearizable if and only if the history of each lock is.
+//! If the tokens of a specification never decrease, they determine the order of acquires, and no other order is tried.
 //!
 //! ```
 //! use fencepost_check::linearizable::{Entry, Decision, check};
@@ -36,14 +36,15 @@ use crate::spec::{Operation, Refusal, Spec};
 pub use self::partition::{Lock, by_lock};
 use self::search::Search;
 
-/// An operation of a history, with the time it took.
+/// An operation of a history, and the positions of its invocation and return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The operation.
     pub operation: Operation,
-    /// The position in the history at which it was invoked. All positions of invocations and returns differ.
+    /// The position in the history at which the operation was invoked. All positions in a history are distinct.
     pub invoked: u64,
-    /// The position at which it returned, after it took effect. `None`: it may have taken effect, or may yet.
+    /// The position at which the operation returned, after it took effect. If `None`, it may have taken effect, or may
+    /// still do so.
     pub returned: Option<u64>,
 }
 
@@ -52,38 +53,38 @@ pub struct Entry {
 pub struct SearchResult<S> {
     /// The decision.
     pub decision: Decision<S>,
-    /// The number of steps of the specification that were tried. Looking at many pending operations also counts.
+    /// The number of steps of the specification that were tried, plus the cost of examining pending operations.
     pub steps: u64,
 }
 
-/// Whether there is a legal order.
+/// The answer of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision<S> {
     /// There is a legal order.
     Linearizable {
-        /// One such order, as indices of entries. Entries that are not in it have no effect.
+        /// One such order, as indices of entries. Entries outside it have no effect.
         order: Vec<usize>,
     },
-    /// There is none.
+    /// There is no legal order.
     Stuck(Stuck<S>),
-    /// The budget ran out first.
+    /// The budget was exhausted first.
     Unknown,
 }
 
-/// Where the longest legal order ends.
+/// The point at which the longest legal order ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stuck<S> {
-    /// The operation that returned and cannot have taken effect.
+    /// The operation that returned but cannot have taken effect.
     pub entry: usize,
-    /// The longest legal order before its return.
+    /// The longest legal order before the return of `entry`.
     pub order: Vec<usize>,
-    /// The state after it.
+    /// The state after `order`.
     pub state: S,
-    /// The pending operations there, each with the reason why it cannot take effect.
+    /// The operations that are pending at that point, each with the reason why it cannot take effect.
     pub refused: Vec<(usize, Refusal)>,
 }
 
-/// Searches for a legal order of the entries. It gives up after `budget` steps.
+/// Searches for a legal order of the entries. Gives up after `budget` steps.
 ///
 /// # Panics
 /// If an entry returned before it was invoked, or two positions are equal.
@@ -93,7 +94,7 @@ pub fn check<S: Spec>(start: S, entries: &[Entry], budget: u64) -> SearchResult<
 
 #[cfg(test)]
 mod tests {
-    use super::search::{LOOKS_PER_STEP, STORE_COST};
+    use super::search::{EXAMINED_PER_STEP, STORE_COST};
     use super::testing::*;
     use super::*;
     use crate::spec::{Call, Fenced, Mutex, OwnedMutex, Owner, Reentrant, ReentrantFenced, Semaphore};
@@ -110,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_history_that_needs_an_order_against_time() {
+    fn rejects_an_order_that_contradicts_real_time() {
         history("a+? a+! b+? b+! a-? a-!").rejected_by(OwnedMutex::default());
     }
 
     #[test]
-    fn an_operation_that_did_not_return_may_have_taken_effect_at_any_time_or_not_at_all() {
+    fn an_operation_without_a_return_may_take_effect_at_any_time_or_never() {
         history("a+? a+! a-? b+? b+!").accepted_by(OwnedMutex::default());
         history("a+? a+! a-? c+? c-? b+? b+! b-? b-! d+? d+!").accepted_by(OwnedMutex::default());
         history("a+? b+? b+!").accepted_by(OwnedMutex::default());
@@ -138,15 +139,15 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_without_effect_now_may_not_have_one_later() {
-        // A session ends during an acquire of it: the end may come before or after the acquire.
+    fn an_expiry_takes_effect_before_it_returns() {
+        // The session ends during an acquire, so the expiry may precede or follow the acquire.
         history("a+? ax? ax! a+! b+? b+!").accepted_by(OwnedMutex::default());
         history("a+? ax? ax! a+! a-? a-!").accepted_by(OwnedMutex::default());
         history("ax? ax! a+? a+! b+? b+!").rejected_by(OwnedMutex::default());
     }
 
     #[test]
-    fn tokens_give_the_order_of_acquires() {
+    fn tokens_determine_the_order_of_acquires() {
         history("a+? b+? a+!2 b+!1 b-? b-! a-? a-!").rejected_by(Fenced::default());
         history("a+? b+? b-? a+!2 b+!1 a-? a-! b-!").accepted_by(Fenced::default());
         history("a+? a+!2 a-? a-! b+? b+!1").rejected_by(Fenced::default());
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_search_gives_the_operation_and_the_reasons() {
+    fn a_stuck_search_returns_the_operation_and_the_reasons() {
         let history = history("a+? a+! a-? a-! b+? b+! c+? d+? c+!");
         let Decision::Stuck(stuck) = history.decide(OwnedMutex::default()) else { panic!("the history is not legal") };
         assert_eq!((stuck.entry, stuck.order.as_slice()), (3, [0, 1, 2].as_slice()));
@@ -173,15 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_search_gives_the_order_that_got_furthest() {
-        // With a first, the search is stuck at b; with b first, only at d.
+    fn a_stuck_search_returns_the_order_that_got_furthest() {
+        // With `a` first, the search is stuck at `b`. With `b` first, it is stuck only at `d`.
         let history = history("a+? b+? b-? a+! b+! b-! d+? d+!");
         let Decision::Stuck(stuck) = history.decide(OwnedMutex::default()) else { panic!("the history is not legal") };
         assert_eq!((stuck.entry, stuck.order.as_slice()), (3, [1, 2, 0].as_slice()));
     }
 
     #[test]
-    fn a_stuck_search_gives_the_longest_order_at_the_same_position() {
+    fn a_stuck_search_returns_the_longest_order_at_the_same_position() {
         let Decision::Stuck(stuck) = self::history("a+? c-? c-!").decide(OwnedMutex::default()) else {
             panic!("the history is not legal")
         };
@@ -189,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_search_gives_a_token_that_is_out_of_order() {
+    fn a_stuck_search_returns_a_token_that_is_out_of_order() {
         let history = history("a+? a+!2 a-? a-! b+? b+!1");
         let Decision::Stuck(stuck) = history.decide(Fenced::default()) else { panic!("the history is not legal") };
         assert_eq!((stuck.entry, stuck.refused), (0, vec![(0, Refusal::OutOfTurn { lower: 1 })]));
     }
 
     #[test]
-    fn the_search_gives_up_exactly_when_its_budget_is_spent() {
+    fn the_search_gives_up_exactly_when_its_budget_is_exhausted() {
         let history = history("a+? a+! a-? a-! b+? b+!");
         let needed = history.search(OwnedMutex::default(), u64::MAX).steps;
         assert_eq!(needed, 3);
@@ -215,7 +216,7 @@ mod tests {
         assert!(result.steps < 100_000, "{} steps", result.steps);
     }
 
-    /// Leases of `count` owners, each of which may have ended at any time.
+    /// Returns `count` leases, each of which may have ended at any time.
     fn leases(count: u64, owner: impl Fn(u64) -> u32) -> Vec<Entry> {
         let one = |n: u64| {
             let operation = |call| Operation { owner: Owner(owner(n)), call };
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_thousands_of_leases_costs_a_few_steps() {
+    fn thousands_of_leases_cost_a_few_steps_each() {
         let owners: [fn(u64) -> u32; 2] = [|n| n as u32, |n| (n % 2) as u32];
         for owner in owners {
             let result = check(OwnedMutex::default(), &leases(3_000, owner), 150_000);
@@ -236,13 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn looking_at_entries_and_storing_them_counts_toward_the_budget() {
+    fn examining_and_storing_entries_counts_toward_the_budget() {
         let result = check(OwnedMutex::default(), &leases(5_000, |n| n as u32), 20_000);
         assert_eq!(result.decision, Decision::Unknown);
     }
 
-    /// Leases of `count` owners, which may have ended at any time. Expiries are invoked in the reverse order of
-    /// acquires.
+    /// Returns `count` leases, which may have ended at any time. Expiries are invoked in reverse order of acquires.
     fn leases_in_reverse_order(count: u64) -> Vec<Entry> {
         let operation = |n: u64, call| Operation { owner: Owner(n as u32), call };
         let expiry = |n| Entry { operation: operation(n, Call::Expire), invoked: count - n, returned: None };
@@ -260,25 +260,26 @@ mod tests {
     }
 
     #[test]
-    fn looking_at_an_entry_costs_a_fraction_of_a_step() {
+    fn examining_an_entry_costs_a_fraction_of_a_step() {
         const LEASES: usize = 200;
-        // Each acquire but the first fails; then the lease before it ends, and it is tried again.
+        // Each acquire but the first fails, the previous lease ends, and the acquire is tried again.
         let tried = LEASES + 2 * (LEASES - 1);
-        // All leases before it and the acquire itself are looked at, and one expiry is stored to be tried.
-        let looked: usize = (2..=LEASES).map(|lease| (lease + STORE_COST) / LOOKS_PER_STEP).sum();
-        assert_eq!(steps_of(&leases(LEASES as u64, |n| n as u32)), tried + looked);
+        // The search examines all earlier leases and the acquire, and stores one expiry to try.
+        let examined: usize = (2..=LEASES).map(|lease| (lease + STORE_COST) / EXAMINED_PER_STEP).sum();
+        assert_eq!(steps_of(&leases(LEASES as u64, |n| n as u32)), tried + examined);
     }
 
     #[test]
-    fn storing_an_entry_costs_more_than_looking_at_it() {
+    fn storing_an_entry_costs_more_than_examining_it() {
         const LEASES: usize = 40;
-        // Each acquire but the first fails, then the expiry of each lease that has not ended, later leases first.
-        let not_ended = || (2..=LEASES).rev();
-        let tried = LEASES + (LEASES - 1) + not_ended().sum::<usize>();
-        let looked: usize = not_ended().map(|expiries| (LEASES + 1 + STORE_COST * expiries) / LOOKS_PER_STEP).sum();
-        // The expiry that takes effect was invoked before all earlier ones, so the whole set is stored again.
-        let kept: usize = (1..LEASES).map(|ended| STORE_COST * ended / LOOKS_PER_STEP).sum();
-        assert_eq!(steps_of(&leases_in_reverse_order(LEASES as u64)), tried + looked + kept);
+        // Each acquire but the first fails. The expiry of each open lease is then tried, later leases first.
+        let open_leases = || (2..=LEASES).rev();
+        let tried = LEASES + (LEASES - 1) + open_leases().sum::<usize>();
+        let examined: usize =
+            open_leases().map(|expiries| (LEASES + 1 + STORE_COST * expiries) / EXAMINED_PER_STEP).sum();
+        // The effective expiry was invoked before all expiries in the set, so the whole set is stored again.
+        let stored: usize = (1..LEASES).map(|ended| STORE_COST * ended / EXAMINED_PER_STEP).sum();
+        assert_eq!(steps_of(&leases_in_reverse_order(LEASES as u64)), tried + examined + stored);
     }
 
     #[test]

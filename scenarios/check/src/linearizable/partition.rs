@@ -5,16 +5,16 @@ use super::Entry;
 /// The number of a lock in a history.
 pub type Lock = u32;
 
-/// The indices of each lock's entries, sorted by lock.
+/// Returns the indices of each lock's entries, sorted by lock.
 pub fn by_lock(entries: &[(Lock, Entry)]) -> Vec<(Lock, Vec<usize>)> {
-    let mut places: Vec<(Lock, Vec<usize>)> = Vec::new();
-    for (place, (lock, _)) in entries.iter().enumerate() {
-        match places.binary_search_by_key(lock, |(known, _)| *known) {
-            Ok(found) => places[found].1.push(place),
-            Err(missing) => places.insert(missing, (*lock, vec![place])),
+    let mut indices: Vec<(Lock, Vec<usize>)> = Vec::new();
+    for (index, (lock, _)) in entries.iter().enumerate() {
+        match indices.binary_search_by_key(lock, |(known, _)| *known) {
+            Ok(found) => indices[found].1.push(index),
+            Err(missing) => indices.insert(missing, (*lock, vec![index])),
         }
     }
-    places
+    indices
 }
 
 #[cfg(test)]

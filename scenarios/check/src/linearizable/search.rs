@@ -14,7 +14,7 @@ use crate::spec::{Refusal, Spec};
 pub(super) struct Search<'e, S> {
     entries: &'e [Entry],
     timeline: Timeline,
-    /// The tokens of the acquires that returned, in the order in which they must take effect.
+    /// The tokens of the acquires that returned, in the order in which these acquires must take effect.
     tokens: Vec<Token>,
     budget: u64,
     steps: u64,
@@ -23,21 +23,21 @@ pub(super) struct Search<'e, S> {
     /// Whether each entry is in the order.
     taken: Vec<bool>,
     chains: Chains,
-    /// The points at which several operations may take effect next, the newest last.
+    /// The points at which several operations may take effect next. The newest is last.
     forks: Vec<Fork<S>>,
-    seen: BTreeMap<Configuration<S>, Vec<Chain>>,
+    visited: BTreeMap<Configuration<S>, Vec<Chain>>,
     furthest: Option<FailedFork<S>>,
 }
 
-/// This many looks cost as much as a step. So the budget also bounds time and memory if many pending operations never
-/// return.
-pub(super) const LOOKS_PER_STEP: usize = 64;
+/// Examining this many entries costs as much as one step. The budget thus bounds time and memory even if many pending
+/// operations never return.
+pub(super) const EXAMINED_PER_STEP: usize = 64;
 
-/// Storing an entry costs as much as this many looks.
+/// Storing an entry costs as much as examining this many entries.
 pub(super) const STORE_COST: usize = 8;
 
-/// A point that the search has visited: the position, the operations that have taken effect and not returned, and the
-/// state. The map from it gives the operations without a return that were used.
+/// A point that the search has visited: the position, the operations that have taken effect but not returned, and the
+/// state. [`Search::visited`] maps it to the sets of operations without a return that had taken effect there.
 type Configuration<S> = (usize, Vec<usize>, S);
 
 /// The point right before the return of an operation that has not taken effect.
@@ -46,24 +46,25 @@ struct Fork<S> {
     at: usize,
     entry: usize,
     state: S,
-    /// The operations that have taken effect and not returned, sorted.
+    /// The operations that have taken effect but not returned, sorted.
     open: Vec<usize>,
     /// The operations without a return that have taken effect.
     used: Chain,
     /// The number of tokens used.
     tokens: usize,
-    /// The length of the order here.
+    /// The length of the order at this point.
     length: usize,
     untried: Untried,
 }
 
-/// The operations to try at a fork. The others are listed only if the first fails, which is rare.
+/// The operations to try at a fork. The list is built only if the first operation fails, which is rare.
 enum Untried {
-    /// First the operation that returns.
-    Everything,
-    TheOthers,
-    /// The last of these is next.
-    These(Vec<usize>),
+    /// All of them. The operation that returns is next.
+    All,
+    /// All except the operation that returns.
+    Others,
+    /// These operations. The last one is next.
+    Listed(Vec<usize>),
 }
 
 /// A point that the search has reached.
@@ -74,7 +75,7 @@ struct Reached<S> {
     tokens: usize,
 }
 
-/// A fork of which every branch failed.
+/// A fork at which every branch failed.
 struct FailedFork<S> {
     fork: Fork<S>,
     order: Vec<usize>,
@@ -96,7 +97,7 @@ impl<'e, S: Spec> Search<'e, S> {
             taken: vec![false; entries.len()],
             chains: Chains::default(),
             forks: Vec::new(),
-            seen: BTreeMap::new(),
+            visited: BTreeMap::new(),
             furthest: None,
         }
     }
@@ -107,7 +108,7 @@ impl<'e, S: Spec> Search<'e, S> {
     }
 
     fn search(&mut self, start: S) -> Decision<S> {
-        if self.read_on(Reached { state: start, open: Vec::new(), used: Chain::default(), tokens: 0 }) {
+        if self.advance(Reached { state: start, open: Vec::new(), used: Chain::default(), tokens: 0 }) {
             return Decision::Linearizable { order: Vec::new() };
         }
         while !self.forks.is_empty() {
@@ -119,62 +120,62 @@ impl<'e, S: Spec> Search<'e, S> {
                 return Decision::Unknown;
             }
             self.steps += 1;
-            let Some(reached) = self.take_effect(entry) else { continue };
+            let Some(reached) = self.apply(entry) else { continue };
             if self.is_visited(&reached) {
                 continue;
             }
             self.order.push(entry);
             self.taken[entry] = true;
-            if self.read_on(reached) {
+            if self.advance(reached) {
                 return Decision::Linearizable { order: std::mem::take(&mut self.order) };
             }
         }
-        let furthest = self.furthest.take().expect("a search that fails was stuck at a fork");
+        let furthest = self.furthest.take().expect("a failed search was stuck at a fork");
         Decision::Stuck(self.explain(furthest))
     }
 
     fn spend(&mut self, work: usize) {
-        self.steps += (work / LOOKS_PER_STEP) as u64;
+        self.steps += (work / EXAMINED_PER_STEP) as u64;
     }
 
-    /// Whether the search has visited this point with a subset of the operations without a return. Then it cannot get
-    /// further now.
+    /// Returns whether the search has visited this point with a subset of the operations without a return. If so, it
+    /// cannot get further now.
     fn is_visited(&mut self, reached: &Reached<S>) -> bool {
         let configuration = (self.timeline.at(), reached.open.clone(), reached.state.clone());
-        let known = self.seen.entry(configuration).or_default();
+        let known = self.visited.entry(configuration).or_default();
         let mut work = 0;
-        let been = known.iter().any(|less| self.chains.within(*less, reached.used, &mut work));
-        if !been {
+        let visited = known.iter().any(|used| self.chains.is_subset(*used, reached.used, &mut work));
+        if !visited {
             known.push(reached.used);
         }
         self.spend(work);
-        been
+        visited
     }
 
-    /// Advances to the next return of an operation that has not taken effect. True if there is none.
-    fn read_on(&mut self, reached: Reached<S>) -> bool {
+    /// Advances to the next return of an operation that has not taken effect. Returns true if there is none.
+    fn advance(&mut self, reached: Reached<S>) -> bool {
         let Reached { state, mut open, used, tokens } = reached;
         while let Some(entry) = self.timeline.next_return() {
-            let Ok(place) = open.binary_search(&entry) else {
+            let Ok(index) = open.binary_search(&entry) else {
                 let (at, length) = (self.timeline.at(), self.order.len());
-                self.forks.push(Fork { at, entry, state, open, used, tokens, length, untried: Untried::Everything });
+                self.forks.push(Fork { at, entry, state, open, used, tokens, length, untried: Untried::All });
                 return false;
             };
-            open.remove(place);
-            self.timeline.pass();
+            open.remove(index);
+            self.timeline.skip_return();
         }
         true
     }
 
-    /// The point after this operation takes effect at the newest fork.
-    fn take_effect(&mut self, entry: usize) -> Option<Reached<S>> {
+    /// Returns the point after this operation takes effect at the newest fork, or `None` if it cannot or has no effect.
+    fn apply(&mut self, entry: usize) -> Option<Reached<S>> {
         let fork = self.forks.last()?;
         let state = self.step(fork, entry).ok()?;
         let tokens = fork.tokens + usize::from(self.ordered_token(entry).is_some());
         let (mut open, mut used) = (fork.open.clone(), fork.used);
         if self.entries[entry].returned.is_some() {
-            let place = open.binary_search(&entry).expect_err("an operation takes effect once");
-            open.insert(place, entry);
+            let index = open.binary_search(&entry).expect_err("an operation takes effect once");
+            open.insert(index, entry);
         } else if state == fork.state {
             return None;
         } else {
@@ -192,7 +193,7 @@ impl<'e, S: Spec> Search<'e, S> {
         }
     }
 
-    /// The token of an acquire that returned, if tokens give the order.
+    /// Returns the token of an acquire that returned, if tokens determine the order.
     fn ordered_token(&self, entry: usize) -> Option<Token> {
         let Entry { operation, returned, .. } = &self.entries[entry];
         operation.acquired_token().filter(|_| S::ORDERED_BY_TOKEN && returned.is_some())
@@ -201,8 +202,8 @@ impl<'e, S: Spec> Search<'e, S> {
     /// Backtracks from the newest fork to the previous one.
     fn backtrack(&mut self) {
         let Some(fork) = self.forks.pop() else { return };
-        let further = |known: &FailedFork<S>| fork.at > known.fork.at;
-        if self.furthest.as_ref().is_none_or(further) {
+        let is_further = |known: &FailedFork<S>| fork.at > known.fork.at;
+        if self.furthest.as_ref().is_none_or(is_further) {
             let (order, pending) = (self.order.clone(), self.timeline.pending().to_vec());
             self.furthest = Some(FailedFork { fork, order, pending });
         }
@@ -213,43 +214,43 @@ impl<'e, S: Spec> Search<'e, S> {
     }
 
     fn explain(&self, FailedFork { fork, order, pending }: FailedFork<S>) -> Stuck<S> {
-        let mut waits = vec![true; self.entries.len()];
-        order.iter().for_each(|entry| waits[*entry] = false);
-        let waiting = pending.into_iter().filter(|entry| waits[*entry]);
+        let mut is_waiting = vec![true; self.entries.len()];
+        order.iter().for_each(|entry| is_waiting[*entry] = false);
+        let waiting = pending.into_iter().filter(|entry| is_waiting[*entry]);
         let refused = waiting.filter_map(|entry| Some((entry, self.step(&fork, entry).err()?))).collect();
         Stuck { entry: fork.entry, order, state: fork.state, refused }
     }
 
-    /// The next operation to try at the newest fork: the one that returns, then others that return, then those without
-    /// a return.
+    /// Returns the next operation to try at the newest fork: first the operation that returns, then others that return,
+    /// then operations without a return.
     fn next(&mut self) -> Option<usize> {
         let fork = self.forks.last_mut()?;
-        if let Untried::Everything = fork.untried {
-            fork.untried = Untried::TheOthers;
+        if let Untried::All = fork.untried {
+            fork.untried = Untried::Others;
             return Some(fork.entry);
         }
-        if let Untried::TheOthers = fork.untried {
+        if let Untried::Others = fork.untried {
             let entry = fork.entry;
             let others = self.others(entry);
             self.spend(self.timeline.pending().len() + STORE_COST * others.len());
-            self.forks.last_mut()?.untried = Untried::These(others);
+            self.forks.last_mut()?.untried = Untried::Listed(others);
         }
         match &mut self.forks.last_mut()?.untried {
-            Untried::These(others) => others.pop(),
-            Untried::Everything | Untried::TheOthers => None,
+            Untried::Listed(others) => others.pop(),
+            Untried::All | Untried::Others => None,
         }
     }
 
-    /// The pending operations except `tried`. Of equal operations without a return, only one is listed.
+    /// Returns the pending operations except `tried`. Of equal operations without a return, only one is included.
     fn others(&self, tried: usize) -> Vec<usize> {
-        let waits = |entry: &usize| *entry != tried && !self.taken[*entry];
-        let waiting = self.timeline.pending().iter().copied().filter(waits);
-        let (mut others, mut doubtful): (Vec<usize>, Vec<usize>) =
+        let is_waiting = |entry: &usize| *entry != tried && !self.taken[*entry];
+        let waiting = self.timeline.pending().iter().copied().filter(is_waiting);
+        let (mut others, mut unreturned): (Vec<usize>, Vec<usize>) =
             waiting.partition(|entry| self.entries[*entry].returned.is_some());
-        doubtful.sort_unstable_by_key(|entry| (self.entries[*entry].operation, self.entries[*entry].invoked));
-        doubtful.dedup_by_key(|entry| self.entries[*entry].operation);
+        unreturned.sort_unstable_by_key(|entry| (self.entries[*entry].operation, self.entries[*entry].invoked));
+        unreturned.dedup_by_key(|entry| self.entries[*entry].operation);
         others.sort_unstable_by_key(|entry| Reverse(*entry));
-        doubtful.append(&mut others);
-        doubtful
+        unreturned.append(&mut others);
+        unreturned
     }
 }

@@ -1,4 +1,4 @@
-//! The events of a history in order, with a reader that can go back.
+//! The events of a history in order, with a reader that can move backwards.
 
 use super::Entry;
 
@@ -22,26 +22,27 @@ impl Timeline {
         for (index, entry) in entries.iter().enumerate() {
             events.push((entry.invoked, Event::Invoked(index)));
             if let Some(returned) = entry.returned {
-                assert!(entry.invoked < returned, "an operation is invoked before it returns");
+                assert!(entry.invoked < returned, "an operation must be invoked before it returns");
                 events.push((returned, Event::Returned(index)));
             }
         }
-        events.sort_unstable_by_key(|(place, _)| *place);
-        assert!(events.windows(2).all(|pair| pair[0].0 < pair[1].0), "no two events are at the same position");
+        events.sort_unstable_by_key(|(position, _)| *position);
+        assert!(events.windows(2).all(|pair| pair[0].0 < pair[1].0), "no two events may be at the same position");
         Timeline { events: events.into_iter().map(|(_, event)| event).collect(), at: 0, pending: Vec::new() }
     }
 
-    /// The position of the reader.
+    /// Returns the position of the reader.
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// The operations that are pending at this position.
+    /// Returns the operations that are pending at the reader's position.
     pub(super) fn pending(&self) -> &[usize] {
         &self.pending
     }
 
-    /// Advances to the next return, and gives its operation. The reader stays before it until [`Timeline::pass`].
+    /// Advances to the next return and returns its operation. The reader stays before the return until
+    /// [`Timeline::skip_return`] is called.
     pub(super) fn next_return(&mut self) -> Option<usize> {
         while let Some(event) = self.events.get(self.at) {
             match *event {
@@ -54,22 +55,22 @@ impl Timeline {
     }
 
     /// Advances past the return at the reader.
-    pub(super) fn pass(&mut self) {
+    pub(super) fn skip_return(&mut self) {
         if let Some(Event::Returned(entry)) = self.events.get(self.at) {
             self.pending.retain(|other| other != entry);
             self.at += 1;
         }
     }
 
-    /// Goes back to an earlier position.
-    pub(super) fn go_back_to(&mut self, place: usize) {
-        while self.at > place {
+    /// Moves back to an earlier position.
+    pub(super) fn go_back_to(&mut self, position: usize) {
+        while self.at > position {
             self.at -= 1;
             match self.events[self.at] {
                 Event::Invoked(entry) => self.pending.retain(|other| *other != entry),
                 Event::Returned(entry) => {
-                    let here = self.pending.partition_point(|other| *other < entry);
-                    self.pending.insert(here, entry);
+                    let index = self.pending.partition_point(|other| *other < entry);
+                    self.pending.insert(index, entry);
                 }
             }
         }
@@ -82,13 +83,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reader_stops_at_each_return_and_can_go_back() {
+    fn the_reader_stops_at_each_return_and_can_move_back() {
         let mut timeline = Timeline::new(&history("a+? b+? b+! c+? c+! a+!").entries);
         assert_eq!((timeline.next_return(), timeline.at()), (Some(1), 2));
         assert_eq!(timeline.pending(), [0, 1]);
-        timeline.pass();
+        timeline.skip_return();
         assert_eq!((timeline.next_return(), timeline.pending()), (Some(2), [0, 2].as_slice()));
-        timeline.pass();
+        timeline.skip_return();
         assert_eq!((timeline.next_return(), timeline.pending()), (Some(0), [0].as_slice()));
         timeline.go_back_to(2);
         assert_eq!((timeline.next_return(), timeline.pending()), (Some(1), [0, 1].as_slice()));
@@ -100,15 +101,15 @@ mod tests {
     fn the_reader_ends_after_the_last_return() {
         let mut timeline = Timeline::new(&history("a+? a+! b+?").entries);
         assert_eq!(timeline.next_return(), Some(0));
-        timeline.pass();
+        timeline.skip_return();
         assert_eq!((timeline.next_return(), timeline.pending()), (None, [1].as_slice()));
-        timeline.pass();
+        timeline.skip_return();
         assert_eq!(timeline.at(), 3);
     }
 
     #[test]
     #[should_panic(expected = "invoked before it returns")]
-    fn no_operation_returns_before_its_invocation() {
+    fn an_operation_must_not_return_before_its_invocation() {
         let mut entries = history("a+? a+!").entries;
         entries[0].returned = Some(entries[0].invoked);
         Timeline::new(&entries);
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "at the same position")]
-    fn every_event_has_a_unique_position() {
+    fn every_event_must_have_a_unique_position() {
         let entries = history("a+? a+!").entries;
         Timeline::new(&[entries[0], entries[0]]);
     }

@@ -4,14 +4,14 @@ use fencepost_models::history::Token;
 
 use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock that grants with tokens.
+/// A lock whose grants carry tokens.
 ///
-/// An acquire with an unknown token may have had any token above the highest. The lowest of these excludes least, so
-/// the specification assumes it: it rejects no history that some token would explain.
+/// An acquire with an unknown token may have had any token above the highest. The specification assumes the lowest of
+/// these, which excludes the least: it never rejects a history that some token would explain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fenced {
     holder: Option<Owner>,
-    /// The token of the grant that is held, if it is known.
+    /// The token of the current grant, if known.
     held: Option<Token>,
     highest: Option<Token>,
 }
@@ -30,7 +30,7 @@ impl Spec for Fenced {
             (Call::Release { .. }, None) => Err(Refusal::Free),
             (Call::Release { .. }, Some(by)) if by != owner => Err(Refusal::HeldByAnother { by }),
             (Call::Release { token, .. }, _) => {
-                let (_, highest) = after_naming(self.held, self.highest, token)?;
+                let (_, highest) = reveal_token(self.held, self.highest, token)?;
                 Ok(Fenced { holder: None, held: None, highest })
             }
             (Call::Expire, Some(by)) if by == owner => Ok(Fenced { holder: None, held: None, ..*self }),
@@ -43,7 +43,10 @@ impl Spec for Fenced {
     }
 }
 
-/// The highest token after a fresh grant with this one.
+/// Returns the highest token after a new grant with this token.
+///
+/// # Errors
+/// Returns an error if the token is not higher than the highest so far.
 pub(super) fn next_highest(highest: Option<Token>, token: Option<Token>) -> Result<Token, Refusal> {
     match (highest, token) {
         (Some(highest), Some(token)) if token <= highest => Err(Refusal::TokenNotHigher { highest }),
@@ -53,8 +56,12 @@ pub(super) fn next_highest(highest: Option<Token>, token: Option<Token>) -> Resu
     }
 }
 
-/// The token of the grant that is held and the highest token, after a release that may name its token.
-pub(super) fn after_naming(
+/// Returns the token of the current grant and the highest token, after an operation on this grant that may name its
+/// token.
+///
+/// # Errors
+/// Returns an error if the named token contradicts the known ones.
+pub(super) fn reveal_token(
     held: Option<Token>,
     highest: Option<Token>,
     token: Option<Token>,
@@ -63,7 +70,7 @@ pub(super) fn after_naming(
         (_, None) => Ok((held, highest)),
         (Some(held), Some(token)) if held != token => Err(Refusal::OtherToken { held }),
         (Some(_), Some(_)) => Ok((held, highest)),
-        // So far it was only known to be above the highest before it.
+        // So far, the token was only known to be higher than all earlier ones.
         (None, Some(token)) => match highest {
             Some(lowest) if token < lowest => Err(Refusal::TokenNotHigher { highest: lowest.saturating_sub(1) }),
             _ => Ok((Some(token), Some(token))),
@@ -71,7 +78,7 @@ pub(super) fn after_naming(
     }
 }
 
-/// `held by a with token 7; highest token 7`.
+/// Describes the state, as in `held by a with token 7; highest token 7`.
 pub(super) fn describe(holder: Option<Owner>, held: Option<Token>, highest: Option<Token>, name: NameOf) -> String {
     let holder = match (holder, held) {
         (None, _) => "free".into(),
@@ -94,19 +101,19 @@ mod tests {
     }
 
     #[test]
-    fn accepts_growing_tokens_with_gaps() {
+    fn accepts_increasing_tokens_with_gaps() {
         accepts(start(), &[token(A, 0), release(A), token(B, 1), release(B), token(A, 7)]);
     }
 
     #[test]
-    fn rejects_a_token_that_does_not_grow() {
+    fn rejects_a_token_that_does_not_increase() {
         rejects(start(), &[token(A, 7), release(A), token(B, 7)], Refusal::TokenNotHigher { highest: 7 });
         rejects(start(), &[token(A, 7), release(A), token(A, 6)], Refusal::TokenNotHigher { highest: 7 });
         rejects(start(), &[token(A, 7), expire(A), token(A, 7)], Refusal::TokenNotHigher { highest: 7 });
     }
 
     #[test]
-    fn rejects_two_holders_whatever_the_token() {
+    fn rejects_two_holders_for_any_token() {
         rejects(start(), &[token(A, 1), token(B, 2)], Refusal::Held { by: A });
         rejects(start(), &[token(A, 1), token(A, 2)], Refusal::Held { by: A });
         rejects(start(), &[token(A, 1), expire(B), token(B, 2)], Refusal::Held { by: A });
@@ -120,10 +127,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_token_has_a_place_in_the_order() {
+    fn an_unknown_token_takes_up_a_value() {
         accepts(start(), &[token(A, 1), release(A), acquire(B), release(B), token(A, 3)]);
-        let no_room = [token(A, 1), release(A), acquire(B), release(B), token(A, 2)];
-        rejects(start(), &no_room, Refusal::TokenNotHigher { highest: 2 });
+        let no_gap = [token(A, 1), release(A), acquire(B), release(B), token(A, 2)];
+        rejects(start(), &no_gap, Refusal::TokenNotHigher { highest: 2 });
         rejects(start(), &[acquire(A), release(A), token(A, 0)], Refusal::TokenNotHigher { highest: 0 });
     }
 
@@ -143,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_gives_holder_and_token() {
+    fn the_description_gives_the_holder_and_the_token() {
         assert_eq!(after(start(), &[]).describe(&name), "free");
         assert_eq!(after(start(), &[token(A, 3)]).describe(&name), "held by a with token 3; highest token 3");
         let unknown = "held by a with an unknown token; highest token 0";

@@ -1,4 +1,4 @@
-//! The specifications by name.
+//! The names of the specifications.
 
 use std::str::FromStr;
 
@@ -20,11 +20,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All specifications.
     pub const ALL: [Kind; 6] =
         [Kind::Mutex, Kind::Owner, Kind::Reentrant, Kind::Fenced, Kind::ReentrantFenced, Kind::Semaphore];
 
-    /// Its name on the command line.
+    /// Returns the name used on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Mutex => "mutex",
@@ -36,20 +36,20 @@ impl Kind {
         }
     }
 
-    /// Its rule, as a clause.
+    /// Returns the rule of the specification, as a clause.
     pub fn about(self) -> &'static str {
         match self {
             Kind::Mutex => "one holder at a time; any owner may release",
             Kind::Owner => "one holder at a time; only the holder releases",
             Kind::Reentrant => "the holder may acquire again, and releases once per acquire",
             Kind::Fenced => "one holder at a time, and every acquire has a higher token than all earlier ones",
-            Kind::ReentrantFenced => "the holder may acquire again, under the token that it has",
+            Kind::ReentrantFenced => "the holder may acquire again with the same token",
             Kind::Semaphore => "at most N permits are held; each owner releases its own",
         }
     }
 
-    /// Whether acquires need tokens.
-    pub fn wants_tokens(self) -> bool {
+    /// Returns whether acquires need tokens.
+    pub fn needs_tokens(self) -> bool {
         matches!(self, Kind::Fenced | Kind::ReentrantFenced)
     }
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_specification_is_found_by_name() {
+    fn every_name_resolves_to_its_specification() {
         for kind in Kind::ALL {
             assert_eq!(kind.name().parse(), Ok(kind));
             assert_eq!(Kind::ALL.iter().filter(|other| other.about() == kind.about()).count(), 1);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn two_specifications_need_tokens() {
-        let with = Kind::ALL.into_iter().filter(|kind| kind.wants_tokens());
-        assert_eq!(with.collect::<Vec<_>>(), [Kind::Fenced, Kind::ReentrantFenced]);
+        let needing = Kind::ALL.into_iter().filter(|kind| kind.needs_tokens());
+        assert_eq!(needing.collect::<Vec<_>>(), [Kind::Fenced, Kind::ReentrantFenced]);
     }
 }

@@ -1,10 +1,10 @@
 //! Sequential specifications of locks: the effect of each operation if operations never overlap.
 //! [`linearizable`](crate::linearizable) searches for an order of a history's operations that a specification allows.
 //!
-//! Specifications are pure: an operation contains its owner and token. When the service ends a grant by itself, that is
-//! an operation too. The five kinds of lock, and the rules of `owner`, `reentrant`, `fenced` and `reentrant-fenced`,
-//! come from the Jepsen tests of Hazelcast (jepsen-io/jepsen, `hazelcast/src/jepsen/hazelcast.clj` before 2f2cb1cd).
-//! Their models looked owners up in a table that changed during the check.
+//! Specifications are pure: an operation contains its owner and token. An expiry by the service is an operation too.
+//! The five kinds of lock, and the rules of `owner`, `reentrant`, `fenced` and `reentrant-fenced`, come from the Jepsen
+//! tests of Hazelcast (jepsen-io/jepsen, `hazelcast/src/jepsen/hazelcast.clj` before 2f2cb1cd). Those models are not
+//! pure: they look owners up in a table that changes during the check.
 
 mod fenced;
 mod kind;
@@ -32,58 +32,58 @@ pub use self::refusal::{NameOf, Refusal};
 pub use self::semaphore::Semaphore;
 pub(crate) use self::session::Session;
 
-/// A holder of locks: a thread, a session or a client. The history decides what one owner is.
+/// A potential holder of a lock: a thread, session or client, depending on the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner(pub u32);
 
-/// An operation on a lock, with everything that its effect depends on.
+/// An operation on a lock, with all data that its effect depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operation {
-    /// The owner that calls. For [`Call::Expire`], the owner whose grant ends.
+    /// The calling owner. For [`Call::Expire`], the owner whose grant ends.
     pub owner: Owner,
-    /// What it does.
+    /// The call.
     pub call: Call,
 }
 
-/// What an operation does.
+/// The kind of an operation, with its arguments and result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
     /// Acquires the lock.
     Acquire {
         /// The fencing token of the grant, if known.
         token: Option<Token>,
-        /// The number of permits, for a semaphore only.
+        /// The number of permits (semaphores only).
         permits: u32,
     },
-    /// Releases it.
+    /// Releases the lock.
     Release {
-        /// The token of the grant that it releases, if it names one.
+        /// The token of the released grant, if the release names one.
         token: Option<Token>,
-        /// The number of permits, for a semaphore only.
+        /// The number of permits (semaphores only).
         permits: u32,
     },
-    /// The service ends everything that the owner holds: a lease expired or a session was lost. The owner may hold
-    /// nothing.
+    /// The service ends everything that the owner holds, because a lease expired or a session was lost. It has no
+    /// effect if the owner holds nothing.
     Expire,
 }
 
 /// A sequential specification: the state of a lock, and the effect of each operation on it.
 pub trait Spec: Clone + Ord + Debug {
-    /// The tokens of acquires never fall, so that they give the order of the acquires.
+    /// Whether the tokens of acquires never decrease, and so determine the order of acquires.
     const ORDERED_BY_TOKEN: bool = false;
 
-    /// The state after this operation.
+    /// Returns the state after this operation.
     ///
     /// # Errors
-    /// If it cannot happen in this state.
+    /// Returns an error if the operation cannot happen in this state.
     fn step(&self, operation: &Operation) -> Result<Self, Refusal>;
 
-    /// The state as a phrase, such as `held by a`.
+    /// Describes the state as a phrase, such as `held by a`.
     fn describe(&self, name: NameOf) -> String;
 }
 
 impl Operation {
-    /// The token of an acquire, if it has one.
+    /// Returns the token of an acquire, if known.
     pub fn acquired_token(&self) -> Option<Token> {
         match self.call {
             Call::Acquire { token, .. } => token,

@@ -2,8 +2,8 @@
 
 use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock without owners: it is free or held. It keeps its holder only so that the end of another session does not free
-/// it.
+/// A lock without owners, which is either free or held. The holder is recorded only because the expiry of another
+/// session must not free the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mutex {
     holder: Option<Owner>,
@@ -61,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_of_another_owner_changes_nothing() {
+    fn an_expiry_of_another_owner_has_no_effect() {
         rejects(Mutex::default(), &[acquire(A), expire(B), acquire(B)], Refusal::Held { by: A });
     }
 
     #[test]
-    fn the_description_gives_the_holder() {
+    fn the_description_names_the_holder() {
         assert_eq!(after(Mutex::default(), &[]).describe(&name), "free");
         assert_eq!(after(Mutex::default(), &[acquire(B)]).describe(&name), "held by b");
     }

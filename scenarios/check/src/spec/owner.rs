@@ -2,7 +2,7 @@
 
 use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock that knows its holder. The holder cannot acquire it again.
+/// A lock that records its holder. The holder cannot acquire it again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnedMutex {
     holder: Option<Owner>,
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_gives_the_holder() {
+    fn the_description_names_the_holder() {
         assert_eq!(after(OwnedMutex::default(), &[]).describe(&name), "free");
         assert_eq!(after(OwnedMutex::default(), &[acquire(B)]).describe(&name), "held by b");
     }

@@ -1,4 +1,4 @@
-//! `reentrant`: the holder may acquire again; n acquires need n releases.
+//! `reentrant`: the holder may acquire again, and n acquires need n releases.
 
 use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
@@ -50,7 +50,7 @@ mod tests {
     use crate::spec::testing::*;
 
     #[test]
-    fn accepts_as_many_releases_as_acquires() {
+    fn accepts_one_release_per_acquire() {
         let history = [acquire(A), acquire(A), release(A), acquire(A), release(A), release(A), acquire(B)];
         accepts(Reentrant::default(), &history);
     }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_release_beyond_the_acquires() {
+    fn rejects_more_releases_than_acquires() {
         rejects(Reentrant::default(), &[acquire(A), acquire(A), release(A), release(A), release(A)], Refusal::Free);
     }
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_gives_holder_and_count() {
+    fn the_description_gives_the_holder_and_the_count() {
         assert_eq!(after(Reentrant::default(), &[]).describe(&name), "free");
         assert_eq!(after(Reentrant::default(), &[acquire(A)]).describe(&name), "held by a");
         assert_eq!(after(Reentrant::default(), &[acquire(A), acquire(A)]).describe(&name), "held by a, 2 times");

@@ -1,11 +1,11 @@
-//! `reentrant-fenced`: the holder may acquire again under its token; a new grant has a higher one.
+//! `reentrant-fenced`: the holder may acquire again with the same token. A new grant has a higher token.
 
 use fencepost_models::history::Token;
 
-use super::fenced::{after_naming, describe, next_highest};
+use super::fenced::{describe, next_highest, reveal_token};
 use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock that grants with tokens and counts the acquires of its holder.
+/// A lock whose grants carry tokens, and which counts the acquires of its holder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReentrantFenced {
     held: Option<Held>,
@@ -16,7 +16,7 @@ pub struct ReentrantFenced {
 struct Held {
     by: Owner,
     times: u32,
-    /// The token, if it is known.
+    /// The token, if known.
     token: Option<Token>,
 }
 
@@ -38,13 +38,13 @@ impl Spec for ReentrantFenced {
             }
             (Call::Acquire { .. }, Some(Held { by, .. })) if by != owner => Err(Refusal::Held { by }),
             (Call::Acquire { token, .. }, Some(held)) => {
-                let (token, highest) = after_naming(held.token, self.highest, token)?;
+                let (token, highest) = reveal_token(held.token, self.highest, token)?;
                 Ok(ReentrantFenced::held(Held { times: held.times + 1, token, ..held }, highest))
             }
             (Call::Release { .. }, None) => Err(Refusal::Free),
             (Call::Release { .. }, Some(Held { by, .. })) if by != owner => Err(Refusal::HeldByAnother { by }),
             (Call::Release { token, .. }, Some(held)) => {
-                let (token, highest) = after_naming(held.token, self.highest, token)?;
+                let (token, highest) = reveal_token(held.token, self.highest, token)?;
                 Ok(ReentrantFenced::held(Held { times: held.times - 1, token, ..held }, highest))
             }
             (Call::Expire, Some(Held { by, .. })) if by == owner => Ok(ReentrantFenced { held: None, ..*self }),
@@ -72,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn accepts_the_same_token_while_it_is_held_and_a_higher_one_after() {
+    fn accepts_the_same_token_while_held_and_a_higher_one_afterwards() {
         let history = [token(A, 1), token(A, 1), release(A), token(A, 1), release(A), release_token(A, 1), token(B, 2)];
         accepts(start(), &history);
     }
 
     #[test]
-    fn rejects_another_token_while_it_is_held() {
+    fn rejects_another_token_while_held() {
         rejects(start(), &[token(A, 1), token(A, 2)], Refusal::OtherToken { held: 1 });
         rejects(start(), &[token(A, 1), token(A, 1), release_token(A, 2)], Refusal::OtherToken { held: 1 });
     }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_gives_holder_token_and_count() {
+    fn the_description_gives_the_holder_the_token_and_the_count() {
         assert_eq!(after(start(), &[]).describe(&name), "free");
         assert_eq!(after(start(), &[token(A, 3)]).describe(&name), "held by a with token 3; highest token 3");
         let twice = "held by a with token 3; highest token 3; acquired 2 times";

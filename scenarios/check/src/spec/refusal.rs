@@ -1,13 +1,13 @@
-//! Why an operation cannot happen.
+//! The reasons why an operation cannot happen.
 
 use fencepost_models::history::Token;
 
 use super::Owner;
 
-/// Gives the name of an owner.
+/// A function that returns the name of an owner.
 pub type NameOf<'a> = &'a dyn Fn(Owner) -> String;
 
-/// Why an operation cannot happen in a state.
+/// The reason why an operation cannot happen in a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
     /// The lock is held.
@@ -24,17 +24,17 @@ pub enum Refusal {
     },
     /// The token is not higher than an earlier one.
     TokenNotHigher {
-        /// The highest so far. Of an unknown token, its lowest possible value counts.
+        /// The highest token so far. For an unknown token, the lowest possible value is assumed.
         highest: Token,
     },
     /// An acquire that returned a lower token has not taken effect yet.
     OutOfTurn {
-        /// That token.
+        /// The lower token.
         lower: Token,
     },
-    /// The holder has the lock under another token.
+    /// The holder has the lock with another token.
     OtherToken {
-        /// The token of the grant that is held.
+        /// The token of the current grant.
         held: Token,
     },
     /// Too few permits are left.
@@ -44,13 +44,13 @@ pub enum Refusal {
     },
     /// The owner holds too few permits.
     TooFewHeld {
-        /// The number of permits that it holds.
+        /// The number of permits that the owner holds.
         holds: u32,
     },
 }
 
 impl Refusal {
-    /// The reason as a clause, as in `b holds the lock`.
+    /// Describes the reason as a clause, such as `b holds the lock`.
     pub fn clause(self, name: NameOf) -> String {
         match self {
             Refusal::Held { by } => format!("{} holds the lock", name(by)),
@@ -60,9 +60,9 @@ impl Refusal {
                 format!("its token is not higher than {highest}, the highest so far")
             }
             Refusal::OutOfTurn { lower } => format!("an acquire with the lower token {lower} must take effect first"),
-            Refusal::OtherToken { held } => format!("the grant that is held has token {held}"),
+            Refusal::OtherToken { held } => format!("the current grant has token {held}"),
             Refusal::TooFewPermits { left } => format!("permits left: {left}"),
-            Refusal::TooFewHeld { holds } => format!("permits that this owner holds: {holds}"),
+            Refusal::TooFewHeld { holds } => format!("permits held by this owner: {holds}"),
         }
     }
 }
@@ -81,8 +81,8 @@ mod tests {
         let not_higher = "its token is not higher than 7, the highest so far";
         assert_eq!(clause(Refusal::TokenNotHigher { highest: 7 }), not_higher);
         assert_eq!(clause(Refusal::OutOfTurn { lower: 6 }), "an acquire with the lower token 6 must take effect first");
-        assert_eq!(clause(Refusal::OtherToken { held: 7 }), "the grant that is held has token 7");
+        assert_eq!(clause(Refusal::OtherToken { held: 7 }), "the current grant has token 7");
         assert_eq!(clause(Refusal::TooFewPermits { left: 1 }), "permits left: 1");
-        assert_eq!(clause(Refusal::TooFewHeld { holds: 0 }), "permits that this owner holds: 0");
+        assert_eq!(clause(Refusal::TooFewHeld { holds: 0 }), "permits held by this owner: 0");
     }
 }

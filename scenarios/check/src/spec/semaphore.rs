@@ -7,12 +7,12 @@ use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Semaphore {
     left: u32,
-    /// Sorted by owner, without owners that hold none.
+    /// The permits of each owner that holds any, sorted by owner.
     held: Vec<(Owner, u32)>,
 }
 
 impl Semaphore {
-    /// A semaphore with this many permits in all.
+    /// Creates a semaphore with this many permits in total.
     pub fn with_permits(permits: u32) -> Self {
         Semaphore { left: permits, held: Vec::new() }
     }
@@ -21,7 +21,7 @@ impl Semaphore {
         self.held.iter().find(|(holder, _)| *holder == owner).map_or(0, |(_, permits)| *permits)
     }
 
-    /// The state in which the owner holds this many permits.
+    /// Returns the state in which the owner holds this many permits.
     fn with(&self, owner: Owner, permits: u32) -> Self {
         let left = self.left + self.holds(owner) - permits;
         let others = self.held.iter().copied().filter(|(holder, _)| *holder != owner);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_gives_permits_by_owner() {
+    fn the_description_gives_the_permits_of_each_owner() {
         assert_eq!(two().describe(&name), "2 permits left");
         assert_eq!(after(two(), &[acquire(B), acquire(A)]).describe(&name), "0 permits left, a has 1, b has 1");
     }

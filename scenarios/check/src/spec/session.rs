@@ -1,9 +1,9 @@
-//! The lock that consensus stores give to sessions: one holder at a time; acquiring again changes nothing. It is no
-//! specification of `check`, since each of these stores promises more.
+//! The lock that consensus stores offer to sessions: one holder at a time, and a nested acquire has no effect. `check`
+//! does not offer this specification, since each of these stores promises more.
 
 use super::{Call, NameOf, Operation, Owner, Refusal, Spec};
 
-/// A lock that one session holds, or none.
+/// A lock that at most one session holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Session {
     holder: Option<Owner>,
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_gives_the_holder() {
+    fn the_description_names_the_holder() {
         assert_eq!(after(Session::default(), &[]).describe(&name), "free");
         assert_eq!(after(Session::default(), &[acquire(B)]).describe(&name), "held by b");
     }

@@ -31,7 +31,7 @@ pub(crate) fn release(owner: Owner) -> Operation {
     release_permits(owner, 1)
 }
 
-/// A release that names its token.
+/// Returns a release that names its token.
 pub(crate) fn release_token(owner: Owner, token: Token) -> Operation {
     Operation { owner, call: Call::Release { token: Some(token), permits: 1 } }
 }
@@ -44,7 +44,7 @@ pub(crate) fn expire(owner: Owner) -> Operation {
     Operation { owner, call: Call::Expire }
 }
 
-/// The state after these operations.
+/// Returns the state after these operations. Panics if one of them is rejected.
 #[track_caller]
 pub(crate) fn after<S: Spec>(start: S, operations: &[Operation]) -> S {
     operations.iter().fold(start, |state, operation| match state.step(operation) {
@@ -58,9 +58,9 @@ pub(crate) fn accepts<S: Spec>(start: S, operations: &[Operation]) {
     after(start, operations);
 }
 
-/// All of them are accepted but the last.
+/// Asserts that the last operation is rejected and all others are accepted.
 #[track_caller]
 pub(crate) fn rejects<S: Spec>(start: S, operations: &[Operation], because: Refusal) {
-    let (last, before) = operations.split_last().expect("there is an operation to reject");
+    let (last, before) = operations.split_last().expect("at least one operation");
     assert_eq!(after(start, before).step(last), Err(because));
 }

@@ -107,7 +107,7 @@ impl Pairs {
     }
 
     fn check_token(&self, line: &Line) -> Result<(), LineError> {
-        if line.f != Function::Acquire || !self.spec.wants_tokens() || line.token.is_some() {
+        if line.f != Function::Acquire || !self.spec.needs_tokens() || line.token.is_some() {
             return Ok(());
         }
         let message = format!("this acquire is ok and has no `token`, which `{}` checks", self.spec.name());
