@@ -30,8 +30,8 @@ pub struct LockOperation {
     pub grant: GrantId,
     /// The process that acquires or releases. For an expiry, the process whose grant ends.
     pub process: Process,
-    /// The kind of operation.
-    pub what: What,
+    /// The action.
+    pub action: Action,
     /// When the operation was invoked.
     pub invoked: Moment,
     /// When the operation returned, if it did.
@@ -49,9 +49,9 @@ pub struct Moment {
     pub at: SimTime,
 }
 
-/// The kind of an operation.
+/// The action that an operation performs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum Action {
     /// A client acquires the lock.
     Acquire {
         /// The fencing token of the grant, if any.
@@ -103,13 +103,13 @@ impl Operations {
         match *event {
             Event::AcquireInvoked { client, grant, resource } => {
                 self.grants.row(grant).resource = resource;
-                let index = self.begin(client, grant, What::Acquire { token: None });
+                let index = self.begin(client, grant, Action::Acquire { token: None });
                 self.grants.row(grant).acquire = Some(index);
             }
             Event::Acquired { grant, token, .. } => self.acquired(grant, token),
             Event::NotAcquired { grant, ack, .. } => self.end_acquire(grant, ack),
             Event::ReleaseInvoked { client, grant } => {
-                let index = self.begin(client, grant, What::Release);
+                let index = self.begin(client, grant, Action::Release);
                 self.grants.row(grant).release = Some(index);
             }
             Event::ReleaseReturned { grant, ack, .. } => self.released(grant, ack),
@@ -130,14 +130,14 @@ impl Operations {
         self.operations
     }
 
-    fn begin(&mut self, client: NodeId, grant: GrantId, what: What) -> usize {
+    fn begin(&mut self, client: NodeId, grant: GrantId, action: Action) -> usize {
         let process = Process { client, crashes: self.crashes_of(client) };
         let resource = self.grants.row(grant).resource;
         self.operations.push(LockOperation {
             resource,
             grant,
             process,
-            what,
+            action,
             invoked: self.now,
             returned: None,
             end: End::Info,
@@ -152,7 +152,7 @@ impl Operations {
     fn acquired(&mut self, grant: GrantId, token: Option<Token>) {
         self.end_acquire(grant, Ack::Ok);
         if let Some(acquire) = self.grants.row(grant).acquire {
-            self.operations[acquire].what = What::Acquire { token };
+            self.operations[acquire].action = Action::Acquire { token };
         }
     }
 
@@ -207,13 +207,12 @@ impl Operations {
         let Some(acquire) = acquire else { return };
         let expire = expire.unwrap_or_else(|| {
             let process = self.operations[acquire].process;
-            let what = What::Expire;
             let resource = self.grants.row(grant).resource;
             self.operations.push(LockOperation {
                 resource,
                 grant,
                 process,
-                what,
+                action: Action::Expire,
                 invoked: self.now,
                 returned: None,
                 end: End::Info,
@@ -238,7 +237,7 @@ mod tests {
     const B: NodeId = NodeId(2);
     const SERVER: NodeId = NodeId(9);
 
-    fn operations(events: &[Event]) -> Vec<(u32, u32, What, u64, Option<u64>, End)> {
+    fn operations(events: &[Event]) -> Vec<(u32, u32, Action, u64, Option<u64>, End)> {
         let mut collected = Operations::default();
         events.iter().for_each(|event| collected.observe(SimTime(0), event));
         let short = |operation: LockOperation| {
@@ -246,7 +245,7 @@ mod tests {
             (
                 operation.grant.0,
                 operation.process.crashes,
-                operation.what,
+                operation.action,
                 operation.invoked.number,
                 returned,
                 operation.end,
@@ -279,13 +278,13 @@ mod tests {
         Event::ReleaseReturned { client, grant: GrantId(grant), ack }
     }
 
-    const NO_TOKEN: What = What::Acquire { token: None };
+    const NO_TOKEN: Action = Action::Acquire { token: None };
 
     #[test]
     fn an_acquire_has_the_result_that_its_client_saw() {
         let ended = |ack| Event::NotAcquired { client: A, grant: GrantId(1), ack };
         let acquire = |event| operations(&[requests(A, 1), event])[0];
-        assert_eq!(acquire(acquired(A, 1, Some(7))), (1, 0, What::Acquire { token: Some(7) }, 1, Some(2), End::Ok));
+        assert_eq!(acquire(acquired(A, 1, Some(7))), (1, 0, Action::Acquire { token: Some(7) }, 1, Some(2), End::Ok));
         assert_eq!(acquire(ended(Ack::Failed)), (1, 0, NO_TOKEN, 1, Some(2), End::Fail));
         assert_eq!(acquire(ended(Ack::Unknown)), (1, 0, NO_TOKEN, 1, Some(2), End::Info));
         assert_eq!(operations(&[requests(A, 1)]), [(1, 0, NO_TOKEN, 1, None, End::Info)]);
@@ -311,7 +310,7 @@ mod tests {
         let begin = [requests(A, 1), granted(SERVER, 1), acquired(A, 1, None)];
         for cause in [Cause::Expired, Cause::Revoked] {
             let operations = operations(&[&begin[..], &[ended(SERVER, 1, cause), requests(B, 2)]].concat());
-            assert_eq!(operations[1], (1, 0, What::Expire, 4, Some(5), End::Ok));
+            assert_eq!(operations[1], (1, 0, Action::Expire, 4, Some(5), End::Ok));
             assert_eq!(operations[2].3, 6, "an expiry begins and ends");
         }
     }
@@ -323,7 +322,7 @@ mod tests {
         let first = ended(SERVER, 1, Cause::Expired);
         assert_eq!(operations(&[&begin[..], std::slice::from_ref(&first)].concat())[1].5, End::Info);
         let all = operations(&[&begin[..], &[first, requests(B, 2), ended(other, 1, Cause::Expired)]].concat());
-        assert_eq!(all[1], (1, 0, What::Expire, 5, Some(8), End::Ok));
+        assert_eq!(all[1], (1, 0, Action::Expire, 5, Some(8), End::Ok));
         assert_eq!(all.len(), 3);
     }
 
@@ -343,7 +342,7 @@ mod tests {
         let cleanup = ended(SERVER, 1, Cause::Released(GrantId(2)));
         let operations =
             operations(&[requests(A, 1), granted(SERVER, 1), acquired(A, 1, None), requests(A, 2), cleanup]);
-        assert_eq!((operations[2].0, operations[2].2), (1, What::Expire));
+        assert_eq!((operations[2].0, operations[2].2), (1, Action::Expire));
     }
 
     #[test]
@@ -360,7 +359,7 @@ mod tests {
             &[&begin[..], &[ended(SERVER, 2, Cause::Released(GrantId(1))), returns(A, 1, Ack::Ok)]].concat(),
         );
         assert_eq!(operations.len(), 3);
-        assert_eq!(operations[1], (1, 0, What::Release, 3, Some(8), End::Ok));
+        assert_eq!(operations[1], (1, 0, Action::Release, 3, Some(8), End::Ok));
     }
 
     #[test]

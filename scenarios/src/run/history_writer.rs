@@ -8,7 +8,7 @@ use fencepost_sim::Occurrence;
 use serde::Serialize;
 
 use crate::file::history_file::line::{Function, Phase};
-use crate::operations::{End, LockOperation, Moment, Operations, Process, What};
+use crate::operations::{Action, End, LockOperation, Moment, Operations, Process};
 use crate::run::case::node_name;
 use crate::run::recorder::{TraceEvent, Watcher};
 
@@ -87,10 +87,10 @@ fn fields(nodes: &[String], moment: Moment, phase: Phase, operation: &LockOperat
     let own = name(nodes, operation.process);
     // The service may end several grants at the same time, so each expiry needs its own process.
     let service = || format!("service-{}", operation.grant.0);
-    let (f, process, owner, token) = match operation.what {
-        What::Acquire { token } => (Function::Acquire, own, None, token.filter(|_| phase == Phase::Ok)),
-        What::Release => (Function::Release, own, None, None),
-        What::Expire => (Function::Expire, service(), Some(own), None),
+    let (f, process, owner, token) = match operation.action {
+        Action::Acquire { token } => (Function::Acquire, own, None, token.filter(|_| phase == Phase::Ok)),
+        Action::Release => (Function::Release, own, None, None),
+        Action::Expire => (Function::Expire, service(), Some(own), None),
     };
     let lock = (operation.resource != ResourceId(0)).then(|| format!("lock-{}", operation.resource.0 + 1));
     Fields { process, phase, f, lock, owner, token, time: moment.at.0, note: format!("grant {}", operation.grant.0) }

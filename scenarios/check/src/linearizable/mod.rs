@@ -5,7 +5,7 @@
 //! failed configurations and does not try them again, as described by G. Lowe ("Testing for linearizability", 2017). It
 //! is also *just in time* in Lowe's sense: an operation takes effect as late as possible, right before some operation
 //! returns. A configuration thus consists of a position in the history, the state there, and the few operations that
-//! have taken effect but not returned. Memory per configuration does not grow with the length of the history.
+//! have taken effect but not returned. Even long histories need little memory.
 //!
 //! Each lock is checked separately ([`by_lock`]): a history is linearizable if and only if the history of each lock is.
 //! If the tokens of a specification never decrease, they determine the order of acquires, and no other order is tried.
@@ -57,7 +57,7 @@ pub struct SearchResult<S> {
     pub steps: u64,
 }
 
-/// The answer of a search.
+/// Whether a legal order exists.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision<S> {
     /// There is a legal order.

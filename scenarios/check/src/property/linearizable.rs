@@ -7,7 +7,7 @@ use fencepost_models::history::Event;
 
 use crate::check::{CaseSpec, CheckContext, Checker, Output};
 use crate::linearizable::{Decision, Entry, Stuck, check};
-use crate::operations::{End, LockOperation, Operations, Process, What};
+use crate::operations::{Action, End, LockOperation, Operations, Process};
 use crate::property::Verdict;
 use crate::spec::{Call, Operation, Owner, Session};
 
@@ -53,10 +53,10 @@ impl Checker for Linearizable {
 
 /// Converts an operation for the search. Tokens are left out, since `fencing` checks them.
 fn entry(operation: &LockOperation) -> Entry {
-    let call = match operation.what {
-        What::Acquire { .. } => Call::Acquire { token: None, permits: 1 },
-        What::Release => Call::Release { token: None, permits: 1 },
-        What::Expire => Call::Expire,
+    let call = match operation.action {
+        Action::Acquire { .. } => Call::Acquire { token: None, permits: 1 },
+        Action::Release => Call::Release { token: None, permits: 1 },
+        Action::Expire => Call::Expire,
     };
     let returned = operation.returned.filter(|_| operation.end == End::Ok).map(|moment| moment.number);
     let invoked = operation.invoked.number;
@@ -69,18 +69,18 @@ fn owner(process: Process) -> Owner {
 
 /// Reports the operation that fits in no legal order, and the grant held at the end of the longest legal order.
 fn report(context: &CheckContext, operations: &[LockOperation], stuck: &Stuck<Session>, output: &mut Output) {
-    let LockOperation { what, grant, invoked, returned, .. } = operations[stuck.entry];
+    let LockOperation { action, grant, invoked, returned, .. } = operations[stuck.entry];
     let at = returned.unwrap_or(invoked).at;
     let grant = context.grant(grant);
     let latest_first = stuck.order.iter().rev().map(|entry| &operations[*entry]);
-    let mut held = latest_first.filter(|operation| operation.what != What::Release);
+    let mut held = latest_first.filter(|operation| operation.action != Action::Release);
     let holder = stuck.state.holder().and_then(|holder| held.find(|operation| owner(operation.process) == holder));
     let holder = holder.map(|operation| context.grant(operation.grant));
     output.violated(at, [grant].into_iter().chain(holder), move |names| {
-        let done = match what {
-            What::Acquire { .. } => "had acquired the lock",
-            What::Release => "had released the lock",
-            What::Expire => "had lost the lock",
+        let done = match action {
+            Action::Acquire { .. } => "had acquired the lock",
+            Action::Release => "had released the lock",
+            Action::Expire => "had lost the lock",
         };
         let state = holder.map_or("no client holds it".to_owned(), |holder| {
             format!("{} ({holder}) holds it, and no operation ends its grant", names.client(holder))

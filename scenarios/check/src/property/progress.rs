@@ -105,20 +105,13 @@ impl Checker for Progress {
 }
 
 impl Goal {
-    fn observe(
-        &mut self,
-        context: &CheckContext,
-        resource: ResourceId,
-        acquired: bool,
-        healed: SimTime,
-        bound: Duration,
-    ) {
+    fn observe(&mut self, context: &CheckContext, resource: ResourceId, got: bool, healed: SimTime, bound: Duration) {
         if !self.is_open() {
             return;
         }
         if self.due.is_some_and(|due| context.at > due) {
             self.missed = true;
-        } else if acquired {
+        } else if got {
             self.reached = true;
         } else {
             let since = || context.waiters.longest_waiting_for(resource).map(|since| since.max(healed) + bound);

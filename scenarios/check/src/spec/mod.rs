@@ -4,7 +4,7 @@
 //! Specifications are pure: an operation contains its owner and token. An expiry by the service is an operation too.
 //! The five kinds of lock, and the rules of `owner`, `reentrant`, `fenced` and `reentrant-fenced`, come from the Jepsen
 //! tests of Hazelcast (jepsen-io/jepsen, `hazelcast/src/jepsen/hazelcast.clj` before 2f2cb1cd). Those models are not
-//! pure: they look owners up in a table that changes during the check.
+//! pure: they looked owners up in a table that changed during the check.
 
 mod fenced;
 mod kind;
