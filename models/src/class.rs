@@ -1,8 +1,9 @@
-//! Classes of locks: sets that scenario files name instead of listing locks, derived from what each lock declares.
+//! Classes of locks, which scenario files can use instead of lists of locks. Classes are derived from the declared
+//! facts of each lock.
 
 use crate::info::{Expiry, Family, LockInfo};
 
-/// A class of locks. Scenario files write it `@NAME`.
+/// A class of locks, written `@NAME` in scenario files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// Every lock.
@@ -17,16 +18,16 @@ pub enum Class {
     InStore,
     /// Grants carry a fencing token.
     Fencing,
-    /// Grants state until when they are valid.
+    /// Grants state how long they are valid.
     Validity,
-    /// Several servers keep the lock, with the documented default parameters.
+    /// The lock uses several servers with the documented default parameters.
     Replicated,
-    /// One server keeps the lock, with the documented default parameters.
+    /// The lock uses one server with the documented default parameters.
     SingleServer,
 }
 
 impl Class {
-    /// All classes, in the order of lists.
+    /// All classes, in the order used by lists.
     pub const ALL: [Class; 9] = [
         Class::All,
         Class::Lease,
@@ -39,7 +40,7 @@ impl Class {
         Class::SingleServer,
     ];
 
-    /// The name, without the `@`.
+    /// Returns the name without the `@`.
     pub const fn name(self) -> &'static str {
         match self {
             Class::All => "all",
@@ -54,7 +55,7 @@ impl Class {
         }
     }
 
-    /// One sentence for lists and docs.
+    /// Returns a clause for lists and docs.
     pub const fn about(self) -> &'static str {
         match self {
             Class::All => "every lock",
@@ -63,18 +64,18 @@ impl Class {
             Class::Consensus => "the servers agree by consensus",
             Class::InStore => "the lock lives in the store that it guards",
             Class::Fencing => "grants carry a fencing token",
-            Class::Validity => "grants state until when they are valid",
-            Class::Replicated => "several servers keep the lock, by default",
-            Class::SingleServer => "one server keeps the lock, by default",
+            Class::Validity => "grants state how long they are valid",
+            Class::Replicated => "the lock uses several servers by default",
+            Class::SingleServer => "the lock uses one server by default",
         }
     }
 
-    /// The class of this name, which is given without the `@`.
+    /// Returns the class with this name, given without the `@`.
     pub fn from_name(name: &str) -> Option<Class> {
         Class::ALL.into_iter().find(|class| class.name() == name)
     }
 
-    /// Whether a lock with these facts belongs to the class.
+    /// Returns whether a lock with these facts belongs to the class.
     pub const fn matches(self, lock: &LockInfo) -> bool {
         match self {
             Class::All => true,
@@ -91,7 +92,7 @@ impl Class {
 }
 
 impl LockInfo {
-    /// The classes that the lock belongs to, in the order of [`Class::ALL`].
+    /// Returns the classes that the lock belongs to, in the order of [`Class::ALL`].
     pub fn classes(&self) -> impl Iterator<Item = Class> {
         Class::ALL.into_iter().filter(|class| class.matches(self))
     }
@@ -110,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn a_session_with_a_timeout_is_a_lease_too_and_a_connection_is_not() {
+    fn a_session_with_a_timeout_is_also_a_lease_but_a_connection_is_not() {
         let names = |info: LockInfo| info.classes().map(Class::name).collect::<Vec<_>>();
-        let lock = LockInfo::new("mine", "a lock");
-        let kept_by_leader = lock.family(Family::Consensus).expiry(Expiry::LeaderMonotonicClock).replicated();
-        assert_eq!(names(kept_by_leader), ["all", "lease", "session", "consensus", "replicated"]);
+        let lock = LockInfo::new("example", "a lock");
+        let leader_lease = lock.family(Family::Consensus).expiry(Expiry::LeaderMonotonicClock).replicated();
+        assert_eq!(names(leader_lease), ["all", "lease", "session", "consensus", "replicated"]);
         let connection = lock.family(Family::Database).expiry(Expiry::Connection);
         assert_eq!(names(connection), ["all", "session", "single-server"]);
         assert_eq!(names(lock), ["all"]);

@@ -1,26 +1,27 @@
-//! Attempts, grants and errors: what a lock's client takes and returns.
+//! The arguments and results of a lock's client: attempts, grants and errors.
 
 use fencepost_sim::{CallError, Mono, MonoDeadline};
 
 use crate::history::{GrantId, Refusal, Token};
 
-/// One try to acquire.
+/// One acquire attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
-    /// Unique among all attempts of the case. It replaces the random value that real clients draw.
+    /// The id, unique among all attempts of the case. It replaces the random value that real clients generate.
     pub id: GrantId,
     /// When the client gives up waiting, by its monotonic clock.
     pub give_up: Mono,
 }
 
-/// A lock that was granted, as its holder sees it.
+/// A successful acquire, as its holder sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Grant {
-    /// The attempt that acquired it. A nested acquire that counts as the same holding has the id of the outermost.
+    /// The attempt that acquired the lock. A nested acquire that joins the outer grant has the id of the outermost
+    /// attempt.
     pub id: GrantId,
-    /// Its fencing token.
+    /// The fencing token, if the lock has tokens.
     pub token: Option<Token>,
-    /// Until when it is valid, according to the lock.
+    /// The time at which the grant stops being valid, if the lock advertises it.
     pub valid_until: Option<MonoDeadline>,
 }
 
@@ -29,7 +30,7 @@ pub struct Grant {
 pub enum LockError {
     /// The operation did not take effect, and never will.
     Failed(Reason),
-    /// The operation may have taken effect, or may do so later.
+    /// The operation may have taken effect, or may still do so.
     Unknown(Reason),
 }
 

@@ -1,74 +1,74 @@
-//! The history of a case, as typed events: what the clients did and believed, and what the services and the store really
-//! did (the ground truth). Checkers read these events and nothing else.
+//! The history of a case as typed events: the actions and beliefs of clients, and the ground truth of the services and
+//! the store. Checkers read only these events.
 
 use fencepost_sim::NodeId;
 use serde::Serialize;
 
-/// One outermost acquire attempt. Unique in its case across all clients, and never reused.
+/// The id of an outermost acquire attempt. Unique in the case across all clients, and never reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct GrantId(pub u32);
 
-/// A locked resource, by number. Each has its own holder and waiters.
+/// The number of a locked resource. Each resource has its own holder and waiters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct ResourceId(pub u8);
 
 impl ResourceId {
-    /// Whether it is the first. Messages leave out its number, so that traces of scenarios with one resource stay short.
+    /// Returns whether this is the first resource. Messages omit its number to keep traces with one resource short.
     pub(crate) fn is_first(&self) -> bool {
         self.0 == 0
     }
 }
 
-/// A fencing token: a number that must grow with every grant.
+/// A fencing token, which must increase with every grant.
 pub type Token = u64;
 
-/// One order of the demand, numbered from 0 across all clients.
+/// The number of an order, counted from 0 across all clients.
 pub type OrderId = u32;
 
-/// The version of the guarded row: 0 at the start, one more with every accepted write, never reused.
+/// The version of the guarded row. It starts at 0 and increases by one with every accepted write.
 pub type Version = u64;
 
-/// Whether a request took effect, as far as its sender knows.
+/// Whether a request took effect, as seen by its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ack {
-    /// The reply confirmed it.
+    /// The reply confirmed the request.
     Ok,
-    /// It certainly did not take effect.
+    /// The request certainly did not take effect.
     Failed,
-    /// No reply arrived: it may have taken effect, or may do so later.
+    /// No reply arrived. The request may have taken effect, or may still do so.
     Unknown,
 }
 
-/// Why a Record ended at a server.
+/// The reason why a Record ended at a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// A release was applied that had been invoked for this grant.
+    /// The server applied a release that was invoked for this grant.
     Released(GrantId),
-    /// Its deadline passed on the clock that decides.
+    /// The deadline passed on the clock that decides.
     Expired,
-    /// The server revoked it: its session or connection ended, or its transaction was rolled back.
+    /// The server revoked the grant: its session or connection ended, or its transaction was rolled back.
     Revoked,
 }
 
-/// Why the store refused an operation.
+/// The reason why the store refused an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// A higher fencing token was seen before.
+    /// The store has seen a higher fencing token.
     Fenced,
     /// The row's version is no longer the one that was read.
     StaleVersion,
-    /// Another claim was placed since, or this one was used before.
+    /// Another claim was placed in the meantime, or this claim was already used.
     NotClaimed,
     /// The condition `count >= quantity` does not hold.
     SoldOut,
 }
 
-/// How an order ended.
+/// The result of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OrderEnd {
@@ -76,9 +76,10 @@ pub enum OrderEnd {
     Acked,
     /// The count was too low.
     SoldOut,
-    /// There was no lock within `wait_at_most`, the check found the lock lost, or the store refused the write.
+    /// The lock was not acquired within `wait_at_most`, the check showed that it was lost, or the store refused the
+    /// write.
     Abandoned,
-    /// The write was sent and its outcome is unknown.
+    /// The write was sent, and its outcome is unknown.
     Unknown,
     /// The read showed that the event had already taken effect.
     DoneAlready,
@@ -87,25 +88,26 @@ pub enum OrderEnd {
 /// One event of the history. `client` is a node; `grant` is the attempt that the event belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "each variant's text explains its fields")]
+#[expect(missing_docs, reason = "the text of each variant explains the fields")]
 pub enum Event {
-    // What clients do and believe.
+    // Actions and beliefs of clients.
     /// A unit of work began.
     OrderStarted { client: NodeId, order: OrderId, units: u32 },
-    /// An acquire attempt was invoked, for this resource.
+    /// An acquire attempt for this resource was invoked.
     AcquireInvoked {
         client: NodeId,
         grant: GrantId,
         #[serde(skip_serializing_if = "ResourceId::is_first")]
         resource: ResourceId,
     },
-    /// An acquire attempt returned a grant: its Belief begins, and its Validity if `validity` (the lock advertises one).
+    /// An acquire attempt returned a grant. The Belief begins, and also the Validity if `validity` (the lock advertises
+    /// one).
     Acquired { client: NodeId, grant: GrantId, token: Option<Token>, validity: bool },
     /// An acquire attempt returned no grant (`Failed`), or its outcome is unknown (`Unknown`).
     NotAcquired { client: NodeId, grant: GrantId, ack: Ack },
-    /// The holder's monotonic clock reached the grant's `valid_until`: its Validity ends.
+    /// The holder's monotonic clock reached the `valid_until` of the grant: the Validity ends.
     ValidityEnded { client: NodeId, grant: GrantId },
-    /// The holder's code observed the loss of the lock: its Belief ends.
+    /// The holder's code observed the loss of the lock: the Belief ends.
     LossObserved { client: NodeId, grant: GrantId },
     /// The holder read the guarded row and saw `count` at `version`.
     ReadOk { client: NodeId, grant: GrantId, order: OrderId, count: i64, version: Version },
@@ -117,31 +119,32 @@ pub enum Event {
     ReleaseInvoked { client: NodeId, grant: GrantId },
     /// The release returned.
     ReleaseReturned { client: NodeId, grant: GrantId, ack: Ack },
-    /// The order is resolved, as its client sees it.
+    /// The order was resolved, as seen by its client.
     OrderResolved { client: NodeId, order: OrderId, units: u32, end: OrderEnd },
-    /// The client's process crashed: its Beliefs end.
+    /// The client's process crashed: all its Beliefs end.
     ClientCrashed { client: NodeId },
     /// The client has finished its work.
     ClientDone { client: NodeId },
 
-    // What services really did.
-    /// A server applied the grant. A lock that needs several servers has one such event from each.
+    // Ground truth of the services.
+    /// A server applied the grant. A lock that needs several servers has one such event per server.
     Granted { server: NodeId, grant: GrantId },
     /// A server's record of the grant ended.
     Ended { server: NodeId, grant: GrantId, cause: Cause },
 
-    // What the guarded store really did.
-    /// The store accepted a read (or a claim, which reads too) of the row at `version`.
+    // Ground truth of the guarded store.
+    /// The store accepted a read of the row at `version`, or a claim, which also reads.
     ReadAccepted { grant: GrantId, version: Version },
-    /// The store accepted a write. `based_on` is the version whose count the new count was computed from: what the
-    /// writer had read for `update = "target"`, the version just before it where the database computes it itself.
+    /// The store accepted a write. `based_on` is the version from whose count the new count was computed. With
+    /// `update = "target"` it is the version that the writer had read. If the database computes the count, it is the
+    /// previous version.
     WriteAccepted { grant: GrantId, order: OrderId, units: u32, based_on: Version, version: Version, count: i64 },
     /// The store refused an operation.
     OperationRefused { grant: GrantId, order: OrderId, why: Refusal },
-    /// The store lost its newest writes in a crash and is back at `version` with `count`.
+    /// The store lost its newest writes in a crash, and the first row is back at `version` with `count`.
     RolledBack { version: Version, count: i64 },
 
-    // What the faults did, as far as liveness bounds depend on it.
+    // Faults, as far as liveness bounds depend on them.
     /// A fault began: on the clients in the bit set (bit i = the i-th client), on the lock's servers, or both.
     FaultBegan { clients: u64, servers: bool },
     /// A fault ended.
@@ -149,30 +152,30 @@ pub enum Event {
     /// All faults were healed: probes begin.
     Healed,
 
-    // New variants come last: a trace is the bytes of its events, which begin with the number of the variant.
+    // New variants must be added at the end, because an event in a trace begins with the number of its variant.
 
-    // A holder acquires again. Its Belief is that of the outer `grant`, whatever the result.
-    /// A holder acquires again, by the attempt `nested`.
+    // Nested acquires. The Belief is the one of the outer `grant`, regardless of the result.
+    /// The holder of `grant` invoked a nested acquire, the attempt `nested`.
     NestedInvoked { client: NodeId, grant: GrantId, nested: GrantId },
-    /// The nested acquire returned. `same`: the grant carries the id of the outer one.
+    /// The nested acquire returned. If `same`, its grant has the id of the outer grant.
     NestedReturned { client: NodeId, grant: GrantId, nested: GrantId, ack: Ack, same: bool },
     /// The release of a nested acquire was invoked.
     NestedReleaseInvoked { client: NodeId, grant: GrantId },
     /// The release of a nested acquire returned.
     NestedReleaseReturned { client: NodeId, grant: GrantId, ack: Ack },
 
-    // The order of a service that queues its waiters.
+    // The queue of a service that queues its waiters.
     /// The service put this waiter at the end of its queue.
     Enqueued { server: NodeId, grant: GrantId },
     /// The waiter left the queue without a grant, or the service lost it.
     Withdrawn { server: NodeId, grant: GrantId },
 
-    /// The store lost the newest writes of a row other than the first in a crash: that row is back at `version`.
+    /// The store lost the newest writes of a row other than the first in a crash, and that row is back at `version`.
     OtherRowRolledBack { resource: ResourceId, version: Version, count: i64 },
 }
 
 impl Event {
-    /// The client that the event names.
+    /// Returns the client of the event, if any.
     pub fn client(&self) -> Option<NodeId> {
         match *self {
             Event::OrderStarted { client, .. }
@@ -197,7 +200,7 @@ impl Event {
         }
     }
 
-    /// The lock's server that the event names.
+    /// Returns the lock's server of the event, if any.
     pub fn server(&self) -> Option<NodeId> {
         match *self {
             Event::Granted { server, .. }
@@ -208,7 +211,7 @@ impl Event {
         }
     }
 
-    /// Whether the event happened at the guarded store.
+    /// Returns whether the event happened at the guarded store.
     pub fn is_at_store(&self) -> bool {
         matches!(
             self,
@@ -220,12 +223,12 @@ impl Event {
         )
     }
 
-    /// The node at which the event happened, given the node of the guarded store.
+    /// Returns the node at which the event happened, if any. `store` is the node of the guarded store.
     pub fn node(&self, store: NodeId) -> Option<NodeId> {
         self.client().or(self.server()).or(self.is_at_store().then_some(store))
     }
 
-    /// The grant that the event belongs to: of a nested attempt, the outer one.
+    /// Returns the grant of the event, if any. For a nested attempt, this is the outer grant.
     pub fn grant(&self) -> Option<GrantId> {
         match *self {
             Event::AcquireInvoked { grant, .. }

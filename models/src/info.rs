@@ -2,53 +2,55 @@
 
 use serde::Serialize;
 
-/// What a lock is, according to its documentation. [`LockInfo::new`] has defaults; a lock states only what differs.
+/// The facts about a lock, from its documentation. [`LockInfo::new`] sets defaults, so a lock declares only what
+/// differs.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LockInfo {
-    /// Its name in files, flags and reports.
+    /// The name used in files, flags and reports.
     pub name: &'static str,
     /// One sentence for lists and docs.
     pub about: &'static str,
-    /// The kind of service that keeps it.
+    /// The kind of service that implements the lock.
     pub family: Family,
-    /// Who ends the grant of a holder that stops, and by which clock.
+    /// What ends the grant of a holder that stops, and by which clock.
     pub expiry: Expiry,
-    /// It lives in the store that it guards, so that one transaction holds both the lock and the write.
+    /// Whether the lock lives in the store that it guards, so one transaction includes both the lock and the write.
     pub in_store: bool,
-    /// A write takes effect with the release, which commits it.
+    /// Whether writes take effect only when the release commits them.
     pub commits_at_release: bool,
-    /// It has grants; an optimistic version check has none.
+    /// Whether the lock has grants. An optimistic version check has none.
     pub grants: bool,
-    /// Its grants state until when they are valid.
+    /// Whether grants state how long they are valid.
     pub validity: bool,
-    /// Several servers keep it, with the documented default parameters.
+    /// Whether the lock uses several servers with the documented default parameters.
     pub replicated: bool,
-    /// What serves as fencing token of a grant, if anything does.
+    /// The value that serves as fencing token of a grant, if any.
     pub token: Option<&'static str>,
-    /// The data can live in the service, where a write is conditional on owning the lock (guard `owner-txn`).
+    /// Whether the data can live in the service, where a write is conditional on owning the lock (guard `owner-txn`).
     pub owner_txn: bool,
-    /// Its documentation promises the lock to waiters in order of arrival.
+    /// Whether the documentation promises to serve waiters in order of arrival.
     pub fifo: bool,
     /// The effect of an acquire by a client that already holds the lock.
     pub reentrancy: Reentrancy,
-    /// What its documentation says about the requirements.
+    /// The statements of the documentation about the requirements.
     pub promises: &'static [Promise],
-    /// Flaws of the real implementation, which are always on.
+    /// Flaws of the real implementation that are always enabled.
     pub flawed_defaults: &'static [&'static str],
-    /// The bugs that can be switched on.
+    /// The bugs that can be enabled.
     pub bugs: &'static [BugInfo],
-    /// The text of its `expectations.toml`, which says what it shows in scenarios whose classes say otherwise; empty if
-    /// the classes say it all.
+    /// The text of `expectations.toml`, which overrides the expectations that scenarios state for classes of locks.
+    /// Empty if the lock overrides none.
     #[serde(skip)]
     pub expectations: &'static str,
-    /// What the model can be checked against.
+    /// The reference that the model can be checked against.
     pub verification: Verification,
-    /// Where all this is documented.
+    /// The sources of these facts.
     pub sources: &'static [&'static str],
 }
 
 impl LockInfo {
-    /// A lock of one textbook server, whose grants carry no token and no validity and end only with their release.
+    /// Creates the facts of a textbook lock with one server. Its grants have no token and no validity, and only a
+    /// release ends them.
     pub const fn new(name: &'static str, about: &'static str) -> Self {
         LockInfo {
             name,
@@ -73,12 +75,12 @@ impl LockInfo {
         }
     }
 
-    /// Sets the kind of service that keeps it.
+    /// Sets the kind of service that implements the lock.
     pub const fn family(self, family: Family) -> Self {
         LockInfo { family, ..self }
     }
 
-    /// Sets who ends the grant of a holder that stops.
+    /// Sets what ends the grant of a holder that stops.
     pub const fn expiry(self, expiry: Expiry) -> Self {
         LockInfo { expiry, ..self }
     }
@@ -88,37 +90,37 @@ impl LockInfo {
         LockInfo { in_store: true, ..self }
     }
 
-    /// Declares that the release commits what was written.
+    /// Declares that the release commits the writes.
     pub const fn commits_at_release(self) -> Self {
         LockInfo { commits_at_release: true, ..self }
     }
 
-    /// Declares that there are no grants.
+    /// Declares that the lock has no grants.
     pub const fn without_grants(self) -> Self {
         LockInfo { grants: false, ..self }
     }
 
-    /// Declares that grants state until when they are valid.
+    /// Declares that grants state how long they are valid.
     pub const fn validity(self) -> Self {
         LockInfo { validity: true, ..self }
     }
 
-    /// Declares that several servers keep the lock by default.
+    /// Declares that the lock uses several servers by default.
     pub const fn replicated(self) -> Self {
         LockInfo { replicated: true, ..self }
     }
 
-    /// Sets what serves as fencing token.
+    /// Sets the value that serves as fencing token.
     pub const fn token(self, token: &'static str) -> Self {
         LockInfo { token: Some(token), ..self }
     }
 
-    /// Declares that the lock's service can hold the data and check the ownership in a write.
+    /// Declares that the lock's service can store the data and check ownership of the lock in a write.
     pub const fn owner_txn(self) -> Self {
         LockInfo { owner_txn: true, ..self }
     }
 
-    /// Declares that the documentation promises order of arrival.
+    /// Declares that the documentation promises to serve waiters in order of arrival.
     pub const fn fifo(self) -> Self {
         LockInfo { fifo: true, ..self }
     }
@@ -128,65 +130,65 @@ impl LockInfo {
         LockInfo { reentrancy, ..self }
     }
 
-    /// Sets what the documentation says about the requirements.
+    /// Sets the statements of the documentation about the requirements.
     pub const fn promises(self, promises: &'static [Promise]) -> Self {
         LockInfo { promises, ..self }
     }
 
-    /// Sets the flaws that are always on.
+    /// Sets the flaws that are always enabled.
     pub const fn flawed_defaults(self, flawed_defaults: &'static [&'static str]) -> Self {
         LockInfo { flawed_defaults, ..self }
     }
 
-    /// Sets the bugs that can be switched on.
+    /// Sets the bugs that can be enabled.
     pub const fn bugs(self, bugs: &'static [BugInfo]) -> Self {
         LockInfo { bugs, ..self }
     }
 
-    /// Sets the text of its `expectations.toml`.
+    /// Sets the text of `expectations.toml`.
     pub const fn expectations(self, expectations: &'static str) -> Self {
         LockInfo { expectations, ..self }
     }
 
-    /// Sets what the model can be checked against.
+    /// Sets the reference that the model can be checked against.
     pub const fn verification(self, verification: Verification) -> Self {
         LockInfo { verification, ..self }
     }
 
-    /// Sets where all this is documented.
+    /// Sets the sources of these facts.
     pub const fn sources(self, sources: &'static [&'static str]) -> Self {
         LockInfo { sources, ..self }
     }
 
-    /// Whether grants carry a fencing token.
+    /// Returns whether grants carry a fencing token.
     pub const fn tokens(&self) -> bool {
         self.token.is_some()
     }
 }
 
-/// The kind of service that keeps a lock.
+/// The kind of service that implements a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
-    /// None.
+    /// There is no service.
     None,
     /// A database: its transactions, connections or rows.
     Database,
-    /// Redis, one or several.
+    /// One or several Redis servers.
     Redis,
     /// Servers that agree by consensus.
     Consensus,
-    /// A store with conditional writes, where the waiting clients decide that a holder is gone.
+    /// A store with conditional writes, where waiting clients decide that a holder is gone.
     ConditionalStore,
-    /// A single server that gives leases.
+    /// A single server that grants leases.
     LeaseServer,
 }
 
-/// Who ends the grant of a holder that stops.
+/// What ends the grant of a holder that stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expiry {
-    /// Nobody: only a release ends it.
+    /// Only a release.
     Nobody,
     /// The end of the connection or transaction.
     Connection,
@@ -196,8 +198,8 @@ pub enum Expiry {
     ServerMonotonicClock,
     /// The wall clocks of the clients, which write and compare the times themselves (ShedLock's default).
     ClientWallClock,
-    /// The waiting client's monotonic clock: it measures how long the holder's record is unchanged (DynamoDB lock client,
-    /// Kubernetes leases).
+    /// The waiting client's monotonic clock, which measures how long the holder's record has not changed (DynamoDB lock
+    /// client, Kubernetes leases).
     WaiterMonotonicClock,
     /// The monotonic clock of the current leader.
     LeaderMonotonicClock,
@@ -207,28 +209,28 @@ pub enum Expiry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reentrancy {
-    /// It succeeds, and n acquires need n releases.
+    /// The acquire succeeds, and n acquires need n releases.
     Counted,
-    /// It succeeds, and one release frees the lock.
+    /// The acquire succeeds, and one release frees the lock.
     Uncounted,
-    /// It fails at once.
+    /// The acquire fails at once.
     Refused,
-    /// The client waits for itself, until its own grant expires or it gives up.
+    /// The client waits for its own grant until the grant expires or the client gives up.
     SelfDeadlock,
-    /// There is nothing to hold.
+    /// The lock has no grants.
     NotApplicable,
 }
 
-/// The statement of a lock's documentation about a requirement.
+/// A statement of a lock's documentation about a requirement.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Promise {
     /// The requirement.
     pub requirement: Requirement,
-    /// The answer, in short.
+    /// The answer.
     pub answer: Answer,
     /// The statement, paraphrased.
     pub says: &'static str,
-    /// Where it is made.
+    /// The source of the statement.
     pub source: &'static str,
 }
 
@@ -236,17 +238,17 @@ pub struct Promise {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requirement {
-    /// One holder at a time.
+    /// There is at most one holder at a time.
     Exclusive,
-    /// A holder that crashes does not block the others for ever.
+    /// A crashed holder does not block the other clients forever.
     AvoidsDeadlock,
     /// The lock can be acquired while some nodes are down.
     HighlyAvailable,
-    /// A holder may acquire again.
+    /// A holder can acquire again.
     Reentrant,
-    /// Grants are numbered, so that a store can refuse an old holder.
+    /// Grants are numbered, so a store can refuse a former holder.
     Fencing,
-    /// First come, first served.
+    /// Waiters get the lock in order of arrival.
     Order,
 }
 
@@ -254,45 +256,45 @@ pub enum Requirement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// It promises it.
+    /// The documentation promises the requirement.
     Yes,
-    /// It denies it.
+    /// The documentation denies the requirement.
     No,
-    /// It promises it under named conditions.
+    /// The documentation promises the requirement under stated conditions.
     Conditional,
-    /// It says nothing about it.
+    /// The documentation does not mention the requirement.
     Silent,
 }
 
-/// What a model can be checked against.
+/// The reference that a model can be checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verification {
-    /// A real server of its kind, which can be run. This does not claim that the model was checked.
+    /// A real server that can be run. This does not claim that the model was checked against it.
     RealServerAvailable,
-    /// Only documentation and source.
+    /// Only documentation and source code.
     Documentation,
-    /// Only a textbook: there is no product.
+    /// Only textbooks, since there is no product.
     Textbook,
 }
 
-/// A bug of real implementations that can be switched on.
+/// A bug of real implementations that can be enabled.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct BugInfo {
-    /// Its name for `--bug`.
+    /// The name for `--bug`.
     pub name: &'static str,
-    /// The failure.
+    /// A clause that describes the failure.
     pub about: &'static str,
-    /// A scenario that shows it, and in which the model without the bug violates nothing.
+    /// A scenario that shows the bug. Without the bug, the model violates no property in it.
     pub scenario: &'static str,
-    /// The property that it violates there.
+    /// The property that the bug violates in the scenario.
     pub property: &'static str,
-    /// Where it was seen.
+    /// The source of the bug.
     pub source: &'static str,
 }
 
 impl Requirement {
-    /// All requirements, in the order of reports.
+    /// All requirements, in the order used by reports.
     pub const ALL: [Requirement; 6] = [
         Requirement::Exclusive,
         Requirement::AvoidsDeadlock,
@@ -302,7 +304,7 @@ impl Requirement {
         Requirement::Order,
     ];
 
-    /// Its name in reports.
+    /// Returns the name used in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Requirement::Exclusive => "exclusive",
@@ -316,7 +318,7 @@ impl Requirement {
 }
 
 impl Answer {
-    /// Its name in reports.
+    /// Returns the name used in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Answer::Yes => "yes",
@@ -328,7 +330,7 @@ impl Answer {
 }
 
 impl Expiry {
-    /// Its text in reports.
+    /// Returns the text used in reports.
     pub const fn text(self) -> &'static str {
         match self {
             Expiry::Nobody => "nobody",
@@ -343,7 +345,7 @@ impl Expiry {
 }
 
 impl Family {
-    /// Its name in reports.
+    /// Returns the name used in reports.
     pub const fn text(self) -> &'static str {
         match self {
             Family::None => "none",
@@ -357,20 +359,20 @@ impl Family {
 }
 
 impl Reentrancy {
-    /// Its text in reports.
+    /// Returns the text used in reports.
     pub const fn text(self) -> &'static str {
         match self {
             Reentrancy::Counted => "counted: n acquires need n releases",
-            Reentrancy::Uncounted => "uncounted: acquiring again succeeds, one release frees it",
+            Reentrancy::Uncounted => "uncounted: acquiring again succeeds, and one release frees the lock",
             Reentrancy::Refused => "refused: an error at once",
             Reentrancy::SelfDeadlock => "self-deadlock: the holder waits for itself",
-            Reentrancy::NotApplicable => "not applicable: there is nothing to hold",
+            Reentrancy::NotApplicable => "not applicable: the lock has no grants",
         }
     }
 }
 
 impl Verification {
-    /// Its text in reports.
+    /// Returns the text used in reports.
     pub const fn text(self) -> &'static str {
         match self {
             Verification::RealServerAvailable => "a real server is available to check the model against",

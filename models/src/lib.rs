@@ -1,8 +1,8 @@
 //! The locks that fencepost tests, their servers, and the store that they guard.
 //!
-//! A lock is one folder in [`locks`]: its documented parameters, the servers it deploys, its client code, its bounds. Its
-//! [`LockInfo`] states its facts and what its documentation promises, with sources. [`servers`] has the servers that
-//! several locks share, [`guarded`] the store.
+//! Each lock is one folder in [`locks`], with its documented parameters, servers, client code and bounds. [`LockInfo`]
+//! declares the facts about the lock and the promises of its documentation, with sources. [`servers`] contains the
+//! servers that several locks share, and [`guarded`] contains the store.
 
 mod class;
 mod grant;

@@ -1,4 +1,4 @@
-//! Where a lock deploys its servers.
+//! The site on which a lock deploys its servers.
 
 use fencepost_sim::{Message, Service, Setup};
 
@@ -13,24 +13,24 @@ pub struct Site<'a, L: Message> {
 }
 
 enum Servers<'a, L: Message> {
-    /// They join a world under construction.
+    /// The servers are added to a world under construction.
     Deployed(&'a mut Setup<Wire<L>, Event>),
-    /// Only their names are recorded.
+    /// Only the names of the servers are recorded.
     Named(Vec<String>),
 }
 
 impl<'a, L: Message> Site<'a, L> {
-    /// The site of a world under construction. `data` is what the lock guards.
+    /// Creates the site of a world under construction. `data` is the data that the lock guards.
     pub fn new(setup: &'a mut Setup<Wire<L>, Event>, data: StoreConfig) -> Self {
         Site { data, servers: Servers::Deployed(setup) }
     }
 
-    /// A site that records the names of the servers and drops the servers.
+    /// Creates a site that records the names of the servers and drops the servers.
     pub(crate) fn recording_names() -> Self {
         Site { data: StoreConfig::default(), servers: Servers::Named(Vec::new()) }
     }
 
-    /// The recorded names, in the order of deployment.
+    /// Returns the recorded names, in the order of deployment.
     pub(crate) fn into_names(self) -> Vec<String> {
         match self.servers {
             Servers::Deployed(_) => Vec::new(),
@@ -38,12 +38,12 @@ impl<'a, L: Message> Site<'a, L> {
         }
     }
 
-    /// The guarded data, for locks that live in their store.
+    /// Returns the guarded data, for locks that live in their store.
     pub fn data(&self) -> &StoreConfig {
         &self.data
     }
 
-    /// Deploys a server of the lock under this name.
+    /// Deploys a server of the lock with this name.
     pub fn server(&mut self, name: impl Into<String>, service: impl Service<Wire<L>, Event>) {
         match &mut self.servers {
             Servers::Deployed(setup) => {

@@ -1,4 +1,4 @@
-//! The messages between the nodes of a case: those of the lock, and those of the guarded store.
+//! The messages between the nodes of a case: messages of the lock and messages of the guarded store.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,9 +16,9 @@ use crate::history::{Event, GrantId};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wire<L> {
-    /// To or from the lock's servers.
+    /// A message to or from the lock's servers.
     Lock(L),
-    /// To or from the guarded store.
+    /// A message to or from the guarded store.
     Store(StoreMessage),
 }
 
@@ -31,10 +31,10 @@ impl<L> From<L> for Wire<L> {
 /// A service's view of its node.
 pub type Env<'a, L> = fencepost_sim::Env<'a, Wire<L>, Event>;
 
-/// The view that a lock's client code has of its node: [`fencepost_sim::Ctx`], and calls with the lock's message type.
+/// The view that a lock's client code has of its node: [`fencepost_sim::Ctx`] plus calls with the lock's message type.
 pub struct Ctx<L: Message> {
     node: fencepost_sim::Ctx<Wire<L>, Event>,
-    /// The grant that the process believes to hold.
+    /// The grant that the process believes it holds.
     held: Rc<Cell<Option<GrantId>>>,
 }
 
@@ -59,7 +59,7 @@ impl<L: Message> Deref for Ctx<L> {
 }
 
 impl<L: Message> Ctx<L> {
-    /// Sends a request to a server of the lock at once, and returns a future of its reply.
+    /// Sends a request to a server of the lock at once, and returns a future for the reply.
     pub fn ask(
         &self,
         conn: ConnId,
@@ -70,7 +70,7 @@ impl<L: Message> Ctx<L> {
         async move {
             match call.await? {
                 Wire::Lock(reply) => Ok(reply),
-                Wire::Store(_) => unreachable!("a lock's server replies with the lock's message type"),
+                Wire::Store(_) => unreachable!("a lock's server must reply with the lock's message type"),
             }
         }
     }
@@ -81,12 +81,12 @@ impl<L: Message> Ctx<L> {
         async move {
             match receive.await? {
                 Wire::Lock(message) => Ok(message),
-                Wire::Store(_) => unreachable!("the store pushes nothing"),
+                Wire::Store(_) => unreachable!("the store must not push messages"),
             }
         }
     }
 
-    /// Sends a request to the guarded store at once, and returns a future of its reply.
+    /// Sends a request to the guarded store at once, and returns a future for the reply.
     pub fn ask_store(
         &self,
         conn: ConnId,
@@ -97,18 +97,18 @@ impl<L: Message> Ctx<L> {
         async move {
             match call.await? {
                 Wire::Store(reply) => Ok(reply),
-                Wire::Lock(_) => unreachable!("the store replies with its own message type"),
+                Wire::Lock(_) => unreachable!("the store must reply with its own message type"),
             }
         }
     }
 
-    /// Marks the process as holder of the lock, for faults that target holders. The user of the lock calls it.
+    /// Marks the process as holder of the lock, for faults that target holders. The user of the lock must call this.
     pub fn set_held(&self, grant: GrantId) {
         self.held.set(Some(grant));
         self.node.set_holder(true);
     }
 
-    /// Removes that mark, if it is for this grant.
+    /// Removes the mark set by [`Ctx::set_held`], if it is for this grant.
     pub fn clear_held(&self, grant: GrantId) {
         if self.held.get() == Some(grant) {
             self.held.set(None);
@@ -116,9 +116,9 @@ impl<L: Message> Ctx<L> {
         }
     }
 
-    /// The lock's library reports to its user that the lock is lost (etcd's `Session.Done`, Consul's channel, Curator's
-    /// `LOST`, Kubernetes' `OnStoppedLeading`): the Belief ends. Reports may be repeated and late. An acquire that has not
-    /// returned yet fails with an error instead.
+    /// Reports to the user of the lock's library that the lock is lost, which ends the Belief (etcd's `Session.Done`,
+    /// Consul's channel, Curator's `LOST`, Kubernetes' `OnStoppedLeading`). Reports may be repeated and late. An
+    /// acquire that has not returned yet must fail with an error instead.
     pub fn report_lock_lost(&self, grant: GrantId) {
         self.node.note(Event::LossObserved { client: self.node.node(), grant });
         self.clear_held(grant);

@@ -8,15 +8,15 @@ use super::message::{ReadReply, STORE_TIMEOUT, StoreAccess, StoreMessage};
 use crate::grant::{Grant, LockError, Reason};
 use crate::wire::Ctx;
 
-/// The store's client. Like real drivers, it replaces a connection on which a reply is overdue: the next reply there would
-/// be taken for the missing one. So a later request can overtake the late one.
+/// The store's client. Like real drivers, it replaces a connection on which a reply is overdue, because the next reply
+/// on it would be mistaken for the missing one. A later request can therefore overtake the late one.
 pub struct StoreClient<L: Message> {
     ctx: Ctx<L>,
     conn: Cell<ConnId>,
 }
 
 impl<L: Message> StoreClient<L> {
-    /// A client of the store on this node.
+    /// Creates a client of the store on this node.
     pub fn new(ctx: Ctx<L>, store: NodeId) -> Self {
         let conn = Cell::new(ctx.connect(store));
         StoreClient { ctx, conn }
@@ -25,21 +25,21 @@ impl<L: Message> StoreClient<L> {
     /// Reads the row.
     ///
     /// # Errors
-    /// If the store refuses, or if no reply arrives in time.
+    /// Returns an error if the store refuses the read, or if no reply arrives in time.
     pub async fn read(&self, grant: &Grant, access: &StoreAccess) -> Result<ReadReply, LockError> {
         let request = StoreMessage::Read { grant: grant.id, order: access.order, token: grant.token, row: access.row };
         let reply = self.ctx.ask_store(self.conn.get(), request, STORE_TIMEOUT);
         match self.await_reply(reply).await? {
             StoreMessage::Row(row) => Ok(row),
             StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
-            _ => unreachable!("a read is answered with the row or a refusal"),
+            _ => unreachable!("the reply to a read is the row or a refusal"),
         }
     }
 
-    /// Writes the row, and passes `write-sent` once the request is sent.
+    /// Writes the row, and reaches the step `write-sent` once the request is sent.
     ///
     /// # Errors
-    /// If the store refuses, or if no reply arrives in time, so that the outcome is unknown.
+    /// Returns an error if the store refuses the write. If no reply arrives in time, the outcome is unknown.
     pub async fn write(&self, grant: &Grant, access: &StoreAccess, read: ReadReply) -> Result<(), LockError> {
         let write = access.write(grant, read);
         let reply = self.ctx.ask_store(self.conn.get(), StoreMessage::Write(write), STORE_TIMEOUT);
@@ -47,7 +47,7 @@ impl<L: Message> StoreClient<L> {
         match self.await_reply(reply).await? {
             StoreMessage::Written => Ok(()),
             StoreMessage::Refused(why) => Err(LockError::Failed(Reason::Refused(why))),
-            _ => unreachable!("a write is answered with an ack or a refusal"),
+            _ => unreachable!("the reply to a write is an ack or a refusal"),
         }
     }
 

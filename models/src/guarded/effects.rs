@@ -1,6 +1,6 @@
-//! Effects on the outside world: a job that runs, an email that is sent, a dose that is given. The store logs each effect,
-//! and reports whether an event has had its effect. It cannot undo an effect, and it does not refuse a second one: a client
-//! that asked before another's effect repeats it.
+//! Effects on the outside world, such as a job that runs, an email that is sent, or a dose that is given. The store
+//! logs each effect and reports whether an event has already had its effect. It cannot undo effects and does not refuse
+//! repetitions. A client that reads the log before another client's effect repeats that effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,29 +13,29 @@ use super::message::{ReadReply, StoreMessage, Write};
 use crate::history::{Event, GrantId, OrderId, Version};
 use crate::wire::{Env, Wire};
 
-/// What counts as one event.
+/// The definition of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// One order, whose effect is wanted once.
+    /// One order, whose effect must happen once.
     Order,
-    /// One interval of this length by the store's wall clock, in which one effect is wanted, whatever its order.
+    /// One interval of this length by the store's wall clock. One effect must happen in it, regardless of the order.
     Interval(Duration),
 }
 
 /// The server of a store with effects.
 pub(super) struct EffectStore {
     slot: Slot,
-    /// How many effects of each slot it remembers.
+    /// The number of logged effects in each slot.
     known: BTreeMap<u64, i64>,
-    /// Requests with an id, whose repetition is recognised. A client retries under the same grant.
+    /// Requests with an id, used to recognize repetitions. A client retries with the same grant.
     seen: BTreeSet<(OrderId, GrantId)>,
     disk: Disk<Effect>,
-    /// How many effects of each slot really happened. A crash cannot undo them, although the disk may lose the record.
+    /// The actual number of effects in each slot. A crash cannot undo effects, although the disk may lose the log.
     real: BTreeMap<u64, i64>,
     version: Version,
 }
 
-/// One effect, as it is remembered.
+/// One effect in the log.
 #[derive(Clone, Copy, Debug)]
 struct Effect {
     slot: u64,
@@ -43,7 +43,7 @@ struct Effect {
 }
 
 impl EffectStore {
-    /// A store before the first effect.
+    /// Creates a store without effects.
     pub fn new(slot: Slot) -> Self {
         EffectStore {
             slot,
@@ -62,14 +62,14 @@ impl EffectStore {
         }
     }
 
-    /// Replies with the number of effects that the event has had, as far as the store remembers.
+    /// Replies with the number of logged effects of the event.
     fn read<L: Message>(&self, env: &mut Env<'_, L>, grant: GrantId, order: OrderId) -> StoreMessage {
         let count = self.known.get(&self.slot_of(env, order)).copied().unwrap_or(0);
         env.note(Event::ReadAccepted { grant, version: self.version });
         StoreMessage::Row(ReadReply { count, version: self.version })
     }
 
-    /// Executes the effect, and logs how often it has happened.
+    /// Executes the effect and notes how often it has happened.
     fn execute<L: Message>(&mut self, env: &mut Env<'_, L>, write: &Write) -> StoreMessage {
         let Write { grant, order, units, with_id, .. } = *write;
         let id = with_id.then_some((order, grant));
@@ -79,7 +79,7 @@ impl EffectStore {
         let effect = Effect { slot: self.slot_of(env, order), id };
         self.disk.write(effect);
         self.disk.sync();
-        self.remember(effect);
+        self.log(effect);
         let real = self.real.entry(effect.slot).or_default();
         *real += 1;
         let (based_on, count) = (self.version, *real);
@@ -88,7 +88,7 @@ impl EffectStore {
         StoreMessage::Written
     }
 
-    fn remember(&mut self, effect: Effect) {
+    fn log(&mut self, effect: Effect) {
         *self.known.entry(effect.slot).or_default() += 1;
         self.seen.extend(effect.id);
     }
@@ -109,7 +109,7 @@ impl<L: Message> Service<Wire<L>, Event> for EffectStore {
         self.known.clear();
         self.seen.clear();
         for index in 0..self.disk.records().len() {
-            self.remember(self.disk.records()[index]);
+            self.log(self.disk.records()[index]);
         }
     }
 }

@@ -8,37 +8,38 @@ use serde::{Deserialize, Serialize};
 use crate::grant::Grant;
 use crate::history::{GrantId, OrderId, Refusal, ResourceId, Token, Version};
 
-/// How long a client of the store waits for a reply before it treats the outcome as unknown. It exceeds any latency
-/// without a fault plus a few retransmissions; real drivers range from one second to forever.
+/// The time for which a client of the store waits for a reply before it treats the outcome as unknown. The value
+/// exceeds any fault-free latency plus a few retransmissions. Timeouts of real drivers range from one second to
+/// infinity.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How the count is updated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Update {
-    /// Case 1: the program writes the target count.
+    /// Case 1: the client writes the target count.
     #[default]
     Target,
     /// Case 2: the database subtracts.
     Decrement,
-    /// The database subtracts where enough is left: `… WHERE count >= quantity`.
+    /// The database subtracts if enough units are left: `… WHERE count >= quantity`.
     Conditional,
-    /// The program writes the target count where nobody else wrote since: `… WHERE version = …`.
+    /// The client writes the target count if the row has not changed since the read: `… WHERE version = …`.
     Version,
 }
 
-/// What the store checks beside the update's own condition.
+/// The store's check in addition to the condition of the update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guard {
-    /// Nothing.
+    /// No check.
     #[default]
     None,
-    /// Writes carry the fencing token; a token below the highest seen is refused.
+    /// Writes carry the fencing token. The store refuses a token below the highest one seen.
     FenceWrites,
     /// Reads and writes carry the fencing token.
     FenceReads,
-    /// The reader places a unique claim; a write is refused unless its claim and the version that was read are current.
+    /// A read places a unique claim. The store refuses a write unless its claim and the version read are still current.
     Claim,
     /// The data lives in the lock service, and the write is conditional on owning the lock.
     OwnerTxn,
@@ -49,20 +50,20 @@ pub enum Guard {
 pub struct StoreAccess {
     /// The order.
     pub order: OrderId,
-    /// How many units it changes.
+    /// The number of units by which the count changes.
     pub units: u32,
     /// How the count is updated.
     pub update: Update,
-    /// The write carries the order's id, so that the store applies it once.
+    /// Whether the write carries the order's id, so that the store applies it only once.
     pub with_id: bool,
-    /// The units are added to the count; otherwise they are subtracted.
+    /// Whether the units are added to the count. Otherwise they are subtracted.
     pub adds: bool,
-    /// The row, which has the number of the locked resource.
+    /// The row, identified by the number of the locked resource.
     pub row: ResourceId,
 }
 
 impl StoreAccess {
-    /// The write of this order, computed from what it read.
+    /// Returns the write of this order, computed from the row that it read.
     pub fn write(&self, grant: &Grant, read: ReadReply) -> Write {
         let StoreAccess { order, units, update, with_id, adds, row } = *self;
         Write { grant: grant.id, order, units, update, read, token: grant.token, with_id, adds, row }
@@ -81,21 +82,21 @@ pub struct ReadReply {
 /// A write as it is sent.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Write {
-    /// The grant under which it is sent. The store uses it for claims alone; checkers use it for the ground truth.
+    /// The grant under which the write is sent. The store uses it only for claims; checkers use it as ground truth.
     pub grant: GrantId,
     /// The order.
     pub order: OrderId,
-    /// How many units it changes.
+    /// The number of units by which the count changes.
     pub units: u32,
     /// How the count is updated.
     pub update: Update,
-    /// What was read before.
+    /// The row as it was read before the write.
     pub read: ReadReply,
     /// The fencing token.
     pub token: Option<Token>,
-    /// The store shall apply this order once only.
+    /// Whether the store must apply this order only once.
     pub with_id: bool,
-    /// The units are added to the count; otherwise they are subtracted.
+    /// Whether the units are added to the count. Otherwise they are subtracted.
     pub adds: bool,
     /// The row.
     pub row: ResourceId,
@@ -104,9 +105,9 @@ pub struct Write {
 /// A message between the store and a client.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "each variant's text explains its fields")]
+#[expect(missing_docs, reason = "the text of each variant explains the fields")]
 pub enum StoreMessage {
-    /// Read a row, with the token if there is one.
+    /// Read a row. Carries the token if there is one.
     Read {
         grant: GrantId,
         order: OrderId,
@@ -120,6 +121,6 @@ pub enum StoreMessage {
     Write(Write),
     /// The write is durable.
     Written,
-    /// The operation is refused.
+    /// The operation was refused.
     Refused(Refusal),
 }

@@ -1,6 +1,6 @@
 //! The guarded store: the rows or effects that a lock protects, and the guards that the store itself offers.
 //!
-//! All workloads share this: messages, guards, durability and the log of what the store accepted.
+//! All workloads share its messages, guards, durability and events.
 
 mod client;
 mod effects;

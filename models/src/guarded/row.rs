@@ -13,7 +13,7 @@ pub(crate) struct Row {
     pub count: i64,
     pub version: Version,
     highest_token: Token,
-    /// A bug that can be switched on: equal tokens are also refused.
+    /// Whether the fence also refuses equal tokens, a bug that can be enabled.
     strict_fence: bool,
     claim: Option<GrantId>,
     applied: BTreeSet<OrderId>,
@@ -23,7 +23,7 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// A write, and whether the order is remembered so that it is not repeated.
+    /// A write. If `remember`, the order is stored so that it is not applied again.
     Wrote { count: i64, version: Version, order: OrderId, remember: bool },
     /// A guard saw this fencing token.
     SawToken(Token),
@@ -52,7 +52,7 @@ impl Row {
         ReadReply { count: self.count, version: self.version }
     }
 
-    /// Checks a read against the guard. The change, if any, must be durable before the reply.
+    /// Checks a read against the guard. The change, if any, must be durable before the store replies.
     pub fn read(&self, guard: Guard, grant: GrantId, token: Option<Token>) -> Result<Option<Change>, Refusal> {
         match (guard, token) {
             (Guard::FenceReads, Some(token)) => self.fence(token).map(Some),
@@ -62,23 +62,23 @@ impl Row {
     }
 
     fn fence(&self, token: Token) -> Result<Change, Refusal> {
-        // Equal tokens pass: a holder writes many times.
+        // Equal tokens pass, because a holder may write many times.
         let refused = token < self.highest_token || self.strict_fence && token == self.highest_token;
         if refused { Err(Refusal::Fenced) } else { Ok(Change::SawToken(token)) }
     }
 
-    /// Whether a write with an id was applied before, so that its repetition changes nothing.
+    /// Returns whether a write with an id was already applied, so its repetition has no effect.
     pub fn knows(&self, write: &Write) -> bool {
         write.with_id && self.applied.contains(&write.order)
     }
 
-    /// Checks a write against the guard and its condition. Returns what it changes.
+    /// Checks a write against the guard and its condition. Returns the changes.
     pub fn write(&self, guard: Guard, write: &Write) -> Result<(Accepted, [Option<Change>; 2]), Refusal> {
         let fenced = match (guard, write.token) {
             (Guard::FenceWrites | Guard::FenceReads, Some(token)) => Some(self.fence(token)?),
             _ => None,
         };
-        // A late duplicate of the claim's message can restore an older claim, so the version must match too.
+        // A late duplicate of the claim's message can restore an older claim, so the version must also match.
         if guard == Guard::Claim && (self.claim != Some(write.grant) || self.version != write.read.version) {
             return Err(Refusal::NotClaimed);
         }
@@ -136,7 +136,7 @@ mod tests {
     const READ: ReadReply = ReadReply { count: 10, version: 0 };
 
     #[test]
-    fn case_1_writes_the_target_whatever_happened_since_the_read() {
+    fn case_1_writes_the_target_regardless_of_changes_since_the_read() {
         let (accepted, _) = row(7, 1).write(Guard::None, &write(Update::Target, READ, None)).unwrap();
         assert_eq!((accepted.count, accepted.based_on, accepted.version), (8, 0, 2));
     }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_checked_at_the_row() {
+    fn conditions_are_checked_against_the_current_row() {
         let refused = |row: Row, update| row.write(Guard::None, &write(update, READ, None)).unwrap_err();
         assert_eq!(refused(row(1, 0), Update::Conditional), Refusal::SoldOut);
         assert_eq!(refused(row(10, 1), Update::Version), Refusal::StaleVersion);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_lets_equal_tokens_pass_and_lower_ones_not() {
+    fn a_fence_accepts_equal_tokens_and_refuses_lower_ones() {
         let mut row = row(10, 0);
         row.apply(Change::SawToken(5));
         assert!(row.write(Guard::FenceWrites, &write(Update::Target, READ, Some(5))).is_ok());
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_duplicate_of_an_older_claim_does_not_let_its_write_through() {
+    fn a_write_is_refused_after_a_late_duplicate_of_its_older_claim() {
         let mut row = row(10, 0);
         row.apply(row.read(Guard::Claim, GrantId(1), None).unwrap().unwrap());
         row.apply(Change::Claimed(GrantId(2)));

@@ -1,7 +1,7 @@
-//! The guarded store as a node of its own. Its rows have a count: units in stock, records in a file, a balance.
+//! The guarded store as a separate node. Each row has a count: units in stock, records in a file, or a balance.
 //!
-//! Case 1 (`update = "target"`): the program reads the count, subtracts and writes the target count back. Case 2
-//! (`update = "decrement"`): the program reads the count, and the database subtracts.
+//! Case 1 (`update = "target"`): the client reads the count, subtracts, and writes the target count back. Case 2
+//! (`update = "decrement"`): the client reads the count, and the database subtracts.
 
 use fencepost_sim::disk::{Disk, DiskFate, Syncs};
 use fencepost_sim::{Caller, Message, Service};
@@ -13,32 +13,32 @@ use super::row::{Change, Row};
 use crate::history::{Event, GrantId, OrderId, ResourceId, Token};
 use crate::wire::{Env, Wire};
 
-/// What a store keeps.
+/// The content of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoreKind {
     /// Rows, which clients read and write back.
     #[default]
     Rows,
-    /// A log of effects, each wanted once.
+    /// A log of effects, each of which must happen once.
     Effects(Slot),
 }
 
-/// The initial content of the store, and how it is guarded.
+/// The initial content of the store and its guard.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoreConfig {
-    /// What it keeps. The fields below are about rows.
+    /// The kind of content. The fields below apply only to rows.
     pub kind: StoreKind,
-    /// The count of every row at the start: units in stock, records, a balance.
+    /// The initial count of every row: units in stock, records, or a balance.
     pub initial_count: u32,
-    /// What the store checks.
+    /// The guard of every row.
     pub guard: Guard,
-    /// Which bugs its fence has.
+    /// The enabled bugs of the fence.
     pub fence: FenceBugs,
-    /// How many rows there are, each guarded by the lock on the resource of the same number.
+    /// The number of rows. Each row is guarded by the lock on the resource with the same number.
     pub rows: u8,
 }
 
-/// The server of a store of its own.
+/// Creates the server of a store that is a separate node.
 pub fn store_server<L: Message>(config: StoreConfig) -> Box<dyn Service<Wire<L>, Event>> {
     match config.kind {
         StoreKind::Rows => Box::new(RowStore::new(config)),
@@ -54,12 +54,12 @@ struct RowStore {
 }
 
 impl RowStore {
-    /// A store whose rows have their initial count.
+    /// Creates a store whose rows have their initial count.
     pub fn new(config: StoreConfig) -> Self {
-        RowStore { rows: Self::first_rows(&config), config, disk: Disk::default() }
+        RowStore { rows: Self::initial_rows(&config), config, disk: Disk::default() }
     }
 
-    fn first_rows(config: &StoreConfig) -> Vec<Row> {
+    fn initial_rows(config: &StoreConfig) -> Vec<Row> {
         let row = || Row::new(config.initial_count.into()).with_strict_fence(config.fence.refuses_equal);
         (0..config.rows).map(|_| row()).collect()
     }
@@ -134,7 +134,7 @@ impl<L: Message> Service<Wire<L>, Event> for RowStore {
 
     fn on_crash(&mut self, env: &mut Env<'_, L>, disk: DiskFate) {
         self.disk.crash(disk);
-        let before = std::mem::replace(&mut self.rows, Self::first_rows(&self.config));
+        let before = std::mem::replace(&mut self.rows, Self::initial_rows(&self.config));
         for (row, change) in self.disk.records() {
             self.rows[usize::from(row.0)].apply(*change);
         }

@@ -1,4 +1,4 @@
-//! Worlds with a replicated list, and their invariants.
+//! Simulated clusters with a replicated list, and their invariants.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Cluster {
     pub end_at: Duration,
 }
 
-/// Servers, each with a client that adds and reads.
+/// Returns a cluster in which each server has a client that adds and reads.
 pub fn cluster(seed: u64, servers: usize) -> Cluster {
     let work = |n: usize| Work {
         server: format!("server-{}", n + 1),
@@ -64,8 +64,8 @@ impl Cluster {
             setup.client(format!("client-{}", n + 1), client(work, seen.clone()));
         }
         let names: Vec<String> = (1..=self.servers).map(|n| format!("server-{n}")).collect();
-        deploy(&mut Site::new(&mut setup, StoreConfig::default()), &names, self.config, List::default(), |place| {
-            Counter { seen: seen.clone(), place }
+        deploy(&mut Site::new(&mut setup, StoreConfig::default()), &names, self.config, List::default(), |index| {
+            Counter { seen: seen.clone(), index }
         });
         let (_, mut world) = setup.run(async |driver| {
             driver.run_until(heal_at.min(end_at)).await;
@@ -82,33 +82,33 @@ impl Cluster {
 
 impl Seen {
     /// Asserts that no term has two leaders, that every acknowledged number is at its position on every server, and
-    /// that nothing was noted twice.
+    /// that no entry was noted twice.
     pub fn assert_invariants(&self) {
         let mut terms: Vec<u64> = self.leaders.iter().map(|(_, term)| *term).collect();
         terms.sort_unstable();
         assert!(terms.windows(2).all(|pair| pair[0] != pair[1]), "{:?}", self.leaders);
         let longest = self.lists.iter().max_by_key(|list| list.len()).unwrap();
         for list in &self.lists {
-            assert!(longest.starts_with(list), "the servers agree");
+            assert!(longest.starts_with(list), "the lists of the servers diverge");
         }
-        for (at, number, place) in &self.added {
-            assert_eq!(longest.get(*place as usize - 1), Some(number), "acknowledged at {at:?}");
+        for (at, number, position) in &self.added {
+            assert_eq!(longest.get(*position as usize - 1), Some(number), "acknowledged at {at:?}");
         }
         let noted: Vec<u32> = self.granted.iter().map(|(_, number)| *number).collect();
-        assert!(noted.starts_with(longest), "each entry is noted once, in order");
+        assert!(noted.starts_with(longest), "each entry must be noted once, in order");
     }
 
-    /// The number of reads that miss a number acknowledged before their request. Acknowledgements are in the order of
-    /// the list, so the last hundred suffice.
+    /// Returns the number of reads that miss a number acknowledged before their request. Acknowledgements follow the
+    /// order of the list, so comparing with the last hundred suffices.
     pub fn stale_reads(&self) -> usize {
-        let known = |asked: Duration| {
+        let acked_length = |asked: Duration| {
             let before = self.added.partition_point(|(acked, ..)| *acked < asked);
-            self.added[..before].iter().rev().take(100).map(|(.., place)| *place).max().unwrap_or(0)
+            self.added[..before].iter().rev().take(100).map(|(.., position)| *position).max().unwrap_or(0)
         };
-        self.reads.iter().filter(|(asked, _, length)| *length < known(*asked)).count()
+        self.reads.iter().filter(|(asked, _, length)| *length < acked_length(*asked)).count()
     }
 
-    /// The number of additions acknowledged between `from` and `to`.
+    /// Returns the number of additions acknowledged between `from` and `to`.
     pub fn added_between(&self, from: Duration, to: Duration) -> usize {
         self.added.iter().filter(|(at, ..)| (from..to).contains(at)).count()
     }

@@ -53,14 +53,14 @@ impl Carries<Packet<List>> for Msg {
     }
 }
 
-/// What a run records.
+/// The observations of a run.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Each new leader and its term.
     pub leaders: Vec<(NodeId, u64)>,
-    /// The time of an acknowledgement, the number added and its position in the list, from 1.
+    /// For each addition, the time of its acknowledgement, the number, and its position in the list, counted from 1.
     pub added: Vec<(Duration, u32, u64)>,
-    /// The times of a read's request and answer, and the length read.
+    /// For each read, the times of its request and reply, and the length read.
     pub reads: Vec<(Duration, Duration, u64)>,
     pub failed: u32,
     pub restored: u32,
@@ -73,7 +73,8 @@ pub type Shared = Rc<RefCell<Seen>>;
 
 pub struct Counter {
     pub seen: Shared,
-    pub place: usize,
+    /// The index of the server.
+    pub index: usize,
 }
 
 impl RaftApp for Counter {
@@ -91,7 +92,7 @@ impl RaftApp for Counter {
 
     fn on_applied(&mut self, env: &mut Env<'_, Msg>, core: &mut Core<Self>, applied: Applied<Self>) {
         assert_eq!(core.applied(), applied.index);
-        self.seen.borrow_mut().lists[self.place].clone_from(&core.machine().0);
+        self.seen.borrow_mut().lists[self.index].clone_from(&core.machine().0);
         if let Some(from) = applied.ticket {
             env.reply(from, Msg::Length(applied.answer));
         }
@@ -114,15 +115,15 @@ impl RaftApp for Counter {
     fn on_restored(&mut self, _: &mut Env<'_, Msg>, core: &mut Core<Self>) {
         let mut seen = self.seen.borrow_mut();
         seen.restored += 1;
-        seen.lists[self.place].clone_from(&core.machine().0);
+        seen.lists[self.index].clone_from(&core.machine().0);
     }
 
     fn on_crash(&mut self, _: &mut Env<'_, Msg>) {
-        self.seen.borrow_mut().lists[self.place].clear();
+        self.seen.borrow_mut().lists[self.index].clear();
     }
 }
 
-/// The loop of a client.
+/// The configuration of a client's loop.
 #[derive(Clone)]
 pub struct Work {
     pub server: String,
@@ -144,9 +145,9 @@ async fn run_client(ctx: Ctx<Msg>, work: Work, seen: Shared) {
     for number in work.from.. {
         ctx.sleep(work.pause).await;
         if work.adds
-            && let Ok(Msg::Length(place)) = ctx.ask(conn, Msg::Add(number), within).await
+            && let Ok(Msg::Length(position)) = ctx.ask(conn, Msg::Add(number), within).await
         {
-            seen.borrow_mut().added.push((now(), number, place));
+            seen.borrow_mut().added.push((now(), number, position));
         }
         if work.reads {
             let asked = now();

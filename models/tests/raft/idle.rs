@@ -6,7 +6,7 @@ use crate::cluster::{Cluster, cluster, secs};
 
 #[test]
 #[ignore = "a measurement"]
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "it measures real time")]
+#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "the test measures real time")]
 fn idle() {
     for servers in [3, 5] {
         for end in [10, 1_010] {

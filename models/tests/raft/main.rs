@@ -43,7 +43,7 @@ fn a_leader_is_elected_and_every_server_serves() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_trace_and_others_give_other_leaders() {
+fn the_same_seed_gives_the_same_trace_and_different_seeds_elect_different_leaders() {
     let short = |seed| {
         let (seen, hash) = Cluster { end_at: secs(5), ..cluster(seed, 3) }.run();
         (seen.leaders[0].0, hash)
@@ -63,8 +63,8 @@ fn a_cluster_survives_the_loss_of_a_minority_and_stops_without_a_majority() {
         let seen = run(cluster(seed, 3)
             .with(fault::<Crash>(json!({ "disk": "unsynced" }), at(secs(10)), Aim::Nodes(leader()), None))
             .with(fault::<Crash>(json!({ "disk": "unsynced" }), at(secs(20)), Aim::Nodes(leader()), None)));
-        assert_eq!(seen.added_between(ms(20_100), secs(40)), 0, "one of three servers commits nothing");
-        assert!(seen.added_between(secs(46), secs(60)) > 100, "all three continue after healing");
+        assert_eq!(seen.added_between(ms(20_100), secs(40)), 0, "a single server of three must not commit");
+        assert!(seen.added_between(secs(46), secs(60)) > 100, "the cluster must make progress after healing");
         assert_eq!(seen.stale_reads(), 0);
     }
 }
@@ -73,13 +73,13 @@ fn leader() -> Target {
     Target::Servers(Which::Leader)
 }
 
-/// Cuts off the leader with one client while the others continue.
+/// Runs a cluster in which a partition cuts off the leader and one client from the others.
 fn cut_off(seed: u64, reads: ReadMode) -> Seen {
-    let alone = Cluster { end_at: secs(8), ..cluster(seed, 3) };
-    let leader = alone.run().0.leaders[0].0;
+    let probe = Cluster { end_at: secs(8), ..cluster(seed, 3) };
+    let leader = probe.run().0.leaders[0].0;
     let number = usize::from(leader.0) - 3;
     let others: Vec<usize> = (0..3).filter(|n| *n != number).collect();
-    let names = |kind: &str, of: &[usize]| of.iter().map(|n| format!("{kind}-{}", n + 1)).collect::<Vec<_>>();
+    let names = |kind: &str, numbers: &[usize]| numbers.iter().map(|n| format!("{kind}-{}", n + 1)).collect::<Vec<_>>();
     let (mut inside, mut outside) = (names("server", &[number]), names("server", &others));
     inside.extend(names("client", &[number]));
     outside.extend(names("client", &others));
@@ -92,13 +92,14 @@ fn a_deposed_leader_serves_stale_reads_only_if_unchecked() {
     for seed in 0..5 {
         assert_eq!(cut_off(seed, ReadMode::Quorum).stale_reads(), 0);
         assert!(cut_off(seed, ReadMode::Unchecked).stale_reads() > 10);
-        // With a lease, the leader steps down after two election timeouts at most; the others may elect sooner.
+        // With a lease, the leader steps down after at most two election timeouts. The others may elect a leader
+        // sooner.
         assert!(cut_off(seed, ReadMode::Lease).stale_reads() <= 2);
     }
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_under_faults() {
+fn no_acknowledged_entry_is_lost_under_faults() {
     for seed in 0..20 {
         let any = || Aim::Nodes(Target::Servers(Which::Any));
         let crash = json!({ "disk": "unsynced", "restart_after": "2s" });
@@ -156,8 +157,9 @@ fn a_server_that_lags_far_behind_receives_a_snapshot() {
     }
 }
 
-/// A lost connection makes the leader probe for the last common entry, past what the server had acknowledged. So a wiped
-/// server catches up even where it ignores the heartbeats of a leader that counts on its lost entries.
+/// After a lost connection, the leader probes for the last common entry, even before entries that the server had
+/// acknowledged. A wiped server therefore catches up even if it ignores heartbeats of a leader that relies on its lost
+/// entries.
 #[test]
 fn a_wiped_server_catches_up_whether_or_not_it_answers_heartbeats() {
     for (seed, resend) in (0..5).flat_map(|seed| [(seed, true), (seed, false)]) {
@@ -168,13 +170,13 @@ fn a_wiped_server_catches_up_whether_or_not_it_answers_heartbeats() {
         if resend {
             seen.assert_invariants();
         }
-        assert!(seen.added_between(secs(10), secs(60)) > 100, "seed {seed}: the others continue");
-        assert!(seen.lists[1].len() + 10 > seen.lists[0].len(), "seed {seed}, {resend}: it stays behind");
+        assert!(seen.added_between(secs(10), secs(60)) > 100, "seed {seed}: no progress");
+        assert!(seen.lists[1].len() + 10 > seen.lists[0].len(), "seed {seed}, {resend}: the server stays behind");
     }
 }
 
-/// Lost disks may break every promise but one: the cluster keeps making progress, or its members refuse to go on,
-/// without a panic. The assertions show that data was in fact lost in some run, so the test reaches these states.
+/// Lost disks may break every guarantee except one: the cluster makes progress, or its members stop, without a panic.
+/// The assertions check that some run did lose data, so the test reaches these states.
 #[test]
 fn lost_disks_cause_no_panic() {
     let mut lossy = 0;
@@ -187,7 +189,7 @@ fn lost_disks_cause_no_panic() {
         cluster.config.fsync = false;
         cluster.config.snapshot_every = 50;
         let (seen, _) = cluster.run();
-        assert!(!seen.added.is_empty(), "seed {seed}: nothing was acknowledged");
+        assert!(!seen.added.is_empty(), "seed {seed}: no addition was acknowledged");
         let lost = |(_, number, _): &(Duration, u32, u64)| seen.lists.iter().all(|list| !list.contains(number));
         lossy += usize::from(seen.added.iter().any(lost));
     }

@@ -34,7 +34,8 @@ fn rejects_an_undeclared_counter() {
     assert_eq!(
         findings.sentence(RULE),
         "client-1 held the lock (grant 1, 1st in the grant order) and acquired it again: one of two releases did \
-         not free it (2.000000 s); its documentation says uncounted: acquiring again succeeds, one release frees it"
+         not free it (2.000000 s); its documentation says uncounted: acquiring again succeeds, and one release \
+         frees the lock"
     );
     assert_eq!(findings.named(RULE), (vec![1], vec![A]));
 }
