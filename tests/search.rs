@@ -55,11 +55,7 @@ fn a_run_saves_regressions_and_the_next_run_runs_them_first() {
     assert!(second.err.contains("regressions: 1 run first, 1 still violated"), "{}", second.err);
     assert_eq!(first.out, second.out, "regressions do not enter rates");
     assert!(sandbox.read("two/regressions.json").contains("\"violated\": true"));
-    assert_eq!(
-        std::fs::read_dir(sandbox.path("fencepost-regressions")).unwrap().count(),
-        1,
-        "the regression is saved once"
-    );
+    assert_eq!(std::fs::read_dir(sandbox.path("fencepost-regressions")).unwrap().count(), 1, "saved once");
 }
 
 #[test]

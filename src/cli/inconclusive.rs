@@ -23,7 +23,6 @@ fn not_applicable(verdicts: &Verdicts) -> String {
 
 /// Returns the failure of a search whose properties are not applicable in any of its cells.
 pub(super) fn nothing_applies() -> Failure {
-    let help =
-        "choose other properties with --fail-on, or other locks; `fencepost list properties` describes all properties";
+    let help = "choose other properties with --fail-on, or other locks; see `fencepost list properties`";
     Failure::nothing_selected("nothing to check: none of the properties is applicable to any of these cases", help)
 }
