@@ -277,7 +277,7 @@ fn the_store_is_at_the_bottom_even_without_servers() {
 #[test]
 fn a_single_omitted_node_is_singular() {
     let svg = timeline::svg(&CaseRecord::watch(&cell(&TIED.replace("count = 2", "count = 3"), "redis-set-px", &[]), 3));
-    assert!(svg.contains("1 more node plays no part"), "{}", texts_of(&svg).last().expect("a key").2);
+    assert!(svg.contains("1 other node not involved"), "{}", texts_of(&svg).last().expect("a key").2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Selects the events that a log shows, and formats them as lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fencepost_models::history::{Ack, Cause, Event, GrantId};
 use fencepost_scenarios::check::Evidence;
@@ -53,6 +53,7 @@ pub(super) fn build(record: &CaseRecord, options: LogOptions) -> Vec<Item> {
         follower_expected: false,
         given_up: BTreeSet::new(),
         counts: record.names.initial_counts(),
+        attempts: attempts_by_client(record),
     };
     record.entries.iter().for_each(|entry| builder.entry(entry));
     builder.finish()
@@ -72,6 +73,18 @@ struct CaseLogBuilder<'a> {
     given_up: BTreeSet<GrantId>,
     /// The counts of the guarded rows.
     counts: [i64; 2],
+    /// The attempts of each client, in order. Searching all grants for each message would take quadratic time.
+    attempts: BTreeMap<NodeId, Vec<(SimTime, GrantId)>>,
+}
+
+fn attempts_by_client(record: &CaseRecord) -> BTreeMap<NodeId, Vec<(SimTime, GrantId)>> {
+    let mut attempts: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for grant in record.grants.values() {
+        if let (Some(client), Some(invoked)) = (grant.client, grant.invoked) {
+            attempts.entry(client).or_default().push((invoked, grant.id));
+        }
+    }
+    attempts
 }
 
 impl CaseLogBuilder<'_> {
@@ -268,9 +281,9 @@ impl CaseLogBuilder<'_> {
     /// Returns the grant under which the client of a message was working when the message was sent.
     fn sender_grant(&self, message: &Message) -> Option<GrantId> {
         let client = [message.from, message.to].into_iter().find(|node| self.record.is_client(*node))?;
-        let grants = self.record.grants.values().rev().filter(|grant| grant.client == Some(client));
-        let existed = |at: SimTime| move |from: SimTime| from <= at;
-        grants.filter(|grant| grant.invoked.is_some_and(existed(message.sent))).map(|grant| grant.id).next()
+        let attempts = self.attempts.get(&client)?;
+        let begun = attempts.partition_point(|(invoked, _)| *invoked <= message.sent);
+        attempts[..begun].last().map(|(_, grant)| *grant)
     }
 
     fn technical(&mut self, entry: &Entry) {
