@@ -24,8 +24,10 @@ pub struct LockInfo {
     pub validity: bool,
     /// Whether the lock uses several servers with the documented default parameters.
     pub replicated: bool,
-    /// The value that serves as fencing token of a grant, if any.
-    pub token: Option<&'static str>,
+    /// What the public API offers to a client.
+    pub offers: Offers,
+    /// The named variants: ports or settings that differ. The first one is the default. Empty if there is only one.
+    pub variants: &'static [VariantInfo],
     /// Whether the data can live in the service, where a write is conditional on owning the lock (guard `owner-txn`).
     pub owner_txn: bool,
     /// Whether the documentation promises to serve waiters in order of arrival.
@@ -42,7 +44,7 @@ pub struct LockInfo {
     /// Empty if the lock overrides none.
     #[serde(skip)]
     pub expectations: &'static str,
-    /// The reference that the model can be checked against.
+    /// The reference that the model was checked against.
     pub verification: Verification,
     /// The sources of these facts.
     pub sources: &'static [&'static str],
@@ -62,7 +64,8 @@ impl LockInfo {
             grants: true,
             validity: false,
             replicated: false,
-            token: None,
+            offers: Offers { token: None, check: None, loss_notice: None, timeout: None },
+            variants: &[],
             owner_txn: false,
             fifo: false,
             reentrancy: Reentrancy::NotApplicable,
@@ -110,9 +113,39 @@ impl LockInfo {
         LockInfo { replicated: true, ..self }
     }
 
-    /// Sets the value that serves as fencing token.
+    /// Sets the call that gives the fencing token of a grant.
     pub const fn token(self, token: &'static str) -> Self {
-        LockInfo { token: Some(token), ..self }
+        LockInfo { offers: Offers { token: Some(token), ..self.offers }, ..self }
+    }
+
+    /// Removes the fencing token, for settings that have none.
+    pub const fn without_token(self) -> Self {
+        LockInfo { offers: Offers { token: None, ..self.offers }, ..self }
+    }
+
+    /// Sets the call that checks whether the client still holds the lock.
+    pub const fn check(self, check: &'static str) -> Self {
+        LockInfo { offers: Offers { check: Some(check), ..self.offers }, ..self }
+    }
+
+    /// Removes the check, for settings that have none.
+    pub const fn without_check(self) -> Self {
+        LockInfo { offers: Offers { check: None, ..self.offers }, ..self }
+    }
+
+    /// Sets how the library notifies a client that it lost the lock.
+    pub const fn loss_notice(self, loss_notice: &'static str) -> Self {
+        LockInfo { offers: Offers { loss_notice: Some(loss_notice), ..self.offers }, ..self }
+    }
+
+    /// Sets how a caller limits the wait for the lock.
+    pub const fn timeout(self, timeout: &'static str) -> Self {
+        LockInfo { offers: Offers { timeout: Some(timeout), ..self.offers }, ..self }
+    }
+
+    /// Sets the named variants, the default first.
+    pub const fn variants(self, variants: &'static [VariantInfo]) -> Self {
+        LockInfo { variants, ..self }
     }
 
     /// Declares that the lock's service can store the data and check ownership of the lock in a write.
@@ -150,7 +183,7 @@ impl LockInfo {
         LockInfo { expectations, ..self }
     }
 
-    /// Sets the reference that the model can be checked against.
+    /// Sets the reference that the model was checked against.
     pub const fn verification(self, verification: Verification) -> Self {
         LockInfo { verification, ..self }
     }
@@ -162,8 +195,37 @@ impl LockInfo {
 
     /// Returns whether grants carry a fencing token.
     pub const fn tokens(&self) -> bool {
-        self.token.is_some()
+        self.offers.token.is_some()
     }
+
+    /// Returns the names of the bugs that the modelled version has.
+    pub fn default_bugs(&self) -> impl Iterator<Item = &'static str> {
+        self.bugs.iter().filter(|bug| bug.default_on).map(|bug| bug.name)
+    }
+}
+
+/// What the public API of a lock offers to a client. Each field names the call, or is `None` if there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Offers {
+    /// The call that gives a fencing token, and the value that it gives.
+    pub token: Option<&'static str>,
+    /// The call that tells a client whether it still holds the lock, and whether it asks the server.
+    pub check: Option<&'static str>,
+    /// How the library notifies a client that it lost the lock.
+    pub loss_notice: Option<&'static str>,
+    /// How a caller limits the wait for the lock.
+    pub timeout: Option<&'static str>,
+}
+
+/// A named variant of a lock: a port of its algorithm, or settings that differ in practice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct VariantInfo {
+    /// The name, used as `LOCK:VARIANT` in files, flags and reports.
+    pub name: &'static str,
+    /// What distinguishes it. For the default variant, this also says why it is the default.
+    pub about: &'static str,
+    /// The source.
+    pub source: &'static str,
 }
 
 /// The kind of service that implements a lock.
@@ -266,19 +328,24 @@ pub enum Answer {
     Silent,
 }
 
-/// The reference that a model can be checked against.
+/// The reference that a model was checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", tag = "status")]
 pub enum Verification {
-    /// A real server that can be run. This does not claim that the model was checked against it.
-    RealServerAvailable,
-    /// Only documentation and source code.
+    /// Only documentation.
     Documentation,
+    /// The source code of the implementation.
+    Source {
+        /// The version that was read.
+        version: &'static str,
+        /// The date on which it was read, as `YYYY-MM-DD`.
+        read: &'static str,
+    },
     /// Only textbooks, since there is no product.
     Textbook,
 }
 
-/// A bug of real implementations that can be enabled.
+/// A bug of real implementations, which can be switched on or off.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct BugInfo {
     /// The name for `--bug`.
@@ -291,6 +358,12 @@ pub struct BugInfo {
     pub property: &'static str,
     /// The source of the bug.
     pub source: &'static str,
+    /// The first version with the bug.
+    pub since: &'static str,
+    /// The version that fixed it, or `None` if it is open.
+    pub fixed_in: Option<&'static str>,
+    /// Whether the modelled version has the bug, so it is on unless `--fix` switches it off.
+    pub default_on: bool,
 }
 
 impl Requirement {
@@ -373,11 +446,11 @@ impl Reentrancy {
 
 impl Verification {
     /// Returns the text used in reports.
-    pub const fn text(self) -> &'static str {
+    pub fn text(self) -> String {
         match self {
-            Verification::RealServerAvailable => "a real server is available to check the model against",
-            Verification::Documentation => "modelled from documentation and source only",
-            Verification::Textbook => "textbook: there is no product to check the model against",
+            Verification::Documentation => "checked against documentation only".into(),
+            Verification::Source { version, read } => format!("checked against the source of {version}, read on {read}"),
+            Verification::Textbook => "textbook: there is no product to check the model against".into(),
         }
     }
 }

@@ -18,7 +18,9 @@ mod wire;
 pub use self::class::Class;
 pub use self::grant::{Attempt, Grant, LockError, Reason};
 pub use self::history::ResourceId;
-pub use self::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+pub use self::info::{
+    Answer, BugInfo, Expiry, Family, LockInfo, Offers, Promise, Reentrancy, Requirement, VariantInfo, Verification,
+};
 pub use self::lock::{Lock, NoParams, POLL, Params, server_names};
 pub use self::site::Site;
 pub use self::wire::{Ctx, Env, Wire};

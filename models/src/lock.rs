@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::{Attempt, Grant, LockError};
 use crate::guarded::InStore;
 use crate::history::ResourceId;
-use crate::info::{LockInfo, Reentrancy};
+use crate::info::LockInfo;
 use crate::site::Site;
 use crate::wire::Ctx;
 
@@ -58,12 +58,13 @@ pub trait Lock: Sized + 'static {
     /// Stops extending the grant, so it expires without a release.
     fn abandon(&mut self, _grant: &Grant) {}
 
-    /// Returns whether the client still holds the grant, according to the check that the library offers. The check may
-    /// ask the server.
+    /// Returns whether the client still holds the grant, by the call that the library offers for this. It may ask the
+    /// server or read local state. Only called if [`Offers::check`](crate::info::Offers::check) names such a call.
     ///
-    /// The default is for libraries without a check: the client continues to believe that it holds the lock.
-    fn check(&mut self, _grant: &Grant) -> impl Future<Output = bool> {
-        std::future::ready(true)
+    /// # Errors
+    /// [`LockError::Unknown`] if the server did not answer. The client then aborts and releases.
+    fn check(&mut self, _grant: &Grant) -> impl Future<Output = Result<bool, LockError>> {
+        std::future::ready(Ok(true))
     }
 
     /// Returns access to the data in the lock's own service, for locks that can keep it there.
@@ -81,9 +82,9 @@ pub trait Lock: Sized + 'static {
         1
     }
 
-    /// Returns the effect of a nested acquire with these parameters.
-    fn reentrancy(_params: &Self::Params) -> Reentrancy {
-        Self::INFO.reentrancy
+    /// Returns the facts with these parameters, for locks whose variants or settings change what they offer.
+    fn info(_params: &Self::Params) -> LockInfo {
+        Self::INFO
     }
 
     /// Returns the longest time from a holder's crash until a waiter gets the lock.
@@ -119,8 +120,13 @@ pub trait Params: Clone + Default + DeserializeOwned + Serialize + JsonSchema + 
         None
     }
 
-    /// Enables a cited bug of real implementations. Returns whether the lock has this bug.
-    fn set_bug(&mut self, _bug: &str) -> bool {
+    /// Selects one of [`LockInfo::variants`] and sets its settings. Returns whether the lock has this variant.
+    fn set_variant(&mut self, _variant: &str) -> bool {
+        false
+    }
+
+    /// Switches a cited bug of real implementations on or off. Returns whether the lock has this bug.
+    fn set_bug(&mut self, _bug: &str, _on: bool) -> bool {
         false
     }
 

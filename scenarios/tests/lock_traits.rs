@@ -49,8 +49,8 @@ impl<T: Variant> Lock for VariantLock<T> {
         self.0.release(grant).await
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.0.check(grant).await
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.0.check(grant).await)
     }
 
     fn retry_delay(&mut self) -> Duration {

@@ -12,6 +12,9 @@ const REFUSES_EQUAL: BugInfo = BugInfo {
     property: "fencing",
     source: "redisson/redisson, RedissonFencedLock.java, class comment: the service has to accept a token that is greater \
              or equal",
+    since: "unverified",
+    fixed_in: None,
+    default_on: false,
 };
 
 const NOT_DURABLE: BugInfo = BugInfo {
@@ -21,6 +24,9 @@ const NOT_DURABLE: BugInfo = BugInfo {
     property: "effect-exclusion",
     source: "Kleppmann, How to do distributed locking, 2016: the storage has to remember that it has processed a higher \
              token",
+    since: "unverified",
+    fixed_in: None,
+    default_on: false,
 };
 
 /// The enabled bugs of the fence.

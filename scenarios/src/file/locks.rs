@@ -73,8 +73,8 @@ impl fmt::Debug for LockConfig {
 
 impl LockConfig {
     /// Returns the parameters of a lock from its table, or the documented defaults.
-    pub fn params_of(&self, lock: &LockFormat) -> Option<LockParams> {
-        self.params.get(lock.name()).cloned().or_else(|| (lock.parse)(None).ok())
+    pub fn params_of(&self, lock: &LockFormat) -> LockParams {
+        lock.configure(self.params.get(lock.lock).cloned(), Timing::Default, &[])
     }
 }
 

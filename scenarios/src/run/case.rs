@@ -103,15 +103,15 @@ impl Plan {
         let nodes = Deployment::new(cell.scenario.clients.count, cell.servers.clone(), in_service::<L>(cell));
         let wait_for_others = longest_unit(cell) + longest_inner_wait(cell) + late_attempts(cell);
         let spec = CaseSpec {
-            grants: L::INFO.grants,
-            validity: L::INFO.validity,
-            tokens: L::INFO.tokens(),
-            releases: L::INFO.grants,
-            reentrancy: L::reentrancy(params),
+            grants: cell.lock.info.grants,
+            validity: cell.lock.info.validity,
+            tokens: cell.lock.info.tokens(),
+            releases: cell.lock.info.grants,
+            reentrancy: cell.lock.info.reentrancy,
             nested_wait: nested_wait(&cell.scenario.clients),
-            fifo: L::INFO.fifo,
+            fifo: cell.lock.info.fifo,
             quorum: L::quorum(params),
-            consensus: L::INFO.family == Family::Consensus,
+            consensus: cell.lock.info.family == Family::Consensus,
             rank_by_return: nodes.servers().is_empty(),
             clients: nodes.clients().to_vec(),
             orders: total_orders(clients, pace, *run_for),

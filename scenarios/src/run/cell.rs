@@ -40,6 +40,7 @@ impl Cell {
     /// Prepares the cell of a scenario and a lock, with these bugs of the lock or of the store enabled.
     pub fn new(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) -> Self {
         let params = lock_params(scenario, lock, bugs);
+        let lock = &lock.with_info(&params);
         let servers = (lock.servers)(&params);
         let reason = inapplicable(scenario, lock, &servers);
         let header = header(scenario, lock, &params, reason);
@@ -54,11 +55,16 @@ impl Cell {
         }
     }
 
-    /// Returns the cells of a scenario, one for each of its locks, or of those in `only`.
+    /// Returns the cells of a scenario, one for each of its locks, or of those in `only`. Without either list, these
+    /// are the default variants of all locks.
     pub fn all(registry: &Registry, scenario: &Arc<Scenario>, only: Option<&[String]>, bugs: &[String]) -> Vec<Cell> {
-        let listed = |list: Option<&[String]>, name: &str| list.is_none_or(|list| list.iter().any(|lock| lock == name));
-        (registry.locks().iter())
-            .filter(|lock| listed(scenario.locks.as_deref(), lock.name()) && listed(only, lock.name()))
+        let listed = only.or(scenario.locks.as_deref());
+        let is_listed = |lock: &&LockEntry| match listed {
+            Some(list) => list.iter().any(|name| name == lock.name()) && scenario.permits(lock),
+            None => lock.variant.is_none(),
+        };
+        (registry.locks().iter().chain(registry.variants()))
+            .filter(is_listed)
             .map(|lock| Cell::new(scenario, lock, bugs))
             .collect()
     }
@@ -129,8 +135,8 @@ impl Cell {
 }
 
 fn lock_params(scenario: &Scenario, lock: &LockEntry, bugs: &[String]) -> LockParams {
-    let own = scenario.lock.params.get(lock.name()).cloned();
-    (lock.configure)(own, scenario.lock.timing, bugs)
+    let own = scenario.lock.params.get(lock.lock).cloned();
+    lock.configure(own, scenario.lock.timing, bugs)
 }
 
 /// Returns why the lock cannot run in the scenario, or `None` if it can.
@@ -138,7 +144,9 @@ fn inapplicable(scenario: &Scenario, lock: &LockEntry, servers: &[String]) -> Op
     let workload = Workload::of_scenario(scenario);
     let in_service = data_in_service(&lock.info, workload.guard());
     let topology = Deployment::new(scenario.clients.count, servers.to_vec(), in_service);
-    data_problem(&lock.info, workload)
+    let no_check = scenario.clients.check_before_write && lock.info.offers.check.is_none();
+    (no_check.then(|| "its library offers no check".to_owned()))
+        .or_else(|| data_problem(&lock.info, workload))
         .or_else(|| guard_problem(&lock.info, workload))
         .or_else(|| transport_problem(&lock.info, scenario.network.transport))
         .or_else(|| scenario.faults.iter().find_map(|plan| plan.applicable(&topology).err()))

@@ -11,7 +11,7 @@ use fencepost_models::{BugInfo, Lock, locks};
 use fencepost_sim::faults::{self, FaultKind};
 use schemars::JsonSchema;
 
-use crate::file::{Catalog, LockFormat, WorkloadFormat};
+use crate::file::{Catalog, LockFormat, LockParams, WorkloadFormat};
 use crate::run::case::{self, CaseReport};
 use crate::run::cell::Cell;
 use crate::run::recorder::Watcher;
@@ -42,6 +42,8 @@ pub struct WorkloadEntry {
 pub struct Registry {
     catalog: Catalog,
     locks: Vec<LockEntry>,
+    /// The variants that are not defaults.
+    variants: Vec<LockEntry>,
     workloads: Vec<WorkloadEntry>,
 }
 
@@ -86,9 +88,12 @@ impl Registry {
     /// # Panics
     /// If a lock of this name already exists.
     pub fn with<L: Lock>(mut self) -> Self {
-        let entry = LockEntry { format: LockFormat::new::<L>(), run: case::run_lock::<L> };
-        self.catalog.add_lock(entry.format);
-        self.locks.push(entry);
+        let format = LockFormat::new::<L>();
+        self.catalog.add_lock(format);
+        let entries = self.catalog.variants_of(format.lock).map(|format| LockEntry { format: *format, run: case::run_lock::<L> });
+        let (defaults, variants): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.variant.is_none());
+        self.locks.extend(defaults);
+        self.variants.extend(variants);
         self
     }
 
@@ -122,14 +127,20 @@ impl Registry {
         self
     }
 
-    /// Returns the lock of this name.
+    /// Returns the lock or variant of this name.
     pub fn lock(&self, name: &str) -> Option<&LockEntry> {
-        self.locks.iter().find(|entry| entry.info.name == name)
+        let name = self.find_lock(name)?.name();
+        self.locks.iter().chain(&self.variants).find(|entry| entry.name() == name)
     }
 
-    /// Returns all locks.
+    /// Returns all locks, each in its default variant.
     pub fn locks(&self) -> &[LockEntry] {
         &self.locks
+    }
+
+    /// Returns all variants that are not defaults.
+    pub fn variants(&self) -> &[LockEntry] {
+        &self.variants
     }
 
     /// Returns all bugs that can be enabled, each with the name of its lock. Bugs of the guarded store have the name
@@ -150,6 +161,14 @@ impl Deref for Registry {
 
     fn deref(&self) -> &Catalog {
         &self.catalog
+    }
+}
+
+impl LockEntry {
+    /// Returns the lock with the facts that it has with these parameters.
+    pub(crate) fn with_info(&self, params: &LockParams) -> LockEntry {
+        let info = self.format.info_for(params);
+        LockEntry { format: LockFormat { info, ..self.format }, ..*self }
     }
 }
 

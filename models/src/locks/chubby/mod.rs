@@ -98,8 +98,8 @@ impl Lock for ChubbyLock {
         }
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.session.as_ref().is_some_and(|(session, _)| session.held.get() == Some(grant.id) && session.is_safe())
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.session.as_ref().is_some_and(|(session, _)| session.held.get() == Some(grant.id) && session.is_safe()))
     }
 
     fn retry_delay(&mut self) -> Duration {

@@ -111,8 +111,8 @@ impl Lock for ConsulLock {
         Ok(())
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.held.as_ref().is_some_and(|held| held.session == grant.id && !held.lost.get())
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.held.as_ref().is_some_and(|held| held.session == grant.id && !held.lost.get()))
     }
 
     fn retry_delay(&mut self) -> Duration {

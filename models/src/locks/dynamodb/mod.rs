@@ -100,8 +100,10 @@ impl Params for DynamoDbParams {
         Some(self.lease_duration.0)
     }
 
-    fn set_bug(&mut self, bug: &str) -> bool {
-        self.hold_lock_on_service_unavailable |= bug == UNAVAILABLE_COUNTS;
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
+        if bug == UNAVAILABLE_COUNTS {
+            self.hold_lock_on_service_unavailable = on;
+        }
         bug == UNAVAILABLE_COUNTS
     }
 
@@ -212,6 +214,9 @@ impl Lock for DynamoDb {
         property: "effect-exclusion",
         source: "awslabs/amazon-dynamodb-lock-client, AmazonDynamoDBLockClientOptions.java, \
                      withHoldLockOnServiceUnavailable; AmazonDynamoDBLockClient.java, sendHeartbeat",
+        since: "unverified",
+        fixed_in: None,
+        default_on: false,
     }])
     .verification(Verification::Documentation)
     .sources(&["awslabs/amazon-dynamodb-lock-client 1.4: README, AmazonDynamoDBLockClient.java, LockItem.java, \
@@ -263,8 +268,8 @@ impl Lock for DynamoDb {
     }
 
     /// `!lockItem.isExpired()`: only the clock counts, even if a heartbeat has learnt that another client has the lock.
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.client.item_of(grant.id).is_some_and(|item| !self.client.ctx.passed(item.expires))
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.client.item_of(grant.id).is_some_and(|item| !self.client.ctx.passed(item.expires)))
     }
 
     /// The user's loop around `acquireLock` pauses as long as the client between two reads.
@@ -272,8 +277,8 @@ impl Lock for DynamoDb {
         self.client.params.refresh_period.0
     }
 
-    fn reentrancy(params: &DynamoDbParams) -> Reentrancy {
-        if params.reentrant { Reentrancy::Uncounted } else { Self::INFO.reentrancy }
+    fn info(params: &DynamoDbParams) -> LockInfo {
+        if params.reentrant { Self::INFO.reentrancy(Reentrancy::Uncounted) } else { Self::INFO }
     }
 
     /// One lease duration after a waiter first saw the last record version number (README, "Acquire lock with

@@ -52,6 +52,9 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-etcd-stale-grant",
         property: "effect-exclusion",
         source: "etcd-io/etcd#11456 (found by Jepsen, 3.4.3), earlier #9921; fixed by reading the own key again",
+        since: "unverified",
+        fixed_in: None,
+        default_on: false,
     },
     BugInfo {
         name: "etcd-stuck-leader",
@@ -60,6 +63,9 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-etcd-stuck-leader",
         property: "belief-exclusion",
         source: "etcd-io/etcd#12528, #15247; fixed by #16822, which makes sure of the leadership before it revokes",
+        since: "unverified",
+        fixed_in: None,
+        default_on: false,
     },
     BugInfo {
         name: "raft-stale-read",
@@ -68,6 +74,9 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-raft-stale-read",
         property: "belief-exclusion",
         source: "etcd-io/etcd#741 (etcd 0.x, 2014)",
+        since: "unverified",
+        fixed_in: None,
+        default_on: false,
     },
 ];
 
@@ -94,7 +103,7 @@ pub(super) const INFO: LockInfo = LockInfo::new(
     "without keep-alive pings, which programs must request, a client hangs on an unreachable member",
 ])
 .bugs(BUGS)
-.verification(Verification::RealServerAvailable)
+.verification(Verification::Documentation)
 .sources(&[
     "etcd-io/etcd, client/v3/concurrency/mutex.go and session.go, client/v3/lease.go, client/v3/retry.go",
     "etcd-io/etcd, server/lease/lessor.go, server/etcdserver/v3_server.go and server.go",

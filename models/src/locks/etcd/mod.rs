@@ -184,8 +184,8 @@ impl Lock for Etcd {
         Ok(self.unlock(mine.key, grant.id, Some("release-sent")).await?)
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.held().is_some_and(|mine| mine.grant == grant.id) && !self.session.as_ref().is_none_or(Session::done)
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.held().is_some_and(|mine| mine.grant == grant.id) && !self.session.as_ref().is_none_or(Session::done))
     }
 
     /// The lease runs from the holder's last renewal. Slow rates and stopped machines of the leader lengthen it, clock

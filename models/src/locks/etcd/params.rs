@@ -101,11 +101,11 @@ impl Params for EtcdParams {
         Some(Duration::from_secs(self.seconds()))
     }
 
-    fn set_bug(&mut self, bug: &str) -> bool {
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
         match bug {
-            "etcd-stale-grant" => self.stale_grant = true,
-            "etcd-stuck-leader" => self.stuck_leader = true,
-            "raft-stale-read" => self.stale_read = true,
+            "etcd-stale-grant" => self.stale_grant = on,
+            "etcd-stuck-leader" => self.stuck_leader = on,
+            "raft-stale-read" => self.stale_read = on,
             _ => return false,
         }
         true

@@ -28,6 +28,9 @@ pub(super) const INFO: LockInfo = LockInfo::new(
     scenario: "bug-hazelcast-no-cp",
     property: "grant-exclusion",
     source: "docs.hazelcast.com, IMDG, CP Subsystem Unsafe Mode",
+    since: "unverified",
+    fixed_in: None,
+    default_on: false,
 }])
 .verification(Verification::Documentation)
 .sources(&[

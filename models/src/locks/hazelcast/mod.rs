@@ -118,10 +118,10 @@ impl Lock for Hazelcast {
     }
 
     /// Whether the grant's session is still the process's session, as far as the process knows.
-    async fn check(&mut self, grant: &Grant) -> bool {
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
         let locked = self.proxy.locked.get();
         let holds = self.outer.is_some_and(|outer| outer.id == grant.id && outer.token == grant.token);
-        holds && locked.is_some() && locked == self.proxy.process.session()
+        Ok(holds && locked.is_some() && locked == self.proxy.process.session())
     }
 
     fn takeover_bound(params: &HazelcastParams, allowance: &BoundAllowance) -> Duration {

@@ -61,8 +61,10 @@ impl Params for HazelcastParams {
         Some(self.session_ttl.0)
     }
 
-    fn set_bug(&mut self, bug: &str) -> bool {
-        self.no_cp |= bug == NO_CP;
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
+        if bug == NO_CP {
+            self.no_cp = on;
+        }
         bug == NO_CP
     }
 

@@ -85,10 +85,13 @@ impl Params for K8sLeaseParams {
         Some(self.longest_lease())
     }
 
-    fn set_bug(&mut self, bug: &str) -> bool {
-        self.own_duration |= bug == OWN_DURATION;
-        self.early_callback |= bug == EARLY_CALLBACK;
-        [OWN_DURATION, EARLY_CALLBACK].contains(&bug)
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
+        match bug {
+            OWN_DURATION => self.own_duration = on,
+            EARLY_CALLBACK => self.early_callback = on,
+            _ => return false,
+        }
+        true
     }
 
     /// The checks of `NewLeaderElector`.

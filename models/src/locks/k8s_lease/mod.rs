@@ -100,6 +100,9 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-k8s-own-duration",
         property: "belief-exclusion",
         source: "fabric8io/kubernetes-client#7160; client-go before kubernetes/kubernetes#114872",
+        since: "unverified",
+        fixed_in: None,
+        default_on: false,
     },
     BugInfo {
         name: EARLY_CALLBACK,
@@ -107,6 +110,9 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-k8s-early-callback",
         property: "belief-exclusion",
         source: "fabric8io/kubernetes-client#7350",
+        since: "unverified",
+        fixed_in: None,
+        default_on: false,
     },
 ];
 
@@ -188,8 +194,8 @@ impl Lock for K8sLease {
     }
 
     /// The user was notified of its leadership and not yet of its end, and `IsLeader` agrees. Neither uses a clock.
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.elector.leading.get() == Some(grant.id) && self.elector.is_leader()
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.elector.leading.get() == Some(grant.id) && self.elector.is_leader())
     }
 
     fn retry_delay(&mut self) -> Duration {

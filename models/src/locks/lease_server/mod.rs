@@ -157,8 +157,8 @@ impl Lock for LeaseServerLock {
         }
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(grant.valid_until.is_some_and(|until| !self.ctx.passed(until)))
     }
 
     /// The term runs on the server's monotonic clock: slow rates and stopped machines lengthen it, clock steps do not.

@@ -119,7 +119,7 @@ impl Lock for MysqlGetLock {
         .expiry(Expiry::Connection)
         .reentrancy(Reentrancy::Counted)
         .promises(PROMISES)
-        .verification(Verification::RealServerAvailable)
+        .verification(Verification::Documentation)
         .sources(&[
             "MySQL 8.4 Reference Manual, Locking Functions; Server System Variables, wait_timeout",
             "MySQL worklog 1159, Allow multiple locks in GET_LOCK()",
@@ -151,8 +151,8 @@ impl Lock for MysqlGetLock {
         self.lock.release(grant).await
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.lock.is_held(grant)
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.lock.is_held(grant))
     }
 
     fn takeover_bound(params: &MysqlGetLockParams, allowance: &BoundAllowance) -> Duration {

@@ -129,7 +129,7 @@ impl Lock for PgAdvisory {
         .expiry(Expiry::Connection)
         .reentrancy(Reentrancy::Counted)
         .promises(PROMISES)
-        .verification(Verification::RealServerAvailable)
+        .verification(Verification::Documentation)
         .sources(&[
             "PostgreSQL 17 documentation, Explicit Locking, Advisory Locks; Advisory Lock Functions",
             "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
@@ -168,8 +168,8 @@ impl Lock for PgAdvisory {
         self.lock.release(grant).await
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.lock.is_held(grant)
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.lock.is_held(grant))
     }
 
     fn takeover_bound(params: &PgAdvisoryParams, allowance: &BoundAllowance) -> Duration {

@@ -119,7 +119,7 @@ impl Lock for RedisSentinel {
         "replication is asynchronous, so a failover loses the grants that no replica had yet",
         "a master that is cut off from its replicas keeps granting (min-replicas-to-write 0)",
     ])
-    .verification(Verification::RealServerAvailable)
+    .verification(Verification::Documentation)
     .sources(&[
         DISTLOCK,
         "redis.io, High availability with Redis Sentinel",
@@ -165,8 +165,8 @@ impl Lock for RedisSentinel {
         released
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(grant.valid_until.is_some_and(|until| !self.ctx.passed(until)))
     }
 
     fn retry_delay(&mut self) -> Duration {

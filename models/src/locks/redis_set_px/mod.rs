@@ -107,7 +107,7 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
         .reentrancy(Reentrancy::Refused)
         .promises(R::PROMISES)
         .flawed_defaults(R::FLAWS)
-        .verification(Verification::RealServerAvailable)
+        .verification(Verification::Documentation)
         .sources(&["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"]);
     type Params = RedisPxParams;
     type Message = RedisMessage;
@@ -146,8 +146,8 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
         }
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        grant.valid_until.is_some_and(|until| !self.ctx.passed(until))
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(grant.valid_until.is_some_and(|until| !self.ctx.passed(until)))
     }
 
     /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.

@@ -59,7 +59,7 @@ impl Lock for RedisSetNx {
             "the key never expires, so a holder that crashes, or whose release is lost, leaves it for ever",
             "the release deletes the key whoever set it",
         ])
-        .verification(Verification::RealServerAvailable)
+        .verification(Verification::Documentation)
         .sources(&[SETNX_PAGE, "redis.io, SETNX, Handling deadlocks"]);
     type Params = RedisSetNxParams;
     type Message = RedisMessage;

@@ -92,7 +92,7 @@ impl Lock for RedisSetNxExpire {
         "a client that stops between SETNX and EXPIRE leaves a key that never expires",
         "the release deletes the key whoever set it",
     ])
-    .verification(Verification::RealServerAvailable)
+    .verification(Verification::Documentation)
     .sources(&[
         SETNX_PAGE,
         "redis/redis-py, issue #554 and pull request #902",

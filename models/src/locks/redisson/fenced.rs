@@ -66,8 +66,10 @@ impl Params for RedissonFencedParams {
         Some(self.watchdog_timeout.0)
     }
 
-    fn set_bug(&mut self, bug: &str) -> bool {
-        self.renewal_stops |= bug == RENEWAL_STOPS.name;
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
+        if bug == RENEWAL_STOPS.name {
+            self.renewal_stops = on;
+        }
         bug == RENEWAL_STOPS.name
     }
 
@@ -113,7 +115,7 @@ impl Variant for Fenced {
                 "tryLockAndGetToken() waits instead of trying once",
             ])
             .bugs(&[RENEWAL_STOPS])
-            .verification(Verification::RealServerAvailable)
+            .verification(Verification::Documentation)
             .sources(SOURCES);
     type Params = RedissonFencedParams;
 

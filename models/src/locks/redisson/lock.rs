@@ -57,8 +57,8 @@ impl<V: Variant> Lock for RedissonLock<V> {
         self.client.unlock(grant.id, Some("release-sent")).await
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.client.is_held(grant.id)
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.client.is_held(grant.id))
     }
 
     /// The key expires a lease after its last renewal, by the server's wall clock. A waiter sleeps at most for the
@@ -88,6 +88,9 @@ pub(super) const RENEWAL_STOPS: BugInfo = BugInfo {
     scenario: "bug-redisson-renewal-stops",
     property: "effect-exclusion",
     source: "redisson/redisson, issue #775",
+    since: "unverified",
+    fixed_in: None,
+    default_on: false,
 };
 
 pub(super) const PAGE: &str = "Redisson, locks-and-synchronizers.md, Lock";

@@ -62,8 +62,10 @@ impl Params for RedissonParams {
         Some(self.settings().lease_time())
     }
 
-    fn set_bug(&mut self, bug: &str) -> bool {
-        self.renewal_stops |= bug == RENEWAL_STOPS.name;
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
+        if bug == RENEWAL_STOPS.name {
+            self.renewal_stops = on;
+        }
         bug == RENEWAL_STOPS.name
     }
 
@@ -110,7 +112,7 @@ impl Variant for Plain {
     .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
     .flawed_defaults(&[SILENT_LOSS, PHANTOM])
     .bugs(&[RENEWAL_STOPS])
-    .verification(Verification::RealServerAvailable)
+    .verification(Verification::Documentation)
     .sources(SOURCES);
     type Params = RedissonParams;
 

@@ -110,11 +110,11 @@ impl Lock for Redlock {
     }
 
     /// The abort signal with extensions, otherwise the validity.
-    async fn check(&mut self, grant: &Grant) -> bool {
-        match grant.valid_until {
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(match grant.valid_until {
             Some(until) => !self.ctx.passed(until),
             None => self.extension.as_ref().is_some_and(|it| it.grant == grant.id && !it.aborted()),
-        }
+        })
     }
 
     fn retry_delay(&mut self) -> Duration {

@@ -91,9 +91,13 @@ impl Params for RedlockParams {
         Some(self.ttl.0)
     }
 
-    fn set_bug(&mut self, bug: &str) -> bool {
-        self.no_second_read |= bug == NO_SECOND_READ.name;
-        self.expiry_before_retries |= bug == EXPIRY_BEFORE_RETRIES.name;
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
+        if bug == NO_SECOND_READ.name {
+            self.no_second_read = on;
+        }
+        if bug == EXPIRY_BEFORE_RETRIES.name {
+            self.expiry_before_retries = on;
+        }
         INFO.bugs.iter().any(|known| known.name == bug)
     }
 
@@ -117,6 +121,9 @@ const NO_SECOND_READ: BugInfo = BugInfo {
     scenario: "redlock-pause-between-reads",
     property: "validity-exclusion",
     source: "antirez, Is Redlock safe?, 2016",
+    since: "unverified",
+    fixed_in: None,
+    default_on: false,
 };
 
 const EXPIRY_BEFORE_RETRIES: BugInfo = BugInfo {
@@ -126,6 +133,9 @@ const EXPIRY_BEFORE_RETRIES: BugInfo = BugInfo {
     scenario: "bug-redlock-expiry-before-retries",
     property: "effect-exclusion",
     source: "mike-marcacci/node-redlock, issues #296 and #299, pull requests #273 and #274",
+    since: "unverified",
+    fixed_in: None,
+    default_on: false,
 };
 
 const EXCLUSIVE: Promise = Promise {
@@ -154,7 +164,7 @@ pub(super) const INFO: LockInfo = LockInfo::new("redlock", "SET NX PX on a major
     .reentrancy(Reentrancy::Refused)
     .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
     .bugs(&[NO_SECOND_READ, EXPIRY_BEFORE_RETRIES])
-    .verification(Verification::RealServerAvailable)
+    .verification(Verification::Documentation)
     .sources(&[
         "redis.io, Distributed Locks with Redis, The Redlock Algorithm",
         "antirez/redlock-rb, redlock.rb: 3 tries, 200 ms, drift factor 0.01 and 2 ms",

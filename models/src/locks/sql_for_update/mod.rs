@@ -153,7 +153,7 @@ impl Lock for SqlForUpdate {
     .commits_at_release()
     .reentrancy(Reentrancy::Uncounted)
     .promises(PROMISES)
-    .verification(Verification::RealServerAvailable)
+    .verification(Verification::Documentation)
     .sources(&[
         "MySQL 8.4 Reference Manual, InnoDB Locking Reads; innodb_lock_wait_timeout",
         "PostgreSQL 17 documentation, Explicit Locking, Row-Level Locks",
@@ -203,8 +203,8 @@ impl Lock for SqlForUpdate {
         }
     }
 
-    async fn check(&mut self, _: &Grant) -> bool {
-        self.database.seems_open()
+    async fn check(&mut self, _: &Grant) -> Result<bool, LockError> {
+        Ok(self.database.seems_open())
     }
 
     fn in_store(&mut self) -> Option<&mut dyn InStore> {

@@ -88,7 +88,7 @@ impl Lock for SqlLeaseRow {
     .reentrancy(Reentrancy::Refused)
     .promises(PROMISES)
     .flawed_defaults(FLAWS)
-    .verification(Verification::RealServerAvailable)
+    .verification(Verification::Documentation)
     .sources(&[
         "lukas-krecan/ShedLock, README.md, SqlStatementsSource.java, StorageBasedLockProvider.java, \
                 KeepAliveLockProvider.java",
@@ -141,8 +141,8 @@ impl Lock for SqlLeaseRow {
     }
 
     /// ShedLock does not expose the lock's duration: a started task counts as holding it (`LockAssert`).
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.held.is_some_and(|held| held.grant == grant.id)
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.held.is_some_and(|held| held.grant == grant.id))
     }
 
     /// The row is free once the waiter's clock says so, which may lag behind the holder's. Then the waiter must try

@@ -57,7 +57,7 @@ impl Lock for SqlVersion {
             .in_store()
             .without_grants()
             .promises(PROMISES)
-            .verification(Verification::RealServerAvailable)
+            .verification(Verification::Documentation)
             .sources(&["Kung and Robinson, On Optimistic Methods for Concurrency Control, TODS 1981"]);
     type Params = NoParams;
     type Message = SqlMessage;

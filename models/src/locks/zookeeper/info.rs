@@ -68,6 +68,9 @@ pub(super) const INFO: LockInfo = LockInfo::new(
         scenario: "bug-curator-own-old-node",
         property: "belief-exclusion",
         source: "CURATOR-604 (apache/curator#1121); CURATOR-498 (#1018), fixed in part",
+        since: "unverified",
+        fixed_in: None,
+        default_on: false,
     },
     BugInfo {
         name: "curator-release-forgets",
@@ -76,9 +79,12 @@ pub(super) const INFO: LockInfo = LockInfo::new(
         scenario: "bug-curator-release-forgets",
         property: "progress",
         source: "CURATOR-678 (apache/curator#1193), CURATOR-486 (#1006)",
+        since: "unverified",
+        fixed_in: None,
+        default_on: false,
     },
 ])
-.verification(Verification::RealServerAvailable)
+.verification(Verification::Documentation)
 .sources(&[
     "apache/zookeeper: zookeeperProgrammers.md, recipes.md; ExpiryQueue.java, SessionTrackerImpl.java, \
          LearnerSessionTracker.java, ClientCnxn.java",

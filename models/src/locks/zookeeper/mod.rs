@@ -170,8 +170,8 @@ impl Lock for Zookeeper {
         deleted.map_err(|_| LockError::Unknown(Reason::Call(CallError::Reset)))
     }
 
-    async fn check(&mut self, grant: &Grant) -> bool {
-        self.zk().holds(grant.id)
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(self.zk().holds(grant.id))
     }
 
     fn retry_delay(&mut self) -> Duration {

@@ -105,10 +105,10 @@ impl Params for ZookeeperParams {
         Some(self.negotiated() + self.tick.0)
     }
 
-    fn set_bug(&mut self, bug: &str) -> bool {
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
         match bug {
-            "curator-own-old-node" => self.own_old_node = true,
-            "curator-release-forgets" => self.release_forgets = true,
+            "curator-own-old-node" => self.own_old_node = on,
+            "curator-release-forgets" => self.release_forgets = on,
             _ => return false,
         }
         true

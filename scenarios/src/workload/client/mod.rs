@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fencepost_models::guarded::{ReadReply, StoreAccess, StoreClient};
 use fencepost_models::history::{Ack, Event, GrantId, OrderEnd};
-use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, ResourceId};
+use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, Reason, ResourceId};
 use fencepost_sim::{Either, Mono, NodeId, race};
 
 pub(crate) use self::nested::nested_wait;
@@ -269,8 +269,11 @@ impl<L: Lock> ClientOps for Client<L> {
         })
     }
 
-    fn check<'a>(&'a mut self, resource: ResourceId, grant: &'a Grant) -> OpFuture<'a, bool> {
-        Box::pin(async move { self.lock(resource).check(grant).await })
+    fn check<'a>(&'a mut self, resource: ResourceId, grant: &'a Grant) -> OpFuture<'a, Result<(), LockError>> {
+        Box::pin(async move {
+            let held = self.lock(resource).check(grant).await?;
+            if held { Ok(()) } else { Err(LockError::Failed(Reason::NotHeld)) }
+        })
     }
 
     fn write<'a>(

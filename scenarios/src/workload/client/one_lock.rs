@@ -25,10 +25,10 @@ pub(super) async fn run(client: &mut dyn ClientOps, order: &Order, give_up: Mono
     }
     client.hold(&grant, order.hold).await;
     if client.clients().check_before_write {
-        let held = client.check(FIRST, &grant).await;
+        let checked = client.check(FIRST, &grant).await;
         client.step("checked").await;
-        if !held {
-            return abort(client, &grant, LockError::Failed(Reason::NotHeld)).await;
+        if let Err(error) = checked {
+            return abort(client, &grant, error).await;
         }
     }
     client.sleep(order.prepare).await;

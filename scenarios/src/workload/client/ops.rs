@@ -66,8 +66,11 @@ pub trait ClientOps {
     /// Works under the lock for this time, with as many nested acquires as the scenario sets.
     fn hold<'a>(&'a mut self, grant: &'a Grant, time: Duration) -> OpFuture<'a, ()>;
 
-    /// Returns whether the client still holds the grant, by the library's own check.
-    fn check<'a>(&'a mut self, resource: ResourceId, grant: &'a Grant) -> OpFuture<'a, bool>;
+    /// Asks the library whether the client still holds the grant.
+    ///
+    /// # Errors
+    /// `Failed` if the client no longer holds it, and `Unknown` if the server did not answer.
+    fn check<'a>(&'a mut self, resource: ResourceId, grant: &'a Grant) -> OpFuture<'a, Result<(), LockError>>;
 
     /// Writes the row. If the outcome is unknown and the scenario allows retries, retries for as long as a client waits
     /// for a lock.

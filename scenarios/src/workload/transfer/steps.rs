@@ -82,9 +82,10 @@ async fn move_money(client: &mut dyn ClientOps, order: &Order, held: &Held) -> A
     }
     client.hold(grant_of(FIRST), order.hold).await;
     if client.clients().check_before_write
-        && let Some(lost) = first_lost(client, held).await
+        && let Err((lost, error)) = check_all(client, held).await
     {
-        return AttemptResult::Resolved(end_after(client, lost, LockError::Failed(Reason::NotHeld)));
+        end_after(client, lost, error);
+        return AttemptResult::Resolved(OrderEnd::Abandoned);
     }
     client.sleep(order.prepare).await;
     if let Err(error) = client.write(grant_of(from), &debit, rows[0]).await {
@@ -99,17 +100,17 @@ async fn move_money(client: &mut dyn ClientOps, order: &Order, held: &Held) -> A
     }
 }
 
-/// Returns the first grant that fails the library's check.
-async fn first_lost<'h>(client: &mut dyn ClientOps, held: &'h Held) -> Option<&'h Grant> {
-    let mut lost = None;
+/// Asks the library about each grant, and returns the first that fails the check.
+async fn check_all<'h>(client: &mut dyn ClientOps, held: &'h Held) -> Result<(), (&'h Grant, LockError)> {
+    let mut checked = Ok(());
     for (resource, grant) in held {
-        if !client.check(*resource, grant).await {
-            lost = Some(grant);
+        checked = client.check(*resource, grant).await.map_err(|error| (grant, error));
+        if checked.is_err() {
             break;
         }
     }
     client.step("checked").await;
-    lost
+    checked
 }
 
 /// Returns how the order ends after this error, and records the loss of the grant if the error shows it.
