@@ -6,6 +6,7 @@ macro_rules! eprintln {
 }
 
 mod address;
+mod bugs;
 mod check;
 mod compare;
 mod completions;

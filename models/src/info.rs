@@ -445,11 +445,22 @@ impl Reentrancy {
 }
 
 impl Verification {
+    /// Returns the name used in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verification::Documentation => "documentation",
+            Verification::Source { .. } => "source",
+            Verification::Textbook => "textbook",
+        }
+    }
+
     /// Returns the text used in reports.
     pub fn text(self) -> String {
         match self {
             Verification::Documentation => "checked against documentation only".into(),
-            Verification::Source { version, read } => format!("checked against the source of {version}, read on {read}"),
+            Verification::Source { version, read } => {
+                format!("checked against the source of {version}, read on {read}")
+            }
             Verification::Textbook => "textbook: there is no product to check the model against".into(),
         }
     }

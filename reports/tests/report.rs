@@ -184,7 +184,7 @@ fn page_compares_documented_promises_with_measurements() {
     }
     let mut report = synthetic::report(&synthetic::LOCKS, 20);
     report.locks[1].verification = Verification::Documentation;
-    assert!(report.html().contains("modelled from documentation and source only"));
+    assert!(report.html().contains("checked against documentation only"));
     report.locks.clear();
     assert!(!report.html().contains("id=\"promises\""), "without lock metadata there are no promises");
 }

@@ -18,6 +18,7 @@ use fencepost_scenarios::{file, search::interest};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
 use super::inconclusive::{counted, inconclusive, nothing_applies};
@@ -49,9 +50,8 @@ pub(super) struct Arguments {
     /// The format of stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
-    /// Enable these bugs of the locks
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
-    bug: Vec<String>,
+    #[command(flatten)]
+    bugs: BugArguments,
     /// The number of threads; by default one for each core
     #[arg(long, value_parser = value_parser!(u16).range(1..), env = "FENCEPOST_JOBS")]
     jobs: Option<u16>,
@@ -78,11 +78,11 @@ struct Reproducer {
 /// Runs `explore`.
 pub(super) fn explore(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     check_locks(registry, &arguments.lock)?;
-    check_bugs(registry, &arguments.bug)?;
+    check_bugs(registry, &arguments.bugs.list())?;
     let fail_on = FailOn::read(&arguments.fail_on)?;
     let selection = Selection::load(registry, std::slice::from_ref(&arguments.file))?;
-    let mut cells = selection.cells(registry, &arguments.lock, &arguments.bug);
-    reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
+    let mut cells = selection.cells(registry, &arguments.lock, &arguments.bugs.list());
+    reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bugs.list())?;
     cells.retain(|cell| cell.header.applicable);
     if cells.is_empty() {
         let message = "nothing is selected: the scenario lists none of these locks";
@@ -115,7 +115,7 @@ fn explore_one(
     cell: Cell,
 ) -> Result<ExploredCell, Failure> {
     let pinned = cell.scenario.case.as_ref().map_or(0, |case| case.seed);
-    let (seed, bugs) = (arguments.seed.unwrap_or(pinned), own_bugs(&cell, &arguments.bug));
+    let (seed, bugs) = (arguments.seed.unwrap_or(pinned), own_bugs(&cell, &arguments.bugs.list()));
     let wanted = interest::wanted(&cell, fail_on.properties());
     let threads = arguments.jobs.map_or_else(super::plan::all_cores, usize::from);
     let what = Exploration { cell: &cell, seed, bugs: &bugs, faults: arguments.faults, wanted: &wanted, threads };

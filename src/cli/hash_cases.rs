@@ -8,6 +8,7 @@ use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_sim::TraceHash;
 
+use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::seeds::Seeds;
 use super::selection::{Selection, cell_of};
@@ -21,8 +22,8 @@ pub(super) struct Arguments {
     what: String,
     #[arg(long)]
     seeds: Option<Seeds>,
-    #[arg(long, value_delimiter = ',')]
-    bug: Vec<String>,
+    #[command(flatten)]
+    bugs: BugArguments,
     /// Run in reverse order
     #[arg(long)]
     reverse: bool,
@@ -35,7 +36,7 @@ pub(super) struct Arguments {
 
 /// Runs `hash-cases`, one case at a time.
 pub(super) fn hash_cases(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
-    let (mut cells, seeds) = cells_and_seeds(registry, &arguments.what, arguments.seeds, &arguments.bug)?;
+    let (mut cells, seeds) = cells_and_seeds(registry, &arguments.what, arguments.seeds, &arguments.bugs.list())?;
     if arguments.reverse {
         cells.reverse();
     }

@@ -11,6 +11,7 @@ use fencepost_scenarios::search::hunt::{Aim, Hunt, hunt as hunt_cell};
 use fencepost_scenarios::search::interest;
 use fencepost_scenarios::search::shrink::{Effort, Failing, shrink, unshrunk};
 
+use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
 use super::inconclusive::{counted, inconclusive, nothing_applies};
@@ -35,9 +36,8 @@ pub(super) struct Arguments {
     /// How to choose the cases
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_AIM")]
     aim: AimArgument,
-    /// Enable these bugs of the locks
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
-    bug: Vec<String>,
+    #[command(flatten)]
+    bugs: BugArguments,
     /// Search for violations of these properties, or of `any`; by default, those that [expect] declares to hold, or the
     /// workload's properties
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
@@ -81,12 +81,12 @@ const DEFAULT_SCENARIO: &str = "hunt";
 /// Runs `hunt`.
 pub(super) fn hunt(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     check_locks(registry, &arguments.lock)?;
-    check_bugs(registry, &arguments.bug)?;
+    check_bugs(registry, &arguments.bugs.list())?;
     let fail_on = FailOn::read(&arguments.fail_on)?;
     let default = [DEFAULT_SCENARIO.to_owned()];
     let what = if arguments.what.is_empty() { &default[..] } else { &arguments.what };
-    let mut cells = Selection::load(registry, what)?.cells(registry, &arguments.lock, &arguments.bug);
-    reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
+    let mut cells = Selection::load(registry, what)?.cells(registry, &arguments.lock, &arguments.bugs.list());
+    reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bugs.list())?;
     cells.retain(|cell| cell.header.applicable);
     if cells.is_empty() {
         let message = "nothing is selected: no scenario lists any of these locks";
@@ -124,7 +124,7 @@ fn hunt_in(
     cell: &Cell,
     on_interrupt: &InterruptMessage,
 ) -> Result<End, Failure> {
-    let bugs = own_bugs(cell, &arguments.bug);
+    let bugs = own_bugs(cell, &arguments.bugs.list());
     let wanted = interest::wanted(cell, fail_on.properties());
     let threads = arguments.jobs.map_or_else(super::plan::all_cores, usize::from);
     let aim = arguments.aim.into();

@@ -7,6 +7,7 @@ use fencepost_reports::text::replay_command;
 use fencepost_scenarios::file::Scenario;
 use serde::{Deserialize, Serialize};
 
+use super::bugs::flags;
 use super::exit::{Exit, Failure};
 use super::seeds::{Seeds, Shard};
 
@@ -110,11 +111,6 @@ impl Manifest {
 
     /// Returns the flags that a replay needs.
     pub(super) fn replay_flags(&self) -> String {
-        replay_flags(&self.bugs)
+        flags(&self.bugs)
     }
-}
-
-/// Returns the flags that a replay needs.
-pub(super) fn replay_flags(bugs: &[String]) -> String {
-    if bugs.is_empty() { String::new() } else { format!("--bug {}", bugs.join(",")) }
 }

@@ -4,8 +4,8 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
 
 use super::address::Address;
+use super::bugs::flags;
 use super::exit::Failure;
-use super::manifest::replay_flags;
 use super::selection::{cell, cell_of, check_bugs, load_scenario, lock_named};
 
 /// A case, ready to run.
@@ -43,5 +43,5 @@ impl Pinned {
 
 /// Returns the command line that runs a verb on a case.
 pub(super) fn command(verb: &str, what: &str, bugs: &[String]) -> String {
-    format!("fencepost {verb} {what} {}", replay_flags(bugs)).trim_end().to_owned()
+    format!("fencepost {verb} {what} {}", flags(bugs)).trim_end().to_owned()
 }

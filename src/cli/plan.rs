@@ -6,9 +6,10 @@ use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::job::Job;
 use fencepost_sim::LAYOUT;
 
+use super::bugs::flags;
 use super::exit::Failure;
 use super::fail_on::FailOn;
-use super::manifest::{Manifest, ScenarioInput, replay_flags};
+use super::manifest::{Manifest, ScenarioInput};
 use super::run::Arguments;
 use super::seeds::{Seeds, Shard};
 use super::selection::{Selection, check_bugs, check_locks, reject_inapplicable_bugs};
@@ -32,7 +33,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
         check_locks(registry, &arguments.lock)?;
-        check_bugs(registry, &arguments.bug)?;
+        check_bugs(registry, &arguments.bugs.list())?;
         let fail_on = FailOn::read(&arguments.fail_on)?;
         let stop = stop_rule(arguments, &fail_on);
         if arguments.shard.is_some() && stop != StopRule::Never {
@@ -40,12 +41,12 @@ impl Plan {
             return Err(Failure::usage("--shard cannot be used with --until-interval or --until-violation", help));
         }
         let selection = Selection::load(registry, &arguments.what)?;
-        let cells = selection.cells(registry, &arguments.lock, &arguments.bug);
+        let cells = selection.cells(registry, &arguments.lock, &arguments.bugs.list());
         let seeds = arguments.seeds.unwrap_or(Seeds::first(selection.seeds));
         reject_empty_selection(&cells, seeds)?;
-        reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
+        reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bugs.list())?;
         let command = command(arguments, seeds, &stop);
-        let (shard, bugs, threads) = (arguments.shard, arguments.bug.clone(), threads(arguments.jobs));
+        let (shard, bugs, threads) = (arguments.shard, arguments.bugs.list(), threads(arguments.jobs));
         Ok(Plan { selection, cells, seeds, shard, bugs, fail_on, stop, threads, command })
     }
 
@@ -53,7 +54,7 @@ impl Plan {
     pub(super) fn reproduce(&self, scenario: &str, lock: &str, seed: u64) -> String {
         let path = self.selection.scenarios.iter().find(|selected| selected.scenario.name == scenario);
         let scenario = path.and_then(|selected| selected.path.as_deref()).unwrap_or(scenario);
-        replay_command(scenario, lock, seed, &replay_flags(&self.bugs))
+        replay_command(scenario, lock, seed, &flags(&self.bugs))
     }
 
     /// Returns the remaining work. `done` is the number of finished cases of each cell.
@@ -105,7 +106,7 @@ fn command(arguments: &Arguments, seeds: Seeds, stop: &StopRule) -> String {
     let mut parts = vec!["fencepost run".to_owned()];
     parts.extend(arguments.what.iter().cloned());
     parts.push(format!("--seeds {seeds}"));
-    let lists = [("--lock", &arguments.lock), ("--bug", &arguments.bug)];
+    let lists = [("--lock", &arguments.lock), ("--bug", &arguments.bugs.list())];
     parts.extend(
         lists.iter().filter(|(_, list)| !list.is_empty()).map(|(flag, list)| format!("{flag} {}", list.join(","))),
     );

@@ -18,9 +18,9 @@ use fencepost_sim::{LAYOUT, TraceHash};
 use serde_json::{Value, json};
 
 use super::address::Address;
+use super::bugs::{BugArguments, flags};
 use super::exit::{Exit, Failure};
 use super::fail_on::{EXPECTED, FailOn};
-use super::manifest::replay_flags;
 use super::screen::{Format, print, print_json, terminal};
 use super::selection::{cell, cell_of, check_bugs, load_scenario, lock_named};
 use super::traced::{run_traced, write_history};
@@ -46,9 +46,8 @@ pub(super) struct Arguments {
     /// The format of stdout
     #[arg(long, value_enum, default_value_t, env = "FENCEPOST_FORMAT")]
     format: Format,
-    /// Enable these bugs of the lock
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
-    bug: Vec<String>,
+    #[command(flatten)]
+    bugs: BugArguments,
     /// Exit with 100 if one of these properties is violated, or `any`
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
     fail_on: Vec<String>,
@@ -144,8 +143,8 @@ impl Replay {
         }
         let help = "for example `fencepost replay quiet/none/0`";
         let address: Address = arguments.case.parse().map_err(|message: String| Failure::usage(message, help))?;
-        let (cell, bugs) = (cell_of(registry, &address, &arguments.bug)?, arguments.bug.clone());
-        let command = replay_command(&address.scenario, &address.lock, address.seed, &replay_flags(&bugs));
+        let (cell, bugs) = (cell_of(registry, &address, &arguments.bugs.list())?, arguments.bugs.list());
+        let command = replay_command(&address.scenario, &address.lock, address.seed, &flags(&bugs));
         Ok(Replay { cell, seed: address.seed, bugs, pin: None, command })
     }
 
@@ -158,10 +157,10 @@ impl Replay {
             return Err(Failure::usage(message, format!("give lock and seed: `fencepost replay {file}/LOCK/SEED`")));
         };
         let mut bugs = pin.bugs.clone();
-        bugs.extend(arguments.bug.iter().filter(|bug| !pin.bugs.contains(bug)).cloned());
+        bugs.extend(arguments.bugs.list().into_iter().filter(|bug| !pin.bugs.contains(bug)));
         check_bugs(registry, &bugs)?;
         let cell = cell(&scenario, lock_named(registry, &pin.lock)?, &bugs)?;
-        let flags = replay_flags(&arguments.bug);
+        let flags = flags(&arguments.bugs.list());
         let command = format!("{} {flags}", replay_file_command(file)).trim_end().to_owned();
         // Other bugs make a different case, so the pinned results do not apply.
         let pin = (bugs == pin.bugs).then_some(pin);

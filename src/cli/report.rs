@@ -100,7 +100,7 @@ pub(super) fn write_report(
         ],
         counterexamples: counterexamples(registry, &scenarios, manifest, cells, dirs.run),
         expected_violations: scenarios.expected_violations(),
-        locks: registry.locks().iter().map(|lock| lock.info).collect(),
+        locks: registry.locks().iter().chain(registry.variants()).map(|lock| lock.info).collect(),
         cells: cells.to_vec(),
     };
     report.write(dirs.out).map_err(|error| {

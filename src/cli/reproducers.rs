@@ -49,7 +49,8 @@ impl Reproducer {
 
 /// Returns the subset of `bugs` that the lock or the store of this cell has.
 pub(super) fn own_bugs(cell: &Cell, bugs: &[String]) -> Vec<String> {
-    let has = |bug: &&String| cell.lock.info.bugs.iter().chain(STORE_BUGS).any(|known| known.name == bug.as_str());
+    let has =
+        |bug: &&String| cell.lock.info.bugs.iter().chain(STORE_BUGS).any(|known| known.name == super::bugs::name(bug));
     let mut own: Vec<String> = bugs.iter().filter(has).cloned().collect();
     own.sort();
     own

@@ -8,6 +8,7 @@ use fencepost_reports::text::visible;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::results::{CellResult, RunResult};
 
+use super::bugs::BugArguments;
 use super::directory::Directory;
 use super::exit::{Exit, Failure};
 use super::interrupt::InterruptMessage;
@@ -52,9 +53,8 @@ pub(super) struct Arguments {
     /// Continue the interrupted run in --out
     #[arg(long, requires = "out", value_parser = FalseyValueParser::new(), env = "FENCEPOST_RESUME")]
     pub(super) resume: bool,
-    /// Enable these bugs of the locks
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
-    pub(super) bug: Vec<String>,
+    #[command(flatten)]
+    pub(super) bugs: BugArguments,
     /// Stop a cell when the intervals of all its properties are narrower than this
     #[arg(long, value_name = "W", value_parser = width, env = "FENCEPOST_UNTIL_INTERVAL",
           conflicts_with = "until_violation")]

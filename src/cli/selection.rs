@@ -54,9 +54,13 @@ impl Selection {
 
     /// Returns the cells with these locks and bugs, without duplicates.
     pub(super) fn cells(&self, registry: &Registry, locks: &[String], bugs: &[String]) -> Vec<Cell> {
+        let requested: Vec<String> = (locks.iter())
+            .flat_map(|word| file::locks_named(registry, word).unwrap_or_default())
+            .map(String::from)
+            .collect();
         let mut cells: Vec<Cell> = Vec::new();
         for selected in &self.scenarios {
-            let only = intersection(selected.locks.as_deref(), locks);
+            let only = intersection(selected.locks.as_deref(), &requested);
             for cell in Cell::all(registry, &selected.scenario, only.as_deref(), bugs) {
                 let same = |other: &Cell| {
                     other.header.scenario == cell.header.scenario && other.header.lock == cell.header.lock
@@ -84,7 +88,7 @@ pub(super) fn cell(scenario: &Arc<Scenario>, lock: &LockEntry, bugs: &[String]) 
         let message = format!("{} cannot run in the scenario {}: {reason}", lock.name(), scenario.name);
         Failure::nothing_selected(message, "choose another lock, see `fencepost list locks`")
     };
-    if scenario.locks.as_ref().is_some_and(|locks| !locks.iter().any(|name| name == lock.name())) {
+    if !scenario.permits(lock) {
         return Err(reject("its `locks` does not list it"));
     }
     reject_inapplicable_bugs(&[lock.info], bugs)?;
@@ -186,13 +190,16 @@ fn reject_duplicates(scenarios: &[SelectedScenario]) -> Result<(), Failure> {
 }
 
 /// Rejects unknown locks.
-pub(super) fn check_locks(registry: &Registry, locks: &[String]) -> Result<(), Failure> {
-    locks.iter().try_for_each(|lock| lock_named(registry, lock).map(|_| ()))
+pub(super) fn check_locks(registry: &Registry, words: &[String]) -> Result<(), Failure> {
+    words.iter().try_for_each(|word| match file::locks_named(registry, word) {
+        Some(_) => Ok(()),
+        None => lock_named(registry, word).map(|_| ()),
+    })
 }
 
 /// Returns the lock with this name.
 pub(super) fn lock_named<'r>(registry: &'r Registry, name: &str) -> Result<&'r LockEntry, Failure> {
-    let known: Vec<&str> = registry.locks().iter().map(|lock| lock.name()).collect();
+    let known: Vec<&str> = registry.lock_names().chain(registry.variant_names()).collect();
     registry.lock(name).ok_or_else(|| unknown("lock", name, &known))
 }
 
@@ -201,7 +208,8 @@ pub(super) fn check_bugs(registry: &Registry, bugs: &[String]) -> Result<(), Fai
     // Several locks may have the same bug.
     let known: BTreeSet<&str> = registry.bugs().map(|(_, bug)| bug.name).collect();
     let known: Vec<&str> = known.into_iter().collect();
-    let missing = bugs.iter().find(|bug| !known.contains(&bug.as_str()));
+    let mut names = bugs.iter().map(|bug| super::bugs::name(bug));
+    let missing = names.find(|bug| !known.contains(bug));
     missing.map_or(Ok(()), |bug| Err(unknown("bug", bug, &known)))
 }
 
@@ -209,7 +217,7 @@ pub(super) fn check_bugs(registry: &Registry, bugs: &[String]) -> Result<(), Fai
 pub(super) fn reject_inapplicable_bugs(locks: &[LockInfo], bugs: &[String]) -> Result<(), Failure> {
     let of_locks = || locks.iter().flat_map(|lock| lock.bugs);
     let has = |bug: &str| of_locks().chain(STORE_BUGS).any(|known| known.name == bug);
-    let inapplicable = bugs.iter().find(|bug| !has(bug));
+    let inapplicable = bugs.iter().map(|bug| super::bugs::name(bug)).find(|bug| !has(bug));
     inapplicable.map_or(Ok(()), |bug| {
         let message = format!("no selected lock has the bug {}", quoted(bug));
         Err(Failure::usage(message, "run `fencepost list bugs` for the lock of each bug"))
@@ -226,7 +234,12 @@ fn intersection(listed: Option<&[String]>, requested: &[String]) -> Option<Vec<S
         (None, []) => None,
         (Some(listed), []) => Some(listed.to_vec()),
         (None, requested) => Some(requested.to_vec()),
-        (Some(listed), requested) => Some(listed.iter().filter(|lock| requested.contains(lock)).cloned().collect()),
+        (Some(listed), requested) => {
+            // A list that names a lock permits its variants.
+            let base = |lock: &String| lock.split_once(':').map_or_else(|| lock.clone(), |(base, _)| base.to_owned());
+            let permitted = |lock: &&String| listed.contains(lock) || listed.contains(&base(lock));
+            Some(requested.iter().filter(permitted).cloned().collect())
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::search::shrink::{BUDGET, Effort, Failing, NotShrunk, Shrunk};
 use fencepost_scenarios::{run::case, search::interest, search::shrink as shrinking};
 
+use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
 use super::pinned::{Pinned, command};
@@ -23,9 +24,8 @@ pub(super) struct Arguments {
     /// Write the reproducer to this file; by default to stdout
     #[arg(long, value_name = "FILE", env = "FENCEPOST_OUT")]
     out: Option<PathBuf>,
-    /// Enable these bugs of the lock
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
-    bug: Vec<String>,
+    #[command(flatten)]
+    bugs: BugArguments,
     /// Preserve a violation of one of these properties, or of `any`; by default, those that [expect] declares to hold, or the
     /// workload's properties
     #[arg(long, value_name = "PROPERTY,..|any", value_delimiter = ',', env = "FENCEPOST_FAIL_ON")]
@@ -40,12 +40,13 @@ pub(super) struct Arguments {
 pub(super) fn shrink(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
     let fail_on = FailOn::read(&arguments.fail_on)?;
     arguments.out.as_deref().map_or(Ok(()), check_writable)?;
-    let Pinned { cell, seed, bugs } = Pinned::load(registry, &arguments.case, &arguments.bug)?;
+    let Pinned { cell, seed, bugs } = Pinned::load(registry, &arguments.case, &arguments.bugs.list())?;
     let report = case::run(&cell, seed, None);
     let name = cell.case_name(seed);
     let Some(property) = interest::of_case(&cell, fail_on.properties(), &report.result) else {
         let message = format!("nothing to shrink: {name} violates none of the properties");
-        let help = format!("`{}` prints the log of this case", command("replay", &arguments.case, &arguments.bug));
+        let help =
+            format!("`{}` prints the log of this case", command("replay", &arguments.case, &arguments.bugs.list()));
         return Err(Failure::nothing_selected(message, help));
     };
     eprintln!("shrinking {name}, which violates {}", property.name());

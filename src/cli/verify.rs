@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use fencepost_scenarios::registry::Registry;
 
+use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::hash_cases::cells_and_seeds;
 use super::inconclusive::counted;
@@ -23,9 +24,8 @@ pub(super) struct Arguments {
     /// The seeds of each cell, where N means 0..N; by default the suite's, or 200
     #[arg(long, value_name = "N|A..B", env = "FENCEPOST_SEEDS")]
     seeds: Option<Seeds>,
-    /// Enable these bugs of the locks
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',', env = "FENCEPOST_BUG")]
-    bug: Vec<String>,
+    #[command(flatten)]
+    bugs: BugArguments,
 }
 
 /// The maximum number of differing cases to print.
@@ -33,7 +33,7 @@ const MOST_NAMED: usize = 10;
 
 /// Runs `verify`.
 pub(super) fn verify(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
-    let (cells, seeds) = cells_and_seeds(registry, &arguments.what, arguments.seeds, &arguments.bug)?;
+    let (cells, seeds) = cells_and_seeds(registry, &arguments.what, arguments.seeds, &arguments.bugs.list())?;
     if cells.is_empty() || seeds.count() == 0 {
         return Err(Failure::nothing_selected("nothing is selected: no case is applicable", "name a suite or a case"));
     }
@@ -90,9 +90,7 @@ fn child(arguments: &Arguments) -> Result<Command, Failure> {
     if let Some(seeds) = arguments.seeds {
         command.arg("--seeds").arg(seeds.to_string());
     }
-    if !arguments.bug.is_empty() {
-        command.arg("--bug").arg(arguments.bug.join(","));
-    }
+    command.args(super::bugs::flags(&arguments.bugs.list()).split_whitespace());
     command.arg(format!("--what={}", arguments.what));
     Ok(command)
 }
@@ -117,7 +115,7 @@ fn explain(arguments: &Arguments, case: &str) -> Result<(), Failure> {
         }
         None => eprintln!("the traces of {case} do not differ this time: the difference is not reproducible"),
     }
-    let bugs = super::manifest::replay_flags(&arguments.bug);
+    let bugs = super::bugs::flags(&arguments.bugs.list());
     eprintln!("to reproduce: fencepost verify {} {bugs}", arguments.what);
     Ok(())
 }

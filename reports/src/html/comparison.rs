@@ -1,6 +1,5 @@
 //! Renders the comparison: one row for each lock, one column for each requirement and family of faults.
 
-use fencepost_models::Verification;
 use fencepost_scenarios::property::Property;
 use maud::{Markup, html};
 
@@ -97,10 +96,10 @@ fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, index
     let seconds = page.unguarded.expiry_range(lock).map_or(f64::MAX, |(_, to)| to.as_secs_f64());
     html! {
         tr id=[index.map(|index| format!("row.{index}"))] data-lock=(visible(lock)) data-family=(info.map_or("other", |info| info.family.text()))
-            data-model=(if unverified(page, lock) { "unverified" } else { "checkable" }) {
+            data-model=(verification(page, lock)) {
             th scope="row" {
                 bdi { (clipped(lock, LONGEST_HEADING)) }
-                @if unverified(page, lock) { small { "unverified: from documentation" } }
+                small { "model: " (verification(page, lock)) }
             }
             td.plainly data-v=(seconds) { (expiries(&page.unguarded, lock).replace(" s", "\u{a0}s")) }
             @for (_, property) in REQUIREMENTS { (field(page, Pooled::of(mine.iter().copied(), property).as_ref())) }
@@ -112,8 +111,8 @@ fn row(page: &Page, lock: &str, families: &[FaultGroup], measure: Measure, index
     }
 }
 
-/// Returns whether no real server can be run to check the model.
-fn unverified(page: &Page, lock: &str) -> bool {
+/// Returns what the lock's model was checked against.
+fn verification(page: &Page, lock: &str) -> &'static str {
     let info = page.report.locks.iter().find(|info| info.name == lock);
-    info.is_none_or(|info| info.verification == Verification::Documentation)
+    info.map_or("unknown", |info| info.verification.name())
 }

@@ -1,6 +1,6 @@
 //! Renders the section on the measurements and the limits of the numbers.
 
-use fencepost_models::Verification;
+use fencepost_models::Offers;
 use maud::{Markup, html};
 
 use super::{Page, faults};
@@ -79,13 +79,15 @@ fn models(page: &Page) -> Markup {
             h3 { "Verification of the models" }
             div.scroll tabindex="0" role="region" aria-label="Verification of the models" { table.plain {
                 thead { tr { th scope="col" { "lock" } th scope="col" { "model" } th scope="col" { "expiry decided by" }
-                    th scope="col" { "token" } th scope="col" { "sources" } } }
+                    @for heading in ["token", "check", "loss notice", "timeout", "sources"] { th scope="col" { (heading) } } } }
                 tbody { @for info in run { tr {
                     th scope="row" { bdi { (clipped(info.name, 34)) } }
-                    td { @if info.verification == Verification::Documentation { b { "unverified: " } }
-                        (info.verification.text()) }
+                    td { (info.verification.text()) }
                     td { (info.expiry.text()) }
-                    td { (info.token.map_or_else(|| "none".to_owned(), visible)) }
+                    @let Offers { token, check, loss_notice, timeout } = info.offers;
+                    @for offer in [token, check, loss_notice, timeout] {
+                        td { (offer.map_or_else(|| "none".to_owned(), visible)) }
+                    }
                     td.about { @for (at, source) in info.sources.iter().enumerate() {
                         @if at > 0 { "; " } (visible(source))
                     } }

@@ -1,6 +1,6 @@
 //! Renders the requirements: the answers of the documentation beside the measurements.
 
-use fencepost_models::{Answer, LockInfo, Promise, Requirement, Verification};
+use fencepost_models::{Answer, LockInfo, Promise, Requirement};
 use fencepost_scenarios::property::{Property, Severity};
 use maud::{Markup, html};
 
@@ -68,9 +68,7 @@ fn of_lock(page: &Page, info: &LockInfo) -> Markup {
         details {
             summary {
                 bdi { (clipped(info.name, 34)) }
-                @if info.verification == Verification::Documentation {
-                    span.aside { (info.verification.text()) }
-                }
+                span.aside { (info.verification.text()) }
             }
             p { (visible(info.about)) ". Acquired again by its holder: " (info.reentrancy.text()) "." }
             @for flaw in info.flawed_defaults { p.warning { "By default: " (visible(flaw)) "." } }

@@ -163,7 +163,7 @@
     make("option", { value: "", textContent: "all findings" }),
     make("option", { value: "violated", textContent: "some violation in the row" }),
     make("option", { value: "none", textContent: "no violation in the row" }),
-    make("option", { value: "unverified", textContent: "unverified models" }));
+    make("option", { value: "documentation", textContent: "model checked against documentation only" }));
   const controls = { lock: search, kind: family, found };
   const count = make("output", { className: "aside" });
   const kinds = new Map($$("tr[data-family]").map((row) => [row.dataset.lock, row.dataset]));
@@ -174,7 +174,7 @@
       && (!family.value || facts.family === family.value)
       && (found.value !== "violated" || bad !== false)
       && (found.value !== "none" || bad !== true)
-      && (found.value !== "unverified" || facts.model === "unverified");
+      && (found.value !== "documentation" || facts.model === "documentation");
   };
   const filter = () => {
     for (const row of $$("tr[data-lock]")) row.hidden = !matches(row);

@@ -39,7 +39,7 @@ pub struct LockFormat {
     pub servers: fn(&LockParams) -> Vec<String>,
     /// Returns the facts with these parameters.
     pub info_with: fn(&LockParams) -> LockInfo,
-    configure: fn(&LockFormat, Option<LockParams>, Timing, &[String]) -> LockParams,
+    pub(crate) configure: fn(&LockFormat, Option<LockParams>, Timing, &[String]) -> LockParams,
     /// Returns the parameters as JSON.
     pub as_json: fn(&LockParams) -> serde_json::Value,
     /// Returns the approximate time after which a crashed holder is replaced; `None` if the lock has no expiry.
@@ -127,6 +127,11 @@ impl Catalog {
         &self.locks
     }
 
+    /// Returns all variants that are not defaults.
+    pub fn variant_formats(&self) -> &[LockFormat] {
+        &self.variants
+    }
+
     /// Returns the names of all locks.
     pub fn lock_names(&self) -> impl Iterator<Item = &'static str> {
         self.locks.iter().map(|lock| lock.info.name)
@@ -135,11 +140,6 @@ impl Catalog {
     /// Returns the names of all variants that are not defaults.
     pub fn variant_names(&self) -> impl Iterator<Item = &'static str> {
         self.variants.iter().map(|lock| lock.info.name)
-    }
-
-    /// Returns whether a lock has this name.
-    pub fn has_lock(&self, name: &str) -> bool {
-        self.lock_names().any(|known| known == name)
     }
 
     /// Returns the lock or variant of this name: `LOCK` or `LOCK:VARIANT`. The name of the default variant selects the
@@ -266,12 +266,7 @@ fn parse_params<P: Params>(table: Option<Reader<'_>>) -> Result<LockParams, Mist
     Ok(Arc::new(params))
 }
 
-fn configure<P: Params>(
-    lock: &LockFormat,
-    own: Option<LockParams>,
-    timing: Timing,
-    bugs: &[String],
-) -> LockParams {
+fn configure<P: Params>(lock: &LockFormat, own: Option<LockParams>, timing: Timing, bugs: &[String]) -> LockParams {
     let mut params = own.and_then(|own| own.downcast_ref::<P>().cloned()).unwrap_or_default();
     if let Some(variant) = lock.variant {
         assert!(params.set_variant(variant.name), "{} has no variant `{}`", lock.lock, variant.name);

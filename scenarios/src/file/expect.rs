@@ -168,7 +168,7 @@ impl Reading<'_> {
     /// Reads `[expect.LOCK]`.
     fn lock(&mut self, entry: Entry<'_>) {
         let (name, span) = (entry.key.get_ref().clone(), entry.key.span());
-        if !self.catalog.has_lock(&name) {
+        if self.catalog.find_lock(&name).is_none() {
             return lock_list::unknown(self.catalog, self.report, span, &name);
         }
         lock_list::resolve(self.catalog, self.report, vec![Spanned::new(span, name.clone())], self.selected);
@@ -214,7 +214,7 @@ pub(super) fn case_pin(catalog: &Catalog, report: &mut Report, entry: Option<Ent
     let expect = table.take("expect").and_then(|expect| expect.table(report, "[case.expect]"));
     let expect = expect.map(|expect| properties(report, expect)).unwrap_or_default();
     let keys = table.read_keys::<CaseKeys>(report, &["expect"])?;
-    if !catalog.has_lock(keys.lock.get_ref()) {
+    if catalog.find_lock(keys.lock.get_ref()).is_none() {
         lock_list::unknown(catalog, report, keys.lock.span(), keys.lock.get_ref());
     }
     if let Some(trace) = keys.trace.as_ref().filter(|trace| !trace.get_ref().starts_with("xxh3:")) {

@@ -31,14 +31,11 @@ impl Word {
     fn read(catalog: &Catalog, report: &mut Report, word: Spanned<String>) -> Option<Self> {
         let (span, text) = (word.span(), word.into_inner());
         let (excludes, name) = text.strip_prefix('!').map_or((false, text.as_str()), |name| (true, name));
-        let (is_class, locks) = match name.strip_prefix('@') {
-            Some(class) => (true, Class::from_name(class).map(|class| locks_of(catalog, class))),
-            None => (false, catalog.lock_names().find(|known| *known == name).map(|lock| vec![lock])),
-        };
-        let Some(locks) = locks else {
+        let Some(locks) = locks_named(catalog, name) else {
             unknown(catalog, report, span, name);
             return None;
         };
+        let is_class = name.starts_with('@') || name.ends_with(ALL_VARIANTS);
         Some(Word { text, span, excludes, is_class, locks })
     }
 
@@ -47,7 +44,25 @@ impl Word {
     }
 }
 
-/// Returns the locks of a class, in the order of the catalog.
+/// The suffix that selects a lock, or each lock of a class, in all variants.
+const ALL_VARIANTS: &str = ":*";
+
+/// Returns the locks that one word selects: `LOCK`, `LOCK:VARIANT` or `@CLASS`, or all variants by `LOCK:*` or
+/// `@CLASS:*`. Returns `None` if the name is unknown.
+pub fn locks_named(catalog: &Catalog, word: &str) -> Option<Vec<&'static str>> {
+    let (name, all) = word.strip_suffix(ALL_VARIANTS).map_or((word, false), |name| (name, true));
+    let locks = match name.strip_prefix('@') {
+        Some(class) => locks_of(catalog, Class::from_name(class)?),
+        None => vec![catalog.find_lock(name)?.name()],
+    };
+    if !all {
+        return Some(locks);
+    }
+    let variants = |lock| catalog.variants_of(lock).map(|format| format.name());
+    Some(locks.into_iter().flat_map(variants).collect())
+}
+
+/// Returns the locks of a class in their default variants, in the order of the catalog.
 pub fn locks_of(catalog: &Catalog, class: Class) -> Vec<&'static str> {
     catalog.lock_formats().iter().filter(|lock| class.matches(&lock.info)).map(|lock| lock.name()).collect()
 }
@@ -60,7 +75,9 @@ pub(super) fn resolve(
     list: Vec<Spanned<String>>,
     among: Option<&[String]>,
 ) -> Vec<Selected> {
-    let runs = |lock: &str| among.is_none_or(|among| among.iter().any(|name| name == lock));
+    // A scenario that lists a lock permits its variants.
+    let base = |lock: &str| lock.split_once(':').map_or(lock, |(base, _)| base).to_owned();
+    let runs = |lock: &str| among.is_none_or(|among| among.iter().any(|name| name == lock || *name == base(lock)));
     let words = list.into_iter().filter_map(|word| Word::read(catalog, report, word));
     let (excluded, included): (Vec<Word>, Vec<Word>) = words.collect::<Vec<_>>().into_iter().partition(|w| w.excludes);
     for (index, word) in excluded.iter().enumerate() {
@@ -116,7 +133,7 @@ pub(super) fn unknown(catalog: &Catalog, report: &mut Report, span: Range<usize>
     let classes: Vec<String> = Class::ALL.iter().map(|class| format!("@{}", class.name())).collect();
     let (what, locks): (_, Vec<&str>) = match name.starts_with('@') {
         true => ("class of locks", Vec::new()),
-        false => ("lock", catalog.lock_names().collect()),
+        false => ("lock", catalog.lock_names().chain(catalog.variant_names()).collect()),
     };
     let choices: Vec<&str> = locks.into_iter().chain(classes.iter().map(String::as_str)).collect();
     report.add(span, format!("no {what} is named {}", quoted(name)), suggestion(name, &choices));

@@ -58,6 +58,14 @@ pub struct Scenario {
     pub source: String,
 }
 
+impl Scenario {
+    /// Returns whether the scenario may run with this lock. Listing a lock permits all its variants.
+    pub fn permits(&self, lock: &LockFormat) -> bool {
+        let is_listed = |name: &String| name == lock.name() || name == lock.lock;
+        self.locks.as_ref().is_none_or(|locks| locks.iter().any(is_listed))
+    }
+}
+
 /// The keys at the top of a scenario.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -208,11 +216,14 @@ fn chosen_workload(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'
 
 /// Returns the nodes of all selected locks, and the servers of the other locks.
 fn nodes(catalog: &Catalog, clients: u16, locks: Option<&[String]>, config: &LockConfig, certain: bool) -> Nodes {
-    let is_selected = |lock: &LockFormat| locks.is_none_or(|locks| locks.iter().any(|name| name == lock.name()));
+    let is_selected = |lock: &LockFormat| match locks {
+        Some(locks) => locks.iter().any(|name| name == lock.name()),
+        None => lock.variant.is_none(),
+    };
     let mut servers = Vec::new();
     let mut elsewhere = BTreeMap::new();
-    for lock in catalog.lock_formats() {
-        let deployed = config.params_of(lock).map(|params| (lock.servers)(&params)).unwrap_or_default();
+    for lock in catalog.lock_formats().iter().chain(catalog.variant_formats()) {
+        let deployed = (lock.servers)(&config.params_of(lock));
         if is_selected(lock) {
             servers.extend(deployed);
         } else {

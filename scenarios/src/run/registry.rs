@@ -90,7 +90,8 @@ impl Registry {
     pub fn with<L: Lock>(mut self) -> Self {
         let format = LockFormat::new::<L>();
         self.catalog.add_lock(format);
-        let entries = self.catalog.variants_of(format.lock).map(|format| LockEntry { format: *format, run: case::run_lock::<L> });
+        let entries =
+            self.catalog.variants_of(format.lock).map(|format| LockEntry { format: *format, run: case::run_lock::<L> });
         let (defaults, variants): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.variant.is_none());
         self.locks.extend(defaults);
         self.variants.extend(variants);

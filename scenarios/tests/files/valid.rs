@@ -93,7 +93,7 @@ fn keys_left_out_have_the_documented_defaults() {
     assert_eq!(read.explore.menu, ["pause", "crash", "hold"].map(|name| Placeable::named(name).unwrap()));
     assert!(read.faults.is_empty() && read.expect.is_empty() && read.case.is_none() && read.locks.is_none());
     let registry = registry();
-    let defaults = read.lock.params_of(registry.lock("redlock").unwrap()).unwrap();
+    let defaults = read.lock.params_of(registry.lock("redlock").unwrap());
     assert_eq!(defaults.downcast_ref::<RedlockParams>().unwrap().servers, 5);
 }
 

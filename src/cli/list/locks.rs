@@ -13,7 +13,7 @@ const LABEL: usize = 16;
 /// Returns the lock as JSON.
 pub(super) fn entry(lock: &LockEntry) -> Value {
     let mut entry = json!(lock.info);
-    entry["defaults"] = (lock.defaults)();
+    entry["defaults"] = lock.defaults();
     entry["effective_expiry_s"] = json!(lock.default_expiry().map(|expiry| expiry.as_secs_f64()));
     entry
 }
@@ -31,12 +31,15 @@ pub(super) fn block(lock: &LockEntry, width: usize) -> String {
 fn facts(lock: &LockEntry) -> Vec<(&'static str, String)> {
     let info = &lock.info;
     let mut facts = vec![
-        ("model", info.verification.text().to_owned()),
+        ("model", info.verification.text()),
         ("family", info.family.text().to_owned()),
         ("ends a grant", info.expiry.text().to_owned()),
-        ("defaults", defaults(&(lock.defaults)())),
+        ("defaults", defaults(&lock.defaults())),
         ("expires after", lock.default_expiry().map_or("never".to_owned(), |expiry| Span(expiry).to_string())),
-        ("token", info.token.unwrap_or("none").to_owned()),
+        ("token", info.offers.token.unwrap_or("none").to_owned()),
+        ("check", info.offers.check.unwrap_or("none").to_owned()),
+        ("loss notice", info.offers.loss_notice.unwrap_or("none").to_owned()),
+        ("timeout", info.offers.timeout.unwrap_or("none").to_owned()),
         ("re-acquire", info.reentrancy.text().to_owned()),
     ];
     facts.extend(traits(lock));

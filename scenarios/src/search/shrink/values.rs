@@ -92,7 +92,7 @@ const FEWEST_SERVERS: i64 = 3;
 pub(crate) fn fewer_servers(shrinker: &mut Shrinker<'_>) {
     let name = shrinker.lock().name();
     let own = shrinker.best().tables.get("lock").and_then(|lock| lock.get(name)).and_then(|own| own.get("servers"));
-    let servers = own.and_then(Value::as_integer).or_else(|| (shrinker.lock().defaults)().get("servers")?.as_i64());
+    let servers = own.and_then(Value::as_integer).or_else(|| shrinker.lock().defaults().get("servers")?.as_i64());
     if servers.is_some_and(|servers| servers > FEWEST_SERVERS) {
         let mut draft = shrinker.best().clone();
         let own = draft.table("lock").entry(name).or_insert_with(|| Value::Table(Table::new()));
