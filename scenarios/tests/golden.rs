@@ -79,7 +79,7 @@ const GOLDEN: &[(&str, &str)] = &[
 
 #[test]
 fn golden_hashes() {
-    assert_eq!(LAYOUT, 1);
+    assert_eq!(LAYOUT, 2);
     let registry = Registry::standard();
     let scenario = Arc::new(file::scenario(&registry, "stormy", STORMY).expect("the scenario is valid"));
     let cells = Cell::all(&registry, &scenario, None, &[]).into_iter().filter(|cell| cell.header.applicable);

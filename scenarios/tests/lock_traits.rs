@@ -5,7 +5,6 @@ use std::time::Duration;
 use fencepost_models::guarded::InStore;
 use fencepost_models::locks::{LeaseServerLock, SqlForUpdate};
 use fencepost_models::{Attempt, Ctx, Grant, Lock, LockError, LockInfo, Reentrancy, ResourceId, Site};
-use fencepost_scenarios::file::Timing;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
@@ -50,7 +49,7 @@ impl<T: Variant> Lock for VariantLock<T> {
     }
 
     async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(self.0.check(grant).await)
+        self.0.check(grant).await
     }
 
     fn retry_delay(&mut self) -> Duration {
@@ -151,7 +150,7 @@ fn data_can_live_in_the_service_of_a_lock_that_can_hold_it() {
 #[test]
 fn a_lock_is_replicated_if_it_deploys_several_servers_by_default() {
     for lock in Registry::standard().locks() {
-        let servers = (lock.servers)(&(lock.configure)(None, Timing::Default, &[]));
+        let servers = (lock.servers)(&lock.default_params());
         assert_eq!(lock.info.replicated, servers.len() > 1, "{} deploys {servers:?}", lock.name());
     }
 }

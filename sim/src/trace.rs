@@ -12,7 +12,7 @@ use crate::time::SimTime;
 
 /// The version of the meaning of seeds, raised when a change of the kernel or its streams changes it. Only hashes with the
 /// same layout are comparable.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// One event of a world. `M` is the type of its messages, `N` the type of its notes.
 #[derive(Debug, Serialize)]
@@ -34,12 +34,7 @@ pub enum Occurrence<'a, M: ?Sized, N> {
     /// A client continued at a step after a pause.
     Continued { node: NodeId },
     /// A client reached a step.
-    #[serde(rename = "mark")]
-    Step {
-        node: NodeId,
-        #[serde(rename = "mark")]
-        step: &'a str,
-    },
+    Step { node: NodeId, step: &'a str },
     /// An injection of a fault began.
     FaultBegan { fault: &'a str, kind: &'static FaultInfo, nodes: &'a [NodeId], links: &'a [(NodeId, NodeId)] },
     /// An injection of a fault ended. The placement is not part of the trace.

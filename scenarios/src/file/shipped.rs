@@ -11,6 +11,7 @@ macro_rules! texts {
 pub const SUITES: &[(&str, &str)] = texts!(
     "../../suites/":
     "standard",
+    "full",
     "efficiency",
     "correctness",
     "requirements",

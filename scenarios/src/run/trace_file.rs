@@ -87,7 +87,7 @@ impl<W: Write> TraceFile<W> {
             Occurrence::Reset { node, peer } => ("reset", json!({"node": name(node), "peer": name(peer)})),
             Occurrence::Timer { node } => ("timer", json!({"node": name(node)})),
             Occurrence::Continued { node } => ("continued", json!({"node": name(node)})),
-            Occurrence::Step { node, step } => ("mark", json!({"node": name(node), "mark": step})),
+            Occurrence::Step { node, step } => ("step", json!({"node": name(node), "step": step})),
             Occurrence::FaultBegan { fault, kind, nodes, links } => {
                 let nodes: Vec<Value> = nodes.iter().map(name).collect();
                 let links: Vec<[Value; 2]> = links.iter().map(|(from, to)| [name(from), name(to)]).collect();

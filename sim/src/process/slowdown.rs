@@ -76,7 +76,7 @@ pub(crate) fn syncs<M: Message, N: Message>(service: &mut dyn Service<M, N>) -> 
 
 impl<M: Message, N: Message> Slowdowns for World<M, N> {
     fn begin_slowdown(&mut self, id: NodeId, by: InjectionId, slowdown: Slowdown, drawn: i64) {
-        let stream = self.stream(&["burden", self.name(id), &drawn.to_string()]);
+        let stream = self.stream(&["slowdown", self.name(id), &drawn.to_string()]);
         let node = &mut self.nodes[id.index()];
         if slowdown == Slowdown::DiskLies {
             node.lies.push(by);

@@ -128,7 +128,7 @@ pub fn shrink(registry: &Registry, failing: &Failing<'_>, effort: Effort) -> Res
     sweep(&mut shrinker, &FIRST);
     reproduce_with_more_seeds(&mut shrinker);
     shrinker.be_strict();
-    let mut stream = Streams::new(seed).stream("shrink wander");
+    let mut stream = Streams::new(seed).stream("shrink random search");
     settle(&mut shrinker);
     while random_search::run(&mut shrinker, &mut stream) && !shrinker.exhausted() {
         shrinker.keep_reproducing_seeds();
