@@ -138,3 +138,18 @@ fn idle_faults_cause_a_warning() {
     let ran = sandbox.succeed(&["run", "idle.toml", "--seeds", "5", "--lock", "redis-set-px", "--out", "a"]);
     assert!(ran.err.contains("warning: idle: no fault touched anything in 5 of 5 cases"), "{}", ran.err);
 }
+
+#[test]
+fn a_lock_with_a_new_meaning_is_noted_once() {
+    let sandbox = Sandbox::new();
+    let text = "run_for = \"5s\"\n[clients]\norders = 3\n";
+    sandbox.write("a.toml", text);
+    sandbox.write("b.toml", &format!("locks = [\"hazelcast\"]\n{text}"));
+    let notes = |what: &[&str]| {
+        let arguments = [&["run", "--seeds", "1", "--out"], what].concat();
+        sandbox.succeed(&arguments).err.matches("note: `hazelcast` is now").count()
+    };
+    assert_eq!(notes(&["1", "a.toml", "--lock", "hazelcast,hazelcast-cp"]), 1);
+    assert_eq!(notes(&["2", "b.toml"]), 1);
+    assert_eq!(notes(&["3", "a.toml", "--lock", "hazelcast-cp"]), 0);
+}

@@ -80,7 +80,9 @@ impl Class {
         match self {
             Class::All => true,
             Class::Lease => !matches!(lock.expiry, Expiry::Nobody | Expiry::Connection),
-            Class::Session => matches!(lock.expiry, Expiry::Connection) || matches!(lock.family, Family::Consensus),
+            Class::Session => {
+                matches!(lock.expiry, Expiry::Connection) || matches!(lock.family, Family::Consensus | Family::DataGrid)
+            }
             Class::Consensus => matches!(lock.family, Family::Consensus),
             Class::InStore => lock.in_store,
             Class::Fencing => lock.tokens(),

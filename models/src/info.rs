@@ -48,6 +48,9 @@ pub struct LockInfo {
     pub verification: Verification,
     /// The sources of these facts.
     pub sources: &'static [&'static str],
+    /// A note for users of a name that meant another lock in the last release.
+    #[serde(skip)]
+    pub renamed_note: Option<&'static str>,
 }
 
 impl LockInfo {
@@ -75,7 +78,13 @@ impl LockInfo {
             expectations: "",
             verification: Verification::Textbook,
             sources: &[],
+            renamed_note: None,
         }
+    }
+
+    /// Sets the note for users of a name that meant another lock in the last release.
+    pub const fn renamed_note(self, note: &'static str) -> Self {
+        LockInfo { renamed_note: Some(note), ..self }
     }
 
     /// Sets the kind of service that implements the lock.
@@ -244,6 +253,8 @@ pub enum Family {
     ConditionalStore,
     /// A single server that grants leases.
     LeaseServer,
+    /// An in-memory data grid: a partition with backups, without consensus.
+    DataGrid,
 }
 
 /// What ends the grant of a holder that stops.
@@ -427,6 +438,7 @@ impl Family {
             Family::Consensus => "consensus",
             Family::ConditionalStore => "store with conditional writes",
             Family::LeaseServer => "lease server",
+            Family::DataGrid => "data grid",
         }
     }
 }

@@ -123,14 +123,7 @@ fn every_chain_is_short_in_order_and_ends_in_its_violation() {
 /// One shipped case for each of these properties. Other tests have histories written by hand.
 #[test]
 fn shipped_violations_are_explained() {
-    const BUGS: [(&str, &str, u64, &str, Property); 4] = [
-        (
-            include_str!("../../scenarios/suites/bugs/bug-hazelcast-no-cp.toml"),
-            "hazelcast",
-            0,
-            "hazelcast-no-cp",
-            Property::GrantExclusion,
-        ),
+    const BUGS: [(&str, &str, u64, &str, Property); 3] = [
         (
             include_str!("../../scenarios/suites/bugs/bug-redlock-no-second-read.toml"),
             "redlock",

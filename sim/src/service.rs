@@ -25,6 +25,10 @@ pub trait Service<M: Message, N: Message>: 'static {
     /// Called when a message from another server arrives.
     fn on_peer(&mut self, _env: &mut Env<'_, M, N>, _from: NodeId, _message: M) {}
 
+    /// Called when a connection to or from another server is refused or reset: its process ended, its host restarted, or
+    /// the connection made no progress.
+    fn on_peer_lost(&mut self, _env: &mut Env<'_, M, N>, _peer: NodeId) {}
+
     /// Called when a timer with this tag expires.
     fn on_timer(&mut self, _env: &mut Env<'_, M, N>, _tag: u64) {}
 

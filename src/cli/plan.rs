@@ -25,6 +25,8 @@ pub(super) struct Plan {
     pub(super) bugs: Vec<String>,
     pub(super) fail_on: FailOn,
     pub(super) stop: StopRule,
+    /// The notes of locks whose name meant another lock in the last release.
+    pub(super) renamed_notes: Vec<&'static str>,
     pub(super) threads: usize,
     /// The command that reproduces the results on any machine.
     command: String,
@@ -47,7 +49,8 @@ impl Plan {
         reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bugs.list())?;
         let command = command(arguments, seeds, &stop);
         let (shard, bugs, threads) = (arguments.shard, arguments.bugs.list(), threads(arguments.jobs));
-        Ok(Plan { selection, cells, seeds, shard, bugs, fail_on, stop, threads, command })
+        let renamed_notes = renamed_notes(&selection, &cells, &arguments.lock);
+        Ok(Plan { renamed_notes, selection, cells, seeds, shard, bugs, fail_on, stop, threads, command })
     }
 
     /// Returns the command that replays a case.
@@ -113,6 +116,26 @@ fn command(arguments: &Arguments, seeds: Seeds, stop: &StopRule) -> String {
     parts.extend(stop.flags());
     parts.extend(arguments.shard.map(|shard| format!("--shard {shard}")));
     parts.join(" ")
+}
+
+/// Returns the notes of the locks that the command line or a file of the user names.
+fn renamed_notes(selection: &Selection, cells: &[Cell], named: &[String]) -> Vec<&'static str> {
+    let files = selection.scenarios.iter().filter_map(|selected| std::fs::read_to_string(selected.path.as_ref()?).ok());
+    let files: Vec<String> = files.collect();
+    let is_named = |lock: &str| {
+        let in_file = |text: &String| text.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == lock);
+        named.iter().any(|name| name.split(':').next() == Some(lock)) || files.iter().any(in_file)
+    };
+    let mut notes = Vec::new();
+    for cell in cells {
+        if let Some(note) = cell.lock.info.renamed_note
+            && is_named(cell.lock.info.name)
+            && !notes.contains(&note)
+        {
+            notes.push(note);
+        }
+    }
+    notes
 }
 
 fn stop_rule(arguments: &Arguments, fail_on: &FailOn) -> StopRule {

@@ -27,6 +27,9 @@ pub(super) fn print_notes(plan: &Plan) {
             "note: {name} is a swarm: each case draws its faults and settings, so its rates are listed separately"
         );
     }
+    for note in &plan.renamed_notes {
+        eprintln!("note: {note}");
+    }
     if let Some(shard) = plan.shard.filter(|shard| shard.number > plan.seeds.count()) {
         eprintln!("warning: shard {shard} of the seeds {} is empty", plan.seeds);
     }

@@ -29,7 +29,7 @@ pub use self::chubby::{ChubbyLock, ChubbyParams};
 pub use self::consul::{ConsulLock, ConsulParams};
 pub use self::dynamodb::{DynamoDb, DynamoDbParams};
 pub use self::etcd::{Etcd, EtcdParams};
-pub use self::hazelcast::{Hazelcast, HazelcastParams};
+pub use self::hazelcast::{Hazelcast, HazelcastCp, HazelcastCpParams, HazelcastParams};
 pub use self::k8s_lease::{CandidateIdentity, K8sLease, K8sLeaseParams};
 pub use self::lease_server::LeaseServerLock;
 pub use self::mysql_get_lock::MysqlGetLock;

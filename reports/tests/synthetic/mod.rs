@@ -13,7 +13,7 @@ use fencepost_scenarios::run::results::{CellHeader, CellResult, FaultLabel};
 pub const LOCKS: [&str; 7] =
     ["none", "lease-server", "redis-set-px-del", "redis-set-px", "redlock", "sql-for-update", "sql-version"];
 
-pub const ALL_LOCKS: [&str; 22] = [
+pub const ALL_LOCKS: [&str; 23] = [
     "none",
     "sql-for-update",
     "sql-lease-row",
@@ -35,6 +35,7 @@ pub const ALL_LOCKS: [&str; 22] = [
     "dynamodb",
     "k8s-lease",
     "hazelcast",
+    "hazelcast-cp",
     "lease-server",
 ];
 

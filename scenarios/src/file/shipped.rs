@@ -156,7 +156,6 @@ pub const BUGS: &[(&str, &str)] = texts!(
     "bug-etcd-stuck-leader",
     "bug-fence-not-durable",
     "bug-fence-refuses-equal",
-    "bug-hazelcast-no-cp",
     "bug-k8s-early-callback",
     "bug-k8s-own-duration",
     "bug-raft-stale-read",

@@ -71,6 +71,7 @@ impl Registry {
             .with::<locks::ConsulLock>()
             .with::<locks::ChubbyLock>()
             .with::<locks::Hazelcast>()
+            .with::<locks::HazelcastCp>()
             .with::<locks::DynamoDb>()
             .with::<locks::K8sLease>()
             .standard_faults()

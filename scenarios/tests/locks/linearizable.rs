@@ -4,7 +4,7 @@
 use fencepost_scenarios::property::Property::{GrantExclusion, Linearizable};
 use fencepost_testkit::{run, run_with_bugs, shipped};
 
-const STORES: [&str; 5] = ["zookeeper", "etcd", "consul", "chubby", "hazelcast"];
+const STORES: [&str; 5] = ["zookeeper", "etcd", "consul", "chubby", "hazelcast-cp"];
 
 const SCENARIO: &str = r#"
 name = "linearizable"

@@ -15,7 +15,7 @@ use proptest::sample::select;
 use crate::cases;
 
 /// The locks of consensus stores.
-const CONSENSUS: [&str; 5] = ["zookeeper", "etcd", "consul", "chubby", "hazelcast"];
+const CONSENSUS: [&str; 5] = ["zookeeper", "etcd", "consul", "chubby", "hazelcast-cp"];
 
 /// Locks whose advertised validity ends, by the holder's own clock, before the lease at the service.
 const CONSERVATIVE: [&str; 2] = ["lease-server", "dynamodb"];

@@ -163,6 +163,7 @@ impl<M: Message, N: Message> World<M, N> {
                 self.conns[id.0 as usize].backlog.clear();
                 self.fail_calls(id, client, CallError::Refused);
                 self.conns[id.0 as usize].state = ConnState::Closed;
+                self.report_lost_peer(client, server);
             }
             Body::Reset => self.reset_at_client(id),
             Body::Open => {}
@@ -195,6 +196,14 @@ impl<M: Message, N: Message> World<M, N> {
         self.record(&Occurrence::Reset { node: client, peer: server });
         let noticed = self.fail_calls(id, client, CallError::Reset);
         self.conns[id.0 as usize].state = if noticed { ConnState::Closed } else { ConnState::Broken };
+        self.report_lost_peer(client, server);
+    }
+
+    /// Tells a server that its connection to another server broke.
+    fn report_lost_peer(&mut self, node: NodeId, peer: NodeId) {
+        if !self.is_client(node) && !self.is_client(peer) && self.nodes[node.index()].up {
+            self.serve(node, |service, env| service.on_peer_lost(env, peer));
+        }
     }
 
     /// Fails all pending calls on the connection, and returns whether there were any.
@@ -218,6 +227,8 @@ impl<M: Message, N: Message> World<M, N> {
         self.record(&Occurrence::Reset { node: server, peer: client });
         if self.is_client(client) {
             self.serve(server, |service, env| service.on_disconnect(env, session));
+        } else {
+            self.report_lost_peer(server, client);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Hazelcast's `FencedLock` (cp/internal/datastructures/lock/proxy/AbstractFencedLockProxy.java) and its servers: see
-//! [`crate::locks::hazelcast::server`].
+//! [`crate::locks::hazelcast::server`]. [`Hazelcast`] has the default settings: no CP members, "unsafe mode".
+//! [`HazelcastCp`] has a CP group.
 //!
 //! A holder's belief never ends by its own clock: the client treats a session in use as valid, and the servers do not
 //! report that they closed it. The holder learns of it when its next operation meets a session that is gone or another
 //! one: `LockOwnershipLostException`.
 
+mod cp;
 mod info;
 mod params;
 mod process;
@@ -17,18 +19,22 @@ use std::time::Duration;
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, Either, Mono, race};
 
-pub use self::params::HazelcastParams;
+pub use self::cp::HazelcastCp;
+pub use self::params::{HazelcastCpParams, HazelcastParams};
 use self::process::{Process, Unreachable};
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::ResourceId;
 use crate::info::LockInfo;
 use crate::lock::Lock;
-use crate::locks::hazelcast::server::{Endpoint, HazelcastMessage, Member, Op, Reply, SessionId, UnsafeMember};
+use crate::locks::hazelcast::server::{Endpoint, HazelcastMessage, Op, Reply, SessionId, UnsafeMember};
 use crate::site::Site;
 use crate::wire::Ctx;
 
+/// `FencedLock` without CP members.
+pub struct Hazelcast(Client);
+
 /// A proxy of a `FencedLock`, as one thread uses it.
-pub struct Hazelcast {
+struct Client {
     proxy: Rc<Proxy>,
     /// The grant that the client believes to hold.
     outer: Option<Grant>,
@@ -66,18 +72,35 @@ impl Lock for Hazelcast {
     type Message = HazelcastMessage;
 
     fn deploy(params: &HazelcastParams, site: &mut Site<'_, HazelcastMessage>) {
-        let names = params.server_names();
-        if params.no_cp {
-            UnsafeMember::deploy(site, &names, params.cp());
-        } else {
-            Member::deploy(site, &names, params.cp());
-        }
+        UnsafeMember::deploy(site, &params.server_names(), params.cp());
     }
 
     fn connect(params: &HazelcastParams, ctx: Ctx<HazelcastMessage>, resource: ResourceId) -> Self {
-        let process = Process::new(ctx, &params.server_names());
+        Hazelcast(Client::new(ctx, &params.server_names(), resource))
+    }
+
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        self.0.acquire(attempt).await
+    }
+
+    async fn release(&mut self, _: &Grant) -> Result<(), LockError> {
+        self.0.release().await
+    }
+
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        self.0.check(grant).await
+    }
+
+    fn takeover_bound(params: &HazelcastParams, allowance: &BoundAllowance) -> Duration {
+        params.takeover_bound(allowance)
+    }
+}
+
+impl Client {
+    fn new(ctx: Ctx<HazelcastMessage>, members: &[String], resource: ResourceId) -> Self {
+        let process = Process::new(ctx, members);
         let proxy = Rc::new(Proxy { process, resource, locked: Cell::default(), asked: Cell::default() });
-        Hazelcast { proxy, outer: None, depth: 0, thread: 0, next_unlock: 0 }
+        Client { proxy, outer: None, depth: 0, thread: 0, next_unlock: 0 }
     }
 
     /// `tryLockAndGetFence`. A thread whose call is not answered in time stays in it, as the library's do. If it gets
@@ -106,7 +129,7 @@ impl Lock for Hazelcast {
         }
     }
 
-    async fn release(&mut self, _: &Grant) -> Result<(), LockError> {
+    async fn release(&mut self) -> Result<(), LockError> {
         let Some(outer) = self.outer else { return Err(LOST) };
         self.next_unlock += 1;
         let released = self.proxy.unlock(self.thread, self.next_unlock, &outer, Some("release-sent")).await;
@@ -117,23 +140,29 @@ impl Lock for Hazelcast {
         released
     }
 
-    /// Whether the grant's session is still the process's session, as far as the process knows.
+    /// `isLockedByCurrentThread`: compares the session with the local one, then asks the servers for the owner. The call
+    /// waits for an answer without limit.
     async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        let locked = self.proxy.locked.get();
-        let holds = self.outer.is_some_and(|outer| outer.id == grant.id && outer.token == grant.token);
-        Ok(holds && locked.is_some() && locked == self.proxy.process.session())
+        if self.outer.is_none_or(|outer| outer.id != grant.id) {
+            return Ok(false);
+        }
+        let Proxy { process, resource, locked, .. } = &*self.proxy;
+        let session = process.session().filter(|session| locked.get() == Some(*session));
+        let mut holds = false;
+        if let Some(session) = session {
+            let endpoint = Endpoint { session, thread: self.thread };
+            holds = match process.invoke(Op::GetOwner { resource: *resource }, None).await? {
+                Reply::Owner { owner } => owner == Some(endpoint),
+                _ => false,
+            };
+        }
+        if !holds {
+            locked.set(None);
+            self.observe_loss();
+        }
+        Ok(holds)
     }
 
-    fn takeover_bound(params: &HazelcastParams, allowance: &BoundAllowance) -> Duration {
-        params.takeover_bound(allowance)
-    }
-
-    fn progress_bound(params: &HazelcastParams, allowance: &BoundAllowance) -> Duration {
-        params.takeover_bound(allowance)
-    }
-}
-
-impl Hazelcast {
     /// Leaves the thread in its call; the work continues in another one.
     fn leave_thread(&mut self, call: Call) -> LockError {
         let Proxy { process, resource, asked, .. } = &*self.proxy;

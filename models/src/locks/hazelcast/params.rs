@@ -1,4 +1,4 @@
-//! The parameters of `hazelcast`, and the bounds that follow from them.
+//! The parameters of `hazelcast` and `hazelcast-cp`, and the bounds that follow from them.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::info::NO_CP;
 use super::process::MEMBER_TIMEOUT;
 use crate::lock::Params;
 use crate::locks::hazelcast::server::{CpConfig, MERGE_EVERY, leader_failover};
@@ -16,8 +15,22 @@ use crate::locks::hazelcast::server::{CpConfig, MERGE_EVERY, leader_failover};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HazelcastParams {
-    /// The number of members of the CP group: 3, 5 or 7 (`group-size`). The documented default of `cp-member-count` is
-    /// 0: the switch `hazelcast-no-cp`; 3 is the minimum for a CP subsystem.
+    /// The number of members of the cluster, from 1 to 7. None of them is a CP member (`cp-member-count` 0).
+    pub servers: u16,
+    /// The time to live of a session without a heartbeat: 300 s (`session-time-to-live-seconds`). Whole seconds.
+    pub session_ttl: Span,
+    /// The heartbeat interval of a session in use: 5 s (`session-heartbeat-interval-seconds`). Whole seconds.
+    pub session_heartbeat: Span,
+    /// The maximal number of nested acquires: 0, unlimited (`FencedLockConfig`, `lock-acquire-limit`).
+    pub lock_acquire_limit: u32,
+}
+
+/// Parameters of `hazelcast-cp`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HazelcastCpParams {
+    /// The number of members of the CP group: 3, 5 or 7 (`cp-member-count`, `group-size`). 3 is the minimum of a CP
+    /// subsystem.
     pub servers: u16,
     /// The time to live of a session without a heartbeat: 300 s (`session-time-to-live-seconds`). Whole seconds.
     pub session_ttl: Span,
@@ -28,86 +41,128 @@ pub struct HazelcastParams {
     /// Whether members keep their state on disk: no (`persistence-enabled`). Without it, a restarted member is not part
     /// of its group.
     pub persistence: bool,
-    #[serde(skip)]
-    #[schemars(skip)]
-    pub(super) no_cp: bool,
 }
+
+const SESSION_TTL: Span = Span(Duration::from_secs(300));
+const SESSION_HEARTBEAT: Span = Span(Duration::from_secs(5));
 
 impl Default for HazelcastParams {
     fn default() -> Self {
-        HazelcastParams {
-            servers: 3,
-            session_ttl: Span(Duration::from_secs(300)),
-            session_heartbeat: Span(Duration::from_secs(5)),
-            lock_acquire_limit: 0,
-            persistence: false,
-            no_cp: false,
-        }
+        let (session_ttl, session_heartbeat) = (SESSION_TTL, SESSION_HEARTBEAT);
+        HazelcastParams { servers: 3, session_ttl, session_heartbeat, lock_acquire_limit: 0 }
+    }
+}
+
+impl Default for HazelcastCpParams {
+    fn default() -> Self {
+        let (session_ttl, session_heartbeat) = (SESSION_TTL, SESSION_HEARTBEAT);
+        HazelcastCpParams { servers: 3, session_ttl, session_heartbeat, lock_acquire_limit: 0, persistence: false }
     }
 }
 
 /// The number of heartbeats in a session's time to live, by the real defaults.
 const BEATS: u64 = 60;
 
+/// Both are whole seconds, and the heartbeat must be the shorter one (`CPSubsystemConfig`): at least 2 s.
+fn session_of(ttl: Duration) -> (Span, Span) {
+    let ttl = (ttl.as_millis().div_ceil(1_000) as u64).max(2);
+    (Span(Duration::from_secs(ttl)), Span(Duration::from_secs((ttl / BEATS).max(1))))
+}
+
+fn check_session(ttl: Span, heartbeat: Span) -> Result<(), String> {
+    let whole = |span: Span| span.0.subsec_nanos() == 0 && !span.0.is_zero();
+    if !whole(ttl) || !whole(heartbeat) {
+        return Err("`session_ttl` and `session_heartbeat` are whole seconds".into());
+    }
+    if heartbeat.0 >= ttl.0 {
+        return Err("`session_heartbeat` must be shorter than `session_ttl`".into());
+    }
+    Ok(())
+}
+
+fn names(servers: u16) -> Vec<String> {
+    (1..=servers).map(|n| format!("hazelcast-{n}")).collect()
+}
+
 impl Params for HazelcastParams {
-    /// Both are whole seconds, and the heartbeat must be the shorter one (`CPSubsystemConfig`): at least 2 s.
     fn set_ttl(&mut self, ttl: Duration) {
-        let ttl = (ttl.as_millis().div_ceil(1_000) as u64).max(2);
-        self.session_ttl = Span(Duration::from_secs(ttl));
-        self.session_heartbeat = Span(Duration::from_secs((ttl / BEATS).max(1)));
+        (self.session_ttl, self.session_heartbeat) = session_of(ttl);
     }
 
     fn effective_expiry(&self) -> Option<Duration> {
         Some(self.session_ttl.0)
     }
 
-    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
-        if bug == NO_CP {
-            self.no_cp = on;
+    fn check(&self) -> Result<(), String> {
+        if !(1..=7).contains(&self.servers) {
+            return Err("`servers` must be from 1 to 7".into());
         }
-        bug == NO_CP
+        check_session(self.session_ttl, self.session_heartbeat)
+    }
+}
+
+impl Params for HazelcastCpParams {
+    fn set_ttl(&mut self, ttl: Duration) {
+        (self.session_ttl, self.session_heartbeat) = session_of(ttl);
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.session_ttl.0)
     }
 
     fn check(&self) -> Result<(), String> {
-        let whole = |span: Span| span.0.subsec_nanos() == 0 && !span.0.is_zero();
         if !matches!(self.servers, 3 | 5 | 7) {
             return Err("`servers` must be 3, 5 or 7: CP groups are odd and have from 3 to 7 members".into());
         }
-        if !whole(self.session_ttl) || !whole(self.session_heartbeat) {
-            return Err("`session_ttl` and `session_heartbeat` are whole seconds".into());
-        }
-        if self.session_heartbeat.0 >= self.session_ttl.0 {
-            return Err("`session_heartbeat` must be shorter than `session_ttl`".into());
-        }
-        Ok(())
+        check_session(self.session_ttl, self.session_heartbeat)
     }
+}
+
+/// The time until the session of a crashed holder is closed: a time to live after its last heartbeat was applied, by a
+/// member's wall clock (`session-time-to-live-seconds`; CPSessionInfo.java). Backward steps and slow rates lengthen it.
+/// A caller of a silent member asks another one after `hazelcast.max.no.heartbeat.seconds`.
+fn session_bound(ttl: Span, heartbeat: Span, allowance: &BoundAllowance) -> Duration {
+    let silent = if allowance.reconnect.is_zero() { Duration::ZERO } else { allowance.reconnect + MEMBER_TIMEOUT };
+    allowance.stretch_wall(ttl.0 + 2 * heartbeat.0) + silent + Duration::from_secs(5)
 }
 
 impl HazelcastParams {
     /// The names of the servers.
     pub(super) fn server_names(&self) -> Vec<String> {
-        (1..=self.servers).map(|n| format!("hazelcast-{n}")).collect()
+        names(self.servers)
     }
 
     pub(super) fn cp(&self) -> CpConfig {
-        CpConfig {
-            ttl: self.session_ttl.0,
-            heartbeat: self.session_heartbeat.0,
-            limit: self.lock_acquire_limit,
-            persistence: self.persistence,
-        }
+        let (ttl, heartbeat) = (self.session_ttl.0, self.session_heartbeat.0);
+        CpConfig { ttl, heartbeat, limit: self.lock_acquire_limit, persistence: false }
     }
 
-    /// The session of a crashed holder is closed a time to live after its last heartbeat was applied, by the leader's
-    /// wall clock (`session-time-to-live-seconds`; CPSessionInfo.java): backward steps and slow rates lengthen it. Then
-    /// come the leader's next check (1 s) and commits. A change of leader takes an election and extends all sessions by
-    /// a heartbeat interval (RaftSessionService.java, `onNewTermCommit`); a second one may follow while replicas look
-    /// for each other. A caller of a silent member asks another one after `hazelcast.max.no.heartbeat.seconds`.
+    /// The session's end, and under faults the removal of a silent primary and a merge of split clusters.
     pub(super) fn takeover_bound(&self, allowance: &BoundAllowance) -> Duration {
-        let session = allowance.stretch_wall(self.session_ttl.0 + 2 * self.session_heartbeat.0);
-        let elections = allowance.stretch_mono(2 * leader_failover());
-        let silent = if allowance.reconnect.is_zero() { Duration::ZERO } else { allowance.reconnect + MEMBER_TIMEOUT };
-        let split = if self.no_cp { MEMBER_TIMEOUT + MERGE_EVERY } else { Duration::ZERO };
-        session + elections + silent + split + Duration::from_secs(5)
+        let session = session_bound(self.session_ttl, self.session_heartbeat, allowance);
+        if *allowance == BoundAllowance::default() {
+            return session;
+        }
+        session + allowance.stretch_mono(2 * MEMBER_TIMEOUT) + MERGE_EVERY
+    }
+}
+
+impl HazelcastCpParams {
+    /// The names of the servers.
+    pub(super) fn server_names(&self) -> Vec<String> {
+        names(self.servers)
+    }
+
+    pub(super) fn cp(&self) -> CpConfig {
+        let (ttl, heartbeat) = (self.session_ttl.0, self.session_heartbeat.0);
+        CpConfig { ttl, heartbeat, limit: self.lock_acquire_limit, persistence: self.persistence }
+    }
+
+    /// The session's end, by the leader's clock, its next check (1 s) and commits. A change of leader takes an election,
+    /// by the wall clocks, and extends all sessions by a heartbeat interval (RaftSessionService.java,
+    /// `onNewTermCommit`); a second one may follow while replicas look for each other.
+    pub(super) fn takeover_bound(&self, allowance: &BoundAllowance) -> Duration {
+        let session = session_bound(self.session_ttl, self.session_heartbeat, allowance);
+        session + allowance.stretch_wall(2 * leader_failover())
     }
 }

@@ -9,9 +9,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// A follower that hears nothing for one to two of these (drawn each time) starts an election.
     pub election: Duration,
-    /// If given, a replica that knows no leader starts an election after one to two of these instead; one that knew a
-    /// leader waits for `election` plus at most this, as Hazelcast's do.
-    pub leaderless_timeout: Option<Duration>,
+    /// If given, replicas measure each other's silence by their wall clocks, as Hazelcast's do. Ticks start no election
+    /// then, and `check_quorum` has no effect.
+    pub watch: Option<WatchConfig>,
     /// Whether a replica asks if it could win before it starts an election (Ongaro's thesis, 9.6).
     pub pre_vote: bool,
     /// Whether a leader steps down if it does not hear from a quorum for an election timeout (thesis, 6.2).
@@ -40,6 +40,18 @@ pub struct Config {
     pub resend_lost_entries: bool,
 }
 
+/// How replicas notice a lost leader or quorum by their wall clocks. Both are lost after a silence of `election`. A leader
+/// checks for its quorum before each heartbeat.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchConfig {
+    /// A follower checks its leader after this plus up to `jitter`, and starts an election if it has none.
+    pub interval: Duration,
+    /// The maximal addition to `interval`.
+    pub jitter: Duration,
+    /// A replica rejects votes for this long after it heard its leader, or sent entries as the leader.
+    pub loyalty: Duration,
+}
+
 /// How reads are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadMode {
@@ -61,7 +73,7 @@ impl Default for Config {
         Config {
             heartbeat: Duration::from_millis(100),
             election: Duration::from_millis(1_000),
-            leaderless_timeout: None,
+            watch: None,
             pre_vote: true,
             check_quorum: true,
             reads: ReadMode::Quorum,
@@ -94,23 +106,17 @@ impl Config {
     /// The maximal time from the loss of a leader until the next one acts, if the first election succeeds and the
     /// network takes no time.
     pub fn max_failover_time(&self) -> Duration {
-        self.election + self.leaderless_timeout.unwrap_or(self.election) + self.heartbeat
+        self.election + self.watch.map_or(self.election, |watch| watch.interval + watch.jitter) + self.heartbeat
     }
 
     pub(super) fn election_ticks(&self) -> usize {
         self.ticks(self.election).max(2) as usize
     }
 
-    /// The bounds, in ticks, of the election timeout of a replica that knows a leader.
+    /// The bounds, in ticks, of the election timeout.
     pub(super) fn election_range(&self) -> (u64, u64) {
         let election = self.election_ticks() as u64;
-        (election, self.leaderless_timeout.map_or(2 * election - 1, |timeout| election + self.ticks(timeout)))
-    }
-
-    /// The same for a replica that knows no leader, if the configuration distinguishes it.
-    pub(super) fn leaderless_range(&self) -> Option<(u64, u64)> {
-        let ticks = self.leaderless_timeout.map(|timeout| self.ticks(timeout).min(self.election_ticks() as u64 / 2))?;
-        Some((ticks, 2 * ticks))
+        (election, 2 * election - 1)
     }
 
     /// A duration in ticks, rounded up, at least one.
@@ -124,12 +130,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leaderless_replica_starts_an_election_sooner_if_configured() {
+    fn a_watched_leader_is_replaced_after_its_silence_and_a_check() {
         let (heartbeat, election) = (Duration::from_secs(1), Duration::from_secs(25));
         let one = Config { heartbeat, election, ..Config::default() };
-        assert_eq!((one.election_range(), one.leaderless_range()), ((25, 49), None));
-        let two = Config { leaderless_timeout: Some(Duration::from_secs(2)), ..one };
-        assert_eq!((two.election_range(), two.leaderless_range()), ((25, 27), Some((2, 4))));
-        assert_eq!(two.max_failover_time(), Duration::from_secs(28));
+        assert_eq!((one.election_range(), one.max_failover_time()), ((25, 49), Duration::from_secs(51)));
+        let (interval, jitter) = (Duration::from_secs(2), Duration::from_secs(1));
+        let watch = Some(WatchConfig { interval, jitter, loyalty: interval });
+        assert_eq!(Config { watch, ..one }.max_failover_time(), Duration::from_secs(29));
     }
 }

@@ -1,6 +1,7 @@
 //! The interface of a server to the replicated log, and the interface of the log to the server.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use fencepost_sim::{Caller, Message, NodeId, Session};
 
@@ -9,11 +10,13 @@ use super::machine::{AppliedEntries, GroundTruthLog, Machine};
 use super::packet::{Carries, Origin, Packet, decode, encode};
 use super::reads::Reads;
 use super::replica::Replica;
+use super::watch::Watch;
 use crate::wire::Env;
 
 /// The part of a server beside the log: client requests, and the work of the leader. All of it is in memory only.
 ///
-/// Each function may propose, read, reply, push and set timers. Every timer tag except `u64::MAX` is free.
+/// Each function may propose, read, reply, push and set timers. Every timer tag except the two highest is
+/// free.
 pub trait RaftApp: Sized + 'static {
     /// The replicated state.
     type Machine: Machine;
@@ -124,6 +127,7 @@ pub struct Core<A: RaftApp> {
     confirmed_reads: Vec<A::Ticket>,
     failures: Vec<(A::Ticket, RequestError)>,
     ticks: u64,
+    watch: Option<Watch>,
     is_leader: bool,
     /// Last known leader and term.
     known_leader: (Option<u64>, u64),
@@ -143,6 +147,7 @@ impl<A: RaftApp> Core<A> {
         let snapshot = replica.newest_snapshot();
         let (machine, applied) = (snapshot.machine.clone_inner(), snapshot.index);
         let truth = GroundTruthLog::new(members[usize::from(me) - 1]);
+        let watch = config.watch.map(|watch| Watch::new(watch, config.election, config.heartbeat));
         Core {
             replica,
             config,
@@ -159,6 +164,7 @@ impl<A: RaftApp> Core<A> {
             confirmed_reads: Vec::new(),
             failures: Vec::new(),
             ticks: 0,
+            watch,
             is_leader: false,
             known_leader: (None, 0),
         }
@@ -258,9 +264,37 @@ impl<A: RaftApp> Core<A> {
         }
     }
 
-    pub(super) fn tick(&mut self) {
+    /// Records that a server left the cluster, so its followers replace it. It returns with its next message.
+    pub fn mark_gone(&mut self, server: NodeId) {
+        let number = self.members.iter().position(|member| *member == server);
+        if let (Some(watch), Some(number)) = (&mut self.watch, number) {
+            watch.mark_gone(number as u8 + 1);
+        }
+    }
+
+    /// Checks the leader by the wall clock. Returns the time until the next check.
+    pub(super) fn check_silence(&mut self, env: &mut Env<'_, A::Message>) -> Option<Duration> {
+        let watch = self.watch.as_mut()?;
+        let config = watch.config();
+        if !self.replica.leads() && watch.leader_lost(env, self.replica.leader()) {
+            self.replica.campaign();
+        }
+        Some(config.interval + self.replica.draw(config.jitter))
+    }
+
+    pub(super) fn tick(&mut self, env: &mut Env<'_, A::Message>) {
         self.ticks += 1;
-        self.replica.tick();
+        match self.watch.as_mut().filter(|_| self.replica.leads()) {
+            Some(watch) => {
+                let (me, all) = (self.me, 1..=self.members.len() as u8);
+                if watch.quorum_lost(env, self.replica.term(), all.filter(|other| *other != me)) {
+                    self.replica.step_down();
+                } else if watch.heartbeat_due(env) {
+                    self.replica.tick();
+                }
+            }
+            None => self.replica.tick(),
+        }
         let timeout = self.config.ticks(self.config.request_timeout);
         while let Some(oldest) = self.pending.first_entry()
             && self.ticks - oldest.get().1 >= timeout
@@ -278,8 +312,11 @@ impl<A: RaftApp> Core<A> {
         }
     }
 
-    pub(super) fn step(&mut self, packet: Packet<A::Machine>) {
-        self.replica.step(packet);
+    pub(super) fn step(&mut self, env: &mut Env<'_, A::Message>, packet: Packet<A::Machine>) {
+        let term = self.replica.term();
+        if self.watch.as_mut().is_none_or(|watch| watch.received(env, &packet.head, term)) {
+            self.replica.step(packet);
+        }
     }
 
     /// Acts on all output of the replica until nothing is left.
@@ -287,6 +324,9 @@ impl<A: RaftApp> Core<A> {
         loop {
             self.replica.process_ready();
             for packet in self.replica.output.packets.drain(..) {
+                if let Some(watch) = &mut self.watch {
+                    watch.sent(env, &packet.head);
+                }
                 let to = self.members[usize::from(packet.head.to) - 1];
                 env.send(to, A::Message::from(packet));
             }

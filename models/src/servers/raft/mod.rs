@@ -125,8 +125,9 @@ mod packet;
 mod reads;
 mod replica;
 mod server;
+mod watch;
 
-pub use self::config::{Config, ReadMode};
+pub use self::config::{Config, ReadMode, WatchConfig};
 pub use self::core::{Applied, Core, RaftApp, RequestError};
 pub use self::machine::{AppliedEntries, Command, GroundTruthLog, Machine};
 pub use self::packet::{Carries, Packet};

@@ -1,6 +1,7 @@
 //! One replica: raft-rs on a log, without I/O or a clock of its own.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use fencepost_sim::stream::Stream;
 use raft::eraftpb::{Entry, MessageType};
@@ -10,6 +11,9 @@ use super::config::{Config, ReadMode};
 use super::log::Log;
 use super::machine::Machine;
 use super::packet::{Kind, Packet, Snapshot, number};
+
+/// An election timeout in ticks that is never reached.
+const NEVER: usize = 1 << 40;
 
 /// The output of a replica, which its server acts on.
 #[derive(Debug)]
@@ -142,6 +146,24 @@ impl<M: Machine> Replica<M> {
         self.node.store().newest_snapshot()
     }
 
+    /// Starts an election, unless this replica leads.
+    pub fn campaign(&mut self) {
+        let _ = self.node.campaign();
+        self.set_election_timeout();
+    }
+
+    /// Gives up leadership.
+    pub fn step_down(&mut self) {
+        let term = self.node.raft.term;
+        self.node.raft.become_follower(term, INVALID_ID);
+        self.set_election_timeout();
+    }
+
+    /// Draws a duration from the stream of elections.
+    pub fn draw(&mut self, longest: Duration) -> Duration {
+        Duration::from_nanos(self.stream.between(1, longest.as_nanos() as u64))
+    }
+
     pub fn leads(&self) -> bool {
         self.node.raft.state == StateRole::Leader
     }
@@ -242,16 +264,12 @@ impl<M: Machine> Replica<M> {
         if current != self.timed_for {
             if current.1 != self.timed_for.1 || current.0 != StateRole::PreCandidate {
                 let (least, most) = self.config.election_range();
-                self.election_timeout = self.stream.between(least, most) as usize;
+                self.election_timeout = match self.config.watch {
+                    None => self.stream.between(least, most) as usize,
+                    Some(_) => NEVER,
+                };
             }
             self.timed_for = current;
-        }
-        // Raft-rs has one timeout only: for a replica without a leader, most of it counts as elapsed already.
-        if let Some((least, most)) = self.config.leaderless_range()
-            && raft.leader_id == INVALID_ID
-            && raft.election_elapsed + (most as usize) < self.election_timeout
-        {
-            raft.election_elapsed = self.election_timeout - self.stream.between(least, most) as usize;
         }
         raft.set_randomized_election_timeout(self.election_timeout);
     }
@@ -267,9 +285,9 @@ fn settings(id: u64, config: &Config, applied: u64) -> raft::Config {
         id,
         applied,
         heartbeat_tick: 1,
-        election_tick: config.election_ticks(),
+        election_tick: if config.watch.is_some() { NEVER } else { config.election_ticks() },
         pre_vote: config.pre_vote,
-        check_quorum: config.check_quorum || config.reads == ReadMode::Lease,
+        check_quorum: config.watch.is_none() && (config.check_quorum || config.reads == ReadMode::Lease),
         read_only_option: match config.reads {
             ReadMode::Lease => ReadOnlyOption::LeaseBased,
             ReadMode::Quorum | ReadMode::Unchecked => ReadOnlyOption::Safe,

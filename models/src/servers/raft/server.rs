@@ -1,5 +1,7 @@
 //! A replicated server as a service of the simulated world.
 
+use std::time::Duration;
+
 use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::stream::Stream;
 use fencepost_sim::{Caller, NodeId, Service, Session};
@@ -30,6 +32,7 @@ pub struct Server<A: RaftApp> {
 }
 
 const TICK: u64 = u64::MAX;
+const WATCH: u64 = u64::MAX - 1;
 
 /// Deploys a cluster of servers with these names. `empty` is the state before the first entry; `app` creates the app of
 /// the n-th server (from 0).
@@ -61,6 +64,13 @@ impl<A: RaftApp> Server<A> {
         Server { app, core: None, stopped, next_request: 0, empty, names, number, config, applied }
     }
 
+    /// Records that another server left the cluster. See [`Core::mark_gone`].
+    pub fn mark_gone(&mut self, server: NodeId) {
+        if let Some(core) = &mut self.core {
+            core.mark_gone(server);
+        }
+    }
+
     fn run(
         &mut self,
         env: &mut Env<'_, A::Message>,
@@ -79,11 +89,17 @@ impl<A: RaftApp> Service<Wire<A::Message>, Event> for Server<A> {
         // Servers do not tick in step.
         let until_tick = stream.between(1, self.config.heartbeat.as_nanos() as u64);
         let members = self.names.iter().map(|name| env.find(name)).collect();
+        // Nor do they start in step.
+        let until_watch =
+            self.config.watch.map(|watch| Duration::from_nanos(stream.between(1, watch.jitter.as_nanos() as u64)));
         let replica = Replica::start(self.number.into(), self.config, log, stream);
         let membership =
             Membership { config: self.config, members, me: self.number, applied_by_any: self.applied.clone() };
         self.core = Some(Core::new(membership, replica, self.next_request));
-        env.set_timer(std::time::Duration::from_nanos(until_tick), TICK);
+        env.set_timer(Duration::from_nanos(until_tick), TICK);
+        if let Some(until) = until_watch {
+            env.set_timer(until, WATCH);
+        }
         self.run(env, |app, env, core| app.on_start(env, core));
     }
 
@@ -95,7 +111,7 @@ impl<A: RaftApp> Service<Wire<A::Message>, Event> for Server<A> {
     fn on_peer(&mut self, env: &mut Env<'_, A::Message>, from: NodeId, message: Wire<A::Message>) {
         let Wire::Lock(message) = message else { return };
         self.run(env, |app, env, core| match message.unpack() {
-            Ok(packet) => core.step(packet),
+            Ok(packet) => core.step(env, packet),
             Err(message) => app.on_peer(env, core, from, message),
         });
     }
@@ -105,7 +121,12 @@ impl<A: RaftApp> Service<Wire<A::Message>, Event> for Server<A> {
             env.set_timer(self.config.heartbeat, TICK);
         }
         self.run(env, |app, env, core| match tag {
-            TICK => core.tick(),
+            TICK => core.tick(env),
+            WATCH => {
+                if let Some(next) = core.check_silence(env) {
+                    env.set_timer(next, WATCH);
+                }
+            }
             tag => app.on_timer(env, core, tag),
         });
     }

@@ -77,6 +77,9 @@ impl Group {
                 self.alive(endpoint.session, |group| group.lock(*resource).acquire(key, wait, limit))
             }
             Op::Unlock { resource, endpoint, uid, on_behalf } => self.unlock(*resource, *endpoint, *uid, *on_behalf),
+            Op::GetOwner { resource } => {
+                Effects { reply: Some(Reply::Owner { owner: self.owner(*resource) }), ..Effects::default() }
+            }
             Op::ExpireSessions { sessions } => {
                 let expired = sessions.iter().filter(|(id, version)| self.sessions.get(id) == Some(version));
                 let expired: Vec<_> = expired.map(|(id, _)| *id).collect();
@@ -102,6 +105,11 @@ impl Group {
     /// Whether the session holds or waits for a lock.
     pub fn is_in_use(&self, session: SessionId) -> bool {
         self.locks.values().any(|lock| lock.is_in_use(session))
+    }
+
+    /// The owner of a lock.
+    pub fn owner(&self, resource: ResourceId) -> Option<Endpoint> {
+        self.locks.get(&resource).and_then(FencedLock::owner)
     }
 
     /// Whether this request waits.

@@ -134,6 +134,11 @@ impl FencedLock {
         self.owner.map(|owner| (owner.attempt, owner.endpoint.session))
     }
 
+    /// The owner.
+    pub fn owner(&self) -> Option<Endpoint> {
+        self.owner.map(|owner| owner.endpoint)
+    }
+
     /// Whether this request waits.
     pub fn waits(&self, uid: u64) -> bool {
         self.waits.iter().any(|wait| wait.key.uid == uid)

@@ -12,9 +12,10 @@ use fencepost_sim::{Caller, NodeId, Service, Session};
 
 use super::app::CpApp;
 use super::cluster::Cluster;
+use super::connections::Connections;
 use super::{Group, HazelcastMessage};
 use crate::history::Event;
-use crate::servers::raft::{self, ReadMode};
+use crate::servers::raft::{self, ReadMode, WatchConfig};
 use crate::site::Site;
 use crate::wire::{Env, Wire};
 
@@ -31,26 +32,32 @@ pub struct CpConfig {
     pub persistence: bool,
 }
 
-/// The silence after which followers replace a leader: 5 missed heartbeats of 5 s each
-/// (config/cp/RaftAlgorithmConfig.java).
-const LEADER_TIMEOUT: Duration = Duration::from_secs(25);
+/// The silence after which followers replace a leader, and after which a leader without acknowledgements from a majority
+/// steps down: 5 missed heartbeats of 5 s each (config/cp/RaftAlgorithmConfig.java; RaftNodeImpl.java,
+/// `isHeartbeatTimedOut`). Both are measured by the wall clock (`Clock.currentTimeMillis`).
+const SILENCE: Duration = Duration::from_secs(25);
 
-/// The time after which a replica without a leader starts an election: `leaderElectionTimeoutInMillis`, to which the
-/// real one adds up to a second (cp/internal/raft/impl/RaftNodeImpl.java, `LEADER_ELECTION_TIMEOUT_RANGE`). It is also
-/// the interval at which a replica checks for a silent leader.
-const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(2);
+/// `leaderElectionTimeoutInMillis`: the interval at which a follower checks its leader, and the time for which a replica
+/// that heard from its leader rejects votes.
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// RaftNodeImpl.java, `LEADER_ELECTION_TIMEOUT_RANGE`: the maximal addition to the interval.
+const ELECTION_JITTER: Duration = Duration::from_secs(1);
+
+/// `leaderHeartbeatPeriodInMillis`: the interval at which a leader checks for its majority, and sends heartbeats if it
+/// has sent nothing else (RaftNodeImpl.java, `HeartbeatTask`).
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// The time after which a caller abandons an unanswered operation (`hazelcast.operation.call.timeout.millis`).
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Raft as in Hazelcast. The core counts time in heartbeats, so they are 1 s here and 5 s in reality. What matters is
-/// when a lost leader is noticed: 25 to 28 s after its last message. (In reality, a member whose connections to a
-/// crashed leader close notices sooner: RaftNodeImpl.java, `LeaderFailureDetectionTask`.)
+/// Raft as in Hazelcast.
 fn raft_config() -> raft::Config {
+    let watch = WatchConfig { interval: ELECTION_TIMEOUT, jitter: ELECTION_JITTER, loyalty: ELECTION_TIMEOUT };
     raft::Config {
-        heartbeat: Duration::from_secs(1),
-        election: LEADER_TIMEOUT,
-        leaderless_timeout: Some(LEADERLESS_TIMEOUT),
+        heartbeat: HEARTBEAT,
+        election: SILENCE,
+        watch: Some(watch),
         pre_vote: true,
         check_quorum: true,
         reads: ReadMode::Quorum,
@@ -81,6 +88,7 @@ pub struct Member {
     seed: u32,
     /// Whether it lost its CP membership in a crash.
     outsider: bool,
+    connections: Connections,
 }
 
 impl Member {
@@ -90,7 +98,8 @@ impl Member {
         for (n, name) in names.iter().enumerate() {
             let server = Member::server(&cluster, n, names, &config);
             let (names, cluster) = (names.to_vec(), cluster.clone());
-            site.server(name, Member { server, n, names, config, cluster, seed: 0, outsider: false });
+            let connections = Connections::default();
+            site.server(name, Member { server, n, names, config, cluster, seed: 0, outsider: false, connections });
         }
     }
 
@@ -125,13 +134,24 @@ impl Service<Wire<HazelcastMessage>, Event> for Member {
     }
 
     fn on_peer(&mut self, env: &mut Env<'_, HazelcastMessage>, from: NodeId, message: Wire<HazelcastMessage>) {
+        self.connections.heard(from);
         if !self.outsider {
             self.server.on_peer(env, from, message);
         }
     }
 
+    /// Followers of a leader that left the cluster start an election at their next check (RaftNodeImpl.java,
+    /// `LeaderFailureDetectionTask`: `isReachable`).
+    fn on_peer_lost(&mut self, env: &mut Env<'_, HazelcastMessage>, peer: NodeId) {
+        if self.connections.fault(env, peer) {
+            self.server.mark_gone(peer);
+        }
+    }
+
     fn on_timer(&mut self, env: &mut Env<'_, HazelcastMessage>, tag: u64) {
-        self.server.on_timer(env, tag);
+        if !self.connections.on_timer(env, tag) {
+            self.server.on_timer(env, tag);
+        }
     }
 
     fn on_connect(&mut self, env: &mut Env<'_, HazelcastMessage>, session: Session) {
@@ -148,6 +168,7 @@ impl Service<Wire<HazelcastMessage>, Event> for Member {
 
     fn on_crash(&mut self, env: &mut Env<'_, HazelcastMessage>, disk: DiskFate) {
         self.server.on_crash(env, disk);
+        self.connections.clear();
         self.outsider |= !self.config.persistence;
         self.cluster.running.set(self.cluster.running.get() - 1);
         if self.cluster.running.get() == 0 && self.outsider {

@@ -5,6 +5,7 @@
 
 mod app;
 mod cluster;
+mod connections;
 mod expiries;
 mod group;
 mod lock;
@@ -50,6 +51,8 @@ pub enum Op {
     TryLock { resource: ResourceId, endpoint: Endpoint, uid: u64, timeout_ms: u64, attempt: GrantId },
     /// Releases one acquire.
     Unlock { resource: ResourceId, endpoint: Endpoint, uid: u64, on_behalf: GrantId },
+    /// Asks for the owner of a lock (`GetLockOwnershipStateOp`). It goes through the log too, and keeps no session open.
+    GetOwner { resource: ResourceId },
     /// Closes sessions that have expired by the proposer's clock, unless an activity has changed their version since.
     ExpireSessions { sessions: Vec<(SessionId, u64)> },
     /// Closes unused sessions.
@@ -73,6 +76,8 @@ pub enum Reply {
     NotLocked,
     /// One acquire was released; `still` if others remain.
     Unlocked { still: bool },
+    /// The owner of the lock (`LockOwnershipState`).
+    Owner { owner: Option<Endpoint> },
     /// `IllegalMonitorStateException`: the endpoint does not hold the lock.
     NotOwner,
     /// `WaitKeyCancelledException`: the same endpoint asked for something else.
@@ -92,6 +97,8 @@ pub enum HazelcastMessage {
     Reply(Reply),
     /// `NotLeaderException` and similar ones: ask another member, this one if known.
     NotLeader { leader: Option<NodeId> },
+    /// An attempt to connect to another member.
+    Connect,
     /// Between members of a CP group.
     Raft(Packet<Group>),
     /// Between members in unsafe mode.

@@ -60,7 +60,7 @@ impl UnsafeMember {
         send_to_peer(env, to, Peer::State { index, group });
     }
 
-    fn remove_members(&mut self, env: &mut Env<'_, HazelcastMessage>, who: impl Fn(NodeId) -> bool) {
+    pub(super) fn remove_members(&mut self, env: &mut Env<'_, HazelcastMessage>, who: impl Fn(NodeId) -> bool) {
         self.cluster.retain(|member| !who(*member));
         self.update_roles(env);
     }

@@ -14,7 +14,7 @@
 //! - Split clusters look for each other after 5 minutes and then every 2 minutes; the smaller one drops its state and
 //!   joins the larger ("Split-Brain Recovery": data structures without merge policy).
 //!
-//! In reality members also notice closed connections; here only another member's silence or return.
+//! - A member whose process ended is removed after four failed attempts to connect, 100 ms apart.
 
 mod membership;
 
@@ -25,6 +25,7 @@ use fencepost_sim::disk::DiskFate;
 use fencepost_sim::{Caller, Mono, NodeId, Service};
 use serde::Serialize;
 
+use super::connections::Connections;
 use super::expiries::{CHECK_SESSIONS, CHECK_WAITS, Expiries};
 use super::{CpConfig, Effects, Group, HazelcastMessage, Op, Reply};
 use crate::history::{Event, Token};
@@ -93,6 +94,7 @@ pub struct UnsafeMember {
     backup: Option<NodeId>,
     /// The operation up to which the backup has everything.
     backed_up: Token,
+    connections: Connections,
     restarted: bool,
 }
 
@@ -131,6 +133,7 @@ impl UnsafeMember {
                 unacked: BTreeMap::new(),
                 backup: None,
                 backed_up: 0,
+                connections: Connections::default(),
                 restarted: false,
             };
             site.server(name, member);
@@ -204,12 +207,22 @@ impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
     }
 
     fn on_peer(&mut self, env: &mut Env<'_, HazelcastMessage>, from: NodeId, message: Wire<HazelcastMessage>) {
+        self.connections.heard(from);
         if let Wire::Lock(HazelcastMessage::Unsafe(peer)) = message {
             self.on_peer_message(env, from, peer);
         }
     }
 
+    fn on_peer_lost(&mut self, env: &mut Env<'_, HazelcastMessage>, peer: NodeId) {
+        if self.connections.fault(env, peer) {
+            self.remove_members(env, |member| member == peer);
+        }
+    }
+
     fn on_timer(&mut self, env: &mut Env<'_, HazelcastMessage>, tag: u64) {
+        if self.connections.on_timer(env, tag) {
+            return;
+        }
         match tag {
             BEAT => self.send_heartbeats(env),
             MERGE => self.merge_with_larger(env),
@@ -234,6 +247,7 @@ impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
         self.heard.clear();
         self.callers.clear();
         self.unacked.clear();
+        self.connections.clear();
         (self.backup, self.backed_up) = (None, 0);
         self.restarted = true;
         env.lead(false);
