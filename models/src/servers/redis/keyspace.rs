@@ -7,6 +7,7 @@ use fencepost_sim::{Message, Wall, WallDeadline};
 use serde::Serialize;
 
 use super::RedisMessage;
+use super::scripts::whole_millis;
 use crate::history::{Cause, GrantId, ResourceId};
 use crate::wire::Env;
 
@@ -46,7 +47,8 @@ pub enum Value {
     /// A string: the attempt that set the key.
     Text(GrantId),
     /// A hash with one field, since Redisson's script adds none beside another owner's: the owner, its number of
-    /// acquisitions and, as ground truth, the attempt that began the grant.
+    /// acquisitions and, as ground truth, the attempt that began the grant. Also the string of a lock whose value is
+    /// its owner's id, with a count of 1.
     Held {
         /// The field.
         owner: GrantId,
@@ -151,6 +153,11 @@ impl Value {
             Value::Number(_) => None,
         }
     }
+
+    /// Whether the value names this owner.
+    pub fn is_held_by(&self, by: GrantId) -> bool {
+        matches!(*self, Value::Held { owner, .. } if owner == by)
+    }
 }
 
 impl Default for Applied {
@@ -181,13 +188,34 @@ impl<C: WallClock> Change<'_, C> {
                 self.lock(key, owner, Duration::from_millis(ttl_ms), numbered, (attempt, within))
             }
             RedisMessage::Unlock { owner, ttl_ms, on_behalf, key } => self.unlock(key, owner, ttl_ms, on_behalf),
-            RedisMessage::Renew { owner, ttl_ms, key } => {
-                self.renew_if(key, ttl_ms, |found| matches!(found, Value::Held { owner: of, .. } if of == owner))
-            }
+            RedisMessage::Renew { owner, ttl_ms, key } => self.renew_if(key, ttl_ms, |found| found.is_held_by(owner)),
             RedisMessage::GetToken { key } => match self.get(Key::Token(key)) {
                 Some(Entry { value: Value::Number(token), .. }) => RedisMessage::Number(token),
                 _ => RedisMessage::Nothing,
             },
+            RedisMessage::Get { key } => {
+                RedisMessage::Found { value: self.get(Key::Lock(key)).and_then(|entry| entry.value.grant()) }
+            }
+            RedisMessage::HExists { owner, key } => match self.get(Key::Lock(key)) {
+                Some(entry) if entry.value.is_held_by(owner) => RedisMessage::Done,
+                _ => RedisMessage::Nothing,
+            },
+            RedisMessage::PttlIfEqual { value, key } => match self.get(Key::Lock(key)) {
+                Some(entry) if entry.value == Value::Text(value) => {
+                    RedisMessage::Number(self.left(&entry).map_or(0, whole_millis))
+                }
+                _ => RedisMessage::Nothing,
+            },
+            RedisMessage::Obtain { value, ttl_ms, key } => match self.set_if_absent(key, value, Some(ttl_ms)) {
+                RedisMessage::Done => RedisMessage::Done,
+                _ => self.renew_if(key, ttl_ms, |found| found == Value::Text(value)),
+            },
+            RedisMessage::ObtainAsOwner { owner, ttl_ms, attempt, within, key } => {
+                self.obtain_as_owner(key, owner, Duration::from_millis(ttl_ms), (attempt, within))
+            }
+            RedisMessage::UnlinkIfOwner { owner, on_behalf, key } => {
+                self.delete_if(key, on_behalf, |found| found.is_held_by(owner))
+            }
             _ => RedisMessage::Nothing,
         }
     }

@@ -126,6 +126,49 @@ pub enum RedisMessage {
     Replication(ReplicationMessage),
     /// To and from Sentinels.
     Sentinel(SentinelMessage),
+
+    /// `GET lock`. The client compares the value.
+    Get {
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        key: ResourceId,
+    },
+    /// The reply to [`Get`](RedisMessage::Get).
+    Found { value: Option<GrantId> },
+    /// `HEXISTS lock owner`.
+    HExists {
+        owner: GrantId,
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        key: ResourceId,
+    },
+    /// The script that returns the `PTTL` of the lock in milliseconds if it has this value (bsm/redislock, pttl.lua).
+    PttlIfEqual {
+        value: GrantId,
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        key: ResourceId,
+    },
+    /// The script that sets the lock if it is absent or has this value (bsm/redislock, obtain.lua).
+    Obtain {
+        value: GrantId,
+        ttl_ms: u64,
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        key: ResourceId,
+    },
+    /// The script that sets the lock if it is absent or has this owner's id (Spring Integration, `OBTAIN_LOCK_SCRIPT`).
+    ObtainAsOwner {
+        owner: GrantId,
+        ttl_ms: u64,
+        attempt: GrantId,
+        within: Option<GrantId>,
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        key: ResourceId,
+    },
+    /// The script that deletes the lock if it has this owner's id (Spring Integration, `UNLINK_UNLOCK_SCRIPT`).
+    UnlinkIfOwner {
+        owner: GrantId,
+        on_behalf: GrantId,
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        key: ResourceId,
+    },
 }
 
 impl From<ReplicationMessage> for Wire<RedisMessage> {
@@ -146,6 +189,7 @@ impl RedisMessage {
         match *self {
             RedisMessage::Del { on_behalf: by, .. }
             | RedisMessage::DelIfEqual { value: by, .. }
+            | RedisMessage::UnlinkIfOwner { on_behalf: by, .. }
             | RedisMessage::Unlock { on_behalf: by, .. } => Some(by),
             _ => None,
         }

@@ -1,5 +1,5 @@
 //! Redisson's scripts (redisson/redisson, RedissonLock.java and RedissonFencedLock.java of 2024, RedissonBaseLock.java
-//! of 2022). Redis runs each atomically.
+//! of 2022), and those of other libraries. Redis runs each atomically.
 
 use std::time::Duration;
 
@@ -29,6 +29,24 @@ impl<C: WallClock> Change<'_, C> {
         let expires = Some(self.deadline(lease));
         self.put(Key::Lock(key), Entry { value: Value::Held { owner, count, grant }, expires });
         RedisMessage::Locked { grant, token }
+    }
+
+    /// Spring Integration's `OBTAIN_LOCK_SCRIPT`: `PEXPIRE` if the key has the owner's id, `SET PX` if it is absent.
+    pub fn obtain_as_owner(
+        &mut self,
+        key: ResourceId,
+        owner: GrantId,
+        ttl: Duration,
+        (attempt, within): (GrantId, Option<GrantId>),
+    ) -> RedisMessage {
+        let held = match self.get(Key::Lock(key)) {
+            Some(entry) if !entry.value.is_held_by(owner) => return RedisMessage::Nothing,
+            held => held.and_then(|entry| entry.value.grant()),
+        };
+        let grant = self.resolve_grant(held, attempt, within);
+        let expires = Some(self.deadline(ttl));
+        self.put(Key::Lock(key), Entry { value: Value::Held { owner, count: 1, grant }, expires });
+        RedisMessage::Locked { grant, token: None }
     }
 
     /// Ground truth: a client that knows its grant re-enters it. If the reply to an earlier attempt was lost, the
@@ -72,6 +90,6 @@ impl<C: WallClock> Change<'_, C> {
 }
 
 /// The unit of `PTTL`.
-fn whole_millis(left: Duration) -> u64 {
+pub(super) fn whole_millis(left: Duration) -> u64 {
     u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
 }
