@@ -169,6 +169,13 @@ impl<M: Message, N: Message> Env<'_, M, N> {
         self.world.stream(&[purpose, self.world.name(self.node)])
     }
 
+    /// Returns whether the hosts of two nodes can exchange datagrams now: the links between them are open, and both hosts
+    /// are up and not stopped. The state of the nodes' processes does not matter. Use it only for agents that run beside
+    /// the processes and are not modelled.
+    pub fn hosts_connected(&mut self, one: NodeId, other: NodeId) -> bool {
+        self.world.hosts_connected(one, other)
+    }
+
     /// Records whether this server leads the others, so that faults can target the leader.
     pub fn lead(&mut self, leads: bool) {
         self.world.lead(self.node, leads);

@@ -231,6 +231,15 @@ impl<M: Message, N: Message> World<M, N> {
         self.waits.remove(key.slot as usize);
     }
 
+    pub(crate) fn hosts_connected(&mut self, one: NodeId, other: NodeId) -> bool {
+        let runs = |node: NodeId| {
+            let node = &self.nodes[node.index()];
+            !node.host_down && !node.paused_by.iter().any(|pause| pause.machine)
+        };
+        let run = runs(one) && runs(other);
+        run && (one == other || !(self.link(one, other).closed() || self.link(other, one).closed()))
+    }
+
     pub(crate) fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {
         let index = from.index() * self.nodes.len() + to.index();
         &mut self.links[index]

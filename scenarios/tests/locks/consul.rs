@@ -15,6 +15,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::case;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
+use fencepost_sim::Occurrence;
 use fencepost_testkit::{parse, run};
 
 const LOCKS: [&str; 2] = ["consul", "chubby"];
@@ -246,4 +247,56 @@ fn effective_sets_all_timings() {
     assert_eq!(consul.session_ttl.0, ten, "servers refuse a shorter one");
     assert_eq!(server_names::<ConsulLock>(&consul).len(), 3);
     assert_eq!(server_names::<ChubbyLock>(&chubby).len(), 5);
+}
+
+/// Returns the times from a fault at 30 s to the next grant, in cases whose lock is held then.
+fn takeovers(fault: &str) -> Vec<f64> {
+    let text = scenario("", "", fault).replace("0ms..2s", "60s").replace("exp(500ms)", "1ms");
+    let takeover = |seed| {
+        let all: Vec<Duration> = grants(&history(&text, "consul", seed)).collect();
+        all.iter().find(|at| **at > Duration::from_secs(30)).map(|at| at.as_secs_f64() - 30.0)
+    };
+    (0..SEEDS).filter_map(takeover).collect()
+}
+
+#[test]
+fn gossip_ends_the_sessions_of_dead_and_stopped_hosts() {
+    let crash = |what: &str| {
+        format!("[[fault.crash]]\ntarget = \"client:holder\"\nat = \"30s\"\nwhat = \"{what}\"\npermanent = true\n")
+    };
+    let stop = "[[fault.vm-pause]]\ntarget = \"client:holder\"\nat = \"30s\"\nlasts = \"60s\"\n";
+    for fault in [&crash("host"), stop] {
+        let times = takeovers(fault);
+        assert!(times.len() > 20 && times.iter().all(|time| (19.5..29.0).contains(time)), "{times:?}");
+    }
+    let times = takeovers(&crash("process"));
+    assert!(times.len() > 20 && times.iter().all(|time| (35.0..60.0).contains(time)), "the agent lives: {times:?}");
+    let without = crash("host") + "[lock.consul]\nserf_health = false\n";
+    assert!(takeovers(&without).iter().all(|time| *time > 35.0));
+}
+
+#[test]
+fn a_leader_without_contact_steps_down_within_its_lease() {
+    let alone = "[[fault.partition]]\nshape = \"ring\"\nat = \"20s\"\nlasts = \"60s\"\n";
+    let split = "split = [[\"consul-1\", \"client-1\"], [\"consul-2\", \"client-2\"], [\"consul-3\", \"client-3\"]]";
+    let text = scenario("", "", &alone.replace("shape = \"ring\"", split));
+    for seed in 0..5 {
+        let cell = Cell::new(&parse(&text), Registry::standard().lock("consul").unwrap(), &[]);
+        let seen = Rc::new(RefCell::new(StepDowns::default()));
+        case::run(&cell, seed, Some(seen.clone()));
+        let first = seen.take().0.into_iter().find(|at| *at > 20.0).expect("the leader steps down");
+        assert!((22.0..24.0).contains(&first), "seed {seed}: {first}");
+    }
+}
+
+/// The times at which leaders gave up their office, in seconds.
+#[derive(Default)]
+struct StepDowns(Vec<f64>);
+
+impl Watcher for StepDowns {
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        if matches!(event.what, Occurrence::Led { leads: false, .. }) {
+            self.0.push(event.at.since_start().as_secs_f64());
+        }
+    }
 }

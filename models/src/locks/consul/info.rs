@@ -1,6 +1,6 @@
 //! What Consul says about its locks.
 
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, VariantInfo, Verification};
 
 const SESSIONS: &str = "Consul documentation, Sessions and distributed locks, Session Design";
 const LOCK: &str = "hashicorp/consul, api/lock.go, Lock";
@@ -53,7 +53,21 @@ pub(super) const INFO: LockInfo =
         .family(Family::Consensus)
         .expiry(Expiry::LeaderMonotonicClock)
         .replicated()
-        .token("the key's LockIndex, read once the key is held")
+        .token("KV().Get(key): LockIndex, read once the key is held")
+        .loss_notice("the channel that Lock() returned is closed")
+        .timeout("LockOptions.LockTryOnce with LockWaitTime, or the stop channel of Lock()")
+        .variants(&[
+            VariantInfo {
+                name: "api",
+                about: "api.Lock with its defaults; the default, since `consul lock` and other programs use it",
+                source: "hashicorp/consul, api/lock.go",
+            },
+            VariantInfo {
+                name: "cli",
+                about: "the command `consul lock`: three retries of the watch on the key, 1 s apart, and no token",
+                source: "hashicorp/consul, command/lock/lock.go, defaultMonitorRetry",
+            },
+        ])
         .reentrancy(Reentrancy::Refused)
         .promises(PROMISES)
         .flawed_defaults(&[
@@ -63,10 +77,14 @@ pub(super) const INFO: LockInfo =
             "a client whose session is no longer renewed is not told: only the watch over the key tells it \
          (api/session.go, RenewPeriodic; api/lock.go, monitorLock)",
         ])
-        .verification(Verification::Documentation)
+        .verification(Verification::Source {
+            version: "Consul main, memberlist and hashicorp/raft of June 2026",
+            read: "2026-12-01",
+        })
         .sources(&[
             "hashicorp/consul, api/lock.go, api/session.go",
             "hashicorp/consul, agent/consul: session_ttl.go, session_endpoint.go, kvs_endpoint.go, rpc.go, \
          client.go, state/session.go, state/kvs.go, state/delay_oss.go",
+            "hashicorp/memberlist, config.go, state.go, suspicion.go; hashicorp/raft, raft.go, checkLeaderLease",
             "Consul documentation, Sessions and distributed locks; Consistency modes; Blocking queries",
         ]);

@@ -44,8 +44,6 @@ pub struct ConsulLock {
 struct Held {
     session: GrantId,
     keeper: Keeper,
-    /// Whether the channel that `Lock` returned is closed.
-    lost: Rc<Cell<bool>>,
     _monitor: Task,
 }
 
@@ -66,7 +64,7 @@ impl Lock for ConsulLock {
     type Message = ConsulMessage;
 
     fn deploy(params: &ConsulParams, site: &mut Site<'_, ConsulMessage>) {
-        let config = ServerConfig { session_ttl_min: params.session_ttl_min.0 };
+        let config = ServerConfig { session_ttl_min: params.session_ttl_min.0, serf_health: params.serf_health };
         deploy(site, &params.server_names(), params.raft(), Catalog::default(), |_| Consul::new(config));
     }
 
@@ -111,8 +109,8 @@ impl Lock for ConsulLock {
         Ok(())
     }
 
-    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(self.held.as_ref().is_some_and(|held| held.session == grant.id && !held.lost.get()))
+    fn info(params: &ConsulParams) -> LockInfo {
+        if params.cli { Self::INFO.without_token() } else { Self::INFO }
     }
 
     fn retry_delay(&mut self) -> Duration {
@@ -145,7 +143,7 @@ impl Lock for ConsulLock {
 impl ConsulLock {
     /// `Lock` of api/lock.go, and the read of the sequencer.
     async fn lock(&self, session: GrantId, attempted: &Attempted) -> Result<Token, LockError> {
-        let terms = self.params.terms();
+        let terms = self.params.terms(self.ctx.node());
         self.agent.rpc(Request::CreateSession { session, terms }, None).await?;
         let keeper = Keeper::new(&self.ctx, self.agent.clone(), session, terms.ttl);
         attempted.keeper.replace(Some(keeper));
@@ -197,14 +195,12 @@ impl ConsulLock {
     fn hold(&mut self, session: GrantId, token: Token, keeper: Keeper) -> Grant {
         let ConsulParams { monitor_retries: retries, monitor_retry_time, .. } = self.params;
         let watch = Watch { resource: self.resource, session, retries, retry_time: monitor_retry_time.0 };
-        let lost = Rc::new(Cell::new(false));
-        let (ctx, agent, closed) = (self.ctx.clone(), self.agent.clone(), lost.clone());
+        let (ctx, agent) = (self.ctx.clone(), self.agent.clone());
         let monitor = self.ctx.spawn(async move {
             until_lost(&ctx, &agent, watch).await;
-            closed.set(true);
             ctx.report_lock_lost(session);
         });
-        self.held = Some(Held { session, keeper, lost, _monitor: monitor });
+        self.held = Some(Held { session, keeper, _monitor: monitor });
         Grant { id: session, token: Some(token), valid_until: None }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fencepost_sim::NodeId;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,9 +37,16 @@ pub struct ConsulParams {
     pub monitor_retry_time: Span,
     /// The consistency of reads while the client waits for the key. The watch on a held key is always `consistent`.
     pub consistency: Consistency,
+    /// Whether sessions end when gossip declares their node dead: the check `serfHealth`, which every session has by default
+    /// (agent/session_endpoint.go, `SessionCreate`).
+    pub serf_health: bool,
     /// The factor of Raft's timings over the shortest (`performance.raft_multiplier`): 5, so that followers wait for 5
     /// s to 10 s before an election (agent/agent_test.go, `TestAgent_ServerConfig_RaftMultiplier_Ok`).
     pub raft_multiplier: u8,
+    /// Whether the lock is the command `consul lock`.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) cli: bool,
 }
 
 impl Default for ConsulParams {
@@ -54,7 +62,9 @@ impl Default for ConsulParams {
             monitor_retries: 0,
             monitor_retry_time: secs(2),
             consistency: Consistency::Default,
+            serf_health: true,
             raft_multiplier: 5,
+            cli: false,
         }
     }
 }
@@ -68,8 +78,8 @@ impl ConsulParams {
         (1..=self.servers).map(|n| format!("consul-{n}")).collect()
     }
 
-    pub(super) fn terms(&self) -> Terms {
-        Terms { ttl: self.session_ttl.0, lock_delay: self.lock_delay.0 }
+    pub(super) fn terms(&self, node: NodeId) -> Terms {
+        Terms { ttl: self.session_ttl.0, lock_delay: self.lock_delay.0, node }
     }
 
     /// The time after which a session without renewals ends.
@@ -77,12 +87,13 @@ impl ConsulParams {
         2 * self.session_ttl.0
     }
 
-    /// A leader of hashicorp/raft steps down after half of a follower's timeout, one of raft-rs after all of it.
-    /// Proposals wait as long as their leader leads.
+    /// A leader of hashicorp/raft steps down after half of a follower's timeout (config.go, `LeaderLeaseTimeout`: 500 ms
+    /// times the multiplier). Proposals wait as long as their leader leads.
     pub(super) fn raft(&self) -> raft::Config {
         let election = Duration::from_secs(1) * self.raft_multiplier.into();
         let (heartbeat, request_timeout) = (election / 10, Duration::from_secs(30));
-        raft::Config { election, heartbeat, request_timeout, pre_vote: false, ..raft::Config::default() }
+        let leader_lease = Some(election / 2);
+        raft::Config { election, heartbeat, leader_lease, request_timeout, pre_vote: false, ..raft::Config::default() }
     }
 }
 
@@ -99,6 +110,14 @@ impl Params for ConsulParams {
         self.session_ttl = Span((effective / 3).max(effective.saturating_sub(longest) / 2));
         self.session_ttl_min = self.session_ttl_min.min(self.session_ttl);
         self.lock_delay = Span(effective.saturating_sub(self.session()).min(longest));
+    }
+
+    fn set_variant(&mut self, variant: &str) -> bool {
+        if variant == "cli" {
+            (self.cli, self.monitor_retries) = (true, 3);
+            self.monitor_retry_time = Span(Duration::from_secs(1));
+        }
+        matches!(variant, "api" | "cli")
     }
 
     fn effective_expiry(&self) -> Option<Duration> {

@@ -16,6 +16,9 @@ pub struct Config {
     pub pre_vote: bool,
     /// Whether a leader steps down if it does not hear from a quorum for an election timeout (thesis, 6.2).
     pub check_quorum: bool,
+    /// The time after which a leader without contact to a quorum steps down, if shorter than `election`
+    /// (hashicorp/raft, `LeaderLeaseTimeout`).
+    pub leader_lease: Option<Duration>,
     /// How reads are answered.
     pub reads: ReadMode,
     /// Whether a proposal waits while there is no leader, as etcd's do (raft/node.go, `run`: `propc`). If not, it fails
@@ -74,6 +77,7 @@ impl Default for Config {
             heartbeat: Duration::from_millis(100),
             election: Duration::from_millis(1_000),
             watch: None,
+            leader_lease: None,
             pre_vote: true,
             check_quorum: true,
             reads: ReadMode::Quorum,

@@ -7,7 +7,7 @@ use fencepost_sim::{Caller, Message, NodeId, Session};
 
 use super::config::{Config, ReadMode};
 use super::machine::{AppliedEntries, GroundTruthLog, Machine};
-use super::packet::{Carries, Origin, Packet, decode, encode};
+use super::packet::{Carries, Kind, Origin, Packet, decode, encode};
 use super::reads::Reads;
 use super::replica::Replica;
 use super::watch::Watch;
@@ -128,6 +128,8 @@ pub struct Core<A: RaftApp> {
     failures: Vec<(A::Ticket, RequestError)>,
     ticks: u64,
     watch: Option<Watch>,
+    /// The tick of the leader's last contact to each other replica, and its term.
+    contacts: (u64, BTreeMap<u8, u64>),
     is_leader: bool,
     /// Last known leader and term.
     known_leader: (Option<u64>, u64),
@@ -165,6 +167,7 @@ impl<A: RaftApp> Core<A> {
             failures: Vec::new(),
             ticks: 0,
             watch,
+            contacts: (0, BTreeMap::new()),
             is_leader: false,
             known_leader: (None, 0),
         }
@@ -295,6 +298,12 @@ impl<A: RaftApp> Core<A> {
             }
             None => self.replica.tick(),
         }
+        if let Some(lease) = self.config.leader_lease
+            && self.replica.leads()
+            && self.lease_is_over(self.config.ticks(lease))
+        {
+            self.replica.step_down();
+        }
         let timeout = self.config.ticks(self.config.request_timeout);
         while let Some(oldest) = self.pending.first_entry()
             && self.ticks - oldest.get().1 >= timeout
@@ -312,8 +321,23 @@ impl<A: RaftApp> Core<A> {
         }
     }
 
+    /// Whether this leader has had no contact to a quorum for longer than `lease` ticks.
+    fn lease_is_over(&mut self, lease: u64) -> bool {
+        let (term, ticks) = (self.replica.term(), self.ticks);
+        let others = (1..=self.members.len() as u8).filter(|other| *other != self.me);
+        if std::mem::replace(&mut self.contacts.0, term) != term {
+            self.contacts.1 = others.map(|other| (other, ticks)).collect();
+            return false;
+        }
+        let heard = others.filter(|other| self.contacts.1.get(other).is_some_and(|at| ticks - at <= lease)).count();
+        2 * (heard + 1) <= self.members.len()
+    }
+
     pub(super) fn step(&mut self, env: &mut Env<'_, A::Message>, packet: Packet<A::Machine>) {
         let term = self.replica.term();
+        if matches!(packet.head.kind, Kind::AppendResponse | Kind::HeartbeatResponse) {
+            self.contacts.1.insert(packet.head.from, self.ticks);
+        }
         if self.watch.as_mut().is_none_or(|watch| watch.received(env, &packet.head, term)) {
             self.replica.step(packet);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fencepost_sim::NodeId;
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Cause, Event, GrantId, ResourceId};
@@ -22,6 +23,8 @@ pub struct Terms {
     pub ttl: Duration,
     /// The time after its end during which its keys cannot be acquired.
     pub lock_delay: Duration,
+    /// The node of the agent that created it.
+    pub node: NodeId,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]

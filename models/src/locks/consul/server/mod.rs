@@ -16,10 +16,11 @@
 //! - The leader that received a blocking query answers it even if it is deposed meanwhile. Consistent queries ask a
 //!   quorum before every look at the state (rpc.go, `blockingQuery`, `consistentRead`).
 //!
-//! Left out: health checks. A session also ends when its node's gossip (`serfHealth`) declares the node dead, which
-//! finds crashed hosts sooner, and sometimes live ones.
+//! - A session also ends when gossip declares its node dead, by the check `serfHealth` (agent/session_endpoint.go,
+//!   `SessionCreate`; agent/consul/leader.go, `handleFailedMember`).
 
 mod forward;
+mod gossip;
 mod machine;
 mod queries;
 mod replica;

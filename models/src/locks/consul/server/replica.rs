@@ -6,6 +6,7 @@ use std::time::Duration;
 use fencepost_sim::{Caller, MonoDeadline, NodeId, TimerId};
 
 use super::forward::Forwards;
+use super::gossip::{Gossip, PROBE_INTERVAL};
 use super::machine::{Catalog, Change, Outcome, Terms};
 use super::queries::{Asker, Queries, Query};
 use super::sessions::schedule_invalidation;
@@ -25,6 +26,8 @@ pub(super) const JITTER_FRACTION: u32 = 16;
 pub struct ServerConfig {
     /// `session_ttl_min`: sessions with a shorter time to live are rejected.
     pub session_ttl_min: Duration,
+    /// Whether gossip ends the sessions of dead nodes.
+    pub serf_health: bool,
 }
 
 /// A server. All of this is in its memory only.
@@ -35,6 +38,7 @@ pub struct Consul {
     pub(super) sessions: BTreeMap<GrantId, TimerId>,
     /// The ends of lock-delays, by this server's clock.
     delays: BTreeMap<ResourceId, MonoDeadline>,
+    pub(super) gossip: Gossip,
 }
 
 /// The purpose of a proposal or a read.
@@ -59,6 +63,7 @@ pub(super) mod tag {
     pub const SESSION: u64 = 0;
     pub const QUERY: u64 = 1;
     pub const HELD: u64 = 2;
+    pub const GOSSIP: u64 = 3;
     /// Plus the number of the attempt.
     pub const INVALIDATE: u64 = 16;
 }
@@ -74,6 +79,7 @@ impl Consul {
             queries: Queries::default(),
             sessions: BTreeMap::new(),
             delays: BTreeMap::new(),
+            gossip: Gossip::default(),
         }
     }
 
@@ -138,6 +144,13 @@ impl RaftApp for Consul {
     type Machine = Catalog;
     type Message = ConsulMessage;
     type Ticket = Ticket;
+
+    fn on_start(&mut self, env: &mut Env<'_, ConsulMessage>, _: &mut ServerCore) {
+        if self.config.serf_health {
+            let until = self.forwards.stagger(env, PROBE_INTERVAL);
+            env.set_timer(until, tag::GOSSIP);
+        }
+    }
 
     fn on_request(
         &mut self,
@@ -246,6 +259,10 @@ impl RaftApp for Consul {
                 self.invalidate(env, core, GrantId(number as u32), 0);
             }
             tag::QUERY => self.answer_now(env, core, number),
+            tag::GOSSIP => {
+                env.set_timer(PROBE_INTERVAL, tag::GOSSIP);
+                self.probe(env, core);
+            }
             tag::HELD => self.retry_held(env, core, number),
             kind => self.invalidate(env, core, GrantId(number as u32), kind - tag::INVALIDATE),
         }
@@ -256,5 +273,6 @@ impl RaftApp for Consul {
         self.queries.clear();
         self.sessions.clear();
         self.delays.clear();
+        self.gossip = Gossip::default();
     }
 }

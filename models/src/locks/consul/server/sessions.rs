@@ -29,7 +29,8 @@ impl Consul {
         session: GrantId,
         terms: Terms,
     ) {
-        if !(self.config.session_ttl_min..=TTL_MAX).contains(&terms.ttl) {
+        // A session cannot be created on a check that is critical (state/session.go, `validateSessionChecksTxn`).
+        if self.gossip.is_failed(terms.node) || !(self.config.session_ttl_min..=TTL_MAX).contains(&terms.ttl) {
             return answer(env, asker, Reply::Invalid);
         }
         let ticket = WriteTicket { asker, created: Some((session, terms)) };

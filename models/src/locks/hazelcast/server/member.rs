@@ -58,6 +58,7 @@ fn raft_config() -> raft::Config {
         heartbeat: HEARTBEAT,
         election: SILENCE,
         watch: Some(watch),
+        leader_lease: None,
         pre_vote: true,
         check_quorum: true,
         reads: ReadMode::Quorum,
