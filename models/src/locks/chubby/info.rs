@@ -57,7 +57,9 @@ pub(super) const INFO: LockInfo =
         .family(Family::Consensus)
         .expiry(Expiry::LeaderMonotonicClock)
         .replicated()
-        .token("the lock's generation number, from its sequencer")
+        .token("GetSequencer(): the lock's generation number")
+        .check("CheckSequencer(): asks the master")
+        .loss_notice("the event that the session has expired, after jeopardy and the grace period")
         // Each attempt opens its own handle, and only one handle may hold the lock.
         .reentrancy(Reentrancy::SelfDeadlock)
         .promises(PROMISES)

@@ -2,8 +2,8 @@
 //!
 //! A client has one session, which it keeps alive by KeepAlives that the master delays. Its local lease is a
 //! conservative copy of the master's: the answer's time in flight and the difference of clock rates count against it.
-//! When the local lease is over, the session is in jeopardy: calls wait, and [`Lock::check`] returns false. If a master
-//! answers within the grace period, the session is safe again and the lock still held; otherwise both are lost.
+//! When the local lease is over, the session is in jeopardy: calls wait, [`Lock::check`] too. If a master answers within
+//! the grace period, the session is safe again and the lock still held; otherwise both are lost.
 
 mod info;
 mod link;
@@ -98,8 +98,13 @@ impl Lock for ChubbyLock {
         }
     }
 
+    /// `CheckSequencer`: asks the master. The call waits while the session is in jeopardy, and fails if it expires.
     async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(self.session.as_ref().is_some_and(|(session, _)| session.held.get() == Some(grant.id) && session.is_safe()))
+        let holds = |session: &&(Rc<Session>, Task)| session.0.held.get() == Some(grant.id);
+        let Some((session, _)) = self.session.as_ref().filter(holds) else { return Ok(false) };
+        let check = Call::Check { resource: self.resource, handle: grant.id };
+        let answer = session.call(check, None).await;
+        Ok(matches!(answer, Ok(Answer { message: ChubbyMessage::Checked { valid: true }, .. })))
     }
 
     fn retry_delay(&mut self) -> Duration {

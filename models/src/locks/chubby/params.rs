@@ -20,9 +20,9 @@ pub struct ChubbyParams {
     pub lease: Span,
     /// The time that a client waits in jeopardy before it abandons its session: 45 s by default (2.8).
     pub grace: Span,
-    /// The time during which a lock cannot be acquired after its holder's session ended. The client chooses,
-    /// "currently" up to one minute (2.4); the paper states no default. 0 s here: what a client gets that requests
-    /// none.
+    /// The time during which a lock cannot be acquired after its holder's session ended. The client chooses, up to a bound
+    /// of "currently one minute" (2.4); the paper states no default. 60 s here: the paper's protection for clients that
+    /// use no sequencers.
     pub lock_delay: Span,
     /// The maximal excess of the master's clock rate over a client's, in ppm: "a known constant factor" (2.8), which
     /// the paper does not give. 1 % here, as in Redlock.
@@ -38,7 +38,7 @@ impl Default for ChubbyParams {
             replicas: 5,
             lease: secs(12),
             grace: secs(45),
-            lock_delay: secs(0),
+            lock_delay: secs(60),
             rate_ppm: 10_000,
             master_lease: secs(3),
         }

@@ -76,11 +76,6 @@ impl Session {
         }
     }
 
-    /// Whether the session is safe, by the local lease.
-    pub fn is_safe(&self) -> bool {
-        self.state.get() == State::Safe && !self.link.ctx.passed(self.lease.get())
-    }
-
     pub fn is_expired(&self) -> bool {
         self.state.get() == State::Expired
     }

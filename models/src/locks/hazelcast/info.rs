@@ -54,7 +54,7 @@ pub(super) const CP_INFO: LockInfo = LockInfo::new(
     "members keep nothing on disk: a restarted one is not part of its group, and without a majority the group is lost \
         until somebody resets it",
     "sessions expire by the leader's wall clock, so a step of it by the time to live closes them all",
-    "silence is measured by the wall clock, so a step of 25 s makes a leader give up its office",
+    "silence is measured by the wall clock, so a step of 25 s makes a leader step down",
 ])
 .verification(VERIFICATION)
 .sources(&[

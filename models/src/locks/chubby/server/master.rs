@@ -161,6 +161,14 @@ impl Chubby {
                 let lock_delay = lock_delay.min(MAX_LOCK_DELAY);
                 self.acquire(env, core, Waiter { from, resource, session, handle, lock_delay });
             }
+            Call::Check { resource, handle } => {
+                let reply = if self.is_master(env, core) {
+                    ChubbyMessage::Checked { valid: core.machine().holds(resource, handle) }
+                } else {
+                    ChubbyMessage::NotMaster { master: None }
+                };
+                env.reply(from, reply);
+            }
             Call::Release { resource, handle } => {
                 self.waiting.retain(|waiter| waiter.handle != handle);
                 core.propose(&Update::Release { resource, session, handle }, Ticket::Release(from));

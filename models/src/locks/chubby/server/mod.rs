@@ -52,6 +52,8 @@ pub enum ChubbyMessage {
     Call { session: GrantId, epoch: u64, call: Call },
     /// The generation of the acquired lock.
     Acquired { generation: Token },
+    /// Whether the sequencer is valid.
+    Checked { valid: bool },
     /// Whether the released lock was held.
     Released { held: bool },
     /// There is no such session, or it closed the handle.
@@ -76,6 +78,12 @@ pub enum Call {
         resource: ResourceId,
         handle: GrantId,
         lock_delay: Duration,
+    },
+    /// `CheckSequencer`: whether the handle holds the lock.
+    Check {
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        resource: ResourceId,
+        handle: GrantId,
     },
     /// `Release` and `Close` of the handle, which also ends a waiting `Acquire`.
     Release {
