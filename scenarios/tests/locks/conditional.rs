@@ -1,11 +1,17 @@
 //! `dynamodb` and `k8s-lease`: the waiting client's monotonic clock decides.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use fencepost_models::history::Event;
 use fencepost_scenarios::property::Property::{
     self, BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
     Takeover, ValidityExclusion,
 };
 use fencepost_scenarios::property::Verdict;
-use fencepost_testkit::{run, shipped};
+use fencepost_scenarios::run::case;
+use fencepost_scenarios::run::recorder::{TraceEvent, Watcher};
+use fencepost_testkit::{cell, run, shipped};
 
 const LOCKS: [&str; 2] = ["dynamodb", "k8s-lease"];
 
@@ -222,4 +228,37 @@ fn an_owner_that_acquires_again_behaves_as_declared() {
     nested("dynamodb", "").holds_everything();
     nested("dynamodb", "[lock.dynamodb]\nreentrant = true").never_violates(&STORE);
     nested("k8s-lease", "").never_violates(&STORE);
+}
+
+/// The times of grants, in seconds.
+#[derive(Default)]
+struct Grants(Vec<f64>);
+
+impl Watcher for Grants {
+    fn record(&mut self, event: &TraceEvent<'_>) {
+        if let Some(Event::Granted { .. }) = event.event() {
+            self.0.push(event.at.since_start().as_secs_f64());
+        }
+    }
+}
+
+/// With short waits, an acquire that waits never measures a whole lease, since each one starts again.
+#[test]
+fn the_stopwatch_survives_an_acquire_that_skips_the_wait() {
+    let crash = "[[fault.crash]]\ntarget = \"client:holder\"\nat = \"30s\"\nrestart_after = \"100s\"\n";
+    let text = scenario("60s", false, crash)
+        .replace("wait_at_most = \"90s\"", "wait_at_most = \"3s\"")
+        .replace("orders = 30", "orders = 300");
+    let taken = |skips: bool| {
+        let options = format!("[lock.dynamodb]\nskip_blocking_wait = {skips}\n\n[workload");
+        let cell = cell(&text.replace("[workload", &options), "dynamodb", &[]);
+        let takes = |seed: &u64| {
+            let seen = Rc::new(RefCell::new(Grants::default()));
+            case::run(&cell, *seed, Some(seen.clone()));
+            seen.take().0.iter().any(|at| (30.0..60.0).contains(at))
+        };
+        (0..SEEDS).filter(takes).count()
+    };
+    assert_eq!(taken(false), 0);
+    assert_eq!(taken(true), 40);
 }

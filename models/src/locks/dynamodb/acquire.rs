@@ -9,7 +9,8 @@ use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::servers::conditional::{Item, ItemMessage};
 
 /// The item for which a waiter waits.
-struct Seen {
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
     number: RecordNumber,
     expires: MonoDeadline,
 }
@@ -55,7 +56,7 @@ impl<'a> Acquiring<'a> {
     async fn poll(&mut self, first: bool) -> Result<Option<Grant>, LockError> {
         let step = first.then_some("acquire-sent");
         match self.client.ask(ItemMessage::Get { resource: self.client.resource }, self.within(), step).await {
-            Ok(ItemMessage::Found { item, .. }) => match self.condition(item) {
+            Ok(ItemMessage::Found { item, .. }) => match self.condition(item)? {
                 Some(condition) => self.put(condition).await,
                 None => Ok(None),
             },
@@ -65,21 +66,31 @@ impl<'a> Acquiring<'a> {
     }
 
     /// The condition for a put now, given the item found.
-    fn condition(&mut self, found: Option<LockRow>) -> Option<Condition> {
-        let Some(row) = found else { return Some(Condition::Absent) };
+    fn condition(&mut self, found: Option<LockRow>) -> Result<Option<Condition>, LockError> {
+        let Some(row) = found else { return Ok(Some(Condition::Absent)) };
         if row.released {
-            return Some(Condition::Released);
+            return Ok(Some(Condition::Released));
+        }
+        let ctx = &self.client.ctx;
+        let fresh = Seen { number: row.number, expires: ctx.deadline(ctx.mono(), row.lease()) };
+        if self.client.params.skip_blocking_wait {
+            let known = self.client.observed.get().filter(|seen| seen.number == row.number);
+            if known.is_some_and(|seen| ctx.passed(seen.expires)) {
+                return Ok(Some(Condition::Number(row.number)));
+            }
+            self.client.observed.set(known.or(Some(fresh)));
+            // `LockCurrentlyUnavailableException`.
+            return Err(self.unsure.unwrap_or(LockError::Failed(Reason::Busy)));
         }
         match &self.seen {
             Some(seen) if seen.number == row.number => {
-                return self.client.ctx.passed(seen.expires).then_some(Condition::Number(row.number));
+                return Ok(ctx.passed(seen.expires).then_some(Condition::Number(row.number)));
             }
             Some(_) => {}
             None => self.wait_limit += row.lease(),
         }
-        let ctx = &self.client.ctx;
-        self.seen = Some(Seen { number: row.number, expires: ctx.deadline(ctx.mono(), row.lease()) });
-        None
+        self.seen = Some(fresh);
+        Ok(None)
     }
 
     async fn put(&mut self, condition: Condition) -> Result<Option<Grant>, LockError> {

@@ -8,6 +8,7 @@ use fencepost_sim::{CallError, ConnId, Mono, MonoDeadline, NodeId, Signal};
 use serde::Serialize;
 
 use super::DynamoDbParams;
+use super::acquire::Seen;
 use crate::history::{GrantId, ResourceId};
 use crate::servers::conditional::{Item, ItemMessage, Version};
 use crate::wire::Ctx;
@@ -89,6 +90,8 @@ pub(super) struct Client {
     pub resource: ResourceId,
     pub item: RefCell<Option<LockItem>>,
     numbers: Cell<u32>,
+    /// The item of another owner that an earlier acquire has seen (`notMyLocks`).
+    pub observed: Cell<Option<Seen>>,
     /// A heartbeat is in progress. The real client synchronizes on the `LockItem`: a release waits for it.
     sending: Cell<bool>,
     sent: Signal,
@@ -108,6 +111,7 @@ impl Client {
             params,
             resource,
             item: RefCell::default(),
+            observed: Cell::default(),
             numbers: Cell::new(0),
             sending: Cell::new(false),
             sent: Signal::default(),

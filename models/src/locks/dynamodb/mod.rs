@@ -27,7 +27,9 @@ use self::client::{Client, Condition, DynamoDbMessage, LockItem};
 use super::timing::scaled;
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::{GrantId, ResourceId};
-use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{
+    Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, VariantInfo, Verification,
+};
 use crate::lock::{Lock, Params};
 use crate::servers::conditional::{ItemMessage, ItemStore};
 use crate::site::Site;
@@ -56,6 +58,9 @@ pub struct DynamoDbParams {
     pub delete_lock_on_release: bool,
     /// Whether acquiring a held lock returns it at once. Off by default: it blocks.
     pub reentrant: bool,
+    /// Whether acquiring a held lock fails at once (`withShouldSkipBlockingWait`). Off by default: it waits. The client then
+    /// remembers from one acquire to the next when it first saw the item.
+    pub skip_blocking_wait: bool,
     /// The time without a heartbeat after which the user is notified (`withSessionMonitor`). Off by default.
     pub session_monitor: Option<Span>,
     /// Whether a heartbeat answered by "unavailable" (503) counts as a success (`holdLockOnServiceUnavailable`). Off by
@@ -80,6 +85,7 @@ impl Default for DynamoDbParams {
             additional_time_to_wait: seconds(1),
             delete_lock_on_release: true,
             reentrant: false,
+            skip_blocking_wait: false,
             session_monitor: None,
             hold_lock_on_service_unavailable: false,
             request_timeout: seconds(30),
@@ -98,6 +104,11 @@ impl Params for DynamoDbParams {
 
     fn effective_expiry(&self) -> Option<Duration> {
         Some(self.lease_duration.0)
+    }
+
+    fn set_variant(&mut self, variant: &str) -> bool {
+        self.skip_blocking_wait |= variant == "skip-blocking-wait";
+        matches!(variant, "wait" | "skip-blocking-wait")
     }
 
     fn set_bug(&mut self, bug: &str, on: bool) -> bool {
@@ -204,6 +215,21 @@ impl Lock for DynamoDb {
     .family(Family::ConditionalStore)
     .expiry(Expiry::WaiterMonotonicClock)
     .validity()
+    .check("LockItem.isExpired(): local, by the client's monotonic clock")
+    .loss_notice("only with withSessionMonitor, off by default: a callback after a time without a heartbeat")
+    .timeout("withAdditionalTimeToWaitForLock, beyond one lease duration")
+    .variants(&[
+        VariantInfo {
+            name: "wait",
+            about: "an acquire waits up to a lease duration and a second; the default of the option",
+            source: "awslabs/amazon-dynamodb-lock-client, AcquireLockOptions.java, withShouldSkipBlockingWait",
+        },
+        VariantInfo {
+            name: "skip-blocking-wait",
+            about: "an acquire of a held lock fails at once, and the client measures the lease across its acquires",
+            source: "awslabs/amazon-dynamodb-lock-client 1.3.0, AmazonDynamoDBLockClient.java, notMyLocks",
+        },
+    ])
     .reentrancy(Reentrancy::SelfDeadlock)
     .promises(PROMISES)
     .bugs(&[BugInfo {
@@ -214,11 +240,11 @@ impl Lock for DynamoDb {
         property: "effect-exclusion",
         source: "awslabs/amazon-dynamodb-lock-client, AmazonDynamoDBLockClientOptions.java, \
                      withHoldLockOnServiceUnavailable; AmazonDynamoDBLockClient.java, sendHeartbeat",
-        since: "unverified",
+        since: "1.1.0",
         fixed_in: None,
         default_on: false,
     }])
-    .verification(Verification::Documentation)
+    .verification(Verification::Source { version: "amazon-dynamodb-lock-client 1.4.0", read: "2026-12-01" })
     .sources(&["awslabs/amazon-dynamodb-lock-client 1.4: README, AmazonDynamoDBLockClient.java, LockItem.java, \
              AcquireLockOptions.java, AmazonDynamoDBLockClientOptions.java"]);
     type Params = DynamoDbParams;
