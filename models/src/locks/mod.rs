@@ -10,6 +10,7 @@ pub mod lease_server;
 mod mysql_get_lock;
 mod none;
 mod pg_advisory;
+mod redis_driver;
 mod redis_sentinel;
 mod redis_set_px;
 mod redis_set_px_del;

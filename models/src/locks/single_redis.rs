@@ -1,47 +1,103 @@
 //! What the locks on a single Redis share: the key of a `SETNX` lock, and what redis.io promises.
 
-use fencepost_sim::ConnId;
+use std::time::Duration;
 
-use super::timing::REQUEST_TIMEOUT;
+use fencepost_sim::{CallError, ConnId};
+
+use super::redis_driver::{Driver, Policy, Response};
 use crate::grant::{LockError, Reason};
 use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Promise, Requirement};
 use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 
-/// A lock's key on a single Redis, as its client uses it.
+/// A lock's key on a Redis, as its client uses it.
 pub(super) struct RedisKey {
-    pub ctx: Ctx<RedisMessage>,
+    pub driver: Driver,
     pub key: ResourceId,
-    pub redis: ConnId,
+    policy: Policy,
 }
 
 impl RedisKey {
-    pub fn connect(ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
+    /// The key on the only server.
+    pub fn connect(ctx: Ctx<RedisMessage>, key: ResourceId, policy: Policy) -> Self {
         let redis = ctx.connect(ctx.find("redis-1"));
-        RedisKey { ctx, key, redis }
+        RedisKey::on(redis, ctx, key, policy)
+    }
+
+    /// The key on the server of this connection.
+    pub fn on(redis: ConnId, ctx: Ctx<RedisMessage>, key: ResourceId, policy: Policy) -> Self {
+        RedisKey { driver: Driver::new(ctx, redis), key, policy }
+    }
+
+    /// Sends a command. A server that rejects writes has certainly not executed it.
+    pub async fn ask(&mut self, command: &RedisMessage, step: Option<&'static str>) -> Result<Response, LockError> {
+        let answer = self.driver.ask(command, &self.policy, step).await?;
+        match answer.reply {
+            RedisMessage::ReadOnly | RedisMessage::NoReplicas => {
+                Err(LockError::Failed(Reason::Call(CallError::Refused)))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// An acquire. If the key exists, the library says that the lock is busy. That is wrong if an earlier request with
+    /// the same value was executed, and its reply lost.
+    pub async fn acquire(&mut self, command: &RedisMessage) -> Result<(), LockError> {
+        match self.ask(command, Some("acquire-sent")).await? {
+            Response { reply: RedisMessage::Done, .. } => Ok(()),
+            Response { repeated: false, .. } => Err(LockError::Failed(Reason::Busy)),
+            Response { repeated: true, .. } => Err(LockError::Unknown(Reason::Busy)),
+        }
     }
 
     /// `SETNX`.
-    pub async fn set_if_absent(&self, value: GrantId) -> Result<(), LockError> {
-        let reply = self.ctx.ask(self.redis, RedisMessage::SetNx { value, key: self.key }, REQUEST_TIMEOUT);
-        self.ctx.reach_step("acquire-sent").await;
-        match reply.await? {
-            RedisMessage::Done => Ok(()),
-            _ => Err(LockError::Failed(Reason::Busy)),
+    pub async fn set_if_absent(&mut self, value: GrantId) -> Result<(), LockError> {
+        self.acquire(&RedisMessage::SetNx { value, key: self.key }).await
+    }
+
+    /// `SET NX PX`.
+    pub async fn set_px(&mut self, value: GrantId, ttl: Duration) -> Result<(), LockError> {
+        let ttl_ms = ttl.as_millis() as u64;
+        self.acquire(&RedisMessage::SetNxPx { value, ttl_ms, key: self.key }).await
+    }
+
+    /// A release. If it was repeated, an earlier request may have deleted the key.
+    pub async fn release(&mut self, command: &RedisMessage) -> Result<(), LockError> {
+        match self.ask(command, Some("release-sent")).await? {
+            Response { reply: RedisMessage::Done, .. } => Ok(()),
+            Response { repeated: false, .. } => Err(LockError::Failed(Reason::NotHeld)),
+            Response { repeated: true, .. } => Err(LockError::Unknown(Reason::NotHeld)),
         }
     }
 
     /// `DEL`, whoever set the key: the page and old client libraries compare nothing.
-    pub async fn delete(&self, on_behalf: GrantId) -> Result<(), LockError> {
-        let reply = self.ctx.ask(self.redis, RedisMessage::Del { on_behalf, key: self.key }, REQUEST_TIMEOUT);
-        self.ctx.reach_step("release-sent").await;
-        match reply.await? {
-            RedisMessage::Done => Ok(()),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
+    pub async fn delete(&mut self, on_behalf: GrantId) -> Result<(), LockError> {
+        self.release(&RedisMessage::Del { on_behalf, key: self.key }).await
+    }
+
+    /// The script that deletes the key if it has this value.
+    pub async fn delete_if_equal(&mut self, value: GrantId) -> Result<(), LockError> {
+        self.release(&RedisMessage::DelIfEqual { value, key: self.key }).await
+    }
+
+    /// redis-py, `Lock.owned()`: `GET`, compared at the client. A failed command raises an exception.
+    pub async fn owned(&mut self, value: GrantId) -> Result<bool, LockError> {
+        let reply = self.check(&RedisMessage::Get { key: self.key }).await?;
+        Ok(matches!(reply, RedisMessage::Found { value: found } if found == Some(value)))
+    }
+
+    /// A command that only reads. Without a reply, nothing is known.
+    pub async fn check(&mut self, command: &RedisMessage) -> Result<RedisMessage, LockError> {
+        match self.ask(command, None).await {
+            Ok(answer) => Ok(answer.reply),
+            Err(LockError::Failed(reason) | LockError::Unknown(reason)) => Err(LockError::Unknown(reason)),
         }
     }
 }
+
+/// What `Lock.owned()` of redis-py does.
+pub(super) const OWNED: &str = "Lock.owned(): asks the server (GET) and compares at the client";
 
 /// The page on locks without `SET NX PX`.
 pub(super) const SETNX_PAGE: &str = "redis.io, SETNX, Design pattern: Locking with SETNX";

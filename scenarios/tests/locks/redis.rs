@@ -4,10 +4,23 @@ use fencepost_scenarios::property::Property::{
     BeliefExclusion, EffectExclusion, Fencing, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy,
     Takeover,
 };
-use fencepost_testkit::{altered, run, shipped};
+use fencepost_scenarios::registry::Registry;
+use fencepost_scenarios::run::cell::Cell;
+use fencepost_testkit::{altered, parse, run, shipped};
 
-const LOCKS: [&str; 7] =
-    ["redis-setnx", "redis-setnx-expire", "redis-set-px-del", "redis-set-px", "redisson", "redisson-fenced", "redlock"];
+const LOCKS: [&str; 11] = [
+    "redis-setnx",
+    "redis-setnx-expire",
+    "redis-set-px-del",
+    "redis-set-px",
+    "redis-set-px:docs",
+    "redis-set-px:docs-deadline",
+    "redis-set-px:redislock",
+    "redis-set-px:spring",
+    "redisson",
+    "redisson-fenced",
+    "redlock",
+];
 
 #[test]
 fn without_faults_every_lock_holds_everything() {
@@ -106,6 +119,94 @@ fn a_late_get_token_returns_another_holders_token() {
     let asked = with_key("client-pauses", "redisson-fenced", "get_token = true");
     run(&asked, "redisson-fenced", 50).violates(&[Fencing]);
     run(&shipped("client-pauses"), "redisson-fenced", 50).never_violates(&[Fencing]);
+}
+
+/// The check of these libraries asks the server.
+#[test]
+fn a_check_at_the_server_detects_an_expired_key() {
+    for lock in ["redis-set-px", "redis-set-px:redislock", "redisson", "redisson-fenced"] {
+        let checked = run(&shipped("client-pauses-checked"), lock, 50);
+        checked.violates(&[BeliefExclusion]).never_violates(&[EffectExclusion, NoLostUpdate]);
+        run(&shipped("pause-after-check"), lock, 20).violates(&[EffectExclusion, NoLostUpdate]);
+    }
+}
+
+#[test]
+fn a_library_without_a_check_is_not_checked() {
+    let registry = Registry::standard();
+    let scenario = parse(&shipped("client-pauses-checked"));
+    let without = ["none", "redis-setnx", "redis-setnx-expire", "redis-set-px-del", "redis-set-px:docs"];
+    for lock in without.into_iter().chain(["redis-set-px:spring"]) {
+        let cell = Cell::new(&scenario, registry.lock(lock).expect("a lock of this registry"), &[]);
+        assert!(!cell.header.applicable, "{lock}");
+    }
+}
+
+/// The second acquire reaches Redis, and its reply is late.
+const LOST_REPLY: &str = r#"
+name = "lost-reply"
+run_for = "25s"
+
+[clients]
+count = 1
+think = "1ms"
+orders = 2
+wait_at_most = "20s"
+
+[lock]
+ttl = "30s"
+
+[workload.inventory]
+stock = 10
+
+[[fault.hold]]
+from = "redis-1"
+to = "client-1"
+both_ways = false
+on = { client = "client-1", event = "acquire-sent", nth = 2 }
+lasts = "7s"
+"#;
+
+#[test]
+fn a_repeated_acquire_finds_its_own_key() {
+    assert_eq!(run(LOST_REPLY, "redis-set-px", 5).total("acked_orders"), 5);
+    for lock in ["redis-set-px:redislock", "redis-set-px:spring"] {
+        assert_eq!(run(LOST_REPLY, lock, 5).total("acked_orders"), 10, "{lock}");
+    }
+}
+
+/// A holder works for 60 s. Redis refuses it for 12 s, from before its first renewal on, and keeps its keys.
+const OUTAGE: &str = r#"
+name = "outage"
+run_for = "200s"
+
+[clients]
+count = 2
+orders = 2
+think = "1ms"
+hold = "60s"
+wait_at_most = "150s"
+
+[workload.inventory]
+stock = 10
+
+[lock.redisson]
+persistence = "always"
+
+[lock.redisson-fenced]
+persistence = "always"
+
+[[fault.crash]]
+target = "redis-1"
+at = "9s"
+restart_after = "12s"
+"#;
+
+#[test]
+fn redissons_watchdog_repeats_a_renewal_that_got_no_reply() {
+    for lock in ["redisson", "redisson-fenced"] {
+        run(OUTAGE, lock, 20).never_violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate]);
+    }
 }
 
 #[test]

@@ -112,6 +112,7 @@ impl Lock for LeaseServerLock {
         .expiry(Expiry::ServerMonotonicClock)
         .validity()
         .token("a number that grows with every grant, durable before the reply")
+        .check("local state: the end of the term by the client's monotonic clock, less the allowance")
         .reentrancy(Reentrancy::Refused)
         .promises(PROMISES)
         .sources(&[

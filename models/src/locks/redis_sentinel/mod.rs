@@ -2,8 +2,8 @@
 //! approach to an available lock that redis.io warns of ("Distributed Locks with Redis", section "Why Failover-based
 //! Implementations Are Not Enough").
 //!
-//! The client is that of [`redis-set-px`](super::RedisSetPx), connected to the server that the Sentinels call the
-//! master. `WAIT` after the `SET` is not part of the pattern, but a proposed remedy: redis.io's page of `WAIT` says
+//! The client is the lock of redis-py ([`redis-set-px`](super::RedisSetPx)), connected to the server that the Sentinels
+//! call the master. `WAIT` after the `SET` is not part of the pattern, but a proposed remedy: redis.io's page of `WAIT` says
 //! that it only makes the loss less likely.
 
 mod masters;
@@ -16,8 +16,8 @@ use fencepost_sim::{CallError, ConnId};
 
 use self::masters::Masters;
 pub use self::params::RedisSentinelParams;
-use super::redis_set_px::{ComparedDelete, PxLock, RedisPxParams};
-use super::single_redis::{AVOIDS_DEADLOCK, DISTLOCK, FENCING, ORDER, REENTRANT};
+use super::redis_driver::JEDIS;
+use super::single_redis::{AVOIDS_DEADLOCK, DISTLOCK, FENCING, ORDER, OWNED, REENTRANT, RedisKey};
 use super::timing::{REQUEST_TIMEOUT, poll_bound};
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::ResourceId;
@@ -36,15 +36,14 @@ pub struct RedisSentinel {
     key: ResourceId,
     masters: Masters,
     /// The connection to the master; `None` before the first use and after a failure.
-    master: Option<(ConnId, PxLock<ComparedDelete>)>,
+    master: Option<(ConnId, RedisKey)>,
 }
 
 impl RedisSentinel {
-    async fn master(&mut self) -> Result<&mut PxLock<ComparedDelete>, LockError> {
+    async fn master(&mut self) -> Result<&mut RedisKey, LockError> {
         if self.master.is_none() {
             let conn = self.masters.find().await.ok_or(LockError::Failed(Reason::Call(CallError::Refused)))?;
-            let params = RedisPxParams { ttl: self.params.ttl, persistence: self.params.persistence };
-            self.master = Some((conn, PxLock::connected(conn, params, self.ctx.clone(), self.key)));
+            self.master = Some((conn, RedisKey::on(conn, self.ctx.clone(), self.key, JEDIS)));
         }
         let (_, lock) = self.master.as_mut().expect("it was found just now");
         Ok(lock)
@@ -68,13 +67,14 @@ impl RedisSentinel {
         if matches!(reply, RedisMessage::Number(have) if have >= replicas.into()) {
             return Ok(grant);
         }
-        lock.release(&grant).await?;
+        lock.delete_if_equal(grant.id).await?;
         Err(LockError::Failed(Reason::Busy))
     }
 
     async fn acquire_on_master(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        let grant = self.master().await?.acquire(attempt).await?;
-        self.replicated(grant).await
+        let ttl = self.params.ttl.0;
+        self.master().await?.set_px(attempt.id, ttl).await?;
+        self.replicated(Grant { id: attempt.id, token: None, valid_until: None }).await
     }
 }
 
@@ -112,7 +112,8 @@ impl Lock for RedisSentinel {
     .family(Family::Redis)
     .expiry(Expiry::ServerWallClock)
     .replicated()
-    .validity()
+    .check(OWNED)
+    .timeout("Lock.acquire(blocking_timeout=…)")
     .reentrancy(Reentrancy::Refused)
     .promises(PROMISES)
     .flawed_defaults(&[
@@ -158,7 +159,7 @@ impl Lock for RedisSentinel {
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let released = match self.master().await {
-            Ok(lock) => lock.release(grant).await,
+            Ok(lock) => lock.delete_if_equal(grant.id).await,
             Err(error) => Err(error),
         };
         self.leave_if_broken(&released);
@@ -166,7 +167,12 @@ impl Lock for RedisSentinel {
     }
 
     async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(grant.valid_until.is_some_and(|until| !self.ctx.passed(until)))
+        let owned = match self.master().await {
+            Ok(lock) => lock.owned(grant.id).await,
+            Err(LockError::Failed(reason) | LockError::Unknown(reason)) => Err(LockError::Unknown(reason)),
+        };
+        self.leave_if_broken(&owned);
+        owned
     }
 
     fn retry_delay(&mut self) -> Duration {

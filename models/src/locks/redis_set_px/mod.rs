@@ -1,114 +1,65 @@
-//! Locks on one Redis, taken by `SET lock value NX PX ttl`: the single-instance pattern of redis.io, "Distributed Locks
-//! with Redis", section "Correct Implementation with a Single Instance". They differ in their release.
+//! Locks on one Redis, taken by `SET lock value NX PX ttl` or a script to the same effect, and released by a script that
+//! compares the value: the single-instance pattern of redis.io, "Distributed Locks with Redis", section "Correct
+//! Implementation with a Single Instance". The libraries differ in their driver, their check and their reentrancy; see
+//! [`Port`].
 
-use std::marker::PhantomData;
+mod params;
+
 use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
-use fencepost_sim::units::Span;
-use fencepost_sim::{CallError, ConnId};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::single_redis::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
-use super::timing::{REQUEST_TIMEOUT, poll_bound};
+use self::params::INFO;
+pub use self::params::{Port, RedisPxParams};
+use super::single_redis::RedisKey;
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::{GrantId, ResourceId};
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
-use crate::lock::{Lock, Params};
-use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::info::LockInfo;
+use crate::lock::{Lock, POLL};
+use crate::servers::redis::{Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
 
-/// A client of a single Redis with the release rule `R`.
-pub struct PxLock<R> {
-    params: RedisPxParams,
-    ctx: Ctx<RedisMessage>,
-    key: ResourceId,
-    redis: ConnId,
-    rule: PhantomData<R>,
+/// A client of one Redis.
+pub struct RedisSetPx {
+    key: RedisKey,
+    port: Port,
+    ttl: Duration,
+    /// Spring's `clientId`, a UUID of the process. The id of its first attempt is as unique.
+    process: Option<GrantId>,
+    /// The grants that the client holds, innermost last. Spring counts them in a local `ReentrantLock`.
+    held: Vec<GrantId>,
 }
 
-/// The release of a lock on a single Redis.
-pub trait ReleaseRule: 'static {
-    /// The name of the lock with this rule.
-    const NAME: &'static str;
-    /// One sentence for lists and docs.
-    const ABOUT: &'static str;
-    /// The documentation's promises.
-    const PROMISES: &'static [Promise] = PROMISES;
-    /// The text of its `expectations.toml`.
-    const EXPECTATIONS: &'static str;
-    /// The flaws of this rule.
-    const FLAWS: &'static [&'static str] = &[];
+impl RedisSetPx {
+    fn ctx(&self) -> &Ctx<RedisMessage> {
+        &self.key.driver.ctx
+    }
 
-    /// The command that releases this grant.
-    fn release(grant: GrantId, key: ResourceId) -> RedisMessage;
-}
+    async fn try_acquire(&mut self, id: GrantId) -> Result<GrantId, LockError> {
+        let (key, ttl_ms) = (self.key.key, self.ttl.as_millis() as u64);
+        match self.port {
+            Port::RedisPy | Port::Docs | Port::DocsDeadline => self.key.set_px(id, self.ttl).await.map(|()| id),
+            // `Obtain`: the script sets a key again that has the same value, so a repeated request succeeds.
+            Port::Redislock => self.key.acquire(&RedisMessage::Obtain { value: id, ttl_ms, key }).await.map(|()| id),
+            Port::Spring => self.obtain_as_process(id, ttl_ms).await,
+        }
+    }
 
-/// Parameters of a lock on a single Redis.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RedisPxParams {
-    /// The key's time to live: 30 s in the documentation's example.
-    pub ttl: Span,
-    /// The persistence of the server.
-    pub persistence: Persistence,
-}
-
-impl Default for RedisPxParams {
-    fn default() -> Self {
-        RedisPxParams { ttl: Span(Duration::from_secs(30)), persistence: Persistence::None }
+    /// `RedisLockRegistry.RedisLock.obtainLock`: the value is the same for all acquires of a process, nested ones too.
+    async fn obtain_as_process(&mut self, attempt: GrantId, ttl_ms: u64) -> Result<GrantId, LockError> {
+        let owner = *self.process.get_or_insert(attempt);
+        let within = self.held.last().copied();
+        let obtain = RedisMessage::ObtainAsOwner { owner, ttl_ms, attempt, within, key: self.key.key };
+        match self.key.ask(&obtain, Some("acquire-sent")).await?.reply {
+            RedisMessage::Locked { grant, .. } => Ok(grant),
+            _ => Err(LockError::Failed(Reason::Busy)),
+        }
     }
 }
 
-impl Params for RedisPxParams {
-    fn set_ttl(&mut self, ttl: Duration) {
-        self.ttl = Span(ttl);
-    }
-
-    fn effective_expiry(&self) -> Option<Duration> {
-        Some(self.ttl.0)
-    }
-}
-
-const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
-
-const EXCLUSIVE: Promise = Promise {
-    requirement: Requirement::Exclusive,
-    answer: Answer::Conditional,
-    says: "safe on a single instance that is always available, for the time of the key's validity; a shift of the \
-           server's wall clock may let a second client in",
-    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance; \
-                Disclaimer about consistency",
-};
-
-impl<R> PxLock<R> {
-    /// A client on the server of this connection.
-    pub(super) fn connected(redis: ConnId, params: RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
-        PxLock { params, ctx, key, redis, rule: PhantomData }
-    }
-}
-
-/// A server that rejects writes has certainly not executed the command.
-fn refused(reply: &RedisMessage, otherwise: Reason) -> LockError {
-    LockError::Failed(match reply {
-        RedisMessage::ReadOnly | RedisMessage::NoReplicas => Reason::Call(CallError::Refused),
-        _ => otherwise,
-    })
-}
-
-impl<R: ReleaseRule> Lock for PxLock<R> {
-    const INFO: LockInfo = LockInfo::new(R::NAME, R::ABOUT)
-        .expectations(R::EXPECTATIONS)
-        .family(Family::Redis)
-        .expiry(Expiry::ServerWallClock)
-        .validity()
-        .reentrancy(Reentrancy::Refused)
-        .promises(R::PROMISES)
-        .flawed_defaults(R::FLAWS)
-        .verification(Verification::Documentation)
-        .sources(&["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"]);
+impl Lock for RedisSetPx {
+    const INFO: LockInfo = INFO;
     type Params = RedisPxParams;
     type Message = RedisMessage;
 
@@ -117,57 +68,74 @@ impl<R: ReleaseRule> Lock for PxLock<R> {
     }
 
     fn connect(params: &RedisPxParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
-        let redis = ctx.connect(ctx.find("redis-1"));
-        PxLock::connected(redis, params.clone(), ctx, key)
+        let key = RedisKey::connect(ctx, key, params.port().policy());
+        RedisSetPx { key, port: params.port(), ttl: params.ttl.0, process: None, held: Vec::new() }
     }
 
-    /// The documentation calls the time to live the lock's validity: the time that the client has. It counts from
-    /// before the request.
+    /// Tries once. Only a redis-py client that already holds the lock waits here, for itself: `Lock.acquire` blocks by
+    /// default.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
-        let asked = self.ctx.mono();
-        let ttl = self.params.ttl.0;
-        let set = RedisMessage::SetNxPx { value: attempt.id, ttl_ms: ttl.as_millis() as u64, key: self.key };
-        let reply = self.ctx.ask(self.redis, set, REQUEST_TIMEOUT);
-        self.ctx.reach_step("acquire-sent").await;
-        match reply.await? {
-            RedisMessage::Done => {
-                Ok(Grant { id: attempt.id, token: None, valid_until: Some(self.ctx.deadline(asked, ttl)) })
+        let asked = self.ctx().mono();
+        let id = loop {
+            match self.try_acquire(attempt.id).await {
+                Err(LockError::Failed(Reason::Busy))
+                    if self.port == Port::RedisPy
+                        && !self.held.is_empty()
+                        && self.ctx().mono() + POLL < attempt.give_up =>
+                {
+                    self.ctx().sleep(POLL).await;
+                }
+                result => break result?,
             }
-            reply => Err(refused(&reply, Reason::Busy)),
-        }
+        };
+        self.held.push(id);
+        let valid_until = self.port.has_validity().then(|| self.ctx().deadline(asked, self.ttl));
+        Ok(Grant { id, token: None, valid_until })
     }
 
+    /// Spring deletes the key only for the outermost grant.
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
-        let reply = self.ctx.ask(self.redis, R::release(grant.id, self.key), REQUEST_TIMEOUT);
-        self.ctx.reach_step("release-sent").await;
-        match reply.await? {
-            RedisMessage::Done => Ok(()),
-            reply => Err(refused(&reply, Reason::NotHeld)),
+        if let Some(place) = self.held.iter().rposition(|held| *held == grant.id) {
+            self.held.remove(place);
+        }
+        match (self.port, self.process) {
+            (Port::Spring, _) if !self.held.is_empty() => {
+                self.ctx().reach_step("release-sent").await;
+                Ok(())
+            }
+            (Port::Spring, Some(owner)) => {
+                let unlink = RedisMessage::UnlinkIfOwner { owner, on_behalf: grant.id, key: self.key.key };
+                self.key.release(&unlink).await
+            }
+            _ => self.key.delete_if_equal(grant.id).await,
         }
     }
 
     async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(grant.valid_until.is_some_and(|until| !self.ctx.passed(until)))
+        match self.port {
+            Port::RedisPy => self.key.owned(grant.id).await,
+            Port::Redislock => {
+                let ttl = RedisMessage::PttlIfEqual { value: grant.id, key: self.key.key };
+                Ok(matches!(self.key.check(&ttl).await?, RedisMessage::Number(left) if left > 0))
+            }
+            Port::DocsDeadline => Ok(grant.valid_until.is_some_and(|until| !self.ctx().passed(until))),
+            Port::Docs | Port::Spring => Ok(true),
+        }
     }
 
-    /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.
+    fn info(params: &RedisPxParams) -> LockInfo {
+        params.info()
+    }
+
+    /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it. A waiter may
+    /// first have to end a command that got no reply.
     fn takeover_bound(params: &RedisPxParams, allowance: &BoundAllowance) -> Duration {
-        poll_bound(allowance.stretch_wall(params.ttl.0), allowance)
+        let command = params.port().policy().recovery();
+        allowance.stretch_wall(params.ttl.0) + allowance.reconnect + 2 * command + 2 * POLL
     }
-}
 
-/// Releases by the script that compares the value.
-pub struct ComparedDelete;
-
-/// One Redis, released by the documented script: a late release finds another value and deletes nothing.
-pub type RedisSetPx = PxLock<ComparedDelete>;
-
-impl ReleaseRule for ComparedDelete {
-    const NAME: &'static str = "redis-set-px";
-    const ABOUT: &'static str = "one Redis: SET NX PX, released by a script that compares the value";
-    const EXPECTATIONS: &'static str = include_str!("expectations.toml");
-
-    fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
-        RedisMessage::DelIfEqual { value: grant, key }
+    /// A key whose acquire got no reply is held by nobody, and blocks even its own client until it expires.
+    fn progress_bound(params: &RedisPxParams, allowance: &BoundAllowance) -> Duration {
+        Self::takeover_bound(params, allowance) + allowance.stretch_wall(params.ttl.0)
     }
 }

@@ -1,16 +1,55 @@
 //! One Redis, `SET lock value NX PX ttl`, released by a blind `DEL`: the documentation warns of this variant, since a
-//! late release deletes any later lock.
+//! late release deletes any later lock. The page has no check, and no library is modelled here.
 
-use super::redis_set_px::{PxLock, ReleaseRule};
-use super::single_redis::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT};
-use crate::history::{GrantId, ResourceId};
-use crate::info::{Answer, Promise, Requirement};
-use crate::servers::redis::RedisMessage;
+use std::time::Duration;
 
-/// Releases by deleting the key, whoever set it.
-pub struct BlindDelete;
+use fencepost_sim::faults::BoundAllowance;
+use fencepost_sim::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-const PROMISES: &[Promise] = &[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER];
+use super::redis_driver::JEDIS;
+use super::single_redis::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT, RedisKey};
+use super::timing::poll_bound;
+use crate::grant::{Attempt, Grant, LockError};
+use crate::history::ResourceId;
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::lock::{Lock, Params};
+use crate::servers::redis::{Persistence, Redis, RedisMessage};
+use crate::site::Site;
+use crate::wire::Ctx;
+
+/// A client of one Redis, released by a blind `DEL`.
+pub struct RedisSetPxDel {
+    key: RedisKey,
+    ttl: Duration,
+}
+
+/// Parameters of `redis-set-px-del`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisSetPxDelParams {
+    /// The key's time to live: 30 s in the documentation's example.
+    pub ttl: Span,
+    /// The persistence of the server.
+    pub persistence: Persistence,
+}
+
+impl Default for RedisSetPxDelParams {
+    fn default() -> Self {
+        RedisSetPxDelParams { ttl: Span(Duration::from_secs(30)), persistence: Persistence::None }
+    }
+}
+
+impl Params for RedisSetPxDelParams {
+    fn set_ttl(&mut self, ttl: Duration) {
+        self.ttl = Span(ttl);
+    }
+
+    fn effective_expiry(&self) -> Option<Duration> {
+        Some(self.ttl.0)
+    }
+}
 
 const EXCLUSIVE: Promise = Promise {
     requirement: Requirement::Exclusive,
@@ -20,18 +59,42 @@ const EXCLUSIVE: Promise = Promise {
     source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance",
 };
 
-/// One Redis, released by a blind `DEL`.
-pub type RedisSetPxDel = PxLock<BlindDelete>;
+impl Lock for RedisSetPxDel {
+    const INFO: LockInfo = LockInfo::new("redis-set-px-del", "one Redis: SET NX PX, released by a blind DEL")
+        .expectations(include_str!("expectations.toml"))
+        .family(Family::Redis)
+        .expiry(Expiry::ServerWallClock)
+        .validity()
+        .reentrancy(Reentrancy::Refused)
+        .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
+        .flawed_defaults(&["the release deletes the key whoever set it, so a late one frees another client's lock"])
+        .verification(Verification::Documentation)
+        .sources(&["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"]);
+    type Params = RedisSetPxDelParams;
+    type Message = RedisMessage;
 
-impl ReleaseRule for BlindDelete {
-    const NAME: &'static str = "redis-set-px-del";
-    const ABOUT: &'static str = "one Redis: SET NX PX, released by a blind DEL";
-    const PROMISES: &'static [Promise] = PROMISES;
-    const EXPECTATIONS: &'static str = include_str!("expectations.toml");
-    const FLAWS: &'static [&'static str] =
-        &["the release deletes the key whoever set it, so a late one frees another client's lock"];
+    fn deploy(params: &RedisSetPxDelParams, site: &mut Site<'_, RedisMessage>) {
+        site.server("redis-1", Redis::new(params.persistence));
+    }
 
-    fn release(grant: GrantId, key: ResourceId) -> RedisMessage {
-        RedisMessage::Del { on_behalf: grant, key }
+    fn connect(params: &RedisSetPxDelParams, ctx: Ctx<RedisMessage>, key: ResourceId) -> Self {
+        RedisSetPxDel { key: RedisKey::connect(ctx, key, JEDIS), ttl: params.ttl.0 }
+    }
+
+    /// The documentation calls the time to live the lock's validity. It counts from before the request.
+    async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
+        let asked = self.key.driver.ctx.mono();
+        self.key.set_px(attempt.id, self.ttl).await?;
+        let valid_until = self.key.driver.ctx.deadline(asked, self.ttl);
+        Ok(Grant { id: attempt.id, token: None, valid_until: Some(valid_until) })
+    }
+
+    async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        self.key.delete(grant.id).await
+    }
+
+    /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.
+    fn takeover_bound(params: &RedisSetPxDelParams, allowance: &BoundAllowance) -> Duration {
+        poll_bound(allowance.stretch_wall(params.ttl.0), allowance)
     }
 }

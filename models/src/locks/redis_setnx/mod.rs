@@ -9,6 +9,7 @@ use fencepost_sim::faults::BoundAllowance;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::redis_driver::JEDIS;
 use super::single_redis::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT, RedisKey, SETNX_PAGE};
 use super::timing::poll_bound;
 use crate::grant::{Attempt, Grant, LockError};
@@ -69,7 +70,7 @@ impl Lock for RedisSetNx {
     }
 
     fn connect(_: &RedisSetNxParams, ctx: Ctx<RedisMessage>, resource: ResourceId) -> Self {
-        RedisSetNx { key: RedisKey::connect(ctx, resource) }
+        RedisSetNx { key: RedisKey::connect(ctx, resource, JEDIS) }
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {

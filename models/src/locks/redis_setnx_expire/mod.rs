@@ -1,7 +1,10 @@
 //! One Redis, `SETNX lock value`, then `EXPIRE lock ttl`: a failure between the two commands leaves a lock that never
-//! expires. Client libraries did it for years: redis-py (`Lock.do_acquire`, issue #554 of 2014, pull request #902),
-//! ShedLock's Redis provider (issue #65), Laravel Horizon's `Lock::get` (issue #1738 of 2026). Horizon's value is the
-//! same for all clients, so the release has nothing to compare.
+//! expires. Client libraries acquired like this for years: redis-py before 3.0 (`Lock.do_acquire`, lock.py at 1acc67ac;
+//! issue #554 of 2014, pull request #902), ShedLock's Redis provider (issue #65), Laravel Horizon's `Lock::get` (issue
+//! #1738 of 2026).
+//!
+//! The release here is that of Horizon: a blind `DEL`, since its value is the same for all clients. redis-py compared the
+//! value, in a transaction (`Lock.do_release`, lock.py:132-142 at 1acc67ac).
 
 use std::time::Duration;
 
@@ -10,8 +13,9 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::redis_driver::JEDIS;
 use super::single_redis::{FENCING, HIGHLY_AVAILABLE, ORDER, REENTRANT, RedisKey, SETNX_PAGE};
-use super::timing::{REQUEST_TIMEOUT, poll_bound};
+use super::timing::poll_bound;
 use crate::grant::{Attempt, Grant, LockError};
 use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
@@ -54,12 +58,11 @@ impl Params for RedisSetNxExpireParams {
 }
 
 impl RedisSetNxExpire {
-    /// Ignores the reply, as redis-py does, although it tells whether the key still existed. A failed command raises an
+    /// Ignores the reply, as redis-py did, although it tells whether the key still existed. A failed command raises an
     /// exception and leaves the key without expiry.
-    async fn expire(&self) -> Result<(), LockError> {
-        let RedisKey { ctx, key, redis } = &self.key;
-        let expire = RedisMessage::Expire { ttl_ms: self.ttl.as_millis() as u64, key: *key };
-        ctx.ask(*redis, expire, REQUEST_TIMEOUT).await?;
+    async fn expire(&mut self) -> Result<(), LockError> {
+        let expire = RedisMessage::Expire { ttl_ms: self.ttl.as_millis() as u64, key: self.key.key };
+        self.key.ask(&expire, None).await?;
         Ok(())
     }
 }
@@ -95,9 +98,9 @@ impl Lock for RedisSetNxExpire {
     .verification(Verification::Documentation)
     .sources(&[
         SETNX_PAGE,
-        "redis/redis-py, issue #554 and pull request #902",
+        "redis/redis-py, redis/lock.py at 1acc67ac, Lock.do_acquire; issue #554 and pull request #902",
         "lukas-krecan/ShedLock, issue #65",
-        "laravel/horizon, issue #1738",
+        "laravel/horizon, issue #1738, whose release is the modelled one",
     ]);
     type Params = RedisSetNxExpireParams;
     type Message = RedisMessage;
@@ -107,12 +110,12 @@ impl Lock for RedisSetNxExpire {
     }
 
     fn connect(params: &RedisSetNxExpireParams, ctx: Ctx<RedisMessage>, resource: ResourceId) -> Self {
-        RedisSetNxExpire { key: RedisKey::connect(ctx, resource), ttl: params.ttl.0 }
+        RedisSetNxExpire { key: RedisKey::connect(ctx, resource, JEDIS), ttl: params.ttl.0 }
     }
 
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         self.key.set_if_absent(attempt.id).await?;
-        self.key.ctx.reach_step("set").await;
+        self.key.driver.ctx.reach_step("set").await;
         self.expire().await?;
         Ok(Grant { id: attempt.id, token: None, valid_until: None })
     }

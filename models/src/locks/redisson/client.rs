@@ -9,6 +9,7 @@ use super::watchdog::Renewal;
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::{GrantId, ResourceId};
 use crate::lock::POLL;
+use crate::locks::redis_driver::{Driver, REDISSON, REDISSON_NO_RETRY, Response};
 use crate::servers::redis::RedisMessage;
 use crate::wire::Ctx;
 
@@ -19,7 +20,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 pub struct Client {
     pub ctx: Ctx<RedisMessage>,
     pub key: ResourceId,
-    pub redis: ConnId,
+    redis: Driver,
     /// Redisson subscribes on separate connections.
     pubsub: ConnId,
     pub settings: Settings,
@@ -38,7 +39,7 @@ enum Try {
 impl Client {
     pub fn new(ctx: Ctx<RedisMessage>, key: ResourceId, settings: Settings) -> Self {
         let server = ctx.find("redis-1");
-        let (redis, pubsub) = (ctx.connect(server), ctx.connect(server));
+        let (redis, pubsub) = (Driver::new(ctx.clone(), ctx.connect(server)), ctx.connect(server));
         Client { ctx, key, redis, pubsub, settings, me: None, open: Vec::new(), renewal: None }
     }
 
@@ -59,9 +60,12 @@ impl Client {
 
     async fn acquire_subscribed(&mut self, id: GrantId, budget: &mut WaitBudget) -> Result<Grant, LockError> {
         loop {
-            let left = match self.try_acquire(id, None).await? {
-                Try::Held(grant) => return Ok(grant),
-                Try::Busy(left) => left,
+            let left = match self.try_acquire(id, None).await {
+                Ok(Try::Held(grant)) => return Ok(grant),
+                Ok(Try::Busy(left)) => left,
+                // `tryLock` logs a response timeout in this loop, and returns false.
+                Err(LockError::Unknown(_)) => return Err(LockError::Unknown(Reason::Busy)),
+                Err(error) => return Err(error),
             };
             if budget.is_spent() {
                 return Err(LockError::Failed(Reason::Busy));
@@ -80,11 +84,7 @@ impl Client {
         let ttl_ms = self.settings.lease_time().as_millis() as u64;
         let within = self.open.last().copied();
         let lock = RedisMessage::Lock { owner, ttl_ms, numbered, attempt, within, key: self.key };
-        let reply = self.ctx.ask(self.redis, lock, COMMAND_TIMEOUT);
-        if let Some(step) = step {
-            self.ctx.reach_step(step).await;
-        }
-        match reply.await? {
+        match self.redis.ask(&lock, &REDISSON_NO_RETRY, step).await?.reply {
             RedisMessage::Locked { grant, token } => {
                 self.open.push(grant);
                 self.schedule_renewal(owner);
@@ -101,8 +101,8 @@ impl Client {
     /// lock.
     async fn get_token(&mut self, grant: GrantId) -> Result<Option<u64>, LockError> {
         self.ctx.reach_step("locked").await;
-        match self.ctx.ask(self.redis, RedisMessage::GetToken { key: self.key }, COMMAND_TIMEOUT).await {
-            Ok(RedisMessage::Number(token)) => Ok(Some(token)),
+        match self.redis.ask(&RedisMessage::GetToken { key: self.key }, &REDISSON, None).await {
+            Ok(Response { reply: RedisMessage::Number(token), .. }) => Ok(Some(token)),
             Ok(_) => Ok(None),
             Err(error) => {
                 self.unlock(grant, None).await.ok();
@@ -115,26 +115,25 @@ impl Client {
         let owner = self.me.unwrap_or(grant);
         let ttl_ms = self.settings.lease_time().as_millis() as u64;
         let unlock = RedisMessage::Unlock { owner, ttl_ms, on_behalf: grant, key: self.key };
-        let reply = self.ctx.ask(self.redis, unlock, COMMAND_TIMEOUT);
-        if let Some(step) = step {
-            self.ctx.reach_step(step).await;
-        }
-        let reply = reply.await;
+        let answer = self.redis.ask(&unlock, &REDISSON_NO_RETRY, step).await;
         self.cancel_renewal();
         if let Some(place) = self.open.iter().rposition(|open| *open == grant) {
             self.open.remove(place);
         }
-        match reply? {
+        match answer?.reply {
             RedisMessage::Done => Ok(()),
             // "attempt to unlock lock, not locked by current thread"
             _ => Err(LockError::Failed(Reason::NotHeld)),
         }
     }
 
-    /// True until the watchdog found the field gone: Redisson keeps no other state, and `isHeldByCurrentThread()` asks
-    /// the server.
-    pub fn is_held(&self, grant: GrantId) -> bool {
-        self.open.contains(&grant) && self.renewal.as_ref().is_none_or(|renewal| !renewal.found_expired())
+    /// `isHeldByCurrentThread()`: `HEXISTS` at the server, repeated like any command.
+    pub async fn is_held(&mut self, grant: GrantId) -> Result<bool, LockError> {
+        let exists = RedisMessage::HExists { owner: self.me.unwrap_or(grant), key: self.key };
+        match self.redis.ask(&exists, &REDISSON, None).await {
+            Ok(answer) => Ok(matches!(answer.reply, RedisMessage::Done)),
+            Err(error) => Err(LockError::Unknown(Reason::Call(error))),
+        }
     }
 
     fn schedule_renewal(&mut self, owner: GrantId) {
@@ -143,7 +142,7 @@ impl Client {
         }
         match &mut self.renewal {
             Some(renewal) if !renewal.ended() => renewal.acquires += 1,
-            renewal => *renewal = Some(Renewal::start(&self.ctx, self.redis, self.key, owner, self.settings)),
+            renewal => *renewal = Some(Renewal::start(self.redis.clone(), self.key, owner, self.settings)),
         }
     }
 

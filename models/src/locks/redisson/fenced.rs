@@ -1,5 +1,5 @@
 //! Redisson's `RFencedLock`: the same lock, whose script also increments a token (redisson/redisson,
-//! RedissonFencedLock.java of 2024).
+//! RedissonFencedLock.java of 4.7).
 //!
 //! As documented, the token comes from the acquire's own reply (`tryLockAndGetToken`). The quirks of the source are
 //! defaults here. A re-entry also increments the counter, so the outer section's token falls behind. `getToken()` reads
@@ -14,11 +14,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lock::{
-    AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, ORDER, PHANTOM, REENTRANT, RENEWAL_STOPS, RedissonLock, SILENT_LOSS, SOURCES,
-    Variant, check_times,
+    AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, ORDER, PHANTOM, READ, REENTRANT, RENEWAL_STOPS, RedissonLock, SILENT_LOSS,
+    SOURCES, Variant, check_times,
 };
 use super::settings::{Settings, TokenUse};
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement};
 use crate::lock::Params;
 use crate::servers::redis::Persistence;
 
@@ -103,7 +103,7 @@ impl Variant for Fenced {
             .expectations(include_str!("fenced_expectations.toml"))
             .family(Family::Redis)
             .expiry(Expiry::ServerWallClock)
-            .token("a counter at a separate key of the same Redis, incremented by every acquire")
+            .token("tryLockAndGetToken(): a counter at a separate key of the same Redis, incremented by every acquire")
             .reentrancy(Reentrancy::Counted)
             .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
             .flawed_defaults(&[
@@ -115,7 +115,9 @@ impl Variant for Fenced {
                 "tryLockAndGetToken() waits instead of trying once",
             ])
             .bugs(&[RENEWAL_STOPS])
-            .verification(Verification::Documentation)
+            .check("isHeldByCurrentThread(): asks the server (HEXISTS)")
+            .timeout("tryLockAndGetToken(waitTime, unit)")
+            .verification(READ)
             .sources(SOURCES);
     type Params = RedissonFencedParams;
 

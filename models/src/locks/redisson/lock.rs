@@ -7,11 +7,12 @@ use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
 
 use super::client::Client;
-use super::settings::{COMMAND_TIMEOUT, Settings};
+use super::settings::Settings;
 use crate::grant::{Attempt, Grant, LockError};
 use crate::history::ResourceId;
-use crate::info::{Answer, BugInfo, LockInfo, Promise, Requirement};
+use crate::info::{Answer, BugInfo, LockInfo, Promise, Requirement, Verification};
 use crate::lock::{Lock, POLL, Params};
+use crate::locks::redis_driver::REDISSON;
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -58,7 +59,7 @@ impl<V: Variant> Lock for RedissonLock<V> {
     }
 
     async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(self.client.is_held(grant.id))
+        self.client.is_held(grant.id).await
     }
 
     /// The key expires a lease after its last renewal, by the server's wall clock. A waiter sleeps at most for the
@@ -66,7 +67,7 @@ impl<V: Variant> Lock for RedissonLock<V> {
     /// subscription and another acquire without replies.
     fn takeover_bound(params: &V::Params, allowance: &BoundAllowance) -> Duration {
         let lease = allowance.stretch_wall(V::settings(params).lease_time());
-        lease + allowance.reconnect + 3 * COMMAND_TIMEOUT + 2 * POLL
+        lease + allowance.reconnect + 3 * REDISSON.recovery() + 2 * POLL
     }
 }
 
@@ -87,11 +88,15 @@ pub(super) const RENEWAL_STOPS: BugInfo = BugInfo {
     about: "the watchdog stops for good after one failed renewal, and the key expires under a living holder",
     scenario: "bug-redisson-renewal-stops",
     property: "effect-exclusion",
-    source: "redisson/redisson, issue #775",
-    since: "unverified",
-    fixed_in: None,
+    source: "redisson/redisson, RedissonLock.scheduleExpirationRenewal at 2.9.3 and RedissonBaseLock.renewExpiration at \
+        3.43.0; fixed by RenewalTask in 3.44.0 (issue #6303)",
+    since: "2.9.3",
+    fixed_in: Some("3.44.0"),
     default_on: false,
 };
+
+/// The source that the model was checked against.
+pub(super) const READ: Verification = Verification::Source { version: "Redisson 4.7 (66863978b)", read: "2026-12-01" };
 
 pub(super) const PAGE: &str = "Redisson, locks-and-synchronizers.md, Lock";
 
@@ -129,6 +134,7 @@ pub(super) const PHANTOM: &str = "an acquire with a lost reply is counted, so th
     two unlocks and gets one: the lock stays until it expires";
 
 pub(super) const SOURCES: &[&str] = &[
-    "redisson/redisson, RedissonLock.java, RedissonBaseLock.java, RenewalTask.java",
+    "redisson/redisson 4.7, RedissonLock.java, RedissonBaseLock.java, renewal/LockTask.java, renewal/RenewalTask.java, \
+        command/RedisExecutor.java, config/BaseConfig.java",
     "Redisson, locks-and-synchronizers.md and configuration.md",
 ];

@@ -2,8 +2,9 @@
 //! renews the key, and a channel that wakes waiters (redisson/redisson: RedissonLock.java, RedissonBaseLock.java; the
 //! scripts are in [`crate::servers::redis`]).
 //!
-//! Left out: the latch key by which `unlock` can be repeated (2022 and later), since commands are not repeated here;
-//! and `WAIT`, which Redisson sends only if there are replicas.
+//! Left out: the latch key by which `unlock` can be repeated, since version 4.7 repeats neither acquire nor release after
+//! a timeout (`evalWriteSyncedNoRetryAsync`); and `WAIT` with `checkLockSyncedSlaves` (on by default), which Redisson
+//! sends only outside of single-server mode (`CommandAsyncService.syncedEval`).
 
 mod client;
 mod fenced;

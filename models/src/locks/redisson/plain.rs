@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lock::{
-    AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, ORDER, PAGE, PHANTOM, REENTRANT, RENEWAL_STOPS, RedissonLock, SILENT_LOSS,
+    AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, ORDER, PAGE, PHANTOM, READ, REENTRANT, RENEWAL_STOPS, RedissonLock, SILENT_LOSS,
     SOURCES, Variant, check_times,
 };
 use super::settings::{Settings, TokenUse};
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement};
 use crate::lock::Params;
 use crate::servers::redis::Persistence;
 
@@ -112,7 +112,9 @@ impl Variant for Plain {
     .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
     .flawed_defaults(&[SILENT_LOSS, PHANTOM])
     .bugs(&[RENEWAL_STOPS])
-    .verification(Verification::Documentation)
+    .check("isHeldByCurrentThread(): asks the server (HEXISTS)")
+    .timeout("tryLock(waitTime, unit)")
+    .verification(READ)
     .sources(SOURCES);
     type Params = RedissonParams;
 

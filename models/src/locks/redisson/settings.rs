@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-/// The timeout of a command: Redisson's default `timeout` (the 3000 ms in the log of issue #775).
-pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
+use crate::locks::redis_driver::REDISSON;
+
+/// The timeout of a command.
+pub const COMMAND_TIMEOUT: Duration = REDISSON.timeout;
 
 /// The use of the lock.
 #[derive(Clone, Copy, Debug)]

@@ -1,62 +1,54 @@
 //! The watchdog: it restarts the key's time to live every third of it, as long as the process lives.
 //!
-//! After `RedissonBaseLock.renewExpiration` (2022): each lock has its own timer, so that the first renewal comes a
-//! third of the timeout after the grant. (`RenewalTask` of 2024 has one timer for all locks of a client, which renews a
-//! lock for the first time somewhat earlier.) The two differ after a failed renewal. The older code logs it and
-//! schedules no other (issue #775 of 2017, and still in the copy of 2022): the switch `redisson-renewal-stops`. The
-//! newer code continues with its next round, as here without the switch.
+//! After redisson/redisson 4.7, renewal/LockTask.java and RenewalTask.java. Redisson repeats a renewal without a reply
+//! four times (`syncedEval` with `retry`, then `RedisExecutor.scheduleResponseTimeout`). If all fail, it logs an error
+//! and goes on with its next round. With the switch `redisson-renewal-stops`, it stops for good instead, as
+//! `RedissonBaseLock.renewExpiration` did until 3.43.0.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-use fencepost_sim::{ConnId, Task};
+use fencepost_sim::Task;
 
-use super::settings::{COMMAND_TIMEOUT, Settings};
+use super::settings::Settings;
 use crate::history::{GrantId, ResourceId};
+use crate::locks::redis_driver::{Driver, REDISSON};
 use crate::servers::redis::RedisMessage;
-use crate::wire::Ctx;
 
 /// The renewal of a held lock.
 pub struct Renewal {
     /// The number of acquires that hold it.
     pub acquires: u32,
-    state: Rc<Cell<State>>,
+    ended: Rc<Cell<bool>>,
     _task: Task,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Running,
-    /// It found the lock expired, and notified no one.
-    FoundExpired,
-    Stopped,
-}
-
 impl Renewal {
-    pub fn start(ctx: &Ctx<RedisMessage>, redis: ConnId, key: ResourceId, owner: GrantId, settings: Settings) -> Self {
-        let state = Rc::new(Cell::new(State::Running));
+    pub fn start(redis: Driver, key: ResourceId, owner: GrantId, settings: Settings) -> Self {
+        let ended = Rc::new(Cell::new(false));
         let renew = RedisMessage::Renew { owner, ttl_ms: settings.watchdog_timeout.as_millis() as u64, key };
-        let watchdog = watch(ctx.clone(), redis, renew, settings, state.clone());
-        Renewal { acquires: 1, state, _task: ctx.spawn(watchdog) }
+        let ctx = redis.ctx.clone();
+        let has_ended = ended.clone();
+        let task = ctx.spawn(async move {
+            renew_until_gone(redis, renew, settings).await;
+            has_ended.set(true);
+        });
+        Renewal { acquires: 1, ended, _task: task }
     }
 
     pub fn ended(&self) -> bool {
-        self.state.get() != State::Running
-    }
-
-    pub fn found_expired(&self) -> bool {
-        self.state.get() == State::FoundExpired
+        self.ended.get()
     }
 }
 
-async fn watch(ctx: Ctx<RedisMessage>, redis: ConnId, renew: RedisMessage, settings: Settings, state: Rc<Cell<State>>) {
+/// Returns when the lock has expired, which nobody is told.
+async fn renew_until_gone(mut redis: Driver, renew: RedisMessage, settings: Settings) {
     loop {
-        ctx.sleep(settings.watchdog_timeout / 3).await;
-        match ctx.ask(redis, renew.clone(), COMMAND_TIMEOUT).await {
-            Ok(RedisMessage::Done) => {}
-            Ok(_) => return state.set(State::FoundExpired),
-            Err(_) if settings.renewal_stops => return state.set(State::Stopped),
-            Err(_) => {}
+        redis.ctx.sleep(settings.watchdog_timeout / 3).await;
+        match redis.ask(&renew, &REDISSON, None).await {
+            Ok(answer) if !matches!(answer.reply, RedisMessage::Done) => return,
+            Err(_) if settings.renewal_stops => return,
+            Ok(_) | Err(_) => {}
         }
     }
 }
