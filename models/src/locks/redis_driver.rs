@@ -81,6 +81,21 @@ pub(super) const LETTUCE: Policy = Policy {
 /// The longest wait of a driver without a response timeout: until TCP gives up.
 const NO_TIMEOUT: Duration = Duration::from_secs(1_000);
 
+/// ioredis 6.0.0 (lib/redis/RedisOptions.ts): no `commandTimeout`, `autoResendUnfulfilledCommands`, and
+/// `maxRetriesPerRequest` 20 reconnections.
+pub(super) const IOREDIS: Policy = Policy {
+    timeout: NO_TIMEOUT,
+    retries: 20,
+    resends: true,
+    reconnects: false,
+    delay: Delay::Jittered { base: Duration::from_millis(50), cap: Duration::from_secs(5) },
+};
+
+/// redsync's use of go-redis (mutex.go `lockContext`): the caller's context ends after 5 % of the expiry. That ends the
+/// wait before a repetition, but not a read, so a command without a reply takes the whole `ReadTimeout` and is not
+/// repeated.
+pub(super) const REDSYNC: Policy = Policy { resends: false, ..GO_REDIS };
+
 /// Redisson 4.7 (config/BaseConfig.java, command/RedisExecutor.java `scheduleResponseTimeout`): `timeout` 3 s,
 /// `retryAttempts` 4, `retryDelay` 1 to 2 s, of which the first is half.
 pub(super) const REDISSON: Policy = Policy {

@@ -56,7 +56,7 @@ const CRASHES: &str = "[[fault.crash]]\ntarget = \"client:any\"\nevery = \"exp(3
 
 #[test]
 fn a_forward_step_beyond_the_ttl_admits_a_second_holder_if_wall_clocks_decide() {
-    for lock in ["redis-set-px", "redis-set-px-del"] {
+    for lock in ["redis-set-px:docs-deadline", "redis-set-px-del"] {
         let seen = run(&scenario("2s", &step("redis-1", "6s..30s")), lock, SEEDS);
         seen.violates(&[ValidityExclusion, BeliefExclusion, EffectExclusion]).never_violates(&[GrantExclusion]);
     }
@@ -66,8 +66,8 @@ fn a_forward_step_beyond_the_ttl_admits_a_second_holder_if_wall_clocks_decide() 
 #[test]
 fn redlock_tolerates_a_step_of_one_master_but_not_of_a_majority() {
     let rarely = |target: &str| step(target, "6s..30s").replace("exp(5s)", "5s..9s");
-    let one = run(&scenario("2s", &rarely("server:any")), "redlock", SEEDS).violated(ValidityExclusion);
-    let majority = run(&scenario("2s", &rarely("server:majority")), "redlock", SEEDS).violated(ValidityExclusion);
+    let one = run(&scenario("2s", &rarely("server:any")), "redlock:paper", SEEDS).violated(ValidityExclusion);
+    let majority = run(&scenario("2s", &rarely("server:majority")), "redlock:paper", SEEDS).violated(ValidityExclusion);
     assert!(one * 5 < majority, "{one} cases with one master's clock, {majority} with a majority's");
 }
 
@@ -115,10 +115,10 @@ fn slow_clients_and_fast_servers_are_unsafe() {
 fn a_drift_allowance_covers_small_differences_in_clock_rate() {
     for fault in [steady_rate("client:all", -5_000), steady_rate("server:all", 5_000)] {
         let works_too_long = scenario("8s", &fault);
-        for lock in ["lease-server", "redlock"] {
+        for lock in ["lease-server", "redlock:paper"] {
             run(&works_too_long, lock, SEEDS).never_violates(&[ValidityExclusion, EffectExclusion, NoLostUpdate]);
         }
-        run(&works_too_long, "redis-set-px", SEEDS).violates(&[ValidityExclusion]);
+        run(&works_too_long, "redis-set-px:docs-deadline", SEEDS).violates(&[ValidityExclusion]);
     }
 }
 
@@ -133,7 +133,7 @@ fn a_stopped_client_machine_trusts_an_expired_lease() {
 #[test]
 fn a_stopped_server_machine_keeps_the_lock_at_least_as_long() {
     let stopped = scenario("2s", &vm_pause("server:any"));
-    for lock in ["lease-server", "redis-set-px", "redlock"] {
+    for lock in ["lease-server", "redis-set-px:docs-deadline", "redlock:paper"] {
         run(&stopped, lock, SEEDS).never_violates(&SAFE).never_violates(&[GrantExclusion]);
     }
     // A release that waited for the server is late, and a blind one ends the lock of the current holder.

@@ -20,7 +20,7 @@ fn pauses_beyond_the_expiry_break_every_lease_lock() {
 
 #[test]
 fn a_check_before_the_write_prevents_most_violations_from_pauses() {
-    for lock in ["lease-server", "redis-set-px", "redlock"] {
+    for lock in ["lease-server", "redis-set-px:docs-deadline", "redlock:paper"] {
         let unchecked = run(&shipped("client-pauses"), lock, SEEDS).violated(EffectExclusion);
         let checked = run(&shipped("client-pauses-checked"), lock, SEEDS);
         checked.violates(&[BeliefExclusion]);
@@ -48,7 +48,7 @@ fn a_check_does_not_help_against_later_delays() {
 #[test]
 fn a_blind_delete_loses_more_updates_seed_by_seed() {
     let blind = run(&shipped("client-pauses"), "redis-set-px-del", SEEDS);
-    let compared = run(&shipped("client-pauses"), "redis-set-px", SEEDS);
+    let compared = run(&shipped("client-pauses"), "redis-set-px:docs-deadline", SEEDS);
     let lost = |seen: &Cases| -> Vec<i64> {
         seen.results().iter().map(|result| result.metric("lost_updates").unwrap_or(0)).collect()
     };
@@ -64,7 +64,7 @@ fn a_blind_delete_loses_more_updates_seed_by_seed() {
 #[test]
 fn with_a_check_only_the_blind_delete_still_loses_updates() {
     let blind = run(&shipped("client-pauses-checked"), "redis-set-px-del", SEEDS);
-    let compared = run(&shipped("client-pauses-checked"), "redis-set-px", SEEDS);
+    let compared = run(&shipped("client-pauses-checked"), "redis-set-px:docs-deadline", SEEDS);
     blind.violates(&[NoLostUpdate]);
     let (blind, compared) = (blind.violated(EffectExclusion), compared.violated(EffectExclusion));
     assert!(blind > 10 * compared, "{blind} cases with the blind delete, {compared} with the compared one");
@@ -185,14 +185,14 @@ fn a_conditional_update_takes_effect_twice_when_repeated_without_an_id() {
 #[test]
 fn a_pause_between_redlocks_clock_reads_is_detected() {
     let pause = shipped("redlock-pause-between-reads");
-    run(&pause, "redlock", SEEDS).never_violates(&[BeliefExclusion, ValidityExclusion, EffectExclusion]);
-    run_with_bugs(&pause, "redlock", &["redlock-no-second-read"], SEEDS)
+    run(&pause, "redlock:paper", SEEDS).never_violates(&[BeliefExclusion, ValidityExclusion, EffectExclusion]);
+    run_with_bugs(&pause, "redlock:paper", &["redlock-no-second-read"], SEEDS)
         .violates(&[BeliefExclusion, ValidityExclusion]);
 }
 
 #[test]
 fn a_stopped_machine_or_a_slow_clock_between_redlocks_clock_reads_is_not_detected() {
     let machine = altered("redlock-pause-between-reads", &[("fault.pause", "fault.vm-pause")]);
-    run(&machine, "redlock", SEEDS).violates(&[BeliefExclusion, ValidityExclusion]);
-    run(&shipped("clock-clients-slow"), "redlock", SEEDS).violates(&[BeliefExclusion, ValidityExclusion]);
+    run(&machine, "redlock:paper", SEEDS).violates(&[BeliefExclusion, ValidityExclusion]);
+    run(&shipped("clock-clients-slow"), "redlock:paper", SEEDS).violates(&[BeliefExclusion, ValidityExclusion]);
 }

@@ -6,6 +6,7 @@ mod etcd;
 mod hazelcast;
 mod linearizable;
 mod redis;
+mod redlock;
 mod sentinel;
 mod sql;
 mod zookeeper;

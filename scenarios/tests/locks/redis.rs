@@ -8,7 +8,7 @@ use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_testkit::{altered, parse, run, shipped};
 
-const LOCKS: [&str; 11] = [
+const LOCKS: [&str; 12] = [
     "redis-setnx",
     "redis-setnx-expire",
     "redis-set-px-del",
@@ -20,6 +20,7 @@ const LOCKS: [&str; 11] = [
     "redisson",
     "redisson-fenced",
     "redlock",
+    "redlock:paper",
 ];
 
 #[test]
@@ -136,7 +137,7 @@ fn a_library_without_a_check_is_not_checked() {
     let registry = Registry::standard();
     let scenario = parse(&shipped("client-pauses-checked"));
     let without = ["none", "redis-setnx", "redis-setnx-expire", "redis-set-px-del", "redis-set-px:docs"];
-    for lock in without.into_iter().chain(["redis-set-px:spring"]) {
+    for lock in without.into_iter().chain(["redis-set-px:spring", "redlock:redlock-py"]) {
         let cell = Cell::new(&scenario, registry.lock(lock).expect("a lock of this registry"), &[]);
         assert!(!cell.header.applicable, "{lock}");
     }
@@ -211,19 +212,19 @@ fn redissons_watchdog_repeats_a_renewal_that_got_no_reply() {
 
 #[test]
 fn redlock_needs_persistence_or_delayed_restarts() {
-    run(&shipped("server-restarts"), "redlock", 30).violates(&[GrantExclusion, EffectExclusion]);
+    run(&shipped("server-restarts"), "redlock:paper", 30).violates(&[GrantExclusion, EffectExclusion]);
     for key in ["persistence = \"always\"", "delayed_restart = true"] {
         let text = with_key("server-restarts", "redlock", key);
-        let seen = run(&text, "redlock", 30);
+        let seen = run(&text, "redlock:paper", 30);
         seen.never_violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, NoLostUpdate, Progress]);
     }
 }
 
 #[test]
 fn redlock_needs_extension_during_slow_work() {
-    run(&shipped("slow-work"), "redlock", 30).violates(&[EffectExclusion]);
+    run(&shipped("slow-work"), "redlock:paper", 30).violates(&[EffectExclusion]);
     let extended = with_key("slow-work", "redlock", "extend = \"500ms\"");
-    run(&extended, "redlock", 30).never_violates(&[
+    run(&extended, "redlock:paper", 30).never_violates(&[
         GrantExclusion,
         BeliefExclusion,
         EffectExclusion,

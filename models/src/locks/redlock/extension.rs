@@ -1,9 +1,6 @@
-//! Automatic extension, as in node-redlock's `using()` (mike-marcacci/node-redlock, src/index.ts): the lock is extended
-//! on a majority when little of its validity is left. After a failure it tries again until the validity is over, and
-//! then raises the caller's abort signal. A lock without validity is not extended.
-//!
-//! node-redlock counts by `Date.now()`; here it is the monotonic clock that the documentation asks for, as in the
-//! acquire.
+//! Automatic extension of the lock of the page, for clients that choose it (parameter `extend`): the lock is extended on a
+//! majority when little of its validity is left. After a failure it tries again until the validity is over, and then
+//! raises the caller's abort signal. A lock without validity is not extended.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,7 +9,7 @@ use std::time::Duration;
 use fencepost_sim::{MonoDeadline, Task};
 
 use super::RedlockParams;
-use super::masters::Masters;
+use super::masters::{Masters, Until};
 use crate::history::GrantId;
 use crate::servers::redis::RedisMessage;
 
@@ -35,7 +32,7 @@ impl Extension {
         valid: MonoDeadline,
     ) -> Self {
         let aborted = Rc::new(Cell::new(false));
-        let extender = Extender {
+        let mut extender = Extender {
             masters: masters.clone(),
             ttl: params.ttl.0,
             validity: params.validity(),
@@ -66,8 +63,8 @@ struct Extender {
 }
 
 impl Extender {
-    async fn run_until_failure(&self, grant: GrantId, mut valid: MonoDeadline) {
-        let ctx = &self.masters.ctx;
+    async fn run_until_failure(&mut self, grant: GrantId, mut valid: MonoDeadline) {
+        let ctx = self.masters.ctx.clone();
         loop {
             ctx.sleep((valid.at - ctx.mono()).saturating_sub(self.left)).await;
             loop {
@@ -83,11 +80,11 @@ impl Extender {
         }
     }
 
-    async fn extend(&self, grant: GrantId) -> Option<MonoDeadline> {
+    async fn extend(&mut self, grant: GrantId) -> Option<MonoDeadline> {
         let asked = self.masters.ctx.mono();
         let ttl_ms = self.ttl.as_millis() as u64;
         let extend = RedisMessage::ExtendIfEqual { value: grant, ttl_ms, key: self.masters.key };
-        let agreed = self.masters.ask_quorum(&extend, None).await;
-        agreed.then(|| self.masters.ctx.deadline(asked, self.validity))
+        let votes = self.masters.ask_at_once(&extend, None, Until::All).await;
+        (votes.agreed >= self.masters.quorum()).then(|| self.masters.ctx.deadline(asked, self.validity))
     }
 }
