@@ -95,7 +95,10 @@ impl Lock for RedisSetNxExpire {
         "a client that stops between SETNX and EXPIRE leaves a key that never expires",
         "the release deletes the key whoever set it",
     ])
-    .verification(Verification::Documentation)
+    .verification(Verification::Source {
+        version: "redis-py at 1acc67ac; laravel/horizon at 1384d17b",
+        read: "2026-12-01",
+    })
     .sources(&[
         SETNX_PAGE,
         "redis/redis-py, redis/lock.py at 1acc67ac, Lock.do_acquire; issue #554 and pull request #902",
