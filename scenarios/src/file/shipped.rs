@@ -162,6 +162,7 @@ pub const BUGS: &[(&str, &str)] = texts!(
     "bug-redisson-renewal-stops",
     "bug-redlock-expiry-before-retries",
     "bug-redlock-no-second-read",
+    "bug-shedlock-blind-unlock",
 );
 
 /// The scenarios for `explore` and `hunt`: name and text.

@@ -17,7 +17,7 @@ use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{Mono, STALL_LIMIT};
 
 use self::keep_alive::KeepAlive;
-use self::promises::{FLAWS, PROMISES};
+use self::promises::{BLIND_UNLOCK, FLAWS, PROMISES};
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::{GrantId, ResourceId};
 use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
@@ -58,7 +58,8 @@ impl SqlLeaseRow {
 
     async fn try_to_lock(&mut self, attempt: Attempt, until: i64) -> Result<bool, LockError> {
         let (lasts, mut step) = (self.params.lock_at_most.0, Some("acquire-sent"));
-        if !self.known {
+        let creates = !self.known;
+        if creates {
             let insert = SqlMessage::InsertLease(self.lease(attempt.id, until, lasts));
             let inserted = self.run(insert, step.take(), attempt.give_up).await?;
             self.known = true;
@@ -67,7 +68,11 @@ impl SqlLeaseRow {
             }
         }
         let take = SqlMessage::TakeLease(self.lease(attempt.id, until, lasts));
-        self.run(take, step, attempt.give_up).await
+        let taken = self.run(take, step, attempt.give_up).await;
+        if creates && taken.is_err() {
+            self.known = false;
+        }
+        taken
     }
 
     /// Executes a statement and returns whether it changed a row.
@@ -88,10 +93,11 @@ impl Lock for SqlLeaseRow {
     .reentrancy(Reentrancy::Refused)
     .promises(PROMISES)
     .flawed_defaults(FLAWS)
-    .verification(Verification::Documentation)
+    .bugs(&[BLIND_UNLOCK])
+    .verification(Verification::Source { version: "ShedLock 7.9.0", read: "2026-12-01" })
     .sources(&[
-        "lukas-krecan/ShedLock, README.md, SqlStatementsSource.java, StorageBasedLockProvider.java, \
-                KeepAliveLockProvider.java",
+        "lukas-krecan/ShedLock 7.9.0, README.md, SqlStatementsSource.java, JdbcTemplateStorageAccessor.java, \
+                StorageBasedLockProvider.java, KeepAliveLockProvider.java, LockAssert.java, LockExtender.java",
         "lukas-krecan/ShedLock issue 132",
         "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
     ]);
@@ -123,7 +129,8 @@ impl Lock for SqlLeaseRow {
         Ok(Grant { id: attempt.id, token: None, valid_until: None })
     }
 
-    /// With the client's clock the statement names only the row, whoever has locked it by now.
+    /// The statement compares `locked_by`. The library ignores how many rows it changed (`unlock` of
+    /// JdbcTemplateStorageAccessor.java).
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         let Some(held) = self.held.take_if(|held| held.grant == grant.id) else {
             return Err(LockError::Failed(Reason::NotHeld));
@@ -133,11 +140,11 @@ impl Lock for SqlLeaseRow {
         }
         let at_least = self.params.lock_at_least.0;
         let unlock_time = millis(self.ctx.wall()).max(held.created + at_least.as_millis() as i64);
-        let release = SqlMessage::ReleaseLease(self.lease(grant.id, unlock_time, at_least));
-        match self.database.run(release, Some("release-sent")).await? {
-            SqlMessage::Changed => Ok(()),
-            _ => Err(LockError::Failed(Reason::NotHeld)),
-        }
+        let lease = self.lease(grant.id, unlock_time, at_least);
+        let release =
+            if self.params.blind_unlock { SqlMessage::ReleaseAnyLease(lease) } else { SqlMessage::ReleaseLease(lease) };
+        self.database.run(release, Some("release-sent")).await?;
+        Ok(())
     }
 
     /// ShedLock does not expose the lock's duration: a started task counts as holding it (`LockAssert`).

@@ -6,6 +6,7 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::promises::BLIND_UNLOCK;
 use crate::lock::Params;
 use crate::servers::sql::{FAILOVER_AFTER, REPLICATION_LAG, Standby};
 
@@ -34,6 +35,9 @@ pub struct SqlLeaseRowParams {
     pub replication_lag: Span,
     /// The silence of the primary after which the standby takes over: `ttl` of Patroni, 30 s by default.
     pub failover_after: Span,
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) blind_unlock: bool,
 }
 
 /// The wall clock of the statements.
@@ -61,6 +65,7 @@ impl Default for SqlLeaseRowParams {
             standby: false,
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
+            blind_unlock: false,
         }
     }
 }
@@ -81,12 +86,25 @@ impl Params for SqlLeaseRowParams {
         Some(self.lock_at_most.0)
     }
 
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
+        let known = bug == BLIND_UNLOCK.name;
+        if known {
+            self.blind_unlock = on;
+        }
+        known
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.keep_alive && self.lock_at_most.0 < SHORTEST_KEPT_ALIVE {
             return Err("`keep_alive` needs a `lock_at_most` of at least 30s".into());
         }
         if self.lock_at_least.0 > self.lock_at_most.0 {
             return Err("`lock_at_least` is longer than `lock_at_most`".into());
+        }
+        if self.blind_unlock && self.clock == Clock::Database {
+            return Err("shedlock-blind-unlock needs `clock = \"client\"`: the statements of `usingDbTime()` always \
+                        compared `locked_by`"
+                .into());
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! ShedLock's promises and the flaws of its defaults.
 
-use crate::info::{Answer, Promise, Requirement};
+use crate::info::{Answer, BugInfo, Promise, Requirement};
 
 const README: &str = "lukas-krecan/ShedLock, README.md";
 
@@ -46,5 +46,17 @@ pub(super) const PROMISES: &[Promise] = &[
 
 pub(super) const FLAWS: &[&str] = &[
     "the client's own clock decides when the lock is free and when it expires (clock = \"client\")",
-    "with the client's clock a release names the row and not its owner: a late one frees the next holder's lock",
+    "a release compares the host's name and not the attempt: a late one frees a lock that the same host took again",
 ];
+
+pub(super) const BLIND_UNLOCK: BugInfo = BugInfo {
+    name: "shedlock-blind-unlock",
+    about: "a release names the row and not its owner, so a late one frees the next holder's lock",
+    scenario: "bug-shedlock-blind-unlock",
+    property: "owner-release",
+    source: "lukas-krecan/ShedLock, SqlStatementsSource.java, getUnlockStatement, commit d88fc4d4d of 22 October 2025 \
+        (fix); JdbcLockProvider.java of commit 30dba0c9d of 19 December 2016 (first version)",
+    since: "0.2.0",
+    fixed_in: Some("7.0.0"),
+    default_on: false,
+};

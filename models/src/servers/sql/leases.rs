@@ -1,7 +1,7 @@
 //! The table of lock rows: name → `lock_until`, `locked_at`, `locked_by`. Each statement is its own transaction.
 //!
-//! The statements are those of ShedLock (lukas-krecan/ShedLock, SqlStatementsSource.java, and the `…ServerTime…`
-//! sources for the database's clock). A row does not mention the attempt; its grant is stored beside it as ground
+//! The statements are those of ShedLock 7.9.0 (lukas-krecan/ShedLock, SqlStatementsSource.java, and the
+//! `…ServerTimeStatementsSource.java` for the database's clock). A row does not mention the attempt; its grant is stored beside it as ground
 //! truth.
 
 use std::time::Duration;
@@ -61,10 +61,23 @@ impl Sql {
     }
 
     pub(super) fn release_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease) -> SqlMessage {
-        let Some(row) = self.tables.leases.get(&lease.resource).copied() else { return SqlMessage::Unchanged };
+        match self.tables.leases.get(&lease.resource).copied() {
+            Some(row) if row.by == lease.by => self.end_lease(env, lease, row),
+            _ => SqlMessage::Unchanged,
+        }
+    }
+
+    /// Releases the row, whoever has locked it.
+    pub(super) fn release_any_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease) -> SqlMessage {
+        match self.tables.leases.get(&lease.resource).copied() {
+            Some(row) => self.end_lease(env, lease, row),
+            None => SqlMessage::Unchanged,
+        }
+    }
+
+    fn end_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease, row: LeaseRow) -> SqlMessage {
         let until = match lease.times {
             Times::Client { until, .. } => until,
-            Times::Database { .. } if row.by != lease.by => return SqlMessage::Unchanged,
             Times::Database { lasts } => millis(env.wall()).max(row.at + lasts),
         };
         if let Some(grant) = row.holder {

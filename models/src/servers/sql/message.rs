@@ -67,8 +67,8 @@ pub enum SqlMessage {
     TakeLease(Lease),
     /// `UPDATE shedlock SET lock_until = … WHERE name = … AND locked_by = … AND lock_until > now`.
     ExtendLease(Lease),
-    /// `UPDATE shedlock SET lock_until = … WHERE name = …`, on behalf of a grant that the server does not see. With the
-    /// database's clock also `WHERE locked_by = …`.
+    /// `UPDATE shedlock SET lock_until = … WHERE name = … AND locked_by = …`, on behalf of a grant that the server does
+    /// not see.
     ReleaseLease(Lease),
     /// One row changed.
     Changed,
@@ -88,6 +88,9 @@ pub enum SqlMessage {
     Ship { history: History, from: u32, entries: Vec<Entry> },
     /// The standby has the log up to this position.
     Received { timeline: u32, length: u32 },
+
+    /// `UPDATE shedlock SET lock_until = … WHERE name = …`, of ShedLock before 7.0.0.
+    ReleaseAnyLease(Lease),
 }
 
 /// A row of the table of lock rows, as a statement names it.

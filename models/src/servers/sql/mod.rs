@@ -202,6 +202,7 @@ impl Sql {
             SqlMessage::TakeLease(lease) => self.take_lease(env, &lease),
             SqlMessage::ExtendLease(lease) => self.extend_lease(env, &lease),
             SqlMessage::ReleaseLease(lease) => self.release_lease(env, &lease),
+            SqlMessage::ReleaseAnyLease(lease) => self.release_any_lease(env, &lease),
             SqlMessage::ShowReadOnly => SqlMessage::Writable,
             _ => return None,
         };
