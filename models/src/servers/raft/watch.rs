@@ -59,7 +59,7 @@ impl Watch {
                 self.followers.insert(head.from, env.wall_deadline(self.silence));
             }
             Kind::RequestVote | Kind::RequestPreVote => {
-                return !self.loyal.is_some_and(|until| !env.wall_passed(until));
+                return self.loyal.is_none_or(|until| env.wall_passed(until));
             }
             _ => {}
         }
