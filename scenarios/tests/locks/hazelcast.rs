@@ -238,3 +238,14 @@ fn without_cp_members_a_crashed_primary_is_replaced_at_once() {
         assert!(gap < 10.0, "seed {seed}: {gap} s");
     }
 }
+
+#[test]
+fn without_cp_members_a_cluster_forms_again_after_all_members_restarted() {
+    let all = "[[fault.crash]]\ntarget = 'server:all'\nat = '20s'\nrestart_after = '1s'";
+    let text = scenario("", "", all);
+    run(&text, UNSAFE, 10).violates(&[Property::Fencing]).never_violates(&[Property::Progress]);
+    for seed in 0..5 {
+        let gap = longest_gap(&grants_of(UNSAFE, &text, seed));
+        assert!(gap < 30.0, "seed {seed}: {gap} s");
+    }
+}

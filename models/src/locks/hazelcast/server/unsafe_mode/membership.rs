@@ -24,11 +24,26 @@ impl UnsafeMember {
                 self.heard.insert(from, (env.mono(), Vec::new()));
                 self.cluster.retain(|member| *member != from);
                 self.cluster.push(from);
-                send_to_peer(env, from, Peer::Welcome { cluster: self.cluster.clone() });
                 self.update_roles(env);
+                // Only the master admits members (ClusterJoinManager.java).
+                if self.leads(env) {
+                    send_to_peer(env, from, Peer::Welcome { cluster: self.cluster.clone() });
+                    self.publish_members(env);
+                }
+            }
+            Peer::Members { version, cluster } => {
+                let of_master = cluster.first() == Some(&from) && self.cluster.contains(&from) && !self.leads(env);
+                if of_master && version > self.version && cluster.contains(&env.node()) {
+                    (self.cluster, self.version) = (cluster, version);
+                    let now = env.mono();
+                    for member in &self.cluster {
+                        self.heard.entry(*member).or_insert((now, Vec::new()));
+                    }
+                    self.update_roles(env);
+                }
             }
             Peer::Welcome { cluster } if self.cluster.is_empty() => {
-                self.cluster = cluster;
+                (self.cluster, self.asked) = (cluster, None);
                 self.heard = self.cluster.iter().map(|member| (*member, (env.mono(), Vec::new()))).collect();
                 self.update_roles(env);
             }
@@ -61,8 +76,20 @@ impl UnsafeMember {
     }
 
     pub(super) fn remove_members(&mut self, env: &mut Env<'_, HazelcastMessage>, who: impl Fn(NodeId) -> bool) {
+        let before = self.cluster.len();
         self.cluster.retain(|member| !who(*member));
         self.update_roles(env);
+        if self.cluster.len() < before {
+            self.publish_members(env);
+        }
+    }
+
+    /// The master sends the members to all others at each change (`MembershipManager.sendMemberListToOthers`).
+    fn publish_members(&mut self, env: &mut Env<'_, HazelcastMessage>) {
+        if self.leads(env) {
+            self.version += 1;
+            self.send_to_all(env, &Peer::Members { version: self.version, cluster: self.cluster.clone() });
+        }
     }
 
     /// Updates leadership and backup after a change of the cluster.
@@ -88,8 +115,17 @@ impl UnsafeMember {
 
     pub(super) fn send_heartbeats(&mut self, env: &mut Env<'_, HazelcastMessage>) {
         if self.cluster.is_empty() {
-            // No cluster admitted it, so it is a cluster of its own.
-            self.cluster = vec![env.node()];
+            let now = env.mono();
+            let since = *self.asked.get_or_insert(now);
+            // A member with a cluster admits it. If none has one, the first member starts a cluster (TcpIpJoiner.java).
+            let recent = self.heard.iter().filter(|(_, (at, _))| now - *at < 2 * HEARTBEAT);
+            let other = recent.clone().any(|(member, (_, cluster))| !cluster.is_empty() || *member < env.node());
+            if other && now - since < SILENCE {
+                self.send_to_all(env, &Peer::Join);
+            } else {
+                // No cluster admitted it, so it is a cluster of its own.
+                self.cluster = vec![env.node()];
+            }
         }
         let (me, now) = (env.node(), env.mono());
         let silent = |heard: &BTreeMap<NodeId, (Mono, Vec<NodeId>)>, member| {

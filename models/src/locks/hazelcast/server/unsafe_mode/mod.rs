@@ -65,6 +65,8 @@ pub enum Peer {
     Join,
     /// The cluster that admitted the sender.
     Welcome { cluster: Vec<NodeId> },
+    /// The members, from their master (`MembersUpdateOp`). An older version is ignored.
+    Members { version: u64, cluster: Vec<NodeId> },
     /// Tells a member to leave its cluster for another.
     Leave,
     /// An operation for the backup.
@@ -95,6 +97,10 @@ pub struct UnsafeMember {
     /// The operation up to which the backup has everything.
     backed_up: Token,
     connections: Connections,
+    /// The version of the list of members.
+    version: u64,
+    /// When this process asked to join for the first time.
+    asked: Option<Mono>,
     restarted: bool,
 }
 
@@ -134,6 +140,8 @@ impl UnsafeMember {
                 backup: None,
                 backed_up: 0,
                 connections: Connections::default(),
+                version: 0,
+                asked: None,
                 restarted: false,
             };
             site.server(name, member);
@@ -248,7 +256,7 @@ impl Service<Wire<HazelcastMessage>, Event> for UnsafeMember {
         self.callers.clear();
         self.unacked.clear();
         self.connections.clear();
-        (self.backup, self.backed_up) = (None, 0);
+        (self.backup, self.backed_up, self.version, self.asked) = (None, 0, 0, None);
         self.restarted = true;
         env.lead(false);
     }
