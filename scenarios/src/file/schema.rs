@@ -108,13 +108,17 @@ fn name_locks(schema: &mut Value, catalog: &Catalog) {
 }
 
 fn lock_names(catalog: &Catalog) -> Value {
-    one_of(catalog.lock_formats().iter().map(|lock| lock.name()))
+    one_of(catalog.lock_formats().iter().chain(catalog.variant_formats()).map(|lock| lock.name()))
 }
 
-/// Returns the words allowed in a list of locks: names, classes, and the exclusions of both.
+/// Returns the words allowed in a list of locks: names, classes, either with all variants (`:*`), and the exclusions of
+/// all these.
 fn lock_words(catalog: &Catalog) -> Value {
     let names = catalog.lock_formats().iter().map(|lock| lock.name().to_string());
-    let included: Vec<String> = names.chain(Class::ALL.iter().map(|class| format!("@{}", class.name()))).collect();
+    let words: Vec<String> = names.chain(Class::ALL.iter().map(|class| format!("@{}", class.name()))).collect();
+    let all_variants = words.iter().map(|word| format!("{word}:*"));
+    let variants = catalog.variant_formats().iter().map(|lock| lock.name().to_string());
+    let included: Vec<String> = words.iter().cloned().chain(variants).chain(all_variants).collect();
     let excluded: Vec<String> = included.iter().map(|word| format!("!{word}")).collect();
     one_of(included.iter().chain(&excluded).map(String::as_str))
 }
