@@ -17,8 +17,10 @@ use fencepost_scenarios::run::job::Job;
 pub use self::cases::Cases;
 pub use self::shipped::{altered, shipped};
 
-/// The lease locks that guard a separate store. Their locks expire even if the holder never releases them.
-pub const LEASES: [&str; 4] = ["lease-server", "redis-set-px-del", "redis-set-px", "redlock"];
+/// The lease locks that guard a separate store, and whose clients measure the lease themselves. Their locks expire even
+/// if the holder never releases them.
+pub const LEASES: [&str; 4] =
+    ["lease-server", "redis-set-px-del:docs-deadline", "redis-set-px:docs-deadline", "redlock:paper"];
 
 /// The locks that live in the store that they guard.
 pub const IN_STORE: [&str; 2] = ["sql-for-update", "sql-version"];

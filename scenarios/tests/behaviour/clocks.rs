@@ -56,7 +56,7 @@ const CRASHES: &str = "[[fault.crash]]\ntarget = \"client:any\"\nevery = \"exp(3
 
 #[test]
 fn a_forward_step_beyond_the_ttl_admits_a_second_holder_if_wall_clocks_decide() {
-    for lock in ["redis-set-px:docs-deadline", "redis-set-px-del"] {
+    for lock in ["redis-set-px:docs-deadline", "redis-set-px-del:docs-deadline"] {
         let seen = run(&scenario("2s", &step("redis-1", "6s..30s")), lock, SEEDS);
         seen.violates(&[ValidityExclusion, BeliefExclusion, EffectExclusion]).never_violates(&[GrantExclusion]);
     }
@@ -137,5 +137,5 @@ fn a_stopped_server_machine_keeps_the_lock_at_least_as_long() {
         run(&stopped, lock, SEEDS).never_violates(&SAFE).never_violates(&[GrantExclusion]);
     }
     // A release that waited for the server is late, and a blind one ends the lock of the current holder.
-    run(&stopped, "redis-set-px-del", SEEDS).violates(&[OwnerRelease]).never_violates(&[GrantExclusion]);
+    run(&stopped, "redis-set-px-del:docs-deadline", SEEDS).violates(&[OwnerRelease]).never_violates(&[GrantExclusion]);
 }

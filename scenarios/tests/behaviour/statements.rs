@@ -63,7 +63,7 @@ fn a_blind_delete_loses_more_updates_seed_by_seed() {
 
 #[test]
 fn with_a_check_only_the_blind_delete_still_loses_updates() {
-    let blind = run(&shipped("client-pauses-checked"), "redis-set-px-del", SEEDS);
+    let blind = run(&shipped("client-pauses-checked"), "redis-set-px-del:docs-deadline", SEEDS);
     let compared = run(&shipped("client-pauses-checked"), "redis-set-px:docs-deadline", SEEDS);
     blind.violates(&[NoLostUpdate]);
     let (blind, compared) = (blind.violated(EffectExclusion), compared.violated(EffectExclusion));
@@ -123,12 +123,11 @@ fn fenced_writes_alone_still_lose_updates() {
 fn locks_in_the_store_lose_no_update() {
     let faults = [
         "client-pauses",
-        "client-vm-pauses",
+        "client-vm-pauses-unchecked",
         "client-crashes",
         "server-restarts-durable",
         "store-crashes",
         "clock-steps-forward",
-        "clock-servers-fast",
         "partition-isolate",
         "packet-loss",
         "everything",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use fencepost_sim::faults::BoundAllowance;
 
 use self::params::INFO;
+pub(super) use self::params::OWN_DEADLINE;
 pub use self::params::{Port, RedisPxParams};
 use super::single_redis::RedisKey;
 use crate::grant::{Attempt, Grant, LockError, Reason};

@@ -65,13 +65,9 @@ impl RedisPxParams {
         match self.port {
             Port::RedisPy => INFO,
             Port::Docs => offers_nothing.reentrancy(Reentrancy::Refused).validity().verification(PAGE_ONLY),
-            Port::DocsDeadline => offers_nothing
-                .check(
-                    "none in any library: the program compares its own monotonic clock with the end of the key's time",
-                )
-                .reentrancy(Reentrancy::Refused)
-                .validity()
-                .verification(PAGE_ONLY),
+            Port::DocsDeadline => {
+                offers_nothing.check(OWN_DEADLINE).reentrancy(Reentrancy::Refused).validity().verification(PAGE_ONLY)
+            }
             Port::Redislock => offers_nothing
                 .check("Lock.TTL(): asks the server by a script that compares the value (pttl.lua)")
                 .timeout("RetryStrategy and the context of Obtain()")
@@ -126,6 +122,10 @@ impl Params for RedisPxParams {
         true
     }
 }
+
+/// The check that a program writes itself.
+pub(in crate::locks) const OWN_DEADLINE: &str =
+    "none in any library: the program compares its own monotonic clock with the end of the key's time";
 
 const PAGE: &str = "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance";
 

@@ -1,5 +1,6 @@
 //! One Redis, `SET lock value NX PX ttl`, released by a blind `DEL`: the documentation warns of this variant, since a
-//! late release deletes any later lock. The page has no check, and no library is modelled here.
+//! late release deletes any later lock. The page has no check, and no library is modelled here. The variant
+//! `docs-deadline` adds a check that the program writes itself.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::single_redis::{AVOIDS_DEADLOCK, FENCING, HIGHLY_AVAILABLE, ORDER, REE
 use super::timing::poll_bound;
 use crate::grant::{Attempt, Grant, LockError};
 use crate::history::ResourceId;
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, VariantInfo, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::redis::{Persistence, Redis, RedisMessage};
 use crate::site::Site;
@@ -33,11 +34,14 @@ pub struct RedisSetPxDelParams {
     pub ttl: Span,
     /// The persistence of the server.
     pub persistence: Persistence,
+    #[serde(skip)]
+    #[schemars(skip)]
+    deadline: bool,
 }
 
 impl Default for RedisSetPxDelParams {
     fn default() -> Self {
-        RedisSetPxDelParams { ttl: Span(Duration::from_secs(30)), persistence: Persistence::None }
+        RedisSetPxDelParams { ttl: Span(Duration::from_secs(30)), persistence: Persistence::None, deadline: false }
     }
 }
 
@@ -49,14 +53,34 @@ impl Params for RedisSetPxDelParams {
     fn effective_expiry(&self) -> Option<Duration> {
         Some(self.ttl.0)
     }
+
+    fn set_variant(&mut self, variant: &str) -> bool {
+        self.deadline = variant == "docs-deadline";
+        VARIANTS.iter().any(|known| known.name == variant)
+    }
 }
+
+const PAGE: &str = "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance";
+
+const VARIANTS: &[VariantInfo] = &[
+    VariantInfo {
+        name: "docs",
+        about: "the pattern that the page warns of, which has no check. The default, because the page has no other",
+        source: PAGE,
+    },
+    VariantInfo {
+        name: "docs-deadline",
+        about: "the same, and a deadline check that the program writes itself; no library offers it",
+        source: PAGE,
+    },
+];
 
 const EXCLUSIVE: Promise = Promise {
     requirement: Requirement::Exclusive,
     answer: Answer::No,
     says: "a plain DEL is not safe: a client that was blocked for longer than the validity removes a lock that \
         another client has acquired since",
-    source: "redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance",
+    source: PAGE,
 };
 
 impl Lock for RedisSetPxDel {
@@ -65,11 +89,12 @@ impl Lock for RedisSetPxDel {
         .family(Family::Redis)
         .expiry(Expiry::ServerWallClock)
         .validity()
+        .variants(VARIANTS)
         .reentrancy(Reentrancy::Refused)
         .promises(&[EXCLUSIVE, AVOIDS_DEADLOCK, HIGHLY_AVAILABLE, REENTRANT, FENCING, ORDER])
         .flawed_defaults(&["the release deletes the key whoever set it, so a late one frees another client's lock"])
         .verification(Verification::Documentation)
-        .sources(&["redis.io, Distributed Locks with Redis, Correct Implementation with a Single Instance"]);
+        .sources(&[PAGE]);
     type Params = RedisSetPxDelParams;
     type Message = RedisMessage;
 
@@ -91,6 +116,17 @@ impl Lock for RedisSetPxDel {
 
     async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
         self.key.delete(grant.id).await
+    }
+
+    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
+        Ok(grant.valid_until.is_some_and(|until| !self.key.driver.ctx.passed(until)))
+    }
+
+    fn info(params: &RedisSetPxDelParams) -> LockInfo {
+        match params.deadline {
+            true => Self::INFO.check(super::redis_set_px::OWN_DEADLINE),
+            false => Self::INFO,
+        }
     }
 
     /// The key's expiry is a time of the server's wall clock: backward steps and slow rates lengthen it.
