@@ -49,7 +49,7 @@ const ROWS: &[Row] = &[
     // A check right before the write detects a process pause, but not a pause that stops the machine's clock.
     (
         "vm-pause",
-        "redis-set-px",
+        "redis-set-px:docs-deadline",
         CHECKED,
         "target = \"client:any\"\nevery = \"exp(5s)\"\nlasts = \"8s\"",
         Violated(EffectExclusion),
