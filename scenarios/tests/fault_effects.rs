@@ -32,7 +32,7 @@ type Row = (&'static str, &'static str, &'static str, &'static str, Effect);
 const CHECKED: &str = "clients.check_before_write = true\n";
 const ALWAYS: &str = "lock.redis-set-px = { ttl = \"5s\", persistence = \"always\" }\n";
 const DATAGRAMS: &str = "network.transport = \"datagram\"\n";
-const STANDBY: &str = "lock.sql-for-update = { standby = true, failover_after = \"2s\" }\n";
+const STANDBY: &str = "lock.sql-for-update = { standby = \"async-no-fencing\", failover_after = \"2s\" }\n";
 /// A disk that lies has no effect until the power fails.
 const LIE: &str = "what = \"lie\"\ntarget = \"server:any\"\nat = \"0s\"\nlasts = \"60s\"";
 const POWER: &str = "\n[[fault.crash]]\nname = \"power\"\ntarget = \"server:any\"\nevery = \"exp(5s)\"\nwhat = \"host\"\n\

@@ -61,7 +61,9 @@ const SKEWED_CLIENTS: &str = "[[fault.clock-step]]\ntarget = \"client:any\"\neve
 fn quiet_runs_hold_everything() {
     for lock in FAILING_OVER {
         run(&scenario("", ""), lock, SEEDS).holds_everything();
-        run(&scenario(&standby(lock, ""), ""), lock, SEEDS).holds_everything();
+        for mode in ["async-no-fencing", "patroni", "sync"] {
+            run(&scenario(&standby_with(lock, mode, ""), ""), lock, SEEDS).holds_everything();
+        }
     }
     for clock in [LEASE, LEASE_BY_DATABASE] {
         run(&scenario(clock, ""), "sql-lease-row", SEEDS).holds_everything();
@@ -159,7 +161,15 @@ fn holders_that_crash_are_replaced_in_time() {
 /// Returns the keys of a lock with a standby, and with a timeout that ends waiting for a dead server.
 fn standby(lock: &str, more: &str) -> String {
     let expiry = if lock == "sql-lease-row" { "lock_at_most = \"60s\"" } else { "" };
-    format!("[lock.{lock}]\nstandby = true\nsocket_timeout = \"5s\"\nfailover_after = \"5s\"\n{expiry}\n{more}")
+    let common = "standby = \"async-no-fencing\"\nsocket_timeout = \"5s\"\nfailover_after = \"5s\"";
+    format!("[lock.{lock}]\n{common}\n{expiry}\n{more}")
+}
+
+/// Returns the keys of a lock whose standby takes over in another way.
+fn standby_with(lock: &str, mode: &str, more: &str) -> String {
+    let failover_after = if mode == "patroni" { "20s" } else { "5s" };
+    let keys = standby(lock, more).replace("async-no-fencing", mode);
+    keys.replace("failover_after = \"5s\"", &format!("failover_after = \"{failover_after}\""))
 }
 
 fn failing_over(lock: &str, more: &str, fault: &str) -> Cases {
@@ -182,6 +192,60 @@ fn a_standby_that_takes_over_from_a_live_primary_creates_two_holders() {
     for lock in FAILING_OVER {
         let seen = failing_over(lock, "", &primary_cut_off(lock));
         seen.violates(&[GrantExclusion]).never_violates(&[Progress]);
+    }
+}
+
+/// The old primary is cut off for long enough that any standby takes over, together with a client that waits for it.
+const PRIMARY_CUT_OFF_FOR_LONG: &str = r#"
+    [[fault.partition]]
+    split = [["sql", "client-1"], ["sql-standby", "sql-keys", "client-2", "client-3"]]
+    every = "exp(60s)"
+    lasts = "45s..60s"
+"#;
+
+/// Patroni demotes a primary that cannot renew its key, before the key expires (patroni/ha.py, `_handle_dcs_error`).
+#[test]
+fn a_primary_that_cannot_renew_its_key_demotes_itself_before_another_leads() {
+    let late = "replication_lag = \"3s\"";
+    let cut_off = |mode: &str| {
+        let fault = if mode == "patroni" {
+            PRIMARY_CUT_OFF_FOR_LONG.to_string()
+        } else {
+            PRIMARY_CUT_OFF_FOR_LONG.replace(", \"sql-keys\"", "")
+        };
+        run(&scenario(&standby_with("sql-for-update", mode, late), &fault), "sql-for-update", SEEDS)
+    };
+    cut_off("async-no-fencing").violates(&[GrantExclusion, NoLostUpdate]);
+    let patroni = cut_off("patroni");
+    patroni.never_violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, Progress]);
+    // The standby did take over: asynchronous replication loses the last commits.
+    patroni.violates(&[NoLostUpdate]);
+}
+
+/// A database whose primary keeps its key leads again after a restart.
+#[test]
+fn a_primary_that_restarts_with_its_key_stays_the_primary() {
+    for lock in ["sql-for-update", "sql-lease-row", "sql-version"] {
+        let text = scenario(&standby_with(lock, "patroni", "replication_lag = \"3s\""), SERVER_RESTARTS);
+        run(&text, lock, SEEDS).never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
+    }
+}
+
+#[test]
+fn a_synchronous_standby_loses_no_acknowledged_write() {
+    for lock in ["sql-for-update", "sql-version"] {
+        for fault in [PRIMARY_DIES, PRIMARY_CUT_OFF_FOR_LONG] {
+            let fault = fault.replace(", \"sql-keys\"", "");
+            let lost = |mode: &str, more: &str| {
+                run(&scenario(&standby_with(lock, mode, more), &fault), lock, SEEDS).violated(NoLostUpdate)
+            };
+            assert_eq!(lost("sync", ""), 0, "{lock}");
+            assert!(lost("async-no-fencing", "replication_lag = \"3s\"") > 0, "{lock}");
+        }
+        // MySQL's source stops waiting, and loses what it acknowledges from then on.
+        let degraded = standby_with(lock, "sync", "sync_timeout = \"2s\"");
+        let cut_off = PRIMARY_CUT_OFF_FOR_LONG.replace(", \"sql-keys\"", "");
+        run(&scenario(&degraded, &cut_off), lock, SEEDS).violates(&[NoLostUpdate]);
     }
 }
 

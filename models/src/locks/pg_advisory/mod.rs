@@ -14,7 +14,9 @@ use crate::grant::{Attempt, Grant, LockError};
 use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
-use crate::servers::sql::{Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby};
+use crate::servers::sql::{
+    Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, StandbyMode,
+};
 use crate::site::Site;
 use crate::wire::Ctx;
 
@@ -36,12 +38,16 @@ pub struct PgAdvisoryParams {
     /// The client's timeout for statements other than the locking one. `"0s"`, the default: until the stream fails
     /// (pgjdbc, `socketTimeout`).
     pub socket_timeout: Span,
-    /// Whether an asynchronous standby takes over from a failed primary.
-    pub standby: bool,
-    /// The delay of a commit at the standby, beside the network's latency.
+    /// How a standby takes over from a failed primary. None by default.
+    pub standby: StandbyMode,
+    /// The delay of a commit at an asynchronous standby, beside the network's latency.
     pub replication_lag: Span,
-    /// The silence of the primary after which the standby takes over: `ttl` of Patroni, 30 s by default.
+    /// The silence of the primary after which the standby takes over, or the time to live of the leader key: `ttl` of
+    /// Patroni, 30 s by default.
     pub failover_after: Span,
+    /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
+    /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
+    pub sync_timeout: Span,
 }
 
 impl Default for PgAdvisoryParams {
@@ -49,9 +55,10 @@ impl Default for PgAdvisoryParams {
         PgAdvisoryParams {
             idle_session_timeout: Span(Duration::ZERO),
             socket_timeout: Span(Duration::ZERO),
-            standby: false,
+            standby: StandbyMode::None,
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
+            sync_timeout: Span(Duration::ZERO),
         }
     }
 }
@@ -62,11 +69,15 @@ impl PgAdvisoryParams {
     }
 
     fn rules(&self) -> Option<Standby> {
-        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0)
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0, self.sync_timeout.0)
     }
 }
 
-impl Params for PgAdvisoryParams {}
+impl Params for PgAdvisoryParams {
+    fn check(&self) -> Result<(), String> {
+        self.standby.check(self.failover_after.0)
+    }
+}
 
 impl PgAdvisory {
     /// Cancels the statement on a separate connection, since the other one is busy (PostgreSQL 17, Frontend/Backend

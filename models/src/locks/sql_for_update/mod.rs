@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use fencepost_sim::KEEP_ALIVE;
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::units::Span;
-use fencepost_sim::{KEEP_ALIVE, STALL_LIMIT};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
-    Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, failover_bound,
+    Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, StandbyMode, failover_bound,
 };
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -45,12 +45,16 @@ pub struct SqlForUpdateParams {
     /// The client's timeout for statements other than the locking one. `"0s"`, the drivers' default: until the stream
     /// fails (MySQL Connector/J and pgjdbc, `socketTimeout`).
     pub socket_timeout: Span,
-    /// Whether an asynchronous standby takes over from a failed primary.
-    pub standby: bool,
-    /// The delay of a commit at the standby, beside the network's latency.
+    /// How a standby takes over from a failed primary. None by default.
+    pub standby: StandbyMode,
+    /// The delay of a commit at an asynchronous standby, beside the network's latency.
     pub replication_lag: Span,
-    /// The silence of the primary after which the standby takes over: `ttl` of Patroni, 30 s by default.
+    /// The silence of the primary after which the standby takes over, or the time to live of the leader key: `ttl` of
+    /// Patroni, 30 s by default.
     pub failover_after: Span,
+    /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
+    /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
+    pub sync_timeout: Span,
 }
 
 impl Default for SqlForUpdateParams {
@@ -60,9 +64,10 @@ impl Default for SqlForUpdateParams {
             wait_timeout: Span(WAIT_TIMEOUT),
             idle_in_transaction_timeout: Span(Duration::ZERO),
             socket_timeout: Span(Duration::ZERO),
-            standby: false,
+            standby: StandbyMode::None,
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
+            sync_timeout: Span(Duration::ZERO),
         }
     }
 }
@@ -73,18 +78,18 @@ impl SqlForUpdateParams {
     }
 
     fn rules(&self) -> Option<Standby> {
-        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0)
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0, self.sync_timeout.0)
     }
 }
 
-impl Params for SqlForUpdateParams {}
+impl Params for SqlForUpdateParams {
+    fn check(&self) -> Result<(), String> {
+        self.standby.check(self.failover_after.0)
+    }
+}
 
 /// `wait_timeout` of MySQL.
 pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(28_800);
-
-/// The timeout of a statement: drivers have none by default (MySQL Connector/J, `socketTimeout = 0`), so the stream's
-/// remains.
-pub(super) const STATEMENT_TIMEOUT: Duration = STALL_LIMIT;
 
 impl SqlForUpdate {
     /// Reads the row again: this transaction has locked it and does not wait for itself (PostgreSQL, "Row-Level

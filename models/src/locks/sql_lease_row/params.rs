@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::promises::BLIND_UNLOCK;
 use crate::lock::Params;
-use crate::servers::sql::{FAILOVER_AFTER, REPLICATION_LAG, Standby};
+use crate::servers::sql::{FAILOVER_AFTER, REPLICATION_LAG, Standby, StandbyMode};
 
 /// Parameters of `sql-lease-row`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -29,12 +29,16 @@ pub struct SqlLeaseRowParams {
     /// The timeout of a statement. `"0s"`, the default: until the stream fails (MySQL Connector/J and pgjdbc,
     /// `socketTimeout`).
     pub socket_timeout: Span,
-    /// Whether an asynchronous standby takes over from a failed primary.
-    pub standby: bool,
-    /// The delay of a commit at the standby, beside the network's latency.
+    /// How a standby takes over from a failed primary. None by default.
+    pub standby: StandbyMode,
+    /// The delay of a commit at an asynchronous standby, beside the network's latency.
     pub replication_lag: Span,
-    /// The silence of the primary after which the standby takes over: `ttl` of Patroni, 30 s by default.
+    /// The silence of the primary after which the standby takes over, or the time to live of the leader key: `ttl` of
+    /// Patroni, 30 s by default.
     pub failover_after: Span,
+    /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
+    /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
+    pub sync_timeout: Span,
     #[serde(skip)]
     #[schemars(skip)]
     pub(super) blind_unlock: bool,
@@ -62,9 +66,10 @@ impl Default for SqlLeaseRowParams {
             clock: Clock::Client,
             keep_alive: false,
             socket_timeout: Span(Duration::ZERO),
-            standby: false,
+            standby: StandbyMode::None,
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
+            sync_timeout: Span(Duration::ZERO),
             blind_unlock: false,
         }
     }
@@ -73,7 +78,7 @@ impl Default for SqlLeaseRowParams {
 impl SqlLeaseRowParams {
     /// The standby, if there is one.
     pub(super) fn rules(&self) -> Option<Standby> {
-        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0)
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0, self.sync_timeout.0)
     }
 }
 
@@ -106,6 +111,6 @@ impl Params for SqlLeaseRowParams {
                         compared `locked_by`"
                 .into());
         }
-        Ok(())
+        self.standby.check(self.failover_after.0)
     }
 }

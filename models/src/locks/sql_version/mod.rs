@@ -4,31 +4,75 @@
 use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
-use fencepost_sim::{CallError, ConnId};
+use fencepost_sim::units::Span;
+use fencepost_sim::{CallError, Mono, STALL_LIMIT};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::sql_for_update::STATEMENT_TIMEOUT;
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::guarded::{InStore, ReadReply, StoreAccess, StoreFuture, Update};
 use crate::history::ResourceId;
 use crate::info::{Answer, Family, LockInfo, Promise, Requirement, Verification};
-use crate::lock::{Lock, NoParams};
-use crate::servers::sql::{Idle, Sql, SqlMessage};
+use crate::lock::{Lock, Params};
+use crate::servers::sql::{
+    Database, FAILOVER_AFTER, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, StandbyMode, failover_bound,
+};
 use crate::site::Site;
 use crate::wire::Ctx;
 
 /// A client that compares the version.
 pub struct SqlVersion {
     ctx: Ctx<SqlMessage>,
-    database: ConnId,
+    database: Database,
+}
+
+/// Parameters of `sql-version`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SqlVersionParams {
+    /// The client's timeout for statements. `"0s"`, the drivers' default: until the stream fails (MySQL Connector/J and
+    /// pgjdbc, `socketTimeout`).
+    pub socket_timeout: Span,
+    /// How a standby takes over from a failed primary. None by default.
+    pub standby: StandbyMode,
+    /// The delay of a commit at an asynchronous standby, beside the network's latency.
+    pub replication_lag: Span,
+    /// The silence of the primary after which the standby takes over, or the time to live of the leader key: `ttl` of
+    /// Patroni, 30 s by default.
+    pub failover_after: Span,
+    /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
+    /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
+    pub sync_timeout: Span,
+}
+
+impl Default for SqlVersionParams {
+    fn default() -> Self {
+        SqlVersionParams {
+            socket_timeout: Span(Duration::ZERO),
+            standby: StandbyMode::None,
+            replication_lag: Span(REPLICATION_LAG),
+            failover_after: Span(FAILOVER_AFTER),
+            sync_timeout: Span(Duration::ZERO),
+        }
+    }
+}
+
+impl SqlVersionParams {
+    fn rules(&self) -> Option<Standby> {
+        Standby::when(self.standby, self.replication_lag.0, self.failover_after.0, self.sync_timeout.0)
+    }
+}
+
+impl Params for SqlVersionParams {
+    fn check(&self) -> Result<(), String> {
+        self.standby.check(self.failover_after.0)
+    }
 }
 
 impl SqlVersion {
-    async fn ask(&self, message: SqlMessage, step: Option<&'static str>) -> Result<SqlMessage, CallError> {
-        let reply = self.ctx.ask(self.database, message, STATEMENT_TIMEOUT);
-        if let Some(step) = step {
-            self.ctx.reach_step(step).await;
-        }
-        reply.await
+    async fn ask(&mut self, message: SqlMessage, step: Option<&'static str>) -> Result<SqlMessage, CallError> {
+        self.database.ready(Mono(u64::MAX)).await?;
+        self.database.run(message, step).await
     }
 }
 
@@ -59,15 +103,15 @@ impl Lock for SqlVersion {
             .promises(PROMISES)
             .verification(Verification::Documentation)
             .sources(&["Kung and Robinson, On Optimistic Methods for Concurrency Control, TODS 1981"]);
-    type Params = NoParams;
+    type Params = SqlVersionParams;
     type Message = SqlMessage;
 
-    fn deploy(_: &NoParams, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, Idle::default(), None);
+    fn deploy(params: &SqlVersionParams, site: &mut Site<'_, SqlMessage>) {
+        Sql::deploy(site, Idle::default(), params.rules());
     }
 
-    fn connect(_: &NoParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
-        let database = ctx.connect(ctx.find("sql"));
+    fn connect(params: &SqlVersionParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
         SqlVersion { ctx, database }
     }
 
@@ -90,13 +134,14 @@ impl Lock for SqlVersion {
     }
 
     /// There is nothing to take over.
-    fn takeover_bound(_: &NoParams, allowance: &BoundAllowance) -> Duration {
-        Self::progress_bound(&NoParams {}, allowance)
+    fn takeover_bound(params: &SqlVersionParams, allowance: &BoundAllowance) -> Duration {
+        Self::progress_bound(params, allowance)
     }
 
-    /// A client may wait for a statement until the stream fails.
-    fn progress_bound(_: &NoParams, allowance: &BoundAllowance) -> Duration {
-        STATEMENT_TIMEOUT + allowance.reconnect
+    /// A client may wait for a statement until it times out, and then has to find the primary.
+    fn progress_bound(params: &SqlVersionParams, allowance: &BoundAllowance) -> Duration {
+        let statement = Some(params.socket_timeout.0).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
+        statement + allowance.reconnect + failover_bound(params.rules(), allowance)
     }
 }
 

@@ -11,7 +11,8 @@ use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, ConnId, Mono, NodeId, PEER_TIMEOUT, STALL_LIMIT};
 
 use super::message::SqlMessage;
-use super::replica::{MONITOR_INTERVAL, PAIR, Standby};
+use super::patroni::election_bound;
+use super::replica::{MONITOR_INTERVAL, PAIR, Standby, StandbyMode};
 use crate::wire::Ctx;
 
 /// The time after which a client tries the next host: `connectTimeout` of the PostgreSQL JDBC driver, 10 s by default
@@ -40,8 +41,8 @@ struct Host {
 impl Database {
     /// A connection that opens on demand. Drivers have no timeout for statements by default (`socketTimeout = 0` of MySQL
     /// Connector/J and of pgjdbc). For zero, only the stream's own limit applies.
-    pub fn new(ctx: Ctx<SqlMessage>, standby: bool, socket_timeout: Duration) -> Self {
-        let nodes = PAIR.iter().take(1 + usize::from(standby)).map(|name| ctx.find(name));
+    pub fn new(ctx: Ctx<SqlMessage>, standby: StandbyMode, socket_timeout: Duration) -> Self {
+        let nodes = PAIR.iter().take(1 + usize::from(standby.exists())).map(|name| ctx.find(name));
         let hosts = nodes.map(|node| Host { node, conn: ctx.connect(node) }).collect();
         let timeout = Some(socket_timeout).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
         Database { ctx, hosts, at: 0, checked: false, timeout }
@@ -154,7 +155,11 @@ impl Database {
 
 /// The maximal time from the last fault until every client has found the new primary.
 pub(crate) fn failover_bound(standby: Option<Standby>, allowance: &BoundAllowance) -> Duration {
-    let Some(Standby { failover_after, .. }) = standby else { return Duration::ZERO };
-    let promoted = allowance.stretch_mono(failover_after + 2 * MONITOR_INTERVAL) + PEER_TIMEOUT + allowance.reconnect;
+    let Some(Standby { mode, failover_after, .. }) = standby else { return Duration::ZERO };
+    let decided = match mode {
+        StandbyMode::Patroni => election_bound(failover_after),
+        _ => failover_after + 2 * MONITOR_INTERVAL,
+    };
+    let promoted = allowance.stretch_mono(decided) + PEER_TIMEOUT + allowance.reconnect;
     promoted + 2 * PAIR.len() as u32 * CONNECT_TIMEOUT
 }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::Sql;
+use super::commit::Effect;
 use super::log::{Entry, LeaseRow, millis};
 use super::message::{Lease, SqlMessage, Times};
 use crate::history::{Cause, Event, ResourceId};
@@ -39,14 +40,16 @@ impl Sql {
             return SqlMessage::Unchanged;
         };
         if let Some(grant) = row.holder {
-            env.note(Event::Ended { server: env.node(), grant, cause: Cause::Expired });
+            let server = env.node();
+            self.effect(env, Effect::Note(Event::Ended { server, grant, cause: Cause::Expired }));
         }
         self.grant_lease(env, lease)
     }
 
     fn grant_lease(&mut self, env: &mut Env<'_, SqlMessage>, lease: &Lease) -> SqlMessage {
         let (at, until) = lease.times.resolve(env);
-        env.note(Event::Granted { server: env.node(), grant: lease.attempt });
+        let server = env.node();
+        self.effect(env, Effect::Note(Event::Granted { server, grant: lease.attempt }));
         self.put_lease(env, lease.resource, LeaseRow { until, at, by: lease.by, holder: Some(lease.attempt) })
     }
 
@@ -81,16 +84,14 @@ impl Sql {
             Times::Database { lasts } => millis(env.wall()).max(row.at + lasts),
         };
         if let Some(grant) = row.holder {
-            env.note(Event::Ended { server: env.node(), grant, cause: Cause::Released(lease.attempt) });
+            let server = env.node();
+            self.effect(env, Effect::Note(Event::Ended { server, grant, cause: Cause::Released(lease.attempt) }));
         }
         self.put_lease(env, lease.resource, LeaseRow { until, holder: None, ..row })
     }
 
     fn put_lease(&mut self, env: &mut Env<'_, SqlMessage>, resource: ResourceId, row: LeaseRow) -> SqlMessage {
-        self.put(env, Entry::Lease(resource, row));
-        if self.survives() {
-            self.surviving.borrow_mut().leases.insert(resource, row);
-        }
+        self.effect(env, Effect::Put(Entry::Lease(resource, row)));
         SqlMessage::Changed
     }
 

@@ -47,12 +47,18 @@ impl Tables {
 
     /// Makes a change durable, then applies it; replies are sent only afterwards.
     pub fn commit(&mut self, entry: Entry) {
-        self.log.write(entry);
-        self.log.sync();
+        self.append(entry);
         self.apply(entry);
     }
 
-    fn apply(&mut self, entry: Entry) {
+    /// Makes a change durable that is to be applied later.
+    pub fn append(&mut self, entry: Entry) {
+        self.log.write(entry);
+        self.log.sync();
+    }
+
+    /// Applies a durable change.
+    pub fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::Row(change) => self.row.apply(change),
             Entry::Lease(resource, row) => {

@@ -91,6 +91,16 @@ pub enum SqlMessage {
 
     /// `UPDATE shedlock SET lock_until = … WHERE name = …`, of ShedLock before 7.0.0.
     ReleaseAnyLease(Lease),
+
+    // Patroni.
+    /// Renews the leader key, or takes it if `wants` and nobody has it. `timeline` is that of the server's log.
+    RenewKey { server: u8, cycle: u32, wants: bool, timeline: u32 },
+    /// The owner of the leader key, in reply to the server's cycle. Cycle 0 is a notice that the key expired.
+    KeyOwner { owner: Option<u8>, cycle: u32 },
+    /// `GET /patroni` of the other member.
+    AskStatus,
+    /// The answer: whether the member is a primary, and its position in the log.
+    Status { leads: bool, timeline: u32, length: u32 },
 }
 
 /// A row of the table of lock rows, as a statement names it.

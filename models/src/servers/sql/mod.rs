@@ -1,5 +1,5 @@
 //! An SQL database with the guarded row, transactions with a row lock, session locks and a table of lock rows, and
-//! optionally an asynchronous standby.
+//! optionally a standby.
 //!
 //! - With autocommit off, the first statement starts the transaction; `COMMIT`, `ROLLBACK` or the end of the connection
 //!   ends it and frees its row locks (MySQL manual, "InnoDB Locking Reads" and "autocommit"; PostgreSQL, "Explicit
@@ -10,9 +10,12 @@
 //!   timeout.
 
 mod client;
+mod commit;
+mod key_store;
 mod leases;
 mod log;
 mod message;
+mod patroni;
 mod replica;
 mod session_locks;
 mod sessions;
@@ -22,8 +25,8 @@ pub use self::client::Database;
 pub(crate) use self::client::{GRACE, failover_bound};
 pub use self::log::{Entry, LeaseRow, millis};
 pub use self::message::{History, Lease, SqlMessage, Times};
-pub use self::replica::Standby;
 pub(crate) use self::replica::{FAILOVER_AFTER, REPLICATION_LAG};
+pub use self::replica::{Standby, StandbyMode};
 pub use self::sessions::Idle;
 
 use std::cell::RefCell;
@@ -33,8 +36,10 @@ use std::rc::Rc;
 use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, NodeId, Service, Session};
 
+use self::commit::{Effects, WaitingCommit};
+use self::key_store::KeyStore;
 use self::log::Tables;
-use self::replica::{PAIR, Replica};
+use self::replica::{KEY_STORE, PAIR, Replica};
 use self::session_locks::SessionLocks;
 use self::sessions::Sessions;
 use self::transactions::RowLock;
@@ -50,6 +55,9 @@ pub struct Sql {
     session_locks: SessionLocks,
     sessions: Sessions,
     replica: Option<Replica>,
+    /// The effects of the statement in execution, if its commit has to wait for the standby.
+    collected: Option<Effects>,
+    waiting: WaitingCommit,
     surviving: Rc<RefCell<SurvivingState>>,
 }
 
@@ -60,6 +68,8 @@ struct SurvivingState {
     version: Version,
     count: i64,
     leases: BTreeMap<ResourceId, LeaseRow>,
+    /// The position after a commit that waits for the standby, and its effects. It survives if the next primary has it.
+    unconfirmed: Option<(u32, Effects)>,
 }
 
 /// The purpose of a timer.
@@ -70,6 +80,10 @@ enum Timer {
     Idle(u32),
     Ship(u32),
     Beat,
+    Cycle(u32),
+    Retry(u32),
+    Race(u32),
+    Unconfirmed(u32),
 }
 
 impl Timer {
@@ -80,6 +94,10 @@ impl Timer {
             Timer::Idle(session) => (2, session),
             Timer::Ship(length) => (3, length),
             Timer::Beat => (4, 0),
+            Timer::Cycle(cycle) => (5, cycle),
+            Timer::Retry(cycle) => (6, cycle),
+            Timer::Race(cycle) => (7, cycle),
+            Timer::Unconfirmed(length) => (8, length),
         };
         kind << 32 | u64::from(number)
     }
@@ -91,33 +109,42 @@ impl Timer {
             1 => Timer::LockWait(GrantId(number)),
             2 => Timer::Idle(number),
             3 => Timer::Ship(number),
-            _ => Timer::Beat,
+            4 => Timer::Beat,
+            5 => Timer::Cycle(number),
+            6 => Timer::Retry(number),
+            7 => Timer::Race(number),
+            _ => Timer::Unconfirmed(number),
         }
     }
 }
 
 impl Sql {
-    /// The names of a database's servers.
-    pub fn names(standby: bool) -> Vec<String> {
-        PAIR.iter().take(1 + usize::from(standby)).map(|name| name.to_string()).collect()
-    }
-
     /// Deploys a database with a full stock.
     pub fn deploy(site: &mut Site<'_, SqlMessage>, idle: Idle, standby: Option<Standby>) {
         let initial_count = site.data().initial_count;
-        let surviving =
-            SurvivingState { timeline: 1, version: 0, count: initial_count.into(), leases: BTreeMap::new() };
+        let surviving = SurvivingState {
+            timeline: 1,
+            version: 0,
+            count: initial_count.into(),
+            leases: BTreeMap::new(),
+            unconfirmed: None,
+        };
         let surviving = Rc::new(RefCell::new(surviving));
-        for (index, name) in Sql::names(standby.is_some()).into_iter().enumerate() {
+        for (index, name) in PAIR.into_iter().take(1 + usize::from(standby.is_some())).enumerate() {
             let server = Sql {
                 tables: Tables::new(initial_count),
                 row_lock: RowLock::default(),
                 session_locks: SessionLocks::default(),
                 sessions: Sessions::new(idle),
                 replica: standby.map(|rules| Replica::new(rules, index)),
+                collected: None,
+                waiting: WaitingCommit::default(),
                 surviving: surviving.clone(),
             };
             site.server(name, server);
+        }
+        if let Some(Standby { mode: StandbyMode::Patroni, failover_after, .. }) = standby {
+            site.server(KEY_STORE, KeyStore::new(failover_after));
         }
     }
 
@@ -129,12 +156,6 @@ impl Sql {
     /// Whether this server's changes survive, as far as is known now.
     fn survives(&self) -> bool {
         self.replica.as_ref().is_none_or(|replica| replica.timeline() >= self.surviving.borrow().timeline)
-    }
-
-    /// Commits a change.
-    fn put(&mut self, env: &mut Env<'_, SqlMessage>, entry: Entry) {
-        self.tables.commit(entry);
-        self.committed(env);
     }
 
     /// Notes an accepted write. If the server has been replaced without knowing it, the write is lost at once.
@@ -155,11 +176,13 @@ impl Sql {
     /// Ends a session.
     fn end_session(&mut self, env: &mut Env<'_, SqlMessage>, session: Session) {
         self.sessions.remove(env, session);
+        self.waiting.remove_session(session);
         self.end_row_session(env, session);
         self.end_lock_session(env, session);
     }
 
     fn close_all(&mut self, env: &mut Env<'_, SqlMessage>) {
+        self.waiting = WaitingCommit::default();
         self.drop_row_lock(env);
         self.drop_locks(env);
         for session in self.sessions.all() {
@@ -170,10 +193,25 @@ impl Sql {
 
     fn check_idle(&mut self, env: &mut Env<'_, SqlMessage>, number: u32) {
         let Some(session) = self.sessions.by_number(number) else { return };
-        let busy = self.row_lock.waits(session) || self.session_locks.waits(session);
+        let busy =
+            self.row_lock.waits(session) || self.session_locks.waits(session) || self.waiting.has_session(session);
         if self.sessions.has_expired(env, session, busy, self.row_lock.in_transaction(session)) {
             self.end_session(env, session);
             env.close(session);
+        }
+    }
+
+    /// Executes a statement, and replies unless it waits.
+    fn run(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, statement: SqlMessage) {
+        let reply = if !self.leads() {
+            Some(SqlMessage::ReadOnly)
+        } else if self.waits_for_standby(&statement) {
+            self.execute_and_wait(env, from, statement)
+        } else {
+            self.execute(env, from, statement)
+        };
+        if let Some(reply) = reply {
+            env.reply(from, reply);
         }
     }
 
@@ -218,10 +256,7 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
     fn on_message(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, message: Wire<SqlMessage>) {
         let Wire::Lock(statement) = message else { return };
         self.sessions.touch(env, from.session());
-        let reply = if self.leads() { self.execute(env, from, statement) } else { Some(SqlMessage::ReadOnly) };
-        if let Some(reply) = reply {
-            env.reply(from, reply);
-        }
+        self.run(env, from, statement);
     }
 
     fn on_peer(&mut self, env: &mut Env<'_, SqlMessage>, _: NodeId, message: Wire<SqlMessage>) {
@@ -237,6 +272,10 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
             Timer::Idle(session) => self.check_idle(env, session),
             Timer::Ship(length) => self.replication_due(env, length),
             Timer::Beat => self.monitor(env),
+            Timer::Cycle(cycle) => self.next_cycle(env, cycle),
+            Timer::Retry(cycle) => self.retry_cycle(env, cycle),
+            Timer::Race(cycle) => self.join_race(env, cycle),
+            Timer::Unconfirmed(length) => self.stop_waiting_for_standby(env, length),
         }
     }
 
@@ -256,6 +295,8 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
         self.drop_row_lock(env);
         self.drop_locks(env);
         self.sessions.clear();
+        self.collected = None;
+        self.waiting = WaitingCommit::default();
         self.tables.crash(disk);
         if let Some(replica) = &mut self.replica {
             // Which changes are lost is known only when one of the two leads again.

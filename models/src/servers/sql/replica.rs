@@ -1,15 +1,17 @@
-//! A primary and an asynchronous standby that takes over after the primary was silent long enough.
+//! A primary and a standby that takes over.
 //!
-//! - A commit is acknowledged before the standby has it; commits that the standby lacks at its promotion stay on their
-//!   own branch and are lost (Patroni, Replication modes, Asynchronous mode durability; PostgreSQL 17, Log-Shipping
-//!   Standby Servers).
-//! - The standby watches the primary and promotes itself, as repmgrd does with two nodes and no witness (`failover =
-//!   automatic`; it looks every `monitor_interval_secs`, 2 s by default). The required silence is `ttl` of Patroni, 30
-//!   s by default (Patroni, Dynamic configuration), where repmgrd waits six times 10 s.
-//! - No third party informs an isolated primary of its replacement. It serves whoever reaches it until it hears of the
-//!   newer timeline. Then it closes all connections and rewinds to the branching point, as `pg_rewind` does. (Patroni's
-//!   primaries step down when they lose their consensus store; repmgr's handbook advises to fence a failed primary.)
-//! - A restarted primary asks its peer first, and leads again only after the peer's silence of the failover time.
+//! - `async-no-fencing`: the standby watches the primary and promotes itself after a silence of `failover_after`, as
+//!   repmgrd does with two nodes and no witness (`failover = automatic`; it looks every `monitor_interval_secs`, 2 s by
+//!   default). Nothing stops an isolated primary, which repmgr's handbook leaves to the user. It serves whoever reaches
+//!   it until it hears of the newer timeline. Then it closes all connections and rewinds to the branching point, as an
+//!   operator would with `repmgr node rejoin --force-rewind`.
+//! - `patroni`: a leader key decides ([`super::patroni`]).
+//! - `sync`: as `async-no-fencing`, but commits wait for the standby ([`super::commit`]).
+//! - Without `sync`, a commit is acknowledged before the standby has it. Commits that the standby lacks at its
+//!   promotion stay on their own branch and are lost (Patroni, Replication modes, Asynchronous mode durability;
+//!   PostgreSQL 17, Log-Shipping Standby Servers).
+//! - A restarted primary without Patroni asks its peer first, and leads again only after the peer's silence of the
+//!   failover time.
 //!
 //! Session locks and transactions are not in the log: a new primary does not know them.
 
@@ -17,9 +19,12 @@ use std::time::Duration;
 
 use fencepost_sim::Mono;
 use fencepost_sim::disk::DiskFate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::log::{Entry, LeaseRow};
 use super::message::{History, SqlMessage};
+use super::patroni::{MIN_TTL, Patroni};
 use super::{Sql, SurvivingState, Timer};
 use crate::history::Event;
 use crate::wire::Env;
@@ -30,6 +35,9 @@ pub(crate) const MONITOR_INTERVAL: Duration = Duration::from_secs(2);
 /// The names of the two servers: the first primary, and its standby.
 pub(crate) const PAIR: [&str; 2] = ["sql", "sql-standby"];
 
+/// The name of the server with Patroni's leader key.
+pub(super) const KEY_STORE: &str = "sql-keys";
+
 /// The default delay of a commit at the standby. PostgreSQL's documentation only says that it is typically under one
 /// second (PostgreSQL 17, Log-Shipping Standby Servers, Streaming Replication); this is a choice within that.
 pub(crate) const REPLICATION_LAG: Duration = Duration::from_millis(100);
@@ -37,19 +45,57 @@ pub(crate) const REPLICATION_LAG: Duration = Duration::from_millis(100);
 /// The default silence before a failover: `ttl` of Patroni.
 pub(crate) const FAILOVER_AFTER: Duration = Duration::from_secs(30);
 
+/// How a standby takes over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StandbyMode {
+    /// There is no standby.
+    #[default]
+    None,
+    /// An asynchronous standby promotes itself when the primary is silent. Nothing stops the old primary (repmgr).
+    AsyncNoFencing,
+    /// An asynchronous standby takes over with a leader key. A primary that cannot renew the key demotes itself.
+    Patroni,
+    /// Commits wait for the standby, which promotes itself when the primary is silent.
+    Sync,
+}
+
+impl StandbyMode {
+    /// Whether there is a standby.
+    pub fn exists(self) -> bool {
+        self != StandbyMode::None
+    }
+
+    /// Checks the failover time: Patroni's `ttl` is at least 20 s.
+    ///
+    /// # Errors
+    /// Returns a description for the user.
+    pub fn check(self, failover_after: Duration) -> Result<(), String> {
+        if self == StandbyMode::Patroni && failover_after < MIN_TTL {
+            return Err("`failover_after` is Patroni's `ttl`, which must be at least 20s".into());
+        }
+        Ok(())
+    }
+}
+
 /// The configuration of a standby.
 #[derive(Clone, Copy, Debug)]
 pub struct Standby {
+    /// How it takes over.
+    pub mode: StandbyMode,
     /// The delay from a commit to its sending to the standby.
     pub lag: Duration,
-    /// The silence of the primary after which the standby promotes itself.
+    /// The silence of the primary after which the standby promotes itself, or the time to live of the leader key.
     pub failover_after: Duration,
+    /// The time after which a commit no longer waits for a silent standby. Zero is unlimited.
+    pub sync_timeout: Duration,
 }
 
 impl Standby {
     /// This configuration, if there is a standby.
-    pub fn when(standby: bool, lag: Duration, failover_after: Duration) -> Option<Standby> {
-        standby.then_some(Standby { lag, failover_after })
+    pub fn when(mode: StandbyMode, lag: Duration, failover_after: Duration, sync_timeout: Duration) -> Option<Standby> {
+        let lag = if mode == StandbyMode::Sync { Duration::ZERO } else { lag };
+        mode.exists().then_some(Standby { mode, lag, failover_after, sync_timeout })
     }
 }
 
@@ -68,10 +114,11 @@ pub(super) struct Replica {
     sent: u32,
     /// The log position up to which entries are due to be sent.
     due: u32,
+    pub patroni: Patroni,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Leads,
     /// A former leader after a restart, until it knows whether it still leads.
     Returns,
@@ -82,7 +129,47 @@ impl Replica {
     pub fn new(rules: Standby, index: usize) -> Self {
         let role = if index == 0 { Role::Leads } else { Role::Follows };
         let history = History { timeline: 1, ancestor: 0, fork: 0 };
-        Replica { rules, index, role, history, heard: Mono(0), received: 0, sent: 0, due: 0 }
+        Replica {
+            rules,
+            index,
+            role,
+            history,
+            heard: Mono(0),
+            received: 0,
+            sent: 0,
+            due: 0,
+            patroni: Patroni::default(),
+        }
+    }
+
+    pub fn mode(&self) -> StandbyMode {
+        self.rules.mode
+    }
+
+    pub fn sync_timeout(&self) -> Duration {
+        self.rules.sync_timeout
+    }
+
+    /// Patroni's `ttl`.
+    pub fn ttl(&self) -> Duration {
+        self.rules.failover_after
+    }
+
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    pub fn set_role(&mut self, role: Role) {
+        self.role = role;
+    }
+
+    /// Whether silence decides who leads.
+    fn watches_silence(&self) -> bool {
+        self.mode() != StandbyMode::Patroni
     }
 
     pub fn leads(&self) -> bool {
@@ -111,6 +198,7 @@ impl Replica {
         let led = self.role != Role::Follows && fate != DiskFate::Wipe;
         self.role = if led { Role::Returns } else { Role::Follows };
         (self.received, self.sent, self.due) = (0, 0, 0);
+        self.patroni.restart();
     }
 }
 
@@ -121,14 +209,18 @@ impl Sql {
         replica.heard = env.mono();
         replica.due = length;
         env.lead(replica.leads());
+        let patroni = !replica.watches_silence();
         self.monitor(env);
+        if patroni {
+            self.start_cycle(env);
+        }
     }
 
     /// Sends a sign of life as a primary, or checks for one as a standby.
     pub(super) fn monitor(&mut self, env: &mut Env<'_, SqlMessage>) {
         let Some(replica) = &mut self.replica else { return };
         env.set_timer(MONITOR_INTERVAL, Timer::Beat.tag());
-        let silent = env.mono() - replica.heard >= replica.rules.failover_after;
+        let silent = replica.watches_silence() && env.mono() - replica.heard >= replica.rules.failover_after;
         match replica.role {
             // A server without data never replaces one that has some.
             Role::Follows if replica.timeline() == 0 => self.send_received(env),
@@ -143,11 +235,11 @@ impl Sql {
         }
     }
 
-    fn lead(&mut self, env: &mut Env<'_, SqlMessage>) {
-        if let Some(replica) = &mut self.replica {
-            replica.role = Role::Leads;
-            env.lead(true);
-        }
+    pub(super) fn lead(&mut self, env: &mut Env<'_, SqlMessage>) {
+        let Some(replica) = &mut self.replica else { return };
+        replica.role = Role::Leads;
+        env.lead(true);
+        self.settle_unconfirmed(env);
     }
 
     /// Schedules the replication of a committed change.
@@ -196,12 +288,18 @@ impl Sql {
             SqlMessage::Received { timeline, length } if timeline == replica.timeline() => {
                 replica.received = length;
                 match replica.role {
-                    Role::Returns => self.lead(env),
-                    // Both lost everything and start over.
-                    Role::Follows if timeline == 0 && replica.index == 0 => self.promote(env),
+                    Role::Leads => self.confirm(env, length),
+                    Role::Returns if replica.watches_silence() => self.lead(env),
+                    // Both lost everything and start over. Patroni leaves this to the operator.
+                    Role::Follows if timeline == 0 && replica.index == 0 && replica.watches_silence() => {
+                        self.promote(env);
+                    }
                     _ => {}
                 }
             }
+            SqlMessage::KeyOwner { owner, cycle } => self.see_key_owner(env, owner, cycle),
+            SqlMessage::AskStatus => self.answer_status(env),
+            SqlMessage::Status { leads, timeline, length } => self.see_status(env, leads, (timeline, length)),
             _ => {}
         }
     }
@@ -222,7 +320,7 @@ impl Sql {
         env.send(env.find(PAIR[1 - replica.index]), received);
     }
 
-    fn promote(&mut self, env: &mut Env<'_, SqlMessage>) {
+    pub(super) fn promote(&mut self, env: &mut Env<'_, SqlMessage>) {
         let fork = self.tables.length();
         let Some(replica) = &mut self.replica else { return };
         let ancestor = replica.timeline();
@@ -240,7 +338,13 @@ impl Sql {
         let row = &self.tables.row;
         let before = std::mem::replace(
             &mut *self.surviving.borrow_mut(),
-            SurvivingState { timeline, version: row.version, count: row.count, leases: self.tables.leases.clone() },
+            SurvivingState {
+                timeline,
+                version: row.version,
+                count: row.count,
+                leases: self.tables.leases.clone(),
+                unconfirmed: None,
+            },
         );
         if row.version < before.version {
             env.note(Event::RolledBack { version: row.version, count: row.count });
@@ -259,9 +363,7 @@ impl Sql {
             self.close_all(env);
         }
         let before = self.tables.leases.clone();
-        if self.tables.length() > common {
-            self.tables.rewind(common);
-        }
+        self.tables.rewind(common.min(self.tables.length()));
         if led {
             let surviving = self.surviving.borrow().leases.clone();
             let lost = |(resource, row): &(_, LeaseRow)| {

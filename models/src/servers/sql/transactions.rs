@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fencepost_sim::{Caller, Session, TimerId};
 
+use super::commit::Effect;
 use super::log::Entry;
 use super::message::SqlMessage;
 use super::{Sql, Timer};
@@ -85,7 +86,7 @@ impl Sql {
     }
 
     /// Ends the transaction and grants the lock to the next waiter.
-    fn end_transaction(&mut self, env: &mut Env<'_, SqlMessage>, cause: Cause) {
+    pub(super) fn end_transaction(&mut self, env: &mut Env<'_, SqlMessage>, cause: Cause) {
         if let Some(ended) = self.row_lock.transaction.take() {
             env.note(Event::Ended { server: env.node(), grant: ended.attempt, cause });
         }
@@ -109,7 +110,7 @@ impl Sql {
         }
         let update = self.row_lock.transaction.as_ref().and_then(|open| open.update);
         let reply = update.map_or(SqlMessage::Done, |write| self.write(env, &write));
-        self.end_transaction(env, Cause::Released(attempt));
+        self.effect(env, Effect::EndTransaction(Cause::Released(attempt)));
         reply
     }
 
@@ -122,9 +123,9 @@ impl Sql {
         match self.tables.row.write(Guard::None, write) {
             Ok((accepted, changes)) => {
                 for change in changes.into_iter().flatten() {
-                    self.put(env, Entry::Row(change));
+                    self.effect(env, Effect::Put(Entry::Row(change)));
                 }
-                self.note_accepted(env, write, accepted);
+                self.effect(env, Effect::Accepted(*write, accepted));
                 SqlMessage::Done
             }
             Err(why) => refuse(env, grant, order, why),
@@ -159,7 +160,7 @@ impl Sql {
         for waiter in gone {
             self.row_lock.stop_timer(env, waiter.attempt);
         }
-        if self.row_lock.in_transaction(session) {
+        if self.row_lock.in_transaction(session) && !self.waiting.has_session(session) {
             self.end_transaction(env, Cause::Revoked);
         }
     }
