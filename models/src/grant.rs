@@ -41,6 +41,8 @@ pub enum Reason {
     Busy,
     /// The grant had ended, or belonged to another client.
     NotHeld,
+    /// The service found that two clients wait for each other, and this one is to give way: it must release what it holds.
+    Deadlock,
     /// The guarded store refused the operation.
     Refused(Refusal),
     /// The request was not delivered, or no reply arrived.

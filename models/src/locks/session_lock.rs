@@ -36,6 +36,7 @@ impl SessionLock {
                 self.held = Some(grant);
                 Ok(Grant { id: grant, token: None, valid_until: None })
             }
+            SqlMessage::Deadlock => Err(LockError::Failed(Reason::Deadlock)),
             _ => Err(LockError::Failed(Reason::Busy)),
         }
     }

@@ -3,7 +3,7 @@
 use fencepost_scenarios::property::Property::{
     self, BeliefExclusion, EffectExclusion, GrantExclusion, NoLostUpdate, OwnerRelease, Progress, Reentrancy, Takeover,
 };
-use fencepost_testkit::{Cases, run};
+use fencepost_testkit::{Cases, run, shipped};
 
 const SEEDS: u64 = 40;
 
@@ -313,6 +313,50 @@ fn the_loss_of_the_standby_has_no_effect() {
         "[[fault.crash]]\ntarget = \"sql-standby\"\nwhat = \"host\"\nevery = \"exp(10s)\"\nrestart_after = \"15s\"";
     for lock in FAILING_OVER {
         failing_over(lock, "", dies).never_violates(&[GrantExclusion, EffectExclusion, NoLostUpdate, Progress]);
+    }
+}
+
+/// HikariCP tests a connection that idled for more than 500 ms (HikariPool.java, `aliveBypassWindowMs`), so the task that
+/// extends a row survives a restart of the database. Without a pool its first failure ends it.
+#[test]
+fn a_pool_replaces_broken_connections() {
+    let restart =
+        "[[fault.crash]]\ntarget = \"sql\"\nwhat = \"process\"\nevery = \"exp(60s)\"\nrestart_after = \"100ms\"";
+    let kept_alive = |pool: &str| {
+        let lock = format!("[lock.sql-lease-row]\nlock_at_most = \"30s\"\nkeep_alive = true\npool = \"{pool}\"\n");
+        let text = scenario(&lock, restart).replace("0ms..1s", "40s..80s").replace("200s", "900s");
+        run(&text, "sql-lease-row", SEEDS / 2)
+    };
+    kept_alive("none").violates(&[BeliefExclusion, EffectExclusion]);
+    kept_alive("hikari").never_violates(&[BeliefExclusion, EffectExclusion, NoLostUpdate, Progress]);
+    for lock in ["sql-for-update", "sql-version", "pg-advisory", "mysql-get-lock", "sql-lease-row"] {
+        let pool = format!("[lock.{lock}]\npool = \"hikari\"");
+        run(&scenario(&pool, ""), lock, SEEDS / 2).holds_everything();
+        run(&scenario(&pool, SERVER_RESTARTS), lock, SEEDS / 2).never_violates(&[GrantExclusion, Progress]);
+    }
+}
+
+/// In transaction mode the unlock may reach another connection than the lock, and two clients may share one, whose lock
+/// both get (pgbouncer/pgbouncer, doc/config.md, `server_reset_query`).
+#[test]
+fn transaction_pooling_breaks_session_locks() {
+    let pooled = "[lock.pg-advisory]\npool = \"pgbouncer-transaction\"";
+    run(&scenario(pooled, ""), "pg-advisory", SEEDS).violates(&[GrantExclusion, BeliefExclusion, EffectExclusion]);
+    // Row locks end with the transaction, so the pooler does no harm.
+    let pooled = "[lock.sql-for-update]\npool = \"pgbouncer-transaction\"";
+    run(&scenario(pooled, ""), "sql-for-update", SEEDS).holds_everything();
+}
+
+/// PostgreSQL looks for deadlocks after `deadlock_timeout`, MySQL at once. Before, clients waited until they gave up.
+#[test]
+fn a_database_ends_deadlocks_of_its_sessions() {
+    let text = shipped("transfer-opposite-order");
+    for (lock, longest_s) in [("pg-advisory", 3), ("mysql-get-lock", 1)] {
+        let cases = run(&text, lock, SEEDS / 2);
+        assert!(cases.total("deadlocks") > 0, "{lock}: no two clients waited for each other");
+        let longest = cases.sum().metric("deadlock_longest_ns").expect("a metric of the workload").max();
+        assert!(longest < longest_s * 1_000_000_000, "{lock}: a deadlock lasted {longest} ns");
+        cases.never_violates(&[GrantExclusion, BeliefExclusion, EffectExclusion, Progress]);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::history::ResourceId;
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
-    Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, StandbyMode,
+    Database, FAILOVER_AFTER, GRACE, Idle, Pool, REPLICATION_LAG, Sql, SqlConfig, SqlMessage, Standby, StandbyMode,
 };
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -48,6 +48,8 @@ pub struct MysqlGetLockParams {
     /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
     /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
     pub sync_timeout: Span,
+    /// The pool between the program and the database. None by default; Spring Boot uses HikariCP.
+    pub pool: Pool,
 }
 
 impl Default for MysqlGetLockParams {
@@ -60,6 +62,7 @@ impl Default for MysqlGetLockParams {
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
             sync_timeout: Span(Duration::ZERO),
+            pool: Pool::None,
         }
     }
 }
@@ -76,6 +79,9 @@ impl MysqlGetLockParams {
 
 impl Params for MysqlGetLockParams {
     fn check(&self) -> Result<(), String> {
+        if self.pool == Pool::PgbouncerTransaction {
+            return Err("`pool`: PgBouncer is for PostgreSQL".into());
+        }
         self.standby.check(self.failover_after.0)
     }
 }
@@ -140,11 +146,11 @@ impl Lock for MysqlGetLock {
     type Message = SqlMessage;
 
     fn deploy(params: &MysqlGetLockParams, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, params.idle(), params.rules());
+        Sql::deploy(site, SqlConfig { idle: params.idle(), standby: params.rules(), ..SqlConfig::default() });
     }
 
     fn connect(params: &MysqlGetLockParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
-        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0, params.pool);
         MysqlGetLock { params: params.clone(), ctx, lock: SessionLock::new(database, resource) }
     }
 

@@ -15,7 +15,7 @@ use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
-    Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, StandbyMode,
+    Database, FAILOVER_AFTER, GRACE, Idle, Pool, REPLICATION_LAG, Sql, SqlConfig, SqlMessage, Standby, StandbyMode,
 };
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -48,6 +48,11 @@ pub struct PgAdvisoryParams {
     /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
     /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
     pub sync_timeout: Span,
+    /// The pool between the program and the database. None by default; Spring Boot uses HikariCP.
+    pub pool: Pool,
+    /// The wait after which the server looks for a deadlock: `deadlock_timeout`, 1 s by default (PostgreSQL 17, Lock
+    /// Management).
+    pub deadlock_timeout: Span,
 }
 
 impl Default for PgAdvisoryParams {
@@ -59,6 +64,8 @@ impl Default for PgAdvisoryParams {
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
             sync_timeout: Span(Duration::ZERO),
+            pool: Pool::None,
+            deadlock_timeout: Span(Duration::from_secs(1)),
         }
     }
 }
@@ -149,11 +156,19 @@ impl Lock for PgAdvisory {
     type Message = SqlMessage;
 
     fn deploy(params: &PgAdvisoryParams, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, params.idle(), params.rules());
+        Sql::deploy(
+            site,
+            SqlConfig {
+                idle: params.idle(),
+                standby: params.rules(),
+                deadlock_timeout: params.deadlock_timeout.0,
+                pooled: params.pool == Pool::PgbouncerTransaction,
+            },
+        );
     }
 
     fn connect(params: &PgAdvisoryParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
-        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0, params.pool);
         PgAdvisory { ctx, lock: SessionLock::new(database, resource), canceller: None }
     }
 

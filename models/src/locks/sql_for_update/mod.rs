@@ -15,7 +15,8 @@ use crate::history::{GrantId, ResourceId};
 use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
-    Database, FAILOVER_AFTER, GRACE, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, StandbyMode, failover_bound,
+    Database, FAILOVER_AFTER, GRACE, Idle, Pool, REPLICATION_LAG, Sql, SqlConfig, SqlMessage, Standby, StandbyMode,
+    failover_bound,
 };
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -55,6 +56,8 @@ pub struct SqlForUpdateParams {
     /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
     /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
     pub sync_timeout: Span,
+    /// The pool between the program and the database. None by default; Spring Boot uses HikariCP.
+    pub pool: Pool,
 }
 
 impl Default for SqlForUpdateParams {
@@ -68,6 +71,7 @@ impl Default for SqlForUpdateParams {
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
             sync_timeout: Span(Duration::ZERO),
+            pool: Pool::None,
         }
     }
 }
@@ -167,11 +171,11 @@ impl Lock for SqlForUpdate {
     type Message = SqlMessage;
 
     fn deploy(params: &SqlForUpdateParams, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, params.idle(), params.rules());
+        Sql::deploy(site, SqlConfig { idle: params.idle(), standby: params.rules(), ..SqlConfig::default() });
     }
 
     fn connect(params: &SqlForUpdateParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
-        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0, params.pool);
         SqlForUpdate { params: params.clone(), ctx, database, open: None, updated: false }
     }
 

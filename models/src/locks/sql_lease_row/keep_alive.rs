@@ -2,13 +2,12 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use fencepost_sim::{Either, Mono, Signal, Task, race};
 
 use super::params::{Clock, SqlLeaseRowParams};
 use crate::history::{GrantId, ResourceId};
-use crate::servers::sql::{Database, Lease, SqlMessage, Times, millis};
+use crate::servers::sql::{Database, Lease, POOL_TIMEOUT, SqlMessage, Times, millis};
 use crate::wire::Ctx;
 
 /// The task that extends a client's lock, on its own connection, as from a pool.
@@ -43,7 +42,7 @@ impl KeepAlive {
             extending: Cell::default(),
             extended: Signal::default(),
         });
-        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0, params.pool);
         let keeper = Keeper { params: params.clone(), ctx: ctx.clone(), resource, database, shared: shared.clone() };
         KeepAlive { shared, _task: ctx.spawn(keeper.run()) }
     }
@@ -114,6 +113,3 @@ impl Keeper {
         }
     }
 }
-
-/// The time limit of a connection pool for a connection: `connectionTimeout` of HikariCP, 30 s by default.
-const POOL_TIMEOUT: Duration = Duration::from_secs(30);

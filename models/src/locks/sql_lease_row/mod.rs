@@ -23,7 +23,9 @@ use crate::history::{GrantId, ResourceId};
 use crate::info::{Expiry, Family, LockInfo, Reentrancy, Verification};
 use crate::lock::Lock;
 use crate::lock::POLL;
-use crate::servers::sql::{Database, Idle, Lease, Sql, SqlMessage, Times, failover_bound, millis};
+use crate::servers::sql::{
+    Database, Lease, POOL_TIMEOUT, Pool, Sql, SqlConfig, SqlMessage, Times, failover_bound, millis,
+};
 use crate::site::Site;
 use crate::wire::Ctx;
 
@@ -105,11 +107,11 @@ impl Lock for SqlLeaseRow {
     type Message = SqlMessage;
 
     fn deploy(params: &SqlLeaseRowParams, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, Idle::default(), params.rules());
+        Sql::deploy(site, SqlConfig { standby: params.rules(), ..SqlConfig::default() });
     }
 
     fn connect(params: &SqlLeaseRowParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
-        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0, params.pool);
         let keep_alive = params.keep_alive.then(|| KeepAlive::new(params, &ctx, resource));
         SqlLeaseRow { params: params.clone(), ctx, resource, database, known: false, held: None, keep_alive }
     }
@@ -137,6 +139,9 @@ impl Lock for SqlLeaseRow {
         };
         if let Some(keep_alive) = &self.keep_alive {
             keep_alive.stop().await;
+        }
+        if self.params.pool == Pool::Hikari {
+            self.database.ready(self.ctx.mono() + POOL_TIMEOUT).await?;
         }
         let at_least = self.params.lock_at_least.0;
         let unlock_time = millis(self.ctx.wall()).max(held.created + at_least.as_millis() as i64);

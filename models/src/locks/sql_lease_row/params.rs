@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::promises::BLIND_UNLOCK;
 use crate::lock::Params;
-use crate::servers::sql::{FAILOVER_AFTER, REPLICATION_LAG, Standby, StandbyMode};
+use crate::servers::sql::{FAILOVER_AFTER, Pool, REPLICATION_LAG, Standby, StandbyMode};
 
 /// Parameters of `sql-lease-row`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +39,8 @@ pub struct SqlLeaseRowParams {
     /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
     /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
     pub sync_timeout: Span,
+    /// The pool between the program and the database. None by default; Spring Boot uses HikariCP.
+    pub pool: Pool,
     #[serde(skip)]
     #[schemars(skip)]
     pub(super) blind_unlock: bool,
@@ -70,6 +72,7 @@ impl Default for SqlLeaseRowParams {
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
             sync_timeout: Span(Duration::ZERO),
+            pool: Pool::None,
             blind_unlock: false,
         }
     }

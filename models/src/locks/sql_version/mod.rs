@@ -15,7 +15,7 @@ use crate::history::ResourceId;
 use crate::info::{Answer, Family, LockInfo, Promise, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
-    Database, FAILOVER_AFTER, Idle, REPLICATION_LAG, Sql, SqlMessage, Standby, StandbyMode, failover_bound,
+    Database, FAILOVER_AFTER, Pool, REPLICATION_LAG, Sql, SqlConfig, SqlMessage, Standby, StandbyMode, failover_bound,
 };
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -43,6 +43,8 @@ pub struct SqlVersionParams {
     /// The time after which a commit no longer waits for a silent standby: `rpl_semi_sync_source_timeout` of MySQL, which
     /// is 10 s there. `"0s"`, the default: never, as with `synchronous_standby_names` of PostgreSQL.
     pub sync_timeout: Span,
+    /// The pool between the program and the database. None by default; Spring Boot uses HikariCP.
+    pub pool: Pool,
 }
 
 impl Default for SqlVersionParams {
@@ -53,6 +55,7 @@ impl Default for SqlVersionParams {
             replication_lag: Span(REPLICATION_LAG),
             failover_after: Span(FAILOVER_AFTER),
             sync_timeout: Span(Duration::ZERO),
+            pool: Pool::None,
         }
     }
 }
@@ -107,11 +110,11 @@ impl Lock for SqlVersion {
     type Message = SqlMessage;
 
     fn deploy(params: &SqlVersionParams, site: &mut Site<'_, SqlMessage>) {
-        Sql::deploy(site, Idle::default(), params.rules());
+        Sql::deploy(site, SqlConfig { standby: params.rules(), ..SqlConfig::default() });
     }
 
     fn connect(params: &SqlVersionParams, ctx: Ctx<SqlMessage>, _: ResourceId) -> Self {
-        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0);
+        let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0, params.pool);
         SqlVersion { ctx, database }
     }
 

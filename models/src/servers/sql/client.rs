@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::{CallError, ConnId, Mono, NodeId, PEER_TIMEOUT, STALL_LIMIT};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::message::SqlMessage;
 use super::patroni::election_bound;
@@ -22,6 +24,31 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client abandons a statement this long after the database should have done so itself.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
+/// HikariCP returns a connection without a test if it was used within this time (`aliveBypassWindowMs`).
+const ALIVE_BYPASS: Duration = Duration::from_millis(500);
+
+/// The timeout of HikariCP's test (`validationTimeout`), 5 s by default.
+const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest wait of HikariCP's `getConnection` (`connectionTimeout`), 30 s by default.
+pub(crate) const POOL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The first and the longest delay before HikariCP tries to connect again (HikariPool.java, `PoolEntryCreator`).
+const POOL_BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(5));
+
+/// The pool between the program and the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// The program keeps its connection. If the server closed it, the next statement fails.
+    #[default]
+    None,
+    /// HikariCP, which tests a connection that idled for more than 500 ms, and replaces a broken one.
+    Hikari,
+    /// PgBouncer in transaction mode: each transaction may use another connection to the server.
+    PgbouncerTransaction,
+}
+
 /// One client's connection.
 pub struct Database {
     ctx: Ctx<SqlMessage>,
@@ -31,6 +58,9 @@ pub struct Database {
     /// Whether the current host confirmed that it takes writes.
     checked: bool,
     timeout: Duration,
+    pool: Pool,
+    /// The time of the last reply.
+    used: Option<Mono>,
 }
 
 struct Host {
@@ -41,11 +71,11 @@ struct Host {
 impl Database {
     /// A connection that opens on demand. Drivers have no timeout for statements by default (`socketTimeout = 0` of MySQL
     /// Connector/J and of pgjdbc). For zero, only the stream's own limit applies.
-    pub fn new(ctx: Ctx<SqlMessage>, standby: StandbyMode, socket_timeout: Duration) -> Self {
+    pub fn new(ctx: Ctx<SqlMessage>, standby: StandbyMode, socket_timeout: Duration, pool: Pool) -> Self {
         let nodes = PAIR.iter().take(1 + usize::from(standby.exists())).map(|name| ctx.find(name));
         let hosts = nodes.map(|node| Host { node, conn: ctx.connect(node) }).collect();
         let timeout = Some(socket_timeout).filter(|timeout| !timeout.is_zero()).unwrap_or(STALL_LIMIT);
-        Database { ctx, hosts, at: 0, checked: false, timeout }
+        Database { ctx, hosts, at: 0, checked: false, timeout, pool, used: None }
     }
 
     /// Whether the connection is open, as far as this side knows.
@@ -109,6 +139,10 @@ impl Database {
                 self.close();
                 Err(CallError::TimedOut)
             }
+            Ok(reply) => {
+                self.used = Some(self.ctx.mono());
+                Ok(reply)
+            }
             other => other,
         }
     }
@@ -120,11 +154,48 @@ impl Database {
         self.checked = false;
     }
 
-    /// Finds the primary, if there are several hosts and no open connection to it.
+    /// `Connection.isValid`: an empty query (pgjdbc 42.7, PgConnection.java), or a ping (MySQL Connector/J).
+    pub async fn is_valid(&mut self, within: Duration) -> bool {
+        matches!(self.ask(SqlMessage::IsValid, within).await, Ok(SqlMessage::Done))
+    }
+
+    /// Gets a connection for a transaction or a session lock: from the pool, if there is one, and to the primary.
     ///
     /// # Errors
-    /// If no host takes writes.
+    /// If there is none in time.
     pub async fn ready(&mut self, give_up: Mono) -> Result<(), CallError> {
+        match self.pool {
+            Pool::Hikari => self.borrow(give_up.min(self.ctx.mono() + POOL_TIMEOUT)).await,
+            Pool::None | Pool::PgbouncerTransaction => self.find_primary(give_up).await,
+        }
+    }
+
+    /// HikariCP's `getConnection` (HikariPool.java).
+    async fn borrow(&mut self, give_up: Mono) -> Result<(), CallError> {
+        let bypasses = self.used.is_some_and(|used| self.ctx.mono() - used <= ALIVE_BYPASS);
+        let mut known = self.used.is_some();
+        let (mut delay, longest) = POOL_BACKOFF;
+        while !bypasses {
+            let within = VALIDATION_TIMEOUT.min(give_up - self.ctx.mono());
+            if self.is_valid(within).await && self.find_primary(give_up).await.is_ok() {
+                break;
+            }
+            self.close();
+            if self.ctx.mono() + delay >= give_up {
+                return Err(CallError::Refused);
+            }
+            // The pool replaces a dead connection at once. If it cannot connect, it waits.
+            if !std::mem::take(&mut known) {
+                self.ctx.sleep(delay).await;
+                delay = longest.min(2 * delay);
+            }
+        }
+        self.used = Some(self.ctx.mono());
+        Ok(())
+    }
+
+    /// Finds the primary, if there are several hosts and no open connection to it.
+    async fn find_primary(&mut self, give_up: Mono) -> Result<(), CallError> {
         if self.hosts.len() == 1 || (self.checked && self.seems_open()) {
             return Ok(());
         }

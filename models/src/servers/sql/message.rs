@@ -92,6 +92,16 @@ pub enum SqlMessage {
     /// `UPDATE shedlock SET lock_until = … WHERE name = …`, of ShedLock before 7.0.0.
     ReleaseAnyLease(Lease),
 
+    /// The empty query of `Connection.isValid`.
+    IsValid,
+    /// A query for whether this session holds the lock: on `pg_locks`, or `IS_USED_LOCK(name) = CONNECTION_ID()`.
+    HoldsLock {
+        #[serde(skip_serializing_if = "ResourceId::is_first")]
+        resource: ResourceId,
+    },
+    /// The statement closed a cycle of waiting clients and was aborted: SQLSTATE 40P01, or ER_USER_LOCK_DEADLOCK.
+    Deadlock,
+
     // Patroni.
     /// Renews the leader key, or takes it if `wants` and nobody has it. `timeline` is that of the server's log.
     RenewKey { server: u8, cycle: u32, wants: bool, timeline: u32 },

@@ -16,13 +16,14 @@ mod leases;
 mod log;
 mod message;
 mod patroni;
+mod pooler;
 mod replica;
 mod session_locks;
 mod sessions;
 mod transactions;
 
-pub use self::client::Database;
-pub(crate) use self::client::{GRACE, failover_bound};
+pub use self::client::{Database, Pool};
+pub(crate) use self::client::{GRACE, POOL_TIMEOUT, failover_bound};
 pub use self::log::{Entry, LeaseRow, millis};
 pub use self::message::{History, Lease, SqlMessage, Times};
 pub(crate) use self::replica::{FAILOVER_AFTER, REPLICATION_LAG};
@@ -32,6 +33,7 @@ pub use self::sessions::Idle;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, NodeId, Service, Session};
@@ -39,6 +41,7 @@ use fencepost_sim::{Caller, NodeId, Service, Session};
 use self::commit::{Effects, WaitingCommit};
 use self::key_store::KeyStore;
 use self::log::Tables;
+use self::pooler::Pooler;
 use self::replica::{KEY_STORE, PAIR, Replica};
 use self::session_locks::SessionLocks;
 use self::sessions::Sessions;
@@ -48,11 +51,27 @@ use crate::history::{Event, GrantId, ResourceId, Version};
 use crate::site::Site;
 use crate::wire::{Env, Wire};
 
+/// The configuration of a database.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SqlConfig {
+    /// The idle timeouts of connections.
+    pub idle: Idle,
+    /// The standby, if there is one.
+    pub standby: Option<Standby>,
+    /// The wait for a session lock after which the server looks for a deadlock: `deadlock_timeout` of PostgreSQL, 1 s
+    /// by default. MySQL looks at once.
+    pub deadlock_timeout: Duration,
+    /// Whether PgBouncer shares the connections in transaction mode.
+    pub pooled: bool,
+}
+
 /// A server of the database.
 pub struct Sql {
+    config: SqlConfig,
     tables: Tables,
     row_lock: RowLock,
     session_locks: SessionLocks,
+    pooler: Pooler,
     sessions: Sessions,
     replica: Option<Replica>,
     /// The effects of the statement in execution, if its commit has to wait for the standby.
@@ -84,6 +103,8 @@ enum Timer {
     Retry(u32),
     Race(u32),
     Unconfirmed(u32),
+    Deadlock(GrantId),
+    Backend(u32),
 }
 
 impl Timer {
@@ -98,6 +119,8 @@ impl Timer {
             Timer::Retry(cycle) => (6, cycle),
             Timer::Race(cycle) => (7, cycle),
             Timer::Unconfirmed(length) => (8, length),
+            Timer::Deadlock(GrantId(attempt)) => (9, attempt),
+            Timer::Backend(number) => (10, number),
         };
         kind << 32 | u64::from(number)
     }
@@ -113,14 +136,17 @@ impl Timer {
             5 => Timer::Cycle(number),
             6 => Timer::Retry(number),
             7 => Timer::Race(number),
-            _ => Timer::Unconfirmed(number),
+            8 => Timer::Unconfirmed(number),
+            9 => Timer::Deadlock(GrantId(number)),
+            _ => Timer::Backend(number),
         }
     }
 }
 
 impl Sql {
     /// Deploys a database with a full stock.
-    pub fn deploy(site: &mut Site<'_, SqlMessage>, idle: Idle, standby: Option<Standby>) {
+    pub fn deploy(site: &mut Site<'_, SqlMessage>, config: SqlConfig) {
+        let SqlConfig { idle, standby, .. } = config;
         let initial_count = site.data().initial_count;
         let surviving = SurvivingState {
             timeline: 1,
@@ -132,9 +158,11 @@ impl Sql {
         let surviving = Rc::new(RefCell::new(surviving));
         for (index, name) in PAIR.into_iter().take(1 + usize::from(standby.is_some())).enumerate() {
             let server = Sql {
+                config,
                 tables: Tables::new(initial_count),
                 row_lock: RowLock::default(),
                 session_locks: SessionLocks::default(),
+                pooler: Pooler::default(),
                 sessions: Sessions::new(idle),
                 replica: standby.map(|rules| Replica::new(rules, index)),
                 collected: None,
@@ -203,7 +231,9 @@ impl Sql {
 
     /// Executes a statement, and replies unless it waits.
     fn run(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, statement: SqlMessage) {
-        let reply = if !self.leads() {
+        let reply = if matches!(statement, SqlMessage::IsValid) {
+            Some(SqlMessage::Done)
+        } else if !self.leads() {
             Some(SqlMessage::ReadOnly)
         } else if self.waits_for_standby(&statement) {
             self.execute_and_wait(env, from, statement)
@@ -222,7 +252,7 @@ impl Sql {
                 self.select_for_update(env, from, attempt, wait_ms);
                 return None;
             }
-            SqlMessage::Select { attempt } => self.select(env, attempt),
+            SqlMessage::Select { attempt } => self.select(env, from, attempt),
             SqlMessage::Update(write) => self.update(from, write),
             SqlMessage::UpdateAlone(write) => self.write(env, &write),
             SqlMessage::Commit { attempt } => self.commit(env, from, attempt),
@@ -232,6 +262,7 @@ impl Sql {
                 return None;
             }
             SqlMessage::Unlock { resource, on_behalf } => self.unlock(env, from.session(), resource, on_behalf),
+            SqlMessage::HoldsLock { resource } => self.holds_lock(env, from.session(), resource),
             SqlMessage::Cancel { attempt } => {
                 self.stop_waiting(env, attempt);
                 SqlMessage::Done
@@ -276,6 +307,8 @@ impl Service<Wire<SqlMessage>, Event> for Sql {
             Timer::Retry(cycle) => self.retry_cycle(env, cycle),
             Timer::Race(cycle) => self.join_race(env, cycle),
             Timer::Unconfirmed(length) => self.stop_waiting_for_standby(env, length),
+            Timer::Deadlock(attempt) => self.detect_deadlock(env, attempt),
+            Timer::Backend(number) => self.check_backend(env, number),
         }
     }
 

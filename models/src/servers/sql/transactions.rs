@@ -9,7 +9,7 @@ use super::commit::Effect;
 use super::log::Entry;
 use super::message::SqlMessage;
 use super::{Sql, Timer};
-use crate::guarded::{Guard, Write};
+use crate::guarded::{Accepted, Guard, ReadReply, Write};
 use crate::history::{Cause, Event, GrantId, OrderId, Refusal};
 use crate::wire::Env;
 
@@ -39,6 +39,11 @@ impl RowLock {
         self.transaction.as_ref().is_some_and(|open| open.session == session)
     }
 
+    /// The attempt of the session's open transaction.
+    fn open(&self, session: Session) -> Option<GrantId> {
+        self.transaction.as_ref().filter(|open| open.session == session).map(|open| open.attempt)
+    }
+
     /// Whether a statement of the session waits.
     pub fn waits(&self, session: Session) -> bool {
         self.queue.iter().any(|waiter| waiter.from.session() == session)
@@ -63,9 +68,10 @@ impl Sql {
         attempt: GrantId,
         wait_ms: u64,
     ) {
-        // A client may have left a transaction open on this connection: a new one ends it, as BEGIN does in MySQL.
-        if self.row_lock.in_transaction(from.session()) {
-            self.end_transaction(env, Cause::Revoked);
+        // A client may have left a transaction open on this connection. MySQL's BEGIN commits it (MySQL 8.4 Reference
+        // Manual, Statements That Cause an Implicit Commit).
+        if let Some(attempt) = self.row_lock.open(from.session()) {
+            self.commit(env, from, attempt);
         }
         self.row_lock.queue.push_back(Waiter { from, attempt });
         let timer = env.set_timer(Duration::from_millis(wait_ms), Timer::RowWait(attempt).tag());
@@ -132,9 +138,17 @@ impl Sql {
         }
     }
 
-    pub(super) fn select(&self, env: &mut Env<'_, SqlMessage>, attempt: GrantId) -> SqlMessage {
-        env.note(Event::ReadAccepted { grant: attempt, version: self.tables.row.version });
-        SqlMessage::Row(self.tables.row.reply())
+    /// Reads the row, with the transaction's own write.
+    pub(super) fn select(&self, env: &mut Env<'_, SqlMessage>, from: Caller, attempt: GrantId) -> SqlMessage {
+        let open = self.row_lock.transaction.as_ref().filter(|open| open.session == from.session());
+        let written =
+            open.and_then(|open| open.update).and_then(|write| self.tables.row.write(Guard::None, &write).ok());
+        let row = match written {
+            Some((Accepted { version, count, .. }, _)) => ReadReply { count, version },
+            None => self.tables.row.reply(),
+        };
+        env.note(Event::ReadAccepted { grant: attempt, version: row.version });
+        SqlMessage::Row(row)
     }
 
     pub(super) fn rollback(&mut self, env: &mut Env<'_, SqlMessage>, from: Caller, attempt: GrantId) -> SqlMessage {

@@ -240,6 +240,9 @@ impl<L: Lock> ClientOps for Client<L> {
                     }
                     Err(error) => {
                         self.ctx.note(Event::NotAcquired { client, grant: id, ack: ack(&Err::<(), _>(error)) });
+                        if error == LockError::Failed(Reason::Deadlock) {
+                            return None;
+                        }
                     }
                 }
                 let least = self.shared.clients.retry_delay.max(SHORTEST_DELAY);
