@@ -11,7 +11,7 @@ use super::fail_on::FailOn;
 use super::manifest::{Manifest, ScenarioInput, replay_flags};
 use super::run::Arguments;
 use super::seeds::{Seeds, Shard};
-use super::selection::{Selection, check_bugs, check_locks, reject_inapplicable_bugs};
+use super::selection::{Selection, check_bugs, reject_inapplicable_bugs, selected_locks};
 use super::stop::StopRule;
 
 /// The checked inputs of a run.
@@ -31,7 +31,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
-        check_locks(registry, &arguments.lock)?;
+        let locks = selected_locks(registry, &arguments.lock)?;
         check_bugs(registry, &arguments.bug)?;
         let fail_on = FailOn::read(&arguments.fail_on)?;
         let stop = stop_rule(arguments, &fail_on);
@@ -40,7 +40,7 @@ impl Plan {
             return Err(Failure::usage("--shard cannot be used with --until-interval or --until-violation", help));
         }
         let selection = Selection::load(registry, &arguments.what)?;
-        let cells = selection.cells(registry, &arguments.lock, &arguments.bug);
+        let cells = selection.cells(registry, &locks, &arguments.bug);
         let seeds = arguments.seeds.unwrap_or(Seeds::first(selection.seeds));
         reject_empty_selection(&cells, seeds)?;
         reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bug)?;
@@ -106,9 +106,11 @@ fn command(arguments: &Arguments, seeds: Seeds, stop: &StopRule) -> String {
     parts.extend(arguments.what.iter().cloned());
     parts.push(format!("--seeds {seeds}"));
     let lists = [("--lock", &arguments.lock), ("--bug", &arguments.bug)];
-    parts.extend(
-        lists.iter().filter(|(_, list)| !list.is_empty()).map(|(flag, list)| format!("{flag} {}", list.join(","))),
-    );
+    for (flag, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
+        let list = list.join(",");
+        // In interactive shells, `!` outside of quotes starts a history expansion.
+        parts.push(if list.contains('!') { format!("{flag} '{list}'") } else { format!("{flag} {list}") });
+    }
     parts.extend(stop.flags());
     parts.extend(arguments.shard.map(|shard| format!("--shard {shard}")));
     parts.join(" ")

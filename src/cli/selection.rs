@@ -185,9 +185,12 @@ fn reject_duplicates(scenarios: &[SelectedScenario]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rejects unknown locks.
-pub(super) fn check_locks(registry: &Registry, locks: &[String]) -> Result<(), Failure> {
-    locks.iter().try_for_each(|lock| lock_named(registry, lock).map(|_| ()))
+/// Returns the locks that `--lock` selects with names, classes and exclusions. Without words, returns no locks.
+pub(super) fn selected_locks(registry: &Registry, words: &[String]) -> Result<Vec<String>, Failure> {
+    file::select_locks(registry, words, None).map_err(|problems| {
+        let first = problems.into_iter().next().expect("a failure has a problem");
+        Failure::usage(first.message, first.help.unwrap_or_default())
+    })
 }
 
 /// Returns the lock with this name.

@@ -6,7 +6,7 @@ use fencepost_models::Class;
 use toml::Spanned;
 
 use super::catalog::Catalog;
-use super::problem::Report;
+use super::problem::{Problem, Report};
 use super::words::{quoted, suggestion};
 
 /// A lock that a list selects.
@@ -109,6 +109,26 @@ pub(super) fn selection(
         report.add(key, "`locks` is empty, so no case would run", "name some locks, or omit `locks` to run all");
     }
     resolve(catalog, report, list, None).into_iter().map(|selected| selected.lock).collect()
+}
+
+/// Returns the locks that these words select outside of a file. Classes select only locks in `among`.
+///
+/// # Errors
+/// The problems, located in the words joined by commas.
+pub fn select_locks(
+    catalog: &Catalog,
+    words: &[String],
+    among: Option<&[String]>,
+) -> Result<Vec<String>, Vec<Problem>> {
+    let mut report = Report::new("list of locks", &words.join(","));
+    let mut start = 0;
+    let spanned = words.iter().map(|word| {
+        let span = start..start + word.len();
+        start = span.end + 1;
+        Spanned::new(span, word.clone())
+    });
+    let selected = resolve(catalog, &mut report, spanned.collect(), among);
+    report.conclude(Some(selected.into_iter().map(|selected| selected.lock).collect()))
 }
 
 /// Reports a word that is neither a lock nor a class.

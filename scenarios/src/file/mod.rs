@@ -31,7 +31,7 @@ pub use self::catalog::{Catalog, FaultEntry, LockFormat, LockParams, WorkloadFor
 pub use self::demand::{MOST_EVENTS, Pace, WorkloadConfig};
 pub use self::expect::{CasePin, Expectation};
 pub use self::faults::preset_keys;
-pub use self::lock_list::locks_of;
+pub use self::lock_list::{locks_of, select_locks};
 pub use self::locks::{LockConfig, Timing};
 pub use self::problem::Problem;
 pub use self::reader::{Mistake, Reader};
