@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use fencepost_models::Class;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
 use super::catalog::Catalog;
@@ -98,17 +100,21 @@ pub(super) fn resolve(
     selected
 }
 
-/// Reads `locks` of a scenario or suite.
-pub(super) fn selection(
-    catalog: &Catalog,
-    report: &mut Report,
-    key: Range<usize>,
-    list: Vec<Spanned<String>>,
-) -> Vec<String> {
-    if list.is_empty() {
-        report.add(key, "`locks` is empty, so no case would run", "name some locks, or omit `locks` to run all");
+/// Reads the key `locks` of a scenario or suite.
+pub(super) fn maybe_words<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Spanned<String>>>, D::Error> {
+    let words = Vec::deserialize(deserializer)?;
+    if words.is_empty() {
+        let message = "`locks` is empty, so no case would run: name some locks, or omit `locks` to run all";
+        return Err(D::Error::custom(message));
     }
-    resolve(catalog, report, list, None).into_iter().map(|selected| selected.lock).collect()
+    Ok(Some(words))
+}
+
+/// Returns the locks of `locks`.
+pub(super) fn selection(catalog: &Catalog, report: &mut Report, words: Vec<Spanned<String>>) -> Vec<String> {
+    resolve(catalog, report, words, None).into_iter().map(|selected| selected.lock).collect()
 }
 
 /// Returns the locks that these words select outside of a file. Classes select only locks in `among`.

@@ -107,13 +107,9 @@ fn name_locks(schema: &mut Value, catalog: &Catalog) {
     locks["uniqueItems"] = json!(true);
 }
 
-fn lock_names(catalog: &Catalog) -> Value {
-    one_of(catalog.lock_formats().iter().map(|lock| lock.name()))
-}
-
 /// Returns the words allowed in a list of locks: names, classes, and the exclusions of both.
 fn lock_words(catalog: &Catalog) -> Value {
-    let names = catalog.lock_formats().iter().map(|lock| lock.name().to_string());
+    let names = catalog.lock_names().map(String::from);
     let included: Vec<String> = names.chain(Class::ALL.iter().map(|class| format!("@{}", class.name()))).collect();
     let excluded: Vec<String> = included.iter().map(|word| format!("!{word}")).collect();
     one_of(included.iter().chain(&excluded).map(String::as_str))
@@ -241,7 +237,7 @@ fn property_expectations() -> Value {
 
 fn case(catalog: &Catalog, generator: &mut SchemaGenerator) -> Value {
     let mut schema = object::<CaseKeys>(generator);
-    schema["properties"]["lock"]["enum"] = lock_names(catalog)["enum"].take();
+    schema["properties"]["lock"]["enum"] = catalog.lock_names().collect();
     schema["properties"]["expect"] = property_expectations();
     schema
 }
