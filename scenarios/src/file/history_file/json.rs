@@ -59,9 +59,10 @@ pub(super) fn line(text: &str) -> Result<Line, LineError> {
     let unknown = |key: &str, what: &str, word: &str, choices: &str| {
         at(key, LineError::new(format!("{} is not {what}", quoted(word)), format!("use {choices}")))
     };
+    let process = name("process")?.ok_or_else(|| LineError::new("missing field `process`", PAGE))?;
     let (phase, f) = (word("type")?, word("f")?);
     Ok(Line {
-        process: name("process")?.ok_or_else(|| LineError::new("missing field `process`", PAGE))?,
+        process,
         phase: Phase::from_name(phase)
             .ok_or_else(|| unknown("type", "a `type`", phase, "`invoke`, `ok`, `fail` or `info`"))?,
         f: Function::from_name(f).ok_or_else(|| unknown("f", "an `f`", f, "`acquire`, `release` or `expire`"))?,
