@@ -42,6 +42,10 @@ fn a_missing_scenario_is_located_in_its_suite() {
 fn unknown_names_suggest_the_most_similar_known_one() {
     rejects(&["run", "standrad"], 2, &["no suite or scenario is named `standrad`", "did you mean `standard`?"]);
     rejects(&["run", "--lock", "redlok"], 2, &["no lock is named `redlok`", "did you mean `redlock`?"]);
+    rejects(&["run", "--lock", "@leese"], 2, &["no class of locks is named `@leese`", "did you mean `@lease`?"]);
+    rejects(&["hunt", "--lock", "@all,!etdc"], 2, &["no lock is named `etdc`", "did you mean `etcd`?"]);
+    rejects(&["explore", "quiet", "--lock", "@lease,!none"], 2, &["`!none` excludes no lock"]);
+    rejects(&["run", "--lock", "etcd,!@consensus"], 2, &["`etcd` selects no lock"]);
     rejects(&["run", "--fail-on", "no-oversel"], 2, &["no property is named", "did you mean `no-oversell`?"]);
     rejects(&["run", "--bug", "x"], 2, &["no bug is named `x`"]);
     rejects(&["replay", "queit/none/1"], 2, &["no scenario is named", "did you mean `quiet`?"]);

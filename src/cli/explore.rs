@@ -25,7 +25,7 @@ use super::inconclusive::{counted, inconclusive, nothing_applies};
 use super::reproducers::{own_bugs, write_file};
 use super::screen::{Format, print, print_json};
 use super::seeds::seed;
-use super::selection::{Selection, check_bugs, check_locks, reject_inapplicable_bugs};
+use super::selection::{Selection, check_bugs, reject_inapplicable_bugs, selected_locks};
 
 /// The arguments of `explore`.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// The scenario or suite: a file or a shipped name. Two or three clients with one or two orders each are enough
     #[arg(value_name = "SUITE|FILE.toml")]
     file: String,
-    /// Run only these locks
+    /// Run only these locks: names, classes such as @lease, and exclusions such as '!etcd'
     #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
     lock: Vec<String>,
     /// The maximum number of faults to place
@@ -77,11 +77,11 @@ struct Reproducer {
 
 /// Runs `explore`.
 pub(super) fn explore(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
-    check_locks(registry, &arguments.lock)?;
+    let locks = selected_locks(registry, &arguments.lock)?;
     check_bugs(registry, &arguments.bugs.list())?;
     let fail_on = FailOn::read(&arguments.fail_on)?;
     let selection = Selection::load(registry, std::slice::from_ref(&arguments.file))?;
-    let mut cells = selection.cells(registry, &arguments.lock, &arguments.bugs.list());
+    let mut cells = selection.cells(registry, &locks, &arguments.bugs.list());
     reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bugs.list())?;
     cells.retain(|cell| cell.header.applicable);
     if cells.is_empty() {

@@ -18,7 +18,7 @@ use super::inconclusive::{counted, inconclusive, nothing_applies};
 use super::interrupt::InterruptMessage;
 use super::reproducers::{create_dir, own_bugs, write_file};
 use super::screen::print;
-use super::selection::{Selection, check_bugs, check_locks, reject_inapplicable_bugs};
+use super::selection::{Selection, check_bugs, reject_inapplicable_bugs, selected_locks};
 
 /// The arguments of `hunt`.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     /// Suites and scenarios: shipped names or files; by default the scenario `hunt`
     #[arg(value_name = "SUITE|FILE.toml")]
     what: Vec<String>,
-    /// Run only these locks
+    /// Run only these locks: names, classes such as @lease, and exclusions such as '!etcd'
     #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
     lock: Vec<String>,
     /// The maximum number of cases per cell
@@ -80,12 +80,12 @@ const DEFAULT_SCENARIO: &str = "hunt";
 
 /// Runs `hunt`.
 pub(super) fn hunt(registry: &Registry, arguments: &Arguments) -> Result<Exit, Failure> {
-    check_locks(registry, &arguments.lock)?;
+    let locks = selected_locks(registry, &arguments.lock)?;
     check_bugs(registry, &arguments.bugs.list())?;
     let fail_on = FailOn::read(&arguments.fail_on)?;
     let default = [DEFAULT_SCENARIO.to_owned()];
     let what = if arguments.what.is_empty() { &default[..] } else { &arguments.what };
-    let mut cells = Selection::load(registry, what)?.cells(registry, &arguments.lock, &arguments.bugs.list());
+    let mut cells = Selection::load(registry, what)?.cells(registry, &locks, &arguments.bugs.list());
     reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bugs.list())?;
     cells.retain(|cell| cell.header.applicable);
     if cells.is_empty() {

@@ -12,7 +12,7 @@ use super::fail_on::FailOn;
 use super::manifest::{Manifest, ScenarioInput};
 use super::run::Arguments;
 use super::seeds::{Seeds, Shard};
-use super::selection::{Selection, check_bugs, check_locks, reject_inapplicable_bugs};
+use super::selection::{Selection, check_bugs, reject_inapplicable_bugs, selected_locks};
 use super::stop::StopRule;
 
 /// The checked inputs of a run.
@@ -34,7 +34,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(registry: &Registry, arguments: &Arguments) -> Result<Self, Failure> {
-        check_locks(registry, &arguments.lock)?;
+        let locks = selected_locks(registry, &arguments.lock)?;
         check_bugs(registry, &arguments.bugs.list())?;
         let fail_on = FailOn::read(&arguments.fail_on)?;
         let stop = stop_rule(arguments, &fail_on);
@@ -43,7 +43,7 @@ impl Plan {
             return Err(Failure::usage("--shard cannot be used with --until-interval or --until-violation", help));
         }
         let selection = Selection::load(registry, &arguments.what)?;
-        let cells = selection.cells(registry, &arguments.lock, &arguments.bugs.list());
+        let cells = selection.cells(registry, &locks, &arguments.bugs.list());
         let seeds = arguments.seeds.unwrap_or(Seeds::first(selection.seeds));
         reject_empty_selection(&cells, seeds)?;
         reject_inapplicable_bugs(&cells.iter().map(|cell| cell.lock.info).collect::<Vec<_>>(), &arguments.bugs.list())?;
@@ -109,10 +109,8 @@ fn command(arguments: &Arguments, seeds: Seeds, stop: &StopRule) -> String {
     let mut parts = vec!["fencepost run".to_owned()];
     parts.extend(arguments.what.iter().cloned());
     parts.push(format!("--seeds {seeds}"));
-    let lists = [("--lock", &arguments.lock), ("--bug", &arguments.bugs.list())];
-    parts.extend(
-        lists.iter().filter(|(_, list)| !list.is_empty()).map(|(flag, list)| format!("{flag} {}", list.join(","))),
-    );
+    parts.extend(quoted_flag("--lock", &arguments.lock));
+    parts.extend(Some(flags(&arguments.bugs.list())).filter(|flags| !flags.is_empty()));
     parts.extend(stop.flags());
     parts.extend(arguments.shard.map(|shard| format!("--shard {shard}")));
     parts.join(" ")
@@ -136,6 +134,13 @@ fn renamed_notes(selection: &Selection, cells: &[Cell], named: &[String]) -> Vec
         }
     }
     notes
+}
+
+/// Returns the flag with its list, or `None` if the list is empty. In interactive shells, `!` outside of quotes starts a
+/// history expansion.
+fn quoted_flag(flag: &str, list: &[String]) -> Option<String> {
+    let list = Some(list.join(",")).filter(|list| !list.is_empty())?;
+    Some(if list.contains(['!', '*']) { format!("{flag} '{list}'") } else { format!("{flag} {list}") })
 }
 
 fn stop_rule(arguments: &Arguments, fail_on: &FailOn) -> StopRule {

@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     /// Suites and scenarios: shipped names or files; by default the suite `standard`
     #[arg(value_name = "SUITE|FILE.toml")]
     pub(super) what: Vec<String>,
-    /// Run only these locks
+    /// Run only these locks: names, classes such as @lease, and exclusions such as '!etcd'
     #[arg(long, value_name = "LOCK,..", value_delimiter = ',', env = "FENCEPOST_LOCK")]
     pub(super) lock: Vec<String>,
     /// The seeds of each cell, where N means 0..N; by default the suite's, or 200

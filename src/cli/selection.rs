@@ -54,13 +54,9 @@ impl Selection {
 
     /// Returns the cells with these locks and bugs, without duplicates.
     pub(super) fn cells(&self, registry: &Registry, locks: &[String], bugs: &[String]) -> Vec<Cell> {
-        let requested: Vec<String> = (locks.iter())
-            .flat_map(|word| file::locks_named(registry, word).unwrap_or_default())
-            .map(String::from)
-            .collect();
         let mut cells: Vec<Cell> = Vec::new();
         for selected in &self.scenarios {
-            let only = intersection(selected.locks.as_deref(), &requested);
+            let only = intersection(selected.locks.as_deref(), locks);
             for cell in Cell::all(registry, &selected.scenario, only.as_deref(), bugs) {
                 let same = |other: &Cell| {
                     other.header.scenario == cell.header.scenario && other.header.lock == cell.header.lock
@@ -189,11 +185,11 @@ fn reject_duplicates(scenarios: &[SelectedScenario]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rejects unknown locks.
-pub(super) fn check_locks(registry: &Registry, words: &[String]) -> Result<(), Failure> {
-    words.iter().try_for_each(|word| match file::locks_named(registry, word) {
-        Some(_) => Ok(()),
-        None => lock_named(registry, word).map(|_| ()),
+/// Returns the locks that `--lock` selects with names, classes and exclusions. Without words, returns no locks.
+pub(super) fn selected_locks(registry: &Registry, words: &[String]) -> Result<Vec<String>, Failure> {
+    file::select_locks(registry, words, None).map_err(|problems| {
+        let first = problems.into_iter().next().expect("a failure has a problem");
+        Failure::usage(first.message, first.help.unwrap_or_default())
     })
 }
 

@@ -12,7 +12,7 @@ const REFUSES_EQUAL: BugInfo = BugInfo {
     property: "fencing",
     source: "redisson/redisson, RedissonFencedLock.java, class comment: the service has to accept a token that is greater \
              or equal",
-    since: "unverified",
+    since: "not a product: a mistake of stores",
     fixed_in: None,
     default_on: false,
 };
@@ -24,7 +24,7 @@ const NOT_DURABLE: BugInfo = BugInfo {
     property: "effect-exclusion",
     source: "Kleppmann, How to do distributed locking, 2016: the storage has to remember that it has processed a higher \
              token",
-    since: "unverified",
+    since: "not a product: a mistake of stores",
     fixed_in: None,
     default_on: false,
 };

@@ -1,10 +1,10 @@
 //! The expected verdicts of a scenario, and the case of a reproducer: `[expect]`, `[case]`.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use fencepost_sim::stream::SEED_LIMIT;
 use schemars::JsonSchema;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -72,8 +72,17 @@ pub(crate) struct CaseKeys {
     #[serde(deserialize_with = "whole::<_, _, 0, { u32::MAX as u64 }>")]
     layout: u32,
     /// The hash of the trace, such as "xxh3:0123…".
-    #[schemars(with = "Option<String>")]
-    trace: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "maybe_trace")]
+    trace: Option<String>,
+}
+
+fn maybe_trace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let trace = String::deserialize(deserializer)?;
+    if !trace.starts_with("xxh3:") {
+        let help = "write \"xxh3:\" and the digits that `fencepost replay` prints";
+        return Err(D::Error::custom(format!("{} is not a trace hash: {help}", quoted(&trace))));
+    }
+    Ok(Some(trace))
 }
 
 /// The expected verdicts, by lock.
@@ -179,12 +188,6 @@ impl Reading<'_> {
     }
 }
 
-/// Reports a property that does not exist.
-pub(super) fn unknown_property(report: &mut Report, span: Range<usize>, name: &str) {
-    let names: Vec<&str> = Property::ALL.iter().map(|property| property.name()).collect();
-    report.add(span, format!("no property is named {}", quoted(name)), suggestion(name, &names));
-}
-
 /// Reads a table of properties, each mapped to `"violated"` or `"holds"`.
 fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, Expectation> {
     let mut expected = BTreeMap::new();
@@ -192,7 +195,8 @@ fn properties(report: &mut Report, mut table: Table<'_>) -> BTreeMap<Property, E
         let (name, value) = (entry.key.get_ref(), entry.value.get_ref());
         let property = Property::named(name);
         if property.is_none() {
-            unknown_property(report, entry.key.span(), name);
+            let names = Property::ALL.map(Property::name);
+            report.add(entry.key.span(), format!("no property is named {}", quoted(name)), suggestion(name, &names));
         }
         let expectation = Expectation::ALL.into_iter().find(|known| value.as_str() == Some(known.name()));
         if expectation.is_none() {
@@ -217,16 +221,6 @@ pub(super) fn case_pin(catalog: &Catalog, report: &mut Report, entry: Option<Ent
     if catalog.find_lock(keys.lock.get_ref()).is_none() {
         lock_list::unknown(catalog, report, keys.lock.span(), keys.lock.get_ref());
     }
-    if let Some(trace) = keys.trace.as_ref().filter(|trace| !trace.get_ref().starts_with("xxh3:")) {
-        let message = format!("{} is not a trace hash", quoted(trace.get_ref()));
-        report.add(trace.span(), message, "write \"xxh3:\" and the digits that `fencepost replay` prints");
-    }
-    Some(CasePin {
-        lock: keys.lock.into_inner(),
-        seed: keys.seed,
-        bugs: keys.bugs,
-        layout: keys.layout,
-        trace: keys.trace.map(Spanned::into_inner),
-        expect,
-    })
+    let CaseKeys { lock, seed, bugs, layout, trace } = keys;
+    Some(CasePin { lock: lock.into_inner(), seed, bugs, layout, trace, expect })
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 use fencepost_sim::faults::{DurationRule, Preset, TargetRule};
 use fencepost_sim::schedule::{FaultPlan, MOST_INJECTIONS, Trigger};
 use fencepost_sim::units::Span;
+use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::catalog::{Catalog, FaultEntry};
 use super::nodes::Nodes;
 use super::problem::Report;
+use super::reader::Reader;
 use super::table::{Entry, Table, kind_in_words};
 use super::trigger::{COMMON, Common, Reading, allowed, mean_seconds};
 use super::words::{kebab_case, quoted, suggestion};
@@ -101,37 +103,34 @@ fn unknown_kind(catalog: &Catalog, report: &mut Report, kind: &Entry<'_>) {
 }
 
 fn faults_of_kind<'a, 'i>(report: &mut Report, kind: &'a FaultEntry, entry: Entry<'i>) -> Vec<Written<'a, 'i>> {
-    let header = format!("[[fault.{}]]", kind.info.name);
+    let name = kind.info.name;
+    let keys_below = format!("write `[[fault.{name}]]`, and the fault's keys on the lines below");
     let span = entry.value.span();
     let list = match entry.value.into_inner() {
         DeValue::Array(list) => list,
         DeValue::Table(_) => {
-            let message = format!("faults form a list, but `[fault.{}]` is a single table", kind.info.name);
-            report.add(span, message, format!("write `{header}`, with double brackets"));
+            let message = format!("faults form a list, but `[fault.{name}]` is a single table");
+            report.add(span, message, format!("write `[[fault.{name}]]`, with double brackets"));
             return Vec::new();
         }
         other => {
-            report.add(
-                span,
-                format!("`{}` must be a list of tables, not {}", kind.info.name, kind_in_words(&other)),
-                format!("write `{header}`, and the fault's keys on the lines below"),
-            );
+            let message = format!("`{name}` must be a list of tables, not {}", kind_in_words(&other));
+            report.add(span, message, keys_below);
             return Vec::new();
         }
     };
     let mut written = Vec::new();
-    for (index, item) in list.into_iter().enumerate() {
+    for (number, item) in (1..).zip(list) {
         let span = item.span();
         match item.into_inner() {
             DeValue::Table(items) => {
-                let table = Table { name: format!("`{header}`"), span, items };
-                written.push(Written { kind, number: index + 1, table });
+                let table = Table { name: format!("`[[fault.{name}]]`"), span, items };
+                written.push(Written { kind, number, table });
             }
-            other => report.add(
-                span,
-                format!("a fault must be a table, not {}", kind_in_words(&other)),
-                format!("write `{header}`, and the fault's keys on the lines below"),
-            ),
+            other => {
+                let message = format!("a fault must be a table, not {}", kind_in_words(&other));
+                report.add(span, message, keys_below.clone());
+            }
         }
     }
     written
@@ -262,34 +261,26 @@ fn name(
 
 /// Checks each name of a split. Returns whether all are valid and known for certain.
 fn check_split(report: &mut Report, nodes: &Nodes, split: &Spanned<DeValue<'_>>) -> bool {
+    // The fault's own keys report a value of another type.
+    let Ok(groups) = Vec::<Spanned<Vec<Spanned<String>>>>::deserialize(Reader::value(split)) else { return false };
     let before = report.count();
-    let groups = split.get_ref().as_array().map(|groups| groups.iter()).into_iter().flatten();
     let mut seen = BTreeSet::new();
-    let mut groups_given = 0;
     let mut certain = true;
-    for group in groups {
-        groups_given += 1;
-        let names = group.get_ref().as_array().map(|names| names.iter()).into_iter().flatten();
-        let mut empty = true;
-        for name in names {
-            empty = false;
-            let Some(word) = name.get_ref().as_str() else { continue };
-            certain &= nodes.check(report, name.span(), word);
-            if !seen.insert(word.to_string()) {
-                let message = format!("{} is in the split twice", quoted(word));
+    for group in &groups {
+        if group.get_ref().is_empty() {
+            report.add(group.span(), "this group of the split is empty", "name its nodes, or remove the group");
+        }
+        for name in group.get_ref() {
+            certain &= nodes.check(report, name.span(), name.get_ref());
+            if !seen.insert(name.get_ref()) {
+                let message = format!("{} is in the split twice", quoted(name.get_ref()));
                 report.add(name.span(), message, "remove one: a node can be on only one side");
             }
         }
-        if empty {
-            report.add(group.span(), "this group of the split is empty", "name its nodes, or remove the group");
-        }
     }
-    if groups_given < 2 {
-        report.add(
-            split.span(),
-            "a split needs at least two groups",
-            "write them as in `[[\"client-1\"], [\"store\"]]`",
-        );
+    if groups.len() < 2 {
+        let help = "write them as in `[[\"client-1\"], [\"store\"]]`";
+        report.add(split.span(), "a split needs at least two groups", help);
     }
     certain && report.count() == before
 }

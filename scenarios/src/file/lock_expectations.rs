@@ -1,16 +1,15 @@
 //! Expected verdicts of locks that differ from their classes: the `expectations.toml` in each lock's folder.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::DeTable;
 
 use super::catalog::Catalog;
-use super::expect::{Expectation, unknown_property};
+use super::expect::Expectation;
 use super::problem::{Problem, Report};
 use super::table::Table;
+use super::toml_table;
 use super::words::quoted;
 use crate::property::Property;
 
@@ -48,7 +47,7 @@ struct Group {
 }
 
 /// Scenarios by property.
-type Scenarios = BTreeMap<Spanned<String>, Vec<String>>;
+type Scenarios = BTreeMap<Property, Vec<Spanned<String>>>;
 
 impl LockExpectations {
     /// Reads the files of all locks.
@@ -70,15 +69,10 @@ impl LockExpectations {
 
     fn add(&mut self, lock: &'static str, text: &str) -> Result<(), Vec<Problem>> {
         let mut report = Report::new(&format!("expectations of `{lock}`"), text);
-        match DeTable::parse(text) {
-            Ok(root) => {
-                let root = Table { name: "this file".into(), span: 0..0, items: root.into_inner() };
-                let file = root.read_keys::<Groups>(&mut report, &[]).unwrap_or_default();
-                file.expect.into_iter().for_each(|group| self.add_group(&mut report, lock, group));
-            }
-            Err(error) => {
-                report.push(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()), None);
-            }
+        if let Some(items) = toml_table(&mut report, text) {
+            let root = Table { name: "this file".into(), span: 0..0, items };
+            let file = root.read_keys::<Groups>(&mut report, &[]).unwrap_or_default();
+            file.expect.into_iter().for_each(|group| self.add_group(&mut report, lock, group));
         }
         report.conclude(Some(()))
     }
@@ -88,26 +82,16 @@ impl LockExpectations {
             report.add(group.reason.span(), "`reason` is empty", "explain why this lock differs from its classes");
         }
         let lists = [(group.holds, Some(Expectation::Holds)), (group.violated, Some(Expectation::Violated))];
-        for (scenarios, expected) in lists.into_iter().chain([(group.free, None)]) {
-            for (name, scenarios) in scenarios {
-                match Property::named(name.get_ref()) {
-                    Some(property) => {
-                        self.add_entries(report, name.span(), scenarios, LockExpectation { lock, property, expected })
-                    }
-                    None => unknown_property(report, name.span(), name.get_ref()),
+        for (properties, expected) in lists.into_iter().chain([(group.free, None)]) {
+            for (property, scenario) in properties.into_iter().flat_map(|(p, all)| all.into_iter().map(move |s| (p, s)))
+            {
+                let entries = self.0.entry(scenario.get_ref().clone()).or_default();
+                if entries.iter().any(|earlier| earlier.lock == lock && earlier.property == property) {
+                    let (property, name) = (quoted(property.name()), quoted(scenario.get_ref()));
+                    report.add(scenario.span(), format!("{property} has two entries for {name}"), "keep one of them");
                 }
+                entries.push(LockExpectation { lock, property, expected });
             }
-        }
-    }
-
-    fn add_entries(&mut self, report: &mut Report, span: Range<usize>, scenarios: Vec<String>, entry: LockExpectation) {
-        for scenario in scenarios {
-            let entries = self.0.entry(scenario.clone()).or_default();
-            if entries.iter().any(|earlier| earlier.lock == entry.lock && earlier.property == entry.property) {
-                let message = format!("{} has two entries for {}", quoted(entry.property.name()), quoted(&scenario));
-                report.add(span.clone(), message, "keep one of them");
-            }
-            entries.push(entry);
         }
     }
 }

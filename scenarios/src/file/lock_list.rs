@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use fencepost_models::Class;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
 use super::catalog::Catalog;
-use super::problem::Report;
+use super::problem::{Problem, Report};
 use super::words::{quoted, suggestion};
 
 /// A lock that a list selects.
@@ -49,7 +51,7 @@ const ALL_VARIANTS: &str = ":*";
 
 /// Returns the locks that one word selects: `LOCK`, `LOCK:VARIANT` or `@CLASS`, or all variants by `LOCK:*` or
 /// `@CLASS:*`. Returns `None` if the name is unknown.
-pub fn locks_named(catalog: &Catalog, word: &str) -> Option<Vec<&'static str>> {
+fn locks_named(catalog: &Catalog, word: &str) -> Option<Vec<&'static str>> {
     let (name, all) = word.strip_suffix(ALL_VARIANTS).map_or((word, false), |name| (name, true));
     let locks = match name.strip_prefix('@') {
         Some(class) => locks_of(catalog, Class::from_name(class)?),
@@ -115,17 +117,41 @@ pub(super) fn resolve(
     selected
 }
 
-/// Reads `locks` of a scenario or suite.
-pub(super) fn selection(
-    catalog: &Catalog,
-    report: &mut Report,
-    key: Range<usize>,
-    list: Vec<Spanned<String>>,
-) -> Vec<String> {
-    if list.is_empty() {
-        report.add(key, "`locks` is empty, so no case would run", "name some locks, or omit `locks` to run all");
+/// Reads the key `locks` of a scenario or suite.
+pub(super) fn maybe_words<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Spanned<String>>>, D::Error> {
+    let words = Vec::deserialize(deserializer)?;
+    if words.is_empty() {
+        let message = "`locks` is empty, so no case would run: name some locks, or omit `locks` to run all";
+        return Err(D::Error::custom(message));
     }
-    resolve(catalog, report, list, None).into_iter().map(|selected| selected.lock).collect()
+    Ok(Some(words))
+}
+
+/// Returns the locks of `locks`.
+pub(super) fn selection(catalog: &Catalog, report: &mut Report, words: Vec<Spanned<String>>) -> Vec<String> {
+    resolve(catalog, report, words, None).into_iter().map(|selected| selected.lock).collect()
+}
+
+/// Returns the locks that these words select outside of a file. Classes select only locks in `among`.
+///
+/// # Errors
+/// The problems, located in the words joined by commas.
+pub fn select_locks(
+    catalog: &Catalog,
+    words: &[String],
+    among: Option<&[String]>,
+) -> Result<Vec<String>, Vec<Problem>> {
+    let mut report = Report::new("list of locks", &words.join(","));
+    let mut start = 0;
+    let spanned = words.iter().map(|word| {
+        let span = start..start + word.len();
+        start = span.end + 1;
+        Spanned::new(span, word.clone())
+    });
+    let selected = resolve(catalog, &mut report, spanned.collect(), among);
+    report.conclude(Some(selected.into_iter().map(|selected| selected.lock).collect()))
 }
 
 /// Reports a word that is neither a lock nor a class.

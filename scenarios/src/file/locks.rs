@@ -8,13 +8,12 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
-use toml::Spanned;
-use toml::de::DeValue;
 
 use super::catalog::{Catalog, LockFormat, LockParams};
 use super::lock_list;
 use super::problem::Report;
 use super::table::{Entry, Table};
+use super::values::duration;
 
 /// The settings of the locks.
 #[derive(Clone, Default)]
@@ -46,21 +45,22 @@ pub(crate) struct LockKeys {
     #[schemars(with = "Option<String>")]
     ttl: Option<Ttl>,
     /// The approximate time after which every lock replaces a crashed holder.
-    effective: Option<Span>,
+    #[serde(default, deserialize_with = "maybe_effective")]
+    #[schemars(with = "Option<Span>")]
+    effective: Option<Duration>,
 }
 
-enum Ttl {
-    Default,
-    Of(Span),
-}
+/// A duration, or `None` for "default".
+struct Ttl(Option<Duration>);
 
 impl<'de> Deserialize<'de> for Ttl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        match text.trim() {
-            "default" => Ok(Ttl::Default),
-            other => other.parse().map(Ttl::Of).map_err(|error| D::Error::custom(format!("{error}, or \"default\""))),
+        let text = String::deserialize(deserializer)?;
+        if text.trim() == "default" {
+            return Ok(Ttl(None));
         }
+        let Span(length) = text.parse().map_err(|error| D::Error::custom(format!("{error}, or \"default\"")))?;
+        positive("ttl", length).map(|length| Ttl(Some(length)))
     }
 }
 
@@ -83,55 +83,45 @@ pub(super) fn lock_config(catalog: &Catalog, report: &mut Report, entry: Option<
     let Some(mut table) = entry.and_then(|entry| entry.table(report, "[lock]")) else {
         return LockConfig::default();
     };
-    let names: Vec<&str> = catalog.lock_formats().iter().map(|lock| lock.name()).collect();
     let mut params = BTreeMap::new();
-    for lock in catalog.lock_formats() {
-        let Some(own) = table.take(lock.name()) else { continue };
-        let own = own.table(report, &format!("[lock.{}]", lock.name()));
-        if let Some(read) = own.and_then(|own| own.read(report, &[], |keys| (lock.parse)(Some(keys)))) {
-            params.insert(lock.name().into(), read);
+    for entry in table.take_all() {
+        let name = entry.key.get_ref().clone();
+        if let Some(lock) = catalog.lock_formats().iter().find(|lock| lock.name() == name) {
+            let own = entry.table(report, &format!("[lock.{name}]"));
+            params.extend(
+                own.and_then(|own| own.read(report, &[], |keys| (lock.parse)(Some(keys)))).map(|own| (name, own)),
+            );
+        } else if entry.value.get_ref().is_table() && !["ttl", "effective"].contains(&name.as_str()) {
+            lock_list::unknown(catalog, report, entry.key.span(), &name);
+        } else {
+            table.put_back(entry);
         }
     }
-    reject_unknown_locks(catalog, report, &mut table);
-    LockConfig { timing: timing(report, table, &names), params }
+    LockConfig { timing: timing(catalog, report, table), params }
 }
 
-/// Reports tables in `[lock]` that do not belong to a lock.
-fn reject_unknown_locks(catalog: &Catalog, report: &mut Report, table: &mut Table<'_>) {
-    let is_table = |value: &Spanned<DeValue<'_>>| value.get_ref().is_table();
-    let keys: Vec<String> = (table.items.iter())
-        .filter(|(key, value)| is_table(value) && !matches!(&**key.get_ref(), "ttl" | "effective"))
-        .map(|(key, _)| key.get_ref().to_string())
-        .collect();
-    for key in keys {
-        if let Some(entry) = table.take(&key) {
-            lock_list::unknown(catalog, report, entry.key.span(), &key);
-        }
-    }
-}
-
-fn timing(report: &mut Report, table: Table<'_>, names: &[&str]) -> Timing {
-    let (ttl, effective) = (table.items.get("ttl").cloned(), table.items.get("effective").cloned());
-    let (ttl_key, effective_key) = (table.key_span("ttl"), table.key_span("effective"));
-    if let (Some(ttl), Some(effective)) = (ttl_key, effective_key) {
+fn timing(catalog: &Catalog, report: &mut Report, table: Table<'_>) -> Timing {
+    if let (Some(ttl), Some(effective)) = (table.key_span("ttl"), table.key_span("effective")) {
         let second = if ttl.start < effective.start { effective } else { ttl };
-        report.add(
-            second,
-            "`ttl` and `effective` are mutually exclusive",
-            "remove one of them: each sets the timing of all locks",
-        );
+        let help = "remove one of them: each sets the timing of all locks";
+        report.add(second, "`ttl` and `effective` are mutually exclusive", help);
     }
-    let keys = table.read_keys::<LockKeys>(report, names).unwrap_or_default();
-    let mut lease = |value: Option<Spanned<DeValue<'_>>>, key: &str, length: Duration| {
-        if let Some(value) = value.filter(|_| length.is_zero()) {
-            let message = format!("`{key}` must be longer than zero");
-            report.add(value.span(), message, "set a positive duration, such as \"10s\"");
-        }
-        length
-    };
-    match (keys.ttl, keys.effective) {
-        (_, Some(Span(length))) => Timing::Effective(lease(effective, "effective", length)),
-        (Some(Ttl::Of(Span(length))), None) => Timing::Ttl(lease(ttl, "ttl", length)),
-        (Some(Ttl::Default) | None, None) => Timing::Default,
+    let names: Vec<&str> = catalog.lock_names().collect();
+    match table.read_keys::<LockKeys>(report, &names).unwrap_or_default() {
+        LockKeys { effective: Some(length), .. } => Timing::Effective(length),
+        LockKeys { ttl: Some(Ttl(Some(length))), .. } => Timing::Ttl(length),
+        LockKeys { .. } => Timing::Default,
     }
+}
+
+/// Checks that a timing of all locks is longer than zero.
+fn positive<E: serde::de::Error>(key: &str, length: Duration) -> Result<Duration, E> {
+    if length.is_zero() {
+        return Err(E::custom(format!("`{key}` must be longer than zero: set a positive duration, such as \"10s\"")));
+    }
+    Ok(length)
+}
+
+fn maybe_effective<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    positive("effective", duration(deserializer)?).map(Some)
 }

@@ -25,13 +25,14 @@ mod words;
 use std::io::Read;
 use std::path::Path;
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 pub use self::catalog::{Catalog, FaultEntry, LockFormat, LockParams, WorkloadFormat};
 pub use self::demand::{MOST_EVENTS, Pace, WorkloadConfig};
 pub use self::expect::{CasePin, Expectation};
 pub use self::faults::preset_keys;
-pub use self::lock_list::{locks_named, locks_of};
+pub use self::lock_list::{locks_of, select_locks};
 pub use self::locks::{LockConfig, Timing};
 pub use self::problem::Problem;
 pub use self::reader::{Mistake, Reader};
@@ -116,15 +117,7 @@ fn reason(error: &std::io::Error) -> String {
 /// The problems, in the order of the file.
 pub fn parse(catalog: &Catalog, file: &str, text: &str) -> Result<File, Vec<Problem>> {
     let mut report = Report::new(file, text);
-    let root = match DeTable::parse(text) {
-        Ok(root) => root.into_inner(),
-        Err(error) => {
-            let span = error.span().unwrap_or(0..0);
-            let help = toml_help(text, span.start);
-            report.push(span, format!("this is not TOML: {}", error.message().trim_end()), help);
-            return report.conclude(None);
-        }
-    };
+    let Some(root) = toml_table(&mut report, text) else { return report.conclude(None) };
     if root.is_empty() {
         report.add(0..0, "this file is empty", "begin with `run_for = \"60s\"`, or see `fencepost new`");
         return report.conclude(None);
@@ -167,6 +160,16 @@ fn other_kind(file: &str, text: &str, is: &str, wanted: &str) -> Vec<Problem> {
     let mut report = Report::new(file, text);
     report.add(0..0, format!("this is {is}"), format!("this must be {wanted}"));
     report.conclude::<()>(None).err().unwrap_or_default()
+}
+
+/// Parses the text of a file.
+fn toml_table<'t>(report: &mut Report, text: &'t str) -> Option<DeTable<'t>> {
+    let read = DeTable::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        let help = toml_help(text, span.start);
+        report.push(span, format!("this is not TOML: {}", error.message().trim_end()), help);
+    });
+    read.ok().map(Spanned::into_inner)
 }
 
 /// Returns a fix for the most frequent mistake: a duration or name without quotes.

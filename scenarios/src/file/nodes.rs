@@ -8,21 +8,22 @@ use fencepost_sim::faults::Topology;
 use fencepost_sim::schedule::{Target, Which};
 
 use super::problem::Report;
-use super::words::{listed, nearest, quoted};
+use super::words::{listed, nearest, quoted, suggestion};
 
-const CLIENT_GROUPS: [(&str, Which); 3] =
-    [("client:any", Which::Any), ("client:all", Which::All), ("client:holder", Which::Holder)];
-const SERVER_GROUPS: [(&str, Which); 5] = [
-    ("server:any", Which::Any),
-    ("server:all", Which::All),
-    ("server:leader", Which::Leader),
-    ("server:minority", Which::Minority),
-    ("server:majority", Which::Majority),
+static GROUPS: [(&str, Target); 8] = [
+    ("client:any", Target::Clients(Which::Any)),
+    ("client:all", Target::Clients(Which::All)),
+    ("client:holder", Target::Clients(Which::Holder)),
+    ("server:any", Target::Servers(Which::Any)),
+    ("server:all", Target::Servers(Which::All)),
+    ("server:leader", Target::Servers(Which::Leader)),
+    ("server:minority", Target::Servers(Which::Minority)),
+    ("server:majority", Target::Servers(Which::Majority)),
 ];
 
 /// Returns the names of node groups, for lists and schemas.
 pub(crate) fn group_words() -> impl Iterator<Item = &'static str> {
-    CLIENT_GROUPS.iter().chain(&SERVER_GROUPS).map(|(word, _)| *word)
+    GROUPS.iter().map(|(word, _)| *word)
 }
 
 /// The nodes of a scenario: its clients, its store, and the servers of all its locks together.
@@ -59,28 +60,20 @@ impl Nodes {
 
     /// Returns the target of this name, and reports an unknown name.
     pub(super) fn target(&self, report: &mut Report, span: Range<usize>, word: &str) -> Option<Target> {
-        if let Some((_, which)) = CLIENT_GROUPS.iter().find(|(group, _)| *group == word) {
-            return Some(Target::Clients(*which));
+        if let Some((_, target)) = GROUPS.iter().find(|(group, _)| *group == word) {
+            return Some(target.clone());
         }
-        if let Some((_, which)) = SERVER_GROUPS.iter().find(|(group, _)| *group == word) {
-            return Some(Target::Servers(*which));
-        }
-        match word.split_once(':') {
-            Some((group, _)) => {
-                let words: Vec<&str> = group_words().collect();
-                let same_group = words.iter().copied().filter(|word| word.split(':').next() == Some(group));
-                let same_group: Vec<&str> = same_group.collect();
-                // Names of one group differ only in their last part, which is too short for a suggestion.
-                let help = match nearest(word, &words).filter(|_| same_group.is_empty()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None if same_group.is_empty() => format!("choose one of {}", listed(&words)),
-                    None => format!("choose one of {}", listed(&same_group)),
-                };
-                report.add(span, format!("{} is not a group of nodes", quoted(word)), help);
-                None
-            }
-            None => self.check(report, span, word).then(|| Target::Named(word.into())),
-        }
+        let Some((group, _)) = word.split_once(':') else {
+            return self.check(report, span, word).then(|| Target::Named(word.into()));
+        };
+        // Names of one group differ only in their last part, which is too short for a suggestion.
+        let same_group: Vec<&str> = group_words().filter(|word| word.split(':').next() == Some(group)).collect();
+        let help = match same_group.as_slice() {
+            [] => suggestion(word, &group_words().collect::<Vec<_>>()),
+            known => format!("choose one of {}", listed(known)),
+        };
+        report.add(span, format!("{} is not a group of nodes", quoted(word)), help);
+        None
     }
 
     /// Returns whether a node has this name, and reports the name if not.

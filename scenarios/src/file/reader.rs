@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
         Reader { value: Source::Table(items, without), span }
     }
 
-    fn value(value: &'a Spanned<DeValue<'a>>) -> Self {
+    pub(super) fn value(value: &'a Spanned<DeValue<'a>>) -> Self {
         Reader { value: Source::Value(value.get_ref()), span: value.span() }
     }
 
@@ -281,41 +281,12 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mistake> {
         let Some((key, value)) = self.rest.next() else { return Ok(None) };
         self.value = Some((key.get_ref(), value));
-        let read = seed.deserialize(Key { text: key.get_ref(), span: key.span() });
-        read.map(Some).map_err(|mistake| mistake.at(&key.span()).below(key.get_ref()))
+        let name: StrDeserializer<'_, Mistake> = key.get_ref().as_ref().into_deserializer();
+        seed.deserialize(name).map(Some).map_err(|mistake| mistake.at(&key.span()).below(key.get_ref()))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
         let (key, value) = self.value.take().expect("serde requests the key first");
         seed.deserialize(Reader::value(value)).map_err(|mistake| mistake.at(&value.span()).below(key))
-    }
-}
-
-/// A key, with its location for spanned types.
-struct Key<'a> {
-    text: &'a str,
-    span: Range<usize>,
-}
-
-impl<'de> Deserializer<'de> for Key<'_> {
-    type Error = Mistake;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        visitor.visit_str(self.text)
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Mistake> {
-        let text: StrDeserializer<'_, Mistake> = self.text.into_deserializer();
-        visitor.visit_map(SpannedDeserializer::new(text, self.span))
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }

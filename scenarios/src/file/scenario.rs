@@ -9,20 +9,21 @@ use fencepost_sim::schedule::FaultPlan;
 use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use toml::Spanned;
 
 use super::catalog::{Catalog, LockFormat};
 use super::demand::{WorkloadConfig, check_demand};
 use super::expect::{CasePin, Expectation, case_pin, expectations};
 use super::faults::{World, faults};
-use super::lock_list;
+use super::lock_list::{self, maybe_words};
 use super::locks::{LockConfig, lock_config};
 use super::nodes::Nodes;
 use super::problem::Report;
 use super::settings::{Clients, Explore, Network};
 use super::table::{Entry, Table};
-use super::words::{kebab_case, listed, quoted, suggestion};
+use super::values::{duration, maybe_name};
+use super::words::{listed, quoted, suggestion};
 use crate::property::Property;
 
 /// A scenario as read from its file.
@@ -71,17 +72,19 @@ impl Scenario {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Head {
     /// The scenario's name; by default the file's name.
-    #[schemars(with = "Option<String>")]
-    name: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "maybe_name")]
+    name: Option<String>,
     /// The description, in one or two sentences.
     #[serde(default)]
     about: String,
     /// The longest run phase, in simulated time. The run phase ends earlier if every order is resolved.
+    #[serde(default, deserialize_with = "run_length")]
     #[schemars(with = "Option<Span>")]
-    run_for: Option<Spanned<Span>>,
+    run_for: Option<Duration>,
     /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`. The default is all.
+    #[serde(default, deserialize_with = "maybe_words")]
     #[schemars(with = "Option<Vec<String>>")]
-    locks: Option<Spanned<Vec<Spanned<String>>>>,
+    locks: Option<Vec<Spanned<String>>>,
     /// Whether each case draws from its seed a non-empty subset of the faults, the number of clients, and whether they
     /// think, hold, prepare and check. Rates of a swarm are counted separately.
     #[serde(default)]
@@ -100,26 +103,27 @@ const EVENTS_PER_SECOND: u64 = 1_000;
 /// Reads a scenario.
 pub(super) fn scenario(catalog: &Catalog, report: &mut Report, file: &str, mut root: Table<'_>) -> Option<Scenario> {
     let [clients, lock, workload, network, fault, expect, explore, case] = TABLES.map(|table| root.take(table));
-    let run_for_given = root.key_span("run_for").is_some();
+    let run_for_span = root.items.get("run_for").map(Spanned::span);
     let before = report.count();
     let head = root.read_keys::<Head>(report, &TABLES).unwrap_or_default();
-    let head_is_valid = report.count() == before;
-    let locks = head.locks.map(|locks| lock_list::selection(catalog, report, locks.span(), locks.into_inner()));
+    let (run_for, valid_keys) = (head.run_for, report.count());
+    let locks = head.locks.map(|locks| lock_list::selection(catalog, report, locks));
     // With an invalid list of locks, the selection is unknown.
-    let selected = locks.as_deref().filter(|_| head_is_valid && report.count() == before);
+    let selected = locks.as_deref().filter(|_| report.count() == valid_keys);
     let clients: Clients = section(report, clients, "[clients]");
     let lock = lock_config(catalog, report, lock);
     let nodes = nodes(catalog, clients.count, locks.as_deref(), &lock, report.count() == before);
 
-    let run_for_span = head.run_for.as_ref().map(Spanned::span);
-    let run_for = run_for(report, head.run_for, run_for_given);
+    if run_for_span.is_none() {
+        report.add(0..0, "this scenario has no `run_for`", "add `run_for = \"60s\"` above the first table");
+    }
     let workload = chosen_workload(catalog, report, workload)?;
     let network = section(report, network, "[network]");
     if let Some((span, run_for)) = run_for_span.zip(run_for) {
         check_demand(report, span, run_for, &clients, &network, &workload);
     }
     let faults = faults(catalog, report, fault, &World { nodes: &nodes, run_for });
-    let name = file_name(report, head.name, file);
+    let name = head.name.unwrap_or_else(|| file_name(file));
     let expect = expectations(catalog, report, &name, expect, selected);
     let explore = section(report, explore, "[explore]");
     let case = case_pin(catalog, report, case);
@@ -149,38 +153,27 @@ fn section<T: DeserializeOwned + Default>(report: &mut Report, entry: Option<Ent
         .unwrap_or_default()
 }
 
-/// Returns the given name, or the file's name.
-pub(super) fn file_name(report: &mut Report, given: Option<Spanned<String>>, file: &str) -> String {
-    let Some(name) = given else {
-        let stem = Path::new(file).file_stem();
-        return stem.map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    };
-    if let Err(help) = kebab_case(name.get_ref()) {
-        report.add(name.span(), format!("{} is not a valid name", quoted(name.get_ref())), help);
-    }
-    name.into_inner()
+/// Returns the default name of a file's scenario or suite.
+pub(super) fn file_name(file: &str) -> String {
+    Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Checks `run_for`. `given` is also true for an invalid `run_for` that is already reported.
-fn run_for(report: &mut Report, run_for: Option<Spanned<Span>>, given: bool) -> Option<Duration> {
-    let Some(run_for) = run_for else {
-        if !given {
-            report.add(0..0, "this scenario has no `run_for`", "add `run_for = \"60s\"` above the first table");
-        }
-        return None;
-    };
-    let (span, Span(length)) = (run_for.span(), *run_for.get_ref());
+/// Reads the length of a run.
+fn run_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let length = duration(deserializer)?;
     if length.is_zero() {
-        report.add(span, "a run of zero length has no events", "set a positive duration, such as \"60s\"");
-        return None;
+        let message = "a run of zero length has no events: set a positive duration, such as \"60s\"";
+        return Err(D::Error::custom(message));
     }
     if length > LONGEST_RUN {
         let events = length.as_secs() * EVENTS_PER_SECOND / 1_000_000;
-        let message = format!("`{}` is too long: about {events} million events per case", run_for.get_ref());
-        report.add(span, message, "make it at most `24h`: more seeds find more than longer cases");
-        return None;
+        return Err(D::Error::custom(format!(
+            "`{}` is too long: about {events} million events per case: make it at most `24h`, because more seeds find \
+             more than longer cases",
+            Span(length)
+        )));
     }
-    Some(length)
+    Ok(Some(length))
 }
 
 fn chosen_workload(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'_>>) -> Option<WorkloadConfig> {
@@ -188,30 +181,30 @@ fn chosen_workload(catalog: &Catalog, report: &mut Report, entry: Option<Entry<'
         report.add(0..0, "no workload is registered", "add a workload to the registry");
         return None;
     };
-    let default = Some((first.default)());
-    let Some(entry) = entry else { return default };
+    let default = (first.default)();
+    let Some(entry) = entry else { return Some(default) };
+    let key = entry.key.span();
+    let Some(mut table) = entry.table(report, "[workload.NAME]") else { return Some(default) };
     let names: Vec<&str> = catalog.workload_formats().iter().map(|workload| workload.name).collect();
-    let (key, before) = (entry.key.span(), report.count());
-    let Some(mut table) = entry.table(report, "[workload.NAME]") else { return default };
+    let entries = table.take_all();
+    if entries.is_empty() {
+        let help = format!("write `[workload.NAME]` with one of {}, or omit the table", listed(&names));
+        report.add(key, "`[workload]` does not name a workload", help);
+    }
     let mut chosen = None;
-    for entry in table.take_all() {
+    for entry in entries {
         let (span, name) = (entry.key.span(), entry.key.get_ref().clone());
         let Some(workload) = catalog.workload_format(&name) else {
             report.add(span, format!("no workload is named {}", quoted(&name)), suggestion(&name, &names));
             continue;
         };
-        let own = entry.table(report, &format!("[workload.{name}]"));
-        let own = own.and_then(|own| own.read(report, &[], |keys| (workload.parse)(keys)));
         if chosen.is_some() {
             report.add(span, "a scenario has one workload, but this is a second one", "remove one of them");
         }
-        chosen = own.or_else(|| default.clone());
+        let own = entry.table(report, &format!("[workload.{name}]"));
+        chosen = own.and_then(|own| own.read(report, &[], |keys| (workload.parse)(keys))).or(chosen);
     }
-    if chosen.is_none() && report.count() == before {
-        let help = format!("write `[workload.NAME]` with one of {}, or omit the table", listed(&names));
-        report.add(key, "`[workload]` does not name a workload", help);
-    }
-    chosen.or(default)
+    Some(chosen.unwrap_or(default))
 }
 
 /// Returns the nodes of all selected locks, and the servers of the other locks.

@@ -1,7 +1,6 @@
 //! The tables with fixed keys: `[clients]`, `[network]`, `[explore]`.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ pub use fencepost_sim::Transport;
 use fencepost_sim::faults::{self, Exploration, FaultInfo};
 use fencepost_sim::units::{Dist, Span};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Visitor;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
@@ -163,24 +162,10 @@ impl Placeable {
 
 impl<'de> Deserialize<'de> for Placeable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(PlaceableName)
-    }
-}
-
-/// Reads a name of the menu. Errors from a visitor get the position of the name.
-struct PlaceableName;
-
-impl Visitor<'_> for PlaceableName {
-    type Value = Placeable;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fault that `explore` can place")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Placeable, E> {
         static NAMES: LazyLock<Vec<&str>> =
             LazyLock::new(|| Placeable::all().map(|kind| kind.placing().name).collect());
-        Placeable::named(name).ok_or_else(|| E::unknown_variant(name, &NAMES))
+        let name = String::deserialize(deserializer)?;
+        Placeable::named(&name).ok_or_else(|| D::Error::unknown_variant(&name, &NAMES))
     }
 }
 

@@ -3,14 +3,15 @@
 use fencepost_sim::stream::SEED_LIMIT;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
 use super::catalog::Catalog;
-use super::lock_list;
+use super::lock_list::{self, maybe_words};
 use super::problem::Report;
 use super::scenario::file_name;
 use super::table::Table;
-use super::values::maybe_whole;
+use super::values::{maybe_name, maybe_whole};
 use super::words::quoted;
 
 /// A set of scenarios to run together.
@@ -33,8 +34,8 @@ pub struct Suite {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SuiteKeys {
     /// The name; by default the file's name.
-    #[schemars(with = "Option<String>")]
-    name: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "maybe_name")]
+    name: Option<String>,
     /// The purpose.
     #[serde(default)]
     about: String,
@@ -43,22 +44,30 @@ pub(crate) struct SuiteKeys {
     #[schemars(range(min = 1))]
     seeds: Option<u64>,
     /// The scenarios: shipped names, or paths that end in `.toml`.
+    #[serde(deserialize_with = "names")]
     #[schemars(with = "Vec<String>")]
-    scenarios: Spanned<Vec<Spanned<String>>>,
+    scenarios: Vec<Spanned<String>>,
     /// The locks to run: names, classes such as `@lease`, and exclusions such as `!etcd`. The default is all.
+    #[serde(default, deserialize_with = "maybe_words")]
     #[schemars(with = "Option<Vec<String>>")]
-    locks: Option<Spanned<Vec<Spanned<String>>>>,
+    locks: Option<Vec<Spanned<String>>>,
+}
+
+/// Reads the names of a suite's scenarios.
+fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spanned<String>>, D::Error> {
+    let names = Vec::deserialize(deserializer)?;
+    if names.is_empty() {
+        let message = "this suite has no scenarios: name some that `fencepost list scenarios` lists, or files";
+        return Err(D::Error::custom(message));
+    }
+    Ok(names)
 }
 
 /// Reads a suite.
 pub(super) fn suite(catalog: &Catalog, report: &mut Report, file: &str, root: Table<'_>) -> Option<Suite> {
     let keys = root.read_keys::<SuiteKeys>(report, &[])?;
-    let (list, scenarios) = (keys.scenarios.span(), keys.scenarios.into_inner());
-    if scenarios.is_empty() {
-        report.add(list, "this suite has no scenarios", "name some: `fencepost list scenarios` lists the shipped ones");
-    }
     let mut names: Vec<String> = Vec::new();
-    for name in scenarios {
+    for name in keys.scenarios {
         let (span, name) = (name.span(), name.into_inner());
         if name.trim().is_empty() {
             report.add(span, "the name of a scenario is empty", "write a shipped name, or a path that ends in `.toml`");
@@ -69,10 +78,10 @@ pub(super) fn suite(catalog: &Catalog, report: &mut Report, file: &str, root: Ta
         }
     }
     Some(Suite {
-        name: file_name(report, keys.name, file),
+        name: keys.name.unwrap_or_else(|| file_name(file)),
         about: keys.about,
         seeds: keys.seeds,
         scenarios: names,
-        locks: keys.locks.map(|locks| lock_list::selection(catalog, report, locks.span(), locks.into_inner())),
+        locks: keys.locks.map(|locks| lock_list::selection(catalog, report, locks)),
     })
 }

@@ -44,6 +44,12 @@ impl<'i> Table<'i> {
         entries
     }
 
+    /// Inserts an entry that was removed.
+    pub(super) fn put_back(&mut self, entry: Entry<'i>) {
+        let key = Spanned::new(entry.key.span(), entry.key.into_inner().into());
+        self.items.insert(key, entry.value);
+    }
+
     /// Moves the entries of these keys into a new table.
     pub(super) fn split_off(&mut self, keys: &[&str]) -> Table<'i> {
         let mut items = DeTable::new();

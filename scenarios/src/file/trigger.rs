@@ -9,6 +9,7 @@ use fencepost_sim::schedule::{Aim, MOST_INJECTIONS, OnStep, Trigger};
 use fencepost_sim::units::{Dist, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
 use super::nodes::Nodes;
@@ -52,8 +53,8 @@ pub(crate) struct Common {
     #[schemars(with = "Option<String>")]
     to: Option<Spanned<String>>,
     /// Whether the fault also affects the links in the opposite direction.
-    #[schemars(with = "Option<bool>", extend("default" = true))]
-    both_ways: Option<Spanned<bool>>,
+    #[schemars(extend("default" = true))]
+    both_ways: Option<bool>,
     /// The time at which the fault begins once.
     #[schemars(with = "Option<Span>")]
     at: Option<Spanned<Span>>,
@@ -63,8 +64,8 @@ pub(crate) struct Common {
     /// The step of a client at which the fault begins.
     on: Option<On>,
     /// The duration of the fault.
-    #[schemars(with = "Option<Dist>")]
-    lasts: Option<Spanned<Dist>>,
+    #[serde(default, deserialize_with = "positive")]
+    lasts: Option<Dist>,
 }
 
 /// A step that a client reaches: `{ client = "client-1", event = "acquired", nth = 1, after = "1s" }`.
@@ -88,6 +89,15 @@ pub(crate) struct On {
 
 fn step_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "enum": STEPS })
+}
+
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dist>, D::Error> {
+    let lasts = Dist::deserialize(deserializer)?;
+    if lasts.is_zero() {
+        let message = "a fault of zero length has no effect: set a positive duration, such as \"5s\"";
+        return Err(D::Error::custom(message));
+    }
+    Ok(Some(lasts))
 }
 
 fn first() -> u32 {
@@ -176,18 +186,14 @@ impl Reading<'_> {
 
     fn read_on(&self, report: &mut Report, on: &On) -> Option<OnStep> {
         let step = on.event.get_ref();
-        let known = STEPS.contains(&step.as_str());
-        if !known {
+        let step_known = STEPS.contains(&step.as_str());
+        if !step_known {
             report.add(on.event.span(), format!("no event is named {}", quoted(step)), suggestion(step, &STEPS));
         }
         let client = on.client.as_ref();
         let client_known = client.is_none_or(|name| self.nodes.check_client(report, name.span(), name.get_ref()));
-        (known && client_known).then(|| OnStep {
-            client: client.map(|name| name.get_ref().clone()),
-            step: step.clone(),
-            nth: on.nth,
-            after: on.after.0,
-        })
+        let client = client.map(|name| name.get_ref().clone());
+        (step_known && client_known).then(|| OnStep { client, step: step.clone(), nth: on.nth, after: on.after.0 })
     }
 
     /// Reads where the fault acts.
@@ -218,8 +224,7 @@ impl Reading<'_> {
             TargetRule::Links => {
                 let (from, to) = (node(&common.from), node(&common.to));
                 self.require(report, &["from", "to"], "set `from` and `to`, or `target` for all links of a node");
-                let both_ways = common.both_ways.as_ref().is_none_or(|both| *both.get_ref());
-                Some(Aim::Between { from: from?, to: to?, both_ways })
+                Some(Aim::Between { from: from?, to: to?, both_ways: common.both_ways.unwrap_or(true) })
             }
         }
     }
@@ -230,11 +235,7 @@ impl Reading<'_> {
             return None;
         }
         self.require(report, &["lasts"], "add `lasts = \"5s\"`, or a distribution such as \"1s..20s\"");
-        let lasts = common.lasts.as_ref()?;
-        if lasts.get_ref().is_zero() {
-            report.add(lasts.span(), "a fault of zero length has no effect", "set a positive duration, such as \"5s\"");
-        }
-        Some(*lasts.get_ref())
+        common.lasts
     }
 
     fn require(&self, report: &mut Report, keys: &[&str], help: &str) {

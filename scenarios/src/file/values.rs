@@ -10,6 +10,8 @@ use fencepost_sim::units::Span;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
+use super::words::{kebab_case, quoted};
+
 /// Reads a whole number from `MIN` to `MAX`.
 pub(crate) fn whole<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
 where
@@ -66,6 +68,15 @@ pub(crate) fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
 /// Reads a duration with a unit.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     Span::deserialize(deserializer).map(|span| span.0)
+}
+
+/// Reads the name of a scenario or suite.
+pub(super) fn maybe_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    match kebab_case(&name) {
+        Ok(()) => Ok(Some(name)),
+        Err(help) => Err(D::Error::custom(format!("{} is not a valid name: {help}", quoted(&name)))),
+    }
 }
 
 /// Reads a fraction from 0 to 1, and returns it in ppm.

@@ -60,7 +60,7 @@ pub(super) fn kebab_case(name: &str) -> Result<(), String> {
     let fixed = fixed.trim_matches('-').chars().take(LONGEST_WORD).collect::<String>();
     Err(match fixed.as_str() {
         "" => "use letters, digits and hyphens, such as `gc-pause`".into(),
-        fixed => format!("use letters, digits and hyphens: `{fixed}`"),
+        fixed => format!("use letters, digits and hyphens, such as `{fixed}`"),
     })
 }
 

@@ -34,7 +34,7 @@ struct List {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    scenario: String,
+    scenarios: Vec<String>,
     locks: Vec<String>,
     properties: Vec<String>,
     assumes: String,
@@ -49,19 +49,22 @@ pub fn must_be_clean(registry: &Registry) -> Result<Vec<CleanCells>, String> {
     read(registry, shipped::MUST_BE_CLEAN)
 }
 
-/// Reads a list of clean cells. Each entry names a shipped scenario, locks that can run in it, properties that the
-/// scenario expects to hold, the assumptions and the reason.
+/// Reads a list of clean cells. Each entry names shipped scenarios, locks that can run in them, properties that the
+/// scenarios expect to hold, the assumptions and the reason. A class selects only locks that can run in a scenario.
 ///
 /// # Errors
 /// If an entry is invalid, with the reason.
 pub fn read(registry: &Registry, text: &str) -> Result<Vec<CleanCells>, String> {
     let list: List = toml::from_str(text).map_err(|error| error.to_string())?;
+    if list.cell.iter().any(|entry| entry.scenarios.is_empty()) {
+        return Err("an entry has no scenarios".into());
+    }
     let mut seen: Vec<(String, String, Property)> = Vec::new();
     let mut read = Vec::new();
-    for entry in list.cell {
-        let clean = clean_cells(registry, &entry).map_err(|why| format!("{}: {why}", entry.scenario))?;
+    for (entry, scenario) in list.cell.iter().flat_map(|entry| entry.scenarios.iter().map(move |name| (entry, name))) {
+        let clean = clean_cells(registry, entry, scenario).map_err(|why| format!("{scenario}: {why}"))?;
         for (cell, property) in clean.cells.iter().flat_map(|cell| clean.properties.iter().map(move |p| (cell, *p))) {
-            let item = (entry.scenario.clone(), cell.header.lock.clone(), property);
+            let item = (scenario.clone(), cell.header.lock.clone(), property);
             if seen.contains(&item) {
                 return Err(format!("{}: {} of {} is listed twice", item.0, property.name(), item.1));
             }
@@ -72,8 +75,8 @@ pub fn read(registry: &Registry, text: &str) -> Result<Vec<CleanCells>, String> 
     Ok(read)
 }
 
-fn clean_cells(registry: &Registry, entry: &Entry) -> Result<CleanCells, String> {
-    let Entry { scenario, locks, properties, assumes, why } = entry;
+fn clean_cells(registry: &Registry, entry: &Entry, scenario: &str) -> Result<CleanCells, String> {
+    let Entry { locks, properties, assumes, why, .. } = entry;
     let text = shipped::scenario(scenario).ok_or("no scenario of this name is shipped")?;
     let scenario = file::scenario(registry, scenario, text).map_err(|problems| problems[0].to_string())?;
     let scenario = Arc::new(scenario);
@@ -82,25 +85,25 @@ fn clean_cells(registry: &Registry, entry: &Entry) -> Result<CleanCells, String>
     if locks.is_empty() || properties.is_empty() || assumes.trim().is_empty() || why.trim().is_empty() {
         return Err("an entry needs `locks`, `properties`, `assumes` and `why`".into());
     }
-    let cells = locks.iter().map(|lock| cell(registry, &scenario, lock, &properties)).collect::<Result<_, _>>()?;
+    let mut runnable = Cell::all(registry, &scenario, None, &[]);
+    runnable.retain(|cell| cell.header.reason.is_none());
+    let names: Vec<String> = runnable.iter().map(|cell| cell.header.lock.clone()).collect();
+    if let Some(lock) = locks.iter().find(|word| registry.find_lock(word).is_some() && !names.contains(word)) {
+        return Err(format!("{lock} cannot run in this scenario"));
+    }
+    let selected = file::select_locks(registry, locks, Some(&names)).map_err(|problems| problems[0].to_string())?;
+    let is_selected = |cell: &Cell| selected.contains(&cell.header.lock);
+    let cells: Vec<Cell> = runnable.into_iter().filter(is_selected).collect();
+    cells.iter().try_for_each(|cell| expects(&scenario, &cell.header.lock, &properties))?;
     Ok(CleanCells { scenario, cells, properties, assumes: assumes.clone(), why: why.clone() })
 }
 
-fn cell(registry: &Registry, scenario: &Arc<Scenario>, lock: &str, properties: &[Property]) -> Result<Cell, String> {
-    let entry = registry.lock(lock).ok_or(format!("no lock is named {lock}"))?;
-    if scenario.locks.as_ref().is_some_and(|locks| !locks.iter().any(|listed| listed == lock)) {
-        return Err(format!("the scenario does not list {lock}"));
-    }
-    let cell = Cell::new(scenario, entry, &[]);
-    if let Some(reason) = &cell.header.reason {
-        return Err(format!("{lock} cannot run in this scenario: {reason}"));
-    }
-    let holds = |property: &&Property| {
-        scenario.expect.get(lock).and_then(|expected| expected.get(property)) == Some(&Expectation::Holds)
-    };
-    match properties.iter().find(|property| !holds(property)) {
+/// Checks that the scenario expects these properties to hold with this lock.
+fn expects(scenario: &Scenario, lock: &str, properties: &[Property]) -> Result<(), String> {
+    let expected = |property: &Property| scenario.expect.get(lock).and_then(|expected| expected.get(property));
+    match properties.iter().find(|property| expected(property) != Some(&Expectation::Holds)) {
         Some(property) => Err(format!("the scenario does not expect {} to hold with {lock}", property.name())),
-        None => Ok(cell),
+        None => Ok(()),
     }
 }
 
@@ -109,7 +112,7 @@ mod tests {
     use super::*;
 
     fn rejection(from: &str, to: &str) -> String {
-        let right = "[[cell]]\nscenario = 'fence-reads'\nlocks = ['lease-server']\nproperties = ['fencing']\n\
+        let right = "[[cell]]\nscenarios = ['fence-reads']\nlocks = ['lease-server']\nproperties = ['fencing']\n\
                      assumes = 'durable tokens'\nwhy = 'they grow'\n";
         assert!(read(&Registry::standard(), right).is_ok());
         assert!(right.contains(from));
@@ -125,13 +128,14 @@ mod tests {
     #[test]
     fn a_wrong_entry_is_rejected_with_the_reason() {
         assert!(rejection("fence-reads", "fence-raeds").contains("no scenario of this name"));
-        assert!(rejection("lease-server", "leese-server").contains("no lock is named leese-server"));
+        assert!(rejection("'fence-reads'", "").contains("no scenarios"));
+        assert!(rejection("lease-server", "leese-server").contains("no lock is named `leese-server`"));
         assert!(rejection("lease-server", "redis-set-px").contains("cannot run in this scenario"));
         assert!(rejection("'fencing'", "'fence'").contains("no property is named fence"));
         assert!(rejection("'fencing'", "'belief-exclusion'").contains("does not expect belief-exclusion"));
         assert!(rejection("durable tokens", " ").contains("an entry needs"));
         assert!(rejection("why", "reason").contains("unknown field"));
-        let twice = "[[cell]]\nscenario = 'fence-reads'\nlocks = ['lease-server', 'lease-server']\n\
+        let twice = "[[cell]]\nscenarios = ['fence-reads']\nlocks = ['lease-server', 'lease-server']\n\
                      properties = ['fencing']\nassumes = 'a'\nwhy = 'b'\n";
         assert!(read(&Registry::standard(), twice).expect_err("a cell is listed twice").contains("is listed twice"));
     }

@@ -52,7 +52,7 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-etcd-stale-grant",
         property: "effect-exclusion",
         source: "etcd-io/etcd#11456 (found by Jepsen, 3.4.3), earlier #9921; fixed by reading the own key again",
-        since: "unverified",
+        since: "not determined",
         fixed_in: None,
         default_on: false,
     },
@@ -63,7 +63,7 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-etcd-stuck-leader",
         property: "belief-exclusion",
         source: "etcd-io/etcd#12528, #15247; fixed by #16822, which makes sure of the leadership before it revokes",
-        since: "unverified",
+        since: "not determined",
         fixed_in: None,
         default_on: false,
     },
@@ -74,7 +74,7 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-raft-stale-read",
         property: "belief-exclusion",
         source: "etcd-io/etcd#741 (etcd 0.x, 2014)",
-        since: "unverified",
+        since: "not determined",
         fixed_in: None,
         default_on: false,
     },
@@ -93,6 +93,9 @@ pub(super) const INFO: LockInfo = LockInfo::new(
                  that did not take effect",
 )
 .owner_txn()
+.check("`Session.Done()`: a local channel, closed when keep-alives end")
+.loss_notice("`Session.Done()`")
+.timeout("the context of `Mutex.Lock(ctx)`")
 .reentrancy(Reentrancy::Uncounted)
 .promises(PROMISES)
 .flawed_defaults(&[

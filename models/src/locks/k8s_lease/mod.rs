@@ -100,7 +100,7 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-k8s-own-duration",
         property: "belief-exclusion",
         source: "fabric8io/kubernetes-client#7160; client-go before kubernetes/kubernetes#114872",
-        since: "unverified",
+        since: "not determined",
         fixed_in: None,
         default_on: false,
     },
@@ -110,7 +110,7 @@ const BUGS: &[BugInfo] = &[
         scenario: "bug-k8s-early-callback",
         property: "belief-exclusion",
         source: "fabric8io/kubernetes-client#7350",
-        since: "unverified",
+        since: "not determined",
         fixed_in: None,
         default_on: false,
     },
@@ -143,6 +143,9 @@ impl Lock for K8sLease {
     .family(Family::ConditionalStore)
     .expiry(Expiry::WaiterMonotonicClock)
     .token("leaseTransitions, though not documented as a token; it repeats after a release that did not take effect")
+    .check("`LeaderElector.IsLeader()`: local state, the last observed record")
+    .loss_notice("`LeaderCallbacks.OnStoppedLeading`")
+    .timeout("the context of `LeaderElector.Run(ctx)`")
     .reentrancy(Reentrancy::Uncounted)
     .promises(PROMISES)
     .flawed_defaults(FLAWED_DEFAULTS)

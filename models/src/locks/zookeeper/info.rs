@@ -59,18 +59,21 @@ pub(super) const INFO: LockInfo = LockInfo::new(
 .token("czxid: the zxid that created the own node")
 .owner_txn()
 .fifo()
+.check("`InterProcessMutex.isAcquiredInThisProcess()`, local state that stays true after LOST, and the flag that the program's listener sets (`stop_on`)")
+.loss_notice("`ConnectionStateListener` with SUSPENDED and LOST, which the program must add")
+.timeout("`acquire(time, unit)`")
 .reentrancy(Reentrancy::Counted)
 .promises(PROMISES)
 .bugs(&[
     BugInfo {
         name: "curator-own-old-node",
-        about: "takes its own node of an ended session for its lock; the servers will delete it",
+        about: "a waiter takes its own node of an ended session for its lock; the servers will delete it",
         scenario: "bug-curator-own-old-node",
         property: "belief-exclusion",
-        source: "CURATOR-604 (apache/curator#1121); CURATOR-498 (#1018), fixed in part",
-        since: "unverified",
+        source: "CURATOR-604 (apache/curator#1121); CURATOR-498 (#1018) fixed the node that an earlier attempt left",
+        since: "not determined",
         fixed_in: None,
-        default_on: false,
+        default_on: true,
     },
     BugInfo {
         name: "curator-release-forgets",
@@ -79,7 +82,7 @@ pub(super) const INFO: LockInfo = LockInfo::new(
         scenario: "bug-curator-release-forgets",
         property: "progress",
         source: "CURATOR-678 (apache/curator#1193), CURATOR-486 (#1006)",
-        since: "unverified",
+        since: "not determined",
         fixed_in: None,
         default_on: false,
     },

@@ -86,7 +86,7 @@ impl Internals {
                 Err(ZkError::NoNode) | Ok(_) => continue,
                 Err(error) => return Err(error),
             };
-            if self.is_of_this_session(&stat) || self.params.own_old_node {
+            if self.is_of_this_session(&stat) {
                 return Ok(Some(Node { path, stat }));
             }
             self.zk.add_chore(Chore::Delete(path));
@@ -94,7 +94,9 @@ impl Internals {
         Ok(None)
     }
 
-    /// `internalLockLoop`: the first child has the lock; each other one watches its predecessor.
+    /// `internalLockLoop` (Curator, LockInternals.java): the first child has the lock; each other one watches its
+    /// predecessor. `getsTheLock` (StandardLockInternalsDriver.java) looks only at the index of the own node, not at the
+    /// session that created it. CURATOR-604 is open.
     async fn wait_for_turn(&self, node: &Node) -> Result<(), ZkError> {
         loop {
             let events = self.zk.events();

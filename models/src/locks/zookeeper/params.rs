@@ -73,7 +73,7 @@ impl Default for ZookeeperParams {
             retry_base: Span(Duration::from_secs(1)),
             simulated_session_expiration_percent: 100,
             stop_on: StopOn::Lost,
-            own_old_node: false,
+            own_old_node: true,
             release_forgets: false,
         }
     }

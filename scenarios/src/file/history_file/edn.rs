@@ -40,21 +40,15 @@ pub(super) fn line(text: &str) -> Result<Option<Line>, LineError> {
         Some(Value::Odd(number)) => return Err(odd("process", number)),
         _ => return Ok(None),
     };
-    let phase = match word(fields, "type")? {
-        "invoke" => Phase::Invoke,
-        "ok" => Phase::Ok,
-        "fail" => Phase::Fail,
-        "info" => Phase::Info,
-        other => return Err(LineError::new(format!("`:type` is :{other}"), "use :invoke, :ok, :fail or :info")),
-    };
-    let f = match word(fields, "f")? {
-        "acquire" | "lock" => Function::Acquire,
-        "release" | "unlock" => Function::Release,
-        "expire" => Function::Expire,
-        other => {
-            let help = "use :acquire, :release or :expire: remove or rename other operations";
-            return Err(LineError::new(format!("`:f` is :{other}"), help));
-        }
+    let (phase, f) = (word(fields, "type")?, word(fields, "f")?);
+    let unknown = |key: &str, word: &str, help: &str| LineError::new(format!("`:{key}` is :{word}"), help);
+    let phase = Phase::from_name(phase).ok_or_else(|| unknown("type", phase, "use :invoke, :ok, :fail or :info"))?;
+    let f = match f {
+        "lock" => Function::Acquire,
+        "unlock" => Function::Release,
+        other => Function::from_name(other).ok_or_else(|| {
+            unknown("f", other, "use :acquire, :release or :expire: remove or rename other operations")
+        })?,
     };
     let mut line = Line { process: process.to_string(), phase, f, lock: None, owner: None, token: None, permits: None };
     if let Some(value) = get(fields, &["value"]) {

@@ -56,10 +56,16 @@ pub(super) fn line(text: &str) -> Result<Line, LineError> {
         Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string())),
         Some(value) => Err(at(key, wrong(key, value, "a name or a whole number"))),
     };
+    let unknown = |key: &str, what: &str, word: &str, choices: &str| {
+        at(key, LineError::new(format!("{} is not {what}", quoted(word)), format!("use {choices}")))
+    };
+    let process = name("process")?.ok_or_else(|| LineError::new("missing field `process`", PAGE))?;
+    let (phase, f) = (word("type")?, word("f")?);
     Ok(Line {
-        process: name("process")?.ok_or_else(|| LineError::new("missing field `process`", PAGE))?,
-        phase: Phase::from_name(word("type")?).map_err(|error| at("type", error))?,
-        f: Function::from_name(word("f")?).map_err(|error| at("f", error))?,
+        process,
+        phase: Phase::from_name(phase)
+            .ok_or_else(|| unknown("type", "a `type`", phase, "`invoke`, `ok`, `fail` or `info`"))?,
+        f: Function::from_name(f).ok_or_else(|| unknown("f", "an `f`", f, "`acquire`, `release` or `expire`"))?,
         lock: name("lock")?,
         owner: name("owner")?,
         token: number("token", Token::MAX)?,

@@ -3,9 +3,6 @@
 use fencepost_models::history::Token;
 use serde::Serialize;
 
-use super::LineError;
-use crate::file::quoted;
-
 /// An event of a history: the beginning or the end of an operation.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
@@ -42,27 +39,16 @@ pub(crate) enum Function {
 
 impl Phase {
     /// Returns the phase of this name.
-    pub(super) fn from_name(name: &str) -> Result<Self, LineError> {
-        match name {
-            "invoke" => Ok(Phase::Invoke),
-            "ok" => Ok(Phase::Ok),
-            "fail" => Ok(Phase::Fail),
-            "info" => Ok(Phase::Info),
-            other => Err(LineError::new(
-                format!("{} is not a `type`", quoted(other)),
-                "use `invoke`, `ok`, `fail` or `info`",
-            )),
-        }
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        let known = [("invoke", Phase::Invoke), ("ok", Phase::Ok), ("fail", Phase::Fail), ("info", Phase::Info)];
+        known.into_iter().find(|(known, _)| *known == name).map(|(_, phase)| phase)
     }
 }
 
 impl Function {
     /// Returns the function of this name.
-    pub(super) fn from_name(name: &str) -> Result<Self, LineError> {
-        let known = [Function::Acquire, Function::Release, Function::Expire].into_iter();
-        known.into_iter().find(|function| function.name() == name).ok_or_else(|| {
-            LineError::new(format!("{} is not an `f`", quoted(name)), "use `acquire`, `release` or `expire`")
-        })
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Function::Acquire, Function::Release, Function::Expire].into_iter().find(|function| function.name() == name)
     }
 
     pub(super) fn name(self) -> &'static str {

@@ -18,7 +18,7 @@ pub use self::check::{CheckOptions, CheckedHistory, CheckedLock, StuckAt};
 use self::pairs::Pairs;
 
 /// A history.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HistoryFile {
     /// The operations, each with its lock, in the order of invocation. Failed operations are omitted, because they had
     /// no effect. The times of an operation are its line numbers.

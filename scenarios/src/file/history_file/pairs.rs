@@ -36,13 +36,7 @@ impl Numbers {
 
 impl Pairs {
     pub(super) fn new(spec: Kind) -> Self {
-        let history = HistoryFile {
-            entries: Vec::new(),
-            locks: Vec::new(),
-            owners: Vec::new(),
-            processes: Vec::new(),
-            failed: 0,
-        };
+        let history = HistoryFile::default();
         Pairs { spec, history, locks: Numbers::default(), owners: Numbers::default(), pending: BTreeMap::new() }
     }
 
@@ -136,20 +130,18 @@ fn check_match(begun: u64, invoked: &Line, line: &Line) -> Result<(), LineError>
         let message = format!("the pending operation is not a {} but a {}", line.f.name(), invoked.f.name());
         return Err(LineError::new(message, help()));
     }
-    let other = |field: &str| LineError::new(format!("`{field}` differs from the beginning of the operation"), help());
     let owner = invoked.owner.as_ref().unwrap_or(&invoked.process);
-    if line.owner.as_ref().is_some_and(|name| name != owner) {
-        return Err(other("owner"));
-    }
     let lock = invoked.lock.as_deref().unwrap_or_default();
-    if line.lock.as_deref().is_some_and(|name| name != lock) {
-        return Err(other("lock"));
+    let differs = [
+        ("owner", line.owner.as_ref().is_some_and(|name| name != owner)),
+        ("lock", line.lock.as_deref().is_some_and(|name| name != lock)),
+        ("permits", line.permits.is_some_and(|permits| permits != invoked.permits.unwrap_or(1))),
+        ("token", line.token.is_some() && invoked.token.is_some_and(|token| Some(token) != line.token)),
+    ];
+    match differs.into_iter().find(|(_, differs)| *differs) {
+        Some((field, _)) => {
+            Err(LineError::new(format!("`{field}` differs from the beginning of the operation"), help()))
+        }
+        None => Ok(()),
     }
-    if line.permits.is_some_and(|permits| permits != invoked.permits.unwrap_or(1)) {
-        return Err(other("permits"));
-    }
-    if line.token.is_some() && invoked.token.is_some_and(|token| Some(token) != line.token) {
-        return Err(other("token"));
-    }
-    Ok(())
 }
