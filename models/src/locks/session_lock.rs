@@ -1,26 +1,32 @@
 //! The client side that the session locks of databases share. The server has the lock, which belongs to the connection
-//! and is counted there. The client only knows the server's answer and whether its connection seems open.
+//! and is counted there.
+//!
+//! The loss notice is that of madelson/DistributedLock 2.8.1 (`ConnectionMonitor.cs`): while a program watches
+//! `HandleLostToken`, the library keeps a query in progress, so the end of the connection is noticed at once.
 
 use std::time::Duration;
 
 use fencepost_sim::faults::BoundAllowance;
-use fencepost_sim::{CallError, KEEP_ALIVE, STALL_LIMIT};
+use fencepost_sim::{CallError, KEEP_ALIVE, STALL_LIMIT, Task};
 
 use crate::grant::{Grant, LockError, Reason};
 use crate::history::{GrantId, ResourceId};
 use crate::servers::sql::{Database, GRACE, Idle, SqlMessage, Standby, failover_bound};
+use crate::wire::Ctx;
 
 /// A client's session lock.
 pub(super) struct SessionLock {
+    ctx: Ctx<SqlMessage>,
     pub database: Database,
     pub resource: ResourceId,
-    /// The grant of this session, as far as the client knows.
-    held: Option<GrantId>,
+    /// Whether the program watches `HandleLostToken`.
+    lost_token: bool,
+    monitor: Option<Task>,
 }
 
 impl SessionLock {
-    pub fn new(database: Database, resource: ResourceId) -> Self {
-        SessionLock { database, resource, held: None }
+    pub fn new(ctx: Ctx<SqlMessage>, database: Database, resource: ResourceId, lost_token: bool) -> Self {
+        SessionLock { ctx, database, resource, lost_token, monitor: None }
     }
 
     /// The statement that asks for the lock.
@@ -33,7 +39,7 @@ impl SessionLock {
     pub fn grant_from_reply(&mut self, reply: Result<SqlMessage, CallError>) -> Result<Grant, LockError> {
         match self.database.check_reply(reply)? {
             SqlMessage::Locked { grant } => {
-                self.held = Some(grant);
+                self.monitor = self.lost_token.then(|| self.watch(grant));
                 Ok(Grant { id: grant, token: None, valid_until: None })
             }
             SqlMessage::Deadlock => Err(LockError::Failed(Reason::Deadlock)),
@@ -41,9 +47,19 @@ impl SessionLock {
         }
     }
 
+    /// Reports the loss of the lock once the connection is broken.
+    fn watch(&self, grant: GrantId) -> Task {
+        let (ctx, broken) = (self.ctx.clone(), self.database.broken());
+        self.ctx.spawn(async move {
+            broken.await;
+            ctx.report_lock_lost(grant);
+        })
+    }
+
     /// Releases once. The lock of another session is not affected, even if this one held it before its connection
     /// broke.
     pub async fn release(&mut self, grant: &Grant) -> Result<(), LockError> {
+        self.monitor = None;
         let unlock = SqlMessage::Unlock { resource: self.resource, on_behalf: grant.id };
         match self.database.run(unlock, Some("release-sent")).await? {
             SqlMessage::Done => Ok(()),
@@ -51,8 +67,10 @@ impl SessionLock {
         }
     }
 
-    pub fn is_held(&self, grant: &Grant) -> bool {
-        self.held == Some(grant.id) && self.database.seems_open()
+    /// Asks the server whether this session holds the lock.
+    pub async fn is_held(&mut self) -> Result<bool, LockError> {
+        let query = SqlMessage::HoldsLock { resource: self.resource };
+        Ok(matches!(self.database.run(query, None).await?, SqlMessage::Done))
     }
 }
 

@@ -360,6 +360,44 @@ fn a_database_ends_deadlocks_of_its_sessions() {
     }
 }
 
+/// Returns a scenario whose clients check the lock before the write.
+fn checked(lock: &str, fault: &str) -> String {
+    scenario(lock, fault).replace("count = 3", "count = 3\ncheck_before_write = true")
+}
+
+/// `pg_locks` and `IS_USED_LOCK` ask the server, on the session that had the lock.
+#[test]
+fn a_session_that_lost_its_lock_learns_it_from_the_server() {
+    for (lock, limit) in [("pg-advisory", "idle_session_timeout"), ("mysql-get-lock", "wait_timeout")] {
+        let limited = format!("[lock.{lock}]\n{limit} = \"3s\"");
+        let seen = run(&checked(&limited, &pauses("5s..20s")), lock, SEEDS);
+        assert!(seen.decided(EffectExclusion) == SEEDS, "{lock}: offers no check");
+        seen.never_violates(&[GrantExclusion, EffectExclusion, OwnerRelease]);
+    }
+}
+
+/// `LockAssert` reads a variable of the thread; `LockExtender` asks the database (lukas-krecan/ShedLock 7.9.0).
+#[test]
+fn a_row_is_checked_by_the_database_only_if_it_is_extended() {
+    let pauses = pauses("6s..20s");
+    run(&checked(LEASE, &pauses), "sql-lease-row", SEEDS).violates(&[EffectExclusion, NoLostUpdate]);
+    let extends = format!("{LEASE}\ncheck = \"lock-extender\"");
+    run(&checked(&extends, &pauses), "sql-lease-row", SEEDS).never_violates(&[EffectExclusion, NoLostUpdate, Progress]);
+}
+
+/// `HandleLostToken` of madelson/DistributedLock: the end of the connection is noticed at once.
+#[test]
+fn a_watched_connection_reports_the_loss_of_its_lock() {
+    for lock in SESSIONS {
+        let watched = |on: bool| {
+            let lost_token = format!("[lock.{lock}]\nlost_token = {on}");
+            run(&scenario(&lost_token, SERVER_RESTARTS), lock, SEEDS)
+        };
+        watched(false).violates(&[BeliefExclusion]);
+        watched(true).never_violates(&[BeliefExclusion]);
+    }
+}
+
 #[test]
 fn separate_stores_accept_late_writes() {
     let late = "[[fault.hold]]\nfrom = \"client:any\"\nto = \"store\"\nevery = \"exp(5s)\"\nlasts = \"3s..10s\"";

@@ -50,6 +50,8 @@ pub struct MysqlGetLockParams {
     pub sync_timeout: Span,
     /// The pool between the program and the database. None by default; Spring Boot uses HikariCP.
     pub pool: Pool,
+    /// Whether the program watches the loss notice of madelson/DistributedLock, `HandleLostToken`. Off by default.
+    pub lost_token: bool,
 }
 
 impl Default for MysqlGetLockParams {
@@ -63,6 +65,7 @@ impl Default for MysqlGetLockParams {
             failover_after: Span(FAILOVER_AFTER),
             sync_timeout: Span(Duration::ZERO),
             pool: Pool::None,
+            lost_token: false,
         }
     }
 }
@@ -134,12 +137,19 @@ impl Lock for MysqlGetLock {
     const INFO: LockInfo = LockInfo::new("mysql-get-lock", "MySQL's GET_LOCK, which belongs to the session")
         .family(Family::Database)
         .expiry(Expiry::Connection)
+        .check("SELECT IS_USED_LOCK(name) = CONNECTION_ID(): asks the server")
+        .loss_notice("none in SQL; HandleLostToken of DistributedLock: the connection broke")
+        .timeout("GET_LOCK(name, timeout): the server waits at most this long")
         .reentrancy(Reentrancy::Counted)
         .promises(PROMISES)
-        .verification(Verification::Documentation)
+        .verification(Verification::Source {
+            version: "DistributedLock 2.8.1; the server by its manual",
+            read: "2026-12-01",
+        })
         .sources(&[
             "MySQL 8.4 Reference Manual, Locking Functions; Server System Variables, wait_timeout",
             "MySQL worklog 1159, Allow multiple locks in GET_LOCK()",
+            "madelson/DistributedLock 2.8.1, MySqlUserLock.cs, ConnectionMonitor.cs",
             "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
         ]);
     type Params = MysqlGetLockParams;
@@ -151,7 +161,11 @@ impl Lock for MysqlGetLock {
 
     fn connect(params: &MysqlGetLockParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
         let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0, params.pool);
-        MysqlGetLock { params: params.clone(), ctx, lock: SessionLock::new(database, resource) }
+        MysqlGetLock {
+            params: params.clone(),
+            ctx: ctx.clone(),
+            lock: SessionLock::new(ctx, database, resource, params.lost_token),
+        }
     }
 
     /// The server waits at most `timeout`, and never longer than the client.
@@ -168,8 +182,8 @@ impl Lock for MysqlGetLock {
         self.lock.release(grant).await
     }
 
-    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(self.lock.is_held(grant))
+    async fn check(&mut self, _: &Grant) -> Result<bool, LockError> {
+        self.lock.is_held().await
     }
 
     fn takeover_bound(params: &MysqlGetLockParams, allowance: &BoundAllowance) -> Duration {

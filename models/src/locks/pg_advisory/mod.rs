@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::session_lock::{SessionLock, session_bound};
-use crate::grant::{Attempt, Grant, LockError};
+use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::{GrantId, ResourceId};
-use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
     Database, FAILOVER_AFTER, GRACE, Idle, Pool, REPLICATION_LAG, Sql, SqlConfig, SqlMessage, Standby, StandbyMode,
@@ -26,6 +26,7 @@ pub struct PgAdvisory {
     lock: SessionLock,
     /// The connection for cancelling statements.
     canceller: Option<(NodeId, ConnId)>,
+    timeout_leaks: bool,
 }
 
 /// Parameters of `pg-advisory`.
@@ -50,9 +51,14 @@ pub struct PgAdvisoryParams {
     pub sync_timeout: Span,
     /// The pool between the program and the database. None by default; Spring Boot uses HikariCP.
     pub pool: Pool,
+    /// Whether the program watches the loss notice of madelson/DistributedLock, `HandleLostToken`. Off by default.
+    pub lost_token: bool,
     /// The wait after which the server looks for a deadlock: `deadlock_timeout`, 1 s by default (PostgreSQL 17, Lock
     /// Management).
     pub deadlock_timeout: Span,
+    #[serde(skip)]
+    #[schemars(skip)]
+    timeout_leaks: bool,
 }
 
 impl Default for PgAdvisoryParams {
@@ -65,7 +71,9 @@ impl Default for PgAdvisoryParams {
             failover_after: Span(FAILOVER_AFTER),
             sync_timeout: Span(Duration::ZERO),
             pool: Pool::None,
+            lost_token: false,
             deadlock_timeout: Span(Duration::from_secs(1)),
+            timeout_leaks: false,
         }
     }
 }
@@ -81,6 +89,14 @@ impl PgAdvisoryParams {
 }
 
 impl Params for PgAdvisoryParams {
+    fn set_bug(&mut self, bug: &str, on: bool) -> bool {
+        let known = bug == TIMEOUT_LEAKS.name;
+        if known {
+            self.timeout_leaks = on;
+        }
+        known
+    }
+
     fn check(&self) -> Result<(), String> {
         self.standby.check(self.failover_after.0)
     }
@@ -97,6 +113,18 @@ impl PgAdvisory {
         self.canceller = Some((server, self.ctx.reopen(conn)));
     }
 }
+
+const TIMEOUT_LEAKS: BugInfo = BugInfo {
+    name: "pg-advisory-timeout-leaks",
+    about: "a timeout that races with the grant counts as a failure, and the connection keeps the lock",
+    scenario: "bug-pg-advisory-timeout-leaks",
+    property: "progress",
+    source: "madelson/DistributedLock issue 147 and pull request 152; release notes of 2.3.2 in README.md; \
+        PostgresAdvisoryLock.cs, TryAcquireAsync (fix: it queries pg_locks after SQLSTATE 55P03)",
+    since: "DistributedLock.Postgres 1.0.0",
+    fixed_in: Some("DistributedLock.Postgres 1.0.4"),
+    default_on: false,
+};
 
 const LOCKS: &str = "PostgreSQL 17 documentation, Explicit Locking, Advisory Locks";
 
@@ -145,11 +173,19 @@ impl Lock for PgAdvisory {
     const INFO: LockInfo = LockInfo::new("pg-advisory", "PostgreSQL's pg_advisory_lock, which belongs to the session")
         .family(Family::Database)
         .expiry(Expiry::Connection)
+        .check("SELECT … FROM pg_locks WHERE pid = pg_backend_pid(): asks the server")
+        .loss_notice("none in SQL; HandleLostToken of DistributedLock: the connection broke")
+        .timeout("lock_timeout, or a cancel request; pg_try_advisory_lock does not wait")
         .reentrancy(Reentrancy::Counted)
         .promises(PROMISES)
-        .verification(Verification::Documentation)
+        .bugs(&[TIMEOUT_LEAKS])
+        .verification(Verification::Source {
+            version: "DistributedLock 2.8.1; the server by its manual",
+            read: "2026-12-01",
+        })
         .sources(&[
             "PostgreSQL 17 documentation, Explicit Locking, Advisory Locks; Advisory Lock Functions",
+            "madelson/DistributedLock 2.8.1, PostgresAdvisoryLock.cs, ConnectionMonitor.cs",
             "repmgr documentation, repmgrd configuration; Patroni documentation, Replication modes (standby)",
         ]);
     type Params = PgAdvisoryParams;
@@ -169,13 +205,23 @@ impl Lock for PgAdvisory {
 
     fn connect(params: &PgAdvisoryParams, ctx: Ctx<SqlMessage>, resource: ResourceId) -> Self {
         let database = Database::new(ctx.clone(), params.standby, params.socket_timeout.0, params.pool);
-        PgAdvisory { ctx, lock: SessionLock::new(database, resource), canceller: None }
+        PgAdvisory {
+            timeout_leaks: params.timeout_leaks,
+            ctx: ctx.clone(),
+            lock: SessionLock::new(ctx, database, resource, params.lost_token),
+            canceller: None,
+        }
     }
 
     /// The statement waits without limit (`lock_timeout = 0`, the default). A client that gives up cancels it; if even
     /// that brings no answer, it closes the connection.
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         self.lock.database.ready(attempt.give_up).await?;
+        if self.timeout_leaks && self.lock.is_held().await? {
+            // The library does not lock twice on a connection that the program passed to it.
+            self.ctx.sleep_until(attempt.give_up).await;
+            return Err(LockError::Failed(Reason::Busy));
+        }
         let wait = attempt.give_up - self.ctx.mono();
         let statement = self.lock.statement(attempt.id, None);
         let mut reply = pin!(self.lock.database.ask(statement, wait + 2 * GRACE));
@@ -184,6 +230,9 @@ impl Lock for PgAdvisory {
             Either::First(reply) => reply,
             Either::Second(()) => {
                 self.cancel(attempt.id).await;
+                if self.timeout_leaks {
+                    return Err(LockError::Failed(Reason::Busy));
+                }
                 reply.await
             }
         };
@@ -194,8 +243,8 @@ impl Lock for PgAdvisory {
         self.lock.release(grant).await
     }
 
-    async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(self.lock.is_held(grant))
+    async fn check(&mut self, _: &Grant) -> Result<bool, LockError> {
+        self.lock.is_held().await
     }
 
     fn takeover_bound(params: &PgAdvisoryParams, allowance: &BoundAllowance) -> Duration {

@@ -16,7 +16,7 @@ use crate::info::{Answer, Expiry, Family, LockInfo, Promise, Reentrancy, Require
 use crate::lock::{Lock, Params};
 use crate::servers::sql::{
     Database, FAILOVER_AFTER, GRACE, Idle, Pool, REPLICATION_LAG, Sql, SqlConfig, SqlMessage, Standby, StandbyMode,
-    failover_bound,
+    VALIDATION_TIMEOUT, failover_bound,
 };
 use crate::site::Site;
 use crate::wire::Ctx;
@@ -160,9 +160,14 @@ impl Lock for SqlForUpdate {
     .expiry(Expiry::Connection)
     .in_store()
     .commits_at_release()
+    .check("Connection.isValid(timeout): asks the server, whether the connection is open")
+    .timeout("innodb_lock_wait_timeout (MySQL) or lock_timeout (PostgreSQL)")
     .reentrancy(Reentrancy::Uncounted)
     .promises(PROMISES)
-    .verification(Verification::Documentation)
+    .verification(Verification::Source {
+        version: "PostgreSQL JDBC driver 42.7 and HikariCP 6.0.0; the server by its manual",
+        read: "2026-12-01",
+    })
     .sources(&[
         "MySQL 8.4 Reference Manual, InnoDB Locking Reads; innodb_lock_wait_timeout",
         "PostgreSQL 17 documentation, Explicit Locking, Row-Level Locks",
@@ -213,7 +218,7 @@ impl Lock for SqlForUpdate {
     }
 
     async fn check(&mut self, _: &Grant) -> Result<bool, LockError> {
-        Ok(self.database.seems_open())
+        Ok(self.database.is_valid(VALIDATION_TIMEOUT).await)
     }
 
     fn in_store(&mut self) -> Option<&mut dyn InStore> {

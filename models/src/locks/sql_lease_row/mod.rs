@@ -9,7 +9,7 @@ mod keep_alive;
 mod params;
 mod promises;
 
-pub use self::params::{Clock, SqlLeaseRowParams};
+pub use self::params::{CheckCall, Clock, SqlLeaseRowParams};
 
 use std::time::Duration;
 
@@ -92,6 +92,7 @@ impl Lock for SqlLeaseRow {
     .expectations(include_str!("expectations.toml"))
     .family(Family::Database)
     .expiry(Expiry::ClientWallClock)
+    .check("LockAssert.assertLocked(): local; LockExtender.extendActiveLock(): asks the server and extends")
     .reentrancy(Reentrancy::Refused)
     .promises(PROMISES)
     .flawed_defaults(FLAWS)
@@ -152,9 +153,20 @@ impl Lock for SqlLeaseRow {
         Ok(())
     }
 
-    /// ShedLock does not expose the lock's duration: a started task counts as holding it (`LockAssert`).
+    /// `LockAssert` counts a started task as holding the lock. `LockExtender` asks the database.
     async fn check(&mut self, grant: &Grant) -> Result<bool, LockError> {
-        Ok(self.held.is_some_and(|held| held.grant == grant.id))
+        if self.held.is_none_or(|held| held.grant != grant.id) {
+            return Ok(false);
+        }
+        match self.params.check {
+            CheckCall::LockAssert => Ok(true),
+            CheckCall::LockExtender => {
+                let lasts = self.params.lock_at_most.0;
+                let until = millis(self.ctx.wall()) + lasts.as_millis() as i64;
+                let extend = SqlMessage::ExtendLease(self.lease(grant.id, until, lasts));
+                Ok(matches!(self.database.run(extend, None).await?, SqlMessage::Changed))
+            }
+        }
     }
 
     /// The row is free once the waiter's clock says so, which may lag behind the holder's. Then the waiter must try

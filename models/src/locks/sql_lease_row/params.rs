@@ -26,6 +26,8 @@ pub struct SqlLeaseRowParams {
     /// Whether the lock is extended every half of `lock_at_most` (`KeepAliveLockProvider`). Off by default: it is a
     /// separate wrapper. It rejects a `lock_at_most` below 30 s.
     pub keep_alive: bool,
+    /// The call that checks the lock before a write.
+    pub check: CheckCall,
     /// The timeout of a statement. `"0s"`, the default: until the stream fails (MySQL Connector/J and pgjdbc,
     /// `socketTimeout`).
     pub socket_timeout: Span,
@@ -57,6 +59,17 @@ pub enum Clock {
     Database,
 }
 
+/// The call that checks the lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckCall {
+    /// `LockAssert.assertLocked()`, which reads a variable of the thread: true until the release.
+    #[default]
+    LockAssert,
+    /// `LockExtender.extendActiveLock()`, which extends the row by `lock_at_most` and fails if it has expired.
+    LockExtender,
+}
+
 /// The shortest `lock_at_most` of an extended lock (ShedLock, KeepAliveLockProvider.java).
 const SHORTEST_KEPT_ALIVE: Duration = Duration::from_secs(30);
 
@@ -67,6 +80,7 @@ impl Default for SqlLeaseRowParams {
             lock_at_least: Span(Duration::ZERO),
             clock: Clock::Client,
             keep_alive: false,
+            check: CheckCall::LockAssert,
             socket_timeout: Span(Duration::ZERO),
             standby: StandbyMode::None,
             replication_lag: Span(REPLICATION_LAG),
@@ -105,6 +119,9 @@ impl Params for SqlLeaseRowParams {
     fn check(&self) -> Result<(), String> {
         if self.keep_alive && self.lock_at_most.0 < SHORTEST_KEPT_ALIVE {
             return Err("`keep_alive` needs a `lock_at_most` of at least 30s".into());
+        }
+        if self.keep_alive && self.check == CheckCall::LockExtender {
+            return Err("KeepAliveLockProvider supports no `check = \"lock-extender\"`".into());
         }
         if self.lock_at_least.0 > self.lock_at_most.0 {
             return Err("`lock_at_least` is longer than `lock_at_most`".into());

@@ -104,7 +104,7 @@ impl Lock for SqlVersion {
             .in_store()
             .without_grants()
             .promises(PROMISES)
-            .verification(Verification::Documentation)
+            .verification(Verification::Textbook)
             .sources(&["Kung and Robinson, On Optimistic Methods for Concurrency Control, TODS 1981"]);
     type Params = SqlVersionParams;
     type Message = SqlMessage;

@@ -28,7 +28,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(1);
 const ALIVE_BYPASS: Duration = Duration::from_millis(500);
 
 /// The timeout of HikariCP's test (`validationTimeout`), 5 s by default.
-const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest wait of HikariCP's `getConnection` (`connectionTimeout`), 30 s by default.
 pub(crate) const POOL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -152,6 +152,12 @@ impl Database {
         let host = &mut self.hosts[self.at];
         host.conn = self.ctx.reopen(host.conn);
         self.checked = false;
+    }
+
+    /// Returns once the current connection is broken, as far as this side knows.
+    pub fn broken(&self) -> impl Future<Output = ()> + use<> {
+        let (ctx, conn) = (self.ctx.clone(), self.hosts[self.at].conn);
+        async move { while ctx.next(conn).await.is_ok() {} }
     }
 
     /// `Connection.isValid`: an empty query (pgjdbc 42.7, PgConnection.java), or a ping (MySQL Connector/J).

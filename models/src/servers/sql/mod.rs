@@ -23,7 +23,7 @@ mod sessions;
 mod transactions;
 
 pub use self::client::{Database, Pool};
-pub(crate) use self::client::{GRACE, POOL_TIMEOUT, failover_bound};
+pub(crate) use self::client::{GRACE, POOL_TIMEOUT, VALIDATION_TIMEOUT, failover_bound};
 pub use self::log::{Entry, LeaseRow, millis};
 pub use self::message::{History, Lease, SqlMessage, Times};
 pub(crate) use self::replica::{FAILOVER_AFTER, REPLICATION_LAG};
