@@ -158,6 +158,7 @@ pub const BUGS: &[(&str, &str)] = texts!(
     "bug-fence-refuses-equal",
     "bug-k8s-early-callback",
     "bug-k8s-own-duration",
+    "bug-k8s-release-clears-another",
     "bug-pg-advisory-timeout-leaks",
     "bug-raft-stale-read",
     "bug-redisson-renewal-stops",

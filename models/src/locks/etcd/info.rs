@@ -33,9 +33,9 @@ const PROMISES: &[Promise] = &[
     Promise {
         requirement: Requirement::Fencing,
         answer: Answer::Yes,
-        says: "revisions grow with every change and serve as a logical clock; the mutex gives the create revision of \
-            its key, and a comparison of it for transactions",
-        source: "etcd, api_guarantees.md, Revision; concurrency/mutex.go, IsOwner",
+        says: "revisions grow with every change and serve as a logical clock; the mutex gives the revision of its last \
+            response, and a comparison of its key's create revision for transactions",
+        source: "etcd, api_guarantees.md, Revision; concurrency/mutex.go, Header and IsOwner",
     },
     Promise {
         requirement: Requirement::Order,
@@ -89,8 +89,8 @@ pub(super) const INFO: LockInfo = LockInfo::new(
 .expiry(Expiry::LeaderMonotonicClock)
 .replicated()
 .token(
-    "the create revision of the client's key: it repeats when the same session locks again after an unlock \
-                 that did not take effect",
+    "`Mutex.Header().Revision`: the store's revision when the lock was acquired (etcdctl: `ETCD_LOCK_REV`). It repeats \
+        when the same session locks again after an unlock that did not take effect, and nothing was written since",
 )
 .owner_txn()
 .check("`Session.Done()`: a local channel, closed when keep-alives end")

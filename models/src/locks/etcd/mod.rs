@@ -61,25 +61,26 @@ impl Etcd {
         Ok(Key { resource: self.resource, lease })
     }
 
-    /// `Mutex.Lock`: puts the key, and waits until there is no older one.
-    async fn lock(&mut self, key: Key, attempt: Attempt) -> Result<Revision, LockError> {
+    /// `Mutex.Lock`: puts the key, and waits until there is no older one. Returns the key's create revision and the
+    /// revision of `Mutex.Header()`: that of the last response (mutex.go, `m.hdr`).
+    async fn lock(&mut self, key: Key, attempt: Attempt) -> Result<(Revision, Revision), LockError> {
         let request = EtcdMessage::Lock { key, attempt: attempt.id };
         let reply = self.link.send_once(request, Some(attempt.give_up), Some("acquire-sent")).await?;
-        let EtcdMessage::Locked { created, first, .. } = reply else {
+        let EtcdMessage::Locked { created, first, revision } = reply else {
             self.session = None;
             return Err(NOT_HELD);
         };
         if created == first {
-            return Ok(created);
+            return Ok((created, revision));
         }
         let waited = self.wait_deletes(created - 1, attempt.give_up).await;
         let found = match waited {
-            Ok(()) if self.params.stale_grant => return Ok(created),
+            Ok(()) if self.params.stale_grant => return Ok((created, revision)),
             Ok(()) => self.find(EtcdMessage::Get { key }, attempt.give_up).await,
             Err(error) => Err(error),
         };
         match found {
-            Ok((Some(_), _)) => Ok(created),
+            Ok((Some(_), revision)) => Ok((created, revision)),
             Ok((None, _)) => {
                 self.session = None;
                 Err(NOT_HELD)
@@ -167,12 +168,12 @@ impl Lock for Etcd {
     async fn acquire(&mut self, attempt: Attempt) -> Result<Grant, LockError> {
         let key = self.lease(attempt.give_up).await?;
         let id = self.held().map_or(attempt.id, |outer| outer.grant);
-        let created = self.lock(key, Attempt { id, ..attempt }).await?;
+        let (created, revision) = self.lock(key, Attempt { id, ..attempt }).await?;
         self.mine.set(Some(Mine { grant: id, key, created }));
         if let Some(session) = &self.session {
             session.protect(id);
         }
-        Ok(Grant { id, token: Some(created), valid_until: None })
+        Ok(Grant { id, token: Some(revision), valid_until: None })
     }
 
     /// Whatever the result, the mutex no longer holds the lock.

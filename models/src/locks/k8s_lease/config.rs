@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::timing::scaled;
-use super::{EARLY_CALLBACK, OWN_DURATION};
+use super::{CLEARS_ANOTHER, EARLY_CALLBACK, OWN_DURATION};
 use crate::lock::Params;
 
 /// Parameters of `k8s-lease`. The defaults are those of Kubernetes' own components (comments of
@@ -37,6 +37,9 @@ pub struct K8sLeaseParams {
     #[serde(skip)]
     #[schemars(skip)]
     early_callback: bool,
+    #[serde(skip)]
+    #[schemars(skip)]
+    clears_another: bool,
 }
 
 /// The identity of a candidate.
@@ -62,6 +65,7 @@ impl Default for K8sLeaseParams {
             candidate_lease_durations: Vec::new(),
             own_duration: false,
             early_callback: false,
+            clears_another: true,
         }
     }
 }
@@ -89,6 +93,7 @@ impl Params for K8sLeaseParams {
         match bug {
             OWN_DURATION => self.own_duration = on,
             EARLY_CALLBACK => self.early_callback = on,
+            CLEARS_ANOTHER => self.clears_another = on,
             _ => return false,
         }
         true
@@ -141,6 +146,7 @@ impl K8sLeaseParams {
             identity: self.identity,
             own_duration: self.own_duration,
             early_callback: self.early_callback,
+            clears_another: self.clears_another,
         }
     }
 }
@@ -157,6 +163,8 @@ pub(super) struct Config {
     pub own_duration: bool,
     /// Reports leadership as soon as it reads a record that names it.
     pub early_callback: bool,
+    /// A release decides by the observed record: the bug `k8s-release-clears-another`.
+    pub clears_another: bool,
 }
 
 impl Config {

@@ -249,13 +249,16 @@ impl Elector {
     }
 
     /// `tryRelease` (client-go 1.34 to 1.36, leaderelection.go): reads the record, but asks `IsLeader()` of the record
-    /// that it observed last. So it may clear the record of another leader. Repeats after another write in between.
+    /// that it observed last. So it may clear the record of another leader, unless the bug is fixed. Repeats after
+    /// another write in between.
     pub async fn release(&self, grant: GrantId) -> Result<(), LockError> {
         let until = self.ctx.mono() + self.config.renew_deadline;
         let mut step = Some("release-sent");
         loop {
             let (found, _) = self.get(until, None).await.map_err(|error| LockError::Failed(Reason::Call(error)))?;
-            let Some(found) = found.filter(|_| self.is_leader()) else {
+            let Some(found) =
+                found.filter(|found| self.is_leader() && (self.config.clears_another || self.is_me(found)))
+            else {
                 return Err(LockError::Failed(Reason::NotHeld));
             };
             let cleared = LeaseSpec { holder: None, seconds: 1, transitions: found.transitions, grant: None };

@@ -41,6 +41,7 @@ pub struct K8sLease {
 
 const OWN_DURATION: &str = "k8s-own-duration";
 const EARLY_CALLBACK: &str = "k8s-early-callback";
+const CLEARS_ANOTHER: &str = "k8s-release-clears-another";
 
 const PACKAGE: &str = "kubernetes/client-go, tools/leaderelection/leaderelection.go, package comment";
 
@@ -103,6 +104,17 @@ const BUGS: &[BugInfo] = &[
         since: "not determined",
         fixed_in: None,
         default_on: false,
+    },
+    BugInfo {
+        name: CLEARS_ANOTHER,
+        about: "a release reads the record again but decides by the record observed before, so it can clear the record of \
+            another leader",
+        scenario: "bug-k8s-release-clears-another",
+        property: "owner-release",
+        source: "kubernetes/client-go, tools/leaderelection/leaderelection.go, tryRelease: 1.33.0 did not read the record first",
+        since: "1.34.0",
+        fixed_in: None,
+        default_on: true,
     },
     BugInfo {
         name: EARLY_CALLBACK,
