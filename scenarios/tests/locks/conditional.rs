@@ -195,14 +195,16 @@ fn a_late_waiter_waits_a_full_lease_after_its_first_read() {
 fn service_restarts_lose_no_grant_but_a_candidates_token_repeats() {
     let restarts = fault("crash", "server:all", "exp(6s)", "restart_after = \"2s\"");
     run(&scenario("2s", true, &restarts), "dynamodb", SEEDS).never_violates(&SAFE).never_violates(&STORE);
-    let seen = run(&scenario("2s", true, &restarts), "k8s-lease", SEEDS);
+    let seen = run(&scenario("2s", true, &restarts), "k8s-lease:transitions-token", SEEDS);
     seen.never_violates(&SAFE).never_violates(&STORE).violates(&[Fencing]);
 }
 
 #[test]
 fn a_token_that_repeats_lets_late_writes_through_the_fence() {
     let guarded = [Fencing, EffectExclusion, NoLostUpdate];
-    run(&shipped("token-repeats"), "k8s-lease", 60).violates(&guarded).never_violates(&[GrantExclusion]);
+    run(&shipped("token-repeats"), "k8s-lease:transitions-token", 60)
+        .violates(&guarded)
+        .never_violates(&[GrantExclusion]);
     run(&shipped("token-repeats"), "lease-server", 60).never_violates(&guarded);
 }
 

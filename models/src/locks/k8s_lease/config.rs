@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::timing::scaled;
-use super::{CLEARS_ANOTHER, EARLY_CALLBACK, OWN_DURATION};
+use super::{CLEARS_ANOTHER, EARLY_CALLBACK, OWN_DURATION, TRANSITIONS};
 use crate::lock::Params;
 
 /// Parameters of `k8s-lease`. The defaults are those of Kubernetes' own components (comments of
@@ -31,6 +31,8 @@ pub struct K8sLeaseParams {
     /// The lease durations of `client-1`, `client-2` and so on, if they differ. Their other timings keep their ratio.
     /// Empty: all have `lease_duration`.
     pub candidate_lease_durations: Vec<Span>,
+    /// The number that a program takes as fencing token. client-go documents none.
+    pub token: TokenSource,
     #[serde(skip)]
     #[schemars(skip)]
     own_duration: bool,
@@ -40,6 +42,17 @@ pub struct K8sLeaseParams {
     #[serde(skip)]
     #[schemars(skip)]
     clears_another: bool,
+}
+
+/// The number that a program takes as fencing token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenSource {
+    /// There is no token.
+    #[default]
+    None,
+    /// `leaseTransitions` of the record, which is not documented as a token.
+    Transitions,
 }
 
 /// The identity of a candidate.
@@ -63,6 +76,7 @@ impl Default for K8sLeaseParams {
             release_on_cancel: true,
             identity: CandidateIdentity::Process,
             candidate_lease_durations: Vec::new(),
+            token: TokenSource::None,
             own_duration: false,
             early_callback: false,
             clears_another: true,
@@ -87,6 +101,13 @@ impl Params for K8sLeaseParams {
 
     fn effective_expiry(&self) -> Option<Duration> {
         Some(self.longest_lease())
+    }
+
+    fn set_variant(&mut self, variant: &str) -> bool {
+        if variant == TRANSITIONS {
+            self.token = TokenSource::Transitions;
+        }
+        variant == TRANSITIONS
     }
 
     fn set_bug(&mut self, bug: &str, on: bool) -> bool {
@@ -145,6 +166,7 @@ impl K8sLeaseParams {
             release_on_cancel: self.release_on_cancel,
             identity: self.identity,
             own_duration: self.own_duration,
+            token: self.token,
             early_callback: self.early_callback,
             clears_another: self.clears_another,
         }
@@ -159,6 +181,7 @@ pub(super) struct Config {
     pub retry_period: Duration,
     pub release_on_cancel: bool,
     pub identity: CandidateIdentity,
+    pub token: TokenSource,
     /// Applies its own lease duration to others' records.
     pub own_duration: bool,
     /// Reports leadership as soon as it reads a record that names it.

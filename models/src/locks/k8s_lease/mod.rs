@@ -22,11 +22,13 @@ use fencepost_sim::faults::BoundAllowance;
 use fencepost_sim::stream::Stream;
 use fencepost_sim::units::Dist;
 
-pub use self::config::{CandidateIdentity, K8sLeaseParams};
+pub use self::config::{CandidateIdentity, K8sLeaseParams, TokenSource};
 use self::elector::{Elector, K8sMessage, Try};
 use crate::grant::{Attempt, Grant, LockError, Reason};
 use crate::history::ResourceId;
-use crate::info::{Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, Verification};
+use crate::info::{
+    Answer, BugInfo, Expiry, Family, LockInfo, Promise, Reentrancy, Requirement, VariantInfo, Verification,
+};
 use crate::lock::Lock;
 use crate::servers::conditional::ItemStore;
 use crate::site::Site;
@@ -38,6 +40,22 @@ pub struct K8sLease {
     renewal: Option<Task>,
     jitter: Stream,
 }
+
+/// The variant whose programs take `leaseTransitions` as token.
+const TRANSITIONS: &str = "transitions-token";
+
+const VARIANTS: &[VariantInfo] = &[
+    VariantInfo {
+        name: "default",
+        about: "no token: the package documents none, and `LeaderElector` has no call for one",
+        source: "kubernetes/client-go, tools/leaderelection/leaderelection.go",
+    },
+    VariantInfo {
+        name: TRANSITIONS,
+        about: "the program reads the record and takes `leaseTransitions` as token",
+        source: "kubernetes/client-go, tools/leaderelection/resourcelock/interface.go, LeaderElectionRecord",
+    },
+];
 
 const OWN_DURATION: &str = "k8s-own-duration";
 const EARLY_CALLBACK: &str = "k8s-early-callback";
@@ -142,7 +160,8 @@ impl K8sLease {
             self.renewal = Some(elector.ctx.spawn(elector.clone().renew(attempt.id)));
             attempt.id
         });
-        Grant { id, token: Some(elector.transitions()), valid_until: None }
+        let token = (elector.config.token == TokenSource::Transitions).then(|| elector.transitions());
+        Grant { id, token, valid_until: None }
     }
 }
 
@@ -154,7 +173,7 @@ impl Lock for K8sLease {
     .expectations(include_str!("expectations.toml"))
     .family(Family::ConditionalStore)
     .expiry(Expiry::WaiterMonotonicClock)
-    .token("leaseTransitions, though not documented as a token; it repeats after a release that did not take effect")
+    .variants(VARIANTS)
     .check("`LeaderElector.IsLeader()`: local state, the last observed record")
     .loss_notice("`LeaderCallbacks.OnStoppedLeading`")
     .timeout("the context of `LeaderElector.Run(ctx)`")
@@ -166,6 +185,16 @@ impl Lock for K8sLease {
     .sources(&["kubernetes/client-go: tools/leaderelection/leaderelection.go, resourcelock/leaselock.go"]);
     type Params = K8sLeaseParams;
     type Message = K8sMessage;
+
+    fn info(params: &K8sLeaseParams) -> LockInfo {
+        match params.token {
+            TokenSource::None => Self::INFO,
+            TokenSource::Transitions => Self::INFO.token(
+                "`leaseTransitions` of the record, which is not documented as a token; it repeats after a release that \
+                    did not take effect",
+            ),
+        }
+    }
 
     fn deploy(_: &K8sLeaseParams, site: &mut Site<'_, K8sMessage>) {
         site.server("k8s", ItemStore::new(Duration::ZERO));
