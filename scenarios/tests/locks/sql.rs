@@ -336,6 +336,40 @@ fn a_pool_replaces_broken_connections() {
     }
 }
 
+/// Servers crash and are cut off, so that the pairs fail over again and again.
+const SERVERS_FAIL: &str = r#"
+    [[fault.crash]]
+    target = "server:any"
+    what = "host"
+    every = "exp(60s)"
+    restart_after = "20s"
+
+    [[fault.partition]]
+    shape = "isolate"
+    every = "exp(60s)"
+    lasts = "5s..60s"
+"#;
+
+/// A pool that finds no primary closes the connection, so that a later attempt searches again.
+#[test]
+fn every_pair_serves_again_after_many_failovers() {
+    for lock in ["sql-for-update", "sql-version", "sql-lease-row"] {
+        for mode in ["async-no-fencing", "patroni", "sync"] {
+            let keys = standby_with(lock, mode, "pool = \"hikari\"");
+            let keys = keys.replace("lock_at_most = \"60s\"", "lock_at_most = \"10s\"");
+            let text = scenario(&keys, SERVERS_FAIL).replace("200s", "400s").replace("orders = 40", "orders = 600");
+            let seen = run(&text.replace("stock = 40", "stock = 2000"), lock, SEEDS);
+            seen.never_violates(&[Progress]);
+            if mode == "patroni" || (mode == "sync" && lock == "sql-lease-row") {
+                seen.never_violates(&[GrantExclusion]);
+            }
+            if mode == "sync" && lock != "sql-lease-row" {
+                seen.never_violates(&[NoLostUpdate]);
+            }
+        }
+    }
+}
+
 /// In transaction mode the unlock may reach another connection than the lock, and two clients may share one, whose lock
 /// both get (pgbouncer/pgbouncer, doc/config.md, `server_reset_query`).
 #[test]

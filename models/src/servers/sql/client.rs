@@ -143,7 +143,11 @@ impl Database {
                 self.used = Some(self.ctx.mono());
                 Ok(reply)
             }
-            other => other,
+            Err(broken) => {
+                // The pool evicts a connection whose statement failed.
+                self.used = None;
+                Err(broken)
+            }
         }
     }
 
@@ -151,7 +155,7 @@ impl Database {
     pub fn close(&mut self) {
         let host = &mut self.hosts[self.at];
         host.conn = self.ctx.reopen(host.conn);
-        self.checked = false;
+        (self.checked, self.used) = (false, None);
     }
 
     /// Returns once the current connection is broken, as far as this side knows.
@@ -178,10 +182,12 @@ impl Database {
 
     /// HikariCP's `getConnection` (HikariPool.java).
     async fn borrow(&mut self, give_up: Mono) -> Result<(), CallError> {
-        let bypasses = self.used.is_some_and(|used| self.ctx.mono() - used <= ALIVE_BYPASS);
+        if self.used.is_some_and(|used| self.ctx.mono() - used <= ALIVE_BYPASS) {
+            return Ok(());
+        }
         let mut known = self.used.is_some();
         let (mut delay, longest) = POOL_BACKOFF;
-        while !bypasses {
+        loop {
             let within = VALIDATION_TIMEOUT.min(give_up - self.ctx.mono());
             if self.is_valid(within).await && self.find_primary(give_up).await.is_ok() {
                 break;

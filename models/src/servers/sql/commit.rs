@@ -33,6 +33,9 @@ pub(super) enum Effect {
     EndTransaction(Cause),
 }
 
+/// A position in a log: the timeline, and the length.
+pub(super) type Position = (u32, u32);
+
 /// The effects of a statement, in order.
 pub(super) type Effects = Vec<Effect>;
 
@@ -50,6 +53,7 @@ struct Waiting {
     length: u32,
     from: Caller,
     reply: SqlMessage,
+    effects: Effects,
 }
 
 impl WaitingCommit {
@@ -109,10 +113,10 @@ impl Sql {
         };
         changes.into_iter().for_each(|entry| self.tables.append(entry));
         let length = self.tables.length();
-        self.waiting.first = Some(Waiting { length, from, reply });
         if self.survives() {
-            self.surviving.borrow_mut().unconfirmed = Some((length, effects));
+            self.surviving.borrow_mut().unconfirmed = Some((self.position(length), effects.clone()));
         }
+        self.waiting.first = Some(Waiting { length, from, reply, effects });
         let timeout = self.replica.as_ref().map(|replica| replica.sync_timeout()).unwrap_or_default();
         if !timeout.is_zero() {
             env.set_timer(timeout, Timer::Unconfirmed(length).tag());
@@ -132,9 +136,14 @@ impl Sql {
     }
 
     /// Lets the effects take place, replies, and executes what waited behind.
-    fn end_wait(&mut self, env: &mut Env<'_, SqlMessage>, Waiting { length, from, reply }: Waiting) {
-        let confirmed = self.surviving.borrow_mut().unconfirmed.take_if(|(at, _)| *at == length);
-        self.apply_durable(env, confirmed.map(|(_, effects)| effects).unwrap_or_default());
+    fn end_wait(&mut self, env: &mut Env<'_, SqlMessage>, waiting: Waiting) {
+        let Waiting { length, from, reply, effects } = waiting;
+        let position = self.position(length);
+        self.surviving.borrow_mut().unconfirmed.take_if(|(at, _)| *at == position);
+        // The standby may have taken over with this commit, which its notes say already.
+        let settled = self.surviving.borrow().settled == Some(position);
+        let noted = |effect: &Effect| settled && matches!(effect, Effect::Note(_) | Effect::Accepted(..));
+        effects.into_iter().filter(|effect| !noted(effect)).for_each(|effect| self.apply_effect(env, effect));
         env.reply(from, reply);
         while self.waiting.first.is_none() {
             let Some((from, statement)) = self.waiting.behind.pop_front() else { break };
@@ -149,11 +158,17 @@ impl Sql {
         self.end_wait(env, first);
     }
 
-    /// Lets the effects of an unconfirmed commit take place at a server that leads and has it.
+    fn position(&self, length: u32) -> Position {
+        (self.replica.as_ref().map_or(0, |replica| replica.timeline()), length)
+    }
+
+    /// Lets the effects of an unconfirmed commit take place at a server that is about to lead and has it.
     pub(super) fn settle_unconfirmed(&mut self, env: &mut Env<'_, SqlMessage>) {
-        let length = self.tables.length();
-        let unconfirmed = self.surviving.borrow_mut().unconfirmed.take();
-        for effect in unconfirmed.filter(|(at, _)| *at <= length).map(|(_, effects)| effects).unwrap_or_default() {
+        let (timeline, length) = self.position(self.tables.length());
+        let has = |(at, _): &mut (Position, Effects)| at.0 == timeline && at.1 <= length;
+        let Some((position, effects)) = self.surviving.borrow_mut().unconfirmed.take_if(has) else { return };
+        self.surviving.borrow_mut().settled = Some(position);
+        for effect in effects {
             match effect {
                 Effect::Put(Entry::Lease(resource, row)) => {
                     self.surviving.borrow_mut().leases.insert(resource, row);
@@ -179,11 +194,6 @@ impl Sql {
 
     fn apply_effects(&mut self, env: &mut Env<'_, SqlMessage>, effects: Effects) {
         effects.into_iter().for_each(|effect| self.effect(env, effect));
-    }
-
-    /// Applies effects whose changes are durable.
-    fn apply_durable(&mut self, env: &mut Env<'_, SqlMessage>, effects: Effects) {
-        effects.into_iter().for_each(|effect| self.apply_effect(env, effect));
     }
 
     fn apply_effect(&mut self, env: &mut Env<'_, SqlMessage>, effect: Effect) {

@@ -38,7 +38,7 @@ use std::time::Duration;
 use fencepost_sim::disk::{DiskFate, Syncs};
 use fencepost_sim::{Caller, NodeId, Service, Session};
 
-use self::commit::{Effects, WaitingCommit};
+use self::commit::{Effects, Position, WaitingCommit};
 use self::key_store::KeyStore;
 use self::log::Tables;
 use self::pooler::Pooler;
@@ -87,8 +87,10 @@ struct SurvivingState {
     version: Version,
     count: i64,
     leases: BTreeMap<ResourceId, LeaseRow>,
-    /// The position after a commit that waits for the standby, and its effects. It survives if the next primary has it.
-    unconfirmed: Option<(u32, Effects)>,
+    /// A commit that waits for the standby, and its effects. It survives if the next primary has it.
+    unconfirmed: Option<(Position, Effects)>,
+    /// The last commit that survived in this way.
+    settled: Option<Position>,
 }
 
 /// The purpose of a timer.
@@ -154,6 +156,7 @@ impl Sql {
             count: initial_count.into(),
             leases: BTreeMap::new(),
             unconfirmed: None,
+            settled: None,
         };
         let surviving = Rc::new(RefCell::new(surviving));
         for (index, name) in PAIR.into_iter().take(1 + usize::from(standby.is_some())).enumerate() {

@@ -196,7 +196,7 @@ impl Sql {
     /// Leads with the key: a former primary on its timeline, a standby on a new one, which the key store must know.
     fn take_over(&mut self, env: &mut Env<'_, SqlMessage>) {
         match self.replica.as_ref().map(|replica| replica.role()) {
-            Some(Role::Returns) => self.lead(env),
+            Some(Role::Returns) => self.lead_again(env),
             Some(Role::Follows) => {
                 self.promote(env);
                 self.start_cycle(env);

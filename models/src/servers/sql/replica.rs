@@ -225,7 +225,7 @@ impl Sql {
             // A server without data never replaces one that has some.
             Role::Follows if replica.timeline() == 0 => self.send_received(env),
             Role::Follows if silent => self.promote(env),
-            Role::Returns if silent => self.lead(env),
+            Role::Returns if silent => self.lead_again(env),
             _ => {}
         }
         if let Some(replica) = self.replica.as_mut().filter(|replica| replica.leads_or_returns()) {
@@ -235,11 +235,16 @@ impl Sql {
         }
     }
 
-    pub(super) fn lead(&mut self, env: &mut Env<'_, SqlMessage>) {
+    /// Leads on its own timeline.
+    pub(super) fn lead_again(&mut self, env: &mut Env<'_, SqlMessage>) {
+        self.settle_unconfirmed(env);
+        self.lead(env);
+    }
+
+    fn lead(&mut self, env: &mut Env<'_, SqlMessage>) {
         let Some(replica) = &mut self.replica else { return };
         replica.role = Role::Leads;
         env.lead(true);
-        self.settle_unconfirmed(env);
     }
 
     /// Schedules the replication of a committed change.
@@ -289,7 +294,7 @@ impl Sql {
                 replica.received = length;
                 match replica.role {
                     Role::Leads => self.confirm(env, length),
-                    Role::Returns if replica.watches_silence() => self.lead(env),
+                    Role::Returns if replica.watches_silence() => self.lead_again(env),
                     // Both lost everything and start over. Patroni leaves this to the operator.
                     Role::Follows if timeline == 0 && replica.index == 0 && replica.watches_silence() => {
                         self.promote(env);
@@ -321,6 +326,7 @@ impl Sql {
     }
 
     pub(super) fn promote(&mut self, env: &mut Env<'_, SqlMessage>) {
+        self.settle_unconfirmed(env);
         let fork = self.tables.length();
         let Some(replica) = &mut self.replica else { return };
         let ancestor = replica.timeline();
@@ -344,8 +350,10 @@ impl Sql {
                 count: row.count,
                 leases: self.tables.leases.clone(),
                 unconfirmed: None,
+                settled: None,
             },
         );
+        self.surviving.borrow_mut().settled = before.settled;
         if row.version < before.version {
             env.note(Event::RolledBack { version: row.version, count: row.count });
         }
