@@ -14,6 +14,7 @@ mod directory;
 mod exit;
 mod explore;
 mod fail_on;
+mod files;
 mod hash_cases;
 mod hunt;
 mod inconclusive;
