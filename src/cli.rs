@@ -15,6 +15,7 @@ mod directory;
 mod exit;
 mod explore;
 mod fail_on;
+mod files;
 mod hash_cases;
 mod hunt;
 mod inconclusive;
@@ -85,7 +86,7 @@ enum Verb {
     Merge(merge::Arguments),
     /// Check the history of any system against the specification of a lock
     Check(check::Arguments),
-    /// List locks, scenarios, suites, faults, workloads, properties or bugs
+    /// List locks, classes of locks, scenarios, suites, faults, workloads, properties or bugs
     List(list::Arguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema(schema::Arguments),

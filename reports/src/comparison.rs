@@ -133,7 +133,7 @@ pub fn comparison_json(comparison: &Comparison, sides: &[Side; 2], notes: &[Stri
 fn property(difference: &Difference<Property>) -> Value {
     let side = |(violated, decided): (u64, u64)| {
         let interval = clopper_pearson(violated, decided);
-        json!({ "violated": violated, "judged": decided, "ci95": [interval.lower, interval.upper] })
+        json!({ "violated": violated, "decided": decided, "ci95": [interval.lower, interval.upper] })
     };
     let mut value = tested(difference);
     value["property"] = json!(difference.what.name());

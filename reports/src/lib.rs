@@ -28,4 +28,4 @@ mod html;
 mod packed;
 mod report;
 
-pub use self::report::{Report, ReportError};
+pub use self::report::{Report, ReportError, write_file};

@@ -88,8 +88,8 @@ impl Report {
             let path = dir.join(sub);
             fs::create_dir_all(&path).map_err(|source| ReportError::Write { path, source })?;
         }
-        write_file(&dir.join("report.html"), page(self, &figures).as_bytes())?;
-        write_file(&dir.join("junit.xml"), junit(self).as_bytes())?;
+        write(&dir.join("report.html"), page(self, &figures).as_bytes())?;
+        write(&dir.join("junit.xml"), junit(self).as_bytes())?;
         let heatmaps = [plot::heatmap(&self.cells), plot::families(&self.cells), plot::guards(&self.cells)];
         let single = [&figures.oversell, &figures.cases, &figures.dose, &figures.contention];
         let many = figures.cost.iter().chain(&figures.availability);
@@ -113,15 +113,15 @@ impl Report {
     }
 
     fn write_tables(&self, dir: &Path) -> Result<(), ReportError> {
-        write_file(&dir.join("properties.csv"), tables::properties_csv(&self.cells).as_bytes())?;
-        write_file(&dir.join("metrics.csv"), tables::metrics_csv(&self.cells).as_bytes())?;
-        write_file(&dir.join("guide.md"), tables::guide_markdown(&self.cells).as_bytes())?;
-        write_file(&dir.join("comparison.csv"), tables::comparison_csv(&self.cells).as_bytes())?;
-        write_file(&dir.join("comparison.md"), tables::comparison_markdown(&self.cells).as_bytes())?;
-        write_file(&dir.join("locks.md"), tables::locks_markdown(&self.cells).as_bytes())?;
+        write(&dir.join("properties.csv"), tables::properties_csv(&self.cells).as_bytes())?;
+        write(&dir.join("metrics.csv"), tables::metrics_csv(&self.cells).as_bytes())?;
+        write(&dir.join("guide.md"), tables::guide_markdown(&self.cells).as_bytes())?;
+        write(&dir.join("comparison.csv"), tables::comparison_csv(&self.cells).as_bytes())?;
+        write(&dir.join("comparison.md"), tables::comparison_markdown(&self.cells).as_bytes())?;
+        write(&dir.join("locks.md"), tables::locks_markdown(&self.cells).as_bytes())?;
         for property in Property::ALL {
             if let Some(matrix) = tables::matrix_markdown(&self.cells, property) {
-                write_file(&dir.join(format!("{}.md", property.name())), matrix.as_bytes())?;
+                write(&dir.join(format!("{}.md", property.name())), matrix.as_bytes())?;
             }
         }
         Ok(())
@@ -129,20 +129,28 @@ impl Report {
 }
 
 fn write_figure(dir: &Path, figure: &Figure) -> Result<(), ReportError> {
-    write_file(&dir.join(format!("{}.svg", figure.name)), figure.svg.as_bytes())?;
+    write(&dir.join(format!("{}.svg", figure.name)), figure.svg.as_bytes())?;
     #[cfg(feature = "png")]
     {
         let path = dir.join(format!("{}.png", figure.name));
         let png = crate::png::render(&figure.svg).map_err(|source| ReportError::Png { path: path.clone(), source })?;
-        write_file(&path, &png)?;
+        write(&path, &png)?;
     }
     Ok(())
 }
 
-/// Writes to a temporary file and renames it, so readers never see a partial file.
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|source| ReportError::Write { path: path.to_owned(), source })
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    write_file(path, bytes).map_err(|source| ReportError::Write { path: path.to_owned(), source })
+}
+
+/// Writes a temporary file and renames it, so readers never see a part of the file. Links are followed, and devices are
+/// not replaced.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if path.exists() && !path.is_file() {
+        return fs::write(path, bytes);
+    }
+    let mut temporary = path.clone().into_os_string();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path))
 }

@@ -110,7 +110,7 @@ fn comparison(cells: &[Cell]) -> (Vec<String>, Vec<ComparisonRow<'_>>) {
 pub fn comparison_csv(cells: &[Cell]) -> String {
     let (columns, rows) = comparison(cells);
     let mut csv = String::from(
-        "lock,column,measure,violated,judged,unknown,rate,lower95,upper95,scenarios,scenarios_violated,worst_scenario\r\n",
+        "lock,column,measure,violated,decided,unknown,rate,lower95,upper95,scenarios,scenarios_violated,worst_scenario\r\n",
     );
     for (lock, pooled) in rows {
         for (column, pooled) in columns.iter().zip(pooled) {

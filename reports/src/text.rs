@@ -6,6 +6,8 @@ use fencepost_scenarios::run::results::{PropertyCount, TouchedHolder};
 use fencepost_scenarios::run::stats::clopper_pearson;
 use fencepost_sim::SimTime;
 
+pub use fencepost_sim::text::{counted, grouped};
+
 /// Makes deceptive characters of a name visible: control characters, line ends, and characters that make one text look
 /// like another.
 pub fn visible(name: &str) -> String {
@@ -96,12 +98,6 @@ pub fn touched_holder(count: TouchedHolder) -> String {
     }
 }
 
-/// Formats a count with its noun: `1 order`, `1,200 orders`.
-pub fn counted(count: impl TryInto<u128>, noun: &str) -> String {
-    let count = count.try_into().unwrap_or(0);
-    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
 /// Joins names as `a, b and c`. Returns `none` if there are no names.
 pub fn listed(names: &[&str]) -> String {
     match names {
@@ -128,19 +124,6 @@ pub fn signed_seconds(ns: i64) -> String {
 /// Formats a point in true time: `10.093 s`.
 pub fn moment(at: SimTime) -> String {
     format!("{:.3} s", at.0 as f64 / 1e9)
-}
-
-/// Formats a whole number with thousands separators.
-pub fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Formats a number with about three significant digits.
@@ -225,6 +208,5 @@ mod tests {
     fn numbers_stay_short() {
         let texts = [0.0, 21.0, 0.021, 12.34, 123.4, 1_234_567.0, 0.001].map(short);
         assert_eq!(texts, ["0", "21", "0.02", "12.3", "123", "1,234,567", "1.0e-3"]);
-        assert_eq!([999, 9_999, 1_234_567].map(grouped), ["999", "9,999", "1,234,567"]);
     }
 }

@@ -31,6 +31,7 @@ pub mod schedule;
 mod service;
 pub mod stream;
 mod task;
+pub mod text;
 pub mod time;
 mod trace;
 pub mod units;

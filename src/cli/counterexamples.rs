@@ -8,17 +8,16 @@ use std::sync::Arc;
 use fencepost_reports::case_record::CaseRecord;
 use fencepost_reports::failures::{Counterexample, Failures};
 use fencepost_reports::grid::Cell as Counted;
-use fencepost_reports::text::{replay_file_command, visible};
+use fencepost_reports::text::{counted, replay_file_command, visible};
 use fencepost_scenarios::file::{Expectation, Scenario};
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
 
+use super::files::reproducer_name;
 use super::manifest::{Manifest, ScenarioInput};
+use super::reproducers;
 use super::selection::{is_path, load_scenario};
-
-/// The subdirectory of a run for reproducers.
-const REPRODUCERS: &str = "reproducers";
 
 /// The scenarios of a run that are still readable and unchanged.
 pub(super) struct Scenarios(BTreeMap<String, Arc<Scenario>>);
@@ -89,19 +88,19 @@ fn shrunk(registry: &Registry, dir: &Path, scenario: &str, lock: &str) -> Option
     let selected = load_scenario(registry, path.to_str()?).ok()?;
     let pin = selected.scenario.case.as_ref()?;
     let cell = Cell::new(&selected.scenario, registry.lock(&pin.lock)?, &pin.bugs);
-    let faults: usize = selected.scenario.faults.len();
-    let clients = selected.scenario.clients.count;
-    let smallest = format!("{clients} clients and {faults} {}", if faults == 1 { "fault" } else { "faults" });
+    let (clients, faults) = (selected.scenario.clients.count, selected.scenario.faults.len());
+    let smallest = format!("{} and {}", counted(clients, "client"), counted(faults, "fault"));
     let mut counterexample = cell.header.applicable.then(|| run_and_record(&cell, pin.seed))??;
     counterexample.smallest = Some(smallest);
-    counterexample.command = Some(replay_file_command(&format!("{REPRODUCERS}/{scenario}--{lock}.toml")));
+    counterexample.command =
+        Some(replay_file_command(&format!("{}/{}", reproducers::DIR, reproducer_name(scenario, lock))));
     Some(counterexample)
 }
 
 /// Returns the path of the cell's reproducer. Names are untrusted, so only plain file names are accepted.
 fn reproducer(dir: &Path, scenario: &str, lock: &str) -> Option<PathBuf> {
     let plain = |name: &str| !name.contains(['/', '\\']) && !name.starts_with('.') && !is_path(name);
-    let path = dir.join(REPRODUCERS).join(format!("{scenario}--{lock}.toml"));
+    let path = dir.join(reproducers::DIR).join(reproducer_name(scenario, lock));
     (plain(scenario) && plain(lock) && path.is_file()).then_some(path)
 }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use fencepost_scenarios::run::results::ResultsReader;
 
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
+use super::files::create_dir;
 use super::manifest::Manifest;
 
 /// The parent directory of runs without `--out`.
@@ -25,14 +26,14 @@ impl Directory {
     /// Creates a directory under `fencepost-out`, and points the link `latest` to it.
     pub(super) fn for_run_id(run_id: &str) -> Result<Self, Failure> {
         let path = Path::new(RUNS).join(run_id);
-        fs::create_dir_all(&path).map_err(|error| Failure::path("create", &path, error))?;
+        create_dir(&path)?;
         link_latest(run_id);
         Ok(Directory { path })
     }
 
     /// Creates a directory, or uses an existing empty one.
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
-        fs::create_dir_all(path).map_err(|error| Failure::path("create", path, error))?;
+        create_dir(path)?;
         if !is_empty(path)? {
             let message = format!("{} is not empty", path.display());
             return Err(Failure::usage(message, "choose another directory, or continue a run with `run --resume`"));
@@ -78,10 +79,8 @@ impl Directory {
             file.seek(SeekFrom::Start(from))?;
             Ok(file)
         };
-        open().map_err(|error: std::io::Error| Failure::Plain {
-            exit: Exit::Internal,
-            message: format!("cannot write {}: {error}", self.results_path().display()),
-            help: None,
+        open().map_err(|error: std::io::Error| {
+            Failure::internal(format!("cannot write {}: {error}", self.results_path().display()))
         })
     }
 }

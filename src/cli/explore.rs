@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::value_parser;
-use fencepost_reports::text::replay_file_command;
+use fencepost_reports::text::counted;
 use fencepost_scenarios::file::Scenario;
 use fencepost_scenarios::property::Property;
 use fencepost_scenarios::registry::Registry;
@@ -21,8 +21,9 @@ use serde_json::{Value, json};
 use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
-use super::inconclusive::{counted, inconclusive, nothing_applies};
-use super::reproducers::{own_bugs, write_file};
+use super::files::{reproducer_path, write_reproducer};
+use super::inconclusive::{inconclusive, nothing_applies};
+use super::reproducers::own_bugs;
 use super::screen::{Format, print, print_json};
 use super::seeds::seed;
 use super::selection::{Selection, check_bugs, reject_inapplicable_bugs, selected_locks};
@@ -94,7 +95,7 @@ pub(super) fn explore(registry: &Registry, arguments: &Arguments) -> Result<Exit
         if arguments.format == Format::Human {
             print(&summary_line(&one, arguments.faults))?;
         }
-        write_reproducer(&one, arguments)?;
+        output_reproducer(&one, arguments)?;
         explored.push(one);
     }
     match arguments.format {
@@ -181,7 +182,7 @@ fn summary_line(explored: &ExploredCell, faults: u32) -> String {
             format!("{name}: no property was checked{}\n", inconclusive(verdicts, "run"))
         }
         None => {
-            let faults = counted(faults.into(), "fault");
+            let faults = counted(faults, "fault");
             let suffix = inconclusive(verdicts, "run");
             format!(
                 "{name}: no violation in {placements} of up to {faults}, for the latencies and order of this seed{suffix}\n"
@@ -192,7 +193,7 @@ fn summary_line(explored: &ExploredCell, faults: u32) -> String {
             let smallest = shrunk.map_or_else(String::new, |size| format!(": {size}"));
             let how = match found.faults {
                 0 => "without any fault".into(),
-                faults => format!("with {}, found in {placements}", counted(faults.into(), "fault")),
+                faults => format!("with {}, found in {placements}", counted(faults, "fault")),
             };
             format!("{name}: {} is violated {how}{smallest}\n", found.property.name())
         }
@@ -200,16 +201,12 @@ fn summary_line(explored: &ExploredCell, faults: u32) -> String {
 }
 
 /// Writes the counterexample as a reproducer, or prints it.
-fn write_reproducer(explored: &ExploredCell, arguments: &Arguments) -> Result<(), Failure> {
+fn output_reproducer(explored: &ExploredCell, arguments: &Arguments) -> Result<(), Failure> {
     let Some(Reproducer { text, .. }) = &explored.reproducer else { return Ok(()) };
     let Some(out) = &arguments.out else {
         return if arguments.format == Format::Human { print(&format!("\n{text}\n")) } else { Ok(()) };
     };
-    super::reproducers::create_dir(out)?;
-    let path = out.join(format!("{}--{}.toml", explored.cell.header.scenario, explored.cell.header.lock));
-    write_file(&path, text)?;
-    eprintln!("to reproduce: {}", replay_file_command(&path.display().to_string()));
-    Ok(())
+    write_reproducer(&reproducer_path(out, &explored.cell)?, text)
 }
 
 fn as_json(explored: &[ExploredCell], faults: u32) -> Value {

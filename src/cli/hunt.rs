@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{ValueEnum, value_parser};
-use fencepost_reports::text::replay_file_command;
+use fencepost_reports::text::counted;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::cell::Cell;
 use fencepost_scenarios::search::hunt::{Aim, Hunt, hunt as hunt_cell};
@@ -14,9 +14,10 @@ use fencepost_scenarios::search::shrink::{Effort, Failing, shrink, unshrunk};
 use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
-use super::inconclusive::{counted, inconclusive, nothing_applies};
+use super::files::{reproducer_path, write_file, write_reproducer};
+use super::inconclusive::{inconclusive, nothing_applies};
 use super::interrupt::InterruptMessage;
-use super::reproducers::{create_dir, own_bugs, write_file};
+use super::reproducers::own_bugs;
 use super::screen::print;
 use super::selection::{Selection, check_bugs, reject_inapplicable_bugs, selected_locks};
 
@@ -175,15 +176,14 @@ enum Destination {
 impl Destination {
     fn new(arguments: &Arguments, cell: &Cell) -> Result<Self, Failure> {
         let Some(out) = &arguments.out else { return Ok(Destination::Stdout) };
-        create_dir(out)?;
-        Ok(Destination::File(out.join(format!("{}--{}.toml", cell.header.scenario, cell.header.lock))))
+        reproducer_path(out, cell).map(Destination::File)
     }
 
     fn write(&self, text: &str) -> Result<(), Failure> {
-        let Destination::File(path) = self else { return print(text) };
-        write_file(path, text)?;
-        eprintln!("  to reproduce: {}", replay_file_command(&path.display().to_string()));
-        Ok(())
+        match self {
+            Destination::Stdout => print(text),
+            Destination::File(path) => write_reproducer(path, text),
+        }
     }
 }
 

@@ -1,13 +1,9 @@
 //! Messages on what a search without violations could not check.
 
+use fencepost_reports::text::counted;
 use fencepost_scenarios::run::verdicts::Verdicts;
 
 use super::exit::Failure;
-
-/// Formats a number with its noun: `1 fault`, `2 faults`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
 
 /// Returns the properties that were unknown or not applicable, as a suffix of a result without violations.
 pub(super) fn inconclusive(verdicts: &Verdicts, run: &str) -> String {

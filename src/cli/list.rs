@@ -1,4 +1,4 @@
-//! `fencepost list`: lists locks, scenarios, suites, faults, workloads, properties and bugs.
+//! `fencepost list`: lists locks, classes of locks, scenarios, suites, faults, workloads, properties and bugs.
 
 mod locks;
 mod wrap;

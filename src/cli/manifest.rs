@@ -1,6 +1,5 @@
 //! run.json: the inputs of a run, for resuming, merging and reporting. No other output contains wall time.
 
-use std::fs;
 use std::path::Path;
 
 use fencepost_reports::text::replay_command;
@@ -8,7 +7,8 @@ use fencepost_scenarios::file::Scenario;
 use serde::{Deserialize, Serialize};
 
 use super::bugs::flags;
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
+use super::files::{read_json, write_json};
 use super::seeds::{Seeds, Shard};
 
 /// The schema version of run.json.
@@ -66,21 +66,11 @@ impl Manifest {
     }
 
     pub(super) fn read(dir: &Path) -> Result<Self, Failure> {
-        let path = dir.join(FILE);
-        let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
-        serde_json::from_str(&text).map_err(|error| Failure::path("read", &path, error))
+        read_json(&dir.join(FILE))
     }
 
-    /// Writes a temporary file and renames it, so readers never see a partial file.
     pub(super) fn write(&self, dir: &Path) -> Result<(), Failure> {
-        let (path, temporary) = (dir.join(FILE), dir.join("run.json.tmp"));
-        let text = serde_json::to_string_pretty(self).map_err(|error| Failure::internal(error.to_string()))?;
-        let written = fs::write(&temporary, text + "\n").and_then(|()| fs::rename(&temporary, &path));
-        written.map_err(|error| Failure::Plain {
-            exit: Exit::Internal,
-            message: format!("cannot write {}: {error}", path.display()),
-            help: None,
-        })
+        write_json(&dir.join(FILE), self)
     }
 
     /// Returns the first input that differs between two runs. Times are ignored, and so are shards unless `shards_matter`.

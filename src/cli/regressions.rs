@@ -13,8 +13,9 @@ use fencepost_scenarios::run::cell::Cell;
 use serde_json::json;
 
 use super::exit::Failure;
+use super::files::{create_dir, read_file, write_file, write_json};
 use super::plan::Plan;
-use super::reproducers::{Reproducer, create_dir, own_bugs, write_file};
+use super::reproducers::{Reproducer, own_bugs};
 
 /// The directory of regressions.
 const DIR: &str = "fencepost-regressions";
@@ -56,8 +57,7 @@ pub(super) fn run_first(registry: &Registry, plan: &Plan, directory: &Path) -> R
         eprintln!("  {} is no longer violated", shown(&regression.path));
     }
     let results: Vec<_> = regressions.iter().map(|regression| result(plan, regression)).collect();
-    let text = serde_json::to_string_pretty(&results).map_err(|error| Failure::internal(error.to_string()))?;
-    write_file(&directory.join(RESULTS), &(text + "\n"))?;
+    write_json(&directory.join(RESULTS), &results)?;
     Ok(regressions)
 }
 
@@ -152,9 +152,7 @@ pub(super) fn save_new(
     create_dir(Path::new(DIR))?;
     let mut saved = 0;
     for one in new {
-        let path = one.path(directory);
-        let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
-        saved += usize::from(save_one(plan, one, &text)?);
+        saved += usize::from(save_one(plan, one, &read_file(&one.path(directory))?)?);
     }
     Ok(saved)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fencepost_reports::Report;
 use fencepost_reports::grid::Cell;
+use fencepost_reports::text::counted;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::run::results::read_cells;
 
@@ -42,8 +43,8 @@ pub(super) fn report(registry: &Registry, arguments: &Arguments) -> Result<Exit,
     let expected = manifest.expected_cases_per_cell();
     let short = cells.iter().filter(|(header, cell)| header.applicable && cell.cases() < expected).count();
     if short > 0 && manifest.until.is_none() {
-        let cells = if short == 1 { "cell has" } else { "cells have" };
-        notes.push(format!("{short} {cells} fewer than the planned {expected} cases."));
+        let (cells, cases) = (counted(short, "cell"), counted(expected, "case"));
+        notes.push(format!("Fewer cases than planned in {cells}; the plan is {cases} for each cell."));
     }
     for note in &notes {
         eprintln!("warning: {note}");

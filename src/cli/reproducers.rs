@@ -1,6 +1,5 @@
 //! The reproducers of a run: the shrunk first failure of each failing cell.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use fencepost_models::guarded::STORE_BUGS;
@@ -13,11 +12,12 @@ use fencepost_scenarios::search::shrink::{Effort, Failing, shrink_all, unshrunk}
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
+use super::files::{create_dir, read_file, read_json, reproducer_name, write_file, write_json};
 use super::plan::Plan;
 
 /// The subdirectory of the run for reproducers.
-const DIR: &str = "reproducers";
+pub(super) const DIR: &str = "reproducers";
 /// The file that lists the reproducers.
 const INDEX: &str = "reproducers.json";
 
@@ -94,7 +94,7 @@ pub(super) fn write(
 fn first_failure(plan: &Plan, cell: &Cell, result: &CellResult) -> Option<Reproducer> {
     let (property, seed) = interest::of_cell(cell, plan.fail_on.properties(), result)?;
     let (scenario, lock) = (cell.header.scenario.clone(), cell.header.lock.clone());
-    let file = format!("{scenario}--{lock}.toml");
+    let file = reproducer_name(&scenario, &lock);
     Some(Reproducer { scenario, lock, property, rank: interest::rank(cell, property), seed, file })
 }
 
@@ -110,7 +110,9 @@ fn bar(length: usize) -> ProgressBar {
 pub(super) fn merge(shards: &[&Path], out: &Path) -> Result<(), Failure> {
     let mut merged: Vec<(Reproducer, &Path)> = Vec::new();
     for shard in shards {
-        for one in read_index(shard)? {
+        let index = shard.join(INDEX);
+        let found: Vec<Reproducer> = if index.exists() { read_json(&index)? } else { Vec::new() };
+        for one in found {
             let same = |(other, _): &(Reproducer, &Path)| other.file == one.file;
             match merged.iter_mut().find(|other| same(other)) {
                 Some(other) if one.sort_key() < other.0.sort_key() => *other = (one, shard),
@@ -124,43 +126,15 @@ pub(super) fn merge(shards: &[&Path], out: &Path) -> Result<(), Failure> {
     }
     create_dir(&out.join(DIR))?;
     for (one, shard) in &merged {
-        let path = one.path(shard);
-        let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
-        write_file(&one.path(out), &text)?;
+        write_file(&one.path(out), &read_file(&one.path(shard))?)?;
     }
     let mut reproducers: Vec<Reproducer> = merged.into_iter().map(|(one, _)| one).collect();
     reproducers.sort_by(|a, b| a.file.cmp(&b.file));
     write_index(&reproducers, out)
 }
 
-fn read_index(directory: &Path) -> Result<Vec<Reproducer>, Failure> {
-    let path = directory.join(INDEX);
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let text = fs::read_to_string(&path).map_err(|error| Failure::path("read", &path, error))?;
-    serde_json::from_str(&text).map_err(|error| Failure::path("read", &path, error))
-}
-
 fn write_index(reproducers: &[Reproducer], directory: &Path) -> Result<(), Failure> {
     let mut sorted: Vec<&Reproducer> = reproducers.iter().collect();
     sorted.sort_by(|a, b| a.file.cmp(&b.file));
-    let text = serde_json::to_string_pretty(&sorted).map_err(|error| Failure::internal(error.to_string()))?;
-    write_file(&directory.join(INDEX), &(text + "\n"))
-}
-
-/// Creates a directory and its parents.
-pub(super) fn create_dir(path: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|error| Failure::path("create", path, error))
-}
-
-/// Writes a temporary file and renames it, so readers never see a partial file.
-pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|error| Failure::Plain {
-        exit: Exit::Internal,
-        message: format!("cannot write {}: {error}", path.display()),
-        help: None,
-    })
+    write_json(&directory.join(INDEX), &sorted)
 }

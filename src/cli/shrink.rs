@@ -4,7 +4,6 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use clap::value_parser;
-use fencepost_reports::text::replay_file_command;
 use fencepost_scenarios::registry::Registry;
 use fencepost_scenarios::search::shrink::{BUDGET, Effort, Failing, NotShrunk, Shrunk};
 use fencepost_scenarios::{run::case, search::interest, search::shrink as shrinking};
@@ -12,6 +11,7 @@ use fencepost_scenarios::{run::case, search::interest, search::shrink as shrinki
 use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::fail_on::FailOn;
+use super::files::write_reproducer;
 use super::pinned::{Pinned, command};
 use super::screen::print;
 
@@ -58,12 +58,11 @@ pub(super) fn shrink(registry: &Registry, arguments: &Arguments) -> Result<Exit,
         print(&shrunk.text)?;
         return Ok(Exit::Done);
     };
-    if let Err(error) = std::fs::write(out, &shrunk.text) {
+    if let Err(failure) = write_reproducer(out, &shrunk.text) {
         // Shrinking took a long time, so the result is printed if it cannot be written.
         print(&shrunk.text)?;
-        return Err(Failure::path("write", out, error));
+        return Err(failure);
     }
-    eprintln!("to reproduce: {}", replay_file_command(&out.display().to_string()));
     Ok(Exit::Done)
 }
 

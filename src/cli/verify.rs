@@ -6,12 +6,12 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use fencepost_reports::text::counted;
 use fencepost_scenarios::registry::Registry;
 
 use super::bugs::BugArguments;
 use super::exit::{Exit, Failure};
 use super::hash_cases::cells_and_seeds;
-use super::inconclusive::counted;
 use super::screen::print;
 use super::seeds::Seeds;
 

@@ -88,7 +88,7 @@ fn scenario_figure(grid: &Grid, scenario: &str, at: usize) -> Figure {
         },
     ];
     let mut notes = vec![
-        "The rest is time in which no client wanted the lock, or only clients that a fault hindered. A darker background \
+        "The rest is time in which no client wanted the lock, or only clients that a fault affected. A darker background \
          means more frequent faults. Cases end when all their orders are resolved. Later times count only cases still \
          running, and are omitted if these are less than a tenth."
             .to_owned(),

@@ -99,11 +99,6 @@ pub(crate) fn in_seconds(duration: Duration) -> SimTime {
     SimTime(nanos(duration))
 }
 
-/// Formats a number of units: `1 unit`, `2 units`.
-pub(crate) fn units(n: i64) -> String {
-    if n == 1 { "1 unit".to_owned() } else { format!("{n} units") }
-}
-
 fn ordinal_suffix(n: u32) -> &'static str {
     match (n % 100, n % 10) {
         (11..=13, _) => "th",

@@ -6,6 +6,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use fencepost_sim::stream::Streams;
+use fencepost_sim::text::counted;
 use fencepost_sim::units::Dist;
 use toml::{Table, Value};
 
@@ -134,7 +135,7 @@ fn names_clients(scenario: &Scenario, faults: &[bool]) -> bool {
 /// For example `3 clients, without think; gc, ntp`.
 impl Display for Choice {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} client{}", self.clients, if self.clients == 1 { "" } else { "s" })?;
+        f.write_str(&counted(self.clients, "client"))?;
         if !self.without.is_empty() {
             write!(f, ", without {}", self.without.join(" and "))?;
         }

@@ -6,9 +6,10 @@
 //! effect more than once is missing only if all its writes are.
 
 use fencepost_models::history::Event;
+use fencepost_sim::text::counted;
 
 use crate::check::{CaseSpec, CheckContext, Checker, Output};
-use crate::evidence::{GrantInfo, units};
+use crate::evidence::GrantInfo;
 use crate::property::Verdict;
 use crate::store_log::{Loss, Order, Overwritten, Write};
 
@@ -50,7 +51,7 @@ fn report(context: &CheckContext, write: Write, order: &Order, loss: Loss, outpu
         Overwritten::ByWrite { grant, .. } => Some(context.grant(grant)),
         Overwritten::ByRollback { .. } => None,
     };
-    let (amount, at) = (units(order.units.into()), loss.at);
+    let (amount, at) = (counted(order.units, "unit"), loss.at);
     output.violated(at, [customer].into_iter().chain(by), move |names| {
         let Write { order, version, at: written, .. } = write;
         let how = match (loss.how, by) {

@@ -1,9 +1,9 @@
 //! `no-oversell`: the units of acknowledged orders, each counted once, do not exceed the initial stock.
 
 use fencepost_models::history::Event;
+use fencepost_sim::text::counted;
 
 use crate::check::{CaseSpec, CheckContext, Checker, Output};
-use crate::evidence::units;
 use crate::property::Verdict;
 
 pub(crate) struct NoOversell {
@@ -19,7 +19,7 @@ impl Checker for NoOversell {
         let (at, stock, sold) = (context.at, self.stock, context.store_log.acked_units);
         if matches!(event, Event::OrderResolved { .. }) && sold > stock {
             output.violated(at, [], move |_| {
-                format!("by {at} acknowledged orders had sold {} out of a stock of {stock}", units(sold))
+                format!("by {at} acknowledged orders had sold {} out of a stock of {stock}", counted(sold, "unit"))
             });
         }
     }

@@ -4,7 +4,7 @@ use toml::Value;
 
 use super::draft::{Draft, DraftFault, ENDLESS};
 use super::faults::client_index;
-use super::round_values::{counts_below, first_of, lower};
+use super::round_values::first_of;
 use super::shrinker::Shrinker;
 
 /// Keeps only the clients that the violation or a fault names, then removes clients one by one.
@@ -113,13 +113,6 @@ fn named_clients(fault: &DraftFault) -> Vec<u16> {
     let mut found = Vec::new();
     fault.keys.iter().filter(|(key, _)| *key != "name").for_each(|(_, value)| collect(value, &mut found));
     found
-}
-
-/// Finds the smallest number of orders.
-pub(crate) fn fewer_orders(shrinker: &mut Shrinker<'_>) {
-    let counts = counts_below(shrinker.best().orders());
-    lower(shrinker, &counts, |draft, orders| draft.with_orders(orders));
-    while shrinker.best().orders() > 1 && shrinker.offer(shrinker.best().with_orders(shrinker.best().orders() - 1)) {}
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fencepost_sim::units::SignedSpan;
 use fencepost_sim::{NodeId, Occurrence, SimTime};
 use toml::{Table, Value};
 
 use super::draft::{Draft, DraftFault, span_value};
-use super::round_values::{counts_below, first_of, lengths_above, lengths_below, lower, rounded};
+use super::round_values::{first_of, lengths_above};
 use super::shrinker::Shrinker;
 use crate::file::STEPS;
 use crate::run::recorder::{TraceEvent, Watcher};
@@ -66,64 +65,6 @@ fn with_fault(draft: &Draft, index: usize, change: impl FnOnce(&mut DraftFault))
     draft
 }
 
-/// Finds the shortest duration of each fault, and the smallest clock step.
-pub(crate) fn shorter(shrinker: &mut Shrinker<'_>) {
-    for index in 0..shrinker.best().faults.len() {
-        for key in ["lasts", "restart_after"] {
-            let Some(length) = shrinker.best().faults[index].span(key) else { continue };
-            let set = |draft: &Draft, length| with_fault(draft, index, |fault| fault.set_span(key, length));
-            if !lower(shrinker, &lengths_below(length), set) {
-                let candidates: Vec<Draft> =
-                    rounded(length).into_iter().map(|round| set(shrinker.best(), round)).collect();
-                first_of(shrinker, candidates);
-            }
-        }
-        smaller_step(shrinker, index);
-    }
-}
-
-/// Durations of work, in milliseconds, that let a fault end at a round time.
-const ROOM_MS: [u64; 3] = [5, 20, 100];
-
-/// Tries longer work if a fault's duration is not round. The exact end of the fault then no longer matters.
-pub(crate) fn with_longer_work(shrinker: &mut Shrinker<'_>) {
-    for index in 0..shrinker.best().faults.len() {
-        let Some(length) = shrinker.best().faults[index].span("lasts") else { continue };
-        if length.as_nanos().is_multiple_of(1_000_000) {
-            continue;
-        }
-        let mut candidates = Vec::new();
-        for hold in ROOM_MS {
-            for round in rounded(length) {
-                let mut draft = with_fault(shrinker.best(), index, |fault| fault.set_span("lasts", round));
-                draft.table("clients").insert("hold".into(), span_value(Duration::from_millis(hold)));
-                candidates.push(draft);
-            }
-        }
-        first_of(shrinker, candidates);
-    }
-}
-
-fn smaller_step(shrinker: &mut Shrinker<'_>, index: usize) {
-    let by = shrinker.best().faults[index].keys.get("by").and_then(Value::as_str).map(String::from);
-    let Some((sign, length)) = by.as_deref().and_then(sign_and_length) else { return };
-    let set = |draft: &Draft, length: Duration| {
-        let step = SignedSpan::constant(sign * length.as_nanos() as i64).to_string();
-        with_fault(draft, index, |fault| {
-            fault.keys.insert("by".into(), Value::String(step));
-        })
-    };
-    if !lower(shrinker, &lengths_below(length), set) {
-        let candidates: Vec<Draft> = rounded(length).into_iter().map(|round| set(shrinker.best(), round)).collect();
-        first_of(shrinker, candidates);
-    }
-}
-
-fn sign_and_length(text: &str) -> Option<(i64, Duration)> {
-    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-    Some((sign, text.parse::<fencepost_sim::units::Span>().ok()?.0))
-}
-
 /// Lengthens faults if more scheduling seeds then reproduce the violation.
 pub(crate) fn longer(shrinker: &mut Shrinker<'_>) {
     for index in 0..shrinker.best().faults.len() {
@@ -160,25 +101,6 @@ pub(crate) fn at_events(shrinker: &mut Shrinker<'_>) {
         candidates.extend(near.iter().map(|reached| on(reached, reached.nth, Duration::ZERO)));
         candidates.extend(near.iter().map(|reached| on(reached, 1, at.since(reached.at))));
         candidates.extend(near.iter().map(|reached| on(reached, reached.nth, at.since(reached.at))));
-        first_of(shrinker, candidates);
-    }
-}
-
-/// Narrows a fault that targets a group to one node.
-pub(crate) fn narrower(shrinker: &mut Shrinker<'_>) {
-    for index in 0..shrinker.best().faults.len() {
-        let Some(group) = shrinker.best().faults[index].keys.get("target").and_then(Value::as_str) else { continue };
-        let nodes: Vec<String> = match group {
-            "server:all" => shrinker.violation().servers.clone(),
-            "client:all" => (1..=shrinker.best().clients()).map(|number| format!("client-{number}")).collect(),
-            _ => continue,
-        };
-        let at = |node: String| {
-            with_fault(shrinker.best(), index, |fault| {
-                fault.keys.insert("target".into(), Value::String(node));
-            })
-        };
-        let candidates: Vec<Draft> = nodes.into_iter().map(at).collect();
         first_of(shrinker, candidates);
     }
 }
@@ -226,41 +148,6 @@ fn parties(shrinker: &Shrinker<'_>, index: usize) -> Vec<u16> {
 /// Returns the index of a client by its name.
 pub(crate) fn client_index(name: &str) -> Option<u16> {
     name.strip_prefix("client-")?.parse::<u16>().ok()?.checked_sub(1)
-}
-
-/// Lowers `nth` and `after` of faults at steps, and rounds the times of the others.
-pub(crate) fn round_times(shrinker: &mut Shrinker<'_>) {
-    for index in 0..shrinker.best().faults.len() {
-        if let Some(at) = shrinker.best().faults[index].span("at") {
-            let set = |draft: &Draft, at| with_fault(draft, index, |fault| fault.set_span("at", at));
-            let candidates: Vec<Draft> = rounded(at).into_iter().map(|round| set(shrinker.best(), round)).collect();
-            first_of(shrinker, candidates);
-        }
-        let Some(Value::Table(on)) = shrinker.best().faults[index].keys.get("on").cloned() else { continue };
-        let nth = on.get("nth").and_then(Value::as_integer).and_then(|nth| u32::try_from(nth).ok()).unwrap_or(1);
-        lower(shrinker, &counts_below(nth), |draft, nth| with_on(draft, index, "nth", Value::Integer(nth.into())));
-        let after = on.get("after").and_then(Value::as_str).and_then(|after| after.parse().ok());
-        let Some(fencepost_sim::units::Span(after)) = after else { continue };
-        if after.is_zero() || shrinker.offer(with_on(shrinker.best(), index, "after", span_value(Duration::ZERO))) {
-            continue;
-        }
-        let candidates: Vec<Draft> = rounded(after)
-            .into_iter()
-            .map(|round| with_on(shrinker.best(), index, "after", span_value(round)))
-            .collect();
-        first_of(shrinker, candidates);
-    }
-}
-
-fn with_on(draft: &Draft, index: usize, key: &str, value: Value) -> Draft {
-    with_fault(draft, index, |fault| {
-        if let Some(Value::Table(on)) = fault.keys.get_mut("on") {
-            match (key, value.as_str()) {
-                ("after", Some("0s")) => on.remove(key),
-                _ => on.insert(key.into(), value),
-            };
-        }
-    })
 }
 
 /// The steps that clients reached, which faults can wait for.

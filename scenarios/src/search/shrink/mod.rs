@@ -6,6 +6,7 @@
 mod clients;
 mod draft;
 mod faults;
+mod fields;
 mod many;
 mod random_search;
 mod resolve;
@@ -146,26 +147,22 @@ const FIRST: [Pass; 7] = [
     faults::at_events,
     clients::fewer,
     values::simpler_times,
-    clients::fewer_orders,
+    fields::fewer_orders,
     faults::fewer,
 ];
 
 /// Passes that make a small case smaller.
-const AGAIN: [Pass; 15] = [
+const AGAIN: [Pass; 11] = [
     faults::fewer,
-    faults::narrower,
     faults::alone,
     clients::fewer,
-    clients::fewer_orders,
+    fields::fewer_orders,
     values::simpler_times,
     faults::at_events,
-    faults::round_times,
-    values::fewer_servers,
+    fields::smaller_times,
     values::fewer_attempts,
     values::shorter_lease,
-    faults::shorter,
-    faults::with_longer_work,
-    values::smaller_workload,
+    fields::smaller_faults,
     values::shorter_run,
 ];
 

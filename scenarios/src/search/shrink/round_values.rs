@@ -47,11 +47,11 @@ pub(crate) fn rounded(length: Duration) -> Vec<Duration> {
 }
 
 /// Finds the smallest accepted value by bisection of the sorted `values`. Returns whether a value was accepted.
-pub(crate) fn lower<T: Copy>(shrinker: &mut Shrinker<'_>, values: &[T], with: impl Fn(&Draft, T) -> Draft) -> bool {
+pub(crate) fn lower<T: Clone>(shrinker: &mut Shrinker<'_>, values: &[T], with: impl Fn(&Draft, T) -> Draft) -> bool {
     let (mut low, mut high, mut taken) = (0, values.len(), false);
     while low < high {
         let middle = (low + high) / 2;
-        let candidate = with(shrinker.best(), values[middle]);
+        let candidate = with(shrinker.best(), values[middle].clone());
         if shrinker.offer(candidate) {
             (high, taken) = (middle, true);
         } else {

@@ -54,8 +54,6 @@ pub(crate) struct Violation {
     pub injections: Vec<Injected>,
     /// The hash of the trace.
     pub trace: u128,
-    /// The names of the lock's servers.
-    pub servers: Vec<String>,
     /// The effective expiry of the lock.
     pub lease: Option<Duration>,
 }
@@ -257,7 +255,6 @@ fn run(registry: &Registry, lock: &LockEntry, draft: &Draft, seed: u64) -> Optio
         clients: clients.iter().map(|node| node.0).collect(),
         injections: report.injections,
         trace: report.result.trace,
-        servers: cell.servers.clone(),
         lease: cell.header.effective_expiry,
     })
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use fencepost_sim::SimTime;
+use fencepost_sim::text::counted;
 
 use super::draft::{Draft, ENDLESS};
 use crate::run::recorder::{TraceEvent, Watcher};
@@ -46,16 +47,12 @@ impl Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Size { clients, faults, orders, events } = *self;
-        write!(f, "{}, ", counted(clients.into(), "client"))?;
+        write!(f, "{}, ", counted(clients, "client"))?;
         if orders != ENDLESS {
-            write!(f, "{}, ", counted(orders as usize, "order"))?;
+            write!(f, "{}, ", counted(orders, "order"))?;
         }
         write!(f, "{}, {events} events of history", counted(faults, "fault"))
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The times of the events of a history.

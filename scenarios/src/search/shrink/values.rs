@@ -1,14 +1,15 @@
-//! Passes for simpler latencies, shorter waits and rounder numbers.
+//! Passes for simpler latencies, shorter runs and leases, and fewer attempts.
 
 use std::time::Duration;
 
 use fencepost_sim::SimTime;
 use fencepost_sim::units::Dist;
-use toml::{Table, Value};
+use toml::Value;
 
 use super::clients::rotated;
 use super::draft::{Draft, span_value};
-use super::round_values::{counts_below, first_of, lengths_below, lower};
+use super::fields::shorter_work;
+use super::round_values::{first_of, lengths_below, lower};
 use super::shrinker::Shrinker;
 
 /// Ends the run soon after the violation.
@@ -85,24 +86,6 @@ pub(crate) fn fewer_attempts(shrinker: &mut Shrinker<'_>) {
     }
 }
 
-/// The smallest number of servers whose majority has more than one server.
-const FEWEST_SERVERS: i64 = 3;
-
-/// Tries three servers if the lock has more.
-pub(crate) fn fewer_servers(shrinker: &mut Shrinker<'_>) {
-    let name = shrinker.lock().name();
-    let own = shrinker.best().tables.get("lock").and_then(|lock| lock.get(name)).and_then(|own| own.get("servers"));
-    let servers = own.and_then(Value::as_integer).or_else(|| shrinker.lock().defaults().get("servers")?.as_i64());
-    if servers.is_some_and(|servers| servers > FEWEST_SERVERS) {
-        let mut draft = shrinker.best().clone();
-        let own = draft.table("lock").entry(name).or_insert_with(|| Value::Table(Table::new()));
-        if let Value::Table(own) = own {
-            own.insert("servers".into(), Value::Integer(FEWEST_SERVERS));
-        }
-        shrinker.offer(draft);
-    }
-}
-
 /// Returns the duration times `to` / `from`, in whole milliseconds.
 fn scaled(length: Duration, to: Duration, from: Duration) -> Duration {
     let ms = length.as_millis() * to.as_millis() / from.as_millis().max(1);
@@ -131,18 +114,12 @@ pub(crate) fn simpler_times(shrinker: &mut Shrinker<'_>) {
     first_of(shrinker, [rotations(none), rotations(all)].concat());
     for (table, key) in keys {
         let least = if key == "latency" { Duration::from_millis(1) } else { Duration::ZERO };
-        let set = |draft: &Draft, length: Duration| {
-            let mut draft = draft.clone();
-            draft.table(table).insert(key.into(), span_value(length));
-            draft
-        };
-        let candidates = [set(shrinker.best(), least)].into_iter().chain(typical(shrinker.best(), table, key));
-        let candidates: Vec<Draft> = candidates.collect();
+        let mut shortest = shrinker.best().clone();
+        shortest.table(table).insert(key.into(), span_value(least));
+        let candidates: Vec<Draft> = [shortest].into_iter().chain(typical(shrinker.best(), table, key)).collect();
         first_of(shrinker, candidates);
-        if key != "latency"
-            && let Some(Dist::Constant(length)) = dist(shrinker.best(), table, key)
-        {
-            lower(shrinker, &lengths_below(length), set);
+        if table == "clients" {
+            shorter_work(shrinker, key);
         }
     }
     let mut lossless = shrinker.best().clone();
@@ -168,33 +145,4 @@ fn dist(draft: &Draft, table: &str, key: &str) -> Option<Dist> {
     let default = if key == "latency" { "1ms..5ms" } else { "0s" };
     let written = draft.tables.get(table).and_then(|table| table.get(key)).map_or(Some(default), Value::as_str);
     written.and_then(|text| text.parse().ok())
-}
-
-/// Lowers the numbers of the workload's own table, such as units per order and stock.
-pub(crate) fn smaller_workload(shrinker: &mut Shrinker<'_>) {
-    let Some(Value::Table(workloads)) = shrinker.best().tables.get("workload").cloned() else { return };
-    for (kind, keys) in &workloads {
-        for (key, value) in keys.as_table().into_iter().flatten() {
-            let set = |draft: &Draft, value: Value| with_workload_key(draft, kind, key, value);
-            match value {
-                Value::String(text) if text.contains("..=") => {
-                    shrinker.offer(set(shrinker.best(), Value::Integer(1)));
-                }
-                Value::Integer(count) => {
-                    let counts = counts_below(u32::try_from(*count).unwrap_or_default());
-                    lower(shrinker, &counts, |draft, count| set(draft, Value::Integer(count.into())));
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-fn with_workload_key(draft: &Draft, kind: &str, key: &str, value: Value) -> Draft {
-    let mut draft = draft.clone();
-    let own = draft.table("workload").entry(kind).or_insert_with(|| Value::Table(Table::new()));
-    if let Value::Table(own) = own {
-        own.insert(key.into(), value);
-    }
-    draft
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fencepost_sim::stream::Stream;
 use fencepost_sim::{Mono, NodeId};
 
-use super::queries::Asker;
+use super::queries::Requester;
 use super::replica::{Consul, JITTER_FRACTION, answer, tag};
 use super::{Consistency, ConsulMessage, Reply, Request};
 use crate::servers::raft::Core;
@@ -27,7 +27,7 @@ pub(super) struct Forwards {
 }
 
 struct Waiting {
-    asker: Asker,
+    requester: Requester,
     request: Request,
     /// The end of the hold.
     until: Mono,
@@ -58,22 +58,22 @@ impl Consul {
         &mut self,
         env: &mut Env<'_, ConsulMessage>,
         core: &mut Core<Self>,
-        asker: Asker,
+        requester: Requester,
         request: Request,
     ) {
         let until = env.mono() + HOLD;
-        self.route(env, core, Waiting { asker, request, until });
+        self.route(env, core, Waiting { requester, request, until });
     }
 
     /// Serves, forwards or holds a request.
     fn route(&mut self, env: &mut Env<'_, ConsulMessage>, core: &mut Core<Self>, waiting: Waiting) {
         let stale = matches!(waiting.request, Request::Get { consistency: Consistency::Stale, .. } | Request::Ping);
         if core.leads() || stale {
-            return self.serve(env, core, waiting.asker, waiting.request);
+            return self.serve(env, core, waiting.requester, waiting.request);
         }
         let elsewhere = core.leader().filter(|leader| *leader != env.node());
         // A forwarded request is held rather than forwarded again: two servers may take each other for the leader.
-        let from_client = matches!(waiting.asker, Asker::Client(_));
+        let from_client = matches!(waiting.requester, Requester::Client(_));
         let Some(leader) = elsewhere.filter(|_| from_client) else { return self.hold(env, waiting) };
         let number = self.forwards.number();
         env.send(leader, ConsulMessage::Forward { number, request: waiting.request.clone() });
@@ -82,7 +82,7 @@ impl Consul {
 
     fn hold(&mut self, env: &mut Env<'_, ConsulMessage>, waiting: Waiting) {
         if env.mono() >= waiting.until {
-            return answer(env, waiting.asker, Reply::NoLeader);
+            return answer(env, waiting.requester, Reply::NoLeader);
         }
         let (number, jitter) = (self.forwards.number(), self.forwards.stagger(env, HOLD / JITTER_FRACTION));
         env.set_timer(jitter, tag::HELD | number << 8);
@@ -106,7 +106,7 @@ impl Consul {
         let Some((waiting, ..)) = self.forwards.forwarded.remove(&number) else { return };
         match reply {
             Reply::NoLeader if env.mono() < waiting.until => self.route(env, core, waiting),
-            reply => answer(env, waiting.asker, reply),
+            reply => answer(env, waiting.requester, reply),
         }
     }
 
@@ -117,7 +117,7 @@ impl Consul {
         let (leader, term) = (core.leader(), core.term());
         let lost = self.forwards.forwarded.extract_if(.., |_, (_, to, then)| Some(*to) != leader || *then != term);
         for (_, (waiting, ..)) in lost {
-            answer(env, waiting.asker, Reply::Lost);
+            answer(env, waiting.requester, Reply::Lost);
         }
     }
 }

@@ -17,14 +17,14 @@ const QUERY_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// The requester: a client of this server, or a server that forwarded a client's request.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Asker {
+pub(super) enum Requester {
     Client(Caller),
     Server { server: NodeId, number: u64 },
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Query {
-    pub asker: Asker,
+    pub requester: Requester,
     pub resource: ResourceId,
     /// The query blocks until the key's index exceeds this, unless it is 0.
     pub after: u64,
@@ -108,7 +108,7 @@ impl Consul {
         if let Some(timer) = query.timer {
             env.cancel_timer(timer);
         }
-        answer(env, query.asker, reply);
+        answer(env, query.requester, reply);
     }
 
     /// Answers with the current state: the query has blocked long enough, or the state was replaced.

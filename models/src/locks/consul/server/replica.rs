@@ -8,7 +8,7 @@ use fencepost_sim::{Caller, MonoDeadline, NodeId, TimerId};
 use super::forward::Forwards;
 use super::gossip::{Gossip, PROBE_INTERVAL};
 use super::machine::{Catalog, Change, Outcome, Terms};
-use super::queries::{Asker, Queries, Query};
+use super::queries::{Queries, Query, Requester};
 use super::sessions::schedule_invalidation;
 use super::{ConsulMessage, Reply, Request};
 use crate::history::{GrantId, ResourceId};
@@ -53,7 +53,7 @@ pub enum Ticket {
 
 /// The requester of a change.
 pub struct WriteTicket {
-    pub(super) asker: Asker,
+    pub(super) requester: Requester,
     /// A session whose timer starts once it exists.
     pub(super) created: Option<(GrantId, Terms)>,
 }
@@ -88,19 +88,21 @@ impl Consul {
         &mut self,
         env: &mut Env<'_, ConsulMessage>,
         core: &mut ServerCore,
-        asker: Asker,
+        requester: Requester,
         request: Request,
     ) {
         match request {
-            Request::Ping => answer(env, asker, Reply::Pong),
-            Request::CreateSession { session, terms } => self.create(env, core, asker, session, terms),
-            Request::RenewSession { session } => self.renew(env, core, asker, session),
-            Request::DestroySession { session } => propose(core, asker, &Change::Destroy { session, expired: false }),
-            Request::Acquire { resource, session } => self.acquire(env, core, asker, resource, session),
-            Request::Release { resource, session } => propose(core, asker, &Change::Unlock { resource, session }),
+            Request::Ping => answer(env, requester, Reply::Pong),
+            Request::CreateSession { session, terms } => self.create(env, core, requester, session, terms),
+            Request::RenewSession { session } => self.renew(env, core, requester, session),
+            Request::DestroySession { session } => {
+                propose(core, requester, &Change::Destroy { session, expired: false })
+            }
+            Request::Acquire { resource, session } => self.acquire(env, core, requester, resource, session),
+            Request::Release { resource, session } => propose(core, requester, &Change::Unlock { resource, session }),
             Request::Get { resource, after, wait, consistency } => {
                 let timer = (after > 0).then(|| self.time_query(env, wait));
-                self.open(env, core, Query { asker, resource, after, consistency, timer });
+                self.open(env, core, Query { requester, resource, after, consistency, timer });
             }
         }
     }
@@ -109,34 +111,34 @@ impl Consul {
         &mut self,
         env: &mut Env<'_, ConsulMessage>,
         core: &mut ServerCore,
-        asker: Asker,
+        requester: Requester,
         resource: ResourceId,
         session: GrantId,
     ) {
         if self.delays.get(&resource).is_some_and(|until| !env.mono_passed(*until)) {
-            return answer(env, asker, Reply::Done { ok: false });
+            return answer(env, requester, Reply::Done { ok: false });
         }
         self.delays.remove(&resource);
-        propose(core, asker, &Change::Lock { resource, session });
+        propose(core, requester, &Change::Lock { resource, session });
     }
 
     fn fail(&mut self, env: &mut Env<'_, ConsulMessage>, ticket: Ticket, reply: Reply) {
         match ticket {
-            Ticket::Write(ticket) => answer(env, ticket.asker, reply),
+            Ticket::Write(ticket) => answer(env, ticket.requester, reply),
             Ticket::Look(number) => self.answer_query(env, number, Reply::Lost),
             Ticket::Invalidate(session, attempt) => schedule_invalidation(env, session, attempt),
         }
     }
 }
 
-fn propose(core: &mut ServerCore, asker: Asker, change: &Change) {
-    core.propose(change, Ticket::Write(WriteTicket { asker, created: None }));
+fn propose(core: &mut ServerCore, requester: Requester, change: &Change) {
+    core.propose(change, Ticket::Write(WriteTicket { requester, created: None }));
 }
 
-pub(super) fn answer(env: &mut Env<'_, ConsulMessage>, asker: Asker, reply: Reply) {
-    match asker {
-        Asker::Client(caller) => env.reply(caller, ConsulMessage::Reply(reply)),
-        Asker::Server { server, number } => env.send(server, ConsulMessage::Forwarded { number, reply }),
+pub(super) fn answer(env: &mut Env<'_, ConsulMessage>, requester: Requester, reply: Reply) {
+    match requester {
+        Requester::Client(caller) => env.reply(caller, ConsulMessage::Reply(reply)),
+        Requester::Server { server, number } => env.send(server, ConsulMessage::Forwarded { number, reply }),
     }
 }
 
@@ -160,7 +162,7 @@ impl RaftApp for Consul {
         message: ConsulMessage,
     ) {
         if let ConsulMessage::Request(request) = message {
-            self.on_new_request(env, core, Asker::Client(from), request);
+            self.on_new_request(env, core, Requester::Client(from), request);
         }
     }
 
@@ -173,7 +175,7 @@ impl RaftApp for Consul {
     ) {
         match message {
             ConsulMessage::Forward { number, request } => {
-                self.on_new_request(env, core, Asker::Server { server: from, number }, request);
+                self.on_new_request(env, core, Requester::Server { server: from, number }, request);
             }
             ConsulMessage::Forwarded { number, reply } => self.on_forwarded(env, core, number, reply),
             _ => {}
@@ -196,7 +198,7 @@ impl RaftApp for Consul {
             if let Some((session, terms)) = ticket.created.filter(|_| core.leads()) {
                 self.time_session(env, session, terms);
             }
-            answer(env, ticket.asker, reply);
+            answer(env, ticket.requester, reply);
         }
         match (applied.command, applied.answer) {
             (Change::Destroy { session, .. }, outcome) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::machine::{Change, Terms};
-use super::queries::Asker;
+use super::queries::Requester;
 use super::replica::{Consul, Ticket, WriteTicket, answer, tag};
 use super::{ConsulMessage, Reply};
 use crate::history::GrantId;
@@ -25,15 +25,15 @@ impl Consul {
         &mut self,
         env: &mut Env<'_, ConsulMessage>,
         core: &mut Core<Self>,
-        asker: Asker,
+        requester: Requester,
         session: GrantId,
         terms: Terms,
     ) {
         // A session cannot be created on a check that is critical (state/session.go, `validateSessionChecksTxn`).
         if self.gossip.is_failed(terms.node) || !(self.config.session_ttl_min..=TTL_MAX).contains(&terms.ttl) {
-            return answer(env, asker, Reply::Invalid);
+            return answer(env, requester, Reply::Invalid);
         }
-        let ticket = WriteTicket { asker, created: Some((session, terms)) };
+        let ticket = WriteTicket { requester, created: Some((session, terms)) };
         core.propose(&Change::Create { session, terms }, Ticket::Write(ticket));
     }
 
@@ -42,14 +42,14 @@ impl Consul {
         &mut self,
         env: &mut Env<'_, ConsulMessage>,
         core: &mut Core<Self>,
-        asker: Asker,
+        requester: Requester,
         session: GrantId,
     ) {
         let terms = core.machine().session(session);
         if let Some(terms) = terms {
             self.time_session(env, session, terms);
         }
-        answer(env, asker, Reply::Done { ok: terms.is_some() });
+        answer(env, requester, Reply::Done { ok: terms.is_some() });
     }
 
     pub(super) fn time_session(&mut self, env: &mut Env<'_, ConsulMessage>, session: GrantId, terms: Terms) {

@@ -7,7 +7,7 @@ use fencepost_sim::{Caller, Mono, NodeId, Session, TimerId};
 use super::keyspace::{Command, Key, Keyspace, LeaseId, Revision};
 use super::lessor::{LOOP, Lessor, Renewal};
 use super::message::EtcdMessage;
-use super::renewals::{Asker, RETRY, Renewals};
+use super::renewals::{RETRY, Renewals, Requester};
 use crate::history::{Event, GrantId, ResourceId};
 use crate::servers::raft::{Applied, Core, RaftApp, RequestError};
 use crate::wire::Env;
@@ -33,7 +33,7 @@ pub struct Member {
     turn: Option<(Mono, TimerId)>,
     watches: Vec<Watch>,
     /// Renewals of expired leases, which wait for the revocation.
-    blocked: Vec<(LeaseId, Asker)>,
+    blocked: Vec<(LeaseId, Requester)>,
     renewals: Renewals,
     /// Whether the timer of the renewals is set.
     retries: bool,
@@ -97,21 +97,21 @@ impl Member {
     }
 
     /// Renews a lease, which only the leader can do.
-    fn renew(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, asker: Asker) {
+    fn renew(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, requester: Requester) {
         if !self.lessor.primary() {
-            return self.forward_renewal(env, lease, asker);
+            return self.forward_renewal(env, lease, requester);
         }
         match self.lessor.renew(env, lease) {
-            Renewal::Alive(seconds) => asker.answer(env, seconds),
-            Renewal::Gone => asker.answer(env, 0),
-            Renewal::Expired => self.blocked.push((lease, asker)),
+            Renewal::Alive(seconds) => requester.answer(env, seconds),
+            Renewal::Gone => requester.answer(env, 0),
+            Renewal::Expired => self.blocked.push((lease, requester)),
         }
     }
 
-    fn forward_renewal(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, asker: Asker) {
-        match asker {
-            Asker::Member(member, number) => env.send(member, EtcdMessage::Renewed { number, seconds: None }),
-            Asker::Client(from) => {
+    fn forward_renewal(&mut self, env: &mut MemberEnv<'_>, lease: LeaseId, requester: Requester) {
+        match requester {
+            Requester::Member(member, number) => env.send(member, EtcdMessage::Renewed { number, seconds: None }),
+            Requester::Client(from) => {
                 self.renewals.add(from, lease, env.mono());
                 if !std::mem::replace(&mut self.retries, true) {
                     env.set_timer(Duration::ZERO, RENEWALS);
@@ -123,7 +123,7 @@ impl Member {
     fn retry_renewals(&mut self, env: &mut MemberEnv<'_>, core: &Core<Self>) {
         if self.lessor.primary() {
             for waiting in self.renewals.take_all() {
-                self.renew(env, waiting.lease, Asker::Client(waiting.from));
+                self.renew(env, waiting.lease, Requester::Client(waiting.from));
             }
         }
         self.renewals.forward(env, core.leader(), core.config().request_timeout);
@@ -211,7 +211,7 @@ impl RaftApp for Member {
     fn on_request(&mut self, env: &mut MemberEnv<'_>, core: &mut Core<Self>, from: Caller, message: EtcdMessage) {
         match message {
             EtcdMessage::GrantLease { seconds } => core.propose(&self.grant_lease(seconds), Ticket::Propose(from)),
-            EtcdMessage::KeepAlive { lease } => self.renew(env, lease, Asker::Client(from)),
+            EtcdMessage::KeepAlive { lease } => self.renew(env, lease, Requester::Client(from)),
             EtcdMessage::Lock { key, attempt } => {
                 core.propose(&Command::Lock { key, attempt }, Ticket::Propose(from));
             }
@@ -235,7 +235,7 @@ impl RaftApp for Member {
 
     fn on_peer(&mut self, env: &mut MemberEnv<'_>, _: &mut Core<Self>, from: NodeId, message: EtcdMessage) {
         match message {
-            EtcdMessage::Renew { lease, number } => self.renew(env, lease, Asker::Member(from, number)),
+            EtcdMessage::Renew { lease, number } => self.renew(env, lease, Requester::Member(from, number)),
             EtcdMessage::Renewed { number, seconds } => self.renewals.on_answer(env, number, seconds),
             _ => {}
         }
@@ -246,8 +246,8 @@ impl RaftApp for Member {
             Command::GrantLease { lease, seconds } => self.lessor.grant(env, lease, seconds),
             Command::RevokeLease { lease } => {
                 self.lessor.revoke(lease);
-                for (_, asker) in self.blocked.extract_if(.., |(blocked, _)| *blocked == lease) {
-                    asker.answer(env, 0);
+                for (_, requester) in self.blocked.extract_if(.., |(blocked, _)| *blocked == lease) {
+                    requester.answer(env, 0);
                 }
             }
             _ => {}
@@ -286,8 +286,8 @@ impl RaftApp for Member {
         }
         self.lessor.demote();
         self.cancel_turn(env);
-        for (lease, asker) in std::mem::take(&mut self.blocked) {
-            self.forward_renewal(env, lease, asker);
+        for (lease, requester) in std::mem::take(&mut self.blocked) {
+            self.forward_renewal(env, lease, requester);
         }
     }
 
@@ -307,7 +307,8 @@ impl RaftApp for Member {
     fn on_disconnect(&mut self, _: &mut MemberEnv<'_>, _: &mut Core<Self>, session: Session) {
         self.watches.retain(|watch| watch.from.session() != session);
         self.renewals.remove(session);
-        self.blocked.retain(|(_, asker)| !matches!(asker, Asker::Client(from) if from.session() == session));
+        self.blocked
+            .retain(|(_, requester)| !matches!(requester, Requester::Client(from) if from.session() == session));
     }
 
     fn on_crash(&mut self, _: &mut MemberEnv<'_>) {

@@ -17,7 +17,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 
 /// The requester of a renewal.
 #[derive(Clone, Copy)]
-pub(super) enum Asker {
+pub(super) enum Requester {
     Client(Caller),
     /// A member that forwards a client's renewal, and its number for it.
     Member(NodeId, u64),
@@ -39,12 +39,12 @@ pub(super) struct Waiting {
     forwarded_at: Option<Mono>,
 }
 
-impl Asker {
+impl Requester {
     /// Answers with the remaining seconds; 0 if the lease is gone.
     pub fn answer(self, env: &mut Env<'_, EtcdMessage>, seconds: u64) {
         match self {
-            Asker::Client(from) => env.reply(from, EtcdMessage::Alive { seconds }),
-            Asker::Member(member, number) => {
+            Requester::Client(from) => env.reply(from, EtcdMessage::Alive { seconds }),
+            Requester::Member(member, number) => {
                 env.send(member, EtcdMessage::Renewed { number, seconds: Some(seconds) });
             }
         }
@@ -82,7 +82,7 @@ impl Renewals {
     pub fn on_answer(&mut self, env: &mut Env<'_, EtcdMessage>, number: u64, seconds: Option<u64>) {
         let Some(index) = self.waiting.iter().position(|waiting| waiting.number == number) else { return };
         match seconds {
-            Some(seconds) => Asker::Client(self.waiting.remove(index).from).answer(env, seconds),
+            Some(seconds) => Requester::Client(self.waiting.remove(index).from).answer(env, seconds),
             None => self.waiting[index].forwarded_at = None,
         }
     }
