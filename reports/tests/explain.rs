@@ -52,7 +52,7 @@ fn paused() -> CaseRecord {
 }
 
 fn tied() -> CaseRecord {
-    CaseRecord::watch(&cell(TIED, "redis-set-px", &[]), 3)
+    CaseRecord::watch(&cell(TIED, "redis-set-px:docs", &[]), 3)
 }
 
 fn assert_in_order(chain: &Chain, parts: &[&str]) {
@@ -102,7 +102,7 @@ fn events_of_one_nanosecond_are_explained_in_order() {
 #[test]
 fn the_second_copy_of_a_message_violates_no_duplicate() {
     let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
-    let chains = chains(&CaseRecord::watch(&cell(text, "redis-set-px", &[]), 3));
+    let chains = chains(&CaseRecord::watch(&cell(text, "redis-set-px:docs", &[]), 3));
     let chain = chains.iter().find(|chain| chain.property == Property::NoDuplicate).expect("a duplicate");
     assert_in_order(chain, &["accepted order 13, as version 10", "accepted order 13 again, as version 11"]);
     let wrote: Vec<&Cause> = chain.causes.iter().filter(|cause| cause.kind == CauseKind::Wrote).collect();
@@ -126,7 +126,7 @@ fn shipped_violations_are_explained() {
     const BUGS: [(&str, &str, u64, &str, Property); 3] = [
         (
             include_str!("../../scenarios/suites/bugs/bug-redlock-no-second-read.toml"),
-            "redlock",
+            "redlock:paper",
             0,
             "redlock-no-second-read",
             Property::ValidityExclusion,
@@ -253,7 +253,7 @@ fn labels_of_a_crowded_timeline_do_not_overlap() {
 #[test]
 fn lost_messages_stop_between_lanes_and_the_key_explains_their_cross() {
     let text = include_str!("../../scenarios/suites/scenarios/datagrams.toml");
-    let svg = timeline::svg(&CaseRecord::watch(&cell(text, "redlock", &[]), 1));
+    let svg = timeline::svg(&CaseRecord::watch(&cell(text, "redlock:paper", &[]), 1));
     let lanes = ["redis-1", "redis-2", "redis-3", "redis-4", "redis-5", "client-4", "store"];
     let lanes = lanes.map(|name| position_of(&svg, name).1);
     let lost: Vec<f64> = texts_of(&svg).iter().filter(|word| word.2 == "lost").map(|word| word.1).collect();
@@ -269,7 +269,8 @@ fn the_store_is_at_the_bottom_even_without_servers() {
 
 #[test]
 fn a_single_omitted_node_is_singular() {
-    let svg = timeline::svg(&CaseRecord::watch(&cell(&TIED.replace("count = 2", "count = 3"), "redis-set-px", &[]), 3));
+    let svg =
+        timeline::svg(&CaseRecord::watch(&cell(&TIED.replace("count = 2", "count = 3"), "redis-set-px:docs", &[]), 3));
     assert!(svg.contains("1 other node not involved"), "{}", texts_of(&svg).last().expect("a key").2);
 }
 
