@@ -239,7 +239,7 @@ fn arrows_end_at_the_edge_of_a_servers_grant() {
 #[test]
 fn labels_of_a_crowded_timeline_do_not_overlap() {
     let text = include_str!("../../scenarios/suites/scenarios/client-pauses.toml");
-    let record = CaseRecord::watch(&cell(text, "redlock", &[]), 17);
+    let record = CaseRecord::watch(&cell(text, "redlock:paper", &[]), 17);
     let svg = timeline::themed(&record, Some(Property::EffectExclusion), timeline::Theme::Auto);
     let [first, second] = ["paused 10.2 s (gc)", "paused 8.5 s (gc)"].map(|label| position_of(&svg, label));
     assert!((first.1 - second.1).abs() > 10.0, "{first:?} {second:?}");
