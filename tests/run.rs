@@ -56,10 +56,10 @@ fn a_run_writes_its_inputs_its_results_and_a_report() {
 #[test]
 fn lock_takes_classes_and_exclusions() {
     let sandbox = Sandbox::new();
-    sandbox.succeed(&["run", "quiet", "--lock", "none,@consensus,!etcd,!hazelcast", "--seeds", "1", "--out", "out"]);
+    sandbox.succeed(&["run", "quiet", "--lock", "none,@consensus,!etcd,!hazelcast-cp", "--seeds", "1", "--out", "out"]);
     let run: serde_json::Value = serde_json::from_str(&sandbox.read("out/run.json")).expect("run.json is valid JSON");
     assert_eq!(run["locks"], serde_json::json!(["none", "zookeeper", "consul", "chubby"]));
-    let command = "fencepost run quiet --seeds 0..1 --lock 'none,@consensus,!etcd,!hazelcast'";
+    let command = "fencepost run quiet --seeds 0..1 --lock 'none,@consensus,!etcd,!hazelcast-cp'";
     assert_eq!(run["command"], command);
 }
 
