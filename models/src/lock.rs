@@ -77,6 +77,12 @@ pub trait Lock: Sized + 'static {
         POLL
     }
 
+    /// Returns the shortest time for which the library tries to acquire a busy lock before it gives up by itself, or
+    /// `None` if it tries until `attempt.give_up`.
+    fn own_patience(_params: &Self::Params) -> Option<Duration> {
+        None
+    }
+
     /// Returns the number of servers that must apply a grant before it counts.
     fn quorum(_params: &Self::Params) -> u32 {
         1

@@ -36,7 +36,7 @@ pub struct CaseSpec {
     pub releases: bool,
     /// The effect of a nested acquire, according to the lock's documentation.
     pub reentrancy: Reentrancy,
-    /// The time after which a nested acquire gives up.
+    /// The time after which a nested acquire gives up, by the caller or by the library itself.
     pub nested_wait: Duration,
     /// Whether the lock promises to serve waiters in order of arrival.
     pub fifo: bool,

@@ -108,7 +108,7 @@ impl Plan {
             tokens: cell.lock.info.tokens(),
             releases: cell.lock.info.grants,
             reentrancy: cell.lock.info.reentrancy,
-            nested_wait: nested_wait(&cell.scenario.clients),
+            nested_wait: nested_wait(&cell.scenario.clients).min(L::own_patience(params).unwrap_or(Duration::MAX)),
             fifo: cell.lock.info.fifo,
             quorum: L::quorum(params),
             consensus: cell.lock.info.family == Family::Consensus,

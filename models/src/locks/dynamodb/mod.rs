@@ -304,7 +304,12 @@ impl Lock for DynamoDb {
     }
 
     fn info(params: &DynamoDbParams) -> LockInfo {
-        if params.reentrant { Self::INFO.reentrancy(Reentrancy::Uncounted) } else { Self::INFO }
+        match (params.reentrant, params.skip_blocking_wait) {
+            (true, _) => Self::INFO.reentrancy(Reentrancy::Uncounted),
+            // `acquireLock` throws LockCurrentlyUnavailableException at once.
+            (false, true) => Self::INFO.reentrancy(Reentrancy::Refused),
+            (false, false) => Self::INFO,
+        }
     }
 
     /// One lease duration after a waiter first saw the last record version number (README, "Acquire lock with

@@ -218,6 +218,10 @@ impl Lock for Redlock {
         masters::quorum(params.servers.into()) as u32
     }
 
+    fn own_patience(params: &RedlockParams) -> Option<Duration> {
+        params.own_patience()
+    }
+
     fn info(params: &RedlockParams) -> LockInfo {
         params.info()
     }

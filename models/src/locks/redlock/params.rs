@@ -6,6 +6,7 @@ use fencepost_sim::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::using::JITTER_SHARE;
 use crate::info::{
     Answer, BugInfo, Expiry, Family, LockInfo, Offers, Promise, Reentrancy, Requirement, VariantInfo, Verification,
 };
@@ -115,6 +116,12 @@ impl RedlockParams {
     }
 
     /// The time for which a crashed master refuses clients: "a bit more than the max TTL".
+    /// The delays between the attempts of node-redlock, each the shortest. The acquires of other ports are one attempt.
+    pub(super) fn own_patience(&self) -> Option<Duration> {
+        let shortest = self.retry_delay.0 - self.retry_delay.0 / JITTER_SHARE;
+        (self.port == Port::NodeRedlock5).then(|| shortest * (self.retry - 1))
+    }
+
     pub(super) fn restart_delay(&self) -> Option<Duration> {
         self.delayed_restart.then(|| self.ttl.0 + self.drift())
     }

@@ -15,7 +15,7 @@ use crate::history::GrantId;
 use crate::servers::redis::RedisMessage;
 
 /// `retryJitter`: 100 ms by default, with a `retryDelay` of 200 ms.
-const JITTER_SHARE: u32 = 2;
+pub(super) const JITTER_SHARE: u32 = 2;
 
 /// The interval at which a release looks whether a pending extension has ended.
 const LOOK: Duration = Duration::from_millis(50);

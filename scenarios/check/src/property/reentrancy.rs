@@ -124,7 +124,7 @@ impl Reentrancy {
         let Some(nesting) = self.nesting(client) else { return };
         let succeeds = matches!(class, Class::Counted | Class::Uncounted);
         // The tolerance is needed because locks round their waits and client clocks drift.
-        let waited = context.at.since(nesting.since) >= wait / 2;
+        let waited = context.at.since(nesting.since) >= wait * 9 / 10;
         let observed = match ack {
             // The outer grant ended while the nested acquire waited for it.
             Ack::Ok | Ack::Failed if nesting.void && class == Class::SelfDeadlock => Some(Observed::Class(class)),

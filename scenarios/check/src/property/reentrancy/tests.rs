@@ -58,9 +58,8 @@ fn rejects_a_lock_that_is_still_held_after_all_releases() {
 
 #[test]
 fn accepts_a_declared_refusal() {
-    let refused = |class| {
-        holder(class).acquires_again(A, 1, 2).after_ns(1).acquired_again(A, 1, 2, Ack::Failed, false).ends_at(9)
-    };
+    let refused =
+        |class| holder(class).acquires_again(A, 1, 2).at(2).acquired_again(A, 1, 2, Ack::Failed, false).ends_at(9);
     refused(Class::Refused).assert_holds(RULE);
     refused(Class::SelfDeadlock).assert_violated(RULE);
     refused(Class::Counted).assert_violated(RULE);
@@ -166,11 +165,11 @@ fn rejects_success_if_self_deadlock_is_declared() {
 }
 
 #[test]
-fn a_wait_of_half_the_timeout_counts_as_a_timeout() {
+fn a_wait_of_nine_tenths_of_the_timeout_counts_as_a_timeout() {
     let waited = |class, ns, ack| {
         holder(class).acquires_again(A, 1, 2).after_ns(ns).acquired_again(A, 1, 2, ack, false).ends_at(9)
     };
-    let (enough, less) = (1_000_000_000, 999_999_999);
+    let (enough, less) = (1_800_000_000, 1_799_999_999);
     waited(Class::SelfDeadlock, enough, Ack::Failed).assert_holds(RULE);
     waited(Class::SelfDeadlock, less, Ack::Failed).assert_violated(RULE);
     waited(Class::SelfDeadlock, enough, Ack::Unknown).assert_holds(RULE);
