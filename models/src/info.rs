@@ -218,7 +218,7 @@ impl LockInfo {
 pub struct Offers {
     /// The call that gives a fencing token, and the value that it gives.
     pub token: Option<&'static str>,
-    /// The call that tells a client whether it still holds the lock, and whether it asks the server.
+    /// The call with which a client checks that it still holds the lock, and whether it asks the server.
     pub check: Option<&'static str>,
     /// How the library notifies a client that it lost the lock.
     pub loss_notice: Option<&'static str>,

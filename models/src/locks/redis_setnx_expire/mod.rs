@@ -58,7 +58,7 @@ impl Params for RedisSetNxExpireParams {
 }
 
 impl RedisSetNxExpire {
-    /// Ignores the reply, as redis-py did, although it tells whether the key still existed. A failed command raises an
+    /// Ignores the reply, as redis-py did, although it says whether the key still existed. A failed command raises an
     /// exception and leaves the key without expiry.
     async fn expire(&mut self) -> Result<(), LockError> {
         let expire = RedisMessage::Expire { ttl_ms: self.ttl.as_millis() as u64, key: self.key.key };

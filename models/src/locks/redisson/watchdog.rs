@@ -41,7 +41,7 @@ impl Renewal {
     }
 }
 
-/// Returns when the lock has expired, which nobody is told.
+/// Returns when the lock has expired. The program gets no notice.
 async fn renew_until_gone(mut redis: Driver, renew: RedisMessage, settings: Settings) {
     loop {
         redis.ctx.sleep(settings.watchdog_timeout / 3).await;

@@ -1,6 +1,6 @@
 //! The store of Patroni's leader key, as etcd keeps it: one key with a time to live, which one server owns.
 //!
-//! The store stands for a cluster of three: it is durable and answers at once. After a restart it starts the time to
+//! The store represents a cluster of three: it is durable and answers at once. After a restart it starts the time to
 //! live again, as etcd's lessor does.
 
 use std::time::Duration;
