@@ -96,7 +96,7 @@ proptest! {
 #[test]
 fn the_first_line_names_the_nodes() {
     let lines = trace(HEAD, "redis-set-px", 1);
-    let first = r#"{"t_ns":0,"nodes":["client-1","client-2","client-3","redis-1","store"],"layout":1}"#;
+    let first = r#"{"t_ns":0,"nodes":["client-1","client-2","client-3","redis-1","store"],"layout":2}"#;
     assert_eq!(lines[0], first);
     assert!(lines[1..].iter().all(|line| line.starts_with("{\"t_ns\":") && line.ends_with("}}")));
 }
